@@ -1,0 +1,245 @@
+//! Results, as rows: beside what was measured stands what was predicted.
+//!
+//! One row type for each kind of experiment, and four ways to show any mixture of them: [`render`] for one of
+//! them, [`write_dir`] for all into a directory. The field names are those of the JSON objects and of the CSV
+//! columns, and stay as they are.
+
+mod csv;
+mod files;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::theory::{Prediction, WideAreaLatency};
+
+pub use files::{ReportError, write_dir};
+
+/// A measured latency may be this far from the predicted one, in milliseconds.
+pub const TOLERANCE_MS: f64 = 0.2;
+
+/// Messages and delays of one decision, measured and predicted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CountRow {
+    /// The variant, such as `multi`.
+    pub variant: String,
+    /// Which process plays which roles: `separate` or `collapsed`.
+    pub roles: String,
+    /// Who hears the votes: `everyone` or `distinguished`.
+    pub learning: String,
+    /// How a collision was recovered from: `none` if there was none, else `coordinated`, `uncoordinated` or
+    /// `classic`.
+    pub collision: String,
+    /// Whether the decision is the leader's first, with both phases, where later ones need one.
+    pub first_decision: bool,
+    /// Whether proposals were sent to a quorum only.
+    pub thrifty: bool,
+    /// The quorums, such as `majority (3 of 5)`.
+    pub quorum: String,
+    /// The number of acceptors, `n`.
+    pub acceptors: usize,
+    /// The number of learners, `L`.
+    pub learners: usize,
+    /// Messages between distinct processes, the client's request and one reply included.
+    pub messages: u64,
+    /// The prediction; none where there is no theory.
+    pub predicted_messages: Option<u64>,
+    /// Delays (hops) from the client's request until the first learner knows the value.
+    pub learn_first: u64,
+    /// The prediction; none where there is no theory.
+    pub predicted_learn_first: Option<u64>,
+    /// Delays (hops) from the client's request until the last learner knows the value.
+    pub learn_last: u64,
+    /// The prediction; none where there is no theory.
+    pub predicted_learn_last: Option<u64>,
+    /// Delays (hops) from the client's request until it has its answer.
+    pub reply: u64,
+    /// The prediction; none where there is no theory.
+    pub predicted_reply: Option<u64>,
+    /// `messages`, by their kind.
+    pub messages_by_kind: BTreeMap<String, u64>,
+}
+
+impl CountRow {
+    /// The row with this prediction beside its measurement.
+    #[must_use]
+    pub fn with_prediction(mut self, prediction: Option<Prediction>) -> Self {
+        self.predicted_messages = prediction.map(|p| p.messages);
+        self.predicted_learn_first = prediction.map(|p| p.learn_first);
+        self.predicted_learn_last = prediction.map(|p| p.learn_last);
+        self.predicted_reply = prediction.map(|p| p.reply);
+        self
+    }
+
+    /// Whether a number is not the predicted one.
+    pub fn differs(&self) -> bool {
+        let pairs = [
+            (self.messages, self.predicted_messages),
+            (self.learn_first, self.predicted_learn_first),
+            (self.learn_last, self.predicted_learn_last),
+            (self.reply, self.predicted_reply),
+        ];
+        pairs.iter().any(|&(measured, predicted)| predicted.is_some_and(|predicted| predicted != measured))
+    }
+}
+
+/// The latency that the client at each site sees, measured and predicted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatencyRow {
+    /// The variant, such as `fast`.
+    pub variant: String,
+    /// The sites, in the order in which they are shown.
+    pub sites: Vec<String>,
+    /// The leader's site; none for variants without.
+    pub leader: Option<String>,
+    /// The quorums, such as `fast (4 of 5)`.
+    pub quorum: String,
+    /// From a client's request to its knowing that it is decided, in milliseconds, by the client's site.
+    pub latency_ms_by_site: BTreeMap<String, f64>,
+    /// The prediction, in milliseconds; none where there is no theory.
+    pub predicted_ms_by_site: Option<BTreeMap<String, f64>>,
+    /// The mean of all sites, in milliseconds.
+    pub mean_ms: f64,
+    /// The prediction, in milliseconds; none where there is no theory.
+    pub predicted_mean_ms: Option<f64>,
+}
+
+impl LatencyRow {
+    /// The row with this prediction beside its measurement.
+    #[must_use]
+    pub fn with_prediction(mut self, prediction: Option<&WideAreaLatency>) -> Self {
+        self.predicted_ms_by_site = prediction.map(WideAreaLatency::by_site);
+        self.predicted_mean_ms = prediction.map(|p| p.mean_ms);
+        self
+    }
+
+    /// Whether a latency is farther than [`TOLERANCE_MS`] from the predicted one, or a predicted one was not
+    /// measured.
+    pub fn differs(&self) -> bool {
+        let near = |site: &str, predicted| {
+            self.latency_ms_by_site.get(site).is_some_and(|&measured| is_near(measured, predicted))
+        };
+        let mut sites = self.predicted_ms_by_site.iter().flatten();
+        let all_near = sites.all(|(site, &predicted)| near(site, predicted));
+        !all_near || self.predicted_mean_ms.is_some_and(|predicted| !is_near(self.mean_ms, predicted))
+    }
+}
+
+/// Whether a latency is as predicted. The figures are sums of microseconds: a nanosecond more is the
+/// rounding's.
+fn is_near(measured_ms: f64, predicted_ms: f64) -> bool {
+    (measured_ms - predicted_ms).abs() <= TOLERANCE_MS + 1e-6
+}
+
+/// A run with faults or with clients in each other's way, and whether it kept the invariants.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FaultRow {
+    /// The variant, such as `fast`.
+    pub variant: String,
+    /// What went wrong: `contention`, `crash`, `duel` and the like.
+    pub scenario: String,
+    /// The seed that the whole run follows from.
+    pub seed: u64,
+    /// The number of acceptors.
+    pub acceptors: usize,
+    /// The number of clients.
+    pub clients: usize,
+    /// How many commands the clients sent, retries not counted.
+    pub commands: u64,
+    /// How many of them were decided.
+    pub decided: u64,
+    /// Messages between distinct processes.
+    pub messages: u64,
+    /// How often a client sent a command again.
+    pub retries: u64,
+    /// How many fast rounds collided.
+    pub collisions: u64,
+    /// How often a leader took over, or recovered from a collision.
+    pub recoveries: u64,
+    /// How long the run took, in milliseconds of virtual time.
+    pub virtual_ms: f64,
+    /// The invariants that were broken, a sentence each; none in a correct run.
+    pub violations: Vec<String>,
+    /// The command that runs exactly this again.
+    pub replay: String,
+}
+
+impl FaultRow {
+    /// Whether an invariant was broken.
+    pub fn differs(&self) -> bool {
+        !self.violations.is_empty()
+    }
+}
+
+/// One result of any kind. In JSON the kinds are told apart by their fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Row {
+    /// Messages and delays of one decision.
+    Count(CountRow),
+    /// Latency over a wide area.
+    Latency(LatencyRow),
+    /// A run with faults or contention.
+    Fault(FaultRow),
+}
+
+impl Row {
+    /// Whether the result is not what it must be: a difference from a prediction, or a broken invariant.
+    pub fn differs(&self) -> bool {
+        match self {
+            Self::Count(row) => row.differs(),
+            Self::Latency(row) => row.differs(),
+            Self::Fault(row) => row.differs(),
+        }
+    }
+}
+
+impl From<CountRow> for Row {
+    fn from(row: CountRow) -> Self {
+        Self::Count(row)
+    }
+}
+
+impl From<LatencyRow> for Row {
+    fn from(row: LatencyRow) -> Self {
+        Self::Latency(row)
+    }
+}
+
+impl From<FaultRow> for Row {
+    fn from(row: FaultRow) -> Self {
+        Self::Fault(row)
+    }
+}
+
+/// How results are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for a terminal, with a sentence above each that says how to read it.
+    #[default]
+    Table,
+    /// One array of objects.
+    Json,
+    /// One table of lines, a header first; columns that a kind of result does not have stay empty. Latencies
+    /// have one line for each site.
+    Csv,
+    /// As `table`, in Markdown.
+    Markdown,
+}
+
+/// The results in one of the formats, ending in a line break.
+pub fn render(rows: &[Row], format: Format) -> String {
+    match format {
+        Format::Table => table::render(rows, table::Style::Terminal),
+        Format::Markdown => table::render(rows, table::Style::Markdown),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(rows);
+            json.expect("rows have only string keys, so each can be written as JSON") + "\n"
+        }
+        Format::Csv => csv::render(rows),
+    }
+}

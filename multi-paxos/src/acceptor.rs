@@ -1,0 +1,90 @@
+//! The acceptor: one promise for all slots, one vote a slot.
+
+use crate::{Accept, Accepted, MultiPaxos, Prepare, Promise};
+use paxos_core::{Ballot, Nack, Record, Setup, SlotRange, Value, Votes};
+
+/// The fault-tolerant memory. `promised` and the ballots of `votes` are two things (*Paxos Made Simple*, §2.2:
+/// an acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered
+/// prepare request to which it has responded), and both survive a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Acceptor<V> {
+    promised: Ballot,
+    votes: Votes<V>,
+    votes_carry_values: bool,
+}
+
+impl<V: Value> Acceptor<V> {
+    /// The highest ballot promised.
+    pub fn promised(&self) -> Ballot {
+        self.promised
+    }
+
+    /// The votes.
+    pub fn votes(&self) -> &Votes<V> {
+        &self.votes
+    }
+
+    fn refuse(&self, refused: Ballot, slots: SlotRange) -> Nack {
+        Nack { refused, promised: self.promised, slots }
+    }
+}
+
+impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acceptor<V> {
+    fn new(setup: &Setup<()>) -> Self {
+        let votes_carry_values = setup.config.votes_carry_values();
+        Self { promised: Ballot::ZERO, votes: Votes::default(), votes_carry_values }
+    }
+
+    fn restore(&mut self, record: &Record<V>) {
+        match record {
+            Record::Started(_) => {}
+            Record::Promised { ballot, .. } => self.promised = self.promised.max(*ballot),
+            Record::Voted { ballot, first, batch } => {
+                self.promised = self.promised.max(*ballot);
+                self.votes.note(*ballot, *first, batch);
+            }
+        }
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 1(b): if the number is greater than that of any prepare request already
+    /// answered, promise not to accept lower-numbered proposals, and report the highest-numbered one accepted.
+    /// §3: one answer for all instances, with the proposals of those in which one was accepted.
+    fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
+        let Prepare { ballot, from } = *prepare;
+        if ballot < self.promised {
+            return Err(self.refuse(ballot, from.onwards()));
+        }
+        if ballot > self.promised {
+            self.promised = ballot;
+            log.push(Record::Promised { ballot, slots: from.onwards() });
+        }
+        Ok(Promise { ballot, from, votes: self.votes.within(from.onwards()).collect() })
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 2(b): accept unless a prepare request with a greater number was answered.
+    fn on_accept(
+        &mut self,
+        accept: &Accept<V>,
+        log: &mut Vec<Record<V>>,
+    ) -> Result<Option<Accepted<V>>, Nack> {
+        let Accept { ballot, first, ref batch, .. } = *accept;
+        let slots = first.extend(batch.len() as u64);
+        if ballot < self.promised {
+            return Err(self.refuse(ballot, slots));
+        }
+        if slots.is_empty() {
+            return Ok(None);
+        }
+        self.promised = ballot;
+        // A phase 2a that comes again is answered again, but there is nothing new to write.
+        if !self.votes.covers(ballot, slots) {
+            self.votes.note(ballot, first, batch);
+            log.push(Record::Voted { ballot, first, batch: batch.clone() });
+        }
+        Ok(Some(Accepted { ballot, slots, batch: self.votes_carry_values.then(|| batch.clone()) }))
+    }
+
+    fn trim(&mut self, below: paxos_core::Slot) {
+        self.votes.remove_below(below);
+    }
+}

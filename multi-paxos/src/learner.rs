@@ -1,0 +1,170 @@
+//! The learner: counts votes by ballot, slot and acceptor.
+
+use crate::{Accept, Accepted, Decision, MultiPaxos};
+use paxos_core::{
+    Ballot, Batch, Chosen, Divide, NodeId, NodeSet, Phase, Runs, Setup, Slot, SlotRange, Value,
+};
+
+/// Notices that a quorum voted in one ballot. It counts the highest ballot it hears of in each slot; lower ones
+/// need not be counted, since the higher one is chosen sooner or later with the same value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Learner<V> {
+    setup: Setup<()>,
+    tally: Runs<Tally<V>>,
+    /// Whether announcements reach learners that have not seen the values.
+    decisions_carry_values: bool,
+}
+
+/// The count in consecutive slots.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Tally<V> {
+    ballot: Ballot,
+    /// The values that the ballot proposes: a vote may come before them.
+    batch: Option<Batch<V>>,
+    voters: NodeSet,
+    decided: bool,
+}
+
+impl<V: Value> Divide for Tally<V> {
+    fn split_off(&mut self, at: u64) -> Self {
+        let batch = self.batch.split_off(at);
+        Self { batch, ..*self }
+    }
+}
+
+impl<V: Value> Learner<V> {
+    /// Opens the count of `ballot` in `slots` (or joins it), and does `visit` to each part of it.
+    fn count(
+        &mut self,
+        ballot: Ballot,
+        slots: SlotRange,
+        batch: Option<&Batch<V>>,
+        mut visit: impl FnMut(&mut Tally<V>),
+    ) {
+        let cut = |part: SlotRange| {
+            batch.map(|b| {
+                if part == slots { b.clone() } else { b.tail(part.start.0 - slots.start.0).head(part.len()) }
+            })
+        };
+        let open =
+            |part: SlotRange| Tally { ballot, batch: cut(part), voters: NodeSet::EMPTY, decided: false };
+        self.tally.update(
+            slots,
+            |gap| Some(open(gap)),
+            |part, tally| {
+                if tally.ballot < ballot {
+                    *tally = open(part);
+                }
+                if tally.ballot == ballot {
+                    if tally.batch.is_none() {
+                        tally.batch = cut(part);
+                    }
+                    visit(tally);
+                }
+            },
+        );
+    }
+
+    /// Moves what is decided and whose value is known to the log.
+    fn harvest(&mut self, slots: SlotRange, chosen: &mut Chosen<V>, mut announce: impl FnMut(Decision<V>)) {
+        loop {
+            let mut ready = self.tally.within(slots).filter(|(_, t)| t.decided);
+            let Some((slots, batch, ballot)) = ready.find_map(|(s, t)| Some((s, t.batch?, t.ballot))) else {
+                break;
+            };
+            drop(ready);
+            chosen.choose(slots.start, &batch);
+            self.tally.remove(slots);
+            let batch = self.decisions_carry_values.then_some(batch);
+            announce(Decision { ballot, slots, batch });
+        }
+        self.tally.remove_below(chosen.first_unknown());
+    }
+}
+
+/// The part of `slots` that is not known yet, and of `batch` that belongs to it.
+fn unknown<V>(first: Slot, batch: &Batch<V>, chosen: &Chosen<V>) -> (SlotRange, Batch<V>) {
+    let slots = first.extend(batch.len() as u64);
+    let known = chosen.first_unknown().0.saturating_sub(first.0);
+    if known == 0 {
+        (slots, batch.clone())
+    } else {
+        (SlotRange::new(first.plus(known), slots.end), batch.tail(known))
+    }
+}
+
+impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learner<V> {
+    fn new(setup: &Setup<()>) -> Self {
+        let config = &setup.config;
+        let decisions_carry_values = !config.learners.is_subset(config.acceptors());
+        Self { setup: setup.clone(), tally: Runs::default(), decisions_carry_values }
+    }
+
+    fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
+        let (slots, batch) = unknown(accept.first, &accept.batch, chosen);
+        if !slots.is_empty() {
+            self.count(accept.ballot, slots, Some(&batch), |_| {});
+            self.harvest(slots, chosen, |_| {});
+        }
+        paxos_core::Learner::<MultiPaxos<V, R>>::on_heartbeat(self, accept.ballot, accept.chosen, chosen);
+    }
+
+    /// *Paxos Made Simple*, §2.3: a value is chosen when a majority (here: a quorum) accepted one proposal.
+    /// Acceptors are counted, not messages.
+    fn on_accepted(
+        &mut self,
+        from: NodeId,
+        accepted: &Accepted<V>,
+        chosen: &mut Chosen<V>,
+        decisions: &mut Vec<Decision<V>>,
+    ) {
+        let slots = accepted.slots.intersection(chosen.first_unknown().onwards());
+        if slots.is_empty() {
+            return;
+        }
+        let batch = accepted.batch.as_ref().map(|b| unknown(accepted.slots.start, b, chosen).1);
+        let config = self.setup.config.clone();
+        let phase = Phase::of(accepted.ballot);
+        let mut any = false;
+        self.count(accepted.ballot, slots, batch.as_ref(), |tally| {
+            tally.voters.insert(from);
+            tally.decided |= config.quorums.is_quorum(phase, tally.voters);
+            any |= tally.decided;
+        });
+        if any {
+            self.harvest(slots, chosen, |decision| decisions.push(decision));
+        }
+    }
+
+    fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
+        let slots = decision.slots.intersection(chosen.first_unknown().onwards());
+        if slots.is_empty() {
+            return;
+        }
+        if let Some(batch) = &decision.batch {
+            chosen.choose(decision.slots.start, batch);
+            self.tally.remove_below(chosen.first_unknown());
+        } else {
+            self.count(decision.ballot, slots, None, |tally| tally.decided = true);
+            self.harvest(slots, chosen, |_| {});
+        }
+    }
+
+    /// The leader of `ballot` vouches that what it proposed below `below` is what was chosen there. Slots for
+    /// which this process saw no proposal of that ballot are left to catching up.
+    fn on_heartbeat(&mut self, ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
+        let slots = SlotRange::new(chosen.first_unknown(), below);
+        if slots.is_empty() {
+            return;
+        }
+        self.tally.update(
+            slots,
+            |_| None,
+            |_, tally| {
+                tally.decided |= tally.ballot == ballot;
+            },
+        );
+        self.harvest(slots, chosen, |_| {});
+        chosen.hear_of(below);
+    }
+}

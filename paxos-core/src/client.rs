@@ -1,0 +1,221 @@
+//! The client role: a window of commands that are asked for until they are answered.
+
+use crate::{
+    Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded, Protocol,
+    Refusal, Reply, Request, Setup, Time, To, Value,
+};
+use core::time::Duration;
+use std::collections::VecDeque;
+
+/// The commands of one session that are not answered yet. Sent together what was submitted together; asked
+/// again each [`crate::Timeouts::client`] until answered, with the same names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Outstanding<V> {
+    id: ClientId,
+    limit: usize,
+    batch: usize,
+    patience: Option<Duration>,
+    next: u64,
+    /// The oldest without an answer, and from there on whether each is answered.
+    base: u64,
+    answered: VecDeque<bool>,
+    fresh: Vec<Entry<V>>,
+    /// By the time of asking.
+    asked: VecDeque<(Time, Batch<V>)>,
+    again: VecDeque<Batch<V>>,
+}
+
+impl<V: Value> Outstanding<V> {
+    /// A session of process `id`.
+    pub fn new(id: ClientId, config: &Config) -> Self {
+        Self {
+            id,
+            limit: config.limits.session,
+            batch: config.limits.batch.max(1),
+            patience: config.timeouts.client,
+            next: 0,
+            base: 0,
+            answered: VecDeque::new(),
+            fresh: Vec::new(),
+            asked: VecDeque::new(),
+            again: VecDeque::new(),
+        }
+    }
+
+    /// Takes a value and names it.
+    ///
+    /// # Errors
+    /// [`Overloaded`] while the oldest unanswered command is a session's window back.
+    pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
+        if self.answered.len() >= self.limit {
+            return Err(Overloaded { limit: self.limit });
+        }
+        let seq = self.next;
+        self.next += 1;
+        self.answered.push_back(false);
+        self.fresh.push(Entry::new(self.id, seq, value));
+        Ok(CommandId { client: self.id, seq })
+    }
+
+    /// Commands to send for the first time.
+    pub fn poll_new(&mut self, now: Time) -> Option<Batch<V>> {
+        if self.fresh.is_empty() {
+            return None;
+        }
+        let n = self.fresh.len().min(self.batch);
+        let batch: Batch<V> = self.fresh.drain(..n).collect();
+        self.asked.push_back((now, batch.clone()));
+        Some(batch)
+    }
+
+    /// Commands to send again.
+    pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
+        while let Some(batch) = self.again.pop_front() {
+            let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
+            if !left.is_empty() {
+                let left = if left.len() == batch.len() { batch } else { left.into() };
+                self.asked.push_back((now, left.clone()));
+                return Some(left);
+            }
+        }
+        None
+    }
+
+    /// Notes an answer; whether it is the first to its command.
+    pub fn on_reply(&mut self, id: CommandId) -> bool {
+        let Some(offset) = id.seq.checked_sub(self.base).filter(|_| id.client == self.id) else {
+            return false;
+        };
+        match usize::try_from(offset).ok().and_then(|i| self.answered.get_mut(i)) {
+            Some(answered) if !*answered => *answered = true,
+            _ => return false,
+        }
+        while self.answered.front() == Some(&true) {
+            self.answered.pop_front();
+            self.base += 1;
+        }
+        while self.asked.front().is_some_and(|(_, batch)| last_seq(batch) < self.base) {
+            self.asked.pop_front();
+        }
+        true
+    }
+
+    /// Everything unanswered is to be asked again now.
+    pub fn ask_all_again(&mut self) {
+        self.again.extend(self.asked.drain(..).map(|(_, batch)| batch));
+    }
+
+    /// What was asked longer ago than the client is patient is to be asked again.
+    pub fn on_timeout(&mut self, now: Time) {
+        while self.deadline().is_some_and(|due| due <= now) {
+            if let Some((_, batch)) = self.asked.pop_front() {
+                self.again.push_back(batch);
+            }
+        }
+    }
+
+    /// When the oldest question becomes due again.
+    pub fn deadline(&self) -> Option<Time> {
+        Some(self.asked.front()?.0.after(self.patience?))
+    }
+
+    /// How many commands are unanswered.
+    pub fn len(&self) -> usize {
+        self.answered.iter().filter(|answered| !**answered).count()
+    }
+
+    /// Whether all are answered.
+    pub fn is_empty(&self) -> bool {
+        self.answered.is_empty()
+    }
+
+    fn is_open(&self, entry: &Entry<V>) -> bool {
+        let offset = entry.id().and_then(|id| id.seq.checked_sub(self.base));
+        offset.is_some_and(|i| self.answered.get(i as usize) == Some(&false))
+    }
+}
+
+fn last_seq<V>(batch: &Batch<V>) -> u64 {
+    batch.last().and_then(Entry::id).map_or(0, |id| id.seq)
+}
+
+/// A client that asks the leader first, and everyone if that does not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LeaderClient<V> {
+    outstanding: Outstanding<V>,
+    servers: NodeSet,
+    proposers: NodeSet,
+    leader: Option<NodeId>,
+    moved: bool,
+}
+
+impl<V: Value> LeaderClient<V> {
+    fn target(&self, known: Option<NodeId>) -> To {
+        known.or(self.leader).or(self.proposers.smallest()).map_or(To::Each(self.proposers), To::One)
+    }
+}
+
+impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
+    fn new(setup: &Setup<P::Options>, session: u32) -> Self {
+        let config = &setup.config;
+        let leader = match config.leadership {
+            crate::Leadership::Elected { first } => first,
+            crate::Leadership::SelfAppointed { .. } => None,
+        };
+        Self {
+            outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
+            servers: config.servers(),
+            proposers: config.proposers,
+            leader,
+            moved: false,
+        }
+    }
+
+    fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
+        self.outstanding.submit(value)
+    }
+
+    fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<V>)> {
+        if let Some(commands) = self.outstanding.poll_again(now) {
+            // A leader that others named is asked alone; one that does not answer may be gone.
+            let (to, audience) = if self.moved {
+                (self.target(None), Audience::Leader)
+            } else {
+                (To::Each(self.servers), Audience::Anyone)
+            };
+            return Some((to, Request { commands, audience }));
+        }
+        self.moved = false;
+        let commands = self.outstanding.poll_new(now)?;
+        Some((self.target(leader), Request { commands, audience: Audience::Leader }))
+    }
+
+    fn on_reply(&mut self, from: NodeId, reply: &Reply<P::Reply>) -> bool {
+        if self.proposers.contains(from) {
+            self.leader = Some(from);
+        }
+        self.outstanding.on_reply(reply.id)
+    }
+
+    fn on_refusal(&mut self, from: NodeId, refusal: Refusal) {
+        // An overloaded or leaderless cluster is asked again in due time, not at once.
+        let Refusal::NotLeader(Some(leader)) = refusal else { return };
+        if leader != from && self.leader != Some(leader) {
+            self.leader = Some(leader);
+            self.moved = true;
+            self.outstanding.ask_all_again();
+        }
+    }
+
+    fn on_timeout(&mut self, now: Time) {
+        self.outstanding.on_timeout(now);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.outstanding.deadline()
+    }
+
+    fn unanswered(&self) -> usize {
+        self.outstanding.len()
+    }
+}

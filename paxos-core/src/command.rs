@@ -1,0 +1,186 @@
+//! What the log holds: commands of clients, or nothing on purpose.
+
+use crate::{ClientId, CommandId};
+use core::fmt;
+use core::hash::Hash;
+use core::ops::Deref;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
+
+/// What a client wants agreed: opaque to every protocol.
+pub trait Value: Clone + fmt::Debug + Eq + Hash + Send + Sync + 'static {
+    /// Its size in bytes on the wire, for limits; an estimate is enough.
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+impl Value for () {}
+impl Value for u32 {}
+impl Value for u64 {}
+impl<const N: usize> Value for [u8; N] {}
+impl Value for String {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+impl Value for Vec<u8> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+impl Value for Arc<[u8]> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+/// A client's value under the name that makes it execute once.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Command<V> {
+    /// The name; two commands with one name are the same command.
+    pub id: CommandId,
+    /// What to execute.
+    pub value: V,
+}
+
+/// The content of a slot.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Entry<V> {
+    /// Chosen to fill a gap; executing it does nothing.
+    Noop,
+    /// A client's command.
+    Command(Command<V>),
+}
+
+impl<V> Entry<V> {
+    /// A command by its parts.
+    pub fn new(client: ClientId, seq: u64, value: V) -> Self {
+        Self::Command(Command { id: CommandId { client, seq }, value })
+    }
+
+    /// The command's name, none for a no-op.
+    pub fn id(&self) -> Option<CommandId> {
+        match self {
+            Self::Noop => None,
+            Self::Command(command) => Some(command.id),
+        }
+    }
+}
+
+impl<V> fmt::Display for Entry<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id() {
+            None => f.write_str("noop"),
+            Some(id) => id.fmt(f),
+        }
+    }
+}
+
+/// The contents of consecutive slots, allocated once and shared by everyone who sends, stores or applies them.
+/// Cloning and cutting copy no entry.
+pub struct Batch<V> {
+    entries: Arc<[Entry<V>]>,
+    start: u32,
+    end: u32,
+}
+
+impl<V> Clone for Batch<V> {
+    fn clone(&self) -> Self {
+        Self { entries: Arc::clone(&self.entries), start: self.start, end: self.end }
+    }
+}
+
+impl<V> Batch<V> {
+    /// No entry at all.
+    pub fn empty() -> Self {
+        Self { entries: Arc::new([]), start: 0, end: 0 }
+    }
+
+    /// Whether both are the same entries in memory, and so equal without a look at them.
+    pub fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.entries, &other.entries) && self.start == other.start && self.end == other.end
+    }
+
+    /// The first `n` entries, all if there are fewer.
+    #[must_use]
+    pub fn head(&self, n: u64) -> Self {
+        Self { end: self.end.min(self.start.saturating_add(clamp(n))), ..self.clone() }
+    }
+
+    /// All but the first `n` entries.
+    #[must_use]
+    pub fn tail(&self, n: u64) -> Self {
+        Self { start: self.end.min(self.start.saturating_add(clamp(n))), ..self.clone() }
+    }
+}
+
+impl<V: Value> Batch<V> {
+    /// The payload in bytes.
+    pub fn bytes(&self) -> usize {
+        self.iter().map(|e| if let Entry::Command(c) = e { c.value.bytes() } else { 0 }).sum()
+    }
+}
+
+fn clamp(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl<V> Deref for Batch<V> {
+    type Target = [Entry<V>];
+    fn deref(&self) -> &[Entry<V>] {
+        &self.entries[self.start as usize..self.end as usize]
+    }
+}
+
+impl<V> From<Vec<Entry<V>>> for Batch<V> {
+    fn from(entries: Vec<Entry<V>>) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<V> FromIterator<Entry<V>> for Batch<V> {
+    fn from_iter<I: IntoIterator<Item = Entry<V>>>(entries: I) -> Self {
+        let entries: Arc<[Entry<V>]> = entries.into_iter().collect();
+        let end = clamp(entries.len() as u64);
+        Self { entries, start: 0, end }
+    }
+}
+
+impl<V> From<Entry<V>> for Batch<V> {
+    fn from(entry: Entry<V>) -> Self {
+        Self { entries: Arc::new([entry]), start: 0, end: 1 }
+    }
+}
+
+impl<V: PartialEq> PartialEq for Batch<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl<V: Eq> Eq for Batch<V> {}
+
+impl<V: Hash> Hash for Batch<V> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self[..].hash(state);
+    }
+}
+
+impl<V> fmt::Debug for Batch<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|e| format_args!("{e}").to_string())).finish()
+    }
+}
+
+impl<V: Serialize> Serialize for Batch<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self[..].serialize(serializer)
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Batch<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::from)
+    }
+}

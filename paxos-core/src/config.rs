@@ -1,0 +1,248 @@
+//! The configuration: who plays which role, and every knob that all variants share.
+
+use crate::{Ballot, Counts, NodeId, NodeSet, QuorumError, QuorumSystem};
+use core::time::Duration;
+use std::sync::Arc;
+
+/// Who hears a vote (phase 2b).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Learning {
+    /// Every learner: fewest delays.
+    Everyone,
+    /// The proposer alone, as *distinguished learner*, which then tells the learners: fewest messages.
+    #[default]
+    Distinguished,
+}
+
+/// How a distinguished learner tells the others what is chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Announce {
+    /// In a message of its own, at once.
+    #[default]
+    AtOnce,
+    /// With the next phase 2a or heartbeat, whichever comes first.
+    WithNext,
+}
+
+/// Who may act as leader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leadership {
+    /// One at a time. `first` leads from the start, until the others hear nothing of it for an election timeout.
+    Elected {
+        /// The process that leads a new cluster; none: whoever's timeout ends first.
+        first: Option<NodeId>,
+    },
+    /// Every proposer with something to propose. A proposer that meets a higher ballot waits before it tries
+    /// again, or not at all (and then two of them may duel for ever).
+    SelfAppointed {
+        /// The waiting time, drawn between nothing and `low` at first, doubling up to `high`; none: no wait.
+        backoff: Option<(Duration, Duration)>,
+    },
+}
+
+/// When a first leader runs phase 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Campaign {
+    /// As soon as it starts, so that the first command finds it ready.
+    #[default]
+    Eager,
+    /// When the first command arrives.
+    Lazy,
+}
+
+/// Waiting times. `None` turns the mechanism off, which is for runs whose messages are to be counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// Between two heartbeats of a leader.
+    pub heartbeat: Option<Duration>,
+    /// The shortest time without a leader before a proposer campaigns; the longest is twice that.
+    pub election: Option<Duration>,
+    /// Before an unanswered phase 1a or 2a is sent again, and before a stuck fast round is given up.
+    pub resend: Option<Duration>,
+    /// Before a client asks again.
+    pub client: Option<Duration>,
+    /// Between two exchanges of learners about how far each has got.
+    pub gossip: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms.
+    fn default() -> Self {
+        let ms = |n| Some(Duration::from_millis(n));
+        Self { heartbeat: ms(20), election: ms(100), resend: ms(50), client: ms(200), gossip: ms(40) }
+    }
+}
+
+impl Timeouts {
+    /// No timeout at all: nothing is said that is not an answer.
+    pub const NEVER: Self =
+        Self { heartbeat: None, election: None, resend: None, client: None, gossip: None };
+
+    /// All waiting times multiplied by `factor`.
+    #[must_use]
+    pub fn scaled(self, factor: u32) -> Self {
+        let f = |d: Option<Duration>| d.map(|d| d.saturating_mul(factor));
+        Self {
+            heartbeat: f(self.heartbeat),
+            election: f(self.election),
+            resend: f(self.resend),
+            client: f(self.client),
+            gossip: f(self.gossip),
+        }
+    }
+}
+
+/// Bounds on what a process holds and sends; beyond them it says so instead of growing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Commands in one message.
+    pub batch: usize,
+    /// Slots that a proposer has under way at a time.
+    pub window: usize,
+    /// Commands that wait at a proposer for a place in the window.
+    pub queue: usize,
+    /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the
+    /// replies to that many commands of each client, so every process must have the same number.
+    pub session: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096 }
+    }
+}
+
+/// What all processes of a cluster agree on beforehand.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who may propose.
+    pub proposers: NodeSet,
+    /// Who learns without being asked. Proposers also learn where they are distinguished learners.
+    pub learners: NodeSet,
+    /// The acceptors and their quorums.
+    pub quorums: Arc<dyn QuorumSystem>,
+    /// Who hears votes.
+    pub learning: Learning,
+    /// How a distinguished learner tells.
+    pub announce: Announce,
+    /// Whether phase 1a and 2a first go to a quorum only.
+    pub thrifty: bool,
+    /// Who leads.
+    pub leadership: Leadership,
+    /// When the first leader starts.
+    pub campaign: Campaign,
+    /// Waiting times.
+    pub timeouts: Timeouts,
+    /// Bounds.
+    pub limits: Limits,
+    /// Where waiting times that must differ are drawn from.
+    pub seed: u64,
+}
+
+impl Config {
+    /// A configuration with these quorums, in which the acceptors propose and learn as well, n0 leads first and
+    /// the other knobs have their defaults.
+    pub fn new(quorums: Arc<dyn QuorumSystem>) -> Self {
+        let acceptors = quorums.acceptors();
+        Self {
+            proposers: acceptors,
+            learners: acceptors,
+            quorums,
+            learning: Learning::default(),
+            announce: Announce::default(),
+            thrifty: false,
+            leadership: Leadership::Elected { first: acceptors.smallest() },
+            campaign: Campaign::default(),
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            seed: 0,
+        }
+    }
+
+    /// `n` servers, n0 to n(n−1), each proposer, acceptor and learner, with majority quorums and, for variants
+    /// that use them, the fast quorums that go with majorities.
+    ///
+    /// # Errors
+    /// [`QuorumError::NoAcceptors`] if `n` is 0.
+    pub fn collapsed(n: u16) -> Result<Self, QuorumError> {
+        Ok(Self::new(Arc::new(Counts::fast(NodeSet::first(n))?)))
+    }
+
+    /// `proposers` proposers, then `acceptors` acceptors, then `learners` learners, each a process of its own,
+    /// numbered in that order from n0.
+    ///
+    /// # Errors
+    /// [`QuorumError::NoAcceptors`] if there are none.
+    pub fn separate(proposers: u16, acceptors: u16, learners: u16) -> Result<Self, QuorumError> {
+        let range = |from: u16, n: u16| (from..from.saturating_add(n)).map(NodeId).collect::<NodeSet>();
+        let quorums = Counts::fast(range(proposers, acceptors))?;
+        let mut config = Self::new(Arc::new(quorums));
+        config.proposers = range(0, proposers);
+        config.learners = range(proposers + acceptors, learners);
+        config.leadership = Leadership::Elected { first: config.proposers.smallest() };
+        Ok(config)
+    }
+
+    /// The acceptors.
+    pub fn acceptors(&self) -> NodeSet {
+        self.quorums.acceptors()
+    }
+
+    /// Every process with a role other than client.
+    pub fn servers(&self) -> NodeSet {
+        self.proposers.union(self.acceptors()).union(self.learners)
+    }
+
+    /// Everyone who learns: the learners and, where they are distinguished, the proposers.
+    pub fn all_learners(&self) -> NodeSet {
+        match self.learning {
+            Learning::Everyone => self.learners,
+            Learning::Distinguished => self.learners.union(self.proposers),
+        }
+    }
+
+    /// Who hears a vote in `ballot`.
+    pub fn hears_votes(&self, ballot: Ballot) -> NodeSet {
+        match self.learning {
+            Learning::Everyone => self.learners,
+            Learning::Distinguished => NodeSet::only(ballot.owner).intersection(self.proposers),
+        }
+    }
+
+    /// Whether a vote must carry the values voted for, since it reaches learners that the phase 2a does not.
+    pub fn votes_carry_values(&self) -> bool {
+        self.learning == Learning::Everyone && !self.learners.is_subset(self.acceptors())
+    }
+
+    /// The learner that answers clients where no proposer learns.
+    pub(crate) fn answering_learner(&self) -> Option<NodeId> {
+        let proposers_learn = !self.proposers.intersection(self.all_learners()).is_empty();
+        if proposers_learn { None } else { self.learners.smallest() }
+    }
+}
+
+/// What a role is built from.
+#[derive(Clone, Debug)]
+pub struct Setup<O> {
+    /// The process that plays the role.
+    pub id: NodeId,
+    /// What all processes agree on.
+    pub config: Arc<Config>,
+    /// The variant's own knobs.
+    pub options: O,
+}
+
+/// All processes share one configuration, so processes differ in their names only.
+impl<O> PartialEq for Setup<O> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl<O> Eq for Setup<O> {}
+
+impl<O> core::hash::Hash for Setup<O> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}

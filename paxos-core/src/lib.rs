@@ -1,0 +1,68 @@
+//! The words, the roles, the quorums and the node that every Paxos variant shares.
+//!
+//! A [`Node`] is a function of its events: it hears a message or a timeout at a time it is told, and says what
+//! must be written and what follows from that. It reads no clock, draws no lots, opens no socket and starts no
+//! task, so the same node runs under a simulator, a model checker, a benchmark loop and an asynchronous host.
+//!
+//! ```text
+//!              step(now, event)                     ready()
+//!   messages ───────────────────▶  ┌──────────┐  ─────────────▶ unbound messages     send now
+//!   timeouts                       │   Node   │                 records              write, one sync
+//!   submit(now, value)             └──────────┘    written() ─▶ the other messages   send
+//!                          client · leader · proposer           decided values       execute in order
+//!                               acceptor · learner              outcomes             to the local client
+//! ```
+//!
+//! A variant of Paxos is a type that implements [`Protocol`]: five roles and their messages. Three are in the
+//! crates `basic-paxos`, `multi-paxos` and `fast-paxos`. Read on in this order: [`Protocol`] and the roles,
+//! [`Node`], [`Ready`], [`QuorumSystem`], [`Config`].
+//!
+//! # What the core guarantees, whatever the variant
+//!
+//! - What an acceptor says is on disk before it is said; that is what [`Ready::written`] is for.
+//! - A message counts only if its sender plays the role it speaks in; a ballot is spoken in by its owner alone.
+//! - Values are executed in slot order, without a gap, each command once ([`Replica`]).
+//! - There is no clock, randomness, I/O, logging, `async` or `unsafe` here, nor a map with an order of its own.
+
+mod ballot;
+mod chosen;
+mod client;
+mod command;
+mod config;
+mod election;
+mod fact;
+mod id;
+mod message;
+mod node;
+mod protocol;
+mod quorum;
+mod ready;
+mod record;
+mod replica;
+mod runs;
+mod set;
+mod slot;
+mod time;
+
+pub use ballot::Ballot;
+pub use chosen::Chosen;
+pub use client::{LeaderClient, Outstanding};
+pub use command::{Batch, Command, Entry, Value};
+pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Setup, Timeouts};
+pub use election::Election;
+pub use fact::Fact;
+pub use id::{ClientId, CommandId, NodeId};
+pub use message::{Audience, Envelope, InBallot, Kind, Message, Nack, Phrase, Refusal, Reply, Request, To};
+pub use node::{Event, Node};
+pub use protocol::{
+    Acceptor, Answer, Client, Duty, Leader, Learner, Overloaded, Proposal, Proposer, Protocol, Reach,
+    tell_each,
+};
+pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
+pub use ready::{Effects, Ready};
+pub use record::{Record, Recorded, Vote, Votes};
+pub use replica::{Answering, Replica, StateMachine};
+pub use runs::{Divide, Runs};
+pub use set::NodeSet;
+pub use slot::{Slot, SlotRange};
+pub use time::{Jitter, Time};

@@ -1,0 +1,256 @@
+//! What processes say to each other.
+
+use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange};
+use core::fmt::Debug;
+use core::hash::Hash;
+use serde::{Deserialize, Serialize};
+
+/// Something that is said or recorded in a ballot.
+pub trait InBallot {
+    /// That ballot.
+    fn ballot(&self) -> Ballot;
+}
+
+/// A message of a variant: the phases of the papers.
+pub trait Phrase<V>: InBallot + Clone + Debug + Eq + Hash + Send + Sync + 'static {
+    /// What kind of message it is.
+    fn kind(&self) -> Kind;
+    /// Tells what it says, slot by slot, for traces and for the invariants of the simulator.
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
+}
+
+/// Who is to act on a request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Audience {
+    /// The leader; others say who that is.
+    Leader,
+    /// The acceptors, of which each votes for it in a fast ballot; a leader only looks on.
+    Acceptors,
+    /// Whoever can do something about it: the client asks again.
+    Anyone,
+}
+
+/// Commands of one client, to be agreed on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Request<V> {
+    /// The commands, with consecutive sequence numbers.
+    pub commands: Batch<V>,
+    /// Who is to act.
+    pub audience: Audience,
+}
+
+/// An acceptor's refusal: it has promised a higher ballot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Nack {
+    /// The ballot that was refused.
+    pub refused: Ballot,
+    /// The ballot that is promised.
+    pub promised: Ballot,
+    /// The slots concerned.
+    pub slots: SlotRange,
+}
+
+/// Why a proposer does not take a request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Another process leads, perhaps this one.
+    NotLeader(Option<NodeId>),
+    /// That many commands wait here already.
+    Overloaded(u32),
+}
+
+/// The answer to a command.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Reply<R> {
+    /// Which command.
+    pub id: CommandId,
+    /// The slot it was chosen in.
+    pub slot: Slot,
+    /// What executing it returned.
+    pub reply: R,
+}
+
+/// One message between two processes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "P::Value: Serialize, P::Reply: Serialize, P::Prepare: Serialize, P::Promise: Serialize, \
+                 P::Accept: Serialize, P::Accepted: Serialize, P::Decision: Serialize",
+    deserialize = "P::Value: Deserialize<'de>, P::Reply: Deserialize<'de>, P::Prepare: Deserialize<'de>, \
+                   P::Promise: Deserialize<'de>, P::Accept: Deserialize<'de>, P::Accepted: Deserialize<'de>, \
+                   P::Decision: Deserialize<'de>"
+))]
+pub enum Message<P: Protocol> {
+    /// Client to proposer or acceptor: get these agreed.
+    Request(Request<P::Value>),
+    /// Proposer to acceptor: promise this ballot, and tell what you voted.
+    #[doc(alias = "1a")]
+    Prepare(P::Prepare),
+    /// Acceptor to proposer: promised, and this is what I voted.
+    #[doc(alias = "1b")]
+    Promise(P::Promise),
+    /// Proposer to acceptor: vote for this.
+    #[doc(alias = "2a")]
+    Accept(P::Accept),
+    /// Acceptor to learners: I voted for this.
+    #[doc(alias = "2b")]
+    Accepted(P::Accepted),
+    /// Acceptor to proposer: no, there is a higher ballot.
+    Nack(Nack),
+    /// Distinguished learner to learners: this is chosen.
+    Decide(P::Decision),
+    /// Learner to client: executed.
+    Reply(Reply<P::Reply>),
+    /// Proposer to client: not here, or not now.
+    Refuse(Refusal),
+    /// Leader to everyone: I am here.
+    Heartbeat {
+        /// The ballot it leads in.
+        ballot: Ballot,
+        /// Every slot below is chosen.
+        chosen: Slot,
+    },
+    /// Learner to learners and proposers: I know everything below `chosen`; tell me if you know more.
+    Progress {
+        /// Every slot below is known.
+        chosen: Slot,
+    },
+    /// Learner to learner: send me what is chosen from this slot on.
+    CatchUp {
+        /// The first slot that is missing.
+        from: Slot,
+    },
+    /// Learner to learner: this is chosen.
+    Chosen {
+        /// The slot of the first entry.
+        first: Slot,
+        /// Consecutive slots.
+        batch: Batch<P::Value>,
+        /// The sender knows everything below this slot: ask for more if you do not.
+        known: Slot,
+    },
+}
+
+/// The kinds of messages, for counting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // each is the message of its name
+pub enum Kind {
+    Request,
+    Prepare,
+    Promise,
+    /// A phase 2a that opens a fast ballot and proposes no value.
+    Any,
+    Accept,
+    Accepted,
+    Nack,
+    Decide,
+    Reply,
+    Refuse,
+    Heartbeat,
+    Progress,
+    CatchUp,
+    Chosen,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Request,
+        Self::Prepare,
+        Self::Promise,
+        Self::Any,
+        Self::Accept,
+        Self::Accepted,
+        Self::Nack,
+        Self::Decide,
+        Self::Reply,
+        Self::Refuse,
+        Self::Heartbeat,
+        Self::Progress,
+        Self::CatchUp,
+        Self::Chosen,
+    ];
+
+    /// Its name in tables and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Prepare => "prepare",
+            Self::Promise => "promise",
+            Self::Any => "any",
+            Self::Accept => "accept",
+            Self::Accepted => "accepted",
+            Self::Nack => "nack",
+            Self::Decide => "decide",
+            Self::Reply => "reply",
+            Self::Refuse => "refuse",
+            Self::Heartbeat => "heartbeat",
+            Self::Progress => "progress",
+            Self::CatchUp => "catch_up",
+            Self::Chosen => "chosen",
+        }
+    }
+}
+
+impl<P: Protocol> Message<P> {
+    /// What kind it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Request(_) => Kind::Request,
+            Self::Prepare(m) => m.kind(),
+            Self::Promise(m) => m.kind(),
+            Self::Accept(m) => m.kind(),
+            Self::Accepted(m) => m.kind(),
+            Self::Nack(_) => Kind::Nack,
+            Self::Decide(m) => m.kind(),
+            Self::Reply(_) => Kind::Reply,
+            Self::Refuse(_) => Kind::Refuse,
+            Self::Heartbeat { .. } => Kind::Heartbeat,
+            Self::Progress { .. } => Kind::Progress,
+            Self::CatchUp { .. } => Kind::CatchUp,
+            Self::Chosen { .. } => Kind::Chosen,
+        }
+    }
+}
+
+/// Whom a message goes to. One that goes to many is encoded once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum To {
+    /// One process, of any id.
+    One(NodeId),
+    /// Each member of a set.
+    Each(NodeSet),
+}
+
+impl To {
+    /// The receivers.
+    pub fn iter(self) -> impl Iterator<Item = NodeId> {
+        let (one, set) = match self {
+            Self::One(node) => (Some(node), NodeSet::EMPTY),
+            Self::Each(set) => (None, set),
+        };
+        one.into_iter().chain(set.iter())
+    }
+
+    /// How many messages that is.
+    pub const fn len(self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Each(set) => set.len(),
+        }
+    }
+
+    /// Whether there is no receiver.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A message and its receivers; the sender is the node it was taken from.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Envelope<P: Protocol> {
+    /// The receivers.
+    pub to: To,
+    /// The message.
+    pub message: Message<P>,
+}

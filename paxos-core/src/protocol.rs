@@ -1,0 +1,251 @@
+//! A variant as a type, and the five roles it is made of.
+
+use crate::{
+    Ballot, Batch, Chosen, CommandId, Fact, Nack, NodeId, NodeSet, Phrase, Recorded, Refusal, Reply, Request,
+    Setup, Slot, Time, To, Value,
+};
+use core::fmt::Debug;
+use core::hash::Hash;
+
+/// What executing a command returns: opaque to every protocol.
+pub trait Answer: Clone + Debug + Eq + Hash + Send + Sync + 'static {}
+impl<T: Clone + Debug + Eq + Hash + Send + Sync + 'static> Answer for T {}
+
+/// One variant of Paxos: its messages, what it records, and its roles. It is the only generic parameter of
+/// everything that drives nodes.
+pub trait Protocol: Clone + Debug + Eq + Hash + Send + Sync + Sized + 'static {
+    /// The variant's name in tables.
+    const NAME: &'static str;
+    /// What clients want agreed.
+    type Value: Value;
+    /// What executing it returns.
+    type Reply: Answer;
+    /// The variant's own knobs.
+    type Options: Clone + Debug + Default + Send + Sync + 'static;
+    /// Phase 1a.
+    type Prepare: Phrase<Self::Value>;
+    /// Phase 1b.
+    type Promise: Phrase<Self::Value>;
+    /// Phase 2a.
+    type Accept: Phrase<Self::Value>;
+    /// Phase 2b.
+    type Accepted: Phrase<Self::Value>;
+    /// What a distinguished learner announces.
+    type Decision: Phrase<Self::Value>;
+    /// One thing an acceptor or proposer must never forget.
+    type Record: Recorded<Self::Value>;
+    /// Posts requests and waits.
+    type Client: Client<Self>;
+    /// Keeps proposals safe.
+    type Proposer: Proposer<Self>;
+    /// The fault-tolerant memory.
+    type Acceptor: Acceptor<Self>;
+    /// Notices that a quorum agreed.
+    type Learner: Learner<Self>;
+    /// Decides who proposes, and when.
+    type Leader: Leader<Self>;
+
+    /// Who hears votes in `ballot`, besides the acceptor itself.
+    fn hears_votes(setup: &Setup<Self::Options>, ballot: Ballot) -> NodeSet {
+        setup.config.hears_votes(ballot)
+    }
+}
+
+/// A question in, an answer out. An acceptor never forgets what it promised and voted: what it pushes to `log`
+/// is on disk before the answer leaves the process.
+pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
+    /// With nothing promised and nothing voted.
+    fn new(setup: &Setup<P::Options>) -> Self;
+    /// Remembers one record from before a crash; called for each, in order.
+    fn restore(&mut self, record: &P::Record);
+    /// Phase 1b: promise and report, or refuse.
+    ///
+    /// # Errors
+    /// A [`Nack`] if a higher ballot is promised.
+    fn on_prepare(&mut self, prepare: &P::Prepare, log: &mut Vec<P::Record>) -> Result<P::Promise, Nack>;
+    /// Phase 2b: vote, or refuse. `Ok(None)`: nothing to vote for (the ballot is opened for values to come).
+    ///
+    /// # Errors
+    /// A [`Nack`] if a higher ballot is promised.
+    fn on_accept(
+        &mut self,
+        accept: &P::Accept,
+        log: &mut Vec<P::Record>,
+    ) -> Result<Option<P::Accepted>, Nack>;
+    /// Fast ballots: votes for commands that come straight from a client. Others leave that to proposers.
+    fn on_request(&mut self, _request: &Request<P::Value>) {}
+    /// The votes for values that were not proposed to it (of a fast ballot), gathered since the last call.
+    fn vote(&mut self, _log: &mut Vec<P::Record>) -> Option<P::Accepted> {
+        None
+    }
+    /// Forgets votes below `below`: every process has executed them, so that no proposer asks about them again.
+    fn trim(&mut self, _below: Slot) {}
+    /// An acceptor that hears others' votes may follow them (uncoordinated recovery).
+    fn on_accepted(&mut self, _from: NodeId, _accepted: &P::Accepted) {}
+}
+
+/// How many acceptors a question goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reach {
+    /// A quorum, if the configuration is thrifty.
+    Quorum(crate::Phase),
+    /// All of them.
+    All,
+}
+
+/// What a proposer asks of the acceptors.
+#[derive(Debug)]
+pub enum Proposal<P: Protocol> {
+    /// Phase 1a, with what must be on disk before it leaves.
+    Prepare(P::Prepare, Option<P::Record>),
+    /// Phase 2a. It may leave before the proposer's own vote is on disk.
+    Accept(P::Accept),
+}
+
+/// More is asked than the process may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("overloaded: {limit} commands are waiting already; try again when some are answered")]
+pub struct Overloaded {
+    /// The limit that was hit, in commands.
+    pub limit: usize,
+}
+
+/// Keeps proposals safe, whoever else proposes. It never decides on its own to start a ballot: [`Leader`] does.
+pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
+    /// Idle.
+    fn new(setup: &Setup<P::Options>) -> Self;
+    /// Remembers one record from before a crash.
+    fn restore(&mut self, record: &P::Record);
+    /// Commands to propose; `leads` if this process should propose them of its own accord.
+    ///
+    /// # Errors
+    /// [`Overloaded`] if the queue is full.
+    fn on_request(&mut self, now: Time, request: &Request<P::Value>, leads: bool) -> Result<(), Overloaded>;
+    /// Starts phase 1 in a ballot above every one it has heard of, for all that is not known to be chosen.
+    fn campaign(&mut self, now: Time, chosen: &Chosen<P::Value>);
+    /// Phase 1b arrives. An answer to another ballot than the current one changes nothing.
+    fn on_promise(&mut self, now: Time, from: NodeId, promise: P::Promise, chosen: &Chosen<P::Value>);
+    /// A vote arrives, at proposers that hear them.
+    fn on_accepted(
+        &mut self,
+        _now: Time,
+        _from: NodeId,
+        _accepted: &P::Accepted,
+        _chosen: &Chosen<P::Value>,
+    ) {
+    }
+    /// A refusal arrives; whether it ends what this proposer was doing.
+    fn on_nack(&mut self, now: Time, nack: &Nack) -> bool;
+    /// A higher ballot than its own was seen anywhere; whether it ends what this proposer was doing.
+    fn on_ballot(&mut self, ballot: Ballot) -> bool;
+    /// More slots are known to be chosen.
+    fn on_chosen(&mut self, now: Time, chosen: &Chosen<P::Value>);
+    /// All below `slot` is chosen, says a learner elsewhere.
+    fn on_progress(&mut self, now: Time, slot: Slot);
+    /// The time of [`Proposer::deadline`] has come: ask again.
+    fn on_timeout(&mut self, now: Time, chosen: &Chosen<P::Value>);
+    /// When to be woken.
+    fn deadline(&self) -> Option<Time>;
+    /// The next thing to ask, until there is none. Called when all events of the moment are in, so that what
+    /// arrived together is proposed together.
+    fn poll(&mut self, now: Time, chosen: &Chosen<P::Value>) -> Option<(Proposal<P>, Reach)>;
+    /// Something said again with each heartbeat, for acceptors that missed it.
+    fn reminder(&self) -> Option<P::Accept> {
+        None
+    }
+    /// The ballot in which it may propose without another phase 1.
+    fn leading(&self) -> Option<Ballot>;
+    /// Whether commands wait here for a ballot to be proposed in.
+    fn has_work(&self) -> bool;
+    /// Gives up the commands that were not proposed yet: somebody else leads.
+    fn surrender(&mut self) -> Vec<Batch<P::Value>>;
+}
+
+/// Notices what is chosen, and notes it in the process's log.
+pub trait Learner<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
+    /// Knowing nothing.
+    fn new(setup: &Setup<P::Options>) -> Self;
+    /// A phase 2a passes that the acceptor of this process voted for: the values of its ballot, and what it
+    /// says about slots chosen before.
+    fn on_accept(&mut self, accept: &P::Accept, chosen: &mut Chosen<P::Value>);
+    /// A vote arrives. What it makes chosen goes to `chosen`, and to `decisions` what to announce.
+    fn on_accepted(
+        &mut self,
+        from: NodeId,
+        accepted: &P::Accepted,
+        chosen: &mut Chosen<P::Value>,
+        decisions: &mut Vec<P::Decision>,
+    );
+    /// A distinguished learner announces.
+    fn on_decide(&mut self, decision: &P::Decision, chosen: &mut Chosen<P::Value>);
+    /// The leader of `ballot` says that every slot below `below` is chosen.
+    fn on_heartbeat(&mut self, ballot: Ballot, below: Slot, chosen: &mut Chosen<P::Value>);
+}
+
+/// What a leader's timeout asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Duty {
+    /// Start phase 1.
+    Campaign,
+    /// Tell everyone that the leader lives.
+    Heartbeat,
+}
+
+/// Who proposes, and when: liveness only. Whatever it answers, nothing unsafe follows.
+pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
+    /// At the start of a process.
+    fn new(setup: &Setup<P::Options>, now: Time, restarted: bool) -> Self;
+    /// A proposer's message in `ballot` was accepted here, or refused with `ballot` as the reason.
+    fn on_ballot(&mut self, now: Time, ballot: Ballot);
+    /// The leader of `ballot` says it is alive.
+    fn on_heartbeat(&mut self, now: Time, ballot: Ballot);
+    /// This process's proposer has lost its ballot.
+    fn on_preempted(&mut self, now: Time);
+    /// This process's proposer has won phase 1 of `ballot`.
+    fn on_elected(&mut self, now: Time, ballot: Ballot);
+    /// Commands are waiting at this process's proposer.
+    fn on_work(&mut self, now: Time);
+    /// The time of [`Leader::deadline`] has come; `leading`: the proposer holds a ballot; `work`: it has something to propose.
+    fn on_timeout(&mut self, now: Time, leading: bool, work: bool) -> Option<Duty>;
+    /// When to be woken.
+    fn deadline(&self) -> Option<Time>;
+    /// Whether this process is to propose.
+    fn leads(&self) -> bool;
+    /// Who leads, as far as known.
+    fn leader(&self) -> Option<NodeId>;
+}
+
+/// Posts requests, waits, and asks again.
+pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
+    /// A new session.
+    fn new(setup: &Setup<P::Options>, session: u32) -> Self;
+    /// Takes a value; the command's sequence number.
+    ///
+    /// # Errors
+    /// [`Overloaded`] if as many are unanswered as a session may have.
+    fn submit(&mut self, value: P::Value) -> Result<CommandId, Overloaded>;
+    /// What to send now to whom, until there is nothing; `leader` is the one this process knows of.
+    fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<P::Value>)>;
+    /// An answer arrives; whether it is the first to its command.
+    fn on_reply(&mut self, from: NodeId, reply: &Reply<P::Reply>) -> bool;
+    /// A proposer does not take it.
+    fn on_refusal(&mut self, from: NodeId, refusal: Refusal);
+    /// The time of [`Client::deadline`] has come: ask again.
+    fn on_timeout(&mut self, now: Time);
+    /// When to be woken.
+    fn deadline(&self) -> Option<Time>;
+    /// Commands without an answer.
+    fn unanswered(&self) -> usize;
+}
+
+/// Builds the common part of a phrase's facts: one [`Fact::Propose`] or [`Fact::Vote`] a slot.
+pub fn tell_each<V>(
+    first: Slot,
+    batch: &Batch<V>,
+    tell: &mut dyn FnMut(Fact<'_, V>),
+    fact: impl for<'a> Fn(Slot, &'a crate::Entry<V>) -> Fact<'a, V>,
+) {
+    for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+        tell(fact(slot, entry));
+    }
+}

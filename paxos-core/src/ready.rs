@@ -1,0 +1,123 @@
+//! What follows from a node's events: written before spoken, by type.
+
+use crate::{Answering, CommandId, Entry, Envelope, Node, Protocol, Replica, Reply, Slot, StateMachine};
+use std::vec::Drain;
+
+/// One batch of what follows from the events so far.
+///
+/// Send [`Ready::unbound`] at once; write [`Ready::records`] with one sync; then [`Ready::written`] gives the
+/// rest. Dropping a `Ready` earlier loses nothing: the next one has it again.
+#[derive(Debug)]
+#[must_use = "records must be written, and messages sent"]
+pub struct Ready<'a, P: Protocol> {
+    node: &'a mut Node<P>,
+}
+
+/// What may be done once the records are on disk.
+#[derive(Debug)]
+#[must_use = "messages must be sent, and decisions executed"]
+pub struct Effects<'a, P: Protocol> {
+    node: &'a mut Node<P>,
+    released: usize,
+}
+
+impl<P: Protocol> Node<P> {
+    /// What follows from the events so far.
+    pub fn ready(&mut self) -> Ready<'_, P> {
+        self.turn();
+        Ready { node: self }
+    }
+
+    /// Whether [`Node::ready`] has something to write or send.
+    pub fn is_ready(&self) -> bool {
+        let out = &self.out;
+        !(out.records.is_empty() && out.own.is_empty() && out.bound.is_empty() && out.unbound.is_empty())
+    }
+
+    /// Does all that [`Ready`] asks for, for a caller with a disk of its own: `send` and `write` are called in
+    /// the order that is safe, the replica executes what is chosen, and its answers are passed on.
+    pub fn process<S>(
+        &mut self,
+        replica: &mut Replica<S>,
+        mut send: impl FnMut(Envelope<P>),
+        mut write: impl FnMut(&[P::Record]),
+        mut outcome: impl FnMut(Reply<P::Reply>),
+    ) where
+        S: StateMachine<Command = P::Value, Reply = P::Reply>,
+    {
+        loop {
+            let mut ready = self.ready();
+            ready.unbound().for_each(&mut send);
+            if !ready.records().is_empty() {
+                write(ready.records());
+            }
+            let mut effects = ready.written();
+            effects.execute(replica);
+            effects.messages().for_each(&mut send);
+            effects.outcomes().for_each(&mut outcome);
+            if !self.is_ready() {
+                return;
+            }
+        }
+    }
+}
+
+impl<'a, P: Protocol> Ready<'a, P> {
+    /// Messages that may leave now: they say nothing that is not on disk already.
+    pub fn unbound(&mut self) -> Drain<'_, Envelope<P>> {
+        self.node.out.unbound.drain(..)
+    }
+
+    /// What must be on disk before the rest follows.
+    pub fn records(&self) -> &[P::Record] {
+        &self.node.out.records
+    }
+
+    /// The records are on disk, and will be after a crash.
+    pub fn written(self) -> Effects<'a, P> {
+        let released = self.node.out.bound.len();
+        self.node.on_written();
+        Effects { node: self.node, released }
+    }
+}
+
+impl<P: Protocol> Effects<'_, P> {
+    /// Messages to send.
+    pub fn messages(&mut self) -> impl Iterator<Item = Envelope<P>> {
+        let out = &mut self.node.out;
+        let released = std::mem::take(&mut self.released);
+        out.unbound.drain(..).chain(out.bound.drain(..released))
+    }
+
+    /// The next values to execute, from the slot named on, with the clients to answer. Each is given once.
+    pub fn decided(&mut self) -> Option<(Slot, &[Entry<P::Value>], Answering)> {
+        let answering = self.node.answering();
+        let (slot, entries) = self.node.chosen.deliver()?;
+        Some((slot, entries, answering))
+    }
+
+    /// Commands whose clients asked this process for an answer, for [`Replica::recall`].
+    pub fn asked(&mut self) -> Drain<'_, CommandId> {
+        self.node.out.asked.drain(..)
+    }
+
+    /// Executes what is decided and hands the answers back to the node: they are among the next messages, or
+    /// the next outcomes.
+    pub fn execute<S>(&mut self, replica: &mut Replica<S>)
+    where
+        S: StateMachine<Command = P::Value, Reply = P::Reply>,
+    {
+        while let Some((slot, entries, answering)) = self.decided() {
+            replica.execute(slot, entries, answering);
+        }
+        for id in self.asked() {
+            replica.recall(id);
+        }
+        self.node.answer(replica.answers());
+    }
+
+    /// Answers to this process's own client.
+    pub fn outcomes(&mut self) -> Drain<'_, Reply<P::Reply>> {
+        self.node.out.outcomes.drain(..)
+    }
+}

@@ -1,0 +1,139 @@
+//! What must survive a crash.
+
+use crate::{Ballot, Batch, Divide, Entry, Fact, Runs, Slot, SlotRange};
+use serde::{Deserialize, Serialize};
+
+/// One thing that an acceptor or proposer must never forget. Records are appended, and replayed in order.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Record<V> {
+    /// A proposer starts the term of this ballot, and never again uses that term or a lower one.
+    Started(Ballot),
+    /// An acceptor promised `ballot` for `slots`.
+    Promised {
+        /// The ballot.
+        ballot: Ballot,
+        /// The slots.
+        slots: SlotRange,
+    },
+    /// An acceptor voted in `ballot` for `batch`, from slot `first` on.
+    Voted {
+        /// The ballot.
+        ballot: Ballot,
+        /// The slot of the first entry.
+        first: Slot,
+        /// The values.
+        batch: Batch<V>,
+    },
+}
+
+/// A record of a variant, readable by the simulator's invariants.
+pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send + Sync + 'static {
+    /// Tells what the record says.
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
+}
+
+impl<V: crate::Value> Recorded<V> for Record<V> {
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        match self {
+            Self::Started(_) => {}
+            Self::Promised { ballot, slots } => {
+                tell(Fact::Promise { ballot: *ballot, slots: *slots, votes: &[] });
+            }
+            Self::Voted { ballot, first, batch } => {
+                for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+                    tell(Fact::Vote { ballot: *ballot, slot, entry: Some(entry) });
+                }
+            }
+        }
+    }
+}
+
+/// Votes of one acceptor in one ballot, for consecutive slots.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Vote<V> {
+    /// The slot of the first entry.
+    pub first: Slot,
+    /// The ballot.
+    pub ballot: Ballot,
+    /// The values.
+    pub batch: Batch<V>,
+}
+
+impl<V> Vote<V> {
+    /// The slots voted in.
+    pub fn slots(&self) -> SlotRange {
+        self.first.extend(self.batch.len() as u64)
+    }
+
+    /// Slot by slot.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, Ballot, &Entry<V>)> {
+        self.slots().iter().zip(self.batch.iter()).map(|(slot, entry)| (slot, self.ballot, entry))
+    }
+}
+
+/// For each slot the highest ballot that somebody voted in and the value there: an acceptor's memory, and what
+/// a proposer gathers from promises.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Votes<V> {
+    runs: Runs<(Ballot, Batch<V>)>,
+}
+
+impl<V> Divide for (Ballot, Batch<V>) {
+    fn split_off(&mut self, at: u64) -> Self {
+        (self.0, self.1.split_off(at))
+    }
+}
+
+impl<V> Default for Votes<V> {
+    fn default() -> Self {
+        Self { runs: Runs::default() }
+    }
+}
+
+impl<V> Votes<V> {
+    /// Notes a vote, unless there is one of a higher ballot in the slot.
+    pub fn note(&mut self, ballot: Ballot, first: Slot, batch: &Batch<V>) {
+        let slots = first.extend(batch.len() as u64);
+        if self.runs.end() <= first {
+            self.runs.insert(slots, (ballot, batch.clone()));
+        } else {
+            self.runs.overlay(slots, &(ballot, batch.clone()), |held| held.0 <= ballot);
+        }
+    }
+
+    /// The vote in `slot`.
+    pub fn get(&self, slot: Slot) -> Option<(Ballot, &Entry<V>)> {
+        let (range, (ballot, batch)) = self.runs.get(slot)?;
+        Some((*ballot, &batch[(slot.0 - range.start.0) as usize]))
+    }
+
+    /// The votes within `slots`, in order.
+    pub fn within(&self, slots: SlotRange) -> impl Iterator<Item = Vote<V>> {
+        self.runs.within(slots).map(|(range, (ballot, batch))| Vote { first: range.start, ballot, batch })
+    }
+
+    /// The highest ballot voted in anywhere within `slots`; [`Ballot::ZERO`] if none.
+    pub fn highest_ballot(&self, slots: SlotRange) -> Ballot {
+        if self.runs.end() <= slots.start {
+            return Ballot::ZERO;
+        }
+        self.runs.within(slots).map(|(_, (ballot, _))| ballot).max().unwrap_or_default()
+    }
+
+    /// Whether every one of `slots` was voted in, in `ballot`.
+    pub fn covers(&self, ballot: Ballot, slots: SlotRange) -> bool {
+        self.runs.end() > slots.start
+            && self.runs.within(slots).filter(|(_, held)| held.0 == ballot).map(|(s, _)| s.len()).sum::<u64>()
+                == slots.len()
+    }
+
+    /// The slot after the last one voted in.
+    pub fn end(&self) -> Slot {
+        self.runs.end()
+    }
+
+    /// Forgets the votes below `slot`.
+    pub fn remove_below(&mut self, slot: Slot) {
+        self.runs.remove_below(slot);
+    }
+}

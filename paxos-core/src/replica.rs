@@ -1,0 +1,248 @@
+//! Execution: a state machine behind client sessions, so that a command takes effect once however often it was
+//! sent or chosen.
+
+use crate::{
+    Answer, ClientId, Command, CommandId, Config, Entry, Learning, NodeId, NodeSet, Reply, Slot, Value,
+};
+use std::collections::{BTreeSet, VecDeque};
+
+/// What the log is for. It must be deterministic: the same commands in the same order give the same replies and
+/// the same state on every replica.
+pub trait StateMachine {
+    /// What clients ask for.
+    type Command: Value;
+    /// What they get.
+    type Reply: Answer;
+    /// Executes one command, which was chosen in `slot`.
+    fn apply(&mut self, slot: Slot, command: &Self::Command) -> Self::Reply;
+}
+
+/// Which clients a process answers. Set by the node with each batch it delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answering {
+    me: NodeId,
+    /// Processes that hear of what is chosen at once, so that their own clients need no reply message.
+    hear: NodeSet,
+    everyone_else: bool,
+}
+
+impl Answering {
+    pub(crate) fn new(me: NodeId, config: &Config, everyone_else: bool) -> Self {
+        let told = config.learning == Learning::Everyone || config.announce == crate::Announce::AtOnce;
+        Self { me, hear: if told { config.all_learners() } else { NodeSet::EMPTY }, everyone_else }
+    }
+
+    fn covers(self, client: ClientId) -> bool {
+        client.node == self.me || (self.everyone_else && !self.hear.contains(client.node))
+    }
+}
+
+/// A state machine with the sessions of its clients.
+#[derive(Clone, Debug)]
+pub struct Replica<S: StateMachine> {
+    machine: S,
+    sessions: Sessions<S::Reply>,
+    next: Slot,
+    owed: BTreeSet<CommandId>,
+    answers: Vec<Reply<S::Reply>>,
+}
+
+impl<S: StateMachine> Replica<S> {
+    /// A machine in its first state; `window` is [`crate::Limits::session`].
+    pub fn new(machine: S, window: usize) -> Self {
+        let sessions = Sessions { window: window.max(1), table: Vec::new(), last: 0 };
+        Self { machine, sessions, next: Slot(0), owed: BTreeSet::new(), answers: Vec::new() }
+    }
+
+    /// The state.
+    pub fn machine(&self) -> &S {
+        &self.machine
+    }
+
+    /// The first slot not executed.
+    pub fn next(&self) -> Slot {
+        self.next
+    }
+
+    /// Executes the values chosen from slot `first` on; slots executed before are passed over.
+    ///
+    /// # Panics
+    /// If a slot is missing between the last call and this one.
+    pub fn execute(&mut self, first: Slot, entries: &[Entry<S::Command>], answering: Answering) {
+        assert!(first <= self.next, "executed up to {}, then given {first}", self.next);
+        for entry in entries.iter().skip((self.next.0 - first.0) as usize) {
+            let slot = self.next;
+            self.next = slot.plus(1);
+            if let Entry::Command(command) = entry {
+                self.execute_once(slot, command, answering);
+            }
+        }
+    }
+
+    fn execute_once(&mut self, slot: Slot, command: &Command<S::Command>, answering: Answering) {
+        let owed = !self.owed.is_empty() && self.owed.remove(&command.id);
+        let (machine, id) = (&mut self.machine, command.id);
+        let first = self.sessions.enter(id, || (slot, machine.apply(slot, &command.value)));
+        if (answering.covers(id.client) || owed)
+            && let Some((slot, reply)) = first
+        {
+            self.answers.push(Reply { id, slot: *slot, reply: reply.clone() });
+        }
+    }
+
+    /// A client asks again: what was executed is answered from its session, the rest when it is executed.
+    pub fn recall(&mut self, id: CommandId) {
+        match self.sessions.find(id) {
+            Found::Reply(slot, reply) => {
+                let reply = Reply { id, slot, reply: reply.clone() };
+                self.answers.push(reply);
+            }
+            Found::New => {
+                // Clients have at most a window of commands open; beyond that nobody waits for the oldest.
+                if self.owed.len() >= 16 * self.sessions.window {
+                    self.owed.pop_first();
+                }
+                self.owed.insert(id);
+            }
+            Found::Forgotten => {}
+        }
+    }
+
+    /// The answers since the last call, for [`crate::Node::answer`].
+    pub fn answers(&mut self) -> std::vec::Drain<'_, Reply<S::Reply>> {
+        self.answers.drain(..)
+    }
+}
+
+/// What each client was answered, for its last `window` commands.
+#[derive(Clone, Debug)]
+struct Sessions<R> {
+    window: usize,
+    table: Vec<Session<R>>,
+    last: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Session<R> {
+    client: ClientId,
+    /// The sequence number of the first reply kept. Lower ones were answered, or their client would not have
+    /// been allowed to send the newest.
+    base: u64,
+    replies: VecDeque<Option<(Slot, R)>>,
+}
+
+enum Found<'a, R> {
+    New,
+    Reply(Slot, &'a R),
+    Forgotten,
+}
+
+impl<R> Sessions<R> {
+    /// Runs `execute` if the command is new; its reply, then and now, or none if that is forgotten.
+    fn enter(&mut self, id: CommandId, execute: impl FnOnce() -> (Slot, R)) -> Option<&(Slot, R)> {
+        let window = self.window as u64;
+        let session = self.session(id.client);
+        let offset = id.seq.checked_sub(session.base)?;
+        if offset >= window {
+            session.forget(offset - window + 1);
+        }
+        let at = (id.seq - session.base) as usize;
+        while session.replies.len() <= at {
+            session.replies.push_back(None);
+        }
+        Some(session.replies[at].get_or_insert_with(execute))
+    }
+
+    fn find(&self, id: CommandId) -> Found<'_, R> {
+        let Ok(at) = self.table.binary_search_by_key(&id.client, |s| s.client) else { return Found::New };
+        let session = &self.table[at];
+        let Some(offset) = id.seq.checked_sub(session.base) else { return Found::Forgotten };
+        match usize::try_from(offset).ok().and_then(|i| session.replies.get(i)) {
+            Some(Some((slot, reply))) => Found::Reply(*slot, reply),
+            _ => Found::New,
+        }
+    }
+
+    fn session(&mut self, client: ClientId) -> &mut Session<R> {
+        if self.table.get(self.last).is_none_or(|s| s.client != client) {
+            self.last = self.table.binary_search_by_key(&client, |s| s.client).unwrap_or_else(|at| {
+                self.table.insert(at, Session { client, base: 0, replies: VecDeque::new() });
+                at
+            });
+        }
+        &mut self.table[self.last]
+    }
+}
+
+impl<R> Session<R> {
+    fn forget(&mut self, n: u64) {
+        self.base += n;
+        let kept = self.replies.len().saturating_sub(usize::try_from(n).unwrap_or(usize::MAX));
+        self.replies.drain(..self.replies.len() - kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sum(u64);
+    impl StateMachine for Sum {
+        type Command = u64;
+        type Reply = u64;
+        fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
+            self.0 += n;
+            self.0
+        }
+    }
+
+    fn command(client: u16, seq: u64, n: u64) -> Entry<u64> {
+        Entry::new(ClientId { node: NodeId(client), session: 0 }, seq, n)
+    }
+
+    fn all() -> Answering {
+        Answering { me: NodeId(0), hear: NodeSet::EMPTY, everyone_else: true }
+    }
+
+    fn replies(replica: &mut Replica<Sum>) -> Vec<(u64, u64)> {
+        replica.answers().map(|a| (a.id.seq, a.reply)).collect()
+    }
+
+    #[test]
+    fn a_command_chosen_twice_executes_once_and_is_answered_as_before() {
+        let mut replica = Replica::new(Sum(0), 8);
+        replica.execute(Slot(0), &[command(9, 0, 5), command(9, 1, 1), command(9, 0, 5)], all());
+        assert_eq!((replica.machine().0, replies(&mut replica)), (6, vec![(0, 5), (1, 6), (0, 5)]));
+    }
+
+    #[test]
+    fn slots_given_again_are_passed_over() {
+        let mut replica = Replica::new(Sum(0), 8);
+        replica.execute(Slot(0), &[command(9, 0, 5)], all());
+        replica.execute(Slot(0), &[command(9, 0, 5), Entry::Noop, command(8, 0, 2)], all());
+        assert_eq!((replica.machine().0, replica.next()), (7, Slot(3)));
+    }
+
+    #[test]
+    fn who_asks_again_is_answered_now_or_when_executed() {
+        let mut replica = Replica::new(Sum(0), 8);
+        let silent = Answering { everyone_else: false, ..all() };
+        replica.execute(Slot(0), &[command(9, 0, 5)], silent);
+        assert_eq!(replies(&mut replica), []);
+        let client = ClientId { node: NodeId(9), session: 0 };
+        replica.recall(CommandId { client, seq: 0 });
+        replica.recall(CommandId { client, seq: 1 });
+        assert_eq!(replies(&mut replica), [(0, 5)]);
+        replica.execute(Slot(1), &[command(9, 1, 1), command(9, 2, 1)], silent);
+        assert_eq!(replies(&mut replica), [(1, 6)]);
+    }
+
+    #[test]
+    fn commands_older_than_the_window_are_neither_executed_nor_answered() {
+        let mut replica = Replica::new(Sum(0), 4);
+        replica.execute(Slot(0), &[command(9, 10, 1), command(9, 6, 1), command(9, 7, 1)], all());
+        assert_eq!((replica.machine().0, replies(&mut replica)), (2, vec![(10, 1), (7, 2)]));
+        replica.execute(Slot(3), &[command(9, u64::MAX, 1), command(9, 10, 1)], all());
+        assert_eq!(replica.machine().0, 3);
+    }
+}

@@ -1,0 +1,324 @@
+//! A map from slots to things that comes in runs of consecutive slots, so that what is done once a batch costs
+//! once a batch: the memory of acceptors, the tallies of learners and the log of what is chosen are all of it.
+
+use crate::{Batch, NodeSet, Slot, SlotRange};
+use std::collections::VecDeque;
+
+/// A thing that belongs to a run of slots and can be cut where the run is cut.
+pub trait Divide: Clone {
+    /// Keeps the part of the first `at` slots; returns the part of the rest.
+    #[must_use]
+    fn split_off(&mut self, at: u64) -> Self;
+}
+
+impl Divide for NodeSet {
+    fn split_off(&mut self, _at: u64) -> Self {
+        *self
+    }
+}
+
+impl<V> Divide for Batch<V> {
+    fn split_off(&mut self, at: u64) -> Self {
+        let rest = self.tail(at);
+        *self = self.head(at);
+        rest
+    }
+}
+
+impl<T: Divide> Divide for Option<T> {
+    fn split_off(&mut self, at: u64) -> Self {
+        self.as_mut().map(|t| t.split_off(at))
+    }
+}
+
+/// Runs of slots in order, none overlapping, each with what it holds. Appending behind the last run and looking
+/// at the first or last one take constant time; the rest is a binary search.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Runs<T> {
+    runs: VecDeque<(SlotRange, T)>,
+}
+
+impl<T> Default for Runs<T> {
+    fn default() -> Self {
+        Self { runs: VecDeque::new() }
+    }
+}
+
+impl<T: Divide> Runs<T> {
+    /// The slot after the last run, slot 0 if there is none.
+    pub fn end(&self) -> Slot {
+        self.runs.back().map_or(Slot(0), |(range, _)| range.end)
+    }
+
+    /// Whether no slot holds anything.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The runs by slot.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (SlotRange, &T)> {
+        self.runs.iter().map(|(range, t)| (*range, t))
+    }
+
+    /// The first run.
+    pub fn first(&self) -> Option<(SlotRange, &T)> {
+        self.runs.front().map(|(range, t)| (*range, t))
+    }
+
+    /// The run that `slot` is in.
+    pub fn get(&self, slot: Slot) -> Option<(SlotRange, &T)> {
+        let (range, t) = self.runs.get(self.find(slot))?;
+        range.contains(slot).then_some((*range, t))
+    }
+
+    /// The parts of the runs that lie within `range`, cut to fit.
+    pub fn within(&self, range: SlotRange) -> impl Iterator<Item = (SlotRange, T)> {
+        self.runs.range(self.find(range.start)..).map_while(move |(held, t)| {
+            let part = held.intersection(range);
+            (!part.is_empty()).then(|| (part, cut(*held, t, part)))
+        })
+    }
+
+    /// Makes `range` hold `t`, whatever it held.
+    pub fn insert(&mut self, range: SlotRange, t: T) {
+        if range.is_empty() {
+            return;
+        }
+        if self.end() <= range.start {
+            self.runs.push_back((range, t));
+            return;
+        }
+        let at = self.vacate(range);
+        self.runs.insert(at, (range, t));
+    }
+
+    /// Makes the slots of `range` that hold nothing hold their part of `t`; whether there were any.
+    pub fn fill(&mut self, range: SlotRange, t: &T) -> bool {
+        self.overlay(range, t, |_| false)
+    }
+
+    /// Makes the slots of `range` hold their part of `t` where they hold nothing or what they hold `yields`;
+    /// whether anything changed.
+    pub fn overlay(&mut self, range: SlotRange, t: &T, yields: impl Fn(&T) -> bool) -> bool {
+        let mut changed = false;
+        self.update(
+            range,
+            |gap| {
+                changed = true;
+                Some(cut(range, t, gap))
+            },
+            |_, _| {},
+        );
+        let yielded: Vec<SlotRange> = self
+            .runs
+            .range(self.find(range.start)..)
+            .take_while(|(held, _)| held.start < range.end)
+            .filter(|(_, held)| yields(held))
+            .map(|(held, _)| held.intersection(range))
+            .collect();
+        for part in yielded {
+            changed = true;
+            self.insert(part, cut(range, t, part));
+        }
+        changed
+    }
+
+    /// Visits every run within `range`, cut at its ends; a gap first becomes a run if `make` gives it content.
+    pub fn update(
+        &mut self,
+        range: SlotRange,
+        mut make: impl FnMut(SlotRange) -> Option<T>,
+        mut visit: impl FnMut(SlotRange, &mut T),
+    ) {
+        let mut at = self.split(range.start);
+        self.split(range.end);
+        let mut next = range.start;
+        while next < range.end {
+            let held = self.runs.get(at).map_or(Slot::MAX, |(held, _)| held.start);
+            if held > next {
+                let gap = SlotRange::new(next, held.min(range.end));
+                next = gap.end;
+                let Some(t) = make(gap) else { continue };
+                self.runs.insert(at, (gap, t));
+            }
+            let (held, t) = &mut self.runs[at];
+            visit(*held, t);
+            next = held.end;
+            at += 1;
+        }
+    }
+
+    /// Forgets what `range` holds.
+    pub fn remove(&mut self, range: SlotRange) {
+        if !range.is_empty() {
+            self.vacate(range);
+        }
+    }
+
+    /// Forgets every slot below `slot`.
+    pub fn remove_below(&mut self, slot: Slot) {
+        while let Some((range, t)) = self.runs.front_mut() {
+            if range.end <= slot {
+                self.runs.pop_front();
+                continue;
+            }
+            if range.start < slot {
+                let rest = t.split_off(slot.0 - range.start.0);
+                *t = rest;
+                range.start = slot;
+            }
+            break;
+        }
+    }
+
+    /// The index of the first run that ends behind `slot`.
+    fn find(&self, slot: Slot) -> usize {
+        match self.runs.back() {
+            None => 0,
+            Some((last, _)) if last.end <= slot => self.runs.len(),
+            Some((last, _)) if last.start <= slot => self.runs.len() - 1,
+            Some(_) if self.runs[0].0.end > slot => 0,
+            Some(_) => self.runs.partition_point(|(range, _)| range.end <= slot),
+        }
+    }
+
+    /// Sees to it that no run reaches over `slot`; the index of the first run that starts there or later.
+    fn split(&mut self, slot: Slot) -> usize {
+        let at = self.find(slot);
+        match self.runs.get_mut(at) {
+            Some((range, t)) if range.start < slot => {
+                let rest = (SlotRange::new(slot, range.end), t.split_off(slot.0 - range.start.0));
+                range.end = slot;
+                self.runs.insert(at + 1, rest);
+                at + 1
+            }
+            _ => at,
+        }
+    }
+
+    fn vacate(&mut self, range: SlotRange) -> usize {
+        let from = self.split(range.start);
+        let to = self.split(range.end);
+        self.runs.drain(from..to);
+        from
+    }
+}
+
+/// The part of `t`, which belongs to `whole`, that belongs to `part`.
+fn cut<T: Divide>(whole: SlotRange, t: &T, part: SlotRange) -> T {
+    let mut t = t.clone();
+    if part.start > whole.start {
+        t = t.split_off(part.start.0 - whole.start.0);
+    }
+    if part.end < whole.end {
+        let _rest = t.split_off(part.len());
+    }
+    t
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of letters: `at(2, "cde")` is c in slot 2 to e in slot 4.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Text(String);
+    impl Divide for Text {
+        fn split_off(&mut self, at: u64) -> Self {
+            Self(self.0.split_off(at as usize))
+        }
+    }
+
+    fn range(start: u64, text: &str) -> (SlotRange, Text) {
+        (Slot(start).extend(text.len() as u64), Text(text.into()))
+    }
+
+    fn runs(parts: &[(u64, &str)]) -> Runs<Text> {
+        let mut runs = Runs::default();
+        for (start, text) in parts {
+            let (range, t) = range(*start, text);
+            runs.insert(range, t);
+        }
+        runs
+    }
+
+    fn drawn(runs: &Runs<Text>) -> String {
+        let parts: Vec<String> = runs.iter().map(|(r, t)| format!("{}:{}", r.start.0, t.0)).collect();
+        parts.join(" ")
+    }
+
+    #[test]
+    fn inserting_cuts_what_was_there() {
+        assert_eq!(drawn(&runs(&[(0, "abcdef"), (2, "XY")])), "0:ab 2:XY 4:ef");
+        assert_eq!(drawn(&runs(&[(5, "f"), (0, "ab"), (1, "XYZWVU")])), "0:a 1:XYZWVU");
+        assert_eq!(drawn(&runs(&[(0, "abc"), (0, "XYZ")])), "0:XYZ");
+    }
+
+    #[test]
+    fn filling_leaves_what_was_there() {
+        let mut log = runs(&[(1, "bc"), (5, "f")]);
+        let (all, text) = range(0, "ABCDEFG");
+        assert!(log.fill(all, &text));
+        assert_eq!(drawn(&log), "0:A 1:bc 3:DE 5:f 6:G");
+        assert!(!log.fill(all, &text));
+    }
+
+    #[test]
+    fn an_overlay_replaces_what_yields() {
+        let mut log = runs(&[(1, "bc"), (3, "XY"), (6, "g")]);
+        let (all, text) = range(0, "0123456");
+        assert!(log.overlay(all, &text, |held| held.0.starts_with('X')));
+        assert_eq!(drawn(&log), "0:0 1:bc 3:34 5:5 6:g");
+    }
+
+    #[test]
+    fn a_view_is_cut_to_the_range_asked_for() {
+        let log = runs(&[(0, "abc"), (4, "efg")]);
+        let seen: Vec<_> = log.within(SlotRange::new(Slot(1), Slot(6))).collect();
+        assert_eq!(seen, [range(1, "bc"), range(4, "ef")]);
+        assert_eq!(log.within(SlotRange::new(Slot(3), Slot(4))).count(), 0);
+        assert!(log.get(Slot(3)).is_none() && log.get(Slot(6)).is_some() && log.get(Slot(7)).is_none());
+    }
+
+    #[test]
+    fn forgetting_cuts_the_run_at_the_edge() {
+        let mut log = runs(&[(0, "abc"), (4, "efg")]);
+        log.remove_below(Slot(5));
+        assert_eq!(drawn(&log), "5:fg");
+        log.remove(Slot(6).extend(1));
+        assert_eq!(drawn(&log), "5:f");
+    }
+
+    #[test]
+    fn it_agrees_with_a_plain_map() {
+        let mut jitter = crate::Jitter::new(7, crate::NodeId(0));
+        let (mut log, mut plain) = (Runs::default(), std::collections::BTreeMap::new());
+        for step in 0..4000_u32 {
+            let start = jitter.draw() % 40;
+            let len = 1 + jitter.draw() % 9;
+            let text: String = (0..len).map(|_| char::from(b'a' + (step % 26) as u8)).collect();
+            let (range, t) = range(start, &text);
+            let kind = jitter.draw() % 4;
+            match kind {
+                0 => log.insert(range, t),
+                1 => _ = log.fill(range, &t),
+                2 => _ = log.overlay(range, &t, |held| held.0.chars().next() < text.chars().next()),
+                _ => log.remove(range),
+            }
+            for (slot, c) in range.iter().zip(text.chars()) {
+                let held = plain.get(&slot).copied();
+                match kind {
+                    0 => _ = plain.insert(slot, c),
+                    1 => _ = plain.entry(slot).or_insert(c),
+                    2 if held.is_none_or(|held| held < c) => _ = plain.insert(slot, c),
+                    2 => {}
+                    _ => _ = plain.remove(&slot),
+                }
+            }
+            let flat: Vec<(Slot, char)> =
+                log.iter().flat_map(|(r, t)| r.iter().zip(t.0.chars().collect::<Vec<_>>())).collect();
+            assert_eq!(flat, plain.iter().map(|(s, c)| (*s, *c)).collect::<Vec<_>>(), "step {step}");
+            assert!(log.runs.iter().zip(log.runs.iter().skip(1)).all(|(a, b)| a.0.end <= b.0.start));
+        }
+    }
+}

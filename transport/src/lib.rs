@@ -1,0 +1,6 @@
+//! Carriers, storage, the host loop and the simulator that drive nodes of any variant.
+
+mod local;
+pub mod sim;
+
+pub use local::LocalCluster;

@@ -1,0 +1,185 @@
+//! A cluster in one thread, with messages handed over directly: for benchmarks, tests and first steps.
+
+use paxos_core::{
+    CommandId, Config, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, Replica, Reply, Setup,
+    Slot, StateMachine, Time,
+};
+use std::mem;
+use std::sync::Arc;
+
+/// The servers of a configuration, driven in turn on the caller's thread, with their records kept in memory.
+/// No time passes by itself: timeouts happen when [`LocalCluster::advance`] says so.
+#[derive(Debug)]
+pub struct LocalCluster<P: Protocol, S: StateMachine> {
+    members: Vec<Member<P, S>>,
+    inboxes: Vec<Vec<(NodeId, Message<P>)>>,
+    outcomes: Vec<Reply<P::Reply>>,
+    /// Messages between distinct processes so far.
+    messages: u64,
+    now: Time,
+    trim_every: u64,
+}
+
+#[derive(Debug)]
+struct Member<P: Protocol, S: StateMachine> {
+    node: Node<P>,
+    replica: Replica<S>,
+    records: Vec<P::Record>,
+    down: bool,
+}
+
+impl<P, S> LocalCluster<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    /// Starts every server of `config`, each with the state machine that `machine` makes for it, and lets them
+    /// elect their first leader.
+    pub fn new(config: Config, options: &P::Options, mut machine: impl FnMut(NodeId) -> S) -> Self {
+        let config = Arc::new(config);
+        let servers = config.servers();
+        let size = servers.iter().last().map_or(0, |last| usize::from(last.0) + 1);
+        let members = (0..size as u16).map(|id| {
+            let setup = Setup { id: NodeId(id), config: config.clone(), options: options.clone() };
+            let replica = Replica::new(machine(NodeId(id)), config.limits.session);
+            Member { node: Node::new(setup, Time(0)), replica, records: Vec::new(), down: false }
+        });
+        let mut cluster = Self {
+            members: members.collect(),
+            inboxes: (0..size).map(|_| Vec::new()).collect(),
+            outcomes: Vec::new(),
+            messages: 0,
+            now: Time(0),
+            trim_every: 4096,
+        };
+        cluster.advance(Time(0));
+        cluster
+    }
+
+    /// Gives `node`'s client a command; [`LocalCluster::run`] gets it decided, if a quorum is up.
+    ///
+    /// # Errors
+    /// [`Overloaded`] if that client has too many unanswered already.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[inline]
+    pub fn propose(&mut self, node: NodeId, value: P::Value) -> Result<CommandId, Overloaded> {
+        self.members[usize::from(node.0)].node.submit(self.now, value)
+    }
+
+    /// Delivers messages until none is left: everything proposed is then decided, executed by every replica that
+    /// heard of it, and answered, unless too few servers are up.
+    pub fn run(&mut self) {
+        loop {
+            let mut quiet = true;
+            for at in 0..self.members.len() {
+                quiet &= !self.turn(at);
+            }
+            if quiet {
+                break;
+            }
+        }
+        self.trim();
+    }
+
+    /// Lets the time `now` come, with the timeouts that it brings.
+    pub fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        for member in &mut self.members {
+            if !member.down && member.node.deadline().is_some_and(|at| at <= now) {
+                member.node.step(now, Event::Timeout);
+            }
+        }
+        self.run();
+    }
+
+    /// When the next timeout is due, if any.
+    pub fn deadline(&self) -> Option<Time> {
+        self.members.iter().filter(|m| !m.down).filter_map(|m| m.node.deadline()).min()
+    }
+
+    /// Stops a server as if it had crashed: it hears and says nothing until [`LocalCluster::start`].
+    pub fn stop(&mut self, node: NodeId) {
+        self.members[usize::from(node.0)].down = true;
+    }
+
+    /// Lets a stopped server go on where it was.
+    pub fn start(&mut self, node: NodeId) {
+        self.members[usize::from(node.0)].down = false;
+    }
+
+    /// The answers since the last call, in the order in which they were given.
+    pub fn outcomes(&mut self) -> std::vec::Drain<'_, Reply<P::Reply>> {
+        self.outcomes.drain(..)
+    }
+
+    /// A server's node.
+    pub fn node(&self, node: NodeId) -> &Node<P> {
+        &self.members[usize::from(node.0)].node
+    }
+
+    /// A server's state machine.
+    pub fn machine(&self, node: NodeId) -> &S {
+        self.members[usize::from(node.0)].replica.machine()
+    }
+
+    /// Messages between distinct processes so far.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Lets one node take in what waits for it; whether there was anything.
+    fn turn(&mut self, at: usize) -> bool {
+        let mut inbox = mem::take(&mut self.inboxes[at]);
+        let member = &mut self.members[at];
+        if member.down {
+            inbox.clear();
+            return false;
+        }
+        for (from, message) in inbox.drain(..) {
+            member.node.step(self.now, Event::Message { from, message });
+        }
+        self.inboxes[at] = inbox;
+        let (inboxes, outcomes, messages) = (&mut self.inboxes, &mut self.outcomes, &mut self.messages);
+        let (records, from) = (&mut member.records, NodeId(at as u16));
+        let mut busy = false;
+        member.node.process(
+            &mut member.replica,
+            |envelope| {
+                busy = true;
+                *messages += envelope.to.len() as u64;
+                post(inboxes, from, envelope);
+            },
+            |written| records.extend_from_slice(written),
+            |outcome| outcomes.push(outcome),
+        );
+        busy || !self.inboxes[at].is_empty()
+    }
+
+    /// Forgets what every replica has executed, now and then.
+    fn trim(&mut self) {
+        let learners = self.members.iter().filter(|m| m.node.is_learner());
+        let applied = learners.map(|m| m.replica.next()).min().unwrap_or_default();
+        let kept = self.members.iter().map(|m| m.records.len()).max().unwrap_or_default() as u64;
+        if kept < self.trim_every || applied == Slot(0) {
+            return;
+        }
+        for member in &mut self.members {
+            member.node.trim(applied);
+            member.records.clear();
+        }
+    }
+}
+
+fn post<P: Protocol>(inboxes: &mut [Vec<(NodeId, Message<P>)>], from: NodeId, envelope: Envelope<P>) {
+    let size = inboxes.len();
+    let mut to = envelope.to.iter().filter(|to| usize::from(to.0) < size).peekable();
+    let mut message = Some(envelope.message);
+    while let Some(node) = to.next() {
+        let copy = if to.peek().is_some() { message.clone() } else { message.take() };
+        if let Some(message) = copy {
+            inboxes[usize::from(node.0)].push((from, message));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The cluster in one thread.
+
+use multi_paxos::MultiPaxos;
+use paxos_core::{Config, NodeId, Slot, StateMachine, Timeouts};
+use paxos_transport::LocalCluster;
+
+struct Sum(u64);
+impl StateMachine for Sum {
+    type Command = u64;
+    type Reply = u64;
+    fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
+        self.0 += n;
+        self.0
+    }
+}
+
+fn cluster(n: u16) -> LocalCluster<MultiPaxos<u64, u64>, Sum> {
+    let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(n).expect("lawful") };
+    LocalCluster::new(config, &(), |_| Sum(0))
+}
+
+#[test]
+fn every_command_is_executed_by_every_replica_and_answered_once() {
+    for n in [1, 3, 5] {
+        let mut cluster = cluster(n);
+        for round in 0..100_u64 {
+            for k in 0..=round % 7 {
+                cluster.propose(NodeId(0), k).expect("room");
+            }
+            cluster.run();
+            assert_eq!(cluster.outcomes().count() as u64, round % 7 + 1);
+        }
+        let sums: Vec<u64> = (0..n).map(|id| cluster.machine(NodeId(id)).0).collect();
+        assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
+    }
+}
+
+#[test]
+fn five_servers_decide_with_two_stopped_and_not_with_three() {
+    let mut cluster = cluster(5);
+    cluster.stop(NodeId(3));
+    cluster.stop(NodeId(4));
+    cluster.propose(NodeId(0), 7).expect("room");
+    cluster.run();
+    assert_eq!(cluster.outcomes().count(), 1);
+    cluster.stop(NodeId(2));
+    cluster.propose(NodeId(0), 7).expect("room");
+    cluster.run();
+    assert_eq!(cluster.outcomes().count(), 0);
+}
