@@ -2,10 +2,10 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Audience, Ballot, Batch, Chosen, CommandId, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Proposal,
-    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
+    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// Keeps proposals safe. Its state is what it is in the middle of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,19 +16,13 @@ pub struct Proposer<V> {
     /// Its own latest ballot.
     ballot: Ballot,
     stage: Stage<V>,
-    /// Commands not yet proposed.
-    queue: VecDeque<Batch<V>>,
-    queued: usize,
-    /// What is proposed in this ballot and not known to be chosen, by slot.
-    in_flight: VecDeque<(Slot, Batch<V>)>,
-    /// Which of it is to be sent, first or again.
+    pipeline: Pipeline<V>,
+    /// What of the proposals under way is to be sent, first or again.
     outgoing: VecDeque<(Slot, Batch<V>, Reach)>,
     /// The next free slot.
     next: Slot,
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
-    /// Commands in `queue` may have been chosen from this slot on, in another ballot.
-    requeued: Option<Slot>,
     resend_at: Option<Time>,
 }
 
@@ -47,12 +41,18 @@ impl<V: Value> Proposer<V> {
 
     /// Slots proposed in this ballot and not known to be chosen.
     pub fn in_flight(&self) -> u64 {
-        self.in_flight.front().map_or(0, |(first, _)| self.next.0 - first.0)
+        self.pipeline.first_in_flight().map_or(0, |first| self.next.0 - first.0)
     }
 
     /// Commands that wait for a place in the window.
-    pub fn queued(&self) -> usize {
-        self.queued
+    pub fn waiting(&self) -> usize {
+        self.pipeline.waiting()
+    }
+
+    fn settle(&mut self, now: Time, slot: Slot) {
+        if self.pipeline.settle(slot) {
+            self.wait(now);
+        }
     }
 
     fn wait(&mut self, now: Time) {
@@ -68,13 +68,7 @@ impl<V: Value> Proposer<V> {
         self.stage = Stage::Idle;
         self.outgoing.clear();
         self.resend_at = None;
-        if let Some((first, _)) = self.in_flight.front() {
-            self.requeued = Some(self.requeued.unwrap_or(*first).min(*first));
-        }
-        for (_, batch) in self.in_flight.drain(..).rev() {
-            self.queued += batch.len();
-            self.queue.push_front(batch);
-        }
+        self.pipeline.requeue();
         true
     }
 
@@ -92,93 +86,17 @@ impl<V: Value> Proposer<V> {
             entries.extend(vote.batch.iter().cloned());
             at = vote.slots().end;
         }
-        self.drop_from_queue(&entries, chosen);
+        self.pipeline.drop_found(&entries, chosen);
         let recovered: Batch<V> = entries.into();
         let mut first = from;
         while first < end {
             let batch = recovered.tail(first.0 - from.0).head(self.setup.config.limits.batch.max(1) as u64);
             let next = first.plus(batch.len() as u64);
-            self.in_flight.push_back((first, batch.clone()));
+            self.pipeline.propose(self.ballot, first, &batch);
             self.outgoing.push_back((first, batch, Reach::Quorum(Phase::TwoClassic)));
             first = next;
         }
         self.next = end;
-    }
-
-    /// Commands that were proposed in an earlier ballot and turn up in a slot need no second one.
-    fn drop_from_queue(&mut self, recovered: &[Entry<V>], chosen: &Chosen<V>) {
-        let Some(from) = self.requeued.take() else { return };
-        let mut seen: BTreeSet<CommandId> = recovered.iter().filter_map(Entry::id).collect();
-        for (_, batch) in chosen.within(from.onwards()) {
-            seen.extend(batch.iter().filter_map(Entry::id));
-        }
-        let left = self.queue.drain(..).flat_map(|b| b.to_vec());
-        let left: Batch<V> = left.filter(|e| e.id().is_some_and(|id| !seen.contains(&id))).collect();
-        self.queued = left.len();
-        if !left.is_empty() {
-            self.queue.push_back(left);
-        }
-    }
-
-    /// Up to `limit` queued commands, without a copy if they came together.
-    fn take(&mut self, limit: usize) -> Option<Batch<V>> {
-        let front = self.queue.pop_front()?;
-        let batch = if front.len() > limit {
-            self.queue.push_front(front.tail(limit as u64));
-            front.head(limit as u64)
-        } else if self.queue.is_empty() || front.len() == limit {
-            front
-        } else {
-            let mut entries = front.to_vec();
-            while let Some(more) = self.queue.pop_front() {
-                let room = limit - entries.len();
-                entries.extend(more.iter().take(room).cloned());
-                if more.len() > room {
-                    self.queue.push_front(more.tail(room as u64));
-                    break;
-                }
-            }
-            entries.into()
-        };
-        self.queued -= batch.len();
-        Some(batch)
-    }
-
-    fn holds(&self, entry: &Entry<V>) -> bool {
-        let mut held = self.queue.iter().chain(self.in_flight.iter().map(|(_, batch)| batch));
-        held.any(|batch| batch.iter().any(|e| e.id() == entry.id()))
-    }
-
-    /// Forgets what lies below `slot`.
-    fn settle(&mut self, now: Time, slot: Slot) {
-        let before = self.in_flight.len();
-        while let Some((first, batch)) = self.in_flight.front_mut() {
-            let done = slot.0.saturating_sub(first.0);
-            if done >= batch.len() as u64 {
-                self.in_flight.pop_front();
-                continue;
-            }
-            if done > 0 {
-                (*first, *batch) = (slot, batch.tail(done));
-            }
-            break;
-        }
-        if self.in_flight.len() < before {
-            self.wait(now);
-        }
-    }
-
-    /// Whether another value than its own is chosen where it proposed: then a higher ballot was at work.
-    fn is_contradicted(&self, chosen: &Chosen<V>) -> bool {
-        let known = |first: Slot, batch: &Batch<V>| {
-            let slots = first.extend(batch.len() as u64);
-            chosen.within(slots).all(|(part, theirs)| {
-                let ours = batch.tail(part.start.0 - first.0).head(part.len());
-                ours.shares(&theirs) || ours == theirs
-            })
-        };
-        let below = self.in_flight.iter().take_while(|(first, _)| *first < chosen.end());
-        !below.into_iter().all(|(first, batch)| known(*first, batch))
     }
 }
 
@@ -189,13 +107,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             highest: Ballot::ZERO,
             ballot: Ballot::ZERO,
             stage: Stage::Idle,
-            queue: VecDeque::new(),
-            queued: 0,
-            in_flight: VecDeque::new(),
+            pipeline: Pipeline::new(setup.config.limits.queue),
             outgoing: VecDeque::new(),
             next: Slot(0),
             progress: Slot(0),
-            requeued: None,
             resend_at: None,
         }
     }
@@ -208,22 +123,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_request(&mut self, _now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
-        let limit = self.setup.config.limits.queue;
-        if !leads {
-            return Ok(());
-        }
-        if self.queued + request.commands.len() > limit {
-            return Err(Overloaded { limit });
-        }
-        let mut commands = request.commands.clone();
-        if request.audience == Audience::Anyone {
-            commands = commands.iter().filter(|e| !self.holds(e)).cloned().collect();
-        }
-        if !commands.is_empty() {
-            self.queued += commands.len();
-            self.queue.push_back(commands);
-        }
-        Ok(())
+        if leads { self.pipeline.push(request) } else { Ok(()) }
     }
 
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
@@ -270,7 +170,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn on_chosen(&mut self, now: Time, chosen: &Chosen<V>) {
         // The `chosen` of a phase 2a vouches for the values of its ballot, so a leader that finds another value
         // chosen must not go on vouching.
-        if self.is_contradicted(chosen) {
+        if self.pipeline.is_contradicted(chosen) {
             self.preempted();
         }
         self.settle(now, chosen.first_unknown());
@@ -286,15 +186,15 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             Stage::Idle => {}
             Stage::Preparing { ask, .. } => *ask = Some(Reach::All),
             Stage::Leading => {
-                let again = self.in_flight.iter().map(|(first, batch)| (*first, batch.clone(), Reach::All));
-                self.outgoing = again.collect();
+                self.outgoing = self.pipeline.in_flight().map(|v| (v.first, v.batch, Reach::All)).collect();
             }
         }
         self.wait(now);
     }
 
     fn deadline(&self) -> Option<Time> {
-        let waiting = !self.in_flight.is_empty() || matches!(self.stage, Stage::Preparing { .. });
+        let waiting =
+            self.pipeline.first_in_flight().is_some() || matches!(self.stage, Stage::Preparing { .. });
         self.resend_at.filter(|_| waiting)
     }
 
@@ -313,13 +213,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                     None => {
                         let limits = self.setup.config.limits;
                         let room = limits.window.saturating_sub(self.in_flight() as usize).min(limits.batch);
-                        let batch = if room == 0 { None } else { self.take(room) }?;
-                        if self.in_flight.is_empty() {
+                        let batch = self.pipeline.take(room)?;
+                        if self.pipeline.first_in_flight().is_none() {
                             self.wait(now);
                         }
                         let first = self.next;
                         self.next = first.plus(batch.len() as u64);
-                        self.in_flight.push_back((first, batch.clone()));
+                        self.pipeline.propose(ballot, first, &batch);
                         (first, batch, Reach::Quorum(Phase::TwoClassic))
                     }
                 };
@@ -334,12 +234,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn has_work(&self) -> bool {
-        self.queued > 0
+        self.pipeline.waiting() > 0
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {
-        self.queued = 0;
-        self.requeued = None;
-        self.queue.drain(..).collect()
+        self.pipeline.surrender()
     }
 }

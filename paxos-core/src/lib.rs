@@ -34,6 +34,7 @@ mod fact;
 mod id;
 mod message;
 mod node;
+mod pipeline;
 mod protocol;
 mod quorum;
 mod ready;
@@ -54,6 +55,7 @@ pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
 pub use message::{Audience, Envelope, InBallot, Kind, Message, Nack, Phrase, Refusal, Reply, Request, To};
 pub use node::{Event, Node};
+pub use pipeline::Pipeline;
 pub use protocol::{
     Acceptor, Answer, Client, Duty, Leader, Learner, Overloaded, Proposal, Proposer, Protocol, Reach,
     tell_each,

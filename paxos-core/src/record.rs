@@ -127,6 +127,11 @@ impl<V> Votes<V> {
                 == slots.len()
     }
 
+    /// The first slot voted in.
+    pub fn start(&self) -> Option<Slot> {
+        Some(self.runs.first()?.0.start)
+    }
+
     /// The slot after the last one voted in.
     pub fn end(&self) -> Slot {
         self.runs.end()
