@@ -130,9 +130,11 @@ impl<P: Protocol> Leader<P> for Election {
     }
 
     fn on_timeout(&mut self, now: Time, leading: bool, work: bool) -> Option<Duty> {
-        if leading && self.beat.is_some_and(|at| at <= now) {
+        if self.beat.is_some_and(|at| at <= now) {
             self.beat = self.config().timeouts.heartbeat.map(|every| now.after(every));
-            return Some(Duty::Heartbeat);
+            if leading {
+                return Some(Duty::Heartbeat);
+            }
         }
         if leading || self.wake.is_none_or(|at| at > now) {
             return None;

@@ -98,6 +98,11 @@ impl<V: Value> Pipeline<V> {
         self.in_flight.within(Slot(0).onwards())
     }
 
+    /// The ballot of the proposal under way in `slot`, if there is one.
+    pub fn ballot_at(&self, slot: Slot) -> Option<Ballot> {
+        self.in_flight.get(slot).map(|(ballot, _)| ballot)
+    }
+
     /// The first slot with a proposal under way.
     pub fn first_in_flight(&self) -> Option<Slot> {
         self.in_flight.start()

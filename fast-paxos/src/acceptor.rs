@@ -1,0 +1,204 @@
+//! The acceptor: as in Multi-Paxos, but in a fast ballot it votes for what clients send it.
+
+use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
+use paxos_core::{
+    Answer, Ballot, Batch, CommandId, Entry, Nack, Record, Request, Setup, Slot, SlotRange, Value, Votes,
+};
+use std::collections::BTreeMap;
+
+/// The fault-tolerant memory. One promise covers the terms of all slots; within a term each slot has its own
+/// step, which is that of its vote.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Acceptor<V> {
+    /// The classic ballot that opens the highest term heard of.
+    promised: Ballot,
+    votes: Votes<V>,
+    /// The fast ballot in which it may vote for what clients send, while that is not overtaken.
+    open: Option<Ballot>,
+    /// The slot of the next such vote: no vote of this term was cast from there on.
+    next: Slot,
+    /// Commands to vote for at the end of this turn.
+    arrived: Vec<Entry<V>>,
+    /// Where it voted for a command in the open ballot.
+    mine: BTreeMap<CommandId, Slot>,
+    /// Votes to be told again.
+    again: Vec<Slot>,
+    limit: usize,
+}
+
+impl<V: Value> Acceptor<V> {
+    /// The classic ballot of the highest term promised.
+    pub fn promised(&self) -> Ballot {
+        self.promised
+    }
+
+    /// The votes.
+    pub fn votes(&self) -> &Votes<V> {
+        &self.votes
+    }
+
+    /// The fast ballot in which it votes for what clients send, and the slot of the next such vote.
+    pub fn opened(&self) -> Option<(Ballot, Slot)> {
+        self.open.map(|ballot| (ballot, self.next))
+    }
+
+    fn refuse(&self, refused: Ballot, slots: SlotRange) -> Nack {
+        Nack { refused, promised: self.promised, slots }
+    }
+
+    /// Enters the term of `ballot` if it is a higher one; the fast ballot of the former term ends with it.
+    fn enter(&mut self, ballot: Ballot) {
+        let term = Ballot::classic(ballot.round, ballot.owner);
+        if term > self.promised {
+            self.promised = term;
+            self.open = None;
+            self.next = Slot(0);
+            self.mine.clear();
+            self.again.clear();
+            self.arrived.clear();
+        }
+    }
+
+    /// *Fast Paxos*, §2.2: a coordinator that may propose any value sends *any* instead, and an acceptor may then
+    /// treat a client's proposal as if it were a phase 2a message of that round with that value.
+    fn open(&mut self, any: Option<(Ballot, Slot)>) {
+        let Some((fast, from)) = any else { return };
+        if self.open != Some(fast) && fast.same_term(self.promised) {
+            self.open = Some(fast);
+            self.next = self.next.max(from);
+        }
+    }
+
+    fn vote_for(&mut self, ballot: Ballot, first: Slot, batch: &Batch<V>) {
+        self.enter(ballot);
+        self.votes.note(ballot, first, batch);
+        let slots = first.extend(batch.len() as u64);
+        self.next = self.next.max(slots.end);
+        if self.open.is_some() {
+            let names = slots.iter().zip(batch.iter());
+            self.mine.extend(names.filter_map(|(slot, entry)| Some((entry.id()?, slot))));
+        }
+    }
+
+    /// A command that it voted for in a slot which goes to another is voted for again in a free one, so that the
+    /// loser of a collision needs no help of its client.
+    fn move_on(&mut self, slots: SlotRange, batch: &Batch<V>) {
+        let lost: Vec<Entry<V>> = self.votes.within(slots).flat_map(|vote| vote.batch.to_vec()).collect();
+        for entry in lost {
+            let Some(id) = entry.id() else { continue };
+            let here = self.mine.get(&id).is_some_and(|slot| slots.contains(*slot));
+            if here && !batch.contains(&entry) {
+                self.mine.remove(&id);
+                self.take(&entry);
+            }
+        }
+    }
+
+    fn take(&mut self, entry: &Entry<V>) {
+        let Some(id) = entry.id() else { return };
+        match self.mine.get(&id) {
+            Some(slot) => self.again.push(*slot),
+            None if self.arrived.len() < self.limit && !self.arrived.contains(entry) => {
+                self.arrived.push(entry.clone());
+            }
+            None => {}
+        }
+    }
+}
+
+impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> {
+    fn new(setup: &Setup<Options>) -> Self {
+        Self {
+            promised: Ballot::ZERO,
+            votes: Votes::default(),
+            open: None,
+            next: Slot(0),
+            arrived: Vec::new(),
+            mine: BTreeMap::new(),
+            again: Vec::new(),
+            limit: setup.config.limits.queue,
+        }
+    }
+
+    fn restore(&mut self, record: &Record<V>) {
+        match record {
+            Record::Started(_) => {}
+            Record::Promised { ballot, .. } => self.enter(*ballot),
+            Record::Voted { ballot, first, batch } => self.vote_for(*ballot, *first, batch),
+        }
+    }
+
+    /// *Fast Paxos*, §2.1, phase 1b: if the round is higher than any in which it took part, take part in no lower
+    /// one any more, and tell the highest round voted in and the value voted for.
+    fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
+        let Prepare { ballot, from } = *prepare;
+        if ballot < self.promised {
+            return Err(self.refuse(ballot, from.onwards()));
+        }
+        if ballot > self.promised {
+            self.enter(ballot);
+            log.push(Record::Promised { ballot, slots: from.onwards() });
+        }
+        Ok(Promise { ballot, from, votes: self.votes.within(from.onwards()).collect() })
+    }
+
+    /// *Fast Paxos*, §2.1, phase 2b: vote if the round is not lower than one it took part in and it has not voted
+    /// in that round for something else.
+    fn on_accept(
+        &mut self,
+        accept: &Accept<V>,
+        log: &mut Vec<Record<V>>,
+    ) -> Result<Option<Accepted<V>>, Nack> {
+        let Accept { ballot, first, ref batch, any, .. } = *accept;
+        let slots = first.extend(batch.len() as u64);
+        if ballot < self.promised {
+            return Err(self.refuse(ballot, slots));
+        }
+        self.enter(ballot);
+        if self.mine.len() > self.limit {
+            self.mine.retain(|_, slot| *slot >= accept.chosen);
+        }
+        // A phase 2a of a step that a slot has left behind comes late: the later step was proposed by the same
+        // coordinator, which needs no answer.
+        if slots.is_empty() || self.votes.highest_ballot(slots) > ballot {
+            self.open(any);
+            return Ok(None);
+        }
+        if !self.votes.covers(ballot, slots) {
+            self.move_on(slots, batch);
+            self.vote_for(ballot, first, batch);
+            log.push(Record::Voted { ballot, first, batch: batch.clone() });
+        }
+        self.open(any);
+        Ok(Some(Accepted { ballot, first, batch: batch.clone() }))
+    }
+
+    fn on_request(&mut self, request: &Request<V>) {
+        if self.open.is_some() {
+            request.commands.iter().for_each(|entry| self.take(entry));
+        }
+    }
+
+    /// *Fast Paxos*, §2.2: phase 2b of a fast round, for the next free slots. The slots are taken only here, when
+    /// all messages of the turn are in, so that no promise made meanwhile is broken.
+    fn vote(&mut self, log: &mut Vec<Record<V>>) -> Option<Accepted<V>> {
+        let ballot = self.open?;
+        while let Some(slot) = self.again.pop() {
+            if let Some((voted, entry)) = self.votes.get(slot) {
+                return Some(Accepted { ballot: voted, first: slot, batch: entry.clone().into() });
+            }
+        }
+        if self.arrived.is_empty() {
+            return None;
+        }
+        let (first, batch) = (self.next, Batch::from(std::mem::take(&mut self.arrived)));
+        self.vote_for(ballot, first, &batch);
+        log.push(Record::Voted { ballot, first, batch: batch.clone() });
+        Some(Accepted { ballot, first, batch })
+    }
+
+    fn trim(&mut self, below: Slot) {
+        self.votes.remove_below(below);
+        self.mine.retain(|_, slot| *slot >= below);
+    }
+}

@@ -1,0 +1,141 @@
+//! Which value may be proposed after a fast ballot: Lamport's rule O4.
+
+use crate::learner::Tally;
+use paxos_core::{CommandId, Entry, NodeId, NodeSet, Phase, QuorumSystem, Slot, SlotRange, Value, Vote};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of one slot before a value is proposed in it.
+#[derive(Debug)]
+pub(crate) enum Choice<'a, V> {
+    /// This value may have been chosen: no other may be proposed.
+    Forced(&'a Entry<V>),
+    /// No value can have been chosen; those voted for, most votes first.
+    Free(Vec<&'a Entry<V>>),
+}
+
+/// *Fast Paxos*, §2.2, rule for phase 2a after round k, the highest voted in by an acceptor of Q: if all votes of
+/// k that Q reports are for one value, or some value satisfies O4 (a k-quorum's members in Q all voted for it),
+/// that value; otherwise any proposed value. `heard` is the actual Q.
+///
+/// A classic ballot proposes one value only, so that a single vote in it forces the choice.
+pub(crate) fn choose<'a, V: Value>(
+    quorums: &dyn QuorumSystem,
+    heard: NodeSet,
+    tally: &'a Tally<V>,
+) -> Choice<'a, V> {
+    let phase = Phase::of(tally.ballot);
+    let may_be = |voters: NodeSet| phase == Phase::TwoClassic || quorums.may_be_chosen(phase, heard, voters);
+    if let Some((value, _)) = tally.values.iter().find(|(_, voters)| may_be(*voters)) {
+        return Choice::Forced(value);
+    }
+    let mut free: Vec<_> = tally.values.iter().collect();
+    free.sort_by_key(|(value, voters)| (core::cmp::Reverse(voters.len()), value.id()));
+    Choice::Free(free.into_iter().map(|(value, _)| value).collect())
+}
+
+/// The reported votes slot by slot, those of the highest ballot only.
+pub(crate) fn tallies<V: Value>(
+    reports: &[(NodeId, Vec<Vote<V>>)],
+    slots: SlotRange,
+) -> BTreeMap<Slot, Tally<V>> {
+    let mut tallies = BTreeMap::new();
+    for (from, votes) in reports {
+        for (slot, ballot, entry) in votes.iter().flat_map(Vote::iter).filter(|v| slots.contains(v.0)) {
+            let tally = tallies.entry(slot).or_insert_with(|| Tally::new(ballot));
+            if tally.ballot < ballot {
+                *tally = Tally::new(ballot);
+            }
+            if tally.ballot == ballot {
+                tally.count(*from, entry);
+            }
+        }
+    }
+    tallies
+}
+
+/// A value for each of `tallies`, given who was heard there. Free choices go to commands that have no slot yet,
+/// in the order of their votes; a slot for which none is left gets a no-op.
+pub(crate) fn assign<V: Value>(
+    quorums: &dyn QuorumSystem,
+    heard: impl Fn(&Tally<V>) -> NodeSet,
+    tallies: &BTreeMap<Slot, Tally<V>>,
+) -> BTreeMap<Slot, Entry<V>> {
+    let choices: BTreeMap<Slot, Choice<'_, V>> =
+        tallies.iter().map(|(slot, tally)| (*slot, choose(quorums, heard(tally), tally))).collect();
+    let mut placed: BTreeSet<Option<CommandId>> = choices
+        .values()
+        .filter_map(|choice| if let Choice::Forced(entry) = choice { Some(entry.id()) } else { None })
+        .collect();
+    let value = |choice: Choice<'_, V>| match choice {
+        Choice::Forced(entry) => entry.clone(),
+        Choice::Free(values) => {
+            let unplaced = values.into_iter().find(|entry| placed.insert(entry.id()));
+            unplaced.cloned().unwrap_or(Entry::Noop)
+        }
+    };
+    let mut value = value;
+    choices.into_iter().map(|(slot, choice)| (slot, value(choice))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paxos_core::{Ballot, ClientId, Counts};
+
+    fn tally(votes: &[(u16, u64)]) -> Tally<()> {
+        let fast = Ballot::classic(1, NodeId(0)).next_step(true).expect("a step");
+        let mut tally = Tally::new(fast);
+        for (node, seq) in votes {
+            tally.count(NodeId(*node), &Entry::new(ClientId::default(), *seq, ()));
+        }
+        tally
+    }
+
+    fn chosen(votes: &[(u16, u64)], heard: &[u16]) -> Option<u64> {
+        let quorums = Counts::fast(NodeSet::first(5)).expect("lawful");
+        let heard = heard.iter().map(|n| NodeId(*n)).collect();
+        match choose(&quorums, heard, &tally(votes)) {
+            Choice::Forced(entry) => entry.id().map(|id| id.seq),
+            Choice::Free(_) => None,
+        }
+    }
+
+    #[test]
+    fn acceptors_are_counted_not_values() {
+        // Of a quorum of 3 out of 5, two voted 7 and one 8: with the two unheard, 7 may have its 4 votes.
+        assert_eq!(chosen(&[(0, 7), (1, 7), (2, 8)], &[0, 1, 2]), Some(7));
+        // The same vote told twice is one vote.
+        assert_eq!(chosen(&[(0, 7), (0, 7), (2, 8)], &[0, 2, 3]), None);
+    }
+
+    #[test]
+    fn the_actual_set_heard_decides_what_is_forced() {
+        // With all five heard, two votes are no longer enough; three would not have been chosen either.
+        assert_eq!(chosen(&[(0, 7), (1, 7), (2, 8)], &[0, 1, 2, 3, 4]), None);
+        assert_eq!(chosen(&[(0, 7), (1, 7), (2, 7), (3, 8)], &[0, 1, 2, 3]), Some(7));
+        assert_eq!(chosen(&[(0, 7), (1, 7), (2, 7), (3, 8), (4, 8)], &[0, 1, 2, 3, 4]), None);
+    }
+
+    #[test]
+    fn a_vote_in_a_classic_ballot_forces_its_value() {
+        let mut one = Tally::new(Ballot::classic(1, NodeId(0)));
+        one.count(NodeId(3), &Entry::new(ClientId::default(), 9, ()));
+        let quorums = Counts::fast(NodeSet::first(5)).expect("lawful");
+        let heard = [0, 1, 3].map(NodeId).into_iter().collect();
+        assert!(matches!(choose(&quorums, heard, &one), Choice::Forced(_)));
+    }
+
+    #[test]
+    fn a_command_that_lost_one_slot_gets_the_next() {
+        let all: NodeSet = NodeSet::first(5);
+        let quorums = Counts::fast(all).expect("lawful");
+        let slots = BTreeMap::from([
+            (Slot(0), tally(&[(0, 7), (1, 7), (2, 7), (3, 8), (4, 8)])),
+            (Slot(1), tally(&[(0, 8), (1, 8), (2, 8), (3, 7), (4, 7)])),
+            (Slot(2), tally(&[(0, 7), (1, 7), (2, 8), (3, 8)])),
+        ]);
+        let assigned = assign(&quorums, |_| all, &slots);
+        let seqs: Vec<Option<u64>> = assigned.values().map(|e| e.id().map(|id| id.seq)).collect();
+        assert_eq!(seqs, [Some(7), Some(8), None]);
+    }
+}

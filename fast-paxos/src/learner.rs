@@ -1,0 +1,118 @@
+//! The learner: counts acceptors by slot, ballot and value.
+
+use crate::{Accept, Accepted, Decision, FastPaxos, Options};
+use paxos_core::{Answer, Ballot, Chosen, Entry, NodeId, NodeSet, Phase, Setup, Slot, SlotRange, Value};
+use std::collections::BTreeMap;
+
+/// Notices that a quorum voted for one value in one ballot. It counts the highest ballot it hears of in each slot;
+/// lower ones need not be counted, since the higher one is chosen sooner or later with the same value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Learner<V> {
+    setup: Setup<Options>,
+    tally: BTreeMap<Slot, Tally<V>>,
+}
+
+/// The votes of one ballot in one slot: who voted for what. In a classic ballot there is one value only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Tally<V> {
+    pub(crate) ballot: Ballot,
+    pub(crate) heard: NodeSet,
+    pub(crate) values: Vec<(Entry<V>, NodeSet)>,
+}
+
+impl<V: Value> Tally<V> {
+    pub(crate) fn new(ballot: Ballot) -> Self {
+        Self { ballot, heard: NodeSet::EMPTY, values: Vec::new() }
+    }
+
+    /// Counts a vote; who voted for that value by now. An acceptor has one vote a ballot: a second one, which
+    /// can only be the first again, changes nothing. Acceptors are counted, never values.
+    pub(crate) fn count(&mut self, from: NodeId, entry: &Entry<V>) -> NodeSet {
+        let new = self.heard.insert(from);
+        match self.values.iter_mut().find(|(value, _)| value == entry) {
+            Some((_, voters)) => {
+                if new {
+                    voters.insert(from);
+                }
+                *voters
+            }
+            None if new => {
+                self.values.push((entry.clone(), NodeSet::only(from)));
+                NodeSet::only(from)
+            }
+            None => NodeSet::EMPTY,
+        }
+    }
+}
+
+impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
+    fn new(setup: &Setup<Options>) -> Self {
+        Self { setup: setup.clone(), tally: BTreeMap::new() }
+    }
+
+    /// Votes carry their values, so a phase 2a adds nothing but how far the leader knows.
+    fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
+        chosen.hear_of(accept.chosen);
+    }
+
+    /// *Fast Paxos*, §2.1: a value is chosen in a round when a quorum *of that round* voted for it; §2.2: fast
+    /// rounds have larger quorums.
+    fn on_accepted(
+        &mut self,
+        from: NodeId,
+        accepted: &Accepted<V>,
+        chosen: &mut Chosen<V>,
+        decisions: &mut Vec<Decision<V>>,
+    ) {
+        let Accepted { ballot, first, ref batch } = *accepted;
+        let phase = Phase::of(ballot);
+        let mut run = SlotRange::new(first, first);
+        for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+            if chosen.knows(slot) {
+                continue;
+            }
+            let tally = self.tally.entry(slot).or_insert_with(|| Tally::new(ballot));
+            if tally.ballot < ballot {
+                *tally = Tally::new(ballot);
+            }
+            if tally.ballot > ballot || !self.setup.config.quorums.is_quorum(phase, tally.count(from, entry))
+            {
+                continue;
+            }
+            self.tally.remove(&slot);
+            // Slots chosen by one message are announced in one.
+            if run.end != slot {
+                announce(accepted, run, chosen, decisions);
+                run.start = slot;
+            }
+            run.end = slot.plus(1);
+        }
+        announce(accepted, run, chosen, decisions);
+        if self.tally.first_key_value().is_some_and(|(slot, _)| *slot < chosen.first_unknown()) {
+            self.tally = self.tally.split_off(&chosen.first_unknown());
+        }
+    }
+
+    fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
+        chosen.choose(decision.first, &decision.batch);
+    }
+
+    fn on_heartbeat(&mut self, _ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
+        chosen.hear_of(below);
+    }
+}
+
+/// Notes that the values of `accepted` in `run` are chosen.
+fn announce<V: Value>(
+    accepted: &Accepted<V>,
+    run: SlotRange,
+    chosen: &mut Chosen<V>,
+    decisions: &mut Vec<Decision<V>>,
+) {
+    if run.is_empty() {
+        return;
+    }
+    let batch = accepted.batch.tail(run.start.0 - accepted.first.0).head(run.len());
+    chosen.choose(run.start, &batch);
+    decisions.push(Decision { ballot: accepted.ballot, first: run.start, batch });
+}

@@ -1,0 +1,156 @@
+//! The messages of the two phases, in classic and in fast ballots.
+
+use paxos_core::{Ballot, Batch, Fact, InBallot, Kind, Phrase, Slot, Value, Vote, tell_each};
+use serde::{Deserialize, Serialize};
+
+/// Phase 1a, for all slots from `from` on at once.
+#[doc(alias = "1a")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Prepare {
+    /// The classic ballot that opens the term.
+    pub ballot: Ballot,
+    /// The coordinator's first slot not known to be chosen.
+    pub from: Slot,
+}
+
+/// Phase 1b: promised for every slot; these are my votes from `from` on.
+#[doc(alias = "1b")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Promise<V> {
+    /// The ballot promised.
+    pub ballot: Ballot,
+    /// As asked.
+    pub from: Slot,
+    /// The vote of the highest ballot in each slot, by slot. No vote was cast in a slot that is missing.
+    pub votes: Vec<Vote<V>>,
+}
+
+/// Phase 2a: values for consecutive slots in a classic ballot, and perhaps leave to vote for what clients send.
+#[doc(alias = "2a")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Accept<V> {
+    /// The ballot of the values, always classic: a fast ballot in which a value were proposed would be a classic
+    /// one in that slot.
+    pub ballot: Ballot,
+    /// The slot of the first value.
+    pub first: Slot,
+    /// The values.
+    pub batch: Batch<V>,
+    /// *any*: from this slot on, acceptors may vote in this fast ballot of the same term for what clients send.
+    pub any: Option<(Ballot, Slot)>,
+    /// Every slot below is chosen.
+    pub chosen: Slot,
+}
+
+/// Phase 2b for consecutive slots. It carries the values, since in a fast ballot each acceptor may have another.
+#[doc(alias = "2b")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Accepted<V> {
+    /// The ballot, classic or fast.
+    pub ballot: Ballot,
+    /// The slot of the first value.
+    pub first: Slot,
+    /// The values voted for.
+    pub batch: Batch<V>,
+}
+
+/// What the distinguished learner announces.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Decision<V> {
+    /// The ballot in which the values were chosen.
+    pub ballot: Ballot,
+    /// The slot of the first value.
+    pub first: Slot,
+    /// The values.
+    pub batch: Batch<V>,
+}
+
+impl InBallot for Prepare {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Promise<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Accept<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Accepted<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Decision<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V: Value> Phrase<V> for Prepare {
+    fn kind(&self) -> Kind {
+        Kind::Prepare
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        tell(Fact::Prepare { ballot: self.ballot, slots: self.from.onwards() });
+    }
+}
+
+impl<V: Value> Phrase<V> for Promise<V> {
+    fn kind(&self) -> Kind {
+        Kind::Promise
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        let votes: Vec<_> = self.votes.iter().flat_map(Vote::iter).collect();
+        tell(Fact::Promise { ballot: self.ballot, slots: self.from.onwards(), votes: &votes });
+    }
+}
+
+impl<V: Value> Phrase<V> for Accept<V> {
+    fn kind(&self) -> Kind {
+        if self.batch.is_empty() { Kind::Any } else { Kind::Accept }
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        let ballot = self.ballot;
+        tell_each(self.first, &self.batch, tell, |slot, entry| Fact::Propose { ballot, slot, entry });
+        if let Some((ballot, from)) = self.any {
+            tell(Fact::Any { ballot, slots: from.onwards() });
+        }
+    }
+}
+
+impl<V: Value> Phrase<V> for Accepted<V> {
+    fn kind(&self) -> Kind {
+        Kind::Accepted
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        let ballot = self.ballot;
+        tell_each(self.first, &self.batch, tell, |slot, entry| Fact::Vote {
+            ballot,
+            slot,
+            entry: Some(entry),
+        });
+    }
+}
+
+impl<V: Value> Phrase<V> for Decision<V> {
+    fn kind(&self) -> Kind {
+        Kind::Decide
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        tell_each(self.first, &self.batch, tell, |slot, entry| Fact::Chosen { slot, entry: Some(entry) });
+    }
+}

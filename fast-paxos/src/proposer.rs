@@ -1,0 +1,448 @@
+//! The proposer, who is the coordinator of its terms: opens fast ballots, watches their votes, recovers collisions.
+
+use crate::choice::{assign, tallies};
+use crate::learner::Tally;
+use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise, Recovery};
+use paxos_core::{
+    Answer, Audience, Ballot, Batch, Chosen, CommandId, Entry, Nack, NodeId, NodeSet, Overloaded, Phase,
+    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Keeps proposals safe. A term is one phase 1 in a classic ballot, step 0; what must be proposed is proposed in
+/// that, and all slots behind are opened in step 1, a fast ballot. A slot that collides there goes to step 2,
+/// classic again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Proposer<V> {
+    setup: Setup<Options>,
+    /// The highest ballot heard of.
+    highest: Ballot,
+    /// Step 0 of its own latest term.
+    ballot: Ballot,
+    stage: Stage<V>,
+    /// Commands that clients brought here, and classic proposals under way.
+    pipeline: Pipeline<V>,
+    outgoing: VecDeque<(Ballot, Slot, Batch<V>, Reach)>,
+    /// The next slot for a value in step 0.
+    next: Slot,
+    /// Acceptors that answered in this term. Fast ballots are of use only if a fast quorum of them lives.
+    alive: NodeSet,
+    /// The fast ballot of this term and its first slot, once opened; and whether that must still be said.
+    any: Option<(Ballot, Slot)>,
+    any_due: bool,
+    /// Votes of the fast ballot, in slots not known to be chosen.
+    watched: BTreeMap<Slot, Tally<V>>,
+    /// Slots in `watched` with news.
+    fresh: BTreeSet<Slot>,
+    /// All below is known to be chosen, here or elsewhere.
+    progress: Slot,
+    resend_at: Option<Time>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Stage<V> {
+    Idle,
+    Preparing {
+        from: Slot,
+        promised: NodeSet,
+        reports: Vec<(NodeId, Vec<Vote<V>>)>,
+        ask: Option<Reach>,
+        started: bool,
+    },
+    Leading,
+}
+
+impl<V: Value> Proposer<V> {
+    /// Step 0 of the term it is in or was in last.
+    pub fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+
+    /// The fast ballot that is open, and its first slot.
+    pub fn any(&self) -> Option<(Ballot, Slot)> {
+        self.any
+    }
+
+    fn wait(&mut self, now: Time) {
+        self.resend_at = self.setup.config.timeouts.resend.map(|d| now.after(d));
+    }
+
+    fn preempted(&mut self) -> bool {
+        if self.stage == Stage::Idle {
+            return false;
+        }
+        self.stage = Stage::Idle;
+        self.outgoing.clear();
+        self.watched.clear();
+        self.fresh.clear();
+        self.any = None;
+        self.any_due = false;
+        self.alive = NodeSet::EMPTY;
+        self.resend_at = None;
+        self.pipeline.requeue();
+        true
+    }
+
+    fn start_term(&mut self, now: Time, chosen: &Chosen<V>) {
+        self.preempted();
+        let Some(ballot) = self.highest.max(self.ballot).next_term(self.setup.id) else { return };
+        self.ballot = ballot;
+        self.highest = ballot;
+        self.stage = Stage::Preparing {
+            from: chosen.first_unknown().max(self.progress),
+            promised: NodeSet::EMPTY,
+            reports: Vec::new(),
+            ask: Some(Reach::Quorum(Phase::One)),
+            started: false,
+        };
+        self.wait(now);
+    }
+
+    /// A quorum has promised: what may have been chosen is proposed where it was voted for, other commands that
+    /// were voted for get the slots behind.
+    fn take_the_lead(&mut self, chosen: &Chosen<V>) {
+        let Stage::Preparing { from, promised, reports, .. } =
+            std::mem::replace(&mut self.stage, Stage::Leading)
+        else {
+            return;
+        };
+        let slots = reports.iter().flat_map(|(_, votes)| votes).map(|vote| vote.slots().end);
+        let end = slots.max().unwrap_or(from).max(from);
+        let slots = SlotRange::new(from, end);
+        let mut assigned = assign(&*self.setup.config.quorums, |_| promised, &tallies(&reports, slots));
+        let entries: Batch<V> =
+            slots.iter().map(|slot| assigned.remove(&slot).unwrap_or(Entry::Noop)).collect();
+        self.pipeline.drop_found(&entries, chosen);
+        self.requeue_losers(&entries, &reports);
+        self.next = from;
+        self.propose(entries);
+        self.alive = promised;
+    }
+
+    /// Commands that were voted for and got no slot are proposed again.
+    fn requeue_losers(&mut self, placed: &[Entry<V>], reports: &[(NodeId, Vec<Vote<V>>)]) {
+        let mut names: BTreeSet<CommandId> = placed.iter().filter_map(Entry::id).collect();
+        let voted = reports.iter().flat_map(|(_, votes)| votes).flat_map(|vote| vote.batch.iter());
+        let losers: Vec<Entry<V>> =
+            voted.filter(|e| e.id().is_some_and(|id| names.insert(id))).cloned().collect();
+        if !losers.is_empty() || self.pipeline.waiting() > 0 {
+            self.pipeline.drop_all(&names);
+            self.pipeline.push_front(losers.into());
+        }
+    }
+
+    /// Proposes `entries` in step 0 from the next free slot on.
+    fn propose(&mut self, entries: Batch<V>) {
+        let limit = self.setup.config.limits.batch.max(1) as u64;
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let batch = rest.head(limit);
+            rest = rest.tail(limit);
+            self.pipeline.propose(self.ballot, self.next, &batch);
+            let first = self.next;
+            self.next = first.plus(batch.len() as u64);
+            self.outgoing.push_back((self.ballot, first, batch, Reach::Quorum(Phase::TwoClassic)));
+        }
+    }
+
+    /// *Fast Paxos*, §2.2: if any value may be proposed, the coordinator sends *any*. From the first slot on in
+    /// which it proposed nothing in this term, phase 1 found no vote, so that is so in all of them.
+    fn open_fast_ballot(&mut self) {
+        let quorums = &self.setup.config.quorums;
+        if self.any.is_some() || !quorums.is_quorum(Phase::TwoFast, self.alive) {
+            return;
+        }
+        let Some(fast) = self.ballot.next_step(true) else { return };
+        while let Some(batch) = self.pipeline.take(self.setup.config.limits.batch.max(1)) {
+            self.propose(batch);
+        }
+        self.any = Some((fast, self.next));
+        self.any_due = true;
+    }
+
+    /// Whether no value can reach a fast quorum any more, while enough are heard to go on.
+    fn is_collided(&self, tally: &Tally<V>) -> bool {
+        let quorums = &self.setup.config.quorums;
+        let may_be = |voters: NodeSet| quorums.may_be_chosen(Phase::TwoFast, tally.heard, voters);
+        quorums.is_quorum(Phase::One, tally.heard) && !tally.values.iter().any(|(_, voters)| may_be(*voters))
+    }
+
+    /// Looks at the slots that had news for collisions.
+    fn watch(&mut self, now: Time, chosen: &Chosen<V>) {
+        let fresh = std::mem::take(&mut self.fresh);
+        let collided: Vec<Slot> = fresh
+            .into_iter()
+            .filter(|slot| self.watched.get(slot).is_some_and(|tally| self.is_collided(tally)))
+            .collect();
+        if collided.is_empty() {
+            return;
+        }
+        match self.setup.options.recovery {
+            Recovery::Coordinated => self.recover(&collided),
+            Recovery::Classic => self.start_term(now, chosen),
+        }
+    }
+
+    /// *Fast Paxos*, §3.2, coordinated recovery: phase 2b messages of round i are read as phase 1b messages of
+    /// round i+1, which the same coordinator owns, so that it can go straight to phase 2a of i+1. An acceptor
+    /// that voted in step 1 of a slot has no other vote there between the two steps, since nothing lies between.
+    fn recover(&mut self, slots: &[Slot]) {
+        let Some(classic) = self.any.and_then(|(fast, _)| fast.next_step(false)) else { return };
+        let lost: BTreeMap<Slot, Tally<V>> =
+            slots.iter().filter_map(|slot| Some((*slot, self.watched.remove(slot)?))).collect();
+        let assigned = assign(&*self.setup.config.quorums, |tally| tally.heard, &lost);
+        let mut runs: Vec<(Slot, Vec<Entry<V>>)> = Vec::new();
+        for (slot, entry) in assigned {
+            match runs.last_mut() {
+                Some((first, entries)) if first.plus(entries.len() as u64) == slot => entries.push(entry),
+                _ => runs.push((slot, vec![entry])),
+            }
+        }
+        for (first, entries) in runs {
+            let batch = Batch::from(entries);
+            self.pipeline.propose(classic, first, &batch);
+            self.outgoing.push_back((classic, first, batch, Reach::All));
+        }
+    }
+
+    /// What waited too long is done by force: first what the votes heard suffice for, else with a new phase 1.
+    fn unstick(&mut self, now: Time, chosen: &Chosen<V>) {
+        let quorums = self.setup.config.quorums.clone();
+        let (enough, few): (Vec<Slot>, Vec<Slot>) =
+            self.watched.keys().partition(|slot| quorums.is_quorum(Phase::One, self.watched[slot].heard));
+        if few.is_empty()
+            && self.pipeline.waiting() == 0
+            && self.setup.options.recovery == Recovery::Coordinated
+        {
+            self.recover(&enough);
+        } else {
+            self.start_term(now, chosen);
+        }
+    }
+
+    fn settle(&mut self, now: Time, slot: Slot) {
+        if slot > self.progress {
+            self.progress = slot;
+            self.pipeline.settle(slot);
+            self.watched = self.watched.split_off(&slot);
+            self.wait(now);
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.stage == Stage::Leading && self.any.is_some()
+    }
+}
+
+impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> {
+    fn new(setup: &Setup<Options>) -> Self {
+        Self {
+            setup: setup.clone(),
+            highest: Ballot::ZERO,
+            ballot: Ballot::ZERO,
+            stage: Stage::Idle,
+            pipeline: Pipeline::new(setup.config.limits.queue),
+            outgoing: VecDeque::new(),
+            next: Slot(0),
+            alive: NodeSet::EMPTY,
+            any: None,
+            any_due: false,
+            watched: BTreeMap::new(),
+            fresh: BTreeSet::new(),
+            progress: Slot(0),
+            resend_at: None,
+        }
+    }
+
+    fn restore(&mut self, record: &Record<V>) {
+        // A ballot is never used twice by its owner, not even across a crash.
+        let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
+            record;
+        self.highest = self.highest.max(*ballot);
+    }
+
+    fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
+        // While acceptors vote for what they hear, a command that came to them needs no help.
+        if !leads || (self.is_open() && request.audience == Audience::Acceptors) {
+            return Ok(());
+        }
+        self.pipeline.push(request)?;
+        if self.is_open() && self.deadline_of_work().is_none() {
+            self.wait(now);
+        }
+        Ok(())
+    }
+
+    fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
+        self.start_term(now, chosen);
+    }
+
+    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
+        // An answer to an earlier ballot says nothing about this one.
+        if promise.ballot != self.ballot {
+            return;
+        }
+        match &mut self.stage {
+            Stage::Idle => {}
+            Stage::Leading => _ = self.alive.insert(from),
+            Stage::Preparing { from: first, promised, reports, .. } => {
+                // A second answer from the same acceptor does not count again.
+                if promise.from != *first || !promised.insert(from) {
+                    return;
+                }
+                reports.push((from, promise.votes));
+                if self.setup.config.quorums.is_quorum(Phase::One, *promised) {
+                    self.take_the_lead(chosen);
+                    self.wait(now);
+                }
+            }
+        }
+    }
+
+    fn on_accepted(&mut self, now: Time, from: NodeId, accepted: &Accepted<V>, chosen: &Chosen<V>) {
+        if self.stage != Stage::Leading || !accepted.ballot.same_term(self.ballot) {
+            return;
+        }
+        self.alive.insert(from);
+        let Some((fast, opened)) = self.any else { return };
+        if accepted.ballot != fast {
+            return;
+        }
+        let slots = accepted.first.extend(accepted.batch.len() as u64);
+        for (slot, entry) in slots.iter().zip(accepted.batch.iter()) {
+            let recovering = self.pipeline.ballot_at(slot).is_some();
+            if slot < opened || slot < self.progress || recovering || chosen.knows(slot) {
+                continue;
+            }
+            if self.watched.is_empty() {
+                self.wait(now);
+            }
+            self.watched.entry(slot).or_insert_with(|| Tally::new(fast)).count(from, entry);
+            self.fresh.insert(slot);
+        }
+    }
+
+    fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
+        self.highest = self.highest.max(nack.promised);
+        // A refusal of an earlier term is no news.
+        nack.refused.same_term(self.ballot) && nack.promised > self.ballot && self.preempted()
+    }
+
+    fn on_ballot(&mut self, ballot: Ballot) -> bool {
+        self.highest = self.highest.max(ballot);
+        ballot > self.ballot && !ballot.same_term(self.ballot) && self.preempted()
+    }
+
+    fn on_chosen(&mut self, now: Time, chosen: &Chosen<V>) {
+        if self.pipeline.waiting() > 0 {
+            let news = SlotRange::new(self.progress, chosen.end());
+            let names: Vec<Batch<V>> = chosen.within(news).map(|(_, batch)| batch).collect();
+            self.pipeline.drop_all(&names.iter().flat_map(|b| b.iter()).filter_map(Entry::id).collect());
+        }
+        self.settle(now, chosen.first_unknown());
+        self.watched.retain(|slot, _| !chosen.knows(*slot));
+    }
+
+    fn on_progress(&mut self, now: Time, slot: Slot) {
+        self.settle(now, slot);
+    }
+
+    fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
+        self.wait(now);
+        match &mut self.stage {
+            Stage::Idle => {}
+            Stage::Preparing { ask, .. } => *ask = Some(Reach::All),
+            Stage::Leading => {
+                self.outgoing =
+                    self.pipeline.in_flight().map(|v| (v.ballot, v.first, v.batch, Reach::All)).collect();
+                self.any_due = self.any.is_some();
+                if self.is_open() && (!self.watched.is_empty() || self.pipeline.waiting() > 0) {
+                    self.unstick(now, chosen);
+                }
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.deadline_of_work()
+    }
+
+    fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<FastPaxos<V, R>>, Reach)> {
+        if self.stage == Stage::Leading {
+            self.watch(now, chosen);
+        }
+        match &mut self.stage {
+            Stage::Idle => None,
+            Stage::Preparing { from, ask, started, .. } => {
+                let reach = ask.take()?;
+                let record = (!std::mem::replace(started, true)).then_some(Record::Started(self.ballot));
+                Some((Proposal::Prepare(Prepare { ballot: self.ballot, from: *from }, record), reach))
+            }
+            Stage::Leading => {
+                self.open_fast_ballot();
+                self.poll_accept(now).map(|(accept, reach)| (Proposal::Accept(accept), reach))
+            }
+        }
+    }
+
+    fn reminder(&self) -> Option<Accept<V>> {
+        self.any?;
+        Some(self.accept(self.ballot, self.next, Batch::empty()))
+    }
+
+    fn leading(&self) -> Option<Ballot> {
+        (self.stage == Stage::Leading).then_some(self.ballot)
+    }
+
+    fn has_work(&self) -> bool {
+        self.stage == Stage::Idle && self.pipeline.waiting() > 0
+    }
+
+    fn surrender(&mut self) -> Vec<Batch<V>> {
+        self.pipeline.surrender()
+    }
+}
+
+impl<V: Value> Proposer<V> {
+    fn accept(&self, ballot: Ballot, first: Slot, batch: Batch<V>) -> Accept<V> {
+        Accept { ballot, first, batch, any: self.any, chosen: self.progress }
+    }
+
+    /// The next phase 2a: values that are due, then commands as long as no fast ballot is open, then *any*.
+    fn poll_accept(&mut self, now: Time) -> Option<(Accept<V>, Reach)> {
+        if self.outgoing.is_empty() && self.any.is_none() {
+            let under_way = self.pipeline.first_in_flight().map_or(0, |first| self.next.0 - first.0);
+            let limits = self.setup.config.limits;
+            let room = limits.window.saturating_sub(under_way as usize).min(limits.batch);
+            if let Some(batch) = self.pipeline.take(room) {
+                if under_way == 0 {
+                    self.wait(now);
+                }
+                self.propose(batch);
+            }
+        }
+        // *any* goes to all acceptors, and so does what it travels with.
+        let any_due = std::mem::replace(&mut self.any_due, false);
+        match self.outgoing.pop_front() {
+            Some((ballot, first, batch, reach)) => {
+                Some((self.accept(ballot, first, batch), if any_due { Reach::All } else { reach }))
+            }
+            None if any_due => Some((self.accept(self.ballot, self.next, Batch::empty()), Reach::All)),
+            None => None,
+        }
+    }
+
+    /// When to ask again, if anything is unanswered.
+    fn deadline_of_work(&self) -> Option<Time> {
+        let waiting = match self.stage {
+            Stage::Idle => false,
+            Stage::Preparing { .. } => true,
+            Stage::Leading => {
+                self.pipeline.first_in_flight().is_some()
+                    || !self.watched.is_empty()
+                    || (self.any.is_some() && self.pipeline.waiting() > 0)
+            }
+        };
+        self.resend_at.filter(|_| waiting)
+    }
+}
