@@ -1,12 +1,22 @@
-//! The laboratory's measures: what theory predicts, what was measured, and the two side by side.
+//! The lab: compares the variants' messages, delays and latencies with what theory predicts, runs them under
+//! faults with every invariant checked, and reports.
 //!
-//! - [`theory`]: the exact number of messages and delays of each variant, and its latency over a wide area;
-//! - [`matrix`]: round trips between named sites, built in or from a file;
-//! - [`report`]: rows of results, as tables for people and as JSON and CSV for programs.
-//!
-//! None of them knows the Paxos crates: a prediction that shared code with what it predicts would prove
-//! nothing.
+//! ```text
+//! theory    what the numbers must be          variants  the variants, one line each
+//! matrix    round trips between sites         cluster   from a wish to a configuration
+//! counts    one decision, counted             wide      one decision over a wide area
+//! faults    many decisions, with faults       report    tables, JSON, CSV, Markdown
+//! ```
 
+pub mod cluster;
+pub mod compare;
+pub mod counts;
+pub mod faults;
 pub mod matrix;
+pub mod options;
+pub mod quorums;
 pub mod report;
+pub mod simulate;
 pub mod theory;
+pub mod variants;
+pub mod wide;

@@ -154,12 +154,12 @@ pub struct FaultRow {
     pub decided: u64,
     /// Messages between distinct processes.
     pub messages: u64,
-    /// How often a client sent a command again.
-    pub retries: u64,
-    /// How many fast rounds collided.
-    pub collisions: u64,
-    /// How often a leader took over, or recovered from a collision.
-    pub recoveries: u64,
+    /// Phase 1a messages among them: more of them, more changes of leader or ballots in each other's way.
+    pub prepares: u64,
+    /// From a command's first request to its answer, the mean over the answered ones in milliseconds.
+    pub latency_mean_ms: f64,
+    /// The longest such time, in milliseconds.
+    pub latency_max_ms: f64,
     /// How long the run took, in milliseconds of virtual time.
     pub virtual_ms: f64,
     /// The invariants that were broken, a sentence each; none in a correct run.

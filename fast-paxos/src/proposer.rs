@@ -68,7 +68,7 @@ impl<V: Value> Proposer<V> {
     }
 
     fn preempted(&mut self) -> bool {
-        if self.stage == Stage::Idle {
+        if matches!(self.stage, Stage::Idle) {
             return false;
         }
         self.stage = Stage::Idle;
@@ -230,7 +230,7 @@ impl<V: Value> Proposer<V> {
     }
 
     fn is_open(&self) -> bool {
-        self.stage == Stage::Leading && self.any.is_some()
+        matches!(self.stage, Stage::Leading) && self.any.is_some()
     }
 }
 
@@ -300,7 +300,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_accepted(&mut self, now: Time, from: NodeId, accepted: &Accepted<V>, chosen: &Chosen<V>) {
-        if self.stage != Stage::Leading || !accepted.ballot.same_term(self.ballot) {
+        if !matches!(self.stage, Stage::Leading) || !accepted.ballot.same_term(self.ballot) {
             return;
         }
         self.alive.insert(from);
@@ -368,7 +368,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<FastPaxos<V, R>>, Reach)> {
-        if self.stage == Stage::Leading {
+        if matches!(self.stage, Stage::Leading) {
             self.watch(now, chosen);
         }
         match &mut self.stage {
@@ -391,11 +391,11 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn leading(&self) -> Option<Ballot> {
-        (self.stage == Stage::Leading).then_some(self.ballot)
+        matches!(self.stage, Stage::Leading).then_some(self.ballot)
     }
 
     fn has_work(&self) -> bool {
-        self.stage == Stage::Idle && self.pipeline.waiting() > 0
+        matches!(self.stage, Stage::Idle) && self.pipeline.waiting() > 0
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {

@@ -67,16 +67,12 @@ impl<V: Value> Learner<V> {
 
     /// Moves what is decided and whose value is known to the log.
     fn harvest(&mut self, slots: SlotRange, chosen: &mut Chosen<V>, mut announce: impl FnMut(Decision<V>)) {
-        loop {
-            let mut ready = self.tally.within(slots).filter(|(_, t)| t.decided);
-            let Some((slots, batch, ballot)) = ready.find_map(|(s, t)| Some((s, t.batch?, t.ballot))) else {
-                break;
-            };
-            drop(ready);
+        let ready = |_, tally: &Tally<V>| tally.decided && tally.batch.is_some();
+        while let Some((slots, tally)) = self.tally.extract(slots, ready) {
+            let Some(batch) = tally.batch else { continue };
             chosen.choose(slots.start, &batch);
-            self.tally.remove(slots);
             let batch = self.decisions_carry_values.then_some(batch);
-            announce(Decision { ballot, slots, batch });
+            announce(Decision { ballot: tally.ballot, slots, batch });
         }
         self.tally.remove_below(chosen.first_unknown());
     }
@@ -123,12 +119,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
             return;
         }
         let batch = accepted.batch.as_ref().map(|b| unknown(accepted.slots.start, b, chosen).1);
-        let config = self.setup.config.clone();
+        let quorums = self.setup.config.quorums.clone();
         let phase = Phase::of(accepted.ballot);
         let mut any = false;
         self.count(accepted.ballot, slots, batch.as_ref(), |tally| {
             tally.voters.insert(from);
-            tally.decided |= config.quorums.is_quorum(phase, tally.voters);
+            tally.decided |= quorums.is_quorum(phase, tally.voters);
             any |= tally.decided;
         });
         if any {

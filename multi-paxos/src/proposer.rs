@@ -62,7 +62,7 @@ impl<V: Value> Proposer<V> {
     /// Leaves the ballot. What was proposed may yet be chosen or not: it is proposed again if this process leads
     /// again, and executes once all the same.
     fn preempted(&mut self) -> bool {
-        if self.stage == Stage::Idle {
+        if matches!(self.stage, Stage::Idle) {
             return false;
         }
         self.stage = Stage::Idle;
@@ -230,7 +230,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn leading(&self) -> Option<Ballot> {
-        (self.stage == Stage::Leading).then_some(self.ballot)
+        matches!(self.stage, Stage::Leading).then_some(self.ballot)
     }
 
     fn has_work(&self) -> bool {

@@ -75,6 +75,11 @@ impl<V> Chosen<V> {
         self.log.within(slots)
     }
 
+    /// The runs of known values that reach into `slots`, whole.
+    pub(crate) fn overlapping(&self, slots: SlotRange) -> impl Iterator<Item = (SlotRange, &Batch<V>)> {
+        self.log.overlapping(slots)
+    }
+
     /// Grows with every change, for those who watch.
     pub fn changes(&self) -> u64 {
         self.changes

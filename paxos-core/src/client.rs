@@ -147,6 +147,9 @@ pub struct LeaderClient<V> {
     proposers: NodeSet,
     leader: Option<NodeId>,
     moved: bool,
+    /// How often it has moved since it was last answered or lost its patience. Processes that name each other as
+    /// the leader would else keep it going round, with more questions each time.
+    moves: usize,
 }
 
 impl<V: Value> LeaderClient<V> {
@@ -168,6 +171,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
             proposers: config.proposers,
             leader,
             moved: false,
+            moves: 0,
         }
     }
 
@@ -194,20 +198,28 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         if self.proposers.contains(from) {
             self.leader = Some(from);
         }
-        self.outstanding.on_reply(reply.id)
+        let first = self.outstanding.on_reply(reply.id);
+        if first {
+            self.moves = 0;
+        }
+        first
     }
 
     fn on_refusal(&mut self, from: NodeId, refusal: Refusal) {
         // An overloaded or leaderless cluster is asked again in due time, not at once.
         let Refusal::NotLeader(Some(leader)) = refusal else { return };
-        if leader != from && self.leader != Some(leader) {
+        if leader != from && self.leader != Some(leader) && self.moves < self.proposers.len() {
             self.leader = Some(leader);
             self.moved = true;
+            self.moves += 1;
             self.outstanding.ask_all_again();
         }
     }
 
     fn on_timeout(&mut self, now: Time) {
+        if self.outstanding.deadline().is_some_and(|due| due <= now) {
+            self.moves = 0;
+        }
         self.outstanding.on_timeout(now);
     }
 

@@ -35,6 +35,11 @@ pub struct Node<P: Protocol> {
     pub(crate) chosen: Chosen<P::Value>,
     pub(crate) out: Out<P>,
     gossip: Gossip,
+    /// Whether something happened since the last turn.
+    stirred: bool,
+    answering: Answering,
+    /// The learner that answers clients where no proposer learns.
+    answering_learner: Option<NodeId>,
     /// The ballot that the leader role knows it was elected in.
     led: Option<Ballot>,
     /// The state of `chosen` that the proposer knows.
@@ -119,6 +124,9 @@ impl<P: Protocol> Node<P> {
                 next: config.timeouts.gossip.map(|d| now.after(d)),
                 turn: usize::from(setup.id.0),
             },
+            stirred: true,
+            answering: Answering::new(setup.id, config),
+            answering_learner: config.answering_learner(),
             led: None,
             told: 0,
             decisions: Vec::new(),
@@ -132,6 +140,7 @@ impl<P: Protocol> Node<P> {
     /// A message from a process that does not play the role it speaks in changes nothing.
     pub fn step(&mut self, now: Time, event: Event<P>) {
         self.now = self.now.max(now);
+        self.stirred = true;
         match event {
             Event::Timeout => self.on_timeout(),
             Event::Message { from, message } => self.on_message(from, message),
@@ -144,6 +153,7 @@ impl<P: Protocol> Node<P> {
     /// [`Overloaded`] if too many are unanswered; try again when some are.
     pub fn submit(&mut self, now: Time, value: P::Value) -> Result<CommandId, Overloaded> {
         self.now = self.now.max(now);
+        self.stirred = true;
         self.client.submit(value)
     }
 
@@ -225,13 +235,16 @@ impl<P: Protocol> Node<P> {
 
     /// Which clients it answers with what it executes now.
     pub(crate) fn answering(&self) -> Answering {
-        let config = &self.setup.config;
-        let everyone_else = match config.answering_learner() {
+        let everyone_else = match self.answering_learner {
             Some(learner) => learner == self.setup.id,
             // Self-appointed leaders answer the requests they took, which are among `asked`.
-            None => matches!(config.leadership, Leadership::Elected { .. }) && self.leader.leads(),
+            None => self.is_elective() && self.leader.leads(),
         };
-        Answering::new(self.setup.id, config, everyone_else)
+        self.answering.including(everyone_else)
+    }
+
+    fn is_elective(&self) -> bool {
+        matches!(self.setup.config.leadership, Leadership::Elected { .. })
     }
 
     fn send(&mut self, to: To, message: Message<P>) {
@@ -486,6 +499,8 @@ impl<P: Protocol> Node<P> {
                 Some(Duty::Campaign) => {
                     if let Some(proposer) = &mut self.proposer {
                         proposer.campaign(self.now, &self.chosen);
+                        // Where every instance has a phase 1 of its own, a campaign is won at once.
+                        notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now);
                     }
                 }
                 Some(Duty::Heartbeat) => {
@@ -523,6 +538,9 @@ impl<P: Protocol> Node<P> {
 
     /// Brings the roles up to date with each other, and lets them say what they have to say.
     pub(crate) fn turn(&mut self) {
+        if !std::mem::take(&mut self.stirred) {
+            return;
+        }
         while let Some((to, request)) = self.client.poll(self.now, self.leader.leader()) {
             self.post(to, request);
         }
@@ -562,12 +580,7 @@ impl<P: Protocol> Node<P> {
             self.told = self.chosen.changes();
             proposer.on_chosen(self.now, &self.chosen);
         }
-        if proposer.leading() != self.led {
-            self.led = proposer.leading();
-            if let Some(ballot) = self.led {
-                self.leader.on_elected(self.now, ballot);
-            }
-        }
+        notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now);
         if self.led.is_none() && proposer.has_work() {
             if self.leader.leads() {
                 self.leader.on_work(self.now);
@@ -631,7 +644,11 @@ impl<P: Protocol> Node<P> {
     /// The records are on disk: what the process said to itself may count.
     pub(crate) fn on_written(&mut self) {
         self.out.records.clear();
+        if self.out.own.is_empty() {
+            return;
+        }
         let me = self.setup.id;
+        self.stirred = true;
         let mut own = mem::take(&mut self.out.own);
         for said in own.drain(..) {
             match said {
@@ -643,5 +660,20 @@ impl<P: Protocol> Node<P> {
         debug_assert!(self.out.own.is_empty());
         self.out.own = own;
         self.turn();
+    }
+}
+
+/// Tells the leader role when the proposer has won a ballot.
+fn notice_leading<P: Protocol>(
+    proposer: &P::Proposer,
+    leader: &mut P::Leader,
+    led: &mut Option<Ballot>,
+    now: Time,
+) {
+    if proposer.leading() != *led {
+        *led = proposer.leading();
+        if let Some(ballot) = *led {
+            leader.on_elected(now, ballot);
+        }
     }
 }

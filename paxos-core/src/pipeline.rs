@@ -120,10 +120,15 @@ impl<V: Value> Pipeline<V> {
     /// Whether another value than the one proposed is known to be chosen somewhere.
     pub fn is_contradicted(&self, chosen: &Chosen<V>) -> bool {
         let Some(start) = self.in_flight.start() else { return false };
-        self.in_flight.within(SlotRange::new(start, chosen.end())).any(|ours| {
-            chosen.within(ours.slots()).any(|(part, theirs)| {
-                let mine = ours.batch.tail(part.start.0 - ours.first.0).head(part.len());
-                !mine.shares(&theirs) && mine != theirs
+        let reach = SlotRange::new(start, chosen.end());
+        self.in_flight.overlapping(reach).any(|(range, ours)| {
+            chosen.overlapping(range).any(|(part, theirs)| {
+                // The very entries that were proposed need no comparison.
+                (part != range || !ours.shares(theirs)) && {
+                    let both = range.intersection(part);
+                    let cut = |b: &Batch<V>, from: Slot| b.tail(both.start.0 - from.0).head(both.len());
+                    cut(ours, range.start) != cut(theirs, part.start)
+                }
             })
         })
     }

@@ -112,6 +112,11 @@ impl<V> Votes<V> {
         self.runs.within(slots).map(|(range, (ballot, batch))| Vote { first: range.start, ballot, batch })
     }
 
+    /// The votes that reach into `slots`, whole.
+    pub(crate) fn overlapping(&self, slots: SlotRange) -> impl Iterator<Item = (SlotRange, &Batch<V>)> {
+        self.runs.overlapping(slots).map(|(range, (_, batch))| (range, batch))
+    }
+
     /// The highest ballot voted in anywhere within `slots`; [`Ballot::ZERO`] if none.
     pub fn highest_ballot(&self, slots: SlotRange) -> Ballot {
         if self.runs.end() <= slots.start {

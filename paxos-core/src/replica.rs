@@ -18,7 +18,7 @@ pub trait StateMachine {
 }
 
 /// Which clients a process answers. Set by the node with each batch it delivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Answering {
     me: NodeId,
     /// Processes that hear of what is chosen at once, so that their own clients need no reply message.
@@ -27,9 +27,15 @@ pub struct Answering {
 }
 
 impl Answering {
-    pub(crate) fn new(me: NodeId, config: &Config, everyone_else: bool) -> Self {
+    pub(crate) fn new(me: NodeId, config: &Config) -> Self {
         let told = config.learning == Learning::Everyone || config.announce == crate::Announce::AtOnce;
-        Self { me, hear: if told { config.all_learners() } else { NodeSet::EMPTY }, everyone_else }
+        let hear = if told { config.all_learners() } else { NodeSet::EMPTY };
+        Self { me, hear, everyone_else: false }
+    }
+
+    /// Its own clients, and all others if so.
+    pub(crate) fn including(self, everyone_else: bool) -> Self {
+        Self { everyone_else, ..self }
     }
 
     fn covers(self, client: ClientId) -> bool {

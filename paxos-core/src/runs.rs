@@ -71,6 +71,31 @@ impl<T: Divide> Runs<T> {
         range.contains(slot).then_some((*range, t))
     }
 
+    /// The runs that reach into `range`, whole.
+    pub fn overlapping(&self, range: SlotRange) -> impl Iterator<Item = (SlotRange, &T)> {
+        self.runs
+            .range(self.find(range.start)..)
+            .map_while(move |(held, t)| (held.start < range.end).then_some((*held, t)))
+    }
+
+    /// Takes out the first run within `range`, cut to fit, for which `wanted` holds.
+    pub fn extract(
+        &mut self,
+        range: SlotRange,
+        mut wanted: impl FnMut(SlotRange, &T) -> bool,
+    ) -> Option<(SlotRange, T)> {
+        let from = self.find(range.start);
+        let mut reach = self.runs.range(from..).take_while(|(held, _)| held.start < range.end);
+        let at = from + reach.position(|(held, t)| wanted(*held, t))?;
+        let held = self.runs[at].0;
+        if held.intersection(range) != held {
+            self.split(range.end);
+            let at = if held.start < range.start { self.split(range.start) } else { at };
+            return self.runs.remove(at);
+        }
+        self.runs.remove(at)
+    }
+
     /// The parts of the runs that lie within `range`, cut to fit.
     pub fn within(&self, range: SlotRange) -> impl Iterator<Item = (SlotRange, T)> {
         self.runs.range(self.find(range.start)..).map_while(move |(held, t)| {
@@ -130,6 +155,20 @@ impl<T: Divide> Runs<T> {
         mut make: impl FnMut(SlotRange) -> Option<T>,
         mut visit: impl FnMut(SlotRange, &mut T),
     ) {
+        if self.end() <= range.start {
+            if let Some(mut t) = (!range.is_empty()).then(|| make(range)).flatten() {
+                visit(range, &mut t);
+                self.runs.push_back((range, t));
+            }
+            return;
+        }
+        let at = self.find(range.start);
+        if let Some((held, t)) = self.runs.get_mut(at)
+            && *held == range
+        {
+            visit(range, t);
+            return;
+        }
         let mut at = self.split(range.start);
         self.split(range.end);
         let mut next = range.start;
@@ -278,6 +317,16 @@ mod tests {
         assert_eq!(seen, [range(1, "bc"), range(4, "ef")]);
         assert_eq!(log.within(SlotRange::new(Slot(3), Slot(4))).count(), 0);
         assert!(log.get(Slot(3)).is_none() && log.get(Slot(6)).is_some() && log.get(Slot(7)).is_none());
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_the_rest() {
+        let mut log = runs(&[(0, "abc"), (4, "efg"), (7, "h")]);
+        let middle = SlotRange::new(Slot(1), Slot(6));
+        assert_eq!(log.extract(middle, |_, t| t.0.starts_with('e')), Some(range(4, "ef")));
+        assert_eq!(log.extract(middle, |_, _| true), Some(range(1, "bc")));
+        assert_eq!(log.extract(middle, |_, _| true), None);
+        assert_eq!(drawn(&log), "0:a 6:g 7:h");
     }
 
     #[test]

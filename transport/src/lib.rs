@@ -1,6 +1,26 @@
 //! Carriers, storage, the host loop and the simulator that drive nodes of any variant.
+//!
+//! A replicated service is a state machine and a few lines around it. Here all its members live in one program;
+//! [`Replicated::start`] starts one of them with the carrier and the store of your choice.
+//!
+//! ```
+#![doc = include_str!("../examples/counter.rs")]
+//! ```
+//!
+//! - [`Replicated`] is the handle to a member that runs in real time: [`Transport`] and [`Storage`] are its ports,
+//!   [`paxos_core::StateMachine`] is what it is for. All three can be chosen at run time.
+//! - [`MemoryCluster`] runs all members in one program, [`LocalCluster`] on one thread without a runtime.
+//! - [`sim`] runs them in virtual time, with faults, from a seed.
 
+mod carrier;
+mod host;
 mod local;
 pub mod sim;
+mod storage;
 
+pub use carrier::{MemoryCarrier, MemoryNetwork, Transport, TransportError};
+pub use host::{HostError, MemoryCluster, ProposeError, Replicated, Status, Stopped};
 pub use local::LocalCluster;
+/// The core that all crates share, for those who do not depend on it by themselves.
+pub use paxos_core;
+pub use storage::{MemoryStorage, Saved, Storage, StorageError};

@@ -26,6 +26,8 @@ struct Member<P: Protocol, S: StateMachine> {
     replica: Replica<S>,
     records: Vec<P::Record>,
     down: bool,
+    /// Whether something happened to it that no message shows.
+    stirred: bool,
 }
 
 impl<P, S> LocalCluster<P, S>
@@ -42,7 +44,13 @@ where
         let members = (0..size as u16).map(|id| {
             let setup = Setup { id: NodeId(id), config: config.clone(), options: options.clone() };
             let replica = Replica::new(machine(NodeId(id)), config.limits.session);
-            Member { node: Node::new(setup, Time(0)), replica, records: Vec::new(), down: false }
+            Member {
+                node: Node::new(setup, Time(0)),
+                replica,
+                records: Vec::new(),
+                down: false,
+                stirred: true,
+            }
         });
         let mut cluster = Self {
             members: members.collect(),
@@ -65,6 +73,7 @@ where
     /// If there is no such node.
     #[inline]
     pub fn propose(&mut self, node: NodeId, value: P::Value) -> Result<CommandId, Overloaded> {
+        self.members[usize::from(node.0)].stirred = true;
         self.members[usize::from(node.0)].node.submit(self.now, value)
     }
 
@@ -89,6 +98,7 @@ where
         for member in &mut self.members {
             if !member.down && member.node.deadline().is_some_and(|at| at <= now) {
                 member.node.step(now, Event::Timeout);
+                member.stirred = true;
             }
         }
         self.run();
@@ -131,8 +141,11 @@ where
 
     /// Lets one node take in what waits for it; whether there was anything.
     fn turn(&mut self, at: usize) -> bool {
-        let mut inbox = mem::take(&mut self.inboxes[at]);
         let member = &mut self.members[at];
+        if self.inboxes[at].is_empty() && !mem::take(&mut member.stirred) {
+            return false;
+        }
+        let mut inbox = mem::take(&mut self.inboxes[at]);
         if member.down {
             inbox.clear();
             return false;

@@ -1,0 +1,107 @@
+//! The acceptor: for each slot a promise and a vote.
+
+use crate::{Accept, Accepted, BasicPaxos, One, Options, Prepare, Promise};
+use paxos_core::{Ballot, Divide, Learning, Nack, Record, Runs, Setup, Slot, SlotRange, Value, Votes};
+
+/// The fault-tolerant memory. `promised` and the ballots of `votes` are two things (*Paxos Made Simple*, §2.2:
+/// an acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered
+/// prepare request to which it has responded), both survive a crash, and no slot knows of another (§3: each
+/// command is chosen by an instance of its own).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Acceptor<V> {
+    promised: Runs<Promised>,
+    votes: Votes<V>,
+    votes_carry_values: bool,
+}
+
+/// The highest ballot promised in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Promised(Ballot);
+
+impl Divide for Promised {
+    fn split_off(&mut self, _at: u64) -> Self {
+        *self
+    }
+}
+
+impl<V: Value> Acceptor<V> {
+    /// The highest ballot promised in `slot`; [`Ballot::ZERO`] if none.
+    pub fn promised(&self, slot: Slot) -> Ballot {
+        self.promised.get(slot).map_or(Ballot::ZERO, |(_, promised)| promised.0)
+    }
+
+    /// The votes.
+    pub fn votes(&self) -> &Votes<V> {
+        &self.votes
+    }
+
+    /// A promise never falls.
+    fn promise(&mut self, slots: SlotRange, ballot: Ballot) {
+        self.promised.overlay(slots, &Promised(ballot), |held| held.0 < ballot);
+    }
+
+    fn refuse(&self, refused: Ballot, slot: Slot) -> Nack {
+        Nack { refused, promised: self.promised(slot), slots: slot.extend(1) }
+    }
+}
+
+impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acceptor<V> {
+    fn new(setup: &Setup<Options>) -> Self {
+        let config = &setup.config;
+        // A thrifty proposer's phase 2a does not reach every learner either.
+        let votes_carry_values =
+            config.votes_carry_values() || (config.thrifty && config.learning == Learning::Everyone);
+        Self { promised: Runs::default(), votes: Votes::default(), votes_carry_values }
+    }
+
+    fn restore(&mut self, record: &Record<V>) {
+        match record {
+            Record::Started(_) => {}
+            Record::Promised { ballot, slots } => self.promise(*slots, *ballot),
+            Record::Voted { ballot, first, batch } => {
+                self.promise(first.extend(batch.len() as u64), *ballot);
+                self.votes.note(*ballot, *first, batch);
+            }
+        }
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 1(b): if the number is greater than that of any prepare request already
+    /// answered, promise not to accept lower-numbered proposals, and report the highest-numbered one accepted.
+    /// *The Part-Time Parliament*, §2.3, step 2: the priest sends his last vote and thereby promises to cast
+    /// none between that and the new ballot.
+    fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
+        let Prepare { ballot, slot } = *prepare;
+        if ballot < self.promised(slot) {
+            return Err(self.refuse(ballot, slot));
+        }
+        // Asked again in the same ballot, it promises again, but there is nothing new to write.
+        if ballot > self.promised(slot) {
+            self.promise(slot.extend(1), ballot);
+            log.push(Record::Promised { ballot, slots: slot.extend(1) });
+        }
+        let vote = self.votes.within(slot.extend(1)).next();
+        Ok(Promise { ballot, slot, vote: vote.and_then(|v| Some((v.ballot, One::each(&v.batch).next()?))) })
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 2(b): accept unless a prepare request with a greater number was answered.
+    fn on_accept(
+        &mut self,
+        accept: &Accept<V>,
+        log: &mut Vec<Record<V>>,
+    ) -> Result<Option<Accepted<V>>, Nack> {
+        let Accept { ballot, slot, ref entry } = *accept;
+        if ballot < self.promised(slot) {
+            return Err(self.refuse(ballot, slot));
+        }
+        // To vote in a ballot is to have promised it, asked or not.
+        if ballot > self.promised(slot) {
+            self.promise(slot.extend(1), ballot);
+        }
+        // A phase 2a that comes again is answered again, but there is nothing new to write.
+        if !self.votes.covers(ballot, slot.extend(1)) {
+            self.votes.note(ballot, slot, entry.batch());
+            log.push(Record::Voted { ballot, first: slot, batch: entry.batch().clone() });
+        }
+        Ok(Some(Accepted { ballot, slot, entry: self.votes_carry_values.then(|| entry.clone()) }))
+    }
+}

@@ -1,0 +1,120 @@
+//! Gaps: slots that execution waits for though nothing is under way there.
+
+use crate::Options;
+use core::time::Duration;
+use paxos_core::{Chosen, Record, Setup, Slot, SlotRange, Time};
+
+/// Notices gaps that last. A proposer that died may have left a slot undecided below ones that are chosen, or
+/// everyone who knew what is chosen there may be gone; and nothing is executed across a gap. *Paxos Made
+/// Simple*, §3: whoever leads goes through both phases in such a slot, with a command that changes nothing
+/// where any would do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Gaps {
+    /// Whether this process learns what is chosen, not only that something is.
+    learns: bool,
+    /// How long a gap may last; none: for ever.
+    patience: Option<Duration>,
+    /// How many slots to finish at a time.
+    most: u64,
+    /// The acceptor of this process voted below in a former life.
+    voted: Slot,
+    /// The first slot of the gap, and when it has lasted long enough.
+    watched: Option<(Slot, Time)>,
+    /// Slots to be finished, whatever their values.
+    fill: SlotRange,
+}
+
+const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
+
+impl Gaps {
+    pub(crate) fn new(setup: &Setup<Options>) -> Self {
+        let config = &setup.config;
+        // Proposers wait for different times, lest all of them fill a gap at once.
+        let turn = config.proposers.iter().take_while(|node| *node < setup.id).count() as u32;
+        // A log that ends has nothing to execute behind a gap, and no use for a slot that is spent on nothing.
+        let resend = config.timeouts.resend.filter(|_| setup.options == Options::default());
+        Self {
+            learns: config.all_learners().contains(setup.id),
+            patience: resend.map(|d| d.saturating_mul(1 + turn)),
+            most: config.limits.window.max(1) as u64,
+            voted: Slot(0),
+            watched: None,
+            fill: NOWHERE,
+        }
+    }
+
+    /// Slots voted in before a crash are to be finished, or learned again, unless gaps last for ever anyway.
+    pub(crate) fn restore<V>(&mut self, record: &Record<V>) {
+        if let (Record::Voted { first, batch, .. }, Some(_)) = (record, self.patience) {
+            self.voted = self.voted.max(first.plus(batch.len() as u64));
+        }
+    }
+
+    /// Slots below are not for new commands: they may be gaps.
+    pub(crate) fn end(&self) -> Slot {
+        self.voted
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fill.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        (self.watched, self.fill) = (None, NOWHERE);
+    }
+
+    /// The next slot to finish, of those that are open.
+    pub(crate) fn take(&mut self, is_open: impl Fn(Slot) -> bool) -> Option<Slot> {
+        let slot = self.fill.iter().find(|slot| is_open(*slot));
+        self.fill.start = slot.map_or(self.fill.end, |slot| slot.plus(1));
+        slot
+    }
+
+    /// Looks at what this process knows; `under_way` tells whether the first slot that it misses is.
+    pub(crate) fn watch<V>(&mut self, now: Time, chosen: &Chosen<V>, under_way: impl Fn(Slot) -> bool) {
+        let first = chosen.first_unknown();
+        if !self.learns {
+            return;
+        }
+        if first >= self.known_of(chosen) {
+            self.clear();
+        } else if !self.fill.is_empty() || under_way(first) {
+            self.watched = None;
+        } else if self.watched.is_none_or(|(slot, _)| slot != first) {
+            self.watched = self.patience.map(|d| (first, now.after(d)));
+        }
+    }
+
+    /// For a proposer that does not learn: somebody who does still misses `first`, though all below `end` is
+    /// chosen. If that lasts, those who knew it have forgotten; in a new ballot the acceptors tell it again.
+    pub(crate) fn watch_learner(&mut self, now: Time, first: Slot, end: Slot) {
+        if self.learns || first >= end {
+            return;
+        }
+        match self.watched {
+            Some((slot, at)) if first == slot && at <= now => self.finish(first, end),
+            Some((slot, _)) if first >= slot => {}
+            _ => self.watched = self.patience.map(|d| (first, now.after(d))),
+        }
+    }
+
+    pub(crate) fn on_timeout<V>(&mut self, now: Time, chosen: &Chosen<V>) {
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.finish(chosen.first_unknown(), self.known_of(chosen));
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.watched.filter(|_| self.learns).map(|(_, at)| at)
+    }
+
+    fn finish(&mut self, first: Slot, end: Slot) {
+        self.fill = SlotRange::new(first, end.min(first.plus(self.most)));
+        self.watched = None;
+    }
+
+    /// The end of the slots in which something is chosen or was at least voted for.
+    fn known_of<V>(&self, chosen: &Chosen<V>) -> Slot {
+        chosen.heard().max(chosen.end()).max(self.voted)
+    }
+}

@@ -1,0 +1,141 @@
+//! One instance: the two phases of one slot, as its proposer goes through them.
+
+use crate::{Accept, One, Prepare, Promise};
+use paxos_core::{Ballot, Entry, NodeId, NodeSet, Phase, QuorumSystem, Reach, Slot, Time, Value};
+
+/// What a proposer has under way in one slot. It lasts until the slot is known to be chosen: an instance that
+/// were forgotten and begun again in the same ballot could propose a second value there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Instance<V> {
+    pub(crate) slot: Slot,
+    ballot: Ballot,
+    /// What it would like to be chosen; none for a no-op that fills a gap.
+    pub(crate) own: Option<One<V>>,
+    /// Whether that was in a phase 2a, so that it may have been chosen.
+    own_proposed: bool,
+    stage: Stage<V>,
+    /// Whether there is a question to ask, and how many.
+    ask: Option<Reach>,
+    asked: Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Stage<V> {
+    /// Refused: waits for a higher ballot.
+    Held,
+    Preparing {
+        promised: NodeSet,
+        vote: Option<(Ballot, One<V>)>,
+    },
+    Proposing {
+        entry: One<V>,
+    },
+}
+
+/// A phase 1a or 2a.
+pub(crate) enum Question<V> {
+    Prepare(Prepare),
+    Accept(Accept<V>),
+}
+
+impl<V: Value> Instance<V> {
+    /// At the start of phase 1.
+    pub(crate) fn new(now: Time, slot: Slot, ballot: Ballot, own: Option<One<V>>) -> Self {
+        let stage = Stage::Held;
+        let mut new = Self { slot, ballot, own, own_proposed: false, stage, ask: None, asked: now };
+        new.prepare(ballot);
+        new
+    }
+
+    pub(crate) fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.stage, Stage::Held)
+    }
+
+    pub(crate) fn hold(&mut self) {
+        self.stage = Stage::Held;
+        self.ask = None;
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 1(a): choose a new number and ask for promises.
+    pub(crate) fn prepare(&mut self, ballot: Ballot) {
+        self.ballot = ballot;
+        self.stage = Stage::Preparing { promised: NodeSet::EMPTY, vote: None };
+        self.ask = Some(Reach::Quorum(Phase::One));
+    }
+
+    /// Counts a promise; whether a quorum has promised now, so that [`Instance::propose`] must follow.
+    pub(crate) fn on_promise(
+        &mut self,
+        from: NodeId,
+        promise: Promise<V>,
+        quorums: &dyn QuorumSystem,
+    ) -> bool {
+        let Stage::Preparing { promised, vote } = &mut self.stage else { return false };
+        // An answer to an earlier ballot says nothing about this one, nor does a process that is no acceptor;
+        // and a second answer of one acceptor does not count again.
+        if promise.ballot != self.ballot || !quorums.acceptors().contains(from) || !promised.insert(from) {
+            return false;
+        }
+        // *Paxos Made Simple*, §2.2, phase 2(a): of the proposals reported, the highest-numbered one counts.
+        if promise.vote.as_ref().map(|v| v.0) > vote.as_ref().map(|v| v.0) {
+            *vote = promise.vote;
+        }
+        quorums.is_quorum(Phase::One, *promised)
+    }
+
+    /// Whether it may propose whatever it likes, once a quorum has promised.
+    pub(crate) fn is_free(&self) -> bool {
+        matches!(self.stage, Stage::Preparing { vote: None, .. })
+    }
+
+    /// Changes its mind about what it would like.
+    pub(crate) fn want(&mut self, own: Option<One<V>>) {
+        self.own = own;
+        self.own_proposed = false;
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 2(a): propose the value of the highest-numbered proposal among the
+    /// answers, or any value if they report none. This is P2c: any lower-numbered proposal that was or will be
+    /// chosen has that value, since its quorum shares an acceptor with the one that answered, and that acceptor
+    /// has either reported it or promised not to accept it (*The Part-Time Parliament*, §2.1: condition B3).
+    pub(crate) fn propose(&mut self) {
+        let Stage::Preparing { vote, .. } = &mut self.stage else { return };
+        let reported = vote.take().map(|(_, entry)| entry);
+        let entry = reported.or_else(|| self.own.clone()).unwrap_or_else(|| One::from(Entry::Noop));
+        self.own_proposed |= self.own.as_ref().is_some_and(|own| own.id() == entry.id());
+        self.stage = Stage::Proposing { entry };
+        self.ask = Some(Reach::Quorum(Phase::TwoClassic));
+    }
+
+    /// Whether its own value may have been chosen, for those who know only that some value was.
+    pub(crate) fn may_have_won(&self) -> bool {
+        self.own_proposed
+    }
+
+    /// When it last asked, unless it is held.
+    pub(crate) fn asked(&self) -> Option<Time> {
+        (!self.is_held()).then_some(self.asked)
+    }
+
+    /// Nobody has answered: ask all.
+    pub(crate) fn ask_all(&mut self) {
+        self.ask = Some(Reach::All);
+    }
+
+    /// The question to ask now, once.
+    pub(crate) fn question(&mut self, now: Time) -> Option<(Question<V>, Reach)> {
+        let (ballot, slot) = (self.ballot, self.slot);
+        let question = match &self.stage {
+            Stage::Held => return None,
+            Stage::Preparing { .. } => Question::Prepare(Prepare { ballot, slot }),
+            Stage::Proposing { entry } => Question::Accept(Accept { ballot, slot, entry: entry.clone() }),
+        };
+        let reach = self.ask.take()?;
+        self.asked = now;
+        Some((question, reach))
+    }
+}

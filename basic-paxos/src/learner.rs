@@ -1,0 +1,120 @@
+//! The learner: counts votes by slot, ballot and acceptor.
+
+use crate::{Accept, Accepted, BasicPaxos, Decision, One, Options};
+use paxos_core::{Ballot, Chosen, Leadership, NodeId, NodeSet, Phase, Setup, Slot, Value};
+use std::collections::BTreeMap;
+
+/// Notices that a quorum voted in one ballot of one slot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Learner<V> {
+    setup: Setup<Options>,
+    /// Of slots whose value is not known.
+    tallies: BTreeMap<(Slot, Ballot), Tally<V>>,
+    /// Whether announcements reach learners that may not have seen the values.
+    decisions_carry_values: bool,
+}
+
+/// The count of one ballot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Tally<V> {
+    /// The value that the ballot proposes: a vote may come before it.
+    entry: Option<One<V>>,
+    voters: NodeSet,
+    decided: bool,
+}
+
+impl<V: Value> Learner<V> {
+    /// The acceptors known to have voted in `ballot` for `slot`, while its value is not known.
+    pub fn voters(&self, slot: Slot, ballot: Ballot) -> NodeSet {
+        self.tallies.get(&(slot, ballot)).map_or(NodeSet::EMPTY, |tally| tally.voters)
+    }
+
+    /// The count of `ballot`, which joins what is known of its value.
+    fn tally(&mut self, slot: Slot, ballot: Ballot, entry: Option<&One<V>>) -> &mut Tally<V> {
+        let none = Tally { entry: None, voters: NodeSet::EMPTY, decided: false };
+        let tally = self.tallies.entry((slot, ballot)).or_insert(none);
+        if tally.entry.is_none() {
+            tally.entry = entry.cloned();
+        }
+        tally
+    }
+
+    /// Moves the value to the log if it is decided and known, and forgets the counts that are of no use any more.
+    fn harvest(&mut self, slot: Slot, ballot: Ballot, chosen: &mut Chosen<V>) -> Option<Decision<V>> {
+        let tally = self.tallies.get(&(slot, ballot)).filter(|tally| tally.decided)?;
+        let entry = tally.entry.clone()?;
+        self.learn(slot, &entry, chosen);
+        Some(Decision { ballot, slot, entry: self.decisions_carry_values.then_some(entry) })
+    }
+
+    fn learn(&mut self, slot: Slot, entry: &One<V>, chosen: &mut Chosen<V>) {
+        chosen.choose(slot, entry.batch());
+        let of_slot = |tallies: &BTreeMap<(Slot, Ballot), _>| {
+            let next = tallies.range((slot, Ballot::ZERO)..).next();
+            next.map(|(key, _)| *key).filter(|(of, _)| *of == slot)
+        };
+        while let Some(key) = of_slot(&self.tallies) {
+            self.tallies.remove(&key);
+        }
+        // Slots below may have been learned in another way, by catching up.
+        while self.tallies.first_key_value().is_some_and(|((of, _), _)| *of < chosen.first_unknown()) {
+            self.tallies.pop_first();
+        }
+    }
+}
+
+impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learner<V> {
+    fn new(setup: &Setup<Options>) -> Self {
+        let config = &setup.config;
+        // A phase 2a does not reach learners that are no acceptors, nor those that a thrifty proposer leaves out;
+        // and among several proposers it is common that a learner's acceptor has refused it.
+        let decisions_carry_values = config.thrifty
+            || !config.learners.is_subset(config.acceptors())
+            || matches!(config.leadership, Leadership::SelfAppointed { .. });
+        Self { setup: setup.clone(), tallies: BTreeMap::new(), decisions_carry_values }
+    }
+
+    fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
+        if !chosen.knows(accept.slot) {
+            self.tally(accept.slot, accept.ballot, Some(&accept.entry));
+            self.harvest(accept.slot, accept.ballot, chosen);
+        }
+    }
+
+    /// *Paxos Made Simple*, §2.3: a value is chosen when a majority (here: a quorum) accepted one proposal.
+    /// Acceptors are counted, not messages, and each ballot of each instance is counted apart, since votes for
+    /// one value in two ballots are votes for two proposals.
+    fn on_accepted(
+        &mut self,
+        from: NodeId,
+        accepted: &Accepted<V>,
+        chosen: &mut Chosen<V>,
+        decisions: &mut Vec<Decision<V>>,
+    ) {
+        let config = self.setup.config.clone();
+        let Accepted { slot, ballot, ref entry } = *accepted;
+        // Only acceptors vote, and what is chosen stays chosen whoever votes after that.
+        if !config.acceptors().contains(from) || chosen.knows(slot) {
+            return;
+        }
+        let tally = self.tally(slot, ballot, entry.as_ref());
+        tally.voters.insert(from);
+        tally.decided |= config.quorums.is_quorum(Phase::of(ballot), tally.voters);
+        decisions.extend(self.harvest(slot, ballot, chosen));
+    }
+
+    fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
+        let Decision { slot, ballot, ref entry } = *decision;
+        if !chosen.knows(slot) {
+            // One ballot of one instance proposes one value, so the ballot says which.
+            self.tally(slot, ballot, entry.as_ref()).decided = true;
+            self.harvest(slot, ballot, chosen);
+        }
+    }
+
+    /// The ballot of a heartbeat says nothing here about what was chosen: each instance has ballots of its own.
+    /// What this process misses it learns by catching up.
+    fn on_heartbeat(&mut self, _ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
+        chosen.hear_of(below);
+    }
+}

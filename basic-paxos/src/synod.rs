@@ -1,0 +1,152 @@
+//! The plain thing: processes agree on one value.
+
+use crate::{BasicPaxos, Options, leaderless};
+use paxos_core::{
+    Audience, Batch, ClientId, Config, Entry, Envelope, Event, Leadership, Message, Node, NodeId,
+    QuorumError, Record, Request, Setup, Slot, Time, Timeouts, Value,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// One process of a cluster that agrees on one value, for a driver with messages, a disk and a clock of its own:
+/// a [`Node`] with a single slot, of which nothing is executed. Every proposer may propose, so the configuration
+/// should be that of self-appointed leaders, such as [`leaderless`].
+///
+/// ```
+/// use basic_paxos::{SingleDecree, leaderless};
+/// use paxos_core::{NodeId, Time};
+///
+/// let mut process = SingleDecree::new(NodeId(0), leaderless(1)?.into(), Time(0));
+/// let (mut network, mut disk) = (Vec::new(), Vec::new());
+/// process.propose(Time(1), "red".to_owned());
+/// process.process(|envelope| network.push(envelope), |records| disk.extend_from_slice(records));
+/// assert_eq!(process.chosen().map(String::as_str), Some("red"));
+/// # Ok::<(), paxos_core::QuorumError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SingleDecree<V: Value> {
+    node: Node<BasicPaxos<V, ()>>,
+    /// Names what this life of the process proposes.
+    session: u32,
+}
+
+impl<V: Value> SingleDecree<V> {
+    /// A process that starts for the first time.
+    pub fn new(id: NodeId, config: Arc<Config>, now: Time) -> Self {
+        Self { node: Node::new(Self::setup(id, config), now), session: 0 }
+    }
+
+    /// A process that starts again with what it had on disk; `session` counts its lives, from 0.
+    pub fn restore<'a>(
+        id: NodeId,
+        config: Arc<Config>,
+        now: Time,
+        session: u32,
+        records: impl IntoIterator<Item = &'a Record<V>>,
+    ) -> Self {
+        let session = session.max(1);
+        Self { node: Node::restore(Self::setup(id, config), now, session, records), session }
+    }
+
+    fn setup(id: NodeId, config: Arc<Config>) -> Setup<Options> {
+        Setup { id, config, options: Options { slots: 1 } }
+    }
+
+    /// Would like `value` to be chosen; only the first of a process's proposals counts, and none if the process
+    /// is no proposer or knows what is chosen. The outcome is [`SingleDecree::chosen`].
+    pub fn propose(&mut self, now: Time, value: V) {
+        let from = self.node.id();
+        let entry = Entry::new(ClientId { node: from, session: self.session }, 0, value);
+        let request = Request { commands: Batch::from(entry), audience: Audience::Leader };
+        self.node.step(now, Event::Message { from, message: Message::Request(request) });
+    }
+
+    /// A message arrives, or the time of [`SingleDecree::deadline`] has come.
+    pub fn step(&mut self, now: Time, event: Event<BasicPaxos<V, ()>>) {
+        self.node.step(now, event);
+    }
+
+    /// Does what follows from the events so far: calls `send` and `write`, in the order that is safe. What is
+    /// written must be on disk when `write` returns.
+    pub fn process(
+        &mut self,
+        mut send: impl FnMut(Envelope<BasicPaxos<V, ()>>),
+        mut write: impl FnMut(&[Record<V>]),
+    ) {
+        loop {
+            let mut ready = self.node.ready();
+            ready.unbound().for_each(&mut send);
+            write(ready.records());
+            ready.written().messages().for_each(&mut send);
+            if !self.node.is_ready() {
+                return;
+            }
+        }
+    }
+
+    /// When to call [`SingleDecree::step`] with a timeout, if nothing happens before.
+    pub fn deadline(&self) -> Option<Time> {
+        self.node.deadline()
+    }
+
+    /// The value that is chosen, once this process knows.
+    pub fn chosen(&self) -> Option<&V> {
+        match self.node.chosen().get(Slot(0))? {
+            Entry::Command(command) => Some(&command.value),
+            Entry::Noop => None,
+        }
+    }
+}
+
+/// A whole cluster in one place, none of whose processes fails: what consensus is, without what makes it hard.
+///
+/// ```
+/// use basic_paxos::Synod;
+/// use paxos_core::NodeId;
+///
+/// let mut synod = Synod::new(3)?;
+/// assert_eq!(synod.propose(NodeId(0), "red".to_owned()), "red");
+/// assert_eq!(synod.propose(NodeId(2), "blue".to_owned()), "red"); // what is chosen stays chosen
+/// # Ok::<(), paxos_core::QuorumError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Synod<V: Value> {
+    processes: Vec<SingleDecree<V>>,
+}
+
+impl<V: Value> Synod<V> {
+    /// `n` processes, n0 to n(n−1).
+    ///
+    /// # Errors
+    /// [`QuorumError::NoAcceptors`] if `n` is 0.
+    pub fn new(n: u16) -> Result<Self, QuorumError> {
+        let mut config = leaderless(n)?;
+        config.leadership = Leadership::SelfAppointed { backoff: None };
+        config.timeouts = Timeouts::NEVER;
+        let config = Arc::new(config);
+        let process = |id| SingleDecree::new(id, Arc::clone(&config), Time(0));
+        Ok(Self { processes: config.acceptors().iter().map(process).collect() })
+    }
+
+    /// Process `node` proposes `value`; returns the value that is chosen, which is another one if it was chosen
+    /// before.
+    ///
+    /// # Panics
+    /// If there is no such process.
+    pub fn propose(&mut self, node: NodeId, value: V) -> V {
+        let proposer = usize::from(node.0);
+        self.processes[proposer].propose(Time(0), value);
+        let mut letters = VecDeque::new();
+        let mut turn = node;
+        loop {
+            let process = &mut self.processes[usize::from(turn.0)];
+            let post = |e: Envelope<_>| letters.extend(e.to.iter().map(|to| (turn, to, e.message.clone())));
+            process.process(post, |_| {});
+            let Some((from, to, message)) = letters.pop_front() else { break };
+            turn = to;
+            self.processes[usize::from(to.0)].step(Time(0), Event::Message { from, message });
+        }
+        let chosen = self.processes[proposer].chosen();
+        chosen.expect("nothing is lost here, so a quorum answers").clone()
+    }
+}

@@ -1,0 +1,112 @@
+//! One decision costs exactly what the theory says.
+
+mod cluster;
+
+use basic_paxos::simple;
+use cluster::Cluster;
+use paxos_core::{Campaign, Config, Kind, Learning, NodeId, Timeouts};
+
+struct Measured {
+    messages: usize,
+    learn: (u64, u64),
+    reply: u64,
+}
+
+/// One command of one client, nothing lost, one delay a hop.
+fn measure(mut config: Config, campaign: Campaign) -> Measured {
+    config.timeouts = Timeouts::NEVER;
+    config.campaign = campaign;
+    let learners = config.learners;
+    let mut cluster = Cluster::new(config, 1);
+    let client = cluster.nodes.len() as u16 - 1;
+    cluster.submit(client, 7);
+    cluster.run(100, |_| false);
+    assert!(cluster.executed(1));
+    let at = |node: NodeId| cluster.learned[&node];
+    Measured {
+        messages: cluster.sent.values().sum(),
+        learn: (
+            cluster.learned.values().copied().min().expect("one"),
+            learners.iter().map(at).max().expect("one"),
+        ),
+        reply: cluster.replies[0].0,
+    }
+}
+
+#[test]
+fn a_decision_costs_what_the_theory_says() {
+    for (n, campaign) in [3, 4, 5, 7, 9].into_iter().flat_map(|n| [(n, Campaign::Eager), (n, Campaign::Lazy)])
+    {
+        for l in [1, 3] {
+            for (learning, messages, learn) in [
+                (Learning::Everyone, 3 * n + n * l + 2, (5, 5)),
+                (Learning::Distinguished, 4 * n + l + 2, (5, 6)),
+            ] {
+                let config = Config { learning, ..Config::separate(1, n, l).expect("lawful") };
+                let measured = measure(config, campaign);
+                assert_eq!(measured.messages, usize::from(messages), "separate n={n} L={l} {learning:?}");
+                assert_eq!((measured.learn, measured.reply), (learn, 6), "separate n={n} L={l} {learning:?}");
+            }
+        }
+        for (learning, messages, learn) in [
+            (Learning::Everyone, (n - 1) * (n + 3) + 2, (4, 5)),
+            (Learning::Distinguished, 5 * (n - 1) + 2, (5, 6)),
+        ] {
+            let measured = measure(Config { learning, ..simple(n).expect("lawful") }, campaign);
+            assert_eq!(measured.messages, usize::from(messages), "collapsed n={n} {learning:?}");
+            // With three servers, a follower has its own vote and the leader's one delay before the leader has two.
+            let learn = if n == 3 { learn } else { (5, learn.1) };
+            assert_eq!((measured.learn, measured.reply), (learn, 6), "collapsed n={n} {learning:?}");
+        }
+    }
+}
+
+#[test]
+fn a_thrifty_proposer_asks_a_quorum_only() {
+    let thrifty = |learning| Config { thrifty: true, learning, ..simple(5).expect("lawful") };
+    // Three of five, of which the leader is one: two instead of four, but for the announcement.
+    assert_eq!(measure(thrifty(Learning::Distinguished), Campaign::Eager).messages, 4 * 2 + 4 + 2);
+    assert_eq!(measure(thrifty(Learning::Everyone), Campaign::Eager).messages, 3 * 2 + 3 * 4 + 2);
+}
+
+#[test]
+fn a_client_beside_the_leader_saves_two_messages() {
+    let mut cluster = Cluster::new(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 0);
+    cluster.submit(0, 7);
+    cluster.run(100, |_| false);
+    assert_eq!((cluster.sent.values().sum::<usize>(), cluster.replies[0].0), (10, 4));
+}
+
+#[test]
+fn each_decision_has_two_phases_of_its_own() {
+    let mut cluster = Cluster::new(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 1);
+    (0..100).for_each(|value| cluster.submit(3, value));
+    cluster.run(1000, |_| false);
+    assert_eq!((cluster.replies.len(), cluster.journal(2)), (100, &*(0..100).collect::<Vec<_>>()));
+    for kind in [Kind::Prepare, Kind::Promise, Kind::Accept, Kind::Accepted, Kind::Decide] {
+        assert_eq!(cluster.count(kind), 200, "{kind:?}");
+    }
+    // Pipelined: as fast as one.
+    assert_eq!(cluster.now, 6);
+}
+
+#[test]
+fn the_picture_in_the_docs_is_a_real_run() {
+    let mut cluster = Cluster::new(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 1);
+    cluster.submit(3, 7);
+    cluster.run(100, |_| false);
+    let drawn: Vec<String> = cluster.drawn().lines().map(|line| format!("//! {line}")).collect();
+    let drawn = drawn.join("\n");
+    assert!(include_str!("../src/lib.rs").contains(&drawn), "put this into the docs of the crate:\n{drawn}");
+}
+
+#[test]
+fn an_idle_cluster_is_silent() {
+    let mut cluster = Cluster::new(simple(3).expect("lawful"), 1);
+    cluster.submit(3, 7);
+    assert!(cluster.run(1000, |c| c.executed(1)));
+    cluster.run(10_000, |_| false);
+    for kind in [Kind::Prepare, Kind::Accept, Kind::Decide] {
+        assert_eq!(cluster.count(kind), 2, "{kind:?}");
+    }
+}

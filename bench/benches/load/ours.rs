@@ -1,0 +1,76 @@
+//! The variants of this library, each in the configuration that is measured. A new one is one line.
+
+use super::hash::{Machine, Running};
+use super::{Cluster, Payload, Payloads, Point};
+use basic_paxos::BasicPaxos;
+use fast_paxos::FastPaxos;
+use multi_paxos::MultiPaxos;
+use paxos_core::{Announce, Config, NodeId, Protocol, QuorumError, Timeouts};
+use paxos_transport::LocalCluster;
+use std::sync::Arc;
+
+/// What is measured.
+pub const VARIANTS: [&str; 4] = ["basic", "simple", "multi", "fast"];
+
+/// A cluster of one of [`VARIANTS`], or of `multi-at-once`, which is `multi` with an announcement of its own for
+/// each decision.
+///
+/// # Panics
+/// If there is no such variant or payload.
+pub fn cluster(variant: &str, point: Point) -> Box<dyn Cluster> {
+    match point.payload {
+        <[u8; 16]>::SIZE => of::<[u8; 16]>(variant, point.replicas),
+        <Arc<[u8]>>::SIZE => of::<Arc<[u8]>>(variant, point.replicas),
+        other => panic!("no payload of {other} bytes"),
+    }
+}
+
+fn of<V: Payload>(variant: &str, n: u16) -> Box<dyn Cluster> {
+    use Announce::{AtOnce, WithNext};
+    match variant {
+        "basic" => Ours::<BasicPaxos<V, u64>>::boxed(basic_paxos::leaderless(n), AtOnce),
+        "simple" => Ours::<BasicPaxos<V, u64>>::boxed(basic_paxos::simple(n), AtOnce),
+        "multi" => Ours::<MultiPaxos<V, u64>>::boxed(Config::collapsed(n), WithNext),
+        "multi-at-once" => Ours::<MultiPaxos<V, u64>>::boxed(Config::collapsed(n), AtOnce),
+        "fast" => Ours::<FastPaxos<V, u64>>::boxed(Config::collapsed(n), AtOnce),
+        other => panic!("no variant {other}"),
+    }
+}
+
+const LEADER: NodeId = NodeId(0);
+
+/// Servers of this library, with no timeouts: nothing is lost here.
+struct Ours<P: Protocol<Value: Payload, Reply = u64>> {
+    cluster: LocalCluster<P, Machine<P::Value>>,
+    payloads: Payloads<P::Value>,
+    replicas: u16,
+}
+
+impl<P: Protocol<Value: Payload, Reply = u64, Options: Default>> Ours<P> {
+    fn boxed(config: Result<Config, QuorumError>, announce: Announce) -> Box<dyn Cluster> {
+        let config = config.expect("a cluster has replicas");
+        let config = Config { timeouts: Timeouts::NEVER, announce, ..config };
+        let replicas = config.servers().len() as u16;
+        let cluster = LocalCluster::new(config, &P::Options::default(), |_| Machine::default());
+        Box::new(Self { cluster, payloads: Payloads::new(), replicas })
+    }
+}
+
+impl<P: Protocol<Value: Payload, Reply = u64>> Cluster for Ours<P> {
+    fn round(&mut self, commands: usize) {
+        for _ in 0..commands {
+            self.cluster.propose(LEADER, self.payloads.draw()).expect("room for what is in flight");
+        }
+        self.cluster.run();
+        let answered = self.cluster.outcomes().count();
+        assert_eq!(answered, commands, "every command is decided and executed where it was proposed");
+    }
+
+    fn messages(&self) -> u64 {
+        self.cluster.messages()
+    }
+
+    fn executed(&self) -> Vec<Running> {
+        (0..self.replicas).map(|id| self.cluster.machine(NodeId(id)).running).collect()
+    }
+}

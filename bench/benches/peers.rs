@@ -1,0 +1,101 @@
+//! Multi-Paxos beside OmniPaxos, alternating in one run, under the same load: propose so many commands at the
+//! leader, run until it has executed all of them, and again. Needs `--features omnipaxos`.
+//!
+//! ```text
+//! cargo bench -p paxos-bench --features omnipaxos --bench peers             all points, under a minute
+//! cargo bench -p paxos-bench --features omnipaxos --bench peers -- n3/16B   some of them
+//! ```
+#![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, reason = "this is where time is measured")]
+
+mod load;
+
+use comfy_table::{CellAlignment, Table, presets};
+use load::{Cluster, Point};
+use std::time::{Duration, Instant};
+
+/// How often each is measured, in turn with the others.
+const REPETITIONS: usize = 11;
+/// How long one measurement takes, about.
+const LENGTH: Duration = Duration::from_millis(80);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.iter().any(|a| a == "--test");
+    let filter = arguments.iter().find(|a| !a.starts_with('-')).map_or("", String::as_str);
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN);
+    table.set_header([
+        "replicas, payload, in flight",
+        "Multi-Paxos",
+        "announcing at once",
+        "OmniPaxos",
+        "ratio",
+        "ratio, at once",
+    ]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for point in load::grid(&[3, 5]).filter(|point| point.to_string().contains(filter)) {
+        let mut clusters = [
+            load::ours::cluster("multi", point),
+            load::ours::cluster("multi-at-once", point),
+            load::omni::cluster(point),
+        ];
+        let [multi, at_once, omni] = measure(&mut clusters, point, quick);
+        clusters.iter_mut().for_each(|cluster| load::check(cluster.as_mut()));
+        let size = if point.payload < 1024 { "16 B" } else { "1 KiB" };
+        table.add_row([
+            format!("{}, {size}, {}", point.replicas, point.in_flight),
+            multi.to_string(),
+            at_once.to_string(),
+            omni.to_string(),
+            format!("{:.2}", multi.median() / omni.median()),
+            format!("{:.2}", at_once.median() / omni.median()),
+        ]);
+    }
+    println!("Million commands a second, median (lowest to highest of {REPETITIONS}):\n\n{table}");
+}
+
+/// Million commands a second, in each repetition, in order of size.
+struct Rates(Vec<f64>);
+
+impl Rates {
+    fn median(&self) -> f64 {
+        self.0[self.0.len() / 2]
+    }
+}
+
+impl std::fmt::Display for Rates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2} ({:.2}–{:.2})", self.median(), self.0[0], self.0[self.0.len() - 1])
+    }
+}
+
+fn measure<const N: usize>(clusters: &mut [Box<dyn Cluster>; N], point: Point, quick: bool) -> [Rates; N] {
+    let (length, repetitions) = if quick { (Duration::ZERO, 1) } else { (LENGTH, REPETITIONS) };
+    // As many rounds as take that long, which also warms up.
+    let rounds = clusters.each_mut().map(|cluster| {
+        let started = Instant::now();
+        let mut rounds = 1;
+        cluster.round(point.in_flight);
+        while started.elapsed() < length {
+            cluster.round(point.in_flight);
+            rounds += 1;
+        }
+        rounds
+    });
+    let mut rates = [const { Rates(Vec::new()) }; N];
+    for _ in 0..repetitions {
+        for ((cluster, rounds), rates) in clusters.iter_mut().zip(rounds).zip(&mut rates) {
+            let started = Instant::now();
+            for _ in 0..rounds {
+                cluster.round(point.in_flight);
+            }
+            let seconds = started.elapsed().as_secs_f64();
+            rates.0.push((rounds * point.in_flight) as f64 / seconds / 1e6);
+        }
+    }
+    rates.iter_mut().for_each(|rates| rates.0.sort_by(f64::total_cmp));
+    rates
+}

@@ -1,0 +1,160 @@
+//! One decision in a quiet cluster in which every link takes one delay: its messages and delays.
+
+use crate::cluster::Shape;
+use crate::report::CountRow;
+use crate::theory::{Case, Quorums, Recovery, Run};
+use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use paxos_core::{Campaign, CommandId, Kind, NodeId, Phase, Protocol, Slot, Time};
+use paxos_transport::sim::{Counts, Fate, Sim, Violation, World};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One delay.
+const DELAY: Duration = Duration::from_millis(1);
+
+/// Messages that are not part of a decision.
+const UPKEEP: [Kind; 4] = [Kind::Heartbeat, Kind::Progress, Kind::CatchUp, Kind::Chosen];
+
+/// The runs of a variant that theory has a row for.
+pub fn runs(variant: Variant) -> Vec<Run> {
+    match variant {
+        Variant::Basic | Variant::Simple => vec![Run::Basic],
+        Variant::Multi => vec![Run::MultiFirst, Run::MultiSteady],
+        Variant::Fast => {
+            vec![Run::Fast, Run::FastCollision(Recovery::Coordinated), Run::FastCollision(Recovery::Classic)]
+        }
+    }
+}
+
+/// Measures one row and sets it beside its prediction.
+///
+/// # Errors
+/// What went wrong in the simulation: a broken invariant, or no decision.
+pub fn measure(shape: Shape, run: Run, seed: u64) -> Result<CountRow, CountError> {
+    let recovery = if let Run::FastCollision(recovery) = run { recovery } else { Recovery::Coordinated };
+    let collides = matches!(run, Run::FastCollision(_));
+    shape.variant.with(recovery, collides, Decision { shape, run, seed })
+}
+
+/// Why a decision could not be measured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CountError {
+    /// The cluster cannot be built.
+    #[error(transparent)]
+    Quorum(#[from] paxos_core::QuorumError),
+    /// An invariant broke.
+    #[error(transparent)]
+    Violation(#[from] Violation),
+    /// The command was not submitted, or never answered.
+    #[error("{0} did not decide in a quiet network; this is a bug, please report it with this command line")]
+    Undecided(String),
+}
+
+struct Decision {
+    shape: Shape,
+    run: Run,
+    seed: u64,
+}
+
+impl WithProtocol for Decision {
+    type Out = Result<CountRow, CountError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let Self { shape, run, seed } = self;
+        let mut config = shape.config()?;
+        let quorums = shape.quorum.over(config.acceptors())?;
+        if run == Run::MultiFirst {
+            config.campaign = Campaign::Lazy;
+        }
+        let learners = config.all_learners();
+        let acceptors: Vec<NodeId> = config.acceptors().iter().collect();
+        let mut world = World::<P>::new(config, options, seed);
+        let clients = world.add_clients(2);
+        let mut sim = Sim::new(world, |_| Digest::default());
+        // Whatever comes before the first command, then one command, so that everyone is in its steady state.
+        sim.run_to_quiescence(60 * DELAY)?;
+        let mut slot = 0;
+        if run != Run::MultiFirst {
+            submit(&mut sim, clients[0], 1, shape)?;
+            sim.run_to_quiescence(60 * DELAY)?;
+            slot = 1;
+        }
+        sim.reset_counts();
+        let start = sim.now();
+        if matches!(run, Run::FastCollision(_)) {
+            let half: Vec<NodeId> = acceptors.iter().skip(acceptors.len().div_ceil(2)).copied().collect();
+            let late = clients[0];
+            // The second half of the acceptors hears the second client first.
+            sim.set_carrier(move |post| {
+                if post.from == late && half.contains(&post.to) { Fate::Last } else { Fate::Usual }
+            });
+            submit(&mut sim, clients[1], 3, shape)?;
+        }
+        submit(&mut sim, clients[0], 2, shape)?;
+        sim.run_to_quiescence(60 * DELAY)?;
+        let undecided = || CountError::Undecided(format!("{shape:?} {run:?}"));
+        let answers = sim.commands().iter().filter(|c| c.at >= start).filter_map(|c| c.answer.as_ref());
+        let answer = answers.min_by_key(|a| a.at).ok_or_else(undecided)?;
+        let delays = |at: Time| at.since(start).as_nanos() as u64 / DELAY.as_nanos() as u64;
+        let slot = if matches!(run, Run::FastCollision(_)) { answer.slot } else { Slot(slot) };
+        let learned: Vec<u64> =
+            learners.iter().filter_map(|node| sim.learned(node, slot)).map(delays).collect();
+        let decision = decision_only(sim.counts());
+        let case = Case {
+            run,
+            layout: shape.layout,
+            learning: shape.learning,
+            acceptors: usize::from(shape.acceptors),
+            learners: usize::from(shape.learners),
+        };
+        let prediction = if shape.thrifty {
+            let size = |phase| quorums.size(phase).unwrap_or(case.acceptors);
+            case.thrifty(Quorums { classic: size(Phase::TwoClassic), fast: size(Phase::TwoFast) })
+                .filter(|_| size(Phase::One) == size(Phase::TwoClassic))
+        } else {
+            case.predict()
+        };
+        let row = CountRow {
+            variant: shape.variant.to_string(),
+            roles: shape.layout.to_string(),
+            learning: shape.learning.to_string(),
+            collision: if let Run::FastCollision(recovery) = run {
+                recovery.to_string()
+            } else {
+                "none".into()
+            },
+            first_decision: run == Run::MultiFirst,
+            thrifty: shape.thrifty,
+            quorum: shape.quorum.name(case.acceptors, shape.variant == Variant::Fast),
+            acceptors: case.acceptors,
+            learners: case.learners,
+            messages: decision.values().sum(),
+            learn_first: learned.iter().copied().min().ok_or_else(undecided)?,
+            learn_last: learned.iter().copied().max().ok_or_else(undecided)?,
+            reply: delays(answer.at),
+            messages_by_kind: decision,
+            ..CountRow::default()
+        };
+        Ok(row.with_prediction(prediction))
+    }
+}
+
+fn submit<P: Protocol<Value = Payload, Reply = u64>>(
+    sim: &mut Sim<P, Digest>,
+    client: NodeId,
+    value: Payload,
+    shape: Shape,
+) -> Result<CommandId, CountError> {
+    sim.submit(client, value).map_err(|why| CountError::Undecided(format!("{shape:?}: {why}")))
+}
+
+/// The messages of the decision by kind, with one reply: where two commands were decided, the second reply is
+/// not the first command's.
+fn decision_only(counts: Counts) -> BTreeMap<String, u64> {
+    counts
+        .iter()
+        .filter(|(kind, _)| !UPKEEP.contains(kind))
+        .map(|(kind, n)| (kind.name().to_owned(), if kind == Kind::Reply { n.min(1) } else { n }))
+        .collect()
+}

@@ -1,0 +1,154 @@
+//! The command line.
+
+use crate::faults::{Drawing, Scenario};
+use crate::quorums::QuorumChoice;
+use crate::report::Format;
+use crate::theory::{Layout, Learning};
+use crate::variants::Variant;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Compares variants of Paxos: messages, delays and latency beside what theory predicts, and runs under faults
+/// with every invariant checked. Without a command it does `compare` with its defaults.
+///
+/// Exit codes: 0 all is as predicted, 1 a number differs or an invariant broke, 2 the command line or a file is
+/// wrong.
+#[derive(Debug, Parser)]
+#[command(name = "paxos-bench", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The options of `compare`, which is the default.
+    #[command(flatten)]
+    pub compare: Compare,
+}
+
+/// What the lab can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Count one decision of each variant, measure it over a wide area, and run each under contention and a crash
+    Compare(Compare),
+    /// Run one variant with several clients in the simulator, with faults, and draw or trace the run
+    Simulate(Simulate),
+}
+
+/// What happens when two clients' commands meet in a fast ballot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Collision {
+    /// They do not meet.
+    None,
+    /// The coordinator reads the votes as answers to phase 1 of the next round.
+    Coordinated,
+    /// The acceptors go on by themselves.
+    Uncoordinated,
+    /// The coordinator starts a new round with both phases.
+    Classic,
+}
+
+/// What to compare. Every list may be given with commas.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The variants
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Variant::ALL)]
+    pub variants: Vec<Variant>,
+    /// Numbers of acceptors to count with [default: 3,4,5,7,9; the runs with faults take the first, or 5]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=32), value_name = "N")]
+    pub acceptors: Vec<u16>,
+    /// Numbers of learners, in the layout with separate roles [default: 1,3]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=16), value_name = "L")]
+    pub learners: Vec<u16>,
+    /// Role layouts [default: both]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub roles: Vec<Layout>,
+    /// Who hears votes [default: both]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub learning: Vec<Learning>,
+    /// Collisions in fast ballots (fast only) [default: none, coordinated and classic]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub collision: Vec<Collision>,
+    /// Quorums: majority, flexible:Q1,Q2 or fast-flexible:Q1,Q2,FAST (sizes)
+    #[arg(long, default_value = "majority", value_name = "QUORUMS")]
+    pub quorum: QuorumChoice,
+    /// Let proposers ask a quorum instead of everyone
+    #[arg(long)]
+    pub thrifty: bool,
+    /// Sites of the wide-area runs, a server and a client at each [default: five on three continents]
+    #[arg(long, value_delimiter = ',', value_name = "SITE")]
+    pub sites: Vec<String>,
+    /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
+    #[arg(long, value_name = "FILE")]
+    pub rtt_file: Option<PathBuf>,
+    /// The leader's site in the wide-area runs [default: the first, and then the one with the lowest mean]
+    #[arg(long, value_name = "SITE")]
+    pub leader: Option<String>,
+    /// Commands that each client submits in the runs with contention and a crash
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "N")]
+    pub commands: u64,
+    /// Where everything random is drawn from
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Also write compare.txt, .json, .csv and .md into this directory
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write the protocol steps of the crash run as JSON lines; with several variants, one file each, its name
+    /// put before the extension
+    #[arg(long, value_name = "FILE")]
+    pub trace_out: Option<PathBuf>,
+}
+
+/// One simulated run, or one for each of many seeds.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The variant
+    #[arg(long, value_enum, default_value_t = Variant::Multi)]
+    pub variant: Variant,
+    /// What goes wrong
+    #[arg(long, value_enum, default_value_t = Scenario::Chaos)]
+    pub scenario: Scenario,
+    /// The number of acceptors
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=32), value_name = "N")]
+    pub acceptors: u16,
+    /// The number of learners, in the layout with separate roles
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "L")]
+    pub learners: u16,
+    /// The role layout
+    #[arg(long, value_enum, default_value_t = Layout::Collapsed)]
+    pub roles: Layout,
+    /// Who hears votes
+    #[arg(long, value_enum, default_value_t = Learning::Distinguished)]
+    pub learning: Learning,
+    /// What a collision in a fast ballot is answered with
+    #[arg(long, value_enum, default_value_t = Collision::Coordinated)]
+    pub collision: Collision,
+    /// Quorums: majority, flexible:Q1,Q2 or fast-flexible:Q1,Q2,FAST (sizes)
+    #[arg(long, default_value = "majority", value_name = "QUORUMS")]
+    pub quorum: QuorumChoice,
+    /// Let proposers ask a quorum instead of everyone
+    #[arg(long)]
+    pub thrifty: bool,
+    /// The number of clients, each a process of its own
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), value_name = "N")]
+    pub clients: u16,
+    /// Commands that each client submits, up to four at a time
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "N")]
+    pub commands: u64,
+    /// Where everything random is drawn from
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+    /// Run this many seeds, from --seed on, and stop at the first that breaks an invariant
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    pub seeds: u64,
+    /// Draw the run
+    #[arg(long, value_enum)]
+    pub draw: Option<Drawing>,
+    /// Write the protocol steps of the run as JSON lines (the format: docs/trace-format.md)
+    #[arg(long, value_name = "FILE")]
+    pub trace_out: Option<PathBuf>,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}

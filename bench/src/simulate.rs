@@ -1,0 +1,85 @@
+//! `paxos-bench simulate`: one run, or one for each of many seeds.
+
+use crate::cluster::Shape;
+use crate::compare::CompareError;
+use crate::faults::{Outcome, Trial};
+use crate::options::{Collision, Simulate};
+use crate::report::FaultRow;
+use crate::theory::{Layout, Learning, Recovery};
+use crate::variants::Variant;
+use paxos_core::{NodeSet, QuorumSystem};
+
+/// Makes the run that the command line asks for; of many seeds, the sum of all, or the first that broke an
+/// invariant.
+///
+/// # Errors
+/// [`CompareError`] if the command line is at fault, or a file cannot be written.
+pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<Outcome, CompareError> {
+    if options.collision == Collision::Uncoordinated {
+        return Err(CompareError::Uncoordinated);
+    }
+    let (choice, acceptors) = (options.quorum, options.acceptors);
+    let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
+        choice,
+        acceptors,
+        source,
+    })?;
+    if options.variant == Variant::Fast && !system.has_fast_rounds() {
+        return Err(CompareError::NoFastQuorum(choice));
+    }
+    let first = trial(options, options.seed).run()?;
+    let mut sum = first;
+    for nth in 1..options.seeds {
+        if sum.row.differs() {
+            break;
+        }
+        if nth % 16 == 0 {
+            progress(format!("{nth} of {} seeds", options.seeds));
+        }
+        let next = trial(options, options.seed.wrapping_add(nth)).run()?;
+        if next.row.differs() {
+            return Ok(next);
+        }
+        add(&mut sum.row, &next.row);
+    }
+    Ok(sum)
+}
+
+fn trial(options: &Simulate, seed: u64) -> Trial<'_> {
+    let (layout, learning) = match options.variant {
+        Variant::Simple => (Layout::Collapsed, Learning::Distinguished),
+        Variant::Basic | Variant::Multi | Variant::Fast => (options.roles, options.learning),
+    };
+    let alone = options.seeds == 1;
+    Trial {
+        shape: Shape {
+            variant: options.variant,
+            layout,
+            learning,
+            acceptors: options.acceptors,
+            learners: options.learners,
+            thrifty: options.thrifty,
+            quorum: options.quorum,
+        },
+        recovery: options.collision.recovery().unwrap_or(Recovery::Coordinated),
+        scenario: options.scenario,
+        clients: options.clients,
+        commands: options.commands,
+        seed,
+        trace_out: options.trace_out.as_deref().filter(|_| alone),
+        draw: options.draw.filter(|_| alone),
+    }
+}
+
+/// Adds the figures of one run to those of others.
+fn add(sum: &mut FaultRow, next: &FaultRow) {
+    let (before, now) = (sum.decided as f64, next.decided as f64);
+    sum.latency_mean_ms =
+        (sum.latency_mean_ms * before + next.latency_mean_ms * now) / (before + now).max(1.0);
+    sum.latency_max_ms = sum.latency_max_ms.max(next.latency_max_ms);
+    sum.commands += next.commands;
+    sum.decided += next.decided;
+    sum.messages += next.messages;
+    sum.prepares += next.prepares;
+    sum.virtual_ms += next.virtual_ms;
+}

@@ -1,0 +1,45 @@
+//! The port to other processes.
+
+mod memory;
+
+pub use memory::{MemoryCarrier, MemoryNetwork};
+
+use async_trait::async_trait;
+use paxos_core::{Envelope, Message, NodeId, Protocol};
+use std::io;
+
+/// Carries messages between processes. They may be lost, doubled and reordered, but not changed, and their sender
+/// is who the carrier says it is.
+///
+/// Both directions take many messages at a time, so that what a call costs is paid once a batch.
+#[async_trait]
+pub trait Transport<P: Protocol>: Send + 'static {
+    /// Sends all of `batch`, and leaves it empty.
+    ///
+    /// It must not wait for another process: what a slow or dead one has no room for is dropped. Nodes say again
+    /// what matters.
+    ///
+    /// # Errors
+    /// If nothing can be sent any more, to anyone. A message that is lost is no error.
+    async fn send(&mut self, batch: &mut Vec<Envelope<P>>) -> Result<(), TransportError>;
+
+    /// Waits for messages, and appends all that have arrived to `inbox`, with their senders.
+    ///
+    /// The future may be dropped before it is ready; that must lose nothing.
+    ///
+    /// # Errors
+    /// If nothing can arrive any more, from anyone.
+    async fn recv(&mut self, inbox: &mut Vec<(NodeId, Message<P>)>) -> Result<(), TransportError>;
+}
+
+/// A carrier that is of no use any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// Another process took the name.
+    #[error("another process joined the network as this one: give each process a name of its own")]
+    Replaced,
+    /// The system reports an error.
+    #[error("cannot send or receive any more: {0}; remove the cause and restart the process")]
+    Io(io::Error),
+}

@@ -1,0 +1,207 @@
+//! The host: drives a node by the real clock, a carrier and a store.
+//!
+//! ```text
+//!   handles ──▶ requests ─┐                        ┌─▶ unbound messages ──▶ carrier
+//!                         ├─▶ step, step … ready ──┼─▶ records ───────────▶ store, one sync
+//!   carrier ──▶ messages ─┤                        └─▶ then: execute, the other messages, answers
+//!   clock ────▶ timeout ──┘
+//! ```
+//!
+//! One task does all of it in turns. A turn takes in all that waits, and writes once. While the store writes,
+//! messages and requests gather in bounded queues, so that the slower the disk the larger the batch; beyond the
+//! bound messages are lost (nodes say them again) and requests refused.
+
+mod cluster;
+mod replicated;
+mod waiters;
+
+pub use cluster::MemoryCluster;
+pub use replicated::{HostError, ProposeError, Replicated, Status, Stopped};
+
+use crate::carrier::Transport;
+use crate::storage::Storage;
+use core::future::ready;
+use core::ops::ControlFlow;
+use core::time::Duration;
+use paxos_core::{
+    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
+};
+use replicated::Ask;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use waiters::Waiters;
+
+/// Tells a node the time: how long the process has been running.
+struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    fn now(&self) -> Time {
+        Time(0).after(self.start.elapsed())
+    }
+
+    /// Waits for a time; for ever if there is none.
+    async fn reach(&self, deadline: Option<Time>) {
+        match deadline.and_then(|at| self.start.checked_add(Duration::from_nanos(at.0))) {
+            Some(at) => sleep_until(at).await,
+            None => core::future::pending().await,
+        }
+    }
+}
+
+/// A node with all that it needs to run.
+struct Host<P: Protocol, S: StateMachine> {
+    node: Node<P>,
+    replica: Replica<S>,
+    transport: Box<dyn Transport<P>>,
+    storage: Box<dyn Storage<P>>,
+    clock: Clock,
+    requests: mpsc::Receiver<Ask<P, S>>,
+    waiters: Waiters<P::Reply>,
+    status: watch::Sender<Status>,
+    inbox: Vec<(NodeId, Message<P>)>,
+    asked: Vec<Ask<P, S>>,
+    outbox: Vec<Envelope<P>>,
+    answers: Vec<Reply<P::Reply>>,
+}
+
+impl<P, S> Host<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    async fn open(
+        setup: Setup<P::Options>,
+        machine: S,
+        transport: Box<dyn Transport<P>>,
+        mut storage: Box<dyn Storage<P>>,
+        requests: mpsc::Receiver<Ask<P, S>>,
+        status: watch::Sender<Status>,
+    ) -> Result<Self, HostError> {
+        let saved = storage.load().await?;
+        let window = setup.config.limits.session;
+        let node = if saved.session == 0 && saved.records.is_empty() {
+            Node::new(setup, Time(0))
+        } else {
+            Node::restore(setup, Time(0), saved.session, &saved.records)
+        };
+        Ok(Self {
+            node,
+            replica: Replica::new(machine, window),
+            transport,
+            storage,
+            clock: Clock::new(),
+            requests,
+            waiters: Waiters::default(),
+            status,
+            inbox: Vec::new(),
+            asked: Vec::new(),
+            outbox: Vec::new(),
+            answers: Vec::new(),
+        })
+    }
+
+    /// Runs until it is told to stop, nobody holds a handle any more, or the carrier or the store fails. Who
+    /// waits for an answer then learns that the outcome is unknown, since `waiters` is dropped.
+    async fn run(mut self) -> Result<(), HostError> {
+        loop {
+            self.settle().await?;
+            self.gather().await?;
+            if self.take_in().is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does what follows from the events so far.
+    async fn settle(&mut self) -> Result<(), HostError> {
+        loop {
+            let mut ready = self.node.ready();
+            self.outbox.extend(ready.unbound());
+            if !self.outbox.is_empty() {
+                self.transport.send(&mut self.outbox).await?;
+            }
+            if !ready.records().is_empty() {
+                self.storage.append(ready.records()).await?;
+            }
+            let mut effects = ready.written();
+            effects.execute(&mut self.replica);
+            self.outbox.extend(effects.messages());
+            self.answers.extend(effects.outcomes());
+            // Whoever is answered is to find a status as new as the answer.
+            self.publish();
+            for reply in self.answers.drain(..) {
+                self.waiters.answer(reply);
+            }
+            if !self.outbox.is_empty() {
+                self.transport.send(&mut self.outbox).await?;
+            }
+            if !self.node.is_ready() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until something happens, and gathers all that has.
+    async fn gather(&mut self) -> Result<(), HostError> {
+        let at_once = self.requests.max_capacity();
+        tokio::select! {
+            received = self.transport.recv(&mut self.inbox) => received?,
+            asked = self.requests.recv_many(&mut self.asked, at_once) => if asked == 0 {
+                // The last handle is gone.
+                self.asked.push(Ask::Stop);
+            },
+            () = self.clock.reach(self.node.deadline()) => {}
+        }
+        if self.inbox.is_empty() {
+            tokio::select! {
+                biased;
+                received = self.transport.recv(&mut self.inbox) => received?,
+                () = ready(()) => {}
+            }
+        }
+        while self.asked.len() < at_once
+            && let Ok(ask) = self.requests.try_recv()
+        {
+            self.asked.push(ask);
+        }
+        Ok(())
+    }
+
+    /// Tells the node what was gathered.
+    fn take_in(&mut self) -> ControlFlow<()> {
+        let now = self.clock.now();
+        for (from, message) in self.inbox.drain(..) {
+            self.node.step(now, Event::Message { from, message });
+        }
+        if self.node.deadline().is_some_and(|at| at <= now) {
+            self.node.step(now, Event::Timeout);
+        }
+        for ask in self.asked.drain(..) {
+            match ask {
+                Ask::Propose(value, waiter) => match self.node.submit(now, value) {
+                    Ok(id) => self.waiters.wait(id, waiter),
+                    // An error says that the asker has gone away meanwhile, and needs no answer.
+                    Err(overloaded) => drop(waiter.send(Err(overloaded))),
+                },
+                Ask::Read(read) => read(self.replica.machine()),
+                Ask::Stop => return ControlFlow::Break(()),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn publish(&self) {
+        let new = Status {
+            leader: self.node.leader(),
+            leads: self.node.leading().is_some(),
+            applied: self.replica.next(),
+        };
+        self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
+    }
+}

@@ -1,0 +1,177 @@
+//! What a process does when it is its turn.
+
+use super::outside::Outside;
+use super::process::{Busy, Process, note};
+use super::queue::Happening;
+use super::trace::Note;
+use core::time::Duration;
+use paxos_core::{CommandId, Event, Message, Overloaded, Protocol, Slot, SlotRange, StateMachine};
+
+/// How far behind the first unknown slot what a process knows is looked at again.
+const LOOK_BACK: u64 = 16;
+
+impl<P, S> Process<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    /// Takes what waits, if it is free: at once, or after the time that serving takes.
+    pub(super) fn act(&mut self, out: &mut Outside<P>, service: Duration) {
+        if !self.is_free() {
+            return;
+        }
+        let waiting = self.inbox.len();
+        if service.is_zero() || waiting == 0 {
+            return self.turn(out, waiting);
+        }
+        self.busy = Busy::Serving(waiting);
+        let cost = Duration::from_nanos(service.as_nanos() as u64 * waiting as u64);
+        out.queue.push(out.now.after(cost), Happening::Served(self.id, self.life));
+    }
+
+    /// Steps through the first `taken` messages and a timeout that is due, then does what follows.
+    pub(super) fn turn(&mut self, out: &mut Outside<P>, taken: usize) {
+        let now = self.local(out.now);
+        for (from, message) in self.inbox.drain(..taken) {
+            if let Message::Reply(reply) = &message {
+                self.heard.push((reply.id, from));
+            }
+            self.node.step(now, Event::Message { from, message });
+        }
+        if self.node.deadline().is_some_and(|at| at <= now) {
+            self.node.step(now, Event::Timeout);
+        }
+        self.flush(out);
+    }
+
+    /// Sends, writes and executes until nothing follows, or until the disk has to be waited for.
+    pub(super) fn flush(&mut self, out: &mut Outside<P>) {
+        loop {
+            let mut ready = self.node.ready();
+            for envelope in ready.unbound() {
+                out.send(self.id, envelope);
+            }
+            let records = ready.records().get(self.durable..).unwrap_or_default();
+            if !records.is_empty() {
+                let latency = out.disk.sync.draw(&mut out.platter);
+                if !latency.is_zero() {
+                    self.writing = records.to_vec();
+                    self.busy = Busy::Writing;
+                    out.queue.push(out.now.after(latency), Happening::Written(self.id, self.life));
+                    return;
+                }
+                out.written(self.id, records);
+                self.disk.extend_from_slice(records);
+            }
+            self.durable = 0;
+            let mut effects = ready.written();
+            effects.execute(&mut self.replica);
+            for envelope in effects.messages() {
+                out.send(self.id, envelope);
+            }
+            self.outcomes.extend(effects.outcomes());
+            self.look(out);
+            if !self.take_outcomes(out) && !self.node.is_ready() {
+                break;
+            }
+        }
+        self.heard.clear();
+        self.arrange_wake(out);
+    }
+
+    /// The disk is done with what it was given.
+    pub(super) fn on_disk(&mut self, out: &mut Outside<P>) {
+        self.busy = Busy::No;
+        out.written(self.id, &self.writing);
+        self.durable += self.writing.len();
+        self.disk.append(&mut self.writing);
+        self.flush(out);
+    }
+
+    /// Sees to it that it is woken when its node asks for that.
+    pub(super) fn arrange_wake(&mut self, out: &mut Outside<P>) {
+        let Some(deadline) = self.node.deadline() else { return };
+        let at = self.global(deadline).max(out.now);
+        if self.wake.is_none_or(|wake| at < wake) {
+            self.wake = Some(at);
+            out.queue.push(at, Happening::Wake(self.id));
+        }
+    }
+
+    /// Its client submits a command.
+    pub(super) fn submit(&mut self, out: &mut Outside<P>, value: P::Value) -> Result<CommandId, Overloaded> {
+        let id = self.node.submit(self.local(out.now), value.clone())?;
+        if let Some(ledger) = &mut out.ledger {
+            ledger.submitted(id, value);
+        }
+        out.commands.submitted(id, out.now);
+        out.note(self.id, Note::Submitted, || id.to_string());
+        self.open += 1;
+        Ok(id)
+    }
+
+    /// Submits from the script what may be under way; whether there was any.
+    pub(super) fn go_on(&mut self, out: &mut Outside<P>) -> bool {
+        let mut any = false;
+        while self.up && self.open < self.in_flight {
+            let Some(value) = self.script.pop_front() else { break };
+            if self.submit(out, value.clone()).is_err() {
+                self.script.push_front(value);
+                break;
+            }
+            any = true;
+        }
+        any
+    }
+
+    fn take_outcomes(&mut self, out: &mut Outside<P>) -> bool {
+        if self.outcomes.is_empty() {
+            return false;
+        }
+        for reply in self.outcomes.drain(..) {
+            let by = self.heard.iter().find(|(id, _)| *id == reply.id).map_or(self.id, |(_, from)| *from);
+            let id = reply.id;
+            out.note(self.id, Note::Answered, || id.to_string());
+            let sent = out.counts;
+            out.commands.answered(out.now, by, reply, sent);
+            self.open = self.open.saturating_sub(1);
+        }
+        self.go_on(out)
+    }
+
+    /// Notices what the node knows and executed since the last look.
+    fn look(&mut self, out: &mut Outside<P>) {
+        let chosen = self.node.chosen();
+        if chosen.changes() != self.noticed.changes {
+            self.noticed.changes = chosen.changes();
+            let start = Slot(self.noticed.below.0.saturating_sub(LOOK_BACK));
+            self.noticed.below = chosen.first_unknown();
+            for (slots, batch) in chosen.within(SlotRange::new(start, chosen.end())) {
+                for (slot, entry) in slots.iter().zip(batch.iter()) {
+                    let at = slot.0 as usize;
+                    if self.noticed.known.len() <= at {
+                        self.noticed.known.resize(at + 1, false);
+                    }
+                    let new = !std::mem::replace(&mut self.noticed.known[at], true);
+                    if new {
+                        note(&mut self.learned, slot, out.now);
+                    }
+                    out.knows(self.id, slot, entry, new);
+                }
+            }
+        }
+        let executed = SlotRange::new(self.noticed.applied, self.replica.next());
+        self.noticed.applied = executed.end.max(executed.start);
+        if executed.is_empty() {
+            return;
+        }
+        let mut effects = self.replica.machine().effects().into_iter().peekable();
+        for slot in executed.iter() {
+            note(&mut self.applied, slot, out.now);
+            let effect = effects.next_if(|(at, _)| *at == slot).map(|(_, reply)| reply);
+            if let Some(entry) = chosen.get(slot) {
+                out.executed(self.id, slot, entry, effect.as_ref());
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What became of each command.
+
+use super::Counts;
+use core::time::Duration;
+use paxos_core::{CommandId, NodeId, Protocol, Reply, Slot, Time};
+use std::collections::BTreeMap;
+
+/// One command, from when it was submitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted<R> {
+    /// Its name.
+    pub id: CommandId,
+    /// When it was submitted.
+    pub at: Time,
+    /// Its answer, once there is one.
+    pub answer: Option<Answered<R>>,
+    /// Its process crashed before the answer: it may or may not have been executed.
+    pub abandoned: bool,
+}
+
+/// The answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered<R> {
+    /// When it arrived.
+    pub at: Time,
+    /// Who answered first; the client's own process if that executed it.
+    pub by: NodeId,
+    /// The slot the command was executed in.
+    pub slot: Slot,
+    /// What executing it returned.
+    pub reply: R,
+    /// The messages sent by anybody since the counts were last reset, up to this moment.
+    pub sent: Counts,
+}
+
+impl<R> Submitted<R> {
+    /// From submission to answer.
+    pub fn latency(&self) -> Option<Duration> {
+        self.answer.as_ref().map(|answer| answer.at.since(self.at))
+    }
+
+    /// Whether nothing more is to be expected of it.
+    pub fn is_settled(&self) -> bool {
+        self.abandoned || self.answer.is_some()
+    }
+}
+
+/// All commands, in the order of submission.
+#[derive(Debug)]
+pub(super) struct Commands<P: Protocol> {
+    pub(super) list: Vec<Submitted<P::Reply>>,
+    index: BTreeMap<CommandId, usize>,
+    pub(super) open: usize,
+}
+
+impl<P: Protocol> Commands<P> {
+    pub(super) const fn new() -> Self {
+        Self { list: Vec::new(), index: BTreeMap::new(), open: 0 }
+    }
+
+    pub(super) fn submitted(&mut self, id: CommandId, at: Time) {
+        self.index.insert(id, self.list.len());
+        self.list.push(Submitted { id, at, answer: None, abandoned: false });
+        self.open += 1;
+    }
+
+    pub(super) fn get(&self, id: CommandId) -> Option<&Submitted<P::Reply>> {
+        self.list.get(*self.index.get(&id)?)
+    }
+
+    pub(super) fn answered(&mut self, at: Time, by: NodeId, reply: Reply<P::Reply>, sent: Counts) {
+        let Some(command) = self.index.get(&reply.id).and_then(|i| self.list.get_mut(*i)) else { return };
+        if command.is_settled() {
+            return;
+        }
+        command.answer = Some(Answered { at, by, slot: reply.slot, reply: reply.reply, sent });
+        self.open -= 1;
+    }
+
+    /// The process crashed: its commands will not be answered to anybody.
+    pub(super) fn abandon(&mut self, node: NodeId) {
+        let theirs = self.list.iter_mut().filter(|c| c.id.client.node == node && !c.is_settled());
+        for command in theirs {
+            command.abandoned = true;
+            self.open -= 1;
+        }
+    }
+}

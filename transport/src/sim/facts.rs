@@ -1,0 +1,117 @@
+//! What messages say, whatever the variant, as facts and as labels.
+
+use core::fmt::Write;
+use paxos_core::{
+    Ballot, Batch, Entry, Fact, InBallot, Kind, Message, Phrase, Protocol, Refusal, Slot, tell_each,
+};
+
+/// Tells the facts of any message; requests, replies, refusals and small talk state none.
+pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(Fact<'_, P::Value>)) {
+    match message {
+        Message::Prepare(m) => m.facts(tell),
+        Message::Promise(m) => m.facts(tell),
+        Message::Accept(m) => m.facts(tell),
+        Message::Accepted(m) => m.facts(tell),
+        Message::Decide(m) => m.facts(tell),
+        Message::Chosen { first, batch, .. } => {
+            tell_each(*first, batch, tell, |slot, entry| Fact::Chosen { slot, entry: Some(entry) });
+        }
+        Message::Request(_)
+        | Message::Nack(_)
+        | Message::Reply(_)
+        | Message::Refuse(_)
+        | Message::Heartbeat { .. }
+        | Message::Progress { .. }
+        | Message::CatchUp { .. } => {}
+    }
+}
+
+/// A message in few words: its kind, its ballot, its slots, its values.
+pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
+    let kind = message.kind();
+    let name = kind.name();
+    match message {
+        Message::Request(request) => format!("{name}{}", names(&request.commands)),
+        Message::Nack(nack) => format!("{name} {}, promised {}", nack.refused, nack.promised),
+        Message::Reply(reply) => format!("{name} {} {}", reply.slot, reply.id),
+        Message::Refuse(Refusal::NotLeader(Some(leader))) => format!("{name}, {leader} leads"),
+        Message::Refuse(Refusal::NotLeader(None)) => format!("{name}, no leader"),
+        Message::Refuse(Refusal::Overloaded(_)) => format!("{name}, overloaded"),
+        Message::Heartbeat { ballot, chosen } => format!("{name} {ballot} chosen <{chosen}"),
+        Message::Progress { chosen } => format!("{name} chosen <{chosen}"),
+        Message::CatchUp { from } => format!("{name} {}", from.onwards()),
+        Message::Chosen { first, batch, .. } => {
+            format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
+        }
+        Message::Prepare(m) => phrase(kind, m.ballot(), message),
+        Message::Promise(m) => phrase(kind, m.ballot(), message),
+        Message::Accept(m) => phrase(kind, m.ballot(), message),
+        Message::Accepted(m) => phrase(kind, m.ballot(), message),
+        Message::Decide(m) => phrase(kind, m.ballot(), message),
+    }
+}
+
+fn phrase<P: Protocol>(kind: Kind, ballot: Ballot, message: &Message<P>) -> String {
+    let mut slots: Option<(Slot, Slot)> = None;
+    let mut content = Names::default();
+    let mut whole = String::new();
+    facts_of(message, &mut |fact| {
+        let (slot, entry) = match fact {
+            Fact::Prepare { slots, .. } | Fact::Any { slots, .. } => {
+                whole = format!(" {slots}");
+                return;
+            }
+            Fact::Promise { slots, votes, .. } => {
+                whole = format!(" {slots}");
+                for (slot, ballot, entry) in votes {
+                    content.add(|| format!("{slot}={entry}@{ballot}"));
+                }
+                return;
+            }
+            Fact::Propose { slot, entry, .. } => (slot, Some(entry)),
+            Fact::Vote { slot, entry, .. } | Fact::Chosen { slot, entry } => (slot, entry),
+        };
+        let (first, _) = slots.unwrap_or((slot, slot));
+        slots = Some((first, slot));
+        if let Some(entry) = entry {
+            content.add(|| entry.to_string());
+        }
+    });
+    if let Some((first, last)) = slots {
+        whole = format!(" {}", first.extend(last.0 - first.0 + 1));
+    }
+    format!("{} {ballot}{whole}{}", kind.name(), content.finish())
+}
+
+fn names<V>(batch: &Batch<V>) -> String {
+    let mut names = Names::default();
+    batch.iter().for_each(|entry: &Entry<V>| names.add(|| entry.to_string()));
+    names.finish()
+}
+
+/// The first few names, and how many more there are.
+#[derive(Default)]
+struct Names {
+    text: String,
+    count: usize,
+}
+
+impl Names {
+    const SHOWN: usize = 3;
+
+    fn add(&mut self, name: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.count <= Self::SHOWN {
+            self.text.push(' ');
+            self.text.push_str(&name());
+        }
+    }
+
+    fn finish(mut self) -> String {
+        if self.count > Self::SHOWN {
+            // Writing to a string cannot fail.
+            let _ = write!(self.text, " +{}", self.count - Self::SHOWN);
+        }
+        self.text
+    }
+}

@@ -1,0 +1,62 @@
+//! Plans of what goes wrong when.
+
+use super::{Chance, Cut};
+use core::time::Duration;
+use paxos_core::{NodeId, Time};
+
+/// Something that happens to a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// It stops, and forgets all that is not on its disk.
+    Crash(NodeId),
+    /// It starts again with what is on its disk.
+    Restart(NodeId),
+    /// It stops doing anything, and forgets nothing.
+    Pause(NodeId),
+    /// It goes on.
+    Resume(NodeId),
+}
+
+/// A plan: faults of processes and of the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// What happens to processes, and when.
+    pub plan: Vec<(Time, Fault)>,
+    /// The partitions.
+    pub cuts: Vec<Cut>,
+}
+
+impl Faults {
+    /// A crash with a restart, a pause, and a partition that heals, drawn from the seed. All is over at `end`.
+    pub fn random(seed: u64, servers: impl IntoIterator<Item = NodeId>, end: Duration) -> Self {
+        let mut chance = Chance::new(seed, 3);
+        let servers: Vec<NodeId> = servers.into_iter().collect();
+        let mut faults = Self::default();
+        if servers.is_empty() {
+            return faults;
+        }
+        let one = |chance: &mut Chance| servers[chance.below(servers.len() as u64) as usize];
+        let crashing = one(&mut chance);
+        let (down, up) = span(&mut chance, end);
+        faults.plan.push((down, Fault::Crash(crashing)));
+        faults.plan.push((up, Fault::Restart(crashing)));
+        if chance.hits(0.3) {
+            let pausing = one(&mut chance);
+            let (start, stop) = span(&mut chance, end);
+            faults.plan.push((start, Fault::Pause(pausing)));
+            faults.plan.push((stop, Fault::Resume(pausing)));
+        }
+        let (start, stop) = span(&mut chance, end);
+        let (from, to): (Vec<_>, Vec<_>) = servers.iter().partition(|_| chance.hits(0.5));
+        faults.cuts.push(Cut { from, to, both_ways: chance.hits(0.5), start, end: stop });
+        faults.plan.sort_by_key(|(at, _)| *at);
+        faults
+    }
+}
+
+/// Two moments before `end`, in order.
+fn span(chance: &mut Chance, end: Duration) -> (Time, Time) {
+    let mut draw = || Time::default().after(chance.between(Duration::ZERO, end));
+    let (a, b) = (draw(), draw());
+    (a.min(b), a.max(b))
+}

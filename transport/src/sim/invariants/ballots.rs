@@ -1,0 +1,34 @@
+//! Ballots belong to their owners.
+
+use super::{Verdict, hold};
+use paxos_core::{Ballot, NodeId, SlotRange};
+
+/// Different proposers choose their numbers from disjoint sets (*Paxos Made Simple*, §2.5); a round has one
+/// coordinator (*Fast Paxos*, §2.2.1).
+///
+/// # Errors
+/// If `from` speaks in a ballot that is not its own.
+pub fn spoken_by_owner(from: NodeId, ballot: Ballot) -> Verdict {
+    hold("spoken_by_owner", ballot.owner == from, || format!("{from} speaks in {ballot}"))
+}
+
+/// A proposer remembers the highest number it has used in stable storage, and begins phase 1 with a higher one
+/// than any it has already used (*Paxos Made Simple*, §2.5). `used` lists in which lives of the owner the term
+/// was used, and for which slots.
+///
+/// # Errors
+/// If an earlier life of the owner has used the ballot's term for one of `slots`.
+pub fn no_ballot_used_twice(
+    used: &[(u32, SlotRange)],
+    life: u32,
+    ballot: Ballot,
+    slots: SlotRange,
+) -> Verdict {
+    let before = used.iter().find(|(l, s)| *l != life && !s.intersection(slots).is_empty());
+    hold("no_ballot_used_twice", before.is_none(), || {
+        let (other, theirs) = before.copied().unwrap_or_default();
+        format!(
+            "{ballot} is used for {slots} in life {life} of its owner, and was for {theirs} in life {other}"
+        )
+    })
+}

@@ -1,0 +1,138 @@
+//! What is written about each slot, and what each acceptor has on disk.
+
+use paxos_core::{Ballot, CommandId, Divide, NodeId, NodeSet, Runs, Slot, SlotRange};
+
+/// The content of a slot by name: no-op, or a command.
+pub type Name = Option<CommandId>;
+
+/// Votes of one slot, in one ballot, for one value.
+#[derive(Clone, Debug)]
+pub struct Ballotbox {
+    /// The ballot.
+    pub ballot: Ballot,
+    /// The value.
+    pub name: Name,
+    /// Who voted, durably.
+    pub voters: NodeSet,
+}
+
+/// One slot.
+#[derive(Clone, Debug)]
+pub struct Book<R> {
+    /// What was proposed, each ballot once.
+    pub proposed: Vec<(Ballot, Name)>,
+    /// The durable votes.
+    pub votes: Vec<Ballotbox>,
+    /// What a quorum voted for, and the ballot in which that was noticed first.
+    pub chosen: Option<(Ballot, Name)>,
+    /// What the first replica that executed it returned.
+    pub(super) reply: Option<R>,
+}
+
+impl<R> Default for Book<R> {
+    fn default() -> Self {
+        Self { proposed: Vec::new(), votes: Vec::new(), chosen: None, reply: None }
+    }
+}
+
+impl<R> Book<R> {
+    /// What was proposed in `ballot`.
+    pub fn proposal(&self, ballot: Ballot) -> Option<Name> {
+        self.proposed.iter().find(|(b, _)| *b == ballot).map(|(_, name)| *name)
+    }
+
+    /// Who voted for `name` in `ballot`.
+    pub fn voters(&self, ballot: Ballot, name: Name) -> NodeSet {
+        let mut boxes = self.votes.iter();
+        boxes.find(|v| v.ballot == ballot && v.name == name).map_or(NodeSet::EMPTY, |v| v.voters)
+    }
+
+    /// Who voted in `ballot`, whatever for.
+    pub fn voted_in(&self, ballot: Ballot) -> NodeSet {
+        let boxes = self.votes.iter().filter(|v| v.ballot == ballot);
+        boxes.fold(NodeSet::EMPTY, |all, v| all.union(v.voters))
+    }
+
+    /// The votes of one acceptor.
+    pub fn votes_of(&self, node: NodeId) -> impl Iterator<Item = (Ballot, Name)> {
+        self.votes.iter().filter(move |v| v.voters.contains(node)).map(|v| (v.ballot, v.name))
+    }
+
+    pub(super) fn add_vote(&mut self, node: NodeId, ballot: Ballot, name: Name) -> NodeSet {
+        let at = self.votes.iter().position(|v| v.ballot == ballot && v.name == name);
+        let at = at.unwrap_or_else(|| {
+            self.votes.push(Ballotbox { ballot, name, voters: NodeSet::EMPTY });
+            self.votes.len() - 1
+        });
+        self.votes[at].voters.insert(node);
+        self.votes[at].voters
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Promised(Ballot);
+
+impl Divide for Promised {
+    fn split_off(&mut self, _at: u64) -> Self {
+        *self
+    }
+}
+
+/// What one acceptor has on disk, apart from its votes.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    promised: Runs<Promised>,
+    /// The highest ballot voted in anywhere.
+    pub highest_vote: Ballot,
+    /// The highest ballot promised or voted in anywhere.
+    pub highest: Ballot,
+}
+
+impl Memory {
+    /// What is promised for `slot`, by a promise or by a vote there.
+    pub fn promised(&self, slot: Slot) -> Ballot {
+        self.promised.get(slot).map_or(Ballot::ZERO, |(_, held)| held.0)
+    }
+
+    /// Whether `ballot` or a higher one is promised for every one of `slots`.
+    pub fn has_promised(&self, ballot: Ballot, slots: SlotRange) -> bool {
+        let mut next = slots.start;
+        for (part, held) in self.promised.within(slots) {
+            if part.start > next || held.0 < ballot {
+                return false;
+            }
+            next = part.end;
+        }
+        next >= slots.end
+    }
+
+    /// The first slot of `slots` for which more than `ballot` is promised, and what.
+    pub fn promised_above(&self, ballot: Ballot, slots: SlotRange) -> Option<(Slot, Ballot)> {
+        let mut parts = self.promised.within(slots);
+        parts.find(|(_, held)| held.0 > ballot).map(|(part, held)| (part.start, held.0))
+    }
+
+    /// Where within `slots` the promise may change, besides the start.
+    pub fn edges(&self, slots: SlotRange) -> impl Iterator<Item = Slot> {
+        self.promised.within(slots).flat_map(|(part, _)| [part.start, part.end])
+    }
+
+    /// The promises, by slot.
+    pub fn promises(&self) -> impl Iterator<Item = (SlotRange, Ballot)> {
+        self.promised.iter().map(|(slots, held)| (slots, held.0))
+    }
+
+    /// Notes a promise.
+    pub fn promise(&mut self, ballot: Ballot, slots: SlotRange) {
+        self.highest = self.highest.max(ballot);
+        if !slots.is_empty() && !self.has_promised(ballot, slots) {
+            self.promised.overlay(slots, &Promised(ballot), |held| held.0 < ballot);
+        }
+    }
+
+    /// Notes a vote.
+    pub fn vote(&mut self, ballot: Ballot, slot: Slot) {
+        self.highest_vote = self.highest_vote.max(ballot);
+        self.promise(ballot, slot.extend(1));
+    }
+}

@@ -1,0 +1,326 @@
+//! The book-keeping behind the invariants: what was said, written, learned and executed so far.
+
+use super::safe::{Ask, View};
+use super::votes::Origin;
+use super::{Book, Memory, Name, Verdict};
+use super::{ballots, chosen, execution, promises, proposals, safe, spoken, votes};
+use crate::sim::facts::facts_of;
+use paxos_core::{
+    Ballot, CommandId, Config, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded, Slot,
+    SlotRange,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Checks every invariant, as it is told what happens. Each check looks at what the event touches and no more.
+#[derive(Debug)]
+pub struct Ledger<P: Protocol> {
+    config: Arc<Config>,
+    submitted: BTreeMap<CommandId, P::Value>,
+    books: BTreeMap<Slot, Book<P::Reply>>,
+    /// What each acceptor has on disk, by id.
+    memories: Vec<Memory>,
+    /// What each fast ballot was opened for.
+    opened: BTreeMap<Ballot, Vec<SlotRange>>,
+    /// In which lives of its owner each term was used, and for what.
+    terms: BTreeMap<(u64, NodeId), Vec<(u32, SlotRange)>>,
+    lives: BTreeMap<NodeId, Life>,
+}
+
+/// What a process knows and did since it started.
+#[derive(Debug, Default)]
+struct Life {
+    number: u32,
+    known: Vec<Option<Name>>,
+    next: Slot,
+    done: BTreeSet<CommandId>,
+}
+
+impl<P: Protocol> Ledger<P> {
+    /// An empty one.
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            submitted: BTreeMap::new(),
+            books: BTreeMap::new(),
+            memories: vec![Memory::default(); usize::from(NodeSet::CAPACITY)],
+            opened: BTreeMap::new(),
+            terms: BTreeMap::new(),
+            lives: BTreeMap::new(),
+        }
+    }
+
+    /// What is written about each slot.
+    pub fn books(&self) -> &BTreeMap<Slot, Book<P::Reply>> {
+        &self.books
+    }
+
+    /// What an acceptor has on disk.
+    pub fn memory(&self, acceptor: NodeId) -> Option<&Memory> {
+        self.memories.get(usize::from(acceptor.0))
+    }
+
+    /// What a quorum of durable votes chose in `slot`.
+    pub fn chosen(&self, slot: Slot) -> Option<Name> {
+        Some(self.books.get(&slot)?.chosen?.1)
+    }
+
+    /// A client submits a command.
+    pub fn submitted(&mut self, id: CommandId, value: P::Value) {
+        self.submitted.insert(id, value);
+    }
+
+    /// A message leaves a process.
+    ///
+    /// # Errors
+    /// The first invariant that it breaks.
+    pub fn said(&mut self, from: NodeId, message: &Message<P>) -> Verdict {
+        if let Message::Nack(nack) = message {
+            return spoken::refusals_are_written(from, &self.memories[index(from)], nack);
+        }
+        let mut verdict = Ok(());
+        facts_of(message, &mut |fact| {
+            if verdict.is_ok() {
+                verdict = self.on_said(from, &fact);
+            }
+        });
+        verdict
+    }
+
+    /// A record of an acceptor is durable.
+    ///
+    /// # Errors
+    /// The first invariant that it breaks.
+    pub fn wrote(&mut self, node: NodeId, record: &P::Record) -> Verdict {
+        let mut verdict = Ok(());
+        record.facts(&mut |fact| {
+            if verdict.is_ok() {
+                verdict = self.on_written(node, &fact);
+            }
+        });
+        verdict
+    }
+
+    /// A process starts again with these records.
+    ///
+    /// # Errors
+    /// If the disk has forgotten something.
+    pub fn restarted<'a>(
+        &mut self,
+        node: NodeId,
+        life: u32,
+        records: impl IntoIterator<Item = &'a P::Record>,
+    ) -> Verdict {
+        self.lives.insert(node, Life { number: life, ..Life::default() });
+        let mut after = Memory::default();
+        for record in records {
+            record.facts(&mut |fact| match fact {
+                Fact::Promise { ballot, slots, .. } => after.promise(ballot, slots),
+                Fact::Vote { ballot, slot, .. } => after.vote(ballot, slot),
+                Fact::Prepare { .. } | Fact::Any { .. } | Fact::Propose { .. } | Fact::Chosen { .. } => {}
+            });
+        }
+        promises::nothing_is_forgotten(node, &self.memories[index(node)], &after)
+    }
+
+    /// A process takes `entry` to be chosen in `slot`.
+    ///
+    /// # Errors
+    /// If it is not, or if the process took something else to be chosen before.
+    pub fn knows(&mut self, node: NodeId, slot: Slot, entry: &Entry<P::Value>) -> Verdict {
+        let name = entry.id();
+        let known = &mut self.lives.entry(node).or_default().known;
+        let at = slot.0 as usize;
+        if known.len() <= at {
+            known.resize(at + 1, None);
+        }
+        if let Some(before) = known[at] {
+            return chosen::stability(slot, node, before, name);
+        }
+        known[at] = Some(name);
+        chosen::integrity(slot, entry, submitted(&self.submitted, entry))?;
+        chosen::agreement(slot, self.books.get(&slot).and_then(|b| b.chosen), node, name)
+    }
+
+    /// A replica executes `slot`; `effect` is what that returned, none if it had no effect.
+    ///
+    /// # Errors
+    /// If it is not its turn, if the command was executed before, or if another replica got another result.
+    pub fn executed(
+        &mut self,
+        node: NodeId,
+        slot: Slot,
+        entry: &Entry<P::Value>,
+        effect: Option<&P::Reply>,
+    ) -> Verdict {
+        let life = self.lives.entry(node).or_default();
+        execution::in_order(node, life.next, slot)?;
+        life.next = slot.plus(1);
+        let book = self.books.entry(slot).or_default();
+        chosen::agreement(slot, book.chosen, node, entry.id())?;
+        let (Some(reply), Some(id)) = (effect, entry.id()) else { return Ok(()) };
+        execution::exactly_once(node, slot, id, !life.done.insert(id))?;
+        let first = book.reply.get_or_insert_with(|| reply.clone());
+        execution::replicas_are_equal(node, slot, Some(id), first, reply)
+    }
+
+    fn on_said(&mut self, from: NodeId, fact: &Fact<'_, P::Value>) -> Verdict {
+        match *fact {
+            Fact::Prepare { ballot, slots } => {
+                ballots::spoken_by_owner(from, ballot)?;
+                self.uses(from, ballot, slots)
+            }
+            Fact::Any { ballot, slots } => self.on_any(from, ballot, slots),
+            Fact::Propose { ballot, slot, entry } => self.on_propose(from, ballot, slot, entry),
+            Fact::Promise { .. } | Fact::Vote { .. } => {
+                spoken::written_before_spoken(from, &self.memories[index(from)], &self.books, fact)
+            }
+            Fact::Chosen { slot, entry } => {
+                let chosen = self.books.get(&slot).and_then(|b| b.chosen);
+                let name = entry.map(Entry::id).or(chosen.map(|(_, name)| name)).unwrap_or_default();
+                chosen::agreement(slot, chosen, from, name)
+            }
+        }
+    }
+
+    /// Notes that the owner of `ballot` uses it.
+    fn uses(&mut self, owner: NodeId, ballot: Ballot, slots: SlotRange) -> Verdict {
+        let life = self.lives.entry(owner).or_default().number;
+        let used = self.terms.entry((ballot.round, owner)).or_default();
+        ballots::no_ballot_used_twice(used, life, ballot, slots)?;
+        let noted = used.iter().any(|(l, s)| *l == life && s.intersection(slots) == slots);
+        if !noted {
+            used.push((life, slots));
+        }
+        Ok(())
+    }
+
+    fn opened_for(&self, ballot: Ballot, slot: Slot) -> Option<SlotRange> {
+        self.opened.get(&ballot)?.iter().find(|slots| slots.contains(slot)).copied()
+    }
+
+    fn view_of<T>(&self, slot: Slot, look: impl FnOnce(&View<'_, P::Reply>) -> T) -> T {
+        let opened: Vec<Ballot> =
+            self.opened.keys().copied().filter(|b| self.opened_for(*b, slot).is_some()).collect();
+        look(&View {
+            config: &self.config,
+            memories: &self.memories,
+            slot,
+            book: self.books.get(&slot),
+            opened: &opened,
+        })
+    }
+
+    fn on_any(&mut self, from: NodeId, ballot: Ballot, slots: SlotRange) -> Verdict {
+        ballots::spoken_by_owner(from, ballot)?;
+        self.uses(from, ballot, slots)?;
+        let ranges = self.opened.entry(ballot).or_default();
+        if slots.is_empty() || ranges.iter().any(|s| s.intersection(slots) == slots) {
+            return Ok(());
+        }
+        // A slot at each place where something is written or the promises change speaks for those behind it.
+        let mut places: BTreeSet<Slot> = self.books.range(slots.start..slots.end).map(|(s, _)| *s).collect();
+        places.insert(slots.start);
+        places.extend(self.memories.iter().flat_map(|m| m.edges(slots)).filter(|s| slots.contains(*s)));
+        for slot in places {
+            if let Some(name) = self.books.get(&slot).and_then(|b| b.proposal(ballot)) {
+                proposals::any_stands_alone(Some(slots), slot, ballot, name)?;
+            }
+            self.view_of(slot, |view| safe::proposals_are_safe(view, ballot, Ask::Any))?;
+        }
+        self.opened.entry(ballot).or_default().push(slots);
+        Ok(())
+    }
+
+    fn on_propose(&mut self, from: NodeId, ballot: Ballot, slot: Slot, entry: &Entry<P::Value>) -> Verdict {
+        ballots::spoken_by_owner(from, ballot)?;
+        let name = entry.id();
+        if let Some(book) = self.books.get(&slot) {
+            proposals::one_value_per_ballot(book, slot, ballot, name)?;
+            if book.proposal(ballot).is_some() {
+                // Said before. By another life of its owner, it would be the same ballot used twice.
+                return self.uses(from, ballot, slot.extend(1));
+            }
+        }
+        self.uses(from, ballot, slot.extend(1))?;
+        proposals::any_stands_alone(self.opened_for(ballot, slot), slot, ballot, name)?;
+        chosen::integrity(slot, entry, submitted(&self.submitted, entry))?;
+        self.view_of(slot, |view| safe::proposals_are_safe(view, ballot, Ask::Value(name)))?;
+        self.books.entry(slot).or_default().proposed.push((ballot, name));
+        Ok(())
+    }
+
+    fn on_written(&mut self, node: NodeId, fact: &Fact<'_, P::Value>) -> Verdict {
+        match *fact {
+            Fact::Promise { ballot, slots, .. } => {
+                let memory = &mut self.memories[index(node)];
+                promises::promises_never_fall(node, memory, ballot, slots)?;
+                memory.promise(ballot, slots);
+                Ok(())
+            }
+            Fact::Vote { ballot, slot, entry: Some(entry) } => self.on_vote(node, ballot, slot, entry),
+            // A proposer's note to itself.
+            Fact::Vote { entry: None, .. }
+            | Fact::Prepare { .. }
+            | Fact::Any { .. }
+            | Fact::Propose { .. }
+            | Fact::Chosen { .. } => Ok(()),
+        }
+    }
+
+    /// Where a vote comes from, if that is known.
+    fn origin(&self, node: NodeId, ballot: Ballot, slot: Slot, name: Name) -> Option<Origin> {
+        let book = self.books.get(&slot);
+        if book.and_then(|b| b.proposal(ballot)) == Some(name) {
+            return Some(Origin::Proposed);
+        }
+        if self.opened_for(ballot, slot).is_some() {
+            return Some(Origin::Opened);
+        }
+        if ballot.owner == node {
+            return Some(Origin::Own);
+        }
+        let term = self.opened.keys().filter(|b| b.same_term(ballot) && **b < ballot);
+        let follows = ballot.fast && term.into_iter().any(|b| self.opened_for(*b, slot).is_some());
+        follows.then_some(Origin::Followed)
+    }
+
+    fn on_vote(&mut self, node: NodeId, ballot: Ballot, slot: Slot, entry: &Entry<P::Value>) -> Verdict {
+        let name = entry.id();
+        chosen::integrity(slot, entry, submitted(&self.submitted, entry))?;
+        votes::no_vote_below_promise(node, &self.memories[index(node)], slot, ballot)?;
+        let book = self.books.entry(slot).or_default();
+        votes::one_vote_per_ballot(node, book, slot, ballot, name)?;
+        if let Some((at, before)) = book.chosen
+            && ballot > at
+        {
+            chosen::stability(slot, node, before, name)?;
+        }
+        let origin = self.origin(node, ballot, slot, name);
+        votes::votes_follow_proposals(node, origin, slot, ballot, name)?;
+        match origin {
+            Some(Origin::Own) => self.on_propose(node, ballot, slot, entry)?,
+            Some(Origin::Followed) => {
+                self.view_of(slot, |view| safe::proposals_are_safe(view, ballot, Ask::Value(name)))?;
+            }
+            Some(Origin::Proposed | Origin::Opened) | None => {}
+        }
+        self.memories[index(node)].vote(ballot, slot);
+        let book = self.books.entry(slot).or_default();
+        let voters = book.add_vote(node, ballot, name);
+        if self.config.quorums.is_quorum(Phase::of(ballot), voters) {
+            let before = *book.chosen.get_or_insert((ballot, name));
+            chosen::agreement(slot, Some(before), format_args!("a quorum in {ballot}"), name)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an acceptor's memory is. Processes with higher ids are no acceptors: theirs is never written.
+fn index(node: NodeId) -> usize {
+    usize::from(node.0.min(NodeSet::CAPACITY - 1))
+}
+
+fn submitted<'a, V>(all: &'a BTreeMap<CommandId, V>, entry: &Entry<V>) -> Option<&'a V> {
+    all.get(&entry.id()?)
+}

@@ -1,0 +1,86 @@
+//! What must hold after every step of a run, whatever the variant: one named function each.
+//!
+//! They are judged from two sources only: what processes *said* (messages, as they leave) and what they *wrote*
+//! (records, when they are durable), both read as [`paxos_core::Fact`]s; and, of living processes, what they
+//! know to be chosen and have executed.
+//!
+//! | invariant | says | source |
+//! |---|---|---|
+//! | [`spoken_by_owner`](ballots::spoken_by_owner) | only a ballot's owner speaks in it | *Paxos Made Simple* §2.2; *Fast Paxos* §2.2.1 |
+//! | [`no_ballot_used_twice`](ballots::no_ballot_used_twice) | no ballot is used in two lives of its owner | *Paxos Made Simple* §2.5 |
+//! | [`one_value_per_ballot`](proposals::one_value_per_ballot) | a slot has one proposed value a classic ballot | *Paxos Made Simple* §2.2 |
+//! | [`any_stands_alone`](proposals::any_stands_alone) | a ballot opened for any value proposes none, and the reverse | *Fast Paxos* §3.1 |
+//! | [`proposals_are_safe`](safe::proposals_are_safe) | no other value has been or might yet be chosen in a lower ballot | *Fast Paxos* §2.2.2, CP |
+//! | [`promises_never_fall`](promises::promises_never_fall) | a durable promise never falls | *Paxos Made Simple* §2.2, P1a |
+//! | [`nothing_is_forgotten`](promises::nothing_is_forgotten) | what was durable is there after a crash | *Paxos Made Simple* §2.5 |
+//! | [`no_vote_below_promise`](votes::no_vote_below_promise) | a vote is never below the promise | *Paxos Made Simple* §2.2, P1a |
+//! | [`one_vote_per_ballot`](votes::one_vote_per_ballot) | an acceptor votes once a slot and ballot | *Fast Paxos* §2.1.1 |
+//! | [`votes_follow_proposals`](votes::votes_follow_proposals) | a vote is for what was proposed, or opened | *Fast Paxos* §2.2.2, CP; §3.1 |
+//! | [`written_before_spoken`](spoken::written_before_spoken) | nothing is said that is not on disk | *Paxos Made Simple* §2.5 |
+//! | [`agreement`](chosen::agreement) | a slot has one chosen value, and processes know no other | *Paxos Made Simple* §2.1 |
+//! | [`stability`](chosen::stability) | what is chosen, or known to be, stays so | *Paxos Made Simple* §2.2, P2 |
+//! | [`integrity`](chosen::integrity) | only submitted commands and no-ops are proposed, voted for and chosen | *Paxos Made Simple* §2.1 |
+//! | [`in_order`](execution::in_order) | slots are executed in order, none left out | DESIGN §3 |
+//! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
+//! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
+
+pub mod ballots;
+mod book;
+pub mod chosen;
+pub mod execution;
+mod ledger;
+pub mod promises;
+pub mod proposals;
+pub mod safe;
+pub mod spoken;
+pub mod votes;
+
+pub use book::{Book, Memory, Name};
+pub use ledger::Ledger;
+
+use core::fmt;
+use paxos_core::Time;
+
+/// What an invariant answers.
+pub type Verdict = Result<(), Breach>;
+
+/// An invariant does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// The name of the function that found it.
+    pub invariant: &'static str,
+    /// What it found.
+    pub message: String,
+}
+
+/// A breach in a run, with what it takes to see it again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Violation {
+    /// The invariant's name.
+    pub invariant: &'static str,
+    /// The run's seed.
+    pub seed: u64,
+    /// When, in virtual time.
+    pub at: Time,
+    /// What happened.
+    pub message: String,
+    /// The command that replays the run, without its seed.
+    pub replay: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { invariant, seed, at, message, replay } = self;
+        write!(f, "{invariant} does not hold at {at:?} with seed {seed}: {message}\nreplay: {replay} {seed}")
+    }
+}
+
+/// `Ok` if `holds`, else a breach of `invariant`.
+fn hold(invariant: &'static str, holds: bool, message: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(Breach { invariant, message: message() }) }
+}
+
+/// How a slot's content reads in messages.
+fn show(name: Name) -> String {
+    name.map_or_else(|| "noop".into(), |id| id.to_string())
+}

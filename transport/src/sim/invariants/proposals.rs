@@ -1,0 +1,28 @@
+//! What may be proposed together in one ballot.
+
+use super::{Book, Name, Verdict, hold, show};
+use paxos_core::{Ballot, Slot, SlotRange};
+
+/// A proposal is a number and a value, and different proposals have different numbers (*Paxos Made Simple*,
+/// §2.2): in one ballot a slot is proposed one value, however often.
+///
+/// # Errors
+/// If another value was proposed.
+pub fn one_value_per_ballot<R>(book: &Book<R>, slot: Slot, ballot: Ballot, name: Name) -> Verdict {
+    let before = book.proposal(ballot).unwrap_or(name);
+    hold("one_value_per_ballot", before == name, || {
+        format!("in {ballot}, {slot} is proposed {} and {}", show(before), show(name))
+    })
+}
+
+/// In a fast round the coordinator sends *any* or a value, not both (*Fast Paxos*, §3.1): who has heard the one
+/// could vote otherwise than who has heard the other. `opened` is what the ballot was opened for.
+///
+/// # Errors
+/// If a value is proposed where the ballot was opened for any.
+pub fn any_stands_alone(opened: Option<SlotRange>, slot: Slot, ballot: Ballot, name: Name) -> Verdict {
+    hold("any_stands_alone", opened.is_none(), || {
+        let slots = opened.unwrap_or_default();
+        format!("{ballot} is opened for any value in {slots} and proposes {} in {slot}", show(name))
+    })
+}

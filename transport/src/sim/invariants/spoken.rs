@@ -1,0 +1,91 @@
+//! Written before spoken.
+
+use super::{Book, Memory, Name, Verdict, hold, show};
+use paxos_core::{Ballot, Fact, Nack, NodeId, Slot, SlotRange};
+use std::collections::BTreeMap;
+
+/// An acceptor records its intended response in stable storage before actually sending it (*Paxos Made Simple*,
+/// §2.5). `memory` and `books` are what `from` has on disk as it speaks. Facts other than promises and votes
+/// are not judged.
+///
+/// # Errors
+/// If a promise or vote is not on disk, or a promise reports other votes than are.
+pub fn written_before_spoken<V, R>(
+    from: NodeId,
+    memory: &Memory,
+    books: &BTreeMap<Slot, Book<R>>,
+    fact: &Fact<'_, V>,
+) -> Verdict {
+    match fact {
+        Fact::Promise { ballot, slots, votes } => {
+            promised(from, memory, *ballot, *slots)?;
+            let votes: BTreeMap<Slot, (Ballot, Name)> =
+                votes.iter().map(|(slot, ballot, entry)| (*slot, (*ballot, entry.id()))).collect();
+            reported(from, books, *ballot, *slots, &votes)
+        }
+        Fact::Vote { ballot, slot, entry } => {
+            let mut votes = books.get(slot).into_iter().flat_map(|book| book.votes_of(from));
+            let on_disk = votes.any(|(b, name)| b == *ballot && entry.is_none_or(|e| e.id() == name));
+            hold("written_before_spoken", on_disk, || {
+                let name = entry.map_or_else(|| "its value".into(), |e| show(e.id()));
+                format!("{from} says it voted for {name} in {ballot} in {slot}, which is not on its disk")
+            })
+        }
+        Fact::Prepare { .. } | Fact::Any { .. } | Fact::Propose { .. } | Fact::Chosen { .. } => Ok(()),
+    }
+}
+
+/// As [`written_before_spoken`], of a refusal: what it names as promised is on disk, for whatever slots.
+///
+/// # Errors
+/// If it is not.
+pub fn refusals_are_written(from: NodeId, memory: &Memory, nack: &Nack) -> Verdict {
+    hold("written_before_spoken", memory.highest >= nack.promised, || {
+        format!("{from} says it promised {}, of which nothing is on its disk", nack.promised)
+    })
+}
+
+fn promised(from: NodeId, memory: &Memory, ballot: Ballot, slots: SlotRange) -> Verdict {
+    // Where promises are for all slots to come, a vote in any of them says as much as a promise.
+    let by_vote = slots.end == Slot::MAX && memory.highest_vote >= ballot;
+    hold("written_before_spoken", by_vote || memory.has_promised(ballot, slots), || {
+        format!("{from} says it promised {ballot} for {slots}, which is not on its disk")
+    })
+}
+
+/// What a promise reports must be the highest vote below its ballot; of votes in its ballot or above, which an
+/// answer to a question that comes again may find, only that they were cast.
+fn reported<R>(
+    from: NodeId,
+    books: &BTreeMap<Slot, Book<R>>,
+    ballot: Ballot,
+    slots: SlotRange,
+    votes: &BTreeMap<Slot, (Ballot, Name)>,
+) -> Verdict {
+    for (slot, (voted, name)) in votes {
+        let cast = books.get(slot).is_some_and(|book| book.voters(*voted, *name).contains(from));
+        hold("written_before_spoken", cast, || {
+            format!(
+                "{from} reports a vote for {} in {voted} in {slot}, which is not on its disk",
+                show(*name)
+            )
+        })?;
+    }
+    if slots.is_empty() {
+        return Ok(());
+    }
+    for (slot, book) in books.range(slots.start..slots.end) {
+        let Some((highest, name)) = book.votes_of(from).filter(|(b, _)| *b < ballot).max_by_key(|(b, _)| *b)
+        else {
+            continue;
+        };
+        let told = votes.get(slot).is_some_and(|(voted, _)| *voted >= highest);
+        hold("written_before_spoken", told, || {
+            format!(
+                "{from} promises {ballot} and does not report its vote for {} in {highest} in {slot}",
+                show(name)
+            )
+        })?;
+    }
+    Ok(())
+}

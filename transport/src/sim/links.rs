@@ -1,0 +1,174 @@
+//! The network: how long messages take, and which of them get lost, doubled or cut off.
+
+use super::Chance;
+use core::time::Duration;
+use paxos_core::{NodeId, Time};
+use std::collections::BTreeMap;
+
+/// A distribution of durations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delay {
+    /// Always the same.
+    Constant(Duration),
+    /// Any duration from `low` to `high`.
+    Uniform {
+        /// The shortest.
+        low: Duration,
+        /// The longest.
+        high: Duration,
+    },
+    /// `min`, and on top of it an exponentially distributed duration.
+    Exponential {
+        /// The shortest.
+        min: Duration,
+        /// The mean of what comes on top.
+        mean: Duration,
+    },
+}
+
+impl Delay {
+    /// No delay at all.
+    pub const NONE: Self = Self::Constant(Duration::ZERO);
+
+    /// One duration of this distribution.
+    pub fn draw(self, chance: &mut Chance) -> Duration {
+        match self {
+            Self::Constant(d) => d,
+            Self::Uniform { low, high } => chance.between(low, high),
+            Self::Exponential { min, mean } => min + chance.exponential(mean),
+        }
+    }
+
+    /// Whether it is never more than nothing.
+    pub fn is_none(self) -> bool {
+        match self {
+            Self::Constant(d) => d.is_zero(),
+            Self::Uniform { high, .. } => high.is_zero(),
+            Self::Exponential { min, mean } => min.is_zero() && mean.is_zero(),
+        }
+    }
+}
+
+/// A matrix of delays between sites, and which process stands where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sites {
+    one_way: Vec<Vec<Duration>>,
+    site_of: BTreeMap<NodeId, usize>,
+}
+
+impl Sites {
+    /// From round trips: `round_trips[a][b]` is the time from site `a` to `b` and back, half of which is one
+    /// way. Within a site it is `round_trips[a][a]`.
+    pub fn new(round_trips: &[Vec<Duration>]) -> Self {
+        let one_way = round_trips.iter().map(|row| row.iter().map(|d| *d / 2).collect()).collect();
+        Self { one_way, site_of: BTreeMap::new() }
+    }
+
+    /// Puts `node` at the site of this index.
+    pub fn place(&mut self, node: NodeId, site: usize) {
+        self.site_of.insert(node, site);
+    }
+
+    /// The time from `from` to `to`, if both are placed.
+    pub fn one_way(&self, from: NodeId, to: NodeId) -> Option<Duration> {
+        let (from, to) = (*self.site_of.get(&from)?, *self.site_of.get(&to)?);
+        self.one_way.get(from)?.get(to).copied()
+    }
+}
+
+/// A partition: what one side sends does not reach the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// One side.
+    pub from: Vec<NodeId>,
+    /// The other side.
+    pub to: Vec<NodeId>,
+    /// Whether the way back is cut as well.
+    pub both_ways: bool,
+    /// The first moment it is there.
+    pub start: Time,
+    /// The first moment it is gone.
+    pub end: Time,
+}
+
+impl Cut {
+    /// Whether it stops a message sent now.
+    pub fn stops(&self, now: Time, from: NodeId, to: NodeId) -> bool {
+        let crosses = |a: NodeId, b: NodeId| self.from.contains(&a) && self.to.contains(&b);
+        self.start <= now && now < self.end && (crosses(from, to) || self.both_ways && crosses(to, from))
+    }
+}
+
+/// All links. Messages overtake each other where delays vary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Links {
+    /// Between two processes for which nothing else is said.
+    pub delay: Delay,
+    /// Where the processes stand, if that decides the delay.
+    pub sites: Option<Sites>,
+    /// From the first process to the second; goes before `sites` and `delay`.
+    pub pairs: BTreeMap<(NodeId, NodeId), Delay>,
+    /// The probability that a message is lost, from 0 to 1.
+    pub loss: f64,
+    /// The probability that a message arrives twice, from 0 to 1.
+    pub duplication: f64,
+    /// From this moment on nothing is lost or doubled.
+    pub reliable_from: Option<Time>,
+    /// The partitions.
+    pub cuts: Vec<Cut>,
+}
+
+impl Links {
+    /// Reliable links with this delay.
+    pub const fn new(delay: Delay) -> Self {
+        Self {
+            delay,
+            sites: None,
+            pairs: BTreeMap::new(),
+            loss: 0.0,
+            duplication: 0.0,
+            reliable_from: None,
+            cuts: Vec::new(),
+        }
+    }
+
+    /// Reliable links on which every message takes exactly `d`.
+    pub const fn constant(d: Duration) -> Self {
+        Self::new(Delay::Constant(d))
+    }
+
+    /// Links that lose and double messages with these probabilities, and take from `low` to `high`.
+    pub fn lossy(low: Duration, high: Duration, loss: f64, duplication: f64) -> Self {
+        Self { loss, duplication, ..Self::new(Delay::Uniform { low, high }) }
+    }
+
+    /// Links between sites.
+    pub fn between(sites: Sites) -> Self {
+        Self { sites: Some(sites), ..Self::new(Delay::NONE) }
+    }
+
+    /// How long one message takes.
+    pub fn draw(&self, from: NodeId, to: NodeId, chance: &mut Chance) -> Duration {
+        if let Some(delay) = self.pairs.get(&(from, to)) {
+            return delay.draw(chance);
+        }
+        let placed = self.sites.as_ref().and_then(|sites| sites.one_way(from, to));
+        placed.unwrap_or_else(|| self.delay.draw(chance))
+    }
+
+    /// Whether a message sent now is lost.
+    pub fn loses(&self, now: Time, from: NodeId, to: NodeId, chance: &mut Chance) -> bool {
+        // Drawn first, so that a partition does not shift the draws of other messages.
+        let lost = self.is_unreliable(now) && chance.hits(self.loss);
+        lost || self.cuts.iter().any(|cut| cut.stops(now, from, to))
+    }
+
+    /// Whether a message sent now arrives twice.
+    pub fn doubles(&self, now: Time, chance: &mut Chance) -> bool {
+        self.is_unreliable(now) && chance.hits(self.duplication)
+    }
+
+    fn is_unreliable(&self, now: Time) -> bool {
+        self.reliable_from.is_none_or(|from| now < from)
+    }
+}

@@ -1,0 +1,206 @@
+//! All that is around the processes: network, witnesses, results.
+
+use super::commands::Commands;
+use super::facts::label;
+use super::invariants::{Breach, Ledger, Verdict};
+use super::queue::{Happening, Queue};
+use super::trace::{Note, Row, Trace, What};
+use super::{Chance, Counts, Disk, Links, Steps};
+use core::time::Duration;
+use paxos_core::{Entry, Envelope, Message, NodeId, Protocol, Slot, Time};
+
+/// A message to one receiver, on its way out.
+#[derive(Clone, Debug)]
+pub struct Post<P: Protocol> {
+    /// When it is sent.
+    pub at: Time,
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// What it says.
+    pub message: Message<P>,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// What the links make of it.
+    Usual,
+    /// It gets lost.
+    Lost,
+    /// It arrives after so long, whatever the links say.
+    After(Duration),
+    /// What the links make of it, but behind everything else that arrives at the same moment.
+    Last,
+}
+
+/// Looks at each message before it leaves, and may change it: what it says then is what its sender said, so
+/// that tests can show what the invariants say about liars.
+pub(super) type Carrier<P> = Box<dyn FnMut(&mut Post<P>) -> Fate>;
+
+pub(super) struct Outside<P: Protocol> {
+    pub(super) now: Time,
+    pub(super) queue: Queue<P>,
+    pub(super) links: Links,
+    pub(super) weather: Chance,
+    pub(super) disk: Disk,
+    pub(super) platter: Chance,
+    pub(super) counts: Counts,
+    pub(super) carrier: Option<Carrier<P>>,
+    pub(super) ledger: Option<Ledger<P>>,
+    pub(super) trace: Option<Trace>,
+    pub(super) steps: Option<Steps>,
+    pub(super) breach: Option<(Time, Breach)>,
+    pub(super) commands: Commands<P>,
+}
+
+impl<P: Protocol> Outside<P> {
+    /// Remembers the first breach.
+    fn judge(&mut self, verdict: Verdict) {
+        if let Err(breach) = verdict
+            && self.breach.is_none()
+        {
+            self.breach = Some((self.now, breach));
+        }
+    }
+
+    pub(super) fn send(&mut self, from: NodeId, envelope: Envelope<P>) {
+        let Envelope { to, message } = envelope;
+        if self.carrier.is_some() {
+            for to in to.iter().filter(|to| *to != from) {
+                self.send_by_carrier(Post { at: self.now, from, to, message: message.clone() });
+            }
+            return;
+        }
+        self.witness(from, &message);
+        let shown = self.trace.is_some().then(|| (label(&message), message.kind()));
+        let mut reached = Vec::new();
+        for to in to.iter().filter(|to| *to != from) {
+            let post = Post { at: self.now, from, to, message: message.clone() };
+            let arrives = self.carry(post, Fate::Usual);
+            if shown.is_some() {
+                reached.push((to, arrives));
+            }
+        }
+        if let (Some(trace), Some((label, kind))) = (&mut self.trace, shown) {
+            trace.rows.push(Row { at: self.now, node: from, what: What::Sent { kind, label, to: reached } });
+        }
+    }
+
+    fn send_by_carrier(&mut self, mut post: Post<P>) {
+        let fate = self.carrier.as_mut().map_or(Fate::Usual, |carrier| carrier(&mut post));
+        self.witness(post.from, &post.message);
+        let shown = self.trace.is_some().then(|| (label(&post.message), post.message.kind()));
+        let (from, to) = (post.from, post.to);
+        let arrives = self.carry(post, fate);
+        if let (Some(trace), Some((label, kind))) = (&mut self.trace, shown) {
+            let what = What::Sent { kind, label, to: vec![(to, arrives)] };
+            trace.rows.push(Row { at: self.now, node: from, what });
+        }
+    }
+
+    /// What a process says is judged and written down.
+    fn witness(&mut self, from: NodeId, message: &Message<P>) {
+        if let Some(ledger) = &mut self.ledger {
+            let verdict = ledger.said(from, message);
+            self.judge(verdict);
+        }
+        if let Some(steps) = &mut self.steps {
+            steps.said(self.now, from, message);
+        }
+    }
+
+    /// Puts one message on its way; when it arrives, none if it is lost.
+    fn carry(&mut self, post: Post<P>, fate: Fate) -> Option<Time> {
+        let Post { from, to, message, .. } = post;
+        let (now, links, weather) = (self.now, &self.links, &mut self.weather);
+        self.counts.add(message.kind(), 1);
+        let delay = match fate {
+            Fate::Lost => return None,
+            Fate::After(delay) => delay,
+            Fate::Usual | Fate::Last => {
+                if links.loses(now, from, to, weather) {
+                    return None;
+                }
+                let delay = links.draw(from, to, weather);
+                if links.doubles(now, weather) {
+                    let again = now.after(links.draw(from, to, weather));
+                    let message = message.clone();
+                    self.queue.push(again, Happening::Arrive { to, from, message });
+                }
+                delay
+            }
+        };
+        let at = now.after(delay);
+        self.queue.push_ranked(at, fate == Fate::Last, Happening::Arrive { to, from, message });
+        Some(at)
+    }
+
+    pub(super) fn written(&mut self, node: NodeId, records: &[P::Record]) {
+        for record in records {
+            if let Some(ledger) = &mut self.ledger {
+                let verdict = ledger.wrote(node, record);
+                self.judge(verdict);
+            }
+            if let Some(steps) = &mut self.steps {
+                steps.wrote(self.now, node, record);
+            }
+        }
+    }
+
+    pub(super) fn restarted(&mut self, node: NodeId, life: u32, records: &[P::Record]) {
+        if let Some(ledger) = &mut self.ledger {
+            let verdict = ledger.restarted(node, life, records);
+            self.judge(verdict);
+        }
+        self.note(node, Note::Restarted, String::new);
+        if let Some(steps) = &mut self.steps {
+            steps.lived(self.now, node, "restart");
+        }
+    }
+
+    pub(super) fn crashed(&mut self, node: NodeId) {
+        self.commands.abandon(node);
+        self.note(node, Note::Crashed, String::new);
+        if let Some(steps) = &mut self.steps {
+            steps.lived(self.now, node, "crash");
+        }
+    }
+
+    /// A process knows what is chosen in `slot`; `new`: for the first time in this life.
+    pub(super) fn knows(&mut self, node: NodeId, slot: Slot, entry: &Entry<P::Value>, new: bool) {
+        if let Some(ledger) = &mut self.ledger {
+            let verdict = ledger.knows(node, slot, entry);
+            self.judge(verdict);
+        }
+        if new {
+            self.note(node, Note::Learned, || format!("{slot} {entry}"));
+            if let Some(steps) = &mut self.steps {
+                steps.settled(self.now, node, "chosen", slot, entry);
+            }
+        }
+    }
+
+    pub(super) fn executed(
+        &mut self,
+        node: NodeId,
+        slot: Slot,
+        entry: &Entry<P::Value>,
+        effect: Option<&P::Reply>,
+    ) {
+        if let Some(ledger) = &mut self.ledger {
+            let verdict = ledger.executed(node, slot, entry, effect);
+            self.judge(verdict);
+        }
+        if let Some(steps) = &mut self.steps {
+            steps.settled(self.now, node, "apply", slot, entry);
+        }
+    }
+
+    pub(super) fn note(&mut self, node: NodeId, note: Note, text: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(self.now, node, note, text());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! One simulated process: its node, its replica, its disk and its clock.
+
+use core::cell::RefCell;
+use paxos_core::{
+    CommandId, Message, Node, NodeId, Protocol, Replica, Reply, Setup, Slot, StateMachine, Time,
+};
+use std::collections::VecDeque;
+
+/// A state machine that is watched.
+#[derive(Clone, Debug)]
+pub(super) struct Watched<S: StateMachine> {
+    pub(super) machine: S,
+    /// With its result.
+    effects: RefCell<Vec<(Slot, S::Reply)>>,
+}
+
+impl<S: StateMachine> Watched<S> {
+    const fn new(machine: S) -> Self {
+        Self { machine, effects: RefCell::new(Vec::new()) }
+    }
+
+    /// What was executed since the last call.
+    pub(super) fn effects(&self) -> Vec<(Slot, S::Reply)> {
+        self.effects.take()
+    }
+}
+
+impl<S: StateMachine> StateMachine for Watched<S> {
+    type Command = S::Command;
+    type Reply = S::Reply;
+
+    fn apply(&mut self, slot: Slot, command: &S::Command) -> S::Reply {
+        let reply = self.machine.apply(slot, command);
+        self.effects.get_mut().push((slot, reply.clone()));
+        reply
+    }
+}
+
+/// What a process is busy with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Busy {
+    No,
+    /// With the first so many messages that wait.
+    Serving(usize),
+    /// With its disk.
+    Writing,
+}
+
+/// What a process found out in this life, as far as it was noticed.
+#[derive(Debug, Default)]
+pub(super) struct Noticed {
+    pub(super) changes: u64,
+    pub(super) below: Slot,
+    pub(super) known: Vec<bool>,
+    pub(super) applied: Slot,
+}
+
+pub(super) struct Process<P: Protocol, S: StateMachine> {
+    pub(super) id: NodeId,
+    pub(super) node: Node<P>,
+    pub(super) replica: Replica<Watched<S>>,
+    pub(super) inbox: Vec<(NodeId, Message<P>)>,
+    pub(super) up: bool,
+    pub(super) paused: bool,
+    pub(super) busy: Busy,
+    /// How often it was restarted.
+    pub(super) life: u32,
+    /// When it will be woken.
+    pub(super) wake: Option<Time>,
+    pub(super) disk: Vec<P::Record>,
+    /// What it is writing.
+    pub(super) writing: Vec<P::Record>,
+    /// How many of the node's waiting records are on disk already.
+    pub(super) durable: usize,
+    /// By how much its clock goes fast, in millionths.
+    pub(super) drift: i32,
+    /// What its client is still to submit.
+    pub(super) script: VecDeque<P::Value>,
+    /// How many of them at a time.
+    pub(super) in_flight: usize,
+    /// Commands of its client that are not answered.
+    pub(super) open: usize,
+    /// Who sent which reply since the last turn.
+    pub(super) heard: Vec<(CommandId, NodeId)>,
+    pub(super) outcomes: Vec<Reply<P::Reply>>,
+    pub(super) noticed: Noticed,
+    /// When it first knew each slot, over all its lives.
+    pub(super) learned: Vec<Option<Time>>,
+    /// When it first executed each slot, over all its lives.
+    pub(super) applied: Vec<Option<Time>>,
+}
+
+impl<P, S> Process<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    pub(super) fn new(setup: Setup<P::Options>, drift: i32, machine: S) -> Self {
+        let window = setup.config.limits.session;
+        Self {
+            id: setup.id,
+            node: Node::new(setup, Time::default()),
+            replica: Replica::new(Watched::new(machine), window),
+            inbox: Vec::new(),
+            up: true,
+            paused: false,
+            busy: Busy::No,
+            life: 0,
+            wake: None,
+            disk: Vec::new(),
+            writing: Vec::new(),
+            durable: 0,
+            drift,
+            script: VecDeque::new(),
+            in_flight: 0,
+            open: 0,
+            heard: Vec::new(),
+            outcomes: Vec::new(),
+            noticed: Noticed::default(),
+            learned: Vec::new(),
+            applied: Vec::new(),
+        }
+    }
+
+    /// Starts again from the disk.
+    pub(super) fn restart(&mut self, now: Time, machine: S) {
+        let setup = self.node.setup().clone();
+        let window = setup.config.limits.session;
+        self.life += 1;
+        self.node = Node::restore(setup, self.local(now), self.life, &self.disk);
+        self.replica = Replica::new(Watched::new(machine), window);
+        self.noticed = Noticed::default();
+        self.up = true;
+    }
+
+    /// Goes down, with all that is not on the disk.
+    pub(super) fn crash(&mut self) {
+        self.up = false;
+        self.busy = Busy::No;
+        self.wake = None;
+        self.durable = 0;
+        self.open = 0;
+        self.inbox.clear();
+        self.writing.clear();
+        self.heard.clear();
+    }
+
+    /// Whether it can act now.
+    pub(super) fn is_free(&self) -> bool {
+        self.up && !self.paused && self.busy == Busy::No
+    }
+
+    fn rate(&self) -> u128 {
+        (1_000_000 + i64::from(self.drift)).max(1) as u128
+    }
+
+    /// What its clock shows.
+    pub(super) fn local(&self, now: Time) -> Time {
+        if self.drift == 0 {
+            return now;
+        }
+        Time((u128::from(now.0) * self.rate() / 1_000_000) as u64)
+    }
+
+    /// The first moment at which its clock shows `local`.
+    pub(super) fn global(&self, local: Time) -> Time {
+        if self.drift == 0 {
+            return local;
+        }
+        let nanos = (u128::from(local.0) * 1_000_000).div_ceil(self.rate());
+        Time(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// Sets the time of `slot` unless there is one.
+pub(super) fn note(times: &mut Vec<Option<Time>>, slot: Slot, now: Time) {
+    let at = slot.0 as usize;
+    if times.len() <= at {
+        times.resize(at + 1, None);
+    }
+    times[at].get_or_insert(now);
+}

@@ -1,0 +1,414 @@
+//! The simulator: processes, the world around them, and the clock that both live by.
+
+use super::commands::{Commands, Submitted};
+use super::invariants::{Ledger, Violation};
+use super::outside::{Carrier, Fate, Outside, Post};
+use super::process::{Busy, Process};
+use super::queue::{Happening, Queue};
+use super::trace::{Note, Trace};
+use super::{Chance, Counts, Fault, Links, Steps, World};
+use core::fmt;
+use core::time::Duration;
+use paxos_core::{CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, StateMachine, Time};
+use std::collections::BTreeSet;
+
+/// Why a run stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// What was waited for is there.
+    Done,
+    /// Nothing will ever happen again.
+    Quiet,
+    /// The virtual time is up.
+    Time,
+    /// As many events happened as the world allows: something goes round in circles, or
+    /// [`super::Limit::events`] is too low.
+    Events,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::Quiet => "nothing is left to happen",
+            Self::Time => "the virtual time is up",
+            Self::Events => "the limit of events is reached",
+        })
+    }
+}
+
+/// Why a command was not submitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsubmitted {
+    /// There is no such process, or it is down.
+    #[error("process {0} is not up; restart it, or add it to the world's clients")]
+    Down(NodeId),
+    /// Its client has too many open.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+}
+
+/// A cluster in virtual time.
+pub struct Sim<P: Protocol, S: StateMachine<Command = P::Value, Reply = P::Reply>> {
+    world: World<P>,
+    machine: Box<dyn FnMut(NodeId) -> S>,
+    ids: Vec<NodeId>,
+    processes: Vec<Process<P, S>>,
+    out: Outside<P>,
+    /// Who has something to do now.
+    awake: BTreeSet<usize>,
+    events: u64,
+    unsubmitted: u64,
+}
+
+impl<P, S> Sim<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    /// Starts every process at time 0; `machine` makes the state machine of each, at the start and after a
+    /// restart.
+    pub fn new(world: World<P>, mut machine: impl FnMut(NodeId) -> S + 'static) -> Self {
+        let ids = world.processes();
+        let build = |id: &NodeId| {
+            let setup = Setup { id: *id, config: world.config.clone(), options: world.options.clone() };
+            Process::new(setup, world.drift.get(id).copied().unwrap_or(0), machine(*id))
+        };
+        let processes: Vec<_> = ids.iter().map(build).collect();
+        let mut queue = Queue::new();
+        for (at, fault) in &world.faults.plan {
+            queue.push(*at, Happening::Fault(*fault));
+        }
+        let mut links = world.links.clone();
+        links.cuts.extend(world.faults.cuts.iter().cloned());
+        let out = Outside {
+            now: Time::default(),
+            queue,
+            links,
+            weather: Chance::new(world.seed, 0),
+            disk: world.disk,
+            platter: Chance::new(world.seed, 1),
+            counts: Counts::default(),
+            carrier: None,
+            ledger: world.check.then(|| Ledger::new(world.config.clone())),
+            trace: world.trace.then(|| Trace { nodes: ids.clone(), rows: Vec::new() }),
+            steps: world.steps.then(Steps::default),
+            breach: None,
+            commands: Commands::new(),
+        };
+        Self {
+            awake: (0..processes.len()).collect(),
+            machine: Box::new(machine),
+            world,
+            ids,
+            processes,
+            out,
+            events: 0,
+            unsubmitted: 0,
+        }
+    }
+
+    /// Lets `carrier` look at every message before it leaves.
+    pub fn set_carrier(&mut self, carrier: impl FnMut(&mut Post<P>) -> Fate + 'static) {
+        let carrier: Carrier<P> = Box::new(carrier);
+        self.out.carrier = Some(carrier);
+    }
+
+    /// The settings.
+    pub const fn world(&self) -> &World<P> {
+        &self.world
+    }
+
+    /// The links, to be changed as the run goes.
+    pub const fn links_mut(&mut self) -> &mut Links {
+        &mut self.out.links
+    }
+
+    /// The virtual time.
+    pub const fn now(&self) -> Time {
+        self.out.now
+    }
+
+    /// All processes, by id.
+    pub fn ids(&self) -> &[NodeId] {
+        &self.ids
+    }
+
+    fn at(&self, node: NodeId) -> Option<usize> {
+        self.ids.binary_search(&node).ok()
+    }
+
+    fn process(&self, node: NodeId) -> Option<&Process<P, S>> {
+        self.processes.get(self.at(node)?)
+    }
+
+    /// A process's node.
+    pub fn node(&self, node: NodeId) -> Option<&Node<P>> {
+        Some(&self.process(node)?.node)
+    }
+
+    /// A process's state machine.
+    pub fn machine(&self, node: NodeId) -> Option<&S> {
+        Some(&self.process(node)?.replica.machine().machine)
+    }
+
+    /// Whether a process is up, paused or not.
+    pub fn is_up(&self, node: NodeId) -> bool {
+        self.process(node).is_some_and(|p| p.up)
+    }
+
+    /// What a process has on disk.
+    pub fn disk(&self, node: NodeId) -> &[P::Record] {
+        self.process(node).map_or(&[], |p| &p.disk)
+    }
+
+    /// When a process first knew what is chosen in `slot`, over all its lives.
+    pub fn learned(&self, node: NodeId, slot: Slot) -> Option<Time> {
+        self.process(node)?.learned.get(slot.0 as usize).copied().flatten()
+    }
+
+    /// When a process first executed `slot`, over all its lives.
+    pub fn applied(&self, node: NodeId, slot: Slot) -> Option<Time> {
+        self.process(node)?.applied.get(slot.0 as usize).copied().flatten()
+    }
+
+    /// All commands, in the order of submission.
+    pub fn commands(&self) -> &[Submitted<P::Reply>] {
+        &self.out.commands.list
+    }
+
+    /// One command.
+    pub fn command(&self, id: CommandId) -> Option<&Submitted<P::Reply>> {
+        self.out.commands.get(id)
+    }
+
+    /// Whether every command that was or is to be submitted is answered, or abandoned by a crash of its client.
+    pub fn all_answered(&self) -> bool {
+        self.out.commands.open == 0 && self.processes.iter().all(|p| p.script.is_empty())
+    }
+
+    /// Commands that [`Sim::submit_at`] could not submit, because their process was down or overloaded.
+    pub const fn unsubmitted(&self) -> u64 {
+        self.unsubmitted
+    }
+
+    /// The messages sent since the last [`Sim::reset_counts`].
+    pub const fn counts(&self) -> Counts {
+        self.out.counts
+    }
+
+    /// Counts from here on. [`super::Answered::sent`] goes on from here, too.
+    pub fn reset_counts(&mut self) {
+        self.out.counts = Counts::default();
+    }
+
+    /// What was kept for drawing; none unless [`World::trace`].
+    pub const fn trace(&self) -> Option<&Trace> {
+        self.out.trace.as_ref()
+    }
+
+    /// The protocol steps; none unless [`World::steps`].
+    pub const fn steps(&self) -> Option<&Steps> {
+        self.out.steps.as_ref()
+    }
+
+    /// What the invariants are judged by; none unless [`World::check`].
+    pub const fn ledger(&self) -> Option<&Ledger<P>> {
+        self.out.ledger.as_ref()
+    }
+
+    /// The first breach of an invariant, if there was one.
+    ///
+    /// # Errors
+    /// That breach.
+    pub fn verdict(&self) -> Result<(), Violation> {
+        let Some((at, breach)) = &self.out.breach else { return Ok(()) };
+        Err(Violation {
+            invariant: breach.invariant,
+            seed: self.world.seed,
+            at: *at,
+            message: breach.message.clone(),
+            replay: self.world.replay.clone(),
+        })
+    }
+
+    /// Submits a command now, at the client of `node`.
+    ///
+    /// # Errors
+    /// If the process is not up, or its client has too many open.
+    pub fn submit(&mut self, node: NodeId, value: P::Value) -> Result<CommandId, Unsubmitted> {
+        let at = self.at(node).filter(|at| self.processes[*at].up).ok_or(Unsubmitted::Down(node))?;
+        let id = self.processes[at].submit(&mut self.out, value)?;
+        self.awake.insert(at);
+        Ok(id)
+    }
+
+    /// Submits a command at a time to come, if that is possible then; see [`Sim::unsubmitted`].
+    pub fn submit_at(&mut self, at: Time, node: NodeId, value: P::Value) {
+        self.out.queue.push(at.max(self.out.now), Happening::Submit(node, value));
+    }
+
+    /// Lets the client of `node` submit these one after the other, each as soon as fewer than `in_flight` are
+    /// unanswered.
+    pub fn submit_in_turn(
+        &mut self,
+        node: NodeId,
+        in_flight: usize,
+        values: impl IntoIterator<Item = P::Value>,
+    ) {
+        let Some(at) = self.at(node) else { return };
+        let process = &mut self.processes[at];
+        process.script.extend(values);
+        process.in_flight = in_flight.max(1);
+        process.go_on(&mut self.out);
+        self.awake.insert(at);
+    }
+
+    /// Arranges a fault.
+    pub fn fail_at(&mut self, at: Time, fault: Fault) {
+        self.out.queue.push(at.max(self.out.now), Happening::Fault(fault));
+    }
+
+    /// A fault now.
+    pub fn fail(&mut self, fault: Fault) {
+        let (Fault::Crash(id) | Fault::Restart(id) | Fault::Pause(id) | Fault::Resume(id)) = fault;
+        let Some(at) = self.at(id) else { return };
+        let (process, out) = (&mut self.processes[at], &mut self.out);
+        match fault {
+            Fault::Crash(_) if process.up => {
+                let survivors = out.disk.survivors(process.writing.len(), &mut out.platter);
+                process.writing.truncate(survivors);
+                out.written(id, &process.writing);
+                process.disk.append(&mut process.writing);
+                let kept = out.disk.kept(process.disk.len(), &mut out.platter);
+                process.disk.truncate(kept);
+                process.crash();
+                out.crashed(id);
+            }
+            Fault::Restart(_) if !process.up => {
+                process.restart(out.now, (self.machine)(id));
+                out.restarted(id, process.life, &process.disk);
+                process.go_on(out);
+                self.awake.insert(at);
+            }
+            Fault::Pause(_) if !process.paused => {
+                process.paused = true;
+                out.note(id, Note::Paused, String::new);
+            }
+            Fault::Resume(_) if process.paused => {
+                process.paused = false;
+                out.note(id, Note::Resumed, String::new);
+                self.awake.insert(at);
+            }
+            // It is so already.
+            Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => {}
+        }
+    }
+
+    /// Runs until `done`, which is asked at each moment at which something happened.
+    ///
+    /// # Errors
+    /// The first breach of an invariant.
+    pub fn run_until(&mut self, done: impl FnMut(&Self) -> bool) -> Result<Stop, Violation> {
+        self.drive(self.now().after(self.world.limit.time), done)
+    }
+
+    /// Runs for a while.
+    ///
+    /// # Errors
+    /// The first breach of an invariant.
+    pub fn run_for(&mut self, time: Duration) -> Result<Stop, Violation> {
+        let end = self.now().after(time);
+        let stop = self.drive(end, |_| false)?;
+        if stop != Stop::Events {
+            self.out.now = end;
+        }
+        Ok(stop)
+    }
+
+    /// Runs until nothing is left to happen, at most for `limit`.
+    ///
+    /// # Errors
+    /// The first breach of an invariant.
+    pub fn run_to_quiescence(&mut self, limit: Duration) -> Result<Stop, Violation> {
+        self.drive(self.now().after(limit), |_| false)
+    }
+
+    fn drive(&mut self, end: Time, mut done: impl FnMut(&Self) -> bool) -> Result<Stop, Violation> {
+        loop {
+            self.verdict()?;
+            if done(self) {
+                return Ok(Stop::Done);
+            }
+            if self.events >= self.world.limit.events {
+                return Ok(Stop::Events);
+            }
+            if self.awake.is_empty() {
+                match self.out.queue.next_time() {
+                    None => return Ok(Stop::Quiet),
+                    Some(next) if next > end => return Ok(Stop::Time),
+                    Some(next) => self.out.now = self.out.now.max(next),
+                }
+            }
+            self.moment();
+        }
+    }
+
+    /// All that happens now: first everything arrives, then each process has its turn.
+    fn moment(&mut self) {
+        while let Some(happening) = self.out.queue.pop(self.out.now) {
+            self.events += 1;
+            self.on_happening(happening);
+        }
+        for at in std::mem::take(&mut self.awake) {
+            self.processes[at].act(&mut self.out, self.world.service);
+        }
+    }
+
+    fn on_happening(&mut self, happening: Happening<P>) {
+        let (id, happening) = match happening {
+            Happening::Fault(fault) => return self.fail(fault),
+            Happening::Submit(node, value) => {
+                self.unsubmitted += u64::from(self.submit(node, value).is_err());
+                return;
+            }
+            Happening::Arrive { to, .. } => (to, happening),
+            Happening::Wake(id) | Happening::Written(id, _) | Happening::Served(id, _) => (id, happening),
+        };
+        let Some(at) = self.at(id) else { return };
+        let (process, out) = (&mut self.processes[at], &mut self.out);
+        match happening {
+            Happening::Arrive { from, message, .. } if process.up => {
+                process.inbox.push((from, message));
+                self.awake.insert(at);
+            }
+            Happening::Wake(_) if process.wake.is_some_and(|wake| wake <= out.now) => {
+                process.wake = None;
+                let now = process.local(out.now);
+                if process.up && process.node.deadline().is_some_and(|at| at <= now) {
+                    self.awake.insert(at);
+                } else if process.up {
+                    process.arrange_wake(out);
+                }
+            }
+            Happening::Written(_, life) if process.up && process.life == life => {
+                process.on_disk(out);
+                self.awake.insert(at);
+            }
+            Happening::Served(_, life) if process.up && process.life == life => {
+                if let Busy::Serving(taken) = std::mem::replace(&mut process.busy, Busy::No) {
+                    process.turn(out, taken);
+                }
+                self.awake.insert(at);
+            }
+            // It went down in between, or arranged another time.
+            Happening::Arrive { .. }
+            | Happening::Wake(_)
+            | Happening::Written(..)
+            | Happening::Served(..)
+            | Happening::Fault(_)
+            | Happening::Submit(..) => {}
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The port to what survives a crash.
+
+mod memory;
+
+pub use memory::MemoryStorage;
+
+use async_trait::async_trait;
+use paxos_core::Protocol;
+use std::io;
+
+/// Keeps the records of one process, and counts how often it was started.
+#[async_trait]
+pub trait Storage<P: Protocol>: Send + 'static {
+    /// All that was appended, in that order. Called once, before anything is appended.
+    ///
+    /// # Errors
+    /// If what was appended cannot be told in full. The process does not start then: one that forgets a promise
+    /// or a vote is worse than one that is down.
+    async fn load(&mut self) -> Result<Saved<P>, StorageError>;
+
+    /// Appends records. They are durable when this returns: one write, one sync, however many there are.
+    ///
+    /// # Errors
+    /// If they may not be durable. The process stops then, and what depends on the records is never said.
+    async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError>;
+}
+
+/// What a process knows of its former lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved<P: Protocol> {
+    /// How often the process was started before: 0 the first time, and never the same number again. It tells the
+    /// commands of this life from those of former ones.
+    pub session: u32,
+    /// What it recorded, oldest first.
+    pub records: Vec<P::Record>,
+}
+
+/// A store that cannot keep its word. Stores of other kinds wrap their errors with [`io::Error::other`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// What was stored cannot be read.
+    #[error(
+        "cannot read what was stored: {0}; repair it from a copy, or replace the process by a new member"
+    )]
+    Read(io::Error),
+    /// Records cannot be stored.
+    #[error("cannot store records: {0}; free or repair the disk, then restart the process")]
+    Write(io::Error),
+    /// A second process uses the store.
+    #[error("another process has opened this store since: stop one of the two")]
+    Taken,
+}
