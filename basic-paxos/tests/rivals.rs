@@ -5,9 +5,7 @@ mod cluster;
 use basic_paxos::{leaderless, simple};
 use cluster::{Cluster, Link, P};
 use core::time::Duration;
-use paxos_core::{
-    Ballot, Config, Entry, Kind, Leadership, Learning, Message, NodeId, NodeSet, Slot, Timeouts,
-};
+use paxos_core::{Ballot, Config, Entry, Kind, Leadership, Learning, Message, NodeId, Slot, Timeouts};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -9,6 +9,7 @@ const GREEN: u64 = 2;
 const BLUE: u64 = 3;
 
 type Process = SingleDecree<u64>;
+type Said = Vec<Envelope<BasicPaxos<u64, ()>>>;
 
 fn cluster(n: u16) -> Vec<Process> {
     let config = std::sync::Arc::new(leaderless(n).expect("lawful"));
@@ -16,7 +17,7 @@ fn cluster(n: u16) -> Vec<Process> {
 }
 
 /// What a process says, and what it has written.
-fn speak(process: &mut Process) -> (Vec<Envelope<BasicPaxos<u64, ()>>>, Vec<Record<u64>>) {
+fn speak(process: &mut Process) -> (Said, Vec<Record<u64>>) {
     let (mut said, mut written) = (Vec::new(), Vec::new());
     process.process(|envelope| said.push(envelope), |records| written.extend_from_slice(records));
     (said, written)

@@ -10,6 +10,7 @@
 mod load;
 
 use comfy_table::{CellAlignment, Table, presets};
+use load::arguments::Arguments;
 use load::{Cluster, Point};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -21,9 +22,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BEFORE: usize = 16_384;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let quick = arguments.iter().any(|a| a == "--test");
-    let filter = arguments.iter().find(|a| !a.starts_with('-')).map_or("", String::as_str);
+    let arguments = Arguments::read();
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header(["point", "messages", "allocations", "bytes allocated"]);
@@ -33,9 +32,9 @@ fn main() {
     for (name, make) in systems() {
         for point in load::grid(&[3, 5, 7]) {
             let name = format!("{name}/{point}");
-            if name.contains(filter) {
-                let counts = count(make(point).as_mut(), point, if quick { 1 } else { 4 * BEFORE });
-                let [messages, allocations, bytes] = counts;
+            if arguments.select(&name) {
+                let commands = if arguments.quick { 1 } else { 4 * BEFORE };
+                let [messages, allocations, bytes] = count(make(point).as_mut(), point, commands);
                 table.add_row([
                     name,
                     format!("{messages:.3}"),

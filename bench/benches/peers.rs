@@ -11,6 +11,7 @@
 mod load;
 
 use comfy_table::{CellAlignment, Table, presets};
+use load::arguments::Arguments;
 use load::{Cluster, Point};
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,7 @@ const REPETITIONS: usize = 11;
 const LENGTH: Duration = Duration::from_millis(80);
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let quick = arguments.iter().any(|a| a == "--test");
-    let filter = arguments.iter().find(|a| !a.starts_with('-')).map_or("", String::as_str);
+    let arguments = Arguments::read();
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header([
@@ -36,13 +35,13 @@ fn main() {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    for point in load::grid(&[3, 5]).filter(|point| point.to_string().contains(filter)) {
+    for point in load::grid(&[3, 5]).filter(|point| arguments.select(&point.to_string())) {
         let mut clusters = [
             load::ours::cluster("multi", point),
             load::ours::cluster("multi-at-once", point),
             load::omni::cluster(point),
         ];
-        let [multi, at_once, omni] = measure(&mut clusters, point, quick);
+        let [multi, at_once, omni] = measure(&mut clusters, point, arguments.quick);
         clusters.iter_mut().for_each(|cluster| load::check(cluster.as_mut()));
         let size = if point.payload < 1024 { "16 B" } else { "1 KiB" };
         table.add_row([

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct Acceptor<V> {
     /// The classic ballot that opens the highest term heard of.
     promised: Ballot,
+    /// The last promise on disk, and its first slot.
+    written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
     /// The fast ballot in which it may vote for what clients send, while that is not overtaken.
     open: Option<Ballot>,
@@ -110,6 +112,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     fn new(setup: &Setup<Options>) -> Self {
         Self {
             promised: Ballot::ZERO,
+            written: None,
             votes: Votes::default(),
             open: None,
             next: Slot(0),
@@ -123,7 +126,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     fn restore(&mut self, record: &Record<V>) {
         match record {
             Record::Started(_) => {}
-            Record::Promised { ballot, .. } => self.enter(*ballot),
+            Record::Promised { ballot, slots } => {
+                self.enter(*ballot);
+                self.written = Some((*ballot, slots.start));
+            }
             Record::Voted { ballot, first, batch } => self.vote_for(*ballot, *first, batch),
         }
     }
@@ -135,8 +141,11 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         if ballot < self.promised {
             return Err(self.refuse(ballot, from.onwards()));
         }
-        if ballot > self.promised {
-            self.enter(ballot);
+        self.enter(ballot);
+        // It may be in this ballot already by a phase 2a that overtook phase 1a: then the promise is still to be
+        // written.
+        if self.written.is_none_or(|(written, first)| written < ballot || first > from) {
+            self.written = Some((ballot, from));
             log.push(Record::Promised { ballot, slots: from.onwards() });
         }
         Ok(Promise { ballot, from, votes: self.votes.within(from.onwards()).collect() })

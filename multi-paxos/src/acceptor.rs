@@ -1,7 +1,7 @@
 //! The acceptor: one promise for all slots, one vote a slot.
 
 use crate::{Accept, Accepted, MultiPaxos, Prepare, Promise};
-use paxos_core::{Ballot, Nack, Record, Setup, SlotRange, Value, Votes};
+use paxos_core::{Ballot, Nack, Record, Setup, Slot, SlotRange, Value, Votes};
 
 /// The fault-tolerant memory. `promised` and the ballots of `votes` are two things (*Paxos Made Simple*, §2.2:
 /// an acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered
@@ -9,6 +9,8 @@ use paxos_core::{Ballot, Nack, Record, Setup, SlotRange, Value, Votes};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
     promised: Ballot,
+    /// The last promise on disk, and its first slot.
+    written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
     votes_carry_values: bool,
 }
@@ -32,13 +34,16 @@ impl<V: Value> Acceptor<V> {
 impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acceptor<V> {
     fn new(setup: &Setup<()>) -> Self {
         let votes_carry_values = setup.config.votes_carry_values();
-        Self { promised: Ballot::ZERO, votes: Votes::default(), votes_carry_values }
+        Self { promised: Ballot::ZERO, written: None, votes: Votes::default(), votes_carry_values }
     }
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
             Record::Started(_) => {}
-            Record::Promised { ballot, .. } => self.promised = self.promised.max(*ballot),
+            Record::Promised { ballot, slots } => {
+                self.promised = self.promised.max(*ballot);
+                self.written = Some((*ballot, slots.start));
+            }
             Record::Voted { ballot, first, batch } => {
                 self.promised = self.promised.max(*ballot);
                 self.votes.note(*ballot, *first, batch);
@@ -54,8 +59,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         if ballot < self.promised {
             return Err(self.refuse(ballot, from.onwards()));
         }
-        if ballot > self.promised {
-            self.promised = ballot;
+        self.promised = ballot;
+        // It may be in this ballot already by a phase 2a that overtook phase 1a: then the promise is still to be
+        // written.
+        if self.written.is_none_or(|(written, first)| written < ballot || first > from) {
+            self.written = Some((ballot, from));
             log.push(Record::Promised { ballot, slots: from.onwards() });
         }
         Ok(Promise { ballot, from, votes: self.votes.within(from.onwards()).collect() })
@@ -84,7 +92,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         Ok(Some(Accepted { ballot, slots, batch: self.votes_carry_values.then(|| batch.clone()) }))
     }
 
-    fn trim(&mut self, below: paxos_core::Slot) {
+    fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
     }
 }

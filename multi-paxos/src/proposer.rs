@@ -178,7 +178,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn on_progress(&mut self, now: Time, slot: Slot) {
         self.progress = self.progress.max(slot);
-        self.settle(now, slot);
+        // A proposer that learns waits for the values: only they can contradict what it proposed.
+        if !self.setup.config.all_learners().contains(self.setup.id) {
+            self.settle(now, slot);
+        }
     }
 
     fn on_timeout(&mut self, now: Time, _chosen: &Chosen<V>) {

@@ -484,9 +484,24 @@ impl<P: Protocol> Node<P> {
         {
             proposer.on_timeout(now, &self.chosen);
         }
+        self.tell_chosen();
         self.lead();
         if self.learner.is_some() && self.gossip.next.is_some_and(|at| at <= now) {
             self.gossip();
+        }
+    }
+
+    /// Tells the proposer what is chosen, before anything is said that vouches for its proposals.
+    fn tell_chosen(&mut self) {
+        let Some(proposer) = &mut self.proposer else { return };
+        if self.told == self.chosen.changes() {
+            return;
+        }
+        self.told = self.chosen.changes();
+        let led = proposer.leading().is_some();
+        proposer.on_chosen(self.now, &self.chosen);
+        if led && proposer.leading().is_none() {
+            self.on_preempted();
         }
     }
 
@@ -575,11 +590,8 @@ impl<P: Protocol> Node<P> {
     }
 
     fn propose(&mut self) {
+        self.tell_chosen();
         let Some(proposer) = &mut self.proposer else { return };
-        if self.told != self.chosen.changes() {
-            self.told = self.chosen.changes();
-            proposer.on_chosen(self.now, &self.chosen);
-        }
         notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now);
         if self.led.is_none() && proposer.has_work() {
             if self.leader.leads() {

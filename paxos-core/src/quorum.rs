@@ -163,7 +163,7 @@ impl Counts {
     /// [`QuorumError::NoAcceptors`] if there are none.
     pub fn fast(acceptors: NodeSet) -> Result<Self, QuorumError> {
         let q = acceptors.len() / 2 + 1;
-        let fast = (2 * acceptors.len() - q) / 2 + 1;
+        let fast = (2 * acceptors.len()).saturating_sub(q) / 2 + 1;
         Self::fast_flexible(acceptors, q, q, fast)
     }
 

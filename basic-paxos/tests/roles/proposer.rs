@@ -143,8 +143,22 @@ fn a_refusal_of_an_earlier_ballot_changes_nothing_but_the_next_round() {
     bench.campaign();
     assert!(!bench.nack(0, ballot(1, 0), ballot(8, 1)) && !bench.nack(0, ballot(3, 0), ballot(3, 0)));
     assert_eq!(bench.prepares()[0].0.ballot, ballot(3, 0));
-    // An instance that stayed behind in the old round catches up without another wait.
-    assert_eq!((bench.proposer.ballot(), bench.proposer.in_flight()), (ballot(3, 0), 1));
+    assert!(bench.nack(0, ballot(3, 0), ballot(7, 1)));
+    bench.campaign();
+    assert_eq!(bench.prepares()[0].0.ballot, ballot(9, 0));
+}
+
+#[test]
+fn an_instance_left_behind_in_an_old_round_joins_the_new_one_without_another_wait() {
+    let mut bench = Bench::with(&rivals(), 0..2);
+    bench.prepares();
+    assert!(bench.nack(0, ballot(1, 0), ballot(2, 1)));
+    bench.campaign();
+    assert_eq!(bench.prepares().len(), 1);
+    assert!(!bench.nack(1, ballot(1, 0), ballot(2, 1)));
+    assert_eq!(bench.prepares(), [(Prepare { ballot: ballot(3, 0), slot: Slot(1) }, None)]);
+    // But not if it would be refused again.
+    assert!(bench.nack(1, ballot(3, 0), ballot(4, 1)) && bench.prepares().is_empty());
 }
 
 #[test]

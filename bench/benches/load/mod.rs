@@ -1,6 +1,8 @@
 //! The load that every bench puts on a cluster: what a command is, what executing one costs, and which clusters,
 //! payloads and numbers of commands in flight are measured.
+#![allow(dead_code, reason = "each bench uses a part of it")]
 
+pub mod arguments;
 pub mod hash;
 #[cfg(feature = "omnipaxos")]
 pub mod omni;

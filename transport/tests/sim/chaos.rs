@@ -17,6 +17,7 @@ pub(crate) fn chaotic(seed: u64) -> MultiSim {
     let mut world = World::new(config, (), seed);
     world.replay = "cargo test -p paxos-transport --test sim -- chaos".into();
     world.limit.events = 1_000_000;
+    world.trace = std::env::var("SEED").is_ok();
     world.links = Links::lossy(MS / 2, 5 * MS, 0.1, 0.1);
     world.links.reliable_from = Some(Time::default().after(END));
     world.disk = Disk::with_sync(Delay::Uniform { low: Duration::ZERO, high: 2 * MS });
@@ -39,7 +40,8 @@ pub(crate) fn chaotic(seed: u64) -> MultiSim {
 fn nothing_breaks_and_every_command_is_answered() {
     let seeds = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1000);
     let mut messages = 0;
-    for seed in 0..seeds {
+    let first = std::env::var("FIRST").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
+    for seed in first..first + seeds {
         let mut sim = chaotic(seed);
         let stop = sim.run_for(END).unwrap_or_else(|v| panic!("{v}"));
         assert_eq!(stop, Stop::Time, "seed {seed} at {:?}: {:?}", sim.now(), sim.counts());
@@ -52,4 +54,15 @@ fn nothing_breaks_and_every_command_is_answered() {
         messages += sim.counts().total();
     }
     println!("{messages} messages");
+}
+
+#[test]
+fn show() {
+    let Some(seed) = std::env::var("SEED").ok().and_then(|s| s.parse().ok()) else { return };
+    let mut sim = chaotic(seed);
+    let outcome = sim.run_for(END + 500 * MS);
+    if let Some(trace) = sim.trace() {
+        println!("{}", trace.draw());
+    }
+    println!("{outcome:?}");
 }
