@@ -37,7 +37,11 @@ impl<V: Value> Acceptor<V> {
 
     /// A promise never falls.
     fn promise(&mut self, slots: SlotRange, ballot: Ballot) {
-        self.promised.overlay(slots, &Promised(ballot), |held| held.0 < ballot);
+        if self.promised.end() <= slots.start {
+            self.promised.insert(slots, Promised(ballot));
+        } else {
+            self.promised.overlay(slots, &Promised(ballot), |held| held.0 < ballot);
+        }
     }
 
     fn refuse(&self, refused: Ballot, slot: Slot) -> Nack {

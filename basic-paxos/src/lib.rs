@@ -40,7 +40,7 @@
 //!
 //! Leslie Lamport, *Paxos Made Simple*, 2001, §2 (the instance) and §3 (one for each command); *The Part-Time
 //! Parliament*, TOCS 16(2), 1998, §2 (the synod). Ballots are called proposal numbers in the former, votes
-//! acceptances. Beyond them: quorums other than majorities, and refusals (an optimisation in §2.5 of the former).
+//! acceptances. Beyond them: quorums other than majorities, and refusals (an optimisation in §2.2 of the former).
 //!
 //! Read on: [`Acceptor`], [`Proposer`], [`Learner`], [`Synod`] for a single value.
 

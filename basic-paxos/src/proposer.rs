@@ -232,7 +232,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.asking.push_back(slot);
     }
 
-    /// *Paxos Made Simple*, §2.5: a proposer that learns of a higher number should abandon its proposal. Here it
+    /// *Paxos Made Simple*, §2.2: a proposer that is told of a higher number should abandon its proposal. Here it
     /// keeps the instance for its next ballot.
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);

@@ -1,19 +1,19 @@
 //! Multi-Paxos beside OmniPaxos, alternating in one run, under the same load: propose so many commands at the
-//! leader, run until it has executed all of them, and again. Needs `--features omnipaxos`.
+//! leader, run until it has executed all of them, and again. Needs `--features omnipaxos`. What is measured is the
+//! time that this thread computes, so that other load on the machine disturbs little (on Windows, time by the clock).
 //!
 //! ```text
 //! cargo bench -p paxos-bench --features omnipaxos --bench peers             all points, under a minute
 //! cargo bench -p paxos-bench --features omnipaxos --bench peers -- n3/16B   some of them
 //! ```
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::print_stdout)]
-#![allow(clippy::disallowed_methods, reason = "this is where time is measured")]
 
 mod load;
 
 use comfy_table::{CellAlignment, Table, presets};
 use load::arguments::Arguments;
 use load::{Cluster, Point};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often each is measured, in turn with the others.
 const REPETITIONS: usize = 11;
@@ -75,10 +75,10 @@ fn measure<const N: usize>(clusters: &mut [Box<dyn Cluster>; N], point: Point, q
     let (length, repetitions) = if quick { (Duration::ZERO, 1) } else { (LENGTH, REPETITIONS) };
     // As many rounds as take that long, which also warms up.
     let rounds = clusters.each_mut().map(|cluster| {
-        let started = Instant::now();
+        let started = used();
         let mut rounds = 1;
         cluster.round(point.in_flight);
-        while started.elapsed() < length {
+        while used() - started < length {
             cluster.round(point.in_flight);
             rounds += 1;
         }
@@ -87,14 +87,29 @@ fn measure<const N: usize>(clusters: &mut [Box<dyn Cluster>; N], point: Point, q
     let mut rates = [const { Rates(Vec::new()) }; N];
     for _ in 0..repetitions {
         for ((cluster, rounds), rates) in clusters.iter_mut().zip(rounds).zip(&mut rates) {
-            let started = Instant::now();
+            let started = used();
             for _ in 0..rounds {
                 cluster.round(point.in_flight);
             }
-            let seconds = started.elapsed().as_secs_f64();
+            let seconds = (used() - started).as_secs_f64();
             rates.0.push((rounds * point.in_flight) as f64 / seconds / 1e6);
         }
     }
     rates.iter_mut().for_each(|rates| rates.0.sort_by(f64::total_cmp));
     rates
+}
+
+/// The time that this thread has computed so far.
+#[cfg(unix)]
+fn used() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The time since the first call.
+#[cfg(not(unix))]
+#[allow(clippy::disallowed_methods, reason = "this is where time is measured")]
+fn used() -> Duration {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed()
 }

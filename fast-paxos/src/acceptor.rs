@@ -138,7 +138,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     /// one any more, and tell the highest round voted in and the value voted for.
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, from } = *prepare;
-        if ballot < self.promised {
+        // A vote in a later step of this term shows that its phase 1 is long over: the question comes late.
+        if ballot < self.promised.max(self.votes.highest_ballot(from.onwards())) {
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.enter(ballot);

@@ -347,6 +347,14 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.settle(now, slot);
     }
 
+    fn propose_again(&mut self, now: Time, from: Slot, chosen: &Chosen<V>) {
+        // Once it has started over from there, it asks until it hears of progress.
+        if from < self.progress {
+            self.progress = from;
+            self.start_term(now, chosen);
+        }
+    }
+
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
         self.wait(now);
         match &mut self.stage {

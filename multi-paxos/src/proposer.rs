@@ -177,10 +177,19 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_progress(&mut self, now: Time, slot: Slot) {
-        self.progress = self.progress.max(slot);
-        // A proposer that learns waits for the values: only they can contradict what it proposed.
+        // A proposer that learns waits for the values: only they can contradict what it proposed, and who told of
+        // them may crash and be the only one that knew.
         if !self.setup.config.all_learners().contains(self.setup.id) {
+            self.progress = self.progress.max(slot);
             self.settle(now, slot);
+        }
+    }
+
+    fn propose_again(&mut self, now: Time, from: Slot, chosen: &Chosen<V>) {
+        // Once it has started over from there, it asks until it hears of progress.
+        if from < self.progress {
+            self.progress = from;
+            paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);
         }
     }
 

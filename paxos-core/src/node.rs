@@ -74,6 +74,9 @@ pub(crate) enum Own<P: Protocol> {
 struct Gossip {
     next: Option<Time>,
     turn: usize,
+    /// The first unknown slot at the last turn, and for how many turns it stayed although more is chosen.
+    stuck_at: Slot,
+    stuck_for: usize,
 }
 
 impl<P: Protocol> Node<P> {
@@ -123,6 +126,7 @@ impl<P: Protocol> Node<P> {
             gossip: Gossip {
                 next: config.timeouts.gossip.map(|d| now.after(d)),
                 turn: usize::from(setup.id.0),
+                ..Gossip::default()
             },
             stirred: true,
             answering: Answering::new(setup.id, config),
@@ -291,7 +295,7 @@ impl<P: Protocol> Node<P> {
                 self.on_heartbeat(ballot, chosen);
             }
             Message::Progress { chosen } if learner => self.on_progress(from, chosen),
-            Message::CatchUp { from: slot } => self.send_chosen(from, slot),
+            Message::CatchUp { from: slot } if learner => self.on_catch_up(from, slot),
             Message::Chosen { first, batch, known } if learner => {
                 if self.learner.is_some() {
                     let before = self.chosen.first_unknown();
@@ -310,6 +314,7 @@ impl<P: Protocol> Node<P> {
             | Message::Decide(_)
             | Message::Heartbeat { .. }
             | Message::Progress { .. }
+            | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}
         }
     }
@@ -461,6 +466,18 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    /// A learner that knows sends what is asked for. A leader that does not learn is asked only when no learner
+    /// knows: *Paxos Made Simple*, §2.3: a learner that needs to know can have a proposer issue a proposal.
+    fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
+        if self.learner.is_some() {
+            self.send_chosen(from, slot);
+        } else if let Some(proposer) = &mut self.proposer
+            && proposer.leading().is_some()
+        {
+            proposer.propose_again(self.now, slot, &self.chosen);
+        }
+    }
+
     fn catch_up(&mut self, from: NodeId) {
         if self.chosen.is_behind() {
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
@@ -478,6 +495,7 @@ impl<P: Protocol> Node<P> {
 
     fn on_timeout(&mut self) {
         let now = self.now;
+        self.tell_proposer();
         self.client.on_timeout(now);
         if let Some(proposer) = &mut self.proposer
             && proposer.deadline().is_some_and(|at| at <= now)
@@ -544,11 +562,18 @@ impl<P: Protocol> Node<P> {
         let learners = self.setup.config.all_learners();
         let peers = self.others(learners);
         let chosen = self.chosen.first_unknown();
+        let stuck = self.chosen.is_behind() && self.gossip.stuck_at == chosen;
+        self.gossip.stuck_for = if stuck { self.gossip.stuck_for + 1 } else { 0 };
+        self.gossip.stuck_at = chosen;
         if !peers.is_empty() {
             let peer = peers.iter().nth(self.gossip.turn % peers.len()).into_iter().collect();
             self.send(To::Each(peer), Message::Progress { chosen });
         }
-        self.send(To::Each(self.setup.config.proposers.without(learners)), Message::Progress { chosen });
+        let unaware = To::Each(self.setup.config.proposers.without(learners));
+        self.send(unaware, Message::Progress { chosen });
+        if self.gossip.stuck_for > 2 * peers.len() {
+            self.send(unaware, Message::CatchUp { from: chosen });
+        }
     }
 
     /// Brings the roles up to date with each other, and lets them say what they have to say.
@@ -621,6 +646,17 @@ impl<P: Protocol> Node<P> {
                     self.send_bound(To::Each(self.others(to)), Message::Prepare(prepare));
                 }
             }
+        }
+    }
+
+    /// Tells the proposer what is chosen by now. It must know before it says anything: another value than its own
+    /// in one of its slots tells it that it leads no more, and must not vouch for its ballot.
+    fn tell_proposer(&mut self) {
+        if let Some(proposer) = &mut self.proposer
+            && self.told != self.chosen.changes()
+        {
+            self.told = self.chosen.changes();
+            proposer.on_chosen(self.now, &self.chosen);
         }
     }
 

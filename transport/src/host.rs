@@ -22,35 +22,43 @@ use crate::carrier::Transport;
 use crate::storage::Storage;
 use core::future::ready;
 use core::ops::ControlFlow;
+use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
     Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
 };
 use replicated::Ask;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use waiters::Waiters;
 
 /// Tells a node the time: how long the process has been running.
 struct Clock {
     start: Instant,
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Clock {
     fn new() -> Self {
-        Self { start: Instant::now() }
+        let start = Instant::now();
+        Self { start, alarm: Box::pin(sleep_until(start)) }
     }
 
     fn now(&self) -> Time {
         Time(0).after(self.start.elapsed())
     }
 
-    /// Waits for a time; for ever if there is none.
-    async fn reach(&self, deadline: Option<Time>) {
-        match deadline.and_then(|at| self.start.checked_add(Duration::from_nanos(at.0))) {
-            Some(at) => sleep_until(at).await,
-            None => core::future::pending().await,
+    /// Waits for a time, for ever if there is none. It may return early.
+    async fn reach(&mut self, deadline: Option<Time>) {
+        let Some(at) = deadline.and_then(|at| self.start.checked_add(Duration::from_nanos(at.0))) else {
+            return core::future::pending().await;
+        };
+        // Deadlines move into the future with almost every message. To be woken in vain now and then costs less
+        // than to set the alarm anew each time.
+        if at < self.alarm.deadline() || self.alarm.is_elapsed() {
+            self.alarm.as_mut().reset(at);
         }
+        self.alarm.as_mut().await;
     }
 }
 
@@ -158,12 +166,13 @@ where
             },
             () = self.clock.reach(self.node.deadline()) => {}
         }
-        if self.inbox.is_empty() {
-            tokio::select! {
-                biased;
-                received = self.transport.recv(&mut self.inbox) => received?,
-                () = ready(()) => {}
-            }
+        // Whoever can run now may have something to say as well, and then it is all one batch. Without this, a host
+        // that sleeps on one thread while its askers run on another is woken for each command alone.
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            received = self.transport.recv(&mut self.inbox) => received?,
+            () = ready(()) => {}
         }
         while self.asked.len() < at_once
             && let Ok(ask) = self.requests.try_recv()

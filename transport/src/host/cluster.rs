@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Messages that an inbox holds.
-const INBOX: usize = 4096;
+/// Messages that an inbox holds: enough for a task that gets no processor for a while.
+const INBOX: usize = 1 << 16;
 
 /// The servers of a configuration, each a task of its own, with a network and stores in memory: for first steps,
 /// and for tests of an application against real concurrency and failures.

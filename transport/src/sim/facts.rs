@@ -55,10 +55,15 @@ fn phrase<P: Protocol>(kind: Kind, ballot: Ballot, message: &Message<P>) -> Stri
     let mut slots: Option<(Slot, Slot)> = None;
     let mut content = Names::default();
     let mut whole = String::new();
+    let mut any = None;
     facts_of(message, &mut |fact| {
         let (slot, entry) = match fact {
-            Fact::Prepare { slots, .. } | Fact::Any { slots, .. } => {
+            Fact::Prepare { slots, .. } => {
                 whole = format!(" {slots}");
+                return;
+            }
+            Fact::Any { ballot, slots } => {
+                any = Some((ballot, slots));
                 return;
             }
             Fact::Promise { slots, votes, .. } => {
@@ -80,7 +85,13 @@ fn phrase<P: Protocol>(kind: Kind, ballot: Ballot, message: &Message<P>) -> Stri
     if let Some((first, last)) = slots {
         whole = format!(" {}", first.extend(last.0 - first.0 + 1));
     }
-    format!("{} {ballot}{whole}{}", kind.name(), content.finish())
+    match any {
+        Some((opened, slots)) if kind == Kind::Any => format!("{} {opened} {slots}", kind.name()),
+        Some((opened, slots)) => {
+            format!("{} {ballot}{whole}{}, any {opened} {slots}", kind.name(), content.finish())
+        }
+        None => format!("{} {ballot}{whole}{}", kind.name(), content.finish()),
+    }
 }
 
 fn names<V>(batch: &Batch<V>) -> String {

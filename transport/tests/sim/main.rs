@@ -1,5 +1,7 @@
 //! The simulator, shown with Multi-Paxos and with things deliberately broken.
 
+mod broken;
 mod chaos;
 mod runs;
+mod scene;
 mod support;

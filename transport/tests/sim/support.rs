@@ -1,17 +1,16 @@
 //! What the tests share: a small state machine, and worlds to run it in.
 
 use core::time::Duration;
-use multi_paxos::MultiPaxos;
-use paxos_core::{Config, NodeId, Slot, StateMachine};
+use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine, Timeouts};
 use paxos_transport::sim::{Sim, World};
 
-/// Remembers everything, and answers with how much that is and its sum.
+/// Remembers everything, and answers with how much that is and with its sum.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct Machine {
     pub(crate) entries: Vec<u64>,
 }
 
-impl StateMachine for Ledger {
+impl StateMachine for Machine {
     type Command = u64;
     type Reply = (u64, u64);
     fn apply(&mut self, _slot: Slot, command: &u64) -> (u64, u64) {
@@ -20,19 +19,23 @@ impl StateMachine for Ledger {
     }
 }
 
-pub(crate) type Multi = MultiPaxos<u64, (u64, u64)>;
-pub(crate) type MultiSim = Sim<Multi, Ledger>;
+pub(crate) type Multi = multi_paxos::MultiPaxos<u64, (u64, u64)>;
+pub(crate) type Basic = basic_paxos::BasicPaxos<u64, (u64, u64)>;
+pub(crate) type Fast = fast_paxos::FastPaxos<u64, (u64, u64)>;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
-pub(crate) fn sim(world: World<Multi>) -> MultiSim {
-    Sim::new(world, |_| Ledger::default())
+pub(crate) fn sim<P>(world: World<P>) -> Sim<P, Machine>
+where
+    P: Protocol<Value = u64, Reply = (u64, u64)>,
+{
+    Sim::new(world, |_| Machine::default())
 }
 
 /// `n` servers without any timeout, and one client.
 pub(crate) fn quiet(n: u16) -> (World<Multi>, NodeId) {
     let mut config = Config::collapsed(n).expect("acceptors");
-    config.timeouts = paxos_core::Timeouts::NEVER;
+    config.timeouts = Timeouts::NEVER;
     let mut world = World::new(config, (), 1);
     let client = world.add_clients(1)[0];
     (world, client)

@@ -1,0 +1,136 @@
+//! What every variant must do.
+
+use crate::{assert_exactly_once, join, journals, propose_at, soon, start};
+use core::time::Duration;
+use paxos_core::{Config, NodeId, Protocol, Slot};
+use paxos_transport::{
+    HostError, MemoryNetwork, MemoryStorage, ProposeError, Replicated, Stopped, StorageError,
+};
+use std::sync::Arc;
+use tokio::time::sleep;
+
+pub(crate) async fn concurrent_tasks_get_each_command_executed_once_on_every_member<P>(config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let cluster = start::<P>(config).await;
+    let members: Vec<_> = cluster.members().collect();
+    propose_at(&members, 0..1000).await;
+    assert_exactly_once(&journals(&members).await, 0..1000);
+    assert_eq!(cluster.network().overflowed(), 0);
+}
+
+pub(crate) async fn the_others_go_on_without_a_leader_that_stopped_and_it_catches_up_when_it_is_back<P>(
+    config: Config,
+) where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let mut cluster = start::<P>(config).await;
+    let first = cluster.members().next().expect("a member").clone();
+    let leader = soon(first.until(|s| s.leader.is_some())).await.expect("runs").leader.expect("known");
+    propose_at(&cluster.members().collect::<Vec<_>>(), 0..100).await;
+    soon(cluster.member(leader).shutdown()).await.expect("stops");
+
+    let others: Vec<_> = cluster.members().filter(|m| m.id() != leader).collect();
+    propose_at(&others, 100..200).await;
+    assert_exactly_once(&journals(&others).await, 0..200);
+
+    soon(cluster.spawn(leader)).await.expect("starts again");
+    let members: Vec<_> = cluster.members().collect();
+    propose_at(&members, 200..300).await;
+    assert_exactly_once(&journals(&members).await, 0..300);
+}
+
+pub(crate) async fn nothing_that_was_answered_is_lost_when_all_restart<P>(config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let mut cluster = start::<P>(config).await;
+    propose_at(&cluster.members().collect::<Vec<_>>(), 0..100).await;
+    let ids: Vec<_> = cluster.members().map(Replicated::id).collect();
+    for id in &ids {
+        soon(cluster.member(*id).shutdown()).await.expect("stops");
+    }
+    for id in &ids {
+        soon(cluster.spawn(*id)).await.expect("starts again");
+    }
+    let members: Vec<_> = cluster.members().collect();
+    propose_at(&members, 100..110).await;
+    assert_exactly_once(&journals(&members).await, 0..110);
+}
+
+pub(crate) async fn what_a_member_is_asked_while_cut_off_happens_once_when_the_network_is_healed<P>(
+    config: Config,
+) where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let cluster = start::<P>(config).await;
+    let members: Vec<_> = cluster.members().collect();
+    propose_at(&members, 0..100).await;
+    cluster.network().cut(NodeId(0));
+    let cut_off = cluster.member(NodeId(0)).clone();
+    let asked = tokio::spawn(async move { cut_off.propose(150).await });
+    propose_at(&members[1..], 100..150).await;
+    // Long enough to be asked for again and again, in vain.
+    sleep(Duration::from_secs(2)).await;
+    assert!(!asked.is_finished(), "nothing is agreed without a quorum");
+    cluster.network().heal(NodeId(0));
+    soon(asked).await.expect("no panic").expect("answered");
+    assert_exactly_once(&journals(&members).await, 0..151);
+}
+
+pub(crate) async fn a_process_without_a_role_gets_answers<P>(config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let mut cluster = start::<P>(config).await;
+    let client = soon(cluster.spawn(NodeId(1000))).await.expect("starts").clone();
+    propose_at(&[&client], 0..100).await;
+    assert_eq!(client.status().applied, Slot(0), "it does not learn");
+    let servers: Vec<_> = cluster.members().filter(|m| m.id() != client.id()).collect();
+    assert_exactly_once(&journals(&servers).await, 0..100);
+}
+
+pub(crate) async fn a_store_that_fails_stops_its_process_and_leaves_outcomes_unknown<P>(config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let mut cluster = start::<P>(config).await;
+    propose_at(&cluster.members().collect::<Vec<_>>(), 0..10).await;
+    let member = cluster.member(NodeId(0)).clone();
+    cluster.storage(NodeId(0)).set_failing(true);
+    assert_eq!(soon(member.propose(10)).await, Err(ProposeError::OutcomeUnknown));
+    let end = soon(member.stopped()).await;
+    assert!(matches!(&end, Err(HostError::Storage(e)) if matches!(**e, StorageError::Write(_))), "{end:?}");
+    assert_eq!(soon(member.propose(11)).await, Err(ProposeError::Stopped(Stopped)));
+    assert_eq!(soon(member.read_local(|_| ())).await, Err(Stopped));
+
+    // The others do not need it, and it comes back with what it had stored.
+    let others: Vec<_> = cluster.members().filter(|m| m.id() != NodeId(0)).collect();
+    propose_at(&others, 20..30).await;
+    cluster.storage(NodeId(0)).set_failing(false);
+    soon(cluster.spawn(NodeId(0))).await.expect("starts again");
+    let members: Vec<_> = cluster.members().collect();
+    propose_at(&members, 30..40).await;
+    let journals = journals(&members).await;
+    assert!(journals.iter().all(|journal| *journal == journals[0]), "the journals differ");
+    // Whether 10 happened is unknown, and 11 did not.
+    let journal: Vec<u64> = journals[0].iter().copied().filter(|c| *c != 10).collect();
+    assert_exactly_once(&[journal.iter().map(|c| if *c < 10 { *c } else { c - 10 }).collect()], 0..30);
+}
+
+pub(crate) async fn a_network_that_loses_messages_delays_commands_and_loses_none<P>(config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let config = Arc::new(config);
+    let network = MemoryNetwork::<P>::new(2);
+    let mut members = Vec::new();
+    for id in config.servers().iter() {
+        members.push(join(&network, &config, id, MemoryStorage::new()).await);
+    }
+    let members: Vec<_> = members.iter().collect();
+    propose_at(&members, 0..200).await;
+    assert!(network.overflowed() > 0, "nothing was lost");
+    assert_exactly_once(&journals(&members).await, 0..200);
+}

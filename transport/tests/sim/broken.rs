@@ -1,0 +1,273 @@
+//! Every invariant, broken on purpose.
+
+use crate::scene::{N0, N1, N2, Scene, assert_breach, classic, command, fast};
+use paxos_core::{Message, Nack, Slot};
+
+#[test]
+fn a_proposer_that_speaks_in_the_ballot_of_another() {
+    let mut scene = Scene::new();
+    assert_breach(scene.prepares(N1, classic(1, N0)), "spoken_by_owner", "n1 speaks in 1.n0");
+    assert_breach(scene.proposes(N2, classic(1, N0), 0, 0), "spoken_by_owner", "n2 speaks in 1.n0");
+}
+
+#[test]
+fn a_proposer_that_forgets_its_ballot_across_a_crash() {
+    let mut scene = Scene::new();
+    scene.prepares(N0, classic(1, N0)).expect("new");
+    scene.prepares(N0, classic(1, N0)).expect("asked again");
+    scene.0.restarted(N0, 1, []).expect("nothing was written");
+    scene.prepares(N0, classic(2, N0)).expect("new");
+    assert_breach(
+        scene.prepares(N0, classic(1, N0)),
+        "no_ballot_used_twice",
+        "1.n0 is used for s0- in life 1 of its owner, and was for s0- in life 0",
+    );
+}
+
+#[test]
+fn a_proposer_of_two_values_in_one_ballot() {
+    let mut scene = Scene::new();
+    let one = classic(1, N0);
+    scene.elect(one, &[N0, N1]);
+    scene.proposes(N0, one, 0, 3).expect("free");
+    scene.proposes(N0, one, 0, 3).expect("said again");
+    assert_breach(
+        scene.proposes(N0, one, 0, 4),
+        "one_value_per_ballot",
+        "in 1.n0, s0 is proposed c9#3 and c9#4",
+    );
+}
+
+#[test]
+fn a_ballot_with_any_and_a_value_in_one_slot() {
+    let (one, mut scene) = (classic(1, N0), Scene::new());
+    scene.elect(one, &[N0, N1]);
+    scene.opens(N0, fast(one), 5).expect("free");
+    scene.proposes(N0, fast(one), 4, 0).expect("another slot");
+    assert_breach(
+        scene.proposes(N0, fast(one), 6, 0),
+        "any_stands_alone",
+        "1.n0+1f is opened for any value in s5- and proposes c9#0 in s6",
+    );
+    assert_breach(
+        scene.opens(N0, fast(one), 2),
+        "any_stands_alone",
+        "1.n0+1f is opened for any value in s2- and proposes c9#0 in s4",
+    );
+}
+
+#[test]
+fn a_proposer_without_a_quorum_of_promises() {
+    let mut scene = Scene::new();
+    scene.elect(classic(1, N0), &[N0]);
+    assert_breach(
+        scene.proposes(N0, classic(1, N0), 0, 0),
+        "proposals_are_safe",
+        "1.n0 proposes in s0, while {n1, n2} have not promised it and may choose without",
+    );
+}
+
+#[test]
+fn a_proposer_that_overlooks_a_vote() {
+    let (one, two, mut scene) = (classic(1, N0), classic(2, N1), Scene::new());
+    scene.elect(one, &[N0, N1]);
+    scene.proposes(N0, one, 0, 3).expect("free");
+    scene.writes_vote(N0, one, 0, 3).expect("proposed");
+    scene.elect(two, &[N1, N2]);
+    // Only n0 voted, n1 and n2 never will: nothing is chosen in the first ballot, and the second is free.
+    scene.proposes(N1, two, 0, 4).expect("free");
+    let (one, two, mut scene) = (classic(1, N0), classic(2, N1), Scene::new());
+    scene.choose(0, 3);
+    scene.elect(two, &[N1, N2]);
+    assert_breach(
+        scene.proposes(N1, two, 0, 4),
+        "proposals_are_safe",
+        "2.n1 asks for c9#4 in s0, while c9#3 may be chosen in the lower ballot 1.n0",
+    );
+    scene.proposes(N1, two, 0, 3).expect("the value of the vote");
+    assert!(scene.0.chosen(Slot(0)).is_some() && one < two);
+}
+
+#[test]
+fn a_proposal_that_may_be_chosen_below_another() {
+    let (one, two, mut scene) = (classic(1, N0), classic(2, N1), Scene::new());
+    scene.elect(one, &[N0, N1, N2]);
+    scene.elect(two, &[N1, N2]);
+    scene.proposes(N1, two, 0, 4).expect("free");
+    scene.proposes(N0, one, 0, 3).expect("late, but it cannot be chosen any more");
+    scene.proposes(N1, two, 1, 4).expect("free");
+}
+
+#[test]
+fn a_value_proposed_while_a_fast_ballot_is_open() {
+    let (one, two, mut scene) = (classic(1, N0), classic(2, N1), Scene::new());
+    scene.elect(one, &[N0, N1, N2]);
+    scene.opens(N0, fast(one), 0).expect("free");
+    let classic_step = fast(one).next_step(false).expect("a step");
+    assert_breach(
+        scene.proposes(N0, classic_step, 0, 3),
+        "proposals_are_safe",
+        "1.n0+2 asks for c9#3 in s0, while any value may be chosen in the open ballot 1.n0+1f",
+    );
+    // Two of three votes for c9#3, the third unheard: with a fast quorum of three it may be chosen.
+    scene.writes_vote(N0, fast(one), 0, 3).expect("open");
+    scene.writes_vote(N1, fast(one), 0, 3).expect("open");
+    assert_breach(
+        scene.proposes(N0, classic_step, 0, 4),
+        "proposals_are_safe",
+        "1.n0+2 asks for c9#4 in s0, while c9#3 may be chosen in the lower ballot 1.n0+1f",
+    );
+    scene.writes_vote(N2, fast(one), 0, 4).expect("open");
+    scene.proposes(N0, classic_step, 0, 4).expect("a collision frees the choice");
+    scene.elect(two, &[N0, N1]);
+    scene.proposes(N1, two, 0, 3).expect("nobody voted in the classic step, and two of three never will");
+    assert_breach(
+        scene.opens(N1, fast(two), 0),
+        "proposals_are_safe",
+        "2.n1+1f asks for any value in s0, while c9#3 may be chosen in the lower ballot 2.n1",
+    );
+}
+
+#[test]
+fn an_acceptor_whose_promise_falls() {
+    let mut scene = Scene::new();
+    scene.writes_promise(N0, classic(2, N1)).expect("the highest");
+    assert_breach(
+        scene.writes_promise(N0, classic(1, N0)),
+        "promises_never_fall",
+        "n0 writes a promise of 1.n0 for s0-, having promised 2.n1 from s0 on",
+    );
+}
+
+#[test]
+fn a_disk_that_forgets() {
+    let mut scene = Scene::new();
+    scene.choose(3, 0);
+    assert_breach(
+        scene.0.restarted(N1, 1, []),
+        "nothing_is_forgotten",
+        "n1 had promised or voted in 1.n0 for s0-, and has not after its crash",
+    );
+}
+
+#[test]
+fn an_acceptor_that_votes_below_its_promise() {
+    let (one, mut scene) = (classic(1, N0), Scene::new());
+    scene.elect(one, &[N0, N1]);
+    scene.proposes(N0, one, 0, 0).expect("free");
+    scene.writes_promise(N1, classic(2, N2)).expect("the highest");
+    assert_breach(
+        scene.writes_vote(N1, one, 0, 0),
+        "no_vote_below_promise",
+        "n1 votes in 1.n0 in s0, having promised 2.n2",
+    );
+}
+
+#[test]
+fn an_acceptor_that_votes_twice_in_a_ballot() {
+    let (one, mut scene) = (classic(1, N0), Scene::new());
+    scene.elect(one, &[N0, N1]);
+    scene.opens(N0, fast(one), 0).expect("free");
+    scene.writes_vote(N1, fast(one), 0, 3).expect("open");
+    assert_breach(
+        scene.writes_vote(N1, fast(one), 0, 4),
+        "one_vote_per_ballot",
+        "in 1.n0+1f, n1 votes for c9#3 and c9#4 in s0",
+    );
+}
+
+#[test]
+fn an_acceptor_that_votes_for_what_nobody_proposed() {
+    let (one, mut scene) = (classic(1, N0), Scene::new());
+    scene.elect(one, &[N0, N1]);
+    scene.proposes(N0, one, 0, 0).expect("free");
+    let said = "in 1.n0, n1 votes for c9#4 in s0, which nobody proposed there";
+    assert_breach(scene.writes_vote(N1, one, 0, 4), "votes_follow_proposals", said);
+    let said = "in 1.n0+1f, n1 votes for c9#4 in s0, which nobody proposed there";
+    assert_breach(scene.writes_vote(N1, fast(one), 0, 4), "votes_follow_proposals", said);
+}
+
+#[test]
+fn an_acceptor_that_speaks_before_it_writes() {
+    let (one, two, mut scene) = (classic(1, N0), classic(2, N1), Scene::new());
+    let said = "n1 says it promised 1.n0 for s0-, which is not on its disk";
+    assert_breach(scene.promises(N1, one, &[]), "written_before_spoken", said);
+    let said = "n1 says it voted for c9#0 in 1.n0 in s0, which is not on its disk";
+    assert_breach(scene.tells_vote(N1, one, 0, 0), "written_before_spoken", said);
+    let nack = Nack { refused: one, promised: two, slots: Slot(0).onwards() };
+    let said = "n1 says it promised 2.n1, of which nothing is on its disk";
+    assert_breach(scene.0.said(N1, &Message::Nack(nack)), "written_before_spoken", said);
+    scene.choose(0, 0);
+    scene.tells_vote(N1, one, 0, 0).expect("written");
+    scene.writes_promise(N1, two).expect("the highest");
+    scene.promises(N1, two, &[(0, one, 0)]).expect("written");
+    let said = "n1 promises 2.n1 and does not report its vote for c9#0 in 1.n0 in s0";
+    assert_breach(scene.promises(N1, two, &[]), "written_before_spoken", said);
+    let said = "n1 reports a vote for c9#1 in 1.n0 in s0, which is not on its disk";
+    assert_breach(scene.promises(N1, two, &[(0, one, 1)]), "written_before_spoken", said);
+}
+
+#[test]
+fn a_process_that_knows_what_is_not_chosen() {
+    let mut scene = Scene::new();
+    let said = "n2 takes c9#0 for chosen in s0, and no quorum has voted for it";
+    assert_breach(scene.knows(N2, 0, 0), "agreement", said);
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.knows(N1, 0, 0).expect("chosen");
+    let said = "n2 takes c9#1 for chosen in s0, where 1.n0 chose c9#0";
+    assert_breach(scene.knows(N2, 0, 1), "agreement", said);
+}
+
+#[test]
+fn a_process_that_changes_its_mind() {
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.knows(N2, 0, 0).expect("chosen");
+    let said = "n2 turns from c9#0 to c9#1 in s0, where the first is chosen";
+    assert_breach(scene.knows(N2, 0, 1), "stability", said);
+    scene.writes_promise(N2, classic(2, N2)).expect("the highest");
+    assert_breach(scene.writes_vote(N2, classic(2, N2), 0, 1), "stability", said);
+}
+
+#[test]
+fn a_command_that_nobody_submitted() {
+    let (one, mut scene) = (classic(1, N0), Scene::new());
+    scene.elect(one, &[N0, N1]);
+    let said = "nobody submitted c9#77, which turns up in s0";
+    assert_breach(scene.proposes(N0, one, 0, 77), "integrity", said);
+    scene.opens(N0, fast(one), 0).expect("free");
+    assert_breach(scene.writes_vote(N1, fast(one), 0, 77), "integrity", said);
+    scene.0.submitted(command(5).id().expect("a command"), 50);
+    let said = "another value was submitted as c9#5, which turns up in s0";
+    assert_breach(scene.writes_vote(N1, fast(one), 0, 5), "integrity", said);
+}
+
+#[test]
+fn a_replica_that_leaves_out_a_slot() {
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.choose(1, 1);
+    scene.choose(2, 2);
+    scene.executes(N0, 0, 0, 1).expect("the first");
+    assert_breach(scene.executes(N0, 2, 2, 2), "in_order", "n0 executes s2, where s1 comes next");
+}
+
+#[test]
+fn a_replica_that_executes_a_command_again() {
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.choose(1, 0);
+    scene.executes(N0, 0, 0, 1).expect("the first");
+    let said = "n0 executes c9#0 in s1, and has executed it before";
+    assert_breach(scene.executes(N0, 1, 0, 2), "exactly_once", said);
+}
+
+#[test]
+fn replicas_that_differ() {
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.executes(N0, 0, 0, 1).expect("the first");
+    let said = "n1 returns (2, 0) for c9#0 in s0, where another returned (1, 0)";
+    assert_breach(scene.executes(N1, 0, 0, 2), "replicas_are_equal", said);
+}

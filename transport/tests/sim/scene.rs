@@ -1,0 +1,114 @@
+//! A stage for invariants: three acceptors, and whatever a test lets them say and write.
+
+use crate::support::Fast;
+use fast_paxos::{Accept, Accepted, Prepare, Promise};
+use paxos_core::{
+    Ballot, Batch, ClientId, CommandId, Config, Entry, Message, NodeId, Record, Slot, SlotRange, Vote,
+};
+use paxos_transport::sim::invariants::{Ledger, Verdict};
+use std::sync::Arc;
+
+const CLIENT: ClientId = ClientId { node: NodeId(9), session: 0 };
+
+pub(crate) const N0: NodeId = NodeId(0);
+pub(crate) const N1: NodeId = NodeId(1);
+pub(crate) const N2: NodeId = NodeId(2);
+
+/// Command `seq`, of which those below 10 were submitted.
+pub(crate) fn command(seq: u64) -> Entry<u64> {
+    Entry::new(CLIENT, seq, seq)
+}
+
+pub(crate) fn classic(round: u64, owner: NodeId) -> Ballot {
+    Ballot::classic(round, owner)
+}
+
+/// The fast ballot that follows.
+pub(crate) fn fast(ballot: Ballot) -> Ballot {
+    ballot.next_step(true).expect("a step")
+}
+
+pub(crate) struct Scene(pub(crate) Ledger<Fast>);
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let mut ledger = Ledger::new(Arc::new(Config::collapsed(3).expect("acceptors")));
+        for seq in 0..10 {
+            ledger.submitted(CommandId { client: CLIENT, seq }, seq);
+        }
+        Self(ledger)
+    }
+
+    pub(crate) fn prepares(&mut self, from: NodeId, ballot: Ballot) -> Verdict {
+        self.0.said(from, &Message::Prepare(Prepare { ballot, from: Slot(0) }))
+    }
+
+    pub(crate) fn promises(&mut self, from: NodeId, ballot: Ballot, votes: &[(u64, Ballot, u64)]) -> Verdict {
+        let vote = |(slot, ballot, seq): &(u64, Ballot, u64)| Vote {
+            first: Slot(*slot),
+            ballot: *ballot,
+            batch: Batch::from(command(*seq)),
+        };
+        let votes = votes.iter().map(vote).collect();
+        self.0.said(from, &Message::Promise(Promise { ballot, from: Slot(0), votes }))
+    }
+
+    pub(crate) fn proposes(&mut self, from: NodeId, ballot: Ballot, slot: u64, seq: u64) -> Verdict {
+        let (first, batch) = (Slot(slot), Batch::from(command(seq)));
+        self.0.said(from, &Message::Accept(Accept { ballot, first, batch, any: None, chosen: Slot(0) }))
+    }
+
+    pub(crate) fn opens(&mut self, from: NodeId, ballot: Ballot, slot: u64) -> Verdict {
+        let any = Some((ballot, Slot(slot)));
+        let (first, batch, chosen) = (Slot(0), Batch::empty(), Slot(0));
+        self.0.said(from, &Message::Accept(Accept { ballot, first, batch, any, chosen }))
+    }
+
+    pub(crate) fn tells_vote(&mut self, from: NodeId, ballot: Ballot, slot: u64, seq: u64) -> Verdict {
+        let (first, batch) = (Slot(slot), Batch::from(command(seq)));
+        self.0.said(from, &Message::Accepted(Accepted { ballot, first, batch }))
+    }
+
+    pub(crate) fn writes_promise(&mut self, node: NodeId, ballot: Ballot) -> Verdict {
+        let slots: SlotRange = Slot(0).onwards();
+        self.0.wrote(node, &Record::Promised { ballot, slots })
+    }
+
+    pub(crate) fn writes_vote(&mut self, node: NodeId, ballot: Ballot, slot: u64, seq: u64) -> Verdict {
+        let (first, batch) = (Slot(slot), Batch::from(command(seq)));
+        self.0.wrote(node, &Record::Voted { ballot, first, batch })
+    }
+
+    pub(crate) fn knows(&mut self, node: NodeId, slot: u64, seq: u64) -> Verdict {
+        self.0.knows(node, Slot(slot), &command(seq))
+    }
+
+    pub(crate) fn executes(&mut self, node: NodeId, slot: u64, seq: u64, reply: u64) -> Verdict {
+        self.0.executed(node, Slot(slot), &command(seq), Some(&(reply, 0)))
+    }
+
+    /// All of `acceptors` promise, with nothing to report.
+    pub(crate) fn elect(&mut self, ballot: Ballot, acceptors: &[NodeId]) {
+        self.prepares(ballot.owner, ballot).expect("its own");
+        for acceptor in acceptors {
+            self.writes_promise(*acceptor, ballot).expect("the highest");
+        }
+    }
+
+    /// n0 and n1 choose `seq` in `slot`, in n0's ballot 1.
+    pub(crate) fn choose(&mut self, slot: u64, seq: u64) {
+        let one = classic(1, N0);
+        if self.0.memory(N0).is_none_or(|m| m.promised(Slot(slot)) < one) {
+            self.elect(one, &[N0, N1]);
+        }
+        self.proposes(N0, one, slot, seq).expect("free");
+        self.writes_vote(N0, one, slot, seq).expect("proposed");
+        self.writes_vote(N1, one, slot, seq).expect("proposed");
+    }
+}
+
+/// Whether `verdict` is a breach of just this invariant, in these words.
+pub(crate) fn assert_breach(verdict: Verdict, invariant: &str, message: &str) {
+    let breach = verdict.expect_err("a breach");
+    assert_eq!((breach.invariant, breach.message.as_str()), (invariant, message));
+}

@@ -1,0 +1,149 @@
+//! Limits and failures, which no variant has a say in.
+
+use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
+use async_trait::async_trait;
+use core::time::Duration;
+use paxos_core::{Config, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Timeouts, To};
+use paxos_transport::{
+    HostError, MemoryNetwork, MemoryStorage, ProposeError, Saved, Storage, StorageError, Transport,
+    TransportError,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::time::sleep;
+
+type Multi = multi_paxos::MultiPaxos<u64, u64>;
+
+/// Real threads and the real clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn members_on_several_threads_execute_each_command_once() {
+    let config = Config::collapsed(3).expect("lawful");
+    claims::concurrent_tasks_get_each_command_executed_once_on_every_member::<Multi>(config).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_beyond_the_limit_are_refused_and_those_below_unknown_when_the_process_stops() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.limits.session = 4;
+    let cluster = start::<Multi>(config).await;
+    cluster.network().cut(NodeId(0));
+    let asked: Vec<_> = (0..4)
+        .map(|command| {
+            let member = cluster.member(NodeId(0)).clone();
+            tokio::spawn(async move { member.propose(command).await })
+        })
+        .collect();
+    // Every task has asked when all of them wait.
+    sleep(Duration::from_millis(1)).await;
+    let refused = soon(cluster.member(NodeId(0)).propose(4)).await;
+    assert_eq!(refused, Err(ProposeError::Overloaded(Overloaded { limit: 4 })));
+    soon(cluster.member(NodeId(0)).shutdown()).await.expect("stops");
+    for task in asked {
+        assert_eq!(task.await.expect("no panic"), Err(ProposeError::OutcomeUnknown));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_machine_that_panics_is_an_error_of_its_process() {
+    let cluster = start::<Multi>(Config::collapsed(1).expect("lawful")).await;
+    let member = cluster.member(NodeId(0));
+    assert_eq!(soon(member.propose(7)).await, Ok(0));
+    assert_eq!(soon(member.propose(PANIC)).await, Err(ProposeError::OutcomeUnknown));
+    assert!(matches!(soon(member.stopped()).await, Err(HostError::Panicked)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_stops_when_its_last_handle_is_dropped() {
+    let network = MemoryNetwork::<Multi>::new(16);
+    let config = Arc::new(Config::collapsed(1).expect("lawful"));
+    let mut storage = MemoryStorage::new();
+    let member = join(&network, &config, NodeId(0), storage.clone()).await;
+    let watched = member.clone();
+    assert_eq!(soon(member.propose(1)).await, Ok(0));
+    drop(member);
+    assert_eq!(soon(watched.propose(2)).await, Ok(1), "one handle is left");
+    let records = storage.records().len();
+    drop(watched);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(storage.records().len(), records);
+    let saved = storage.load().await.expect("readable");
+    assert_eq!((saved.session, saved.records.len()), (1, records));
+}
+
+/// A store whose writes take time, and are counted.
+struct Slow {
+    inner: MemoryStorage<Multi>,
+    writes: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Storage<Multi> for Slow {
+    async fn load(&mut self) -> Result<Saved<Multi>, StorageError> {
+        self.inner.load().await
+    }
+
+    async fn append(&mut self, records: &[<Multi as Protocol>::Record]) -> Result<(), StorageError> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        sleep(Duration::from_millis(10)).await;
+        self.inner.append(records).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_that_arrive_while_the_store_writes_share_the_next_write() {
+    let config = Arc::new(Config {
+        timeouts: Timeouts::default().scaled(10),
+        ..Config::collapsed(3).expect("lawful")
+    });
+    let network = MemoryNetwork::new(4096);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let mut members = Vec::new();
+    for id in (0..3).map(NodeId) {
+        let storage = Slow { inner: MemoryStorage::new(), writes: Arc::clone(&writes) };
+        members.push(join(&network, &config, id, storage).await);
+    }
+    let tasks: Vec<_> = (0..1000)
+        .map(|command| {
+            let member = members[0].clone();
+            tokio::spawn(async move { member.propose(command).await.expect("answered") })
+        })
+        .collect();
+    for task in tasks {
+        soon(task).await.expect("no panic");
+    }
+    let writes = writes.load(Ordering::Relaxed);
+    assert!(writes <= 15, "1,000 commands took three stores {writes} writes");
+    assert_exactly_once(&journals(&members.iter().collect::<Vec<_>>()).await, 0..1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_inbox_loses_the_newest_message_and_counts_it() {
+    let network = MemoryNetwork::<Multi>::new(2);
+    let (mut n0, mut n1) = (network.join(NodeId(0)), network.join(NodeId(1)));
+    let progress =
+        |n| Envelope { to: To::Each(NodeSet::first(3)), message: Message::Progress { chosen: Slot(n) } };
+    let mut batch: Vec<_> = (0..3).map(progress).collect();
+    n0.send(&mut batch).await.expect("sends");
+    assert!(batch.is_empty());
+    // One each at n0 and n1; n2 is not there at all.
+    assert_eq!(network.overflowed(), 2);
+    let mut inbox = Vec::new();
+    n1.recv(&mut inbox).await.expect("receives");
+    let expected: Vec<_> = (0..2).map(|n| (NodeId(0), Message::Progress { chosen: Slot(n) })).collect();
+    assert_eq!(inbox, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_and_a_store_have_one_user_and_the_latest_wins() {
+    let network = MemoryNetwork::<Multi>::new(2);
+    let mut before = network.join(NodeId(0));
+    let _after = network.join(NodeId(0));
+    assert!(matches!(before.recv(&mut Vec::new()).await, Err(TransportError::Replaced)));
+
+    let mut before = MemoryStorage::<Multi>::new();
+    let mut after = before.clone();
+    assert_eq!(before.load().await.expect("readable").session, 0);
+    assert_eq!(after.load().await.expect("readable").session, 1);
+    assert!(matches!(before.append(&[]).await, Err(StorageError::Taken)));
+    after.append(&[]).await.expect("stores");
+}

@@ -1,0 +1,128 @@
+//! Real hosts on tokio, over a network and stores in memory: every variant keeps its promises when tasks, stops and
+//! failures interleave as they like. Time is paused: it moves when all tasks wait, so that nothing waits for real.
+
+mod claims;
+mod limits;
+
+use core::future::Future;
+use core::time::Duration;
+use paxos_core::{Config, NodeId, Protocol, Setup, Slot, StateMachine};
+use paxos_transport::{MemoryCluster, MemoryNetwork, Replicated, Storage};
+use std::sync::Arc;
+use tokio::time::timeout;
+
+/// Remembers every command it executed, and answers with its place among them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Journal(Vec<u64>);
+
+impl StateMachine for Journal {
+    type Command = u64;
+    type Reply = u64;
+
+    fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
+        assert_ne!(*command, PANIC, "told to panic");
+        self.0.push(*command);
+        self.0.len() as u64 - 1
+    }
+}
+
+const PANIC: u64 = u64::MAX;
+
+type Cluster<P> = MemoryCluster<P, Journal>;
+type Member<P> = Replicated<P, Journal>;
+
+async fn start<P: Protocol<Value = u64, Reply = u64>>(config: Config) -> Cluster<P> {
+    Cluster::<P>::start(config, &P::Options::default(), |_| Journal::default())
+        .await
+        .expect("stores can be read")
+}
+
+/// One member, with a store of the test's choice.
+async fn join<P: Protocol<Value = u64, Reply = u64>>(
+    network: &MemoryNetwork<P>,
+    config: &Arc<Config>,
+    id: NodeId,
+    storage: impl Storage<P>,
+) -> Member<P> {
+    let setup = Setup { id, config: Arc::clone(config), options: P::Options::default() };
+    let carrier = Box::new(network.join(id));
+    Replicated::start(setup, Journal::default(), carrier, Box::new(storage))
+        .await
+        .expect("stores can be read")
+}
+
+/// Fails instead of hanging. The time is virtual.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(600), future).await.expect("done in time")
+}
+
+/// The journals of these members, when each has executed all that any of them has.
+async fn journals<P: Protocol<Value = u64, Reply = u64>>(members: &[&Member<P>]) -> Vec<Vec<u64>> {
+    let applied = members.iter().map(|m| m.status().applied).max().expect("members");
+    let mut journals = Vec::new();
+    for member in members {
+        soon(member.until(|status| status.applied >= applied)).await.expect("runs");
+        journals.push(member.read_local(|journal| journal.0.clone()).await.expect("runs"));
+    }
+    journals
+}
+
+/// Proposes `commands`, each tenth of them in a task of its own, at the members in turn.
+async fn propose_at<P: Protocol<Value = u64, Reply = u64>>(
+    members: &[&Member<P>],
+    commands: core::ops::Range<u64>,
+) {
+    let commands: Vec<u64> = commands.collect();
+    let tasks = commands.chunks(commands.len().div_ceil(10)).enumerate().map(|(i, some)| {
+        let (member, some) = (members[i % members.len()].clone(), some.to_vec());
+        tokio::spawn(async move {
+            for command in some {
+                member.propose(command).await.expect("answered");
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        soon(task).await.expect("no panic");
+    }
+}
+
+/// That all journals are one, with each of `commands` once.
+fn assert_exactly_once(journals: &[Vec<u64>], commands: core::ops::Range<u64>) {
+    assert!(journals.iter().all(|journal| *journal == journals[0]), "the journals differ");
+    let mut executed = journals[0].clone();
+    executed.sort_unstable();
+    assert_eq!(executed, commands.collect::<Vec<_>>());
+}
+
+/// Has every claim tested with every variant.
+macro_rules! variants {
+    ($claims:tt $($variant:ident: $protocol:ty, $config:expr;)+) => {
+        $(variants! { @one $claims $variant $protocol, $config })+
+    };
+    (@one [$($claim:ident)+] $variant:ident $protocol:ty, $config:expr) => {
+        mod $variant {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $claim() {
+                    super::claims::$claim::<$protocol>($config.expect("lawful")).await;
+                }
+            )+
+        }
+    };
+}
+
+variants! {
+    [
+        concurrent_tasks_get_each_command_executed_once_on_every_member
+        the_others_go_on_without_a_leader_that_stopped_and_it_catches_up_when_it_is_back
+        nothing_that_was_answered_is_lost_when_all_restart
+        what_a_member_is_asked_while_cut_off_happens_once_when_the_network_is_healed
+        a_process_without_a_role_gets_answers
+        a_network_that_loses_messages_delays_commands_and_loses_none
+        a_store_that_fails_stops_its_process_and_leaves_outcomes_unknown
+    ]
+    multi: multi_paxos::MultiPaxos<u64, u64>, paxos_core::Config::collapsed(3);
+    simple: basic_paxos::BasicPaxos<u64, u64>, basic_paxos::simple(3);
+    basic: basic_paxos::BasicPaxos<u64, u64>, basic_paxos::leaderless(3);
+    fast: fast_paxos::FastPaxos<u64, u64>, paxos_core::Config::collapsed(3);
+}
