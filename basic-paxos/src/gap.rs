@@ -85,19 +85,6 @@ impl Gaps {
         }
     }
 
-    /// For a proposer that does not learn: somebody who does still misses `first`, though all below `end` is
-    /// chosen. If that lasts, those who knew it have forgotten; in a new ballot the acceptors tell it again.
-    pub(crate) fn watch_learner(&mut self, now: Time, first: Slot, end: Slot) {
-        if self.learns || first >= end {
-            return;
-        }
-        match self.watched {
-            Some((slot, at)) if first == slot && at <= now => self.finish(first, end),
-            Some((slot, _)) if first >= slot => {}
-            _ => self.watched = self.patience.map(|d| (first, now.after(d))),
-        }
-    }
-
     pub(crate) fn on_timeout<V>(&mut self, now: Time, chosen: &Chosen<V>) {
         if self.deadline().is_some_and(|at| at <= now) {
             self.finish(chosen.first_unknown(), self.known_of(chosen));
@@ -105,10 +92,11 @@ impl Gaps {
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.watched.filter(|_| self.learns).map(|(_, at)| at)
+        self.watched.map(|(_, at)| at)
     }
 
-    fn finish(&mut self, first: Slot, end: Slot) {
+    /// The slots from `first` up to `end` are to be finished.
+    pub(crate) fn finish(&mut self, first: Slot, end: Slot) {
         self.fill = SlotRange::new(first, end.min(first.plus(self.most)));
         self.watched = None;
     }

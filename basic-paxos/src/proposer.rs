@@ -279,15 +279,19 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
 
     /// A proposer that does not learn is told that slots are chosen, not by what. A command that it proposed
     /// there counts as done, unless the client asks again; one that it had no chance to propose was not chosen.
-    fn on_progress(&mut self, now: Time, slot: Slot) {
+    fn on_progress(&mut self, _now: Time, slot: Slot) {
         self.progress = self.progress.max(slot);
         if self.setup.config.all_learners().contains(self.setup.id) {
             return;
         }
         let lost = self.settle(slot, |instance| Some(instance.may_have_won()));
         self.requeue(lost);
-        if self.is_concerned() {
-            self.gaps.watch_learner(now, slot, self.progress);
+    }
+
+    /// Those who knew what is chosen there have forgotten; in a new ballot the acceptors tell it again.
+    fn propose_again(&mut self, _now: Time, from: Slot, _chosen: &Chosen<V>) {
+        if from < self.progress {
+            self.gaps.finish(from, self.progress);
         }
     }
 

@@ -72,6 +72,12 @@ impl<V: Value> Proposer<V> {
         true
     }
 
+    /// Whether a higher ballot has chosen something: another value than its own, or one in a slot where it has not
+    /// proposed yet, of which no promise told.
+    fn is_overtaken(&self, chosen: &Chosen<V>) -> bool {
+        chosen.end() > self.next || self.pipeline.is_contradicted(chosen)
+    }
+
     /// A quorum has promised. *Paxos Made Simple*, §3: the new leader proposes, in every slot for which a vote
     /// was reported, the value of the highest-numbered one, and no-ops in the gaps between.
     fn take_the_lead(&mut self, chosen: &Chosen<V>) {
@@ -152,6 +158,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         }
         if self.setup.config.quorums.is_quorum(Phase::One, *promised) {
             self.take_the_lead(chosen);
+            if self.is_overtaken(chosen) {
+                return paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);
+            }
             self.wait(now);
         }
     }
@@ -170,7 +179,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn on_chosen(&mut self, now: Time, chosen: &Chosen<V>) {
         // The `chosen` of a phase 2a vouches for the values of its ballot, so a leader that finds another value
         // chosen must not go on vouching.
-        if self.pipeline.is_contradicted(chosen) {
+        if self.stage == Stage::Leading && self.is_overtaken(chosen) {
             self.preempted();
         }
         self.settle(now, chosen.first_unknown());

@@ -472,7 +472,7 @@ impl<P: Protocol> Node<P> {
         if self.learner.is_some() {
             self.send_chosen(from, slot);
         } else if let Some(proposer) = &mut self.proposer
-            && proposer.leading().is_some()
+            && self.leader.leads()
         {
             proposer.propose_again(self.now, slot, &self.chosen);
         }
@@ -495,21 +495,21 @@ impl<P: Protocol> Node<P> {
 
     fn on_timeout(&mut self) {
         let now = self.now;
-        self.tell_proposer();
+        self.tell_chosen();
         self.client.on_timeout(now);
         if let Some(proposer) = &mut self.proposer
             && proposer.deadline().is_some_and(|at| at <= now)
         {
             proposer.on_timeout(now, &self.chosen);
         }
-        self.tell_chosen();
         self.lead();
         if self.learner.is_some() && self.gossip.next.is_some_and(|at| at <= now) {
             self.gossip();
         }
     }
 
-    /// Tells the proposer what is chosen, before anything is said that vouches for its proposals.
+    /// Tells the proposer what is chosen by now. It must know before it says anything: another value than its own
+    /// in one of its slots tells it that it leads no more, and must not vouch for its ballot.
     fn tell_chosen(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         if self.told == self.chosen.changes() {
@@ -646,17 +646,6 @@ impl<P: Protocol> Node<P> {
                     self.send_bound(To::Each(self.others(to)), Message::Prepare(prepare));
                 }
             }
-        }
-    }
-
-    /// Tells the proposer what is chosen by now. It must know before it says anything: another value than its own
-    /// in one of its slots tells it that it leads no more, and must not vouch for its ballot.
-    fn tell_proposer(&mut self) {
-        if let Some(proposer) = &mut self.proposer
-            && self.told != self.chosen.changes()
-        {
-            self.told = self.chosen.changes();
-            proposer.on_chosen(self.now, &self.chosen);
         }
     }
 

@@ -143,9 +143,8 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// All below `slot` is chosen, says a learner elsewhere.
     fn on_progress(&mut self, now: Time, slot: Slot);
     /// A learner misses the values from `from` on, and no learner can tell it: they are to be voted for again,
-    /// though some learner once said that they are chosen. Nothing to do for proposers that watch
-    /// [`Proposer::on_progress`] for learners that fall behind.
-    fn propose_again(&mut self, _now: Time, _from: Slot, _chosen: &Chosen<P::Value>) {}
+    /// though some learner once said that they are chosen.
+    fn propose_again(&mut self, now: Time, from: Slot, chosen: &Chosen<P::Value>);
     /// The time of [`Proposer::deadline`] has come: ask again.
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<P::Value>);
     /// When to be woken.

@@ -198,9 +198,9 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    pub(super) fn note(&mut self, node: NodeId, note: Note, text: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, node: NodeId, what: Note, text: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.note(self.now, node, note, text());
+            trace.note(self.now, node, what, text());
         }
     }
 }

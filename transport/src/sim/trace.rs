@@ -58,8 +58,8 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub(super) fn note(&mut self, at: Time, node: NodeId, note: Note, text: impl Into<String>) {
-        self.rows.push(Row { at, node, what: What::Noted(note, text.into()) });
+    pub(super) fn note(&mut self, at: Time, node: NodeId, what: Note, text: impl Into<String>) {
+        self.rows.push(Row { at, node, what: What::Noted(what, text.into()) });
     }
 
     /// The same run without messages of these kinds and without what [`Note`]s tell of these sorts.

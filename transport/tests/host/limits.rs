@@ -57,7 +57,7 @@ async fn a_process_stops_when_its_last_handle_is_dropped() {
     let network = MemoryNetwork::<Multi>::new(16);
     let config = Arc::new(Config::collapsed(1).expect("lawful"));
     let mut storage = MemoryStorage::new();
-    let member = join(&network, &config, NodeId(0), storage.clone()).await;
+    let member = join(NodeId(0), &config, network.join(NodeId(0)), storage.clone()).await;
     let watched = member.clone();
     assert_eq!(soon(member.propose(1)).await, Ok(0));
     drop(member);
@@ -100,7 +100,7 @@ async fn commands_that_arrive_while_the_store_writes_share_the_next_write() {
     let mut members = Vec::new();
     for id in (0..3).map(NodeId) {
         let storage = Slow { inner: MemoryStorage::new(), writes: Arc::clone(&writes) };
-        members.push(join(&network, &config, id, storage).await);
+        members.push(join(id, &config, network.join(id), storage).await);
     }
     let tasks: Vec<_> = (0..1000)
         .map(|command| {

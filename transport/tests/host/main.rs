@@ -7,7 +7,7 @@ mod limits;
 use core::future::Future;
 use core::time::Duration;
 use paxos_core::{Config, NodeId, Protocol, Setup, Slot, StateMachine};
-use paxos_transport::{MemoryCluster, MemoryNetwork, Replicated, Storage};
+use paxos_transport::{MemoryCluster, Replicated, Storage, Transport};
 use std::sync::Arc;
 use tokio::time::timeout;
 
@@ -37,18 +37,16 @@ async fn start<P: Protocol<Value = u64, Reply = u64>>(config: Config) -> Cluster
         .expect("stores can be read")
 }
 
-/// One member, with a store of the test's choice.
+/// One member, with a carrier and a store of the test's choice.
 async fn join<P: Protocol<Value = u64, Reply = u64>>(
-    network: &MemoryNetwork<P>,
-    config: &Arc<Config>,
     id: NodeId,
+    config: &Arc<Config>,
+    carrier: impl Transport<P>,
     storage: impl Storage<P>,
 ) -> Member<P> {
     let setup = Setup { id, config: Arc::clone(config), options: P::Options::default() };
-    let carrier = Box::new(network.join(id));
-    Replicated::start(setup, Journal::default(), carrier, Box::new(storage))
-        .await
-        .expect("stores can be read")
+    let started = Replicated::start(setup, Journal::default(), Box::new(carrier), Box::new(storage));
+    started.await.expect("stores can be read")
 }
 
 /// Fails instead of hanging. The time is virtual.
@@ -118,7 +116,7 @@ variants! {
         nothing_that_was_answered_is_lost_when_all_restart
         what_a_member_is_asked_while_cut_off_happens_once_when_the_network_is_healed
         a_process_without_a_role_gets_answers
-        a_network_that_loses_messages_delays_commands_and_loses_none
+        messages_that_are_lost_or_doubled_lose_and_double_no_command
         a_store_that_fails_stops_its_process_and_leaves_outcomes_unknown
     ]
     multi: multi_paxos::MultiPaxos<u64, u64>, paxos_core::Config::collapsed(3);

@@ -95,7 +95,13 @@ fn a_proposal_that_may_be_chosen_below_another() {
     scene.elect(two, &[N1, N2]);
     scene.proposes(N1, two, 0, 4).expect("free");
     scene.proposes(N0, one, 0, 3).expect("late, but it cannot be chosen any more");
-    scene.proposes(N1, two, 1, 4).expect("free");
+    let later = fast(two).next_step(false).expect("a step");
+    scene.proposes(N1, later, 1, 4).expect("free");
+    assert_breach(
+        scene.proposes(N1, two, 1, 3),
+        "proposals_are_safe",
+        "2.n1 asks for c9#3 in s1 and may have it chosen, below 2.n1+2 with c9#4",
+    );
 }
 
 #[test]

@@ -3,20 +3,20 @@
 //!
 //! `SEEDS=20000` runs more of them, `FIRST=3769` starts there, and `SEED=3769 … show` draws one.
 
-use crate::support::{Machine, MS, sim};
+use crate::support::{MS, Machine, sim};
 use core::time::Duration;
 use paxos_core::{Config, Leadership, Learning, Protocol, Time};
 use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, World};
 
 /// When faults are over.
-const END: Duration = Duration::from_millis(1500);
+pub(crate) const END: Duration = Duration::from_millis(1500);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
 /// A run of 42 commands of three clients at 3 or 5 servers, either way of learning.
-fn chaotic<P>(seed: u64, leadership: Option<Leadership>) -> Sim<P, Machine>
+pub(crate) fn chaotic<P>(seed: u64, leadership: Option<Leadership>, watched: bool) -> Sim<P, Machine>
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
@@ -28,7 +28,7 @@ where
     let mut world = World::<P>::new(config, P::Options::default(), seed);
     world.replay = format!("cargo test -p paxos-transport --test sim {} with FIRST =", P::NAME);
     world.limit.events = 1_000_000;
-    world.trace = number("SEED").is_some();
+    (world.trace, world.steps) = (watched, watched);
     world.links = Links::lossy(MS / 2, 5 * MS, 0.1, 0.1);
     world.links.reliable_from = Some(Time::default().after(END));
     world.disk = Disk::with_sync(Delay::Uniform { low: Duration::ZERO, high: 2 * MS });
@@ -53,7 +53,7 @@ where
 {
     let first = number("FIRST").unwrap_or(0);
     for seed in first..first + number("SEEDS").unwrap_or(1000) {
-        let mut sim = chaotic::<P>(seed, leadership);
+        let mut sim = chaotic::<P>(seed, leadership, false);
         let stop = sim.run_for(END).unwrap_or_else(|v| panic!("{v}"));
         assert_eq!(stop, Stop::Time, "seed {seed} at {:?}: {:?}", sim.now(), sim.counts());
         let patience = sim.now().after(Duration::from_secs(20));
@@ -64,12 +64,13 @@ where
     }
 }
 
+#[allow(clippy::print_stdout)] // that is what it is for
 fn show<P>(leadership: Option<Leadership>)
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
     let Some(seed) = number("SEED") else { return };
-    let mut sim = chaotic::<P>(seed, leadership);
+    let mut sim = chaotic::<P>(seed, leadership, true);
     let outcome = sim.run_for(END + 500 * MS);
     println!("{}\n{outcome:?}", sim.trace().expect("kept").draw());
 }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod chaos;
+mod repeat;
 mod runs;
 mod scene;
 mod support;

@@ -40,3 +40,13 @@ pub(crate) fn quiet(n: u16) -> (World<Multi>, NodeId) {
     let client = world.add_clients(1)[0];
     (world, client)
 }
+
+/// Compares with a file of `tests/sim/golden`, or writes it if `BLESS` is set.
+pub(crate) fn assert_golden(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/golden").join(name);
+    if std::env::var("BLESS").is_ok() {
+        std::fs::write(&path, text).expect("writable");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, golden, "{name} is not current; look at it, and if it is right run with BLESS=1");
+}

@@ -1,6 +1,7 @@
 //! Message sequence charts in ASCII.
 
 use super::{Line, Note, Trace, What, millis};
+use core::fmt::Write;
 use paxos_core::{NodeId, Time};
 
 /// Characters between two columns.
@@ -28,14 +29,15 @@ impl Trace {
         let width = lines.iter().map(|l| millis(l.at, digits).len()).max().unwrap_or(0).max(2);
         let mut picture = format!("{:>width$}  ", "ms");
         for node in &self.nodes {
-            picture.push_str(&format!("{:<STEP$}", node.to_string()));
+            // Writing to a string cannot fail.
+            let _ = write!(picture, "{:<STEP$}", node.to_string());
         }
         let arrivals = self.delays_vary();
         let mut down = vec![false; self.nodes.len()];
         let mut text = picture.trim_end().to_string() + "\n";
         for line in &lines {
-            let (lanes, label) = self.line(line, &mut down, arrivals.then_some(digits));
-            let row = format!("{:>width$}  {lanes}{label}", millis(line.at, digits));
+            let (drawing, label) = self.line(line, &mut down, arrivals.then_some(digits));
+            let row = format!("{:>width$}  {drawing}{label}", millis(line.at, digits));
             text.push_str(row.trim_end());
             text.push('\n');
         }
