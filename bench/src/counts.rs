@@ -5,7 +5,7 @@ use crate::report::CountRow;
 use crate::theory::{Case, Quorums, Recovery, Run};
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Campaign, CommandId, Kind, NodeId, Phase, Protocol, Slot, Time};
-use paxos_transport::sim::{Counts, Fate, Sim, Violation, World};
+use paxos_transport::sim::{Counts, Fate, Sim, Trace, Violation, What, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,9 +31,20 @@ pub fn runs(variant: Variant) -> Vec<Run> {
 /// # Errors
 /// What went wrong in the simulation: a broken invariant, or no decision.
 pub fn measure(shape: Shape, run: Run, seed: u64) -> Result<CountRow, CountError> {
+    Ok(decide(shape, run, seed, false)?.0)
+}
+
+/// The decision as a picture to draw, without what comes before it.
+///
+/// # Errors
+/// As [`measure`].
+pub fn picture(shape: Shape, run: Run, seed: u64) -> Result<Trace, CountError> {
+    Ok(decide(shape, run, seed, true)?.1)
+}
+
+fn decide(shape: Shape, run: Run, seed: u64, trace: bool) -> Result<(CountRow, Trace), CountError> {
     let recovery = if let Run::FastCollision(recovery) = run { recovery } else { Recovery::Coordinated };
-    let collides = matches!(run, Run::FastCollision(_));
-    shape.variant.with(recovery, collides, Decision { shape, run, seed })
+    shape.variant.with(recovery, matches!(run, Run::FastCollision(_)), Decision { shape, run, seed, trace })
 }
 
 /// Why a decision could not be measured.
@@ -55,13 +66,14 @@ struct Decision {
     shape: Shape,
     run: Run,
     seed: u64,
+    trace: bool,
 }
 
 impl WithProtocol for Decision {
-    type Out = Result<CountRow, CountError>;
+    type Out = Result<(CountRow, Trace), CountError>;
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
-        let Self { shape, run, seed } = self;
+        let Self { shape, run, seed, trace } = self;
         let mut config = shape.config()?;
         let quorums = shape.quorum.over(config.acceptors())?;
         if run == Run::MultiFirst {
@@ -70,7 +82,9 @@ impl WithProtocol for Decision {
         let learners = config.all_learners();
         let acceptors: Vec<NodeId> = config.acceptors().iter().collect();
         let mut world = World::<P>::new(config, options, seed);
-        let clients = world.add_clients(2);
+        world.trace = trace;
+        let collides = matches!(run, Run::FastCollision(_));
+        let clients = world.add_clients(if collides { 2 } else { 1 });
         let mut sim = Sim::new(world, |_| Digest::default());
         // Whatever comes before the first command, then one command, so that everyone is in its steady state.
         sim.run_to_quiescence(60 * DELAY)?;
@@ -82,7 +96,7 @@ impl WithProtocol for Decision {
         }
         sim.reset_counts();
         let start = sim.now();
-        if matches!(run, Run::FastCollision(_)) {
+        if collides {
             let half: Vec<NodeId> = acceptors.iter().skip(acceptors.len().div_ceil(2)).copied().collect();
             let late = clients[0];
             // The second half of the acceptors hears the second client first.
@@ -97,9 +111,12 @@ impl WithProtocol for Decision {
         let answers = sim.commands().iter().filter(|c| c.at >= start).filter_map(|c| c.answer.as_ref());
         let answer = answers.min_by_key(|a| a.at).ok_or_else(undecided)?;
         let delays = |at: Time| at.since(start).as_nanos() as u64 / DELAY.as_nanos() as u64;
-        let slot = if matches!(run, Run::FastCollision(_)) { answer.slot } else { Slot(slot) };
+        let slot = if collides { answer.slot } else { Slot(slot) };
         let learned: Vec<u64> =
             learners.iter().filter_map(|node| sim.learned(node, slot)).map(delays).collect();
+        if learned.len() < learners.len() && !shape.thrifty {
+            return Err(undecided());
+        }
         let decision = decision_only(sim.counts());
         let case = Case {
             run,
@@ -136,8 +153,22 @@ impl WithProtocol for Decision {
             messages_by_kind: decision,
             ..CountRow::default()
         };
-        Ok(row.with_prediction(prediction))
+        Ok((row.with_prediction(prediction), since(start, sim.trace())))
     }
+}
+
+/// What happened from `start` on, at time 0 then.
+fn since(start: Time, trace: Option<&Trace>) -> Trace {
+    let Some(trace) = trace else { return Trace::default() };
+    let shifted = |at: Time| Time(at.0.saturating_sub(start.0));
+    let rows = trace.rows.iter().filter(|row| row.at >= start).cloned().map(|mut row| {
+        row.at = shifted(row.at);
+        if let What::Sent { to, .. } = &mut row.what {
+            to.iter_mut().for_each(|(_, at)| *at = at.map(shifted));
+        }
+        row
+    });
+    Trace { nodes: trace.nodes.clone(), rows: rows.collect() }
 }
 
 fn submit<P: Protocol<Value = Payload, Reply = u64>>(

@@ -7,7 +7,7 @@ use crate::report::FaultRow;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Kind, Leadership, NodeId, Protocol, Time, Timeouts};
-use paxos_transport::sim::{Delay, Fault, Faults, Links, Sim, World};
+use paxos_transport::sim::{Delay, Fault, Faults, Links, Sim, Trace, World};
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,6 +67,17 @@ pub enum Drawing {
     Svg,
     /// For Markdown pages.
     Mermaid,
+}
+
+impl Drawing {
+    /// The picture of a run.
+    pub fn of(self, trace: &Trace) -> String {
+        match self {
+            Self::Ascii => trace.draw(),
+            Self::Svg => trace.to_svg(),
+            Self::Mermaid => trace.to_mermaid(),
+        }
+    }
 }
 
 /// A run, made.
@@ -164,11 +175,7 @@ impl WithProtocol for Run<'_> {
             file.and_then(|file| steps.write(file))
                 .map_err(|source| TrialError::Trace { path: path.display().to_string(), source })?;
         }
-        let drawing = trial.draw.zip(sim.trace()).map(|(drawing, trace)| match drawing {
-            Drawing::Ascii => trace.draw(),
-            Drawing::Svg => trace.to_svg(),
-            Drawing::Mermaid => trace.to_mermaid(),
-        });
+        let drawing = trial.draw.zip(sim.trace()).map(|(drawing, trace)| drawing.of(trace));
         Ok(Outcome { row, drawing })
     }
 }

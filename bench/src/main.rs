@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
 use paxos_bench::options::{Cli, Command, Compare, Simulate};
 use paxos_bench::report::{Row, render, write_dir};
-use paxos_bench::simulate::simulate;
+use paxos_bench::simulate::{draw, simulate};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,6 +19,10 @@ fn main() -> ExitCode {
         None => run_compare(&cli.compare),
         Some(Command::Compare(options)) => run_compare(&options),
         Some(Command::Simulate(options)) => run_simulate(&options),
+        Some(Command::Draw(options)) => match draw(&options) {
+            Ok(picture) => finish(&[], &picture),
+            Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
+        },
     }
 }
 

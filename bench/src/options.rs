@@ -31,6 +31,8 @@ pub enum Command {
     Compare(Compare),
     /// Run one variant with several clients in the simulator, with faults, and draw or trace the run
     Simulate(Simulate),
+    /// Draw one decision, every link taking one delay: who says what to whom
+    Draw(Draw),
 }
 
 /// What happens when two clients' commands meet in a fast ballot.
@@ -98,6 +100,41 @@ pub struct Compare {
     /// put before the extension
     #[arg(long, value_name = "FILE")]
     pub trace_out: Option<PathBuf>,
+}
+
+/// One decision, as a picture.
+#[derive(Debug, Args)]
+pub struct Draw {
+    /// The variant
+    #[arg(long, value_enum, default_value_t = Variant::Multi)]
+    pub variant: Variant,
+    /// Draw the first decision of a leader, with its phase 1 (multi only)
+    #[arg(long)]
+    pub first: bool,
+    /// The number of acceptors
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "N")]
+    pub acceptors: u16,
+    /// The number of learners, in the layout with separate roles
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "L")]
+    pub learners: u16,
+    /// The role layout
+    #[arg(long, value_enum, default_value_t = Layout::Collapsed)]
+    pub roles: Layout,
+    /// Who hears votes
+    #[arg(long, value_enum, default_value_t = Learning::Distinguished)]
+    pub learning: Learning,
+    /// Whether two clients collide, and what follows (fast only)
+    #[arg(long, value_enum, default_value_t = Collision::None)]
+    pub collision: Collision,
+    /// Quorums: majority, flexible:Q1,Q2 or fast-flexible:Q1,Q2,FAST (sizes)
+    #[arg(long, default_value = "majority", value_name = "QUORUMS")]
+    pub quorum: QuorumChoice,
+    /// Let proposers ask a quorum instead of everyone
+    #[arg(long)]
+    pub thrifty: bool,
+    /// How to draw
+    #[arg(long = "as", value_enum, default_value_t = Drawing::Ascii, value_name = "FORM")]
+    pub form: Drawing,
 }
 
 /// One simulated run, or one for each of many seeds.

@@ -1,11 +1,13 @@
-//! `paxos-bench simulate`: one run, or one for each of many seeds.
+//! `paxos-bench simulate`: one run, or one for each of many seeds; and `draw`: one decision.
 
 use crate::cluster::Shape;
 use crate::compare::CompareError;
+use crate::counts;
 use crate::faults::{Outcome, Trial};
-use crate::options::{Collision, Simulate};
+use crate::options::{Collision, Draw, Simulate};
+use crate::quorums::QuorumChoice;
 use crate::report::FaultRow;
-use crate::theory::{Layout, Learning, Recovery};
+use crate::theory::{Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
 use paxos_core::{NodeSet, QuorumSystem};
 
@@ -43,6 +45,52 @@ pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<
         add(&mut sum.row, &next.row);
     }
     Ok(sum)
+}
+
+/// Draws the decision that the command line asks for.
+///
+/// # Errors
+/// [`CompareError`] if the command line is at fault.
+pub fn draw(options: &Draw) -> Result<String, CompareError> {
+    check(options.variant, options.collision, options.quorum, options.acceptors)?;
+    let run = match (options.variant, options.collision.recovery()) {
+        (Variant::Basic | Variant::Simple, _) => Run::Basic,
+        (Variant::Multi, _) if options.first => Run::MultiFirst,
+        (Variant::Multi, _) => Run::MultiSteady,
+        (Variant::Fast, None) => Run::Fast,
+        (Variant::Fast, Some(recovery)) => Run::FastCollision(recovery),
+    };
+    let shape = Shape {
+        variant: options.variant,
+        layout: options.roles,
+        learning: options.learning,
+        acceptors: options.acceptors,
+        learners: options.learners,
+        thrifty: options.thrifty,
+        quorum: options.quorum,
+    };
+    Ok(options.form.of(&counts::picture(shape, run, 0)?))
+}
+
+/// Whether such a cluster can be.
+fn check(
+    variant: Variant,
+    collision: Collision,
+    choice: QuorumChoice,
+    acceptors: u16,
+) -> Result<(), CompareError> {
+    if collision == Collision::Uncoordinated {
+        return Err(CompareError::Uncoordinated);
+    }
+    let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
+        choice,
+        acceptors,
+        source,
+    })?;
+    if variant == Variant::Fast && !system.has_fast_rounds() {
+        return Err(CompareError::NoFastQuorum(choice));
+    }
+    Ok(())
 }
 
 fn trial(options: &Simulate, seed: u64) -> Trial<'_> {

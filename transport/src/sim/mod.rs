@@ -22,6 +22,7 @@ mod links;
 mod outside;
 mod process;
 mod queue;
+mod run;
 mod simulator;
 mod steps;
 mod trace;

@@ -1,7 +1,7 @@
 //! Every invariant, broken on purpose.
 
 use crate::scene::{N0, N1, N2, Scene, assert_breach, classic, command, fast};
-use paxos_core::{Message, Nack, Slot};
+use paxos_core::Slot;
 
 #[test]
 fn a_proposer_that_speaks_in_the_ballot_of_another() {
@@ -200,9 +200,6 @@ fn an_acceptor_that_speaks_before_it_writes() {
     assert_breach(scene.promises(N1, one, &[]), "written_before_spoken", said);
     let said = "n1 says it voted for c9#0 in 1.n0 in s0, which is not on its disk";
     assert_breach(scene.tells_vote(N1, one, 0, 0), "written_before_spoken", said);
-    let nack = Nack { refused: one, promised: two, slots: Slot(0).onwards() };
-    let said = "n1 says it promised 2.n1, of which nothing is on its disk";
-    assert_breach(scene.0.said(N1, &Message::Nack(nack)), "written_before_spoken", said);
     scene.choose(0, 0);
     scene.tells_vote(N1, one, 0, 0).expect("written");
     scene.writes_promise(N1, two).expect("the highest");

@@ -5,7 +5,7 @@
 
 use crate::support::{MS, Machine, sim};
 use core::time::Duration;
-use paxos_core::{Config, Leadership, Learning, Protocol, Time};
+use paxos_core::{Announce, Config, Leadership, Learning, Protocol, Time};
 use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, World};
 
 /// When faults are over.
@@ -15,15 +15,27 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// A run of 42 commands of three clients at 3 or 5 servers, either way of learning.
+/// 3 or 5 servers that play all roles, or each role apart; either way of learning, and of telling.
+fn cluster(seed: u64) -> Config {
+    let acceptors = 3 + 2 * (seed % 2) as u16;
+    let config = if seed % 5 == 4 { Config::separate(2, acceptors, 2) } else { Config::collapsed(acceptors) };
+    let mut config = config.expect("acceptors");
+    if seed % 4 < 2 {
+        config.learning = Learning::Everyone;
+    }
+    if seed % 16 < 4 {
+        config.announce = Announce::WithNext;
+    }
+    config.thrifty = seed % 3 == 0;
+    config
+}
+
+/// A run of 42 commands of three clients.
 pub(crate) fn chaotic<P>(seed: u64, leadership: Option<Leadership>, watched: bool) -> Sim<P, Machine>
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
-    let mut config = Config::collapsed(3 + 2 * (seed % 2) as u16).expect("acceptors");
-    if seed % 4 < 2 {
-        config.learning = Learning::Everyone;
-    }
+    let mut config = cluster(seed);
     config.leadership = leadership.unwrap_or(config.leadership);
     let mut world = World::<P>::new(config, P::Options::default(), seed);
     world.replay = format!("cargo test -p paxos-transport --test sim {} with FIRST =", P::NAME);

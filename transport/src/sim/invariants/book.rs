@@ -84,8 +84,6 @@ pub struct Memory {
     promised: Runs<Promised>,
     /// The highest ballot voted in anywhere.
     pub highest_vote: Ballot,
-    /// The highest ballot promised or voted in anywhere.
-    pub highest: Ballot,
 }
 
 impl Memory {
@@ -124,7 +122,6 @@ impl Memory {
 
     /// Notes a promise.
     pub fn promise(&mut self, ballot: Ballot, slots: SlotRange) {
-        self.highest = self.highest.max(ballot);
         if !slots.is_empty() && !self.has_promised(ballot, slots) {
             self.promised.overlay(slots, &Promised(ballot), |held| held.0 < ballot);
         }

@@ -75,9 +75,6 @@ impl<P: Protocol> Ledger<P> {
     /// # Errors
     /// The first invariant that it breaks.
     pub fn said(&mut self, from: NodeId, message: &Message<P>) -> Verdict {
-        if let Message::Nack(nack) = message {
-            return spoken::refusals_are_written(from, &self.memories[index(from)], nack);
-        }
         let mut verdict = Ok(());
         facts_of(message, &mut |fact| {
             if verdict.is_ok() {

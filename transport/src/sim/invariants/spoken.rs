@@ -1,12 +1,12 @@
 //! Written before spoken.
 
 use super::{Book, Memory, Name, Verdict, hold, show};
-use paxos_core::{Ballot, Fact, Nack, NodeId, Slot, SlotRange};
+use paxos_core::{Ballot, Fact, NodeId, Slot, SlotRange};
 use std::collections::BTreeMap;
 
 /// An acceptor records its intended response in stable storage before actually sending it (*Paxos Made Simple*,
 /// §2.5). `memory` and `books` are what `from` has on disk as it speaks. Facts other than promises and votes
-/// are not judged.
+/// are not judged, nor are refusals: nobody relies on what they say.
 ///
 /// # Errors
 /// If a promise or vote is not on disk, or a promise reports other votes than are.
@@ -33,16 +33,6 @@ pub fn written_before_spoken<V, R>(
         }
         Fact::Prepare { .. } | Fact::Any { .. } | Fact::Propose { .. } | Fact::Chosen { .. } => Ok(()),
     }
-}
-
-/// As [`written_before_spoken`], of a refusal: what it names as promised is on disk, for whatever slots.
-///
-/// # Errors
-/// If it is not.
-pub fn refusals_are_written(from: NodeId, memory: &Memory, nack: &Nack) -> Verdict {
-    hold("written_before_spoken", memory.highest >= nack.promised, || {
-        format!("{from} says it promised {}, of which nothing is on its disk", nack.promised)
-    })
 }
 
 fn promised(from: NodeId, memory: &Memory, ballot: Ballot, slots: SlotRange) -> Verdict {

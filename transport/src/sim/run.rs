@@ -1,0 +1,157 @@
+//! How a simulation runs: from moment to moment, each with all that happens then.
+
+use super::invariants::Violation;
+use super::process::Busy;
+use super::queue::Happening;
+use super::trace::Note;
+use super::{Fault, Sim, Stop};
+use core::time::Duration;
+use paxos_core::{Protocol, StateMachine, Time};
+
+impl<P, S> Sim<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    /// A fault now.
+    pub fn fail(&mut self, fault: Fault) {
+        let (Fault::Crash(id) | Fault::Restart(id) | Fault::Pause(id) | Fault::Resume(id)) = fault;
+        let Some(at) = self.at(id) else { return };
+        let (process, out) = (&mut self.processes[at], &mut self.out);
+        match fault {
+            Fault::Crash(_) if process.up => {
+                let survivors = out.disk.survivors(process.writing.len(), &mut out.platter);
+                process.writing.truncate(survivors);
+                out.written(id, &process.writing);
+                process.disk.append(&mut process.writing);
+                let kept = out.disk.kept(process.disk.len(), &mut out.platter);
+                process.disk.truncate(kept);
+                process.crash();
+                out.crashed(id);
+            }
+            Fault::Restart(_) if !process.up => {
+                process.restart(out.now, (self.machine)(id));
+                out.restarted(id, process.life, &process.disk);
+                process.go_on(out);
+                self.awake.insert(at);
+            }
+            Fault::Pause(_) if !process.paused => {
+                process.paused = true;
+                out.note(id, Note::Paused, String::new);
+            }
+            Fault::Resume(_) if process.paused => {
+                process.paused = false;
+                out.note(id, Note::Resumed, String::new);
+                self.awake.insert(at);
+            }
+            // It is so already.
+            Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => {}
+        }
+    }
+
+    /// Runs until `done`, which is asked at each moment at which something happened.
+    ///
+    /// # Errors
+    /// The first breach of an invariant.
+    pub fn run_until(&mut self, done: impl FnMut(&Self) -> bool) -> Result<Stop, Violation> {
+        self.drive(self.now().after(self.world.limit.time), done)
+    }
+
+    /// Runs for a while.
+    ///
+    /// # Errors
+    /// The first breach of an invariant.
+    pub fn run_for(&mut self, time: Duration) -> Result<Stop, Violation> {
+        let end = self.now().after(time);
+        let stop = self.drive(end, |_| false)?;
+        if stop != Stop::Events {
+            self.out.now = end;
+        }
+        Ok(stop)
+    }
+
+    /// Runs until nothing is left to happen, at most for `limit`.
+    ///
+    /// # Errors
+    /// The first breach of an invariant.
+    pub fn run_to_quiescence(&mut self, limit: Duration) -> Result<Stop, Violation> {
+        self.drive(self.now().after(limit), |_| false)
+    }
+
+    fn drive(&mut self, end: Time, mut done: impl FnMut(&Self) -> bool) -> Result<Stop, Violation> {
+        loop {
+            self.verdict()?;
+            if done(self) {
+                return Ok(Stop::Done);
+            }
+            if self.events >= self.world.limit.events {
+                return Ok(Stop::Events);
+            }
+            if self.awake.is_empty() {
+                match self.out.queue.next_time() {
+                    None => return Ok(Stop::Quiet),
+                    Some(next) if next > end => return Ok(Stop::Time),
+                    Some(next) => self.out.now = self.out.now.max(next),
+                }
+            }
+            self.moment();
+        }
+    }
+
+    /// All that happens now: first everything arrives, then each process has its turn.
+    fn moment(&mut self) {
+        while let Some(happening) = self.out.queue.pop(self.out.now) {
+            self.events += 1;
+            self.on_happening(happening);
+        }
+        for at in std::mem::take(&mut self.awake) {
+            self.processes[at].act(&mut self.out, self.world.service);
+        }
+    }
+
+    fn on_happening(&mut self, happening: Happening<P>) {
+        let (id, happening) = match happening {
+            Happening::Fault(fault) => return self.fail(fault),
+            Happening::Submit(node, value) => {
+                self.unsubmitted += u64::from(self.submit(node, value).is_err());
+                return;
+            }
+            Happening::Arrive { to, .. } => (to, happening),
+            Happening::Wake(id) | Happening::Written(id, _) | Happening::Served(id, _) => (id, happening),
+        };
+        let Some(at) = self.at(id) else { return };
+        let (process, out) = (&mut self.processes[at], &mut self.out);
+        match happening {
+            Happening::Arrive { from, message, .. } if process.up => {
+                process.inbox.push((from, message));
+                self.awake.insert(at);
+            }
+            Happening::Wake(_) if process.wake.is_some_and(|wake| wake <= out.now) => {
+                process.wake = None;
+                let now = process.local(out.now);
+                if process.up && process.node.deadline().is_some_and(|at| at <= now) {
+                    self.awake.insert(at);
+                } else if process.up {
+                    process.arrange_wake(out);
+                }
+            }
+            Happening::Written(_, life) if process.up && process.life == life => {
+                process.on_disk(out);
+                self.awake.insert(at);
+            }
+            Happening::Served(_, life) if process.up && process.life == life => {
+                if let Busy::Serving(taken) = std::mem::replace(&mut process.busy, Busy::No) {
+                    process.turn(out, taken);
+                }
+                self.awake.insert(at);
+            }
+            // It went down in between, or arranged another time.
+            Happening::Arrive { .. }
+            | Happening::Wake(_)
+            | Happening::Written(..)
+            | Happening::Served(..)
+            | Happening::Fault(_)
+            | Happening::Submit(..) => {}
+        }
+    }
+}
