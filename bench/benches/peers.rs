@@ -1,4 +1,4 @@
-//! Multi-Paxos beside OmniPaxos, alternating in one run, under the same load: propose so many commands at the
+//! Multi-Paxos beside `OmniPaxos`, alternating in one run, under the same load: propose so many commands at the
 //! leader, run until it has executed all of them, and again. Needs `--features omnipaxos`. What is measured is the
 //! time that this thread computes, so that other load on the machine disturbs little (on Windows, time by the clock).
 //!
@@ -13,12 +13,11 @@ mod load;
 use comfy_table::{CellAlignment, Table, presets};
 use load::arguments::Arguments;
 use load::{Cluster, Point};
-use std::time::Duration;
 
 /// How often each is measured, in turn with the others.
 const REPETITIONS: usize = 11;
-/// How long one measurement takes, about.
-const LENGTH: Duration = Duration::from_millis(80);
+/// How long one measurement takes, about, in seconds.
+const LENGTH: f64 = 0.08;
 
 fn main() {
     let arguments = Arguments::read();
@@ -42,7 +41,9 @@ fn main() {
             load::omni::cluster(point),
         ];
         let [multi, at_once, omni] = measure(&mut clusters, point, arguments.quick);
-        clusters.iter_mut().for_each(|cluster| load::check(cluster.as_mut()));
+        for cluster in &mut clusters {
+            load::check(cluster.as_mut());
+        }
         let size = if point.payload < 1024 { "16 B" } else { "1 KiB" };
         table.add_row([
             format!("{}, {size}, {}", point.replicas, point.in_flight),
@@ -72,7 +73,7 @@ impl std::fmt::Display for Rates {
 }
 
 fn measure<const N: usize>(clusters: &mut [Box<dyn Cluster>; N], point: Point, quick: bool) -> [Rates; N] {
-    let (length, repetitions) = if quick { (Duration::ZERO, 1) } else { (LENGTH, REPETITIONS) };
+    let (length, repetitions) = if quick { (0.0, 1) } else { (LENGTH, REPETITIONS) };
     // As many rounds as take that long, which also warms up.
     let rounds = clusters.each_mut().map(|cluster| {
         let started = used();
@@ -91,25 +92,26 @@ fn measure<const N: usize>(clusters: &mut [Box<dyn Cluster>; N], point: Point, q
             for _ in 0..rounds {
                 cluster.round(point.in_flight);
             }
-            let seconds = (used() - started).as_secs_f64();
-            rates.0.push((rounds * point.in_flight) as f64 / seconds / 1e6);
+            rates.0.push((rounds * point.in_flight) as f64 / (used() - started) / 1e6);
         }
     }
-    rates.iter_mut().for_each(|rates| rates.0.sort_by(f64::total_cmp));
+    for rates in &mut rates {
+        rates.0.sort_by(f64::total_cmp);
+    }
     rates
 }
 
-/// The time that this thread has computed so far.
+/// The seconds that this thread has computed so far.
 #[cfg(unix)]
-fn used() -> Duration {
+fn used() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// The time since the first call.
+/// The seconds since the first call.
 #[cfg(not(unix))]
 #[allow(clippy::disallowed_methods, reason = "this is where time is measured")]
-fn used() -> Duration {
+fn used() -> f64 {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed()
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 /// One delay.
 const DELAY: Duration = Duration::from_millis(1);
 
-/// Messages that are not part of a decision.
-const UPKEEP: [Kind; 4] = [Kind::Heartbeat, Kind::Progress, Kind::CatchUp, Kind::Chosen];
+/// Messages that are not part of a decision. *Any* by itself prepares decisions to come.
+const UPKEEP: [Kind; 5] = [Kind::Any, Kind::Heartbeat, Kind::Progress, Kind::CatchUp, Kind::Chosen];
 
 /// The runs of a variant that theory has a row for.
 pub fn runs(variant: Variant) -> Vec<Run> {
@@ -94,6 +94,8 @@ impl WithProtocol for Decision {
             sim.run_to_quiescence(60 * DELAY)?;
             slot = 1;
         }
+        // The decision begins at a moment of its own.
+        sim.run_for(DELAY)?;
         sim.reset_counts();
         let start = sim.now();
         if collides {

@@ -49,9 +49,10 @@ impl<V: Value> Acceptor<V> {
     }
 
     /// Enters the term of `ballot` if it is a higher one; the fast ballot of the former term ends with it.
-    fn enter(&mut self, ballot: Ballot) {
+    fn enter(&mut self, ballot: Ballot) -> bool {
         let term = Ballot::classic(ballot.round, ballot.owner);
-        if term > self.promised {
+        let new = term > self.promised;
+        if new {
             self.promised = term;
             self.open = None;
             self.next = Slot(0);
@@ -59,6 +60,7 @@ impl<V: Value> Acceptor<V> {
             self.again.clear();
             self.arrived.clear();
         }
+        new
     }
 
     /// *Fast Paxos*, §2.2: a coordinator that may propose any value sends *any* instead, and an acceptor may then
@@ -127,7 +129,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         match record {
             Record::Started(_) => {}
             Record::Promised { ballot, slots } => {
-                self.enter(*ballot);
+                let _ = self.enter(*ballot);
                 self.written = Some((*ballot, slots.start));
             }
             Record::Voted { ballot, first, batch } => self.vote_for(*ballot, *first, batch),
@@ -164,13 +166,18 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         if ballot < self.promised {
             return Err(self.refuse(ballot, slots));
         }
-        self.enter(ballot);
+        let new_term = self.enter(ballot);
         if self.mine.len() > self.limit {
             self.mine.retain(|_, slot| *slot >= accept.chosen);
         }
         // A phase 2a of a step that a slot has left behind comes late: the later step was proposed by the same
         // coordinator, which needs no answer.
         if slots.is_empty() || self.votes.highest_ballot(slots) > ballot {
+            // Entering a term is a promise, though no vote tells of it.
+            if new_term {
+                self.written = Some((self.promised, Slot(0)));
+                log.push(Record::Promised { ballot: self.promised, slots: Slot(0).onwards() });
+            }
             self.open(any);
             return Ok(None);
         }

@@ -14,6 +14,7 @@ const WARY: u32 = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client<V> {
     outstanding: Outstanding<V>,
+    /// Whom it asks first.
     acceptors: NodeSet,
     servers: NodeSet,
     wary: u32,
@@ -24,7 +25,7 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         let config = &setup.config;
         Self {
             outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
-            acceptors: config.acceptors(),
+            acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
         }

@@ -15,7 +15,7 @@ pub use message::{Accept, Accepted, Decision, Prepare, Promise};
 pub use proposer::Proposer;
 
 use core::marker::PhantomData;
-use paxos_core::{Answer, Ballot, Learning, NodeSet, Protocol, Record, Setup, Value};
+use paxos_core::{Answer, Ballot, Config, Learning, NodeId, NodeSet, Phase, Protocol, Record, Setup, Value};
 
 /// What the coordinator does when a slot of a fast ballot cannot be decided in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -41,6 +41,11 @@ impl Default for Options {
     fn default() -> Self {
         Self { recovery: Recovery::default(), copy_votes: true }
     }
+}
+
+/// The acceptors that clients send to: all, or if thrifty one fast quorum, the same for every client.
+fn voters(config: &Config) -> NodeSet {
+    if config.thrifty { config.quorums.minimal_quorum(Phase::TwoFast, NodeId(0)) } else { config.acceptors() }
 }
 
 /// Fast Paxos over values `V`, whose execution returns `R`.

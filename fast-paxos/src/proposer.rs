@@ -39,6 +39,9 @@ pub struct Proposer<V> {
     resend_at: Option<Time>,
 }
 
+/// Whom phase 1 asks at first.
+const FIRST: Reach = Reach::Quorum(Phase::One);
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Stage<V> {
     Idle,
@@ -47,6 +50,7 @@ enum Stage<V> {
         promised: NodeSet,
         reports: Vec<(NodeId, Vec<Vote<V>>)>,
         ask: Option<Reach>,
+        asked_all: bool,
         started: bool,
     },
     Leading,
@@ -83,7 +87,7 @@ impl<V: Value> Proposer<V> {
         true
     }
 
-    fn start_term(&mut self, now: Time, chosen: &Chosen<V>) {
+    fn start_term(&mut self, now: Time, chosen: &Chosen<V>, reach: Reach) {
         self.preempted();
         let Some(ballot) = self.highest.max(self.ballot).next_term(self.setup.id) else { return };
         self.ballot = ballot;
@@ -92,7 +96,8 @@ impl<V: Value> Proposer<V> {
             from: chosen.first_unknown().max(self.progress),
             promised: NodeSet::EMPTY,
             reports: Vec::new(),
-            ask: Some(Reach::Quorum(Phase::One)),
+            ask: Some(reach),
+            asked_all: reach == Reach::All,
             started: false,
         };
         self.wait(now);
@@ -101,7 +106,7 @@ impl<V: Value> Proposer<V> {
     /// A quorum has promised: what may have been chosen is proposed where it was voted for, other commands that
     /// were voted for get the slots behind.
     fn take_the_lead(&mut self, chosen: &Chosen<V>) {
-        let Stage::Preparing { from, promised, reports, .. } =
+        let Stage::Preparing { from, promised, reports, asked_all, .. } =
             std::mem::replace(&mut self.stage, Stage::Leading)
         else {
             return;
@@ -117,6 +122,11 @@ impl<V: Value> Proposer<V> {
         self.next = from;
         self.propose(entries);
         self.alive = promised;
+        if self.setup.config.thrifty && !asked_all {
+            // Who was not asked is taken to be alive until something times out.
+            let asked = self.setup.config.quorums.minimal_quorum(Phase::One, self.setup.id);
+            self.alive = promised.union(self.setup.config.acceptors().without(asked));
+        }
     }
 
     /// Commands that were voted for and got no slot are proposed again.
@@ -160,10 +170,12 @@ impl<V: Value> Proposer<V> {
         self.any_due = true;
     }
 
-    /// Whether no value can reach a fast quorum any more, while enough are heard to go on.
+    /// Whether no value can reach a fast quorum any more by votes that are still to be expected, while enough are
+    /// heard to go on.
     fn is_collided(&self, tally: &Tally<V>) -> bool {
         let quorums = &self.setup.config.quorums;
-        let may_be = |voters: NodeSet| quorums.may_be_chosen(Phase::TwoFast, tally.heard, voters);
+        let expected = crate::voters(&self.setup.config).without(tally.heard);
+        let may_be = |voters: NodeSet| quorums.is_quorum(Phase::TwoFast, voters.union(expected));
         quorums.is_quorum(Phase::One, tally.heard) && !tally.values.iter().any(|(_, voters)| may_be(*voters))
     }
 
@@ -179,7 +191,7 @@ impl<V: Value> Proposer<V> {
         }
         match self.setup.options.recovery {
             Recovery::Coordinated => self.recover(&collided),
-            Recovery::Classic => self.start_term(now, chosen),
+            Recovery::Classic => self.start_term(now, chosen, FIRST),
         }
     }
 
@@ -201,7 +213,7 @@ impl<V: Value> Proposer<V> {
         for (first, entries) in runs {
             let batch = Batch::from(entries);
             self.pipeline.propose(classic, first, &batch);
-            self.outgoing.push_back((classic, first, batch, Reach::All));
+            self.outgoing.push_back((classic, first, batch, Reach::Quorum(Phase::TwoClassic)));
         }
     }
 
@@ -216,7 +228,7 @@ impl<V: Value> Proposer<V> {
         {
             self.recover(&enough);
         } else {
-            self.start_term(now, chosen);
+            self.start_term(now, chosen, Reach::All);
         }
     }
 
@@ -274,7 +286,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
-        self.start_term(now, chosen);
+        self.start_term(now, chosen, FIRST);
     }
 
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
@@ -354,7 +366,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         // Once it has started over from there, it asks until it hears of progress.
         if from < self.progress {
             self.progress = from;
-            self.start_term(now, chosen);
+            self.start_term(now, chosen, Reach::All);
         }
     }
 
@@ -362,7 +374,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.wait(now);
         match &mut self.stage {
             Stage::Idle => {}
-            Stage::Preparing { ask, .. } => *ask = Some(Reach::All),
+            Stage::Preparing { ask, asked_all, .. } => (*ask, *asked_all) = (Some(Reach::All), true),
             Stage::Leading => {
                 self.outgoing =
                     self.pipeline.in_flight().map(|v| (v.ballot, v.first, v.batch, Reach::All)).collect();
@@ -432,15 +444,14 @@ impl<V: Value> Proposer<V> {
                 self.propose(batch);
             }
         }
-        // *any* goes to all acceptors, and so does what it travels with.
-        let any_due = std::mem::replace(&mut self.any_due, false);
-        match self.outgoing.pop_front() {
-            Some((ballot, first, batch, reach)) => {
-                Some((self.accept(ballot, first, batch), if any_due { Reach::All } else { reach }))
-            }
-            None if any_due => Some((self.accept(self.ballot, self.next, Batch::empty()), Reach::All)),
-            None => None,
+        // *any* goes to all acceptors: with the values if these do, else by itself.
+        let thrifty = self.setup.config.thrifty;
+        if let Some((ballot, first, batch, reach)) = self.outgoing.pop_front() {
+            self.any_due &= thrifty && reach != Reach::All;
+            return Some((self.accept(ballot, first, batch), reach));
         }
+        let any_due = std::mem::replace(&mut self.any_due, false);
+        any_due.then(|| (self.accept(self.ballot, self.next, Batch::empty()), Reach::All))
     }
 
     /// When to ask again, if anything is unanswered.

@@ -1,4 +1,4 @@
-//! OmniPaxos under the same load, in its fastest configuration.
+//! `OmniPaxos` under the same load, in its fastest configuration.
 
 use super::hash::Running;
 use super::{Cluster, Payload, Payloads, Point};
@@ -20,7 +20,10 @@ impl<V: Payload> Entry for Command<V> {
 
 type Server<V> = OmniPaxos<Command<V>, MemoryStorage<Command<V>>>;
 
-/// Servers of OmniPaxos, with their own memory storage. The batch size is the number of commands in flight: a
+/// Commands between two trims of the log. Far apart, since each trim costs messages.
+const TRIM_EVERY: u64 = 16_384;
+
+/// Servers of `OmniPaxos`, with their own memory storage. The batch size is the number of commands in flight: a
 /// batch leaves as soon as it is full, and each of its messages is then sent once for all of them.
 struct Omni<V: Payload> {
     servers: Vec<Server<V>>,
@@ -30,11 +33,10 @@ struct Omni<V: Payload> {
     payloads: Payloads<V>,
     messages: u64,
     batch: usize,
-    trim_every: u64,
     trimmed: u64,
 }
 
-/// A cluster of OmniPaxos.
+/// A cluster of `OmniPaxos`.
 ///
 /// # Panics
 /// If there is no such payload.
@@ -69,7 +71,6 @@ impl<V: Payload> Omni<V> {
             payloads: Payloads::new(),
             messages: 0,
             batch: point.in_flight,
-            trim_every: TRIM_EVERY,
             trimmed: 0,
         };
         // Time passes only here: ticks bring the election, and none come later.
@@ -127,7 +128,7 @@ impl<V: Payload> Omni<V> {
     /// Forgets what every server has executed, now and then.
     fn trim(&mut self) {
         let everywhere = self.executed.iter().map(|e| e.commands).min().unwrap_or_default();
-        if everywhere - self.trimmed < self.trim_every {
+        if everywhere - self.trimmed < TRIM_EVERY {
             return;
         }
         self.trimmed = everywhere;
@@ -135,9 +136,6 @@ impl<V: Payload> Omni<V> {
         self.run();
     }
 }
-
-/// Commands between two trims of the log. Far apart, since each trim costs messages.
-const TRIM_EVERY: u64 = 16_384;
 
 impl<V: Payload> Cluster for Omni<V> {
     fn round(&mut self, commands: usize) {
@@ -147,7 +145,7 @@ impl<V: Payload> Cluster for Omni<V> {
             assert!(self.servers[0].append(command).is_ok(), "the leader takes what it is given");
         }
         self.run();
-        if commands % self.batch != 0 {
+        if !commands.is_multiple_of(self.batch) {
             // The last batch is not full, so it waits for a tick.
             while self.executed[0].commands < target {
                 self.servers.iter_mut().for_each(OmniPaxos::tick);

@@ -26,7 +26,7 @@ fn cluster(seed: u64) -> Config {
     if seed % 16 < 4 {
         config.announce = Announce::WithNext;
     }
-    config.thrifty = seed % 3 == 0;
+    config.thrifty = seed.is_multiple_of(3);
     config
 }
 
