@@ -1,0 +1,79 @@
+//! A thousand bad days for each variant: messages lost, doubled and out of order, a crash with a restart, pauses,
+//! a partition that heals. No invariant breaks, and when it is over every command is decided.
+
+use paxos_bench::cluster::Shape;
+use paxos_bench::faults::{Scenario, Trial};
+use paxos_bench::quorums::QuorumChoice;
+use paxos_bench::theory::{Layout, Learning, Recovery};
+use paxos_bench::variants::Variant;
+
+const CLIENTS: u16 = 3;
+const COMMANDS: u64 = 8;
+
+/// `CHAOS=100000 cargo test --release -p paxos-bench --test chaos` for a long night.
+fn seeds() -> u64 {
+    std::env::var("CHAOS").ok().and_then(|n| n.parse().ok()).unwrap_or(1000)
+}
+
+/// One setting of each knob, so that all their combinations come round every 48 seeds.
+fn trial(variant: Variant, seed: u64) -> Trial<'static> {
+    let pick = |place: u64, of: u64| seed / place % of;
+    let (layout, learning) = match variant {
+        Variant::Simple => (Layout::Collapsed, Learning::Distinguished),
+        Variant::Basic | Variant::Multi | Variant::Fast => (
+            [Layout::Collapsed, Layout::Separate][pick(1, 2) as usize],
+            [Learning::Distinguished, Learning::Everyone][pick(2, 2) as usize],
+        ),
+    };
+    Trial {
+        shape: Shape {
+            variant,
+            layout,
+            learning,
+            acceptors: [3, 4, 5][pick(16, 3) as usize],
+            learners: 2,
+            thrifty: pick(4, 2) == 1,
+            quorum: QuorumChoice::Majority,
+        },
+        recovery: [Recovery::Coordinated, Recovery::Classic][pick(8, 2) as usize],
+        scenario: Scenario::Chaos,
+        clients: CLIENTS,
+        commands: COMMANDS,
+        seed,
+        trace_out: None,
+        draw: None,
+    }
+}
+
+/// The phase 1a messages of all runs.
+fn survives(variant: Variant) -> u64 {
+    let mut prepares = 0;
+    for seed in 0..seeds() {
+        let row = trial(variant, seed).run().expect("such a cluster can be built").row;
+        assert!(row.violations.is_empty(), "{}\n{}", row.replay, row.violations.join("\n"));
+        assert_eq!(row.decided, u64::from(CLIENTS) * COMMANDS, "{}", row.replay);
+        prepares += row.prepares;
+    }
+    prepares
+}
+
+#[test]
+fn basic_paxos_survives_chaos() {
+    survives(Variant::Basic);
+}
+
+#[test]
+fn simple_paxos_survives_chaos() {
+    survives(Variant::Simple);
+}
+
+#[test]
+fn multi_paxos_survives_chaos() {
+    // A leader that is never disturbed asks each of at most five acceptors once.
+    assert!(survives(Variant::Multi) > 5 * seeds(), "this is no chaos");
+}
+
+#[test]
+fn fast_paxos_survives_chaos() {
+    assert!(survives(Variant::Fast) > 5 * seeds(), "this is no chaos");
+}

@@ -1,0 +1,109 @@
+//! A small judge of traces that knows nothing of the protocols: it reads JSON lines and counts votes.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many votes choose.
+#[derive(Clone, Copy)]
+pub(crate) struct Quorums {
+    pub(crate) classic: usize,
+    pub(crate) fast: usize,
+}
+
+/// What was chosen by slot, or the line that is wrong.
+pub(crate) fn check(trace: &str, quorums: Quorums) -> Result<BTreeMap<u64, String>, String> {
+    let mut judge = Judge { quorums, ..Judge::default() };
+    for line in trace.lines() {
+        judge.read(line).map_err(|wrong| format!("{wrong}: {line}"))?;
+    }
+    Ok(judge.chosen)
+}
+
+/// By slot and round.
+type At = (u64, u64);
+
+#[derive(Default)]
+struct Judge {
+    quorums: Quorums,
+    voters: BTreeMap<(At, String), BTreeSet<u64>>,
+    votes: BTreeMap<(At, u64), String>,
+    proposed: BTreeMap<At, String>,
+    chosen: BTreeMap<u64, String>,
+    /// Of each node: the slot to execute next, and the promises as first slot and round.
+    next: BTreeMap<u64, u64>,
+    promises: BTreeMap<u64, Vec<At>>,
+}
+
+impl Default for Quorums {
+    fn default() -> Self {
+        Self { classic: usize::MAX, fast: usize::MAX }
+    }
+}
+
+impl Judge {
+    fn read(&mut self, line: &str) -> Result<(), &'static str> {
+        let line: Value = serde_json::from_str(line).map_err(|_| "no JSON")?;
+        let number = |field: &str| line[field].as_u64().ok_or("a number is missing");
+        let value = || line["value"].as_str().map(str::to_owned).ok_or("a value is missing");
+        let node = number("node")?;
+        match line["step"].as_str().ok_or("no step")? {
+            "crash" | "restart" => _ = self.next.remove(&node),
+            "prepare" | "any" => _ = number("round")?,
+            "promise" => self.promises.entry(node).or_default().push((number("slot")?, number("round")?)),
+            "propose" => {
+                let at = (number("slot")?, number("round")?);
+                if *self.proposed.entry(at).or_insert(value()?) != value()? {
+                    return Err("two values are proposed in one ballot");
+                }
+            }
+            "vote" => {
+                let at = (number("slot")?, number("round")?);
+                let fast = line["fast"].as_bool().ok_or("a ballot is fast or not")?;
+                self.vote(node, at, fast, value()?)?;
+            }
+            "chosen" => self.is_chosen(number("slot")?, &value()?)?,
+            "apply" => {
+                let slot = number("slot")?;
+                self.is_chosen(slot, &value()?)?;
+                let next = self.next.entry(node).or_default();
+                if *next != slot {
+                    return Err("a slot is executed out of turn");
+                }
+                *next += 1;
+            }
+            _ => return Err("an unknown step"),
+        }
+        Ok(())
+    }
+
+    fn vote(&mut self, node: u64, at: At, fast: bool, value: String) -> Result<(), &'static str> {
+        let (slot, round) = at;
+        if *self.votes.entry((at, node)).or_insert_with(|| value.clone()) != value {
+            return Err("a node votes twice in one ballot");
+        }
+        // A ballot that is fast has no proposals; a classic one is nothing but proposals.
+        if !fast && self.proposed.get(&at) != Some(&value) {
+            return Err("a vote for what was not proposed");
+        }
+        let quorum = if fast { self.quorums.fast } else { self.quorums.classic };
+        let voters = self.voters.entry((at, value.clone())).or_default();
+        voters.insert(node);
+        if voters.len() >= quorum && *self.chosen.entry(slot).or_insert_with(|| value.clone()) != value {
+            return Err("two values are chosen in one slot");
+        }
+        let broken = |promise: &At| promise.0 <= slot && promise.1 > round;
+        if self.single(node).iter().any(broken) { Err("a vote below a promise") } else { Ok(()) }
+    }
+
+    fn single(&self, node: u64) -> &[At] {
+        self.promises.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_chosen(&self, slot: u64, value: &str) -> Result<(), &'static str> {
+        if self.chosen.get(&slot).is_some_and(|chosen| chosen == value) {
+            Ok(())
+        } else {
+            Err("taken to be chosen, without a quorum of votes in one round")
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Bad input: exit code 2, one line that says what is wrong and what to do, and nothing written.
+
+use super::{lab, text};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Refused, with all of `words` on the first line of stderr.
+fn is_refused(args: &[&str], words: &[&str]) {
+    let output = lab(args);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+    assert_eq!(stdout, "", "{args:?}");
+    let first = stderr.lines().next().unwrap_or_default();
+    for word in words {
+        assert!(first.contains(word), "{args:?}: no {word:?} in {first:?}");
+    }
+}
+
+/// As [`is_refused`], and that one line is all it says.
+fn is_refused_in_one_line(args: &[&str], words: &[&str]) {
+    is_refused(args, words);
+    let stderr = text(&lab(args).stderr);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("paxos-bench: "), "{stderr}");
+}
+
+/// A directory with these files, and the files that are there later.
+struct Dir(TempDir);
+
+impl Dir {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().expect("a directory can be made");
+        for (name, content) in files {
+            fs::write(dir.path().join(name), content).expect("a file can be written");
+        }
+        Self(dir)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    /// The names of all files below it.
+    fn files(&self) -> Vec<PathBuf> {
+        fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(dir).expect("it can be read") {
+                let path = entry.expect("it can be read").path();
+                if path.is_dir() {
+                    walk(&path, found);
+                }
+                found.push(path);
+            }
+        }
+        let mut found = Vec::new();
+        walk(self.0.path(), &mut found);
+        found
+    }
+}
+
+/// A comparison that is over at once, should it be made.
+const SMALL: [&str; 8] = ["--variants", "multi", "--acceptors", "3", "--learners", "1", "--commands", "1"];
+
+fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    SMALL.iter().chain(more).copied().collect()
+}
+
+#[test]
+fn an_unknown_variant_is_named() {
+    let dir = Dir::with(&[]);
+    let out = dir.path("out");
+    is_refused(&["--variants", "raft", "--out", &out], &["raft", "--variants"]);
+    is_refused(&["simulate", "--variant", "raft", "--trace-out", &out], &["raft", "--variant"]);
+    is_refused(&["draw", "--variant", "raft"], &["raft", "--variant"]);
+    assert!(dir.files().is_empty());
+}
+
+#[test]
+fn a_cluster_without_acceptors_is_refused() {
+    for command in ["compare", "simulate", "draw"] {
+        is_refused(&[command, "--acceptors", "0"], &["0", "--acceptors", "1.."]);
+        is_refused(&[command, "--acceptors", "many"], &["many", "--acceptors"]);
+    }
+}
+
+#[test]
+fn quorums_that_do_not_intersect_are_named() {
+    let dir = Dir::with(&[]);
+    let out = dir.path("out");
+    let flexible = ["--quorum", "flexible:2,2", "--acceptors", "5"];
+    let words = ["flexible:2,2", "5 acceptors", "share no acceptor", "make"];
+    is_refused_in_one_line(
+        &[&["--variants", "multi", "--out", &out][..], &flexible].concat(),
+        &words,
+    );
+    for command in ["simulate", "draw"] {
+        is_refused_in_one_line(&[&[command][..], &flexible].concat(), &words);
+    }
+    let fast = ["--quorum", "fast-flexible:3,3,3", "--acceptors", "5"];
+    is_refused_in_one_line(
+        &[&["--variants", "fast"][..], &fast].concat(),
+        &["fast-flexible:3,3,3", "n0", "share no acceptor", "make"],
+    );
+    // Without a number of acceptors, the first of the usual ones for which it cannot be is named.
+    is_refused_in_one_line(&["--quorum", "fast-flexible:3,3,3", "--variants", "fast"], &["make"]);
+    is_refused_in_one_line(
+        &["--variants", "fast", "--quorum", "flexible:3,3", "--acceptors", "5"],
+        &["no fast quorums", "fast-flexible"],
+    );
+    is_refused(&["--quorum", "most"], &["most", "majority"]);
+    assert!(dir.files().is_empty());
+}
+
+#[test]
+fn a_matrix_that_cannot_be_read_is_named() {
+    is_refused_in_one_line(&["--rtt-file", "/nonexistent"], &["/nonexistent", "cannot be read", "check"]);
+}
+
+#[test]
+fn a_malformed_matrix_is_refused_with_line_and_column() {
+    for (matrix, words) in [
+        ("", &["empty"][..]),
+        ("region,a,b\na,0,x\nb,7,0\n", &["line 2", "column 3", "\"x\""]),
+        ("region,a,b\na,0,\nb,7,0\n", &["line 2", "column 3"]),
+        ("region,a,b\na,0,-7\nb,7,0\n", &["line 2", "column 3", "-7"]),
+        ("region,a,b\na,0,7\nb,700,0\n", &["line 2", "column 3"]),
+        ("region,a,b\na,0,7\n", &["line 1", "column 3", "\"b\""]),
+        ("region,a,b\na,0,7,9\nb,7,0\n", &["line 2", "column 4"]),
+    ] {
+        let dir = Dir::with(&[("rtt.csv", matrix)]);
+        let (file, out) = (dir.path("rtt.csv"), dir.path("out"));
+        let words: Vec<&str> = words.iter().copied().chain(["rtt.csv"]).collect();
+        is_refused_in_one_line(&small(&["--rtt-file", &file, "--out", &out]), &words);
+        assert_eq!(dir.files().len(), 1, "{:?}", dir.files());
+    }
+}
+
+#[test]
+fn an_unknown_site_or_leader_is_named() {
+    is_refused_in_one_line(&small(&["--sites", "us-east-1,atlantis"]), &["atlantis"]);
+    is_refused_in_one_line(&small(&["--leader", "atlantis"]), &["atlantis"]);
+    // A site that is known, but is none of those chosen.
+    is_refused_in_one_line(&small(&["--sites", "us-east-1,eu-west-1", "--leader", "us-west-1"]), &["us-west-1"]);
+}
+
+#[test]
+fn results_that_cannot_be_written_are_no_success() {
+    let dir = Dir::with(&[("file", "as it was")]);
+    let below = dir.path("file/below");
+    is_refused_in_one_line(&small(&["--out", &below]), &[&below]);
+    assert_eq!(dir.files().len(), 1);
+    assert_eq!(fs::read_to_string(dir.path("file")).expect("it is there"), "as it was");
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_no_success() {
+    let dir = Dir::with(&[]);
+    let missing = dir.path("missing/run.jsonl");
+    is_refused_in_one_line(&["simulate", "--commands", "1", "--trace-out", &missing], &[&missing, "directory"]);
+    is_refused_in_one_line(&small(&["--trace-out", &missing]), &[&missing, "directory"]);
+    assert!(dir.files().is_empty());
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    is_refused_in_one_line(&["--collision", "uncoordinated"], &["uncoordinated", "not yet"]);
+    is_refused_in_one_line(&["simulate", "--collision", "uncoordinated"], &["not yet"]);
+    is_refused_in_one_line(&["draw", "--collision", "uncoordinated"], &["not yet"]);
+}
+
+#[test]
+fn options_that_no_row_fits_are_refused() {
+    is_refused_in_one_line(&["--variants", "simple", "--roles", "separate"], &["no row", "widen"]);
+}
