@@ -33,41 +33,15 @@ impl<V: Value> Divide for Tally<V> {
 }
 
 impl<V: Value> Learner<V> {
-    /// Opens the count of `ballot` in `slots` (or joins it), and does `visit` to each part of it.
-    fn count(
+    /// Moves what is decided and whose value is known to the log; `proven` tells what is decided besides.
+    fn harvest(
         &mut self,
-        ballot: Ballot,
         slots: SlotRange,
-        batch: Option<&Batch<V>>,
-        mut visit: impl FnMut(&mut Tally<V>),
+        chosen: &mut Chosen<V>,
+        proven: impl Fn(&Tally<V>) -> bool,
+        mut announce: impl FnMut(Decision<V>),
     ) {
-        let cut = |part: SlotRange| {
-            batch.map(|b| {
-                if part == slots { b.clone() } else { b.tail(part.start.0 - slots.start.0).head(part.len()) }
-            })
-        };
-        let open =
-            |part: SlotRange| Tally { ballot, batch: cut(part), voters: NodeSet::EMPTY, decided: false };
-        self.tally.update(
-            slots,
-            |gap| Some(open(gap)),
-            |part, tally| {
-                if tally.ballot < ballot {
-                    *tally = open(part);
-                }
-                if tally.ballot == ballot {
-                    if tally.batch.is_none() {
-                        tally.batch = cut(part);
-                    }
-                    visit(tally);
-                }
-            },
-        );
-    }
-
-    /// Moves what is decided and whose value is known to the log.
-    fn harvest(&mut self, slots: SlotRange, chosen: &mut Chosen<V>, mut announce: impl FnMut(Decision<V>)) {
-        let ready = |_, tally: &Tally<V>| tally.decided && tally.batch.is_some();
+        let ready = |_, tally: &Tally<V>| (tally.decided || proven(tally)) && tally.batch.is_some();
         while let Some((slots, tally)) = self.tally.extract(slots, ready) {
             let Some(batch) = tally.batch else { continue };
             chosen.choose(slots.start, &batch);
@@ -76,6 +50,41 @@ impl<V: Value> Learner<V> {
         }
         self.tally.remove_below(chosen.first_unknown());
     }
+}
+
+/// Opens the count of `ballot` in `slots` (or joins it), and does `visit` to each part of it; whether something
+/// is decided and its value known by that.
+fn count<V: Value>(
+    tally: &mut Runs<Tally<V>>,
+    ballot: Ballot,
+    slots: SlotRange,
+    batch: Option<&Batch<V>>,
+    mut visit: impl FnMut(&mut Tally<V>),
+) -> bool {
+    let cut = |part: SlotRange| {
+        batch.map(|b| {
+            if part == slots { b.clone() } else { b.tail(part.start.0 - slots.start.0).head(part.len()) }
+        })
+    };
+    let open = |part: SlotRange| Tally { ballot, batch: cut(part), voters: NodeSet::EMPTY, decided: false };
+    let mut ready = false;
+    tally.update(
+        slots,
+        |gap| Some(open(gap)),
+        |part, tally| {
+            if tally.ballot < ballot {
+                *tally = open(part);
+            }
+            if tally.ballot == ballot {
+                if tally.batch.is_none() {
+                    tally.batch = cut(part);
+                }
+                visit(tally);
+                ready |= tally.decided && tally.batch.is_some();
+            }
+        },
+    );
+    ready
 }
 
 /// The part of `slots` that is not known yet, and of `batch` that belongs to it.
@@ -99,8 +108,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
         let (slots, batch) = unknown(accept.first, &accept.batch, chosen);
         if !slots.is_empty() {
-            self.count(accept.ballot, slots, Some(&batch), |_| {});
-            self.harvest(slots, chosen, |_| {});
+            if count(&mut self.tally, accept.ballot, slots, Some(&batch), |_| {}) {
+                self.harvest(slots, chosen, |_| false, |_| {});
+            }
         }
         paxos_core::Learner::<MultiPaxos<V, R>>::on_heartbeat(self, accept.ballot, accept.chosen, chosen);
     }
@@ -119,16 +129,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
             return;
         }
         let batch = accepted.batch.as_ref().map(|b| unknown(accepted.slots.start, b, chosen).1);
-        let quorums = self.setup.config.quorums.clone();
+        let quorums = &*self.setup.config.quorums;
         let phase = Phase::of(accepted.ballot);
-        let mut any = false;
-        self.count(accepted.ballot, slots, batch.as_ref(), |tally| {
+        let ready = count(&mut self.tally, accepted.ballot, slots, batch.as_ref(), |tally| {
             tally.voters.insert(from);
             tally.decided |= quorums.is_quorum(phase, tally.voters);
-            any |= tally.decided;
         });
-        if any {
-            self.harvest(slots, chosen, |decision| decisions.push(decision));
+        if ready {
+            self.harvest(slots, chosen, |_| false, |decision| decisions.push(decision));
         }
     }
 
@@ -141,8 +149,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
             chosen.choose(decision.slots.start, batch);
             self.tally.remove_below(chosen.first_unknown());
         } else {
-            self.count(decision.ballot, slots, None, |tally| tally.decided = true);
-            self.harvest(slots, chosen, |_| {});
+            if count(&mut self.tally, decision.ballot, slots, None, |tally| tally.decided = true) {
+                self.harvest(slots, chosen, |_| false, |_| {});
+            }
         }
     }
 
@@ -153,14 +162,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         if slots.is_empty() {
             return;
         }
-        self.tally.update(
-            slots,
-            |_| None,
-            |_, tally| {
-                tally.decided |= tally.ballot == ballot;
-            },
-        );
-        self.harvest(slots, chosen, |_| {});
+        self.harvest(slots, chosen, |tally| tally.ballot == ballot, |_| {});
         chosen.hear_of(below);
     }
 }

@@ -177,6 +177,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_chosen(&mut self, now: Time, chosen: &Chosen<V>) {
+        if matches!(self.stage, Stage::Idle) {
+            return;
+        }
         // The `chosen` of a phase 2a vouches for the values of its ballot, so a leader that finds another value
         // chosen must not go on vouching.
         if self.stage == Stage::Leading && self.is_overtaken(chosen) {

@@ -1,6 +1,7 @@
 //! Ballots: the numbered attempts to get a value chosen ("rounds" in the Fast Paxos paper).
 
 use crate::NodeId;
+use core::cmp::Ordering;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// its `step`s follow one another with no foreign ballot in between. That adjacency is what allows a phase 2b of
 /// one step to be read as a phase 1b of the next (Lamport, *Fast Paxos*, §3.2: coordinated recovery goes from
 /// round *i* to round *i*+1 of the same coordinator), and one phase 1 to serve every step of its term.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Ballot {
     /// The term's number; 0 only in [`Ballot::ZERO`].
     pub round: u64,
@@ -54,9 +55,29 @@ impl Ballot {
         self.same_term(other) && Some(self.step) == other.step.checked_add(1)
     }
 
+    /// Owner, step and kind as one number that orders as they do.
+    #[inline]
+    fn within_round(self) -> u32 {
+        (u32::from(self.owner.0) << 16) | (u32::from(self.step) << 8) | u32::from(self.fast)
+    }
+
     /// One integer that orders all ballots of a run as `Ord` does, for traces: `round · 2²⁴ + owner · 2⁸ + step`.
     pub fn number(self) -> u64 {
         (self.round << 24) | (u64::from(self.owner.0) << 8) | u64::from(self.step)
+    }
+}
+
+impl Ord for Ballot {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.round.cmp(&other.round).then_with(|| self.within_round().cmp(&other.within_round()))
+    }
+}
+
+impl PartialOrd for Ballot {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -27,7 +27,13 @@ impl<V> Chosen<V> {
         }
         if self.log.end() <= first {
             self.log.insert(slots, batch.clone());
-        } else if !self.log.fill(slots, batch) {
+            self.changes += 1;
+            if first == self.first_unknown {
+                self.first_unknown = slots.end;
+            }
+            return;
+        }
+        if !self.log.fill(slots, batch) {
             return;
         }
         self.changes += 1;

@@ -151,7 +151,10 @@ impl<P: Protocol> Leader<P> for Election {
     }
 
     fn deadline(&self) -> Option<Time> {
-        [self.wake, self.beat].into_iter().flatten().min()
+        match (self.wake, self.beat) {
+            (Some(wake), Some(beat)) => Some(wake.min(beat)),
+            (one, other) => one.or(other),
+        }
     }
 
     fn leads(&self) -> bool {

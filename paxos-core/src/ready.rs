@@ -1,6 +1,7 @@
 //! What follows from a node's events: written before spoken, by type.
 
 use crate::{Answering, CommandId, Entry, Envelope, Node, Protocol, Replica, Reply, Slot, StateMachine};
+use core::ops::RangeBounds;
 use std::vec::Drain;
 
 /// One batch of what follows from the events so far.
@@ -47,18 +48,27 @@ impl<P: Protocol> Node<P> {
     {
         loop {
             let mut ready = self.ready();
-            ready.unbound().for_each(&mut send);
+            drain(&mut ready.node.out.unbound, .., &mut send);
             if !ready.records().is_empty() {
                 write(ready.records());
             }
             let mut effects = ready.written();
             effects.execute(replica);
-            effects.messages().for_each(&mut send);
-            effects.outcomes().for_each(&mut outcome);
+            let (out, released) = (&mut effects.node.out, effects.released);
+            drain(&mut out.unbound, .., &mut send);
+            drain(&mut out.bound, ..released, &mut send);
+            drain(&mut out.outcomes, .., &mut outcome);
             if !self.is_ready() {
                 return;
             }
         }
+    }
+}
+
+/// Takes out what is there; most of the time, there is nothing.
+fn drain<T>(from: &mut Vec<T>, range: impl RangeBounds<usize>, to: impl FnMut(T)) {
+    if !from.is_empty() {
+        from.drain(range).for_each(to);
     }
 }
 
@@ -110,10 +120,10 @@ impl<P: Protocol> Effects<'_, P> {
         while let Some((slot, entries, answering)) = self.decided() {
             replica.execute(slot, entries, answering);
         }
-        for id in self.asked() {
-            replica.recall(id);
+        drain(&mut self.node.out.asked, .., |id| replica.recall(id));
+        if replica.has_answers() {
+            self.node.answer(replica.answers());
         }
-        self.node.answer(replica.answers());
     }
 
     /// Answers to this process's own client.

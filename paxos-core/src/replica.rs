@@ -114,6 +114,11 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
+    /// Whether there are answers to be fetched.
+    pub fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     /// The answers since the last call, for [`crate::Node::answer`].
     pub fn answers(&mut self) -> std::vec::Drain<'_, Reply<S::Reply>> {
         self.answers.drain(..)

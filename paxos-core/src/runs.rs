@@ -196,6 +196,9 @@ impl<T: Divide> Runs<T> {
 
     /// Forgets every slot below `slot`.
     pub fn remove_below(&mut self, slot: Slot) {
+        if self.runs.front().is_none_or(|(range, _)| range.start >= slot) {
+            return;
+        }
         while let Some((range, t)) = self.runs.front_mut() {
             if range.end <= slot {
                 self.runs.pop_front();

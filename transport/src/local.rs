@@ -2,7 +2,7 @@
 
 use paxos_core::{
     CommandId, Config, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, Replica, Reply, Setup,
-    Slot, StateMachine, Time,
+    Slot, StateMachine, Time, To,
 };
 use std::mem;
 use std::sync::Arc;
@@ -186,13 +186,22 @@ where
 }
 
 fn post<P: Protocol>(inboxes: &mut [Vec<(NodeId, Message<P>)>], from: NodeId, envelope: Envelope<P>) {
-    let size = inboxes.len();
-    let mut to = envelope.to.iter().filter(|to| usize::from(to.0) < size).peekable();
-    let mut message = Some(envelope.message);
-    while let Some(node) = to.next() {
-        let copy = if to.peek().is_some() { message.clone() } else { message.take() };
-        if let Some(message) = copy {
-            inboxes[usize::from(node.0)].push((from, message));
+    let Envelope { to, message } = envelope;
+    let mut deliver = |to: NodeId, message| {
+        if let Some(inbox) = inboxes.get_mut(usize::from(to.0)) {
+            inbox.push((from, message));
+        }
+    };
+    match to {
+        To::One(node) => deliver(node, message),
+        To::Each(mut set) => {
+            while let Some(node) = set.smallest() {
+                set.remove(node);
+                if set.is_empty() {
+                    return deliver(node, message);
+                }
+                deliver(node, message.clone());
+            }
         }
     }
 }

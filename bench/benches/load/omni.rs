@@ -1,4 +1,4 @@
-//! `OmniPaxos` under the same load, in its fastest configuration.
+//! `OmniPaxos` under the same load, in its fastest configuration and in its default one.
 
 use super::hash::Running;
 use super::{Cluster, Payload, Payloads, Point};
@@ -23,8 +23,9 @@ type Server<V> = OmniPaxos<Command<V>, MemoryStorage<Command<V>>>;
 /// Commands between two trims of the log. Far apart, since each trim costs messages.
 const TRIM_EVERY: u64 = 16_384;
 
-/// Servers of `OmniPaxos`, with their own memory storage. The batch size is the number of commands in flight: a
-/// batch leaves as soon as it is full, and each of its messages is then sent once for all of them.
+/// Servers of `OmniPaxos`, with their own memory storage. Fastest is a batch as large as the number of commands in
+/// flight: it is cloned once for each follower, as soon as it is full, where the default of 1 appends commands to
+/// the messages one by one.
 struct Omni<V: Payload> {
     servers: Vec<Server<V>>,
     executed: Vec<Running>,
@@ -36,27 +37,35 @@ struct Omni<V: Payload> {
     trimmed: u64,
 }
 
-/// A cluster of `OmniPaxos`.
+/// A cluster of `OmniPaxos`, in its fastest configuration.
 ///
 /// # Panics
 /// If there is no such payload.
 pub fn cluster(point: Point) -> Box<dyn Cluster> {
+    batching(point, point.in_flight)
+}
+
+/// A cluster of `OmniPaxos` with batches of this size.
+///
+/// # Panics
+/// If there is no such payload.
+pub fn batching(point: Point, batch: usize) -> Box<dyn Cluster> {
     match point.payload {
-        <[u8; 16]>::SIZE => Box::new(Omni::<[u8; 16]>::new(point)),
-        <Arc<[u8]>>::SIZE => Box::new(Omni::<Arc<[u8]>>::new(point)),
+        <[u8; 16]>::SIZE => Box::new(Omni::<[u8; 16]>::new(point.replicas, batch)),
+        <Arc<[u8]>>::SIZE => Box::new(Omni::<Arc<[u8]>>::new(point.replicas, batch)),
         other => panic!("no payload of {other} bytes"),
     }
 }
 
 impl<V: Payload> Omni<V> {
-    fn new(point: Point) -> Self {
-        let nodes: Vec<NodeId> = (1..=NodeId::from(point.replicas)).collect();
+    fn new(replicas: u16, batch: usize) -> Self {
+        let nodes: Vec<NodeId> = (1..=NodeId::from(replicas)).collect();
         let servers = nodes.iter().map(|&pid| {
             let cluster_config =
                 ClusterConfig { configuration_id: 1, nodes: nodes.clone(), flexible_quorum: None };
             let server_config = ServerConfig {
                 pid,
-                batch_size: point.in_flight,
+                batch_size: batch,
                 leader_priority: u32::from(pid == 1),
                 ..ServerConfig::default()
             };
@@ -70,7 +79,7 @@ impl<V: Payload> Omni<V> {
             outbox: Vec::new(),
             payloads: Payloads::new(),
             messages: 0,
-            batch: point.in_flight,
+            batch,
             trimmed: 0,
         };
         // Time passes only here: ticks bring the election, and none come later.

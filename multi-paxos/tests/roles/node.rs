@@ -1,0 +1,249 @@
+use super::*;
+use paxos_core::{Learning, Refusal, Reply, Timeouts};
+
+/// Two proposers, n0 of which leads, three acceptors n2 to n4, two learners n5 and n6, and n7, a client.
+fn separate(learning: Learning) -> Config {
+    let config = Config::separate(2, 3, 2).expect("lawful");
+    Config { learning, timeouts: Timeouts::NEVER, ..config }
+}
+
+/// Everything it says until it has nothing more to say.
+fn settle(node: &mut Node<P>) -> Vec<Message<P>> {
+    let mut sent = Vec::new();
+    loop {
+        let mut ready = node.ready();
+        sent.extend(ready.unbound().map(|envelope| envelope.message));
+        let mut effects = ready.written();
+        sent.extend(effects.messages().map(|envelope| envelope.message));
+        effects.outcomes().for_each(drop);
+        if !node.is_ready() {
+            return sent;
+        }
+    }
+}
+
+fn hear(node: &mut Node<P>, from: NodeId, message: Message<P>) {
+    node.step(NOW, Event::Message { from, message });
+}
+
+/// In the middle of things: with a promised ballot, votes, a proposal under way or a command unanswered,
+/// whatever its roles are.
+fn busy(config: &Config, id: u16) -> Node<P> {
+    let mut node = Node::new(setup(config.clone(), id), NOW);
+    if config.proposers.contains(NodeId(id)) {
+        // n0 leads; n1 is between its phases.
+        node.step(NOW, Event::Timeout);
+        settle(&mut node);
+        if id == 0 {
+            for from in config.acceptors().iter().take(2) {
+                hear(&mut node, from, Message::Promise(promise(ballot(1, 0), 0, vec![])));
+            }
+            hear(&mut node, NodeId(7), Message::Request(request(0..2)));
+        }
+    }
+    hear(&mut node, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..2)));
+    node.submit(NOW, 5).expect("there is room");
+    settle(&mut node);
+    node
+}
+
+/// One message of each kind but requests, which everyone may send, with those who may send it; `from` sends it.
+fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeSet)> {
+    let (proposers, acceptors, learners) = (config.proposers, config.acceptors(), config.all_learners());
+    let theirs = Ballot::classic(9, from);
+    let reply = |node| {
+        let id = paxos_core::CommandId { client: ClientId { node: NodeId(node), session: 0 }, seq: 0 };
+        Message::Reply(Reply { id, slot: Slot(0), reply: 1 })
+    };
+    let mut all = vec![
+        (Message::Prepare(prepare(theirs, 0)), proposers),
+        (Message::Promise(promise(ballot(1, 0), 0, vec![])), acceptors),
+        (Message::Accept(accept(theirs, 0, 7..8)), proposers),
+        (Message::Accepted(Accepted { batch: Some(batch(0..2)), ..accepted(ballot(1, 0), 0..2) }), acceptors),
+        (
+            Message::Nack(Nack { refused: ballot(1, 0), promised: theirs, slots: Slot(0).onwards() }),
+            acceptors,
+        ),
+        (
+            Message::Decide(Decision { ballot: ballot(1, 0), slots: slots(0..2), batch: Some(batch(0..2)) }),
+            proposers,
+        ),
+        (Message::Refuse(Refusal::NotLeader(Some(NodeId(1)))), proposers),
+        (Message::Heartbeat { ballot: theirs, chosen: Slot(2) }, proposers),
+        (Message::Progress { chosen: Slot(2) }, learners),
+        (Message::CatchUp { from: Slot(0) }, learners),
+        (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2) }, learners),
+    ];
+    all.extend((0..8).map(|node| (reply(node), learners)));
+    all
+}
+
+#[test]
+fn an_answer_of_a_stranger_changes_nothing() {
+    for learning in [Learning::Everyone, Learning::Distinguished] {
+        let config = separate(learning);
+        for id in 0..8 {
+            let node = busy(&config, id);
+            for from in
+                [0, 1, 2, 5, 7, STRANGER.0, 64, u16::MAX].map(NodeId).into_iter().filter(|n| n.0 != id)
+            {
+                for (message, members) in messages(&config, from) {
+                    if members.contains(from) {
+                        continue;
+                    }
+                    let mut heard = node.clone();
+                    hear(&mut heard, from, message.clone());
+                    let said = settle(&mut heard);
+                    assert!(said.is_empty(), "n{id} answers {from}'s {message:?} with {said:?}");
+                    assert!(heard == node, "n{id} heeds {from}'s {message:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_answer_of_a_member_is_heard() {
+    // Else the test above would show nothing: each of its messages matters to somebody.
+    for (kind, _) in messages(&separate(Learning::Everyone), STRANGER).iter().enumerate() {
+        let matters = [Learning::Everyone, Learning::Distinguished].into_iter().any(|learning| {
+            let config = separate(learning);
+            (0..8).any(|id| {
+                let node = busy(&config, id);
+                (0..8).map(NodeId).filter(|from| from.0 != id).any(|from| {
+                    let (message, members) = messages(&config, from).swap_remove(kind);
+                    let mut heard = node.clone();
+                    hear(&mut heard, from, message);
+                    members.contains(from) && (!settle(&mut heard).is_empty() || heard != node)
+                })
+            })
+        });
+        let (message, _) = messages(&separate(Learning::Everyone), STRANGER).swap_remove(kind);
+        // A learner that knows nothing has nothing to send, and only clients wait for replies.
+        let silent = matches!(message, Message::CatchUp { .. });
+        assert!(matters || silent, "nobody heeds {message:?}");
+    }
+}
+
+#[test]
+fn nobody_speaks_in_the_ballot_of_another() {
+    let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
+    for id in 0..3 {
+        let node = busy(&config, id);
+        for message in [
+            Message::Prepare(prepare(ballot(9, (id + 1) % 3), 0)),
+            Message::Accept(accept(ballot(9, (id + 1) % 3), 0, 7..8)),
+            Message::Heartbeat { ballot: ballot(9, (id + 1) % 3), chosen: Slot(2) },
+        ] {
+            let mut heard = node.clone();
+            hear(&mut heard, NodeId((id + 2) % 3), message);
+            assert!(settle(&mut heard).is_empty());
+            assert_eq!(heard, node);
+        }
+    }
+}
+
+#[test]
+fn a_second_answer_of_one_acceptor_is_not_counted() {
+    let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(5).expect("lawful") };
+    let mut node = Node::<P>::new(setup(config, 0), NOW);
+    node.step(NOW, Event::Timeout);
+    node.submit(NOW, 5).expect("there is room");
+    settle(&mut node);
+    let again = |node: &mut Node<P>, from: u16, message: &Message<P>| {
+        hear(node, NodeId(from), message.clone());
+        settle(node);
+        let before = node.clone();
+        hear(node, NodeId(from), message.clone());
+        assert!(settle(node).is_empty());
+        assert_eq!(*node, before);
+    };
+    let promise = Message::Promise(promise(ballot(1, 0), 0, vec![]));
+    // Its own promise is the first, this the second; the third makes the quorum.
+    again(&mut node, 1, &promise);
+    assert_eq!(node.leading(), None);
+    again(&mut node, 2, &promise);
+    assert_eq!(node.leading(), Some(ballot(1, 0)));
+    let vote = Message::Accepted(accepted(ballot(1, 0), 0..1));
+    again(&mut node, 3, &vote);
+    assert!(!node.chosen().knows(Slot(0)));
+    again(&mut node, 4, &vote);
+    assert!(node.chosen().knows(Slot(0)));
+}
+
+/// The kinds of what may leave at once and, after the records are written, of the rest.
+fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
+    let name = |envelope: paxos_core::Envelope<P>| envelope.message.kind().name();
+    let mut ready = node.ready();
+    let unbound = ready.unbound().map(name).collect();
+    let records = ready.records().len();
+    (unbound, records, ready.written().messages().map(name).collect())
+}
+
+#[test]
+fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
+    let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
+    let node = |id| Node::<P>::new(setup(config.clone(), id), NOW);
+    // Phase 1a needs its ballot on disk, and here its own promise goes with it.
+    let mut leader = node(0);
+    leader.step(NOW, Event::Timeout);
+    assert_eq!(kinds(&mut leader), (vec![], 2, vec!["prepare"]));
+    // Phase 1b, phase 2b.
+    let mut acceptor = node(1);
+    hear(&mut acceptor, NodeId(0), Message::Prepare(prepare(ballot(1, 0), 0)));
+    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise"]));
+    hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..3)));
+    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["accepted"]));
+    // A refusal tells of a promise, so it waits if that is not yet on disk.
+    hear(&mut acceptor, NodeId(2), Message::Prepare(prepare(ballot(5, 2), 0)));
+    hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 3, 3..4)));
+    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise", "nack"]));
+    // Phase 2a leaves while its sender's own vote is being written.
+    hear(&mut leader, NodeId(1), Message::Promise(promise(ballot(1, 0), 0, vec![])));
+    settle(&mut leader);
+    leader.submit(NOW, 5).expect("there is room");
+    assert_eq!(kinds(&mut leader), (vec!["accept"], 1, vec![]));
+}
+
+#[test]
+fn an_own_vote_counts_when_it_is_on_disk() {
+    let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(1).expect("lawful") };
+    let mut alone = Node::<P>::new(setup(config, 0), NOW);
+    alone.step(NOW, Event::Timeout);
+    alone.submit(NOW, 5).expect("there is room");
+    drop(alone.ready());
+    assert_eq!(alone.leading(), None);
+    let _ = alone.ready().written();
+    assert_eq!(alone.leading(), Some(ballot(1, 0)));
+    drop(alone.ready());
+    assert!(!alone.chosen().knows(Slot(0)));
+    let _ = alone.ready().written();
+    assert!(alone.chosen().knows(Slot(0)));
+}
+
+#[test]
+fn what_is_not_written_stays_to_be_written() {
+    let mut acceptor = Node::<P>::new(setup(Config::collapsed(3).expect("lawful"), 1), NOW);
+    hear(&mut acceptor, NodeId(0), Message::Prepare(prepare(ballot(1, 0), 0)));
+    let records = acceptor.ready().records().to_vec();
+    hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..3)));
+    let ready = acceptor.ready();
+    assert_eq!((ready.records().len(), &ready.records()[..1]), (2, &records[..]));
+    drop(ready);
+    assert_eq!(kinds(&mut acceptor), (vec![], 2, vec!["promise", "accepted"]));
+}
+
+#[test]
+fn a_restored_node_keeps_its_word() {
+    let config = Config::collapsed(3).expect("lawful");
+    let mut acceptor = Node::<P>::new(setup(config.clone(), 1), NOW);
+    hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..2)));
+    hear(&mut acceptor, NodeId(2), Message::Prepare(prepare(ballot(4, 2), 0)));
+    let disk = acceptor.ready().records().to_vec();
+    let mut again = Node::<P>::restore(setup(config, 1), NOW, 1, &disk);
+    assert_eq!(again.acceptor(), acceptor.acceptor());
+    hear(&mut again, NodeId(0), Message::Accept(accept(ballot(1, 0), 2, 2..3)));
+    assert!(
+        matches!(settle(&mut again)[..], [Message::Nack(Nack { promised, .. })] if promised == ballot(4, 2))
+    );
+}

@@ -1,0 +1,273 @@
+use super::*;
+use paxos_core::Proposer as _;
+
+struct Bench {
+    proposer: Proposer<u64>,
+    chosen: Chosen<u64>,
+}
+
+impl Bench {
+    fn new(setup: &Setup<()>) -> Self {
+        let proposer = <Proposer<u64> as paxos_core::Proposer<P>>::new(setup);
+        Self { proposer, chosen: Chosen::default() }
+    }
+
+    /// In its first ballot, its question sent.
+    fn campaigning(n: u16) -> Self {
+        let mut bench = Self::new(&server(0, n));
+        bench.campaign();
+        assert_eq!(bench.prepares(), [(prepare(ballot(1, 0), 0), Some(Record::Started(ballot(1, 0))))]);
+        bench
+    }
+
+    /// Of three, and leading, with these commands proposed from slot 0 on.
+    fn leading(seqs: core::ops::Range<u64>) -> Self {
+        let mut bench = Self::campaigning(3);
+        bench.promise(1, promise(ballot(1, 0), 0, vec![]));
+        bench.promise(2, promise(ballot(1, 0), 0, vec![]));
+        bench.request(seqs.clone());
+        assert_eq!(bench.accepts(), [accept(ballot(1, 0), 0, seqs)]);
+        bench
+    }
+
+    fn request(&mut self, seqs: core::ops::Range<u64>) {
+        let taken = paxos_core::Proposer::<P>::on_request(&mut self.proposer, NOW, &request(seqs), true);
+        taken.expect("there is room");
+    }
+
+    fn campaign(&mut self) {
+        paxos_core::Proposer::<P>::campaign(&mut self.proposer, NOW, &self.chosen);
+    }
+
+    fn promise(&mut self, from: u16, promise: Promise<u64>) {
+        paxos_core::Proposer::<P>::on_promise(&mut self.proposer, NOW, NodeId(from), promise, &self.chosen);
+    }
+
+    fn choose(&mut self, first: u64, seqs: core::ops::Range<u64>) {
+        self.chosen.choose(Slot(first), &batch(seqs));
+        paxos_core::Proposer::<P>::on_chosen(&mut self.proposer, NOW, &self.chosen);
+    }
+
+    fn poll(&mut self) -> Vec<(Proposal<P>, Reach)> {
+        std::iter::from_fn(|| self.proposer.poll(NOW, &self.chosen)).collect()
+    }
+
+    fn prepares(&mut self) -> Vec<(Prepare, Option<Record<u64>>)> {
+        let prepare = |(proposal, _)| match proposal {
+            Proposal::Prepare(prepare, record) => (prepare, record),
+            Proposal::Accept(accept) => panic!("{accept:?}"),
+        };
+        self.poll().into_iter().map(prepare).collect()
+    }
+
+    fn accepts(&mut self) -> Vec<Accept<u64>> {
+        let accept = |(proposal, _)| match proposal {
+            Proposal::Prepare(prepare, _) => panic!("{prepare:?}"),
+            Proposal::Accept(accept) => accept,
+        };
+        self.poll().into_iter().map(accept).collect()
+    }
+
+    fn ballot(&self) -> Option<Ballot> {
+        paxos_core::Proposer::<P>::leading(&self.proposer)
+    }
+}
+
+#[test]
+fn one_phase_1_serves_all_slots() {
+    let mut bench = Bench::leading(0..2);
+    bench.request(2..3);
+    assert_eq!(bench.accepts(), [accept(ballot(1, 0), 2, 2..3)]);
+    bench.choose(0, 0..3);
+    bench.request(3..5);
+    assert_eq!(bench.accepts(), [Accept { chosen: Slot(3), ..accept(ballot(1, 0), 3, 3..5) }]);
+}
+
+#[test]
+fn phase_2_waits_for_a_quorum_of_promises() {
+    let mut bench = Bench::campaigning(5);
+    bench.request(0..1);
+    for from in [1, 2] {
+        bench.promise(from, promise(ballot(1, 0), 0, vec![]));
+        assert!(bench.accepts().is_empty() && bench.ballot().is_none());
+    }
+    bench.promise(3, promise(ballot(1, 0), 0, vec![]));
+    assert_eq!((bench.accepts().len(), bench.ballot()), (1, Some(ballot(1, 0))));
+}
+
+#[test]
+fn a_second_answer_of_one_acceptor_is_not_counted() {
+    let mut bench = Bench::campaigning(3);
+    bench.promise(1, promise(ballot(1, 0), 0, vec![]));
+    let before = bench.proposer.clone();
+    bench.promise(1, promise(ballot(1, 0), 0, vec![vote(ballot(0, 2), 0, 7..8)]));
+    // Nor one of a stranger, to another ballot, or for other slots.
+    for stranger in [3, STRANGER.0, 64] {
+        let mut bench = Bench { proposer: before.clone(), chosen: Chosen::default() };
+        bench.promise(stranger, promise(ballot(1, 0), 0, vec![]));
+        assert_eq!(bench.ballot(), None);
+    }
+    bench.promise(2, promise(ballot(1, 1), 0, vec![]));
+    bench.promise(2, promise(ballot(1, 0), 5, vec![]));
+    assert_eq!(bench.proposer, before);
+}
+
+#[test]
+fn a_new_leader_proposes_what_may_be_chosen() {
+    let mut bench = Bench::campaigning(5);
+    bench.request(0..1);
+    bench.promise(1, promise(ballot(1, 0), 0, vec![vote(ballot(0, 3), 0, 30..32)]));
+    bench.promise(2, promise(ballot(1, 0), 0, vec![vote(ballot(0, 4), 1, 41..42)]));
+    bench.promise(3, promise(ballot(1, 0), 0, vec![vote(ballot(0, 2), 0, 20..22)]));
+    // In each slot the value of the highest vote; its own command comes behind them.
+    let recovered: Batch<u64> = [entry(30), entry(41)].into_iter().collect();
+    let first = Accept { batch: recovered, ..accept(ballot(1, 0), 0, 0..0) };
+    assert_eq!(bench.accepts(), [first, accept(ballot(1, 0), 2, 0..1)]);
+}
+
+#[test]
+fn the_order_of_the_promises_does_not_matter() {
+    let votes = [
+        (1, vec![vote(ballot(0, 3), 0, 30..32)]),
+        (2, vec![vote(ballot(0, 4), 1, 41..42)]),
+        (3, vec![vote(ballot(0, 2), 0, 20..23)]),
+    ];
+    let proposed = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].map(|order| {
+        let mut bench = Bench::campaigning(5);
+        for (from, votes) in order.map(|i| votes[i].clone()) {
+            bench.promise(from, promise(ballot(1, 0), 0, votes));
+        }
+        bench.accepts()
+    });
+    assert!(proposed.windows(2).all(|pair| pair[0] == pair[1]), "{proposed:?}");
+    let recovered: Batch<u64> = [entry(30), entry(41), entry(22)].into_iter().collect();
+    assert_eq!(proposed[0], [Accept { batch: recovered, ..accept(ballot(1, 0), 0, 0..0) }]);
+}
+
+#[test]
+fn gaps_are_filled_with_noops() {
+    let mut bench = Bench::campaigning(3);
+    bench.request(0..1);
+    bench.promise(
+        1,
+        promise(ballot(1, 0), 0, vec![vote(ballot(0, 3), 1, 30..31), vote(ballot(0, 3), 4, 34..35)]),
+    );
+    bench.promise(2, promise(ballot(1, 0), 0, vec![]));
+    let noop = || Entry::Noop;
+    let recovered: Batch<u64> = [noop(), entry(30), noop(), noop(), entry(34)].into_iter().collect();
+    let first = Accept { batch: recovered, ..accept(ballot(1, 0), 0, 0..0) };
+    assert_eq!(bench.accepts(), [first, accept(ballot(1, 0), 5, 0..1)]);
+}
+
+#[test]
+fn a_new_leader_asks_from_its_first_unknown_slot_on() {
+    let mut bench = Bench::new(&server(0, 3));
+    bench.choose(0, 0..3);
+    bench.choose(5, 5..6);
+    bench.campaign();
+    assert_eq!(bench.prepares()[0].0, prepare(ballot(1, 0), 3));
+}
+
+#[test]
+fn a_leader_that_finds_another_value_chosen_stops_vouching() {
+    let mut bench = Bench::leading(0..3);
+    // Its own values are no news.
+    bench.choose(0, 0..1);
+    assert_eq!(bench.ballot(), Some(ballot(1, 0)));
+    bench.choose(1, 71..72);
+    assert_eq!(bench.ballot(), None);
+    assert!(bench.accepts().is_empty());
+    // What it had under way waits for its next ballot, in which it does not use a slot below.
+    assert!(paxos_core::Proposer::<P>::has_work(&bench.proposer));
+    bench.campaign();
+    assert_eq!(bench.prepares()[0].0, prepare(ballot(2, 0), 2));
+}
+
+#[test]
+fn a_leader_that_finds_a_slot_chosen_that_it_never_used_stops_vouching() {
+    let mut bench = Bench::leading(0..1);
+    bench.choose(4, 74..75);
+    assert_eq!(bench.ballot(), None);
+}
+
+#[test]
+fn a_refusal_by_a_higher_ballot_ends_the_ballot_and_the_next_is_above_it() {
+    let mut bench = Bench::leading(0..2);
+    let nack = |refused, promised| Nack { refused, promised, slots: Slot(0).onwards() };
+    // One of an earlier ballot is no news.
+    assert!(!paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(0, 0), ballot(3, 1))));
+    assert!(paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(1, 0), ballot(7, 1))));
+    assert!(bench.ballot().is_none() && bench.accepts().is_empty());
+    bench.campaign();
+    assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(8, 0))));
+    // What was under way is proposed again, in the same order.
+    for from in [1, 2] {
+        bench.promise(from, promise(ballot(8, 0), 0, vec![]));
+    }
+    assert_eq!(bench.accepts(), [accept(ballot(8, 0), 0, 0..2)]);
+}
+
+#[test]
+fn a_command_found_among_the_promises_is_not_proposed_twice() {
+    let mut bench = Bench::leading(0..2);
+    assert!(paxos_core::Proposer::<P>::on_ballot(&mut bench.proposer, ballot(2, 1)));
+    bench.campaign();
+    bench.prepares();
+    bench.promise(1, promise(ballot(3, 0), 0, vec![vote(ballot(1, 0), 0, 0..1)]));
+    bench.promise(2, promise(ballot(3, 0), 0, vec![]));
+    assert_eq!(bench.accepts(), [accept(ballot(3, 0), 0, 0..1), accept(ballot(3, 0), 1, 1..2)]);
+}
+
+#[test]
+fn a_ballot_is_never_used_twice_not_even_across_a_crash() {
+    for record in [
+        Record::Started(ballot(6, 0)),
+        Record::Promised { ballot: ballot(6, 2), slots: Slot(0).onwards() },
+        Record::Voted { ballot: ballot(6, 1), first: Slot(0), batch: batch(0..1) },
+    ] {
+        let mut bench = Bench::new(&server(0, 3));
+        paxos_core::Proposer::<P>::restore(&mut bench.proposer, &record);
+        bench.campaign();
+        assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(7, 0))));
+    }
+}
+
+#[test]
+fn an_unanswered_question_goes_to_all() {
+    let mut bench = Bench::new(&server(0, 3));
+    let reach =
+        |asked: Vec<(Proposal<P>, Reach)>| asked.into_iter().map(|(_, reach)| reach).collect::<Vec<_>>();
+    bench.campaign();
+    assert_eq!(reach(bench.poll()), [Reach::Quorum(Phase::One)]);
+    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
+    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
+    assert_eq!(reach(bench.poll()), [Reach::All]);
+    for from in [1, 2] {
+        bench.promise(from, promise(ballot(1, 0), 0, vec![]));
+    }
+    bench.request(0..1);
+    assert_eq!(reach(bench.poll()), [Reach::Quorum(Phase::TwoClassic)]);
+    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
+    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
+    assert_eq!(reach(bench.poll()), [Reach::All]);
+    bench.choose(0, 0..1);
+    assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
+}
+
+#[test]
+fn no_more_slots_are_under_way_than_the_window_has() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.limits.window = 3;
+    config.limits.batch = 2;
+    let mut bench = Bench::new(&setup(config, 0));
+    bench.request(0..5);
+    bench.campaign();
+    bench.prepares();
+    for from in [1, 2] {
+        bench.promise(from, promise(ballot(1, 0), 0, vec![]));
+    }
+    assert_eq!(bench.accepts(), [accept(ballot(1, 0), 0, 0..2), accept(ballot(1, 0), 2, 2..3)]);
+    assert_eq!((bench.proposer.in_flight(), bench.proposer.waiting()), (3, 2));
+    bench.choose(0, 0..2);
+    assert_eq!(bench.accepts(), [Accept { chosen: Slot(2), ..accept(ballot(1, 0), 3, 3..5) }]);
+}

@@ -1,0 +1,155 @@
+//! How what happened in a turn becomes messages and records.
+
+use super::{Node, Own};
+use crate::{
+    Acceptor, Ballot, Client, InBallot, Leader, Learner, Message, NodeId, NodeSet, Proposal, Proposer,
+    Protocol, Reach, Refusal, Request, Time, To,
+};
+use std::mem;
+
+impl<P: Protocol> Node<P> {
+    /// Brings the roles up to date with each other, and lets them say what they have to say.
+    pub(crate) fn turn(&mut self) {
+        if !std::mem::take(&mut self.stirred) {
+            return;
+        }
+        while let Some((to, request)) = self.client.poll(self.now, self.leader.leader()) {
+            self.post(to, request);
+        }
+        let mut votes = Vec::new();
+        if let Some(acceptor) = &mut self.acceptor {
+            while let Some(accepted) = acceptor.vote(&mut self.out.records) {
+                votes.push(accepted);
+            }
+        }
+        votes.into_iter().for_each(|accepted| self.tell_vote(accepted));
+        self.propose();
+    }
+
+    pub(super) fn post(&mut self, to: To, request: Request<P::Value>) {
+        let others = match to {
+            To::One(node) if node == self.setup.id => return self.on_request(node, &request),
+            To::Each(set) if set.contains(self.setup.id) => {
+                self.on_request(self.setup.id, &request);
+                To::Each(self.others(set))
+            }
+            To::One(_) | To::Each(_) => to,
+        };
+        self.send(others, Message::Request(request));
+    }
+
+    pub(super) fn propose(&mut self) {
+        self.tell_chosen();
+        let Some(proposer) = &mut self.proposer else { return };
+        notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now);
+        if self.led.is_none() && proposer.has_work() {
+            if self.leader.leads() {
+                self.leader.on_work(self.now);
+            } else {
+                self.surrender();
+            }
+        }
+        self.lead();
+        while let Some((proposal, reach)) =
+            self.proposer.as_mut().and_then(|p| p.poll(self.now, &self.chosen))
+        {
+            let config = &self.setup.config;
+            let to = match reach {
+                Reach::Quorum(phase) if config.thrifty => config.quorums.minimal_quorum(phase, self.setup.id),
+                Reach::Quorum(_) | Reach::All => self.members.acceptors,
+            };
+            match proposal {
+                Proposal::Accept(accept) => self.propose_to(to, accept),
+                Proposal::Prepare(prepare, record) => {
+                    self.out.records.extend(record);
+                    if to.contains(self.setup.id) {
+                        self.on_prepare(self.setup.id, &prepare);
+                    } else {
+                        self.on_ballot(prepare.ballot());
+                    }
+                    self.send_bound(To::Each(self.others(to)), Message::Prepare(prepare));
+                }
+            }
+        }
+    }
+
+    /// Tells the proposer what is chosen by now. It must know before it says anything: another value than its own
+    /// in one of its slots tells it that it leads no more, and must not vouch for its ballot.
+    pub(super) fn tell_chosen(&mut self) {
+        let Some(proposer) = &mut self.proposer else { return };
+        if self.told == self.chosen.changes() {
+            return;
+        }
+        self.told = self.chosen.changes();
+        let led = proposer.leading().is_some();
+        proposer.on_chosen(self.now, &self.chosen);
+        if led && proposer.leading().is_none() {
+            self.on_preempted();
+        }
+    }
+
+    /// Sends a phase 2a. It is unbound: its ballot was recorded before phase 1, and its own vote, if any, is
+    /// counted only when that is on disk.
+    pub(super) fn propose_to(&mut self, to: NodeSet, accept: P::Accept) {
+        if to.contains(self.setup.id) {
+            self.on_accept(self.setup.id, &accept);
+        } else if let Some(learner) = &mut self.learner {
+            learner.on_accept(&accept, &mut self.chosen);
+        }
+        self.send(To::Each(self.others(to)), Message::Accept(accept));
+    }
+
+    /// Tells the clients whose commands wait here that somebody else leads.
+    pub(super) fn surrender(&mut self) {
+        let Some(proposer) = &mut self.proposer else { return };
+        let given_up = proposer.surrender();
+        let mut clients: Vec<NodeId> =
+            given_up.iter().flat_map(|b| b.iter().filter_map(|e| Some(e.id()?.client.node))).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        let refusal = Refusal::NotLeader(self.leader.leader());
+        for client in clients {
+            if client == self.setup.id {
+                self.client.on_refusal(client, refusal);
+            } else {
+                self.send(To::One(client), Message::Refuse(refusal));
+            }
+        }
+    }
+
+    /// The records are on disk: what the process said to itself may count.
+    pub(crate) fn on_written(&mut self) {
+        self.out.records.clear();
+        if self.out.own.is_empty() {
+            return;
+        }
+        let me = self.setup.id;
+        self.stirred = true;
+        let mut own = mem::take(&mut self.out.own);
+        for said in own.drain(..) {
+            match said {
+                Own::Promise(promise) => self.on_promise(me, promise),
+                Own::Accepted(accepted) => self.on_accepted(me, &accepted),
+            }
+        }
+        // Nothing is said to oneself in reaction to that before the next turn.
+        debug_assert!(self.out.own.is_empty());
+        self.out.own = own;
+        self.turn();
+    }
+}
+
+/// Tells the leader role when the proposer has won a ballot.
+pub(super) fn notice_leading<P: Protocol>(
+    proposer: &P::Proposer,
+    leader: &mut P::Leader,
+    led: &mut Option<Ballot>,
+    now: Time,
+) {
+    if proposer.leading() != *led {
+        *led = proposer.leading();
+        if let Some(ballot) = *led {
+            leader.on_elected(now, ballot);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a node does without being asked: heartbeats, campaigns, and comparing notes with other learners.
+
+use super::Node;
+use super::speak::notice_leading;
+use crate::{Ballot, Client, Duty, Leader, Message, NodeId, Proposer, Protocol, Slot, To};
+
+impl<P: Protocol> Node<P> {
+    pub(super) fn on_timeout(&mut self) {
+        let now = self.now;
+        self.tell_chosen();
+        self.client.on_timeout(now);
+        if let Some(proposer) = &mut self.proposer
+            && proposer.deadline().is_some_and(|at| at <= now)
+        {
+            proposer.on_timeout(now, &self.chosen);
+        }
+        self.lead();
+        if self.learner.is_some() && self.gossip.next.is_some_and(|at| at <= now) {
+            self.gossip();
+        }
+    }
+
+    /// Lets the leader role act if its time has come.
+    pub(super) fn lead(&mut self) {
+        while self.leader.deadline().is_some_and(|at| at <= self.now) {
+            let (leading, work) =
+                self.proposer.as_ref().map_or((None, false), |p| (p.leading(), p.has_work()));
+            match self.leader.on_timeout(self.now, leading.is_some(), work) {
+                Some(Duty::Campaign) => {
+                    if let Some(proposer) = &mut self.proposer {
+                        proposer.campaign(self.now, &self.chosen);
+                        // Where every instance has a phase 1 of its own, a campaign is won at once.
+                        notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now);
+                    }
+                }
+                Some(Duty::Heartbeat) => {
+                    if let Some(ballot) = leading {
+                        self.heartbeat(ballot);
+                    }
+                }
+                None => break,
+            }
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, ballot: Ballot) {
+        let config = &self.setup.config;
+        let (servers, acceptors) = (self.others(config.servers()), self.members.acceptors);
+        self.send(To::Each(servers), Message::Heartbeat { ballot, chosen: self.chosen.first_unknown() });
+        if let Some(accept) = self.proposer.as_ref().and_then(Proposer::reminder) {
+            self.propose_to(acceptors, accept);
+        }
+    }
+
+    /// Compares notes with the next learner in turn, and tells proposers that do not learn by themselves.
+    pub(super) fn gossip(&mut self) {
+        self.gossip.next = self.setup.config.timeouts.gossip.map(|d| self.now.after(d));
+        self.gossip.turn += 1;
+        let learners = self.members.learners;
+        let peers = self.others(learners);
+        let chosen = self.chosen.first_unknown();
+        let stuck = self.chosen.is_behind() && self.gossip.stuck_at == chosen;
+        self.gossip.stuck_for = if stuck { self.gossip.stuck_for + 1 } else { 0 };
+        self.gossip.stuck_at = chosen;
+        if !peers.is_empty() {
+            let peer = peers.iter().nth(self.gossip.turn % peers.len()).into_iter().collect();
+            self.send(To::Each(peer), Message::Progress { chosen });
+        }
+        let unaware = To::Each(self.setup.config.proposers.without(learners));
+        self.send(unaware, Message::Progress { chosen });
+        if self.gossip.stuck_for > 2 * peers.len() {
+            self.send(unaware, Message::CatchUp { from: chosen });
+        }
+    }
+
+    pub(super) fn on_progress(&mut self, from: NodeId, chosen: Slot) {
+        if let Some(proposer) = &mut self.proposer {
+            proposer.on_progress(self.now, chosen);
+        }
+        if self.learner.is_none() {
+            return;
+        }
+        self.chosen.hear_of(chosen);
+        if chosen < self.chosen.first_unknown() {
+            self.send_chosen(from, chosen);
+        } else {
+            self.catch_up(from);
+        }
+    }
+
+    /// A learner that knows sends what is asked for. A leader that does not learn is asked only when no learner
+    /// knows: *Paxos Made Simple*, §2.3: a learner that needs to know can have a proposer issue a proposal.
+    pub(super) fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
+        if self.learner.is_some() {
+            self.send_chosen(from, slot);
+        } else if let Some(proposer) = &mut self.proposer
+            && self.leader.leads()
+        {
+            proposer.propose_again(self.now, slot, &self.chosen);
+        }
+    }
+
+    pub(super) fn catch_up(&mut self, from: NodeId) {
+        if self.chosen.is_behind() {
+            self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
+        }
+    }
+
+    pub(super) fn send_chosen(&mut self, to: NodeId, first: Slot) {
+        if self.learner.is_none() || first >= self.chosen.first_unknown() {
+            return;
+        }
+        let batch = self.chosen.since(first, self.setup.config.limits.batch);
+        let known = self.chosen.first_unknown();
+        self.send(To::One(to), Message::Chosen { first, batch, known });
+    }
+}

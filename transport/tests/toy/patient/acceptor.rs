@@ -1,0 +1,63 @@
+//! The acceptor: one promise for all slots, one vote a slot.
+
+use super::{Accept, Accepted, Dialect, Prepare, Promise};
+use paxos_core::{Ballot, Batch, Nack, Record, Setup, Slot, Value, Votes};
+
+/// The fault-tolerant memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Acceptor<V> {
+    promised: Ballot,
+    votes: Votes<V>,
+}
+
+impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
+    fn new(_setup: &Setup<()>) -> Self {
+        Self { promised: Ballot::ZERO, votes: Votes::default() }
+    }
+
+    fn restore(&mut self, record: &Record<V>) {
+        match record {
+            Record::Started(_) => {}
+            Record::Promised { ballot, .. } => self.promised = self.promised.max(*ballot),
+            Record::Voted { ballot, first, batch } => {
+                self.promised = self.promised.max(*ballot);
+                self.votes.note(*ballot, *first, batch);
+            }
+        }
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 1(b): promise never again to vote in a lower ballot, and report the
+    /// highest vote; §3: one answer for all slots.
+    fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
+        let Prepare { ballot, from } = *prepare;
+        let slots = from.onwards();
+        if ballot < self.promised {
+            return Err(Nack { refused: ballot, promised: self.promised, slots });
+        }
+        self.promised = ballot;
+        // A question that comes again is written again: that costs a sync, and no thought about what is on disk.
+        log.push(Record::Promised { ballot, slots });
+        Ok(Promise { ballot, from, votes: self.votes.within(slots).collect() })
+    }
+
+    /// *Paxos Made Simple*, §2.2, phase 2(b): vote, unless a higher ballot is promised.
+    fn on_accept(
+        &mut self,
+        accept: &Accept<V>,
+        log: &mut Vec<Record<V>>,
+    ) -> Result<Option<Accepted<V>>, Nack> {
+        let Accept { ballot, slot, ref entry } = *accept;
+        if ballot < self.promised {
+            return Err(Nack { refused: ballot, promised: self.promised, slots: slot.extend(1) });
+        }
+        self.promised = ballot;
+        let batch = Batch::from(entry.clone());
+        self.votes.note(ballot, slot, &batch);
+        log.push(Record::Voted { ballot, first: slot, batch });
+        Ok(Some(Accepted { ballot, slot, entry: entry.clone() }))
+    }
+
+    fn trim(&mut self, below: Slot) {
+        self.votes.remove_below(below);
+    }
+}

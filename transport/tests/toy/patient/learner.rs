@@ -1,0 +1,61 @@
+//! The learner: counts votes by slot, ballot and acceptor.
+
+use super::{Accept, Accepted, Decision, Dialect};
+use paxos_core::{Ballot, Batch, Chosen, NodeId, NodeSet, Phase, Setup, Slot, Value};
+use std::collections::BTreeMap;
+
+/// Notices that a quorum voted in one ballot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Learner<V> {
+    setup: Setup<()>,
+    /// In each slot that is not known to be chosen, the vote of the highest ballot heard of, and who cast it. Lower
+    /// ballots need not be counted: what one of them chose, the higher one chooses again.
+    tally: BTreeMap<Slot, (Accepted<V>, NodeSet)>,
+}
+
+impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
+    fn new(setup: &Setup<()>) -> Self {
+        Self { setup: setup.clone(), tally: BTreeMap::new() }
+    }
+
+    /// A leader that has come to this slot knows all lower ones to be chosen. Their values come from catching up.
+    fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
+        chosen.hear_of(accept.slot);
+    }
+
+    /// *Paxos Made Simple*, §2.3: a value is chosen when a quorum voted for it in one ballot. Acceptors are
+    /// counted, not messages.
+    fn on_accepted(
+        &mut self,
+        from: NodeId,
+        accepted: &Accepted<V>,
+        chosen: &mut Chosen<V>,
+        decisions: &mut Vec<Decision<V>>,
+    ) {
+        let slot = accepted.slot;
+        // The vote of an acceptor that comes late is no news.
+        if chosen.knows(slot) {
+            return;
+        }
+        let (vote, voters) = self.tally.entry(slot).or_insert_with(|| (accepted.clone(), NodeSet::EMPTY));
+        if vote.ballot < accepted.ballot {
+            (*vote, *voters) = (accepted.clone(), NodeSet::EMPTY);
+        }
+        if vote.ballot == accepted.ballot
+            && voters.insert(from)
+            && self.setup.config.quorums.is_quorum(Phase::TwoClassic, *voters)
+        {
+            let Accepted { ballot, slot, entry } = vote.clone();
+            chosen.choose(slot, &Batch::from(entry.clone()));
+            decisions.push(Decision { ballot, slot, entry });
+            self.tally.retain(|slot, _| !chosen.knows(*slot));
+        }
+    }
+
+    fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
+        chosen.choose(decision.slot, &Batch::from(decision.entry.clone()));
+    }
+
+    /// The core notes how far the leader has come, and asks for what is missing.
+    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<V>) {}
+}

@@ -1,0 +1,142 @@
+//! The messages of the two phases. All but the first carry the values they are about.
+
+use paxos_core::{Ballot, Entry, Fact, InBallot, Kind, Phrase, Slot, Value, Vote};
+use serde::{Deserialize, Serialize};
+
+/// Phase 1a, for all slots from `from` on at once.
+#[doc(alias = "1a")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Prepare {
+    /// The ballot to promise.
+    pub ballot: Ballot,
+    /// The proposer's first slot not known to be chosen.
+    pub from: Slot,
+}
+
+/// Phase 1b: promised for every slot; these are my votes from `from` on.
+#[doc(alias = "1b")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Promise<V> {
+    /// The ballot promised.
+    pub ballot: Ballot,
+    /// As asked.
+    pub from: Slot,
+    /// The vote of the highest ballot in each slot, by slot.
+    pub votes: Vec<Vote<V>>,
+}
+
+/// Phase 2a for one slot. Every lower slot is chosen.
+#[doc(alias = "2a")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Accept<V> {
+    /// The ballot.
+    pub ballot: Ballot,
+    /// The slot.
+    pub slot: Slot,
+    /// The value.
+    pub entry: Entry<V>,
+}
+
+/// Phase 2b for one slot.
+#[doc(alias = "2b")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Accepted<V> {
+    /// The ballot.
+    pub ballot: Ballot,
+    /// The slot.
+    pub slot: Slot,
+    /// The value.
+    pub entry: Entry<V>,
+}
+
+/// What the distinguished learner announces.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Decision<V> {
+    /// The ballot in which the value was chosen.
+    pub ballot: Ballot,
+    /// The slot.
+    pub slot: Slot,
+    /// The value.
+    pub entry: Entry<V>,
+}
+
+impl InBallot for Prepare {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Promise<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Accept<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Accepted<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V> InBallot for Decision<V> {
+    fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+}
+
+impl<V: Value> Phrase<V> for Prepare {
+    fn kind(&self) -> Kind {
+        Kind::Prepare
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        tell(Fact::Prepare { ballot: self.ballot, slots: self.from.onwards() });
+    }
+}
+
+impl<V: Value> Phrase<V> for Promise<V> {
+    fn kind(&self) -> Kind {
+        Kind::Promise
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        let votes: Vec<_> = self.votes.iter().flat_map(Vote::iter).collect();
+        tell(Fact::Promise { ballot: self.ballot, slots: self.from.onwards(), votes: &votes });
+    }
+}
+
+impl<V: Value> Phrase<V> for Accept<V> {
+    fn kind(&self) -> Kind {
+        Kind::Accept
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        tell(Fact::Propose { ballot: self.ballot, slot: self.slot, entry: &self.entry });
+    }
+}
+
+impl<V: Value> Phrase<V> for Accepted<V> {
+    fn kind(&self) -> Kind {
+        Kind::Accepted
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        tell(Fact::Vote { ballot: self.ballot, slot: self.slot, entry: Some(&self.entry) });
+    }
+}
+
+impl<V: Value> Phrase<V> for Decision<V> {
+    fn kind(&self) -> Kind {
+        Kind::Decide
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
+        tell(Fact::Chosen { slot: self.slot, entry: Some(&self.entry) });
+    }
+}
