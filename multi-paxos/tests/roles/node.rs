@@ -26,25 +26,30 @@ fn hear(node: &mut Node<P>, from: NodeId, message: Message<P>) {
     node.step(NOW, Event::Message { from, message });
 }
 
-/// In the middle of things: with a promised ballot, votes, a proposal under way or a command unanswered,
-/// whatever its roles are.
-fn busy(config: &Config, id: u16) -> Node<P> {
-    let mut node = Node::new(setup(config.clone(), id), NOW);
-    if config.proposers.contains(NodeId(id)) {
-        // n0 leads; n1 is between its phases.
-        node.step(NOW, Event::Timeout);
-        settle(&mut node);
-        if id == 0 {
-            for from in config.acceptors().iter().take(2) {
-                hear(&mut node, from, Message::Promise(promise(ballot(1, 0), 0, vec![])));
-            }
-            hear(&mut node, NodeId(7), Message::Request(request(0..2)));
-        }
+/// Nodes in the middle of things: with a promised ballot, votes, a question or a proposal under way, a command
+/// unanswered, whatever their roles are.
+fn busy(config: &Config) -> Vec<Node<P>> {
+    let mut nodes: Vec<Node<P>> =
+        (0..8).map(|id| Node::new(setup(config.clone(), id), NOW)).collect();
+    // n0 is between its phases, and then it leads, too.
+    nodes[0].step(NOW, Event::Timeout);
+    settle(&mut nodes[0]);
+    let mut leader = nodes[0].clone();
+    for from in config.acceptors().iter().take(2) {
+        hear(&mut leader, from, Message::Promise(promise(ballot(1, 0), 0, vec![])));
     }
-    hear(&mut node, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..2)));
-    node.submit(NOW, 5).expect("there is room");
-    settle(&mut node);
-    node
+    hear(&mut leader, NodeId(7), Message::Request(request(0..2)));
+    settle(&mut leader);
+    assert_eq!(leader.leading(), Some(ballot(1, 0)));
+    for node in &mut nodes[1..] {
+        hear(node, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..2)));
+    }
+    nodes.push(leader);
+    for node in &mut nodes {
+        node.submit(NOW, 5).expect("there is room");
+        settle(node);
+    }
+    nodes
 }
 
 /// One message of each kind but requests, which everyone may send, with those who may send it; `from` sends it.
@@ -82,11 +87,9 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
 fn an_answer_of_a_stranger_changes_nothing() {
     for learning in [Learning::Everyone, Learning::Distinguished] {
         let config = separate(learning);
-        for id in 0..8 {
-            let node = busy(&config, id);
-            for from in
-                [0, 1, 2, 5, 7, STRANGER.0, 64, u16::MAX].map(NodeId).into_iter().filter(|n| n.0 != id)
-            {
+        for node in busy(&config) {
+            let senders = [0, 1, 2, 5, 7, STRANGER.0, 64, u16::MAX].map(NodeId);
+            for from in senders.into_iter().filter(|from| *from != node.id()) {
                 for (message, members) in messages(&config, from) {
                     if members.contains(from) {
                         continue;
@@ -94,49 +97,45 @@ fn an_answer_of_a_stranger_changes_nothing() {
                     let mut heard = node.clone();
                     hear(&mut heard, from, message.clone());
                     let said = settle(&mut heard);
-                    assert!(said.is_empty(), "n{id} answers {from}'s {message:?} with {said:?}");
-                    assert!(heard == node, "n{id} heeds {from}'s {message:?}");
+                    assert!(said.is_empty(), "{} answers {from}'s {message:?} with {said:?}", node.id());
+                    assert!(heard == node, "{} heeds {from}'s {message:?}", node.id());
                 }
             }
         }
     }
 }
 
+/// Else the test above would show nothing: each of its messages matters to somebody.
 #[test]
 fn the_same_answer_of_a_member_is_heard() {
-    // Else the test above would show nothing: each of its messages matters to somebody.
-    for (kind, _) in messages(&separate(Learning::Everyone), STRANGER).iter().enumerate() {
-        let matters = [Learning::Everyone, Learning::Distinguished].into_iter().any(|learning| {
-            let config = separate(learning);
-            (0..8).any(|id| {
-                let node = busy(&config, id);
-                (0..8).map(NodeId).filter(|from| from.0 != id).any(|from| {
-                    let (message, members) = messages(&config, from).swap_remove(kind);
+    let all = [Learning::Everyone, Learning::Distinguished].map(separate);
+    for (kind, (message, _)) in messages(&all[0], STRANGER).iter().enumerate() {
+        let matters = all.iter().any(|config| {
+            busy(config).iter().any(|node| {
+                (0..8).map(NodeId).filter(|from| *from != node.id()).any(|from| {
+                    let (message, members) = messages(config, from).swap_remove(kind);
                     let mut heard = node.clone();
                     hear(&mut heard, from, message);
-                    members.contains(from) && (!settle(&mut heard).is_empty() || heard != node)
+                    members.contains(from) && (!settle(&mut heard).is_empty() || heard != *node)
                 })
             })
         });
-        let (message, _) = messages(&separate(Learning::Everyone), STRANGER).swap_remove(kind);
-        // A learner that knows nothing has nothing to send, and only clients wait for replies.
-        let silent = matches!(message, Message::CatchUp { .. });
-        assert!(matters || silent, "nobody heeds {message:?}");
+        // A learner that knows nothing has nothing to send.
+        assert!(matters || matches!(message, Message::CatchUp { .. }), "nobody heeds {message:?}");
     }
 }
 
 #[test]
 fn nobody_speaks_in_the_ballot_of_another() {
-    let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
-    for id in 0..3 {
-        let node = busy(&config, id);
+    for node in busy(&separate(Learning::Distinguished)) {
+        let (owner, from) = if node.id() == NodeId(1) { (1, NodeId(0)) } else { (0, NodeId(1)) };
         for message in [
-            Message::Prepare(prepare(ballot(9, (id + 1) % 3), 0)),
-            Message::Accept(accept(ballot(9, (id + 1) % 3), 0, 7..8)),
-            Message::Heartbeat { ballot: ballot(9, (id + 1) % 3), chosen: Slot(2) },
+            Message::Prepare(prepare(ballot(9, owner), 0)),
+            Message::Accept(accept(ballot(9, owner), 0, 7..8)),
+            Message::Heartbeat { ballot: ballot(9, owner), chosen: Slot(2) },
         ] {
             let mut heard = node.clone();
-            hear(&mut heard, NodeId((id + 2) % 3), message);
+            hear(&mut heard, from, message);
             assert!(settle(&mut heard).is_empty());
             assert_eq!(heard, node);
         }

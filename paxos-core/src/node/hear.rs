@@ -26,12 +26,12 @@ impl<P: Protocol> Node<P> {
                     learner.on_decide(&m, &mut self.chosen);
                 }
             }
-            Message::Reply(reply) => {
+            Message::Reply(reply) if learner => {
                 if reply.id.client.node == self.setup.id && self.client.on_reply(from, &reply) {
                     self.out.outcomes.push(reply);
                 }
             }
-            Message::Refuse(refusal) => self.client.on_refusal(from, refusal),
+            Message::Refuse(refusal) if proposer => self.client.on_refusal(from, refusal),
             Message::Heartbeat { ballot, chosen } if proposer && ballot.owner == from => {
                 self.on_heartbeat(ballot, chosen);
             }
@@ -53,6 +53,8 @@ impl<P: Protocol> Node<P> {
             | Message::Accepted(_)
             | Message::Nack(_)
             | Message::Decide(_)
+            | Message::Reply(_)
+            | Message::Refuse(_)
             | Message::Heartbeat { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }

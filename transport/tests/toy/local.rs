@@ -42,7 +42,9 @@ fn patience_costs_a_round_for_each_command_however_many_wait() {
 fn five_servers_decide_with_two_stopped_and_not_with_three() {
     let mut cluster = cluster(5);
     let mut answered = |stopped: &[u16]| {
-        stopped.iter().for_each(|id| cluster.stop(NodeId(*id)));
+        for id in stopped {
+            cluster.stop(NodeId(*id));
+        }
         cluster.propose(N0, 7).expect("room");
         cluster.run();
         cluster.outcomes().count()

@@ -7,8 +7,9 @@ mod broken;
 mod chaos;
 mod host;
 mod local;
-#[path = "patient/lib.rs"]
+#[path = "patient/lib.rs"] // the name that it has as a crate of its own
 pub mod patient;
+mod roles;
 
 use paxos_core::{Slot, StateMachine};
 

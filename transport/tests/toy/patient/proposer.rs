@@ -68,7 +68,7 @@ impl<V: Value> Proposer<V> {
             Some((_, entry)) => Batch::from(entry.clone()),
             // The vote above says that this slot is chosen, and no promise told of it: so it was chosen in a higher
             // ballot than this one, which can choose nothing here any more. The refusals will tell.
-            None if slot < self.found.end() => panic!("gap at {slot}"),
+            None if slot < self.found.end() => Batch::from(Entry::Noop),
             None => self.pipeline.take(1)?,
         };
         self.pipeline.propose(self.ballot, slot, &batch);

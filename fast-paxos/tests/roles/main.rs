@@ -1,0 +1,91 @@
+//! Each role by itself: what it hears and what it answers.
+
+mod acceptor;
+mod learner;
+mod node;
+mod proposer;
+
+use fast_paxos::{
+    Accept, Accepted, Acceptor, Decision, FastPaxos, Learner, Options, Prepare, Promise, Proposer, Recovery,
+};
+use paxos_core::{
+    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Proposal,
+    Record, Request, Setup, Slot, SlotRange, Time, Vote,
+};
+use std::sync::Arc;
+
+type P = FastPaxos<u64, u64>;
+
+const NOW: Time = Time(0);
+const STRANGER: NodeId = NodeId(40);
+
+fn setup(config: Config, id: u16) -> Setup<Options> {
+    Setup { id: NodeId(id), config: Arc::new(config), options: Options::default() }
+}
+
+/// Server `id` of `n`, each of which plays every role; n0 leads first.
+fn server(id: u16, n: u16) -> Setup<Options> {
+    setup(Config::collapsed(n).expect("lawful"), id)
+}
+
+fn ballot(round: u64, owner: u16) -> Ballot {
+    Ballot::classic(round, NodeId(owner))
+}
+
+/// Step 1 of the term that `classic` opens.
+fn fast(classic: Ballot) -> Ballot {
+    classic.next_step(true).expect("a step")
+}
+
+/// Step 2, in which collisions of step 1 are recovered.
+fn recovery(classic: Ballot) -> Ballot {
+    fast(classic).next_step(false).expect("a step")
+}
+
+/// The `seq`th command of a client.
+fn entry(seq: u64) -> Entry<u64> {
+    Entry::new(ClientId { node: NodeId(9), session: 0 }, seq, 100 + seq)
+}
+
+fn batch(seqs: core::ops::Range<u64>) -> Batch<u64> {
+    seqs.map(entry).collect()
+}
+
+fn list(seqs: &[u64]) -> Batch<u64> {
+    seqs.iter().copied().map(entry).collect()
+}
+
+fn slots(range: core::ops::Range<u64>) -> SlotRange {
+    SlotRange::new(Slot(range.start), Slot(range.end))
+}
+
+/// A phase 2a for the commands `seqs`, from slot `first` on.
+fn accept(b: Ballot, first: u64, seqs: &[u64]) -> Accept<u64> {
+    Accept { ballot: b, first: Slot(first), batch: list(seqs), any: None, chosen: Slot(0) }
+}
+
+/// A phase 2a that opens the fast ballot of `classic`'s term from slot `first` on.
+fn any(classic: Ballot, first: u64) -> Accept<u64> {
+    Accept { any: Some((fast(classic), Slot(first))), ..accept(classic, first, &[]) }
+}
+
+/// A phase 2b.
+fn accepted(b: Ballot, first: u64, seqs: &[u64]) -> Accepted<u64> {
+    Accepted { ballot: b, first: Slot(first), batch: list(seqs) }
+}
+
+fn prepare(b: Ballot, from: u64) -> Prepare {
+    Prepare { ballot: b, from: Slot(from) }
+}
+
+fn promise(b: Ballot, from: u64, votes: Vec<Vote<u64>>) -> Promise<u64> {
+    Promise { ballot: b, from: Slot(from), votes }
+}
+
+fn vote(b: Ballot, first: u64, seqs: &[u64]) -> Vote<u64> {
+    Vote { first: Slot(first), ballot: b, batch: list(seqs) }
+}
+
+fn request(seqs: core::ops::Range<u64>, audience: Audience) -> Request<u64> {
+    Request { commands: batch(seqs), audience }
+}

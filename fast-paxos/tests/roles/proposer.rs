@@ -1,0 +1,321 @@
+use super::*;
+use paxos_core::Proposer as _;
+
+const B: Ballot = Ballot::classic(1, NodeId(0));
+
+struct Bench {
+    proposer: Proposer<u64>,
+    chosen: Chosen<u64>,
+}
+
+impl Bench {
+    fn of(n: u16, recovery: Recovery) -> Self {
+        let setup = Setup { options: Options { recovery, ..Options::default() }, ..server(0, n) };
+        let proposer = <Proposer<u64> as paxos_core::Proposer<P>>::new(&setup);
+        Self { proposer, chosen: Chosen::default() }
+    }
+
+    /// Of five, in term 1, its phase 1 sent.
+    fn campaigning() -> Self {
+        let mut bench = Self::of(5, Recovery::Coordinated);
+        bench.campaign();
+        assert_eq!(bench.prepares(), [(prepare(B, 0), Some(Record::Started(B)))]);
+        bench
+    }
+
+    /// Of five, in term 1, its fast ballot open from slot 0 on.
+    fn open(recovery: Recovery) -> Self {
+        let mut bench = Self::of(5, recovery);
+        bench.campaign();
+        bench.prepares();
+        for from in 0..4 {
+            bench.promise(from, promise(B, 0, vec![]));
+        }
+        assert_eq!(bench.accepts(), [any(B, 0)]);
+        bench
+    }
+
+    fn campaign(&mut self) {
+        paxos_core::Proposer::<P>::campaign(&mut self.proposer, NOW, &self.chosen);
+    }
+
+    fn request(&mut self, seqs: core::ops::Range<u64>, audience: Audience) {
+        let request = request(seqs, audience);
+        let taken = paxos_core::Proposer::<P>::on_request(&mut self.proposer, NOW, &request, true);
+        taken.expect("there is room");
+    }
+
+    fn promise(&mut self, from: u16, promise: Promise<u64>) {
+        paxos_core::Proposer::<P>::on_promise(&mut self.proposer, NOW, NodeId(from), promise, &self.chosen);
+    }
+
+    fn accepted(&mut self, from: u16, accepted: &Accepted<u64>) {
+        let Self { proposer, chosen } = self;
+        paxos_core::Proposer::<P>::on_accepted(proposer, NOW, NodeId(from), accepted, chosen);
+    }
+
+    /// Votes of the fast ballot in slot 0.
+    fn votes(&mut self, votes: &[(u16, u64)]) {
+        for (from, seq) in votes {
+            self.accepted(*from, &accepted(fast(B), 0, &[*seq]));
+        }
+    }
+
+    fn timeout(&mut self) {
+        let due = paxos_core::Proposer::<P>::deadline(&self.proposer).expect("it waits");
+        paxos_core::Proposer::<P>::on_timeout(&mut self.proposer, due, &self.chosen);
+    }
+
+    fn poll(&mut self) -> Vec<Proposal<P>> {
+        std::iter::from_fn(|| self.proposer.poll(NOW, &self.chosen)).map(|(proposal, _)| proposal).collect()
+    }
+
+    fn prepares(&mut self) -> Vec<(Prepare, Option<Record<u64>>)> {
+        let prepare = |proposal| match proposal {
+            Proposal::Prepare(prepare, record) => (prepare, record),
+            Proposal::Accept(accept) => panic!("{accept:?}"),
+        };
+        self.poll().into_iter().map(prepare).collect()
+    }
+
+    fn accepts(&mut self) -> Vec<Accept<u64>> {
+        let accept = |proposal| match proposal {
+            Proposal::Prepare(prepare, _) => panic!("{prepare:?}"),
+            Proposal::Accept(accept) => accept,
+        };
+        self.poll().into_iter().map(accept).collect()
+    }
+
+    /// What it proposes from slot 0 on, by the commands' numbers; none for a no-op.
+    fn recovered(&mut self) -> Vec<Option<u64>> {
+        let accepts = self.accepts();
+        let [accept] = &accepts[..] else { panic!("{accepts:?}") };
+        assert_eq!((accept.ballot, accept.first), (recovery(B), Slot(0)));
+        accept.batch.iter().map(|entry| Some(entry.id()?.seq)).collect()
+    }
+
+    fn leading(&self) -> Option<Ballot> {
+        paxos_core::Proposer::<P>::leading(&self.proposer)
+    }
+}
+
+#[test]
+fn a_new_leader_proposes_what_may_be_chosen() {
+    let old = ballot(0, 4);
+    let mut bench = Bench::campaigning();
+    // Slot 0: two of three heard voted for 7, so with the two unheard it may have the four of a fast quorum.
+    // Slot 1: three values, none of which can have been chosen. Slot 2: a single classic vote.
+    bench.promise(0, promise(B, 0, vec![vote(fast(old), 0, &[7, 10])]));
+    bench.promise(1, promise(B, 0, vec![vote(fast(old), 0, &[7, 11]), vote(old, 2, &[20])]));
+    bench.promise(2, promise(B, 0, vec![vote(fast(old), 0, &[8, 12])]));
+    let accepts = bench.accepts();
+    let proposed: Vec<Option<u64>> = accepts
+        .iter()
+        .flat_map(|accept| {
+            assert_eq!(accept.ballot, B);
+            accept.batch.iter().map(|entry| entry.id().map(|id| id.seq))
+        })
+        .collect();
+    assert_eq!((proposed[0], proposed[2]), (Some(7), Some(20)));
+    assert!([Some(10), Some(11), Some(12)].contains(&proposed[1]));
+    // The losers are not lost: each has one slot.
+    let mut all: Vec<u64> = proposed.iter().copied().flatten().collect();
+    all.sort_unstable();
+    assert_eq!(all, [7, 8, 10, 11, 12, 20]);
+}
+
+#[test]
+fn acceptors_are_counted_not_values() {
+    // 7 has two votes and 8 has one: as sets of values both would have the same weight.
+    for order in [[(0, 7), (1, 7), (2, 8)], [(2, 8), (1, 7), (0, 7)], [(0, 7), (2, 8), (1, 7)]] {
+        let mut bench = Bench::campaigning();
+        for (from, seq) in order {
+            bench.promise(from, promise(B, 0, vec![vote(fast(ballot(0, 4)), 0, &[seq])]));
+        }
+        assert_eq!(bench.accepts()[0].batch[0], entry(7), "{order:?}");
+    }
+}
+
+#[test]
+fn gaps_are_filled_with_noops() {
+    let mut bench = Bench::campaigning();
+    bench.promise(0, promise(B, 0, vec![vote(ballot(0, 4), 2, &[7])]));
+    bench.promise(1, promise(B, 0, vec![]));
+    bench.promise(2, promise(B, 0, vec![]));
+    let accepts = bench.accepts();
+    let recovered: Batch<u64> = [Entry::Noop, Entry::Noop, entry(7)].into_iter().collect();
+    assert_eq!((&accepts[0].batch, accepts[0].first), (&recovered, Slot(0)));
+}
+
+#[test]
+fn any_opens_the_slots_behind_what_is_proposed() {
+    let mut bench = Bench::campaigning();
+    bench.request(0..2, Audience::Anyone);
+    for from in 0..3 {
+        bench.promise(from, promise(B, 0, vec![]));
+    }
+    // Three of five live, as far as is known: a fast quorum needs four, so it goes on as in Multi-Paxos.
+    assert_eq!(bench.accepts(), [accept(B, 0, &[0, 1])]);
+    bench.promise(3, promise(B, 0, vec![]));
+    let accepts = bench.accepts();
+    assert_eq!(accepts, [Accept { any: Some((fast(B), Slot(2))), ..accept(B, 2, &[]) }]);
+    assert_eq!(bench.proposer.any(), Some((fast(B), Slot(2))));
+}
+
+#[test]
+fn any_is_not_followed_by_a_value_in_the_same_ballot() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    // A command brought to the leader meanwhile is not proposed in an open slot: neither in the fast ballot, nor
+    // in the classic one below it.
+    bench.request(0..1, Audience::Anyone);
+    assert!(bench.accepts().is_empty());
+    bench.timeout();
+    // It takes a new term to propose it.
+    assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(2, 0))));
+    for from in 0..4 {
+        bench.promise(from, promise(ballot(2, 0), 0, vec![]));
+    }
+    let accepts = bench.accepts();
+    assert_eq!((accepts[0].ballot, &accepts[0].batch), (ballot(2, 0), &list(&[0])));
+    assert_eq!(accepts[0].any, Some((fast(ballot(2, 0)), Slot(1))));
+}
+
+#[test]
+fn a_collision_is_noticed_as_soon_as_no_value_can_win() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    bench.votes(&[(0, 7), (1, 8), (2, 7)]);
+    // 7 may still get four votes.
+    assert!(bench.accepts().is_empty());
+    bench.votes(&[(3, 8)]);
+    assert_eq!(bench.accepts().len(), 1);
+}
+
+#[test]
+fn a_collision_is_recovered_with_the_forced_value() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    bench.votes(&[(0, 7), (1, 7), (2, 8), (3, 7)]);
+    assert!(bench.accepts().is_empty());
+    bench.timeout();
+    // The fifth acceptor may have voted for 7 as well, and then that is chosen.
+    let mut timed_out = Bench { proposer: bench.proposer.clone(), chosen: Chosen::default() };
+    let accepts = timed_out.accepts();
+    let recovered = accepts.iter().find(|accept| accept.ballot == recovery(B)).expect("it goes to step 2");
+    assert_eq!((recovered.first, &recovered.batch), (Slot(0), &list(&[7])));
+}
+
+#[test]
+fn a_collision_that_forces_nothing_is_recovered_with_a_proposed_value() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    bench.votes(&[(0, 7), (1, 8), (2, 7), (3, 8)]);
+    let recovered = bench.recovered();
+    assert!(matches!(recovered[..], [Some(7 | 8)]), "{recovered:?}");
+}
+
+#[test]
+fn a_recovery_needs_a_quorum_of_votes() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    bench.votes(&[(0, 7), (1, 8)]);
+    assert!(bench.accepts().is_empty());
+    bench.timeout();
+    // Two of five are no phase 1 quorum: it asks.
+    let asked = bench.prepares();
+    assert_eq!(asked[0].0, prepare(ballot(2, 0), 0));
+}
+
+#[test]
+fn a_loser_is_proposed_again() {
+    // Slots 0 and 1 collide with the same two commands: each gets one of them.
+    let mut bench = Bench::open(Recovery::Coordinated);
+    for (from, seqs) in [(0, [7, 8]), (1, [8, 7]), (2, [7, 8]), (3, [8, 7])] {
+        bench.accepted(from, &accepted(fast(B), 0, &seqs));
+    }
+    let mut recovered = bench.recovered();
+    recovered.sort_unstable();
+    assert_eq!(recovered, [Some(7), Some(8)]);
+}
+
+#[test]
+fn a_classic_recovery_starts_a_term_and_proposes_the_loser_again() {
+    let mut bench = Bench::open(Recovery::Classic);
+    bench.votes(&[(0, 7), (1, 8), (2, 7), (3, 8)]);
+    let next = ballot(2, 0);
+    assert_eq!(bench.prepares(), [(prepare(next, 0), Some(Record::Started(next)))]);
+    for (from, seq) in [(0, 7), (1, 8), (2, 7)] {
+        bench.promise(from, promise(next, 0, vec![vote(fast(B), 0, &[seq])]));
+    }
+    let accepts = bench.accepts();
+    let proposed: Batch<u64> = accepts.iter().flat_map(|accept| accept.batch.to_vec()).collect();
+    // Of the three heard two voted for 7, so that is forced; the other one follows.
+    assert_eq!(proposed, list(&[7, 8]));
+}
+
+#[test]
+fn a_second_answer_of_one_acceptor_is_not_counted() {
+    let mut bench = Bench::campaigning();
+    bench.promise(0, promise(B, 0, vec![]));
+    bench.promise(1, promise(B, 0, vec![]));
+    let before = bench.proposer.clone();
+    bench.promise(1, promise(B, 0, vec![vote(ballot(0, 4), 0, &[7])]));
+    // Nor one to another ballot or for other slots.
+    bench.promise(2, promise(ballot(1, 1), 0, vec![]));
+    bench.promise(2, promise(B, 5, vec![]));
+    assert_eq!(bench.proposer, before);
+    // Nor a second vote: three acceptors voted, not five.
+    let mut bench = Bench::open(Recovery::Coordinated);
+    bench.votes(&[(0, 7), (1, 8), (2, 7), (1, 8), (1, 7), (0, 8)]);
+    assert!(bench.accepts().is_empty());
+}
+
+#[test]
+fn a_vote_of_another_term_says_nothing_about_this_one() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    let before = bench.proposer.clone();
+    for from in 0..4 {
+        bench.accepted(from, &accepted(fast(ballot(1, 1)), 0, &[u64::from(from)]));
+    }
+    assert!(bench.accepts().is_empty());
+    assert_eq!(bench.proposer, before);
+}
+
+#[test]
+fn a_slot_under_recovery_is_not_recovered_with_another_value() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    bench.votes(&[(0, 7), (1, 8), (2, 7), (3, 8)]);
+    let recovered = bench.recovered();
+    // The last vote tips the scales, too late.
+    bench.votes(&[(4, 8)]);
+    assert!(bench.accepts().is_empty());
+    bench.timeout();
+    for accept in bench.accepts().iter().filter(|accept| !accept.batch.is_empty()) {
+        assert_eq!((accept.ballot, accept.batch[0].id().map(|id| id.seq)), (recovery(B), recovered[0]));
+    }
+}
+
+#[test]
+fn a_higher_term_ends_this_one() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    bench.votes(&[(0, 7), (1, 8)]);
+    // Its own steps are no other term.
+    assert!(!paxos_core::Proposer::<P>::on_ballot(&mut bench.proposer, recovery(B)));
+    assert_eq!(bench.leading(), Some(B));
+    let nack = Nack { refused: B, promised: ballot(4, 1), slots: Slot(0).onwards() };
+    assert!(paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack));
+    bench.votes(&[(2, 7), (3, 8)]);
+    assert!(bench.leading().is_none() && bench.accepts().is_empty());
+    bench.campaign();
+    assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(5, 0))));
+}
+
+#[test]
+fn a_ballot_is_never_used_twice_not_even_across_a_crash() {
+    for record in [
+        Record::Started(ballot(6, 0)),
+        Record::Promised { ballot: ballot(6, 2), slots: Slot(0).onwards() },
+        Record::Voted { ballot: recovery(ballot(6, 1)), first: Slot(0), batch: list(&[0]) },
+    ] {
+        let mut bench = Bench::of(3, Recovery::Coordinated);
+        paxos_core::Proposer::<P>::restore(&mut bench.proposer, &record);
+        bench.campaign();
+        assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(7, 0))));
+    }
+}
