@@ -48,7 +48,7 @@ impl<V: Value> Learner<V> {
     }
 
     fn learn(&mut self, slot: Slot, entry: &One<V>, chosen: &mut Chosen<V>) {
-        chosen.choose(slot, entry.batch());
+        chosen.choose(slot, entry.batch().clone());
         let of_slot = |tallies: &BTreeMap<(Slot, Ballot), _>| {
             let next = tallies.range((slot, Ballot::ZERO)..).next();
             next.map(|(key, _)| *key).filter(|(of, _)| *of == slot)

@@ -68,10 +68,13 @@ fn the_readme_is_current() {
             }
         }
     }
-    keep_current("<!-- counts: generated, kept current by bench/tests/readme.rs -->\n", "<!-- end -->", &table);
+    keep_current(
+        "<!-- counts: generated, kept current by bench/tests/readme.rs -->\n",
+        "<!-- end -->",
+        &table,
+    );
 
-    let example =
-        std::fs::read_to_string(root().join("transport/examples/counter.rs")).expect("the example");
+    let example = std::fs::read_to_string(root().join("transport/examples/counter.rs")).expect("the example");
     keep_current(
         "<!-- example: transport/examples/counter.rs, kept current by bench/tests/readme.rs -->\n",
         "<!-- end -->",

@@ -94,7 +94,7 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
     }
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
-        chosen.choose(decision.first, &decision.batch);
+        chosen.choose(decision.first, decision.batch.clone());
     }
 
     fn on_heartbeat(&mut self, _ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
@@ -113,6 +113,6 @@ fn announce<V: Value>(
         return;
     }
     let batch = accepted.batch.tail(run.start.0 - accepted.first.0).head(run.len());
-    chosen.choose(run.start, &batch);
+    chosen.choose(run.start, batch.clone());
     decisions.push(Decision { ballot: accepted.ballot, first: run.start, batch });
 }

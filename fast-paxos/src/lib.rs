@@ -1,4 +1,145 @@
-//! Fast Paxos.
+//! Fast Paxos: a replicated log in which clients send to the acceptors directly.
+//!
+//! In a fast ballot an acceptor votes for whatever a client sends it, in the next free slot, without waiting for a
+//! leader: a command is learned two message delays after its client sent it, where Multi-Paxos needs three. The price:
+//! larger quorums, and when clients ask at the same moment their commands may meet in one slot, in different order at
+//! different acceptors. Such a *collision* costs two more delays or four.
+//!
+//! # A run
+//!
+//! Four servers n0 to n3, each proposer, acceptor and learner; n0 leads, has opened a fast ballot and is the
+//! distinguished learner; n4 is a client. Every message takes 1 ms; `o` sends, `<` and `>` receive:
+//!
+//! ```text
+//! ms  n0      n1      n2      n3      n4
+//!  0  |       |       |       |       !       submits c4#0
+//!  0  |<------|<------|<------|<------o       request c4#0
+//!  1  |<------o       |       |       |       accepted 1.n0+1f s0 c4#0
+//!  1  |<------+-------o       |       |       accepted 1.n0+1f s0 c4#0
+//!  1  |<------+-------+-------o       |       accepted 1.n0+1f s0 c4#0
+//!  2  o------>|------>|------>|       |       decide 1.n0+1f s0 c4#0
+//!  2  o-------+-------+-------+------>|       reply s0 c4#0
+//!  2  *       |       |       |       |       learns s0 c4#0
+//!  3  |       *       *       *       |       learns s0 c4#0
+//!  3  |       |       |       |       =       has its answer to c4#0
+//! ```
+//!
+//! A collision of three servers with clients beside n0 and n1, and coordinated recovery. A fast quorum of three needs
+//! all of them, and n0 voted for the one command first, n1 for the other:
+//!
+//! ```text
+//! ms  n0      n1      n2
+//!  0  !       |       |       submits c0#0
+//!  0  |       !       |       submits c1#0
+//!  0  o------>|------>|       request c0#0
+//!  0  |<------o------>|       request c1#0
+//!  0  |<------o       |       accepted 1.n0+1f s0 c1#0
+//!  1  o------>|------>|       accept 1.n0+2 s0 c0#0, any 1.n0+1f s0-
+//!  1  |<------o       |       accepted 1.n0+1f s1 c0#0
+//!  1  |<------+-------o       accepted 1.n0+1f s0-1 c0#0 c1#0
+//!  2  o------>|------>|       accept 1.n0+2 s1 c1#0, any 1.n0+1f s0-
+//!  2  |<------o       |       accepted 1.n0+2 s0 c0#0
+//!  2  |<------o       |       accepted 1.n0+1f s2 c1#0
+//!  2  |<------+-------o       accepted 1.n0+2 s0 c0#0
+//!  3  o------>|------>|       decide 1.n0+2 s0 c0#0
+//!  3  *       |       |       learns s0 c0#0
+//!  3  =       |       |       has its answer to c0#0
+//!  3  |<------o       |       accepted 1.n0+2 s1 c1#0
+//!  3  |<------+-------o       accepted 1.n0+2 s1 c1#0
+//!  4  o------>|------>|       decide 1.n0+2 s1 c1#0
+//!  4  *       |       |       learns s1 c1#0
+//!  4  |       *       *       learns s0 c0#0
+//!  5  |       *       |       learns s1 c1#0
+//!  5  |       =       |       has its answer to c1#0
+//!  5  |       |       *       learns s1 c1#0
+//! ```
+//!
+//! `1.n0+1f` is step 1, a fast ballot, in the term of round 1 that belongs to n0; `1.n0+2` is step 2 of that term.
+//!
+//! # Why fast quorums are larger
+//!
+//! In a classic ballot there is one proposed value, so one vote tells a new leader what may have been chosen. In a fast
+//! one there may be many. Take five acceptors and suppose three votes were enough in a fast ballot. A new leader hears
+//! from n0, n1 and n3, a majority, that n0 and n1 voted for *v* and n3 for *w*. If n2, which it cannot hear, voted for *v*,
+//! then n0, n1 and n2 have chosen *v*; if n2 and n4 voted for *w*, then n2, n3 and n4 have chosen *w*. It cannot know, and
+//! whatever it proposes may be wrong.
+//!
+//! With fast quorums of four, *w* has at most the votes of n2, n3 and n4, which are too few, while *v* may have those of
+//! n0, n1, n2 and n4: *v* it must be. The law behind it: any two fast quorums and any phase 1 quorum have an acceptor in
+//! common. For quorums by number that is |Q1| + 2·|Qf| > 2n: here 3 + 2·4 > 10, but 3 + 2·3 < 10. See
+//! [`paxos_core::QuorumSystem`], whose constructors prove it.
+//!
+//! # The steps of a term
+//!
+//! A term is what one phase 1 of one coordinator covers. Its ballots follow each other without any other between:
+//!
+//! | step | kind | what happens in it |
+//! |---|---|---|
+//! | 0 | classic | phase 1, for all slots at once; then phase 2 for what may have been chosen, and for commands that wait |
+//! | 1 | fast | *any*: all slots behind are open to what clients send |
+//! | 2 | classic | phase 2 only, for the slots of step 1 that collided |
+//!
+//! Coordinated recovery goes from step 1 to step 2 without a phase 1 in between: it reads the votes of step 1 (2b) as the
+//! promises of step 2 (1b). That is safe because they say the same. A promise for step 2 says: this is my highest vote in
+//! this slot below step 2, and I shall cast no other one there. An acceptor that voted in step 1 can have no higher vote
+//! below step 2, since no ballot lies between the two; it votes once a ballot, so no other one in step 1; and never again
+//! below a ballot in which it voted. Acceptors that were not heard may still vote in step 1, and are counted as if they had,
+//! for whichever value. Were a foreign ballot between the two steps, a value could be chosen there unseen.
+//!
+//! What step 2 proposes is given by the votes heard (Lamport's rule O4): a value that, with all unheard acceptors, would have
+//! a fast quorum, must be proposed; there is at most one. If there is none, any command that was voted for will do, and the
+//! losers are voted for again in free slots.
+//!
+//! A collision is noticed as soon as no value can win any more, or when votes are missing for too long. With
+//! [`Recovery::Classic`], and where too few votes are heard, a new term is started instead. If less than a fast quorum of the
+//! acceptors lives, the leader opens no fast ballot and goes on as in Multi-Paxos.
+//!
+//! # The messages
+//!
+//! | message | in the papers | from | to | says |
+//! |---|---|---|---|---|
+//! | [`paxos_core::Request`] | – | client | acceptors (and the leader) | vote for this in your next free slot |
+//! | [`Prepare`] | 1a | proposer | acceptors | promise this term, for all slots from `from` on |
+//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on |
+//! | [`Accept`] with values | 2a | proposer | acceptors | vote for these values in these slots, in step 0 or 2 |
+//! | [`Accept`] with `any` | 2a, *any* | proposer | acceptors | from this slot on, vote in step 1 for what clients send |
+//! | [`Accepted`] | 2b | acceptor | learners and the coordinator | I voted for these values in these slots |
+//! | [`Decision`] | – | distinguished learner | learners | these values are chosen in these slots |
+//! | [`paxos_core::Nack`] | – | acceptor | proposer | no, there is a higher ballot |
+//!
+//! # What always holds
+//!
+//! - A term belongs to one proposer, which starts it at most once, whatever crashes between.
+//! - In a classic ballot of one slot at most one value is proposed; in a fast one none is: *any* opens only slots in which
+//!   the term has proposed nothing, and no value follows it there in the same ballot.
+//! - An acceptor's promise never falls, and it votes in no term below. In each slot it votes at most once a ballot, and its
+//!   votes go up. All this is on disk before it is said.
+//! - What a ballot proposes is safe: no other value was or can be chosen in a lower one. Acceptors are counted for that, by
+//!   name, and never messages or values.
+//! - Votes of a fast ballot are counted against fast quorums, of a classic one against classic ones, never together.
+//! - Hence a slot never has two chosen values. A command may have two slots and executes once, by its name; a loser of a
+//!   collision is voted for again without any help of its client.
+//!
+//! # Where this departs from the paper
+//!
+//! - The paper has one instance and numbers its rounds; here one phase 1 serves a log, as in Multi-Paxos, and
+//!   rounds are steps of terms, so that "round i+1 of the same coordinator" always exists.
+//! - Quorums may be any that obey the law, those of Fast Flexible Paxos among them.
+//! - The coordinator decides that a slot collided by what can still be reached, not when a quorum has answered.
+//! - An acceptor fills its slots in the order in which commands come to it, those that come together at the end of a turn, so that
+//!   a promise made meanwhile is kept.
+//! - Clients that were not answered ask everyone, the leader included, which then proposes in a classic ballot.
+//! - There is no uncoordinated recovery (§3.2) yet.
+//!
+//! # The papers
+//!
+//! Leslie Lamport, *Fast Paxos*, Distributed Computing 19(2), 2006: classic rounds, fast rounds,
+//! quorums and rule O4, and in §3.2 recovery. Heidi Howard, Aleksey Charapko, Richard Mortier, *Fast Flexible Paxos: Relaxing Quorum Intersection for Fast
+//! Paxos*, ICDCN 2021. When it does not pay: Flavio Junqueira, Yanhua Mao, Keith Marzullo, *Classic Paxos vs. Fast Paxos: Caveat
+//! Emptor*, `HotDep` 2007. Rounds are called ballots here.
+//!
+//! Read on: [`Acceptor`], [`Proposer`], [`Learner`], [`Client`].
+
 mod acceptor;
 mod choice;
 mod client;
@@ -49,6 +190,34 @@ fn voters(config: &Config) -> NodeSet {
 }
 
 /// Fast Paxos over values `V`, whose execution returns `R`.
+///
+/// Four servers in one thread, which add up what they are told; three of them are a fast quorum:
+///
+/// ```
+/// use fast_paxos::{FastPaxos, Options};
+/// use paxos_core::{Config, NodeId, Slot, StateMachine, Timeouts};
+/// use paxos_transport::LocalCluster;
+///
+/// struct Sum(u64);
+/// impl StateMachine for Sum {
+///     type Command = u64;
+///     type Reply = u64;
+///     fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
+///         self.0 += n;
+///         self.0
+///     }
+/// }
+///
+/// let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(4)? };
+/// let mut cluster = LocalCluster::<FastPaxos<u64, u64>, _>::new(config, &Options::default(), |_| Sum(0));
+/// assert!(cluster.node(NodeId(3)).acceptor().is_some_and(|acceptor| acceptor.opened().is_some()));
+/// cluster.stop(NodeId(2));
+/// cluster.propose(NodeId(3), 42)?; // any server will do: nobody waits for the leader
+/// cluster.run();
+/// assert_eq!(cluster.outcomes().map(|outcome| outcome.reply).collect::<Vec<_>>(), [42]);
+/// assert_eq!(cluster.machine(NodeId(1)).0, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FastPaxos<V, R>(PhantomData<(V, R)>);
 

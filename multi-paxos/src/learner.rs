@@ -44,9 +44,9 @@ impl<V: Value> Learner<V> {
         let ready = |_, tally: &Tally<V>| (tally.decided || proven(tally)) && tally.batch.is_some();
         while let Some((slots, tally)) = self.tally.extract(slots, ready) {
             let Some(batch) = tally.batch else { continue };
-            chosen.choose(slots.start, &batch);
-            let batch = self.decisions_carry_values.then_some(batch);
-            announce(Decision { ballot: tally.ballot, slots, batch });
+            let carried = self.decisions_carry_values.then(|| batch.clone());
+            chosen.choose(slots.start, batch);
+            announce(Decision { ballot: tally.ballot, slots, batch: carried });
         }
         self.tally.remove_below(chosen.first_unknown());
     }
@@ -106,8 +106,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
     }
 
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
-        let (slots, batch) = unknown(accept.first, &accept.batch, chosen);
-        if !slots.is_empty() {
+        if accept.first >= self.tally.end().max(chosen.first_unknown()) {
+            let Accept { ballot, first, ref batch, .. } = *accept;
+            let tally = Tally { ballot, batch: Some(batch.clone()), voters: NodeSet::EMPTY, decided: false };
+            self.tally.insert(first.extend(batch.len() as u64), tally);
+        } else {
+            let (slots, batch) = unknown(accept.first, &accept.batch, chosen);
             if count(&mut self.tally, accept.ballot, slots, Some(&batch), |_| {}) {
                 self.harvest(slots, chosen, |_| false, |_| {});
             }
@@ -146,7 +150,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
             return;
         }
         if let Some(batch) = &decision.batch {
-            chosen.choose(decision.slots.start, batch);
+            chosen.choose(decision.slots.start, batch.clone());
             self.tally.remove_below(chosen.first_unknown());
         } else {
             if count(&mut self.tally, decision.ballot, slots, None, |tally| tally.decided = true) {
@@ -162,7 +166,21 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         if slots.is_empty() {
             return;
         }
-        self.harvest(slots, chosen, |tally| tally.ballot == ballot, |_| {});
+        // Mostly the next slots are the oldest ones counted.
+        let next = |slots: SlotRange, tally: &Tally<V>, chosen: &Chosen<V>| {
+            slots.start == chosen.first_unknown()
+                && slots.end <= below
+                && tally.ballot == ballot
+                && tally.batch.is_some()
+        };
+        while let Some((slots, tally)) = self.tally.pop_first_if(|slots, tally| next(slots, tally, chosen)) {
+            if let Some(batch) = tally.batch {
+                chosen.choose(slots.start, batch);
+            }
+        }
+        if chosen.first_unknown() < below {
+            self.harvest(slots, chosen, |tally| tally.ballot == ballot, |_| {});
+        }
         chosen.hear_of(below);
     }
 }

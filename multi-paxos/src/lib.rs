@@ -1,4 +1,101 @@
 //! Multi-Paxos: a replicated log with a stable leader.
+//!
+//! Each slot of the log is an instance of Paxos. A leader goes through phase 1 once, for all slots from the first
+//! one that it does not know on, and from then on each command takes phase 2 only: two message delays between
+//! servers where Basic Paxos needs four. Commands that arrive together share a message, and any number of slots is under
+//! way at a time. When the leader is not heard of any more, another process leads in a higher ballot.
+//!
+//! # A run
+//!
+//! Three servers n0 to n2, each proposer, acceptor and learner; n0 leads and is the distinguished learner; n3 is a
+//! client. Every message takes 1 ms; `o` sends, `<` and `>` receive. The first decision of a leader has both phases:
+//!
+//! ```text
+//! ms  n0      n1      n2      n3
+//!  0  |       |       |       !       submits c3#0
+//!  0  |<------+-------+-------o       request c3#0
+//!  1  o------>|------>|       |       prepare 1.n0 s0-
+//!  2  |<------o       |       |       promise 1.n0 s0-
+//!  2  |<------+-------o       |       promise 1.n0 s0-
+//!  3  o------>|------>|       |       accept 1.n0 s0 c3#0
+//!  4  |<------o       |       |       accepted 1.n0 s0
+//!  4  |<------+-------o       |       accepted 1.n0 s0
+//!  5  o------>|------>|       |       decide 1.n0 s0
+//!  5  o-------+-------+------>|       reply s0 c3#0
+//!  5  *       |       |       |       learns s0 c3#0
+//!  6  |       *       *       |       learns s0 c3#0
+//!  6  |       |       |       =       has its answer to c3#0
+//! ```
+//!
+//! Every later one has phase 2 only:
+//!
+//! ```text
+//! ms  n0      n1      n2      n3
+//!  0  |       |       |       !       submits c3#1
+//!  0  |<------+-------+-------o       request c3#1
+//!  1  o------>|------>|       |       accept 1.n0 s1 c3#1
+//!  2  |<------o       |       |       accepted 1.n0 s1
+//!  2  |<------+-------o       |       accepted 1.n0 s1
+//!  3  o------>|------>|       |       decide 1.n0 s1
+//!  3  o-------+-------+------>|       reply s1 c3#1
+//!  3  *       |       |       |       learns s1 c3#1
+//!  4  |       *       *       |       learns s1 c3#1
+//!  4  |       |       |       =       has its answer to c3#1
+//! ```
+//!
+//! `1.n0` is the ballot of round 1 that belongs to n0, `s0-` the slots from the first one on, `c3#0` the first command of
+//! n3's client. Votes and decisions name slots and not values where their receivers have the phase 2a. Without a
+//! *decide* of its own, what is chosen travels on the next phase 2a ([`paxos_core::Announce::WithNext`]), and where
+//! everyone hears votes ([`paxos_core::Learning::Everyone`]), followers learn a delay earlier, for more messages.
+//!
+//! # The messages
+//!
+//! | message | in the papers | from | to | says |
+//! |---|---|---|---|---|
+//! | [`Prepare`] | 1a | proposer | acceptors | promise this ballot, for all slots from `from` on |
+//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on |
+//! | [`Accept`] | 2a | proposer | acceptors | vote for these values in these slots; all below `chosen` is chosen |
+//! | [`Accepted`] | 2b | acceptor | learners, or the proposer as distinguished learner | I voted in these slots |
+//! | [`Decision`] | – | distinguished learner | learners | what this ballot proposed in these slots is chosen |
+//! | [`paxos_core::Nack`] | – | acceptor | proposer | no, there is a higher ballot |
+//!
+//! Requests, replies, heartbeats and catching up are those of all variants: [`paxos_core::Message`].
+//!
+//! # What always holds
+//!
+//! - A ballot belongs to one proposer, which starts it at most once, whatever crashes between: its number is on disk
+//!   before its phase 1a leaves.
+//! - In one ballot of one slot at most one value is proposed.
+//! - An acceptor has one promise for all slots, which never falls. It votes in no ballot below it, and a vote is a
+//!   promise, too. What it promised and what it voted are two things, both on disk before they are said.
+//! - In each slot, a ballot proposes the value of the highest vote that a quorum of promises reports, or, if they
+//!   report none, any: so a value that was chosen, or may yet be, in a lower ballot is the only one it can propose.
+//! - Slots without a vote below one with a vote are filled with no-ops: nothing is executed across a gap.
+//! - `chosen` of a phase 2a or a heartbeat vouches for the values of that ballot only. A leader that finds another
+//!   value chosen than the one it proposed stops before it speaks again.
+//! - Hence a slot never has two chosen values, however many leaders there are. Time decides only whether anything is
+//!   chosen at all.
+//!
+//! # Where this departs from the paper
+//!
+//! - Quorums need not be majorities: any phase 1 quorum must share an acceptor with any phase 2 quorum (Howard, Malkhi,
+//!   Spiegelman 2016).
+//! - An acceptor that refuses says so. The papers leave the proposer to time out; §2.2 of the first allows this.
+//! - A leader sends its phase 2a before its own vote is on disk, and counts that vote when it is.
+//! - The number of slots under way is bounded by a window ([`paxos_core::Limits::window`]) for the sake of memory. It is
+//!   not the α of §3: the set of processes does not change.
+//! - A command may be chosen in two slots, when its leader changes at the wrong time. It executes once, by its name.
+//! - Learners ask each other for what they missed. Only if none of them knows is it proposed again (§2.3).
+//! - What is chosen is not written to disk: it follows from the votes, which are.
+//!
+//! # The papers
+//!
+//! Leslie Lamport, *Paxos Made Simple*, 2001, §2 (one instance) and §3 (the log); *The Part-Time Parliament*, TOCS 16(2),
+//! 1998, §3 (the multi-decree parliament). Heidi Howard, Dahlia Malkhi, Alexander Spiegelman, *Flexible Paxos: Quorum
+//! Intersection Revisited*, OPODIS 2016. Ballots are called proposal numbers in the first, votes acceptances.
+//!
+//! Read on: [`Acceptor`], [`Proposer`], [`Learner`].
+
 mod acceptor;
 mod client;
 mod leader;
@@ -18,6 +115,35 @@ use core::marker::PhantomData;
 use paxos_core::{Protocol, Record, Value};
 
 /// Multi-Paxos over values `V`, whose execution returns `R`.
+///
+/// Three servers in one thread, which add up what they are told:
+///
+/// ```
+/// use multi_paxos::MultiPaxos;
+/// use paxos_core::{Config, NodeId, Slot, StateMachine, Timeouts};
+/// use paxos_transport::LocalCluster;
+///
+/// struct Sum(u64);
+/// impl StateMachine for Sum {
+///     type Command = u64;
+///     type Reply = u64;
+///     fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
+///         self.0 += n;
+///         self.0
+///     }
+/// }
+///
+/// let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3)? };
+/// let mut cluster = LocalCluster::<MultiPaxos<u64, u64>, _>::new(config, &(), |_| Sum(0));
+/// cluster.stop(NodeId(2)); // a minority is not missed
+/// cluster.propose(NodeId(0), 40)?;
+/// cluster.propose(NodeId(0), 2)?;
+/// cluster.run();
+/// let replies: Vec<u64> = cluster.outcomes().map(|outcome| outcome.reply).collect();
+/// assert_eq!(replies, [40, 42]);
+/// assert_eq!(cluster.machine(NodeId(1)).0, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MultiPaxos<V, R>(PhantomData<(V, R)>);
 

@@ -61,6 +61,7 @@ impl<V: Value> Proposer<V> {
 
     /// Leaves the ballot. What was proposed may yet be chosen or not: it is proposed again if this process leads
     /// again, and executes once all the same.
+    #[cold]
     fn preempted(&mut self) -> bool {
         if matches!(self.stage, Stage::Idle) {
             return false;
@@ -80,6 +81,7 @@ impl<V: Value> Proposer<V> {
 
     /// A quorum has promised. *Paxos Made Simple*, §3: the new leader proposes, in every slot for which a vote
     /// was reported, the value of the highest-numbered one, and no-ops in the gaps between.
+    #[cold]
     fn take_the_lead(&mut self, chosen: &Chosen<V>) {
         let Stage::Preparing { from, votes, .. } = std::mem::replace(&mut self.stage, Stage::Leading) else {
             return;

@@ -20,20 +20,20 @@ impl<V> Default for Chosen<V> {
 
 impl<V> Chosen<V> {
     /// Notes that `batch` is chosen from slot `first` on. What is known already stays: a slot has one value.
-    pub fn choose(&mut self, first: Slot, batch: &Batch<V>) {
+    pub fn choose(&mut self, first: Slot, batch: Batch<V>) {
         let slots = first.extend(batch.len() as u64);
         if slots.end <= self.first_unknown || slots.is_empty() {
             return;
         }
         if self.log.end() <= first {
-            self.log.insert(slots, batch.clone());
+            self.log.insert(slots, batch);
             self.changes += 1;
             if first == self.first_unknown {
                 self.first_unknown = slots.end;
             }
             return;
         }
-        if !self.log.fill(slots, batch) {
+        if !self.log.fill(slots, &batch) {
             return;
         }
         self.changes += 1;
@@ -152,11 +152,11 @@ mod tests {
             }
             slots
         };
-        chosen.choose(Slot(2), &batch(2..4));
+        chosen.choose(Slot(2), batch(2..4));
         assert!(delivered(&mut chosen).is_empty() && chosen.is_behind());
-        chosen.choose(Slot(0), &batch(0..1));
+        chosen.choose(Slot(0), batch(0..1));
         assert_eq!(delivered(&mut chosen), [0]);
-        chosen.choose(Slot(0), &batch(0..3));
+        chosen.choose(Slot(0), batch(0..3));
         assert_eq!(delivered(&mut chosen), [1, 2, 3]);
         assert!(!chosen.is_behind() && delivered(&mut chosen).is_empty());
     }
@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn what_is_chosen_stays_chosen() {
         let mut chosen = Chosen::default();
-        chosen.choose(Slot(0), &batch(0..2));
-        chosen.choose(Slot(0), &batch(7..9));
-        chosen.choose(Slot(1), &batch(7..9));
+        chosen.choose(Slot(0), batch(0..2));
+        chosen.choose(Slot(0), batch(7..9));
+        chosen.choose(Slot(1), batch(7..9));
         let seqs: Vec<_> = (0..3).filter_map(|s| Some(chosen.get(Slot(s))?.id()?.seq)).collect();
         assert_eq!(seqs, [0, 1, 8]);
     }
@@ -174,9 +174,9 @@ mod tests {
     #[test]
     fn a_peer_is_sent_what_follows_without_a_gap() {
         let mut chosen = Chosen::default();
-        chosen.choose(Slot(0), &batch(0..2));
-        chosen.choose(Slot(2), &batch(2..4));
-        chosen.choose(Slot(5), &batch(5..6));
+        chosen.choose(Slot(0), batch(0..2));
+        chosen.choose(Slot(2), batch(2..4));
+        chosen.choose(Slot(5), batch(5..6));
         assert_eq!(chosen.since(Slot(1), 100), batch(1..4));
         assert_eq!(chosen.since(Slot(1), 2), batch(1..3));
         assert!(chosen.since(Slot(4), 100).is_empty());

@@ -5,7 +5,7 @@ use crate::{
     Refusal, Reply, Request, Setup, Time, To, Value,
 };
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// The commands of one session that are not answered yet. Sent together what was submitted together; asked
 /// again each [`crate::Timeouts::client`] until answered, with the same names.
@@ -16,12 +16,13 @@ pub struct Outstanding<V> {
     batch: usize,
     patience: Option<Duration>,
     next: u64,
-    /// The oldest without an answer, and from there on whether each is answered.
+    /// The oldest without an answer.
     base: u64,
-    answered: VecDeque<bool>,
+    /// Later ones that are answered already.
+    early: BTreeSet<u64>,
     fresh: Vec<Entry<V>>,
-    /// By the time of asking.
-    asked: VecDeque<(Time, Batch<V>)>,
+    /// By the time of asking, with the highest number in each batch.
+    asked: VecDeque<(Time, u64, Batch<V>)>,
     again: VecDeque<Batch<V>>,
 }
 
@@ -35,7 +36,7 @@ impl<V: Value> Outstanding<V> {
             patience: config.timeouts.client,
             next: 0,
             base: 0,
-            answered: VecDeque::new(),
+            early: BTreeSet::new(),
             fresh: Vec::new(),
             asked: VecDeque::new(),
             again: VecDeque::new(),
@@ -47,12 +48,11 @@ impl<V: Value> Outstanding<V> {
     /// # Errors
     /// [`Overloaded`] while the oldest unanswered command is a session's window back.
     pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
-        if self.answered.len() >= self.limit {
+        if self.next - self.base >= self.limit as u64 {
             return Err(Overloaded { limit: self.limit });
         }
         let seq = self.next;
         self.next += 1;
-        self.answered.push_back(false);
         self.fresh.push(Entry::new(self.id, seq, value));
         Ok(CommandId { client: self.id, seq })
     }
@@ -64,7 +64,7 @@ impl<V: Value> Outstanding<V> {
         }
         let n = self.fresh.len().min(self.batch);
         let batch: Batch<V> = self.fresh.drain(..n).collect();
-        self.asked.push_back((now, batch.clone()));
+        self.asked.push_back((now, last_seq(&batch), batch.clone()));
         Some(batch)
     }
 
@@ -74,7 +74,7 @@ impl<V: Value> Outstanding<V> {
             let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
             if !left.is_empty() {
                 let left = if left.len() == batch.len() { batch } else { left.into() };
-                self.asked.push_back((now, left.clone()));
+                self.asked.push_back((now, last_seq(&left), left.clone()));
                 return Some(left);
             }
         }
@@ -83,18 +83,17 @@ impl<V: Value> Outstanding<V> {
 
     /// Notes an answer; whether it is the first to its command.
     pub fn on_reply(&mut self, id: CommandId) -> bool {
-        let Some(offset) = id.seq.checked_sub(self.base).filter(|_| id.client == self.id) else {
+        if id.client != self.id || id.seq < self.base || id.seq >= self.next {
             return false;
-        };
-        match usize::try_from(offset).ok().and_then(|i| self.answered.get_mut(i)) {
-            Some(answered) if !*answered => *answered = true,
-            _ => return false,
         }
-        while self.answered.front() == Some(&true) {
-            self.answered.pop_front();
+        if id.seq > self.base {
+            return self.early.insert(id.seq);
+        }
+        self.base += 1;
+        while !self.early.is_empty() && self.early.remove(&self.base) {
             self.base += 1;
         }
-        while self.asked.front().is_some_and(|(_, batch)| last_seq(batch) < self.base) {
+        while self.asked.front().is_some_and(|(_, last, _)| *last < self.base) {
             self.asked.pop_front();
         }
         true
@@ -102,13 +101,13 @@ impl<V: Value> Outstanding<V> {
 
     /// Everything unanswered is to be asked again now.
     pub fn ask_all_again(&mut self) {
-        self.again.extend(self.asked.drain(..).map(|(_, batch)| batch));
+        self.again.extend(self.asked.drain(..).map(|(.., batch)| batch));
     }
 
     /// What was asked longer ago than the client is patient is to be asked again.
     pub fn on_timeout(&mut self, now: Time) {
         while self.deadline().is_some_and(|due| due <= now) {
-            if let Some((_, batch)) = self.asked.pop_front() {
+            if let Some((.., batch)) = self.asked.pop_front() {
                 self.again.push_back(batch);
             }
         }
@@ -121,17 +120,16 @@ impl<V: Value> Outstanding<V> {
 
     /// How many commands are unanswered.
     pub fn len(&self) -> usize {
-        self.answered.iter().filter(|answered| !**answered).count()
+        (self.next - self.base) as usize - self.early.len()
     }
 
     /// Whether all are answered.
     pub fn is_empty(&self) -> bool {
-        self.answered.is_empty()
+        self.next == self.base
     }
 
     fn is_open(&self, entry: &Entry<V>) -> bool {
-        let offset = entry.id().and_then(|id| id.seq.checked_sub(self.base));
-        offset.is_some_and(|i| self.answered.get(i as usize) == Some(&false))
+        entry.id().is_some_and(|id| id.seq >= self.base && !self.early.contains(&id.seq))
     }
 }
 

@@ -69,6 +69,7 @@ impl<V: Value> Pipeline<V> {
         Some(batch)
     }
 
+    #[cold]
     fn merge(&mut self, front: &Batch<V>, limit: usize) -> Batch<V> {
         let mut entries = Vec::with_capacity(limit.min(self.queued));
         entries.extend_from_slice(front);
@@ -134,6 +135,7 @@ impl<V: Value> Pipeline<V> {
     }
 
     /// The ballot is lost: what is under way may be chosen or not, so it waits again, before everything else.
+    #[cold]
     pub fn requeue(&mut self) {
         let Some(start) = self.in_flight.start() else { return };
         self.requeued = Some(self.requeued.unwrap_or(start).min(start));
@@ -146,6 +148,7 @@ impl<V: Value> Pipeline<V> {
 
     /// Commands that were under way in a lost ballot and turn up after all, among `found` or in the log, need
     /// not be proposed again.
+    #[cold]
     pub fn drop_found(&mut self, found: &[Entry<V>], chosen: &Chosen<V>) {
         let Some(from) = self.requeued.take() else { return };
         let mut seen: BTreeSet<CommandId> = found.iter().filter_map(Entry::id).collect();
@@ -156,6 +159,7 @@ impl<V: Value> Pipeline<V> {
     }
 
     /// Drops the waiting commands of these names, and no-ops.
+    #[cold]
     pub fn drop_all(&mut self, names: &BTreeSet<CommandId>) {
         let kept = |e: &Entry<V>| e.id().is_some_and(|id| !names.contains(&id));
         let left: Batch<V> = self.queue.drain(..).flat_map(|b| b.to_vec()).filter(kept).collect();

@@ -47,7 +47,7 @@ impl<P: Protocol> Node<P> {
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
         loop {
-            let mut ready = self.ready();
+            let ready = self.ready();
             drain(&mut ready.node.out.unbound, .., &mut send);
             if !ready.records().is_empty() {
                 write(ready.records());

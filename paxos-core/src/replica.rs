@@ -4,7 +4,7 @@
 use crate::{
     Answer, ClientId, Command, CommandId, Config, Entry, Learning, NodeId, NodeSet, Reply, Slot, Value,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 /// What the log is for. It must be deterministic: the same commands in the same order give the same replies and
 /// the same state on every replica.
@@ -76,7 +76,8 @@ impl<S: StateMachine> Replica<S> {
     /// If a slot is missing between the last call and this one.
     pub fn execute(&mut self, first: Slot, entries: &[Entry<S::Command>], answering: Answering) {
         assert!(first <= self.next, "executed up to {}, then given {first}", self.next);
-        for entry in entries.iter().skip((self.next.0 - first.0) as usize) {
+        let known = (self.next.0 - first.0) as usize;
+        for entry in entries.get(known..).unwrap_or_default() {
             let slot = self.next;
             self.next = slot.plus(1);
             if let Entry::Command(command) = entry {
@@ -86,11 +87,12 @@ impl<S: StateMachine> Replica<S> {
     }
 
     fn execute_once(&mut self, slot: Slot, command: &Command<S::Command>, answering: Answering) {
-        let owed = !self.owed.is_empty() && self.owed.remove(&command.id);
-        let (machine, id) = (&mut self.machine, command.id);
-        let first = self.sessions.enter(id, || (slot, machine.apply(slot, &command.value)));
+        let id = command.id;
+        let owed = !self.owed.is_empty() && self.owed.remove(&id);
+        let machine = &mut self.machine;
+        let known = self.sessions.enter(id, || (slot, machine.apply(slot, &command.value)));
         if (answering.covers(id.client) || owed)
-            && let Some((slot, reply)) = first
+            && let Some((slot, reply)) = known
         {
             self.answers.push(Reply { id, slot: *slot, reply: reply.clone() });
         }
@@ -133,13 +135,15 @@ struct Sessions<R> {
     last: usize,
 }
 
+/// The replies to the commands `base..end`, each in the place of its number modulo the ring's size, which is a
+/// power of two and grows as needed. Lower numbers were answered, or their client would not have been allowed to
+/// send the newest. Places outside the range are empty.
 #[derive(Clone, Debug)]
 struct Session<R> {
     client: ClientId,
-    /// The sequence number of the first reply kept. Lower ones were answered, or their client would not have
-    /// been allowed to send the newest.
     base: u64,
-    replies: VecDeque<Option<(Slot, R)>>,
+    end: u64,
+    ring: Vec<Option<(Slot, R)>>,
 }
 
 enum Found<'a, R> {
@@ -153,31 +157,35 @@ impl<R> Sessions<R> {
     fn enter(&mut self, id: CommandId, execute: impl FnOnce() -> (Slot, R)) -> Option<&(Slot, R)> {
         let window = self.window as u64;
         let session = self.session(id.client);
-        let offset = id.seq.checked_sub(session.base)?;
-        if offset >= window {
-            session.forget(offset - window + 1);
+        if id.seq < session.base {
+            return None;
         }
-        let at = (id.seq - session.base) as usize;
-        while session.replies.len() <= at {
-            session.replies.push_back(None);
+        if id.seq >= session.end {
+            session.extend(id.seq, window);
         }
-        Some(session.replies[at].get_or_insert_with(execute))
+        let at = session.place(id.seq);
+        Some(session.ring[at].get_or_insert_with(execute))
     }
 
     fn find(&self, id: CommandId) -> Found<'_, R> {
         let Ok(at) = self.table.binary_search_by_key(&id.client, |s| s.client) else { return Found::New };
         let session = &self.table[at];
-        let Some(offset) = id.seq.checked_sub(session.base) else { return Found::Forgotten };
-        match usize::try_from(offset).ok().and_then(|i| session.replies.get(i)) {
-            Some(Some((slot, reply))) => Found::Reply(*slot, reply),
-            _ => Found::New,
+        if id.seq < session.base {
+            return Found::Forgotten;
+        }
+        if id.seq >= session.end {
+            return Found::New;
+        }
+        match &session.ring[session.place(id.seq)] {
+            Some((slot, reply)) => Found::Reply(*slot, reply),
+            None => Found::New,
         }
     }
 
     fn session(&mut self, client: ClientId) -> &mut Session<R> {
         if self.table.get(self.last).is_none_or(|s| s.client != client) {
             self.last = self.table.binary_search_by_key(&client, |s| s.client).unwrap_or_else(|at| {
-                self.table.insert(at, Session { client, base: 0, replies: VecDeque::new() });
+                self.table.insert(at, Session { client, base: 0, end: 0, ring: Vec::new() });
                 at
             });
         }
@@ -186,10 +194,36 @@ impl<R> Sessions<R> {
 }
 
 impl<R> Session<R> {
-    fn forget(&mut self, n: u64) {
-        self.base += n;
-        let kept = self.replies.len().saturating_sub(usize::try_from(n).unwrap_or(usize::MAX));
-        self.replies.drain(..self.replies.len() - kept);
+    fn place(&self, seq: u64) -> usize {
+        seq as usize & (self.ring.len() - 1)
+    }
+
+    /// Makes room for the reply to `seq`, the highest number so far, and forgets those a window behind it.
+    fn extend(&mut self, seq: u64, window: u64) {
+        let base = seq.saturating_sub(window - 1).max(self.base);
+        for forgotten in self.base..base.min(self.end) {
+            let at = self.place(forgotten);
+            self.ring[at] = None;
+        }
+        self.base = base;
+        self.end = self.end.max(base);
+        if seq - base >= self.ring.len() as u64 {
+            self.grow(seq - base + 1);
+        }
+        self.end = seq.saturating_add(1);
+    }
+
+    /// Makes room for `n` replies.
+    #[cold]
+    fn grow(&mut self, n: u64) {
+        let mut ring: Vec<Option<(Slot, R)>> = Vec::new();
+        ring.resize_with((n as usize).next_power_of_two().max(8), || None);
+        let mask = ring.len() - 1;
+        for seq in self.base..self.end {
+            let at = self.place(seq);
+            ring[seq as usize & mask] = self.ring[at].take();
+        }
+        self.ring = ring;
     }
 }
 

@@ -78,6 +78,13 @@ impl<T: Divide> Runs<T> {
             .map_while(move |(held, t)| (held.start < range.end).then_some((*held, t)))
     }
 
+    /// Takes out the first run of all, if `wanted`.
+    #[inline]
+    pub fn pop_first_if(&mut self, wanted: impl FnOnce(SlotRange, &T) -> bool) -> Option<(SlotRange, T)> {
+        let (range, t) = self.runs.front()?;
+        if wanted(*range, t) { self.runs.pop_front() } else { None }
+    }
+
     /// Takes out the first run within `range`, cut to fit, for which `wanted` holds.
     pub fn extract(
         &mut self,
@@ -124,6 +131,7 @@ impl<T: Divide> Runs<T> {
 
     /// Makes the slots of `range` hold their part of `t` where they hold nothing or what they hold `yields`;
     /// whether anything changed.
+    #[cold]
     pub fn overlay(&mut self, range: SlotRange, t: &T, yields: impl Fn(&T) -> bool) -> bool {
         let mut changed = false;
         self.update(
@@ -169,6 +177,17 @@ impl<T: Divide> Runs<T> {
             visit(range, t);
             return;
         }
+        self.update_in_parts(range, make, visit);
+    }
+
+    /// [`Runs::update`] where runs and range do not match.
+    #[cold]
+    fn update_in_parts(
+        &mut self,
+        range: SlotRange,
+        mut make: impl FnMut(SlotRange) -> Option<T>,
+        mut visit: impl FnMut(SlotRange, &mut T),
+    ) {
         let mut at = self.split(range.start);
         self.split(range.end);
         let mut next = range.start;
@@ -238,6 +257,7 @@ impl<T: Divide> Runs<T> {
         }
     }
 
+    #[cold]
     fn vacate(&mut self, range: SlotRange) -> usize {
         let from = self.split(range.start);
         let to = self.split(range.end);

@@ -7,6 +7,9 @@ use paxos_core::{
 use std::mem;
 use std::sync::Arc;
 
+/// Slots executed by every replica are forgotten when there are so many.
+const TRIM_EVERY: u64 = 1024;
+
 /// The servers of a configuration, driven in turn on the caller's thread, with their records kept in memory.
 /// No time passes by itself: timeouts happen when [`LocalCluster::advance`] says so.
 #[derive(Debug)]
@@ -17,7 +20,8 @@ pub struct LocalCluster<P: Protocol, S: StateMachine> {
     /// Messages between distinct processes so far.
     messages: u64,
     now: Time,
-    trim_every: u64,
+    /// Everything below is executed by all and forgotten.
+    trimmed: Slot,
 }
 
 #[derive(Debug)]
@@ -58,7 +62,7 @@ where
             outcomes: Vec::new(),
             messages: 0,
             now: Time(0),
-            trim_every: 4096,
+            trimmed: Slot(0),
         };
         cluster.advance(Time(0));
         cluster
@@ -174,10 +178,10 @@ where
     fn trim(&mut self) {
         let learners = self.members.iter().filter(|m| m.node.is_learner());
         let applied = learners.map(|m| m.replica.next()).min().unwrap_or_default();
-        let kept = self.members.iter().map(|m| m.records.len()).max().unwrap_or_default() as u64;
-        if kept < self.trim_every || applied == Slot(0) {
+        if applied.0 - self.trimmed.0 < TRIM_EVERY {
             return;
         }
+        self.trimmed = applied;
         for member in &mut self.members {
             member.node.trim(applied);
             member.records.clear();

@@ -3,16 +3,20 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many votes choose.
+/// How a trace is to be read.
 #[derive(Clone, Copy)]
-pub(crate) struct Quorums {
+pub(crate) struct Rules {
+    /// How many votes choose in a classic ballot.
     pub(crate) classic: usize,
+    /// And in a fast one.
     pub(crate) fast: usize,
+    /// Whether each slot has a phase 1 of its own.
+    pub(crate) apart: bool,
 }
 
 /// What was chosen by slot, or the line that is wrong.
-pub(crate) fn check(trace: &str, quorums: Quorums) -> Result<BTreeMap<u64, String>, String> {
-    let mut judge = Judge { quorums, ..Judge::default() };
+pub(crate) fn check(trace: &str, rules: Rules) -> Result<BTreeMap<u64, String>, String> {
+    let mut judge = Judge::new(rules);
     for line in trace.lines() {
         judge.read(line).map_err(|wrong| format!("{wrong}: {line}"))?;
     }
@@ -22,9 +26,8 @@ pub(crate) fn check(trace: &str, quorums: Quorums) -> Result<BTreeMap<u64, Strin
 /// By slot and round.
 type At = (u64, u64);
 
-#[derive(Default)]
 struct Judge {
-    quorums: Quorums,
+    rules: Rules,
     voters: BTreeMap<(At, String), BTreeSet<u64>>,
     votes: BTreeMap<(At, u64), String>,
     proposed: BTreeMap<At, String>,
@@ -34,13 +37,19 @@ struct Judge {
     promises: BTreeMap<u64, Vec<At>>,
 }
 
-impl Default for Quorums {
-    fn default() -> Self {
-        Self { classic: usize::MAX, fast: usize::MAX }
-    }
-}
-
 impl Judge {
+    fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            voters: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            proposed: BTreeMap::new(),
+            chosen: BTreeMap::new(),
+            next: BTreeMap::new(),
+            promises: BTreeMap::new(),
+        }
+    }
+
     fn read(&mut self, line: &str) -> Result<(), &'static str> {
         let line: Value = serde_json::from_str(line).map_err(|_| "no JSON")?;
         let number = |field: &str| line[field].as_u64().ok_or("a number is missing");
@@ -85,18 +94,16 @@ impl Judge {
         if !fast && self.proposed.get(&at) != Some(&value) {
             return Err("a vote for what was not proposed");
         }
-        let quorum = if fast { self.quorums.fast } else { self.quorums.classic };
+        let quorum = if fast { self.rules.fast } else { self.rules.classic };
         let voters = self.voters.entry((at, value.clone())).or_default();
         voters.insert(node);
         if voters.len() >= quorum && *self.chosen.entry(slot).or_insert_with(|| value.clone()) != value {
             return Err("two values are chosen in one slot");
         }
-        let broken = |promise: &At| promise.0 <= slot && promise.1 > round;
-        if self.single(node).iter().any(broken) { Err("a vote below a promise") } else { Ok(()) }
-    }
-
-    fn single(&self, node: u64) -> &[At] {
-        self.promises.get(&node).map_or(&[], Vec::as_slice)
+        let apart = self.rules.apart;
+        let covers = |first: u64| if apart { first == slot } else { first <= slot };
+        let promises = self.promises.get(&node).map_or(&[][..], Vec::as_slice);
+        if promises.iter().any(|(first, promised)| covers(*first) && *promised > round) { Err("a vote below a promise") } else { Ok(()) }
     }
 
     fn is_chosen(&self, slot: u64, value: &str) -> Result<(), &'static str> {

@@ -89,10 +89,7 @@ fn quorums_that_do_not_intersect_are_named() {
     let out = dir.path("out");
     let flexible = ["--quorum", "flexible:2,2", "--acceptors", "5"];
     let words = ["flexible:2,2", "5 acceptors", "share no acceptor", "make"];
-    is_refused_in_one_line(
-        &[&["--variants", "multi", "--out", &out][..], &flexible].concat(),
-        &words,
-    );
+    is_refused_in_one_line(&[&["--variants", "multi", "--out", &out][..], &flexible].concat(), &words);
     for command in ["simulate", "draw"] {
         is_refused_in_one_line(&[&[command][..], &flexible].concat(), &words);
     }
@@ -123,7 +120,7 @@ fn a_malformed_matrix_is_refused_with_line_and_column() {
         ("region,a,b\na,0,x\nb,7,0\n", &["line 2", "column 3", "\"x\""]),
         ("region,a,b\na,0,\nb,7,0\n", &["line 2", "column 3"]),
         ("region,a,b\na,0,-7\nb,7,0\n", &["line 2", "column 3", "-7"]),
-        ("region,a,b\na,0,7\nb,700,0\n", &["line 2", "column 3"]),
+        ("region,a,b\na,0,7\nb,700,0\n", &["line 3", "column 2", "700", "correct"]),
         ("region,a,b\na,0,7\n", &["line 1", "column 3", "\"b\""]),
         ("region,a,b\na,0,7,9\nb,7,0\n", &["line 2", "column 4"]),
     ] {
@@ -140,7 +137,10 @@ fn an_unknown_site_or_leader_is_named() {
     is_refused_in_one_line(&small(&["--sites", "us-east-1,atlantis"]), &["atlantis"]);
     is_refused_in_one_line(&small(&["--leader", "atlantis"]), &["atlantis"]);
     // A site that is known, but is none of those chosen.
-    is_refused_in_one_line(&small(&["--sites", "us-east-1,eu-west-1", "--leader", "us-west-1"]), &["us-west-1"]);
+    is_refused_in_one_line(
+        &small(&["--sites", "us-east-1,eu-west-1", "--leader", "us-west-1"]),
+        &["us-west-1"],
+    );
 }
 
 #[test]
@@ -156,7 +156,10 @@ fn results_that_cannot_be_written_are_no_success() {
 fn a_trace_that_cannot_be_written_is_no_success() {
     let dir = Dir::with(&[]);
     let missing = dir.path("missing/run.jsonl");
-    is_refused_in_one_line(&["simulate", "--commands", "1", "--trace-out", &missing], &[&missing, "directory"]);
+    is_refused_in_one_line(
+        &["simulate", "--commands", "1", "--trace-out", &missing],
+        &[&missing, "directory"],
+    );
     is_refused_in_one_line(&small(&["--trace-out", &missing]), &[&missing, "directory"]);
     assert!(dir.files().is_empty());
 }

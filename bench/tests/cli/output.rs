@@ -26,8 +26,18 @@ fn json_has_the_fields_that_tools_rely_on() {
     assert_eq!(counts.len() + wide.len() + faults.len(), rows.len());
     for row in &counts {
         let fields = [
-            "variant", "roles", "learning", "collision", "acceptors", "learners", "messages",
-            "predicted_messages", "learn_first", "learn_last", "reply", "messages_by_kind",
+            "variant",
+            "roles",
+            "learning",
+            "collision",
+            "acceptors",
+            "learners",
+            "messages",
+            "predicted_messages",
+            "learn_first",
+            "learn_last",
+            "reply",
+            "messages_by_kind",
         ];
         assert!(has(row, &fields), "{row}");
         assert_eq!(row["messages"], row["predicted_messages"], "{row}");
@@ -39,7 +49,10 @@ fn json_has_the_fields_that_tools_rely_on() {
         assert!(has(row, &["variant", "sites", "leader", "latency_ms_by_site", "mean_ms"]), "{row}");
         let sites = row["latency_ms_by_site"].as_object().expect("an object");
         let sum: f64 = sites.values().filter_map(Value::as_f64).sum();
-        assert!((sum / sites.len() as f64 - row["mean_ms"].as_f64().expect("a number")).abs() < 1e-6, "{row}");
+        assert!(
+            (sum / sites.len() as f64 - row["mean_ms"].as_f64().expect("a number")).abs() < 1e-6,
+            "{row}"
+        );
     }
     assert!(faults.iter().all(|row| row["violations"] == Value::Array(Vec::new())));
     for variant in ["basic", "simple", "multi", "fast"] {
@@ -95,8 +108,10 @@ fn the_counts_are_those_of_the_papers() {
 fn results_go_to_a_directory_whole() {
     let dir = TempDir::new().expect("a directory can be made");
     let out = dir.path().join("a/b");
-    let printed =
-        succeeds(&format!("--variants multi --acceptors 3 --commands 1 --format csv --out {}", out.display()));
+    let printed = succeeds(&format!(
+        "--variants multi --acceptors 3 --commands 1 --format csv --out {}",
+        out.display()
+    ));
     assert_eq!(fs::read_to_string(out.join("compare.csv")).expect("it is there"), printed);
     let mut names: Vec<_> = fs::read_dir(&out)
         .expect("it is there")

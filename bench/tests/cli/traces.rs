@@ -1,12 +1,12 @@
 //! The traces it writes: the same bytes from the same seed, and agreement for whoever checks it.
 
-use super::checker::{Quorums, check};
+use super::checker::{Rules, check};
 use super::{lab, text};
 use std::fs;
 use tempfile::TempDir;
 
 /// Three of five, and four of five in fast ballots.
-const OF_FIVE: Quorums = Quorums { classic: 3, fast: 4 };
+const OF_FIVE: Rules = Rules { classic: 3, fast: 4, apart: false };
 
 /// The trace of a simulated run.
 fn trace(variant: &str, seed: u64) -> String {
@@ -33,13 +33,18 @@ fn one_seed_gives_the_same_bytes_in_two_processes() {
 #[test]
 fn a_checker_that_knows_no_protocol_finds_agreement() {
     for variant in ["basic", "simple", "multi", "fast"] {
+        let rules = Rules { apart: ["basic", "simple"].contains(&variant), ..OF_FIVE };
         for seed in [7, 8, 9] {
             let trace = trace(variant, seed);
-            let chosen = check(&trace, OF_FIVE).unwrap_or_else(|wrong| panic!("{variant} {seed}: {wrong}"));
+            let chosen = check(&trace, rules).unwrap_or_else(|wrong| panic!("{variant} {seed}: {wrong}"));
             // Each of 60 commands has a slot, and no slot is left out.
-            let commands = chosen.values().filter(|value| *value != "noop").collect::<std::collections::BTreeSet<_>>();
+            let commands =
+                chosen.values().filter(|value| *value != "noop").collect::<std::collections::BTreeSet<_>>();
             assert_eq!(commands.len(), 60, "{variant} {seed}");
-            assert_eq!(chosen.keys().copied().collect::<Vec<_>>(), (0..chosen.len() as u64).collect::<Vec<_>>());
+            assert_eq!(
+                chosen.keys().copied().collect::<Vec<_>>(),
+                (0..chosen.len() as u64).collect::<Vec<_>>()
+            );
         }
     }
 }
@@ -53,12 +58,18 @@ fn the_checker_would_notice() {
     };
     let applied = line("apply", 3);
     // Too few votes for what is taken to be chosen.
-    assert!(check(&good, Quorums { classic: 4, ..OF_FIVE }).is_err() || check(&good, Quorums { classic: 5, ..OF_FIVE }).is_err());
+    assert!(
+        check(&good, Quorums { classic: 4, ..OF_FIVE }).is_err()
+            || check(&good, Quorums { classic: 5, ..OF_FIVE }).is_err()
+    );
     for (bad, why) in [
         (good.replacen(&applied, "", 1).replace("\n\n", "\n"), "out of turn"),
         (good.clone() + &line("apply", 3), "out of turn"),
         (good.clone() + &line("vote", 0).replace("\"value\":\"", "\"value\":\"x"), "votes twice"),
-        (good.clone() + &line("propose", 0).replace("\"value\":\"", "\"value\":\"x"), "two values are proposed"),
+        (
+            good.clone() + &line("propose", 0).replace("\"value\":\"", "\"value\":\"x"),
+            "two values are proposed",
+        ),
         (good.clone() + &line("chosen", 0).replace("\"value\":\"", "\"value\":\"x"), "without a quorum"),
         (good.clone() + "nonsense", "no JSON"),
     ] {

@@ -182,7 +182,9 @@ fn any_is_not_followed_by_a_value_in_the_same_ballot() {
     // What the coordinator proposes is in steps 0 and 2; slots in which it proposed something in this term are
     // not voted in at random afterwards.
     let mut bench = Bench::new();
-    bench.accept(&Accept { any: Some((fast(ballot(1, 0)), Slot(2))), ..accept(ballot(1, 0), 0, &[7, 8]) }).expect("a vote");
+    bench
+        .accept(&Accept { any: Some((fast(ballot(1, 0)), Slot(2))), ..accept(ballot(1, 0), 0, &[7, 8]) })
+        .expect("a vote");
     bench.request(0..1);
     assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 2, &[0])]);
     // A value of step 0 that comes late, to a slot with a vote of step 1, gets no vote.

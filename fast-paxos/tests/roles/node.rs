@@ -29,8 +29,7 @@ fn hear(node: &mut Node<P>, from: NodeId, message: Message<P>) {
 /// Nodes in the middle of things: with a promised ballot, votes, a question or a proposal under way, a command
 /// unanswered, whatever their roles are.
 fn busy(config: &Config) -> Vec<Node<P>> {
-    let mut nodes: Vec<Node<P>> =
-        (0..8).map(|id| Node::new(setup(config.clone(), id), NOW)).collect();
+    let mut nodes: Vec<Node<P>> = (0..8).map(|id| Node::new(setup(config.clone(), id), NOW)).collect();
     // n0 is between its phases, and then it leads, too, at first without a fast ballot and then with one.
     nodes[0].step(NOW, Event::Timeout);
     settle(&mut nodes[0]);
@@ -75,10 +74,7 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
             Message::Nack(Nack { refused: ballot(1, 0), promised: theirs, slots: Slot(0).onwards() }),
             acceptors,
         ),
-        (
-            Message::Decide(Decision { ballot: ballot(1, 0), first: Slot(0), batch: batch(0..2) }),
-            proposers,
-        ),
+        (Message::Decide(Decision { ballot: ballot(1, 0), first: Slot(0), batch: batch(0..2) }), proposers),
         (Message::Refuse(Refusal::NotLeader(Some(NodeId(1)))), proposers),
         (Message::Heartbeat { ballot: theirs, chosen: Slot(2) }, proposers),
         (Message::Progress { chosen: Slot(2) }, learners),

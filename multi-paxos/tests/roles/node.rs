@@ -29,8 +29,7 @@ fn hear(node: &mut Node<P>, from: NodeId, message: Message<P>) {
 /// Nodes in the middle of things: with a promised ballot, votes, a question or a proposal under way, a command
 /// unanswered, whatever their roles are.
 fn busy(config: &Config) -> Vec<Node<P>> {
-    let mut nodes: Vec<Node<P>> =
-        (0..8).map(|id| Node::new(setup(config.clone(), id), NOW)).collect();
+    let mut nodes: Vec<Node<P>> = (0..8).map(|id| Node::new(setup(config.clone(), id), NOW)).collect();
     // n0 is between its phases, and then it leads, too.
     nodes[0].step(NOW, Event::Timeout);
     settle(&mut nodes[0]);

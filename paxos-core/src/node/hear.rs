@@ -40,7 +40,7 @@ impl<P: Protocol> Node<P> {
             Message::Chosen { first, batch, known } if learner => {
                 if self.learner.is_some() {
                     let before = self.chosen.first_unknown();
-                    self.chosen.choose(first, &batch);
+                    self.chosen.choose(first, batch);
                     self.chosen.hear_of(known);
                     if self.chosen.first_unknown() > before {
                         self.catch_up(from);
@@ -87,6 +87,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    #[cold]
     pub(super) fn on_prepare(&mut self, from: NodeId, prepare: &P::Prepare) {
         self.on_ballot(prepare.ballot());
         let Some(acceptor) = &mut self.acceptor else { return };
@@ -111,6 +112,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    #[cold]
     pub(super) fn refuse(&mut self, from: NodeId, nack: Nack) {
         if from == self.setup.id {
             self.on_nack(&nack);
@@ -132,6 +134,7 @@ impl<P: Protocol> Node<P> {
         self.out.own.push(Own::Accepted(accepted));
     }
 
+    #[cold]
     pub(super) fn on_promise(&mut self, from: NodeId, promise: P::Promise) {
         if let Some(proposer) = &mut self.proposer {
             proposer.on_promise(self.now, from, promise, &self.chosen);
@@ -162,6 +165,7 @@ impl<P: Protocol> Node<P> {
         self.decisions = decisions;
     }
 
+    #[cold]
     pub(super) fn on_nack(&mut self, nack: &Nack) {
         let Some(proposer) = &mut self.proposer else { return };
         let preempted = proposer.on_nack(self.now, nack);
@@ -179,6 +183,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    #[cold]
     pub(super) fn on_preempted(&mut self) {
         self.led = None;
         self.leader.on_preempted(self.now);

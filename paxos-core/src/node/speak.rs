@@ -100,6 +100,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Tells the clients whose commands wait here that somebody else leads.
+    #[cold]
     pub(super) fn surrender(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         let given_up = proposer.surrender();

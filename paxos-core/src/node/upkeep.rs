@@ -43,6 +43,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    #[cold]
     pub(super) fn heartbeat(&mut self, ballot: Ballot) {
         let config = &self.setup.config;
         let (servers, acceptors) = (self.others(config.servers()), self.members.acceptors);
@@ -53,6 +54,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Compares notes with the next learner in turn, and tells proposers that do not learn by themselves.
+    #[cold]
     pub(super) fn gossip(&mut self) {
         self.gossip.next = self.setup.config.timeouts.gossip.map(|d| self.now.after(d));
         self.gossip.turn += 1;
@@ -73,6 +75,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    #[cold]
     pub(super) fn on_progress(&mut self, from: NodeId, chosen: Slot) {
         if let Some(proposer) = &mut self.proposer {
             proposer.on_progress(self.now, chosen);
@@ -90,6 +93,7 @@ impl<P: Protocol> Node<P> {
 
     /// A learner that knows sends what is asked for. A leader that does not learn is asked only when no learner
     /// knows: *Paxos Made Simple*, §2.3: a learner that needs to know can have a proposer issue a proposal.
+    #[cold]
     pub(super) fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
         if self.learner.is_some() {
             self.send_chosen(from, slot);
@@ -100,12 +104,14 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    #[cold]
     pub(super) fn catch_up(&mut self, from: NodeId) {
         if self.chosen.is_behind() {
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
         }
     }
 
+    #[cold]
     pub(super) fn send_chosen(&mut self, to: NodeId, first: Slot) {
         if self.learner.is_none() || first >= self.chosen.first_unknown() {
             return;

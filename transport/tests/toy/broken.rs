@@ -135,12 +135,12 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
     ) {
         let Accepted { ballot, slot, ref entry } = *accepted;
         // The mistake: nobody is counted.
-        chosen.choose(slot, &Batch::from(entry.clone()));
+        chosen.choose(slot, Batch::from(entry.clone()));
         decisions.push(Decision { ballot, slot, entry: entry.clone() });
     }
 
     fn on_decide(&mut self, decision: &Decision<u64>, chosen: &mut Chosen<u64>) {
-        chosen.choose(decision.slot, &Batch::from(decision.entry.clone()));
+        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
     }
 
     fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}

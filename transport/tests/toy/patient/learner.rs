@@ -46,14 +46,14 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
             && self.setup.config.quorums.is_quorum(Phase::TwoClassic, *voters)
         {
             let Accepted { ballot, slot, entry } = vote.clone();
-            chosen.choose(slot, &Batch::from(entry.clone()));
+            chosen.choose(slot, Batch::from(entry.clone()));
             decisions.push(Decision { ballot, slot, entry });
             self.tally.retain(|slot, _| !chosen.knows(*slot));
         }
     }
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
-        chosen.choose(decision.slot, &Batch::from(decision.entry.clone()));
+        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
     }
 
     /// The core notes how far the leader has come, and asks for what is missing.

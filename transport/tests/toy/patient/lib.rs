@@ -9,7 +9,7 @@
 //! What patience buys: a vote in a slot says that all lower slots are chosen. So a quorum of promises reports a
 //! vote in each slot below the highest one reported, unless a higher ballot has overtaken the asker already: a new
 //! leader has no gap to fill, and no no-op is ever chosen. What it costs: one command a round trip, however many
-//! wait.
+//! wait; and a leader that does not learn by itself goes on only when a learner tells how far it has got.
 //!
 //! Safety rests on the same three sentences as in any other variant:
 //!

@@ -1,0 +1,132 @@
+//! Whole runs, drawn. `UPDATE_EXPECT=1 cargo test -p fast-paxos` draws them anew.
+
+use super::scene::{Journal, P, cluster, drawn, drawn_without, ms, quiet, recovering, settle, submit};
+use expect_test::expect_file;
+use fast_paxos::Recovery;
+use paxos_core::{Config, Kind, Learning, NodeId, Time};
+use paxos_transport::sim::{Fault, Sim};
+
+/// One command of a client in an open fast ballot.
+fn steady(config: Config) -> String {
+    let client = config.servers().len() as u16;
+    let mut sim = cluster(config, 1);
+    settle(&mut sim);
+    sim.run_for(ms(1)).expect("no invariant breaks");
+    let start = sim.now();
+    submit(&mut sim, client, 7);
+    settle(&mut sim);
+    drawn(&sim, start)
+}
+
+/// Clients beside n0 and n1 of three servers ask at the same moment.
+fn collide(recovery: Recovery) -> (Sim<P, Journal>, Time) {
+    let mut sim = recovering(quiet(3), 0, recovery);
+    settle(&mut sim);
+    sim.run_for(ms(1)).expect("no invariant breaks");
+    let start = sim.now();
+    submit(&mut sim, 0, 7);
+    submit(&mut sim, 1, 8);
+    settle(&mut sim);
+    assert!(sim.all_answered());
+    (sim, start)
+}
+
+fn collision(recovery: Recovery) -> String {
+    let (sim, start) = collide(recovery);
+    drawn(&sim, start)
+}
+
+#[test]
+fn the_first_decision_of_a_leader() {
+    let mut sim = cluster(quiet(4), 1);
+    // The command is on its way while the fast ballot is opened.
+    sim.run_for(ms(3)).expect("no invariant breaks");
+    submit(&mut sim, 4, 7);
+    settle(&mut sim);
+    expect_file!["../runs/first.txt"].assert_eq(&drawn(&sim, Time(0)));
+}
+
+#[test]
+fn a_decision_in_the_steady_state() {
+    expect_file!["../runs/steady.txt"].assert_eq(&steady(quiet(4)));
+}
+
+#[test]
+fn a_decision_that_everyone_learns_from_votes() {
+    expect_file!["../runs/everyone.txt"]
+        .assert_eq(&steady(Config { learning: Learning::Everyone, ..quiet(4) }));
+}
+
+#[test]
+fn a_decision_of_separate_roles() {
+    let config = Config { timeouts: quiet(3).timeouts, ..Config::separate(1, 3, 2).expect("lawful") };
+    expect_file!["../runs/separate.txt"].assert_eq(&steady(config));
+}
+
+#[test]
+fn a_collision_with_coordinated_recovery() {
+    expect_file!["../runs/collision_coordinated.txt"].assert_eq(&collision(Recovery::Coordinated));
+}
+
+#[test]
+fn a_collision_with_a_new_term() {
+    expect_file!["../runs/collision_classic.txt"].assert_eq(&collision(Recovery::Classic));
+}
+
+#[test]
+fn both_commands_of_a_collision_are_executed_once_each() {
+    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+        let (sim, _) = collide(recovery);
+        for id in 0..3 {
+            let mut journal = sim.machine(NodeId(id)).expect("it is there").0.clone();
+            journal.sort_unstable();
+            assert_eq!(journal, [7, 8], "n{id}, {recovery:?}");
+        }
+    }
+}
+
+#[test]
+fn a_new_leader_finishes_what_the_old_one_left() {
+    let mut sim = cluster(Config::collapsed(4).expect("lawful"), 1);
+    sim.run_for(ms(10)).expect("no invariant breaks");
+    let start = sim.now();
+    submit(&mut sim, 4, 7);
+    // It crashes when the votes are on the way to it.
+    sim.fail_at(start.after(ms(2)), Fault::Crash(NodeId(0)));
+    sim.fail_at(start.after(ms(400)), Fault::Restart(NodeId(0)));
+    sim.run_for(ms(600)).expect("no invariant breaks");
+    assert!(sim.all_answered());
+    // A leader says *any* again with each heartbeat.
+    let upkeep = [Kind::Any, Kind::Heartbeat, Kind::Progress, Kind::CatchUp];
+    expect_file!["../runs/crash.txt"].assert_eq(&drawn_without(&sim, start, &upkeep));
+}
+
+#[test]
+fn the_pictures_in_the_docs_are_real_runs() {
+    for drawn in [steady(quiet(4)), collision(Recovery::Coordinated)] {
+        let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
+        let picture = lines.join("\n");
+        assert!(include_str!("../../src/lib.rs").contains(&picture), "put this into the docs:\n{picture}");
+    }
+}
+
+#[test]
+fn zz_experiment() {
+    for learning in [Learning::Everyone, Learning::Distinguished] {
+    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+        let mut sim = recovering(Config { learning, ..quiet(3) }, 1, recovery);
+        settle(&mut sim);
+        submit(&mut sim, 0, 7);
+        submit(&mut sim, 1, 8);
+        settle(&mut sim);
+        let mut took = Vec::new();
+        for v in 20..40 {
+            let start = sim.now();
+            submit(&mut sim, 3, v);
+            sim.run_until(|sim| sim.all_answered()).expect("no invariant breaks");
+            took.push(if sim.all_answered() { sim.now().since(start).as_millis() } else { 999 });
+            settle(&mut sim);
+        }
+        println!("{learning:?} {recovery:?} {took:?}");
+    }}
+}

@@ -1,0 +1,6 @@
+//! Whole clusters in virtual time, with every invariant checked after every event.
+
+mod crashes;
+mod rivals;
+mod runs;
+mod scene;

@@ -1,0 +1,84 @@
+//! Whole runs, drawn. `UPDATE_EXPECT=1 cargo test -p multi-paxos` draws them anew.
+
+use super::scene::{cluster, drawn, ms, quiet, settle, submit};
+use expect_test::expect_file;
+use paxos_core::{Announce, Campaign, Config, Learning, NodeId, Time};
+use paxos_transport::sim::Fault;
+
+/// One command of a client, once the leader leads.
+fn steady(config: Config) -> String {
+    let client = config.servers().len() as u16;
+    let mut sim = cluster(config, 1);
+    settle(&mut sim);
+    submit(&mut sim, client, 6);
+    settle(&mut sim);
+    sim.run_for(ms(1)).expect("no invariant breaks");
+    let start = sim.now();
+    submit(&mut sim, client, 7);
+    settle(&mut sim);
+    drawn(&sim, start)
+}
+
+fn first() -> String {
+    let mut sim = cluster(Config { campaign: Campaign::Lazy, ..quiet(3) }, 1);
+    submit(&mut sim, 3, 7);
+    settle(&mut sim);
+    drawn(&sim, Time(0))
+}
+
+#[test]
+fn the_first_decision_of_a_leader() {
+    expect_file!["../runs/first.txt"].assert_eq(&first());
+}
+
+#[test]
+fn a_decision_in_the_steady_state() {
+    expect_file!["../runs/steady.txt"].assert_eq(&steady(quiet(3)));
+}
+
+#[test]
+fn a_decision_that_everyone_learns_from_votes() {
+    expect_file!["../runs/everyone.txt"]
+        .assert_eq(&steady(Config { learning: Learning::Everyone, ..quiet(3) }));
+}
+
+#[test]
+fn a_decision_of_separate_roles() {
+    let separate = Config::separate(1, 3, 2).expect("lawful");
+    let config = Config { timeouts: quiet(3).timeouts, ..separate };
+    expect_file!["../runs/separate.txt"].assert_eq(&steady(config));
+}
+
+#[test]
+fn decisions_that_travel_on_the_next_phase_2a() {
+    let mut sim = cluster(Config { announce: Announce::WithNext, ..quiet(3) }, 1);
+    settle(&mut sim);
+    submit(&mut sim, 3, 6);
+    settle(&mut sim);
+    submit(&mut sim, 3, 7);
+    settle(&mut sim);
+    expect_file!["../runs/piggybacked.txt"].assert_eq(&drawn(&sim, Time(0)));
+}
+
+#[test]
+fn a_new_leader_finishes_what_the_old_one_left() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.campaign = Campaign::Lazy;
+    let mut sim = cluster(config, 1);
+    submit(&mut sim, 3, 7);
+    // It crashes when its phase 2a is on the way.
+    sim.fail_at(Time(0).after(ms(4)), Fault::Crash(NodeId(0)));
+    sim.fail_at(Time(0).after(ms(400)), Fault::Restart(NodeId(0)));
+    sim.run_for(ms(600)).expect("no invariant breaks");
+    assert!(sim.all_answered());
+    expect_file!["../runs/crash.txt"].assert_eq(&drawn(&sim, Time(0)));
+}
+
+#[test]
+fn the_pictures_in_the_docs_are_real_runs() {
+    for drawn in [first(), steady(quiet(3))] {
+        let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
+        let picture = lines.join("\n");
+        assert!(include_str!("../../src/lib.rs").contains(&picture), "put this into the docs:\n{picture}");
+    }
+}
