@@ -128,7 +128,7 @@ impl<'a> Plan<'a> {
     fn check_quorums(&self) -> Result<(), CompareError> {
         let choice = self.options.quorum;
         let sizes = self.counts.iter().map(|(shape, _)| shape.acceptors);
-        let fast = self.options.variants.contains(&Variant::Fast);
+        let fast = self.options.variants.iter().any(|v| v.traits().fast);
         for acceptors in sizes.chain([self.trial_acceptors(), self.world.sites().len() as u16]) {
             let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
                 choice,
@@ -158,15 +158,15 @@ impl<'a> Plan<'a> {
                 flexible,
                 seed: self.options.seed,
             };
-            match (variant, self.leader) {
-                (Variant::Fast, leader) => {
+            match (variant.traits().fast, self.leader) {
+                (true, leader) => {
                     all.push(place(leader.unwrap_or(0), false));
                     if self.options.quorum == QuorumChoice::Majority {
                         all.push(place(leader.unwrap_or(0), true));
                     }
                 }
-                (_, Some(leader)) => all.push(place(leader, false)),
-                (_, None) => {
+                (false, Some(leader)) => all.push(place(leader, false)),
+                (false, None) => {
                     all.push(place(0, false));
                     let best = wide::best_leader(&self.world, *variant, self.options.quorum);
                     all.extend(best.filter(|best| *best != 0).map(|best| place(best, false)));
@@ -185,13 +185,10 @@ impl<'a> Plan<'a> {
 
     fn trial<'p>(&'p self, variant: Variant, scenario: Scenario, trace_out: Option<&'p Path>) -> Trial<'p> {
         let options = self.options;
-        let (layout, learning) = match variant {
-            Variant::Simple => (Layout::Collapsed, Learning::Distinguished),
-            Variant::Basic | Variant::Multi | Variant::Fast => (
-                options.roles.first().copied().unwrap_or(Layout::Collapsed),
-                options.learning.first().copied().unwrap_or(Learning::Distinguished),
-            ),
-        };
+        let (layout, learning) = variant.placed(
+            options.roles.first().copied().unwrap_or(Layout::Collapsed),
+            options.learning.first().copied().unwrap_or(Learning::Distinguished),
+        );
         Trial {
             shape: Shape {
                 variant,
@@ -229,11 +226,10 @@ fn count_rows(options: &Compare) -> Vec<(Shape, Run)> {
     };
     let mut rows = Vec::new();
     for variant in &options.variants {
-        for run in counts::runs(*variant).into_iter().filter(|run| is_wanted(*run, &options.collision)) {
+        for run in variant.traits().runs.iter().copied().filter(|run| is_wanted(*run, &options.collision)) {
             for layout in &layouts {
                 for learning in &learnings {
-                    let simple = (*layout, *learning) == (Layout::Collapsed, Learning::Distinguished);
-                    if *variant == Variant::Simple && !simple {
+                    if variant.placed(*layout, *learning) != (*layout, *learning) {
                         continue;
                     }
                     for acceptors in or(&options.acceptors, &[3, 4, 5, 7, 9]) {

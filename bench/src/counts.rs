@@ -3,7 +3,7 @@
 use crate::cluster::Shape;
 use crate::report::CountRow;
 use crate::theory::{Case, Quorums, Recovery, Run};
-use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use crate::variants::{Digest, Payload, WithProtocol};
 use paxos_core::{Campaign, CommandId, Kind, NodeId, Phase, Protocol, Slot, Time};
 use paxos_transport::sim::{Counts, Fate, Sim, Trace, Violation, What, World};
 use std::collections::BTreeMap;
@@ -14,17 +14,6 @@ const DELAY: Duration = Duration::from_millis(1);
 
 /// Messages that are not part of a decision. *Any* by itself prepares decisions to come.
 const UPKEEP: [Kind; 5] = [Kind::Any, Kind::Heartbeat, Kind::Progress, Kind::CatchUp, Kind::Chosen];
-
-/// The runs of a variant that theory has a row for.
-pub fn runs(variant: Variant) -> Vec<Run> {
-    match variant {
-        Variant::Basic | Variant::Simple => vec![Run::Basic],
-        Variant::Multi => vec![Run::MultiFirst, Run::MultiSteady],
-        Variant::Fast => {
-            vec![Run::Fast, Run::FastCollision(Recovery::Coordinated), Run::FastCollision(Recovery::Classic)]
-        }
-    }
-}
 
 /// Measures one row and sets it beside its prediction.
 ///
@@ -145,7 +134,7 @@ impl WithProtocol for Decision {
             },
             first_decision: run == Run::MultiFirst,
             thrifty: shape.thrifty,
-            quorum: shape.quorum.name(case.acceptors, shape.variant == Variant::Fast),
+            quorum: shape.quorum.name(case.acceptors, shape.variant.traits().fast),
             acceptors: case.acceptors,
             learners: case.learners,
             messages: decision.values().sum(),

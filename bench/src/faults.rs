@@ -5,7 +5,7 @@ use crate::counts::CountError;
 use crate::quorums::QuorumChoice;
 use crate::report::FaultRow;
 use crate::theory::Recovery;
-use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use crate::variants::{Digest, Payload, WithProtocol};
 use paxos_core::{Kind, Leadership, NodeId, Protocol, Time, Timeouts};
 use paxos_transport::sim::{Delay, Fault, Faults, Links, Sim, Trace, World};
 use std::path::Path;
@@ -112,7 +112,7 @@ impl Trial<'_> {
         if shape.quorum != QuorumChoice::Majority {
             command += &format!(" --quorum {}", shape.quorum);
         }
-        if shape.variant == Variant::Fast {
+        if shape.variant.traits().fast {
             command += &format!(" --collision {}", self.recovery);
         }
         command + " --seed"
@@ -202,7 +202,7 @@ fn world<P: Protocol>(trial: &Trial<'_>, options: P::Options) -> Result<World<P>
     let ms = Duration::from_millis;
     let mut config = trial.shape.config().map_err(CountError::from)?;
     config.timeouts = Timeouts::default();
-    let appointed = matches!(trial.scenario, Scenario::Duel) || trial.shape.variant == Variant::Basic;
+    let appointed = matches!(trial.scenario, Scenario::Duel) || trial.shape.variant.traits().leaderless;
     if appointed {
         config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
     }

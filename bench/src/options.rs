@@ -52,7 +52,7 @@ pub enum Collision {
 #[derive(Debug, Args)]
 pub struct Compare {
     /// The variants
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Variant::ALL)]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Variant::ALL.to_vec())]
     pub variants: Vec<Variant>,
     /// Numbers of acceptors to count with [default: 3,4,5,7,9; the runs with faults take the first, or 5]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=32), value_name = "N")]

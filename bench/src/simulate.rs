@@ -7,7 +7,7 @@ use crate::faults::{Outcome, Trial};
 use crate::options::{Collision, Draw, Simulate};
 use crate::quorums::QuorumChoice;
 use crate::report::FaultRow;
-use crate::theory::{Layout, Learning, Recovery, Run};
+use crate::theory::{Recovery, Run};
 use crate::variants::Variant;
 use paxos_core::{NodeSet, QuorumSystem};
 
@@ -26,7 +26,7 @@ pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<
         acceptors,
         source,
     })?;
-    if options.variant == Variant::Fast && !system.has_fast_rounds() {
+    if options.variant.traits().fast && !system.has_fast_rounds() {
         return Err(CompareError::NoFastQuorum(choice));
     }
     let first = trial(options, options.seed).run()?;
@@ -53,17 +53,19 @@ pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<
 /// [`CompareError`] if the command line is at fault.
 pub fn draw(options: &Draw) -> Result<String, CompareError> {
     check(options.variant, options.collision, options.quorum, options.acceptors)?;
-    let run = match (options.variant, options.collision.recovery()) {
-        (Variant::Basic | Variant::Simple, _) => Run::Basic,
-        (Variant::Multi, _) if options.first => Run::MultiFirst,
-        (Variant::Multi, _) => Run::MultiSteady,
-        (Variant::Fast, None) => Run::Fast,
-        (Variant::Fast, Some(recovery)) => Run::FastCollision(recovery),
+    let wanted = |run: &Run| match run {
+        Run::FastCollision(recovery) => options.collision.recovery() == Some(*recovery),
+        Run::Fast => options.collision == Collision::None,
+        Run::MultiFirst => options.first,
+        Run::MultiSteady => !options.first,
+        Run::Basic => true,
     };
+    let run = *options.variant.traits().runs.iter().find(|run| wanted(run)).ok_or(CompareError::Nothing)?;
+    let (layout, learning) = options.variant.placed(options.roles, options.learning);
     let shape = Shape {
         variant: options.variant,
-        layout: options.roles,
-        learning: options.learning,
+        layout,
+        learning,
         acceptors: options.acceptors,
         learners: options.learners,
         thrifty: options.thrifty,
@@ -87,17 +89,14 @@ fn check(
         acceptors,
         source,
     })?;
-    if variant == Variant::Fast && !system.has_fast_rounds() {
+    if variant.traits().fast && !system.has_fast_rounds() {
         return Err(CompareError::NoFastQuorum(choice));
     }
     Ok(())
 }
 
 fn trial(options: &Simulate, seed: u64) -> Trial<'_> {
-    let (layout, learning) = match options.variant {
-        Variant::Simple => (Layout::Collapsed, Learning::Distinguished),
-        Variant::Basic | Variant::Multi | Variant::Fast => (options.roles, options.learning),
-    };
+    let (layout, learning) = options.variant.placed(options.roles, options.learning);
     let alone = options.seeds == 1;
     Trial {
         shape: Shape {

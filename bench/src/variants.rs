@@ -1,9 +1,48 @@
 //! The variants that the lab knows: one line each.
 
-use crate::theory::Recovery;
+use crate::theory::{Layout, Learning, Recovery, Run};
 use clap::ValueEnum;
 use paxos_core::{Protocol, Slot, StateMachine};
 use std::fmt;
+
+/// One line a variant: its name, its type, its options for a recovery and the copying of votes, its traits.
+macro_rules! variants {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $($protocol:ident)::+, $options:expr, $traits:expr;)*) => {
+        /// A variant to run.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+        pub enum Variant {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Variant {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name in tables and on the command line.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            /// What the lab must know of it.
+            pub const fn traits(self) -> Traits {
+                match self {
+                    $(Self::$name => $traits,)*
+                }
+            }
+
+            /// Does `work` with this variant.
+            pub fn with<W: WithProtocol>(self, recovery: Recovery, copy_votes: bool, work: W) -> W::Out {
+                match self {
+                    $(Self::$name => {
+                        work.run::<$($protocol)::+<Payload, u64>>(($options)(recovery, copy_votes))
+                    })*
+                }
+            }
+        }
+    };
+}
 
 /// What the lab's clients want agreed: a number of their own.
 pub type Payload = u64;
@@ -29,28 +68,48 @@ impl StateMachine for Digest {
     }
 }
 
-/// A variant to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Variant {
-    /// Basic Paxos: two phases for every command.
-    Basic,
-    /// Simple Paxos: Basic Paxos with collapsed roles and one leader as distinguished proposer and learner.
-    Simple,
-    /// Multi-Paxos: phase 1 once, then phase 2 only.
-    Multi,
-    /// Fast Paxos: clients send to the acceptors directly.
-    Fast,
+/// What the lab must know of a variant besides its code.
+#[derive(Clone, Copy, Debug)]
+pub struct Traits {
+    /// The rows of theory that it has.
+    pub runs: &'static [Run],
+    /// The only layout and learning in which it is what it is; none: any.
+    pub only: Option<(Layout, Learning)>,
+    /// Whether its proposers appoint themselves in runs with faults.
+    pub leaderless: bool,
+    /// Whether clients ask acceptors, in fast ballots.
+    pub fast: bool,
 }
 
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Basic => "basic",
-            Self::Simple => "simple",
-            Self::Multi => "multi",
-            Self::Fast => "fast",
-        })
-    }
+/// With a phase 1 for every command, any number of proposers.
+const TWO_PHASES: Traits = Traits { runs: &[Run::Basic], only: None, leaderless: true, fast: false };
+
+/// With one leader, who is also the distinguished learner, and collapsed roles.
+const SIMPLE: Traits =
+    Traits { only: Some((Layout::Collapsed, Learning::Distinguished)), leaderless: false, ..TWO_PHASES };
+
+/// With a leader who runs phase 1 once.
+const LEADER: Traits =
+    Traits { runs: &[Run::MultiFirst, Run::MultiSteady], only: None, leaderless: false, fast: false };
+
+/// With fast ballots.
+const FAST: Traits = Traits {
+    runs: &[Run::Fast, Run::FastCollision(Recovery::Coordinated), Run::FastCollision(Recovery::Classic)],
+    only: None,
+    leaderless: false,
+    fast: true,
+};
+
+// A new variant is one more line here.
+variants! {
+    /// Basic Paxos: two phases for every command.
+    Basic = "basic", basic_paxos::BasicPaxos, |_, _| basic_paxos::Options::default(), TWO_PHASES;
+    /// Simple Paxos: Basic Paxos with collapsed roles and one leader as distinguished proposer and learner.
+    Simple = "simple", basic_paxos::BasicPaxos, |_, _| basic_paxos::Options::default(), SIMPLE;
+    /// Multi-Paxos: phase 1 once, then phase 2 only.
+    Multi = "multi", multi_paxos::MultiPaxos, |_, _| (), LEADER;
+    /// Fast Paxos: clients send to the acceptors directly.
+    Fast = "fast", fast_paxos::FastPaxos, fast_options, FAST;
 }
 
 /// Something that can be done with any variant.
@@ -61,19 +120,16 @@ pub trait WithProtocol {
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out;
 }
 
-impl Variant {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Basic, Self::Simple, Self::Multi, Self::Fast];
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
-    /// Does `work` with this variant.
-    pub fn with<W: WithProtocol>(self, recovery: Recovery, copy_votes: bool, work: W) -> W::Out {
-        match self {
-            Self::Basic | Self::Simple => {
-                work.run::<basic_paxos::BasicPaxos<Payload, u64>>(basic_paxos::Options::default())
-            }
-            Self::Multi => work.run::<multi_paxos::MultiPaxos<Payload, u64>>(()),
-            Self::Fast => work.run::<fast_paxos::FastPaxos<Payload, u64>>(fast_options(recovery, copy_votes)),
-        }
+impl Variant {
+    /// The layout and learning that it is run in when these are asked for.
+    pub fn placed(self, layout: Layout, learning: Learning) -> (Layout, Learning) {
+        self.traits().only.unwrap_or((layout, learning))
     }
 }
 

@@ -4,7 +4,9 @@ use crate::counts::CountError;
 use crate::matrix::RttMatrix;
 use crate::quorums::QuorumChoice;
 use crate::report::LatencyRow;
-use crate::theory::{Recovery, WideArea, WideAreaLatency, fast_flexible_quorum, majority, wide_area_latency};
+use crate::theory::{
+    Recovery, Run, WideArea, WideAreaLatency, fast_flexible_quorum, majority, wide_area_latency,
+};
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Config, Leadership, Learning, NodeId, NodeSet, Phase, Protocol, Timeouts};
 use paxos_transport::sim::{Links, Sim, Sites, World};
@@ -48,11 +50,15 @@ impl Placement<'_> {
         let leader = self.leader;
         let quorums = self.choice().over(NodeSet::first(self.n() as u16)).ok()?;
         let quorum = quorums.size(Phase::TwoClassic)?;
-        let variant = match self.variant {
-            Variant::Basic | Variant::Simple if quorums.size(Phase::One) != Some(quorum) => return None,
-            Variant::Basic | Variant::Simple => WideArea::BasicPaxos { leader, quorum },
-            Variant::Multi => WideArea::MultiPaxos { leader, quorum },
-            Variant::Fast => WideArea::FastPaxos { quorum: quorums.size(Phase::TwoFast)? },
+        let traits = self.variant.traits();
+        let variant = if traits.fast {
+            WideArea::FastPaxos { quorum: quorums.size(Phase::TwoFast)? }
+        } else if traits.runs.contains(&Run::MultiSteady) {
+            WideArea::MultiPaxos { leader, quorum }
+        } else if quorums.size(Phase::One) == Some(quorum) {
+            WideArea::BasicPaxos { leader, quorum }
+        } else {
+            return None;
         };
         wide_area_latency(self.world, variant)
     }
@@ -79,8 +85,8 @@ pub fn measure(placement: Placement<'_>) -> Result<LatencyRow, CountError> {
     let mean_ms = ms.iter().sum::<f64>() / ms.len().max(1) as f64;
     let row = LatencyRow {
         variant: placement.variant.to_string(),
-        leader: (placement.variant != Variant::Fast).then(|| sites[placement.leader].clone()),
-        quorum: placement.choice().name(placement.n(), placement.variant == Variant::Fast),
+        leader: (!placement.variant.traits().fast).then(|| sites[placement.leader].clone()),
+        quorum: placement.choice().name(placement.n(), placement.variant.traits().fast),
         latency_ms_by_site: sites.iter().cloned().zip(ms).collect::<BTreeMap<_, _>>(),
         sites,
         mean_ms,
@@ -99,7 +105,7 @@ impl WithProtocol for Journey<'_> {
         let leader = NodeId(placement.leader as u16);
         let config = Config {
             // The client that asks acceptors hears their votes; the one that asks a leader hears the leader.
-            learning: if placement.variant == Variant::Fast {
+            learning: if placement.variant.traits().fast {
                 Learning::Everyone
             } else {
                 Learning::Distinguished

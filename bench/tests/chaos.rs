@@ -18,13 +18,10 @@ fn seeds() -> u64 {
 /// One setting of each knob, so that all their combinations come round every 48 seeds.
 fn trial(variant: Variant, seed: u64) -> Trial<'static> {
     let pick = |place: u64, of: u64| seed / place % of;
-    let (layout, learning) = match variant {
-        Variant::Simple => (Layout::Collapsed, Learning::Distinguished),
-        Variant::Basic | Variant::Multi | Variant::Fast => (
-            [Layout::Collapsed, Layout::Separate][pick(1, 2) as usize],
-            [Learning::Distinguished, Learning::Everyone][pick(2, 2) as usize],
-        ),
-    };
+    let (layout, learning) = variant.placed(
+        [Layout::Collapsed, Layout::Separate][pick(1, 2) as usize],
+        [Learning::Distinguished, Learning::Everyone][pick(2, 2) as usize],
+    );
     Trial {
         shape: Shape {
             variant,

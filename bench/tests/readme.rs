@@ -2,7 +2,7 @@
 //! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test readme` brings it up to date.
 
 use paxos_bench::cluster::Shape;
-use paxos_bench::counts::{measure, picture, runs};
+use paxos_bench::counts::{measure, picture};
 use paxos_bench::quorums::QuorumChoice;
 use paxos_bench::theory::{Layout, Learning, Run};
 use paxos_bench::variants::Variant;
@@ -44,12 +44,11 @@ fn the_readme_is_current() {
     let mut table = String::from(
         "\n| variant | roles | learning | messages | learn | reply |\n|---|---|---|---:|---:|---:|\n",
     );
-    for variant in Variant::ALL {
-        for run in runs(variant) {
+    for variant in Variant::ALL.iter().copied() {
+        for run in variant.traits().runs.iter().copied() {
             for layout in [Layout::Separate, Layout::Collapsed] {
                 for learning in [Learning::Everyone, Learning::Distinguished] {
-                    let simple = (layout, learning) == (Layout::Collapsed, Learning::Distinguished);
-                    if variant == Variant::Simple && !simple {
+                    if variant.placed(layout, learning) != (layout, learning) {
                         continue;
                     }
                     let row = measure(shape(variant, layout, learning, 5), run, 0).expect("a decision");

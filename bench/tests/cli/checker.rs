@@ -103,7 +103,11 @@ impl Judge {
         let apart = self.rules.apart;
         let covers = |first: u64| if apart { first == slot } else { first <= slot };
         let promises = self.promises.get(&node).map_or(&[][..], Vec::as_slice);
-        if promises.iter().any(|(first, promised)| covers(*first) && *promised > round) { Err("a vote below a promise") } else { Ok(()) }
+        if promises.iter().any(|(first, promised)| covers(*first) && *promised > round) {
+            Err("a vote below a promise")
+        } else {
+            Ok(())
+        }
     }
 
     fn is_chosen(&self, slot: u64, value: &str) -> Result<(), &'static str> {

@@ -4,7 +4,7 @@ use super::scene::{Journal, P, cluster, drawn, drawn_without, ms, quiet, recover
 use expect_test::expect_file;
 use fast_paxos::Recovery;
 use paxos_core::{Config, Kind, Learning, NodeId, Time};
-use paxos_transport::sim::{Fault, Sim};
+use paxos_transport::sim::{Fault, Sim, Stop};
 
 /// One command of a client in an open fast ballot.
 fn steady(config: Config) -> String {
@@ -111,22 +111,32 @@ fn the_pictures_in_the_docs_are_real_runs() {
 }
 
 #[test]
-fn zz_experiment() {
-    for learning in [Learning::Everyone, Learning::Distinguished] {
-    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+fn a_collision_disturbs_the_next_command_at_most() {
+    for (learning, recovery) in [
+        (Learning::Everyone, Recovery::Coordinated),
+        (Learning::Everyone, Recovery::Classic),
+        (Learning::Distinguished, Recovery::Coordinated),
+        (Learning::Distinguished, Recovery::Classic),
+    ] {
         let mut sim = recovering(Config { learning, ..quiet(3) }, 1, recovery);
         settle(&mut sim);
         submit(&mut sim, 0, 7);
         submit(&mut sim, 1, 8);
         settle(&mut sim);
-        let mut took = Vec::new();
-        for v in 20..40 {
-            let start = sim.now();
-            submit(&mut sim, 3, v);
-            sim.run_until(|sim| sim.all_answered()).expect("no invariant breaks");
-            took.push(if sim.all_answered() { sim.now().since(start).as_millis() } else { 999 });
-            settle(&mut sim);
-        }
-        println!("{learning:?} {recovery:?} {took:?}");
-    }}
+        let delays: Vec<u128> = (20..30)
+            .map(|value| {
+                let start = sim.now();
+                submit(&mut sim, 3, value);
+                let stop = sim.run_until(|sim| sim.all_answered());
+                assert_eq!(stop.expect("no invariant breaks"), Stop::Done);
+                let delay = sim.now().since(start).as_millis();
+                settle(&mut sim);
+                delay
+            })
+            .collect();
+        assert!(
+            delays[0] <= 4 && delays[1..].iter().all(|delay| *delay == 3),
+            "{learning:?} {recovery:?} {delays:?}"
+        );
+    }
 }

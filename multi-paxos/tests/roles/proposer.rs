@@ -44,7 +44,7 @@ impl Bench {
     }
 
     fn choose(&mut self, first: u64, seqs: core::ops::Range<u64>) {
-        self.chosen.choose(Slot(first), &batch(seqs));
+        self.chosen.choose(Slot(first), batch(seqs));
         paxos_core::Proposer::<P>::on_chosen(&mut self.proposer, NOW, &self.chosen);
     }
 
