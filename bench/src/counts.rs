@@ -155,7 +155,9 @@ fn since(start: Time, trace: Option<&Trace>) -> Trace {
     let rows = trace.rows.iter().filter(|row| row.at >= start).cloned().map(|mut row| {
         row.at = shifted(row.at);
         if let What::Sent { to, .. } = &mut row.what {
-            to.iter_mut().for_each(|(_, at)| *at = at.map(shifted));
+            for (_, at) in to {
+                *at = at.map(shifted);
+            }
         }
         row
     });

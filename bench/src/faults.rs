@@ -4,7 +4,7 @@ use crate::cluster::Shape;
 use crate::counts::CountError;
 use crate::quorums::QuorumChoice;
 use crate::report::FaultRow;
-use crate::theory::Recovery;
+use crate::theory::{Layout, Recovery};
 use crate::variants::{Digest, Payload, WithProtocol};
 use paxos_core::{Kind, Leadership, NodeId, Protocol, Time, Timeouts};
 use paxos_transport::sim::{Delay, Fault, Faults, Links, Sim, Trace, World};
@@ -93,29 +93,28 @@ impl Trial<'_> {
     /// The command that makes the same run again.
     pub fn replay(&self) -> String {
         let shape = self.shape;
-        let mut command = format!(
-            "paxos-bench simulate --variant {} --scenario {} --acceptors {} --roles {} --learning {} --clients {} --commands {}",
-            shape.variant,
-            self.scenario.name(),
-            shape.acceptors,
-            shape.layout,
-            shape.learning,
-            self.clients,
-            self.commands
-        );
-        if shape.layout == crate::theory::Layout::Separate {
-            command += &format!(" --learners {}", shape.learners);
+        let mut words = vec![
+            format!("--variant {}", shape.variant),
+            format!("--scenario {}", self.scenario.name()),
+            format!("--acceptors {}", shape.acceptors),
+            format!("--roles {}", shape.layout),
+            format!("--learning {}", shape.learning),
+            format!("--clients {}", self.clients),
+            format!("--commands {}", self.commands),
+        ];
+        if shape.layout == Layout::Separate {
+            words.push(format!("--learners {}", shape.learners));
         }
         if shape.thrifty {
-            command += " --thrifty";
+            words.push("--thrifty".into());
         }
         if shape.quorum != QuorumChoice::Majority {
-            command += &format!(" --quorum {}", shape.quorum);
+            words.push(format!("--quorum {}", shape.quorum));
         }
         if shape.variant.traits().fast {
-            command += &format!(" --collision {}", self.recovery);
+            words.push(format!("--collision {}", self.recovery));
         }
-        command + " --seed"
+        format!("paxos-bench simulate {} --seed", words.join(" "))
     }
 
     /// Makes the run.

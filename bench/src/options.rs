@@ -28,9 +28,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Count one decision of each variant, measure it over a wide area, and run each under contention and a crash
-    Compare(Compare),
+    Compare(Box<Compare>),
     /// Run one variant with several clients in the simulator, with faults, and draw or trace the run
-    Simulate(Simulate),
+    Simulate(Box<Simulate>),
     /// Draw one decision, every link taking one delay: who says what to whom
     Draw(Draw),
 }

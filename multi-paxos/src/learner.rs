@@ -152,10 +152,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         if let Some(batch) = &decision.batch {
             chosen.choose(decision.slots.start, batch.clone());
             self.tally.remove_below(chosen.first_unknown());
-        } else {
-            if count(&mut self.tally, decision.ballot, slots, None, |tally| tally.decided = true) {
-                self.harvest(slots, chosen, |_| false, |_| {});
-            }
+        } else if count(&mut self.tally, decision.ballot, slots, None, |tally| tally.decided = true) {
+            self.harvest(slots, chosen, |_| false, |_| {});
         }
     }
 

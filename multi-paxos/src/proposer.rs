@@ -234,20 +234,19 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                 Some((Proposal::Prepare(Prepare { ballot, from: *from }, record), reach))
             }
             Stage::Leading => {
-                let (first, batch, reach) = match self.outgoing.pop_front() {
-                    Some(again) => again,
-                    None => {
-                        let limits = self.setup.config.limits;
-                        let room = limits.window.saturating_sub(self.in_flight() as usize).min(limits.batch);
-                        let batch = self.pipeline.take(room)?;
-                        if self.pipeline.first_in_flight().is_none() {
-                            self.wait(now);
-                        }
-                        let first = self.next;
-                        self.next = first.plus(batch.len() as u64);
-                        self.pipeline.propose(ballot, first, &batch);
-                        (first, batch, Reach::Quorum(Phase::TwoClassic))
+                let (first, batch, reach) = if let Some(again) = self.outgoing.pop_front() {
+                    again
+                } else {
+                    let limits = self.setup.config.limits;
+                    let room = limits.window.saturating_sub(self.in_flight() as usize).min(limits.batch);
+                    let batch = self.pipeline.take(room)?;
+                    if self.pipeline.first_in_flight().is_none() {
+                        self.wait(now);
                     }
+                    let first = self.next;
+                    self.next = first.plus(batch.len() as u64);
+                    self.pipeline.propose(ballot, first, &batch);
+                    (first, batch, Reach::Quorum(Phase::TwoClassic))
                 };
                 let chosen = chosen.first_unknown();
                 Some((Proposal::Accept(Accept { ballot, first, batch, chosen }), reach))

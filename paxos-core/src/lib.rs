@@ -61,7 +61,7 @@ pub use protocol::{
     tell_each,
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
-pub use ready::{Effects, Ready};
+pub use ready::{Decided, Effects, Ready};
 pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};

@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn seqs(batch: Option<Batch<()>>) -> Vec<u64> {
-        batch.iter().flat_map(|b| b.iter()).filter_map(|e| Some(e.id()?.seq)).collect()
+        batch.into_iter().flat_map(|b| b.to_vec()).filter_map(|e| Some(e.id()?.seq)).collect()
     }
 
     #[test]

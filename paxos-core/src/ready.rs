@@ -22,6 +22,17 @@ pub struct Effects<'a, P: Protocol> {
     released: usize,
 }
 
+/// Values to execute, for [`Replica::execute`].
+#[derive(Clone, Copy, Debug)]
+pub struct Decided<'a, V> {
+    /// The slot of the first.
+    pub first: Slot,
+    /// What is chosen there and in the slots behind.
+    pub entries: &'a [Entry<V>],
+    /// Which clients to answer.
+    pub answering: Answering,
+}
+
 impl<P: Protocol> Node<P> {
     /// What follows from the events so far.
     pub fn ready(&mut self) -> Ready<'_, P> {
@@ -100,10 +111,10 @@ impl<P: Protocol> Effects<'_, P> {
     }
 
     /// The next values to execute, from the slot named on, with the clients to answer. Each is given once.
-    pub fn decided(&mut self) -> Option<(Slot, &[Entry<P::Value>], Answering)> {
+    pub fn decided(&mut self) -> Option<Decided<'_, P::Value>> {
         let answering = self.node.answering();
-        let (slot, entries) = self.node.chosen.deliver()?;
-        Some((slot, entries, answering))
+        let (first, entries) = self.node.chosen.deliver()?;
+        Some(Decided { first, entries, answering })
     }
 
     /// Commands whose clients asked this process for an answer, for [`Replica::recall`].
@@ -117,8 +128,8 @@ impl<P: Protocol> Effects<'_, P> {
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
-        while let Some((slot, entries, answering)) = self.decided() {
-            replica.execute(slot, entries, answering);
+        while let Some(Decided { first, entries, answering }) = self.decided() {
+            replica.execute(first, entries, answering);
         }
         drain(&mut self.node.out.asked, .., |id| replica.recall(id));
         if replica.has_answers() {

@@ -58,7 +58,9 @@ fn the_checker_would_notice() {
     };
     let applied = line("apply", 3);
     // Too few votes for what is taken to be chosen.
-    assert!(check(&good, Rules { classic: 5, ..OF_FIVE }).is_err_and(|wrong| wrong.contains("without a quorum")));
+    assert!(
+        check(&good, Rules { classic: 5, ..OF_FIVE }).is_err_and(|wrong| wrong.contains("without a quorum"))
+    );
     for (bad, why) in [
         (good.replacen(&applied, "", 1).replace("\n\n", "\n"), "out of turn"),
         (good.clone() + &line("apply", 3), "out of turn"),

@@ -22,7 +22,9 @@ impl<P: Protocol> Node<P> {
                 votes.push(accepted);
             }
         }
-        votes.into_iter().for_each(|accepted| self.tell_vote(accepted));
+        for accepted in votes {
+            self.tell_vote(accepted);
+        }
         self.propose();
     }
 
