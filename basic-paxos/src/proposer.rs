@@ -75,14 +75,16 @@ impl<V: Value> Proposer<V> {
 
     /// Begins an instance if there is a use for one, a place in the window, and no refusal in the way.
     fn begin(&mut self, now: Time, chosen: &Chosen<V>) -> bool {
-        if !self.open || self.instances.len() >= self.setup.config.limits.window.max(1) {
+        if !self.open {
             return false;
         }
         let instances = &self.instances;
+        // A gap waits for no place in the window: what fills the window may be waiting for the gap.
         let gap = self.gaps.take(|slot| !chosen.knows(slot) && find(instances, slot).is_none());
         let slot = match gap {
             Some(slot) => slot,
             None if self.queue.is_empty() => return false,
+            None if self.instances.len() >= self.setup.config.limits.window.max(1) => return false,
             None => self.free_slot(chosen),
         };
         if slot.0 >= self.setup.options.slots {
@@ -290,9 +292,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
 
     /// Those who knew what is chosen there have forgotten; in a new ballot the acceptors tell it again.
     fn propose_again(&mut self, _now: Time, from: Slot, _chosen: &Chosen<V>) {
-        if from < self.progress {
-            self.gaps.finish(from, self.progress);
+        if from >= self.progress {
+            return;
         }
+        // A round of its own: in this one, a value may have been proposed there already, of an instance that ended.
+        let Some(ballot) = self.highest.max(self.base).next_term(self.setup.id) else { return };
+        (self.base, self.highest) = (ballot, ballot);
+        self.gaps.finish(from, self.progress);
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {

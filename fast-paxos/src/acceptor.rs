@@ -15,6 +15,8 @@ pub struct Acceptor<V> {
     /// The last promise on disk, and its first slot.
     written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
+    /// Votes below were forgotten.
+    floor: Slot,
     /// The fast ballot in which it may vote for what clients send, while that is not overtaken.
     open: Option<Ballot>,
     /// The slot of the next such vote: no vote of this term was cast from there on.
@@ -116,6 +118,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             promised: Ballot::ZERO,
             written: None,
             votes: Votes::default(),
+            floor: Slot(0),
             open: None,
             next: Slot(0),
             arrived: Vec::new(),
@@ -141,7 +144,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, from } = *prepare;
         // A vote in a later step of this term shows that its phase 1 is long over: the question comes late.
-        if ballot < self.promised.max(self.votes.highest_ballot(from.onwards())) {
+        // And of slots whose votes are forgotten nothing can be reported.
+        if ballot < self.promised.max(self.votes.highest_ballot(from.onwards())) || from < self.floor {
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.enter(ballot);
@@ -216,6 +220,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
 
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
+        self.floor = self.floor.max(below);
         self.mine.retain(|_, slot| *slot >= below);
     }
 }

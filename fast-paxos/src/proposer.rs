@@ -5,7 +5,7 @@ use crate::learner::Tally;
 use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise, Recovery};
 use paxos_core::{
     Answer, Audience, Ballot, Batch, Chosen, CommandId, Entry, Nack, NodeId, NodeSet, Overloaded, Phase,
-    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote,
+    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, is_plausible,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -233,9 +233,9 @@ impl<V: Value> Proposer<V> {
     }
 
     fn settle(&mut self, now: Time, slot: Slot) {
+        self.pipeline.settle(slot);
         if slot > self.progress {
             self.progress = slot;
-            self.pipeline.settle(slot);
             self.watched = self.watched.split_off(&slot);
             self.wait(now);
         }
@@ -299,13 +299,16 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             Stage::Leading => _ = self.alive.insert(from),
             Stage::Preparing { from: first, promised, reports, .. } => {
                 // A second answer from the same acceptor does not count again.
-                if promise.from != *first || !promised.insert(from) {
+                let fits = promise.from == *first && is_plausible(*first, &promise.votes);
+                if !fits || !promised.insert(from) {
                     return;
                 }
                 reports.push((from, promise.votes));
                 if self.setup.config.quorums.is_quorum(Phase::One, *promised) {
                     self.take_the_lead(chosen);
                     self.wait(now);
+                    // What was learned since phase 1 began needs no proposal.
+                    self.pipeline.settle(chosen.first_unknown());
                 }
             }
         }

@@ -12,6 +12,8 @@ pub struct Acceptor<V> {
     /// The last promise on disk, and its first slot.
     written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
+    /// Votes below were forgotten.
+    floor: Slot,
     votes_carry_values: bool,
 }
 
@@ -34,7 +36,13 @@ impl<V: Value> Acceptor<V> {
 impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acceptor<V> {
     fn new(setup: &Setup<()>) -> Self {
         let votes_carry_values = setup.config.votes_carry_values();
-        Self { promised: Ballot::ZERO, written: None, votes: Votes::default(), votes_carry_values }
+        Self {
+            promised: Ballot::ZERO,
+            written: None,
+            votes: Votes::default(),
+            floor: Slot(0),
+            votes_carry_values,
+        }
     }
 
     fn restore(&mut self, record: &Record<V>) {
@@ -56,7 +64,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
     /// §3: one answer for all instances, with the proposals of those in which one was accepted.
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, from } = *prepare;
-        if ballot < self.promised {
+        // Of slots whose votes are forgotten nothing can be reported.
+        if ballot < self.promised || from < self.floor {
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.promised = ballot;
@@ -94,5 +103,6 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
 
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
+        self.floor = self.floor.max(below);
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
     Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
-    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes, is_plausible,
 };
 use std::collections::VecDeque;
 
@@ -152,7 +152,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let Stage::Preparing { from: first, promised, votes, .. } = &mut self.stage else { return };
         // An answer to an earlier ballot, or for other slots, says nothing about this one; a second one from
         // the same acceptor does not count again.
-        if promise.ballot != self.ballot || promise.from != *first || !promised.insert(from) {
+        let fits = promise.ballot == self.ballot && promise.from == *first;
+        if !fits || !is_plausible(*first, &promise.votes) || !promised.insert(from) {
             return;
         }
         for vote in &promise.votes {
@@ -164,6 +165,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                 return paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);
             }
             self.wait(now);
+            // What was learned since phase 1 began needs no proposal.
+            self.settle(now, chosen.first_unknown());
         }
     }
 

@@ -28,7 +28,7 @@ impl<V> Chosen<V> {
         if self.log.end() <= first {
             self.log.insert(slots, batch);
             self.changes += 1;
-            if first == self.first_unknown {
+            if first <= self.first_unknown {
                 self.first_unknown = slots.end;
             }
             return;
@@ -112,6 +112,10 @@ impl<V> Chosen<V> {
     where
         V: Clone,
     {
+        // What was executed by all and forgotten cannot be told any more.
+        if self.log.first().is_none_or(|(range, _)| range.start > from) {
+            return Batch::empty();
+        }
         let slots = SlotRange::new(from, self.first_unknown.min(from.plus(limit as u64)));
         let mut parts = self.log.within(slots).map(|(_, batch)| batch);
         let (Some(first), second) = (parts.next(), parts.next()) else { return Batch::empty() };
@@ -169,6 +173,19 @@ mod tests {
         chosen.choose(Slot(1), batch(7..9));
         let seqs: Vec<_> = (0..3).filter_map(|s| Some(chosen.get(Slot(s))?.id()?.seq)).collect();
         assert_eq!(seqs, [0, 1, 8]);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_told_as_something_else() {
+        let mut chosen = Chosen::default();
+        chosen.choose(Slot(0), batch(0..4));
+        while chosen.deliver().is_some() {}
+        chosen.trim(Slot(2));
+        assert!(chosen.since(Slot(1), 10).is_empty());
+        assert_eq!(chosen.since(Slot(2), 10), batch(2..4));
+        chosen.trim(Slot(4));
+        chosen.choose(Slot(3), batch(3..6));
+        assert_eq!(chosen.first_unknown(), Slot(6));
     }
 
     #[test]

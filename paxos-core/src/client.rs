@@ -152,6 +152,8 @@ pub struct LeaderClient<V> {
 
 impl<V: Value> LeaderClient<V> {
     fn target(&self, known: Option<NodeId>) -> To {
+        // A server hears who leads; a process that is only a client learns it from answers.
+        let known = known.filter(|_| self.servers.contains(self.outstanding.id.node));
         known.or(self.leader).or(self.proposers.smallest()).map_or(To::Each(self.proposers), To::One)
     }
 }

@@ -3,6 +3,9 @@
 use crate::{Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, Protocol, Setup, Time};
 use core::time::Duration;
 
+/// The shortest time between two deadlines.
+const INSTANT: Duration = Duration::from_nanos(1);
+
 /// Elects by timeout: who hears no leader for a randomly drawn time campaigns with a higher ballot. Or lets
 /// every proposer appoint itself, if so configured. Liveness only: any number of leaders is safe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +64,7 @@ impl Election {
 
     /// Between one and two election timeouts from now, if this process may campaign.
     fn election_timeout(&mut self, now: Time) -> Option<Time> {
-        let shortest = self.config().timeouts.election.filter(|_| self.proposes)?;
+        let shortest = self.config().timeouts.election.filter(|_| self.proposes)?.max(INSTANT);
         Some(now.after(self.jitter.between(shortest, shortest.saturating_mul(2))))
     }
 
@@ -74,10 +77,12 @@ impl Election {
     }
 
     fn follow(&mut self, now: Time, ballot: Ballot) {
-        if ballot < self.highest || ballot.owner == self.setup.id {
+        // A leader goes on speaking in the first step of its term, whatever step some slot has come to.
+        let old = ballot < self.highest && !ballot.same_term(self.highest);
+        if old || ballot.owner == self.setup.id {
             return;
         }
-        self.highest = ballot;
+        self.highest = self.highest.max(ballot);
         if self.is_elected() {
             self.leader = Some(ballot.owner);
             self.campaigning = false;
@@ -131,12 +136,15 @@ impl<P: Protocol> Leader<P> for Election {
 
     fn on_timeout(&mut self, now: Time, leading: bool, work: bool) -> Option<Duty> {
         if self.beat.is_some_and(|at| at <= now) {
-            self.beat = self.config().timeouts.heartbeat.map(|every| now.after(every));
+            self.beat = self.config().timeouts.heartbeat.map(|every| now.after(every.max(INSTANT)));
             if leading {
                 return Some(Duty::Heartbeat);
             }
         }
-        if leading || self.wake.is_none_or(|at| at > now) {
+        if leading {
+            self.wake = None;
+        }
+        if self.wake.is_none_or(|at| at > now) {
             return None;
         }
         self.wake = None;

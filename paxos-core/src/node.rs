@@ -40,7 +40,7 @@ pub struct Node<P: Protocol> {
     members: Members,
     gossip: Gossip,
     /// Whether something happened since the last turn.
-    stirred: bool,
+    pub(crate) stirred: bool,
     answering: Answering,
     /// The learner that answers clients where no proposer learns.
     answering_learner: Option<NodeId>,

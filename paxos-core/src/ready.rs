@@ -43,7 +43,11 @@ impl<P: Protocol> Node<P> {
     /// Whether [`Node::ready`] has something to write or send.
     pub fn is_ready(&self) -> bool {
         let out = &self.out;
-        !(out.records.is_empty() && out.own.is_empty() && out.bound.is_empty() && out.unbound.is_empty())
+        self.stirred
+            || !(out.records.is_empty()
+                && out.own.is_empty()
+                && out.bound.is_empty()
+                && out.unbound.is_empty())
     }
 
     /// Does all that [`Ready`] asks for, for a caller with a disk of its own: `send` and `write` are called in

@@ -68,7 +68,7 @@ impl Judge {
             "vote" => {
                 let at = (number("slot")?, number("round")?);
                 let fast = line["fast"].as_bool().ok_or("a ballot is fast or not")?;
-                self.vote(node, at, fast, value()?)?;
+                self.vote(node, at, fast, &value()?)?;
             }
             "chosen" => self.is_chosen(number("slot")?, &value()?)?,
             "apply" => {
@@ -85,19 +85,19 @@ impl Judge {
         Ok(())
     }
 
-    fn vote(&mut self, node: u64, at: At, fast: bool, value: String) -> Result<(), &'static str> {
+    fn vote(&mut self, node: u64, at: At, fast: bool, value: &str) -> Result<(), &'static str> {
         let (slot, round) = at;
-        if *self.votes.entry((at, node)).or_insert_with(|| value.clone()) != value {
+        if *self.votes.entry((at, node)).or_insert_with(|| value.to_owned()) != value {
             return Err("a node votes twice in one ballot");
         }
         // A ballot that is fast has no proposals; a classic one is nothing but proposals.
-        if !fast && self.proposed.get(&at) != Some(&value) {
+        if !fast && self.proposed.get(&at).is_none_or(|proposed| proposed != value) {
             return Err("a vote for what was not proposed");
         }
         let quorum = if fast { self.rules.fast } else { self.rules.classic };
-        let voters = self.voters.entry((at, value.clone())).or_default();
+        let voters = self.voters.entry((at, value.to_owned())).or_default();
         voters.insert(node);
-        if voters.len() >= quorum && *self.chosen.entry(slot).or_insert_with(|| value.clone()) != value {
+        if voters.len() >= quorum && *self.chosen.entry(slot).or_insert_with(|| value.to_owned()) != value {
             return Err("two values are chosen in one slot");
         }
         let apart = self.rules.apart;

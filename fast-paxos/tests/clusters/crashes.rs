@@ -3,7 +3,7 @@
 
 use super::scene::{anything_chosen, cluster, executed, ms, submit};
 use paxos_core::{Config, Learning, NodeId};
-use paxos_transport::sim::{Fault, Stop};
+use paxos_transport::sim::{Fault, Sim, Stop};
 
 #[test]
 fn five_acceptors_decide_with_any_two_crashed() {
@@ -27,7 +27,7 @@ fn with_one_of_five_crashed_ballots_stay_fast() {
         sim.fail(Fault::Crash(NodeId(crashed)));
         submit(&mut sim, 5, 7);
         let start = sim.now();
-        let stop = sim.run_until(|sim| sim.all_answered());
+        let stop = sim.run_until(Sim::all_answered);
         assert_eq!(stop.expect("no invariant breaks"), Stop::Done);
         assert_eq!(sim.now().since(start), ms(3), "without n{crashed}");
     }
@@ -55,7 +55,7 @@ fn what_was_answered_survives_the_crash_of_everyone() {
     for value in 0..20 {
         submit(&mut sim, 3, value);
     }
-    assert_eq!(sim.run_until(|sim| sim.all_answered()).expect("no invariant breaks"), Stop::Done);
+    assert_eq!(sim.run_until(Sim::all_answered).expect("no invariant breaks"), Stop::Done);
     let journal = sim.machine(NodeId(0)).expect("it is there").0.clone();
     (0..3).for_each(|id| sim.fail(Fault::Crash(NodeId(id))));
     (0..3).for_each(|id| sim.fail(Fault::Restart(NodeId(id))));

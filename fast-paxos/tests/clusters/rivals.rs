@@ -2,7 +2,7 @@
 
 use super::scene::{anything_chosen, cluster, executed, ms, rivals, submit};
 use paxos_core::{Kind, NodeId};
-use paxos_transport::sim::{Delay, Stop};
+use paxos_transport::sim::{Delay, Sim, Stop};
 
 #[test]
 fn duelling_leaders_decide_nothing_as_long_as_they_duel() {
@@ -20,7 +20,7 @@ fn duelling_leaders_decide_nothing_as_long_as_they_duel() {
     for to in [0, 2] {
         sim.links_mut().pairs.insert((NodeId(1), NodeId(to)), Delay::Constant(ms(7)));
     }
-    let stop = sim.run_until(|sim| sim.all_answered());
+    let stop = sim.run_until(Sim::all_answered);
     assert_eq!(stop.expect("no invariant breaks"), Stop::Done);
     sim.run_for(ms(100)).expect("no invariant breaks");
     let mut journal = sim.machine(NodeId(0)).expect("it is there").0.clone();
@@ -39,7 +39,7 @@ fn leaders_that_back_off_decide() {
     for value in 20..120 {
         sim.submit_in_turn(NodeId((value % 2) as u16), 4, [value]);
     }
-    assert_eq!(sim.run_until(|sim| sim.all_answered()).expect("no invariant breaks"), Stop::Done);
+    assert_eq!(sim.run_until(Sim::all_answered).expect("no invariant breaks"), Stop::Done);
     sim.run_for(ms(500)).expect("no invariant breaks");
     assert!(executed(&sim, 102), "{:?}", sim.machine(NodeId(2)));
 }

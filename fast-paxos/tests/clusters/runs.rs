@@ -127,7 +127,7 @@ fn a_collision_disturbs_the_next_command_at_most() {
             .map(|value| {
                 let start = sim.now();
                 submit(&mut sim, 3, value);
-                let stop = sim.run_until(|sim| sim.all_answered());
+                let stop = sim.run_until(Sim::all_answered);
                 assert_eq!(stop.expect("no invariant breaks"), Stop::Done);
                 let delay = sim.now().since(start).as_millis();
                 settle(&mut sim);

@@ -125,6 +125,18 @@ fn a_new_leader_proposes_what_may_be_chosen() {
 }
 
 #[test]
+fn what_may_be_chosen_goes_before_what_is_free() {
+    let old = ballot(0, 4);
+    let mut bench = Bench::campaigning();
+    // Slot 0 is free, and 7 is as good as the others; but 7 may be chosen in slot 1, where two of three voted for it.
+    bench.promise(0, promise(B, 0, vec![vote(fast(old), 0, &[7, 8])]));
+    bench.promise(1, promise(B, 0, vec![vote(fast(old), 0, &[8, 7])]));
+    bench.promise(2, promise(B, 0, vec![vote(fast(old), 0, &[9, 7])]));
+    let proposed: Batch<u64> = bench.accepts().iter().flat_map(|accept| accept.batch.to_vec()).collect();
+    assert_eq!(proposed, list(&[8, 7, 9]));
+}
+
+#[test]
 fn acceptors_are_counted_not_values() {
     // 7 has two votes and 8 has one: as sets of values both would have the same weight.
     for order in [[(0, 7), (1, 7), (2, 8)], [(2, 8), (1, 7), (0, 7)], [(0, 7), (2, 8), (1, 7)]] {
@@ -201,6 +213,16 @@ fn a_collision_is_recovered_with_the_forced_value() {
     let accepts = timed_out.accepts();
     let recovered = accepts.iter().find(|accept| accept.ballot == recovery(B)).expect("it goes to step 2");
     assert_eq!((recovered.first, &recovered.batch), (Slot(0), &list(&[7])));
+}
+
+#[test]
+fn a_recovery_of_many_slots_places_forced_values_first() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    for (from, seqs) in [(0, [7, 8]), (1, [8, 7]), (2, [9, 7]), (3, [10, 7])] {
+        bench.accepted(from, &accepted(fast(B), 0, &seqs));
+    }
+    bench.timeout();
+    assert_eq!(bench.recovered(), [Some(8), Some(7)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::scene::{anything_chosen, cluster, executed, ms, submit};
 use paxos_core::{Config, Learning, NodeId};
-use paxos_transport::sim::{Fault, Stop};
+use paxos_transport::sim::{Fault, Sim, Stop};
 
 #[test]
 fn five_acceptors_decide_with_any_two_crashed() {
@@ -40,7 +40,7 @@ fn what_was_answered_survives_the_crash_of_everyone() {
     for value in 0..20 {
         submit(&mut sim, 3, value);
     }
-    assert_eq!(sim.run_until(|sim| sim.all_answered()).expect("no invariant breaks"), Stop::Done);
+    assert_eq!(sim.run_until(Sim::all_answered).expect("no invariant breaks"), Stop::Done);
     let journal = sim.machine(NodeId(0)).expect("it is there").0.clone();
     (0..3).for_each(|id| sim.fail(Fault::Crash(NodeId(id))));
     (0..3).for_each(|id| sim.fail(Fault::Restart(NodeId(id))));

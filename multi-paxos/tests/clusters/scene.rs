@@ -69,7 +69,9 @@ pub(crate) fn drawn(sim: &Sim<P, Journal>, start: Time) -> String {
     let rows = rows.into_iter().filter(|row| row.at >= start).map(|mut row| {
         row.at = shifted(row.at);
         if let What::Sent { to, .. } = &mut row.what {
-            to.iter_mut().for_each(|(_, at)| *at = at.map(shifted));
+            for (_, at) in to {
+                *at = at.map(shifted);
+            }
         }
         row
     });

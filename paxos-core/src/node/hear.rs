@@ -168,9 +168,9 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn on_nack(&mut self, nack: &Nack) {
         let Some(proposer) = &mut self.proposer else { return };
-        let preempted = proposer.on_nack(self.now, nack);
-        self.leader.on_ballot(self.now, nack.promised);
-        if preempted {
+        // A refusal of a ballot long left says nothing about who leads now.
+        if proposer.on_nack(self.now, nack) {
+            self.leader.on_ballot(self.now, nack.promised);
             self.on_preempted();
         }
     }

@@ -113,7 +113,9 @@ impl<P: Protocol> Node<P> {
         let refusal = Refusal::NotLeader(self.leader.leader());
         for client in clients {
             if client == self.setup.id {
+                // It may have something to ask elsewhere.
                 self.client.on_refusal(client, refusal);
+                self.stirred = true;
             } else {
                 self.send(To::One(client), Message::Refuse(refusal));
             }

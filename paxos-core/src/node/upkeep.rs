@@ -118,6 +118,8 @@ impl<P: Protocol> Node<P> {
         }
         let batch = self.chosen.since(first, self.setup.config.limits.batch);
         let known = self.chosen.first_unknown();
-        self.send(To::One(to), Message::Chosen { first, batch, known });
+        if !batch.is_empty() {
+            self.send(To::One(to), Message::Chosen { first, batch, known });
+        }
     }
 }
