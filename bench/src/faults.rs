@@ -18,7 +18,7 @@ pub enum Scenario {
     Contention,
     /// The leader crashes half-way and comes back.
     Crash,
-    /// 10 % of the messages lost, 5 % doubled, delays that vary, a crash with a restart, a pause and a partition
+    /// 10 % of the messages lost, 5 % doubled, 4 % very late, delays that vary, a crash with a restart, a pause and a partition
     /// that heals, all at random.
     Chaos,
     /// Proposers that appoint themselves, with back-off, and no leader.
@@ -223,6 +223,7 @@ fn world<P: Protocol>(trial: &Trial<'_>, options: P::Options) -> Result<World<P>
         }
         Scenario::Chaos => {
             world.links = Links::lossy(ms(1), ms(20), 0.1, 0.05);
+            world.links.delay = Delay::Tailed { low: ms(1), high: ms(20), late: 40, latest: ms(700) };
             world.links.reliable_from = Some(Time(0).after(end));
             world.faults = Faults::random(trial.seed, world.config.servers().iter(), end);
         }

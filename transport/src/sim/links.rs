@@ -24,6 +24,18 @@ pub enum Delay {
         /// The mean of what comes on top.
         mean: Duration,
     },
+    /// Mostly from `low` to `high`, but so many of a thousand messages take up to `latest`: they come when nobody
+    /// expects them any more.
+    Tailed {
+        /// The shortest.
+        low: Duration,
+        /// The longest of most.
+        high: Duration,
+        /// How many of a thousand take longer.
+        late: u16,
+        /// The longest of all.
+        latest: Duration,
+    },
 }
 
 impl Delay {
@@ -36,6 +48,13 @@ impl Delay {
             Self::Constant(d) => d,
             Self::Uniform { low, high } => chance.between(low, high),
             Self::Exponential { min, mean } => min + chance.exponential(mean),
+            Self::Tailed { low, high, late, latest } => {
+                if chance.below(1000) < u64::from(late) {
+                    chance.between(high, latest)
+                } else {
+                    chance.between(low, high)
+                }
+            }
         }
     }
 
@@ -45,6 +64,7 @@ impl Delay {
             Self::Constant(d) => d.is_zero(),
             Self::Uniform { high, .. } => high.is_zero(),
             Self::Exponential { min, mean } => min.is_zero() && mean.is_zero(),
+            Self::Tailed { high, latest, .. } => high.is_zero() && latest.is_zero(),
         }
     }
 }
