@@ -77,9 +77,9 @@ const LONGEST_GAP: u64 = 1 << 20;
 /// Whether these could be the votes, from `from` on, of an acceptor that works: not if a leader that filled the
 /// gaps between them with no-ops would hardly come to an end.
 pub fn is_plausible<V>(from: Slot, votes: &[Vote<V>]) -> bool {
-    let voted: u64 = votes.iter().map(|vote| vote.batch.len() as u64).sum();
+    let told: u64 = votes.iter().map(|vote| vote.batch.len() as u64).sum();
     let end = votes.iter().map(|vote| vote.slots().end).max().unwrap_or(from);
-    SlotRange::new(from, end).len() <= voted.saturating_add(LONGEST_GAP)
+    SlotRange::new(from, end).len() <= told.saturating_add(LONGEST_GAP)
 }
 
 /// For each slot the highest ballot that somebody voted in and the value there: an acceptor's memory, and what

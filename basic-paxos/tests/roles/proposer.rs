@@ -59,7 +59,7 @@ impl Bench {
     }
 
     fn choose(&mut self, slot: u64, seq: u64) {
-        self.chosen.choose(Slot(slot), &Batch::from(entry(seq)));
+        self.chosen.choose(Slot(slot), Batch::from(entry(seq)));
         paxos_core::Proposer::<P>::on_chosen(&mut self.proposer, NOW, &self.chosen);
     }
 

@@ -266,3 +266,14 @@ fn more_than_the_queue_holds_is_not_kept() {
     bench.request(0..5);
     assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 0, &[0, 1])]);
 }
+
+#[test]
+fn about_votes_that_it_forgot_an_acceptor_promises_nothing() {
+    let mut bench = Bench::open();
+    bench.request(0..4);
+    bench.votes();
+    paxos_core::Acceptor::<P>::trim(&mut bench.acceptor, Slot(3));
+    bench.prepare(ballot(2, 1), 2).expect_err("refused");
+    let told = bench.prepare(ballot(2, 1), 3).expect("a promise");
+    assert_eq!(told.votes, [vote(fast(ballot(1, 0)), 3, &[3])]);
+}

@@ -183,10 +183,13 @@ fn votes_carry_the_values_to_learners_that_the_question_does_not_reach() {
 }
 
 #[test]
-fn trimmed_votes_are_reported_no_more() {
+fn about_votes_that_it_forgot_an_acceptor_promises_nothing() {
     let mut bench = Bench::new();
     bench.accept(ballot(1, 0), 0, 0..4).expect("a vote");
     paxos_core::Acceptor::<P>::trim(&mut bench.acceptor, Slot(3));
-    let told = bench.prepare(ballot(2, 1), 0).expect("a promise");
+    let before = (bench.acceptor.clone(), bench.log.len());
+    bench.prepare(ballot(2, 1), 2).expect_err("refused");
+    assert_eq!((&bench.acceptor, bench.log.len()), (&before.0, before.1));
+    let told = bench.prepare(ballot(2, 1), 3).expect("a promise");
     assert_eq!(told.votes, [vote(ballot(1, 0), 3, 3..4)]);
 }
