@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// Slots executed by every replica are forgotten when there are so many.
 const TRIM_EVERY: u64 = 1024;
 
-/// The servers of a configuration, driven in turn on the caller's thread, with their records kept in memory.
+/// The servers of a configuration, driven in turn on the caller's thread. Nothing is written to a store: nodes keep
+/// what they voted in memory.
 /// No time passes by itself: timeouts happen when [`LocalCluster::advance`] says so.
 #[derive(Debug)]
 pub struct LocalCluster<P: Protocol, S: StateMachine> {
@@ -28,7 +29,6 @@ pub struct LocalCluster<P: Protocol, S: StateMachine> {
 struct Member<P: Protocol, S: StateMachine> {
     node: Node<P>,
     replica: Replica<S>,
-    records: Vec<P::Record>,
     down: bool,
     /// Whether something happened to it that no message shows.
     stirred: bool,
@@ -48,13 +48,7 @@ where
         let members = (0..size as u16).map(|id| {
             let setup = Setup { id: NodeId(id), config: config.clone(), options: options.clone() };
             let replica = Replica::new(machine(NodeId(id)), config.limits.session);
-            Member {
-                node: Node::new(setup, Time(0)),
-                replica,
-                records: Vec::new(),
-                down: false,
-                stirred: true,
-            }
+            Member { node: Node::new(setup, Time(0)), replica, down: false, stirred: true }
         });
         let mut cluster = Self {
             members: members.collect(),
@@ -159,7 +153,7 @@ where
         }
         self.inboxes[at] = inbox;
         let (inboxes, outcomes, messages) = (&mut self.inboxes, &mut self.outcomes, &mut self.messages);
-        let (records, from) = (&mut member.records, NodeId(at as u16));
+        let from = NodeId(at as u16);
         let mut busy = false;
         member.node.process(
             &mut member.replica,
@@ -168,7 +162,8 @@ where
                 *messages += envelope.to.len() as u64;
                 post(inboxes, from, envelope);
             },
-            |written| records.extend_from_slice(written),
+            // What a node has to remember it also has in memory, and nothing outlives that here.
+            |_| {},
             |outcome| outcomes.push(outcome),
         );
         busy || !self.inboxes[at].is_empty()
@@ -184,7 +179,6 @@ where
         self.trimmed = applied;
         for member in &mut self.members {
             member.node.trim(applied);
-            member.records.clear();
         }
     }
 }
