@@ -5,7 +5,7 @@ use crate::learner::Tally;
 use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise, Recovery};
 use paxos_core::{
     Answer, Audience, Ballot, Batch, Chosen, CommandId, Entry, Nack, NodeId, NodeSet, Overloaded, Phase,
-    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, is_plausible,
+    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -111,7 +111,8 @@ impl<V: Value> Proposer<V> {
         else {
             return;
         };
-        let slots = reports.iter().flat_map(|(_, votes)| votes).map(|vote| vote.slots().end);
+        let votes = reports.iter().flat_map(|(_, votes)| votes).filter(|vote| !vote.slots().is_empty());
+        let slots = votes.map(|vote| vote.slots().end);
         let end = slots.max().unwrap_or(from).max(from);
         let slots = SlotRange::new(from, end);
         let mut assigned = assign(&*self.setup.config.quorums, |_| promised, &tallies(&reports, slots));
@@ -299,12 +300,22 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             Stage::Leading => _ = self.alive.insert(from),
             Stage::Preparing { from: first, promised, reports, .. } => {
                 // A second answer from the same acceptor does not count again.
-                let fits = promise.from == *first && is_plausible(*first, &promise.votes);
-                if !fits || !promised.insert(from) {
+                if promise.from != *first || !promised.insert(from) {
                     return;
                 }
                 reports.push((from, promise.votes));
-                if self.setup.config.quorums.is_quorum(Phase::One, *promised) {
+                let config = &self.setup.config;
+                if config.quorums.is_quorum(Phase::One, *promised) {
+                    let mut votes = Votes::default();
+                    for vote in reports.iter().flat_map(|(_, votes)| votes) {
+                        votes.note(vote.ballot, vote.first, &vote.batch);
+                    }
+                    if !votes.is_plausible(*first, config.limits.window) {
+                        // Asked again in due time, perhaps others answer.
+                        *promised = NodeSet::EMPTY;
+                        reports.clear();
+                        return;
+                    }
                     self.take_the_lead(chosen);
                     self.wait(now);
                     // What was learned since phase 1 began needs no proposal.

@@ -3,7 +3,7 @@
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
     Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
-    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes, is_plausible,
+    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
 };
 use std::collections::VecDeque;
 
@@ -152,14 +152,19 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let Stage::Preparing { from: first, promised, votes, .. } = &mut self.stage else { return };
         // An answer to an earlier ballot, or for other slots, says nothing about this one; a second one from
         // the same acceptor does not count again.
-        let fits = promise.ballot == self.ballot && promise.from == *first;
-        if !fits || !is_plausible(*first, &promise.votes) || !promised.insert(from) {
+        if promise.ballot != self.ballot || promise.from != *first || !promised.insert(from) {
             return;
         }
         for vote in &promise.votes {
             votes.note(vote.ballot, vote.first, &vote.batch);
         }
-        if self.setup.config.quorums.is_quorum(Phase::One, *promised) {
+        let config = &self.setup.config;
+        if config.quorums.is_quorum(Phase::One, *promised) {
+            if !votes.is_plausible(*first, config.limits.window) {
+                // Asked again in due time, perhaps others answer.
+                (*promised, *votes) = (NodeSet::EMPTY, Votes::default());
+                return;
+            }
             self.take_the_lead(chosen);
             if self.is_overtaken(chosen) {
                 return paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);

@@ -62,7 +62,7 @@ pub use protocol::{
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
 pub use ready::{Decided, Effects, Ready};
-pub use record::{Record, Recorded, Vote, Votes, is_plausible};
+pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};
 pub use set::NodeSet;

@@ -71,17 +71,6 @@ impl<V> Vote<V> {
     }
 }
 
-/// More slots without a vote than any number of leaders with windows leaves between votes.
-const LONGEST_GAP: u64 = 1 << 20;
-
-/// Whether these could be the votes, from `from` on, of an acceptor that works: not if a leader that filled the
-/// gaps between them with no-ops would hardly come to an end.
-pub fn is_plausible<V>(from: Slot, votes: &[Vote<V>]) -> bool {
-    let told: u64 = votes.iter().map(|vote| vote.batch.len() as u64).sum();
-    let end = votes.iter().map(|vote| vote.slots().end).max().unwrap_or(from);
-    SlotRange::new(from, end).len() <= told.saturating_add(LONGEST_GAP)
-}
-
 /// For each slot the highest ballot that somebody voted in and the value there: an acceptor's memory, and what
 /// a proposer gathers from promises.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -141,6 +130,16 @@ impl<V> Votes<V> {
         self.runs.end() > slots.start
             && self.runs.within(slots).filter(|(_, held)| held.0 == ballot).map(|(s, _)| s.len()).sum::<u64>()
                 == slots.len()
+    }
+
+    /// Whether these could be the votes, from `from` on, of a phase 1 quorum of acceptors that work, where no leader
+    /// has more than `window` slots under way. Every slot that is chosen was voted in by one of them; so more slots
+    /// without a vote than a dozen leaders in a row could have left are nobody's honest report, and a leader that
+    /// filled such gaps with no-ops might never come to an end.
+    pub fn is_plausible(&self, from: Slot, window: usize) -> bool {
+        let end = self.runs.end();
+        let voted: u64 = self.runs.overlapping(from.onwards()).map(|(slots, _)| slots.len()).sum();
+        SlotRange::new(from, end).len() <= voted.saturating_add((window as u64).saturating_mul(16))
     }
 
     /// The first slot voted in.

@@ -31,11 +31,11 @@ fn a_slot_proposed_again_has_a_ballot_of_its_own() {
         net.tick(&[0]);
     }
     // n4 alone learns what n1 and n2 voted for, says so, and is gone.
-    net.run(|_, to, m| match m {
-        Message::Prepare(_) => to == 1,
-        Message::Accept(_) => to != 3,
-        Message::Accepted(_) => to == 4,
-        _ => true,
+    net.run(|_, to, m| {
+        let misses = matches!(m, Message::Prepare(_)) && to != 1
+            || matches!(m, Message::Accept(_)) && to == 3
+            || matches!(m, Message::Accepted(_)) && to != 4;
+        !misses
     });
     let first = net.nodes[4].chosen().get(Slot(0)).cloned().expect("learned");
     for _ in 0..60 {
@@ -55,7 +55,9 @@ fn a_slot_proposed_again_has_a_ballot_of_its_own() {
         }
     }
     assert!(asked, "n5 is helped");
-    late.into_iter().for_each(|letter| net.give(letter));
+    for letter in late {
+        net.give(letter);
+    }
     net.run(|from, to, _| to != 2 && to != 4 && from != 4);
     let second = net.nodes[5].chosen().get(Slot(0));
     assert!(second.is_none_or(|entry| *entry == first), "n4 learned {first}, n5 {second:?}");
@@ -73,7 +75,9 @@ fn what_is_forgotten_is_not_sent_as_something_else() {
         net.tick(&[0, 1, 2, 3]);
         net.run(|_, _, _| true);
     }
-    net.nodes.iter_mut().take(3).for_each(|node| node.trim(Slot(10)));
+    for node in net.nodes.iter_mut().take(3) {
+        node.trim(Slot(10));
+    }
     for k in 10..20 {
         net.submit(3, k);
         net.run(|_, to, _| to != 2);
@@ -117,7 +121,9 @@ fn a_leader_goes_on_where_what_it_recovered_is_known_already() {
             });
             if !promises.is_empty() {
                 elected = true;
-                late.drain(..).filter(|(_, to, _)| *to != 0).for_each(|letter| net.give(letter));
+                for letter in late.drain(..).filter(|(_, to, _)| *to != 0) {
+                    net.give(letter);
+                }
                 net.letters.extend(promises);
                 net.run(|from, to, _| from != 0 && to != 0);
                 net.submit(3, 6);

@@ -45,7 +45,9 @@ impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
             outcomes: Vec::new(),
             ms: 0,
         };
-        (0..n).for_each(|id| net.wake(id));
+        for id in 0..n {
+            net.wake(id);
+        }
         net
     }
 
@@ -87,7 +89,9 @@ impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
     /// A millisecond passes at these processes.
     pub(crate) fn tick(&mut self, ids: &[u16]) {
         self.ms += 1;
-        ids.iter().for_each(|id| self.wake(*id));
+        for id in ids {
+            self.wake(*id);
+        }
     }
 
     /// Delivers all letters that `keep` lets pass, and those that follow.

@@ -1,0 +1,223 @@
+//! Whatever well-formed messages arrive, in whatever order and from whomever: no panic, and no turn without end.
+
+use basic_paxos::{BasicPaxos, One};
+use fast_paxos::FastPaxos;
+use multi_paxos::MultiPaxos;
+use paxos_core::{
+    Audience, Ballot, Batch, ClientId, CommandId, Config, Entry, Event, Jitter, Learning, Message, Nack,
+    Node, NodeId, Protocol, Refusal, Replica, Reply, Request, Setup, Slot, SlotRange, StateMachine, Time,
+    Vote,
+};
+use std::sync::Arc;
+
+struct Sum(u64);
+
+impl StateMachine for Sum {
+    type Command = u64;
+    type Reply = u64;
+
+    fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
+        self.0 = self.0.wrapping_add(*n);
+        self.0
+    }
+}
+
+/// Draws messages: mostly ones that fit together, now and then the extremes.
+struct Draw(Jitter);
+
+impl Draw {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0.draw() % n
+    }
+
+    fn flip(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    fn node(&mut self) -> NodeId {
+        NodeId(self.below(4) as u16)
+    }
+
+    fn slot(&mut self) -> Slot {
+        let far = [1 << 20, (1 << 60) - 1, u64::MAX - 2, u64::MAX - 1, u64::MAX];
+        Slot(if self.below(8) == 0 { far[self.below(5) as usize] } else { self.below(8) })
+    }
+
+    fn range(&mut self) -> SlotRange {
+        SlotRange::new(self.slot(), self.slot())
+    }
+
+    fn ballot(&mut self, owner: NodeId) -> Ballot {
+        let round = if self.below(30) == 0 { u64::MAX } else { 1 + self.below(5) };
+        let step = [0, 0, 1, 2, 255][self.below(5) as usize];
+        Ballot { round, owner, step, fast: self.below(4) == 0 }
+    }
+
+    fn anyones(&mut self) -> Ballot {
+        let owner = self.node();
+        self.ballot(owner)
+    }
+
+    fn entry(&mut self) -> Entry<u64> {
+        if self.below(4) == 0 {
+            return Entry::Noop;
+        }
+        let seq = if self.below(20) == 0 { u64::MAX } else { self.below(9) };
+        Entry::new(ClientId { node: self.node(), session: 0 }, seq, self.below(5))
+    }
+
+    fn batch(&mut self) -> Batch<u64> {
+        (0..self.below(5)).map(|_| self.entry()).collect()
+    }
+
+    fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.flip().then(|| make(self))
+    }
+
+    fn votes(&mut self) -> Vec<Vote<u64>> {
+        let vote = |d: &mut Self| Vote { first: d.slot(), ballot: d.anyones(), batch: d.batch() };
+        (0..self.below(3)).map(|_| vote(self)).collect()
+    }
+
+    fn shared<P: Protocol<Value = u64, Reply = u64>>(&mut self, from: NodeId) -> Message<P> {
+        match self.below(8) {
+            0 => {
+                let audience =
+                    [Audience::Leader, Audience::Acceptors, Audience::Anyone][self.below(3) as usize];
+                Message::Request(Request { commands: self.batch(), audience })
+            }
+            1 => Message::Nack(Nack {
+                refused: self.ballot(NodeId(0)),
+                promised: self.anyones(),
+                slots: self.range(),
+            }),
+            2 => Message::Heartbeat { ballot: self.ballot(from), chosen: self.slot() },
+            3 => Message::Progress { chosen: self.slot() },
+            4 => Message::CatchUp { from: self.slot() },
+            5 => Message::Chosen { first: self.slot(), batch: self.batch(), known: self.slot() },
+            6 => Message::Refuse(Refusal::NotLeader(Some(self.node()))),
+            _ => {
+                let id = CommandId { client: ClientId::default(), seq: self.slot().0 };
+                Message::Reply(Reply { id, slot: self.slot(), reply: 0 })
+            }
+        }
+    }
+}
+
+fn config(seed: u64) -> Config {
+    let mut config =
+        if seed % 3 == 2 { Config::separate(2, 3, 2) } else { Config::collapsed(3) }.expect("lawful");
+    if seed.is_multiple_of(2) {
+        config.learning = Learning::Everyone;
+    }
+    (config.limits.window, config.limits.batch, config.limits.session) = (6, 3, 4);
+    config
+}
+
+fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeId, &Node<P>) -> Message<P>) {
+    for seed in 0..3000 {
+        let mut draw = Draw(Jitter::new(seed, NodeId(0)));
+        let id = NodeId(if seed % 3 == 2 { draw.below(7) as u16 } else { 0 });
+        let setup = Setup { id, config: Arc::new(config(seed)), options: P::Options::default() };
+        let (mut node, mut replica, mut now) = (Node::<P>::new(setup, Time(0)), Replica::new(Sum(0), 4), 0);
+        for _ in 0..60 {
+            let from = NodeId(draw.below(7) as u16);
+            let event = if draw.below(6) == 0 {
+                now += draw.below(200_000_000);
+                Event::Timeout
+            } else {
+                let message = if draw.flip() { own(&mut draw, from, &node) } else { draw.shared(from) };
+                Event::Message { from, message }
+            };
+            if draw.below(9) == 0 {
+                // As many as may be open; then it says that it is overloaded.
+                let _ = node.submit(Time(now), 3);
+            }
+            node.step(Time(now), event);
+            let mut said = 0;
+            node.process(
+                &mut replica,
+                |_| {
+                    said += 1;
+                    assert!(said < 100_000, "seed {seed}: a turn without end");
+                },
+                |_| {},
+                |_| {},
+            );
+        }
+    }
+}
+
+#[test]
+fn no_message_makes_multi_paxos_panic() {
+    survives::<MultiPaxos<u64, u64>>(|d, from, node| {
+        use multi_paxos::{Accept, Accepted, Decision, Prepare, Promise};
+        let own = node.proposer().map_or(Ballot::ZERO, multi_paxos::Proposer::ballot);
+        let known = node.chosen().first_unknown();
+        match d.below(5) {
+            0 => Message::Prepare(Prepare { ballot: d.ballot(from), from: d.slot() }),
+            1 => Message::Promise(Promise { ballot: own, from: known, votes: d.votes() }),
+            2 => Message::Accept(Accept {
+                ballot: d.ballot(from),
+                first: d.slot(),
+                batch: d.batch(),
+                chosen: d.slot(),
+            }),
+            3 => {
+                let ballot = if d.flip() { own } else { d.anyones() };
+                Message::Accepted(Accepted { ballot, slots: d.range(), batch: d.maybe(Draw::batch) })
+            }
+            _ => Message::Decide(Decision {
+                ballot: d.anyones(),
+                slots: d.range(),
+                batch: d.maybe(Draw::batch),
+            }),
+        }
+    });
+}
+
+#[test]
+fn no_message_makes_fast_paxos_panic() {
+    survives::<FastPaxos<u64, u64>>(|d, from, node| {
+        use fast_paxos::{Accept, Accepted, Decision, Prepare, Promise};
+        let own = node.proposer().map_or(Ballot::ZERO, fast_paxos::Proposer::ballot);
+        let known = node.chosen().first_unknown();
+        let fast = |ballot: Ballot| Ballot { step: 1, fast: true, ..ballot };
+        match d.below(5) {
+            0 => Message::Prepare(Prepare { ballot: d.ballot(from), from: d.slot() }),
+            1 => Message::Promise(Promise { ballot: own, from: known, votes: d.votes() }),
+            2 => {
+                let ballot = d.ballot(from);
+                let any = d.maybe(|d| (fast(ballot), d.slot()));
+                Message::Accept(Accept { ballot, first: d.slot(), batch: d.batch(), any, chosen: d.slot() })
+            }
+            3 => {
+                let ballot = [own, fast(own), d.anyones()][d.below(3) as usize];
+                Message::Accepted(Accepted { ballot, first: d.slot(), batch: d.batch() })
+            }
+            _ => Message::Decide(Decision { ballot: d.anyones(), first: d.slot(), batch: d.batch() }),
+        }
+    });
+}
+
+#[test]
+fn no_message_makes_basic_paxos_panic() {
+    survives::<BasicPaxos<u64, u64>>(|d, from, node| {
+        use basic_paxos::{Accept, Accepted, Decision, Prepare, Promise};
+        let own = node.leading().unwrap_or_default();
+        let one = |d: &mut Draw| One::from(d.entry());
+        match d.below(5) {
+            0 => Message::Prepare(Prepare { ballot: d.ballot(from), slot: d.slot() }),
+            1 => {
+                let vote = d.maybe(|d| (d.anyones(), one(d)));
+                Message::Promise(Promise { ballot: own, slot: d.slot(), vote })
+            }
+            2 => Message::Accept(Accept { ballot: d.ballot(from), slot: d.slot(), entry: one(d) }),
+            3 => {
+                let ballot = if d.flip() { own } else { d.anyones() };
+                Message::Accepted(Accepted { ballot, slot: d.slot(), entry: d.maybe(one) })
+            }
+            _ => Message::Decide(Decision { ballot: d.anyones(), slot: d.slot(), entry: d.maybe(one) }),
+        }
+    });
+}
