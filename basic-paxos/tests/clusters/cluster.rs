@@ -1,5 +1,4 @@
 //! A cluster in a test: nodes, a queue of messages, a clock in milliseconds, and what must hold after each step.
-#![allow(dead_code)] // each test uses its part of it
 
 use basic_paxos::{BasicPaxos, Options};
 use paxos_core::{

@@ -1,9 +1,7 @@
 //! Any number of proposers in bad weather: nothing is broken, and when it is over everything is decided, once.
 
-mod cluster;
-
+use crate::cluster::{Cluster, P};
 use basic_paxos::{leaderless, simple};
-use cluster::{Cluster, P};
 use core::time::Duration;
 use paxos_core::{Config, Jitter, Leadership, Learning, Node, NodeId, NodeSet};
 

@@ -1,9 +1,7 @@
 //! One decision costs exactly what the theory says.
 
-mod cluster;
-
+use crate::cluster::Cluster;
 use basic_paxos::simple;
-use cluster::Cluster;
 use paxos_core::{Campaign, Config, Kind, Learning, NodeId, Timeouts};
 
 struct Measured {
@@ -97,7 +95,10 @@ fn the_picture_in_the_docs_is_a_real_run() {
     cluster.run(100, |_| false);
     let drawn: Vec<String> = cluster.drawn().lines().map(|line| format!("//! {line}")).collect();
     let drawn = drawn.join("\n");
-    assert!(include_str!("../src/lib.rs").contains(&drawn), "put this into the docs of the crate:\n{drawn}");
+    assert!(
+        include_str!("../../src/lib.rs").contains(&drawn),
+        "put this into the docs of the crate:\n{drawn}"
+    );
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! Several proposers, crashes and bad networks: nothing is broken, and something is decided once it can be.
 
-mod cluster;
-
+use crate::cluster::{Cluster, Link, P};
 use basic_paxos::{leaderless, simple};
-use cluster::{Cluster, Link, P};
 use core::time::Duration;
 use paxos_core::{Ballot, Config, Entry, Kind, Leadership, Learning, Message, NodeId, Slot, Timeouts};
 

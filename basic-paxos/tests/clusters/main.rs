@@ -1,0 +1,6 @@
+//! Whole clusters of Basic Paxos.
+
+mod cluster;
+mod counts;
+mod rivals;
+mod storms;
