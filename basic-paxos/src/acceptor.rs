@@ -10,6 +10,8 @@ use paxos_core::{Ballot, Divide, Learning, Nack, Record, Runs, Setup, Slot, Slot
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
     promised: Runs<Promised>,
+    /// The highest ballot promised in any slot.
+    highest: Ballot,
     votes: Votes<V>,
     votes_carry_values: bool,
 }
@@ -37,6 +39,7 @@ impl<V: Value> Acceptor<V> {
 
     /// A promise never falls.
     fn promise(&mut self, slots: SlotRange, ballot: Ballot) {
+        self.highest = self.highest.max(ballot);
         if self.promised.end() <= slots.start {
             self.promised.insert(slots, Promised(ballot));
         } else {
@@ -55,7 +58,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
         // A thrifty proposer's phase 2a does not reach every learner either.
         let votes_carry_values =
             config.votes_carry_values() || (config.thrifty && config.learning == Learning::Everyone);
-        Self { promised: Runs::default(), votes: Votes::default(), votes_carry_values }
+        Self { promised: Runs::default(), highest: Ballot::ZERO, votes: Votes::default(), votes_carry_values }
     }
 
     fn restore(&mut self, record: &Record<V>) {
@@ -107,5 +110,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
             log.push(Record::Voted { ballot, first: slot, batch: entry.batch().clone() });
         }
         Ok(Some(Accepted { ballot, slot, entry: self.votes_carry_values.then(|| entry.clone()) }))
+    }
+
+    fn follows(&self, ballot: Ballot) -> bool {
+        self.highest <= ballot
     }
 }

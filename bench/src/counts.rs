@@ -13,7 +13,8 @@ use std::time::Duration;
 const DELAY: Duration = Duration::from_millis(1);
 
 /// Messages that are not part of a decision. *Any* by itself prepares decisions to come.
-const UPKEEP: [Kind; 5] = [Kind::Any, Kind::Heartbeat, Kind::Progress, Kind::CatchUp, Kind::Chosen];
+const UPKEEP: [Kind; 6] =
+    [Kind::Any, Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp, Kind::Chosen];
 
 /// Measures one row and sets it beside its prediction.
 ///

@@ -218,6 +218,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         Some(Accepted { ballot, first, batch })
     }
 
+    fn follows(&self, ballot: Ballot) -> bool {
+        self.promised <= ballot || self.promised.same_term(ballot)
+    }
+
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);

@@ -101,6 +101,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         Ok(Some(Accepted { ballot, slots, batch: self.votes_carry_values.then(|| batch.clone()) }))
     }
 
+    fn follows(&self, ballot: Ballot) -> bool {
+        self.promised <= ballot
+    }
+
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);

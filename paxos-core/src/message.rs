@@ -1,6 +1,6 @@
 //! What processes say to each other.
 
-use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange};
+use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange, Time};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,15 @@ pub enum Message<P: Protocol> {
         ballot: Ballot,
         /// Every slot below is chosen.
         chosen: Slot,
+        /// When it is sent, on the leader's clock: a token to be returned.
+        sent: Time,
+    },
+    /// Acceptor to leader: I hear you, and have promised no higher ballot.
+    Heard {
+        /// As in the heartbeat.
+        ballot: Ballot,
+        /// As in the heartbeat.
+        sent: Time,
     },
     /// Learner to learners and proposers: I know everything below `chosen`; tell me if you know more.
     Progress {
@@ -147,6 +156,7 @@ pub enum Kind {
     Reply,
     Refuse,
     Heartbeat,
+    Heard,
     Progress,
     CatchUp,
     Chosen,
@@ -154,7 +164,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -166,6 +176,7 @@ impl Kind {
         Self::Reply,
         Self::Refuse,
         Self::Heartbeat,
+        Self::Heard,
         Self::Progress,
         Self::CatchUp,
         Self::Chosen,
@@ -185,6 +196,7 @@ impl Kind {
             Self::Reply => "reply",
             Self::Refuse => "refuse",
             Self::Heartbeat => "heartbeat",
+            Self::Heard => "heard",
             Self::Progress => "progress",
             Self::CatchUp => "catch_up",
             Self::Chosen => "chosen",
@@ -206,6 +218,7 @@ impl<P: Protocol> Message<P> {
             Self::Reply(_) => Kind::Reply,
             Self::Refuse(_) => Kind::Refuse,
             Self::Heartbeat { .. } => Kind::Heartbeat,
+            Self::Heard { .. } => Kind::Heard,
             Self::Progress { .. } => Kind::Progress,
             Self::CatchUp { .. } => Kind::CatchUp,
             Self::Chosen { .. } => Kind::Chosen,

@@ -5,9 +5,9 @@ mod speak;
 mod upkeep;
 
 use crate::{
-    Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Envelope, Leader, Leadership,
-    Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply, Setup, Slot, Time,
-    To,
+    Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope, Leader,
+    Leadership, Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply, Setup,
+    Slot, Time, To,
 };
 
 /// What happens to a node.
@@ -39,6 +39,8 @@ pub struct Node<P: Protocol> {
     pub(crate) out: Out<P>,
     members: Members,
     gossip: Gossip,
+    /// Who answers this leader's heartbeats.
+    contact: Contact,
     /// Whether something happened since the last turn.
     pub(crate) stirred: bool,
     answering: Answering,
@@ -158,6 +160,7 @@ impl<P: Protocol> Node<P> {
                 turn: usize::from(setup.id.0),
                 ..Gossip::default()
             },
+            contact: Contact::default(),
             members: Members::new(config, setup.id),
             stirred: true,
             answering: Answering::new(setup.id, config),

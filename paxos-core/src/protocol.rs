@@ -72,6 +72,8 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
         accept: &P::Accept,
         log: &mut Vec<P::Record>,
     ) -> Result<Option<P::Accepted>, Nack>;
+    /// Whether it has promised no ballot above the term of `ballot`, in any slot.
+    fn follows(&self, ballot: Ballot) -> bool;
     /// Fast ballots: votes for commands that come straight from a client. Others leave that to proposers.
     fn on_request(&mut self, _request: &Request<P::Value>) {}
     /// The votes for values that were not proposed to it (of a fast ballot), gathered since the last call.

@@ -5,7 +5,9 @@ use core::time::Duration;
 
 /// Nanoseconds since some moment that the driver chose. Only differences mean anything, and each process may
 /// have its own: never compare two processes' times.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Time(pub u64);
 
 impl Time {

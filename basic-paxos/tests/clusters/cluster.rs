@@ -247,6 +247,7 @@ impl Cluster {
             | Message::Reply(_)
             | Message::Refuse(_)
             | Message::Heartbeat { .. }
+            | Message::Heard { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}

@@ -97,7 +97,7 @@ fn a_new_leader_finishes_what_the_old_one_left() {
     sim.run_for(ms(600)).expect("no invariant breaks");
     assert!(sim.all_answered());
     // A leader says *any* again with each heartbeat.
-    let upkeep = [Kind::Any, Kind::Heartbeat, Kind::Progress, Kind::CatchUp];
+    let upkeep = [Kind::Any, Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp];
     expect_file!["../runs/crash.txt"].assert_eq(&drawn_without(&sim, start, &upkeep));
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn anything_chosen(sim: &Sim<P, Journal>) -> bool {
 
 /// The run from `start` on, at time 0 then, without what goes on all the time.
 pub(crate) fn drawn(sim: &Sim<P, Journal>, start: Time) -> String {
-    drawn_without(sim, start, &[Kind::Heartbeat, Kind::Progress, Kind::CatchUp])
+    drawn_without(sim, start, &[Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp])
 }
 
 /// The same without messages of these kinds.

@@ -73,7 +73,7 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
             proposers,
         ),
         (Message::Refuse(Refusal::NotLeader(Some(NodeId(1)))), proposers),
-        (Message::Heartbeat { ballot: theirs, chosen: Slot(2) }, proposers),
+        (Message::Heartbeat { ballot: theirs, chosen: Slot(2), sent: Time(0) }, proposers),
         (Message::Progress { chosen: Slot(2) }, learners),
         (Message::CatchUp { from: Slot(0) }, learners),
         (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2) }, learners),
@@ -131,7 +131,7 @@ fn nobody_speaks_in_the_ballot_of_another() {
         for message in [
             Message::Prepare(prepare(ballot(9, owner), 0)),
             Message::Accept(accept(ballot(9, owner), 0, 7..8)),
-            Message::Heartbeat { ballot: ballot(9, owner), chosen: Slot(2) },
+            Message::Heartbeat { ballot: ballot(9, owner), chosen: Slot(2), sent: Time(0) },
         ] {
             let mut heard = node.clone();
             hear(&mut heard, from, message);

@@ -3,7 +3,7 @@
 use super::{Members, Node, Own};
 use crate::{
     Acceptor, Audience, Ballot, Client, InBallot, Leader, Learner, Message, Nack, NodeId, Proposer, Protocol,
-    Refusal, Request, Slot, To,
+    Refusal, Request, Slot, Time, To,
 };
 use std::mem;
 
@@ -32,9 +32,10 @@ impl<P: Protocol> Node<P> {
                 }
             }
             Message::Refuse(refusal) if proposer => self.client.on_refusal(from, refusal),
-            Message::Heartbeat { ballot, chosen } if proposer && ballot.owner == from => {
-                self.on_heartbeat(ballot, chosen);
+            Message::Heartbeat { ballot, chosen, sent } if proposer && ballot.owner == from => {
+                self.on_heartbeat(ballot, chosen, sent);
             }
+            Message::Heard { ballot, sent } if acceptor => self.on_heard(from, ballot, sent),
             Message::Progress { chosen } if learner => self.on_progress(from, chosen),
             Message::CatchUp { from: slot } if learner => self.on_catch_up(from, slot),
             Message::Chosen { first, batch, known } if learner => {
@@ -56,6 +57,7 @@ impl<P: Protocol> Node<P> {
             | Message::Reply(_)
             | Message::Refuse(_)
             | Message::Heartbeat { .. }
+            | Message::Heard { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}
@@ -175,6 +177,13 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    /// An acceptor still follows this leader. An answer in another ballot than the one it leads in is late.
+    pub(super) fn on_heard(&mut self, from: NodeId, ballot: Ballot, sent: Time) {
+        if self.leading() == Some(ballot) && sent <= self.now {
+            self.contact.heard(from, sent);
+        }
+    }
+
     /// A ballot is in use: whoever leads in a lower one has lost it.
     pub(super) fn on_ballot(&mut self, ballot: Ballot) {
         self.leader.on_ballot(self.now, ballot);
@@ -189,7 +198,10 @@ impl<P: Protocol> Node<P> {
         self.leader.on_preempted(self.now);
     }
 
-    pub(super) fn on_heartbeat(&mut self, ballot: Ballot, chosen: Slot) {
+    pub(super) fn on_heartbeat(&mut self, ballot: Ballot, chosen: Slot, sent: Time) {
+        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
+            self.send(To::One(ballot.owner), Message::Heard { ballot, sent });
+        }
         self.on_ballot(ballot);
         self.leader.on_heartbeat(self.now, ballot);
         if let Some(learner) = &mut self.learner {

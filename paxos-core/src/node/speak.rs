@@ -43,7 +43,9 @@ impl<P: Protocol> Node<P> {
     pub(super) fn propose(&mut self) {
         self.tell_chosen();
         let Some(proposer) = &mut self.proposer else { return };
-        notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now);
+        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
+            self.contact.clear();
+        }
         if self.led.is_none() && proposer.has_work() {
             if self.leader.leads() {
                 self.leader.on_work(self.now);
@@ -144,17 +146,19 @@ impl<P: Protocol> Node<P> {
     }
 }
 
-/// Tells the leader role when the proposer has won a ballot.
+/// Tells the leader role when the proposer has won a ballot; whether it won or lost one.
 pub(super) fn notice_leading<P: Protocol>(
     proposer: &P::Proposer,
     leader: &mut P::Leader,
     led: &mut Option<Ballot>,
     now: Time,
-) {
-    if proposer.leading() != *led {
+) -> bool {
+    let changed = proposer.leading() != *led;
+    if changed {
         *led = proposer.leading();
         if let Some(ballot) = *led {
             leader.on_elected(now, ballot);
         }
     }
+    changed
 }

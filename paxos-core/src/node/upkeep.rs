@@ -2,7 +2,7 @@
 
 use super::Node;
 use super::speak::notice_leading;
-use crate::{Ballot, Client, Duty, Leader, Message, NodeId, Proposer, Protocol, Slot, To};
+use crate::{Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, Proposer, Protocol, Slot, To};
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_timeout(&mut self) {
@@ -30,7 +30,9 @@ impl<P: Protocol> Node<P> {
                     if let Some(proposer) = &mut self.proposer {
                         proposer.campaign(self.now, &self.chosen);
                         // Where every instance has a phase 1 of its own, a campaign is won at once.
-                        notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now);
+                        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
+                            self.contact.clear();
+                        }
                     }
                 }
                 Some(Duty::Heartbeat) => {
@@ -47,7 +49,11 @@ impl<P: Protocol> Node<P> {
     pub(super) fn heartbeat(&mut self, ballot: Ballot) {
         let config = &self.setup.config;
         let (servers, acceptors) = (self.others(config.servers()), self.members.acceptors);
-        self.send(To::Each(servers), Message::Heartbeat { ballot, chosen: self.chosen.first_unknown() });
+        let chosen = self.chosen.first_unknown();
+        self.send(To::Each(servers), Message::Heartbeat { ballot, chosen, sent: self.now });
+        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
+            self.contact.heard(self.setup.id, self.now);
+        }
         if let Some(accept) = self.proposer.as_ref().and_then(Proposer::reminder) {
             self.propose_to(acceptors, accept);
         }

@@ -21,6 +21,7 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Reply(_)
         | Message::Refuse(_)
         | Message::Heartbeat { .. }
+        | Message::Heard { .. }
         | Message::Progress { .. }
         | Message::CatchUp { .. } => {}
     }
@@ -37,7 +38,8 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Refuse(Refusal::NotLeader(Some(leader))) => format!("{name}, {leader} leads"),
         Message::Refuse(Refusal::NotLeader(None)) => format!("{name}, no leader"),
         Message::Refuse(Refusal::Overloaded(_)) => format!("{name}, overloaded"),
-        Message::Heartbeat { ballot, chosen } => format!("{name} {ballot} chosen <{chosen}"),
+        Message::Heartbeat { ballot, chosen, .. } => format!("{name} {ballot} chosen <{chosen}"),
+        Message::Heard { ballot, .. } => format!("{name} {ballot}"),
         Message::Progress { chosen } => format!("{name} chosen <{chosen}"),
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
         Message::Chosen { first, batch, .. } => {

@@ -27,6 +27,10 @@ impl<P: Dialect<u64>> paxos_core::Acceptor<P> for Obliging {
         paxos_core::Acceptor::<P>::on_prepare(&mut self.0, prepare, log)
     }
 
+    fn follows(&self, _ballot: Ballot) -> bool {
+        true
+    }
+
     fn on_accept(
         &mut self,
         accept: &Accept<u64>,

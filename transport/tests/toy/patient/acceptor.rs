@@ -57,6 +57,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
         Ok(Some(Accepted { ballot, slot, entry: entry.clone() }))
     }
 
+    fn follows(&self, ballot: Ballot) -> bool {
+        self.promised <= ballot
+    }
+
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
     }
