@@ -52,18 +52,25 @@ impl<V: Value> Acceptor<V> {
     }
 }
 
+/// A thrifty proposer's phase 2a does not reach every learner either.
+fn votes_carry_values(setup: &Setup<Options>) -> bool {
+    let config = &setup.config;
+    config.votes_carry_values() || (config.thrifty && config.learning == Learning::Everyone)
+}
+
 impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acceptor<V> {
     fn new(setup: &Setup<Options>) -> Self {
-        let config = &setup.config;
-        // A thrifty proposer's phase 2a does not reach every learner either.
-        let votes_carry_values =
-            config.votes_carry_values() || (config.thrifty && config.learning == Learning::Everyone);
+        let votes_carry_values = votes_carry_values(setup);
         Self { promised: Runs::default(), highest: Ballot::ZERO, votes: Votes::default(), votes_carry_values }
+    }
+
+    fn reconfigure(&mut self, setup: &Setup<Options>) {
+        self.votes_carry_values = votes_carry_values(setup);
     }
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) => {}
+            Record::Started(_) | Record::Learned { .. } => {}
             Record::Promised { ballot, slots } => self.promise(*slots, *ballot),
             Record::Voted { ballot, first, batch } => {
                 self.promise(first.extend(batch.len() as u64), *ballot);

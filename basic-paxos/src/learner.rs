@@ -63,15 +63,24 @@ impl<V: Value> Learner<V> {
     }
 }
 
+/// A phase 2a does not reach learners that are no acceptors, nor those that a thrifty proposer leaves out; and among
+/// several proposers it is common that a learner's acceptor has refused it.
+fn decisions_carry_values(setup: &Setup<Options>) -> bool {
+    let config = &setup.config;
+    config.thrifty
+        || !config.learners.is_subset(config.acceptors())
+        || matches!(config.leadership, Leadership::SelfAppointed { .. })
+}
+
 impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learner<V> {
     fn new(setup: &Setup<Options>) -> Self {
-        let config = &setup.config;
-        // A phase 2a does not reach learners that are no acceptors, nor those that a thrifty proposer leaves out;
-        // and among several proposers it is common that a learner's acceptor has refused it.
-        let decisions_carry_values = config.thrifty
-            || !config.learners.is_subset(config.acceptors())
-            || matches!(config.leadership, Leadership::SelfAppointed { .. });
+        let decisions_carry_values = decisions_carry_values(setup);
         Self { setup: setup.clone(), tallies: BTreeMap::new(), decisions_carry_values }
+    }
+
+    fn reconfigure(&mut self, setup: &Setup<Options>) {
+        self.setup = setup.clone();
+        self.decisions_carry_values = decisions_carry_values(setup);
     }
 
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
@@ -94,7 +103,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
         let config = self.setup.config.clone();
         let Accepted { slot, ballot, ref entry } = *accepted;
         // Only acceptors vote, and what is chosen stays chosen whoever votes after that.
-        if !config.acceptors().contains(from) || chosen.knows(slot) {
+        // Behind the limit it is not known who they are.
+        if !config.acceptors().contains(from) || chosen.knows(slot) || slot >= chosen.limit() {
             return;
         }
         let tally = self.tally(slot, ballot, entry.as_ref());

@@ -98,6 +98,7 @@ impl Default for Options {
 
 impl<V: Value, R: Answer> Protocol for BasicPaxos<V, R> {
     const NAME: &'static str = "basic";
+    const CHANGES: bool = true;
     type Value = V;
     type Reply = R;
     type Options = Options;

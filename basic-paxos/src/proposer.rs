@@ -83,10 +83,13 @@ impl<V: Value> Proposer<V> {
         let gap = self.gaps.take(|slot| !chosen.knows(slot) && find(instances, slot).is_none());
         let slot = match gap {
             Some(slot) => slot,
-            None if self.queue.is_empty() => return false,
+            None if self.queue.is_empty() && !self.is_awaited(chosen) => return false,
             None if self.instances.len() >= self.setup.config.limits.window.max(1) => return false,
             None => self.free_slot(chosen),
         };
+        if slot >= chosen.limit() {
+            return false;
+        }
         if slot.0 >= self.setup.options.slots {
             let unwanted = self.queue.drain(..).filter_map(|one| one.id());
             unwanted.for_each(|id| _ = self.mine.remove(&id));
@@ -97,6 +100,11 @@ impl<V: Value> Proposer<V> {
         self.instances.insert(at, Instance::new(now, slot, self.base, own));
         self.asking.push_back(slot);
         true
+    }
+
+    /// Whether no-ops are to take the log to a change of members, on which everybody waits.
+    fn is_awaited(&self, chosen: &Chosen<V>) -> bool {
+        self.is_concerned() && chosen.epochs().is_some_and(|epochs| epochs.next().is_some())
     }
 
     /// The lowest slot not known to be chosen and not under way here.
@@ -180,11 +188,19 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         }
     }
 
+    /// Each instance has a phase 1 of its own, among the members of its slot.
+    fn reconfigure(&mut self, setup: &Setup<Options>) {
+        self.setup = setup.clone();
+    }
+
     /// *Paxos Made Simple*, §2.5: a proposer remembers in stable storage the highest-numbered proposal it has
     /// tried to issue, and begins with a higher one: no ballot is used twice, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
         let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record;
+            record
+        else {
+            return;
+        };
         self.highest = self.highest.max(*ballot);
         self.gaps.restore(record);
     }

@@ -93,7 +93,7 @@ impl<V: Value> SingleDecree<V> {
     pub fn chosen(&self) -> Option<&V> {
         match self.node.chosen().get(Slot(0))? {
             Entry::Command(command) => Some(&command.value),
-            Entry::Noop => None,
+            Entry::Noop | Entry::Change(..) => None,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
 use paxos_core::{
-    Answer, Ballot, Batch, CommandId, Entry, Nack, Record, Request, Setup, Slot, SlotRange, Value, Votes,
+    Answer, Ballot, Batch, Chosen, CommandId, Entry, Nack, Record, Request, Setup, Slot, SlotRange, Value,
+    Votes,
 };
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ pub struct Acceptor<V> {
     floor: Slot,
     /// The fast ballot in which it may vote for what clients send, while that is not overtaken.
     open: Option<Ballot>,
+    /// The first slot that it was opened for.
+    opened: Slot,
     /// The slot of the next such vote: no vote of this term was cast from there on.
     next: Slot,
     /// Commands to vote for at the end of this turn.
@@ -71,6 +74,7 @@ impl<V: Value> Acceptor<V> {
         let Some((fast, from)) = any else { return };
         if self.open != Some(fast) && fast.same_term(self.promised) {
             self.open = Some(fast);
+            self.opened = from;
             self.next = self.next.max(from);
         }
     }
@@ -120,6 +124,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             votes: Votes::default(),
             floor: Slot(0),
             open: None,
+            opened: Slot(0),
             next: Slot(0),
             arrived: Vec::new(),
             mine: BTreeMap::new(),
@@ -130,7 +135,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) => {}
+            Record::Started(_) | Record::Learned { .. } => {}
             Record::Promised { ballot, slots } => {
                 let _ = self.enter(*ballot);
                 self.written = Some((*ballot, slots.start));
@@ -202,8 +207,12 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
 
     /// *Fast Paxos*, §2.2: phase 2b of a fast round, for the next free slots. The slots are taken only here, when
     /// all messages of the turn are in, so that no promise made meanwhile is broken.
-    fn vote(&mut self, log: &mut Vec<Record<V>>) -> Option<Accepted<V>> {
+    fn vote(&mut self, chosen: &Chosen<V>, log: &mut Vec<Record<V>>) -> Option<Accepted<V>> {
         let ballot = self.open?;
+        // The ballot's phase 1 was among the members of its epoch, and is of no use to others.
+        if chosen.epochs().is_some_and(|epochs| self.opened < epochs.current().from) {
+            return None;
+        }
         while let Some(slot) = self.again.pop() {
             if let Some((voted, entry)) = self.votes.get(slot) {
                 return Some(Accepted { ballot: voted, first: slot, batch: entry.clone().into() });
@@ -212,7 +221,11 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         if self.arrived.is_empty() {
             return None;
         }
-        let (first, batch) = (self.next, Batch::from(std::mem::take(&mut self.arrived)));
+        let room = chosen.limit().0.saturating_sub(self.next.0).min(self.arrived.len() as u64) as usize;
+        if room == 0 {
+            return None;
+        }
+        let (first, batch) = (self.next, Batch::from(self.arrived.drain(..room).collect::<Vec<_>>()));
         self.vote_for(ballot, first, &batch);
         log.push(Record::Voted { ballot, first, batch: batch.clone() });
         Some(Accepted { ballot, first, batch })

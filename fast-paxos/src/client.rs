@@ -2,8 +2,8 @@
 
 use crate::FastPaxos;
 use paxos_core::{
-    Answer, Audience, ClientId, CommandId, NodeId, NodeSet, Outstanding, Overloaded, Refusal, Reply, Request,
-    Setup, Time, To, Value,
+    Answer, Audience, Change, ClientId, CommandId, Membership, NodeId, NodeSet, Outstanding, Overloaded,
+    Refusal, Reply, Request, Setup, Time, To, Value,
 };
 
 /// Commands that go to everyone at first after one had to be asked for again.
@@ -33,6 +33,15 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
 
     fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
         self.outstanding.submit(value)
+    }
+
+    fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
+        self.outstanding.submit_change(change)
+    }
+
+    fn reconfigure(&mut self, members: &Membership) {
+        self.acceptors = members.acceptors;
+        self.servers = members.servers();
     }
 
     fn poll(&mut self, now: Time, _leader: Option<NodeId>) -> Option<(To, Request<V>)> {

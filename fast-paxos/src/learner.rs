@@ -50,6 +50,10 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
         Self { setup: setup.clone(), tally: BTreeMap::new() }
     }
 
+    fn reconfigure(&mut self, setup: &Setup<Options>) {
+        self.setup = setup.clone();
+    }
+
     /// Votes carry their values, so a phase 2a adds nothing but how far the leader knows.
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
         chosen.hear_of(accept.chosen);
@@ -68,7 +72,8 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
         let phase = Phase::of(ballot);
         let mut run = SlotRange::new(first, first);
         for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
-            if chosen.knows(slot) {
+            // Behind the limit it is not known whose votes count.
+            if chosen.knows(slot) || slot >= chosen.limit() {
                 continue;
             }
             let tally = self.tally.entry(slot).or_insert_with(|| Tally::new(ballot));

@@ -223,6 +223,7 @@ pub struct FastPaxos<V, R>(PhantomData<(V, R)>);
 
 impl<V: Value, R: Answer> Protocol for FastPaxos<V, R> {
     const NAME: &'static str = "fast";
+    const CHANGES: bool = true;
     type Value = V;
     type Reply = R;
     type Options = Options;

@@ -32,6 +32,10 @@ pub struct Proposer<V> {
     /// The fast ballot of this term and its first slot, once opened; and whether that must still be said.
     any: Option<(Ballot, Slot)>,
     any_due: bool,
+    /// The members changed while it led: it has to go through phase 1 among the new ones.
+    renew: bool,
+    /// Phase 1 found votes from this slot on, whose members are not known yet.
+    found: Option<Slot>,
     /// Votes of the fast ballot, in slots not known to be chosen.
     watched: BTreeMap<Slot, Tally<V>>,
     /// Slots in `watched` with news.
@@ -91,7 +95,13 @@ impl<V: Value> Proposer<V> {
 
     fn start_term(&mut self, now: Time, chosen: &Chosen<V>, reach: Reach) {
         self.preempted();
+        // Who is to promise there is not known before the present epoch is executed.
+        if chosen.first_unknown().max(self.progress) >= chosen.limit() {
+            return;
+        }
         let Some(ballot) = self.highest.max(self.ballot).next_term(self.setup.id) else { return };
+        self.renew = false;
+        self.found = None;
         self.ballot = ballot;
         self.highest = ballot;
         self.stage = Stage::Preparing {
@@ -116,6 +126,9 @@ impl<V: Value> Proposer<V> {
         let votes = reports.iter().flat_map(|(_, votes)| votes).filter(|vote| !vote.slots().is_empty());
         let slots = votes.map(|vote| vote.slots().end);
         let end = slots.max().unwrap_or(from).max(from);
+        // What was voted for further ahead than the members are known has to wait, and all behind it.
+        self.found = (end > chosen.limit()).then(|| chosen.limit());
+        let end = end.min(chosen.limit());
         let slots = SlotRange::new(from, end);
         let mut assigned = assign(&*self.setup.config.quorums, |_| promised, &tallies(&reports, slots));
         let entries: Batch<V> =
@@ -160,14 +173,21 @@ impl<V: Value> Proposer<V> {
 
     /// *Fast Paxos*, §2.2: if any value may be proposed, the coordinator sends *any*. From the first slot on in
     /// which it proposed nothing in this term, phase 1 found no vote, so that is so in all of them.
-    fn open_fast_ballot(&mut self) {
+    fn open_fast_ballot(&mut self, chosen: &Chosen<V>) {
         let quorums = &self.setup.config.quorums;
-        if self.any.is_some() || !quorums.is_quorum(Phase::TwoFast, self.alive) {
+        if self.any.is_some()
+            || self.found.is_some()
+            || is_changing(chosen)
+            || !quorums.is_quorum(Phase::TwoFast, self.alive)
+        {
             return;
         }
         let Some(fast) = self.ballot.next_step(true) else { return };
-        while let Some(batch) = self.pipeline.take(self.setup.config.limits.batch.max(1)) {
+        while let Some(batch) = self.fresh(chosen) {
             self.propose(batch);
+        }
+        if self.pipeline.waiting() > 0 {
+            return;
         }
         self.any = Some((fast, self.next));
         self.any_due = true;
@@ -187,6 +207,11 @@ impl<V: Value> Proposer<V> {
     }
 }
 
+/// Whether a change of members is agreed on and not in force yet.
+fn is_changing<V>(chosen: &Chosen<V>) -> bool {
+    chosen.epochs().is_some_and(|epochs| epochs.next().is_some())
+}
+
 impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> {
     fn new(setup: &Setup<Options>) -> Self {
         Self {
@@ -200,6 +225,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             alive: NodeSet::EMPTY,
             any: None,
             any_due: false,
+            renew: false,
+            found: None,
             watched: BTreeMap::new(),
             fresh: BTreeSet::new(),
             progress: Slot(0),
@@ -207,10 +234,20 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         }
     }
 
+    /// One phase 1 serves one epoch. At its end everything proposed is chosen, so that nothing has to wait for
+    /// the former members.
+    fn reconfigure(&mut self, setup: &Setup<Options>) {
+        self.setup = setup.clone();
+        self.renew |= self.preempted();
+    }
+
     fn restore(&mut self, record: &Record<V>) {
         // A ballot is never used twice by its owner, not even across a crash.
         let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record;
+            record
+        else {
+            return;
+        };
         self.highest = self.highest.max(*ballot);
     }
 
@@ -277,7 +314,12 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         let slots = accepted.first.extend(accepted.batch.len() as u64);
         for (slot, entry) in slots.iter().zip(accepted.batch.iter()) {
             let recovering = self.pipeline.ballot_at(slot).is_some();
-            if slot < opened || slot < self.progress || recovering || chosen.knows(slot) {
+            if slot >= chosen.limit()
+                || slot < opened
+                || slot < self.progress
+                || recovering
+                || chosen.knows(slot)
+            {
                 continue;
             }
             if self.watched.is_empty() {
@@ -347,6 +389,11 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<FastPaxos<V, R>>, Reach)> {
         if matches!(self.stage, Stage::Leading) {
             self.watch(now, chosen);
+            // A change of members ends the fast ballot: its slots would fill only as fast as clients ask.
+            let changing = self.any.is_some() && is_changing(chosen);
+            if changing || self.found.is_some_and(|end| chosen.first_unknown() >= end) {
+                self.start_term(now, chosen, FIRST);
+            }
         }
         match &mut self.stage {
             Stage::Idle => None,
@@ -356,8 +403,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                 Some((Proposal::Prepare(Prepare { ballot: self.ballot, from: *from }, record), reach))
             }
             Stage::Leading => {
-                self.open_fast_ballot();
-                self.poll_accept(now).map(|(accept, reach)| (Proposal::Accept(accept), reach))
+                self.open_fast_ballot(chosen);
+                self.poll_accept(now, chosen).map(|(accept, reach)| (Proposal::Accept(accept), reach))
             }
         }
     }
@@ -372,10 +419,11 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn has_work(&self) -> bool {
-        matches!(self.stage, Stage::Idle) && self.pipeline.waiting() > 0
+        matches!(self.stage, Stage::Idle) && (self.renew || self.pipeline.waiting() > 0)
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {
+        self.renew = false;
         self.pipeline.surrender()
     }
 }
@@ -386,13 +434,11 @@ impl<V: Value> Proposer<V> {
     }
 
     /// The next phase 2a: values that are due, then commands as long as no fast ballot is open, then *any*.
-    fn poll_accept(&mut self, now: Time) -> Option<(Accept<V>, Reach)> {
-        if self.outgoing.is_empty() && self.any.is_none() {
-            let under_way = self.pipeline.first_in_flight().map_or(0, |first| self.next.0 - first.0);
-            let limits = self.setup.config.limits;
-            let room = limits.window.saturating_sub(under_way as usize).min(limits.batch);
-            if let Some(batch) = self.pipeline.take(room) {
-                if under_way == 0 {
+    fn poll_accept(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Accept<V>, Reach)> {
+        if self.outgoing.is_empty() && self.any.is_none() && self.found.is_none() {
+            let idle = self.pipeline.first_in_flight().is_none();
+            if let Some(batch) = self.fresh(chosen) {
+                if idle {
                     self.wait(now);
                 }
                 self.propose(batch);
@@ -406,6 +452,16 @@ impl<V: Value> Proposer<V> {
         }
         let any_due = std::mem::replace(&mut self.any_due, false);
         any_due.then(|| (self.accept(self.ballot, self.next, Batch::empty()), Reach::All))
+    }
+
+    /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
+    fn fresh(&mut self, chosen: &Chosen<V>) -> Option<Batch<V>> {
+        let limits = self.setup.config.limits;
+        let under_way = self.pipeline.first_in_flight().map_or(0, |first| self.next.0 - first.0);
+        let free = limits.window.saturating_sub(under_way as usize).min(limits.batch.max(1));
+        let room = free.min(chosen.limit().0.saturating_sub(self.next.0) as usize);
+        let pad = || (is_changing(chosen) && room > 0).then(|| (0..room).map(|_| Entry::Noop).collect());
+        self.pipeline.take(room).or_else(pad)
     }
 
     /// When to ask again, if anything is unanswered.

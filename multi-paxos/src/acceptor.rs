@@ -45,9 +45,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         }
     }
 
+    fn reconfigure(&mut self, setup: &Setup<()>) {
+        self.votes_carry_values = setup.config.votes_carry_values();
+    }
+
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) => {}
+            Record::Started(_) | Record::Learned { .. } => {}
             Record::Promised { ballot, slots } => {
                 self.promised = self.promised.max(*ballot);
                 self.written = Some((*ballot, slots.start));

@@ -105,6 +105,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         Self { setup: setup.clone(), tally: Runs::default(), decisions_carry_values }
     }
 
+    fn reconfigure(&mut self, setup: &Setup<()>) {
+        self.setup = setup.clone();
+        self.decisions_carry_values = !setup.config.learners.is_subset(setup.config.acceptors());
+    }
+
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
         if accept.first >= self.tally.end().max(chosen.first_unknown()) {
             let Accept { ballot, first, ref batch, .. } = *accept;
@@ -128,11 +133,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         chosen: &mut Chosen<V>,
         decisions: &mut Vec<Decision<V>>,
     ) {
-        let slots = accepted.slots.intersection(chosen.first_unknown().onwards());
+        // Behind the limit it is not known whose votes count.
+        let slots = accepted.slots.intersection(SlotRange::new(chosen.first_unknown(), chosen.limit()));
         if slots.is_empty() {
             return;
         }
         let batch = accepted.batch.as_ref().map(|b| unknown(accepted.slots.start, b, chosen).1);
+        let batch = batch.map(|b| if b.len() as u64 > slots.len() { b.head(slots.len()) } else { b });
         let quorums = &*self.setup.config.quorums;
         let phase = Phase::of(accepted.ballot);
         let ready = count(&mut self.tally, accepted.ballot, slots, batch.as_ref(), |tally| {

@@ -149,6 +149,7 @@ pub struct MultiPaxos<V, R>(PhantomData<(V, R)>);
 
 impl<V: Value, R: Answer> Protocol for MultiPaxos<V, R> {
     const NAME: &'static str = "multi";
+    const CHANGES: bool = true;
     type Value = V;
     type Reply = R;
     type Options = ();

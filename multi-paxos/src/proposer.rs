@@ -21,6 +21,10 @@ pub struct Proposer<V> {
     outgoing: VecDeque<(Slot, Batch<V>, Reach)>,
     /// The next free slot.
     next: Slot,
+    /// The first slot whose proposal was not sent yet in this ballot: phase 1 may have found votes far ahead.
+    sent: Slot,
+    /// The members changed while it led: it has to go through phase 1 among the new ones.
+    renew: bool,
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
     resend_at: Option<Time>,
@@ -101,10 +105,34 @@ impl<V: Value> Proposer<V> {
             let batch = recovered.tail(first.0 - from.0).head(self.setup.config.limits.batch.max(1) as u64);
             let next = first.plus(batch.len() as u64);
             self.pipeline.propose(self.ballot, first, &batch);
-            self.outgoing.push_back((first, batch, Reach::Quorum(Phase::TwoClassic)));
             first = next;
         }
-        self.next = end;
+        (self.sent, self.next) = (from, end);
+    }
+
+    /// What phase 1 found and was not sent yet, as far as the members are known.
+    #[cold]
+    fn recovered(&mut self, limit: Slot) -> Option<(Slot, Batch<V>)> {
+        let most = self.setup.config.limits.batch.max(1) as u64;
+        let slots = SlotRange::new(self.sent, self.next.min(limit).min(self.sent.plus(most)));
+        let vote = self.pipeline.within(slots).next()?;
+        self.sent = vote.slots().end;
+        Some((vote.first, vote.batch))
+    }
+
+    /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
+    fn fresh(&mut self, chosen: &Chosen<V>) -> Option<(Slot, Batch<V>)> {
+        let limits = self.setup.config.limits;
+        let free = limits.window.saturating_sub(self.in_flight() as usize).min(limits.batch);
+        let room = free.min(chosen.limit().0.saturating_sub(self.next.0) as usize);
+        let batch = self.pipeline.take(room).or_else(|| {
+            let coming = chosen.epochs().is_some_and(|epochs| epochs.next().is_some());
+            (coming && room > 0).then(|| (0..room).map(|_| Entry::Noop).collect())
+        })?;
+        let first = self.next;
+        self.next = first.plus(batch.len() as u64);
+        self.sent = self.next;
+        Some((first, batch))
     }
 }
 
@@ -118,15 +146,27 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             pipeline: Pipeline::new(setup.config.limits.queue),
             outgoing: VecDeque::new(),
             next: Slot(0),
+            sent: Slot(0),
+            renew: false,
             progress: Slot(0),
             resend_at: None,
         }
     }
 
+    /// One phase 1 serves one epoch. At its end everything proposed is chosen, so that nothing has to wait for
+    /// the former members.
+    fn reconfigure(&mut self, setup: &Setup<()>) {
+        self.setup = setup.clone();
+        self.renew |= self.preempted();
+    }
+
     fn restore(&mut self, record: &Record<V>) {
         // A ballot is never used twice by its owner, not even across a crash.
         let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record;
+            record
+        else {
+            return;
+        };
         self.highest = self.highest.max(*ballot);
     }
 
@@ -136,10 +176,15 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
         self.preempted();
+        let from = chosen.first_unknown().max(self.progress);
+        // Who is to promise there is not known before the present epoch is executed.
+        if from >= chosen.limit() {
+            return;
+        }
         let Some(ballot) = self.highest.max(self.ballot).next_term(self.setup.id) else { return };
         self.ballot = ballot;
         self.highest = ballot;
-        let from = chosen.first_unknown().max(self.progress);
+        self.renew = false;
         let ask = Some(Reach::Quorum(Phase::One));
         self.stage =
             Stage::Preparing { from, promised: NodeSet::EMPTY, votes: Votes::default(), ask, started: false };
@@ -220,7 +265,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             Stage::Idle => {}
             Stage::Preparing { ask, .. } => *ask = Some(Reach::All),
             Stage::Leading => {
-                self.outgoing = self.pipeline.in_flight().map(|v| (v.first, v.batch, Reach::All)).collect();
+                let sent = SlotRange::new(Slot(0), self.sent);
+                self.outgoing = self.pipeline.within(sent).map(|v| (v.first, v.batch, Reach::All)).collect();
             }
         }
         self.wait(now);
@@ -242,19 +288,21 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                 Some((Proposal::Prepare(Prepare { ballot, from: *from }, record), reach))
             }
             Stage::Leading => {
+                self.sent = self.sent.max(chosen.first_unknown().min(self.next));
+                let first_time = Reach::Quorum(Phase::TwoClassic);
                 let (first, batch, reach) = if let Some(again) = self.outgoing.pop_front() {
                     again
+                } else if self.sent < self.next {
+                    let (first, batch) = self.recovered(chosen.limit())?;
+                    (first, batch, first_time)
                 } else {
-                    let limits = self.setup.config.limits;
-                    let room = limits.window.saturating_sub(self.in_flight() as usize).min(limits.batch);
-                    let batch = self.pipeline.take(room)?;
-                    if self.pipeline.first_in_flight().is_none() {
+                    let idle = self.pipeline.first_in_flight().is_none();
+                    let (first, batch) = self.fresh(chosen)?;
+                    if idle {
                         self.wait(now);
                     }
-                    let first = self.next;
-                    self.next = first.plus(batch.len() as u64);
                     self.pipeline.propose(ballot, first, &batch);
-                    (first, batch, Reach::Quorum(Phase::TwoClassic))
+                    (first, batch, first_time)
                 };
                 let chosen = chosen.first_unknown();
                 Some((Proposal::Accept(Accept { ballot, first, batch, chosen }), reach))
@@ -267,10 +315,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn has_work(&self) -> bool {
-        self.pipeline.waiting() > 0
+        self.renew || self.pipeline.waiting() > 0
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {
+        self.renew = false;
         self.pipeline.surrender()
     }
 }

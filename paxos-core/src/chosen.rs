@@ -1,6 +1,6 @@
 //! The log of what a process knows to be chosen: delivered in slot order, without a gap.
 
-use crate::{Batch, Entry, Runs, Slot, SlotRange};
+use crate::{Batch, Entry, Epochs, Runs, Slot, SlotRange};
 
 /// What is known to be chosen, and how much of it was handed over for execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -10,11 +10,42 @@ pub struct Chosen<V> {
     applied: Slot,
     heard: Slot,
     changes: u64,
+    /// Who the members are, where that may change.
+    epochs: Option<Epochs>,
+    /// The first slot whose members are not known, or not those of now.
+    limit: Slot,
 }
 
 impl<V> Default for Chosen<V> {
     fn default() -> Self {
-        Self { log: Runs::default(), first_unknown: Slot(0), applied: Slot(0), heard: Slot(0), changes: 0 }
+        Self {
+            log: Runs::default(),
+            first_unknown: Slot(0),
+            applied: Slot(0),
+            heard: Slot(0),
+            changes: 0,
+            epochs: None,
+            limit: Slot::MAX,
+        }
+    }
+}
+
+impl<V> Chosen<V> {
+    /// A log whose entries may change the members.
+    pub fn new(epochs: Option<Epochs>) -> Self {
+        let limit = epochs.as_ref().map_or(Slot::MAX, |epochs| epochs.limit(Slot(0)));
+        Self { epochs, limit, ..Self::default() }
+    }
+
+    /// Who the members are, where that may change.
+    pub fn epochs(&self) -> Option<&Epochs> {
+        self.epochs.as_ref()
+    }
+
+    /// The first slot whose members are not known here, or are not those of now: nothing is proposed there yet,
+    /// and no vote counted (*Paxos Made Simple*, §3: up to α commands ahead).
+    pub fn limit(&self) -> Slot {
+        self.limit
     }
 }
 
@@ -104,7 +135,12 @@ impl<V> Chosen<V> {
         let (range, batch) = self.log.get(self.applied)?;
         let (first, skip) = (self.applied, self.applied.0 - range.start.0);
         self.applied = range.end;
-        Some((first, &batch[skip as usize..]))
+        let entries = &batch[skip as usize..];
+        if let Some(epochs) = &mut self.epochs {
+            epochs.read(first, entries);
+            self.limit = epochs.limit(self.applied);
+        }
+        Some((first, entries))
     }
 
     /// Up to `limit` known values from `from` on, without a gap, for a process that misses them.

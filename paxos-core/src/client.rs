@@ -1,8 +1,8 @@
 //! The client role: a window of commands that are asked for until they are answered.
 
 use crate::{
-    Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded, Protocol,
-    Refusal, Reply, Request, Setup, Time, To, Value,
+    Audience, Batch, Change, Client, ClientId, Command, CommandId, Config, Entry, Membership, NodeId,
+    NodeSet, Overloaded, Protocol, Refusal, Reply, Request, Setup, Time, To, Value,
 };
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -48,13 +48,25 @@ impl<V: Value> Outstanding<V> {
     /// # Errors
     /// [`Overloaded`] while the oldest unanswered command is a session's window back.
     pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
+        self.name(|id| Entry::Command(Command { id, value }))
+    }
+
+    fn name(&mut self, entry: impl FnOnce(CommandId) -> Entry<V>) -> Result<CommandId, Overloaded> {
         if self.next - self.base >= self.limit as u64 {
             return Err(Overloaded { limit: self.limit });
         }
-        let seq = self.next;
+        let id = CommandId { client: self.id, seq: self.next };
         self.next += 1;
-        self.fresh.push(Entry::new(self.id, seq, value));
-        Ok(CommandId { client: self.id, seq })
+        self.fresh.push(entry(id));
+        Ok(id)
+    }
+
+    /// Takes a change of members, and names it.
+    ///
+    /// # Errors
+    /// As [`Outstanding::submit`].
+    pub fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
+        self.name(|id| Entry::Change(id, change))
     }
 
     /// Commands to send for the first time.
@@ -177,6 +189,16 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
 
     fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
         self.outstanding.submit(value)
+    }
+
+    fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
+        self.outstanding.submit_change(change)
+    }
+
+    fn reconfigure(&mut self, members: &Membership) {
+        self.servers = members.servers();
+        self.proposers = members.proposers;
+        self.leader = self.leader.filter(|leader| members.proposers.contains(*leader));
     }
 
     fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<V>)> {

@@ -1,6 +1,6 @@
 //! What the log holds: commands of clients, or nothing on purpose.
 
-use crate::{ClientId, CommandId};
+use crate::{Change, ClientId, CommandId};
 use core::fmt;
 use core::hash::Hash;
 use core::ops::Deref;
@@ -51,6 +51,8 @@ pub enum Entry<V> {
     Noop,
     /// A client's command.
     Command(Command<V>),
+    /// A change of the cluster's members, which a client asked for under this name.
+    Change(CommandId, Change),
 }
 
 impl<V> Entry<V> {
@@ -64,6 +66,7 @@ impl<V> Entry<V> {
         match self {
             Self::Noop => None,
             Self::Command(command) => Some(command.id),
+            Self::Change(id, _) => Some(*id),
         }
     }
 }

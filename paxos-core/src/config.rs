@@ -1,6 +1,6 @@
 //! The configuration: who plays which role, and every knob that all variants share.
 
-use crate::{Ballot, Counts, NodeId, NodeSet, QuorumError, QuorumSystem};
+use crate::{Ballot, Counts, Epoch, Epochs, Membership, NodeId, NodeSet, QuorumError, QuorumSystem};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -104,11 +104,14 @@ pub struct Limits {
     /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the
     /// replies to that many commands of each client, so every process must have the same number.
     pub session: usize,
+    /// α: a change of members takes effect that many slots after it was chosen, and no slot is proposed in
+    /// further ahead of what is executed. Every process must have the same number.
+    pub alpha: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096 }
+        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096, alpha: 8192 }
     }
 }
 
@@ -135,6 +138,10 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Bounds.
     pub limits: Limits,
+    /// Processes that are no members and may become some: until then they only learn. A process that is to join a
+    /// running cluster is started with the configuration that the cluster began with, and its own id here; the
+    /// others need not know of it.
+    pub spares: NodeSet,
     /// Where waiting times that must differ are drawn from.
     pub seed: u64,
 }
@@ -155,6 +162,7 @@ impl Config {
             campaign: Campaign::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            spares: NodeSet::EMPTY,
             seed: 0,
         }
     }
@@ -199,6 +207,25 @@ impl Config {
             Learning::Everyone => self.learners,
             Learning::Distinguished => self.learners.union(self.proposers),
         }
+    }
+
+    /// Who plays which role at first.
+    pub fn members(&self) -> Membership {
+        Membership { proposers: self.proposers, acceptors: self.acceptors(), learners: self.all_learners() }
+    }
+
+    /// The same with the members of `epoch`.
+    #[must_use]
+    pub fn in_epoch(&self, epoch: &Epoch) -> Self {
+        let Membership { proposers, learners, .. } = epoch.members;
+        Self { proposers, learners, quorums: epoch.quorums.clone(), ..self.clone() }
+    }
+
+    /// The members by slot, if they can change at all: if all of them learn, and the quorums can be those of others.
+    pub fn epochs(&self) -> Option<Epochs> {
+        let members = self.members();
+        let quorums = self.quorums.over(members.acceptors).ok()?;
+        members.is_sound().then(|| Epochs::new(self.limits.alpha as u64, members, quorums))
     }
 
     /// Who hears a vote in `ballot`.

@@ -2,6 +2,7 @@
 
 use crate::{Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, Protocol, Setup, Time};
 use core::time::Duration;
+use std::sync::Arc;
 
 /// The shortest time between two deadlines.
 const INSTANT: Duration = Duration::from_nanos(1);
@@ -162,6 +163,23 @@ impl<P: Protocol> Leader<P> for Election {
         match (self.wake, self.beat) {
             (Some(wake), Some(beat)) => Some(wake.min(beat)),
             (one, other) => one.or(other),
+        }
+    }
+
+    fn reconfigure(&mut self, now: Time, config: &Arc<Config>) {
+        self.setup.config = Arc::clone(config);
+        let proposes = config.proposers.contains(self.setup.id);
+        let gone = self.leader.is_some_and(|leader| !config.proposers.contains(leader));
+        if !proposes {
+            self.wake = None;
+            self.beat = None;
+            self.campaigning = false;
+        }
+        let began = proposes && !self.proposes;
+        self.proposes = proposes;
+        if self.is_elected() && (gone || began) {
+            self.leader = self.leader.filter(|_| !gone);
+            self.wake = self.election_timeout(now);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What processes say to each other.
 
-use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange, Time};
+use crate::{Ballot, Batch, CommandId, Fact, Membership, NodeId, NodeSet, Protocol, Slot, SlotRange, Time};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,8 @@ pub enum Message<P: Protocol> {
     Reply(Reply<P::Reply>),
     /// Proposer to client: not here, or not now.
     Refuse(Refusal),
+    /// Server to a client that may not know it: these are the members now.
+    Members(Membership),
     /// Leader to everyone: I am here.
     Heartbeat {
         /// The ballot it leads in.
@@ -155,6 +157,7 @@ pub enum Kind {
     Decide,
     Reply,
     Refuse,
+    Members,
     Heartbeat,
     Heard,
     Progress,
@@ -164,7 +167,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -175,6 +178,7 @@ impl Kind {
         Self::Decide,
         Self::Reply,
         Self::Refuse,
+        Self::Members,
         Self::Heartbeat,
         Self::Heard,
         Self::Progress,
@@ -195,6 +199,7 @@ impl Kind {
             Self::Decide => "decide",
             Self::Reply => "reply",
             Self::Refuse => "refuse",
+            Self::Members => "members",
             Self::Heartbeat => "heartbeat",
             Self::Heard => "heard",
             Self::Progress => "progress",
@@ -217,6 +222,7 @@ impl<P: Protocol> Message<P> {
             Self::Decide(m) => m.kind(),
             Self::Reply(_) => Kind::Reply,
             Self::Refuse(_) => Kind::Refuse,
+            Self::Members(_) => Kind::Members,
             Self::Heartbeat { .. } => Kind::Heartbeat,
             Self::Heard { .. } => Kind::Heard,
             Self::Progress { .. } => Kind::Progress,

@@ -1,14 +1,16 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
 mod hear;
+mod members;
 mod speak;
 mod upkeep;
 
 use crate::{
-    Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope, Leader,
-    Leadership, Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply, Setup,
-    Slot, Time, To,
+    Acceptor, Announce, Answering, Ballot, Change, Chosen, Client, CommandId, Config, Contact, Envelope,
+    Epochs, Leader, Leadership, Learner, Learning, Membership, Message, NodeId, NodeSet, Overloaded,
+    Proposer, Protocol, Recorded, Reply, Setup, Slot, Time, To,
 };
+use std::collections::BTreeMap;
 
 /// What happens to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +41,12 @@ pub struct Node<P: Protocol> {
     pub(crate) out: Out<P>,
     members: Members,
     gossip: Gossip,
+    /// The change of members that the roles know of.
+    epoch: u64,
+    /// Which clients were told of which change of members.
+    informed: BTreeMap<NodeId, u64>,
+    /// Everything below is on this process's own disk, as votes, or as what it learned.
+    settled: Slot,
     /// Who answers this leader's heartbeats.
     contact: Contact,
     /// Whether something happened since the last turn.
@@ -79,6 +87,7 @@ pub(crate) enum Own<P: Protocol> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Members {
     me: NodeSet,
+    servers: NodeSet,
     proposers: NodeSet,
     acceptors: NodeSet,
     learners: NodeSet,
@@ -89,12 +98,17 @@ struct Members {
 }
 
 impl Members {
-    fn new(config: &Config, me: NodeId) -> Self {
+    /// The members of now, and of changes to come.
+    fn new(config: &Config, me: NodeId, epochs: Option<&Epochs>) -> Self {
+        let now = config.members();
+        let Membership { proposers, acceptors, learners } =
+            epochs.map_or(now, |epochs| epochs.everyone().union(&now));
         Self {
             me: NodeSet::only(me),
-            proposers: config.proposers,
-            acceptors: config.acceptors(),
-            learners: config.all_learners(),
+            servers: proposers.union(acceptors).union(learners),
+            proposers,
+            acceptors,
+            learners,
             elects: matches!(config.leadership, Leadership::Elected { .. }),
             announces: config.learning == Learning::Distinguished && config.announce == Announce::AtOnce,
         }
@@ -127,6 +141,9 @@ impl<P: Protocol> Node<P> {
     ) -> Self {
         let mut node = Self::build(setup, now, session.max(1));
         for record in records {
+            if let Some((first, batch)) = record.as_learned() {
+                node.chosen.choose(first, batch.clone());
+            }
             if let Some(acceptor) = &mut node.acceptor {
                 acceptor.restore(record);
             }
@@ -134,19 +151,25 @@ impl<P: Protocol> Node<P> {
                 proposer.restore(record);
             }
         }
+        node.settled = node.chosen.first_unknown();
         node
     }
 
     fn build(setup: Setup<P::Options>, now: Time, session: u32) -> Self {
         let config = &setup.config;
-        let plays = |set: NodeSet| set.contains(setup.id);
+        let epochs = if P::CHANGES { config.epochs() } else { None };
+        let plays = |set: NodeSet| set.union(config.spares).contains(setup.id);
         Self {
             client: P::Client::new(&setup, session),
             proposer: plays(config.proposers).then(|| P::Proposer::new(&setup)),
             acceptor: plays(config.acceptors()).then(|| P::Acceptor::new(&setup)),
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
             leader: P::Leader::new(&setup, now, session > 0),
-            chosen: Chosen::default(),
+            members: Members::new(config, setup.id, epochs.as_ref()),
+            chosen: Chosen::new(epochs),
+            epoch: 0,
+            informed: BTreeMap::new(),
+            settled: Slot(0),
             out: Out {
                 unbound: Vec::new(),
                 bound: Vec::new(),
@@ -161,7 +184,6 @@ impl<P: Protocol> Node<P> {
                 ..Gossip::default()
             },
             contact: Contact::default(),
-            members: Members::new(config, setup.id),
             stirred: true,
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),
@@ -193,6 +215,16 @@ impl<P: Protocol> Node<P> {
         self.now = self.now.max(now);
         self.stirred = true;
         self.client.submit(value)
+    }
+
+    /// Gives this process's client a change of members to get agreed, as [`Node::submit`].
+    ///
+    /// # Errors
+    /// [`Overloaded`] if too many are unanswered.
+    pub fn submit_change(&mut self, now: Time, change: Change) -> Result<CommandId, Overloaded> {
+        self.now = self.now.max(now);
+        self.stirred = true;
+        self.client.submit_change(change)
     }
 
     /// Hands over what executing commands returned, to be sent to whom it concerns.

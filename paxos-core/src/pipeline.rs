@@ -99,6 +99,11 @@ impl<V: Value> Pipeline<V> {
         self.in_flight.within(Slot(0).onwards())
     }
 
+    /// The proposals under way within `slots`, cut to them.
+    pub fn within(&self, slots: SlotRange) -> impl Iterator<Item = Vote<V>> {
+        self.in_flight.within(slots)
+    }
+
     /// The ballot of the proposal under way in `slot`, if there is one.
     pub fn ballot_at(&self, slot: Slot) -> Option<Ballot> {
         self.in_flight.get(slot).map(|(ballot, _)| ballot)

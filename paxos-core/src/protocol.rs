@@ -1,11 +1,12 @@
 //! A variant as a type, and the five roles it is made of.
 
 use crate::{
-    Ballot, Batch, Chosen, CommandId, Fact, Nack, NodeId, NodeSet, Phrase, Recorded, Refusal, Reply, Request,
-    Setup, Slot, Time, To, Value,
+    Ballot, Batch, Change, Chosen, CommandId, Config, Fact, Membership, Nack, NodeId, NodeSet, Phrase,
+    Recorded, Refusal, Reply, Request, Setup, Slot, Time, To, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
+use std::sync::Arc;
 
 /// What executing a command returns: opaque to every protocol.
 pub trait Answer: Clone + Debug + Eq + Hash + Send + Sync + 'static {}
@@ -16,6 +17,9 @@ impl<T: Clone + Debug + Eq + Hash + Send + Sync + 'static> Answer for T {}
 pub trait Protocol: Clone + Debug + Eq + Hash + Send + Sync + Sized + 'static {
     /// The variant's name in tables.
     const NAME: &'static str;
+    /// Whether the members can change while the log goes on: then its roles follow `reconfigure`, and propose and
+    /// count nothing from [`Chosen::limit`] on.
+    const CHANGES: bool = false;
     /// What clients want agreed.
     type Value: Value;
     /// What executing it returns.
@@ -56,6 +60,8 @@ pub trait Protocol: Clone + Debug + Eq + Hash + Send + Sync + Sized + 'static {
 pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// With nothing promised and nothing voted.
     fn new(setup: &Setup<P::Options>) -> Self;
+    /// From the first unknown slot on, the members are those of this configuration.
+    fn reconfigure(&mut self, _setup: &Setup<P::Options>) {}
     /// Remembers one record from before a crash; called for each, in order.
     fn restore(&mut self, record: &P::Record);
     /// Phase 1b: promise and report, or refuse.
@@ -77,7 +83,7 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Fast ballots: votes for commands that come straight from a client. Others leave that to proposers.
     fn on_request(&mut self, _request: &Request<P::Value>) {}
     /// The votes for values that were not proposed to it (of a fast ballot), gathered since the last call.
-    fn vote(&mut self, _log: &mut Vec<P::Record>) -> Option<P::Accepted> {
+    fn vote(&mut self, _chosen: &Chosen<P::Value>, _log: &mut Vec<P::Record>) -> Option<P::Accepted> {
         None
     }
     /// Forgets votes below `below`: every process has executed them, so that no proposer asks about them again.
@@ -116,6 +122,9 @@ pub struct Overloaded {
 pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Idle.
     fn new(setup: &Setup<P::Options>) -> Self;
+    /// From the first unknown slot on, the members are those of this configuration. A phase 1 among the former members
+    /// is of no use any more; a proposer that has more to say must campaign again ([`Proposer::has_work`]).
+    fn reconfigure(&mut self, _setup: &Setup<P::Options>) {}
     /// Remembers one record from before a crash.
     fn restore(&mut self, record: &P::Record);
     /// Commands to propose; `leads` if this process should propose them of its own accord.
@@ -170,6 +179,8 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
 pub trait Learner<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Knowing nothing.
     fn new(setup: &Setup<P::Options>) -> Self;
+    /// From the first unknown slot on, the members are those of this configuration.
+    fn reconfigure(&mut self, _setup: &Setup<P::Options>) {}
     /// A phase 2a passes that the acceptor of this process voted for: the values of its ballot, and what it
     /// says about slots chosen before.
     fn on_accept(&mut self, accept: &P::Accept, chosen: &mut Chosen<P::Value>);
@@ -214,6 +225,8 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_timeout(&mut self, now: Time, leading: bool, work: bool) -> Option<Duty>;
     /// When to be woken.
     fn deadline(&self) -> Option<Time>;
+    /// The members changed.
+    fn reconfigure(&mut self, now: Time, config: &Arc<Config>);
     /// Whether this process is to propose.
     fn leads(&self) -> bool;
     /// Who leads, as far as known.
@@ -229,6 +242,13 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// # Errors
     /// [`Overloaded`] if as many are unanswered as a session may have.
     fn submit(&mut self, value: P::Value) -> Result<CommandId, Overloaded>;
+    /// Asks for a change of members, as for a command.
+    ///
+    /// # Errors
+    /// [`Overloaded`] if as many are unanswered as a session may have.
+    fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded>;
+    /// These are the members now, as far as known.
+    fn reconfigure(&mut self, members: &Membership);
     /// What to send now to whom, until there is nothing; `leader` is the one this process knows of.
     fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<P::Value>)>;
     /// An answer arrives; whether it is the first to its command.

@@ -2,6 +2,7 @@
 
 use crate::{NodeId, NodeSet};
 use core::fmt::{self, Debug};
+use std::sync::Arc;
 
 /// What a quorum is needed for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -58,6 +59,15 @@ pub trait QuorumSystem: Debug + Send + Sync {
     /// Whether `answered` contains a quorum; members that are no acceptors do not count.
     fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool;
 
+    /// The same kind of quorums over other acceptors, for a change of members. All processes compute it, and must
+    /// come to the same.
+    ///
+    /// # Errors
+    /// If there are none; by default always.
+    fn over(&self, _acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        Err(QuorumError::Fixed)
+    }
+
     /// Whether fast ballots may be used at all.
     fn has_fast_rounds(&self) -> bool {
         self.is_quorum(Phase::TwoFast, self.acceptors())
@@ -97,6 +107,9 @@ pub enum QuorumError {
     /// There is nobody to ask.
     #[error("a quorum system needs at least one acceptor; name one")]
     NoAcceptors,
+    /// Quorums that are made for their acceptors.
+    #[error("these quorums cannot be formed of other acceptors; implement QuorumSystem::over for them")]
+    Fixed,
     /// A quorum larger than the set it is taken from, or of no acceptor.
     #[error("{phase} quorums of {size} cannot be formed from {acceptors} acceptors; take 1 to {acceptors}")]
     Size {
@@ -229,6 +242,17 @@ impl Counts {
 impl QuorumSystem for Counts {
     fn acceptors(&self) -> NodeSet {
         self.acceptors
+    }
+
+    /// Majorities stay majorities. Other counts keep the size of phase 2 quorums, which is what each command
+    /// costs, and phase 1 quorums are as large as that requires.
+    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        let (old, new) = (self.acceptors.len(), acceptors.len());
+        let majority = self.q1 == self.q2 && self.q2 == old / 2 + 1;
+        let q2 = if majority { new / 2 + 1 } else { self.q2.min(new) };
+        let q1 = if majority { q2 } else { (new + 1).saturating_sub(q2) };
+        let fast = self.fast.map(|_| (2 * new).saturating_sub(q1) / 2 + 1);
+        Ok(Arc::new(Self { acceptors, q1, q2, fast }.proven()?))
     }
 
     #[inline]

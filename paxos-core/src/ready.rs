@@ -44,6 +44,7 @@ impl<P: Protocol> Node<P> {
     pub fn is_ready(&self) -> bool {
         let out = &self.out;
         self.stirred
+            || self.members_changed()
             || !(out.records.is_empty()
                 && out.own.is_empty()
                 && out.bound.is_empty()

@@ -15,6 +15,14 @@ pub enum Record<V> {
         /// The slots.
         slots: SlotRange,
     },
+    /// A learner knows `batch` to be chosen from slot `first` on. Written when the members change, for those to
+    /// come who have no votes to tell it from.
+    Learned {
+        /// The slot of the first entry.
+        first: Slot,
+        /// The values.
+        batch: Batch<V>,
+    },
     /// An acceptor voted in `ballot` for `batch`, from slot `first` on.
     Voted {
         /// The ballot.
@@ -28,14 +36,32 @@ pub enum Record<V> {
 
 /// A record of a variant, readable by the simulator's invariants.
 pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send + Sync + 'static {
+    /// A record of what is known to be chosen.
+    fn learned(first: Slot, batch: Batch<V>) -> Self;
+    /// What the record knows to be chosen.
+    fn as_learned(&self) -> Option<(Slot, &Batch<V>)>;
     /// Tells what the record says.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
 }
 
 impl<V: crate::Value> Recorded<V> for Record<V> {
+    fn learned(first: Slot, batch: Batch<V>) -> Self {
+        Self::Learned { first, batch }
+    }
+
+    fn as_learned(&self) -> Option<(Slot, &Batch<V>)> {
+        if let Self::Learned { first, batch } = self { Some((*first, batch)) } else { None }
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         match self {
             Self::Started(_) => {}
+            Self::Learned { first, batch } => {
+                crate::tell_each(*first, batch, tell, |slot, entry| Fact::Chosen {
+                    slot,
+                    entry: Some(entry),
+                });
+            }
             Self::Promised { ballot, slots } => {
                 tell(Fact::Promise { ballot: *ballot, slots: *slots, votes: &[] });
             }

@@ -80,8 +80,9 @@ impl<S: StateMachine> Replica<S> {
         for entry in entries.get(known..).unwrap_or_default() {
             let slot = self.next;
             self.next = slot.plus(1);
-            if let Entry::Command(command) = entry {
-                self.execute_once(slot, command, answering);
+            match entry {
+                Entry::Command(command) => self.execute_once(slot, command, answering),
+                Entry::Noop | Entry::Change(..) => {}
             }
         }
     }

@@ -248,6 +248,7 @@ impl Cluster {
             | Message::Refuse(_)
             | Message::Heartbeat { .. }
             | Message::Heard { .. }
+            | Message::Members(_)
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}
@@ -259,7 +260,7 @@ impl Cluster {
     fn check(&mut self, at: usize, written: usize) {
         for record in &self.disks[at][written..] {
             let (ballot, slots) = match record {
-                Record::Started(_) => continue,
+                Record::Started(_) | Record::Learned { .. } => continue,
                 Record::Promised { ballot, slots } => (*ballot, *slots),
                 Record::Voted { ballot, first, batch } => (*ballot, first.extend(batch.len() as u64)),
             };

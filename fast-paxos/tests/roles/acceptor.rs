@@ -35,7 +35,9 @@ impl Bench {
 
     /// Its votes for what clients sent, at the end of the turn.
     fn votes(&mut self) -> Vec<Accepted<u64>> {
-        std::iter::from_fn(|| paxos_core::Acceptor::<P>::vote(&mut self.acceptor, &mut self.log)).collect()
+        let all = paxos_core::Chosen::default();
+        std::iter::from_fn(|| paxos_core::Acceptor::<P>::vote(&mut self.acceptor, &all, &mut self.log))
+            .collect()
     }
 
     fn voted(&self, slot: u64) -> Option<(Ballot, &Entry<u64>)> {

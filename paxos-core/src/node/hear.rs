@@ -26,18 +26,21 @@ impl<P: Protocol> Node<P> {
                     learner.on_decide(&m, &mut self.chosen);
                 }
             }
-            Message::Reply(reply) if learner => {
+            // Members come and go, and a process that does not learn hears of it last.
+            Message::Reply(reply) if learner || self.is_outside() => {
                 if reply.id.client.node == self.setup.id && self.client.on_reply(from, &reply) {
                     self.out.outcomes.push(reply);
                 }
             }
-            Message::Refuse(refusal) if proposer => self.client.on_refusal(from, refusal),
+            Message::Refuse(refusal) if proposer || self.is_outside() => self.client.on_refusal(from, refusal),
+            Message::Members(members) if learner || self.is_outside() => self.on_members(&members),
             Message::Heartbeat { ballot, chosen, sent } if proposer && ballot.owner == from => {
                 self.on_heartbeat(ballot, chosen, sent);
             }
             Message::Heard { ballot, sent } if acceptor => self.on_heard(from, ballot, sent),
-            Message::Progress { chosen } if learner => self.on_progress(from, chosen),
-            Message::CatchUp { from: slot } if learner => self.on_catch_up(from, slot),
+            // Whoever asks may know: it is told nothing but what is chosen.
+            Message::Progress { chosen } => self.on_progress(from, chosen),
+            Message::CatchUp { from: slot } => self.on_catch_up(from, slot),
             Message::Chosen { first, batch, known } if learner => {
                 if self.learner.is_some() {
                     let before = self.chosen.first_unknown();
@@ -56,16 +59,16 @@ impl<P: Protocol> Node<P> {
             | Message::Decide(_)
             | Message::Reply(_)
             | Message::Refuse(_)
+            | Message::Members(_)
             | Message::Heartbeat { .. }
             | Message::Heard { .. }
-            | Message::Progress { .. }
-            | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}
         }
     }
 
     pub(super) fn on_request(&mut self, from: NodeId, request: &Request<P::Value>) {
         let again = request.audience == Audience::Anyone;
+        self.tell_members(from);
         if let Some(acceptor) = &mut self.acceptor
             && request.audience != Audience::Leader
         {
@@ -92,6 +95,9 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn on_prepare(&mut self, from: NodeId, prepare: &P::Prepare) {
         self.on_ballot(prepare.ballot());
+        if self.acceptor.is_none() || !self.may_promise(from, prepare) {
+            return;
+        }
         let Some(acceptor) = &mut self.acceptor else { return };
         match acceptor.on_prepare(prepare, &mut self.out.records) {
             Ok(promise) if from == self.setup.id => self.out.own.push(Own::Promise(promise)),

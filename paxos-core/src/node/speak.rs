@@ -10,15 +10,16 @@ use std::mem;
 impl<P: Protocol> Node<P> {
     /// Brings the roles up to date with each other, and lets them say what they have to say.
     pub(crate) fn turn(&mut self) {
-        if !std::mem::take(&mut self.stirred) {
+        if !mem::take(&mut self.stirred) && !self.members_changed() {
             return;
         }
+        self.follow_members();
         while let Some((to, request)) = self.client.poll(self.now, self.leader.leader()) {
             self.post(to, request);
         }
         let mut votes = Vec::new();
         if let Some(acceptor) = &mut self.acceptor {
-            while let Some(accepted) = acceptor.vote(&mut self.out.records) {
+            while let Some(accepted) = acceptor.vote(&self.chosen, &mut self.out.records) {
                 votes.push(accepted);
             }
         }
@@ -60,7 +61,7 @@ impl<P: Protocol> Node<P> {
             let config = &self.setup.config;
             let to = match reach {
                 Reach::Quorum(phase) if config.thrifty => config.quorums.minimal_quorum(phase, self.setup.id),
-                Reach::Quorum(_) | Reach::All => self.members.acceptors,
+                Reach::Quorum(_) | Reach::All => config.acceptors(),
             };
             match proposal {
                 Proposal::Accept(accept) => self.propose_to(to, accept),

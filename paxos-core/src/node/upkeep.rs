@@ -47,8 +47,7 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn heartbeat(&mut self, ballot: Ballot) {
-        let config = &self.setup.config;
-        let (servers, acceptors) = (self.others(config.servers()), self.members.acceptors);
+        let (servers, acceptors) = (self.others(self.members.servers), self.setup.config.acceptors());
         let chosen = self.chosen.first_unknown();
         self.send(To::Each(servers), Message::Heartbeat { ballot, chosen, sent: self.now });
         if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {

@@ -5,7 +5,9 @@ use super::process::{Busy, Process, note};
 use super::queue::Happening;
 use super::trace::Note;
 use core::time::Duration;
-use paxos_core::{CommandId, Event, Message, Overloaded, Protocol, Slot, SlotRange, StateMachine};
+use paxos_core::{
+    Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, Slot, SlotRange, StateMachine,
+};
 
 /// How far behind the first unknown slot what a process knows is looked at again.
 const LOOK_BACK: u64 = 16;
@@ -101,13 +103,24 @@ where
     /// Its client submits a command.
     pub(super) fn submit(&mut self, out: &mut Outside<P>, value: P::Value) -> Result<CommandId, Overloaded> {
         let id = self.node.submit(self.local(out.now), value.clone())?;
+        self.submitted(out, id, Entry::Command(Command { id, value }));
+        Ok(id)
+    }
+
+    /// Its client asks for a change of members.
+    pub(super) fn change(&mut self, out: &mut Outside<P>, change: Change) -> Result<CommandId, Overloaded> {
+        let id = self.node.submit_change(self.local(out.now), change)?;
+        self.submitted(out, id, Entry::Change(id, change));
+        Ok(id)
+    }
+
+    fn submitted(&mut self, out: &mut Outside<P>, id: CommandId, entry: Entry<P::Value>) {
         if let Some(ledger) = &mut out.ledger {
-            ledger.submitted(id, value);
+            ledger.submitted(entry);
         }
         out.commands.submitted(id, out.now);
         out.note(self.id, Note::Submitted, || id.to_string());
         self.open += 1;
-        Ok(id)
     }
 
     /// Submits from the script what may be under way; whether there was any.

@@ -8,7 +8,7 @@ use super::queue::{Happening, Queue};
 use super::trace::Trace;
 use super::{Chance, Counts, Fault, Links, Steps, World};
 use core::fmt;
-use paxos_core::{CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, StateMachine, Time};
+use paxos_core::{Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, StateMachine, Time};
 use std::collections::BTreeSet;
 
 /// Why a run stopped.
@@ -90,7 +90,7 @@ where
             platter: Chance::new(world.seed, 1),
             counts: Counts::default(),
             carrier: None,
-            ledger: world.check.then(|| Ledger::new(world.config.clone())),
+            ledger: world.check.then(|| Ledger::new(&world.config)),
             trace: world.trace.then(|| Trace { nodes: ids.clone(), rows: Vec::new() }),
             steps: world.steps.then(Steps::default),
             breach: None,
@@ -239,6 +239,17 @@ where
     pub fn submit(&mut self, node: NodeId, value: P::Value) -> Result<CommandId, Unsubmitted> {
         let at = self.at(node).filter(|at| self.processes[*at].up).ok_or(Unsubmitted::Down(node))?;
         let id = self.processes[at].submit(&mut self.out, value)?;
+        self.awake.insert(at);
+        Ok(id)
+    }
+
+    /// Submits a change of members now, at the client of `node`.
+    ///
+    /// # Errors
+    /// If the process is not up, or its client has too many open.
+    pub fn change(&mut self, node: NodeId, change: Change) -> Result<CommandId, Unsubmitted> {
+        let at = self.at(node).filter(|at| self.processes[*at].up).ok_or(Unsubmitted::Down(node))?;
+        let id = self.processes[at].change(&mut self.out, change)?;
         self.awake.insert(at);
         Ok(id)
     }

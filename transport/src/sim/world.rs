@@ -81,7 +81,8 @@ impl<P: Protocol> World<P> {
     /// Adds `n` processes that are clients only, and returns their ids, which follow on those of the servers
     /// and of the clients there are.
     pub fn add_clients(&mut self, n: u16) -> Vec<NodeId> {
-        let last = self.config.servers().iter().chain(self.clients.iter().copied()).max();
+        let last =
+            self.config.servers().union(self.config.spares).iter().chain(self.clients.iter().copied()).max();
         let first = last.map_or(0, |id| id.0 + 1);
         let new: Vec<NodeId> = (first..first + n).map(NodeId).collect();
         self.clients.extend(&new);
@@ -90,7 +91,7 @@ impl<P: Protocol> World<P> {
 
     /// All processes, by id.
     pub fn processes(&self) -> Vec<NodeId> {
-        let servers: NodeSet = self.config.servers();
+        let servers: NodeSet = self.config.servers().union(self.config.spares);
         let mut all: Vec<NodeId> = servers.iter().chain(self.clients.iter().copied()).collect();
         all.sort_unstable();
         all.dedup();

@@ -1,7 +1,7 @@
 //! Every invariant, broken on purpose.
 
-use crate::scene::{N0, N1, N2, Scene, assert_breach, classic, command, fast};
-use paxos_core::Slot;
+use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, fast};
+use paxos_core::{Entry, Slot};
 
 #[test]
 fn a_proposer_that_speaks_in_the_ballot_of_another() {
@@ -241,7 +241,7 @@ fn a_command_that_nobody_submitted() {
     assert_breach(scene.proposes(N0, one, 0, 77), "integrity", said);
     scene.opens(N0, fast(one), 0).expect("free");
     assert_breach(scene.writes_vote(N1, fast(one), 0, 77), "integrity", said);
-    scene.0.submitted(command(5).id().expect("a command"), 50);
+    scene.0.submitted(Entry::new(CLIENT, 5, 50));
     let said = "another value was submitted as c9#5, which turns up in s0";
     assert_breach(scene.writes_vote(N1, fast(one), 0, 5), "integrity", said);
 }

@@ -2,13 +2,10 @@
 
 use crate::support::Fast;
 use fast_paxos::{Accept, Accepted, Prepare, Promise};
-use paxos_core::{
-    Ballot, Batch, ClientId, CommandId, Config, Entry, Message, NodeId, Record, Slot, SlotRange, Vote,
-};
+use paxos_core::{Ballot, Batch, ClientId, Config, Entry, Message, NodeId, Record, Slot, SlotRange, Vote};
 use paxos_transport::sim::invariants::{Ledger, Verdict};
-use std::sync::Arc;
 
-const CLIENT: ClientId = ClientId { node: NodeId(9), session: 0 };
+pub(crate) const CLIENT: ClientId = ClientId { node: NodeId(9), session: 0 };
 
 pub(crate) const N0: NodeId = NodeId(0);
 pub(crate) const N1: NodeId = NodeId(1);
@@ -32,9 +29,9 @@ pub(crate) struct Scene(pub(crate) Ledger<Fast>);
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let mut ledger = Ledger::new(Arc::new(Config::collapsed(3).expect("acceptors")));
+        let mut ledger = Ledger::new(&Config::collapsed(3).expect("acceptors"));
         for seq in 0..10 {
-            ledger.submitted(CommandId { client: CLIENT, seq }, seq);
+            ledger.submitted(Entry::new(CLIENT, seq, seq));
         }
         Self(ledger)
     }

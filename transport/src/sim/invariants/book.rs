@@ -82,6 +82,8 @@ impl Divide for Promised {
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     promised: Runs<Promised>,
+    /// Everything below it knows to be chosen, without a look at votes.
+    pub learned: Slot,
     /// The highest ballot voted in anywhere.
     pub highest_vote: Ballot,
 }
@@ -124,6 +126,13 @@ impl Memory {
     pub fn promise(&mut self, ballot: Ballot, slots: SlotRange) {
         if !slots.is_empty() && !self.has_promised(ballot, slots) {
             self.promised.overlay(slots, &Promised(ballot), |held| held.0 < ballot);
+        }
+    }
+
+    /// Notes what is known to be chosen.
+    pub fn learn(&mut self, slot: Slot) {
+        if slot == self.learned {
+            self.learned = slot.plus(1);
         }
     }
 

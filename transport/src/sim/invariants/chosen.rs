@@ -34,10 +34,10 @@ pub fn stability(slot: Slot, who: impl Display, before: Name, now: Name) -> Verd
 ///
 /// # Errors
 /// If nobody submitted it, or something else under that name.
-pub fn integrity<V: PartialEq>(slot: Slot, entry: &Entry<V>, submitted: Option<&V>) -> Verdict {
-    let Entry::Command(command) = entry else { return Ok(()) };
-    hold("integrity", submitted == Some(&command.value), || {
+pub fn integrity<V: PartialEq>(slot: Slot, entry: &Entry<V>, submitted: Option<&Entry<V>>) -> Verdict {
+    let Some(id) = entry.id() else { return Ok(()) };
+    hold("integrity", submitted == Some(entry), || {
         let what = if submitted.is_some() { "another value was submitted as" } else { "nobody submitted" };
-        format!("{what} {}, which turns up in {slot}", command.id)
+        format!("{what} {id}, which turns up in {slot}")
     })
 }

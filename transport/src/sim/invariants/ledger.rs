@@ -2,21 +2,20 @@
 
 use super::safe::{Ask, View};
 use super::votes::Origin;
-use super::{Book, Memory, Name, Verdict};
-use super::{ballots, chosen, execution, promises, proposals, safe, spoken, votes};
+use super::{Book, Members, Memory, Name, Verdict};
+use super::{ballots, chosen, execution, members, promises, proposals, safe, spoken, votes};
 use crate::sim::facts::facts_of;
 use paxos_core::{
     Ballot, CommandId, Config, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded, Slot,
     SlotRange,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Checks every invariant, as it is told what happens. Each check looks at what the event touches and no more.
 #[derive(Debug)]
 pub struct Ledger<P: Protocol> {
-    config: Arc<Config>,
-    submitted: BTreeMap<CommandId, P::Value>,
+    members: Members,
+    submitted: BTreeMap<CommandId, Entry<P::Value>>,
     books: BTreeMap<Slot, Book<P::Reply>>,
     /// What each acceptor has on disk, by id.
     memories: Vec<Memory>,
@@ -38,9 +37,9 @@ struct Life {
 
 impl<P: Protocol> Ledger<P> {
     /// An empty one.
-    pub fn new(config: Arc<Config>) -> Self {
+    pub fn new(config: &Config) -> Self {
         Self {
-            config,
+            members: Members::new(config, P::CHANGES),
             submitted: BTreeMap::new(),
             books: BTreeMap::new(),
             memories: vec![Memory::default(); usize::from(NodeSet::CAPACITY)],
@@ -65,9 +64,14 @@ impl<P: Protocol> Ledger<P> {
         Some(self.books.get(&slot)?.chosen?.1)
     }
 
+    /// The members of every slot.
+    pub const fn members(&self) -> &Members {
+        &self.members
+    }
+
     /// A client submits a command.
-    pub fn submitted(&mut self, id: CommandId, value: P::Value) {
-        self.submitted.insert(id, value);
+    pub fn submitted(&mut self, entry: Entry<P::Value>) {
+        self.submitted.extend(entry.id().map(|id| (id, entry)));
     }
 
     /// A message leaves a process.
@@ -114,7 +118,8 @@ impl<P: Protocol> Ledger<P> {
             record.facts(&mut |fact| match fact {
                 Fact::Promise { ballot, slots, .. } => after.promise(ballot, slots),
                 Fact::Vote { ballot, slot, .. } => after.vote(ballot, slot),
-                Fact::Prepare { .. } | Fact::Any { .. } | Fact::Propose { .. } | Fact::Chosen { .. } => {}
+                Fact::Chosen { slot, .. } => after.learn(slot),
+                Fact::Prepare { .. } | Fact::Any { .. } | Fact::Propose { .. } => {}
             });
         }
         promises::nothing_is_forgotten(node, &self.memories[index(node)], &after)
@@ -193,14 +198,17 @@ impl<P: Protocol> Ledger<P> {
     }
 
     fn opened_for(&self, ballot: Ballot, slot: Slot) -> Option<SlotRange> {
-        self.opened.get(&ballot)?.iter().find(|slots| slots.contains(slot)).copied()
+        // It serves one set of members.
+        let from = |slot| self.members.of(slot).from;
+        let opens = |slots: &&SlotRange| slots.contains(slot) && from(slots.start) == from(slot);
+        self.opened.get(&ballot)?.iter().find(opens).copied()
     }
 
     fn view_of<T>(&self, slot: Slot, look: impl FnOnce(&View<'_, P::Reply>) -> T) -> T {
         let opened: Vec<Ballot> =
             self.opened.keys().copied().filter(|b| self.opened_for(*b, slot).is_some()).collect();
         look(&View {
-            config: &self.config,
+            quorums: &**self.members.quorums(slot),
             memories: &self.memories,
             slot,
             book: self.books.get(&slot),
@@ -219,6 +227,8 @@ impl<P: Protocol> Ledger<P> {
         let mut places: BTreeSet<Slot> = self.books.range(slots.start..slots.end).map(|(s, _)| *s).collect();
         places.insert(slots.start);
         places.extend(self.memories.iter().flat_map(|m| m.edges(slots)).filter(|s| slots.contains(*s)));
+        let from = |slot| self.members.of(slot).from;
+        places.retain(|slot| from(*slot) == from(slots.start));
         for slot in places {
             if let Some(name) = self.books.get(&slot).and_then(|b| b.proposal(ballot)) {
                 proposals::any_stands_alone(Some(slots), slot, ballot, name)?;
@@ -240,6 +250,7 @@ impl<P: Protocol> Ledger<P> {
             }
         }
         self.uses(from, ballot, slot.extend(1))?;
+        members::members_are_known(&self.members, slot, ballot)?;
         proposals::any_stands_alone(self.opened_for(ballot, slot), slot, ballot, name)?;
         chosen::integrity(slot, entry, submitted(&self.submitted, entry))?;
         self.view_of(slot, |view| safe::proposals_are_safe(view, ballot, Ask::Value(name)))?;
@@ -252,16 +263,22 @@ impl<P: Protocol> Ledger<P> {
             Fact::Promise { ballot, slots, .. } => {
                 let memory = &mut self.memories[index(node)];
                 promises::promises_never_fall(node, memory, ballot, slots)?;
+                members::the_past_is_kept(&self.members, node, memory.learned, slots.start)?;
                 memory.promise(ballot, slots);
                 Ok(())
             }
             Fact::Vote { ballot, slot, entry: Some(entry) } => self.on_vote(node, ballot, slot, entry),
+            Fact::Chosen { slot, entry } => {
+                let chosen = self.books.get(&slot).and_then(|b| b.chosen);
+                chosen::agreement(slot, chosen, node, entry.and_then(Entry::id))?;
+                self.memories[index(node)].learn(slot);
+                Ok(())
+            }
             // A proposer's note to itself.
             Fact::Vote { entry: None, .. }
             | Fact::Prepare { .. }
             | Fact::Any { .. }
-            | Fact::Propose { .. }
-            | Fact::Chosen { .. } => Ok(()),
+            | Fact::Propose { .. } => Ok(()),
         }
     }
 
@@ -305,11 +322,20 @@ impl<P: Protocol> Ledger<P> {
         self.memories[index(node)].vote(ballot, slot);
         let book = self.books.entry(slot).or_default();
         let voters = book.add_vote(node, ballot, name);
-        if self.config.quorums.is_quorum(Phase::of(ballot), voters) {
+        if self.members.quorums(slot).is_quorum(Phase::of(ballot), voters) {
             let before = *book.chosen.get_or_insert((ballot, name));
             chosen::agreement(slot, Some(before), format_args!("a quorum in {ballot}"), name)?;
+            self.read_members();
         }
         Ok(())
+    }
+
+    /// What is chosen without a gap tells who the members are.
+    fn read_members(&mut self) {
+        while let Some((_, name)) = self.books.get(&self.members.next()).and_then(|book| book.chosen) {
+            let entry = name.and_then(|id| self.submitted.get(&id)).unwrap_or(&Entry::Noop);
+            self.members.read(entry);
+        }
     }
 }
 
@@ -318,6 +344,6 @@ fn index(node: NodeId) -> usize {
     usize::from(node.0.min(NodeSet::CAPACITY - 1))
 }
 
-fn submitted<'a, V>(all: &'a BTreeMap<CommandId, V>, entry: &Entry<V>) -> Option<&'a V> {
+fn submitted<'a, V>(all: &'a BTreeMap<CommandId, Entry<V>>, entry: &Entry<V>) -> Option<&'a Entry<V>> {
     all.get(&entry.id()?)
 }

@@ -20,6 +20,8 @@
 //! | [`agreement`](chosen::agreement) | a slot has one chosen value, and processes know no other | *Paxos Made Simple* §2.1 |
 //! | [`stability`](chosen::stability) | what is chosen, or known to be, stays so | *Paxos Made Simple* §2.2, P2 |
 //! | [`integrity`](chosen::integrity) | only submitted commands and no-ops are proposed, voted for and chosen | *Paxos Made Simple* §2.1 |
+//! | [`members_are_known`](members::members_are_known) | nothing is proposed where the members are not decided | *Paxos Made Simple* §3 |
+//! | [`the_past_is_kept`](members::the_past_is_kept) | who promises among new members has on disk what was chosen before | [`paxos_core::Epochs`] |
 //! | [`in_order`](execution::in_order) | slots are executed in order, none left out | DESIGN §3 |
 //! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
@@ -29,6 +31,7 @@ mod book;
 pub mod chosen;
 pub mod execution;
 mod ledger;
+pub mod members;
 pub mod promises;
 pub mod proposals;
 pub mod safe;
@@ -37,6 +40,7 @@ pub mod votes;
 
 pub use book::{Book, Memory, Name};
 pub use ledger::Ledger;
+pub use members::Members;
 
 use core::fmt;
 use paxos_core::Time;

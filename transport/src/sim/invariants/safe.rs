@@ -1,7 +1,7 @@
 //! The heart of it: every phase 2a is safe.
 
 use super::{Book, Memory, Name, Verdict, hold, show};
-use paxos_core::{Ballot, Config, NodeSet, Phase, Slot};
+use paxos_core::{Ballot, NodeSet, Phase, QuorumSystem, Slot};
 
 /// What a phase 2a asks votes for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,8 +21,8 @@ impl Ask {
 /// What is on the disks, as far as it concerns one slot.
 #[derive(Debug)]
 pub struct View<'a, R> {
-    /// The configuration.
-    pub config: &'a Config,
+    /// The quorums of the slot.
+    pub quorums: &'a dyn QuorumSystem,
     /// What every acceptor promised, by id.
     pub memories: &'a [Memory],
     /// The slot.
@@ -45,19 +45,19 @@ impl<R> View<'_, R> {
         let promised = |node: &paxos_core::NodeId| {
             self.memories.get(usize::from(node.0)).map_or(Ballot::ZERO, |m| m.promised(self.slot))
         };
-        self.config.acceptors().iter().filter(|node| test(promised(node))).collect()
+        self.quorums.acceptors().iter().filter(|node| test(promised(node))).collect()
     }
 
     /// Whether `name` has been or might yet be chosen in `ballot` (*choosable*, *Fast Paxos*, §2.2.2): every
     /// acceptor of some quorum has voted for it there or may still do so.
     pub fn is_choosable(&self, ballot: Ballot, name: Name) -> bool {
         let voted = self.book.map_or(NodeSet::EMPTY, |book| book.voters(ballot, name));
-        self.config.quorums.is_quorum(Phase::of(ballot), voted.union(self.free(ballot)))
+        self.quorums.is_quorum(Phase::of(ballot), voted.union(self.free(ballot)))
     }
 
     /// Whether a value that nobody has voted for might yet be chosen in `ballot`.
     pub fn is_open(&self, ballot: Ballot) -> bool {
-        self.config.quorums.is_quorum(Phase::of(ballot), self.free(ballot))
+        self.quorums.is_quorum(Phase::of(ballot), self.free(ballot))
     }
 }
 
@@ -116,7 +116,7 @@ pub fn proposals_are_safe<R>(view: &View<'_, R>, ballot: Ballot, ask: Ask) -> Ve
 fn enough_have_promised<R>(view: &View<'_, R>, ballot: Ballot) -> Verdict {
     let term = Ballot::classic(ballot.round, ballot.owner);
     let behind = view.those_who_promised(|promised| promised < term);
-    let quorums = &view.config.quorums;
+    let quorums = view.quorums;
     let gap = quorums.is_quorum(Phase::TwoClassic, behind) || quorums.is_quorum(Phase::TwoFast, behind);
     hold("proposals_are_safe", !gap, || {
         format!(

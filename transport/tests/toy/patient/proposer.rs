@@ -95,7 +95,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
     /// *Paxos Made Simple*, §2.5: no ballot is used twice by its owner, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
         let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record;
+            record
+        else {
+            return;
+        };
         self.highest = self.highest.max(*ballot);
     }
 

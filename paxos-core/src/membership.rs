@@ -1,0 +1,341 @@
+//! Who plays which role, and how that changes while the log goes on.
+//!
+//! The method is that of *Paxos Made Simple*, §3: the members of slot *s* are a function of what is chosen below
+//! *s* − α. A [`Change`] chosen in slot *c* takes effect in slot *c* + α. Stretches of slots with the same members
+//! are [`Epoch`]s.
+//!
+//! Why that is safe:
+//!
+//! 1. Everyone computes the members of a slot from the same chosen entries, so everyone who knows them agrees on
+//!    them, and the slot is an instance of Paxos with one fixed set of acceptors.
+//! 2. A proposer proposes in slot *s* only if it knows all slots up to *s* − α, hence the members of *s*; only if
+//!    a phase 1 quorum *of those members* has promised its ballot; and, so that one phase 1 need not serve two
+//!    epochs, only when all slots of earlier epochs are chosen. A learner counts votes in slot *s* under the same
+//!    condition.
+//! 3. Whoever promises something in an epoch has all that was chosen before it on its own disk. So every phase 1
+//!    quorum of the new members knows the past, and the old ones may be turned off for good.
+//!
+//! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
+//! new id. What it promised and voted under the old one is counted nowhere any more.
+
+use crate::{Entry, NodeId, NodeSet, QuorumSystem, Slot};
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Who plays which role.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Membership {
+    /// Who may propose.
+    pub proposers: NodeSet,
+    /// Who promises and votes.
+    pub acceptors: NodeSet,
+    /// Who learns.
+    pub learners: NodeSet,
+}
+
+impl Membership {
+    /// Everyone with a role.
+    pub const fn servers(&self) -> NodeSet {
+        self.proposers.union(self.acceptors).union(self.learners)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn union(&self, other: &Self) -> Self {
+        Self {
+            proposers: self.proposers.union(other.proposers),
+            acceptors: self.acceptors.union(other.acceptors),
+            learners: self.learners.union(other.learners),
+        }
+    }
+
+    /// Without some processes, in whatever role.
+    #[must_use]
+    pub const fn without(&self, gone: NodeSet) -> Self {
+        Self {
+            proposers: self.proposers.without(gone),
+            acceptors: self.acceptors.without(gone),
+            learners: self.learners.without(gone),
+        }
+    }
+
+    /// Whether a cluster with these members can go on, and change again: somebody proposes, somebody votes, and
+    /// everyone learns, since only a learner knows who the members are.
+    pub const fn is_sound(&self) -> bool {
+        !self.proposers.is_empty()
+            && !self.acceptors.is_empty()
+            && self.proposers.union(self.acceptors).is_subset(self.learners)
+    }
+}
+
+/// A change of members, to be agreed on like a command.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Change {
+    /// These get the roles named, besides those they have.
+    pub add: Membership,
+    /// These lose all roles, for ever: their ids are not used again.
+    pub remove: NodeSet,
+}
+
+impl Change {
+    /// Adds a server that proposes, votes and learns.
+    pub const fn add(server: NodeId) -> Self {
+        let only = NodeSet::only(server);
+        let add = Membership { proposers: only, acceptors: only, learners: only };
+        Self { add, remove: NodeSet::EMPTY }
+    }
+
+    /// Adds a process that only learns, for reads and for availability of data.
+    pub const fn add_learner(learner: NodeId) -> Self {
+        let learners = NodeSet::only(learner);
+        let add = Membership { proposers: NodeSet::EMPTY, acceptors: NodeSet::EMPTY, learners };
+        Self { add, remove: NodeSet::EMPTY }
+    }
+
+    /// Removes a process.
+    pub const fn remove(member: NodeId) -> Self {
+        let none = NodeSet::EMPTY;
+        let add = Membership { proposers: none, acceptors: none, learners: none };
+        Self { add, remove: NodeSet::only(member) }
+    }
+
+    /// Puts one server in the place of another, in one step.
+    pub const fn replace(old: NodeId, new: NodeId) -> Self {
+        Self { remove: NodeSet::only(old), ..Self::add(new) }
+    }
+
+    /// The members after the change of `members`.
+    #[must_use]
+    pub const fn of(&self, members: &Membership) -> Membership {
+        members.without(self.remove).union(&self.add)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (added, removed) = (self.add.servers(), self.remove);
+        match (added.is_empty(), removed.is_empty()) {
+            (true, true) => f.write_str("no change"),
+            (false, true) => write!(f, "+{added}"),
+            (true, false) => write!(f, "-{removed}"),
+            (false, false) => write!(f, "+{added} -{removed}"),
+        }
+    }
+}
+
+/// Slots with the same members.
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    /// The first of them.
+    pub from: Slot,
+    /// The members.
+    pub members: Membership,
+    /// The quorums of its acceptors.
+    pub quorums: Arc<dyn QuorumSystem>,
+}
+
+/// The quorums follow from the members.
+impl PartialEq for Epoch {
+    fn eq(&self, other: &Self) -> bool {
+        (self.from, self.members) == (other.from, other.members)
+    }
+}
+
+impl Eq for Epoch {}
+
+impl Hash for Epoch {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.from, self.members).hash(state);
+    }
+}
+
+/// The members of all slots that a process can tell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Epochs {
+    alpha: u64,
+    current: Epoch,
+    /// Agreed on, and not in force yet.
+    coming: VecDeque<Epoch>,
+    /// Grows with each change agreed on, and with each that takes effect.
+    version: u64,
+    /// Who was removed once.
+    retired: NodeSet,
+}
+
+impl Epochs {
+    /// With these members from the first slot on; a change takes effect `alpha` slots after its own.
+    pub fn new(alpha: u64, members: Membership, quorums: Arc<dyn QuorumSystem>) -> Self {
+        let current = Epoch { from: Slot(0), members, quorums };
+        Self { alpha: alpha.max(1), current, coming: VecDeque::new(), version: 0, retired: NodeSet::EMPTY }
+    }
+
+    /// How many slots after its own a change takes effect.
+    pub fn alpha(&self) -> u64 {
+        self.alpha
+    }
+
+    /// The epoch of the first slot that is not executed.
+    pub fn current(&self) -> &Epoch {
+        &self.current
+    }
+
+    /// The last epoch agreed on.
+    pub fn last(&self) -> &Epoch {
+        self.coming.back().unwrap_or(&self.current)
+    }
+
+    /// The next epoch, if a change is agreed on that is not in force.
+    pub fn next(&self) -> Option<&Epoch> {
+        self.coming.front()
+    }
+
+    /// The members of now and of all changes agreed on.
+    pub fn everyone(&self) -> Membership {
+        self.coming.iter().fold(self.current.members, |all, epoch| all.union(&epoch.members))
+    }
+
+    /// Grows with each change agreed on, and with each that takes effect.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Who was removed, as agreed.
+    pub fn retired(&self) -> NodeSet {
+        self.retired
+    }
+
+    /// What `change` would lead to, if it is a change that can be made.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn after(&self, change: &Change) -> Result<(Membership, Arc<dyn QuorumSystem>), Unchangeable> {
+        let members = change.of(&self.last().members);
+        if !change.add.servers().intersection(self.retired.union(change.remove)).is_empty() {
+            return Err(Unchangeable::Retired);
+        }
+        if !members.is_sound() {
+            return Err(Unchangeable::Unsound);
+        }
+        let quorums = self.last().quorums.over(members.acceptors).map_err(|_| Unchangeable::Quorums)?;
+        Ok((members, quorums))
+    }
+
+    /// A change was chosen in `slot`: whether it is made. The same everywhere, since it depends on nothing but
+    /// what was chosen before.
+    pub fn note(&mut self, slot: Slot, change: &Change) -> Result<Slot, Unchangeable> {
+        let (members, quorums) = self.after(change)?;
+        self.retired = self.retired.union(change.remove);
+        let from = slot.plus(self.alpha);
+        if members != self.last().members {
+            self.coming.push_back(Epoch { from, members, quorums });
+            self.version += 1;
+        }
+        Ok(from)
+    }
+
+    /// Reads what is executed from `first` on.
+    pub(crate) fn read<V>(&mut self, first: Slot, entries: &[Entry<V>]) {
+        for (slot, entry) in first.extend(entries.len() as u64).iter().zip(entries) {
+            if let Entry::Change(_, change) = entry {
+                // A change that cannot be made is made nowhere; its client is told when it is executed.
+                self.note(slot, change).ok();
+            }
+        }
+        let next = first.plus(entries.len() as u64);
+        while self.coming.front().is_some_and(|epoch| epoch.from <= next) {
+            self.version += 1;
+            self.current = self.coming.pop_front().unwrap_or_else(|| self.current.clone());
+        }
+    }
+
+    /// The first slot whose members are not known, or are others than those of now, when everything below
+    /// `applied` is executed.
+    pub(crate) fn limit(&self, applied: Slot) -> Slot {
+        let known = applied.plus(self.alpha);
+        self.coming.front().map_or(known, |epoch| epoch.from.min(known))
+    }
+}
+
+/// Why a change of members is not made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Unchangeable {
+    /// It names a process that was removed before.
+    #[error(
+        "a member that was removed does not come back; start it with an empty disk under an id never used"
+    )]
+    Retired,
+    /// Nobody would propose or vote, or a proposer or acceptor would not learn.
+    #[error("somebody must propose, somebody vote, and all of them learn; add the new members first")]
+    Unsound,
+    /// The quorum system is for its acceptors only.
+    #[error("these quorums cannot be formed of other acceptors; implement QuorumSystem::over for them")]
+    Quorums,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClientId, Counts, Phase};
+
+    fn epochs(n: u16) -> Epochs {
+        let set = NodeSet::first(n);
+        let members = Membership { proposers: set, acceptors: set, learners: set };
+        Epochs::new(4, members, Arc::new(Counts::majority(set).expect("acceptors")))
+    }
+
+    fn change(seq: u64, change: Change) -> Entry<()> {
+        Entry::Change(crate::CommandId { client: ClientId::default(), seq }, change)
+    }
+
+    #[test]
+    fn a_change_takes_effect_alpha_slots_later() {
+        let mut epochs = epochs(1);
+        epochs.read(Slot(0), &[change(0, Change::add(NodeId(1)))]);
+        assert_eq!((epochs.current().members.acceptors.len(), epochs.limit(Slot(1))), (1, Slot(4)));
+        epochs.read(Slot(1), &[Entry::<()>::Noop, Entry::Noop, Entry::Noop]);
+        assert_eq!((epochs.current().from, epochs.current().members.acceptors.len()), (Slot(4), 2));
+        assert!(!epochs.current().quorums.is_quorum(Phase::One, NodeSet::first(1)));
+        assert_eq!(epochs.limit(Slot(4)), Slot(8));
+    }
+
+    #[test]
+    fn changes_build_on_each_other_before_they_are_in_force() {
+        let mut epochs = epochs(3);
+        let entries = [change(0, Change::add(NodeId(3))), change(1, Change::remove(NodeId(0)))];
+        epochs.read(Slot(7), &entries);
+        assert_eq!(epochs.next().map(|e| e.from), Some(Slot(11)));
+        assert_eq!(epochs.last().members.acceptors, [1, 2, 3].map(NodeId).into_iter().collect());
+        assert_eq!(epochs.everyone().acceptors, NodeSet::first(4));
+        epochs.read(Slot(9), &vec![Entry::<()>::Noop; 3]);
+        assert_eq!((epochs.current().from, epochs.next()), (Slot(12), None));
+    }
+
+    #[test]
+    fn who_was_removed_does_not_come_back() {
+        let mut epochs = epochs(3);
+        assert_eq!(epochs.note(Slot(0), &Change::replace(NodeId(2), NodeId(3))), Ok(Slot(4)));
+        assert_eq!(epochs.note(Slot(1), &Change::add(NodeId(2))), Err(Unchangeable::Retired));
+        assert_eq!(epochs.note(Slot(1), &Change::replace(NodeId(3), NodeId(3))), Err(Unchangeable::Retired));
+    }
+
+    #[test]
+    fn a_cluster_does_not_abolish_itself() {
+        let mut epochs = epochs(1);
+        assert_eq!(epochs.note(Slot(0), &Change::remove(NodeId(0))), Err(Unchangeable::Unsound));
+        let deaf = Membership { acceptors: NodeSet::only(NodeId(5)), ..Membership::default() };
+        let change = Change { add: deaf, remove: NodeSet::EMPTY };
+        assert_eq!(epochs.note(Slot(0), &change), Err(Unchangeable::Unsound));
+        assert_eq!(epochs.next(), None);
+    }
+
+    #[test]
+    fn a_change_that_is_chosen_twice_is_made_once() {
+        let mut epochs = epochs(1);
+        epochs.read(Slot(0), &[change(0, Change::add(NodeId(1))), change(0, Change::add(NodeId(1)))]);
+        assert_eq!(epochs.coming.len(), 1);
+    }
+}

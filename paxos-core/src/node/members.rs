@@ -1,0 +1,112 @@
+//! How a node follows a change of members.
+
+use super::{Members, Node};
+use crate::{
+    Acceptor, Answering, Client, Fact, Leader, Learner, Membership, Message, NodeId, Phrase, Proposer, Protocol,
+    Recorded, Slot, SlotRange, To,
+};
+use std::sync::Arc;
+
+/// Of how many clients it is remembered what they were told.
+const INFORMED: usize = 4096;
+
+impl<P: Protocol> Node<P> {
+    /// Whether changes were executed that the roles do not know of.
+    pub(crate) fn members_changed(&self) -> bool {
+        self.chosen.epochs().is_some_and(|epochs| epochs.version() != self.epoch)
+    }
+
+    /// Notices changes of members that were executed, and epochs that began.
+    pub(super) fn follow_members(&mut self) {
+        if !self.members_changed() {
+            return;
+        }
+        let Some(epochs) = self.chosen.epochs() else { return };
+        self.epoch = epochs.version();
+        let current = epochs.current().clone();
+        if current.members != self.setup.config.members() {
+            self.setup.config = Arc::new(self.setup.config.in_epoch(&current));
+            self.settle(current.from);
+            self.reconfigure();
+        }
+        let everyone = self.chosen.epochs().map(crate::Epochs::everyone);
+        self.members = Members::new(&self.setup.config, self.setup.id, self.chosen.epochs());
+        if let Some(everyone) = everyone {
+            self.client.reconfigure(&everyone);
+        }
+    }
+
+    /// Whether it is a client of a cluster whose members may change, and is told so by strangers.
+    pub(super) fn is_outside(&self) -> bool {
+        self.learner.is_none() && self.acceptor.is_none() && self.chosen.epochs().is_some()
+    }
+
+    /// Tells a client that asks here who the members are, once after each change.
+    pub(super) fn tell_members(&mut self, client: NodeId) {
+        if self.epoch == 0 || self.members.servers.contains(client) {
+            return;
+        }
+        let Some(epochs) = self.chosen.epochs() else { return };
+        let members = epochs.everyone();
+        if self.informed.insert(client, self.epoch) != Some(self.epoch) {
+            self.send(To::One(client), Message::Members(members));
+        }
+        if self.informed.len() > INFORMED {
+            self.informed.pop_first();
+        }
+    }
+
+    /// A client hears who the members are.
+    pub(super) fn on_members(&mut self, members: &Membership) {
+        if self.is_outside() && members.is_sound() {
+            self.client.reconfigure(members);
+        }
+    }
+
+    /// Tells every role who the members are from now on.
+    fn reconfigure(&mut self) {
+        let (setup, now) = (self.setup.clone(), self.now);
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.reconfigure(&setup);
+        }
+        if let Some(learner) = &mut self.learner {
+            learner.reconfigure(&setup);
+        }
+        if let Some(proposer) = &mut self.proposer {
+            proposer.reconfigure(&setup);
+        }
+        self.leader.reconfigure(now, &setup.config);
+        self.answering = Answering::new(setup.id, &setup.config);
+        self.answering_learner = setup.config.answering_learner();
+    }
+
+    /// Writes what this process learned below `slot`, before it promises or votes anything from there on: the
+    /// acceptors that voted for it may be turned off now, and who remains must be able to tell it.
+    fn settle(&mut self, slot: Slot) {
+        if self.acceptor.is_none() {
+            return;
+        }
+        let learned = self.chosen.within(SlotRange::new(self.settled, slot));
+        self.out.records.extend(learned.map(|(slots, batch)| P::Record::learned(slots.start, batch)));
+        self.settled = self.settled.max(slot);
+    }
+
+    /// Whether a promise asked for by `from` can be given: only for slots whose members are known here and are
+    /// those of now, so that what was chosen before is on this disk ([`Node::settle`]). Who is that far behind
+    /// has to catch up first.
+    pub(super) fn may_promise(&mut self, from: NodeId, prepare: &P::Prepare) -> bool {
+        let mut asked = SlotRange::new(Slot(0), Slot(0));
+        prepare.facts(&mut |fact| {
+            if let Fact::Prepare { slots, .. } = fact {
+                asked = slots;
+            }
+        });
+        let may = asked.start < self.chosen.limit();
+        if !may && asked.end == Slot::MAX && self.learner.is_some() {
+            // Who asks for all slots from there on knows all below.
+            self.chosen.hear_of(asked.start);
+            self.catch_up(from);
+        }
+        may
+    }
+}
