@@ -34,13 +34,18 @@ impl Gaps {
         // A log that ends has nothing to execute behind a gap, and no use for a slot that is spent on nothing.
         let resend = config.timeouts.resend.filter(|_| setup.options == Options::default());
         Self {
-            learns: config.all_learners().contains(setup.id),
+            learns: config.learns(setup.id),
             patience: resend.map(|d| d.saturating_mul(1 + turn)),
             most: config.limits.window.max(1) as u64,
             voted: Slot(0),
             watched: None,
             fill: NOWHERE,
         }
+    }
+
+    /// Other proposers, other turns.
+    pub(crate) fn reconfigure(&mut self, setup: &Setup<Options>) {
+        self.patience = Self::new(setup).patience;
     }
 
     /// Slots voted in before a crash are to be finished, or learned again, unless gaps last for ever anyway.

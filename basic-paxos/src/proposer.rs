@@ -191,6 +191,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     /// Each instance has a phase 1 of its own, among the members of its slot.
     fn reconfigure(&mut self, setup: &Setup<Options>) {
         self.setup = setup.clone();
+        self.gaps.reconfigure(setup);
     }
 
     /// *Paxos Made Simple*, §2.5: a proposer remembers in stable storage the highest-numbered proposal it has
@@ -299,7 +300,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     /// there counts as done, unless the client asks again; one that it had no chance to propose was not chosen.
     fn on_progress(&mut self, _now: Time, slot: Slot) {
         self.progress = self.progress.max(slot);
-        if self.setup.config.all_learners().contains(self.setup.id) {
+        if self.setup.config.learns(self.setup.id) {
             return;
         }
         let lost = self.settle(slot, |instance| Some(instance.may_have_won()));

@@ -353,7 +353,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
 
     fn on_progress(&mut self, now: Time, slot: Slot) {
         // A proposer that learns waits for the values: who told of them may crash and be the only one that knew.
-        if !self.setup.config.all_learners().contains(self.setup.id) {
+        if !self.setup.config.learns(self.setup.id) {
             self.settle(now, slot);
         }
     }

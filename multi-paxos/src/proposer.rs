@@ -246,7 +246,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn on_progress(&mut self, now: Time, slot: Slot) {
         // A proposer that learns waits for the values: only they can contradict what it proposed, and who told of
         // them may crash and be the only one that knew.
-        if !self.setup.config.all_learners().contains(self.setup.id) {
+        if !self.setup.config.learns(self.setup.id) {
             self.progress = self.progress.max(slot);
             self.settle(now, slot);
         }

@@ -209,6 +209,11 @@ impl Config {
         }
     }
 
+    /// Whether a process learns: as a member, or because it is to become one.
+    pub fn learns(&self, id: NodeId) -> bool {
+        self.all_learners().union(self.spares).contains(id)
+    }
+
     /// Who plays which role at first.
     pub fn members(&self) -> Membership {
         Membership { proposers: self.proposers, acceptors: self.acceptors(), learners: self.all_learners() }

@@ -43,6 +43,8 @@ pub struct Node<P: Protocol> {
     gossip: Gossip,
     /// The change of members that the roles know of.
     epoch: u64,
+    /// Whom it asked what is chosen. Those that it knows as members may all be gone, and it is told so by others.
+    asked: NodeSet,
     /// Which clients were told of which change of members.
     informed: BTreeMap<NodeId, u64>,
     /// Everything below is on this process's own disk, as votes, or as what it learned.
@@ -168,6 +170,7 @@ impl<P: Protocol> Node<P> {
             members: Members::new(config, setup.id, epochs.as_ref()),
             chosen: Chosen::new(epochs),
             epoch: 0,
+            asked: NodeSet::EMPTY,
             informed: BTreeMap::new(),
             settled: Slot(0),
             out: Out {

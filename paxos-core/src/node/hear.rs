@@ -38,10 +38,9 @@ impl<P: Protocol> Node<P> {
                 self.on_heartbeat(ballot, chosen, sent);
             }
             Message::Heard { ballot, sent } if acceptor => self.on_heard(from, ballot, sent),
-            // Whoever asks may know: it is told nothing but what is chosen.
-            Message::Progress { chosen } => self.on_progress(from, chosen),
-            Message::CatchUp { from: slot } => self.on_catch_up(from, slot),
-            Message::Chosen { first, batch, known } if learner => {
+            Message::Progress { chosen } if learner || self.is_mobile() => self.on_progress(from, chosen),
+            Message::CatchUp { from: slot } if learner || self.is_mobile() => self.on_catch_up(from, slot),
+            Message::Chosen { first, batch, known } if learner || self.asked.contains(from) => {
                 if self.learner.is_some() {
                     let before = self.chosen.first_unknown();
                     self.chosen.choose(first, batch);
@@ -62,6 +61,8 @@ impl<P: Protocol> Node<P> {
             | Message::Members(_)
             | Message::Heartbeat { .. }
             | Message::Heard { .. }
+            | Message::Progress { .. }
+            | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}
         }
     }

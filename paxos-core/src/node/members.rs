@@ -36,6 +36,12 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    /// Whether members come and go, so that who is a stranger here may be a member by now: it is asked, and told
+    /// what is chosen, and nothing more.
+    pub(super) fn is_mobile(&self) -> bool {
+        self.chosen.epochs().is_some()
+    }
+
     /// Whether it is a client of a cluster whose members may change, and is told so by strangers.
     pub(super) fn is_outside(&self) -> bool {
         self.learner.is_none() && self.acceptor.is_none() && self.chosen.epochs().is_some()

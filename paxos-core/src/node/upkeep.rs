@@ -2,7 +2,7 @@
 
 use super::Node;
 use super::speak::notice_leading;
-use crate::{Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, Proposer, Protocol, Slot, To};
+use crate::{Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, NodeSet, Proposer, Protocol, Slot, To};
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_timeout(&mut self) {
@@ -112,6 +112,9 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn catch_up(&mut self, from: NodeId) {
         if self.chosen.is_behind() {
+            if from.0 < NodeSet::CAPACITY {
+                self.asked.insert(from);
+            }
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
         }
     }
