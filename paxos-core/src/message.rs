@@ -103,7 +103,12 @@ pub enum Message<P: Protocol> {
     /// Proposer to client: not here, or not now.
     Refuse(Refusal),
     /// Server to a client that may not know it: these are the members now.
-    Members(Membership),
+    Members {
+        /// Which change made them so: higher is newer ([`crate::Epochs::version`]).
+        version: u64,
+        /// They.
+        members: Membership,
+    },
     /// Leader to everyone: I am here.
     Heartbeat {
         /// The ballot it leads in.
@@ -222,7 +227,7 @@ impl<P: Protocol> Message<P> {
             Self::Decide(m) => m.kind(),
             Self::Reply(_) => Kind::Reply,
             Self::Refuse(_) => Kind::Refuse,
-            Self::Members(_) => Kind::Members,
+            Self::Members { .. } => Kind::Members,
             Self::Heartbeat { .. } => Kind::Heartbeat,
             Self::Heard { .. } => Kind::Heard,
             Self::Progress { .. } => Kind::Progress,

@@ -248,7 +248,7 @@ impl Cluster {
             | Message::Refuse(_)
             | Message::Heartbeat { .. }
             | Message::Heard { .. }
-            | Message::Members(_)
+            | Message::Members { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}

@@ -32,8 +32,12 @@ impl<P: Protocol> Node<P> {
                     self.out.outcomes.push(reply);
                 }
             }
-            Message::Refuse(refusal) if proposer || self.is_outside() => self.client.on_refusal(from, refusal),
-            Message::Members(members) if learner || self.is_outside() => self.on_members(&members),
+            Message::Refuse(refusal) if proposer || self.is_outside() => {
+                self.client.on_refusal(from, refusal)
+            }
+            Message::Members { version, members } if learner || self.is_outside() => {
+                self.on_members(version, &members);
+            }
             Message::Heartbeat { ballot, chosen, sent } if proposer && ballot.owner == from => {
                 self.on_heartbeat(ballot, chosen, sent);
             }
@@ -58,7 +62,7 @@ impl<P: Protocol> Node<P> {
             | Message::Decide(_)
             | Message::Reply(_)
             | Message::Refuse(_)
-            | Message::Members(_)
+            | Message::Members { .. }
             | Message::Heartbeat { .. }
             | Message::Heard { .. }
             | Message::Progress { .. }
@@ -69,7 +73,7 @@ impl<P: Protocol> Node<P> {
 
     pub(super) fn on_request(&mut self, from: NodeId, request: &Request<P::Value>) {
         let again = request.audience == Audience::Anyone;
-        self.tell_members(from);
+        self.tell_members(from, again);
         if let Some(acceptor) = &mut self.acceptor
             && request.audience != Audience::Leader
         {

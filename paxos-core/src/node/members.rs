@@ -2,8 +2,8 @@
 
 use super::{Members, Node};
 use crate::{
-    Acceptor, Answering, Client, Fact, Leader, Learner, Membership, Message, NodeId, Phrase, Proposer, Protocol,
-    Recorded, Slot, SlotRange, To,
+    Acceptor, Answering, Client, Fact, Leader, Learner, Membership, Message, NodeId, Phrase, Proposer,
+    Protocol, Recorded, Slot, SlotRange, To,
 };
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ const INFORMED: usize = 4096;
 impl<P: Protocol> Node<P> {
     /// Whether changes were executed that the roles do not know of.
     pub(crate) fn members_changed(&self) -> bool {
-        self.chosen.epochs().is_some_and(|epochs| epochs.version() != self.epoch)
+        self.chosen.epochs().is_some_and(|epochs| epochs.version() > self.epoch)
     }
 
     /// Notices changes of members that were executed, and epochs that began.
@@ -47,15 +47,15 @@ impl<P: Protocol> Node<P> {
         self.learner.is_none() && self.acceptor.is_none() && self.chosen.epochs().is_some()
     }
 
-    /// Tells a client that asks here who the members are, once after each change.
-    pub(super) fn tell_members(&mut self, client: NodeId) {
+    /// Tells a client that asks here who the members are: once after each change, and whenever it has to ask again.
+    pub(super) fn tell_members(&mut self, client: NodeId, again: bool) {
         if self.epoch == 0 || self.members.servers.contains(client) {
             return;
         }
         let Some(epochs) = self.chosen.epochs() else { return };
-        let members = epochs.everyone();
-        if self.informed.insert(client, self.epoch) != Some(self.epoch) {
-            self.send(To::One(client), Message::Members(members));
+        let (version, members) = (self.epoch, epochs.everyone());
+        if self.informed.insert(client, version) != Some(version) || again {
+            self.send(To::One(client), Message::Members { version, members });
         }
         if self.informed.len() > INFORMED {
             self.informed.pop_first();
@@ -63,8 +63,10 @@ impl<P: Protocol> Node<P> {
     }
 
     /// A client hears who the members are.
-    pub(super) fn on_members(&mut self, members: &Membership) {
-        if self.is_outside() && members.is_sound() {
+    pub(super) fn on_members(&mut self, version: u64, members: &Membership) {
+        // What comes late is older than what is known.
+        if self.is_outside() && members.is_sound() && version > self.epoch {
+            self.epoch = version;
             self.client.reconfigure(members);
         }
     }

@@ -22,7 +22,7 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Refuse(_)
         | Message::Heartbeat { .. }
         | Message::Heard { .. }
-        | Message::Members(_)
+        | Message::Members { .. }
         | Message::Progress { .. }
         | Message::CatchUp { .. } => {}
     }
@@ -40,7 +40,7 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Refuse(Refusal::NotLeader(None)) => format!("{name}, no leader"),
         Message::Refuse(Refusal::Overloaded(_)) => format!("{name}, overloaded"),
         Message::Heartbeat { ballot, chosen, .. } => format!("{name} {ballot} chosen <{chosen}"),
-        Message::Members(members) => format!("{name} {}", members.servers()),
+        Message::Members { members, .. } => format!("{name} {}", members.servers()),
         Message::Heard { ballot, .. } => format!("{name} {ballot}"),
         Message::Progress { chosen } => format!("{name} chosen <{chosen}"),
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
