@@ -139,11 +139,23 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let Some(ballot) = self.highest.max(self.ballot).next_term(self.setup.id) else { return };
         self.ballot = ballot;
         self.highest = ballot;
-        let from = chosen.first_unknown().max(self.progress);
+        let from = paxos_core::Proposer::<MultiPaxos<V, R>>::begins_at(self, chosen);
         let ask = Some(Reach::Quorum(Phase::One));
         self.stage =
             Stage::Preparing { from, promised: NodeSet::EMPTY, votes: Votes::default(), ask, started: false };
         self.wait(now);
+    }
+
+    fn begins_at(&self, chosen: &Chosen<V>) -> Slot {
+        chosen.first_unknown().max(self.progress)
+    }
+
+    fn step_down(&mut self) -> bool {
+        self.preempted()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.pipeline.waiting() == 0 && self.pipeline.first_in_flight().is_none()
     }
 
     /// *Paxos Made Simple*, §2.2, phase 2(a): with answers from a majority (here: a phase 1 quorum), propose the

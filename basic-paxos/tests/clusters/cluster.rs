@@ -248,6 +248,9 @@ impl Cluster {
             | Message::Refuse(_)
             | Message::Heartbeat { .. }
             | Message::Heard { .. }
+            | Message::Canvass { .. }
+            | Message::Support { .. }
+            | Message::TakeOver { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}
