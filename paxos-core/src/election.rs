@@ -147,7 +147,7 @@ impl Election {
     /// Its election timeout has ended, and nobody asked it to lead: it asks who would follow.
     fn begin_canvass(&mut self, now: Time) -> Duty {
         self.leader = None;
-        self.campaigning = false;
+        self.retire();
         self.canvass = Some(Canvass { sent: now, supporters: NodeSet::EMPTY });
         self.elections.canvasses += 1;
         Duty::Canvass
@@ -157,6 +157,11 @@ impl Election {
         let every = self.config().timeouts.heartbeat.map(|every| every.max(INSTANT));
         self.beat = every.map(|every| now.after(every));
         if !standing.leading {
+            // It is in a phase 1 of its own choice. If that finds no quorum, it leads no more.
+            if self.wake.is_none() {
+                self.mandate = false;
+                self.wake = self.election_timeout(now);
+            }
             return None;
         }
         if every.is_some_and(|every| now > due.after(every)) {

@@ -13,7 +13,10 @@ impl<P: Protocol> Node<P> {
     /// that of an acceptor and more.
     #[cold]
     pub(super) fn canvass(&mut self) {
-        let Some(proposer) = &self.proposer else { return };
+        let Some(proposer) = &mut self.proposer else { return };
+        // A campaign that found no quorum so far is over: asked for a promise again and again, an acceptor would
+        // think that somebody leads.
+        proposer.step_down();
         let (chosen, sent) = (proposer.begins_at(&self.chosen), self.now);
         let acceptors = self.others(self.members.acceptors);
         self.send(To::Each(acceptors), Message::Canvass { chosen, sent });

@@ -12,7 +12,8 @@ pub(super) struct Handover<P: Protocol> {
     to: NodeId,
     /// When the successor is asked though not all that is under way is chosen.
     ask_at: Option<Time>,
-    asked: bool,
+    /// How far the successor must have learned, once it is asked.
+    asked: Option<Slot>,
     /// When it is given up.
     until: Option<Time>,
     /// Commands that wait for whoever leads then, with those who sent them.
@@ -36,7 +37,7 @@ pub enum Untransferable {
 impl<P: Protocol> Handover<P> {
     /// When there is something to do about it.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.ask_at.filter(|_| !self.asked).into_iter().chain(self.until).min()
+        self.ask_at.filter(|_| self.asked.is_none()).into_iter().chain(self.until).min()
     }
 }
 
@@ -62,7 +63,7 @@ impl<P: Protocol> Node<P> {
                 election.map(|d: Duration| self.now.after(d.saturating_mul(times)))
             };
             let (ask_at, until) = (after(1), after(2));
-            self.handover = Some(Handover { to, ask_at, asked: false, until, held: Vec::new(), waiting: 0 });
+            self.handover = Some(Handover { to, ask_at, asked: None, until, held: Vec::new(), waiting: 0 });
             self.stirred = true;
         }
         Ok(())
@@ -95,18 +96,21 @@ impl<P: Protocol> Node<P> {
     pub(super) fn hand_over(&mut self) {
         let (Some(handover), Some(proposer)) = (&mut self.handover, &self.proposer) else { return };
         let now = self.now;
-        let over = handover.until.is_some_and(|at| at <= now);
-        let Some(ballot) = proposer.leading().filter(|_| !over) else { return self.end_handover() };
-        if !handover.asked && (proposer.is_settled() || handover.ask_at.is_some_and(|at| at <= now)) {
-            handover.asked = true;
+        if handover.until.is_some_and(|at| at <= now) || !self.leader.leads() {
+            return self.end_handover();
+        }
+        // It may be in a phase 1 of its own choice.
+        let Some(ballot) = proposer.leading() else { return };
+        let due = handover.ask_at.is_some_and(|at| at <= now);
+        if handover.asked.is_none() && (due || proposer.is_settled()) {
+            handover.asked = Some(self.chosen.first_unknown());
             self.ask_successor(ballot);
         }
     }
 
     /// Asks, or asks again: with each heartbeat.
     pub(super) fn ask_successor(&mut self, ballot: Ballot) {
-        if let Some(Handover { to, asked: true, .. }) = self.handover {
-            let chosen = self.chosen.first_unknown();
+        if let Some(Handover { to, asked: Some(chosen), .. }) = self.handover {
             self.send(To::One(to), Message::TakeOver { ballot, chosen });
         }
     }

@@ -55,7 +55,11 @@ where
         run(&mut sim, 300 * MS);
         assert!(decides(&mut sim, 1, 0, T), "n0 leads");
         let (from, to): (&[u16], &[u16]) = (&[0], &[1, 2, 3, 4]);
-        if mute { cut_way(&mut sim, from, to) } else { cut_way(&mut sim, to, from) }
+        if mute {
+            cut_way(&mut sim, from, to)
+        } else {
+            cut_way(&mut sim, to, from)
+        }
         let cut = sim.now();
         let decided = (1..5).all(|node| decides(&mut sim, node, u64::from(node), 8 * T));
         assert!(FOREVER > cut && sim.now() > Time(0));
