@@ -12,6 +12,8 @@ pub(super) struct Handover<P: Protocol> {
     to: NodeId,
     /// When the successor is asked though not all that is under way is chosen.
     ask_at: Option<Time>,
+    /// Whether that time has come.
+    hurried: bool,
     /// How far the successor must have learned, once it is asked.
     asked: Option<Slot>,
     /// When it is given up.
@@ -63,7 +65,15 @@ impl<P: Protocol> Node<P> {
                 election.map(|d: Duration| self.now.after(d.saturating_mul(times)))
             };
             let (ask_at, until) = (after(1), after(2));
-            self.handover = Some(Handover { to, ask_at, asked: None, until, held: Vec::new(), waiting: 0 });
+            self.handover = Some(Handover {
+                to,
+                ask_at,
+                hurried: false,
+                asked: None,
+                until,
+                held: Vec::new(),
+                waiting: 0,
+            });
             self.stirred = true;
         }
         Ok(())
@@ -99,10 +109,12 @@ impl<P: Protocol> Node<P> {
         if handover.until.is_some_and(|at| at <= now) || !self.leader.leads() {
             return self.end_handover();
         }
+        if handover.ask_at.is_some_and(|at| at <= now) {
+            (handover.ask_at, handover.hurried) = (None, true);
+        }
         // It may be in a phase 1 of its own choice.
         let Some(ballot) = proposer.leading() else { return };
-        let due = handover.ask_at.is_some_and(|at| at <= now);
-        if handover.asked.is_none() && (due || proposer.is_settled()) {
+        if handover.asked.is_none() && (handover.hurried || proposer.is_settled()) {
             handover.asked = Some(self.chosen.first_unknown());
             self.ask_successor(ballot);
         }
