@@ -151,6 +151,8 @@ pub struct LeaderClient<V> {
     proposers: NodeSet,
     /// The one to ask.
     leader: Option<NodeId>,
+    /// The one that was asked last, alone.
+    asked: Option<NodeId>,
     /// The last one that this process heard of, if it is a server of a cluster that elects.
     heard: Option<NodeId>,
     follows: bool,
@@ -167,9 +169,16 @@ impl<V: Value> LeaderClient<V> {
         known.or(self.leader).or(self.proposers.smallest()).map_or(To::Each(self.proposers), To::One)
     }
 
+    fn note(&mut self, to: To) {
+        self.asked = match to {
+            To::One(node) => Some(node),
+            To::Each(_) => None,
+        };
+    }
+
     /// A new leader is asked at once for what is unanswered.
     fn move_to(&mut self, leader: NodeId) {
-        if self.leader != Some(leader) && self.moves < self.proposers.len() {
+        if self.asked != Some(leader) && self.moves < self.proposers.len() {
             self.leader = Some(leader);
             self.moved = true;
             self.moves += 1;
@@ -182,7 +191,7 @@ impl<V: Value> LeaderClient<V> {
         if self.follows && leader.is_some() && leader != self.heard {
             self.heard = leader;
             if let Some(leader) = leader {
-                self.leader = None;
+                self.asked = None;
                 self.move_to(leader);
             }
         }
@@ -201,6 +210,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
             servers: config.servers(),
             proposers: config.proposers,
             leader,
+            asked: None,
             heard: leader,
             follows: follows(setup.id, config),
             moved: false,
@@ -221,6 +231,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
             } else {
                 (To::Each(self.servers), Audience::Anyone)
             };
+            self.note(to);
             return Some((to, Request { commands, audience }));
         }
         self.moved = false;
@@ -229,7 +240,9 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
             // Others may hear a leader that this process does not.
             return Some((To::Each(self.servers), Request { commands, audience: Audience::Anyone }));
         }
-        Some((self.target(leader), Request { commands, audience: Audience::Leader }))
+        let to = self.target(leader);
+        self.note(to);
+        Some((to, Request { commands, audience: Audience::Leader }))
     }
 
     fn on_reply(&mut self, from: NodeId, reply: &Reply<P::Reply>) -> bool {
@@ -248,7 +261,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         match refusal {
             Refusal::NotLeader(Some(leader)) if leader != from => self.move_to(leader),
             // If it leads again, that is news.
-            Refusal::NotLeader(None) => self.leader = self.leader.filter(|leader| *leader != from),
+            Refusal::NotLeader(None) => self.asked = self.asked.filter(|asked| *asked != from),
             Refusal::NotLeader(_) | Refusal::Overloaded(_) => {}
         }
     }

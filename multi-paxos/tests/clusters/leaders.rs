@@ -62,6 +62,6 @@ fn a_leader_hands_over_while_commands_come() {
     sim.transfer(NodeId(0), NodeId(2)).expect("n0 leads");
     submit(&mut sim, 3, 8);
     sim.run_for(ms(50)).expect("no invariant breaks");
-    assert!(sim.all_answered() && sim.leader() == Some(NodeId(2)));
     expect_file!["../runs/transfer.txt"].assert_eq(&drawn(&sim, start));
+    assert!(sim.all_answered() && sim.leader() == Some(NodeId(2)));
 }
