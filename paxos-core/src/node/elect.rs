@@ -55,9 +55,8 @@ impl<P: Protocol> Node<P> {
                 let (commands, audience) = (request.commands.clone(), Audience::Relayed);
                 self.send(To::One(leader), Message::Request(Request { commands, audience }));
             }
-            Some(_) => {}
             None if matches!(request.audience, Audience::Anyone | Audience::Leader) => self.strand(from),
-            None => {}
+            Some(_) | None => {}
         }
     }
 
