@@ -236,6 +236,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         }
     }
 
+    fn step_down(&mut self) -> bool {
+        self.step_down()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.instances.is_empty() && self.queue.is_empty()
+    }
+
     fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, _chosen: &Chosen<V>) {
         let slot = promise.slot;
         let Some(at) = self.find(slot) else { return };

@@ -80,10 +80,10 @@ impl Draw {
     }
 
     fn shared<P: Protocol<Value = u64, Reply = u64>>(&mut self, from: NodeId) -> Message<P> {
-        match self.below(8) {
+        match self.below(12) {
             0 => {
-                let audience =
-                    [Audience::Leader, Audience::Acceptors, Audience::Anyone][self.below(3) as usize];
+                let all = [Audience::Leader, Audience::Acceptors, Audience::Anyone, Audience::Relayed];
+                let audience = all[self.below(4) as usize];
                 Message::Request(Request { commands: self.batch(), audience })
             }
             1 => Message::Nack(Nack {
@@ -96,6 +96,10 @@ impl Draw {
             4 => Message::CatchUp { from: self.slot() },
             5 => Message::Chosen { first: self.slot(), batch: self.batch(), known: self.slot() },
             6 => Message::Refuse(Refusal::NotLeader(Some(self.node()))),
+            7 => Message::Canvass { chosen: self.slot(), sent: Time(self.below(9)) },
+            8 => Message::Support { sent: Time(self.below(9)), granted: self.flip() },
+            9 => Message::TakeOver { ballot: self.ballot(from), chosen: self.slot() },
+            10 => Message::Heard { ballot: self.anyones(), sent: Time(self.below(9)) },
             _ => {
                 let id = CommandId { client: ClientId::default(), seq: self.slot().0 };
                 Message::Reply(Reply { id, slot: self.slot(), reply: 0 })

@@ -2,8 +2,8 @@
 
 use crate::FastPaxos;
 use paxos_core::{
-    Answer, Audience, Change, ClientId, CommandId, Membership, NodeId, NodeSet, Outstanding, Overloaded,
-    Refusal, Reply, Request, Setup, Time, To, Value,
+    Answer, Audience, Change, ClientId, CommandId, Leadership, Membership, NodeId, NodeSet, Outstanding,
+    Overloaded, Refusal, Reply, Request, Setup, Time, To, Value,
 };
 
 /// Commands that go to everyone at first after one had to be asked for again.
@@ -13,21 +13,46 @@ const WARY: u32 = 16;
 /// commands go to everyone at once, since a leader that cannot use fast ballots for now has to hear of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client<V> {
+    id: NodeId,
     outstanding: Outstanding<V>,
     /// Whom it asks first.
     acceptors: NodeSet,
     servers: NodeSet,
     wary: u32,
+    /// The last leader it heard of, and how many since it was last answered or lost its patience.
+    leader: Option<NodeId>,
+    moves: usize,
+}
+
+impl<V: Value> Client<V> {
+    /// What an earlier leader has not finished a new one may not have heard of.
+    fn notice(&mut self, leader: Option<NodeId>) {
+        if leader.is_none() || leader == self.leader {
+            return;
+        }
+        self.leader = leader;
+        if self.moves < self.servers.len() {
+            self.moves += 1;
+            self.outstanding.ask_all_again();
+        }
+    }
 }
 
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
     fn new(setup: &Setup<crate::Options>, session: u32) -> Self {
         let config = &setup.config;
+        let first = match config.leadership {
+            Leadership::Elected { first } => first,
+            Leadership::SelfAppointed { .. } => None,
+        };
         Self {
+            id: setup.id,
             outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
+            leader: first,
+            moves: 0,
         }
     }
 
@@ -44,7 +69,10 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         self.servers = members.servers();
     }
 
-    fn poll(&mut self, now: Time, _leader: Option<NodeId>) -> Option<(To, Request<V>)> {
+    fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<V>)> {
+        if self.servers.contains(self.id) {
+            self.notice(leader);
+        }
         if let Some(commands) = self.outstanding.poll_again(now) {
             self.wary = WARY;
             return Some((To::Each(self.servers), Request { commands, audience: Audience::Anyone }));
@@ -58,13 +86,24 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
     }
 
     fn on_reply(&mut self, _from: NodeId, reply: &Reply<R>) -> bool {
-        self.outstanding.on_reply(reply.id)
+        let first = self.outstanding.on_reply(reply.id);
+        if first {
+            self.moves = 0;
+        }
+        first
     }
 
-    /// Nobody in particular was asked; what is refused is asked again in due time.
-    fn on_refusal(&mut self, _from: NodeId, _refusal: Refusal) {}
+    /// Nobody in particular was asked; what is refused is asked again in due time, or when there is a new leader.
+    fn on_refusal(&mut self, _from: NodeId, refusal: Refusal) {
+        if let Refusal::NotLeader(leader) = refusal {
+            self.notice(leader);
+        }
+    }
 
     fn on_timeout(&mut self, now: Time) {
+        if self.outstanding.deadline().is_some_and(|due| due <= now) {
+            self.moves = 0;
+        }
         self.outstanding.on_timeout(now);
     }
 

@@ -267,6 +267,18 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.start_term(now, chosen, FIRST);
     }
 
+    fn begins_at(&self, chosen: &Chosen<V>) -> Slot {
+        chosen.first_unknown().max(self.progress)
+    }
+
+    fn step_down(&mut self) -> bool {
+        self.preempted()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.pipeline.waiting() == 0 && self.pipeline.first_in_flight().is_none() && self.watched.is_empty()
+    }
+
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
         // An answer to an earlier ballot says nothing about this one.
         if promise.ballot != self.ballot {

@@ -191,6 +191,18 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.wait(now);
     }
 
+    fn begins_at(&self, chosen: &Chosen<V>) -> Slot {
+        chosen.first_unknown().max(self.progress)
+    }
+
+    fn step_down(&mut self) -> bool {
+        self.preempted()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.pipeline.waiting() == 0 && self.pipeline.first_in_flight().is_none()
+    }
+
     /// *Paxos Made Simple*, §2.2, phase 2(a): with answers from a majority (here: a phase 1 quorum), propose the
     /// value of the highest-numbered proposal among them, or any value if there is none.
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {

@@ -1,8 +1,8 @@
 //! The client role: a window of commands that are asked for until they are answered.
 
 use crate::{
-    Audience, Batch, Change, Client, ClientId, Command, CommandId, Config, Entry, Membership, NodeId,
-    NodeSet, Overloaded, Protocol, Refusal, Reply, Request, Setup, Time, To, Value,
+    Audience, Batch, Change, Client, ClientId, Command, CommandId, Config, Entry, Leadership, Membership,
+    NodeId, NodeSet, Overloaded, Protocol, Refusal, Reply, Request, Setup, Time, To, Value,
 };
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -149,13 +149,25 @@ fn last_seq<V>(batch: &Batch<V>) -> u64 {
     batch.last().and_then(Entry::id).map_or(0, |id| id.seq)
 }
 
+/// Whether a process hears by itself who leads: a server of a cluster that elects by timeout.
+pub(crate) fn follows(id: NodeId, config: &Config) -> bool {
+    let elected = matches!(config.leadership, Leadership::Elected { .. });
+    elected && config.timeouts.election.is_some() && config.servers().contains(id)
+}
+
 /// A client that asks the leader first, and everyone if that does not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderClient<V> {
     outstanding: Outstanding<V>,
     servers: NodeSet,
     proposers: NodeSet,
+    /// The one to ask.
     leader: Option<NodeId>,
+    /// The one that was asked last, alone.
+    asked: Option<NodeId>,
+    /// The last one that this process heard of, if it is a server of a cluster that elects.
+    heard: Option<NodeId>,
+    follows: bool,
     moved: bool,
     /// How often it has moved since it was last answered or lost its patience. Processes that name each other as
     /// the leader would else keep it going round, with more questions each time.
@@ -168,20 +180,51 @@ impl<V: Value> LeaderClient<V> {
         let known = known.filter(|_| self.servers.contains(self.outstanding.id.node));
         known.or(self.leader).or(self.proposers.smallest()).map_or(To::Each(self.proposers), To::One)
     }
+
+    fn note(&mut self, to: To) {
+        self.asked = match to {
+            To::One(node) => Some(node),
+            To::Each(_) => None,
+        };
+    }
+
+    /// A new leader is asked at once for what is unanswered.
+    fn move_to(&mut self, leader: NodeId) {
+        if self.asked != Some(leader) && self.moves < self.proposers.len() {
+            self.leader = Some(leader);
+            self.moved = true;
+            self.moves += 1;
+            self.outstanding.ask_all_again();
+        }
+    }
+
+    /// A server hears who leads, and does not wait until somebody tells its client.
+    fn notice(&mut self, leader: Option<NodeId>) {
+        if self.follows && leader.is_some() && leader != self.heard {
+            self.heard = leader;
+            if let Some(leader) = leader {
+                self.asked = None;
+                self.move_to(leader);
+            }
+        }
+    }
 }
 
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
     fn new(setup: &Setup<P::Options>, session: u32) -> Self {
         let config = &setup.config;
         let leader = match config.leadership {
-            crate::Leadership::Elected { first } => first,
-            crate::Leadership::SelfAppointed { .. } => None,
+            Leadership::Elected { first } => first,
+            Leadership::SelfAppointed { .. } => None,
         };
         Self {
             outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
             servers: config.servers(),
             proposers: config.proposers,
             leader,
+            asked: None,
+            heard: leader,
+            follows: follows(setup.id, config),
             moved: false,
             moves: 0,
         }
@@ -202,6 +245,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
     }
 
     fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<V>)> {
+        self.notice(leader);
         if let Some(commands) = self.outstanding.poll_again(now) {
             // A leader that others named is asked alone; one that does not answer may be gone.
             let (to, audience) = if self.moved {
@@ -209,11 +253,18 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
             } else {
                 (To::Each(self.servers), Audience::Anyone)
             };
+            self.note(to);
             return Some((to, Request { commands, audience }));
         }
         self.moved = false;
         let commands = self.outstanding.poll_new(now)?;
-        Some((self.target(leader), Request { commands, audience: Audience::Leader }))
+        if self.follows && leader.is_none() {
+            // Others may hear a leader that this process does not.
+            return Some((To::Each(self.servers), Request { commands, audience: Audience::Anyone }));
+        }
+        let to = self.target(leader);
+        self.note(to);
+        Some((to, Request { commands, audience: Audience::Leader }))
     }
 
     fn on_reply(&mut self, from: NodeId, reply: &Reply<P::Reply>) -> bool {
@@ -229,12 +280,11 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
 
     fn on_refusal(&mut self, from: NodeId, refusal: Refusal) {
         // An overloaded or leaderless cluster is asked again in due time, not at once.
-        let Refusal::NotLeader(Some(leader)) = refusal else { return };
-        if leader != from && self.leader != Some(leader) && self.moves < self.proposers.len() {
-            self.leader = Some(leader);
-            self.moved = true;
-            self.moves += 1;
-            self.outstanding.ask_all_again();
+        match refusal {
+            Refusal::NotLeader(Some(leader)) if leader != from => self.move_to(leader),
+            // If it leads again, that is news.
+            Refusal::NotLeader(None) => self.asked = self.asked.filter(|asked| *asked != from),
+            Refusal::NotLeader(_) | Refusal::Overloaded(_) => {}
         }
     }
 

@@ -1,14 +1,22 @@
 //! Who leads: shared by every variant that needs a leader.
 
-use crate::{Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, Protocol, Setup, Time};
+use crate::{
+    Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, NodeSet, Phase, Protocol, Setup,
+    Standing, Time,
+};
 use core::time::Duration;
 use std::sync::Arc;
 
 /// The shortest time between two deadlines.
 const INSTANT: Duration = Duration::from_nanos(1);
 
-/// Elects by timeout: who hears no leader for a randomly drawn time campaigns with a higher ballot. Or lets
-/// every proposer appoint itself, if so configured. Liveness only: any number of leaders is safe.
+/// Elects by timeout: who hears no leader for a randomly drawn time asks the acceptors whether they hear one
+/// (a *canvass*: it asks for no promise, raises no ballot and writes nothing), and campaigns with a higher ballot
+/// if a phase 1 quorum does not either. So a process that comes back, or that the leader alone cannot reach, does
+/// not depose it. A leader that no phase 2 quorum answers any more steps down, so that those who still hear it are
+/// free to follow another. Or lets every proposer appoint itself, if so configured. Liveness only: any number of
+/// leaders is safe, which is why an acceptor that hears a leader refuses no phase 1a for its sake: whoever sends
+/// one has a quorum behind it, or was asked by the leader itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Election {
     setup: Setup<()>,
@@ -24,6 +32,35 @@ pub struct Election {
     campaigning: bool,
     /// Ballots lost in a row, for the back-off.
     lost: u32,
+    /// Whether it may campaign without a canvass: it is the first leader of a new cluster, has the support of a
+    /// quorum, or leads already.
+    mandate: bool,
+    canvass: Option<Canvass>,
+    /// When it last heard of another leader; at first, when it started: what it heard before a crash is forgotten.
+    heard: Time,
+    /// Since when it leads, and sends its heartbeats in time.
+    steady: Option<Time>,
+    elections: Elections,
+}
+
+/// What a process asked all acceptors, and who would follow it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Canvass {
+    sent: Time,
+    supporters: NodeSet,
+}
+
+/// What happened to a process as a candidate and leader since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Elections {
+    /// It asked the acceptors whether they would follow it.
+    pub canvasses: u64,
+    /// It asked for a ballot.
+    pub campaigns: u64,
+    /// It won one.
+    pub won: u64,
+    /// It gave one up, since no quorum answered any more.
+    pub stepped_down: u64,
 }
 
 impl Election {
@@ -40,11 +77,17 @@ impl Election {
             beat: None,
             campaigning: false,
             lost: 0,
+            mandate: false,
+            canvass: None,
+            heard: now,
+            steady: None,
+            elections: Elections::default(),
         };
         if let Leadership::Elected { first } = election.config().leadership {
             let alone = election.config().timeouts.election.is_none();
             if first == Some(id) && (!restarted || alone) {
                 election.leader = first;
+                election.mandate = true;
                 let eager = restarted || election.config().campaign == Campaign::Eager;
                 election.wake = eager.then_some(now);
             } else {
@@ -77,17 +120,76 @@ impl Election {
         self.jitter.between(Duration::ZERO, longest)
     }
 
+    /// Whether it heard of no other leader for the shortest election timeout.
+    fn is_silent(&self, now: Time) -> bool {
+        self.config().timeouts.election.is_none_or(|shortest| now.since(self.heard) >= shortest)
+    }
+
+    /// Whether no quorum has answered for so long that others may follow another leader by now. An answer counts
+    /// from when the heartbeat was sent; a leader that was halted itself gives the others time to answer.
+    fn is_forsaken(&self, now: Time, answered: Option<Time>) -> bool {
+        let timeouts = self.config().timeouts;
+        let (Some(steady), Some(election), Some(beat)) = (self.steady, timeouts.election, timeouts.heartbeat)
+        else {
+            return false;
+        };
+        now.since(answered.map_or(steady, |at| at.max(steady))) > election.max(beat.saturating_mul(3))
+    }
+
+    /// Neither leads nor asks for that any more.
+    fn retire(&mut self) {
+        self.campaigning = false;
+        self.mandate = false;
+        self.canvass = None;
+        self.steady = None;
+        self.beat = None;
+    }
+
+    /// Its election timeout has ended, and nobody asked it to lead: it asks who would follow.
+    fn begin_canvass(&mut self, now: Time) -> Duty {
+        self.leader = None;
+        self.retire();
+        self.canvass = Some(Canvass { sent: now, supporters: NodeSet::EMPTY });
+        self.elections.canvasses += 1;
+        Duty::Canvass
+    }
+
+    fn on_beat(&mut self, now: Time, due: Time, standing: Standing) -> Option<Duty> {
+        let every = self.config().timeouts.heartbeat.map(|every| every.max(INSTANT));
+        self.beat = every.map(|every| now.after(every));
+        if !standing.leading {
+            // It is in a phase 1 of its own choice. If that finds no quorum, it leads no more.
+            if self.wake.is_none() {
+                self.mandate = false;
+                self.wake = self.election_timeout(now);
+            }
+            return None;
+        }
+        if every.is_some_and(|every| now > due.after(every)) {
+            self.steady = Some(now);
+        }
+        if self.is_forsaken(now, standing.answered) {
+            self.elections.stepped_down += 1;
+            return Some(Duty::StepDown);
+        }
+        Some(Duty::Heartbeat)
+    }
+
     fn follow(&mut self, now: Time, ballot: Ballot) {
         // A leader goes on speaking in the first step of its term, whatever step some slot has come to.
         let old = ballot < self.highest && !ballot.same_term(self.highest);
         if old || ballot.owner == self.setup.id {
             return;
         }
+        // What the leader still says whom this process is about to replace is no reason to give that up.
+        if self.campaigning && ballot.same_term(self.highest) {
+            return;
+        }
         self.highest = self.highest.max(ballot);
         if self.is_elected() {
             self.leader = Some(ballot.owner);
-            self.campaigning = false;
-            self.beat = None;
+            self.heard = now;
+            self.retire();
             self.wake = self.election_timeout(now);
         }
     }
@@ -107,8 +209,7 @@ impl<P: Protocol> Leader<P> for Election {
     }
 
     fn on_preempted(&mut self, now: Time) {
-        self.campaigning = false;
-        self.beat = None;
+        self.retire();
         self.lost = self.lost.saturating_add(1);
         if self.is_elected() {
             self.leader = self.leader.filter(|leader| *leader != self.setup.id);
@@ -123,6 +224,10 @@ impl<P: Protocol> Leader<P> for Election {
         self.highest = self.highest.max(ballot);
         self.leader = Some(self.setup.id);
         self.campaigning = false;
+        self.mandate = true;
+        self.canvass = None;
+        self.steady = Some(now);
+        self.elections.won += 1;
         self.lost = self.lost.saturating_sub(1);
         self.wake = None;
         self.beat = (self.is_elected() && self.config().timeouts.heartbeat.is_some()).then_some(now);
@@ -135,14 +240,34 @@ impl<P: Protocol> Leader<P> for Election {
         }
     }
 
-    fn on_timeout(&mut self, now: Time, leading: bool, work: bool) -> Option<Duty> {
-        if self.beat.is_some_and(|at| at <= now) {
-            self.beat = self.config().timeouts.heartbeat.map(|every| now.after(every.max(INSTANT)));
-            if leading {
-                return Some(Duty::Heartbeat);
-            }
+    fn on_support(&mut self, now: Time, from: NodeId, sent: Time) {
+        // An answer to an earlier question may be out of date.
+        let Some(canvass) = self.canvass.as_mut().filter(|canvass| canvass.sent == sent) else { return };
+        canvass.supporters.insert(from);
+        if self.setup.config.quorums.is_quorum(Phase::One, canvass.supporters) {
+            self.canvass = None;
+            self.mandate = true;
+            self.wake = Some(now);
         }
-        if leading {
+    }
+
+    fn on_take_over(&mut self, now: Time, ballot: Ballot) {
+        // One who leads no more is not to say who follows.
+        let current = ballot.same_term(self.highest) && ballot.owner != self.setup.id;
+        if self.is_elected() && self.proposes && current && !self.campaigning {
+            self.canvass = None;
+            self.mandate = true;
+            self.wake = Some(now);
+        }
+    }
+
+    fn on_timeout(&mut self, now: Time, standing: Standing) -> Option<Duty> {
+        if let Some(due) = self.beat.filter(|at| *at <= now)
+            && let Some(duty) = self.on_beat(now, due, standing)
+        {
+            return Some(duty);
+        }
+        if standing.leading {
             self.wake = None;
         }
         if self.wake.is_none_or(|at| at > now) {
@@ -150,12 +275,18 @@ impl<P: Protocol> Leader<P> for Election {
         }
         self.wake = None;
         if self.is_elected() {
-            self.leader = Some(self.setup.id);
             self.wake = self.election_timeout(now);
-        } else if !work {
+            let alone = self.config().timeouts.election.is_none();
+            if !std::mem::take(&mut self.mandate) && !alone {
+                return Some(self.begin_canvass(now));
+            }
+            self.canvass = None;
+            self.leader = Some(self.setup.id);
+        } else if !standing.work {
             return None;
         }
         self.campaigning = true;
+        self.elections.campaigns += 1;
         Some(Duty::Campaign)
     }
 
@@ -172,13 +303,20 @@ impl<P: Protocol> Leader<P> for Election {
         let gone = self.leader.is_some_and(|leader| !config.proposers.contains(leader));
         if !proposes {
             self.wake = None;
-            self.beat = None;
-            self.campaigning = false;
+            self.retire();
         }
         let began = proposes && !self.proposes;
         self.proposes = proposes;
-        if self.is_elected() && (gone || began) {
-            self.leader = self.leader.filter(|_| !gone);
+        if !self.is_elected() {
+            return;
+        }
+        if gone {
+            // It is known to lead no more: nobody has to wait in order to find out.
+            self.leader = None;
+            self.heard = Time(0);
+            let soon = self.config().timeouts.election.filter(|_| proposes);
+            self.wake = soon.map(|soon| now.after(self.jitter.between(Duration::ZERO, soon)));
+        } else if began {
             self.wake = self.election_timeout(now);
         }
     }
@@ -189,5 +327,18 @@ impl<P: Protocol> Leader<P> for Election {
 
     fn leader(&self) -> Option<NodeId> {
         if self.is_elected() { self.leader } else { self.proposes.then_some(self.setup.id) }
+    }
+
+    fn hears(&self, now: Time) -> Option<NodeId> {
+        let timed = self.is_elected() && self.config().timeouts.election.is_some();
+        self.leader.filter(|leader| timed && *leader != self.setup.id && !self.is_silent(now))
+    }
+
+    fn supports(&self, now: Time) -> bool {
+        self.is_elected() && self.steady.is_none() && self.is_silent(now)
+    }
+
+    fn elections(&self) -> Elections {
+        self.elections
     }
 }

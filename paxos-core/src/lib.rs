@@ -53,16 +53,16 @@ pub use client::{LeaderClient, Outstanding};
 pub use command::{Batch, Command, Entry, Value};
 pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Setup, Timeouts};
 pub use contact::Contact;
-pub use election::Election;
+pub use election::{Election, Elections};
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
 pub use membership::{Change, Epoch, Epochs, Membership, Unchangeable};
 pub use message::{Audience, Envelope, InBallot, Kind, Message, Nack, Phrase, Refusal, Reply, Request, To};
-pub use node::{Event, Node};
+pub use node::{Event, Node, Untransferable};
 pub use pipeline::Pipeline;
 pub use protocol::{
     Acceptor, Answer, Client, Duty, Leader, Learner, Overloaded, Proposal, Proposer, Protocol, Reach,
-    tell_each,
+    Standing, tell_each,
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
 pub use ready::{Decided, Effects, Ready};

@@ -28,6 +28,9 @@ pub enum Audience {
     Acceptors,
     /// Whoever can do something about it: the client asks again.
     Anyone,
+    /// The leader, asked by a server that hears it on behalf of a client that may not reach it. It is not refused,
+    /// and not passed on again.
+    Relayed,
 }
 
 /// Commands of one client, to be agreed on.
@@ -144,6 +147,27 @@ pub enum Message<P: Protocol> {
         /// The sender knows everything below this slot: ask for more if you do not.
         known: Slot,
     },
+    /// Proposer to acceptors: I hear no leader; would you follow me? It asks for no promise, and is in no ballot.
+    Canvass {
+        /// Every slot below is known to be chosen: where a campaign would begin.
+        chosen: Slot,
+        /// When it is sent, on the proposer's clock: a token to be returned.
+        sent: Time,
+    },
+    /// Acceptor to proposer: I would, or I would not.
+    Support {
+        /// As in the question.
+        sent: Time,
+        /// Whether it would.
+        granted: bool,
+    },
+    /// Leader to a proposer: campaign at once, in a higher ballot than mine.
+    TakeOver {
+        /// The ballot it leads in.
+        ballot: Ballot,
+        /// Every slot below is chosen: be as far as that before.
+        chosen: Slot,
+    },
 }
 
 /// The kinds of messages, for counting.
@@ -168,11 +192,14 @@ pub enum Kind {
     Progress,
     CatchUp,
     Chosen,
+    Canvass,
+    Support,
+    TakeOver,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -189,6 +216,9 @@ impl Kind {
         Self::Progress,
         Self::CatchUp,
         Self::Chosen,
+        Self::Canvass,
+        Self::Support,
+        Self::TakeOver,
     ];
 
     /// Its name in tables and reports.
@@ -210,6 +240,9 @@ impl Kind {
             Self::Progress => "progress",
             Self::CatchUp => "catch_up",
             Self::Chosen => "chosen",
+            Self::Canvass => "canvass",
+            Self::Support => "support",
+            Self::TakeOver => "take_over",
         }
     }
 }
@@ -233,6 +266,9 @@ impl<P: Protocol> Message<P> {
             Self::Progress { .. } => Kind::Progress,
             Self::CatchUp { .. } => Kind::CatchUp,
             Self::Chosen { .. } => Kind::Chosen,
+            Self::Canvass { .. } => Kind::Canvass,
+            Self::Support { .. } => Kind::Support,
+            Self::TakeOver { .. } => Kind::TakeOver,
         }
     }
 }

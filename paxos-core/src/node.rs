@@ -1,16 +1,21 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
+mod elect;
+mod handover;
 mod hear;
 mod members;
 mod speak;
 mod upkeep;
 
 use crate::{
-    Acceptor, Announce, Answering, Ballot, Change, Chosen, Client, CommandId, Config, Contact, Envelope,
-    Epochs, Leader, Leadership, Learner, Learning, Membership, Message, NodeId, NodeSet, Overloaded,
-    Proposer, Protocol, Recorded, Reply, Setup, Slot, Time, To,
+    Acceptor, Announce, Answering, Ballot, Change, Chosen, Client, CommandId, Config, Contact, Elections,
+    Envelope, Epochs, Leader, Leadership, Learner, Learning, Membership, Message, NodeId, NodeSet,
+    Overloaded, Proposer, Protocol, Recorded, Reply, Setup, Slot, Time, To,
 };
-use std::collections::BTreeMap;
+use handover::Handover;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use handover::Untransferable;
 
 /// What happens to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +56,10 @@ pub struct Node<P: Protocol> {
     settled: Slot,
     /// Who answers this leader's heartbeats.
     contact: Contact,
+    /// The leadership that is being handed over.
+    handover: Option<Handover<P>>,
+    /// Clients that asked here when no leader was known, and want to hear of one.
+    stranded: BTreeSet<NodeId>,
     /// Whether something happened since the last turn.
     pub(crate) stirred: bool,
     answering: Answering,
@@ -187,6 +196,8 @@ impl<P: Protocol> Node<P> {
                 ..Gossip::default()
             },
             contact: Contact::default(),
+            handover: None,
+            stranded: BTreeSet::new(),
             stirred: true,
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),
@@ -258,7 +269,9 @@ impl<P: Protocol> Node<P> {
     pub fn deadline(&self) -> Option<Time> {
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());
-        [self.leader.deadline(), proposer, self.client.deadline(), gossip].into_iter().flatten().min()
+        let handover = self.handover.as_ref().and_then(Handover::deadline);
+        let all = [self.leader.deadline(), proposer, self.client.deadline(), gossip, handover];
+        all.into_iter().flatten().min()
     }
 
     /// Its name.
@@ -284,6 +297,11 @@ impl<P: Protocol> Node<P> {
     /// The ballot in which it leads: phase 1 is done, commands may be proposed.
     pub fn leading(&self) -> Option<Ballot> {
         self.proposer.as_ref()?.leading()
+    }
+
+    /// What happened to it as a candidate and leader since it started.
+    pub fn elections(&self) -> Elections {
+        self.leader.elections()
     }
 
     /// Its client role.

@@ -30,7 +30,7 @@ impl<V: Value> Pipeline<V> {
     /// [`Overloaded`] if the queue has no room for all of it.
     pub fn push(&mut self, request: &Request<V>) -> Result<(), Overloaded> {
         let mut commands = request.commands.clone();
-        if request.audience == Audience::Anyone {
+        if matches!(request.audience, Audience::Anyone | Audience::Relayed) {
             commands = commands.iter().filter(|e| !self.holds(e)).cloned().collect();
         }
         if self.queued + commands.len() > self.limit {

@@ -1,8 +1,8 @@
 //! A variant as a type, and the five roles it is made of.
 
 use crate::{
-    Ballot, Batch, Change, Chosen, CommandId, Config, Fact, Membership, Nack, NodeId, NodeSet, Phrase,
-    Recorded, Refusal, Reply, Request, Setup, Slot, Time, To, Value,
+    Ballot, Batch, Change, Chosen, CommandId, Config, Elections, Fact, Membership, Nack, NodeId, NodeSet,
+    Phrase, Recorded, Refusal, Reply, Request, Setup, Slot, Time, To, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -86,6 +86,10 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn vote(&mut self, _chosen: &Chosen<P::Value>, _log: &mut Vec<P::Record>) -> Option<P::Accepted> {
         None
     }
+    /// Votes below were forgotten: a proposer that knows less cannot be told what it must propose.
+    fn floor(&self) -> Slot {
+        Slot(0)
+    }
     /// Forgets votes below `below`: every process has executed them, so that no proposer asks about them again.
     fn trim(&mut self, _below: Slot) {}
     /// An acceptor that hears others' votes may follow them (uncoordinated recovery).
@@ -134,6 +138,16 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_request(&mut self, now: Time, request: &Request<P::Value>, leads: bool) -> Result<(), Overloaded>;
     /// Starts phase 1 in a ballot above every one it has heard of, for all that is not known to be chosen.
     fn campaign(&mut self, now: Time, chosen: &Chosen<P::Value>);
+    /// Where a campaign would begin: it knows that all below is chosen.
+    fn begins_at(&self, chosen: &Chosen<P::Value>) -> Slot {
+        chosen.first_unknown()
+    }
+    /// Gives up its ballot, if it has one or asks for one; whether it did.
+    fn step_down(&mut self) -> bool;
+    /// Whether all that it proposed or is to propose is known to be chosen.
+    fn is_settled(&self) -> bool {
+        true
+    }
     /// Phase 1b arrives. An answer to another ballot than the current one changes nothing.
     fn on_promise(&mut self, now: Time, from: NodeId, promise: P::Promise, chosen: &Chosen<P::Value>);
     /// A vote arrives, at proposers that hear them.
@@ -205,6 +219,21 @@ pub enum Duty {
     Campaign,
     /// Tell everyone that the leader lives.
     Heartbeat,
+    /// Ask the acceptors whether they would follow.
+    Canvass,
+    /// Give up the ballot.
+    StepDown,
+}
+
+/// How things stand with a process when the time of its leader role has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// Whether its proposer holds a ballot.
+    pub leading: bool,
+    /// Whether its proposer has something to propose.
+    pub work: bool,
+    /// A phase 2 quorum has answered heartbeats that it sent then or later.
+    pub answered: Option<Time>,
 }
 
 /// Who proposes, and when: liveness only. Whatever it answers, nothing unsafe follows.
@@ -221,8 +250,12 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_elected(&mut self, now: Time, ballot: Ballot);
     /// Commands are waiting at this process's proposer.
     fn on_work(&mut self, now: Time);
-    /// The time of [`Leader::deadline`] has come; `leading`: the proposer holds a ballot; `work`: it has something to propose.
-    fn on_timeout(&mut self, now: Time, leading: bool, work: bool) -> Option<Duty>;
+    /// An acceptor would follow this process, as it was asked at `sent`.
+    fn on_support(&mut self, now: Time, from: NodeId, sent: Time);
+    /// The leader of `ballot` wants this process to lead.
+    fn on_take_over(&mut self, now: Time, ballot: Ballot);
+    /// The time of [`Leader::deadline`] has come.
+    fn on_timeout(&mut self, now: Time, standing: Standing) -> Option<Duty>;
     /// When to be woken.
     fn deadline(&self) -> Option<Time>;
     /// The members changed.
@@ -231,6 +264,12 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn leads(&self) -> bool;
     /// Who leads, as far as known.
     fn leader(&self) -> Option<NodeId>;
+    /// The other process that leads, if it was heard of lately.
+    fn hears(&self, now: Time) -> Option<NodeId>;
+    /// Whether the acceptor of this process would follow another leader: it hears none, and is none.
+    fn supports(&self, now: Time) -> bool;
+    /// What happened so far.
+    fn elections(&self) -> Elections;
 }
 
 /// Posts requests, waits, and asks again.

@@ -13,10 +13,12 @@
 
 mod cluster;
 mod replicated;
+mod transfer;
 mod waiters;
 
 pub use cluster::MemoryCluster;
 pub use replicated::{HostError, ProposeError, Replicated, Status, Stopped};
+pub use transfer::TransferError;
 
 use crate::carrier::Transport;
 use crate::storage::Storage;
@@ -199,6 +201,8 @@ where
                     Err(overloaded) => drop(waiter.send(Err(overloaded))),
                 },
                 Ask::Read(read) => read(self.replica.machine()),
+                // An error says that the asker has gone away meanwhile.
+                Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
                 Ask::Stop => return ControlFlow::Break(()),
             }
         }

@@ -249,6 +249,9 @@ impl Cluster {
             | Message::Heartbeat { .. }
             | Message::Heard { .. }
             | Message::Members { .. }
+            | Message::Canvass { .. }
+            | Message::Support { .. }
+            | Message::TakeOver { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Chosen { .. } => {}

@@ -2,8 +2,8 @@
 
 use super::{Members, Node, Own};
 use crate::{
-    Acceptor, Audience, Ballot, Client, InBallot, Leader, Learner, Message, Nack, NodeId, Proposer, Protocol,
-    Refusal, Request, Slot, Time, To,
+    Acceptor, Audience, Ballot, Client, InBallot, Leader, Learner, Message, Nack, NodeId, Overloaded,
+    Proposer, Protocol, Refusal, Request, Slot, Time, To,
 };
 use std::mem;
 
@@ -54,6 +54,13 @@ impl<P: Protocol> Node<P> {
                     }
                 }
             }
+            Message::Canvass { chosen, sent } if proposer => self.on_canvass(from, chosen, sent),
+            Message::Support { sent, granted: true } if acceptor => {
+                self.leader.on_support(self.now, from, sent);
+            }
+            Message::TakeOver { ballot, chosen } if proposer && ballot.owner == from => {
+                self.on_take_over(ballot, chosen);
+            }
             Message::Prepare(_)
             | Message::Accept(_)
             | Message::Promise(_)
@@ -67,7 +74,10 @@ impl<P: Protocol> Node<P> {
             | Message::Heard { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
-            | Message::Chosen { .. } => {}
+            | Message::Chosen { .. }
+            | Message::Canvass { .. }
+            | Message::Support { .. }
+            | Message::TakeOver { .. } => {}
         }
     }
 
@@ -75,16 +85,18 @@ impl<P: Protocol> Node<P> {
         let again = request.audience == Audience::Anyone;
         self.tell_members(from, again);
         if let Some(acceptor) = &mut self.acceptor
-            && request.audience != Audience::Leader
+            && matches!(request.audience, Audience::Acceptors | Audience::Anyone)
         {
             acceptor.on_request(request);
         }
         let leads = self.leader.leads();
-        if let Some(proposer) = &mut self.proposer {
+        if !leads && self.members.elects {
+            self.pass_on(from, request);
+        }
+        if self.proposer.is_some() {
             if leads || request.audience != Audience::Leader {
-                if proposer.on_request(self.now, request, leads).is_err() {
-                    let limit = u32::try_from(self.setup.config.limits.queue).unwrap_or(u32::MAX);
-                    return self.send(To::One(from), Message::Refuse(Refusal::Overloaded(limit)));
+                if self.give(from, request, leads).is_err() {
+                    return;
                 }
             } else {
                 let leader = self.leader.leader();
@@ -95,6 +107,28 @@ impl<P: Protocol> Node<P> {
         if self.learner.is_some() && (again || self_appointed) {
             self.out.asked.extend(request.commands.iter().filter_map(crate::Entry::id));
         }
+    }
+
+    /// Gives a request to the proposer, or keeps it until leadership is handed over.
+    pub(super) fn give(
+        &mut self,
+        from: NodeId,
+        request: &Request<P::Value>,
+        leads: bool,
+    ) -> Result<(), Overloaded> {
+        let taken = if leads && self.holds_back(request.audience) {
+            self.hold_back(from, request)
+        } else if let Some(proposer) = &mut self.proposer {
+            proposer.on_request(self.now, request, leads)
+        } else {
+            Ok(())
+        };
+        // The client did not send here what is passed on, and asks again.
+        if taken.is_err() && request.audience != Audience::Relayed {
+            let limit = u32::try_from(self.setup.config.limits.queue).unwrap_or(u32::MAX);
+            self.send(To::One(from), Message::Refuse(Refusal::Overloaded(limit)));
+        }
+        taken
     }
 
     #[cold]

@@ -2,8 +2,8 @@
 
 use super::{Node, Own};
 use crate::{
-    Acceptor, Ballot, Client, InBallot, Leader, Learner, Message, NodeId, NodeSet, Proposal, Proposer,
-    Protocol, Reach, Refusal, Request, Time, To,
+    Acceptor, Ballot, Client, InBallot, Leader, Learner, Message, NodeSet, Proposal, Proposer, Protocol,
+    Reach, Request, Time, To,
 };
 use std::mem;
 
@@ -27,6 +27,9 @@ impl<P: Protocol> Node<P> {
             self.tell_vote(accepted);
         }
         self.propose();
+        if self.has_stranded() {
+            self.tell_stranded();
+        }
     }
 
     pub(super) fn post(&mut self, to: To, request: Request<P::Value>) {
@@ -53,6 +56,9 @@ impl<P: Protocol> Node<P> {
             } else {
                 self.surrender();
             }
+        }
+        if self.handover.is_some() {
+            self.hand_over();
         }
         self.lead();
         while let Some((proposal, reach)) =
@@ -109,20 +115,8 @@ impl<P: Protocol> Node<P> {
     pub(super) fn surrender(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         let given_up = proposer.surrender();
-        let mut clients: Vec<NodeId> =
-            given_up.iter().flat_map(|b| b.iter().filter_map(|e| Some(e.id()?.client.node))).collect();
-        clients.sort_unstable();
-        clients.dedup();
-        let refusal = Refusal::NotLeader(self.leader.leader());
-        for client in clients {
-            if client == self.setup.id {
-                // It may have something to ask elsewhere.
-                self.client.on_refusal(client, refusal);
-                self.stirred = true;
-            } else {
-                self.send(To::One(client), Message::Refuse(refusal));
-            }
-        }
+        let names = given_up.iter().flat_map(|b| b.iter().filter_map(crate::Entry::id));
+        self.redirect(names.map(|id| id.client.node).collect());
     }
 
     /// The records are on disk: what the process said to itself may count.

@@ -2,7 +2,10 @@
 
 use super::Node;
 use super::speak::notice_leading;
-use crate::{Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, NodeSet, Proposer, Protocol, Slot, To};
+use crate::{
+    Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, Slot,
+    Standing, To,
+};
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_timeout(&mut self) {
@@ -25,7 +28,9 @@ impl<P: Protocol> Node<P> {
         while self.leader.deadline().is_some_and(|at| at <= self.now) {
             let (leading, work) =
                 self.proposer.as_ref().map_or((None, false), |p| (p.leading(), p.has_work()));
-            match self.leader.on_timeout(self.now, leading.is_some(), work) {
+            let answered = self.contact.since(&*self.setup.config.quorums, Phase::TwoClassic);
+            let standing = Standing { leading: leading.is_some(), work, answered };
+            match self.leader.on_timeout(self.now, standing) {
                 Some(Duty::Campaign) => {
                     if let Some(proposer) = &mut self.proposer {
                         proposer.campaign(self.now, &self.chosen);
@@ -40,6 +45,8 @@ impl<P: Protocol> Node<P> {
                         self.heartbeat(ballot);
                     }
                 }
+                Some(Duty::Canvass) => self.canvass(),
+                Some(Duty::StepDown) => self.step_down(),
                 None => break,
             }
         }
@@ -53,6 +60,7 @@ impl<P: Protocol> Node<P> {
         if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
             self.contact.heard(self.setup.id, self.now);
         }
+        self.ask_successor(ballot);
         if let Some(accept) = self.proposer.as_ref().and_then(Proposer::reminder) {
             self.propose_to(acceptors, accept);
         }

@@ -4,7 +4,7 @@ use super::Host;
 use super::waiters::Waiter;
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
-use paxos_core::{NodeId, Overloaded, Protocol, Setup, Slot, StateMachine};
+use paxos_core::{NodeId, Overloaded, Protocol, Setup, Slot, StateMachine, Untransferable};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// changes, so that no caller has to be told to go elsewhere.
 pub struct Replicated<P: Protocol, S: StateMachine> {
     id: NodeId,
-    requests: mpsc::Sender<Ask<P, S>>,
+    pub(super) requests: mpsc::Sender<Ask<P, S>>,
     status: watch::Receiver<Status>,
     end: watch::Receiver<Option<Result<(), HostError>>>,
 }
@@ -25,6 +25,7 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
 pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
     Read(Box<dyn FnOnce(&S) + Send>),
+    Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
     Stop,
 }
 

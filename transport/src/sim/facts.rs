@@ -24,7 +24,10 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Heard { .. }
         | Message::Members { .. }
         | Message::Progress { .. }
-        | Message::CatchUp { .. } => {}
+        | Message::CatchUp { .. }
+        | Message::Canvass { .. }
+        | Message::Support { .. }
+        | Message::TakeOver { .. } => {}
     }
 }
 
@@ -44,6 +47,10 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Heard { ballot, .. } => format!("{name} {ballot}"),
         Message::Progress { chosen } => format!("{name} chosen <{chosen}"),
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
+        Message::Canvass { chosen, .. } => format!("{name} {}", chosen.onwards()),
+        Message::Support { granted: true, .. } => name.to_owned(),
+        Message::Support { granted: false, .. } => format!("no {name}"),
+        Message::TakeOver { ballot, chosen } => format!("{name} {ballot} chosen <{chosen}"),
         Message::Chosen { first, batch, .. } => {
             format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
         }

@@ -18,6 +18,7 @@ mod draw;
 mod facts;
 mod faults;
 pub mod invariants;
+mod leadership;
 mod links;
 mod outside;
 mod process;

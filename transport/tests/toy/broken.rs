@@ -72,6 +72,10 @@ impl<P: Dialect<u64>> paxos_core::Proposer<P> for Deaf {
         paxos_core::Proposer::<P>::campaign(&mut self.0, now, chosen);
     }
 
+    fn step_down(&mut self) -> bool {
+        paxos_core::Proposer::<P>::step_down(&mut self.0)
+    }
+
     fn on_nack(&mut self, now: Time, nack: &Nack) -> bool {
         paxos_core::Proposer::<P>::on_nack(&mut self.0, now, nack)
     }

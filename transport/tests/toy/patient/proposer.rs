@@ -115,6 +115,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         self.ask(now, Reach::Quorum(Phase::One));
     }
 
+    fn step_down(&mut self) -> bool {
+        self.preempted()
+    }
+
     fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
         let Stage::Preparing { promised, .. } = &mut self.stage else { return };
         // An answer to an earlier ballot says nothing about this one; a second one from the same acceptor does

@@ -1,0 +1,111 @@
+//! Who leads: the questions and answers of an election, and what clients are told meanwhile.
+
+use super::Node;
+use crate::{
+    Acceptor, Audience, Client, Leader, Message, NodeId, Proposer, Protocol, Refusal, Request, Slot, Time, To,
+};
+
+/// Clients that are told when a leader is known; more of them must ask again by themselves.
+const STRANDED: usize = 1024;
+
+impl<P: Protocol> Node<P> {
+    /// Asks all acceptors whether they would follow this process. Its own acceptor would: the time it waited is
+    /// that of an acceptor and more.
+    #[cold]
+    pub(super) fn canvass(&mut self) {
+        let Some(proposer) = &mut self.proposer else { return };
+        // A campaign that found no quorum so far is over: asked for a promise again and again, an acceptor would
+        // think that somebody leads.
+        proposer.step_down();
+        let (chosen, sent) = (proposer.begins_at(&self.chosen), self.now);
+        let acceptors = self.others(self.members.acceptors);
+        self.send(To::Each(acceptors), Message::Canvass { chosen, sent });
+        if self.acceptor.as_ref().is_some_and(|acceptor| chosen >= acceptor.floor()) {
+            self.leader.on_support(sent, self.setup.id, sent);
+        }
+    }
+
+    /// An acceptor would follow a process if it hears no leader itself, and if it remembers all that this process
+    /// would have to propose again. It promises nothing by saying so.
+    #[cold]
+    pub(super) fn on_canvass(&mut self, from: NodeId, chosen: Slot, sent: Time) {
+        let Some(acceptor) = &self.acceptor else { return };
+        let granted = chosen >= acceptor.floor() && self.leader.supports(self.now);
+        self.send(To::One(from), Message::Support { sent, granted });
+    }
+
+    /// Gives up the ballot, with all that waits for it.
+    #[cold]
+    pub(super) fn step_down(&mut self) {
+        if self.proposer.as_mut().is_some_and(Proposer::step_down) {
+            self.on_preempted();
+            self.stirred = true;
+        }
+    }
+
+    /// A request arrives where nobody leads: a client that asks everyone may not reach the leader, which this
+    /// process hears. If it hears none either, it says who leads as soon as it does.
+    #[cold]
+    pub(super) fn pass_on(&mut self, from: NodeId, request: &Request<P::Value>) {
+        if from == self.setup.id {
+            return;
+        }
+        match self.leader.hears(self.now) {
+            Some(leader) if request.audience == Audience::Anyone && leader != from => {
+                let (commands, audience) = (request.commands.clone(), Audience::Relayed);
+                self.send(To::One(leader), Message::Request(Request { commands, audience }));
+            }
+            None if matches!(request.audience, Audience::Anyone | Audience::Leader) => self.strand(from),
+            Some(_) | None => {}
+        }
+    }
+
+    fn strand(&mut self, client: NodeId) {
+        let config = &self.setup.config;
+        // A server hears by itself who leads.
+        let elects = self.members.elects && config.timeouts.election.is_some();
+        let told = self.proposer.is_some() && !config.servers().contains(client);
+        if elects && told && self.stranded.len() < STRANDED {
+            self.stranded.insert(client);
+        }
+    }
+
+    /// Tells the clients that asked in vain who leads, once.
+    #[cold]
+    pub(super) fn tell_stranded(&mut self) {
+        let Some(leader) = self.leader.hears(self.now) else {
+            if self.led.is_some() {
+                self.stranded.clear();
+            }
+            return;
+        };
+        for client in std::mem::take(&mut self.stranded) {
+            self.send(To::One(client), Message::Refuse(Refusal::NotLeader(Some(leader))));
+        }
+    }
+
+    pub(super) fn has_stranded(&self) -> bool {
+        !self.stranded.is_empty()
+    }
+
+    /// Tells clients that their commands are not taken here.
+    #[cold]
+    pub(super) fn redirect(&mut self, mut clients: Vec<NodeId>) {
+        clients.sort_unstable();
+        clients.dedup();
+        let leader = self.leader.leader();
+        let refusal = Refusal::NotLeader(leader);
+        for client in clients {
+            if client == self.setup.id {
+                // It may have something to ask elsewhere.
+                self.client.on_refusal(client, refusal);
+                self.stirred = true;
+            } else {
+                self.send(To::One(client), Message::Refuse(refusal));
+                if leader.is_none() {
+                    self.strand(client);
+                }
+            }
+        }
+    }
+}

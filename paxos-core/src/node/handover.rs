@@ -1,0 +1,157 @@
+//! Handing leadership over: what is under way is finished, new commands wait, and the successor is asked to campaign.
+
+use super::Node;
+use crate::{
+    Audience, Ballot, Leader, Message, NodeId, Overloaded, Proposer, Protocol, Request, Slot, Time, To,
+};
+use core::time::Duration;
+
+/// A leadership that is being handed over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Handover<P: Protocol> {
+    to: NodeId,
+    /// When the successor is asked though not all that is under way is chosen.
+    ask_at: Option<Time>,
+    /// Whether that time has come.
+    hurried: bool,
+    /// How far the successor must have learned, once it is asked.
+    asked: Option<Slot>,
+    /// When it is given up.
+    until: Option<Time>,
+    /// Commands that wait for whoever leads then, with those who sent them.
+    held: Vec<(NodeId, Request<P::Value>)>,
+    /// How many commands that is.
+    waiting: usize,
+}
+
+/// Why leadership cannot be handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Untransferable {
+    /// Another process leads, or none.
+    #[error("this process does not lead: ask the one that does")]
+    NotLeader(Option<NodeId>),
+    /// The successor would not be able to propose.
+    #[error("{0} is no proposer: name one of the configuration")]
+    NoProposer(NodeId),
+}
+
+impl<P: Protocol> Handover<P> {
+    /// When there is something to do about it.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.ask_at.filter(|_| self.asked.is_none()).into_iter().chain(self.until).min()
+    }
+}
+
+impl<P: Protocol> Node<P> {
+    /// Hands leadership over to `to`. New commands wait until all that is under way is chosen and `to`, which is
+    /// told how far it must have learned, leads; their clients are then sent there. If `to` does not lead after two
+    /// of the shortest election timeouts, this process goes on leading, with the commands that waited.
+    ///
+    /// # Errors
+    /// [`Untransferable`] if it does not lead itself, or `to` cannot.
+    pub fn transfer(&mut self, now: Time, to: NodeId) -> Result<(), Untransferable> {
+        self.now = self.now.max(now);
+        if !self.members.elects || self.leading().is_none() {
+            return Err(Untransferable::NotLeader(self.leader()));
+        }
+        if !self.members.proposers.contains(to) {
+            return Err(Untransferable::NoProposer(to));
+        }
+        self.end_handover();
+        if to != self.setup.id {
+            let after = |times: u32| {
+                let election = self.setup.config.timeouts.election;
+                election.map(|d: Duration| self.now.after(d.saturating_mul(times)))
+            };
+            let (ask_at, until) = (after(1), after(2));
+            self.handover = Some(Handover {
+                to,
+                ask_at,
+                hurried: false,
+                asked: None,
+                until,
+                held: Vec::new(),
+                waiting: 0,
+            });
+            self.stirred = true;
+        }
+        Ok(())
+    }
+
+    /// Whether new commands wait, since leadership is being handed over.
+    pub fn is_transferring(&self) -> bool {
+        self.handover.is_some()
+    }
+
+    /// Keeps a request until it is known who leads; no request of a fast ballot, which needs no leader.
+    #[cold]
+    pub(super) fn hold_back(&mut self, from: NodeId, request: &Request<P::Value>) -> Result<(), Overloaded> {
+        let limit = self.setup.config.limits.queue;
+        let Some(handover) = &mut self.handover else { return Ok(()) };
+        if handover.waiting + request.commands.len() > limit {
+            return Err(Overloaded { limit });
+        }
+        handover.waiting += request.commands.len();
+        handover.held.push((from, request.clone()));
+        Ok(())
+    }
+
+    pub(super) fn holds_back(&self, audience: Audience) -> bool {
+        self.handover.is_some() && audience != Audience::Acceptors
+    }
+
+    /// Asks the successor when the time for that has come, and stops when this process leads no more.
+    #[cold]
+    pub(super) fn hand_over(&mut self) {
+        let (Some(handover), Some(proposer)) = (&mut self.handover, &self.proposer) else { return };
+        let now = self.now;
+        if handover.until.is_some_and(|at| at <= now) || !self.leader.leads() {
+            return self.end_handover();
+        }
+        if handover.ask_at.is_some_and(|at| at <= now) {
+            (handover.ask_at, handover.hurried) = (None, true);
+        }
+        // It may be in a phase 1 of its own choice.
+        let Some(ballot) = proposer.leading() else { return };
+        if handover.asked.is_none() && (handover.hurried || proposer.is_settled()) {
+            handover.asked = Some(self.chosen.first_unknown());
+            self.ask_successor(ballot);
+        }
+    }
+
+    /// Asks, or asks again: with each heartbeat.
+    pub(super) fn ask_successor(&mut self, ballot: Ballot) {
+        if let Some(Handover { to, asked: Some(chosen), .. }) = self.handover {
+            self.send(To::One(to), Message::TakeOver { ballot, chosen });
+        }
+    }
+
+    /// Whoever leads now gets the commands that waited.
+    #[cold]
+    fn end_handover(&mut self) {
+        let Some(handover) = self.handover.take() else { return };
+        self.stirred = true;
+        if self.leader.leads() {
+            for (from, request) in handover.held {
+                _ = self.give(from, &request, true);
+            }
+        } else {
+            self.redirect(handover.held.into_iter().map(|(from, _)| from).collect());
+        }
+    }
+
+    /// The leader wants this process to lead in its place. It says so again until that is so, and meanwhile what
+    /// is missing here can be learned.
+    #[cold]
+    pub(super) fn on_take_over(&mut self, ballot: Ballot, chosen: Slot) {
+        self.on_ballot(ballot);
+        if self.learner.is_some() {
+            self.chosen.hear_of(chosen);
+            if self.chosen.first_unknown() < chosen {
+                return self.catch_up(ballot.owner);
+            }
+        }
+        self.leader.on_take_over(self.now, ballot);
+    }
+}
