@@ -2,7 +2,7 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
+    Ballot, Batch, Chosen, Entry, Learning, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
     Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
 };
 use std::collections::VecDeque;
@@ -21,6 +21,8 @@ pub struct Proposer<V> {
     outgoing: VecDeque<(Slot, Batch<V>, Reach)>,
     /// The next free slot.
     next: Slot,
+    /// The slot after the last one that phase 1 of this ballot told of.
+    recovered: Slot,
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
     resend_at: Option<Time>,
@@ -105,6 +107,7 @@ impl<V: Value> Proposer<V> {
             first = next;
         }
         self.next = end;
+        self.recovered = end;
     }
 }
 
@@ -118,6 +121,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             pipeline: Pipeline::new(setup.config.limits.queue),
             outgoing: VecDeque::new(),
             next: Slot(0),
+            recovered: Slot(0),
             progress: Slot(0),
             resend_at: None,
         }
@@ -264,6 +268,17 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn leading(&self) -> Option<Ballot> {
         matches!(self.stage, Stage::Leading).then_some(self.ballot)
+    }
+
+    /// What lower ballots may have chosen, phase 1 told of. Of what this ballot chose the distinguished learner, which
+    /// is this process, knows before anybody else; where votes go to everyone, a learner may know of any proposal that
+    /// it is chosen.
+    fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
+        let leads = matches!(self.stage, Stage::Leading);
+        leads.then(|| match self.setup.config.learning {
+            Learning::Distinguished => chosen.first_unknown().max(self.recovered),
+            Learning::Everyone => self.next,
+        })
     }
 
     fn has_work(&self) -> bool {

@@ -38,6 +38,7 @@ mod node;
 mod pipeline;
 mod protocol;
 mod quorum;
+mod reads;
 mod ready;
 mod record;
 mod replica;
@@ -63,6 +64,7 @@ pub use protocol::{
     tell_each,
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
+pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable};
 pub use ready::{Decided, Effects, Ready};
 pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};

@@ -1,6 +1,6 @@
 //! What processes say to each other.
 
-use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange, Time};
+use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, ReadMessage, Slot, SlotRange, Time};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,8 @@ pub enum Message<P: Protocol> {
         /// The sender knows everything below this slot: ask for more if you do not.
         known: Slot,
     },
+    /// About reads.
+    Read(ReadMessage),
 }
 
 /// The kinds of messages, for counting.
@@ -160,11 +162,16 @@ pub enum Kind {
     Progress,
     CatchUp,
     Chosen,
+    ReadIndex,
+    ReadAt,
+    ReadVotes,
+    VotedBelow,
+    Release,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -180,6 +187,11 @@ impl Kind {
         Self::Progress,
         Self::CatchUp,
         Self::Chosen,
+        Self::ReadIndex,
+        Self::ReadAt,
+        Self::ReadVotes,
+        Self::VotedBelow,
+        Self::Release,
     ];
 
     /// Its name in tables and reports.
@@ -200,6 +212,11 @@ impl Kind {
             Self::Progress => "progress",
             Self::CatchUp => "catch_up",
             Self::Chosen => "chosen",
+            Self::ReadIndex => "read_index",
+            Self::ReadAt => "read_at",
+            Self::ReadVotes => "read_votes",
+            Self::VotedBelow => "voted_below",
+            Self::Release => "release",
         }
     }
 }
@@ -222,6 +239,7 @@ impl<P: Protocol> Message<P> {
             Self::Progress { .. } => Kind::Progress,
             Self::CatchUp { .. } => Kind::CatchUp,
             Self::Chosen { .. } => Kind::Chosen,
+            Self::Read(message) => message.kind(),
         }
     }
 }

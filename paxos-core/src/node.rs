@@ -1,9 +1,11 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
 mod hear;
+mod read;
 mod speak;
 mod upkeep;
 
+use crate::reads::{Beats, Grants, Reads};
 use crate::{
     Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope, Leader,
     Leadership, Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply, Setup,
@@ -41,6 +43,10 @@ pub struct Node<P: Protocol> {
     gossip: Gossip,
     /// Who answers this leader's heartbeats.
     contact: Contact,
+    beats: Beats,
+    /// What this acceptor has granted to leaders.
+    grants: Grants,
+    reads: Reads,
     /// Whether something happened since the last turn.
     pub(crate) stirred: bool,
     answering: Answering,
@@ -161,6 +167,9 @@ impl<P: Protocol> Node<P> {
                 ..Gossip::default()
             },
             contact: Contact::default(),
+            beats: Beats::default(),
+            grants: Grants::new(config.timeouts.lease, now, session > 0),
+            reads: Reads::new(config, session),
             members: Members::new(config, setup.id),
             stirred: true,
             answering: Answering::new(setup.id, config),
@@ -223,7 +232,8 @@ impl<P: Protocol> Node<P> {
     pub fn deadline(&self) -> Option<Time> {
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());
-        [self.leader.deadline(), proposer, self.client.deadline(), gossip].into_iter().flatten().min()
+        let reads = self.reads.deadline();
+        [self.leader.deadline(), proposer, self.client.deadline(), gossip, reads].into_iter().flatten().min()
     }
 
     /// Its name.

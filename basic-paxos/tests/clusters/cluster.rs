@@ -250,6 +250,7 @@ impl Cluster {
             | Message::Heard { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
+            | Message::Read(_)
             | Message::Chosen { .. } => {}
         }
         (kind, what)

@@ -2,13 +2,14 @@
 
 use super::Node;
 use super::speak::notice_leading;
-use crate::{Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, Proposer, Protocol, Slot, To};
+use crate::{Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, NodeSet, Proposer, Protocol, Slot, To};
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_timeout(&mut self) {
         let now = self.now;
         self.tell_chosen();
         self.client.on_timeout(now);
+        self.reads.on_timeout(now);
         if let Some(proposer) = &mut self.proposer
             && proposer.deadline().is_some_and(|at| at <= now)
         {
@@ -32,6 +33,7 @@ impl<P: Protocol> Node<P> {
                         // Where every instance has a phase 1 of its own, a campaign is won at once.
                         if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
                             self.contact.clear();
+                            self.beats.clear();
                         }
                     }
                 }
@@ -47,15 +49,19 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn heartbeat(&mut self, ballot: Ballot) {
-        let config = &self.setup.config;
-        let (servers, acceptors) = (self.others(config.servers()), self.members.acceptors);
-        let chosen = self.chosen.first_unknown();
-        self.send(To::Each(servers), Message::Heartbeat { ballot, chosen, sent: self.now });
-        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
-            self.contact.heard(self.setup.id, self.now);
-        }
+        let acceptors = self.members.acceptors;
+        self.beat(self.setup.config.servers(), ballot);
         if let Some(accept) = self.proposer.as_ref().and_then(Proposer::reminder) {
             self.propose_to(acceptors, accept);
+        }
+    }
+
+    /// Tells `to` that the leader of `ballot` lives.
+    pub(super) fn beat(&mut self, to: NodeSet, ballot: Ballot) {
+        let (sent, chosen) = (self.beats.next(self.now), self.chosen.first_unknown());
+        self.send(To::Each(self.others(to)), Message::Heartbeat { ballot, chosen, sent });
+        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
+            self.contact.heard(self.setup.id, sent);
         }
     }
 

@@ -23,7 +23,8 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Heartbeat { .. }
         | Message::Heard { .. }
         | Message::Progress { .. }
-        | Message::CatchUp { .. } => {}
+        | Message::CatchUp { .. }
+        | Message::Read(_) => {}
     }
 }
 
@@ -45,6 +46,7 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Chosen { first, batch, .. } => {
             format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
         }
+        Message::Read(message) => message.to_string(),
         Message::Prepare(m) => phrase(kind, m.ballot(), message),
         Message::Promise(m) => phrase(kind, m.ballot(), message),
         Message::Accept(m) => phrase(kind, m.ballot(), message),

@@ -52,6 +52,8 @@ impl Note {
         match self {
             Self::Submitted => '!',
             Self::Answered => '=',
+            Self::Asked => '?',
+            Self::Read => '=',
             Self::Learned => '*',
             Self::Crashed => 'X',
             Self::Restarted => '^',
@@ -64,6 +66,8 @@ impl Note {
         match self {
             Self::Submitted => "submits",
             Self::Answered => "has its answer to",
+            Self::Asked => "begins",
+            Self::Read => "may answer",
             Self::Learned => "learns",
             Self::Crashed => "crashes",
             Self::Restarted => "restarts",

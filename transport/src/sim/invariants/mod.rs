@@ -22,6 +22,7 @@
 //! | [`integrity`](chosen::integrity) | only submitted commands and no-ops are proposed, voted for and chosen | *Paxos Made Simple* §2.1 |
 //! | [`in_order`](execution::in_order) | slots are executed in order, none left out | DESIGN §3 |
 //! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
+//! | [`reads_are_fresh`](reads::reads_are_fresh) | a read sees all that was answered before it began | Herlihy and Wing 1990, §2.3 |
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
 
 pub mod ballots;
@@ -31,6 +32,7 @@ pub mod execution;
 mod ledger;
 pub mod promises;
 pub mod proposals;
+pub mod reads;
 pub mod safe;
 pub mod spoken;
 pub mod votes;
