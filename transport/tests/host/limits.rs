@@ -147,3 +147,18 @@ async fn a_name_and_a_store_have_one_user_and_the_latest_wins() {
     assert!(matches!(before.append(&[]).await, Err(StorageError::Taken)));
     after.append(&[]).await.expect("stores");
 }
+
+#[tokio::test(start_paused = true)]
+async fn reads_that_nobody_waits_for_make_room_for_others() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.limits.reads = 2;
+    let cluster = start::<Multi>(config).await;
+    let member = cluster.members().next().expect("a member");
+    let never = || member.read(Consistency::AtLeast(Slot(1 << 40)), |_| ());
+    for _ in 0..2 {
+        let gone = tokio::time::timeout(Duration::from_millis(1), never()).await;
+        assert!(gone.is_err(), "it waits");
+    }
+    let seen = soon(member.read(Consistency::Confirmed, |journal| journal.0.len())).await.expect("room");
+    assert_eq!(seen.value, 0);
+}
