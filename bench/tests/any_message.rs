@@ -4,9 +4,9 @@ use basic_paxos::{BasicPaxos, One};
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Audience, Ballot, Batch, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter, Learning, Message, Nack,
-    Node, NodeId, Protocol, ReadId, ReadMessage, Refusal, Replica, Reply, Request, Setup, Slot, SlotRange, StateMachine, Time,
-    Vote,
+    Audience, Ballot, Batch, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter, Learning,
+    Message, Nack, Node, NodeId, Protocol, ReadId, ReadMessage, Refusal, Replica, Reply, Request, Setup,
+    Slot, SlotRange, StateMachine, Time, Vote,
 };
 use std::sync::Arc;
 
@@ -150,7 +150,8 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeI
             }
             if draw.below(9) == 0 {
                 let way = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
-                let way = if draw.flip() { way[draw.below(3) as usize] } else { Consistency::AtLeast(draw.slot()) };
+                let way =
+                    if draw.flip() { way[draw.below(3) as usize] } else { Consistency::AtLeast(draw.slot()) };
                 // Not every process has a replica.
                 let _ = node.read(Time(now), way);
             }

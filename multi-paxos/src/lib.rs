@@ -76,6 +76,14 @@
 //! A follower asks the leader, which has its lead confirmed by heartbeats that acceptors answer:
 //!
 //! ```text
+//! ms  n0      n1      n2      n3
+//!  0  |       ?       |       |       begins r0, Confirmed
+//!  0  |<------o       |       |       read_index r0
+//!  1  o------>|------>|       |       heartbeat 1.n0 chosen <s1
+//!  2  |<------o       |       |       heard 1.n0
+//!  2  |<------+-------o       |       heard 1.n0
+//!  3  o------>|       |       |       read_at r0 <s1
+//!  4  |       =       |       |       may answer r0 below s1
 //! ```
 //!
 //! # What always holds

@@ -2,8 +2,8 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, Entry, Learning, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
-    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    Ballot, Batch, Chosen, Entry, Learning, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal,
+    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
 };
 use std::collections::VecDeque;
 

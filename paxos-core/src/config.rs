@@ -77,7 +77,15 @@ impl Default for Timeouts {
     /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms, no leases.
     fn default() -> Self {
         let ms = |n| Some(Duration::from_millis(n));
-        Self { heartbeat: ms(20), election: ms(100), resend: ms(50), client: ms(200), gossip: ms(40), lease: None, drift: 1000 }
+        Self {
+            heartbeat: ms(20),
+            election: ms(100),
+            resend: ms(50),
+            client: ms(200),
+            gossip: ms(40),
+            lease: None,
+            drift: 1000,
+        }
     }
 }
 

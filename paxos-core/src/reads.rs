@@ -142,9 +142,10 @@ impl fmt::Display for ReadMessage {
         match self {
             Self::Index { id, lease: false } | Self::Votes { id } => write!(f, "{name} {id}"),
             Self::Index { id, lease: true } => write!(f, "{name} {id}, by lease"),
-            Self::At { id, slot: Some(slot) } => write!(f, "{name} {id} <{slot}"),
             Self::At { id, slot: None } => write!(f, "{name} {id}, cannot say"),
-            Self::VotedBelow { id, slot } => write!(f, "{name} {id} <{slot}"),
+            Self::At { id, slot: Some(slot) } | Self::VotedBelow { id, slot } => {
+                write!(f, "{name} {id} <{slot}")
+            }
             Self::Release { ballot } => write!(f, "{name} {ballot}"),
         }
     }

@@ -1,6 +1,8 @@
 //! What follows from a node's events: written before spoken, by type.
 
-use crate::{Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Reply, Slot, StateMachine};
+use crate::{
+    Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Reply, Slot, StateMachine,
+};
 use core::ops::RangeBounds;
 use std::vec::Drain;
 

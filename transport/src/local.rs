@@ -1,8 +1,8 @@
 //! A cluster in one thread, with messages handed over directly: for benchmarks, tests and first steps.
 
 use paxos_core::{
-    CommandId, Config, Consistency, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, ReadError, Replica, Reply, Setup,
-    Slot, StateMachine, Time, To,
+    CommandId, Config, Consistency, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, ReadError,
+    Replica, Reply, Setup, Slot, StateMachine, Time, To,
 };
 use std::mem;
 use std::sync::Arc;

@@ -30,7 +30,9 @@ fn read(sim: &mut Sim<P, Journal>, node: NodeId, consistency: Consistency) {
 fn run(node: NodeId, ways: &[Consistency]) -> String {
     let mut sim = ready(quiet(3));
     let start = sim.now();
-    ways.iter().for_each(|way| read(&mut sim, node, *way));
+    for way in ways {
+        read(&mut sim, node, *way);
+    }
     drawn_without(&sim, Time(start.0), &[])
 }
 
@@ -48,6 +50,13 @@ fn a_read_by_lease_at_the_leader() {
 #[test]
 fn a_quorum_read_at_a_follower() {
     expect_file!["../runs/read_quorum.txt"].assert_eq(&run(N1, &[Consistency::Quorum]));
+}
+
+#[test]
+fn the_picture_of_a_read_in_the_docs_is_a_real_run() {
+    let drawn = run(N1, &[Consistency::Confirmed]);
+    let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
+    assert!(include_str!("../../src/lib.rs").contains(&lines.join("\n")), "put this into the docs:\n{drawn}");
 }
 
 #[test]

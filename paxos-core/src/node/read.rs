@@ -3,8 +3,8 @@
 use super::Node;
 use crate::reads::{Inquiry, Question, usable};
 use crate::{
-    Acceptor, Consistency, Leader, Message, NodeId, Phase, Proposer, Protocol, ReadError, ReadId, ReadMessage,
-    Readable, Slot, Time, To,
+    Acceptor, Consistency, Leader, Message, NodeId, Phase, Proposer, Protocol, ReadError, ReadId,
+    ReadMessage, Readable, Slot, Time, To,
 };
 
 impl<P: Protocol> Node<P> {
@@ -78,12 +78,15 @@ impl<P: Protocol> Node<P> {
 
     pub(super) fn on_read_message(&mut self, from: NodeId, message: ReadMessage) {
         let config = &self.setup.config;
-        let (learner, acceptor) = (self.members.learners.contains(from), self.members.acceptors.contains(from));
+        let (learner, acceptor) =
+            (self.members.learners.contains(from), self.members.acceptors.contains(from));
         match message {
             ReadMessage::Index { id, lease } if learner && self.proposer.is_some() => {
                 self.reads.questions.push(Question { from, id, lease });
             }
-            ReadMessage::At { id, slot } if self.members.proposers.contains(from) => self.on_read_at(id, slot),
+            ReadMessage::At { id, slot } if self.members.proposers.contains(from) => {
+                self.on_read_at(id, slot);
+            }
             ReadMessage::Votes { id } if learner => {
                 if let Some(acceptor) = &self.acceptor {
                     let slot = acceptor.voted_below();

@@ -8,9 +8,7 @@ use super::reads::Readings;
 use super::trace::{Note, Row, Trace, What};
 use super::{Chance, Counts, Disk, Links, Steps};
 use core::time::Duration;
-use paxos_core::{
-    Consistency, Entry, Envelope, Message, NodeId, Protocol, ReadId, Readable, Slot, Time,
-};
+use paxos_core::{Consistency, Entry, Envelope, Message, NodeId, Protocol, ReadId, Readable, Slot, Time};
 
 /// A message to one receiver, on its way out.
 #[derive(Clone, Debug)]

@@ -61,7 +61,14 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    pub(super) fn begun(&mut self, node: NodeId, id: ReadId, consistency: Consistency, at: Time, floor: Slot) {
+    pub(super) fn begun(
+        &mut self,
+        node: NodeId,
+        id: ReadId,
+        consistency: Consistency,
+        at: Time,
+        floor: Slot,
+    ) {
         self.open.push(self.list.len());
         self.list.push(Reading { node, id, consistency, at, seen: None, abandoned: false, floor });
     }

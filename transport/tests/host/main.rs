@@ -60,7 +60,8 @@ async fn journals<P: Protocol<Value = u64, Reply = u64>>(members: &[&Member<P>])
     let mut journals = Vec::new();
     for member in members {
         soon(member.until(|status| status.applied >= applied)).await.expect("runs");
-        journals.push(member.read(Consistency::Local, |journal| journal.0.clone()).await.expect("runs").value);
+        journals
+            .push(member.read(Consistency::Local, |journal| journal.0.clone()).await.expect("runs").value);
     }
     journals
 }

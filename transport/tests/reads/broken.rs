@@ -11,9 +11,12 @@ fn honest(_post: &mut Post<Multi>) -> Fate {
     Fate::Usual
 }
 
-fn verdict(mut sim: Sim<Multi, Count>, lie: impl FnMut(&mut Post<Multi>) -> Fate + 'static) -> Result<(), Violation> {
+fn verdict(
+    mut sim: Sim<Multi, Count>,
+    lie: impl FnMut(&mut Post<Multi>) -> Fate + 'static,
+) -> Result<(), Violation> {
     sim.set_carrier(lie);
-    sim.run_for(Duration::from_millis(1000)).map(|_| ())
+    sim.run_for(Duration::from_secs(1)).map(|_| ())
 }
 
 fn assert_found(scene: impl Fn() -> Sim<Multi, Count>, lie: impl FnMut(&mut Post<Multi>) -> Fate + 'static) {
@@ -49,12 +52,15 @@ fn a_lease_measured_from_arrival() {
     // arrive. Heartbeats are sent each 20 ms.
     assert_found(
         || cut_off(Consistency::Lease, true),
-        |post| match &mut post.message {
-            Message::Heard { sent, .. } if post.to == N0 && post.at > ms(50) => {
+        |post| {
+            if let Message::Heard { sent, .. } = &mut post.message
+                && post.to == N0
+                && post.at > ms(50)
+            {
                 *sent = post.at.after(230 * MS);
-                Fate::After(250 * MS)
+                return Fate::After(250 * MS);
             }
-            _ => Fate::Usual,
+            Fate::Usual
         },
     );
 }
@@ -62,9 +68,9 @@ fn a_lease_measured_from_arrival() {
 #[test]
 fn answers_under_way_for_long_are_no_lease() {
     // The same delay without the mistake.
-    let late = |post: &mut Post<Multi>| match &post.message {
-        Message::Heard { .. } if post.to == N0 && post.at > ms(50) => Fate::After(250 * MS),
-        _ => Fate::Usual,
+    let late = |post: &mut Post<Multi>| {
+        let late = matches!(post.message, Message::Heard { .. }) && post.to == N0 && post.at > ms(50);
+        if late { Fate::After(250 * MS) } else { Fate::Usual }
     };
     verdict(cut_off(Consistency::Lease, true), late).expect("no stale read");
 }
@@ -75,9 +81,10 @@ fn a_heartbeat_answered_by_an_acceptor_that_has_promised_a_higher_ballot() {
     assert_found(
         || cut_off(Consistency::Confirmed, false),
         move |post| {
-            match post.message {
-                Message::Heartbeat { ballot, sent, .. } if ballot.owner == N0 => last = Some((ballot, sent)),
-                _ => {}
+            if let Message::Heartbeat { ballot, sent, .. } = post.message
+                && ballot.owner == N0
+            {
+                last = Some((ballot, sent));
             }
             // From then on that is all that n1 says to n0.
             if let Some((ballot, sent)) = last

@@ -87,9 +87,17 @@ where
         let patience = sim.now().after(Duration::from_secs(20));
         let done = |sim: &Sim<P, Count>| sim.all_answered() && sim.all_read();
         let stop = sim.run_until(|sim| done(sim) || sim.now() > patience).unwrap_or_else(|v| panic!("{v}"));
-        let open: Vec<_> =
-            sim.reads().iter().filter(|r| r.seen.is_none() && !r.abandoned).map(|r| (r.node, r.id, r.consistency)).collect();
-        assert!(stop == Stop::Done && done(&sim), "seed {seed}: {stop}, no answer to {open:?}: {:?}", sim.counts());
+        let open: Vec<_> = sim
+            .reads()
+            .iter()
+            .filter(|r| r.seen.is_none() && !r.abandoned)
+            .map(|r| (r.node, r.id, r.consistency))
+            .collect();
+        assert!(
+            stop == Stop::Done && done(&sim),
+            "seed {seed}: {stop}, no answer to {open:?}: {:?}",
+            sim.counts()
+        );
         answered += sim.reads().iter().filter(|r| r.seen.is_some()).count();
     }
     answered

@@ -31,7 +31,7 @@ fn cut_off(seed: u64, drift: i32) -> Sim<Multi, Count> {
 
 fn outcome(seed: u64, drift: i32) -> Result<usize, Violation> {
     let mut sim = cut_off(seed, drift);
-    sim.run_for(Duration::from_millis(2000))?;
+    sim.run_for(Duration::from_secs(2))?;
     Ok(sim.reads().iter().filter(|read| read.latency() == Some(Duration::ZERO)).count())
 }
 

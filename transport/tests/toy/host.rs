@@ -27,7 +27,8 @@ async fn journals(members: &[Member]) -> Vec<Vec<u64>> {
     for member in members {
         let there = member.until(|status| status.applied >= applied);
         timeout(Duration::from_secs(600), there).await.expect("in time").expect("runs");
-        journals.push(member.read(Consistency::Local, |journal| journal.0.clone()).await.expect("runs").value);
+        journals
+            .push(member.read(Consistency::Local, |journal| journal.0.clone()).await.expect("runs").value);
     }
     journals
 }

@@ -51,9 +51,8 @@ impl Note {
     const fn sign(self) -> char {
         match self {
             Self::Submitted => '!',
-            Self::Answered => '=',
+            Self::Answered | Self::Read => '=',
             Self::Asked => '?',
-            Self::Read => '=',
             Self::Learned => '*',
             Self::Crashed => 'X',
             Self::Restarted => '^',

@@ -6,8 +6,8 @@ use super::{Book, Memory, Name, Verdict};
 use super::{ballots, chosen, execution, promises, proposals, reads, safe, spoken, votes};
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Ballot, CommandId, Config, Consistency, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded, Slot,
-    SlotRange,
+    Ballot, CommandId, Config, Consistency, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded,
+    Slot, SlotRange,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -182,13 +182,7 @@ impl<P: Protocol> Ledger<P> {
     ///
     /// # Errors
     /// If that is too little.
-    pub fn read(
-        &mut self,
-        node: NodeId,
-        consistency: Consistency,
-        floor: Slot,
-        applied: Slot,
-    ) -> Verdict {
+    pub fn read(&mut self, node: NodeId, consistency: Consistency, floor: Slot, applied: Slot) -> Verdict {
         reads::reads_are_fresh(node, consistency, floor, applied)?;
         if consistency.is_linearizable() {
             self.seen = self.seen.max(applied);

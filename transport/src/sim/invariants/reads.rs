@@ -12,6 +12,8 @@ use paxos_core::{Consistency, NodeId, Slot};
 /// If the replica had executed less.
 pub fn reads_are_fresh(node: NodeId, consistency: Consistency, floor: Slot, applied: Slot) -> Verdict {
     hold("reads_are_fresh", applied >= floor, || {
-        format!("a read ({consistency:?}) at {node} sees what is below {applied}, and all below {floor} was known")
+        format!(
+            "a read ({consistency:?}) at {node} sees what is below {applied}, and all below {floor} was known"
+        )
     })
 }
