@@ -77,10 +77,7 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
         (Message::Progress { chosen: Slot(2) }, learners),
         (Message::CatchUp { from: Slot(0) }, learners),
         (Message::Read(ReadMessage::Index { id: ReadId::default(), lease: true }), learners),
-        (Message::Read(ReadMessage::At { id: ReadId::default(), slot: None }), proposers),
-        (Message::Read(ReadMessage::At { id: ReadId::default(), slot: Some(Slot(0)) }), proposers),
         (Message::Read(ReadMessage::Votes { id: ReadId::default() }), learners),
-        (Message::Read(ReadMessage::VotedBelow { id: ReadId::default(), slot: Slot(0) }), acceptors),
         (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2) }, learners),
     ];
     all.extend((0..8).map(|node| (reply(node), learners)));

@@ -12,6 +12,8 @@ fn cut_off(seed: u64, drift: i32) -> Sim<Multi, Count> {
     world.seed = seed;
     let mut config = (*world.config).clone();
     config.seed = seed;
+    // Longer than an election takes: only grants keep the others from being elected meanwhile.
+    config.timeouts.lease = Some(250 * MS);
     world.config = config.into();
     world.links = Links::new(Delay::Uniform { low: MS / 2, high: 3 * MS });
     let mut chance = Chance::new(seed, 9);
