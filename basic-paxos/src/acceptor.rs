@@ -122,4 +122,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
     fn follows(&self, ballot: Ballot) -> bool {
         self.highest <= ballot
     }
+
+    fn voted_below(&self) -> Slot {
+        self.votes.end()
+    }
 }

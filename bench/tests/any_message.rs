@@ -4,9 +4,9 @@ use basic_paxos::{BasicPaxos, One};
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Audience, Ballot, Batch, ClientId, CommandId, Config, Entry, Event, Jitter, Learning, Message, Nack,
-    Node, NodeId, Protocol, Refusal, Replica, Reply, Request, Setup, Slot, SlotRange, StateMachine, Time,
-    Vote,
+    Audience, Ballot, Batch, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter, Learning,
+    Message, Nack, Node, NodeId, Protocol, ReadId, ReadMessage, Refusal, Replica, Reply, Request, Setup,
+    Slot, SlotRange, StateMachine, Time, Vote,
 };
 use std::sync::Arc;
 
@@ -79,8 +79,19 @@ impl Draw {
         (0..self.below(3)).map(|_| vote(self)).collect()
     }
 
+    fn about_reads(&mut self) -> ReadMessage {
+        let id = ReadId { session: 0, number: self.below(4) };
+        match self.below(5) {
+            0 => ReadMessage::Index { id, lease: self.flip() },
+            1 => ReadMessage::At { id, slot: self.maybe(Self::slot) },
+            2 => ReadMessage::Votes { id },
+            3 => ReadMessage::VotedBelow { id, slot: self.slot() },
+            _ => ReadMessage::Release { ballot: self.anyones() },
+        }
+    }
+
     fn shared<P: Protocol<Value = u64, Reply = u64>>(&mut self, from: NodeId) -> Message<P> {
-        match self.below(12) {
+        match self.below(14) {
             0 => {
                 let all = [Audience::Leader, Audience::Acceptors, Audience::Anyone, Audience::Relayed];
                 let audience = all[self.below(4) as usize];
@@ -99,7 +110,8 @@ impl Draw {
             7 => Message::Canvass { chosen: self.slot(), sent: Time(self.below(9)) },
             8 => Message::Support { sent: Time(self.below(9)), granted: self.flip() },
             9 => Message::TakeOver { ballot: self.ballot(from), chosen: self.slot() },
-            10 => Message::Heard { ballot: self.anyones(), sent: Time(self.below(9)) },
+            10 => Message::Heard { ballot: self.anyones(), sent: Time(self.below(9) * 20_000_000) },
+            11 => Message::Read(self.about_reads()),
             _ => {
                 let id = CommandId { client: ClientId::default(), seq: self.slot().0 };
                 Message::Reply(Reply { id, slot: self.slot(), reply: 0 })
@@ -114,6 +126,8 @@ fn config(seed: u64) -> Config {
     if seed.is_multiple_of(2) {
         config.learning = Learning::Everyone;
     }
+    config.timeouts.lease = (seed % 5 < 2).then(|| std::time::Duration::from_millis(80));
+    config.limits.reads = 5;
     (config.limits.window, config.limits.batch, config.limits.session) = (6, 3, 4);
     config
 }
@@ -137,6 +151,13 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeI
                 // As many as may be open; then it says that it is overloaded.
                 let _ = node.submit(Time(now), 3);
             }
+            if draw.below(9) == 0 {
+                let way = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
+                let way =
+                    if draw.flip() { way[draw.below(3) as usize] } else { Consistency::AtLeast(draw.slot()) };
+                // Not every process has a replica.
+                let _ = node.read(Time(now), way);
+            }
             node.step(Time(now), event);
             let mut said = 0;
             node.process(
@@ -148,6 +169,7 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeI
                 |_| {},
                 |_| {},
             );
+            while node.readable().is_some() {}
         }
     }
 }

@@ -239,6 +239,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         self.floor
     }
 
+    fn voted_below(&self) -> Slot {
+        self.votes.end().max(self.floor)
+    }
+
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);

@@ -430,6 +430,12 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         matches!(self.stage, Stage::Leading).then_some(self.ballot)
     }
 
+    /// While a fast ballot is open, acceptors take slots that this process does not know of. Else all that this term
+    /// may have chosen it has proposed, behind what phase 1 told of.
+    fn read_index(&self, _chosen: &Chosen<V>) -> Option<Slot> {
+        (matches!(self.stage, Stage::Leading) && self.any.is_none()).then_some(self.next)
+    }
+
     fn has_work(&self) -> bool {
         matches!(self.stage, Stage::Idle) && (self.renew || self.pipeline.waiting() > 0)
     }

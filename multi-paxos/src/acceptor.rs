@@ -113,6 +113,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         self.floor
     }
 
+    fn voted_below(&self) -> Slot {
+        self.votes.end().max(self.floor)
+    }
+
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);

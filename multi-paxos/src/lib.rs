@@ -59,7 +59,32 @@
 //! | [`Decision`] | – | distinguished learner | learners | what this ballot proposed in these slots is chosen |
 //! | [`paxos_core::Nack`] | – | acceptor | proposer | no, there is a higher ballot |
 //!
-//! Requests, replies, heartbeats and catching up are those of all variants: [`paxos_core::Message`].
+//! Requests, replies, heartbeats, reads and catching up are those of all variants: [`paxos_core::Message`].
+//!
+//! # Reads
+//!
+//! A read at a replica ([`paxos_core::Node::read`]) writes nothing to the log. Reads that arrive together share what they
+//! cost, with *n* acceptors that are servers all:
+//!
+//! | read | at the leader | at another replica |
+//! |---|---|---|
+//! | confirmed: the leader's heartbeat and its answers | 2(*n* − 1) messages | 2(*n* − 1) and 2, to ask the leader |
+//! | by lease | 0 | 2, to ask the leader |
+//! | quorum: *how far have you voted?* and the answers | 2(*n* − 1); thrifty, 2(*q* − 1) for a phase 1 quorum of *q* | the same |
+//! | local | 0 | 0 |
+//!
+//! A follower asks the leader, which has its lead confirmed by heartbeats that acceptors answer:
+//!
+//! ```text
+//! ms  n0      n1      n2      n3
+//!  0  |       ?       |       |       begins r0, Confirmed
+//!  0  |<------o       |       |       read_index r0
+//!  1  o------>|------>|       |       heartbeat 1.n0 chosen <s1
+//!  2  |<------o       |       |       heard 1.n0
+//!  2  |<------+-------o       |       heard 1.n0
+//!  3  o------>|       |       |       read_at r0 <s1
+//!  4  |       =       |       |       may answer r0 below s1
+//! ```
 //!
 //! # What always holds
 //!

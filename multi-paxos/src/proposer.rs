@@ -2,8 +2,8 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
-    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    Ballot, Batch, Chosen, Entry, Learning, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal,
+    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
 };
 use std::collections::VecDeque;
 
@@ -25,6 +25,8 @@ pub struct Proposer<V> {
     sent: Slot,
     /// The members changed while it led: it has to go through phase 1 among the new ones.
     renew: bool,
+    /// The slot after the last one that phase 1 of this ballot told of.
+    recovered: Slot,
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
     resend_at: Option<Time>,
@@ -107,12 +109,12 @@ impl<V: Value> Proposer<V> {
             self.pipeline.propose(self.ballot, first, &batch);
             first = next;
         }
-        (self.sent, self.next) = (from, end);
+        (self.sent, self.next, self.recovered) = (from, end, end);
     }
 
     /// What phase 1 found and was not sent yet, as far as the members are known.
     #[cold]
-    fn recovered(&mut self, limit: Slot) -> Option<(Slot, Batch<V>)> {
+    fn unsent(&mut self, limit: Slot) -> Option<(Slot, Batch<V>)> {
         let most = self.setup.config.limits.batch.max(1) as u64;
         let slots = SlotRange::new(self.sent, self.next.min(limit).min(self.sent.plus(most)));
         let vote = self.pipeline.within(slots).next()?;
@@ -148,6 +150,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             next: Slot(0),
             sent: Slot(0),
             renew: false,
+            recovered: Slot(0),
             progress: Slot(0),
             resend_at: None,
         }
@@ -305,7 +308,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                 let (first, batch, reach) = if let Some(again) = self.outgoing.pop_front() {
                     again
                 } else if self.sent < self.next {
-                    let (first, batch) = self.recovered(chosen.limit())?;
+                    let (first, batch) = self.unsent(chosen.limit())?;
                     (first, batch, first_time)
                 } else {
                     let idle = self.pipeline.first_in_flight().is_none();
@@ -324,6 +327,17 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn leading(&self) -> Option<Ballot> {
         matches!(self.stage, Stage::Leading).then_some(self.ballot)
+    }
+
+    /// What lower ballots may have chosen, phase 1 told of. Of what this ballot chose the distinguished learner, which
+    /// is this process, knows before anybody else; where votes go to everyone, a learner may know of any proposal that
+    /// it is chosen.
+    fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
+        let leads = matches!(self.stage, Stage::Leading);
+        leads.then(|| match self.setup.config.learning {
+            Learning::Distinguished => chosen.first_unknown().max(self.recovered),
+            Learning::Everyone => self.next,
+        })
     }
 
     fn has_work(&self) -> bool {

@@ -63,20 +63,43 @@ pub struct Timeouts {
     pub client: Option<Duration>,
     /// Between two exchanges of learners about how far each has got.
     pub gossip: Option<Duration>,
+    /// For how long an acceptor that answers a leader's heartbeat answers no phase 1a of another process, so that the
+    /// leader may answer reads alone ([`crate::Consistency::Lease`]). It must be longer than the time between two
+    /// heartbeats and a round trip to be of use, and shorter than `election`: a candidate waits until what was granted
+    /// to a leader that died has run out, and so long for an acceptor that restarts. The same at every process.
+    pub lease: Option<Duration>,
+    /// By how many millionths a process's clock may go faster or slower than true time, for leases to be right. The
+    /// clock must go on while its machine sleeps.
+    pub drift: u32,
 }
 
 impl Default for Timeouts {
-    /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms.
+    /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms, no leases.
     fn default() -> Self {
         let ms = |n| Some(Duration::from_millis(n));
-        Self { heartbeat: ms(20), election: ms(100), resend: ms(50), client: ms(200), gossip: ms(40) }
+        Self {
+            heartbeat: ms(20),
+            election: ms(100),
+            resend: ms(50),
+            client: ms(200),
+            gossip: ms(40),
+            lease: None,
+            drift: 1000,
+        }
     }
 }
 
 impl Timeouts {
     /// No timeout at all: nothing is said that is not an answer.
-    pub const NEVER: Self =
-        Self { heartbeat: None, election: None, resend: None, client: None, gossip: None };
+    pub const NEVER: Self = Self {
+        heartbeat: None,
+        election: None,
+        resend: None,
+        client: None,
+        gossip: None,
+        lease: None,
+        drift: 1000,
+    };
 
     /// All waiting times multiplied by `factor`.
     #[must_use]
@@ -88,6 +111,8 @@ impl Timeouts {
             resend: f(self.resend),
             client: f(self.client),
             gossip: f(self.gossip),
+            lease: f(self.lease),
+            drift: self.drift,
         }
     }
 }
@@ -107,11 +132,13 @@ pub struct Limits {
     /// α: a change of members takes effect that many slots after it was chosen, and no slot is proposed in
     /// further ahead of what is executed. Every process must have the same number.
     pub alpha: usize,
+    /// Reads that wait at a process for its replica, and as many questions of others at a leader.
+    pub reads: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096, alpha: 8192 }
+        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096, alpha: 8192, reads: 65_536 }
     }
 }
 

@@ -39,6 +39,7 @@ mod node;
 mod pipeline;
 mod protocol;
 mod quorum;
+mod reads;
 mod ready;
 mod record;
 mod replica;
@@ -65,6 +66,7 @@ pub use protocol::{
     Standing, tell_each,
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
+pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable};
 pub use ready::{Decided, Effects, Ready};
 pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};

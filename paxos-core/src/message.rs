@@ -1,6 +1,8 @@
 //! What processes say to each other.
 
-use crate::{Ballot, Batch, CommandId, Fact, Membership, NodeId, NodeSet, Protocol, Slot, SlotRange, Time};
+use crate::{
+    Ballot, Batch, CommandId, Fact, Membership, NodeId, NodeSet, Protocol, ReadMessage, Slot, SlotRange, Time,
+};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::{Deserialize, Serialize};
@@ -168,6 +170,8 @@ pub enum Message<P: Protocol> {
         /// Every slot below is chosen: be as far as that before.
         chosen: Slot,
     },
+    /// About reads.
+    Read(ReadMessage),
 }
 
 /// The kinds of messages, for counting.
@@ -195,11 +199,16 @@ pub enum Kind {
     Canvass,
     Support,
     TakeOver,
+    ReadIndex,
+    ReadAt,
+    ReadVotes,
+    VotedBelow,
+    Release,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -219,6 +228,11 @@ impl Kind {
         Self::Canvass,
         Self::Support,
         Self::TakeOver,
+        Self::ReadIndex,
+        Self::ReadAt,
+        Self::ReadVotes,
+        Self::VotedBelow,
+        Self::Release,
     ];
 
     /// Its name in tables and reports.
@@ -243,6 +257,11 @@ impl Kind {
             Self::Canvass => "canvass",
             Self::Support => "support",
             Self::TakeOver => "take_over",
+            Self::ReadIndex => "read_index",
+            Self::ReadAt => "read_at",
+            Self::ReadVotes => "read_votes",
+            Self::VotedBelow => "voted_below",
+            Self::Release => "release",
         }
     }
 }
@@ -269,6 +288,7 @@ impl<P: Protocol> Message<P> {
             Self::Canvass { .. } => Kind::Canvass,
             Self::Support { .. } => Kind::Support,
             Self::TakeOver { .. } => Kind::TakeOver,
+            Self::Read(message) => message.kind(),
         }
     }
 }

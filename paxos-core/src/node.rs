@@ -4,9 +4,11 @@ mod elect;
 mod handover;
 mod hear;
 mod members;
+mod read;
 mod speak;
 mod upkeep;
 
+use crate::reads::{Beats, Grants, Reads};
 use crate::{
     Acceptor, Announce, Answering, Ballot, Change, Chosen, Client, CommandId, Config, Contact, Elections,
     Envelope, Epochs, Leader, Leadership, Learner, Learning, Membership, Message, NodeId, NodeSet,
@@ -60,6 +62,10 @@ pub struct Node<P: Protocol> {
     handover: Option<Handover<P>>,
     /// Clients that asked here when no leader was known, and want to hear of one.
     stranded: BTreeSet<NodeId>,
+    beats: Beats,
+    /// What this acceptor has granted to leaders.
+    grants: Grants,
+    reads: Reads,
     /// Whether something happened since the last turn.
     pub(crate) stirred: bool,
     answering: Answering,
@@ -198,6 +204,9 @@ impl<P: Protocol> Node<P> {
             contact: Contact::default(),
             handover: None,
             stranded: BTreeSet::new(),
+            beats: Beats::default(),
+            grants: Grants::new(config.timeouts.lease, now, session > 0),
+            reads: Reads::new(config, session),
             stirred: true,
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),
@@ -270,8 +279,8 @@ impl<P: Protocol> Node<P> {
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());
         let handover = self.handover.as_ref().and_then(Handover::deadline);
-        let all = [self.leader.deadline(), proposer, self.client.deadline(), gossip, handover];
-        all.into_iter().flatten().min()
+        let (leader, client, reads) = (self.leader.deadline(), self.client.deadline(), self.reads.deadline());
+        [leader, proposer, client, gossip, handover, reads].into_iter().flatten().min()
     }
 
     /// Its name.

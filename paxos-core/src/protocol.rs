@@ -80,6 +80,9 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     ) -> Result<Option<P::Accepted>, Nack>;
     /// Whether it has promised no ballot above the term of `ballot`, in any slot.
     fn follows(&self, ballot: Ballot) -> bool;
+    /// The slot after the last one that it has voted in, and not below those whose votes it has forgotten: every slot
+    /// that was chosen with its vote lies below.
+    fn voted_below(&self) -> Slot;
     /// Fast ballots: votes for commands that come straight from a client. Others leave that to proposers.
     fn on_request(&mut self, _request: &Request<P::Value>) {}
     /// The votes for values that were not proposed to it (of a fast ballot), gathered since the last call.
@@ -179,6 +182,12 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn poll(&mut self, now: Time, chosen: &Chosen<P::Value>) -> Option<(Proposal<P>, Reach)>;
     /// Something said again with each heartbeat, for acceptors that missed it.
     fn reminder(&self) -> Option<P::Accept> {
+        None
+    }
+    /// The slot below which everything lies that was answered to anybody by now, if nothing was chosen in a ballot
+    /// above that of [`Proposer::leading`]: at least all that phase 1 reported, and all that was chosen in this ballot
+    /// and may be known to some learner. None if this process does not lead, or cannot say.
+    fn read_index(&self, _chosen: &Chosen<P::Value>) -> Option<Slot> {
         None
     }
     /// The ballot in which it may propose without another phase 1.

@@ -1,6 +1,8 @@
 //! What follows from a node's events: written before spoken, by type.
 
-use crate::{Answering, CommandId, Entry, Envelope, Node, Protocol, Replica, Reply, Slot, StateMachine};
+use crate::{
+    Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Reply, Slot, StateMachine,
+};
 use core::ops::RangeBounds;
 use std::vec::Drain;
 
@@ -140,6 +142,11 @@ impl<P: Protocol> Effects<'_, P> {
         if replica.has_answers() {
             self.node.answer(replica.answers());
         }
+    }
+
+    /// The next read that may be answered from the replica, once everything in [`Effects::decided`] is executed.
+    pub fn readable(&mut self) -> Option<Readable> {
+        self.node.readable()
     }
 
     /// Answers to this process's own client.

@@ -12,12 +12,14 @@
 //! bound messages are lost (nodes say them again) and requests refused.
 
 mod cluster;
+mod reads;
 mod replicated;
 mod transfer;
 mod waiters;
 
 pub use cluster::MemoryCluster;
-pub use replicated::{HostError, ProposeError, Replicated, Status, Stopped};
+pub use reads::Seen;
+pub use replicated::{HostError, ProposeError, ReadFailure, Replicated, Status, Stopped};
 pub use transfer::TransferError;
 
 use crate::carrier::Transport;
@@ -29,6 +31,7 @@ use core::time::Duration;
 use paxos_core::{
     Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
 };
+use reads::Lookers;
 use replicated::Ask;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -73,6 +76,7 @@ struct Host<P: Protocol, S: StateMachine> {
     clock: Clock,
     requests: mpsc::Receiver<Ask<P, S>>,
     waiters: Waiters<P::Reply>,
+    lookers: Lookers<S>,
     status: watch::Sender<Status>,
     inbox: Vec<(NodeId, Message<P>)>,
     asked: Vec<Ask<P, S>>,
@@ -108,6 +112,7 @@ where
             clock: Clock::new(),
             requests,
             waiters: Waiters::default(),
+            lookers: Lookers::default(),
             status,
             inbox: Vec::new(),
             asked: Vec::new(),
@@ -141,6 +146,9 @@ where
             }
             let mut effects = ready.written();
             effects.execute(&mut self.replica);
+            while let Some(readable) = effects.readable() {
+                self.lookers.look(readable, self.replica.machine());
+            }
             self.outbox.extend(effects.messages());
             self.answers.extend(effects.outcomes());
             // Whoever is answered is to find a status as new as the answer.
@@ -200,7 +208,16 @@ where
                     // An error says that the asker has gone away meanwhile, and needs no answer.
                     Err(overloaded) => drop(waiter.send(Err(overloaded))),
                 },
-                Ask::Read(read) => read(self.replica.machine()),
+                Ask::Read(consistency, looker) => {
+                    let mut read = self.node.read(now, consistency);
+                    if read.is_err() && self.lookers.give_up(&mut self.node) {
+                        read = self.node.read(now, consistency);
+                    }
+                    match read {
+                        Ok(id) => self.lookers.wait(id, looker),
+                        Err(error) => looker.look(Err(error)),
+                    }
+                }
                 // An error says that the asker has gone away meanwhile.
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
                 Ask::Stop => return ControlFlow::Break(()),

@@ -1,8 +1,8 @@
 //! A cluster in one thread, with messages handed over directly: for benchmarks, tests and first steps.
 
 use paxos_core::{
-    CommandId, Config, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, Replica, Reply, Setup,
-    Slot, StateMachine, Time, To,
+    CommandId, Config, Consistency, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, ReadError,
+    Replica, Reply, Setup, Slot, StateMachine, Time, To,
 };
 use std::mem;
 use std::sync::Arc;
@@ -73,6 +73,34 @@ where
     pub fn propose(&mut self, node: NodeId, value: P::Value) -> Result<CommandId, Overloaded> {
         self.members[usize::from(node.0)].stirred = true;
         self.members[usize::from(node.0)].node.submit(self.now, value)
+    }
+
+    /// Looks at the state of a server once it is as new as `consistency` asks for; none if that is not so when all
+    /// messages are delivered, since that server or too many others are stopped.
+    ///
+    /// # Errors
+    /// If that server executes nothing.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn read<T>(
+        &mut self,
+        node: NodeId,
+        consistency: Consistency,
+        look: impl FnOnce(&S) -> T,
+    ) -> Result<Option<T>, ReadError> {
+        let member = &mut self.members[usize::from(node.0)];
+        if member.down {
+            return Ok(None);
+        }
+        let id = member.node.read(self.now, consistency)?;
+        member.stirred = true;
+        self.run();
+        let member = &mut self.members[usize::from(node.0)];
+        // Others have been given up.
+        let found = std::iter::from_fn(|| member.node.readable()).any(|readable| readable.id == id);
+        member.node.cancel_read(id);
+        Ok(found.then(|| look(member.replica.machine())))
     }
 
     /// Delivers messages until none is left: everything proposed is then decided, executed by every replica that

@@ -1,7 +1,7 @@
 //! The cluster in one thread.
 
 use multi_paxos::MultiPaxos;
-use paxos_core::{Config, NodeId, Slot, StateMachine, Timeouts};
+use paxos_core::{Config, Consistency, NodeId, Slot, StateMachine, Timeouts};
 use paxos_transport::LocalCluster;
 
 struct Sum(u64);
@@ -47,4 +47,18 @@ fn five_servers_decide_with_two_stopped_and_not_with_three() {
     cluster.propose(NodeId(0), 7).expect("room");
     cluster.run();
     assert_eq!(cluster.outcomes().count(), 0);
+}
+
+#[test]
+fn a_read_sees_what_was_answered_before_though_no_time_passes() {
+    let mut cluster = cluster(3);
+    for (n, way) in (1..).zip([Consistency::Confirmed, Consistency::Lease, Consistency::Quorum].repeat(5)) {
+        cluster.propose(NodeId(0), 1).expect("room");
+        cluster.run();
+        assert_eq!(cluster.read(NodeId(n % 3), way, |sum| sum.0), Ok(Some(u64::from(n))), "{way:?}");
+    }
+    cluster.stop(NodeId(1));
+    cluster.stop(NodeId(2));
+    assert_eq!(cluster.read(NodeId(0), Consistency::Confirmed, |sum| sum.0), Ok(None));
+    assert_eq!(cluster.read(NodeId(0), Consistency::Local, |sum| sum.0), Ok(Some(15)));
 }

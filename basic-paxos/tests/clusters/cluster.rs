@@ -254,6 +254,7 @@ impl Cluster {
             | Message::TakeOver { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
+            | Message::Read(_)
             | Message::Chosen { .. } => {}
         }
         (kind, what)

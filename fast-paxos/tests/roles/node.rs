@@ -1,5 +1,5 @@
 use super::*;
-use paxos_core::{Learning, Refusal, Reply, Timeouts};
+use paxos_core::{Learning, ReadId, ReadMessage, Refusal, Reply, Timeouts};
 
 /// Two proposers, n0 of which leads, three acceptors n2 to n4, two learners n5 and n6, and n7, a client.
 fn separate(learning: Learning) -> Config {
@@ -79,6 +79,8 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
         (Message::Heartbeat { ballot: theirs, chosen: Slot(2), sent: Time(0) }, proposers),
         (Message::Progress { chosen: Slot(2) }, learners),
         (Message::CatchUp { from: Slot(0) }, learners),
+        (Message::Read(ReadMessage::Index { id: ReadId::default(), lease: true }), learners),
+        (Message::Read(ReadMessage::Votes { id: ReadId::default() }), learners),
         (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2) }, learners),
     ];
     all.extend((0..8).map(|node| (reply(node), learners)));

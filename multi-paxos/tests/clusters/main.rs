@@ -2,6 +2,7 @@
 
 mod crashes;
 mod leaders;
+mod reads;
 mod rivals;
 mod runs;
 mod scene;

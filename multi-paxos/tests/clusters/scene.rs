@@ -63,8 +63,12 @@ pub(crate) fn anything_chosen(sim: &Sim<P, Journal>) -> bool {
 
 /// The run from `start` on, at time 0 then, without what goes on all the time.
 pub(crate) fn drawn(sim: &Sim<P, Journal>, start: Time) -> String {
-    let upkeep = [Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp];
-    let Trace { nodes, rows } = sim.trace().expect("it is kept").without(&upkeep, &[]);
+    drawn_without(sim, start, &[Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp])
+}
+
+/// The run from `start` on, at time 0 then, without these messages.
+pub(crate) fn drawn_without(sim: &Sim<P, Journal>, start: Time, kinds: &[Kind]) -> String {
+    let Trace { nodes, rows } = sim.trace().expect("it is kept").without(kinds, &[]);
     let shifted = |at: Time| Time(at.0 - start.0);
     let rows = rows.into_iter().filter(|row| row.at >= start).map(|mut row| {
         row.at = shifted(row.at);

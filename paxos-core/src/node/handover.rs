@@ -123,6 +123,8 @@ impl<P: Protocol> Node<P> {
     /// Asks, or asks again: with each heartbeat.
     pub(super) fn ask_successor(&mut self, ballot: Ballot) {
         if let Some(Handover { to, asked: Some(chosen), .. }) = self.handover {
+            // The acceptors are free to answer the successor, and this process answers no read alone any more.
+            self.release_lease(self.now);
             self.send(To::One(to), Message::TakeOver { ballot, chosen });
         }
     }

@@ -42,6 +42,7 @@ impl<P: Protocol> Node<P> {
                 self.on_heartbeat(ballot, chosen, sent);
             }
             Message::Heard { ballot, sent } if acceptor => self.on_heard(from, ballot, sent),
+            Message::Read(message) => self.on_read_message(from, message),
             Message::Progress { chosen } if learner || self.is_mobile() => self.on_progress(from, chosen),
             Message::CatchUp { from: slot } if learner || self.is_mobile() => self.on_catch_up(from, slot),
             Message::Chosen { first, batch, known } if learner || self.asked.contains(from) => {
@@ -133,6 +134,10 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_prepare(&mut self, from: NodeId, prepare: &P::Prepare) {
+        // It was granted to a leader that no other process gets an answer now: this one may ask again.
+        if self.bars(prepare.ballot().owner) {
+            return;
+        }
         self.on_ballot(prepare.ballot());
         if self.acceptor.is_none() || !self.may_promise(from, prepare) {
             return;
@@ -224,7 +229,7 @@ impl<P: Protocol> Node<P> {
 
     /// An acceptor still follows this leader. An answer in another ballot than the one it leads in is late.
     pub(super) fn on_heard(&mut self, from: NodeId, ballot: Ballot, sent: Time) {
-        if self.leading() == Some(ballot) && sent <= self.now {
+        if self.leading() == Some(ballot) && self.beats.current() >= Some(sent) {
             self.contact.heard(from, sent);
         }
     }
@@ -244,7 +249,9 @@ impl<P: Protocol> Node<P> {
     }
 
     pub(super) fn on_heartbeat(&mut self, ballot: Ballot, chosen: Slot, sent: Time) {
-        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
+        let follows = self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot));
+        // With leases on, an answer is a grant.
+        if follows && self.grants.grant(self.now, ballot) {
             self.send(To::One(ballot.owner), Message::Heard { ballot, sent });
         }
         self.on_ballot(ballot);

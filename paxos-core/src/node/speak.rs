@@ -30,6 +30,7 @@ impl<P: Protocol> Node<P> {
         if self.has_stranded() {
             self.tell_stranded();
         }
+        self.pursue_reads();
     }
 
     pub(super) fn post(&mut self, to: To, request: Request<P::Value>) {
@@ -49,6 +50,7 @@ impl<P: Protocol> Node<P> {
         let Some(proposer) = &mut self.proposer else { return };
         if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
             self.contact.clear();
+            self.beats.clear();
         }
         if self.led.is_none() && proposer.has_work() {
             if self.leader.leads() {

@@ -12,6 +12,7 @@ impl<P: Protocol> Node<P> {
         let now = self.now;
         self.tell_chosen();
         self.client.on_timeout(now);
+        self.reads.on_timeout(now);
         if let Some(proposer) = &mut self.proposer
             && proposer.deadline().is_some_and(|at| at <= now)
         {
@@ -37,6 +38,7 @@ impl<P: Protocol> Node<P> {
                         // Where every instance has a phase 1 of its own, a campaign is won at once.
                         if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
                             self.contact.clear();
+                            self.beats.clear();
                         }
                     }
                 }
@@ -54,15 +56,20 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn heartbeat(&mut self, ballot: Ballot) {
-        let (servers, acceptors) = (self.others(self.members.servers), self.setup.config.acceptors());
-        let chosen = self.chosen.first_unknown();
-        self.send(To::Each(servers), Message::Heartbeat { ballot, chosen, sent: self.now });
-        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
-            self.contact.heard(self.setup.id, self.now);
-        }
+        let acceptors = self.setup.config.acceptors();
+        self.beat(self.members.servers, ballot);
         self.ask_successor(ballot);
         if let Some(accept) = self.proposer.as_ref().and_then(Proposer::reminder) {
             self.propose_to(acceptors, accept);
+        }
+    }
+
+    /// Tells `to` that the leader of `ballot` lives.
+    pub(super) fn beat(&mut self, to: NodeSet, ballot: Ballot) {
+        let (sent, chosen) = (self.beats.next(self.now), self.chosen.first_unknown());
+        self.send(To::Each(self.others(to)), Message::Heartbeat { ballot, chosen, sent });
+        if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
+            self.contact.heard(self.setup.id, sent);
         }
     }
 

@@ -1,10 +1,13 @@
 //! The handle to a running member.
 
 use super::Host;
+use super::reads::{Look, Looker, Seen};
 use super::waiters::Waiter;
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
-use paxos_core::{NodeId, Overloaded, Protocol, Setup, Slot, StateMachine, Untransferable};
+use paxos_core::{
+    Consistency, NodeId, Overloaded, Protocol, ReadError, Setup, Slot, StateMachine, Untransferable,
+};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,7 +27,7 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
 /// What a handle asks of the host.
 pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
-    Read(Box<dyn FnOnce(&S) + Send>),
+    Read(Consistency, Box<dyn Look<S>>),
     Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
     Stop,
 }
@@ -53,6 +56,18 @@ pub enum ProposeError {
     )]
     OutcomeUnknown,
     /// The process had stopped before. The command was not taken, and will not happen.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why a read was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadFailure {
+    /// The process does not take it.
+    #[error(transparent)]
+    Refused(#[from] ReadError),
+    /// The process stopped, before or meanwhile.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }
@@ -143,20 +158,24 @@ where
         Ok(answer.await.map_err(|_| ProposeError::OutcomeUnknown)??)
     }
 
-    /// Looks at the state as far as this process has executed the log, which may be behind what others were
-    /// answered already. For the newest state, propose a command that reads.
+    /// Looks at the state of this process's replica as soon as it is as new as `consistency` asks for, and tells how new
+    /// it was. Nothing is written to the log for that. `read` runs where the protocol is served, so it must not block.
+    ///
+    /// It waits for as long as too few acceptors can be reached, unless the read is [`Consistency::Local`]. Dropping the
+    /// future gives it up.
     ///
     /// # Errors
-    /// [`Stopped`] if the process does not run.
-    pub async fn read_local<T, F>(&self, read: F) -> Result<T, Stopped>
+    /// [`ReadFailure`]: too many reads wait, the process executes nothing (a client; it proposes a command that reads), or
+    /// it does not run.
+    pub async fn read<T, F>(&self, consistency: Consistency, read: F) -> Result<Seen<T>, ReadFailure>
     where
         T: Send + 'static,
         F: FnOnce(&S) -> T + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
-        let read = Box::new(move |machine: &S| drop(sender.send(read(machine))));
-        self.requests.send(Ask::Read(read)).await.map_err(|_| Stopped)?;
-        answer.await.map_err(|_| Stopped)
+        let looker = Box::new(Looker { read, sender });
+        self.requests.send(Ask::Read(consistency, looker)).await.map_err(|_| Stopped)?;
+        Ok(answer.await.map_err(|_| Stopped)??)
     }
 
     /// Stops the process as it stands, and returns when its store and its place in the network are free. What it

@@ -68,11 +68,16 @@ where
             self.durable = 0;
             let mut effects = ready.written();
             effects.execute(&mut self.replica);
+            while let Some(readable) = effects.readable() {
+                debug_assert_eq!(readable.applied, self.replica.next(), "the replica is as new as said");
+                self.readable.push(readable);
+            }
             for envelope in effects.messages() {
                 out.send(self.id, envelope);
             }
             self.outcomes.extend(effects.outcomes());
             self.look(out);
+            self.readable.drain(..).for_each(|readable| out.readable(self.id, readable));
             if !self.take_outcomes(out) && !self.node.is_ready() {
                 break;
             }
@@ -146,6 +151,7 @@ where
             let id = reply.id;
             out.note(self.id, Note::Answered, || id.to_string());
             let sent = out.counts;
+            out.answered(reply.slot);
             out.commands.answered(out.now, by, reply, sent);
             self.open = self.open.saturating_sub(1);
         }

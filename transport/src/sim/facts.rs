@@ -27,7 +27,8 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::CatchUp { .. }
         | Message::Canvass { .. }
         | Message::Support { .. }
-        | Message::TakeOver { .. } => {}
+        | Message::TakeOver { .. }
+        | Message::Read(_) => {}
     }
 }
 
@@ -54,6 +55,7 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Chosen { first, batch, .. } => {
             format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
         }
+        Message::Read(message) => message.to_string(),
         Message::Prepare(m) => phrase(kind, m.ballot(), message),
         Message::Promise(m) => phrase(kind, m.ballot(), message),
         Message::Accept(m) => phrase(kind, m.ballot(), message),

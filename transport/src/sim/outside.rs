@@ -4,10 +4,11 @@ use super::commands::Commands;
 use super::facts::label;
 use super::invariants::{Breach, Ledger, Verdict};
 use super::queue::{Happening, Queue};
+use super::reads::Readings;
 use super::trace::{Note, Row, Trace, What};
 use super::{Chance, Counts, Disk, Links, Steps};
 use core::time::Duration;
-use paxos_core::{Entry, Envelope, Message, NodeId, Protocol, Slot, Time};
+use paxos_core::{Consistency, Entry, Envelope, Message, NodeId, Protocol, ReadId, Readable, Slot, Time};
 
 /// A message to one receiver, on its way out.
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) steps: Option<Steps>,
     pub(super) breach: Option<(Time, Breach)>,
     pub(super) commands: Commands<P>,
+    pub(super) reads: Readings,
 }
 
 impl<P: Protocol> Outside<P> {
@@ -162,10 +164,33 @@ impl<P: Protocol> Outside<P> {
 
     pub(super) fn crashed(&mut self, node: NodeId) {
         self.commands.abandon(node);
+        self.reads.abandon(node);
         self.note(node, Note::Crashed, String::new);
         if let Some(steps) = &mut self.steps {
             steps.lived(self.now, node, "crash");
         }
+    }
+
+    /// A client was told what came of its command in `slot`.
+    pub(super) fn answered(&mut self, slot: Slot) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.answered(slot);
+        }
+    }
+
+    pub(super) fn read_begun(&mut self, node: NodeId, id: ReadId, consistency: Consistency) {
+        let floor = self.ledger.as_ref().map_or(Slot(0), |ledger| ledger.floor(consistency));
+        self.reads.begun(node, id, consistency, self.now, floor);
+        self.note(node, Note::Asked, || format!("{id}, {consistency:?}"));
+    }
+
+    pub(super) fn readable(&mut self, node: NodeId, readable: Readable) {
+        let Some((consistency, floor)) = self.reads.ended(node, readable, self.now) else { return };
+        if let Some(ledger) = &mut self.ledger {
+            let verdict = ledger.read(node, consistency, floor, readable.applied);
+            self.judge(verdict);
+        }
+        self.note(node, Note::Read, || format!("{} below {}", readable.id, readable.applied));
     }
 
     /// A process knows what is chosen in `slot`; `new`: for the first time in this life.

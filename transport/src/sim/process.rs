@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 use paxos_core::{
-    CommandId, Message, Node, NodeId, Protocol, Replica, Reply, Setup, Slot, StateMachine, Time,
+    CommandId, Message, Node, NodeId, Protocol, Readable, Replica, Reply, Setup, Slot, StateMachine, Time,
 };
 use std::collections::VecDeque;
 
@@ -83,6 +83,7 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     /// Who sent which reply since the last turn.
     pub(super) heard: Vec<(CommandId, NodeId)>,
     pub(super) outcomes: Vec<Reply<P::Reply>>,
+    pub(super) readable: Vec<Readable>,
     pub(super) noticed: Noticed,
     /// When it first knew each slot, over all its lives.
     pub(super) learned: Vec<Option<Time>>,
@@ -116,6 +117,7 @@ where
             open: 0,
             heard: Vec::new(),
             outcomes: Vec::new(),
+            readable: Vec::new(),
             noticed: Noticed::default(),
             learned: Vec::new(),
             applied: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use core::cmp::Ordering;
-use paxos_core::{Message, NodeId, Protocol, Time};
+use paxos_core::{Consistency, Message, NodeId, Protocol, Time};
 use std::collections::BinaryHeap;
 
 /// Something that is going to happen.
@@ -20,6 +20,8 @@ pub(super) enum Happening<P: Protocol> {
     Fault(Fault),
     /// A client submits a command.
     Submit(NodeId, P::Value),
+    /// A process begins a read.
+    Read(NodeId, Consistency),
 }
 
 struct Item<P: Protocol> {

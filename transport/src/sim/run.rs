@@ -116,6 +116,10 @@ where
                 self.unsubmitted += u64::from(self.submit(node, value).is_err());
                 return;
             }
+            Happening::Read(node, consistency) => {
+                self.unsubmitted += u64::from(self.read(node, consistency).is_err());
+                return;
+            }
             Happening::Arrive { to, .. } => (to, happening),
             Happening::Wake(id) | Happening::Written(id, _) | Happening::Served(id, _) => (id, happening),
         };
@@ -151,7 +155,8 @@ where
             | Happening::Written(..)
             | Happening::Served(..)
             | Happening::Fault(_)
-            | Happening::Submit(..) => {}
+            | Happening::Submit(..)
+            | Happening::Read(..) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use super::invariants::{Ledger, Violation};
 use super::outside::{Carrier, Fate, Outside, Post};
 use super::process::Process;
 use super::queue::{Happening, Queue};
+use super::reads::Readings;
 use super::trace::Trace;
 use super::{Chance, Counts, Fault, Links, Steps, World};
 use core::fmt;
@@ -95,6 +96,7 @@ where
             steps: world.steps.then(Steps::default),
             breach: None,
             commands: Commands::new(),
+            reads: Readings::default(),
         };
         Self {
             awake: (0..processes.len()).collect(),
@@ -187,7 +189,7 @@ where
         self.out.commands.open == 0 && self.processes.iter().all(|p| p.script.is_empty())
     }
 
-    /// Commands that [`Sim::submit_at`] could not submit, because their process was down or overloaded.
+    /// Commands and reads that [`Sim::submit_at`] and [`Sim::read_at`] could not begin, because their process was down or overloaded.
     pub const fn unsubmitted(&self) -> u64 {
         self.unsubmitted
     }

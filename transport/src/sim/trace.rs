@@ -36,6 +36,10 @@ pub enum Note {
     Submitted,
     /// Its client was answered.
     Answered,
+    /// It began a read.
+    Asked,
+    /// It may answer a read.
+    Read,
     /// It learned what is chosen.
     Learned,
     /// It crashed.

@@ -3,10 +3,10 @@
 use crate::{assert_exactly_once, join, journals, propose_at, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
-use paxos_core::{Config, Envelope, Jitter, Message, NodeId, Protocol, Slot};
+use paxos_core::{Config, Consistency, Envelope, Jitter, Message, NodeId, Protocol, ReadError, Slot};
 use paxos_transport::{
-    HostError, MemoryCarrier, MemoryNetwork, MemoryStorage, ProposeError, Replicated, Stopped, StorageError,
-    Transport, TransportError,
+    HostError, MemoryCarrier, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Replicated, Stopped,
+    StorageError, Transport, TransportError,
 };
 use std::sync::Arc;
 use tokio::time::sleep;
@@ -108,7 +108,7 @@ where
     let end = soon(member.stopped()).await;
     assert!(matches!(&end, Err(HostError::Storage(e)) if matches!(**e, StorageError::Write(_))), "{end:?}");
     assert_eq!(soon(member.propose(11)).await, Err(ProposeError::Stopped(Stopped)));
-    assert_eq!(soon(member.read_local(|_| ())).await, Err(Stopped));
+    assert_eq!(soon(member.read(Consistency::Local, |_| ())).await, Err(ReadFailure::Stopped(Stopped)));
 
     // The others do not need it, and it comes back with what it had stored.
     let others: Vec<_> = cluster.members().filter(|m| m.id() != NodeId(0)).collect();
@@ -161,4 +161,27 @@ where
     let members: Vec<_> = members.iter().collect();
     propose_at(&members, 0..200).await;
     assert_exactly_once(&journals(&members).await, 0..200);
+}
+
+pub(crate) async fn a_read_at_any_member_sees_what_was_answered_before<P>(mut config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    config.timeouts.lease = Some(Duration::from_millis(80));
+    let mut cluster = start::<P>(config).await;
+    cluster.spawn(NodeId(9)).await.expect("starts");
+    let ways = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
+    let members: Vec<_> = cluster.members().filter(|m| m.id() != NodeId(9)).collect();
+    for nth in 0..30_usize {
+        propose_at(&members, nth as u64..nth as u64 + 1).await;
+        let (member, way) = (members[nth % members.len()], ways[nth / 3 % 3]);
+        let seen = soon(member.read(way, |journal| journal.0.len())).await.expect("runs");
+        assert!(seen.value == nth + 1 && seen.applied > Slot(nth as u64), "{way:?} at {member:?}: {seen:?}");
+        // Who was told how new the state was may ask for that anywhere.
+        let as_new = Consistency::AtLeast(seen.applied);
+        let again = soon(members[0].read(as_new, |journal| journal.0.len())).await.expect("runs");
+        assert!(again.value > nth && again.applied >= seen.applied);
+    }
+    let refused = soon(cluster.member(NodeId(9)).read(Consistency::Local, |_| ())).await;
+    assert_eq!(refused, Err(ReadFailure::Refused(ReadError::NoReplica)));
 }

@@ -3,7 +3,9 @@
 use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
-use paxos_core::{Config, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Timeouts, To};
+use paxos_core::{
+    Config, Consistency, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Timeouts, To,
+};
 use paxos_transport::{
     HostError, MemoryNetwork, MemoryStorage, ProposeError, Saved, Storage, StorageError, Transport,
     TransportError,
@@ -146,4 +148,19 @@ async fn a_name_and_a_store_have_one_user_and_the_latest_wins() {
     assert_eq!(after.load().await.expect("readable").session, 1);
     assert!(matches!(before.append(&[]).await, Err(StorageError::Taken)));
     after.append(&[]).await.expect("stores");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_that_nobody_waits_for_make_room_for_others() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.limits.reads = 2;
+    let cluster = start::<Multi>(config).await;
+    let member = cluster.members().next().expect("a member");
+    let never = || member.read(Consistency::AtLeast(Slot(1 << 40)), |_| ());
+    for _ in 0..2 {
+        let gone = tokio::time::timeout(Duration::from_millis(1), never()).await;
+        assert!(gone.is_err(), "it waits");
+    }
+    let seen = soon(member.read(Consistency::Confirmed, |journal| journal.0.len())).await.expect("room");
+    assert_eq!(seen.value, 0);
 }

@@ -6,7 +6,7 @@ mod limits;
 
 use core::future::Future;
 use core::time::Duration;
-use paxos_core::{Config, NodeId, Protocol, Setup, Slot, StateMachine};
+use paxos_core::{Config, Consistency, NodeId, Protocol, Setup, Slot, StateMachine};
 use paxos_transport::{MemoryCluster, Replicated, Storage, Transport};
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -60,7 +60,8 @@ async fn journals<P: Protocol<Value = u64, Reply = u64>>(members: &[&Member<P>])
     let mut journals = Vec::new();
     for member in members {
         soon(member.until(|status| status.applied >= applied)).await.expect("runs");
-        journals.push(member.read_local(|journal| journal.0.clone()).await.expect("runs"));
+        journals
+            .push(member.read(Consistency::Local, |journal| journal.0.clone()).await.expect("runs").value);
     }
     journals
 }
@@ -116,6 +117,7 @@ variants! {
         nothing_that_was_answered_is_lost_when_all_restart
         what_a_member_is_asked_while_cut_off_happens_once_when_the_network_is_healed
         a_process_without_a_role_gets_answers
+        a_read_at_any_member_sees_what_was_answered_before
         messages_that_are_lost_or_doubled_lose_and_double_no_command
         a_store_that_fails_stops_its_process_and_leaves_outcomes_unknown
     ]

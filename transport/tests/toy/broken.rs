@@ -31,6 +31,10 @@ impl<P: Dialect<u64>> paxos_core::Acceptor<P> for Obliging {
         true
     }
 
+    fn voted_below(&self) -> Slot {
+        paxos_core::Acceptor::<P>::voted_below(&self.0)
+    }
+
     fn on_accept(
         &mut self,
         accept: &Accept<u64>,

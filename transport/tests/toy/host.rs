@@ -2,7 +2,7 @@
 
 use crate::{Journal, Patient};
 use core::time::Duration;
-use paxos_core::{Config, NodeId};
+use paxos_core::{Config, Consistency, NodeId};
 use paxos_transport::{MemoryCluster, Replicated};
 use tokio::time::timeout;
 
@@ -27,7 +27,8 @@ async fn journals(members: &[Member]) -> Vec<Vec<u64>> {
     for member in members {
         let there = member.until(|status| status.applied >= applied);
         timeout(Duration::from_secs(600), there).await.expect("in time").expect("runs");
-        journals.push(member.read_local(|journal| journal.0.clone()).await.expect("runs"));
+        journals
+            .push(member.read(Consistency::Local, |journal| journal.0.clone()).await.expect("runs").value);
     }
     journals
 }

@@ -67,7 +67,13 @@ impl Trace {
                     match note {
                         Note::Crashed => down[at] = true,
                         Note::Restarted => down[at] = false,
-                        Note::Submitted | Note::Answered | Note::Learned | Note::Paused | Note::Resumed => {}
+                        Note::Submitted
+                        | Note::Answered
+                        | Note::Asked
+                        | Note::Read
+                        | Note::Learned
+                        | Note::Paused
+                        | Note::Resumed => {}
                     }
                 }
                 note.tell(text)

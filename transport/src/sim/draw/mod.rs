@@ -51,7 +51,8 @@ impl Note {
     const fn sign(self) -> char {
         match self {
             Self::Submitted => '!',
-            Self::Answered => '=',
+            Self::Answered | Self::Read => '=',
+            Self::Asked => '?',
             Self::Learned => '*',
             Self::Crashed => 'X',
             Self::Restarted => '^',
@@ -64,6 +65,8 @@ impl Note {
         match self {
             Self::Submitted => "submits",
             Self::Answered => "has its answer to",
+            Self::Asked => "begins",
+            Self::Read => "may answer",
             Self::Learned => "learns",
             Self::Crashed => "crashes",
             Self::Restarted => "restarts",

@@ -3,11 +3,11 @@
 use super::safe::{Ask, View};
 use super::votes::Origin;
 use super::{Book, Members, Memory, Name, Verdict};
-use super::{ballots, chosen, execution, members, promises, proposals, safe, spoken, votes};
+use super::{ballots, chosen, execution, members, promises, proposals, reads, safe, spoken, votes};
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Ballot, CommandId, Config, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded, Slot,
-    SlotRange,
+    Ballot, CommandId, Config, Consistency, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded,
+    Slot, SlotRange,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,8 @@ pub struct Ledger<P: Protocol> {
     /// In which lives of its owner each term was used, and for what.
     terms: BTreeMap<(u64, NodeId), Vec<(u32, SlotRange)>>,
     lives: BTreeMap<NodeId, Life>,
+    /// Every command that was answered to anybody, and every slot that a linearizable read saw, lies below.
+    seen: Slot,
 }
 
 /// What a process knows and did since it started.
@@ -46,6 +48,7 @@ impl<P: Protocol> Ledger<P> {
             opened: BTreeMap::new(),
             terms: BTreeMap::new(),
             lives: BTreeMap::new(),
+            seen: Slot(0),
         }
     }
 
@@ -164,6 +167,32 @@ impl<P: Protocol> Ledger<P> {
         execution::exactly_once(node, slot, id, !life.done.insert(id))?;
         let first = book.reply.get_or_insert_with(|| reply.clone());
         execution::replicas_are_equal(node, slot, Some(id), first, reply)
+    }
+
+    /// A client was told what came of its command in `slot`.
+    pub fn answered(&mut self, slot: Slot) {
+        self.seen = self.seen.max(slot.plus(1));
+    }
+
+    /// How far the state must have come that a read sees which begins now.
+    pub fn floor(&self, consistency: Consistency) -> Slot {
+        match consistency {
+            Consistency::Confirmed | Consistency::Lease | Consistency::Quorum => self.seen,
+            Consistency::Local => Slot(0),
+            Consistency::AtLeast(slot) => slot,
+        }
+    }
+
+    /// A read that began when `floor` was asked for ends, and sees everything below `applied`.
+    ///
+    /// # Errors
+    /// If that is too little.
+    pub fn read(&mut self, node: NodeId, consistency: Consistency, floor: Slot, applied: Slot) -> Verdict {
+        reads::reads_are_fresh(node, consistency, floor, applied)?;
+        if consistency.is_linearizable() {
+            self.seen = self.seen.max(applied);
+        }
+        Ok(())
     }
 
     fn on_said(&mut self, from: NodeId, fact: &Fact<'_, P::Value>) -> Verdict {

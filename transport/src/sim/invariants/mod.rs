@@ -24,6 +24,7 @@
 //! | [`the_past_is_kept`](members::the_past_is_kept) | who promises among new members has on disk what was chosen before | [`paxos_core::Epochs`] |
 //! | [`in_order`](execution::in_order) | slots are executed in order, none left out | DESIGN §3 |
 //! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
+//! | [`reads_are_fresh`](reads::reads_are_fresh) | a read sees all that was answered before it began | Herlihy and Wing 1990, §2.3 |
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
 
 pub mod ballots;
@@ -34,6 +35,7 @@ mod ledger;
 pub mod members;
 pub mod promises;
 pub mod proposals;
+pub mod reads;
 pub mod safe;
 pub mod spoken;
 pub mod votes;

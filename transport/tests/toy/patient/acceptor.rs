@@ -61,6 +61,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
         self.promised <= ballot
     }
 
+    fn voted_below(&self) -> Slot {
+        self.votes.end()
+    }
+
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
     }

@@ -1,0 +1,217 @@
+//! What a node does about reads: its own, and those that others ask about.
+
+use super::Node;
+use crate::reads::{Inquiry, Question, usable};
+use crate::{
+    Acceptor, Consistency, Leader, Message, NodeId, Phase, Proposer, Protocol, ReadError, ReadId,
+    ReadMessage, Readable, Slot, Time, To,
+};
+
+impl<P: Protocol> Node<P> {
+    /// Begins a read. [`Node::readable`] names it when this process's replica is as new as asked for. It is asked about
+    /// again until then, each [`crate::Timeouts::client`], whoever leads.
+    ///
+    /// Only a process that learns has something to read from. One that is a client only submits a command that reads.
+    ///
+    /// # Errors
+    /// [`ReadError`]: too many are waiting, or there is no replica here.
+    pub fn read(&mut self, now: Time, consistency: Consistency) -> Result<ReadId, ReadError> {
+        self.now = self.now.max(now);
+        if self.learner.is_none() {
+            return Err(ReadError::NoReplica);
+        }
+        self.stirred = true;
+        self.reads.begin(consistency)
+    }
+
+    /// The next read that may be answered now, from the replica as it is. To be called when everything that was
+    /// delivered is executed, after each [`crate::Ready`].
+    pub fn readable(&mut self) -> Option<Readable> {
+        self.reads.readable(self.chosen.applied())
+    }
+
+    /// Forgets a read whose answer nobody waits for any more; whether it was waiting.
+    pub fn cancel_read(&mut self, id: ReadId) -> bool {
+        self.reads.cancel(id)
+    }
+
+    /// How many reads wait here.
+    pub fn waiting_reads(&self) -> usize {
+        self.reads.open()
+    }
+
+    /// Gives up the lease of the ballot that this process leads in, for good, and tells the acceptors. A leader that
+    /// hands over does this first: else they would answer its successor only when the last grant has run out. Reads
+    /// that would have been answered by lease are confirmed from now on.
+    pub fn release_lease(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        let Some(ballot) = self.leading() else { return };
+        // First it stops counting on them, then they may forget.
+        self.beats.released = Some(ballot);
+        if self.setup.config.timeouts.lease.is_some() {
+            self.stirred = true;
+            let others = self.others(self.members.acceptors);
+            self.send(To::Each(others), Message::Read(ReadMessage::Release { ballot }));
+        }
+    }
+
+    /// Whether this process leads and may answer reads without asking anybody, at the time of the last event.
+    pub fn has_lease(&self) -> bool {
+        let Some(lease) = self.setup.config.timeouts.lease else { return false };
+        let usable = usable(lease, self.setup.config.timeouts.drift);
+        self.contact_since().is_some_and(|since| self.beats.holds(self.now, since, usable))
+            && self.beats.released != self.leading()
+    }
+
+    /// Since when a phase 2 quorum is known to follow this leader.
+    fn contact_since(&self) -> Option<Time> {
+        // What was counted in another ballot than the one that the proposer holds now is about to be forgotten.
+        self.leading().filter(|ballot| self.led == Some(*ballot))?;
+        self.contact.since(&*self.setup.config.quorums, Phase::TwoClassic)
+    }
+
+    /// Whether this acceptor answers no phase 1a of `owner` now.
+    pub(super) fn bars(&self, owner: NodeId) -> bool {
+        self.setup.config.timeouts.lease.is_some()
+            && (self.grants.bar(self.now, owner) || (owner != self.setup.id && self.has_lease()))
+    }
+
+    pub(super) fn on_read_message(&mut self, from: NodeId, message: ReadMessage) {
+        let config = &self.setup.config;
+        let (learner, acceptor) =
+            (self.members.learners.contains(from), self.members.acceptors.contains(from));
+        match message {
+            ReadMessage::Index { id, lease } if learner && self.proposer.is_some() => {
+                self.reads.questions.push(Question { from, id, lease });
+            }
+            ReadMessage::At { id, slot } if self.members.proposers.contains(from) => {
+                self.on_read_at(id, slot);
+            }
+            ReadMessage::Votes { id } if learner => {
+                if let Some(acceptor) = &self.acceptor {
+                    let slot = acceptor.voted_below();
+                    self.send(To::One(from), Message::Read(ReadMessage::VotedBelow { id, slot }));
+                }
+            }
+            // Votes that far say that other members may have gone on behind them, whom nobody asked: it is asked again
+            // when this process has come there.
+            ReadMessage::VotedBelow { id, slot } if acceptor && slot < self.chosen.limit() => {
+                let quorums = config.quorums.clone();
+                self.reads.on_voted_below(from, id, slot, &*quorums);
+            }
+            ReadMessage::Release { ballot } if ballot.owner == from => self.grants.release(ballot),
+            ReadMessage::Index { .. }
+            | ReadMessage::At { .. }
+            | ReadMessage::Votes { .. }
+            | ReadMessage::VotedBelow { .. }
+            | ReadMessage::Release { .. } => {}
+        }
+    }
+
+    /// Asks what is to be asked, and answers what can be answered.
+    pub(super) fn pursue_reads(&mut self) {
+        if self.reads.is_quiet() {
+            return;
+        }
+        self.reads.gather();
+        while let Some(inquiry) = self.reads.ask(self.now) {
+            self.inquire(inquiry);
+        }
+        self.serve_questions();
+    }
+
+    /// Asks as the read wishes; one that waits for long asks everybody who may know.
+    fn inquire(&mut self, Inquiry { id, way, again }: Inquiry) {
+        let by_leader = self.members.elects && (again || way != Consistency::Quorum);
+        let leader = self.leader.leader().filter(|_| by_leader);
+        let lease = way == Consistency::Lease;
+        match leader {
+            Some(me) if me == self.setup.id => {
+                self.reads.questions.push(Question { from: me, id, lease });
+            }
+            Some(leader) => self.send(To::One(leader), Message::Read(ReadMessage::Index { id, lease })),
+            None => {}
+        }
+        if leader.is_none() || again || way == Consistency::Quorum {
+            self.ask_acceptors(id, again);
+        }
+        if again {
+            // Perhaps the slot that it waits for is known elsewhere.
+            let informed = leader.filter(|leader| self.members.learners.contains(*leader));
+            let peer = informed.into_iter().collect();
+            let chosen = self.chosen.first_unknown();
+            self.send(To::Each(self.others(peer)), Message::Progress { chosen });
+        }
+    }
+
+    fn ask_acceptors(&mut self, id: ReadId, again: bool) {
+        if !self.reads.turn_to_acceptors(id) {
+            return;
+        }
+        let config = self.setup.config.clone();
+        let me = self.setup.id;
+        let to = if config.thrifty && !again {
+            config.quorums.minimal_quorum(Phase::One, me)
+        } else {
+            self.members.acceptors
+        };
+        let mine = self.acceptor.as_ref().filter(|_| to.contains(me)).map(Acceptor::voted_below);
+        if let Some(slot) = mine.filter(|slot| *slot < self.chosen.limit()) {
+            self.reads.on_voted_below(me, id, slot, &*config.quorums);
+        }
+        self.send(To::Each(self.others(to)), Message::Read(ReadMessage::Votes { id }));
+    }
+
+    /// A leader's answer to one of this process's rounds.
+    fn on_read_at(&mut self, id: ReadId, slot: Option<Slot>) {
+        match slot {
+            Some(slot) => self.reads.on_bound(id, slot),
+            None => self.ask_acceptors(id, false),
+        }
+    }
+
+    /// A leader notes how far the log goes, and says so when it is sure that it still led after it was asked: an
+    /// acceptor answers a heartbeat only while it has promised no higher ballot, and every phase 1 quorum shares an
+    /// acceptor with the phase 2 quorum that answered. So no higher ballot had completed phase 1, and chosen anything,
+    /// when the question came.
+    fn serve_questions(&mut self) {
+        let (leading, lease) = (self.leading(), self.has_lease());
+        let index = self.proposer.as_ref().and_then(|proposer| proposer.read_index(&self.chosen));
+        // A leader whose proposals have come to the end of what its members decide may have been followed by one of
+        // other members, which do not promise anything to each other. Before that end, a successor needs a promise of
+        // those who answer here.
+        let index = index.filter(|slot| *slot < self.chosen.limit());
+        for question in std::mem::take(&mut self.reads.questions) {
+            let Question { from, id, lease: by_lease } = question;
+            match leading.zip(index) {
+                Some((_, index)) if by_lease && lease => self.tell_index(from, id, Some(index)),
+                Some((ballot, index))
+                    if self.reads.wait_for_quorum(&question, ballot, index, self.beats.current()) => {}
+                Some(_) | None => self.tell_index(from, id, None),
+            }
+        }
+        self.tell_settled();
+        if let Some(ballot) = leading
+            && self.reads.wants_beat(self.beats.current(), self.contact_since())
+        {
+            self.beat(self.members.acceptors, ballot);
+            // Where one acceptor is a quorum, that may be all.
+            self.tell_settled();
+        }
+    }
+
+    fn tell_settled(&mut self) {
+        let (leading, since) = (self.leading(), self.contact_since());
+        while let Some((from, id, index)) = self.reads.settle(leading, since) {
+            self.tell_index(from, id, index);
+        }
+    }
+
+    fn tell_index(&mut self, to: NodeId, id: ReadId, slot: Option<Slot>) {
+        if to == self.setup.id {
+            self.on_read_at(id, slot);
+        } else {
+            self.send(To::One(to), Message::Read(ReadMessage::At { id, slot }));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Who waits to look at the state.
+
+use paxos_core::{Node, Protocol, ReadError, ReadId, Readable, Slot};
+use std::collections::BTreeMap;
+use tokio::sync::oneshot;
+
+/// What a read saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen<T> {
+    /// What it made of the state.
+    pub value: T,
+    /// Every slot below was executed, and no other: how new the state was.
+    pub applied: Slot,
+}
+
+/// Somebody who waits to look.
+pub(super) trait Look<S>: Send {
+    /// Whether nobody waits for the answer any more.
+    fn is_gone(&self) -> bool;
+    /// Looks, or learns why that cannot be.
+    fn look(self: Box<Self>, state: Result<(&S, Slot), ReadError>);
+}
+
+pub(super) struct Looker<F, T> {
+    pub(super) read: F,
+    pub(super) sender: oneshot::Sender<Result<Seen<T>, ReadError>>,
+}
+
+impl<S, T: Send, F: FnOnce(&S) -> T + Send> Look<S> for Looker<F, T> {
+    fn is_gone(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    fn look(self: Box<Self>, state: Result<(&S, Slot), ReadError>) {
+        let Self { read, sender } = *self;
+        if !sender.is_closed() {
+            // An error says that the asker has gone away meanwhile, and needs no answer.
+            drop(sender.send(state.map(|(machine, applied)| Seen { value: read(machine), applied })));
+        }
+    }
+}
+
+/// The reads of a process that wait.
+pub(super) struct Lookers<S>(BTreeMap<ReadId, Box<dyn Look<S>>>);
+
+impl<S> Default for Lookers<S> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<S> Lookers<S> {
+    pub(super) fn wait(&mut self, id: ReadId, looker: Box<dyn Look<S>>) {
+        self.0.insert(id, looker);
+    }
+
+    pub(super) fn look(&mut self, readable: Readable, machine: &S) {
+        if let Some(looker) = self.0.remove(&readable.id) {
+            looker.look(Ok((machine, readable.applied)));
+        }
+    }
+
+    /// Gives up the reads whose askers have gone away; whether there were any.
+    pub(super) fn give_up<P: Protocol>(&mut self, node: &mut Node<P>) -> bool {
+        let before = self.0.len();
+        self.0.retain(|id, looker| {
+            let gone = looker.is_gone();
+            if gone {
+                node.cancel_read(*id);
+            }
+            !gone
+        });
+        self.0.len() < before
+    }
+}

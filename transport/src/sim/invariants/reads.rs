@@ -1,0 +1,19 @@
+//! What reads see.
+
+use super::{Verdict, hold};
+use paxos_core::{Consistency, NodeId, Slot};
+
+/// An operation that begins after another has ended takes effect after it (Herlihy and Wing, *Linearizability*, 1990,
+/// §2.3): a linearizable read sees every command whose answer had reached its client before the read began, and all that
+/// a linearizable read saw which had ended before. `floor` is the slot that all of these lie below; for a read that is at
+/// least as new as a slot, that slot.
+///
+/// # Errors
+/// If the replica had executed less.
+pub fn reads_are_fresh(node: NodeId, consistency: Consistency, floor: Slot, applied: Slot) -> Verdict {
+    hold("reads_are_fresh", applied >= floor, || {
+        format!(
+            "a read ({consistency:?}) at {node} sees what is below {applied}, and all below {floor} was known"
+        )
+    })
+}

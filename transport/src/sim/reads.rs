@@ -1,0 +1,134 @@
+//! What became of each read.
+
+use super::Sim;
+use super::queue::Happening;
+use core::time::Duration;
+use paxos_core::{Consistency, NodeId, Protocol, ReadError, ReadId, Readable, Slot, StateMachine, Time};
+
+/// One read, from when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// At which process.
+    pub node: NodeId,
+    /// Its name there.
+    pub id: ReadId,
+    /// How new its answer was to be.
+    pub consistency: Consistency,
+    /// When it began.
+    pub at: Time,
+    /// Its end, once it has one.
+    pub seen: Option<Seen>,
+    /// Its process crashed before.
+    pub abandoned: bool,
+    /// How new its answer must be.
+    floor: Slot,
+}
+
+/// The end of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When.
+    pub at: Time,
+    /// Every slot below was executed.
+    pub applied: Slot,
+}
+
+impl Reading {
+    /// From beginning to end.
+    pub fn latency(&self) -> Option<Duration> {
+        self.seen.map(|seen| seen.at.since(self.at))
+    }
+}
+
+/// Why a read did not begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unread {
+    /// There is no such process, or it is down.
+    #[error("process {0} is not up; restart it, or read at another")]
+    Down(NodeId),
+    /// It does not take the read.
+    #[error(transparent)]
+    Refused(#[from] ReadError),
+}
+
+/// All reads, in the order in which they began.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    list: Vec<Reading>,
+    /// The places of those that have no end yet.
+    open: Vec<usize>,
+}
+
+impl Readings {
+    pub(super) fn begun(
+        &mut self,
+        node: NodeId,
+        id: ReadId,
+        consistency: Consistency,
+        at: Time,
+        floor: Slot,
+    ) {
+        self.open.push(self.list.len());
+        self.list.push(Reading { node, id, consistency, at, seen: None, abandoned: false, floor });
+    }
+
+    /// Notes an end; what was asked for.
+    pub(super) fn ended(
+        &mut self,
+        node: NodeId,
+        readable: Readable,
+        at: Time,
+    ) -> Option<(Consistency, Slot)> {
+        let Readable { id, applied } = readable;
+        let is_it = |place: &usize| (self.list[*place].node, self.list[*place].id) == (node, id);
+        let place = self.open.remove(self.open.iter().position(is_it)?);
+        let reading = &mut self.list[place];
+        reading.seen = Some(Seen { at, applied });
+        Some((reading.consistency, reading.floor))
+    }
+
+    /// The process crashed, and its reads with it.
+    pub(super) fn abandon(&mut self, node: NodeId) {
+        let list = &mut self.list;
+        self.open.retain(|place| {
+            let theirs = list[*place].node == node;
+            list[*place].abandoned |= theirs;
+            !theirs
+        });
+    }
+}
+
+impl<P, S> Sim<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    /// Begins a read now, at the replica of `node`.
+    ///
+    /// # Errors
+    /// If the process is not up, has no replica, or has too many reads open.
+    pub fn read(&mut self, node: NodeId, consistency: Consistency) -> Result<ReadId, Unread> {
+        let at = self.at(node).filter(|at| self.processes[*at].up).ok_or(Unread::Down(node))?;
+        let process = &mut self.processes[at];
+        let id = process.node.read(process.local(self.out.now), consistency)?;
+        self.out.read_begun(node, id, consistency);
+        self.awake.insert(at);
+        Ok(id)
+    }
+
+    /// Begins a read at a time to come, if that is possible then; see [`Sim::unsubmitted`].
+    pub fn read_at(&mut self, at: Time, node: NodeId, consistency: Consistency) {
+        self.out.queue.push(at.max(self.out.now), Happening::Read(node, consistency));
+    }
+
+    /// All reads, in the order in which they began.
+    pub fn reads(&self) -> &[Reading] {
+        &self.out.reads.list
+    }
+
+    /// Whether every read that began has ended, or was abandoned by a crash of its process.
+    pub fn all_read(&self) -> bool {
+        self.out.reads.open.is_empty()
+    }
+}
