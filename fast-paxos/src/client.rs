@@ -2,8 +2,8 @@
 
 use crate::FastPaxos;
 use paxos_core::{
-    Answer, Audience, ClientId, CommandId, NodeId, NodeSet, Outstanding, Overloaded, Refusal, Reply, Request,
-    Setup, Time, To, Value,
+    Answer, Audience, CommandId, NodeId, NodeSet, Outstanding, Overloaded, Refused, Reply, Request, Setup,
+    Time, To, Unanswered, Value,
 };
 
 /// Commands that go to everyone at first after one had to be asked for again.
@@ -21,10 +21,10 @@ pub struct Client<V> {
 }
 
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
-    fn new(setup: &Setup<crate::Options>, session: u32) -> Self {
+    fn new(setup: &Setup<crate::Options>, life: u32) -> Self {
         let config = &setup.config;
         Self {
-            outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
+            outstanding: Outstanding::new(setup.id, life, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
@@ -52,11 +52,20 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         self.outstanding.on_reply(reply.id)
     }
 
-    /// Nobody in particular was asked; what is refused is asked again in due time.
-    fn on_refusal(&mut self, _from: NodeId, _refusal: Refusal) {}
+    /// Nobody in particular was asked, and acceptors may have voted for what a leader refuses: whatever a caller
+    /// wishes to be told, a refusal settles nothing, and is asked again in due time.
+    fn on_refusal(&mut self, _from: NodeId, _refused: &Refused) {}
+
+    fn on_expired(&mut self, id: CommandId) {
+        self.outstanding.on_expired(id);
+    }
+
+    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
+        self.outstanding.poll_unanswered()
+    }
 
     fn on_timeout(&mut self, now: Time) {
-        self.outstanding.on_timeout(now);
+        _ = self.outstanding.on_timeout(now);
     }
 
     fn deadline(&self) -> Option<Time> {

@@ -1,46 +1,77 @@
 //! The client role: a window of commands that are asked for until they are answered.
 
 use crate::{
-    Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded, Protocol,
-    Refusal, Reply, Request, Setup, Time, To, Value,
+    Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded, Patience,
+    Protocol, Refusal, Refused, Reply, Request, Setup, Time, To, Unanswered, Value,
 };
+use core::ops::Range;
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
-/// The commands of one session that are not answered yet. Sent together what was submitted together; asked
-/// again each [`crate::Timeouts::client`] until answered, with the same names.
+/// The commands of one client that are not answered yet. Sent together what was submitted together; asked
+/// again each [`crate::Timeouts::client`] until answered or given up, with the same names: replicas execute each
+/// once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outstanding<V> {
     id: ClientId,
+    /// It has used up the session numbers of its life: it asks nothing any more.
+    spent: bool,
     limit: usize,
     batch: usize,
     patience: Option<Duration>,
+    give_up: Option<Duration>,
     next: u64,
     /// The oldest without an answer.
     base: u64,
     /// Later ones that are answered already.
     early: BTreeSet<u64>,
     fresh: Vec<Entry<V>>,
-    /// By the time of asking, with the highest number in each batch.
-    asked: VecDeque<(Time, u64, Batch<V>)>,
+    /// By the time of asking.
+    asked: VecDeque<Asked<V>>,
     again: VecDeque<Batch<V>>,
+    /// When commands were asked for the first time, up to which number; only if they may be given up.
+    since: VecDeque<(Time, u64)>,
+    /// What the caller is to be told.
+    unanswered: VecDeque<(CommandId, Unanswered)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asked<V> {
+    at: Time,
+    /// The highest number in the batch.
+    last: u64,
+    /// Whether it was never asked before.
+    first: bool,
+    batch: Batch<V>,
 }
 
 impl<V: Value> Outstanding<V> {
-    /// A session of process `id`.
-    pub fn new(id: ClientId, config: &Config) -> Self {
+    /// The client of process `node` in its life number `life`, counted from 0. Its first session is
+    /// [`ClientId::first_of`] that. A process that was started 1,048,576 times has used all session numbers: its
+    /// commands are never sent, and answered with [`Unanswered::SessionExpired`] at once.
+    pub fn new(node: NodeId, life: u32, config: &Config) -> Self {
+        let first = ClientId::first_of(node, life);
         Self {
-            id,
+            id: first.unwrap_or(ClientId { node, session: u32::MAX }),
+            spent: first.is_none(),
             limit: config.limits.session,
             batch: config.limits.batch.max(1),
             patience: config.timeouts.client,
+            give_up: config.timeouts.give_up,
             next: 0,
             base: 0,
             early: BTreeSet::new(),
             fresh: Vec::new(),
             asked: VecDeque::new(),
             again: VecDeque::new(),
+            since: VecDeque::new(),
+            unanswered: VecDeque::new(),
         }
+    }
+
+    /// Its session.
+    pub fn id(&self) -> ClientId {
+        self.id
     }
 
     /// Takes a value and names it.
@@ -53,7 +84,11 @@ impl<V: Value> Outstanding<V> {
         }
         let seq = self.next;
         self.next += 1;
-        self.fresh.push(Entry::new(self.id, seq, value));
+        if self.spent {
+            self.end(seq..self.next, Unanswered::SessionExpired);
+        } else {
+            self.fresh.push(Entry::new(self.id, seq, value));
+        }
         Ok(CommandId { client: self.id, seq })
     }
 
@@ -64,7 +99,11 @@ impl<V: Value> Outstanding<V> {
         }
         let n = self.fresh.len().min(self.batch);
         let batch: Batch<V> = self.fresh.drain(..n).collect();
-        self.asked.push_back((now, last_seq(&batch), batch.clone()));
+        let last = last_seq(&batch);
+        self.asked.push_back(Asked { at: now, last, first: true, batch: batch.clone() });
+        if self.give_up.is_some() {
+            self.since.push_back((now, last));
+        }
         Some(batch)
     }
 
@@ -74,7 +113,8 @@ impl<V: Value> Outstanding<V> {
             let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
             if !left.is_empty() {
                 let left = if left.len() == batch.len() { batch } else { left.into() };
-                self.asked.push_back((now, last_seq(&left), left.clone()));
+                let last = last_seq(&left);
+                self.asked.push_back(Asked { at: now, last, first: false, batch: left.clone() });
                 return Some(left);
             }
         }
@@ -83,39 +123,125 @@ impl<V: Value> Outstanding<V> {
 
     /// Notes an answer; whether it is the first to its command.
     pub fn on_reply(&mut self, id: CommandId) -> bool {
-        if id.client != self.id || id.seq < self.base || id.seq >= self.next {
+        id.client == self.id && self.settle(id.seq)
+    }
+
+    /// The session of command `id` has expired: all that is open of it ends so, and what comes next is of a new
+    /// session. Sessions that were left before are no news.
+    #[cold]
+    pub fn on_expired(&mut self, id: CommandId) {
+        if id.client != self.id {
+            return;
+        }
+        self.end(self.base..self.next, Unanswered::SessionExpired);
+        self.fresh.clear();
+        self.asked.clear();
+        self.again.clear();
+        self.since.clear();
+        match self.id.renewed() {
+            Some(id) => self.id = id,
+            // The next number belongs to the next life of this process.
+            None => self.spent = true,
+        }
+    }
+
+    /// A process that was asked does not take these commands. Those that were asked for once, and of which it says
+    /// that it had not taken them before, end so.
+    #[cold]
+    pub fn on_refused(&mut self, refused: &Refused) {
+        if refused.taken || refused.client != self.id {
+            return;
+        }
+        let reason = match refused.refusal {
+            Refusal::NotLeader(leader) => Unanswered::NotLeader(leader),
+            Refusal::Overloaded(limit) => Unanswered::Overloaded(Overloaded { limit: limit as usize }),
+        };
+        let meant = refused.first..refused.end;
+        let once: Vec<u64> = self
+            .asked
+            .iter()
+            .filter(|asked| asked.first)
+            .flat_map(|asked| asked.batch.iter().filter_map(|e| Some(e.id()?.seq)))
+            .filter(|seq| meant.contains(seq))
+            .collect();
+        for seq in once {
+            self.end(seq..seq.saturating_add(1), reason);
+        }
+    }
+
+    /// Ends what is open of these commands.
+    fn end(&mut self, seqs: Range<u64>, reason: Unanswered) {
+        for seq in seqs.start.max(self.base)..seqs.end.min(self.next) {
+            if self.settle(seq) {
+                self.unanswered.push_back((CommandId { client: self.id, seq }, reason));
+            }
+        }
+    }
+
+    /// A command needs no answer any more; whether it did until now.
+    fn settle(&mut self, seq: u64) -> bool {
+        if seq < self.base || seq >= self.next {
             return false;
         }
-        if id.seq > self.base {
-            return self.early.insert(id.seq);
+        if seq > self.base {
+            return self.early.insert(seq);
         }
         self.base += 1;
         while !self.early.is_empty() && self.early.remove(&self.base) {
             self.base += 1;
         }
-        while self.asked.front().is_some_and(|(_, last, _)| *last < self.base) {
+        while self.asked.front().is_some_and(|asked| asked.last < self.base) {
             self.asked.pop_front();
+        }
+        while self.since.front().is_some_and(|(_, last)| *last < self.base) {
+            self.since.pop_front();
         }
         true
     }
 
+    /// The next command that ends without an answer.
+    pub fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
+        self.unanswered.pop_front()
+    }
+
     /// Everything unanswered is to be asked again now.
     pub fn ask_all_again(&mut self) {
-        self.again.extend(self.asked.drain(..).map(|(.., batch)| batch));
+        self.again.extend(self.asked.drain(..).map(|asked| asked.batch));
     }
 
-    /// What was asked longer ago than the client is patient is to be asked again.
-    pub fn on_timeout(&mut self, now: Time) {
-        while self.deadline().is_some_and(|due| due <= now) {
-            if let Some((.., batch)) = self.asked.pop_front() {
-                self.again.push_back(batch);
+    /// What was asked longer ago than the client is patient is to be asked again, and what was asked too long ago
+    /// is given up. A number is never used for another command, so that nothing comes of its being chosen later.
+    /// Whether anything is to be asked again.
+    pub fn on_timeout(&mut self, now: Time) -> bool {
+        while let Some((_, last)) = self.since.front().copied().filter(|(at, _)| self.is_over(*at, now)) {
+            self.since.pop_front();
+            self.end(self.base..last.saturating_add(1), Unanswered::OutcomeUnknown);
+        }
+        let mut any = false;
+        while self.due_again().is_some_and(|due| due <= now) {
+            if let Some(asked) = self.asked.pop_front() {
+                self.again.push_back(asked.batch);
+                any = true;
             }
         }
+        any
     }
 
-    /// When the oldest question becomes due again.
+    fn is_over(&self, since: Time, now: Time) -> bool {
+        self.give_up.is_some_and(|limit| since.after(limit) <= now)
+    }
+
+    fn due_again(&self) -> Option<Time> {
+        Some(self.asked.front()?.at.after(self.patience?))
+    }
+
+    /// When the oldest question becomes due again, or is given up.
     pub fn deadline(&self) -> Option<Time> {
-        Some(self.asked.front()?.0.after(self.patience?))
+        let over = self.since.front().and_then(|(at, _)| Some(at.after(self.give_up?)));
+        match (self.due_again(), over) {
+            (Some(again), Some(over)) => Some(again.min(over)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// How many commands are unanswered.
@@ -141,6 +267,7 @@ fn last_seq<V>(batch: &Batch<V>) -> u64 {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderClient<V> {
     outstanding: Outstanding<V>,
+    patience: Patience,
     servers: NodeSet,
     proposers: NodeSet,
     leader: Option<NodeId>,
@@ -153,20 +280,21 @@ pub struct LeaderClient<V> {
 impl<V: Value> LeaderClient<V> {
     fn target(&self, known: Option<NodeId>) -> To {
         // A server hears who leads; a process that is only a client learns it from answers.
-        let known = known.filter(|_| self.servers.contains(self.outstanding.id.node));
+        let known = known.filter(|_| self.servers.contains(self.outstanding.id().node));
         known.or(self.leader).or(self.proposers.smallest()).map_or(To::Each(self.proposers), To::One)
     }
 }
 
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
-    fn new(setup: &Setup<P::Options>, session: u32) -> Self {
+    fn new(setup: &Setup<P::Options>, life: u32) -> Self {
         let config = &setup.config;
         let leader = match config.leadership {
             crate::Leadership::Elected { first } => first,
             crate::Leadership::SelfAppointed { .. } => None,
         };
         Self {
-            outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
+            outstanding: Outstanding::new(setup.id, life, config),
+            patience: config.patience,
             servers: config.servers(),
             proposers: config.proposers,
             leader,
@@ -205,22 +333,36 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         first
     }
 
-    fn on_refusal(&mut self, from: NodeId, refusal: Refusal) {
+    fn on_refusal(&mut self, from: NodeId, refused: &Refused) {
         // An overloaded or leaderless cluster is asked again in due time, not at once.
-        let Refusal::NotLeader(Some(leader)) = refusal else { return };
-        if leader != from && self.leader != Some(leader) && self.moves < self.proposers.len() {
-            self.leader = Some(leader);
+        let leader = match refused.refusal {
+            Refusal::NotLeader(leader) => leader.filter(|leader| *leader != from),
+            Refusal::Overloaded(_) => None,
+        };
+        if self.patience == Patience::Report {
+            // The next command goes there; those that stay open are asked again in due time.
+            self.outstanding.on_refused(refused);
+            self.leader = leader.or(self.leader);
+        } else if leader.is_some() && self.leader != leader && self.moves < self.proposers.len() {
+            self.leader = leader;
             self.moved = true;
             self.moves += 1;
             self.outstanding.ask_all_again();
         }
     }
 
+    fn on_expired(&mut self, id: CommandId) {
+        self.outstanding.on_expired(id);
+    }
+
+    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
+        self.outstanding.poll_unanswered()
+    }
+
     fn on_timeout(&mut self, now: Time) {
-        if self.outstanding.deadline().is_some_and(|due| due <= now) {
+        if self.outstanding.on_timeout(now) {
             self.moves = 0;
         }
-        self.outstanding.on_timeout(now);
     }
 
     fn deadline(&self) -> Option<Time> {

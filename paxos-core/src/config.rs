@@ -50,6 +50,17 @@ pub enum Campaign {
     Lazy,
 }
 
+/// What a client does when it is refused: the leader is another, or too much is waiting there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Patience {
+    /// It follows the leader, and asks again until it is answered.
+    #[default]
+    Follow,
+    /// It tells its caller, if the command was asked for once only: the process that refuses has not taken it.
+    /// A command that it asked for again because no answer came is asked for until it is answered or given up.
+    Report,
+}
+
 /// Waiting times. `None` turns the mechanism off, which is for runs whose messages are to be counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
@@ -63,20 +74,29 @@ pub struct Timeouts {
     pub client: Option<Duration>,
     /// Between two exchanges of learners about how far each has got.
     pub gossip: Option<Duration>,
+    /// Before a client gives up a command that is not answered: its outcome is unknown then. None: never.
+    pub give_up: Option<Duration>,
 }
 
 impl Default for Timeouts {
     /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms.
     fn default() -> Self {
         let ms = |n| Some(Duration::from_millis(n));
-        Self { heartbeat: ms(20), election: ms(100), resend: ms(50), client: ms(200), gossip: ms(40) }
+        Self {
+            heartbeat: ms(20),
+            election: ms(100),
+            resend: ms(50),
+            client: ms(200),
+            gossip: ms(40),
+            give_up: None,
+        }
     }
 }
 
 impl Timeouts {
     /// No timeout at all: nothing is said that is not an answer.
     pub const NEVER: Self =
-        Self { heartbeat: None, election: None, resend: None, client: None, gossip: None };
+        Self { heartbeat: None, election: None, resend: None, client: None, gossip: None, give_up: None };
 
     /// All waiting times multiplied by `factor`.
     #[must_use]
@@ -88,6 +108,7 @@ impl Timeouts {
             resend: f(self.resend),
             client: f(self.client),
             gossip: f(self.gossip),
+            give_up: f(self.give_up),
         }
     }
 }
@@ -104,11 +125,19 @@ pub struct Limits {
     /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the
     /// replies to that many commands of each client, so every process must have the same number.
     pub session: usize,
+    /// For how many slots a client's session may be silent. When no command of it was chosen for that many, it
+    /// has expired, on every replica at the same slot: what it was answered is forgotten, its commands are not
+    /// executed any more, and its client goes on with a new one. Every process must have the same number.
+    pub idle: u64,
+    /// How many sessions are kept. With more, the one that was silent for longest expires. What replicas
+    /// remember of clients is at most that many times [`Limits::session`] replies. Every process must have the
+    /// same number.
+    pub sessions: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096 }
+        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096, idle: 1 << 20, sessions: 65_536 }
     }
 }
 
@@ -131,6 +160,8 @@ pub struct Config {
     pub leadership: Leadership,
     /// When the first leader starts.
     pub campaign: Campaign,
+    /// What clients do when they are refused.
+    pub patience: Patience,
     /// Waiting times.
     pub timeouts: Timeouts,
     /// Bounds.
@@ -153,6 +184,7 @@ impl Config {
             thrifty: false,
             leadership: Leadership::Elected { first: acceptors.smallest() },
             campaign: Campaign::default(),
+            patience: Patience::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             seed: 0,

@@ -42,7 +42,9 @@ mod ready;
 mod record;
 mod replica;
 mod runs;
+mod sessions;
 mod set;
+mod settled;
 mod slot;
 mod time;
 
@@ -50,12 +52,14 @@ pub use ballot::Ballot;
 pub use chosen::Chosen;
 pub use client::{LeaderClient, Outstanding};
 pub use command::{Batch, Command, Entry, Value};
-pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Setup, Timeouts};
+pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Patience, Setup, Timeouts};
 pub use contact::Contact;
 pub use election::Election;
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
-pub use message::{Audience, Envelope, InBallot, Kind, Message, Nack, Phrase, Refusal, Reply, Request, To};
+pub use message::{
+    Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
+};
 pub use node::{Event, Node};
 pub use pipeline::Pipeline;
 pub use protocol::{
@@ -68,5 +72,6 @@ pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};
 pub use set::NodeSet;
+pub use settled::{Executed, Settled, Unanswered};
 pub use slot::{Slot, SlotRange};
 pub use time::{Jitter, Time};

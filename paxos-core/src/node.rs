@@ -5,9 +5,9 @@ mod speak;
 mod upkeep;
 
 use crate::{
-    Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope, Leader,
-    Leadership, Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply, Setup,
-    Slot, Time, To,
+    Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope, Executed,
+    Leader, Leadership, Learner, Learning, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol,
+    Reply, Settled, Setup, Slot, Time, To,
 };
 
 /// What happens to a node.
@@ -63,8 +63,8 @@ pub(crate) struct Out<P: Protocol> {
     /// What the process says to itself, which waits for the records as well.
     pub(crate) own: Vec<Own<P>>,
     pub(crate) records: Vec<P::Record>,
-    /// Replies to this process's own client.
-    pub(crate) outcomes: Vec<Reply<P::Reply>>,
+    /// What this process's own client is told.
+    pub(crate) outcomes: Vec<Settled<P::Reply>>,
     /// Commands that a client wants answered by this process in particular.
     pub(crate) asked: Vec<CommandId>,
 }
@@ -117,15 +117,16 @@ impl<P: Protocol> Node<P> {
         Self::build(setup, now, 0)
     }
 
-    /// A process that starts again with what it had on disk. `session` must be new for this process each time,
-    /// so that its clients' commands are not mistaken for those of its former life.
+    /// A process that starts again with what it had on disk. `life` must be higher each time, so that its
+    /// client's commands are not mistaken for those of a former life: the sessions of a life are numbered by it.
+    /// From life 1,048,576 on there are none left, and the client is told so of each command.
     pub fn restore<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        session: u32,
+        life: u32,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        let mut node = Self::build(setup, now, session.max(1));
+        let mut node = Self::build(setup, now, life.max(1));
         for record in records {
             if let Some(acceptor) = &mut node.acceptor {
                 acceptor.restore(record);
@@ -137,15 +138,15 @@ impl<P: Protocol> Node<P> {
         node
     }
 
-    fn build(setup: Setup<P::Options>, now: Time, session: u32) -> Self {
+    fn build(setup: Setup<P::Options>, now: Time, life: u32) -> Self {
         let config = &setup.config;
         let plays = |set: NodeSet| set.contains(setup.id);
         Self {
-            client: P::Client::new(&setup, session),
+            client: P::Client::new(&setup, life),
             proposer: plays(config.proposers).then(|| P::Proposer::new(&setup)),
             acceptor: plays(config.acceptors()).then(|| P::Acceptor::new(&setup)),
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
-            leader: P::Leader::new(&setup, now, session > 0),
+            leader: P::Leader::new(&setup, now, life > 0),
             chosen: Chosen::default(),
             out: Out {
                 unbound: Vec::new(),
@@ -200,12 +201,27 @@ impl<P: Protocol> Node<P> {
         for reply in replies {
             let node = reply.id.client.node;
             if node == self.setup.id {
-                if self.client.on_reply(node, &reply) {
-                    self.out.outcomes.push(reply);
-                }
+                self.on_reply(node, reply);
             } else {
                 self.send(To::One(node), Message::Reply(reply));
             }
+        }
+    }
+
+    /// Tells this process's own client what became of a command.
+    fn on_reply(&mut self, from: NodeId, reply: Reply<P::Reply>) {
+        let first = match reply.outcome {
+            Outcome::Executed(_) => self.client.on_reply(from, &reply),
+            Outcome::SessionExpired => {
+                self.client.on_expired(reply.id);
+                // It has something to say about what it had open.
+                self.stirred = true;
+                return;
+            }
+        };
+        let Reply { id, slot, outcome: Outcome::Executed(reply) } = reply else { return };
+        if first {
+            self.out.outcomes.push(Settled { id, result: Ok(Executed { slot, reply }) });
         }
     }
 

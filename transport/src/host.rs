@@ -25,7 +25,7 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
+    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Time,
 };
 use replicated::Ask;
 use tokio::sync::{mpsc, watch};
@@ -75,7 +75,7 @@ struct Host<P: Protocol, S: StateMachine> {
     inbox: Vec<(NodeId, Message<P>)>,
     asked: Vec<Ask<P, S>>,
     outbox: Vec<Envelope<P>>,
-    answers: Vec<Reply<P::Reply>>,
+    answers: Vec<Settled<P::Reply>>,
 }
 
 impl<P, S> Host<P, S>
@@ -92,7 +92,7 @@ where
         status: watch::Sender<Status>,
     ) -> Result<Self, HostError> {
         let saved = storage.load().await?;
-        let window = setup.config.limits.session;
+        let replica = Replica::new(machine, &setup.config.limits);
         let node = if saved.session == 0 && saved.records.is_empty() {
             Node::new(setup, Time(0))
         } else {
@@ -100,7 +100,7 @@ where
         };
         Ok(Self {
             node,
-            replica: Replica::new(machine, window),
+            replica,
             transport,
             storage,
             clock: Clock::new(),
@@ -143,8 +143,8 @@ where
             self.answers.extend(effects.outcomes());
             // Whoever is answered is to find a status as new as the answer.
             self.publish();
-            for reply in self.answers.drain(..) {
-                self.waiters.answer(reply);
+            for settled in self.answers.drain(..) {
+                self.waiters.answer(settled);
             }
             if !self.outbox.is_empty() {
                 self.transport.send(&mut self.outbox).await?;
@@ -196,7 +196,7 @@ where
                 Ask::Propose(value, waiter) => match self.node.submit(now, value) {
                     Ok(id) => self.waiters.wait(id, waiter),
                     // An error says that the asker has gone away meanwhile, and needs no answer.
-                    Err(overloaded) => drop(waiter.send(Err(overloaded))),
+                    Err(overloaded) => drop(waiter.send(Err(overloaded.into()))),
                 },
                 Ask::Read(read) => read(self.replica.machine()),
                 Ask::Stop => return ControlFlow::Break(()),

@@ -3,7 +3,7 @@
 use super::{Members, Node, Own};
 use crate::{
     Acceptor, Audience, Ballot, Client, InBallot, Leader, Learner, Message, Nack, NodeId, Proposer, Protocol,
-    Refusal, Request, Slot, Time, To,
+    Refusal, Refused, Request, Slot, Time, To,
 };
 use std::mem;
 
@@ -27,11 +27,11 @@ impl<P: Protocol> Node<P> {
                 }
             }
             Message::Reply(reply) if learner => {
-                if reply.id.client.node == self.setup.id && self.client.on_reply(from, &reply) {
-                    self.out.outcomes.push(reply);
+                if reply.id.client.node == self.setup.id {
+                    self.on_reply(from, reply);
                 }
             }
-            Message::Refuse(refusal) if proposer => self.client.on_refusal(from, refusal),
+            Message::Refuse(refused) if proposer => self.client.on_refusal(from, &refused),
             Message::Heartbeat { ballot, chosen, sent } if proposer && ballot.owner == from => {
                 self.on_heartbeat(ballot, chosen, sent);
             }
@@ -76,16 +76,25 @@ impl<P: Protocol> Node<P> {
             if leads || request.audience != Audience::Leader {
                 if proposer.on_request(self.now, request, leads).is_err() {
                     let limit = u32::try_from(self.setup.config.limits.queue).unwrap_or(u32::MAX);
-                    return self.send(To::One(from), Message::Refuse(Refusal::Overloaded(limit)));
+                    return self.turn_away(from, Refusal::Overloaded(limit), request);
                 }
             } else {
                 let leader = self.leader.leader();
-                return self.send(To::One(from), Message::Refuse(Refusal::NotLeader(leader)));
+                return self.turn_away(from, Refusal::NotLeader(leader), request);
             }
         }
         let self_appointed = self.proposer.is_some() && !self.members.elects;
         if self.learner.is_some() && (again || self_appointed) {
             self.out.asked.extend(request.commands.iter().filter_map(crate::Entry::id));
+        }
+    }
+
+    /// Does not take a request.
+    #[cold]
+    pub(super) fn turn_away(&mut self, from: NodeId, refusal: Refusal, request: &Request<P::Value>) {
+        let commands = request.commands.iter().filter_map(crate::Entry::id).collect();
+        for refused in Refused::each(refusal, false, commands) {
+            self.tell_refused(from, refused);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Node, Own};
 use crate::{
     Acceptor, Ballot, Client, InBallot, Leader, Learner, Message, NodeId, NodeSet, Proposal, Proposer,
-    Protocol, Reach, Refusal, Request, Time, To,
+    Protocol, Reach, Refusal, Refused, Request, Settled, Time, To,
 };
 use std::mem;
 
@@ -15,6 +15,9 @@ impl<P: Protocol> Node<P> {
         }
         while let Some((to, request)) = self.client.poll(self.now, self.leader.leader()) {
             self.post(to, request);
+        }
+        while let Some((id, reason)) = self.client.poll_unanswered() {
+            self.out.outcomes.push(Settled { id, result: Err(reason) });
         }
         let mut votes = Vec::new();
         if let Some(acceptor) = &mut self.acceptor {
@@ -108,19 +111,22 @@ impl<P: Protocol> Node<P> {
     pub(super) fn surrender(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         let given_up = proposer.surrender();
-        let mut clients: Vec<NodeId> =
-            given_up.iter().flat_map(|b| b.iter().filter_map(|e| Some(e.id()?.client.node))).collect();
-        clients.sort_unstable();
-        clients.dedup();
-        let refusal = Refusal::NotLeader(self.leader.leader());
-        for client in clients {
-            if client == self.setup.id {
-                // It may have something to ask elsewhere.
-                self.client.on_refusal(client, refusal);
-                self.stirred = true;
-            } else {
-                self.send(To::One(client), Message::Refuse(refusal));
-            }
+        let commands = given_up.iter().flat_map(|b| b.iter().filter_map(crate::Entry::id)).collect();
+        // Some may have been proposed in a ballot that was lost, and be chosen yet.
+        for refused in Refused::each(Refusal::NotLeader(self.leader.leader()), true, commands) {
+            self.tell_refused(refused.client.node, refused);
+        }
+    }
+
+    /// Tells a client, perhaps its own, that commands are refused.
+    #[cold]
+    pub(super) fn tell_refused(&mut self, client: NodeId, refused: Refused) {
+        if client == self.setup.id {
+            self.client.on_refusal(client, &refused);
+            // It may have something to ask elsewhere.
+            self.stirred = true;
+        } else {
+            self.send(To::One(client), Message::Refuse(refused));
         }
     }
 

@@ -1,13 +1,14 @@
 //! Who waits for the answer to which command.
 
-use paxos_core::{CommandId, Overloaded, Reply};
+use super::ProposeError;
+use paxos_core::{CommandId, Executed, Settled};
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 
 /// Where the answer to a command goes.
-pub(super) type Waiter<R> = oneshot::Sender<Result<R, Overloaded>>;
+pub(super) type Waiter<R> = oneshot::Sender<Result<Executed<R>, ProposeError>>;
 
-/// The waiters of one session, by the sequence numbers of their commands, which come without a gap.
+/// The waiters of one client, by the sequence numbers of their commands, which come without a gap.
 #[derive(Debug)]
 pub(super) struct Waiters<R> {
     /// The sequence number of the first one held.
@@ -31,11 +32,11 @@ impl<R> Waiters<R> {
         self.held.push_back(Some(waiter));
     }
 
-    /// Hands over an answer. Nobody may be waiting for it: an asker may go away.
-    pub(super) fn answer(&mut self, reply: Reply<R>) {
-        let offset = reply.id.seq.checked_sub(self.base).and_then(|n| usize::try_from(n).ok());
+    /// Hands over what became of a command. Nobody may be waiting for it: an asker may go away.
+    pub(super) fn answer(&mut self, settled: Settled<R>) {
+        let offset = settled.id.seq.checked_sub(self.base).and_then(|n| usize::try_from(n).ok());
         if let Some(waiter) = offset.and_then(|at| self.held.get_mut(at)).and_then(Option::take) {
-            drop(waiter.send(Ok(reply.reply)));
+            drop(waiter.send(settled.result.map_err(ProposeError::from)));
         }
         while let Some(None) = self.held.front() {
             self.held.pop_front();

@@ -128,12 +128,10 @@ where
         if self.outcomes.is_empty() {
             return false;
         }
-        for reply in self.outcomes.drain(..) {
-            let by = self.heard.iter().find(|(id, _)| *id == reply.id).map_or(self.id, |(_, from)| *from);
-            let id = reply.id;
-            out.note(self.id, Note::Answered, || id.to_string());
-            let sent = out.counts;
-            out.commands.answered(out.now, by, reply, sent);
+        for settled in self.outcomes.drain(..) {
+            let id = settled.id;
+            let by = self.heard.iter().find(|(heard, _)| *heard == id).map_or(self.id, |(_, from)| *from);
+            out.settled(self.id, by, settled);
             self.open = self.open.saturating_sub(1);
         }
         self.go_on(out)

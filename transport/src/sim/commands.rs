@@ -2,7 +2,7 @@
 
 use super::Counts;
 use core::time::Duration;
-use paxos_core::{CommandId, NodeId, Protocol, Reply, Slot, Time};
+use paxos_core::{CommandId, NodeId, Protocol, Slot, Time, Unanswered};
 use std::collections::BTreeMap;
 
 /// One command, from when it was submitted.
@@ -14,6 +14,8 @@ pub struct Submitted<R> {
     pub at: Time,
     /// Its answer, once there is one.
     pub answer: Option<Answered<R>>,
+    /// Why its client was told that there is none, if so.
+    pub unanswered: Option<Unanswered>,
     /// Its process crashed before the answer: it may or may not have been executed.
     pub abandoned: bool,
 }
@@ -41,7 +43,7 @@ impl<R> Submitted<R> {
 
     /// Whether nothing more is to be expected of it.
     pub fn is_settled(&self) -> bool {
-        self.abandoned || self.answer.is_some()
+        self.abandoned || self.answer.is_some() || self.unanswered.is_some()
     }
 }
 
@@ -60,7 +62,7 @@ impl<P: Protocol> Commands<P> {
 
     pub(super) fn submitted(&mut self, id: CommandId, at: Time) {
         self.index.insert(id, self.list.len());
-        self.list.push(Submitted { id, at, answer: None, abandoned: false });
+        self.list.push(Submitted { id, at, answer: None, unanswered: None, abandoned: false });
         self.open += 1;
     }
 
@@ -68,12 +70,15 @@ impl<P: Protocol> Commands<P> {
         self.list.get(*self.index.get(&id)?)
     }
 
-    pub(super) fn answered(&mut self, at: Time, by: NodeId, reply: Reply<P::Reply>, sent: Counts) {
-        let Some(command) = self.index.get(&reply.id).and_then(|i| self.list.get_mut(*i)) else { return };
+    pub(super) fn settled(&mut self, id: CommandId, result: Result<Answered<P::Reply>, Unanswered>) {
+        let Some(command) = self.index.get(&id).and_then(|i| self.list.get_mut(*i)) else { return };
         if command.is_settled() {
             return;
         }
-        command.answer = Some(Answered { at, by, slot: reply.slot, reply: reply.reply, sent });
+        match result {
+            Ok(answer) => command.answer = Some(answer),
+            Err(reason) => command.unanswered = Some(reason),
+        }
         self.open -= 1;
     }
 

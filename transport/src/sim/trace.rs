@@ -36,6 +36,8 @@ pub enum Note {
     Submitted,
     /// Its client was answered.
     Answered,
+    /// Its client was told that a command has no answer, and why.
+    Unanswered,
     /// It learned what is chosen.
     Learned,
     /// It crashed.

@@ -67,7 +67,12 @@ impl Trace {
                     match note {
                         Note::Crashed => down[at] = true,
                         Note::Restarted => down[at] = false,
-                        Note::Submitted | Note::Answered | Note::Learned | Note::Paused | Note::Resumed => {}
+                        Note::Submitted
+                        | Note::Answered
+                        | Note::Unanswered
+                        | Note::Learned
+                        | Note::Paused
+                        | Note::Resumed => {}
                     }
                 }
                 note.tell(text)

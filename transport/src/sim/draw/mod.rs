@@ -52,6 +52,7 @@ impl Note {
         match self {
             Self::Submitted => '!',
             Self::Answered => '=',
+            Self::Unanswered => '?',
             Self::Learned => '*',
             Self::Crashed => 'X',
             Self::Restarted => '^',
@@ -64,6 +65,7 @@ impl Note {
         match self {
             Self::Submitted => "submits",
             Self::Answered => "has its answer to",
+            Self::Unanswered => "has no answer to",
             Self::Learned => "learns",
             Self::Crashed => "crashes",
             Self::Restarted => "restarts",

@@ -6,8 +6,8 @@ use super::{Book, Memory, Name, Verdict};
 use super::{ballots, chosen, execution, promises, proposals, safe, spoken, votes};
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Ballot, CommandId, Config, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded, Slot,
-    SlotRange,
+    Ballot, CommandId, Config, Entry, Executed, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded,
+    Slot, SlotRange,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -159,6 +159,16 @@ impl<P: Protocol> Ledger<P> {
         execution::exactly_once(node, slot, id, !life.done.insert(id))?;
         let first = book.reply.get_or_insert_with(|| reply.clone());
         execution::replicas_are_equal(node, slot, Some(id), first, reply)
+    }
+
+    /// A client is answered.
+    ///
+    /// # Errors
+    /// If no replica returned that.
+    pub fn answered(&self, node: NodeId, id: CommandId, executed: &Executed<P::Reply>) -> Verdict {
+        let book = self.books.get(&executed.slot).filter(|book| book.chosen.is_some_and(|c| c.1 == Some(id)));
+        let returned = book.and_then(|book| book.reply.as_ref());
+        execution::answers_are_true(node, id, executed.slot, &executed.reply, returned)
     }
 
     fn on_said(&mut self, from: NodeId, fact: &Fact<'_, P::Value>) -> Verdict {
