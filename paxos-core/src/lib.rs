@@ -35,6 +35,7 @@ mod fact;
 mod id;
 mod message;
 mod node;
+mod outstanding;
 mod pipeline;
 mod protocol;
 mod quorum;
@@ -50,7 +51,7 @@ mod time;
 
 pub use ballot::Ballot;
 pub use chosen::Chosen;
-pub use client::{LeaderClient, Outstanding};
+pub use client::LeaderClient;
 pub use command::{Batch, Command, Entry, Value};
 pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Patience, Setup, Timeouts};
 pub use contact::Contact;
@@ -61,6 +62,7 @@ pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
 };
 pub use node::{Event, Node};
+pub use outstanding::Outstanding;
 pub use pipeline::Pipeline;
 pub use protocol::{
     Acceptor, Answer, Client, Duty, Leader, Learner, Overloaded, Proposal, Proposer, Protocol, Reach,

@@ -214,4 +214,19 @@ mod tests {
         replica.execute(Slot(3), &[command(9, u64::MAX, 1), command(9, 10, 1)], all());
         assert_eq!(replica.machine().0, 3);
     }
+
+    #[test]
+    fn a_command_of_an_expired_session_is_not_executed_and_its_client_is_told() {
+        let mut replica = Replica::new(Sum(0), &Limits { idle: 1, ..Limits::default() });
+        let commands =
+            [command(9, 0, 5), command(8, 0, 1), command(8, 1, 1), command(9, 0, 5), command(9, 1, 7)];
+        replica.execute(Slot(0), &commands, all());
+        let told = [(0, 5), (0, 6), (1, 7), (0, EXPIRED), (1, EXPIRED)];
+        assert_eq!((replica.machine().0, replies(&mut replica)), (7, told.to_vec()));
+        let client = ClientId { node: NodeId(9), session: 0 };
+        replica.recall(CommandId { client, seq: 0 });
+        assert_eq!(replies(&mut replica), [(0, EXPIRED)]);
+        replica.execute(Slot(5), &[Entry::new(client.renewed().expect("a number"), 2, 3)], all());
+        assert_eq!((replica.machine().0, replies(&mut replica)), (10, vec![(2, 10)]));
+    }
 }

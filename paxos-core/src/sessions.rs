@@ -235,3 +235,139 @@ impl<R> Session<R> {
         self.ring = ring;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Jitter;
+
+    fn limits(idle: u64, sessions: usize) -> Limits {
+        Limits { session: 4, idle, sessions, ..Limits::default() }
+    }
+
+    fn id(node: u16, session: u32, seq: u64) -> CommandId {
+        CommandId { client: ClientId { node: NodeId(node), session }, seq }
+    }
+
+    /// Executes by naming the slot.
+    fn enter(sessions: &mut Sessions<u64>, slot: u64, id: CommandId) -> Found<'_, u64> {
+        sessions.enter(Slot(slot), id, || slot)
+    }
+
+    const fn done(slot: u64) -> Found<'static, u64> {
+        const REPLIES: [u64; 64] = {
+            let mut all = [0; 64];
+            let mut at = 0;
+            while at < 64 {
+                all[at] = at as u64;
+                at += 1;
+            }
+            all
+        };
+        Found::Reply(Slot(slot), &REPLIES[slot as usize])
+    }
+
+    #[test]
+    fn a_session_lives_as_long_as_a_command_of_it_is_chosen_in_every_idle_slots() {
+        let mut sessions = Sessions::new(&limits(10, 9));
+        assert_eq!(enter(&mut sessions, 0, id(1, 0, 0)), done(0));
+        assert_eq!(enter(&mut sessions, 10, id(1, 0, 1)), done(10));
+        // A command that was chosen before counts as well.
+        assert_eq!(enter(&mut sessions, 20, id(1, 0, 1)), done(10));
+        assert_eq!(enter(&mut sessions, 30, id(1, 0, 2)), done(30));
+        assert_eq!(enter(&mut sessions, 41, id(1, 0, 3)), Found::Expired);
+        assert_eq!(sessions.find(id(1, 0, 2)), Found::Expired);
+    }
+
+    #[test]
+    fn an_expired_session_is_never_taken_for_a_new_one_and_costs_a_number() {
+        let mut sessions = Sessions::new(&limits(2, 9));
+        for node in 0..5 {
+            assert_eq!(enter(&mut sessions, u64::from(node), id(node, 7, 0)), done(node.into()));
+        }
+        assert_eq!((sessions.table.len(), sessions.by_age.len(), sessions.places.len()), (3, 3, 3));
+        for slot in 10..20 {
+            assert_eq!(enter(&mut sessions, slot, id(1, (slot % 8) as u32, 0)), Found::Expired);
+        }
+        assert_eq!((sessions.table.len(), sessions.expired.len()), (0, 5));
+        assert_eq!(enter(&mut sessions, 20, id(1, 8, 0)), done(20));
+        assert_eq!((sessions.table.len(), sessions.expired.len()), (1, 4));
+    }
+
+    #[test]
+    fn a_newer_session_ends_the_ones_before() {
+        let mut sessions = Sessions::new(&limits(99, 9));
+        assert_eq!(enter(&mut sessions, 0, id(1, 3, 0)), done(0));
+        assert_eq!(sessions.find(id(1, 4, 0)), Found::New);
+        assert_eq!(enter(&mut sessions, 1, id(1, 4, 0)), done(1));
+        assert_eq!(enter(&mut sessions, 2, id(1, 3, 1)), Found::Expired);
+        assert_eq!(sessions.find(id(1, 3, 0)), Found::Expired);
+        assert_eq!(sessions.table.len(), 1);
+    }
+
+    #[test]
+    fn of_too_many_sessions_the_one_silent_for_longest_expires() {
+        let mut sessions = Sessions::new(&limits(99, 2));
+        assert_eq!(enter(&mut sessions, 0, id(1, 0, 0)), done(0));
+        assert_eq!(enter(&mut sessions, 1, id(2, 0, 0)), done(1));
+        assert_eq!(enter(&mut sessions, 2, id(1, 0, 1)), done(2));
+        assert_eq!(enter(&mut sessions, 3, id(3, 0, 0)), done(3));
+        assert_eq!(enter(&mut sessions, 4, id(2, 0, 1)), Found::Expired);
+        assert_eq!(enter(&mut sessions, 5, id(1, 0, 0)), done(0));
+        assert_eq!(sessions.table.len(), 2);
+    }
+
+    /// The rules as they stand in the documentation, by looking through the whole log each time.
+    fn by_the_book(log: &[CommandId], idle: u64, most: usize) -> (Vec<bool>, BTreeMap<NodeId, (u32, u64)>) {
+        let (mut live, mut ended) = (BTreeMap::<NodeId, (u32, u64)>::new(), BTreeMap::<NodeId, u32>::new());
+        let mut taken = Vec::new();
+        for (slot, id) in (0..).zip(log) {
+            let ClientId { node, session } = id.client;
+            let silent: Vec<_> =
+                live.iter().filter(|(_, (_, heard))| slot - heard > idle).map(|(n, _)| *n).collect();
+            for node in silent {
+                ended.extend(live.remove(&node).map(|(session, _)| (node, session)));
+            }
+            let newest = live.get(&node).map(|(session, _)| *session);
+            let ok = match newest {
+                Some(newest) => session >= newest,
+                None => ended.get(&node).is_none_or(|ended| session > *ended),
+            };
+            if ok {
+                if newest.is_none() && live.len() == most {
+                    let oldest =
+                        live.iter().min_by_key(|(_, (_, heard))| *heard).map(|(n, _)| *n).expect("some");
+                    ended.extend(live.remove(&oldest).map(|(session, _)| (oldest, session)));
+                }
+                live.insert(node, (session, slot));
+            }
+            taken.push(ok);
+        }
+        (taken, live)
+    }
+
+    #[test]
+    fn whatever_the_log_says_sessions_end_by_the_book_and_survive_being_rebuilt() {
+        for seed in 0..300 {
+            let mut chance = Jitter::new(seed, NodeId(0));
+            let mut below = |n: u64| chance.draw() % n;
+            let (idle, most) = (1 + below(12), 1 + below(4) as usize);
+            let log: Vec<_> = (0..200)
+                .map(|_| id(below(6) as u16, (below(20) / 10 + below(50) / 40) as u32, below(9)))
+                .collect();
+            let (taken, live) = by_the_book(&log, idle, most);
+            let limits = limits(idle, most);
+            let mut sessions = Sessions::new(&limits);
+            for ((slot, id), ok) in (0..).zip(&log).zip(taken) {
+                if below(20) == 0 {
+                    sessions = Sessions::of(&limits, sessions.table, sessions.expired);
+                }
+                let expired = enter(&mut sessions, slot, *id) == Found::Expired;
+                assert_eq!(expired, !ok, "seed {seed}: {id} in slot {slot}");
+                assert!(sessions.table.len() <= most);
+            }
+            let left = sessions.table.iter().map(|s| (s.client.node, (s.client.session, s.heard.0)));
+            assert_eq!(left.collect::<BTreeMap<_, _>>(), live, "seed {seed}");
+        }
+    }
+}
