@@ -84,6 +84,7 @@ fn a_client_whose_session_expired_goes_on_with_a_new_one() {
         submit(&mut sim, client, value);
         settle(&mut sim);
     }
+    sim.run_for(ms(1)).expect("no invariant breaks");
     let start = sim.now();
     // Nothing of it was chosen in the last slots, so this is not executed; the next one is.
     for value in [4, 5] {

@@ -46,7 +46,8 @@ where
     config.patience = case.patience;
     config.timeouts.give_up = case.give_up;
     (config.limits.idle, config.limits.sessions) = (case.idle, case.sessions);
-    (config.limits.queue, config.limits.session) = (6, 8);
+    // A leader has room for little more than a request.
+    (config.limits.batch, config.limits.queue, config.limits.session) = (4, 6, 8);
     let mut world = World::<P>::new(config, P::Options::default(), seed);
     world.replay = "cargo test -p paxos-transport --test sim sessions with FIRST =".into();
     world.limit.events = 1_000_000;
@@ -137,7 +138,7 @@ fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads() {
 fn each_command_has_one_end_though_sessions_expire() {
     let ends = survive::<Multi>(PATIENT, None, 2000);
     assert!(ends.expired > 100 && ends.renewed > 100, "{ends:?}");
-    assert!(ends.answered > 10 * ends.expired && ends.refused + ends.unknown == 0, "{ends:?}");
+    assert!(ends.answered > 5 * ends.expired && ends.refused + ends.unknown == 0, "{ends:?}");
 }
 
 #[test]
