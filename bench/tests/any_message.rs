@@ -1,12 +1,13 @@
 //! Whatever well-formed messages arrive, in whatever order and from whomever: no panic, and no turn without end.
 
 use basic_paxos::{BasicPaxos, One};
+use core::time::Duration;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
     Audience, Ballot, Batch, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter, Learning,
-    Message, Nack, Node, NodeId, Protocol, ReadId, ReadMessage, Refusal, Replica, Reply, Request, Setup,
-    Slot, SlotRange, StateMachine, Time, Vote,
+    Message, Nack, Node, NodeId, Outcome, Patience, Protocol, ReadId, ReadMessage, Refusal, Refused, Replica,
+    Reply, Request, Setup, Slot, SlotRange, StateMachine, Time, Vote,
 };
 use std::sync::Arc;
 
@@ -63,7 +64,12 @@ impl Draw {
             return Entry::Noop;
         }
         let seq = if self.below(20) == 0 { u64::MAX } else { self.below(9) };
-        Entry::new(ClientId { node: self.node(), session: 0 }, seq, self.below(5))
+        Entry::new(self.client(), seq, self.below(5))
+    }
+
+    fn client(&mut self) -> ClientId {
+        let session = if self.below(20) == 0 { u32::MAX } else { self.below(3) as u32 };
+        ClientId { node: self.node(), session }
     }
 
     fn batch(&mut self) -> Batch<u64> {
@@ -106,15 +112,22 @@ impl Draw {
             3 => Message::Progress { chosen: self.slot() },
             4 => Message::CatchUp { from: self.slot() },
             5 => Message::Chosen { first: self.slot(), batch: self.batch(), known: self.slot() },
-            6 => Message::Refuse(Refusal::NotLeader(Some(self.node()))),
+            6 => Message::Refuse(Refused {
+                refusal: Refusal::NotLeader(Some(self.node())),
+                client: self.client(),
+                first: self.slot().0,
+                end: self.slot().0,
+                taken: self.flip(),
+            }),
             7 => Message::Canvass { chosen: self.slot(), sent: Time(self.below(9)) },
             8 => Message::Support { sent: Time(self.below(9)), granted: self.flip() },
             9 => Message::TakeOver { ballot: self.ballot(from), chosen: self.slot() },
             10 => Message::Heard { ballot: self.anyones(), sent: Time(self.below(9) * 20_000_000) },
             11 => Message::Read(self.about_reads()),
             _ => {
-                let id = CommandId { client: ClientId::default(), seq: self.slot().0 };
-                Message::Reply(Reply { id, slot: self.slot(), reply: 0 })
+                let id = CommandId { client: self.client(), seq: self.slot().0 };
+                let outcome = if self.flip() { Outcome::Executed(0) } else { Outcome::SessionExpired };
+                Message::Reply(Reply { id, slot: self.slot(), outcome })
             }
         }
     }
@@ -129,6 +142,11 @@ fn config(seed: u64) -> Config {
     config.timeouts.lease = (seed % 5 < 2).then(|| std::time::Duration::from_millis(80));
     config.limits.reads = 5;
     (config.limits.window, config.limits.batch, config.limits.session) = (6, 3, 4);
+    (config.limits.idle, config.limits.sessions) = (5, 2);
+    if seed % 5 < 2 {
+        config.patience = Patience::Report;
+        config.timeouts.give_up = Some(Duration::from_millis(400));
+    }
     config
 }
 
@@ -137,7 +155,8 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeI
         let mut draw = Draw(Jitter::new(seed, NodeId(0)));
         let id = NodeId(if seed % 3 == 2 { draw.below(7) as u16 } else { 0 });
         let setup = Setup { id, config: Arc::new(config(seed)), options: P::Options::default() };
-        let (mut node, mut replica, mut now) = (Node::<P>::new(setup, Time(0)), Replica::new(Sum(0), 4), 0);
+        let (mut node, mut replica, mut now) =
+            (Node::<P>::new(setup, Time(0)), Replica::new(Sum(0), &config(seed).limits), 0);
         for _ in 0..60 {
             let from = NodeId(draw.below(7) as u16);
             let event = if draw.below(6) == 0 {

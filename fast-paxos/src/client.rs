@@ -2,8 +2,8 @@
 
 use crate::FastPaxos;
 use paxos_core::{
-    Answer, Audience, Change, ClientId, CommandId, Leadership, Membership, NodeId, NodeSet, Outstanding,
-    Overloaded, Refusal, Reply, Request, Setup, Time, To, Value,
+    Answer, Audience, Change, CommandId, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded,
+    Refusal, Refused, Reply, Request, Setup, Time, To, Unanswered, Value,
 };
 
 /// Commands that go to everyone at first after one had to be asked for again.
@@ -39,7 +39,7 @@ impl<V: Value> Client<V> {
 }
 
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
-    fn new(setup: &Setup<crate::Options>, session: u32) -> Self {
+    fn new(setup: &Setup<crate::Options>, life: u32) -> Self {
         let config = &setup.config;
         let first = match config.leadership {
             Leadership::Elected { first } => first,
@@ -47,7 +47,7 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         };
         Self {
             id: setup.id,
-            outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
+            outstanding: Outstanding::new(setup.id, life, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
@@ -93,18 +93,27 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         first
     }
 
-    /// Nobody in particular was asked; what is refused is asked again in due time, or when there is a new leader.
-    fn on_refusal(&mut self, _from: NodeId, refusal: Refusal) {
-        if let Refusal::NotLeader(leader) = refusal {
+    /// Nobody in particular was asked, and acceptors may have voted for what a leader refuses: whatever a caller
+    /// wishes to be told, a refusal settles nothing, and is asked again in due time, or when there is a new leader.
+    fn on_refusal(&mut self, _from: NodeId, refused: &Refused) {
+        if let Refusal::NotLeader(leader) = refused.refusal {
             self.notice(leader);
         }
+    }
+
+    fn on_expired(&mut self, id: CommandId) {
+        self.outstanding.on_expired(id);
+    }
+
+    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
+        self.outstanding.poll_unanswered()
     }
 
     fn on_timeout(&mut self, now: Time) {
         if self.outstanding.deadline().is_some_and(|due| due <= now) {
             self.moves = 0;
         }
-        self.outstanding.on_timeout(now);
+        _ = self.outstanding.on_timeout(now);
     }
 
     fn deadline(&self) -> Option<Time> {

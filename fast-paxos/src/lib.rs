@@ -214,7 +214,7 @@ fn voters(config: &Config) -> NodeSet {
 /// cluster.stop(NodeId(2));
 /// cluster.propose(NodeId(3), 42)?; // any server will do: nobody waits for the leader
 /// cluster.run();
-/// assert_eq!(cluster.outcomes().map(|outcome| outcome.reply).collect::<Vec<_>>(), [42]);
+/// assert_eq!(cluster.outcomes().filter_map(|outcome| outcome.reply()).collect::<Vec<_>>(), [42]);
 /// assert_eq!(cluster.machine(NodeId(1)).0, 42);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -164,7 +164,7 @@ use paxos_core::{Protocol, Record, Value};
 /// cluster.propose(NodeId(0), 40)?;
 /// cluster.propose(NodeId(0), 2)?;
 /// cluster.run();
-/// let replies: Vec<u64> = cluster.outcomes().map(|outcome| outcome.reply).collect();
+/// let replies: Vec<u64> = cluster.outcomes().filter_map(|outcome| outcome.reply()).collect();
 /// assert_eq!(replies, [40, 42]);
 /// assert_eq!(cluster.machine(NodeId(1)).0, 42);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -42,6 +42,11 @@ impl<V> Chosen<V> {
         self.epochs.as_ref()
     }
 
+    /// What came of changes of members that were executed since the last call.
+    pub(crate) fn changes_made(&mut self) -> Vec<crate::Changed> {
+        self.epochs.as_mut().map(Epochs::made).unwrap_or_default()
+    }
+
     /// The first slot whose members are not known here, or are not those of now: nothing is proposed there yet,
     /// and no vote counted (*Paxos Made Simple*, §3: up to α commands ahead).
     pub fn limit(&self) -> Slot {

@@ -1,153 +1,9 @@
-//! The client role: a window of commands that are asked for until they are answered.
+//! The client role of protocols with a leader.
 
 use crate::{
-    Audience, Batch, Change, Client, ClientId, Command, CommandId, Config, Entry, Leadership, Membership,
-    NodeId, NodeSet, Overloaded, Protocol, Refusal, Reply, Request, Setup, Time, To, Value,
+    Audience, Change, Client, CommandId, Config, Leadership, Membership, NodeId, NodeSet, Outstanding,
+    Overloaded, Patience, Protocol, Refusal, Refused, Reply, Request, Setup, Time, To, Unanswered, Value,
 };
-use core::time::Duration;
-use std::collections::{BTreeSet, VecDeque};
-
-/// The commands of one session that are not answered yet. Sent together what was submitted together; asked
-/// again each [`crate::Timeouts::client`] until answered, with the same names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Outstanding<V> {
-    id: ClientId,
-    limit: usize,
-    batch: usize,
-    patience: Option<Duration>,
-    next: u64,
-    /// The oldest without an answer.
-    base: u64,
-    /// Later ones that are answered already.
-    early: BTreeSet<u64>,
-    fresh: Vec<Entry<V>>,
-    /// By the time of asking, with the highest number in each batch.
-    asked: VecDeque<(Time, u64, Batch<V>)>,
-    again: VecDeque<Batch<V>>,
-}
-
-impl<V: Value> Outstanding<V> {
-    /// A session of process `id`.
-    pub fn new(id: ClientId, config: &Config) -> Self {
-        Self {
-            id,
-            limit: config.limits.session,
-            batch: config.limits.batch.max(1),
-            patience: config.timeouts.client,
-            next: 0,
-            base: 0,
-            early: BTreeSet::new(),
-            fresh: Vec::new(),
-            asked: VecDeque::new(),
-            again: VecDeque::new(),
-        }
-    }
-
-    /// Takes a value and names it.
-    ///
-    /// # Errors
-    /// [`Overloaded`] while the oldest unanswered command is a session's window back.
-    pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
-        self.name(|id| Entry::Command(Command { id, value }))
-    }
-
-    fn name(&mut self, entry: impl FnOnce(CommandId) -> Entry<V>) -> Result<CommandId, Overloaded> {
-        if self.next - self.base >= self.limit as u64 {
-            return Err(Overloaded { limit: self.limit });
-        }
-        let id = CommandId { client: self.id, seq: self.next };
-        self.next += 1;
-        self.fresh.push(entry(id));
-        Ok(id)
-    }
-
-    /// Takes a change of members, and names it.
-    ///
-    /// # Errors
-    /// As [`Outstanding::submit`].
-    pub fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
-        self.name(|id| Entry::Change(id, change))
-    }
-
-    /// Commands to send for the first time.
-    pub fn poll_new(&mut self, now: Time) -> Option<Batch<V>> {
-        if self.fresh.is_empty() {
-            return None;
-        }
-        let n = self.fresh.len().min(self.batch);
-        let batch: Batch<V> = self.fresh.drain(..n).collect();
-        self.asked.push_back((now, last_seq(&batch), batch.clone()));
-        Some(batch)
-    }
-
-    /// Commands to send again.
-    pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
-        while let Some(batch) = self.again.pop_front() {
-            let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
-            if !left.is_empty() {
-                let left = if left.len() == batch.len() { batch } else { left.into() };
-                self.asked.push_back((now, last_seq(&left), left.clone()));
-                return Some(left);
-            }
-        }
-        None
-    }
-
-    /// Notes an answer; whether it is the first to its command.
-    pub fn on_reply(&mut self, id: CommandId) -> bool {
-        if id.client != self.id || id.seq < self.base || id.seq >= self.next {
-            return false;
-        }
-        if id.seq > self.base {
-            return self.early.insert(id.seq);
-        }
-        self.base += 1;
-        while !self.early.is_empty() && self.early.remove(&self.base) {
-            self.base += 1;
-        }
-        while self.asked.front().is_some_and(|(_, last, _)| *last < self.base) {
-            self.asked.pop_front();
-        }
-        true
-    }
-
-    /// Everything unanswered is to be asked again now.
-    pub fn ask_all_again(&mut self) {
-        self.again.extend(self.asked.drain(..).map(|(.., batch)| batch));
-    }
-
-    /// What was asked longer ago than the client is patient is to be asked again.
-    pub fn on_timeout(&mut self, now: Time) {
-        while self.deadline().is_some_and(|due| due <= now) {
-            if let Some((.., batch)) = self.asked.pop_front() {
-                self.again.push_back(batch);
-            }
-        }
-    }
-
-    /// When the oldest question becomes due again.
-    pub fn deadline(&self) -> Option<Time> {
-        Some(self.asked.front()?.0.after(self.patience?))
-    }
-
-    /// How many commands are unanswered.
-    pub fn len(&self) -> usize {
-        (self.next - self.base) as usize - self.early.len()
-    }
-
-    /// Whether all are answered.
-    pub fn is_empty(&self) -> bool {
-        self.next == self.base
-    }
-
-    fn is_open(&self, entry: &Entry<V>) -> bool {
-        entry.id().is_some_and(|id| id.seq >= self.base && !self.early.contains(&id.seq))
-    }
-}
-
-fn last_seq<V>(batch: &Batch<V>) -> u64 {
-    batch.last().and_then(Entry::id).map_or(0, |id| id.seq)
-}
 
 /// Whether a process hears by itself who leads: a server of a cluster that elects by timeout.
 pub(crate) fn follows(id: NodeId, config: &Config) -> bool {
@@ -159,6 +15,7 @@ pub(crate) fn follows(id: NodeId, config: &Config) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderClient<V> {
     outstanding: Outstanding<V>,
+    patience: Patience,
     servers: NodeSet,
     proposers: NodeSet,
     /// The one to ask.
@@ -177,7 +34,7 @@ pub struct LeaderClient<V> {
 impl<V: Value> LeaderClient<V> {
     fn target(&self, known: Option<NodeId>) -> To {
         // A server hears who leads; a process that is only a client learns it from answers.
-        let known = known.filter(|_| self.servers.contains(self.outstanding.id.node));
+        let known = known.filter(|_| self.servers.contains(self.outstanding.id().node));
         known.or(self.leader).or(self.proposers.smallest()).map_or(To::Each(self.proposers), To::One)
     }
 
@@ -211,14 +68,15 @@ impl<V: Value> LeaderClient<V> {
 }
 
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
-    fn new(setup: &Setup<P::Options>, session: u32) -> Self {
+    fn new(setup: &Setup<P::Options>, life: u32) -> Self {
         let config = &setup.config;
         let leader = match config.leadership {
             Leadership::Elected { first } => first,
             Leadership::SelfAppointed { .. } => None,
         };
         Self {
-            outstanding: Outstanding::new(ClientId { node: setup.id, session }, config),
+            outstanding: Outstanding::new(setup.id, life, config),
+            patience: config.patience,
             servers: config.servers(),
             proposers: config.proposers,
             leader,
@@ -278,21 +136,36 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         first
     }
 
-    fn on_refusal(&mut self, from: NodeId, refusal: Refusal) {
+    fn on_refusal(&mut self, from: NodeId, refused: &Refused) {
         // An overloaded or leaderless cluster is asked again in due time, not at once.
-        match refusal {
-            Refusal::NotLeader(Some(leader)) if leader != from => self.move_to(leader),
+        let leader = match refused.refusal {
+            Refusal::NotLeader(leader) => leader.filter(|leader| *leader != from),
+            Refusal::Overloaded(_) => None,
+        };
+        if self.patience == Patience::Report {
+            // The next command goes there; those that stay open are asked again in due time.
+            self.outstanding.on_refused(refused);
+            self.leader = leader.or(self.leader);
+        } else if let Some(leader) = leader {
+            self.move_to(leader);
+        } else if refused.refusal == Refusal::NotLeader(None) {
             // If it leads again, that is news.
-            Refusal::NotLeader(None) => self.asked = self.asked.filter(|asked| *asked != from),
-            Refusal::NotLeader(_) | Refusal::Overloaded(_) => {}
+            self.asked = self.asked.filter(|asked| *asked != from);
         }
     }
 
+    fn on_expired(&mut self, id: CommandId) {
+        self.outstanding.on_expired(id);
+    }
+
+    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
+        self.outstanding.poll_unanswered()
+    }
+
     fn on_timeout(&mut self, now: Time) {
-        if self.outstanding.deadline().is_some_and(|due| due <= now) {
+        if self.outstanding.on_timeout(now) {
             self.moves = 0;
         }
-        self.outstanding.on_timeout(now);
     }
 
     fn deadline(&self) -> Option<Time> {

@@ -50,6 +50,17 @@ pub enum Campaign {
     Lazy,
 }
 
+/// What a client does when it is refused: the leader is another, or too much is waiting there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Patience {
+    /// It follows the leader, and asks again until it is answered.
+    #[default]
+    Follow,
+    /// It tells its caller, if the command was asked for once only: the process that refuses has not taken it.
+    /// A command that it asked for again because no answer came is asked for until it is answered or given up.
+    Report,
+}
+
 /// Waiting times. `None` turns the mechanism off, which is for runs whose messages are to be counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
@@ -71,6 +82,8 @@ pub struct Timeouts {
     /// By how many millionths a process's clock may go faster or slower than true time, for leases to be right. The
     /// clock must go on while its machine sleeps.
     pub drift: u32,
+    /// Before a client gives up a command that is not answered: its outcome is unknown then. None: never.
+    pub give_up: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -85,6 +98,7 @@ impl Default for Timeouts {
             gossip: ms(40),
             lease: None,
             drift: 1000,
+            give_up: None,
         }
     }
 }
@@ -99,6 +113,7 @@ impl Timeouts {
         gossip: None,
         lease: None,
         drift: 1000,
+        give_up: None,
     };
 
     /// All waiting times multiplied by `factor`.
@@ -113,6 +128,7 @@ impl Timeouts {
             gossip: f(self.gossip),
             lease: f(self.lease),
             drift: self.drift,
+            give_up: f(self.give_up),
         }
     }
 }
@@ -134,11 +150,28 @@ pub struct Limits {
     pub alpha: usize,
     /// Reads that wait at a process for its replica, and as many questions of others at a leader.
     pub reads: usize,
+    /// For how many slots a client's session may be silent. When no command of it was chosen for that many, it
+    /// has expired, on every replica at the same slot: what it was answered is forgotten, its commands are not
+    /// executed any more, and its client goes on with a new one. Every process must have the same number.
+    pub idle: u64,
+    /// How many sessions are kept. With more, the one that was silent for longest expires. What replicas
+    /// remember of clients is at most that many times [`Limits::session`] replies. Every process must have the
+    /// same number.
+    pub sessions: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096, alpha: 8192, reads: 65_536 }
+        Self {
+            batch: 1024,
+            window: 4096,
+            queue: 65_536,
+            session: 4096,
+            idle: 1 << 20,
+            sessions: 65_536,
+            alpha: 8192,
+            reads: 65_536,
+        }
     }
 }
 
@@ -161,6 +194,8 @@ pub struct Config {
     pub leadership: Leadership,
     /// When the first leader starts.
     pub campaign: Campaign,
+    /// What clients do when they are refused.
+    pub patience: Patience,
     /// Waiting times.
     pub timeouts: Timeouts,
     /// Bounds.
@@ -187,6 +222,7 @@ impl Config {
             thrifty: false,
             leadership: Leadership::Elected { first: acceptors.smallest() },
             campaign: Campaign::default(),
+            patience: Patience::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             spares: NodeSet::EMPTY,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct NodeId(pub u16);
 
 /// One client session: the process that hosts it, and a number that tells the sessions of that process
-/// apart, also across restarts. Replies travel to `node`.
+/// apart, also across restarts. Replies travel to `node`. A process has one session at a time, and the numbers of
+/// its sessions only go up: see [`ClientId::first_of`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct ClientId {
     /// The process that waits for the reply.
@@ -22,8 +23,25 @@ pub struct ClientId {
 pub struct CommandId {
     /// Whose command it is.
     pub client: ClientId,
-    /// The client's own count, from 0 without gaps.
+    /// The client's own count, without gaps: from 0, and on from there when its session is renewed.
     pub seq: u64,
+}
+
+impl ClientId {
+    /// How many sessions a process may have in one life.
+    pub const SESSIONS_PER_LIFE: u32 = 4096;
+
+    /// The first session of a process's life number `life`, counted from 0; none from life 1,048,576 on.
+    pub fn first_of(node: NodeId, life: u32) -> Option<Self> {
+        Some(Self { node, session: life.checked_mul(Self::SESSIONS_PER_LIFE)? })
+    }
+
+    /// The session after this one in the same life; none if this is its last: the next number belongs to the
+    /// next life.
+    pub fn renewed(self) -> Option<Self> {
+        let session = self.session.checked_add(1)?;
+        (!session.is_multiple_of(Self::SESSIONS_PER_LIFE)).then_some(Self { session, ..self })
+    }
 }
 
 impl fmt::Display for NodeId {
@@ -40,10 +58,12 @@ impl fmt::Debug for NodeId {
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.session == 0 {
-            write!(f, "c{}", self.node.0)
-        } else {
-            write!(f, "c{}/{}", self.node.0, self.session)
+        let (life, renewal) =
+            (self.session / Self::SESSIONS_PER_LIFE, self.session % Self::SESSIONS_PER_LIFE);
+        match (life, renewal) {
+            (0, 0) => write!(f, "c{}", self.node.0),
+            (_, 0) => write!(f, "c{}/{life}", self.node.0),
+            _ => write!(f, "c{}/{life}.{renewal}", self.node.0),
         }
     }
 }

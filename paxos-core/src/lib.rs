@@ -36,6 +36,7 @@ mod id;
 mod membership;
 mod message;
 mod node;
+mod outstanding;
 mod pipeline;
 mod protocol;
 mod quorum;
@@ -44,22 +45,27 @@ mod ready;
 mod record;
 mod replica;
 mod runs;
+mod sessions;
 mod set;
+mod settled;
 mod slot;
 mod time;
 
 pub use ballot::Ballot;
 pub use chosen::Chosen;
-pub use client::{LeaderClient, Outstanding};
+pub use client::LeaderClient;
 pub use command::{Batch, Command, Entry, Value};
-pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Setup, Timeouts};
+pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Patience, Setup, Timeouts};
 pub use contact::Contact;
 pub use election::{Election, Elections};
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
 pub use membership::{Change, Epoch, Epochs, Membership, Unchangeable};
-pub use message::{Audience, Envelope, InBallot, Kind, Message, Nack, Phrase, Refusal, Reply, Request, To};
+pub use message::{
+    Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
+};
 pub use node::{Event, Node, Untransferable};
+pub use outstanding::Outstanding;
 pub use pipeline::Pipeline;
 pub use protocol::{
     Acceptor, Answer, Client, Duty, Leader, Learner, Overloaded, Proposal, Proposer, Protocol, Reach,
@@ -72,5 +78,6 @@ pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};
 pub use set::NodeSet;
+pub use settled::{Changed, Executed, Settled, Unanswered};
 pub use slot::{Slot, SlotRange};
 pub use time::{Jitter, Time};

@@ -18,7 +18,7 @@
 //! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
 //! new id. What it promised and voted under the old one is counted nowhere any more.
 
-use crate::{Entry, NodeId, NodeSet, QuorumSystem, Slot};
+use crate::{Changed, Entry, NodeId, NodeSet, QuorumSystem, Slot};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,8 @@ pub struct Epochs {
     current: Epoch,
     /// Agreed on, and not in force yet.
     coming: VecDeque<Epoch>,
+    /// What came of changes that were executed, until it is told.
+    made: Vec<Changed>,
     /// Grows with each change agreed on, and with each that takes effect.
     version: u64,
     /// Who was removed once.
@@ -169,7 +171,14 @@ impl Epochs {
     /// With these members from the first slot on; a change takes effect `alpha` slots after its own.
     pub fn new(alpha: u64, members: Membership, quorums: Arc<dyn QuorumSystem>) -> Self {
         let current = Epoch { from: Slot(0), members, quorums };
-        Self { alpha: alpha.max(1), current, coming: VecDeque::new(), version: 0, retired: NodeSet::EMPTY }
+        Self {
+            alpha: alpha.max(1),
+            current,
+            coming: VecDeque::new(),
+            made: Vec::new(),
+            version: 0,
+            retired: NodeSet::EMPTY,
+        }
     }
 
     /// How many slots after its own a change takes effect.
@@ -239,9 +248,9 @@ impl Epochs {
     /// Reads what is executed from `first` on.
     pub(crate) fn read<V>(&mut self, first: Slot, entries: &[Entry<V>]) {
         for (slot, entry) in first.extend(entries.len() as u64).iter().zip(entries) {
-            if let Entry::Change(_, change) = entry {
-                // A change that cannot be made is made nowhere; its client is told when it is executed.
-                self.note(slot, change).ok();
+            if let Entry::Change(id, change) = entry {
+                let result = self.note(slot, change);
+                self.made.push(Changed { id: *id, slot, result });
             }
         }
         let next = first.plus(entries.len() as u64);
@@ -249,6 +258,15 @@ impl Epochs {
             self.version += 1;
             self.current = self.coming.pop_front().unwrap_or_else(|| self.current.clone());
         }
+    }
+
+    /// What came of changes executed since the last call.
+    pub(crate) fn made(&mut self) -> Vec<Changed> {
+        std::mem::take(&mut self.made)
+    }
+
+    pub(crate) fn has_made(&self) -> bool {
+        !self.made.is_empty()
     }
 
     /// The first slot whose members are not known, or are others than those of now, when everything below

@@ -1,7 +1,8 @@
 //! What processes say to each other.
 
 use crate::{
-    Ballot, Batch, CommandId, Fact, Membership, NodeId, NodeSet, Protocol, ReadMessage, Slot, SlotRange, Time,
+    Ballot, Batch, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Protocol, ReadMessage, Slot,
+    SlotRange, Time, Unchangeable,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -64,15 +65,57 @@ pub enum Refusal {
     Overloaded(u32),
 }
 
+/// Commands that a proposer refuses, with consecutive sequence numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Whose commands.
+    pub client: ClientId,
+    /// The first one's number.
+    pub first: u64,
+    /// The number behind the last one's.
+    pub end: u64,
+    /// Whether the proposer had taken them before: then they may have been proposed, and may yet be chosen.
+    pub taken: bool,
+}
+
+impl Refused {
+    /// The refusals of all the `commands`: one for those that follow each other.
+    pub(crate) fn each(refusal: Refusal, taken: bool, mut commands: Vec<CommandId>) -> Vec<Self> {
+        commands.sort_unstable();
+        let mut all: Vec<Self> = Vec::new();
+        for CommandId { client, seq } in commands {
+            let end = seq.saturating_add(1);
+            match all.last_mut() {
+                Some(last) if last.client == client && seq <= last.end => last.end = end,
+                _ => all.push(Self { refusal, client, first: seq, end, taken }),
+            }
+        }
+        all
+    }
+}
+
+/// What became of a command that was chosen.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Outcome<R> {
+    /// It was executed, and this is what that returned.
+    Executed(R),
+    /// Its client's session had ended by then. It was not executed there; whether it was before is forgotten.
+    SessionExpired,
+    /// It was a change of members, which takes effect from this slot on, or cannot be made.
+    Changed(Result<Slot, Unchangeable>),
+}
+
 /// The answer to a command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Reply<R> {
     /// Which command.
     pub id: CommandId,
-    /// The slot it was chosen in.
+    /// The slot it was executed in; of an expired session, a slot by which it had ended.
     pub slot: Slot,
-    /// What executing it returned.
-    pub reply: R,
+    /// What became of it.
+    pub outcome: Outcome<R>,
 }
 
 /// One message between two processes.
@@ -103,10 +146,10 @@ pub enum Message<P: Protocol> {
     Nack(Nack),
     /// Distinguished learner to learners: this is chosen.
     Decide(P::Decision),
-    /// Learner to client: executed.
+    /// Learner to client: executed, or why not.
     Reply(Reply<P::Reply>),
     /// Proposer to client: not here, or not now.
-    Refuse(Refusal),
+    Refuse(Refused),
     /// Server to a client that may not know it: these are the members now.
     Members {
         /// Which change made them so: higher is newer ([`crate::Epochs::version`]).

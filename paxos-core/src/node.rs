@@ -10,9 +10,10 @@ mod upkeep;
 
 use crate::reads::{Beats, Grants, Reads};
 use crate::{
-    Acceptor, Announce, Answering, Ballot, Change, Chosen, Client, CommandId, Config, Contact, Elections,
-    Envelope, Epochs, Leader, Leadership, Learner, Learning, Membership, Message, NodeId, NodeSet,
-    Overloaded, Proposer, Protocol, Recorded, Reply, Setup, Slot, Time, To,
+    Acceptor, Announce, Answering, Ballot, Change, Changed, Chosen, Client, CommandId, Config, Contact,
+    Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership, Message,
+    NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot, Time,
+    To,
 };
 use handover::Handover;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,8 +89,10 @@ pub(crate) struct Out<P: Protocol> {
     /// What the process says to itself, which waits for the records as well.
     pub(crate) own: Vec<Own<P>>,
     pub(crate) records: Vec<P::Record>,
-    /// Replies to this process's own client.
-    pub(crate) outcomes: Vec<Reply<P::Reply>>,
+    /// What this process's own client is told.
+    pub(crate) outcomes: Vec<Settled<P::Reply>>,
+    /// What came of its changes of members.
+    pub(crate) changed: Vec<Changed>,
     /// Commands that a client wants answered by this process in particular.
     pub(crate) asked: Vec<CommandId>,
 }
@@ -148,15 +151,16 @@ impl<P: Protocol> Node<P> {
         Self::build(setup, now, 0)
     }
 
-    /// A process that starts again with what it had on disk. `session` must be new for this process each time,
-    /// so that its clients' commands are not mistaken for those of its former life.
+    /// A process that starts again with what it had on disk. `life` must be higher each time, so that its
+    /// client's commands are not mistaken for those of a former life: the sessions of a life are numbered by it.
+    /// From life 1,048,576 on there are none left, and the client is told so of each command.
     pub fn restore<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        session: u32,
+        life: u32,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        let mut node = Self::build(setup, now, session.max(1));
+        let mut node = Self::build(setup, now, life.max(1));
         for record in records {
             if let Some((first, batch)) = record.as_learned() {
                 node.chosen.choose(first, batch.clone());
@@ -172,16 +176,16 @@ impl<P: Protocol> Node<P> {
         node
     }
 
-    fn build(setup: Setup<P::Options>, now: Time, session: u32) -> Self {
+    fn build(setup: Setup<P::Options>, now: Time, life: u32) -> Self {
         let config = &setup.config;
         let epochs = if P::CHANGES { config.epochs() } else { None };
         let plays = |set: NodeSet| set.union(config.spares).contains(setup.id);
         Self {
-            client: P::Client::new(&setup, session),
+            client: P::Client::new(&setup, life),
             proposer: plays(config.proposers).then(|| P::Proposer::new(&setup)),
             acceptor: plays(config.acceptors()).then(|| P::Acceptor::new(&setup)),
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
-            leader: P::Leader::new(&setup, now, session > 0),
+            leader: P::Leader::new(&setup, now, life > 0),
             members: Members::new(config, setup.id, epochs.as_ref()),
             chosen: Chosen::new(epochs),
             epoch: 0,
@@ -194,6 +198,7 @@ impl<P: Protocol> Node<P> {
                 own: Vec::new(),
                 records: Vec::new(),
                 outcomes: Vec::new(),
+                changed: Vec::new(),
                 asked: Vec::new(),
             },
             gossip: Gossip {
@@ -205,8 +210,8 @@ impl<P: Protocol> Node<P> {
             handover: None,
             stranded: BTreeSet::new(),
             beats: Beats::default(),
-            grants: Grants::new(config.timeouts.lease, now, session > 0),
-            reads: Reads::new(config, session),
+            grants: Grants::new(config.timeouts.lease, now, life > 0),
+            reads: Reads::new(config, life),
             stirred: true,
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),
@@ -250,17 +255,43 @@ impl<P: Protocol> Node<P> {
         self.client.submit_change(change)
     }
 
+    /// What came of the changes of members that this process's client asked for, since the last call. To be called
+    /// after each [`crate::Ready`].
+    pub fn changes(&mut self) -> std::vec::Drain<'_, Changed> {
+        self.out.changed.drain(..)
+    }
+
     /// Hands over what executing commands returned, to be sent to whom it concerns.
     pub fn answer(&mut self, replies: impl IntoIterator<Item = Reply<P::Reply>>) {
         for reply in replies {
             let node = reply.id.client.node;
             if node == self.setup.id {
-                if self.client.on_reply(node, &reply) {
-                    self.out.outcomes.push(reply);
-                }
+                self.on_reply(node, reply);
             } else {
                 self.send(To::One(node), Message::Reply(reply));
             }
+        }
+    }
+
+    /// Tells this process's own client what became of a command.
+    fn on_reply(&mut self, from: NodeId, reply: Reply<P::Reply>) {
+        let first = match reply.outcome {
+            Outcome::Executed(_) => self.client.on_reply(from, &reply),
+            Outcome::Changed(_) => self.client.on_reply(from, &reply),
+            Outcome::SessionExpired => {
+                self.client.on_expired(reply.id);
+                // It has something to say about what it had open.
+                self.stirred = true;
+                return;
+            }
+        };
+        let Reply { id, slot, outcome } = reply;
+        match outcome {
+            Outcome::Executed(reply) if first => {
+                self.out.outcomes.push(Settled { id, result: Ok(Executed { slot, reply }) });
+            }
+            Outcome::Changed(result) if first => self.out.changed.push(Changed { id, slot, result }),
+            Outcome::Executed(_) | Outcome::Changed(_) | Outcome::SessionExpired => {}
         }
     }
 

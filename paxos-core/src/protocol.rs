@@ -2,7 +2,7 @@
 
 use crate::{
     Ballot, Batch, Change, Chosen, CommandId, Config, Elections, Fact, Membership, Nack, NodeId, NodeSet,
-    Phrase, Recorded, Refusal, Reply, Request, Setup, Slot, Time, To, Value,
+    Phrase, Recorded, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -118,7 +118,7 @@ pub enum Proposal<P: Protocol> {
 }
 
 /// More is asked than the process may hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[error("overloaded: {limit} commands are waiting already; try again when some are answered")]
 pub struct Overloaded {
     /// The limit that was hit, in commands.
@@ -283,8 +283,9 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
 
 /// Posts requests, waits, and asks again.
 pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
-    /// A new session.
-    fn new(setup: &Setup<P::Options>, session: u32) -> Self;
+    /// With nothing to ask; `life` counts the starts of this process, from 0, and its sessions are numbered by it:
+    /// see [`crate::ClientId::first_of`].
+    fn new(setup: &Setup<P::Options>, life: u32) -> Self;
     /// Takes a value; the command's sequence number.
     ///
     /// # Errors
@@ -299,10 +300,14 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn reconfigure(&mut self, members: &Membership);
     /// What to send now to whom, until there is nothing; `leader` is the one this process knows of.
     fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<P::Value>)>;
-    /// An answer arrives; whether it is the first to its command.
+    /// A command was executed; whether this is the first answer to it.
     fn on_reply(&mut self, from: NodeId, reply: &Reply<P::Reply>) -> bool;
-    /// A proposer does not take it.
-    fn on_refusal(&mut self, from: NodeId, refusal: Refusal);
+    /// A proposer does not take some commands.
+    fn on_refusal(&mut self, from: NodeId, refused: &Refused);
+    /// The session of a command has expired: it goes on with a new one.
+    fn on_expired(&mut self, id: CommandId);
+    /// The next command that ends without an answer, until there is none. Nothing is asked or said of it again.
+    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)>;
     /// The time of [`Client::deadline`] has come: ask again.
     fn on_timeout(&mut self, now: Time);
     /// When to be woken.

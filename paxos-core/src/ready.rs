@@ -1,7 +1,7 @@
 //! What follows from a node's events: written before spoken, by type.
 
 use crate::{
-    Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Reply, Slot, StateMachine,
+    Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Settled, Slot, StateMachine,
 };
 use core::ops::RangeBounds;
 use std::vec::Drain;
@@ -60,7 +60,7 @@ impl<P: Protocol> Node<P> {
         replica: &mut Replica<S>,
         mut send: impl FnMut(Envelope<P>),
         mut write: impl FnMut(&[P::Record]),
-        mut outcome: impl FnMut(Reply<P::Reply>),
+        mut outcome: impl FnMut(Settled<P::Reply>),
     ) where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
@@ -149,8 +149,8 @@ impl<P: Protocol> Effects<'_, P> {
         self.node.readable()
     }
 
-    /// Answers to this process's own client.
-    pub fn outcomes(&mut self) -> Drain<'_, Reply<P::Reply>> {
+    /// What this process's own client is told: of each command that [`Node::submit`] took, once.
+    pub fn outcomes(&mut self) -> Drain<'_, Settled<P::Reply>> {
         self.node.out.outcomes.drain(..)
     }
 }

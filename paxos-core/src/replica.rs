@@ -1,8 +1,10 @@
 //! Execution: a state machine behind client sessions, so that a command takes effect once however often it was
 //! sent or chosen.
 
+use crate::sessions::{Found, Sessions};
 use crate::{
-    Answer, ClientId, Command, CommandId, Config, Entry, Learning, NodeId, NodeSet, Reply, Slot, Value,
+    Answer, ClientId, Command, CommandId, Config, Entry, Learning, Limits, NodeId, NodeSet, Outcome, Reply,
+    Slot, Value,
 };
 use std::collections::BTreeSet;
 
@@ -15,6 +17,19 @@ pub trait StateMachine {
     type Reply: Answer;
     /// Executes one command, which was chosen in `slot`.
     fn apply(&mut self, slot: Slot, command: &Self::Command) -> Self::Reply;
+}
+
+impl<R: Clone> Found<'_, R> {
+    /// What to tell the client, if it is to be told anything; `now` is the slot executed last.
+    fn answer(&self, id: CommandId, now: Slot) -> Option<Reply<R>> {
+        match self {
+            Self::Reply(slot, reply) => {
+                Some(Reply { id, slot: *slot, outcome: Outcome::Executed((*reply).clone()) })
+            }
+            Self::Expired => Some(Reply { id, slot: now, outcome: Outcome::SessionExpired }),
+            Self::New | Self::Forgotten => None,
+        }
+    }
 }
 
 /// Which clients a process answers. Set by the node with each batch it delivers.
@@ -38,7 +53,7 @@ impl Answering {
         Self { everyone_else, ..self }
     }
 
-    fn covers(self, client: ClientId) -> bool {
+    pub(crate) fn covers(self, client: ClientId) -> bool {
         client.node == self.me || (self.everyone_else && !self.hear.contains(client.node))
     }
 }
@@ -54,9 +69,9 @@ pub struct Replica<S: StateMachine> {
 }
 
 impl<S: StateMachine> Replica<S> {
-    /// A machine in its first state; `window` is [`crate::Limits::session`].
-    pub fn new(machine: S, window: usize) -> Self {
-        let sessions = Sessions { window: window.max(1), table: Vec::new(), last: 0 };
+    /// A machine in its first state. Of the limits, those of sessions count, and they must be the same everywhere.
+    pub fn new(machine: S, limits: &Limits) -> Self {
+        let sessions = Sessions::new(limits);
         Self { machine, sessions, next: Slot(0), owed: BTreeSet::new(), answers: Vec::new() }
     }
 
@@ -91,20 +106,18 @@ impl<S: StateMachine> Replica<S> {
         let id = command.id;
         let owed = !self.owed.is_empty() && self.owed.remove(&id);
         let machine = &mut self.machine;
-        let known = self.sessions.enter(id, || (slot, machine.apply(slot, &command.value)));
-        if (answering.covers(id.client) || owed)
-            && let Some((slot, reply)) = known
-        {
-            self.answers.push(Reply { id, slot: *slot, reply: reply.clone() });
+        let found = self.sessions.enter(slot, id, || machine.apply(slot, &command.value));
+        if answering.covers(id.client) || owed {
+            self.answers.extend(found.answer(id, slot));
         }
     }
 
     /// A client asks again: what was executed is answered from its session, the rest when it is executed.
     pub fn recall(&mut self, id: CommandId) {
-        match self.sessions.find(id) {
-            Found::Reply(slot, reply) => {
-                let reply = Reply { id, slot, reply: reply.clone() };
-                self.answers.push(reply);
+        let found = self.sessions.find(id);
+        match found {
+            Found::Reply(..) | Found::Expired => {
+                self.answers.extend(found.answer(id, Slot(self.next.0.saturating_sub(1))));
             }
             Found::New => {
                 // Clients have at most a window of commands open; beyond that nobody waits for the oldest.
@@ -128,109 +141,12 @@ impl<S: StateMachine> Replica<S> {
     }
 }
 
-/// What each client was answered, for its last `window` commands.
-#[derive(Clone, Debug)]
-struct Sessions<R> {
-    window: usize,
-    table: Vec<Session<R>>,
-    last: usize,
-}
-
-/// The replies to the commands `base..end`, each in the place of its number modulo the ring's size, which is a
-/// power of two and grows as needed. Lower numbers were answered, or their client would not have been allowed to
-/// send the newest. Places outside the range are empty.
-#[derive(Clone, Debug)]
-struct Session<R> {
-    client: ClientId,
-    base: u64,
-    end: u64,
-    ring: Vec<Option<(Slot, R)>>,
-}
-
-enum Found<'a, R> {
-    New,
-    Reply(Slot, &'a R),
-    Forgotten,
-}
-
-impl<R> Sessions<R> {
-    /// Runs `execute` if the command is new; its reply, then and now, or none if that is forgotten.
-    fn enter(&mut self, id: CommandId, execute: impl FnOnce() -> (Slot, R)) -> Option<&(Slot, R)> {
-        let window = self.window as u64;
-        let session = self.session(id.client);
-        if id.seq < session.base {
-            return None;
-        }
-        if id.seq >= session.end {
-            session.extend(id.seq, window);
-        }
-        let at = session.place(id.seq);
-        Some(session.ring[at].get_or_insert_with(execute))
-    }
-
-    fn find(&self, id: CommandId) -> Found<'_, R> {
-        let Ok(at) = self.table.binary_search_by_key(&id.client, |s| s.client) else { return Found::New };
-        let session = &self.table[at];
-        if id.seq < session.base {
-            return Found::Forgotten;
-        }
-        if id.seq >= session.end {
-            return Found::New;
-        }
-        match &session.ring[session.place(id.seq)] {
-            Some((slot, reply)) => Found::Reply(*slot, reply),
-            None => Found::New,
-        }
-    }
-
-    fn session(&mut self, client: ClientId) -> &mut Session<R> {
-        if self.table.get(self.last).is_none_or(|s| s.client != client) {
-            self.last = self.table.binary_search_by_key(&client, |s| s.client).unwrap_or_else(|at| {
-                self.table.insert(at, Session { client, base: 0, end: 0, ring: Vec::new() });
-                at
-            });
-        }
-        &mut self.table[self.last]
-    }
-}
-
-impl<R> Session<R> {
-    fn place(&self, seq: u64) -> usize {
-        seq as usize & (self.ring.len() - 1)
-    }
-
-    /// Makes room for the reply to `seq`, the highest number so far, and forgets those a window behind it.
-    fn extend(&mut self, seq: u64, window: u64) {
-        let base = seq.saturating_sub(window - 1).max(self.base);
-        for forgotten in self.base..base.min(self.end) {
-            let at = self.place(forgotten);
-            self.ring[at] = None;
-        }
-        self.base = base;
-        self.end = self.end.max(base);
-        if seq - base >= self.ring.len() as u64 {
-            self.grow(seq - base + 1);
-        }
-        self.end = seq.saturating_add(1);
-    }
-
-    /// Makes room for `n` replies.
-    #[cold]
-    fn grow(&mut self, n: u64) {
-        let mut ring: Vec<Option<(Slot, R)>> = Vec::new();
-        ring.resize_with((n as usize).next_power_of_two().max(8), || None);
-        let mask = ring.len() - 1;
-        for seq in self.base..self.end {
-            let at = self.place(seq);
-            ring[seq as usize & mask] = self.ring[at].take();
-        }
-        self.ring = ring;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What [`replies`] tells of a command whose session has expired.
+    const EXPIRED: u64 = u64::MAX;
 
     struct Sum(u64);
     impl StateMachine for Sum {
@@ -246,24 +162,32 @@ mod tests {
         Entry::new(ClientId { node: NodeId(client), session: 0 }, seq, n)
     }
 
+    fn replica(session: usize) -> Replica<Sum> {
+        Replica::new(Sum(0), &Limits { session, ..Limits::default() })
+    }
+
     fn all() -> Answering {
         Answering { me: NodeId(0), hear: NodeSet::EMPTY, everyone_else: true }
     }
 
     fn replies(replica: &mut Replica<Sum>) -> Vec<(u64, u64)> {
-        replica.answers().map(|a| (a.id.seq, a.reply)).collect()
+        let reply = |a: Reply<u64>| match a.outcome {
+            Outcome::Executed(reply) => (a.id.seq, reply),
+            Outcome::Changed(_) | Outcome::SessionExpired => (a.id.seq, EXPIRED),
+        };
+        replica.answers().map(reply).collect()
     }
 
     #[test]
     fn a_command_chosen_twice_executes_once_and_is_answered_as_before() {
-        let mut replica = Replica::new(Sum(0), 8);
+        let mut replica = replica(8);
         replica.execute(Slot(0), &[command(9, 0, 5), command(9, 1, 1), command(9, 0, 5)], all());
         assert_eq!((replica.machine().0, replies(&mut replica)), (6, vec![(0, 5), (1, 6), (0, 5)]));
     }
 
     #[test]
     fn slots_given_again_are_passed_over() {
-        let mut replica = Replica::new(Sum(0), 8);
+        let mut replica = replica(8);
         replica.execute(Slot(0), &[command(9, 0, 5)], all());
         replica.execute(Slot(0), &[command(9, 0, 5), Entry::Noop, command(8, 0, 2)], all());
         assert_eq!((replica.machine().0, replica.next()), (7, Slot(3)));
@@ -271,7 +195,7 @@ mod tests {
 
     #[test]
     fn who_asks_again_is_answered_now_or_when_executed() {
-        let mut replica = Replica::new(Sum(0), 8);
+        let mut replica = replica(8);
         let silent = Answering { everyone_else: false, ..all() };
         replica.execute(Slot(0), &[command(9, 0, 5)], silent);
         assert_eq!(replies(&mut replica), []);
@@ -285,10 +209,25 @@ mod tests {
 
     #[test]
     fn commands_older_than_the_window_are_neither_executed_nor_answered() {
-        let mut replica = Replica::new(Sum(0), 4);
+        let mut replica = replica(4);
         replica.execute(Slot(0), &[command(9, 10, 1), command(9, 6, 1), command(9, 7, 1)], all());
         assert_eq!((replica.machine().0, replies(&mut replica)), (2, vec![(10, 1), (7, 2)]));
         replica.execute(Slot(3), &[command(9, u64::MAX, 1), command(9, 10, 1)], all());
         assert_eq!(replica.machine().0, 3);
+    }
+
+    #[test]
+    fn a_command_of_an_expired_session_is_not_executed_and_its_client_is_told() {
+        let mut replica = Replica::new(Sum(0), &Limits { idle: 1, ..Limits::default() });
+        let commands =
+            [command(9, 0, 5), command(8, 0, 1), command(8, 1, 1), command(9, 0, 5), command(9, 1, 7)];
+        replica.execute(Slot(0), &commands, all());
+        let told = [(0, 5), (0, 6), (1, 7), (0, EXPIRED), (1, EXPIRED)];
+        assert_eq!((replica.machine().0, replies(&mut replica)), (7, told.to_vec()));
+        let client = ClientId { node: NodeId(9), session: 0 };
+        replica.recall(CommandId { client, seq: 0 });
+        assert_eq!(replies(&mut replica), [(0, EXPIRED)]);
+        replica.execute(Slot(5), &[Entry::new(client.renewed().expect("a number"), 2, 3)], all());
+        assert_eq!((replica.machine().0, replies(&mut replica)), (10, vec![(2, 10)]));
     }
 }

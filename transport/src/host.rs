@@ -11,12 +11,14 @@
 //! messages and requests gather in bounded queues, so that the slower the disk the larger the batch; beyond the
 //! bound messages are lost (nodes say them again) and requests refused.
 
+mod change;
 mod cluster;
 mod reads;
 mod replicated;
 mod transfer;
 mod waiters;
 
+pub use change::ChangeError;
 pub use cluster::MemoryCluster;
 pub use reads::Seen;
 pub use replicated::{HostError, ProposeError, ReadFailure, Replicated, Status, Stopped};
@@ -29,7 +31,7 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
+    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Time,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -81,7 +83,7 @@ struct Host<P: Protocol, S: StateMachine> {
     inbox: Vec<(NodeId, Message<P>)>,
     asked: Vec<Ask<P, S>>,
     outbox: Vec<Envelope<P>>,
-    answers: Vec<Reply<P::Reply>>,
+    answers: Vec<Settled<P::Reply>>,
 }
 
 impl<P, S> Host<P, S>
@@ -98,7 +100,7 @@ where
         status: watch::Sender<Status>,
     ) -> Result<Self, HostError> {
         let saved = storage.load().await?;
-        let window = setup.config.limits.session;
+        let replica = Replica::new(machine, &setup.config.limits);
         let node = if saved.session == 0 && saved.records.is_empty() {
             Node::new(setup, Time(0))
         } else {
@@ -106,7 +108,7 @@ where
         };
         Ok(Self {
             node,
-            replica: Replica::new(machine, window),
+            replica,
             transport,
             storage,
             clock: Clock::new(),
@@ -151,10 +153,13 @@ where
             }
             self.outbox.extend(effects.messages());
             self.answers.extend(effects.outcomes());
+            for changed in self.node.changes() {
+                self.waiters.changed(changed);
+            }
             // Whoever is answered is to find a status as new as the answer.
             self.publish();
-            for reply in self.answers.drain(..) {
-                self.waiters.answer(reply);
+            for settled in self.answers.drain(..) {
+                self.waiters.answer(settled);
             }
             if !self.outbox.is_empty() {
                 self.transport.send(&mut self.outbox).await?;
@@ -206,7 +211,7 @@ where
                 Ask::Propose(value, waiter) => match self.node.submit(now, value) {
                     Ok(id) => self.waiters.wait(id, waiter),
                     // An error says that the asker has gone away meanwhile, and needs no answer.
-                    Err(overloaded) => drop(waiter.send(Err(overloaded))),
+                    Err(overloaded) => drop(waiter.send(Err(overloaded.into()))),
                 },
                 Ask::Read(consistency, looker) => {
                     let mut read = self.node.read(now, consistency);
@@ -220,6 +225,10 @@ where
                 }
                 // An error says that the asker has gone away meanwhile.
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
+                Ask::Change(change, waiter) => match self.node.submit_change(now, change) {
+                    Ok(id) => self.waiters.wait_for_change(id, waiter),
+                    Err(overloaded) => drop(waiter.send(Err(ProposeError::from(overloaded).into()))),
+                },
                 Ask::Stop => return ControlFlow::Break(()),
             }
         }

@@ -20,7 +20,8 @@ mod storage;
 
 pub use carrier::{MemoryCarrier, MemoryNetwork, Transport, TransportError};
 pub use host::{
-    HostError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Status, Stopped, TransferError,
+    ChangeError, HostError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Status, Stopped,
+    TransferError,
 };
 pub use local::LocalCluster;
 /// The core that all crates share, for those who do not depend on it by themselves.

@@ -2,7 +2,7 @@
 
 use paxos_core::{
     CommandId, Config, Consistency, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, ReadError,
-    Replica, Reply, Setup, Slot, StateMachine, Time, To,
+    Replica, Settled, Setup, Slot, StateMachine, Time, To,
 };
 use std::mem;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ const TRIM_EVERY: u64 = 1024;
 pub struct LocalCluster<P: Protocol, S: StateMachine> {
     members: Vec<Member<P, S>>,
     inboxes: Vec<Vec<(NodeId, Message<P>)>>,
-    outcomes: Vec<Reply<P::Reply>>,
+    outcomes: Vec<Settled<P::Reply>>,
     /// Messages between distinct processes so far.
     messages: u64,
     now: Time,
@@ -47,7 +47,7 @@ where
         let size = servers.iter().last().map_or(0, |last| usize::from(last.0) + 1);
         let members = (0..size as u16).map(|id| {
             let setup = Setup { id: NodeId(id), config: config.clone(), options: options.clone() };
-            let replica = Replica::new(machine(NodeId(id)), config.limits.session);
+            let replica = Replica::new(machine(NodeId(id)), &config.limits);
             Member { node: Node::new(setup, Time(0)), replica, down: false, stirred: true }
         });
         let mut cluster = Self {
@@ -145,8 +145,8 @@ where
         self.members[usize::from(node.0)].down = false;
     }
 
-    /// The answers since the last call, in the order in which they were given.
-    pub fn outcomes(&mut self) -> std::vec::Drain<'_, Reply<P::Reply>> {
+    /// What became of commands since the last call, in the order in which that was told.
+    pub fn outcomes(&mut self) -> std::vec::Drain<'_, Settled<P::Reply>> {
         self.outcomes.drain(..)
     }
 

@@ -2,8 +2,8 @@
 
 use basic_paxos::{BasicPaxos, Options};
 use paxos_core::{
-    Ballot, Config, Entry, Envelope, Event, Fact, Kind, Message, Node, NodeId, Phrase, Record, Replica,
-    Reply, Setup, Slot, StateMachine, Time,
+    Ballot, Config, Entry, Envelope, Event, Fact, Kind, Limits, Message, Node, NodeId, Phrase, Record,
+    Replica, Settled, Setup, Slot, StateMachine, Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -43,7 +43,7 @@ pub(crate) struct Cluster {
     /// Which of the messages that arrive at one moment come first.
     pub(crate) first: fn(Kind) -> bool,
     pub(crate) sent: BTreeMap<Kind, usize>,
-    pub(crate) replies: Vec<(u64, Reply<u64>)>,
+    pub(crate) replies: Vec<(u64, Settled<u64>)>,
     /// When each process knew the value of slot 0.
     pub(crate) learned: BTreeMap<NodeId, u64>,
     pub(crate) drawing: Vec<(u64, Vec<NodeId>, Vec<NodeId>, String)>,
@@ -62,7 +62,7 @@ impl Cluster {
         Self {
             now: 0,
             nodes: (0..count).map(node).collect(),
-            replicas: (0..count).map(|_| Replica::new(Journal(Vec::new()), 4096)).collect(),
+            replicas: (0..count).map(|_| Replica::new(Journal(Vec::new()), &Limits::default())).collect(),
             disks: vec![Vec::new(); usize::from(count)],
             lives: vec![0; usize::from(count)],
             letters: BTreeMap::new(),
@@ -106,7 +106,7 @@ impl Cluster {
         self.lives[at] += 1;
         let setup = setup(&self.config, NodeId(id));
         self.nodes[at] = Some(Node::restore(setup, self.time(), self.lives[at], &self.disks[at]));
-        self.replicas[at] = Replica::new(Journal(Vec::new()), 4096);
+        self.replicas[at] = Replica::new(Journal(Vec::new()), &Limits::default());
         self.process(at);
     }
 

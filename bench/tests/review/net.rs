@@ -1,7 +1,7 @@
 //! A cluster whose letters are delivered by hand, for runs that depend on who hears what when.
 
 use paxos_core::{
-    Config, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, Slot, StateMachine, Time,
+    Config, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, Slot, StateMachine, Time,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct Net<P: Protocol> {
     pub(crate) nodes: Vec<Node<P>>,
     replicas: Vec<Replica<Sum>>,
     pub(crate) letters: VecDeque<Letter<P>>,
-    pub(crate) outcomes: Vec<Reply<u64>>,
+    pub(crate) outcomes: Vec<Settled<u64>>,
     pub(crate) ms: u64,
 }
 
@@ -40,7 +40,7 @@ impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
         };
         let mut net = Self {
             nodes: (0..n).map(node).collect(),
-            replicas: (0..n).map(|_| Replica::new(Sum(0), 64)).collect(),
+            replicas: (0..n).map(|_| Replica::new(Sum(0), &config.limits)).collect(),
             letters: VecDeque::new(),
             outcomes: Vec::new(),
             ms: 0,

@@ -1,5 +1,5 @@
 use super::*;
-use paxos_core::{Learning, ReadId, ReadMessage, Refusal, Reply, Timeouts};
+use paxos_core::{Learning, Outcome, ReadId, ReadMessage, Refusal, Refused, Reply, Timeouts};
 
 /// Two proposers, n0 of which leads, three acceptors n2 to n4, two learners n5 and n6, and n7, a client.
 fn separate(learning: Learning) -> Config {
@@ -63,7 +63,14 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
     let theirs = Ballot::classic(9, from);
     let reply = |node| {
         let id = paxos_core::CommandId { client: ClientId { node: NodeId(node), session: 0 }, seq: 0 };
-        Message::Reply(Reply { id, slot: Slot(0), reply: 1 })
+        Message::Reply(Reply { id, slot: Slot(0), outcome: Outcome::Executed(1) })
+    };
+    let refused = Refused {
+        refusal: Refusal::NotLeader(Some(NodeId(1))),
+        client: ClientId::default(),
+        first: 0,
+        end: 1,
+        taken: false,
     };
     let mut all = vec![
         (Message::Prepare(prepare(theirs, 0)), proposers),
@@ -75,7 +82,7 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
             acceptors,
         ),
         (Message::Decide(Decision { ballot: ballot(1, 0), first: Slot(0), batch: batch(0..2) }), proposers),
-        (Message::Refuse(Refusal::NotLeader(Some(NodeId(1)))), proposers),
+        (Message::Refuse(refused), proposers),
         (Message::Heartbeat { ballot: theirs, chosen: Slot(2), sent: Time(0) }, proposers),
         (Message::Progress { chosen: Slot(2) }, learners),
         (Message::CatchUp { from: Slot(0) }, learners),

@@ -75,6 +75,27 @@ fn a_new_leader_finishes_what_the_old_one_left() {
 }
 
 #[test]
+fn a_client_whose_session_expired_goes_on_with_a_new_one() {
+    let mut config = quiet(3);
+    config.limits.idle = 1;
+    let mut sim = cluster(config, 2);
+    settle(&mut sim);
+    for (client, value) in [(3, 1), (4, 2), (4, 3)] {
+        submit(&mut sim, client, value);
+        settle(&mut sim);
+    }
+    sim.run_for(ms(1)).expect("no invariant breaks");
+    let start = sim.now();
+    // Nothing of it was chosen in the last slots, so this is not executed; the next one is.
+    for value in [4, 5] {
+        submit(&mut sim, 3, value);
+        settle(&mut sim);
+    }
+    assert_eq!(sim.machine(NodeId(0)).expect("it is there").0, [1, 2, 3, 5]);
+    expect_file!["../runs/expired.txt"].assert_eq(&drawn(&sim, start));
+}
+
+#[test]
 fn the_pictures_in_the_docs_are_real_runs() {
     for drawn in [first(), steady(quiet(3))] {
         let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();

@@ -2,7 +2,8 @@
 
 use super::Node;
 use crate::{
-    Acceptor, Audience, Client, Leader, Message, NodeId, Proposer, Protocol, Refusal, Request, Slot, Time, To,
+    Acceptor, Audience, ClientId, CommandId, Leader, Message, NodeId, Proposer, Protocol, Refusal, Refused,
+    Request, Slot, Time, To,
 };
 
 /// Clients that are told when a leader is known; more of them must ask again by themselves.
@@ -80,7 +81,11 @@ impl<P: Protocol> Node<P> {
             return;
         };
         for client in std::mem::take(&mut self.stranded) {
-            self.send(To::One(client), Message::Refuse(Refusal::NotLeader(Some(leader))));
+            // It concerns no command in particular.
+            let session = ClientId { node: client, session: 0 };
+            let refusal = Refusal::NotLeader(Some(leader));
+            let refused = Refused { refusal, client: session, first: 0, end: 0, taken: true };
+            self.send(To::One(client), Message::Refuse(refused));
         }
     }
 
@@ -88,23 +93,15 @@ impl<P: Protocol> Node<P> {
         !self.stranded.is_empty()
     }
 
-    /// Tells clients that their commands are not taken here.
+    /// Tells clients that their commands are not taken here; `taken`: they were for a while.
     #[cold]
-    pub(super) fn redirect(&mut self, mut clients: Vec<NodeId>) {
-        clients.sort_unstable();
-        clients.dedup();
+    pub(super) fn redirect(&mut self, commands: Vec<CommandId>, taken: bool) {
         let leader = self.leader.leader();
-        let refusal = Refusal::NotLeader(leader);
-        for client in clients {
-            if client == self.setup.id {
-                // It may have something to ask elsewhere.
-                self.client.on_refusal(client, refusal);
-                self.stirred = true;
-            } else {
-                self.send(To::One(client), Message::Refuse(refusal));
-                if leader.is_none() {
-                    self.strand(client);
-                }
+        for refused in Refused::each(Refusal::NotLeader(leader), taken, commands) {
+            let client = refused.client.node;
+            self.tell_refused(client, refused);
+            if leader.is_none() && client != self.setup.id {
+                self.strand(client);
             }
         }
     }

@@ -139,7 +139,8 @@ impl<P: Protocol> Node<P> {
                 _ = self.give(from, &request, true);
             }
         } else {
-            self.redirect(handover.held.into_iter().map(|(from, _)| from).collect());
+            let held = handover.held.iter().flat_map(|(_, request)| request.commands.iter());
+            self.redirect(held.filter_map(crate::Entry::id).collect(), false);
         }
     }
 

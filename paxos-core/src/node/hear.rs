@@ -2,8 +2,8 @@
 
 use super::{Members, Node, Own};
 use crate::{
-    Acceptor, Audience, Ballot, Client, InBallot, Leader, Learner, Message, Nack, NodeId, Overloaded,
-    Proposer, Protocol, Refusal, Request, Slot, Time, To,
+    Acceptor, Audience, Ballot, Client, Entry, InBallot, Leader, Learner, Message, Nack, NodeId, Overloaded,
+    Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
 };
 use std::mem;
 
@@ -28,12 +28,12 @@ impl<P: Protocol> Node<P> {
             }
             // Members come and go, and a process that does not learn hears of it last.
             Message::Reply(reply) if learner || self.is_outside() => {
-                if reply.id.client.node == self.setup.id && self.client.on_reply(from, &reply) {
-                    self.out.outcomes.push(reply);
+                if reply.id.client.node == self.setup.id {
+                    self.on_reply(from, reply);
                 }
             }
-            Message::Refuse(refusal) if proposer || self.is_outside() => {
-                self.client.on_refusal(from, refusal)
+            Message::Refuse(refused) if proposer || self.is_outside() => {
+                self.client.on_refusal(from, &refused)
             }
             Message::Members { version, members } if learner || self.is_outside() => {
                 self.on_members(version, &members);
@@ -101,12 +101,14 @@ impl<P: Protocol> Node<P> {
                 }
             } else {
                 let leader = self.leader.leader();
-                return self.send(To::One(from), Message::Refuse(Refusal::NotLeader(leader)));
+                return self.turn_away(from, Refusal::NotLeader(leader), request);
             }
         }
         let self_appointed = self.proposer.is_some() && !self.members.elects;
         if self.learner.is_some() && (again || self_appointed) {
-            self.out.asked.extend(request.commands.iter().filter_map(crate::Entry::id));
+            // A change of members that is asked for again is chosen again, and answered then.
+            let commands = request.commands.iter().filter(|entry| matches!(entry, Entry::Command(_)));
+            self.out.asked.extend(commands.filter_map(Entry::id));
         }
     }
 
@@ -127,9 +129,18 @@ impl<P: Protocol> Node<P> {
         // The client did not send here what is passed on, and asks again.
         if taken.is_err() && request.audience != Audience::Relayed {
             let limit = u32::try_from(self.setup.config.limits.queue).unwrap_or(u32::MAX);
-            self.send(To::One(from), Message::Refuse(Refusal::Overloaded(limit)));
+            self.turn_away(from, Refusal::Overloaded(limit), request);
         }
         taken
+    }
+
+    /// Does not take a request.
+    #[cold]
+    pub(super) fn turn_away(&mut self, from: NodeId, refusal: Refusal, request: &Request<P::Value>) {
+        let commands = request.commands.iter().filter_map(Entry::id).collect();
+        for refused in Refused::each(refusal, false, commands) {
+            self.tell_refused(from, refused);
+        }
     }
 
     #[cold]

@@ -2,8 +2,8 @@
 
 use super::{Members, Node};
 use crate::{
-    Acceptor, Answering, Client, Fact, Leader, Learner, Membership, Message, NodeId, Phrase, Proposer,
-    Protocol, Recorded, Slot, SlotRange, To,
+    Acceptor, Answering, Changed, Client, Fact, Leader, Learner, Membership, Message, NodeId, Outcome,
+    Phrase, Proposer, Protocol, Recorded, Reply, Slot, SlotRange, To,
 };
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ const INFORMED: usize = 4096;
 impl<P: Protocol> Node<P> {
     /// Whether changes were executed that the roles do not know of.
     pub(crate) fn members_changed(&self) -> bool {
-        self.chosen.epochs().is_some_and(|epochs| epochs.version() > self.epoch)
+        self.chosen.epochs().is_some_and(|epochs| epochs.version() > self.epoch || epochs.has_made())
     }
 
     /// Notices changes of members that were executed, and epochs that began.
@@ -21,6 +21,7 @@ impl<P: Protocol> Node<P> {
         if !self.members_changed() {
             return;
         }
+        self.tell_changed();
         let Some(epochs) = self.chosen.epochs() else { return };
         self.epoch = epochs.version();
         let current = epochs.current().clone();
@@ -34,6 +35,17 @@ impl<P: Protocol> Node<P> {
         if let Some(everyone) = everyone {
             self.client.reconfigure(&everyone);
         }
+    }
+
+    /// Tells the clients that are answered here what came of their changes.
+    fn tell_changed(&mut self) {
+        let answering = self.answering();
+        let made = self.chosen.changes_made();
+        let told = made.into_iter().filter(|changed| answering.covers(changed.id.client));
+        let replies: Vec<_> = told
+            .map(|Changed { id, slot, result }| Reply { id, slot, outcome: Outcome::Changed(result) })
+            .collect();
+        self.answer(replies);
     }
 
     /// Whether members come and go, so that who is a stranger here may be a member by now: it is asked, and told

@@ -2,8 +2,8 @@
 
 use super::{Node, Own};
 use crate::{
-    Acceptor, Ballot, Client, InBallot, Leader, Learner, Message, NodeSet, Proposal, Proposer, Protocol,
-    Reach, Request, Time, To,
+    Acceptor, Ballot, Client, InBallot, Leader, Learner, Message, NodeId, NodeSet, Proposal, Proposer,
+    Protocol, Reach, Refused, Request, Settled, Time, To,
 };
 use std::mem;
 
@@ -16,6 +16,9 @@ impl<P: Protocol> Node<P> {
         self.follow_members();
         while let Some((to, request)) = self.client.poll(self.now, self.leader.leader()) {
             self.post(to, request);
+        }
+        while let Some((id, reason)) = self.client.poll_unanswered() {
+            self.out.outcomes.push(Settled { id, result: Err(reason) });
         }
         let mut votes = Vec::new();
         if let Some(acceptor) = &mut self.acceptor {
@@ -117,8 +120,21 @@ impl<P: Protocol> Node<P> {
     pub(super) fn surrender(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         let given_up = proposer.surrender();
-        let names = given_up.iter().flat_map(|b| b.iter().filter_map(crate::Entry::id));
-        self.redirect(names.map(|id| id.client.node).collect());
+        let commands = given_up.iter().flat_map(|b| b.iter().filter_map(crate::Entry::id)).collect();
+        // Some may have been proposed in a ballot that was lost, and be chosen yet.
+        self.redirect(commands, true);
+    }
+
+    /// Tells a client, perhaps its own, that commands are refused.
+    #[cold]
+    pub(super) fn tell_refused(&mut self, client: NodeId, refused: Refused) {
+        if client == self.setup.id {
+            self.client.on_refusal(client, &refused);
+            // It may have something to ask elsewhere.
+            self.stirred = true;
+        } else {
+            self.send(To::One(client), Message::Refuse(refused));
+        }
     }
 
     /// The records are on disk: what the process said to itself may count.

@@ -2,11 +2,12 @@
 
 use super::Host;
 use super::reads::{Look, Looker, Seen};
-use super::waiters::Waiter;
+use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
-    Consistency, NodeId, Overloaded, Protocol, ReadError, Setup, Slot, StateMachine, Untransferable,
+    Change, Consistency, Executed, NodeId, Overloaded, Protocol, ReadError, Setup, Slot, StateMachine,
+    Unanswered, Untransferable,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
 pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
     Read(Consistency, Box<dyn Look<S>>),
+    Change(Change, ChangeWaiter),
     Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
     Stop,
 }
@@ -47,17 +49,43 @@ pub struct Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProposeError {
-    /// Too many commands of this process are unanswered. This one was not taken, and will not happen.
+    /// Too many commands of this process are unanswered, or, if its clients report refusals
+    /// ([`paxos_core::Patience::Report`]), too many wait at the leader. This one was not taken, and will not happen.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// The process stopped before it could tell. The command may have happened, or happen yet.
+    /// The process asked does not lead, but perhaps this one does. Only clients that report refusals say so
+    /// ([`paxos_core::Patience::Report`]). The command was not taken, and will not happen.
+    #[error("{}", Unanswered::NotLeader(*leader))]
+    NotLeader {
+        /// Who leads, as far as the process asked knows.
+        leader: Option<NodeId>,
+    },
+    /// The process stopped before it could tell, or gave up waiting ([`paxos_core::Timeouts::give_up`]). The command may have
+    /// happened, or happen yet.
     #[error(
-        "the process stopped before the command was answered: look whether it took effect before you repeat it"
+        "the process stopped or gave up before the command was answered: look whether it took effect before you \
+         repeat it"
     )]
     OutcomeUnknown,
+    /// The session of the process's client expired, since no command of it was agreed on for too long
+    /// ([`paxos_core::Limits::idle`]). The command may have happened, and if not it will not. The next one is of a new session.
+    #[error("the client's session had expired: look whether the command took effect before you repeat it")]
+    SessionExpired,
     /// The process had stopped before. The command was not taken, and will not happen.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl From<Unanswered> for ProposeError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::NotLeader(leader) => Self::NotLeader { leader },
+            Unanswered::Overloaded(overloaded) => Self::Overloaded(overloaded),
+            Unanswered::SessionExpired => Self::SessionExpired,
+            // Whatever else there may be one day, nothing is known of the command.
+            Unanswered::OutcomeUnknown | _ => Self::OutcomeUnknown,
+        }
+    }
 }
 
 /// Why a read was not answered.
@@ -150,12 +178,20 @@ where
     /// # Errors
     /// [`ProposeError`], which says whether the command may take effect nevertheless.
     pub async fn propose(&self, command: P::Value) -> Result<P::Reply, ProposeError> {
+        Ok(self.append(command).await?.reply)
+    }
+
+    /// As [`Replicated::propose`]; tells the slot of the log as well in which the command was executed.
+    ///
+    /// # Errors
+    /// As [`Replicated::propose`].
+    pub async fn append(&self, command: P::Value) -> Result<Executed<P::Reply>, ProposeError> {
         let (waiter, answer) = oneshot::channel();
         self.requests.try_send(Ask::Propose(command, waiter)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Overloaded { limit: self.requests.max_capacity() }.into(),
             mpsc::error::TrySendError::Closed(_) => ProposeError::from(Stopped),
         })?;
-        Ok(answer.await.map_err(|_| ProposeError::OutcomeUnknown)??)
+        answer.await.map_err(|_| ProposeError::OutcomeUnknown)?
     }
 
     /// Looks at the state of this process's replica as soon as it is as new as `consistency` asks for, and tells how new

@@ -1,23 +1,29 @@
 //! Who waits for the answer to which command.
 
-use paxos_core::{CommandId, Overloaded, Reply};
-use std::collections::VecDeque;
+use super::{ChangeError, ProposeError};
+use paxos_core::{Changed, CommandId, Executed, Settled, Slot};
+use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::oneshot;
 
 /// Where the answer to a command goes.
-pub(super) type Waiter<R> = oneshot::Sender<Result<R, Overloaded>>;
+pub(super) type Waiter<R> = oneshot::Sender<Result<Executed<R>, ProposeError>>;
 
-/// The waiters of one session, by the sequence numbers of their commands, which come without a gap.
+/// Where the answer to a change of members goes.
+pub(super) type ChangeWaiter = oneshot::Sender<Result<Slot, ChangeError>>;
+
+/// The waiters of one client, by the sequence numbers of their commands, which come without a gap.
 #[derive(Debug)]
 pub(super) struct Waiters<R> {
     /// The sequence number of the first one held.
     base: u64,
     held: VecDeque<Option<Waiter<R>>>,
+    /// Who waits for a change of members.
+    changes: BTreeMap<u64, ChangeWaiter>,
 }
 
 impl<R> Default for Waiters<R> {
     fn default() -> Self {
-        Self { base: 0, held: VecDeque::new() }
+        Self { base: 0, held: VecDeque::new(), changes: BTreeMap::new() }
     }
 }
 
@@ -31,11 +37,32 @@ impl<R> Waiters<R> {
         self.held.push_back(Some(waiter));
     }
 
-    /// Hands over an answer. Nobody may be waiting for it: an asker may go away.
-    pub(super) fn answer(&mut self, reply: Reply<R>) {
-        let offset = reply.id.seq.checked_sub(self.base).and_then(|n| usize::try_from(n).ok());
+    /// Notes who waits for a change of members, which is the newest command.
+    pub(super) fn wait_for_change(&mut self, id: CommandId, waiter: ChangeWaiter) {
+        self.changes.insert(id.seq, waiter);
+        if !self.held.is_empty() {
+            self.held.push_back(None);
+        }
+    }
+
+    /// Hands over what came of a change of members.
+    pub(super) fn changed(&mut self, changed: Changed) {
+        if let Some(waiter) = self.changes.remove(&changed.id.seq) {
+            _ = waiter.send(changed.result.map_err(ChangeError::from));
+        }
+    }
+
+    /// Hands over what became of a command. Nobody may be waiting for it: an asker may go away.
+    pub(super) fn answer(&mut self, settled: Settled<R>) {
+        if let Some(waiter) = self.changes.remove(&settled.id.seq) {
+            // It was not chosen, or that is not known.
+            let reason = settled.result.map_or_else(ProposeError::from, |_| ProposeError::OutcomeUnknown);
+            _ = waiter.send(Err(reason.into()));
+            return;
+        }
+        let offset = settled.id.seq.checked_sub(self.base).and_then(|n| usize::try_from(n).ok());
         if let Some(waiter) = offset.and_then(|at| self.held.get_mut(at)).and_then(Option::take) {
-            drop(waiter.send(Ok(reply.reply)));
+            drop(waiter.send(settled.result.map_err(ProposeError::from)));
         }
         while let Some(None) = self.held.front() {
             self.held.pop_front();

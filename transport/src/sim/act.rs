@@ -76,6 +76,10 @@ where
                 out.send(self.id, envelope);
             }
             self.outcomes.extend(effects.outcomes());
+            for changed in self.node.changes() {
+                out.changed(self.id, changed);
+                self.open = self.open.saturating_sub(1);
+            }
             self.look(out);
             self.readable.drain(..).for_each(|readable| out.readable(self.id, readable));
             if !self.take_outcomes(out) && !self.node.is_ready() {
@@ -146,13 +150,10 @@ where
         if self.outcomes.is_empty() {
             return false;
         }
-        for reply in self.outcomes.drain(..) {
-            let by = self.heard.iter().find(|(id, _)| *id == reply.id).map_or(self.id, |(_, from)| *from);
-            let id = reply.id;
-            out.note(self.id, Note::Answered, || id.to_string());
-            let sent = out.counts;
-            out.answered(reply.slot);
-            out.commands.answered(out.now, by, reply, sent);
+        for settled in self.outcomes.drain(..) {
+            let id = settled.id;
+            let by = self.heard.iter().find(|(heard, _)| *heard == id).map_or(self.id, |(_, from)| *from);
+            out.settled(self.id, by, settled);
             self.open = self.open.saturating_sub(1);
         }
         self.go_on(out)

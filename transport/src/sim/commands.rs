@@ -2,7 +2,7 @@
 
 use super::Counts;
 use core::time::Duration;
-use paxos_core::{CommandId, NodeId, Protocol, Reply, Slot, Time};
+use paxos_core::{Changed, CommandId, NodeId, Protocol, Slot, Time, Unanswered};
 use std::collections::BTreeMap;
 
 /// One command, from when it was submitted.
@@ -14,6 +14,10 @@ pub struct Submitted<R> {
     pub at: Time,
     /// Its answer, once there is one.
     pub answer: Option<Answered<R>>,
+    /// Why its client was told that there is none, if so.
+    pub unanswered: Option<Unanswered>,
+    /// Of a change of members, what came of it.
+    pub changed: Option<Changed>,
     /// Its process crashed before the answer: it may or may not have been executed.
     pub abandoned: bool,
 }
@@ -41,7 +45,7 @@ impl<R> Submitted<R> {
 
     /// Whether nothing more is to be expected of it.
     pub fn is_settled(&self) -> bool {
-        self.abandoned || self.answer.is_some()
+        self.abandoned || self.changed.is_some() || self.answer.is_some() || self.unanswered.is_some()
     }
 }
 
@@ -60,7 +64,7 @@ impl<P: Protocol> Commands<P> {
 
     pub(super) fn submitted(&mut self, id: CommandId, at: Time) {
         self.index.insert(id, self.list.len());
-        self.list.push(Submitted { id, at, answer: None, abandoned: false });
+        self.list.push(Submitted { id, at, answer: None, unanswered: None, changed: None, abandoned: false });
         self.open += 1;
     }
 
@@ -68,13 +72,24 @@ impl<P: Protocol> Commands<P> {
         self.list.get(*self.index.get(&id)?)
     }
 
-    pub(super) fn answered(&mut self, at: Time, by: NodeId, reply: Reply<P::Reply>, sent: Counts) {
-        let Some(command) = self.index.get(&reply.id).and_then(|i| self.list.get_mut(*i)) else { return };
+    pub(super) fn settled(&mut self, id: CommandId, result: Result<Answered<P::Reply>, Unanswered>) {
+        let Some(command) = self.index.get(&id).and_then(|i| self.list.get_mut(*i)) else { return };
         if command.is_settled() {
             return;
         }
-        command.answer = Some(Answered { at, by, slot: reply.slot, reply: reply.reply, sent });
+        match result {
+            Ok(answer) => command.answer = Some(answer),
+            Err(reason) => command.unanswered = Some(reason),
+        }
         self.open -= 1;
+    }
+
+    pub(super) fn changed(&mut self, changed: Changed) {
+        let Some(command) = self.index.get(&changed.id).and_then(|i| self.list.get_mut(*i)) else { return };
+        if !command.is_settled() {
+            command.changed = Some(changed);
+            self.open -= 1;
+        }
     }
 
     /// The process crashed: its commands will not be answered to anybody.

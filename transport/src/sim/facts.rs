@@ -2,7 +2,8 @@
 
 use core::fmt::Write;
 use paxos_core::{
-    Ballot, Batch, Entry, Fact, InBallot, Kind, Message, Phrase, Protocol, Refusal, Slot, tell_each,
+    Ballot, Batch, Entry, Fact, InBallot, Kind, Message, Outcome, Phrase, Protocol, Refusal, Reply, Slot,
+    tell_each,
 };
 
 /// Tells the facts of any message; requests, replies, refusals and small talk state none.
@@ -39,10 +40,19 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
     match message {
         Message::Request(request) => format!("{name}{}", names(&request.commands)),
         Message::Nack(nack) => format!("{name} {}, promised {}", nack.refused, nack.promised),
-        Message::Reply(reply) => format!("{name} {} {}", reply.slot, reply.id),
-        Message::Refuse(Refusal::NotLeader(Some(leader))) => format!("{name}, {leader} leads"),
-        Message::Refuse(Refusal::NotLeader(None)) => format!("{name}, no leader"),
-        Message::Refuse(Refusal::Overloaded(_)) => format!("{name}, overloaded"),
+        Message::Reply(Reply { id, slot, outcome: Outcome::Executed(_) }) => format!("{name} {slot} {id}"),
+        Message::Reply(Reply { id, slot, outcome: Outcome::Changed(Ok(from)) }) => {
+            format!("{name} {slot} {id}, from {from} on")
+        }
+        Message::Reply(Reply { id, slot, outcome: Outcome::Changed(Err(_)) }) => {
+            format!("{name} {slot} {id}, unchangeable")
+        }
+        Message::Reply(Reply { id, outcome: Outcome::SessionExpired, .. }) => format!("{name} {id} expired"),
+        Message::Refuse(refused) => match refused.refusal {
+            Refusal::NotLeader(Some(leader)) => format!("{name}, {leader} leads"),
+            Refusal::NotLeader(None) => format!("{name}, no leader"),
+            Refusal::Overloaded(_) => format!("{name}, overloaded"),
+        },
         Message::Heartbeat { ballot, chosen, .. } => format!("{name} {ballot} chosen <{chosen}"),
         Message::Members { members, .. } => format!("{name} {}", members.servers()),
         Message::Heard { ballot, .. } => format!("{name} {ballot}"),

@@ -1,14 +1,17 @@
 //! All that is around the processes: network, witnesses, results.
 
-use super::commands::Commands;
+use super::commands::{Answered, Commands, Submitted};
 use super::facts::label;
-use super::invariants::{Breach, Ledger, Verdict};
+use super::invariants::{Breach, Ledger, Verdict, execution};
 use super::queue::{Happening, Queue};
 use super::reads::Readings;
 use super::trace::{Note, Row, Trace, What};
 use super::{Chance, Counts, Disk, Links, Steps};
 use core::time::Duration;
-use paxos_core::{Consistency, Entry, Envelope, Message, NodeId, Protocol, ReadId, Readable, Slot, Time};
+use paxos_core::{
+    Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable, Settled,
+    Slot, Time,
+};
 
 /// A message to one receiver, on its way out.
 #[derive(Clone, Debug)]
@@ -171,11 +174,10 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    /// A client was told what came of its command in `slot`.
-    pub(super) fn answered(&mut self, slot: Slot) {
-        if let Some(ledger) = &mut self.ledger {
-            ledger.answered(slot);
-        }
+    /// The client of `node` is told what came of a change of members.
+    pub(super) fn changed(&mut self, node: NodeId, changed: Changed) {
+        self.note(node, Note::Answered, || changed.id.to_string());
+        self.commands.changed(changed);
     }
 
     pub(super) fn read_begun(&mut self, node: NodeId, id: ReadId, consistency: Consistency) {
@@ -205,6 +207,24 @@ impl<P: Protocol> Outside<P> {
                 steps.settled(self.now, node, "chosen", slot, entry);
             }
         }
+    }
+
+    /// The client of `node` is told what became of a command, after `by` said so.
+    pub(super) fn settled(&mut self, node: NodeId, by: NodeId, settled: Settled<P::Reply>) {
+        let Settled { id, result } = settled;
+        match &result {
+            Ok(_) => self.note(node, Note::Answered, || id.to_string()),
+            Err(reason) => self.note(node, Note::Unanswered, || format!("{id}: {}", reason.name())),
+        }
+        let before = self.commands.get(id).is_none_or(Submitted::is_settled);
+        let mut verdict = execution::one_outcome(node, id, before);
+        if let (Some(ledger), Ok(executed)) = (&mut self.ledger, &result) {
+            verdict = verdict.and_then(|()| ledger.answered(node, id, executed));
+        }
+        self.judge(verdict);
+        let (now, sent) = (self.now, self.counts);
+        self.commands
+            .settled(id, result.map(|Executed { slot, reply }| Answered { at: now, by, slot, reply, sent }));
     }
 
     pub(super) fn executed(

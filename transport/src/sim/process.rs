@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 use paxos_core::{
-    CommandId, Message, Node, NodeId, Protocol, Readable, Replica, Reply, Setup, Slot, StateMachine, Time,
+    CommandId, Message, Node, NodeId, Protocol, Readable, Replica, Settled, Setup, Slot, StateMachine, Time,
 };
 use std::collections::VecDeque;
 
@@ -82,7 +82,7 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) open: usize,
     /// Who sent which reply since the last turn.
     pub(super) heard: Vec<(CommandId, NodeId)>,
-    pub(super) outcomes: Vec<Reply<P::Reply>>,
+    pub(super) outcomes: Vec<Settled<P::Reply>>,
     pub(super) readable: Vec<Readable>,
     pub(super) noticed: Noticed,
     /// When it first knew each slot, over all its lives.
@@ -97,11 +97,11 @@ where
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
     pub(super) fn new(setup: Setup<P::Options>, drift: i32, machine: S) -> Self {
-        let window = setup.config.limits.session;
+        let replica = Replica::new(Watched::new(machine), &setup.config.limits);
         Self {
             id: setup.id,
             node: Node::new(setup, Time::default()),
-            replica: Replica::new(Watched::new(machine), window),
+            replica,
             inbox: Vec::new(),
             up: true,
             paused: false,
@@ -127,10 +127,9 @@ where
     /// Starts again from the disk.
     pub(super) fn restart(&mut self, now: Time, machine: S) {
         let setup = self.node.setup().clone();
-        let window = setup.config.limits.session;
+        self.replica = Replica::new(Watched::new(machine), &setup.config.limits);
         self.life += 1;
         self.node = Node::restore(setup, self.local(now), self.life, &self.disk);
-        self.replica = Replica::new(Watched::new(machine), window);
         self.noticed = Noticed::default();
         self.up = true;
     }

@@ -40,6 +40,8 @@ pub enum Note {
     Asked,
     /// It may answer a read.
     Read,
+    /// Its client was told that a command has no answer, and why.
+    Unanswered,
     /// It learned what is chosen.
     Learned,
     /// It crashed.

@@ -46,6 +46,35 @@ async fn commands_beyond_the_limit_are_refused_and_those_below_unknown_when_the_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_is_not_answered_in_time_is_given_up_and_the_process_goes_on() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.timeouts.give_up = Some(Duration::from_secs(1));
+    let cluster = start::<Multi>(config).await;
+    let member = cluster.member(NodeId(0));
+    cluster.network().cut(NodeId(0));
+    assert_eq!(soon(member.propose(1)).await, Err(ProposeError::OutcomeUnknown));
+    cluster.network().heal(NodeId(0));
+    soon(member.propose(2)).await.expect("answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_session_expired_says_so_once_and_an_append_tells_its_slot() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.limits.idle = 4;
+    let cluster = start::<Multi>(config).await;
+    let [silent, busy] = [0, 1].map(|id| cluster.member(NodeId(id)));
+    let mut last = soon(silent.append(0)).await.expect("answered").slot;
+    for command in 1..7 {
+        let executed = soon(busy.append(command)).await.expect("answered");
+        assert!(executed.slot > last && executed.reply == command);
+        last = executed.slot;
+    }
+    assert_eq!(soon(silent.append(7)).await, Err(ProposeError::SessionExpired));
+    let executed = soon(silent.append(8)).await.expect("answered");
+    assert!(executed.slot > last && executed.reply == 7, "{executed:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_state_machine_that_panics_is_an_error_of_its_process() {
     let cluster = start::<Multi>(Config::collapsed(1).expect("lawful")).await;
     let member = cluster.member(NodeId(0));

@@ -1,7 +1,8 @@
 //! Every invariant, broken on purpose.
 
-use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, fast};
-use paxos_core::{Entry, Slot};
+use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast};
+use paxos_core::{Entry, Executed, Slot};
+use paxos_transport::sim::invariants::execution::one_outcome;
 
 #[test]
 fn a_proposer_that_speaks_in_the_ballot_of_another() {
@@ -167,6 +168,27 @@ fn an_acceptor_that_votes_below_its_promise() {
         "no_vote_below_promise",
         "n1 votes in 1.n0 in s0, having promised 2.n2",
     );
+}
+
+#[test]
+fn a_client_that_is_told_what_did_not_happen() {
+    let mut scene = Scene::new();
+    scene.choose(0, 3);
+    scene.executes(N1, 0, 3, 7).expect("chosen");
+    let (Some(id), Some(other)) = (command(3).id(), command(4).id()) else { return };
+    let answer = |slot, reply| Executed { slot: Slot(slot), reply: (reply, 0) };
+    scene.0.answered(N2, id, &answer(0, 7)).expect("true");
+    assert_breach(
+        scene.0.answered(N2, id, &answer(0, 8)),
+        "answers_are_true",
+        "n2 is answered (8, 0) for c9#3 in s0, where replicas returned Some((7, 0))",
+    );
+    assert_breach(
+        scene.0.answered(N2, other, &answer(0, 7)),
+        "answers_are_true",
+        "n2 is answered (7, 0) for c9#4 in s0, where replicas returned None",
+    );
+    assert_breach(one_outcome(N2, id, true), "one_outcome", "n2 is told a second time what became of c9#3");
 }
 
 #[test]

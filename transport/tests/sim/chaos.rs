@@ -11,7 +11,7 @@ use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, World}
 /// When faults are over.
 pub(crate) const END: Duration = Duration::from_millis(1500);
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

@@ -71,6 +71,7 @@ impl Trace {
                         | Note::Answered
                         | Note::Asked
                         | Note::Read
+                        | Note::Unanswered
                         | Note::Learned
                         | Note::Paused
                         | Note::Resumed => {}

@@ -58,6 +58,11 @@ impl<R> Book<R> {
         self.votes.iter().filter(move |v| v.voters.contains(node)).map(|v| (v.ballot, v.name))
     }
 
+    /// The command that had an effect here, once some replica has executed it.
+    pub fn executed(&self) -> Option<Name> {
+        self.reply.as_ref().and(self.chosen).map(|(_, name)| name)
+    }
+
     pub(super) fn add_vote(&mut self, node: NodeId, ballot: Ballot, name: Name) -> NodeSet {
         let at = self.votes.iter().position(|v| v.ballot == ballot && v.name == name);
         let at = at.unwrap_or_else(|| {

@@ -22,6 +22,32 @@ pub fn exactly_once(node: NodeId, slot: Slot, id: CommandId, before: bool) -> Ve
     hold("exactly_once", !before, || format!("{node} executes {id} in {slot}, and has executed it before"))
 }
 
+/// Each command has one end for its caller (DESIGN §4: never a silent drop, nor two answers). `before`: whether it
+/// was told before, or the command is unknown.
+///
+/// # Errors
+/// If so.
+pub fn one_outcome(node: NodeId, id: CommandId, before: bool) -> Verdict {
+    hold("one_outcome", !before, || format!("{node} is told a second time what became of {id}"))
+}
+
+/// What a client is answered is what a replica returned for its command in the slot that is named (DESIGN §4).
+/// `executed`: what that was, none if no replica has executed the command there.
+///
+/// # Errors
+/// If it is something else.
+pub fn answers_are_true<R: Debug + PartialEq>(
+    node: NodeId,
+    id: CommandId,
+    slot: Slot,
+    answer: &R,
+    executed: Option<&R>,
+) -> Verdict {
+    hold("answers_are_true", executed == Some(answer), || {
+        format!("{node} is answered {answer:?} for {id} in {slot}, where replicas returned {executed:?}")
+    })
+}
+
 /// Each server executes the same sequence of commands, and ends in the same state with the same outputs
 /// (*Paxos Made Simple*, §3). `first` is what the first replica to execute the slot returned.
 ///

@@ -6,8 +6,8 @@ use super::{Book, Members, Memory, Name, Verdict};
 use super::{ballots, chosen, execution, members, promises, proposals, reads, safe, spoken, votes};
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Ballot, CommandId, Config, Consistency, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded,
-    Slot, SlotRange,
+    Ballot, CommandId, Config, Consistency, Entry, Executed, Fact, Message, NodeId, NodeSet, Phase, Protocol,
+    Recorded, Slot, SlotRange,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,9 +169,15 @@ impl<P: Protocol> Ledger<P> {
         execution::replicas_are_equal(node, slot, Some(id), first, reply)
     }
 
-    /// A client was told what came of its command in `slot`.
-    pub fn answered(&mut self, slot: Slot) {
-        self.seen = self.seen.max(slot.plus(1));
+    /// A client is answered.
+    ///
+    /// # Errors
+    /// If no replica returned that.
+    pub fn answered(&mut self, node: NodeId, id: CommandId, executed: &Executed<P::Reply>) -> Verdict {
+        self.seen = self.seen.max(executed.slot.plus(1));
+        let book = self.books.get(&executed.slot).filter(|book| book.chosen.is_some_and(|c| c.1 == Some(id)));
+        let returned = book.and_then(|book| book.reply.as_ref());
+        execution::answers_are_true(node, id, executed.slot, &executed.reply, returned)
     }
 
     /// How far the state must have come that a read sees which begins now.

@@ -25,6 +25,8 @@
 //! | [`in_order`](execution::in_order) | slots are executed in order, none left out | DESIGN §3 |
 //! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
 //! | [`reads_are_fresh`](reads::reads_are_fresh) | a read sees all that was answered before it began | Herlihy and Wing 1990, §2.3 |
+//! | [`one_outcome`](execution::one_outcome) | each command has one end for its caller | DESIGN §4 |
+//! | [`answers_are_true`](execution::answers_are_true) | an answer is what replicas returned in that slot | DESIGN §4 |
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
 
 pub mod ballots;

@@ -1,0 +1,410 @@
+//! The window of commands that a client has open: asked for until they are answered or given up.
+
+use crate::{
+    Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded, Refusal, Refused, Time,
+    Unanswered, Value,
+};
+use core::ops::Range;
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+
+/// The commands of one client that are not answered yet. Sent together what was submitted together; asked
+/// again each [`crate::Timeouts::client`] until answered or given up, with the same names: replicas execute each
+/// once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Outstanding<V> {
+    id: ClientId,
+    /// It has used up the session numbers of its life: it asks nothing any more.
+    spent: bool,
+    limit: usize,
+    batch: usize,
+    patience: Option<Duration>,
+    give_up: Option<Duration>,
+    next: u64,
+    /// The oldest without an answer.
+    base: u64,
+    /// Later ones that are answered already.
+    early: BTreeSet<u64>,
+    fresh: Vec<Entry<V>>,
+    /// By the time of asking.
+    asked: VecDeque<Asked<V>>,
+    again: VecDeque<Batch<V>>,
+    /// When commands were asked for the first time, up to which number; only if they may be given up.
+    since: VecDeque<(Time, u64)>,
+    /// What the caller is to be told.
+    unanswered: VecDeque<(CommandId, Unanswered)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asked<V> {
+    at: Time,
+    /// The highest number in the batch.
+    last: u64,
+    /// Whether it was never asked before.
+    first: bool,
+    batch: Batch<V>,
+}
+
+impl<V: Value> Outstanding<V> {
+    /// The client of process `node` in its life number `life`, counted from 0. Its first session is
+    /// [`ClientId::first_of`] that. A process that was started 1,048,576 times has used all session numbers: its
+    /// commands are never sent, and answered with [`Unanswered::SessionExpired`] at once.
+    pub fn new(node: NodeId, life: u32, config: &Config) -> Self {
+        let first = ClientId::first_of(node, life);
+        Self {
+            id: first.unwrap_or(ClientId { node, session: u32::MAX }),
+            spent: first.is_none(),
+            limit: config.limits.session,
+            batch: config.limits.batch.max(1),
+            patience: config.timeouts.client,
+            give_up: config.timeouts.give_up,
+            next: 0,
+            base: 0,
+            early: BTreeSet::new(),
+            fresh: Vec::new(),
+            asked: VecDeque::new(),
+            again: VecDeque::new(),
+            since: VecDeque::new(),
+            unanswered: VecDeque::new(),
+        }
+    }
+
+    /// Its session.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// Takes a value and names it.
+    ///
+    /// # Errors
+    /// [`Overloaded`] while the oldest unanswered command is a session's window back.
+    pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
+        self.name(|id| Entry::Command(Command { id, value }))
+    }
+
+    /// Takes a change of members, and names it.
+    ///
+    /// # Errors
+    /// As [`Outstanding::submit`].
+    pub fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
+        self.name(|id| Entry::Change(id, change))
+    }
+
+    fn name(&mut self, entry: impl FnOnce(CommandId) -> Entry<V>) -> Result<CommandId, Overloaded> {
+        if self.next - self.base >= self.limit as u64 {
+            return Err(Overloaded { limit: self.limit });
+        }
+        let id = CommandId { client: self.id, seq: self.next };
+        self.next += 1;
+        if self.spent {
+            self.end(id.seq..self.next, Unanswered::SessionExpired);
+        } else {
+            self.fresh.push(entry(id));
+        }
+        Ok(id)
+    }
+
+    /// Commands to send for the first time.
+    pub fn poll_new(&mut self, now: Time) -> Option<Batch<V>> {
+        if self.fresh.is_empty() {
+            return None;
+        }
+        let n = self.fresh.len().min(self.batch);
+        let batch: Batch<V> = self.fresh.drain(..n).collect();
+        let last = last_seq(&batch);
+        self.asked.push_back(Asked { at: now, last, first: true, batch: batch.clone() });
+        if self.give_up.is_some() {
+            self.since.push_back((now, last));
+        }
+        Some(batch)
+    }
+
+    /// Commands to send again.
+    pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
+        while let Some(batch) = self.again.pop_front() {
+            let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
+            if !left.is_empty() {
+                let left = if left.len() == batch.len() { batch } else { left.into() };
+                let last = last_seq(&left);
+                self.asked.push_back(Asked { at: now, last, first: false, batch: left.clone() });
+                return Some(left);
+            }
+        }
+        None
+    }
+
+    /// Notes an answer; whether it is the first to its command.
+    pub fn on_reply(&mut self, id: CommandId) -> bool {
+        id.client == self.id && self.settle(id.seq)
+    }
+
+    /// The session of command `id` has expired: all that is open of it ends so, and what comes next is of a new
+    /// session. Sessions that were left before are no news.
+    #[cold]
+    pub fn on_expired(&mut self, id: CommandId) {
+        if id.client != self.id {
+            return;
+        }
+        self.end(self.base..self.next, Unanswered::SessionExpired);
+        self.fresh.clear();
+        self.asked.clear();
+        self.again.clear();
+        self.since.clear();
+        match self.id.renewed() {
+            Some(id) => self.id = id,
+            // The next number belongs to the next life of this process.
+            None => self.spent = true,
+        }
+    }
+
+    /// A process that was asked does not take these commands. Those that were asked for once, and of which it says
+    /// that it had not taken them before, end so.
+    #[cold]
+    pub fn on_refused(&mut self, refused: &Refused) {
+        if refused.taken || refused.client != self.id {
+            return;
+        }
+        let reason = match refused.refusal {
+            Refusal::NotLeader(leader) => Unanswered::NotLeader(leader),
+            Refusal::Overloaded(limit) => Unanswered::Overloaded(Overloaded { limit: limit as usize }),
+        };
+        let meant = refused.first..refused.end;
+        let once: Vec<u64> = self
+            .asked
+            .iter()
+            .filter(|asked| asked.first)
+            .flat_map(|asked| asked.batch.iter().filter_map(|e| Some(e.id()?.seq)))
+            .filter(|seq| meant.contains(seq))
+            .collect();
+        for seq in once {
+            self.end(seq..seq.saturating_add(1), reason);
+        }
+    }
+
+    /// Ends what is open of these commands.
+    fn end(&mut self, seqs: Range<u64>, reason: Unanswered) {
+        for seq in seqs.start.max(self.base)..seqs.end.min(self.next) {
+            if self.settle(seq) {
+                self.unanswered.push_back((CommandId { client: self.id, seq }, reason));
+            }
+        }
+    }
+
+    /// A command needs no answer any more; whether it did until now.
+    fn settle(&mut self, seq: u64) -> bool {
+        if seq < self.base || seq >= self.next {
+            return false;
+        }
+        if seq > self.base {
+            return self.early.insert(seq);
+        }
+        self.base += 1;
+        while !self.early.is_empty() && self.early.remove(&self.base) {
+            self.base += 1;
+        }
+        while self.asked.front().is_some_and(|asked| asked.last < self.base) {
+            self.asked.pop_front();
+        }
+        while self.since.front().is_some_and(|(_, last)| *last < self.base) {
+            self.since.pop_front();
+        }
+        true
+    }
+
+    /// The next command that ends without an answer.
+    pub fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
+        self.unanswered.pop_front()
+    }
+
+    /// Everything unanswered is to be asked again now.
+    pub fn ask_all_again(&mut self) {
+        self.again.extend(self.asked.drain(..).map(|asked| asked.batch));
+    }
+
+    /// What was asked longer ago than the client is patient is to be asked again, and what was asked too long ago
+    /// is given up. A number is never used for another command, so that nothing comes of its being chosen later.
+    /// Whether anything is to be asked again.
+    pub fn on_timeout(&mut self, now: Time) -> bool {
+        while let Some((_, last)) = self.since.front().copied().filter(|(at, _)| self.is_over(*at, now)) {
+            self.since.pop_front();
+            self.end(self.base..last.saturating_add(1), Unanswered::OutcomeUnknown);
+        }
+        let mut any = false;
+        while self.due_again().is_some_and(|due| due <= now) {
+            if let Some(asked) = self.asked.pop_front() {
+                self.again.push_back(asked.batch);
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn is_over(&self, since: Time, now: Time) -> bool {
+        self.give_up.is_some_and(|limit| since.after(limit) <= now)
+    }
+
+    fn due_again(&self) -> Option<Time> {
+        Some(self.asked.front()?.at.after(self.patience?))
+    }
+
+    /// When the oldest question becomes due again, or is given up.
+    pub fn deadline(&self) -> Option<Time> {
+        let over = self.since.front().and_then(|(at, _)| Some(at.after(self.give_up?)));
+        match (self.due_again(), over) {
+            (Some(again), Some(over)) => Some(again.min(over)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// How many commands are unanswered.
+    pub fn len(&self) -> usize {
+        (self.next - self.base) as usize - self.early.len()
+    }
+
+    /// Whether all are answered.
+    pub fn is_empty(&self) -> bool {
+        self.next == self.base
+    }
+
+    fn is_open(&self, entry: &Entry<V>) -> bool {
+        entry.id().is_some_and(|id| id.seq >= self.base && !self.early.contains(&id.seq))
+    }
+}
+
+fn last_seq<V>(batch: &Batch<V>) -> u64 {
+    batch.last().and_then(Entry::id).map_or(0, |id| id.seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: NodeId = NodeId(9);
+
+    /// Asked again after 10, given up after 35.
+    fn client(life: u32) -> Outstanding<u64> {
+        let mut config = Config::collapsed(3).expect("lawful");
+        config.timeouts.client = Some(Duration::from_nanos(10));
+        config.timeouts.give_up = Some(Duration::from_nanos(35));
+        Outstanding::new(NODE, life, &config)
+    }
+
+    /// Asks for `n` commands, each in a batch of its own.
+    fn ask(client: &mut Outstanding<u64>, now: u64, n: u64) -> Vec<CommandId> {
+        let mut submit = |_| {
+            let id = client.submit(0).expect("room");
+            assert!(client.poll_new(Time(now)).is_some_and(|batch| batch.len() == 1));
+            id
+        };
+        (0..n).map(&mut submit).collect()
+    }
+
+    fn ends(client: &mut Outstanding<u64>) -> Vec<(CommandId, Unanswered)> {
+        std::iter::from_fn(|| client.poll_unanswered()).collect()
+    }
+
+    fn refused(ids: &[CommandId], taken: bool) -> Refused {
+        let mut all = Refused::each(Refusal::NotLeader(Some(NodeId(1))), taken, ids.to_vec());
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+
+    #[test]
+    fn an_expired_session_ends_what_is_open_and_the_next_command_is_of_a_new_one() {
+        let mut client = client(2);
+        let ids = ask(&mut client, 0, 3);
+        assert_eq!(ids[0].client, ClientId { node: NODE, session: 2 * ClientId::SESSIONS_PER_LIFE });
+        assert!(client.on_reply(ids[1]));
+        client.on_expired(ids[2]);
+        let expired = |id: &CommandId| (*id, Unanswered::SessionExpired);
+        assert_eq!(ends(&mut client), [expired(&ids[0]), expired(&ids[2])]);
+        assert_eq!((client.poll_again(Time(99)), client.deadline()), (None, None));
+        // A late answer, of either kind, to a command of the session that was left is no news.
+        assert!(!client.on_reply(ids[0]));
+        let next = ask(&mut client, 1, 1)[0];
+        client.on_expired(ids[2]);
+        assert_eq!((next.client, next.seq), (ids[0].client.renewed().expect("a number"), 3));
+        assert!(client.on_reply(next) && ends(&mut client).is_empty() && client.is_empty());
+    }
+
+    #[test]
+    fn no_two_lives_and_no_two_renewals_share_a_session() {
+        let mut sessions = BTreeSet::new();
+        for life in [0, 1, 2, (1 << 20) - 1] {
+            let first = ClientId::first_of(NODE, life);
+            let all: Vec<_> = std::iter::successors(first, |id| id.renewed()).collect();
+            assert_eq!(all.len(), ClientId::SESSIONS_PER_LIFE as usize);
+            assert!(all.into_iter().all(|id| sessions.insert(id)), "life {life}");
+        }
+        assert_eq!(ClientId::first_of(NODE, 1 << 20), None);
+    }
+
+    #[test]
+    fn a_client_that_has_used_up_its_sessions_asks_nothing_and_says_so() {
+        let mut spent = client(7);
+        for _ in 0..ClientId::SESSIONS_PER_LIFE {
+            let id = ask(&mut spent, 0, 1)[0];
+            spent.on_expired(id);
+        }
+        let ends_of = |client: &mut Outstanding<u64>| ends(client).into_iter().map(|(id, end)| (id.seq, end));
+        assert_eq!(ends_of(&mut spent).count(), ClientId::SESSIONS_PER_LIFE as usize);
+        for client in [&mut spent, &mut client(1 << 20)] {
+            let id = client.submit(0).expect("room");
+            assert_eq!((client.poll_new(Time(0)), client.len()), (None, 0));
+            assert_eq!(ends(client), [(id, Unanswered::SessionExpired)]);
+        }
+    }
+
+    #[test]
+    fn a_refusal_ends_only_what_was_asked_for_once_and_not_taken() {
+        let mut client = client(0);
+        let ids = ask(&mut client, 0, 2);
+        assert!(client.on_timeout(Time(10)) && client.poll_again(Time(10)).is_some());
+        assert!(client.poll_again(Time(10)).is_some());
+        let more = ask(&mut client, 11, 3);
+        client.on_refused(&refused(&more[..2], true));
+        assert!(ends(&mut client).is_empty(), "what was taken may be chosen yet");
+        let all: Vec<_> = ids.iter().chain(&more[..2]).copied().collect();
+        assert!(client.on_reply(more[1]));
+        client.on_refused(&refused(&all, false));
+        client.on_refused(&refused(&all, false));
+        assert_eq!(ends(&mut client), [(more[0], Unanswered::NotLeader(Some(NodeId(1))))]);
+        assert_eq!(client.len(), 3);
+    }
+
+    #[test]
+    fn what_is_not_answered_in_time_is_given_up_and_not_asked_for_again() {
+        let mut client = client(0);
+        let ids = ask(&mut client, 0, 2);
+        assert!(client.on_reply(ids[0]));
+        let mut later = None;
+        for due in [10, 20, 30] {
+            assert_eq!(client.deadline(), Some(Time(due)));
+            client.on_timeout(Time(due));
+            while client.poll_again(Time(due)).is_some() {}
+            later = later.or_else(|| (due == 20).then(|| ask(&mut client, due, 1)[0]));
+        }
+        assert_eq!((client.deadline(), ends(&mut client)), (Some(Time(35)), vec![]));
+        client.on_timeout(Time(35));
+        assert_eq!(ends(&mut client), [(ids[1], Unanswered::OutcomeUnknown)]);
+        assert!(!client.on_reply(ids[1]), "its caller was told");
+        client.on_timeout(Time(40));
+        let again: Vec<_> = std::iter::from_fn(|| client.poll_again(Time(40))).collect();
+        assert_eq!(
+            again.iter().flat_map(|b| b.iter()).filter_map(Entry::id).collect::<Vec<_>>(),
+            Vec::from_iter(later)
+        );
+    }
+
+    #[test]
+    fn refusals_name_no_command_that_was_not_refused() {
+        let id = |node, seq| CommandId { client: ClientId { node: NodeId(node), session: 0 }, seq };
+        let all = Refused::each(
+            Refusal::NotLeader(None),
+            false,
+            vec![id(8, 4), id(7, 1), id(8, 2), id(8, 3), id(8, 6)],
+        );
+        let named: Vec<_> = all.iter().map(|r| (r.client.node.0, r.first..r.end)).collect();
+        assert_eq!(named, [(7, 1..2), (8, 2..5), (8, 6..7)]);
+    }
+}

@@ -1,0 +1,34 @@
+//! Changing the members.
+
+use super::replicated::{Ask, ProposeError, Replicated, Stopped};
+use paxos_core::{Change, Protocol, Slot, StateMachine, Unchangeable};
+use tokio::sync::oneshot;
+
+/// Why a change of members was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// It cannot be made; every member agrees on that.
+    #[error(transparent)]
+    Unchangeable(#[from] Unchangeable),
+    /// It was not agreed on, or that is not known. To ask for the same change again is safe.
+    #[error(transparent)]
+    Unanswered(#[from] ProposeError),
+}
+
+impl<P: Protocol, S: StateMachine> Replicated<P, S> {
+    /// Changes the members, while commands go on. The answer is the first slot with the new ones: when
+    /// [`super::Status::applied`] of a quorum of them has come there, those that were removed may be turned off.
+    ///
+    /// A server to be added is started before that, with the configuration that the cluster began with and its own
+    /// id among [`paxos_core::Config::spares`], and adding it costs no pause if it has caught up by then.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: it cannot be made, or was not agreed on.
+    pub async fn change(&self, change: Change) -> Result<Slot, ChangeError> {
+        let (sender, answer) = oneshot::channel();
+        let asked = self.requests.send(Ask::Change(change, sender)).await;
+        asked.map_err(|_| ProposeError::from(Stopped))?;
+        answer.await.map_err(|_| ProposeError::OutcomeUnknown)?
+    }
+}
