@@ -123,7 +123,7 @@ impl<V: Value> Proposer<V> {
         self.pipeline.drop_found(&entries, chosen);
         self.requeue_losers(&entries, &reports);
         self.next = from;
-        self.propose(entries);
+        self.propose(&entries);
         self.alive = promised;
         if self.setup.config.thrifty && !asked_all {
             // Who was not asked is taken to be alive until something times out.
@@ -145,17 +145,21 @@ impl<V: Value> Proposer<V> {
     }
 
     /// Proposes `entries` in step 0 from the next free slot on.
-    fn propose(&mut self, entries: Batch<V>) {
-        let limit = self.setup.config.limits.batch.max(1) as u64;
-        let mut rest = entries;
+    fn propose(&mut self, entries: &Batch<V>) {
+        let mut rest = entries.clone();
         while !rest.is_empty() {
-            let batch = rest.head(limit);
-            rest = rest.tail(limit);
+            let batch = rest.portion(self.setup.config.limits.message());
+            rest = rest.tail(batch.len() as u64);
             self.pipeline.propose(self.ballot, self.next, &batch);
-            let first = self.next;
-            self.next = first.plus(batch.len() as u64);
-            self.outgoing.push_back((self.ballot, first, batch, Reach::Quorum(Phase::TwoClassic)));
+            self.send_next(batch);
         }
+    }
+
+    /// What is proposed from the next free slot on is to be sent.
+    fn send_next(&mut self, batch: Batch<V>) {
+        let first = self.next;
+        self.next = first.plus(batch.len() as u64);
+        self.outgoing.push_back((self.ballot, first, batch, Reach::Quorum(Phase::TwoClassic)));
     }
 
     /// *Fast Paxos*, §2.2: if any value may be proposed, the coordinator sends *any*. From the first slot on in
@@ -166,8 +170,8 @@ impl<V: Value> Proposer<V> {
             return;
         }
         let Some(fast) = self.ballot.next_step(true) else { return };
-        while let Some(batch) = self.pipeline.take(self.setup.config.limits.batch.max(1)) {
-            self.propose(batch);
+        while let Some(batch) = self.pipeline.take(self.setup.config.limits.message()) {
+            self.propose(&batch);
         }
         self.any = Some((fast, self.next));
         self.any_due = true;
@@ -194,7 +198,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             highest: Ballot::ZERO,
             ballot: Ballot::ZERO,
             stage: Stage::Idle,
-            pipeline: Pipeline::new(setup.config.limits.queue),
+            pipeline: Pipeline::new(&setup.config),
             outgoing: VecDeque::new(),
             next: Slot(0),
             alive: NodeSet::EMPTY,
@@ -219,7 +223,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if !leads || (self.is_open() && request.audience == Audience::Acceptors) {
             return Ok(());
         }
-        self.pipeline.push(request)?;
+        self.pipeline.push(now, request)?;
         if self.is_open() && self.deadline_of_work().is_none() {
             self.wait(now);
         }
@@ -325,6 +329,10 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
+        // It may be woken for a batch that lingers.
+        if self.resend_at.is_none_or(|at| at > now) {
+            return;
+        }
         self.wait(now);
         match &mut self.stage {
             Stage::Idle => {}
@@ -341,7 +349,9 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.deadline_of_work()
+        let classic = matches!(self.stage, Stage::Leading) && self.any.is_none();
+        let linger = self.pipeline.deadline().filter(|_| classic);
+        [self.deadline_of_work(), linger].into_iter().flatten().min()
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<FastPaxos<V, R>>, Reach)> {
@@ -388,14 +398,12 @@ impl<V: Value> Proposer<V> {
     /// The next phase 2a: values that are due, then commands as long as no fast ballot is open, then *any*.
     fn poll_accept(&mut self, now: Time) -> Option<(Accept<V>, Reach)> {
         if self.outgoing.is_empty() && self.any.is_none() {
-            let under_way = self.pipeline.first_in_flight().map_or(0, |first| self.next.0 - first.0);
-            let limits = self.setup.config.limits;
-            let room = limits.window.saturating_sub(under_way as usize).min(limits.batch);
-            if let Some(batch) = self.pipeline.take(room) {
-                if under_way == 0 {
+            let idle = self.pipeline.first_in_flight().is_none();
+            if let Some(batch) = self.pipeline.propose_next(now, self.ballot, self.next) {
+                if idle {
                     self.wait(now);
                 }
-                self.propose(batch);
+                self.send_next(batch);
             }
         }
         // *any* goes to all acceptors: with the values if these do, else by itself.

@@ -98,7 +98,7 @@ impl<V: Value> Proposer<V> {
         let recovered: Batch<V> = entries.into();
         let mut first = from;
         while first < end {
-            let batch = recovered.tail(first.0 - from.0).head(self.setup.config.limits.batch.max(1) as u64);
+            let batch = recovered.tail(first.0 - from.0).portion(self.setup.config.limits.message());
             let next = first.plus(batch.len() as u64);
             self.pipeline.propose(self.ballot, first, &batch);
             self.outgoing.push_back((first, batch, Reach::Quorum(Phase::TwoClassic)));
@@ -115,7 +115,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             highest: Ballot::ZERO,
             ballot: Ballot::ZERO,
             stage: Stage::Idle,
-            pipeline: Pipeline::new(setup.config.limits.queue),
+            pipeline: Pipeline::new(&setup.config),
             outgoing: VecDeque::new(),
             next: Slot(0),
             progress: Slot(0),
@@ -130,8 +130,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.highest = self.highest.max(*ballot);
     }
 
-    fn on_request(&mut self, _now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
-        if leads { self.pipeline.push(request) } else { Ok(()) }
+    fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
+        if leads { self.pipeline.push(now, request) } else { Ok(()) }
     }
 
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
@@ -216,6 +216,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_timeout(&mut self, now: Time, _chosen: &Chosen<V>) {
+        // It may be woken for a batch that lingers.
+        if self.resend_at.is_none_or(|at| at > now) {
+            return;
+        }
         match &mut self.stage {
             Stage::Idle => {}
             Stage::Preparing { ask, .. } => *ask = Some(Reach::All),
@@ -229,7 +233,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn deadline(&self) -> Option<Time> {
         let waiting =
             self.pipeline.first_in_flight().is_some() || matches!(self.stage, Stage::Preparing { .. });
-        self.resend_at.filter(|_| waiting)
+        let linger = self.pipeline.deadline().filter(|_| matches!(self.stage, Stage::Leading));
+        [self.resend_at.filter(|_| waiting), linger].into_iter().flatten().min()
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<MultiPaxos<V, R>>, Reach)> {
@@ -245,15 +250,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                 let (first, batch, reach) = if let Some(again) = self.outgoing.pop_front() {
                     again
                 } else {
-                    let limits = self.setup.config.limits;
-                    let room = limits.window.saturating_sub(self.in_flight() as usize).min(limits.batch);
-                    let batch = self.pipeline.take(room)?;
-                    if self.pipeline.first_in_flight().is_none() {
+                    let (first, idle) = (self.next, self.pipeline.first_in_flight().is_none());
+                    let batch = self.pipeline.propose_next(now, ballot, first)?;
+                    self.next = first.plus(batch.len() as u64);
+                    if idle {
                         self.wait(now);
                     }
-                    let first = self.next;
-                    self.next = first.plus(batch.len() as u64);
-                    self.pipeline.propose(ballot, first, &batch);
                     (first, batch, Reach::Quorum(Phase::TwoClassic))
                 };
                 let chosen = chosen.first_unknown();

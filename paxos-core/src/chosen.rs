@@ -1,6 +1,6 @@
 //! The log of what a process knows to be chosen: delivered in slot order, without a gap.
 
-use crate::{Batch, Entry, Runs, Slot, SlotRange};
+use crate::{Amount, Batch, Entry, Runs, Slot, SlotRange, Value};
 
 /// What is known to be chosen, and how much of it was handed over for execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,22 +107,30 @@ impl<V> Chosen<V> {
         Some((first, &batch[skip as usize..]))
     }
 
-    /// Up to `limit` known values from `from` on, without a gap, for a process that misses them.
-    pub(crate) fn since(&self, from: Slot, limit: usize) -> Batch<V>
+    /// Known values from `from` on, without a gap, for a process that misses them: at most `limit`, or a single
+    /// larger one.
+    pub(crate) fn since(&self, from: Slot, limit: Amount) -> Batch<V>
     where
-        V: Clone,
+        V: Value,
     {
         // What was executed by all and forgotten cannot be told any more.
         if self.log.first().is_none_or(|(range, _)| range.start > from) {
             return Batch::empty();
         }
-        let slots = SlotRange::new(from, self.first_unknown.min(from.plus(limit as u64)));
-        let mut parts = self.log.within(slots).map(|(_, batch)| batch);
-        let (Some(first), second) = (parts.next(), parts.next()) else { return Batch::empty() };
-        match second {
-            None => first,
-            Some(second) => [first, second].into_iter().chain(parts).flat_map(|b| b.to_vec()).collect(),
+        let slots = SlotRange::new(from, self.first_unknown.min(from.plus(limit.count as u64)));
+        let (mut parts, mut sum) = (Vec::new(), Amount::default());
+        for (_, batch) in self.log.within(slots) {
+            let fitting =
+                batch.fitting(Amount { count: limit.count - sum.count, bytes: limit.bytes - sum.bytes });
+            // The first entry goes in any case.
+            let count = if parts.is_empty() { fitting.count.max(1) } else { fitting.count };
+            parts.push(batch.head(count as u64));
+            if fitting.count < batch.len() {
+                break;
+            }
+            sum += fitting;
         }
+        Batch::concat(parts)
     }
 
     /// Forgets the values below `below`, as far as they were executed here.
@@ -141,6 +149,10 @@ impl<V> Chosen<V> {
 mod tests {
     use super::*;
     use crate::ClientId;
+
+    fn most(count: usize) -> Amount {
+        Amount { count, bytes: usize::MAX }
+    }
 
     fn batch(seqs: std::ops::Range<u64>) -> Batch<()> {
         seqs.map(|seq| Entry::new(ClientId::default(), seq, ())).collect()
@@ -181,8 +193,8 @@ mod tests {
         chosen.choose(Slot(0), batch(0..4));
         while chosen.deliver().is_some() {}
         chosen.trim(Slot(2));
-        assert!(chosen.since(Slot(1), 10).is_empty());
-        assert_eq!(chosen.since(Slot(2), 10), batch(2..4));
+        assert!(chosen.since(Slot(1), most(10)).is_empty());
+        assert_eq!(chosen.since(Slot(2), most(10)), batch(2..4));
         chosen.trim(Slot(4));
         chosen.choose(Slot(3), batch(3..6));
         assert_eq!(chosen.first_unknown(), Slot(6));
@@ -194,8 +206,26 @@ mod tests {
         chosen.choose(Slot(0), batch(0..2));
         chosen.choose(Slot(2), batch(2..4));
         chosen.choose(Slot(5), batch(5..6));
-        assert_eq!(chosen.since(Slot(1), 100), batch(1..4));
-        assert_eq!(chosen.since(Slot(1), 2), batch(1..3));
-        assert!(chosen.since(Slot(4), 100).is_empty());
+        assert_eq!(chosen.since(Slot(1), most(100)), batch(1..4));
+        assert_eq!(chosen.since(Slot(1), most(2)), batch(1..3));
+        assert!(chosen.since(Slot(4), most(100)).is_empty());
+    }
+
+    #[test]
+    fn a_peer_is_sent_no_more_bytes_than_a_message_may_have() {
+        let mut chosen = Chosen::default();
+        let sized = |sizes: &[usize]| -> Batch<String> {
+            sizes.iter().map(|n| Entry::new(ClientId::default(), 0, "x".repeat(*n))).collect()
+        };
+        chosen.choose(Slot(0), sized(&[4, 4]));
+        chosen.choose(Slot(2), sized(&[3, 2, 0]));
+        chosen.choose(Slot(5), sized(&[0, 9]));
+        let sent = |from, bytes| chosen.since(Slot(from), Amount { count: 100, bytes }).len();
+        assert_eq!(
+            [sent(0, 7), sent(0, 8), sent(0, 11), sent(0, 13), sent(0, 21), sent(0, 22)],
+            [1, 2, 3, 6, 6, 7]
+        );
+        // What is larger than a message goes alone, and what does not fit is not jumped over.
+        assert_eq!([sent(0, 3), sent(6, 8), sent(2, 2)], [1, 1, 1]);
     }
 }

@@ -1,8 +1,8 @@
 //! The client role: a window of commands that are asked for until they are answered.
 
 use crate::{
-    Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded, Protocol,
-    Refusal, Reply, Request, Setup, Time, To, Value,
+    Amount, Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded,
+    Protocol, Refusal, Reply, Request, Setup, Time, To, Value,
 };
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -12,8 +12,10 @@ use std::collections::{BTreeSet, VecDeque};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outstanding<V> {
     id: ClientId,
-    limit: usize,
-    batch: usize,
+    /// [`crate::Limits::session`], in commands and bytes.
+    limit: Amount,
+    /// The most in one request.
+    request: Amount,
     patience: Option<Duration>,
     next: u64,
     /// The oldest without an answer.
@@ -21,9 +23,22 @@ pub struct Outstanding<V> {
     /// Later ones that are answered already.
     early: BTreeSet<u64>,
     fresh: Vec<Entry<V>>,
-    /// By the time of asking, with the highest number in each batch.
-    asked: VecDeque<(Time, u64, Batch<V>)>,
-    again: VecDeque<Batch<V>>,
+    fresh_bytes: usize,
+    /// By the time of asking.
+    asked: VecDeque<Asked<V>>,
+    again: VecDeque<Asked<V>>,
+    /// The bytes of all of `fresh`, `asked` and `again`.
+    bytes: usize,
+}
+
+/// Commands that were asked for together. Their bytes count until all are answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asked<V> {
+    at: Time,
+    /// The highest number among them.
+    last: u64,
+    bytes: usize,
+    batch: Batch<V>,
 }
 
 impl<V: Value> Outstanding<V> {
@@ -31,28 +46,36 @@ impl<V: Value> Outstanding<V> {
     pub fn new(id: ClientId, config: &Config) -> Self {
         Self {
             id,
-            limit: config.limits.session,
-            batch: config.limits.batch.max(1),
+            limit: Amount { count: config.limits.session, bytes: config.limits.session_bytes },
+            request: config.limits.request(),
             patience: config.timeouts.client,
             next: 0,
             base: 0,
             early: BTreeSet::new(),
             fresh: Vec::new(),
+            fresh_bytes: 0,
             asked: VecDeque::new(),
             again: VecDeque::new(),
+            bytes: 0,
         }
     }
 
     /// Takes a value and names it.
     ///
     /// # Errors
-    /// [`Overloaded`] while the oldest unanswered command is a session's window back.
+    /// [`Overloaded`] while the oldest unanswered command is a session's window back, in commands or in bytes.
     pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
-        if self.next - self.base >= self.limit as u64 {
-            return Err(Overloaded { limit: self.limit });
+        if self.next - self.base >= self.limit.count as u64 {
+            return Err(Overloaded::Session(self.limit.count as u64));
+        }
+        let bytes = value.bytes();
+        if self.bytes > 0 && self.bytes.saturating_add(bytes) > self.limit.bytes {
+            return Err(Overloaded::SessionBytes(self.limit.bytes as u64));
         }
         let seq = self.next;
         self.next += 1;
+        self.bytes += bytes;
+        self.fresh_bytes += bytes;
         self.fresh.push(Entry::new(self.id, seq, value));
         Ok(CommandId { client: self.id, seq })
     }
@@ -62,19 +85,42 @@ impl<V: Value> Outstanding<V> {
         if self.fresh.is_empty() {
             return None;
         }
-        let n = self.fresh.len().min(self.batch);
-        let batch: Batch<V> = self.fresh.drain(..n).collect();
-        self.asked.push_back((now, last_seq(&batch), batch.clone()));
+        let all = Amount { count: self.fresh.len(), bytes: self.fresh_bytes };
+        let first = if all.fits(self.request) { all } else { self.portion() };
+        let batch: Batch<V> = self.fresh.drain(..first.count).collect();
+        self.fresh_bytes -= first.bytes;
+        self.asked.push_back(Asked {
+            at: now,
+            last: last_seq(&batch),
+            bytes: first.bytes,
+            batch: batch.clone(),
+        });
         Some(batch)
+    }
+
+    /// How much of what is new goes into one request.
+    #[cold]
+    fn portion(&self) -> Amount {
+        let mut sum = Amount::default();
+        for entry in &self.fresh {
+            let next = Amount { count: sum.count + 1, bytes: sum.bytes + entry.bytes() };
+            if sum.count > 0 && !next.fits(self.request) {
+                break;
+            }
+            sum = next;
+        }
+        sum
     }
 
     /// Commands to send again.
     pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
-        while let Some(batch) = self.again.pop_front() {
-            let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
+        while let Some(asked) = self.again.pop_front() {
+            let left: Vec<_> = asked.batch.iter().filter(|e| self.is_open(e)).cloned().collect();
+            let left = if left.len() == asked.batch.len() { asked.batch } else { left.into() };
+            let bytes = left.bytes();
+            self.bytes -= asked.bytes - bytes;
             if !left.is_empty() {
-                let left = if left.len() == batch.len() { batch } else { left.into() };
-                self.asked.push_back((now, last_seq(&left), left.clone()));
+                self.asked.push_back(Asked { at: now, last: last_seq(&left), bytes, batch: left.clone() });
                 return Some(left);
             }
         }
@@ -93,7 +139,10 @@ impl<V: Value> Outstanding<V> {
         while !self.early.is_empty() && self.early.remove(&self.base) {
             self.base += 1;
         }
-        while self.asked.front().is_some_and(|(_, last, _)| *last < self.base) {
+        while let Some(asked) = self.asked.front()
+            && asked.last < self.base
+        {
+            self.bytes -= asked.bytes;
             self.asked.pop_front();
         }
         true
@@ -101,21 +150,19 @@ impl<V: Value> Outstanding<V> {
 
     /// Everything unanswered is to be asked again now.
     pub fn ask_all_again(&mut self) {
-        self.again.extend(self.asked.drain(..).map(|(.., batch)| batch));
+        self.again.append(&mut self.asked);
     }
 
     /// What was asked longer ago than the client is patient is to be asked again.
     pub fn on_timeout(&mut self, now: Time) {
         while self.deadline().is_some_and(|due| due <= now) {
-            if let Some((.., batch)) = self.asked.pop_front() {
-                self.again.push_back(batch);
-            }
+            self.again.extend(self.asked.pop_front());
         }
     }
 
     /// When the oldest question becomes due again.
     pub fn deadline(&self) -> Option<Time> {
-        Some(self.asked.front()?.0.after(self.patience?))
+        Some(self.asked.front()?.at.after(self.patience?))
     }
 
     /// How many commands are unanswered.

@@ -1,6 +1,6 @@
 //! The configuration: who plays which role, and every knob that all variants share.
 
-use crate::{Ballot, Counts, NodeId, NodeSet, QuorumError, QuorumSystem};
+use crate::{Ballot, Counts, Limits, NodeId, NodeSet, QuorumError, QuorumSystem};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -63,20 +63,30 @@ pub struct Timeouts {
     pub client: Option<Duration>,
     /// Between two exchanges of learners about how far each has got.
     pub gossip: Option<Duration>,
+    /// The longest that a leader holds back a batch that is not full, from the arrival of its oldest command on,
+    /// though the window has room; none: it never does.
+    pub linger: Option<Duration>,
 }
 
 impl Default for Timeouts {
     /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms.
     fn default() -> Self {
         let ms = |n| Some(Duration::from_millis(n));
-        Self { heartbeat: ms(20), election: ms(100), resend: ms(50), client: ms(200), gossip: ms(40) }
+        Self {
+            heartbeat: ms(20),
+            election: ms(100),
+            resend: ms(50),
+            client: ms(200),
+            gossip: ms(40),
+            linger: None,
+        }
     }
 }
 
 impl Timeouts {
     /// No timeout at all: nothing is said that is not an answer.
     pub const NEVER: Self =
-        Self { heartbeat: None, election: None, resend: None, client: None, gossip: None };
+        Self { heartbeat: None, election: None, resend: None, client: None, gossip: None, linger: None };
 
     /// All waiting times multiplied by `factor`.
     #[must_use]
@@ -88,27 +98,8 @@ impl Timeouts {
             resend: f(self.resend),
             client: f(self.client),
             gossip: f(self.gossip),
+            linger: f(self.linger),
         }
-    }
-}
-
-/// Bounds on what a process holds and sends; beyond them it says so instead of growing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// Commands in one message.
-    pub batch: usize,
-    /// Slots that a proposer has under way at a time.
-    pub window: usize,
-    /// Commands that wait at a proposer for a place in the window.
-    pub queue: usize,
-    /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the
-    /// replies to that many commands of each client, so every process must have the same number.
-    pub session: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096 }
     }
 }
 

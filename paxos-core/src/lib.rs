@@ -33,6 +33,7 @@ mod contact;
 mod election;
 mod fact;
 mod id;
+mod limits;
 mod message;
 mod node;
 mod pipeline;
@@ -50,17 +51,17 @@ pub use ballot::Ballot;
 pub use chosen::Chosen;
 pub use client::{LeaderClient, Outstanding};
 pub use command::{Batch, Command, Entry, Value};
-pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Setup, Timeouts};
+pub use config::{Announce, Campaign, Config, Leadership, Learning, Setup, Timeouts};
 pub use contact::Contact;
 pub use election::Election;
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
+pub use limits::{Amount, Limits, Overloaded};
 pub use message::{Audience, Envelope, InBallot, Kind, Message, Nack, Phrase, Refusal, Reply, Request, To};
 pub use node::{Event, Node};
 pub use pipeline::Pipeline;
 pub use protocol::{
-    Acceptor, Answer, Client, Duty, Leader, Learner, Overloaded, Proposal, Proposer, Protocol, Reach,
-    tell_each,
+    Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, tell_each,
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
 pub use ready::{Decided, Effects, Ready};

@@ -1,6 +1,6 @@
 //! What processes say to each other.
 
-use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange, Time};
+use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Overloaded, Protocol, Slot, SlotRange, Time};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,8 @@ pub struct Nack {
 pub enum Refusal {
     /// Another process leads, perhaps this one.
     NotLeader(Option<NodeId>),
-    /// That many commands wait here already.
-    Overloaded(u32),
+    /// As much as may wait here waits already.
+    Overloaded(Overloaded),
 }
 
 /// The answer to a command.

@@ -1,8 +1,8 @@
 //! A variant as a type, and the five roles it is made of.
 
 use crate::{
-    Ballot, Batch, Chosen, CommandId, Fact, Nack, NodeId, NodeSet, Phrase, Recorded, Refusal, Reply, Request,
-    Setup, Slot, Time, To, Value,
+    Ballot, Batch, Chosen, CommandId, Fact, Nack, NodeId, NodeSet, Overloaded, Phrase, Recorded, Refusal,
+    Reply, Request, Setup, Slot, Time, To, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -102,14 +102,6 @@ pub enum Proposal<P: Protocol> {
     Prepare(P::Prepare, Option<P::Record>),
     /// Phase 2a. It may leave before the proposer's own vote is on disk.
     Accept(P::Accept),
-}
-
-/// More is asked than the process may hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("overloaded: {limit} commands are waiting already; try again when some are answered")]
-pub struct Overloaded {
-    /// The limit that was hit, in commands.
-    pub limit: usize,
 }
 
 /// Keeps proposals safe, whoever else proposes. It never decides on its own to start a ballot: [`Leader`] does.

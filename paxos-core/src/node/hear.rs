@@ -74,9 +74,8 @@ impl<P: Protocol> Node<P> {
         let leads = self.leader.leads();
         if let Some(proposer) = &mut self.proposer {
             if leads || request.audience != Audience::Leader {
-                if proposer.on_request(self.now, request, leads).is_err() {
-                    let limit = u32::try_from(self.setup.config.limits.queue).unwrap_or(u32::MAX);
-                    return self.send(To::One(from), Message::Refuse(Refusal::Overloaded(limit)));
+                if let Err(overloaded) = proposer.on_request(self.now, request, leads) {
+                    return self.send(To::One(from), Message::Refuse(Refusal::Overloaded(overloaded)));
                 }
             } else {
                 let leader = self.leader.leader();

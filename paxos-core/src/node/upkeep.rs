@@ -122,7 +122,7 @@ impl<P: Protocol> Node<P> {
         if self.learner.is_none() || first >= self.chosen.first_unknown() {
             return;
         }
-        let batch = self.chosen.since(first, self.setup.config.limits.batch);
+        let batch = self.chosen.since(first, self.setup.config.limits.message());
         let known = self.chosen.first_unknown();
         if !batch.is_empty() {
             self.send(To::One(to), Message::Chosen { first, batch, known });

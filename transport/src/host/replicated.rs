@@ -136,7 +136,9 @@ where
     pub async fn propose(&self, command: P::Value) -> Result<P::Reply, ProposeError> {
         let (waiter, answer) = oneshot::channel();
         self.requests.try_send(Ask::Propose(command, waiter)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Overloaded { limit: self.requests.max_capacity() }.into(),
+            mpsc::error::TrySendError::Full(_) => {
+                Overloaded::Requests(self.requests.max_capacity() as u64).into()
+            }
             mpsc::error::TrySendError::Closed(_) => ProposeError::from(Stopped),
         })?;
         Ok(answer.await.map_err(|_| ProposeError::OutcomeUnknown)??)
