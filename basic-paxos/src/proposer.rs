@@ -5,8 +5,8 @@ use crate::instance::{Instance, Question};
 use crate::queue::Queue;
 use crate::{BasicPaxos, One, Options, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, Entry, Leadership, Nack, NodeId, Overloaded, Proposal, Reach, Record, Request,
-    Setup, Slot, SlotRange, Time, Value,
+    Amount, Aside, Ballot, Batch, Chosen, Entry, Leadership, Load, Nack, NodeId, Overloaded, Proposal, Reach,
+    Record, Request, Setup, Slot, SlotRange, Time, Value,
 };
 use std::collections::VecDeque;
 
@@ -40,6 +40,8 @@ pub struct Proposer<V> {
     /// All that was chosen below was compared with `queue`.
     seen: Slot,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
     gaps: Gaps,
 }
 
@@ -172,6 +174,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
             progress: Slot(0),
             seen: Slot(0),
             resend_at: None,
+            resends: Aside::default(),
             gaps: Gaps::new(setup),
         }
     }
@@ -292,6 +295,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
                 let due = instance.asked().map(|at| at.after(patience));
                 if due.is_some_and(|at| at <= now) {
                     instance.ask_all();
+                    self.resends.0 += 1;
                     self.asking.push_back(instance.slot);
                 } else if let Some(due) = due {
                     self.resend_at = Some(self.resend_at.map_or(due, |at| at.min(due)));
@@ -345,6 +349,16 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
 
     fn has_work(&self) -> bool {
         !self.queue.is_empty() || !self.gaps.is_empty() || self.instances.iter().any(Instance::is_held)
+    }
+
+    fn load(&self) -> Load {
+        Load {
+            ballot: self.base,
+            highest: self.highest,
+            in_flight: Amount { count: self.instances.len(), bytes: self.queue.under_way_bytes() },
+            waiting: self.queue.waiting(),
+            resends: self.resends.0,
+        }
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {

@@ -6,8 +6,9 @@ use crate::choice::{assign, tallies};
 use crate::learner::Tally;
 use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
 use paxos_core::{
-    Answer, Audience, Ballot, Batch, Chosen, CommandId, Entry, Nack, NodeId, NodeSet, Overloaded, Phase,
-    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
+    Answer, Aside, Audience, Ballot, Batch, Chosen, CommandId, Entry, Load, Nack, NodeId, NodeSet,
+    Overloaded, Phase, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote,
+    Votes,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -39,6 +40,8 @@ pub struct Proposer<V> {
     /// All below is known to be chosen, here or elsewhere.
     progress: Slot,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
 }
 
 /// Whom phase 1 asks at first.
@@ -208,6 +211,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             fresh: BTreeSet::new(),
             progress: Slot(0),
             resend_at: None,
+            resends: Aside::default(),
         }
     }
 
@@ -281,7 +285,12 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         let slots = accepted.first.extend(accepted.batch.len() as u64);
         for (slot, entry) in slots.iter().zip(accepted.batch.iter()) {
             let recovering = self.pipeline.ballot_at(slot).is_some();
-            if slot < opened || slot < self.progress || recovering || chosen.knows(slot) {
+            if slot < opened
+                || slot < self.progress
+                || recovering
+                || chosen.knows(slot)
+                || slot >= chosen.horizon()
+            {
                 continue;
             }
             if self.watched.is_empty() {
@@ -336,11 +345,15 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.wait(now);
         match &mut self.stage {
             Stage::Idle => {}
-            Stage::Preparing { ask, asked_all, .. } => (*ask, *asked_all) = (Some(Reach::All), true),
+            Stage::Preparing { ask, asked_all, .. } => {
+                (*ask, *asked_all) = (Some(Reach::All), true);
+                self.resends.0 += 1;
+            }
             Stage::Leading => {
                 self.outgoing =
                     self.pipeline.in_flight().map(|v| (v.ballot, v.first, v.batch, Reach::All)).collect();
                 self.any_due = self.any.is_some();
+                self.resends.0 += self.outgoing.len() as u64 + u64::from(self.any_due);
                 if self.is_open() && (!self.watched.is_empty() || self.pipeline.waiting() > 0) {
                     self.unstick(now, chosen);
                 }
@@ -383,6 +396,10 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
 
     fn has_work(&self) -> bool {
         matches!(self.stage, Stage::Idle) && self.pipeline.waiting() > 0
+    }
+
+    fn load(&self) -> Load {
+        self.pipeline.load(self.ballot, self.highest, self.resends)
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {

@@ -2,8 +2,8 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
-    Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal,
+    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
 };
 use std::collections::VecDeque;
 
@@ -24,6 +24,8 @@ pub struct Proposer<V> {
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +122,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             next: Slot(0),
             progress: Slot(0),
             resend_at: None,
+            resends: Aside::default(),
         }
     }
 
@@ -222,9 +225,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         }
         match &mut self.stage {
             Stage::Idle => {}
-            Stage::Preparing { ask, .. } => *ask = Some(Reach::All),
+            Stage::Preparing { ask, .. } => {
+                *ask = Some(Reach::All);
+                self.resends.0 += 1;
+            }
             Stage::Leading => {
                 self.outgoing = self.pipeline.in_flight().map(|v| (v.first, v.batch, Reach::All)).collect();
+                self.resends.0 += self.outgoing.len() as u64;
             }
         }
         self.wait(now);
@@ -270,6 +277,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn has_work(&self) -> bool {
         self.pipeline.waiting() > 0
+    }
+
+    fn load(&self) -> Load {
+        self.pipeline.load(self.ballot, self.highest, self.resends)
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {

@@ -10,18 +10,41 @@ pub struct Chosen<V> {
     applied: Slot,
     heard: Slot,
     changes: u64,
+    /// How many slots from the first unknown one on may be held.
+    reach: u64,
 }
 
 impl<V> Default for Chosen<V> {
     fn default() -> Self {
-        Self { log: Runs::default(), first_unknown: Slot(0), applied: Slot(0), heard: Slot(0), changes: 0 }
+        Self {
+            log: Runs::default(),
+            first_unknown: Slot(0),
+            applied: Slot(0),
+            heard: Slot(0),
+            changes: 0,
+            reach: u64::MAX,
+        }
     }
 }
 
 impl<V> Chosen<V> {
+    /// Nothing is known. What lies `reach` slots or more behind the first unknown one is not kept.
+    pub fn within_reach(reach: u64) -> Self {
+        Self { reach, ..Self::default() }
+    }
+
+    /// Slots from here on are too far ahead to be counted or kept: whoever is so far behind catches up first. It is
+    /// many windows away, so that no leader proposes there before this process, if it is not cut off, knows more.
+    pub fn horizon(&self) -> Slot {
+        self.first_unknown.plus(self.reach)
+    }
+
     /// Notes that `batch` is chosen from slot `first` on. What is known already stays: a slot has one value.
     pub fn choose(&mut self, first: Slot, batch: Batch<V>) {
         let slots = first.extend(batch.len() as u64);
+        if slots.end > self.horizon() {
+            return self.choose_near(first, &batch);
+        }
         if slots.end <= self.first_unknown || slots.is_empty() {
             return;
         }
@@ -53,6 +76,11 @@ impl<V> Chosen<V> {
     /// The slot after the last one whose value is known; gaps may lie below.
     pub fn end(&self) -> Slot {
         self.log.end()
+    }
+
+    /// The first slot whose value is held; those below are executed and forgotten.
+    pub fn start(&self) -> Slot {
+        self.log.first().map_or(self.first_unknown, |(range, _)| range.start.min(self.first_unknown))
     }
 
     /// Whether something that was chosen is not known here.
@@ -138,6 +166,15 @@ impl<V> Chosen<V> {
         self.log.remove_below(below.min(self.applied));
     }
 
+    /// [`Chosen::choose`] where some of it is beyond the horizon.
+    #[cold]
+    fn choose_near(&mut self, first: Slot, batch: &Batch<V>) {
+        let near = batch.head(self.horizon().0.saturating_sub(first.0));
+        if !near.is_empty() {
+            self.choose(first, near);
+        }
+    }
+
     fn advance(&mut self) {
         while let Some((range, _)) = self.log.get(self.first_unknown) {
             self.first_unknown = range.end;
@@ -175,6 +212,20 @@ mod tests {
         chosen.choose(Slot(0), batch(0..3));
         assert_eq!(delivered(&mut chosen), [1, 2, 3]);
         assert!(!chosen.is_behind() && delivered(&mut chosen).is_empty());
+    }
+
+    #[test]
+    fn what_is_too_far_ahead_is_not_kept() {
+        let mut chosen = Chosen::within_reach(4);
+        chosen.choose(Slot(4), batch(4..9));
+        chosen.choose(Slot(2), batch(2..6));
+        assert_eq!((chosen.end(), chosen.first_unknown()), (Slot(4), Slot(0)));
+        // Known slots do not count, and what follows on them is in reach.
+        chosen.choose(Slot(0), batch(0..2));
+        assert_eq!((chosen.first_unknown(), chosen.horizon()), (Slot(4), Slot(8)));
+        chosen.choose(Slot(4), batch(4..12));
+        assert_eq!(chosen.first_unknown(), Slot(8));
+        assert!(Chosen::<()>::default().horizon() == Slot::MAX);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The client role: a window of commands that are asked for until they are answered.
 
 use crate::{
-    Amount, Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded,
+    Amount, Aside, Audience, Batch, Client, ClientId, CommandId, Config, Entry, NodeId, NodeSet, Overloaded,
     Protocol, Refusal, Reply, Request, Setup, Time, To, Value,
 };
 use core::time::Duration;
@@ -29,6 +29,7 @@ pub struct Outstanding<V> {
     again: VecDeque<Asked<V>>,
     /// The bytes of all of `fresh`, `asked` and `again`.
     bytes: usize,
+    asked_again: Aside<u64>,
 }
 
 /// Commands that were asked for together. Their bytes count until all are answered.
@@ -57,6 +58,7 @@ impl<V: Value> Outstanding<V> {
             asked: VecDeque::new(),
             again: VecDeque::new(),
             bytes: 0,
+            asked_again: Aside::default(),
         }
     }
 
@@ -120,6 +122,7 @@ impl<V: Value> Outstanding<V> {
             let bytes = left.bytes();
             self.bytes -= asked.bytes - bytes;
             if !left.is_empty() {
+                self.asked_again.0 += 1;
                 self.asked.push_back(Asked { at: now, last: last_seq(&left), bytes, batch: left.clone() });
                 return Some(left);
             }
@@ -168,6 +171,11 @@ impl<V: Value> Outstanding<V> {
     /// How many commands are unanswered.
     pub fn len(&self) -> usize {
         (self.next - self.base) as usize - self.early.len()
+    }
+
+    /// How many batches were asked again.
+    pub fn asked_again(&self) -> u64 {
+        self.asked_again.0
     }
 
     /// Whether all are answered.
@@ -276,5 +284,9 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
 
     fn unanswered(&self) -> usize {
         self.outstanding.len()
+    }
+
+    fn asked_again(&self) -> u64 {
+        self.outstanding.asked_again()
     }
 }

@@ -45,6 +45,7 @@ mod replica;
 mod runs;
 mod set;
 mod slot;
+mod status;
 mod time;
 
 pub use ballot::Ballot;
@@ -70,4 +71,5 @@ pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};
 pub use set::NodeSet;
 pub use slot::{Slot, SlotRange};
+pub use status::{Aside, Counters, Load, Plays, Status};
 pub use time::{Jitter, Time};

@@ -63,6 +63,12 @@ impl Limits {
         Amount { count: self.batch.min(self.queue).max(1), bytes: self.batch_bytes.min(self.queue_bytes) }
     }
 
+    /// How many slots ahead of the first unknown one votes are counted and values kept: a dozen leaders in a row, each
+    /// with a full window of slots that nobody voted in but it, leave no more behind.
+    pub fn reach(&self) -> u64 {
+        (self.window.max(self.batch).max(1) as u64).saturating_mul(16)
+    }
+
     /// The most that one message may hold.
     pub fn message(&self) -> Amount {
         Amount { count: self.batch.max(1), bytes: self.batch_bytes }

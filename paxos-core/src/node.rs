@@ -4,10 +4,11 @@ mod hear;
 mod speak;
 mod upkeep;
 
+use crate::status::Noted;
 use crate::{
-    Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope, Leader,
-    Leadership, Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply, Setup,
-    Slot, Time, To,
+    Acceptor, Announce, Answering, Aside, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope,
+    Leader, Leadership, Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply,
+    Setup, Slot, Time, To,
 };
 
 /// What happens to a node.
@@ -51,6 +52,7 @@ pub struct Node<P: Protocol> {
     /// The state of `chosen` that the proposer knows.
     told: u64,
     decisions: Vec<P::Decision>,
+    pub(crate) noted: Aside<Noted>,
 }
 
 /// What follows from the events so far.
@@ -146,7 +148,7 @@ impl<P: Protocol> Node<P> {
             acceptor: plays(config.acceptors()).then(|| P::Acceptor::new(&setup)),
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
             leader: P::Leader::new(&setup, now, session > 0),
-            chosen: Chosen::default(),
+            chosen: Chosen::within_reach(config.limits.reach()),
             out: Out {
                 unbound: Vec::new(),
                 bound: Vec::new(),
@@ -168,6 +170,7 @@ impl<P: Protocol> Node<P> {
             led: None,
             told: 0,
             decisions: Vec::new(),
+            noted: Aside::default(),
             now,
             setup,
         }
@@ -192,7 +195,9 @@ impl<P: Protocol> Node<P> {
     pub fn submit(&mut self, now: Time, value: P::Value) -> Result<CommandId, Overloaded> {
         self.now = self.now.max(now);
         self.stirred = true;
-        self.client.submit(value)
+        let submitted = self.client.submit(value);
+        self.noted.0.counters.refused += u64::from(submitted.is_err());
+        submitted
     }
 
     /// Hands over what executing commands returned, to be sent to whom it concerns.

@@ -1,8 +1,8 @@
 //! What a proposer of a log has before it: commands that wait, and proposals under way.
 
 use crate::{
-    Amount, Audience, Ballot, Batch, Chosen, CommandId, Config, Entry, Limits, Overloaded, Request, Slot,
-    SlotRange, Time, Value, Vote, Votes,
+    Amount, Aside, Audience, Ballot, Batch, Chosen, CommandId, Config, Entry, Limits, Load, Overloaded,
+    Request, Slot, SlotRange, Time, Value, Vote, Votes,
 };
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -166,6 +166,12 @@ impl<V: Value> Pipeline<V> {
             }
         }
         (Batch::concat(parts), sum)
+    }
+
+    /// The load of a proposer that has these commands and proposals.
+    pub fn load(&self, ballot: Ballot, highest: Ballot, resends: Aside<u64>) -> Load {
+        let Aside(resends) = resends;
+        Load { ballot, highest, in_flight: self.under_way(), waiting: self.waiting, resends }
     }
 
     /// How many commands wait.

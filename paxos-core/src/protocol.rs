@@ -1,8 +1,8 @@
 //! A variant as a type, and the five roles it is made of.
 
 use crate::{
-    Ballot, Batch, Chosen, CommandId, Fact, Nack, NodeId, NodeSet, Overloaded, Phrase, Recorded, Refusal,
-    Reply, Request, Setup, Slot, Time, To, Value,
+    Ballot, Batch, Chosen, CommandId, Fact, Load, Nack, NodeId, NodeSet, Overloaded, Phrase, Recorded,
+    Refusal, Reply, Request, Setup, Slot, Time, To, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -154,6 +154,8 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn leading(&self) -> Option<Ballot>;
     /// Whether commands wait here for a ballot to be proposed in.
     fn has_work(&self) -> bool;
+    /// What it has before it.
+    fn load(&self) -> Load;
     /// Gives up the commands that were not proposed yet: somebody else leads.
     fn surrender(&mut self) -> Vec<Batch<P::Value>>;
 }
@@ -233,6 +235,8 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn deadline(&self) -> Option<Time>;
     /// Commands without an answer.
     fn unanswered(&self) -> usize;
+    /// How many requests it has sent that were not the first for their commands.
+    fn asked_again(&self) -> u64;
 }
 
 /// Builds the common part of a phrase's facts: one [`Fact::Propose`] or [`Fact::Vote`] a slot.

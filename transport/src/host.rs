@@ -16,7 +16,7 @@ mod replicated;
 mod waiters;
 
 pub use cluster::MemoryCluster;
-pub use replicated::{HostError, ProposeError, Replicated, Status, Stopped};
+pub use replicated::{HostError, ProposeError, Replicated, Stopped};
 
 use crate::carrier::Transport;
 use crate::storage::Storage;
@@ -25,7 +25,7 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
+    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Status, Time,
 };
 use replicated::Ask;
 use tokio::sync::{mpsc, watch};
@@ -206,11 +206,7 @@ where
     }
 
     fn publish(&self) {
-        let new = Status {
-            leader: self.node.leader(),
-            leads: self.node.leading().is_some(),
-            applied: self.replica.next(),
-        };
+        let new = self.node.status();
         self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
     }
 }

@@ -19,8 +19,9 @@ pub mod sim;
 mod storage;
 
 pub use carrier::{MemoryCarrier, MemoryNetwork, Transport, TransportError};
-pub use host::{HostError, MemoryCluster, ProposeError, Replicated, Status, Stopped};
+pub use host::{HostError, MemoryCluster, ProposeError, Replicated, Stopped};
 pub use local::LocalCluster;
 /// The core that all crates share, for those who do not depend on it by themselves.
 pub use paxos_core;
+pub use paxos_core::Status;
 pub use storage::{MemoryStorage, Saved, Storage, StorageError};

@@ -40,6 +40,7 @@ impl<P: Protocol> Node<P> {
             Message::CatchUp { from: slot } if learner => self.on_catch_up(from, slot),
             Message::Chosen { first, batch, known } if learner => {
                 if self.learner.is_some() {
+                    self.noted.0.counters.caught_up += batch.len() as u64;
                     let before = self.chosen.first_unknown();
                     self.chosen.choose(first, batch);
                     self.chosen.hear_of(known);
@@ -60,7 +61,7 @@ impl<P: Protocol> Node<P> {
             | Message::Heard { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
-            | Message::Chosen { .. } => {}
+            | Message::Chosen { .. } => self.noted.0.counters.ignored += 1,
         }
     }
 
@@ -75,6 +76,7 @@ impl<P: Protocol> Node<P> {
         if let Some(proposer) = &mut self.proposer {
             if leads || request.audience != Audience::Leader {
                 if let Err(overloaded) = proposer.on_request(self.now, request, leads) {
+                    self.noted.0.counters.refused += request.commands.len() as u64;
                     return self.send(To::One(from), Message::Refuse(Refusal::Overloaded(overloaded)));
                 }
             } else {
@@ -169,6 +171,7 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn on_nack(&mut self, nack: &Nack) {
         let Some(proposer) = &mut self.proposer else { return };
+        self.noted.0.counters.nacks += 1;
         // A refusal of a ballot long left says nothing about who leads now.
         if proposer.on_nack(self.now, nack) {
             self.leader.on_ballot(self.now, nack.promised);
@@ -185,6 +188,7 @@ impl<P: Protocol> Node<P> {
 
     /// A ballot is in use: whoever leads in a lower one has lost it.
     pub(super) fn on_ballot(&mut self, ballot: Ballot) {
+        self.noted.0.highest = ballot.max(self.noted.0.highest);
         self.leader.on_ballot(self.now, ballot);
         if ballot.owner != self.setup.id && self.proposer.as_mut().is_some_and(|p| p.on_ballot(ballot)) {
             self.on_preempted();
@@ -193,6 +197,7 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_preempted(&mut self) {
+        self.noted.0.counters.lost += u64::from(self.led.is_some());
         self.led = None;
         self.leader.on_preempted(self.now);
     }

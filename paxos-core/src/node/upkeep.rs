@@ -28,9 +28,12 @@ impl<P: Protocol> Node<P> {
             match self.leader.on_timeout(self.now, leading.is_some(), work) {
                 Some(Duty::Campaign) => {
                     if let Some(proposer) = &mut self.proposer {
+                        let counters = &mut self.noted.0.counters;
+                        counters.campaigns += 1;
                         proposer.campaign(self.now, &self.chosen);
                         // Where every instance has a phase 1 of its own, a campaign is won at once.
-                        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
+                        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, counters, self.now)
+                        {
                             self.contact.clear();
                         }
                     }
@@ -77,6 +80,7 @@ impl<P: Protocol> Node<P> {
         let unaware = To::Each(self.setup.config.proposers.without(learners));
         self.send(unaware, Message::Progress { chosen });
         if self.gossip.stuck_for > 2 * peers.len() {
+            self.noted.0.counters.catch_ups += u64::from(!unaware.is_empty());
             self.send(unaware, Message::CatchUp { from: chosen });
         }
     }
@@ -113,6 +117,7 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn catch_up(&mut self, from: NodeId) {
         if self.chosen.is_behind() {
+            self.noted.0.counters.catch_ups += 1;
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
         }
     }

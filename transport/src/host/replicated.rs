@@ -4,7 +4,7 @@ use super::Host;
 use super::waiters::Waiter;
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
-use paxos_core::{NodeId, Overloaded, Protocol, Setup, Slot, StateMachine};
+use paxos_core::{NodeId, Overloaded, Protocol, Setup, StateMachine, Status};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,17 +26,6 @@ pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
     Read(Box<dyn FnOnce(&S) + Send>),
     Stop,
-}
-
-/// What a process knows about itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Who leads, as far as it knows. Where leaders appoint themselves, each proposer names itself.
-    pub leader: Option<NodeId>,
-    /// Whether it leads itself: it has won phase 1, and knows of no higher ballot.
-    pub leads: bool,
-    /// The first slot it has not executed.
-    pub applied: Slot,
 }
 
 /// Why a command was not answered.

@@ -2,8 +2,8 @@
 
 use super::{Accept, Dialect, Prepare, Promise};
 use paxos_core::{
-    Amount, Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal,
-    Reach, Record, Request, Setup, Slot, Time, Value, Votes,
+    Amount, Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline,
+    Proposal, Reach, Record, Request, Setup, Slot, Time, Value, Votes,
 };
 
 /// Keeps proposals safe.
@@ -22,6 +22,8 @@ pub struct Proposer<V> {
     /// The question of the stage is to be asked now.
     ask: Option<Reach>,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
     /// All below is chosen, as learners elsewhere say, if this process does not learn.
     progress: Slot,
 }
@@ -88,6 +90,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
             pipeline: Pipeline::new(&setup.config),
             ask: None,
             resend_at: None,
+            resends: Aside::default(),
             progress: Slot(0),
         }
     }
@@ -166,6 +169,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
     }
 
     fn on_timeout(&mut self, now: Time, _chosen: &Chosen<V>) {
+        self.resends.0 += 1;
         self.ask(now, Reach::All);
     }
 
@@ -204,6 +208,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     fn has_work(&self) -> bool {
         self.pipeline.waiting() > 0
+    }
+
+    fn load(&self) -> Load {
+        self.pipeline.load(self.ballot, self.highest, self.resends)
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {
