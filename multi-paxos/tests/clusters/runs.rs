@@ -71,9 +71,6 @@ fn a_batch_that_lingers_goes_when_its_time_has_come_or_it_is_full() {
     for (at, client) in [(0, 3), (1, 4), (2, 3), (10, 3), (11, 4)] {
         sim.submit_at(start.after(ms(at)), NodeId(client), at);
     }
-    for (at, client) in [(20, 3), (22, 4)] {
-        sim.submit_at(start.after(ms(at)), NodeId(client), at);
-    }
     sim.run_for(ms(40)).expect("no invariant breaks");
     assert!(sim.all_answered());
     expect_file!["../runs/linger.txt"].assert_eq(&drawn(&sim, start));
