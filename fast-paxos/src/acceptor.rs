@@ -117,16 +117,14 @@ impl<V: Value> Acceptor<V> {
 
     fn take(&mut self, entry: &Entry<V>) {
         let Some(id) = entry.id() else { return };
-        match self.mine.get(&id) {
-            Some(slot) => self.again.push(*slot),
-            None => {
-                let more = Amount { count: 1, bytes: entry.bytes() };
-                // What is not kept its client asks for again.
-                if self.limits.admit(self.gathered, more).is_ok() && !self.arrived.contains(entry) {
-                    self.gathered += more;
-                    self.arrived.push(entry.clone());
-                }
-            }
+        if let Some(slot) = self.mine.get(&id) {
+            return self.again.push(*slot);
+        }
+        let more = Amount { count: 1, bytes: entry.bytes() };
+        // What is not kept its client asks for again.
+        if self.limits.admit(self.gathered, more).is_ok() && !self.arrived.contains(entry) {
+            self.gathered += more;
+            self.arrived.push(entry.clone());
         }
     }
 }
