@@ -4,6 +4,9 @@ use crate::{Accept, Accepted, BasicPaxos, Decision, One, Options};
 use paxos_core::{Ballot, Chosen, Leadership, NodeId, NodeSet, Phase, Setup, Slot, Value};
 use std::collections::BTreeMap;
 
+/// How many ballots of a slot are counted at a time. Rivals that back off come to an end long before that.
+const BALLOTS: usize = 64;
+
 /// Notices that a quorum voted in one ballot of one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Learner<V> {
@@ -29,14 +32,34 @@ impl<V: Value> Learner<V> {
         self.tallies.get(&(slot, ballot)).map_or(NodeSet::EMPTY, |tally| tally.voters)
     }
 
+    /// Whether votes for `slot` are of use: its value is not known, and it is not too far ahead.
+    fn counts(slot: Slot, chosen: &Chosen<V>) -> bool {
+        !chosen.knows(slot) && slot < chosen.horizon()
+    }
+
     /// The count of `ballot`, which joins what is known of its value.
     fn tally(&mut self, slot: Slot, ballot: Ballot, entry: Option<&One<V>>) -> &mut Tally<V> {
         let none = Tally { entry: None, voters: NodeSet::EMPTY, decided: false };
+        if !self.tallies.contains_key(&(slot, ballot)) {
+            self.make_room(slot);
+        }
         let tally = self.tallies.entry((slot, ballot)).or_insert(none);
         if tally.entry.is_none() {
             tally.entry = entry.cloned();
         }
         tally
+    }
+
+    /// Forgets the lowest ballot counted in `slot` if there are too many. What it may have chosen there is proposed
+    /// again in a higher one, or learned by catching up.
+    fn make_room(&mut self, slot: Slot) {
+        let mut held = self.tallies.range((slot, Ballot::ZERO)..).take_while(|((of, _), _)| *of == slot);
+        if let Some((lowest, _)) = held.next()
+            && held.count() + 1 >= BALLOTS
+        {
+            let lowest = *lowest;
+            self.tallies.remove(&lowest);
+        }
     }
 
     /// Moves the value to the log if it is decided and known, and forgets the counts that are of no use any more.
@@ -84,7 +107,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
     }
 
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
-        if !chosen.knows(accept.slot) {
+        if Self::counts(accept.slot, chosen) {
             self.tally(accept.slot, accept.ballot, Some(&accept.entry));
             self.harvest(accept.slot, accept.ballot, chosen);
         }
@@ -104,7 +127,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
         let Accepted { slot, ballot, ref entry } = *accepted;
         // Only acceptors vote, and what is chosen stays chosen whoever votes after that.
         // Behind the limit it is not known who they are.
-        if !config.acceptors().contains(from) || chosen.knows(slot) || slot >= chosen.limit() {
+        let counts = Self::counts(slot, chosen) && slot < chosen.limit();
+        if !config.acceptors().contains(from) || !counts {
             return;
         }
         let tally = self.tally(slot, ballot, entry.as_ref());
@@ -115,7 +139,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
         let Decision { slot, ballot, ref entry } = *decision;
-        if !chosen.knows(slot) {
+        if Self::counts(slot, chosen) {
             // One ballot of one instance proposes one value, so the ballot says which.
             self.tally(slot, ballot, entry.as_ref()).decided = true;
             self.harvest(slot, ballot, chosen);

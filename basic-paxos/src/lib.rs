@@ -52,6 +52,7 @@ mod leader;
 mod learner;
 mod message;
 mod proposer;
+mod queue;
 mod synod;
 
 pub use acceptor::Acceptor;

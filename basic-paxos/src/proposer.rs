@@ -2,12 +2,13 @@
 
 use crate::gap::Gaps;
 use crate::instance::{Instance, Question};
+use crate::queue::Queue;
 use crate::{BasicPaxos, One, Options, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, CommandId, Entry, Leadership, Nack, NodeId, Overloaded, Proposal, Reach, Record,
-    Request, Setup, Slot, SlotRange, Time, Value,
+    Amount, Aside, Ballot, Batch, Chosen, Entry, Leadership, Load, Nack, NodeId, Overloaded, Proposal, Reach,
+    Record, Request, Setup, Slot, SlotRange, Time, Value,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// Keeps proposals safe. Each command gets the lowest slot not known to be chosen and not under way here. If
 /// another command is chosen there it tries the next one.
@@ -27,9 +28,7 @@ pub struct Proposer<V> {
     open: bool,
     /// Whether something was decided in an instance of this base.
     proven: bool,
-    queue: VecDeque<One<V>>,
-    /// Commands in `queue` and those that instances would like chosen, each once.
-    mine: BTreeSet<CommandId>,
+    queue: Queue<V>,
     /// What is under way, by slot.
     instances: VecDeque<Instance<V>>,
     /// Slots whose instances may have a question to ask.
@@ -38,9 +37,11 @@ pub struct Proposer<V> {
     next: Slot,
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
-    /// All that was chosen below was compared with `mine`.
+    /// All that was chosen below was compared with `queue`.
     seen: Slot,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
     gaps: Gaps,
 }
 
@@ -57,7 +58,7 @@ impl<V: Value> Proposer<V> {
 
     /// Commands that wait for a place in the window.
     pub fn queued(&self) -> usize {
-        self.queue.len()
+        self.queue.waiting().count
     }
 
     fn is_elected(&self) -> bool {
@@ -85,14 +86,14 @@ impl<V: Value> Proposer<V> {
             Some(slot) => slot,
             None if self.queue.is_empty() && !self.is_awaited(chosen) => return false,
             None if self.instances.len() >= self.setup.config.limits.window.max(1) => return false,
+            None if !self.queue.next_fits(&self.setup.config.limits) => return false,
             None => self.free_slot(chosen),
         };
         if slot >= chosen.limit() {
             return false;
         }
         if slot.0 >= self.setup.options.slots {
-            let unwanted = self.queue.drain(..).filter_map(|one| one.id());
-            unwanted.for_each(|id| _ = self.mine.remove(&id));
+            self.queue.drain();
             return false;
         }
         let own = if gap.is_some() { None } else { self.queue.pop_front() };
@@ -128,7 +129,7 @@ impl<V: Value> Proposer<V> {
             };
             self.proven |= instance.ballot() == self.base && !instance.is_held();
             match instance.own {
-                Some(own) if won => _ = own.id().is_some_and(|id| self.mine.remove(&id)),
+                Some(own) if won => _ = own.id().is_some_and(|id| self.queue.done(id)),
                 Some(own) => lost.push(own),
                 None => {}
             }
@@ -137,16 +138,14 @@ impl<V: Value> Proposer<V> {
         lost
     }
 
-    /// Back to the head of the queue, in order.
-    fn requeue(&mut self, lost: Vec<One<V>>) {
-        lost.into_iter().rev().for_each(|own| self.queue.push_front(own));
-    }
-
     /// Own commands that turn up in slots of others need none of their own any more.
     fn drop_chosen(&mut self, slots: SlotRange, chosen: &Chosen<V>) {
         for (_, batch) in chosen.within(slots) {
-            for id in batch.iter().filter_map(Entry::id).filter(|id| self.mine.remove(id)) {
-                self.queue.retain(|own| own.id() != Some(id));
+            for id in batch.iter().filter_map(Entry::id) {
+                if !self.queue.done(id) {
+                    continue;
+                }
+                self.queue.drop_waiting(id);
                 let rivals = self.instances.iter_mut().map(|instance| &mut instance.own);
                 rivals.for_each(|own| _ = own.take_if(|own| own.id() == Some(id)));
             }
@@ -176,14 +175,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
             recorded: Ballot::ZERO,
             open: false,
             proven: false,
-            queue: VecDeque::new(),
-            mine: BTreeSet::new(),
+            queue: Queue::default(),
             instances: VecDeque::new(),
             asking: VecDeque::new(),
             next: Slot(0),
             progress: Slot(0),
             seen: Slot(0),
             resend_at: None,
+            resends: Aside::default(),
             gaps: Gaps::new(setup),
         }
     }
@@ -207,22 +206,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     }
 
     fn on_request(&mut self, _now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
-        if !leads {
-            return Ok(());
-        }
-        let limit = self.setup.config.limits.queue;
-        let is_new = |id: CommandId| !self.mine.contains(&id);
-        let new = request.commands.iter().filter(|entry| entry.id().is_some_and(is_new)).count();
-        if self.queue.len() + new > limit {
-            return Err(Overloaded { limit });
-        }
-        for one in One::each(&request.commands) {
-            // What is held here already is not proposed a second time.
-            if one.id().is_some_and(|id| self.mine.insert(id)) {
-                self.queue.push_back(one);
-            }
-        }
-        Ok(())
+        if leads { self.queue.push(&self.setup.config.limits, request) } else { Ok(()) }
     }
 
     /// Takes a higher round, for what was refused and for what is to begin. It says nothing by itself.
@@ -299,7 +283,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         });
         let known = chosen.first_unknown();
         let end = if lost.is_empty() { known } else { chosen.end() };
-        self.requeue(lost);
+        self.queue.requeue(lost);
         self.drop_chosen(SlotRange::new(self.seen, end), chosen);
         self.seen = known;
     }
@@ -312,7 +296,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
             return;
         }
         let lost = self.settle(slot, |instance| Some(instance.may_have_won()));
-        self.requeue(lost);
+        self.queue.requeue(lost);
     }
 
     /// Those who knew what is chosen there have forgotten; in a new ballot the acceptors tell it again.
@@ -336,6 +320,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
                 let due = instance.asked().map(|at| at.after(patience));
                 if due.is_some_and(|at| at <= now) {
                     instance.ask_all();
+                    self.resends.0 += 1;
                     self.asking.push_back(instance.slot);
                 } else if let Some(due) = due {
                     self.resend_at = Some(self.resend_at.map_or(due, |at| at.min(due)));
@@ -391,12 +376,24 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         !self.queue.is_empty() || !self.gaps.is_empty() || self.instances.iter().any(Instance::is_held)
     }
 
+    fn load(&self) -> Load {
+        Load {
+            ballot: self.base,
+            highest: self.highest,
+            in_flight: Amount { count: self.instances.len(), bytes: self.queue.under_way_bytes() },
+            waiting: self.queue.waiting(),
+            resends: self.resends.0,
+        }
+    }
+
     fn surrender(&mut self) -> Vec<Batch<V>> {
         // Begun again, these slots get a higher ballot: nothing is begun before the next campaign.
         self.step_down();
-        self.mine.clear();
         self.next = Slot(0);
-        let own = self.instances.drain(..).filter_map(|instance| instance.own);
-        own.chain(self.queue.drain(..)).map(|own| own.batch().clone()).collect()
+        let mut own: Vec<One<V>> = self.instances.drain(..).filter_map(|instance| instance.own).collect();
+        own.extend(self.queue.drain());
+        // Nothing is under way any more, and nothing waits.
+        self.queue = Queue::default();
+        own.iter().map(|own| own.batch().clone()).collect()
     }
 }

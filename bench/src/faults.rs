@@ -237,6 +237,7 @@ where
 {
     let latencies: Vec<f64> =
         sim.commands().iter().filter_map(|c| Some(c.latency()?.as_secs_f64() * 1e3)).collect();
+    let counted = || sim.ids().iter().filter_map(|id| Some(sim.node(*id)?.status().counters));
     FaultRow {
         variant: trial.shape.variant.to_string(),
         scenario: trial.scenario.name().into(),
@@ -247,6 +248,8 @@ where
         decided: latencies.len() as u64,
         messages: sim.counts().total(),
         prepares: sim.counts().of(Kind::Prepare),
+        elections: counted().map(|counters| counters.won).sum(),
+        retransmissions: counted().map(|counters| counters.retransmissions).sum(),
         latency_mean_ms: latencies.iter().sum::<f64>() / latencies.len().max(1) as f64,
         latency_max_ms: latencies.iter().copied().fold(0.0, f64::max),
         virtual_ms: ended.since(Time(0)).as_secs_f64() * 1e3,

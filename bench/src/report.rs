@@ -156,6 +156,12 @@ pub struct FaultRow {
     pub messages: u64,
     /// Phase 1a messages among them: more of them, more changes of leader or ballots in each other's way.
     pub prepares: u64,
+    /// Terms that were won, by processes since they were last started.
+    #[serde(default)]
+    pub elections: u64,
+    /// Questions that were asked again, by processes since they were last started.
+    #[serde(default)]
+    pub retransmissions: u64,
     /// From a command's first request to its answer, the mean over the answered ones in milliseconds.
     pub latency_mean_ms: f64,
     /// The longest such time, in milliseconds.

@@ -128,5 +128,7 @@ fn add(sum: &mut FaultRow, next: &FaultRow) {
     sum.decided += next.decided;
     sum.messages += next.messages;
     sum.prepares += next.prepares;
+    sum.elections += next.elections;
+    sum.retransmissions += next.retransmissions;
     sum.virtual_ms += next.virtual_ms;
 }

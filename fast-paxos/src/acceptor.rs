@@ -2,8 +2,8 @@
 
 use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
 use paxos_core::{
-    Answer, Ballot, Batch, Chosen, CommandId, Entry, Nack, Record, Request, Setup, Slot, SlotRange, Value,
-    Votes,
+    Amount, Answer, Ballot, Batch, Chosen, CommandId, Entry, Limits, Nack, Record, Request, Setup, Slot,
+    SlotRange, Value, Votes,
 };
 use std::collections::BTreeMap;
 
@@ -24,13 +24,14 @@ pub struct Acceptor<V> {
     opened: Slot,
     /// The slot of the next such vote: no vote of this term was cast from there on.
     next: Slot,
-    /// Commands to vote for at the end of this turn.
+    /// Commands to vote for at the end of this turn, and how much that is.
     arrived: Vec<Entry<V>>,
+    gathered: Amount,
     /// Where it voted for a command in the open ballot.
     mine: BTreeMap<CommandId, Slot>,
     /// Votes to be told again.
     again: Vec<Slot>,
-    limit: usize,
+    limits: Limits,
 }
 
 impl<V: Value> Acceptor<V> {
@@ -64,6 +65,7 @@ impl<V: Value> Acceptor<V> {
             self.mine.clear();
             self.again.clear();
             self.arrived.clear();
+            self.gathered = Amount::default();
         }
         new
     }
@@ -104,14 +106,28 @@ impl<V: Value> Acceptor<V> {
         }
     }
 
+    /// Where the leader does not say how far everything is chosen, it remembers its latest votes only. A command that
+    /// is asked for again after that gets a second slot, and executes once all the same.
+    fn forget_oldest(&mut self) {
+        let most = self.limits.queue.saturating_mul(4);
+        if self.mine.len() > most {
+            let mut slots: Vec<Slot> = self.mine.values().copied().collect();
+            slots.sort_unstable();
+            let middle = slots[slots.len() / 2];
+            self.mine.retain(|_, slot| *slot >= middle);
+        }
+    }
+
     fn take(&mut self, entry: &Entry<V>) {
         let Some(id) = entry.id() else { return };
-        match self.mine.get(&id) {
-            Some(slot) => self.again.push(*slot),
-            None if self.arrived.len() < self.limit && !self.arrived.contains(entry) => {
-                self.arrived.push(entry.clone());
-            }
-            None => {}
+        if let Some(slot) = self.mine.get(&id) {
+            return self.again.push(*slot);
+        }
+        let more = Amount { count: 1, bytes: entry.bytes() };
+        // What is not kept its client asks for again.
+        if self.limits.admit(self.gathered, more).is_ok() && !self.arrived.contains(entry) {
+            self.gathered += more;
+            self.arrived.push(entry.clone());
         }
     }
 }
@@ -129,7 +145,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             arrived: Vec::new(),
             mine: BTreeMap::new(),
             again: Vec::new(),
-            limit: setup.config.limits.queue,
+            gathered: Amount::default(),
+            limits: setup.config.limits,
         }
     }
 
@@ -176,7 +193,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             return Err(self.refuse(ballot, slots));
         }
         let new_term = self.enter(ballot);
-        if self.mine.len() > self.limit {
+        if self.mine.len() > self.limits.queue {
             self.mine.retain(|_, slot| *slot >= accept.chosen);
         }
         // A phase 2a of a step that a slot has left behind comes late: the later step was proposed by the same
@@ -226,6 +243,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             return None;
         }
         let (first, batch) = (self.next, Batch::from(self.arrived.drain(..room).collect::<Vec<_>>()));
+        self.gathered -= batch.amount();
+        self.forget_oldest();
         self.vote_for(ballot, first, &batch);
         log.push(Record::Voted { ballot, first, batch: batch.clone() });
         Some(Accepted { ballot, first, batch })

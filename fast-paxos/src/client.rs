@@ -123,4 +123,8 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
     fn unanswered(&self) -> usize {
         self.outstanding.len()
     }
+
+    fn asked_again(&self) -> u64 {
+        self.outstanding.asked_again()
+    }
 }

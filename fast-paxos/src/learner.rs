@@ -72,8 +72,9 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
         let phase = Phase::of(ballot);
         let mut run = SlotRange::new(first, first);
         for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
-            // Behind the limit it is not known whose votes count.
-            if chosen.knows(slot) || slot >= chosen.limit() {
+            // What is known needs no count, and what is too far ahead waits until this process has caught up: behind the
+            // limit it is not known whose votes count.
+            if chosen.knows(slot) || slot >= chosen.horizon().min(chosen.limit()) {
                 continue;
             }
             let tally = self.tally.entry(slot).or_insert_with(|| Tally::new(ballot));

@@ -6,8 +6,9 @@ use crate::choice::{assign, tallies};
 use crate::learner::Tally;
 use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
 use paxos_core::{
-    Answer, Audience, Ballot, Batch, Chosen, CommandId, Entry, Nack, NodeId, NodeSet, Overloaded, Phase,
-    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
+    Answer, Aside, Audience, Ballot, Batch, Chosen, CommandId, Entry, Load, Nack, NodeId, NodeSet,
+    Overloaded, Phase, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote,
+    Votes,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -43,6 +44,8 @@ pub struct Proposer<V> {
     /// All below is known to be chosen, here or elsewhere.
     progress: Slot,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
 }
 
 /// Whom phase 1 asks at first.
@@ -136,7 +139,7 @@ impl<V: Value> Proposer<V> {
         self.pipeline.drop_found(&entries, chosen);
         self.requeue_losers(&entries, &reports);
         self.next = from;
-        self.propose(entries);
+        self.propose(&entries);
         self.alive = promised;
         if self.setup.config.thrifty && !asked_all {
             // Who was not asked is taken to be alive until something times out.
@@ -158,22 +161,26 @@ impl<V: Value> Proposer<V> {
     }
 
     /// Proposes `entries` in step 0 from the next free slot on.
-    fn propose(&mut self, entries: Batch<V>) {
-        let limit = self.setup.config.limits.batch.max(1) as u64;
-        let mut rest = entries;
+    fn propose(&mut self, entries: &Batch<V>) {
+        let mut rest = entries.clone();
         while !rest.is_empty() {
-            let batch = rest.head(limit);
-            rest = rest.tail(limit);
+            let batch = rest.portion(self.setup.config.limits.message());
+            rest = rest.tail(batch.len() as u64);
             self.pipeline.propose(self.ballot, self.next, &batch);
-            let first = self.next;
-            self.next = first.plus(batch.len() as u64);
-            self.outgoing.push_back((self.ballot, first, batch, Reach::Quorum(Phase::TwoClassic)));
+            self.send_next(batch);
         }
+    }
+
+    /// What is proposed from the next free slot on is to be sent.
+    fn send_next(&mut self, batch: Batch<V>) {
+        let first = self.next;
+        self.next = first.plus(batch.len() as u64);
+        self.outgoing.push_back((self.ballot, first, batch, Reach::Quorum(Phase::TwoClassic)));
     }
 
     /// *Fast Paxos*, §2.2: if any value may be proposed, the coordinator sends *any*. From the first slot on in
     /// which it proposed nothing in this term, phase 1 found no vote, so that is so in all of them.
-    fn open_fast_ballot(&mut self, chosen: &Chosen<V>) {
+    fn open_fast_ballot(&mut self, now: Time, chosen: &Chosen<V>) {
         let quorums = &self.setup.config.quorums;
         if self.any.is_some()
             || self.found.is_some()
@@ -183,8 +190,8 @@ impl<V: Value> Proposer<V> {
             return;
         }
         let Some(fast) = self.ballot.next_step(true) else { return };
-        while let Some(batch) = self.fresh(chosen) {
-            self.propose(batch);
+        while let Some(batch) = self.fresh(now, chosen) {
+            self.send_next(batch);
         }
         if self.pipeline.waiting() > 0 {
             return;
@@ -219,7 +226,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             highest: Ballot::ZERO,
             ballot: Ballot::ZERO,
             stage: Stage::Idle,
-            pipeline: Pipeline::new(setup.config.limits.queue),
+            pipeline: Pipeline::new(&setup.config),
             outgoing: VecDeque::new(),
             next: Slot(0),
             alive: NodeSet::EMPTY,
@@ -231,6 +238,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             fresh: BTreeSet::new(),
             progress: Slot(0),
             resend_at: None,
+            resends: Aside::default(),
         }
     }
 
@@ -256,7 +264,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if !leads || (self.is_open() && request.audience == Audience::Acceptors) {
             return Ok(());
         }
-        self.pipeline.push(request)?;
+        self.pipeline.push(now, request)?;
         if self.is_open() && self.deadline_of_work().is_none() {
             self.wait(now);
         }
@@ -326,7 +334,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         let slots = accepted.first.extend(accepted.batch.len() as u64);
         for (slot, entry) in slots.iter().zip(accepted.batch.iter()) {
             let recovering = self.pipeline.ballot_at(slot).is_some();
-            if slot >= chosen.limit()
+            if slot >= chosen.horizon().min(chosen.limit())
                 || slot < opened
                 || slot < self.progress
                 || recovering
@@ -379,14 +387,22 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
+        // It may be woken for a batch that lingers.
+        if self.resend_at.is_none_or(|at| at > now) {
+            return;
+        }
         self.wait(now);
         match &mut self.stage {
             Stage::Idle => {}
-            Stage::Preparing { ask, asked_all, .. } => (*ask, *asked_all) = (Some(Reach::All), true),
+            Stage::Preparing { ask, asked_all, .. } => {
+                (*ask, *asked_all) = (Some(Reach::All), true);
+                self.resends.0 += 1;
+            }
             Stage::Leading => {
                 self.outgoing =
                     self.pipeline.in_flight().map(|v| (v.ballot, v.first, v.batch, Reach::All)).collect();
                 self.any_due = self.any.is_some();
+                self.resends.0 += self.outgoing.len() as u64 + u64::from(self.any_due);
                 if self.is_open() && (!self.watched.is_empty() || self.pipeline.waiting() > 0) {
                     self.unstick(now, chosen);
                 }
@@ -395,7 +411,9 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.deadline_of_work()
+        let classic = matches!(self.stage, Stage::Leading) && self.any.is_none();
+        let linger = self.pipeline.deadline().filter(|_| classic);
+        [self.deadline_of_work(), linger].into_iter().flatten().min()
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<FastPaxos<V, R>>, Reach)> {
@@ -415,7 +433,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                 Some((Proposal::Prepare(Prepare { ballot: self.ballot, from: *from }, record), reach))
             }
             Stage::Leading => {
-                self.open_fast_ballot(chosen);
+                self.open_fast_ballot(now, chosen);
                 self.poll_accept(now, chosen).map(|(accept, reach)| (Proposal::Accept(accept), reach))
             }
         }
@@ -440,6 +458,10 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         matches!(self.stage, Stage::Idle) && (self.renew || self.pipeline.waiting() > 0)
     }
 
+    fn load(&self) -> Load {
+        self.pipeline.load(self.ballot, self.highest, self.resends)
+    }
+
     fn surrender(&mut self) -> Vec<Batch<V>> {
         self.renew = false;
         self.pipeline.surrender()
@@ -455,11 +477,11 @@ impl<V: Value> Proposer<V> {
     fn poll_accept(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Accept<V>, Reach)> {
         if self.outgoing.is_empty() && self.any.is_none() && self.found.is_none() {
             let idle = self.pipeline.first_in_flight().is_none();
-            if let Some(batch) = self.fresh(chosen) {
+            if let Some(batch) = self.fresh(now, chosen) {
                 if idle {
                     self.wait(now);
                 }
-                self.propose(batch);
+                self.send_next(batch);
             }
         }
         // *any* goes to all acceptors: with the values if these do, else by itself.
@@ -473,13 +495,9 @@ impl<V: Value> Proposer<V> {
     }
 
     /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
-    fn fresh(&mut self, chosen: &Chosen<V>) -> Option<Batch<V>> {
-        let limits = self.setup.config.limits;
-        let under_way = self.pipeline.first_in_flight().map_or(0, |first| self.next.0 - first.0);
-        let free = limits.window.saturating_sub(under_way as usize).min(limits.batch.max(1));
-        let room = free.min(chosen.limit().0.saturating_sub(self.next.0) as usize);
-        let pad = || (is_changing(chosen) && room > 0).then(|| (0..room).map(|_| Entry::Noop).collect());
-        self.pipeline.take(room).or_else(pad)
+    fn fresh(&mut self, now: Time, chosen: &Chosen<V>) -> Option<Batch<V>> {
+        let batch = self.pipeline.propose_next(now, self.ballot, self.next, chosen.limit());
+        batch.or_else(|| self.pipeline.propose_nothing(self.ballot, self.next, chosen))
     }
 
     /// When to ask again, if anything is unanswered.

@@ -87,15 +87,14 @@ fn count<V: Value>(
     ready
 }
 
-/// The part of `slots` that is not known yet, and of `batch` that belongs to it.
-fn unknown<V>(first: Slot, batch: &Batch<V>, chosen: &Chosen<V>) -> (SlotRange, Batch<V>) {
-    let slots = first.extend(batch.len() as u64);
-    let known = chosen.first_unknown().0.saturating_sub(first.0);
-    if known == 0 {
-        (slots, batch.clone())
-    } else {
-        (SlotRange::new(first.plus(known), slots.end), batch.tail(known))
-    }
+/// The slots in which votes are counted: not known yet, and not too far ahead.
+fn counted<V>(chosen: &Chosen<V>) -> SlotRange {
+    SlotRange::new(chosen.first_unknown(), chosen.horizon())
+}
+
+/// The part of `batch` that belongs to `part` of its slots.
+fn cut<V>(first: Slot, batch: &Batch<V>, part: SlotRange) -> Batch<V> {
+    batch.tail(part.start.0.saturating_sub(first.0)).head(part.len())
 }
 
 impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learner<V> {
@@ -111,15 +110,16 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
     }
 
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
-        if accept.first >= self.tally.end().max(chosen.first_unknown()) {
-            let Accept { ballot, first, ref batch, .. } = *accept;
+        let Accept { ballot, first, ref batch, .. } = *accept;
+        let proposed = first.extend(batch.len() as u64);
+        let slots = proposed.intersection(counted(chosen));
+        if slots == proposed && first >= self.tally.end() {
             let tally = Tally { ballot, batch: Some(batch.clone()), voters: NodeSet::EMPTY, decided: false };
-            self.tally.insert(first.extend(batch.len() as u64), tally);
-        } else {
-            let (slots, batch) = unknown(accept.first, &accept.batch, chosen);
-            if count(&mut self.tally, accept.ballot, slots, Some(&batch), |_| {}) {
-                self.harvest(slots, chosen, |_| false, |_| {});
-            }
+            self.tally.insert(slots, tally);
+        } else if !slots.is_empty()
+            && count(&mut self.tally, ballot, slots, Some(&cut(first, batch, slots)), |_| {})
+        {
+            self.harvest(slots, chosen, |_| false, |_| {});
         }
         paxos_core::Learner::<MultiPaxos<V, R>>::on_heartbeat(self, accept.ballot, accept.chosen, chosen);
     }
@@ -134,12 +134,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         decisions: &mut Vec<Decision<V>>,
     ) {
         // Behind the limit it is not known whose votes count.
-        let slots = accepted.slots.intersection(SlotRange::new(chosen.first_unknown(), chosen.limit()));
+        let known = SlotRange::new(Slot(0), chosen.limit());
+        let slots = accepted.slots.intersection(counted(chosen)).intersection(known);
         if slots.is_empty() {
             return;
         }
-        let batch = accepted.batch.as_ref().map(|b| unknown(accepted.slots.start, b, chosen).1);
-        let batch = batch.map(|b| if b.len() as u64 > slots.len() { b.head(slots.len()) } else { b });
+        let batch = accepted.batch.as_ref().map(|b| cut(accepted.slots.start, b, slots));
         let quorums = &*self.setup.config.quorums;
         let phase = Phase::of(accepted.ballot);
         let ready = count(&mut self.tally, accepted.ballot, slots, batch.as_ref(), |tally| {
@@ -152,7 +152,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
     }
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
-        let slots = decision.slots.intersection(chosen.first_unknown().onwards());
+        let slots = decision.slots.intersection(counted(chosen));
         if slots.is_empty() {
             return;
         }

@@ -2,8 +2,8 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, Entry, Learning, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal,
-    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    Aside, Ballot, Batch, Chosen, Entry, Learning, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline,
+    Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
 };
 use std::collections::VecDeque;
 
@@ -30,6 +30,8 @@ pub struct Proposer<V> {
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -104,7 +106,7 @@ impl<V: Value> Proposer<V> {
         let recovered: Batch<V> = entries.into();
         let mut first = from;
         while first < end {
-            let batch = recovered.tail(first.0 - from.0).head(self.setup.config.limits.batch.max(1) as u64);
+            let batch = recovered.tail(first.0 - from.0).portion(self.setup.config.limits.message());
             let next = first.plus(batch.len() as u64);
             self.pipeline.propose(self.ballot, first, &batch);
             first = next;
@@ -115,23 +117,19 @@ impl<V: Value> Proposer<V> {
     /// What phase 1 found and was not sent yet, as far as the members are known.
     #[cold]
     fn unsent(&mut self, limit: Slot) -> Option<(Slot, Batch<V>)> {
-        let most = self.setup.config.limits.batch.max(1) as u64;
-        let slots = SlotRange::new(self.sent, self.next.min(limit).min(self.sent.plus(most)));
+        let slots = SlotRange::new(self.sent, self.next.min(limit));
         let vote = self.pipeline.within(slots).next()?;
         self.sent = vote.slots().end;
         Some((vote.first, vote.batch))
     }
 
     /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
-    fn fresh(&mut self, chosen: &Chosen<V>) -> Option<(Slot, Batch<V>)> {
-        let limits = self.setup.config.limits;
-        let free = limits.window.saturating_sub(self.in_flight() as usize).min(limits.batch);
-        let room = free.min(chosen.limit().0.saturating_sub(self.next.0) as usize);
-        let batch = self.pipeline.take(room).or_else(|| {
-            let coming = chosen.epochs().is_some_and(|epochs| epochs.next().is_some());
-            (coming && room > 0).then(|| (0..room).map(|_| Entry::Noop).collect())
-        })?;
-        let first = self.next;
+    fn fresh(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Slot, Batch<V>)> {
+        let (ballot, first) = (self.ballot, self.next);
+        let batch = match self.pipeline.propose_next(now, ballot, first, chosen.limit()) {
+            Some(batch) => batch,
+            None => self.pipeline.propose_nothing(ballot, first, chosen)?,
+        };
         self.next = first.plus(batch.len() as u64);
         self.sent = self.next;
         Some((first, batch))
@@ -145,7 +143,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             highest: Ballot::ZERO,
             ballot: Ballot::ZERO,
             stage: Stage::Idle,
-            pipeline: Pipeline::new(setup.config.limits.queue),
+            pipeline: Pipeline::new(&setup.config),
             outgoing: VecDeque::new(),
             next: Slot(0),
             sent: Slot(0),
@@ -153,6 +151,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             recovered: Slot(0),
             progress: Slot(0),
             resend_at: None,
+            resends: Aside::default(),
         }
     }
 
@@ -173,8 +172,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.highest = self.highest.max(*ballot);
     }
 
-    fn on_request(&mut self, _now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
-        if leads { self.pipeline.push(request) } else { Ok(()) }
+    fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
+        if leads { self.pipeline.push(now, request) } else { Ok(()) }
     }
 
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
@@ -276,12 +275,20 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_timeout(&mut self, now: Time, _chosen: &Chosen<V>) {
+        // It may be woken for a batch that lingers.
+        if self.resend_at.is_none_or(|at| at > now) {
+            return;
+        }
         match &mut self.stage {
             Stage::Idle => {}
-            Stage::Preparing { ask, .. } => *ask = Some(Reach::All),
+            Stage::Preparing { ask, .. } => {
+                *ask = Some(Reach::All);
+                self.resends.0 += 1;
+            }
             Stage::Leading => {
                 let sent = SlotRange::new(Slot(0), self.sent);
                 self.outgoing = self.pipeline.within(sent).map(|v| (v.first, v.batch, Reach::All)).collect();
+                self.resends.0 += self.outgoing.len() as u64;
             }
         }
         self.wait(now);
@@ -290,7 +297,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn deadline(&self) -> Option<Time> {
         let waiting =
             self.pipeline.first_in_flight().is_some() || matches!(self.stage, Stage::Preparing { .. });
-        self.resend_at.filter(|_| waiting)
+        let linger = self.pipeline.deadline().filter(|_| matches!(self.stage, Stage::Leading));
+        [self.resend_at.filter(|_| waiting), linger].into_iter().flatten().min()
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<MultiPaxos<V, R>>, Reach)> {
@@ -312,11 +320,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                     (first, batch, first_time)
                 } else {
                     let idle = self.pipeline.first_in_flight().is_none();
-                    let (first, batch) = self.fresh(chosen)?;
+                    let (first, batch) = self.fresh(now, chosen)?;
                     if idle {
                         self.wait(now);
                     }
-                    self.pipeline.propose(ballot, first, &batch);
                     (first, batch, first_time)
                 };
                 let chosen = chosen.first_unknown();
@@ -342,6 +349,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn has_work(&self) -> bool {
         self.renew || self.pipeline.waiting() > 0
+    }
+
+    fn load(&self) -> Load {
+        self.pipeline.load(self.ballot, self.highest, self.resends)
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {

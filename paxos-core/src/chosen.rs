@@ -1,6 +1,6 @@
 //! The log of what a process knows to be chosen: delivered in slot order, without a gap.
 
-use crate::{Batch, Entry, Epochs, Runs, Slot, SlotRange};
+use crate::{Amount, Batch, Entry, Epochs, Runs, Slot, SlotRange, Value};
 
 /// What is known to be chosen, and how much of it was handed over for execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,8 @@ pub struct Chosen<V> {
     epochs: Option<Epochs>,
     /// The first slot whose members are not known, or not those of now.
     limit: Slot,
+    /// How many slots from the first unknown one on may be held.
+    reach: u64,
 }
 
 impl<V> Default for Chosen<V> {
@@ -26,15 +28,17 @@ impl<V> Default for Chosen<V> {
             changes: 0,
             epochs: None,
             limit: Slot::MAX,
+            reach: u64::MAX,
         }
     }
 }
 
 impl<V> Chosen<V> {
-    /// A log whose entries may change the members.
-    pub fn new(epochs: Option<Epochs>) -> Self {
+    /// A log whose entries may change the members. What lies `reach` slots or more behind the first unknown one is
+    /// not kept.
+    pub fn new(epochs: Option<Epochs>, reach: u64) -> Self {
         let limit = epochs.as_ref().map_or(Slot::MAX, |epochs| epochs.limit(Slot(0)));
-        Self { epochs, limit, ..Self::default() }
+        Self { epochs, limit, reach, ..Self::default() }
     }
 
     /// Who the members are, where that may change.
@@ -55,9 +59,23 @@ impl<V> Chosen<V> {
 }
 
 impl<V> Chosen<V> {
+    /// Nothing is known. What lies `reach` slots or more behind the first unknown one is not kept.
+    pub fn within_reach(reach: u64) -> Self {
+        Self { reach, ..Self::default() }
+    }
+
+    /// Slots from here on are too far ahead to be counted or kept: whoever is so far behind catches up first. It is
+    /// many windows away, so that no leader proposes there before this process, if it is not cut off, knows more.
+    pub fn horizon(&self) -> Slot {
+        self.first_unknown.plus(self.reach)
+    }
+
     /// Notes that `batch` is chosen from slot `first` on. What is known already stays: a slot has one value.
     pub fn choose(&mut self, first: Slot, batch: Batch<V>) {
         let slots = first.extend(batch.len() as u64);
+        if slots.end > self.horizon() {
+            return self.choose_near(first, &batch);
+        }
         if slots.end <= self.first_unknown || slots.is_empty() {
             return;
         }
@@ -89,6 +107,11 @@ impl<V> Chosen<V> {
     /// The slot after the last one whose value is known; gaps may lie below.
     pub fn end(&self) -> Slot {
         self.log.end()
+    }
+
+    /// The first slot whose value is held; those below are executed and forgotten.
+    pub fn start(&self) -> Slot {
+        self.log.first().map_or(self.first_unknown, |(range, _)| range.start.min(self.first_unknown))
     }
 
     /// Whether something that was chosen is not known here.
@@ -148,27 +171,44 @@ impl<V> Chosen<V> {
         Some((first, entries))
     }
 
-    /// Up to `limit` known values from `from` on, without a gap, for a process that misses them.
-    pub(crate) fn since(&self, from: Slot, limit: usize) -> Batch<V>
+    /// Known values from `from` on, without a gap, for a process that misses them: at most `limit`, or a single
+    /// larger one.
+    pub(crate) fn since(&self, from: Slot, limit: Amount) -> Batch<V>
     where
-        V: Clone,
+        V: Value,
     {
         // What was executed by all and forgotten cannot be told any more.
         if self.log.first().is_none_or(|(range, _)| range.start > from) {
             return Batch::empty();
         }
-        let slots = SlotRange::new(from, self.first_unknown.min(from.plus(limit as u64)));
-        let mut parts = self.log.within(slots).map(|(_, batch)| batch);
-        let (Some(first), second) = (parts.next(), parts.next()) else { return Batch::empty() };
-        match second {
-            None => first,
-            Some(second) => [first, second].into_iter().chain(parts).flat_map(|b| b.to_vec()).collect(),
+        let slots = SlotRange::new(from, self.first_unknown.min(from.plus(limit.count as u64)));
+        let (mut parts, mut sum) = (Vec::new(), Amount::default());
+        for (_, batch) in self.log.within(slots) {
+            let fitting =
+                batch.fitting(Amount { count: limit.count - sum.count, bytes: limit.bytes - sum.bytes });
+            // The first entry goes in any case.
+            let count = if parts.is_empty() { fitting.count.max(1) } else { fitting.count };
+            parts.push(batch.head(count as u64));
+            if fitting.count < batch.len() {
+                break;
+            }
+            sum += fitting;
         }
+        Batch::concat(parts)
     }
 
     /// Forgets the values below `below`, as far as they were executed here.
     pub(crate) fn trim(&mut self, below: Slot) {
         self.log.remove_below(below.min(self.applied));
+    }
+
+    /// [`Chosen::choose`] where some of it is beyond the horizon.
+    #[cold]
+    fn choose_near(&mut self, first: Slot, batch: &Batch<V>) {
+        let near = batch.head(self.horizon().0.saturating_sub(first.0));
+        if !near.is_empty() {
+            self.choose(first, near);
+        }
     }
 
     fn advance(&mut self) {
@@ -182,6 +222,10 @@ impl<V> Chosen<V> {
 mod tests {
     use super::*;
     use crate::ClientId;
+
+    fn most(count: usize) -> Amount {
+        Amount { count, bytes: usize::MAX }
+    }
 
     fn batch(seqs: std::ops::Range<u64>) -> Batch<()> {
         seqs.map(|seq| Entry::new(ClientId::default(), seq, ())).collect()
@@ -207,6 +251,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_far_ahead_is_not_kept() {
+        let mut chosen = Chosen::within_reach(4);
+        chosen.choose(Slot(4), batch(4..9));
+        chosen.choose(Slot(2), batch(2..6));
+        assert_eq!((chosen.end(), chosen.first_unknown()), (Slot(4), Slot(0)));
+        // Known slots do not count, and what follows on them is in reach.
+        chosen.choose(Slot(0), batch(0..2));
+        assert_eq!((chosen.first_unknown(), chosen.horizon()), (Slot(4), Slot(8)));
+        chosen.choose(Slot(4), batch(4..12));
+        assert_eq!(chosen.first_unknown(), Slot(8));
+        assert!(Chosen::<()>::default().horizon() == Slot::MAX);
+    }
+
+    #[test]
     fn what_is_chosen_stays_chosen() {
         let mut chosen = Chosen::default();
         chosen.choose(Slot(0), batch(0..2));
@@ -222,8 +280,8 @@ mod tests {
         chosen.choose(Slot(0), batch(0..4));
         while chosen.deliver().is_some() {}
         chosen.trim(Slot(2));
-        assert!(chosen.since(Slot(1), 10).is_empty());
-        assert_eq!(chosen.since(Slot(2), 10), batch(2..4));
+        assert!(chosen.since(Slot(1), most(10)).is_empty());
+        assert_eq!(chosen.since(Slot(2), most(10)), batch(2..4));
         chosen.trim(Slot(4));
         chosen.choose(Slot(3), batch(3..6));
         assert_eq!(chosen.first_unknown(), Slot(6));
@@ -235,8 +293,26 @@ mod tests {
         chosen.choose(Slot(0), batch(0..2));
         chosen.choose(Slot(2), batch(2..4));
         chosen.choose(Slot(5), batch(5..6));
-        assert_eq!(chosen.since(Slot(1), 100), batch(1..4));
-        assert_eq!(chosen.since(Slot(1), 2), batch(1..3));
-        assert!(chosen.since(Slot(4), 100).is_empty());
+        assert_eq!(chosen.since(Slot(1), most(100)), batch(1..4));
+        assert_eq!(chosen.since(Slot(1), most(2)), batch(1..3));
+        assert!(chosen.since(Slot(4), most(100)).is_empty());
+    }
+
+    #[test]
+    fn a_peer_is_sent_no_more_bytes_than_a_message_may_have() {
+        let mut chosen = Chosen::default();
+        let sized = |sizes: &[usize]| -> Batch<String> {
+            sizes.iter().map(|n| Entry::new(ClientId::default(), 0, "x".repeat(*n))).collect()
+        };
+        chosen.choose(Slot(0), sized(&[4, 4]));
+        chosen.choose(Slot(2), sized(&[3, 2, 0]));
+        chosen.choose(Slot(5), sized(&[0, 9]));
+        let sent = |from, bytes| chosen.since(Slot(from), Amount { count: 100, bytes }).len();
+        assert_eq!(
+            [sent(0, 7), sent(0, 8), sent(0, 11), sent(0, 13), sent(0, 21), sent(0, 22)],
+            [1, 2, 3, 6, 6, 7]
+        );
+        // What is larger than a message goes alone, and what does not fit is not jumped over.
+        assert_eq!([sent(0, 3), sent(6, 8), sent(2, 2)], [1, 1, 1]);
     }
 }

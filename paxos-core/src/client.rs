@@ -175,4 +175,8 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
     fn unanswered(&self) -> usize {
         self.outstanding.len()
     }
+
+    fn asked_again(&self) -> u64 {
+        self.outstanding.asked_again()
+    }
 }

@@ -1,6 +1,6 @@
 //! What the log holds: commands of clients, or nothing on purpose.
 
-use crate::{Change, ClientId, CommandId};
+use crate::{Amount, Change, ClientId, CommandId};
 use core::fmt;
 use core::hash::Hash;
 use core::ops::Deref;
@@ -118,10 +118,58 @@ impl<V> Batch<V> {
     }
 }
 
-impl<V: Value> Batch<V> {
+impl<V: Value> Entry<V> {
     /// The payload in bytes.
     pub fn bytes(&self) -> usize {
-        self.iter().map(|e| if let Entry::Command(c) = e { c.value.bytes() } else { 0 }).sum()
+        match self {
+            Self::Noop | Self::Change(..) => 0,
+            Self::Command(command) => command.value.bytes(),
+        }
+    }
+}
+
+impl<V: Value> Batch<V> {
+    /// The payload in bytes. It is counted anew each time.
+    pub fn bytes(&self) -> usize {
+        self.iter().map(Entry::bytes).sum()
+    }
+
+    /// All of them, one behind the other; without a copy if there is only one.
+    pub fn concat(mut parts: Vec<Self>) -> Self {
+        match parts.pop() {
+            None => Self::empty(),
+            Some(only) if parts.is_empty() => only,
+            Some(last) => {
+                let mut entries =
+                    Vec::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + last.len());
+                parts.iter().chain([&last]).for_each(|part| entries.extend_from_slice(part));
+                entries.into()
+            }
+        }
+    }
+
+    /// How many entries, with how many bytes.
+    pub fn amount(&self) -> Amount {
+        Amount { count: self.len(), bytes: self.bytes() }
+    }
+
+    /// How much of the head is within `limit`.
+    pub fn fitting(&self, limit: Amount) -> Amount {
+        let mut sum = Amount::default();
+        for entry in self.iter() {
+            let next = Amount { count: sum.count + 1, bytes: sum.bytes.saturating_add(entry.bytes()) };
+            if !next.fits(limit) {
+                break;
+            }
+            sum = next;
+        }
+        sum
+    }
+
+    /// The head that is within `limit`, or the first entry alone if even that is not.
+    #[must_use]
+    pub fn portion(&self, limit: Amount) -> Self {
+        self.head(self.fitting(limit).count.max(1) as u64)
     }
 }
 

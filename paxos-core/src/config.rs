@@ -1,6 +1,6 @@
 //! The configuration: who plays which role, and every knob that all variants share.
 
-use crate::{Ballot, Counts, Epoch, Epochs, Membership, NodeId, NodeSet, QuorumError, QuorumSystem};
+use crate::{Ballot, Counts, Epoch, Epochs, Limits, Membership, NodeId, NodeSet, QuorumError, QuorumSystem};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -84,6 +84,9 @@ pub struct Timeouts {
     pub drift: u32,
     /// Before a client gives up a command that is not answered: its outcome is unknown then. None: never.
     pub give_up: Option<Duration>,
+    /// The longest that a leader holds back a batch that is not full, from the arrival of its oldest command on,
+    /// though the window has room; none: it never does.
+    pub linger: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -99,6 +102,7 @@ impl Default for Timeouts {
             lease: None,
             drift: 1000,
             give_up: None,
+            linger: None,
         }
     }
 }
@@ -114,6 +118,7 @@ impl Timeouts {
         lease: None,
         drift: 1000,
         give_up: None,
+        linger: None,
     };
 
     /// All waiting times multiplied by `factor`.
@@ -129,48 +134,7 @@ impl Timeouts {
             lease: f(self.lease),
             drift: self.drift,
             give_up: f(self.give_up),
-        }
-    }
-}
-
-/// Bounds on what a process holds and sends; beyond them it says so instead of growing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// Commands in one message.
-    pub batch: usize,
-    /// Slots that a proposer has under way at a time.
-    pub window: usize,
-    /// Commands that wait at a proposer for a place in the window.
-    pub queue: usize,
-    /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the
-    /// replies to that many commands of each client, so every process must have the same number.
-    pub session: usize,
-    /// α: a change of members takes effect that many slots after it was chosen, and no slot is proposed in
-    /// further ahead of what is executed. Every process must have the same number.
-    pub alpha: usize,
-    /// Reads that wait at a process for its replica, and as many questions of others at a leader.
-    pub reads: usize,
-    /// For how many slots a client's session may be silent. When no command of it was chosen for that many, it
-    /// has expired, on every replica at the same slot: what it was answered is forgotten, its commands are not
-    /// executed any more, and its client goes on with a new one. Every process must have the same number.
-    pub idle: u64,
-    /// How many sessions are kept. With more, the one that was silent for longest expires. What replicas
-    /// remember of clients is at most that many times [`Limits::session`] replies. Every process must have the
-    /// same number.
-    pub sessions: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            batch: 1024,
-            window: 4096,
-            queue: 65_536,
-            session: 4096,
-            idle: 1 << 20,
-            sessions: 65_536,
-            alpha: 8192,
-            reads: 65_536,
+            linger: f(self.linger),
         }
     }
 }

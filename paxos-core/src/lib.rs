@@ -33,6 +33,7 @@ mod contact;
 mod election;
 mod fact;
 mod id;
+mod limits;
 mod membership;
 mod message;
 mod node;
@@ -49,17 +50,19 @@ mod sessions;
 mod set;
 mod settled;
 mod slot;
+mod status;
 mod time;
 
 pub use ballot::Ballot;
 pub use chosen::Chosen;
 pub use client::LeaderClient;
 pub use command::{Batch, Command, Entry, Value};
-pub use config::{Announce, Campaign, Config, Leadership, Learning, Limits, Patience, Setup, Timeouts};
+pub use config::{Announce, Campaign, Config, Leadership, Learning, Patience, Setup, Timeouts};
 pub use contact::Contact;
 pub use election::{Election, Elections};
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
+pub use limits::{Amount, Limits, Overloaded};
 pub use membership::{Change, Epoch, Epochs, Membership, Unchangeable};
 pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
@@ -68,8 +71,7 @@ pub use node::{Event, Node, Untransferable};
 pub use outstanding::Outstanding;
 pub use pipeline::Pipeline;
 pub use protocol::{
-    Acceptor, Answer, Client, Duty, Leader, Learner, Overloaded, Proposal, Proposer, Protocol, Reach,
-    Standing, tell_each,
+    Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing, tell_each,
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable};
@@ -80,4 +82,5 @@ pub use runs::{Divide, Runs};
 pub use set::NodeSet;
 pub use settled::{Changed, Executed, Settled, Unanswered};
 pub use slot::{Slot, SlotRange};
+pub use status::{Aside, Counters, Load, Plays, Status};
 pub use time::{Jitter, Time};

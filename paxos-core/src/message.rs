@@ -1,8 +1,8 @@
 //! What processes say to each other.
 
 use crate::{
-    Ballot, Batch, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Protocol, ReadMessage, Slot,
-    SlotRange, Time, Unchangeable,
+    Ballot, Batch, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Overloaded, Protocol, ReadMessage,
+    Slot, SlotRange, Time, Unchangeable,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -61,8 +61,8 @@ pub struct Nack {
 pub enum Refusal {
     /// Another process leads, perhaps this one.
     NotLeader(Option<NodeId>),
-    /// That many commands wait here already.
-    Overloaded(u32),
+    /// As much as may wait here waits already.
+    Overloaded(Overloaded),
 }
 
 /// Commands that a proposer refuses, with consecutive sequence numbers.

@@ -9,11 +9,12 @@ mod speak;
 mod upkeep;
 
 use crate::reads::{Beats, Grants, Reads};
+use crate::status::Noted;
 use crate::{
-    Acceptor, Announce, Answering, Ballot, Change, Changed, Chosen, Client, CommandId, Config, Contact,
-    Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership, Message,
-    NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot, Time,
-    To,
+    Acceptor, Announce, Answering, Aside, Ballot, Change, Changed, Chosen, Client, CommandId, Config,
+    Contact, Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership,
+    Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
+    Time, To,
 };
 use handover::Handover;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +78,7 @@ pub struct Node<P: Protocol> {
     /// The state of `chosen` that the proposer knows.
     told: u64,
     decisions: Vec<P::Decision>,
+    pub(crate) noted: Aside<Noted>,
 }
 
 /// What follows from the events so far.
@@ -187,7 +189,7 @@ impl<P: Protocol> Node<P> {
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
             leader: P::Leader::new(&setup, now, life > 0),
             members: Members::new(config, setup.id, epochs.as_ref()),
-            chosen: Chosen::new(epochs),
+            chosen: Chosen::new(epochs, config.limits.reach()),
             epoch: 0,
             asked: NodeSet::EMPTY,
             informed: BTreeMap::new(),
@@ -218,6 +220,7 @@ impl<P: Protocol> Node<P> {
             led: None,
             told: 0,
             decisions: Vec::new(),
+            noted: Aside::default(),
             now,
             setup,
         }
@@ -242,7 +245,9 @@ impl<P: Protocol> Node<P> {
     pub fn submit(&mut self, now: Time, value: P::Value) -> Result<CommandId, Overloaded> {
         self.now = self.now.max(now);
         self.stirred = true;
-        self.client.submit(value)
+        let submitted = self.client.submit(value);
+        self.noted.0.counters.refused += u64::from(submitted.is_err());
+        submitted
     }
 
     /// Gives this process's client a change of members to get agreed, as [`Node::submit`].

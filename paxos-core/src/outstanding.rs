@@ -1,8 +1,8 @@
 //! The window of commands that a client has open: asked for until they are answered or given up.
 
 use crate::{
-    Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded, Refusal, Refused, Time,
-    Unanswered, Value,
+    Amount, Aside, Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded, Refusal,
+    Refused, Time, Unanswered, Value,
 };
 use core::ops::Range;
 use core::time::Duration;
@@ -16,8 +16,10 @@ pub struct Outstanding<V> {
     id: ClientId,
     /// It has used up the session numbers of its life: it asks nothing any more.
     spent: bool,
-    limit: usize,
-    batch: usize,
+    /// [`crate::Limits::session`], in commands and bytes.
+    limit: Amount,
+    /// The most in one request.
+    request: Amount,
     patience: Option<Duration>,
     give_up: Option<Duration>,
     next: u64,
@@ -26,6 +28,10 @@ pub struct Outstanding<V> {
     /// Later ones that are answered already.
     early: BTreeSet<u64>,
     fresh: Vec<Entry<V>>,
+    /// The bytes of each command from the oldest without an answer on, and of all.
+    sizes: VecDeque<usize>,
+    bytes: usize,
+    asked_again: Aside<u64>,
     /// By the time of asking.
     asked: VecDeque<Asked<V>>,
     again: VecDeque<Batch<V>>,
@@ -54,14 +60,17 @@ impl<V: Value> Outstanding<V> {
         Self {
             id: first.unwrap_or(ClientId { node, session: u32::MAX }),
             spent: first.is_none(),
-            limit: config.limits.session,
-            batch: config.limits.batch.max(1),
+            limit: Amount { count: config.limits.session, bytes: config.limits.session_bytes },
+            request: config.limits.request(),
             patience: config.timeouts.client,
             give_up: config.timeouts.give_up,
             next: 0,
             base: 0,
             early: BTreeSet::new(),
             fresh: Vec::new(),
+            sizes: VecDeque::new(),
+            bytes: 0,
+            asked_again: Aside::default(),
             asked: VecDeque::new(),
             again: VecDeque::new(),
             since: VecDeque::new(),
@@ -79,7 +88,7 @@ impl<V: Value> Outstanding<V> {
     /// # Errors
     /// [`Overloaded`] while the oldest unanswered command is a session's window back.
     pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
-        self.name(|id| Entry::Command(Command { id, value }))
+        self.name(value.bytes(), |id| Entry::Command(Command { id, value }))
     }
 
     /// Takes a change of members, and names it.
@@ -87,15 +96,24 @@ impl<V: Value> Outstanding<V> {
     /// # Errors
     /// As [`Outstanding::submit`].
     pub fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
-        self.name(|id| Entry::Change(id, change))
+        self.name(0, |id| Entry::Change(id, change))
     }
 
-    fn name(&mut self, entry: impl FnOnce(CommandId) -> Entry<V>) -> Result<CommandId, Overloaded> {
-        if self.next - self.base >= self.limit as u64 {
-            return Err(Overloaded { limit: self.limit });
+    fn name(
+        &mut self,
+        bytes: usize,
+        entry: impl FnOnce(CommandId) -> Entry<V>,
+    ) -> Result<CommandId, Overloaded> {
+        if self.next - self.base >= self.limit.count as u64 {
+            return Err(Overloaded::Session(self.limit.count as u64));
+        }
+        if self.bytes > 0 && self.bytes.saturating_add(bytes) > self.limit.bytes {
+            return Err(Overloaded::SessionBytes(self.limit.bytes as u64));
         }
         let id = CommandId { client: self.id, seq: self.next };
         self.next += 1;
+        self.bytes += bytes;
+        self.sizes.push_back(bytes);
         if self.spent {
             self.end(id.seq..self.next, Unanswered::SessionExpired);
         } else {
@@ -109,7 +127,9 @@ impl<V: Value> Outstanding<V> {
         if self.fresh.is_empty() {
             return None;
         }
-        let n = self.fresh.len().min(self.batch);
+        // Most of the time all of it fits: what is open is never less than what is new.
+        let open = Amount { count: self.fresh.len(), bytes: self.bytes };
+        let n = if open.fits(self.request) { open.count } else { self.portion() };
         let batch: Batch<V> = self.fresh.drain(..n).collect();
         let last = last_seq(&batch);
         self.asked.push_back(Asked { at: now, last, first: true, batch: batch.clone() });
@@ -119,6 +139,20 @@ impl<V: Value> Outstanding<V> {
         Some(batch)
     }
 
+    /// How much of what is new goes into one request.
+    #[cold]
+    fn portion(&self) -> usize {
+        let mut sum = Amount::default();
+        for entry in &self.fresh {
+            let next = Amount { count: sum.count + 1, bytes: sum.bytes + entry.bytes() };
+            if sum.count > 0 && !next.fits(self.request) {
+                break;
+            }
+            sum = next;
+        }
+        sum.count
+    }
+
     /// Commands to send again.
     pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
         while let Some(batch) = self.again.pop_front() {
@@ -126,6 +160,7 @@ impl<V: Value> Outstanding<V> {
             if !left.is_empty() {
                 let left = if left.len() == batch.len() { batch } else { left.into() };
                 let last = last_seq(&left);
+                self.asked_again.0 += 1;
                 self.asked.push_back(Asked { at: now, last, first: false, batch: left.clone() });
                 return Some(left);
             }
@@ -166,7 +201,7 @@ impl<V: Value> Outstanding<V> {
         }
         let reason = match refused.refusal {
             Refusal::NotLeader(leader) => Unanswered::NotLeader(leader),
-            Refusal::Overloaded(limit) => Unanswered::Overloaded(Overloaded { limit: limit as usize }),
+            Refusal::Overloaded(overloaded) => Unanswered::Overloaded(overloaded),
         };
         let meant = refused.first..refused.end;
         let once: Vec<u64> = self
@@ -198,9 +233,9 @@ impl<V: Value> Outstanding<V> {
         if seq > self.base {
             return self.early.insert(seq);
         }
-        self.base += 1;
+        self.forward();
         while !self.early.is_empty() && self.early.remove(&self.base) {
-            self.base += 1;
+            self.forward();
         }
         while self.asked.front().is_some_and(|asked| asked.last < self.base) {
             self.asked.pop_front();
@@ -209,6 +244,16 @@ impl<V: Value> Outstanding<V> {
             self.since.pop_front();
         }
         true
+    }
+
+    fn forward(&mut self) {
+        self.base += 1;
+        self.bytes -= self.sizes.pop_front().unwrap_or_default();
+    }
+
+    /// How many batches were asked again.
+    pub fn asked_again(&self) -> u64 {
+        self.asked_again.0
     }
 
     /// The next command that ends without an answer.

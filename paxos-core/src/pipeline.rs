@@ -1,97 +1,232 @@
 //! What a proposer of a log has before it: commands that wait, and proposals under way.
 
 use crate::{
-    Audience, Ballot, Batch, Chosen, CommandId, Entry, Overloaded, Request, Slot, SlotRange, Value, Vote,
-    Votes,
+    Amount, Aside, Audience, Ballot, Batch, Chosen, CommandId, Config, Entry, Limits, Load, Overloaded,
+    Request, Slot, SlotRange, Time, Value, Vote, Votes,
 };
+use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Commands in the order of their arrival, then proposals in the order of their slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pipeline<V> {
-    queue: VecDeque<Batch<V>>,
-    queued: usize,
-    limit: usize,
+    limits: Limits,
+    linger: Option<Duration>,
+    queue: VecDeque<Waiting<V>>,
+    /// All of `queue`.
+    waiting: Amount,
     /// What is proposed and not known to be chosen.
     in_flight: Votes<V>,
+    /// The bytes of each proposal under way, with the slot after its last. One that is partly chosen counts in full.
+    sizes: VecDeque<(Slot, usize)>,
+    /// All of `sizes`.
+    in_flight_bytes: usize,
     /// Commands in `queue` may have been chosen from this slot on, in a ballot that was lost.
     requeued: Option<Slot>,
 }
 
+/// Commands that came together, counted once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Waiting<V> {
+    batch: Batch<V>,
+    bytes: usize,
+    since: Time,
+}
+
+impl<V> Waiting<V> {
+    fn amount(&self) -> Amount {
+        Amount { count: self.batch.len(), bytes: self.bytes }
+    }
+}
+
 impl<V: Value> Pipeline<V> {
-    /// An empty one, for at most `limit` waiting commands.
-    pub fn new(limit: usize) -> Self {
-        Self { queue: VecDeque::new(), queued: 0, limit, in_flight: Votes::default(), requeued: None }
+    /// An empty one, within the limits of `config`.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            limits: config.limits,
+            linger: config.timeouts.linger,
+            queue: VecDeque::new(),
+            waiting: Amount::default(),
+            in_flight: Votes::default(),
+            sizes: VecDeque::new(),
+            in_flight_bytes: 0,
+            requeued: None,
+        }
     }
 
     /// Takes in a request. When a client asks again, commands that are here already are passed over.
     ///
     /// # Errors
     /// [`Overloaded`] if the queue has no room for all of it.
-    pub fn push(&mut self, request: &Request<V>) -> Result<(), Overloaded> {
+    pub fn push(&mut self, now: Time, request: &Request<V>) -> Result<(), Overloaded> {
         let mut commands = request.commands.clone();
         if matches!(request.audience, Audience::Anyone | Audience::Relayed) {
             commands = commands.iter().filter(|e| !self.holds(e)).cloned().collect();
         }
-        if self.queued + commands.len() > self.limit {
-            return Err(Overloaded { limit: self.limit });
-        }
         if !commands.is_empty() {
-            self.queued += commands.len();
-            self.queue.push_back(commands);
+            let more = commands.amount();
+            self.limits.admit(self.waiting, more)?;
+            self.waiting += more;
+            self.queue.push_back(Waiting { batch: commands, bytes: more.bytes, since: now });
         }
         Ok(())
     }
 
-    /// Puts commands before all that wait.
+    /// Puts commands before all that wait. They have waited long enough.
     pub fn push_front(&mut self, batch: Batch<V>) {
         if !batch.is_empty() {
-            self.queued += batch.len();
-            self.queue.push_front(batch);
+            let front = Waiting { bytes: batch.bytes(), batch, since: Time(0) };
+            self.waiting += front.amount();
+            self.queue.push_front(front);
         }
     }
 
-    /// The next commands, at most `limit`; without a copy if they came together.
-    pub fn take(&mut self, limit: usize) -> Option<Batch<V>> {
-        if limit == 0 {
+    /// Takes the next batch, if the window has room and the batch is full or has lingered long enough, and notes it
+    /// as a proposal in `ballot`, from slot `first` on, but in no slot from `end` on.
+    pub fn propose_next(&mut self, now: Time, ballot: Ballot, first: Slot, end: Slot) -> Option<Batch<V>> {
+        let mut room = self.room()?;
+        room.count = room.count.min(end.0.saturating_sub(first.0) as usize);
+        if room.count == 0 {
             return None;
         }
-        let front = self.queue.pop_front()?;
-        let batch = if front.len() > limit {
-            self.queue.push_front(front.tail(limit as u64));
-            front.head(limit as u64)
-        } else if self.queue.is_empty() || front.len() == limit {
-            front
-        } else {
-            self.merge(&front, limit)
-        };
-        self.queued -= batch.len();
+        if self.held_until(room).is_some_and(|at| now < at) {
+            return None;
+        }
+        let (batch, bytes) = self.take_counted(room)?;
+        self.note(ballot, first, &batch, bytes);
         Some(batch)
     }
 
+    /// While a change of members is agreed on and not in force: no-ops from slot `first` on, which take the log there
+    /// if nothing else does, since everybody waits for it.
     #[cold]
-    fn merge(&mut self, front: &Batch<V>, limit: usize) -> Batch<V> {
-        let mut entries = Vec::with_capacity(limit.min(self.queued));
-        entries.extend_from_slice(front);
+    pub fn propose_nothing(&mut self, ballot: Ballot, first: Slot, chosen: &Chosen<V>) -> Option<Batch<V>> {
+        let coming = chosen.epochs().is_some_and(|epochs| epochs.next().is_some());
+        if !coming || self.waiting.count > 0 {
+            return None;
+        }
+        let room =
+            self.limits.window.max(1).saturating_sub(self.under_way().count).min(self.limits.batch.max(1));
+        let count = room.min(chosen.limit().0.saturating_sub(first.0) as usize);
+        let batch: Batch<V> = (0..count).map(|_| Entry::Noop).collect();
+        if !batch.is_empty() {
+            self.propose(ballot, first, &batch);
+        }
+        Some(batch).filter(|batch| !batch.is_empty())
+    }
+
+    /// When a batch that is held back must go; none if there is no such batch.
+    pub fn deadline(&self) -> Option<Time> {
+        self.linger.and_then(|_| self.held_until(self.room()?))
+    }
+
+    /// What may be proposed now; none if nothing waits, or nothing of it may be proposed.
+    fn room(&self) -> Option<Amount> {
+        let front = self.queue.front()?;
+        let limits = &self.limits;
+        let under_way = self.under_way();
+        let slots = limits.window.max(1).saturating_sub(under_way.count);
+        let bytes = limits.window_bytes.saturating_sub(under_way.bytes);
+        let fits = front.bytes <= bytes || under_way.count == 0 || front.batch[0].bytes() <= bytes;
+        let message = limits.message();
+        (slots > 0 && fits)
+            .then(|| Amount { count: slots.min(message.count), bytes: bytes.min(message.bytes) })
+    }
+
+    /// How long commands that do not fill `room` are held back.
+    fn held_until(&self, room: Amount) -> Option<Time> {
+        let linger = self.linger?;
+        let full = self.waiting.count >= room.count || self.waiting.bytes >= room.bytes;
+        if full { None } else { Some(self.queue.front()?.since.after(linger)) }
+    }
+
+    /// The next commands, at most `limit`, or a single larger one; without a copy if they came together.
+    pub fn take(&mut self, limit: Amount) -> Option<Batch<V>> {
+        self.take_counted(limit).map(|(batch, _)| batch)
+    }
+
+    fn take_counted(&mut self, limit: Amount) -> Option<(Batch<V>, usize)> {
+        let front = self.queue.pop_front()?;
+        let amount = front.amount();
+        let (batch, taken) = if !amount.fits(limit) {
+            let batch = front.batch.portion(limit);
+            let taken = batch.amount();
+            self.put_back(front, taken);
+            (batch, taken)
+        } else if self.queue.is_empty() || amount.count == limit.count {
+            (front.batch, amount)
+        } else {
+            self.merge(front, limit)
+        };
+        self.waiting -= taken;
+        Some((batch, taken.bytes))
+    }
+
+    /// Puts back all but the head, which was taken.
+    fn put_back(&mut self, front: Waiting<V>, taken: Amount) {
+        let Waiting { batch, bytes, since } = front;
+        let batch = batch.tail(taken.count as u64);
+        if !batch.is_empty() {
+            self.queue.push_front(Waiting { batch, bytes: bytes - taken.bytes, since });
+        }
+    }
+
+    #[cold]
+    fn merge(&mut self, front: Waiting<V>, limit: Amount) -> (Batch<V>, Amount) {
+        let mut sum = front.amount();
+        let mut parts = vec![front.batch];
         while let Some(more) = self.queue.pop_front() {
-            let room = limit - entries.len();
-            entries.extend_from_slice(&more[..room.min(more.len())]);
-            if more.len() > room {
-                self.queue.push_front(more.tail(room as u64));
+            let rest = Amount { count: limit.count - sum.count, bytes: limit.bytes - sum.bytes };
+            let fitting = if more.amount().fits(rest) { more.amount() } else { more.batch.fitting(rest) };
+            sum += fitting;
+            if fitting.count > 0 {
+                parts.push(more.batch.head(fitting.count as u64));
+            }
+            if fitting.count < more.batch.len() {
+                self.put_back(more, fitting);
                 break;
             }
         }
-        entries.into()
+        (Batch::concat(parts), sum)
+    }
+
+    /// The load of a proposer that has these commands and proposals.
+    pub fn load(&self, ballot: Ballot, highest: Ballot, resends: Aside<u64>) -> Load {
+        let Aside(resends) = resends;
+        Load { ballot, highest, in_flight: self.under_way(), waiting: self.waiting, resends }
     }
 
     /// How many commands wait.
     pub fn waiting(&self) -> usize {
-        self.queued
+        self.waiting.count
     }
 
-    /// Notes a proposal.
+    /// The slots from the first proposal under way to the last one, and the bytes of all.
+    pub fn under_way(&self) -> Amount {
+        let (start, end) = (self.in_flight.start(), self.in_flight.end());
+        Amount { count: start.map_or(0, |start| end.0 - start.0) as usize, bytes: self.in_flight_bytes }
+    }
+
+    /// Notes a proposal that was not taken from the queue.
     pub fn propose(&mut self, ballot: Ballot, first: Slot, batch: &Batch<V>) {
+        self.note(ballot, first, batch, batch.bytes());
+    }
+
+    fn note(&mut self, ballot: Ballot, first: Slot, batch: &Batch<V>, bytes: usize) {
+        let ahead = self.in_flight.end() <= first;
         self.in_flight.note(ballot, first, batch);
+        if ahead {
+            self.sizes.push_back((first.plus(batch.len() as u64), bytes));
+            self.in_flight_bytes += bytes;
+        } else {
+            self.count_again();
+        }
+    }
+
+    #[cold]
+    fn count_again(&mut self) {
+        self.sizes = self.in_flight().map(|vote| (vote.slots().end, vote.batch.bytes())).collect();
+        self.in_flight_bytes = self.sizes.iter().map(|(_, bytes)| bytes).sum();
     }
 
     /// The proposals under way, by slot.
@@ -119,6 +254,12 @@ impl<V: Value> Pipeline<V> {
         let ends = self.in_flight.start().is_some_and(|start| start < slot);
         if ends {
             self.in_flight.remove_below(slot);
+            while let Some((end, bytes)) = self.sizes.front()
+                && *end <= slot
+            {
+                self.in_flight_bytes -= bytes;
+                self.sizes.pop_front();
+            }
         }
         ends
     }
@@ -146,6 +287,7 @@ impl<V: Value> Pipeline<V> {
         self.requeued = Some(self.requeued.unwrap_or(start).min(start));
         let lost: Vec<Vote<V>> = self.in_flight().collect();
         self.in_flight = Votes::default();
+        self.count_again();
         for vote in lost.into_iter().rev() {
             self.push_front(vote.batch);
         }
@@ -167,68 +309,24 @@ impl<V: Value> Pipeline<V> {
     #[cold]
     pub fn drop_all(&mut self, names: &BTreeSet<CommandId>) {
         let kept = |e: &Entry<V>| e.id().is_some_and(|id| !names.contains(&id));
-        let left: Batch<V> = self.queue.drain(..).flat_map(|b| b.to_vec()).filter(kept).collect();
-        self.queued = 0;
+        let left: Batch<V> = self.queue.drain(..).flat_map(|w| w.batch.to_vec()).filter(kept).collect();
+        self.waiting = Amount::default();
         self.push_front(left);
     }
 
     /// Gives up all that waits.
     pub fn surrender(&mut self) -> Vec<Batch<V>> {
-        self.queued = 0;
+        self.waiting = Amount::default();
         self.requeued = None;
-        self.queue.drain(..).collect()
+        self.queue.drain(..).map(|waiting| waiting.batch).collect()
     }
 
     fn holds(&self, entry: &Entry<V>) -> bool {
         let is_it = |e: &Entry<V>| e.id() == entry.id();
-        self.queue.iter().any(|b| b.iter().any(is_it)) || self.in_flight().any(|v| v.batch.iter().any(is_it))
+        self.queue.iter().any(|w| w.batch.iter().any(is_it))
+            || self.in_flight().any(|v| v.batch.iter().any(is_it))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{ClientId, NodeId};
-
-    fn request(seqs: std::ops::Range<u64>, audience: Audience) -> Request<()> {
-        Request { commands: seqs.map(|seq| Entry::new(ClientId::default(), seq, ())).collect(), audience }
-    }
-
-    fn seqs(batch: Option<Batch<()>>) -> Vec<u64> {
-        batch.into_iter().flat_map(|b| b.to_vec()).filter_map(|e| Some(e.id()?.seq)).collect()
-    }
-
-    #[test]
-    fn commands_leave_in_the_order_of_their_arrival() {
-        let mut pipeline = Pipeline::new(10);
-        for range in [0..3, 3..4, 4..9] {
-            pipeline.push(&request(range, Audience::Leader)).expect("room");
-        }
-        assert_eq!(pipeline.push(&request(9..11, Audience::Leader)), Err(Overloaded { limit: 10 }));
-        assert_eq!(seqs(pipeline.take(2)), [0, 1]);
-        assert_eq!(seqs(pipeline.take(4)), [2, 3, 4, 5]);
-        assert_eq!((seqs(pipeline.take(9)), pipeline.waiting()), (vec![6, 7, 8], 0));
-    }
-
-    #[test]
-    fn a_command_asked_for_again_is_not_taken_twice() {
-        let mut pipeline = Pipeline::new(10);
-        pipeline.push(&request(0..2, Audience::Leader)).expect("room");
-        let batch = pipeline.take(1).expect("waiting");
-        pipeline.propose(Ballot::classic(1, NodeId(0)), Slot(4), &batch);
-        pipeline.push(&request(0..3, Audience::Anyone)).expect("room");
-        assert_eq!(seqs(pipeline.take(9)), [1, 2]);
-    }
-
-    #[test]
-    fn what_a_lost_ballot_proposed_waits_again_unless_it_turns_up() {
-        let mut pipeline = Pipeline::new(10);
-        pipeline.push(&request(0..4, Audience::Leader)).expect("room");
-        let batch = pipeline.take(3).expect("waiting");
-        pipeline.propose(Ballot::classic(1, NodeId(0)), Slot(4), &batch);
-        assert!(pipeline.settle(Slot(5)) && !pipeline.settle(Slot(5)));
-        pipeline.requeue();
-        pipeline.drop_found(&request(2..3, Audience::Leader).commands, &Chosen::default());
-        assert_eq!(seqs(pipeline.take(9)), [1, 3]);
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
 //! A variant as a type, and the five roles it is made of.
 
 use crate::{
-    Ballot, Batch, Change, Chosen, CommandId, Config, Elections, Fact, Membership, Nack, NodeId, NodeSet,
-    Phrase, Recorded, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
+    Ballot, Batch, Change, Chosen, CommandId, Config, Elections, Fact, Load, Membership, Nack, NodeId,
+    NodeSet, Overloaded, Phrase, Recorded, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -117,14 +117,6 @@ pub enum Proposal<P: Protocol> {
     Accept(P::Accept),
 }
 
-/// More is asked than the process may hold.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
-#[error("overloaded: {limit} commands are waiting already; try again when some are answered")]
-pub struct Overloaded {
-    /// The limit that was hit, in commands.
-    pub limit: usize,
-}
-
 /// Keeps proposals safe, whoever else proposes. It never decides on its own to start a ballot: [`Leader`] does.
 pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Idle.
@@ -194,6 +186,8 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn leading(&self) -> Option<Ballot>;
     /// Whether commands wait here for a ballot to be proposed in.
     fn has_work(&self) -> bool;
+    /// What it has before it.
+    fn load(&self) -> Load;
     /// Gives up the commands that were not proposed yet: somebody else leads.
     fn surrender(&mut self) -> Vec<Batch<P::Value>>;
 }
@@ -314,6 +308,8 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn deadline(&self) -> Option<Time>;
     /// Commands without an answer.
     fn unanswered(&self) -> usize;
+    /// How many requests it has sent that were not the first for their commands.
+    fn asked_again(&self) -> u64;
 }
 
 /// Builds the common part of a phrase's facts: one [`Fact::Propose`] or [`Fact::Vote`] a slot.

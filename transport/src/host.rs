@@ -21,7 +21,7 @@ mod waiters;
 pub use change::ChangeError;
 pub use cluster::MemoryCluster;
 pub use reads::Seen;
-pub use replicated::{HostError, ProposeError, ReadFailure, Replicated, Status, Stopped};
+pub use replicated::{HostError, ProposeError, ReadFailure, Replicated, Stopped};
 pub use transfer::TransferError;
 
 use crate::carrier::Transport;
@@ -31,7 +31,7 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Time,
+    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Status, Time,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -236,11 +236,7 @@ where
     }
 
     fn publish(&self) {
-        let new = Status {
-            leader: self.node.leader(),
-            leads: self.node.leading().is_some(),
-            applied: self.replica.next(),
-        };
+        let new = self.node.status();
         self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
     }
 }

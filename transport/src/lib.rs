@@ -20,10 +20,11 @@ mod storage;
 
 pub use carrier::{MemoryCarrier, MemoryNetwork, Transport, TransportError};
 pub use host::{
-    ChangeError, HostError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Status, Stopped,
+    ChangeError, HostError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Stopped,
     TransferError,
 };
 pub use local::LocalCluster;
 /// The core that all crates share, for those who do not depend on it by themselves.
 pub use paxos_core;
+pub use paxos_core::Status;
 pub use storage::{MemoryStorage, Saved, Storage, StorageError};

@@ -279,5 +279,5 @@ fn more_than_the_queue_holds_is_refused() {
     bench.request(0..2);
     bench.request(0..2);
     let refused = paxos_core::Proposer::<P>::on_request(&mut bench.proposer, NOW, &request(1..3), true);
-    assert_eq!((refused, bench.proposer.queued()), (Err(Overloaded { limit: 2 }), 2));
+    assert_eq!((refused, bench.proposer.queued()), (Err(Overloaded::Waiting(2)), 2));
 }

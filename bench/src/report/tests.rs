@@ -54,6 +54,8 @@ fn fault() -> FaultRow {
         decided: 100,
         messages: 2345,
         prepares: 12,
+        elections: 2,
+        retransmissions: 9,
         latency_mean_ms: 4.25,
         latency_max_ms: 61.5,
         virtual_ms: 1234.56,

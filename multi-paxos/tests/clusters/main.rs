@@ -2,6 +2,7 @@
 
 mod crashes;
 mod leaders;
+mod limits;
 mod reads;
 mod rivals;
 mod runs;

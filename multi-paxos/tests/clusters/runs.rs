@@ -61,6 +61,22 @@ fn decisions_that_travel_on_the_next_phase_2a() {
 }
 
 #[test]
+fn a_batch_that_lingers_goes_when_its_time_has_come_or_it_is_full() {
+    let mut config = quiet(3);
+    config.timeouts.linger = Some(ms(3));
+    config.limits.batch = 3;
+    let mut sim = cluster(config, 2);
+    settle(&mut sim);
+    let start = sim.now();
+    for (at, client) in [(0, 3), (1, 4), (2, 3), (10, 3), (11, 4)] {
+        sim.submit_at(start.after(ms(at)), NodeId(client), at);
+    }
+    sim.run_for(ms(40)).expect("no invariant breaks");
+    assert!(sim.all_answered());
+    expect_file!["../runs/linger.txt"].assert_eq(&drawn(&sim, start));
+}
+
+#[test]
 fn a_new_leader_finishes_what_the_old_one_left() {
     let mut config = Config::collapsed(3).expect("lawful");
     config.campaign = Campaign::Lazy;

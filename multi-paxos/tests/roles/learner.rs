@@ -130,3 +130,20 @@ fn a_phase_2a_tells_what_was_chosen_before() {
     bench.accept(&Accept { chosen: Slot(2), ..accept(ballot(1, 0), 2, 2..3) });
     assert_eq!(bench.known(3), [Some(0), Some(1), None]);
 }
+
+#[test]
+fn votes_too_far_ahead_are_not_kept() {
+    let mut bench = Bench::new(&server(0, 3));
+    bench.chosen = Chosen::within_reach(8);
+    let empty = bench.learner.clone();
+    for at in 8..100 {
+        bench.accepted(1, &accepted(ballot(1, 0), at..at + 1));
+        bench.accept(&accept(ballot(1, 0), at, at..at + 1));
+        bench.decide(ballot(1, 0), at..at + 1);
+    }
+    assert_eq!((&bench.learner, bench.chosen.end()), (&empty, Slot(0)));
+    // Of a batch that reaches farther the near part counts.
+    bench.accept(&accept(ballot(1, 0), 6, 6..10));
+    bench.decide(ballot(1, 0), 6..10);
+    assert_eq!(bench.chosen.end(), Slot(8));
+}

@@ -90,7 +90,7 @@ impl<P: Protocol> Node<P> {
         let limit = self.setup.config.limits.queue;
         let Some(handover) = &mut self.handover else { return Ok(()) };
         if handover.waiting + request.commands.len() > limit {
-            return Err(Overloaded { limit });
+            return Err(Overloaded::Waiting(limit as u64));
         }
         handover.waiting += request.commands.len();
         handover.held.push((from, request.clone()));

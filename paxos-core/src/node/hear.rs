@@ -47,6 +47,7 @@ impl<P: Protocol> Node<P> {
             Message::CatchUp { from: slot } if learner || self.is_mobile() => self.on_catch_up(from, slot),
             Message::Chosen { first, batch, known } if learner || self.asked.contains(from) => {
                 if self.learner.is_some() {
+                    self.noted.0.counters.caught_up += batch.len() as u64;
                     let before = self.chosen.first_unknown();
                     self.chosen.choose(first, batch);
                     self.chosen.hear_of(known);
@@ -78,7 +79,7 @@ impl<P: Protocol> Node<P> {
             | Message::Chosen { .. }
             | Message::Canvass { .. }
             | Message::Support { .. }
-            | Message::TakeOver { .. } => {}
+            | Message::TakeOver { .. } => self.noted.0.counters.ignored += 1,
         }
     }
 
@@ -127,9 +128,11 @@ impl<P: Protocol> Node<P> {
             Ok(())
         };
         // The client did not send here what is passed on, and asks again.
-        if taken.is_err() && request.audience != Audience::Relayed {
-            let limit = u32::try_from(self.setup.config.limits.queue).unwrap_or(u32::MAX);
-            self.turn_away(from, Refusal::Overloaded(limit), request);
+        if let Err(overloaded) = taken
+            && request.audience != Audience::Relayed
+        {
+            self.noted.0.counters.refused += request.commands.len() as u64;
+            self.turn_away(from, Refusal::Overloaded(overloaded), request);
         }
         taken
     }
@@ -231,6 +234,7 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn on_nack(&mut self, nack: &Nack) {
         let Some(proposer) = &mut self.proposer else { return };
+        self.noted.0.counters.nacks += 1;
         // A refusal of a ballot long left says nothing about who leads now.
         if proposer.on_nack(self.now, nack) {
             self.leader.on_ballot(self.now, nack.promised);
@@ -247,6 +251,7 @@ impl<P: Protocol> Node<P> {
 
     /// A ballot is in use: whoever leads in a lower one has lost it.
     pub(super) fn on_ballot(&mut self, ballot: Ballot) {
+        self.noted.0.highest = ballot.max(self.noted.0.highest);
         self.leader.on_ballot(self.now, ballot);
         if ballot.owner != self.setup.id && self.proposer.as_mut().is_some_and(|p| p.on_ballot(ballot)) {
             self.on_preempted();
@@ -255,6 +260,7 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_preempted(&mut self) {
+        self.noted.0.counters.lost += u64::from(self.led.is_some());
         self.led = None;
         self.leader.on_preempted(self.now);
     }

@@ -2,8 +2,8 @@
 
 use super::{Node, Own};
 use crate::{
-    Acceptor, Ballot, Client, InBallot, Leader, Learner, Message, NodeId, NodeSet, Proposal, Proposer,
-    Protocol, Reach, Refused, Request, Settled, Time, To,
+    Acceptor, Ballot, Client, Counters, InBallot, Leader, Learner, Message, NodeId, NodeSet, Proposal,
+    Proposer, Protocol, Reach, Refused, Request, Settled, Time, To,
 };
 use std::mem;
 
@@ -51,7 +51,8 @@ impl<P: Protocol> Node<P> {
     pub(super) fn propose(&mut self) {
         self.tell_chosen();
         let Some(proposer) = &mut self.proposer else { return };
-        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
+        let counters = &mut self.noted.0.counters;
+        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, counters, self.now) {
             self.contact.clear();
             self.beats.clear();
         }
@@ -164,11 +165,14 @@ pub(super) fn notice_leading<P: Protocol>(
     proposer: &P::Proposer,
     leader: &mut P::Leader,
     led: &mut Option<Ballot>,
+    counters: &mut Counters,
     now: Time,
 ) -> bool {
     let changed = proposer.leading() != *led;
     if changed {
+        counters.lost += u64::from(led.is_some());
         *led = proposer.leading();
+        counters.won += u64::from(led.is_some());
         if let Some(ballot) = *led {
             leader.on_elected(now, ballot);
         }

@@ -34,9 +34,12 @@ impl<P: Protocol> Node<P> {
             match self.leader.on_timeout(self.now, standing) {
                 Some(Duty::Campaign) => {
                     if let Some(proposer) = &mut self.proposer {
+                        let counters = &mut self.noted.0.counters;
+                        counters.campaigns += 1;
                         proposer.campaign(self.now, &self.chosen);
                         // Where every instance has a phase 1 of its own, a campaign is won at once.
-                        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, self.now) {
+                        if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, counters, self.now)
+                        {
                             self.contact.clear();
                             self.beats.clear();
                         }
@@ -91,6 +94,7 @@ impl<P: Protocol> Node<P> {
         let unaware = To::Each(self.setup.config.proposers.without(learners));
         self.send(unaware, Message::Progress { chosen });
         if self.gossip.stuck_for > 2 * peers.len() {
+            self.noted.0.counters.catch_ups += u64::from(!unaware.is_empty());
             self.send(unaware, Message::CatchUp { from: chosen });
         }
     }
@@ -130,6 +134,7 @@ impl<P: Protocol> Node<P> {
             if from.0 < NodeSet::CAPACITY {
                 self.asked.insert(from);
             }
+            self.noted.0.counters.catch_ups += 1;
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
         }
     }
@@ -139,7 +144,7 @@ impl<P: Protocol> Node<P> {
         if self.learner.is_none() || first >= self.chosen.first_unknown() {
             return;
         }
-        let batch = self.chosen.since(first, self.setup.config.limits.batch);
+        let batch = self.chosen.since(first, self.setup.config.limits.message());
         let known = self.chosen.first_unknown();
         if !batch.is_empty() {
             self.send(To::One(to), Message::Chosen { first, batch, known });

@@ -6,7 +6,7 @@ use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
-    Change, Consistency, Executed, NodeId, Overloaded, Protocol, ReadError, Setup, Slot, StateMachine,
+    Change, Consistency, Executed, NodeId, Overloaded, Protocol, ReadError, Setup, StateMachine, Status,
     Unanswered, Untransferable,
 };
 use std::fmt;
@@ -32,17 +32,6 @@ pub(super) enum Ask<P: Protocol, S> {
     Change(Change, ChangeWaiter),
     Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
     Stop,
-}
-
-/// What a process knows about itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Who leads, as far as it knows. Where leaders appoint themselves, each proposer names itself.
-    pub leader: Option<NodeId>,
-    /// Whether it leads itself: it has won phase 1, and knows of no higher ballot.
-    pub leads: bool,
-    /// The first slot it has not executed.
-    pub applied: Slot,
 }
 
 /// Why a command was not answered.
@@ -188,7 +177,9 @@ where
     pub async fn append(&self, command: P::Value) -> Result<Executed<P::Reply>, ProposeError> {
         let (waiter, answer) = oneshot::channel();
         self.requests.try_send(Ask::Propose(command, waiter)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Overloaded { limit: self.requests.max_capacity() }.into(),
+            mpsc::error::TrySendError::Full(_) => {
+                Overloaded::Requests(self.requests.max_capacity() as u64).into()
+            }
             mpsc::error::TrySendError::Closed(_) => ProposeError::from(Stopped),
         })?;
         answer.await.map_err(|_| ProposeError::OutcomeUnknown)?

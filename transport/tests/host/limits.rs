@@ -38,7 +38,7 @@ async fn commands_beyond_the_limit_are_refused_and_those_below_unknown_when_the_
     // Every task has asked when all of them wait.
     sleep(Duration::from_millis(1)).await;
     let refused = soon(cluster.member(NodeId(0)).propose(4)).await;
-    assert_eq!(refused, Err(ProposeError::Overloaded(Overloaded { limit: 4 })));
+    assert_eq!(refused, Err(ProposeError::Overloaded(Overloaded::Session(4))));
     soon(cluster.member(NodeId(0)).shutdown()).await.expect("stops");
     for task in asked {
         assert_eq!(task.await.expect("no panic"), Err(ProposeError::OutcomeUnknown));

@@ -5,8 +5,8 @@ use crate::patient::{
     Accept, Accepted, Acceptor, Client, Decision, Dialect, Leader, Learner, Prepare, Promise, Proposer,
 };
 use paxos_core::{
-    Ballot, Batch, Chosen, Nack, NodeId, Overloaded, Proposal, Protocol, Reach, Record, Request, Setup, Slot,
-    Time,
+    Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Proposal, Protocol, Reach, Record, Request, Setup,
+    Slot, Time,
 };
 use paxos_transport::sim::Violation;
 
@@ -118,6 +118,10 @@ impl<P: Dialect<u64>> paxos_core::Proposer<P> for Deaf {
 
     fn has_work(&self) -> bool {
         paxos_core::Proposer::<P>::has_work(&self.0)
+    }
+
+    fn load(&self) -> Load {
+        paxos_core::Proposer::<P>::load(&self.0)
     }
 
     fn surrender(&mut self) -> Vec<Batch<u64>> {

@@ -2,8 +2,8 @@
 
 use super::{Accept, Dialect, Prepare, Promise};
 use paxos_core::{
-    Ballot, Batch, Chosen, Entry, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach,
-    Record, Request, Setup, Slot, Time, Value, Votes,
+    Amount, Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline,
+    Proposal, Reach, Record, Request, Setup, Slot, Time, Value, Votes,
 };
 
 /// Keeps proposals safe.
@@ -22,6 +22,8 @@ pub struct Proposer<V> {
     /// The question of the stage is to be asked now.
     ask: Option<Reach>,
     resend_at: Option<Time>,
+    /// Questions asked again.
+    resends: Aside<u64>,
     /// All below is chosen, as learners elsewhere say, if this process does not learn.
     progress: Slot,
 }
@@ -69,7 +71,7 @@ impl<V: Value> Proposer<V> {
             // The vote above says that this slot is chosen, and no promise told of it: so it was chosen in a higher
             // ballot than this one, which can choose nothing here any more. The refusals will tell.
             None if slot < self.found.end() => Batch::from(Entry::Noop),
-            None => self.pipeline.take(1)?,
+            None => self.pipeline.take(Amount { count: 1, bytes: usize::MAX })?,
         };
         self.pipeline.propose(self.ballot, slot, &batch);
         self.ask(now, Reach::Quorum(Phase::TwoClassic));
@@ -85,9 +87,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
             ballot: Ballot::ZERO,
             stage: Stage::Idle,
             found: Votes::default(),
-            pipeline: Pipeline::new(setup.config.limits.queue),
+            pipeline: Pipeline::new(&setup.config),
             ask: None,
             resend_at: None,
+            resends: Aside::default(),
             progress: Slot(0),
         }
     }
@@ -102,8 +105,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         self.highest = self.highest.max(*ballot);
     }
 
-    fn on_request(&mut self, _now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
-        if leads { self.pipeline.push(request) } else { Ok(()) }
+    fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
+        if leads { self.pipeline.push(now, request) } else { Ok(()) }
     }
 
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
@@ -173,6 +176,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
     }
 
     fn on_timeout(&mut self, now: Time, _chosen: &Chosen<V>) {
+        self.resends.0 += 1;
         self.ask(now, Reach::All);
     }
 
@@ -211,6 +215,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     fn has_work(&self) -> bool {
         self.pipeline.waiting() > 0
+    }
+
+    fn load(&self) -> Load {
+        self.pipeline.load(self.ballot, self.highest, self.resends)
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {

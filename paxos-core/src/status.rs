@@ -1,0 +1,133 @@
+//! What a process tells about itself, for tables and dashboards.
+
+use crate::{Amount, Ballot, Client, Leader, Node, NodeId, Proposer, Protocol, Slot};
+use core::hash::{Hash, Hasher};
+
+/// What a process knows about itself. Cheap to ask for: nothing is counted or copied that is not at hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The roles it plays, besides that of a client.
+    pub plays: Plays,
+    /// Its own latest ballot; [`Ballot::ZERO`] if it never campaigned.
+    pub ballot: Ballot,
+    /// The highest ballot it has heard of.
+    pub highest: Ballot,
+    /// Who leads, as far as it knows. Where leaders appoint themselves, each proposer names itself.
+    pub leader: Option<NodeId>,
+    /// Whether it leads itself: it has won phase 1, and knows of no higher ballot.
+    pub leads: bool,
+    /// The first slot whose value it does not know.
+    pub first_unknown: Slot,
+    /// The first slot it has not executed.
+    pub applied: Slot,
+    /// Every slot below is chosen, as far as it has heard.
+    pub heard: Slot,
+    /// The first slot whose value it still holds.
+    pub log_start: Slot,
+    /// Its proposer's load.
+    pub load: Load,
+    /// Commands of its own client without an answer.
+    pub unanswered: usize,
+    /// Since it was started.
+    pub counters: Counters,
+}
+
+/// Which roles a process plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plays {
+    /// It may propose.
+    pub proposer: bool,
+    /// It votes.
+    pub acceptor: bool,
+    /// It learns what is chosen, and executes it.
+    pub learner: bool,
+}
+
+/// What a proposer has before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Its own latest ballot.
+    pub ballot: Ballot,
+    /// The highest ballot it has heard of.
+    pub highest: Ballot,
+    /// Slots under way, and their bytes.
+    pub in_flight: Amount,
+    /// Commands that wait for a place in the window, and their bytes.
+    pub waiting: Amount,
+    /// Questions asked again for want of an answer.
+    pub resends: u64,
+}
+
+/// How often something happened since the process was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// The leader role had it campaign.
+    pub campaigns: u64,
+    /// It won a term.
+    pub won: u64,
+    /// It lost a term that it had won.
+    pub lost: u64,
+    /// An acceptor refused it.
+    pub nacks: u64,
+    /// Its proposer or its client asked again for want of an answer, or its client a leader that it was told of.
+    pub retransmissions: u64,
+    /// It asked for what it missed.
+    pub catch_ups: u64,
+    /// Entries that it was sent in answer to that; some of them it may have known.
+    pub caught_up: u64,
+    /// Messages that changed nothing because their sender does not play the role it spoke in.
+    pub ignored: u64,
+    /// Commands that it did not take because it held as much as it may: of its own client, or of others.
+    pub refused: u64,
+}
+
+/// Something that is noted on the way and has no effect. It does not tell two states apart, lest whoever explores
+/// states finds no end of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Aside<T>(pub T);
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Aside<T> {}
+
+impl<T> Hash for Aside<T> {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
+}
+
+/// What a node notes for its status.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Noted {
+    pub(crate) highest: Ballot,
+    pub(crate) counters: Counters,
+}
+
+impl<P: Protocol> Node<P> {
+    /// What it knows about itself.
+    pub fn status(&self) -> Status {
+        let load = self.proposer.as_ref().map(Proposer::load).unwrap_or_default();
+        let Noted { highest, mut counters } = self.noted.0;
+        counters.retransmissions = load.resends + self.client.asked_again();
+        Status {
+            plays: Plays {
+                proposer: self.proposer.is_some(),
+                acceptor: self.acceptor.is_some(),
+                learner: self.learner.is_some(),
+            },
+            ballot: load.ballot,
+            highest: highest.max(load.highest),
+            leader: self.leader.leader(),
+            leads: self.leading().is_some(),
+            first_unknown: self.chosen.first_unknown(),
+            applied: self.chosen.applied(),
+            heard: self.chosen.heard(),
+            log_start: self.chosen.start(),
+            load,
+            unanswered: self.client.unanswered(),
+            counters,
+        }
+    }
+}
