@@ -9,12 +9,21 @@ pub struct Chosen<V> {
     first_unknown: Slot,
     applied: Slot,
     heard: Slot,
+    /// Below this slot values are missing that a snapshot stands for.
+    jumped: Slot,
     changes: u64,
 }
 
 impl<V> Default for Chosen<V> {
     fn default() -> Self {
-        Self { log: Runs::default(), first_unknown: Slot(0), applied: Slot(0), heard: Slot(0), changes: 0 }
+        Self {
+            log: Runs::default(),
+            first_unknown: Slot(0),
+            applied: Slot(0),
+            heard: Slot(0),
+            jumped: Slot(0),
+            changes: 0,
+        }
     }
 }
 
@@ -52,7 +61,12 @@ impl<V> Chosen<V> {
 
     /// The slot after the last one whose value is known; gaps may lie below.
     pub fn end(&self) -> Slot {
-        self.log.end()
+        self.log.end().max(self.first_unknown)
+    }
+
+    /// Some slots below this one are known to be chosen by a snapshot only, which does not tell their values.
+    pub fn jumped(&self) -> Slot {
+        self.jumped
     }
 
     /// Whether something that was chosen is not known here.
@@ -128,6 +142,17 @@ impl<V> Chosen<V> {
     /// Forgets the values below `below`, as far as they were executed here.
     pub(crate) fn trim(&mut self, below: Slot) {
         self.log.remove_below(below.min(self.applied));
+    }
+
+    /// A snapshot stands for every slot below `next`, of which this process did not know all.
+    #[cold]
+    pub(crate) fn jump(&mut self, next: Slot) {
+        self.log.remove_below(next);
+        self.first_unknown = self.first_unknown.max(next);
+        self.applied = self.applied.max(next);
+        self.jumped = self.jumped.max(next);
+        self.changes += 1;
+        self.advance();
     }
 
     fn advance(&mut self) {

@@ -104,11 +104,16 @@ pub struct Limits {
     /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the
     /// replies to that many commands of each client, so every process must have the same number.
     pub session: usize,
+    /// A process takes a snapshot whenever it has executed so many slots since the last, if its state machine can
+    /// be written down, and keeps the log as far back as the one before; 0: never.
+    pub snapshot: u64,
+    /// Bytes of a snapshot in one message.
+    pub chunk: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096 }
+        Self { batch: 1024, window: 4096, queue: 65_536, session: 4096, snapshot: 65_536, chunk: 1 << 18 }
     }
 }
 

@@ -25,6 +25,7 @@
 //! - There is no clock, randomness, I/O, logging, `async` or `unsafe` here, nor a map with an order of its own.
 
 mod ballot;
+mod bytes;
 mod chosen;
 mod client;
 mod command;
@@ -44,9 +45,11 @@ mod replica;
 mod runs;
 mod set;
 mod slot;
+mod snapshot;
 mod time;
 
 pub use ballot::Ballot;
+pub use bytes::Bytes;
 pub use chosen::Chosen;
 pub use client::{LeaderClient, Outstanding};
 pub use command::{Batch, Command, Entry, Value};
@@ -63,10 +66,11 @@ pub use protocol::{
     tell_each,
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
-pub use ready::{Decided, Effects, Ready};
+pub use ready::{Decided, Effects, Install, Ready};
 pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};
 pub use set::NodeSet;
 pub use slot::{Slot, SlotRange};
+pub use snapshot::{Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
 pub use time::{Jitter, Time};

@@ -1,6 +1,8 @@
 //! What processes say to each other.
 
-use crate::{Ballot, Batch, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange, Time};
+use crate::{
+    Ballot, Batch, Bytes, CommandId, Fact, NodeId, NodeSet, Protocol, Slot, SlotRange, SnapshotId, Time,
+};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::{Deserialize, Serialize};
@@ -73,9 +75,9 @@ pub struct Reply<R> {
 /// One message between two processes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(bound(
-    serialize = "P::Value: Serialize, P::Reply: Serialize, P::Prepare: Serialize, P::Promise: Serialize, \
+    serialize = "P::Value: Serialize, P::Prepare: Serialize, P::Promise: Serialize, \
                  P::Accept: Serialize, P::Accepted: Serialize, P::Decision: Serialize",
-    deserialize = "P::Value: Deserialize<'de>, P::Reply: Deserialize<'de>, P::Prepare: Deserialize<'de>, \
+    deserialize = "P::Value: Deserialize<'de>, P::Prepare: Deserialize<'de>, \
                    P::Promise: Deserialize<'de>, P::Accept: Deserialize<'de>, P::Accepted: Deserialize<'de>, \
                    P::Decision: Deserialize<'de>"
 ))]
@@ -137,6 +139,27 @@ pub enum Message<P: Protocol> {
         /// The sender knows everything below this slot: ask for more if you do not.
         known: Slot,
     },
+    /// Learner to learner: what you miss is in this snapshot, and not in my log any more.
+    Offer {
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// Learner to learner: send me the bytes of this snapshot from `offset` on.
+    Fetch {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// How many bytes are there already.
+        offset: u64,
+    },
+    /// Learner to learner: some bytes of a snapshot.
+    Chunk {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// Where they belong.
+        offset: u64,
+        /// The bytes.
+        bytes: Bytes,
+    },
 }
 
 /// The kinds of messages, for counting.
@@ -160,11 +183,14 @@ pub enum Kind {
     Progress,
     CatchUp,
     Chosen,
+    Offer,
+    Fetch,
+    Chunk,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -180,6 +206,9 @@ impl Kind {
         Self::Progress,
         Self::CatchUp,
         Self::Chosen,
+        Self::Offer,
+        Self::Fetch,
+        Self::Chunk,
     ];
 
     /// Its name in tables and reports.
@@ -200,6 +229,9 @@ impl Kind {
             Self::Progress => "progress",
             Self::CatchUp => "catch_up",
             Self::Chosen => "chosen",
+            Self::Offer => "offer",
+            Self::Fetch => "fetch",
+            Self::Chunk => "chunk",
         }
     }
 }
@@ -222,6 +254,9 @@ impl<P: Protocol> Message<P> {
             Self::Progress { .. } => Kind::Progress,
             Self::CatchUp { .. } => Kind::CatchUp,
             Self::Chosen { .. } => Kind::Chosen,
+            Self::Offer { .. } => Kind::Offer,
+            Self::Fetch { .. } => Kind::Fetch,
+            Self::Chunk { .. } => Kind::Chunk,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
+mod compact;
+mod fetch;
 mod hear;
 mod speak;
 mod upkeep;
@@ -7,8 +9,10 @@ mod upkeep;
 use crate::{
     Acceptor, Announce, Answering, Ballot, Chosen, Client, CommandId, Config, Contact, Envelope, Leader,
     Leadership, Learner, Learning, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Reply, Setup,
-    Slot, Time, To,
+    Slot, Snapshot, Time, To,
 };
+use compact::Store;
+use fetch::Fetching;
 
 /// What happens to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +43,8 @@ pub struct Node<P: Protocol> {
     pub(crate) out: Out<P>,
     members: Members,
     gossip: Gossip,
+    pub(crate) store: Store,
+    fetching: Option<Fetching>,
     /// Who answers this leader's heartbeats.
     contact: Contact,
     /// Whether something happened since the last turn.
@@ -125,6 +131,19 @@ impl<P: Protocol> Node<P> {
         session: u32,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
+        Self::restore_from(setup, now, session, None, records)
+    }
+
+    /// As [`Node::restore`], for a process that had a snapshot on disk. The records are those that were stored
+    /// with the snapshot, and after it. The replica is to be restored from the same snapshot: by
+    /// [`crate::Replica::install`], or by itself when it executes next.
+    pub fn restore_from<'a>(
+        setup: Setup<P::Options>,
+        now: Time,
+        session: u32,
+        snapshot: Option<Snapshot>,
+        records: impl IntoIterator<Item = &'a P::Record>,
+    ) -> Self {
         let mut node = Self::build(setup, now, session.max(1));
         for record in records {
             if let Some(acceptor) = &mut node.acceptor {
@@ -133,6 +152,9 @@ impl<P: Protocol> Node<P> {
             if let Some(proposer) = &mut node.proposer {
                 proposer.restore(record);
             }
+        }
+        if let Some(snapshot) = snapshot {
+            node.adopt(snapshot);
         }
         node
     }
@@ -160,6 +182,8 @@ impl<P: Protocol> Node<P> {
                 turn: usize::from(setup.id.0),
                 ..Gossip::default()
             },
+            store: Store::default(),
+            fetching: None,
             contact: Contact::default(),
             members: Members::new(config, setup.id),
             stirred: true,
@@ -209,21 +233,12 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Forgets the log below `below`. The caller vouches that *every* process has executed it, for good: a
-    /// process that has not could neither catch up nor lead any more.
-    pub fn trim(&mut self, below: Slot) {
-        let below = below.min(self.chosen.applied());
-        if let Some(acceptor) = &mut self.acceptor {
-            acceptor.trim(below);
-        }
-        self.chosen.trim(below);
-    }
-
     /// When to call [`Node::step`] with [`Event::Timeout`], if nothing happens before.
     pub fn deadline(&self) -> Option<Time> {
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());
-        [self.leader.deadline(), proposer, self.client.deadline(), gossip].into_iter().flatten().min()
+        let fetching = self.fetching.as_ref().and_then(Fetching::deadline);
+        [self.leader.deadline(), proposer, self.client.deadline(), gossip, fetching].into_iter().flatten().min()
     }
 
     /// Its name.

@@ -48,6 +48,11 @@ impl<P: Protocol> Node<P> {
                     }
                 }
             }
+            Message::Offer { snapshot } if learner => self.on_offer(from, snapshot),
+            Message::Fetch { snapshot, offset } if learner => self.on_fetch(from, snapshot, offset),
+            Message::Chunk { snapshot, offset, bytes } if learner => {
+                self.on_chunk(from, snapshot, offset, &bytes);
+            }
             Message::Prepare(_)
             | Message::Accept(_)
             | Message::Promise(_)
@@ -60,7 +65,10 @@ impl<P: Protocol> Node<P> {
             | Message::Heard { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
-            | Message::Chosen { .. } => {}
+            | Message::Chosen { .. }
+            | Message::Offer { .. }
+            | Message::Fetch { .. }
+            | Message::Chunk { .. } => {}
         }
     }
 
@@ -116,6 +124,10 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn refuse(&mut self, from: NodeId, nack: Nack) {
+        // Not because of the ballot: it asks about slots that are forgotten here, and so must learn of them first.
+        if nack.promised <= nack.refused && from != self.setup.id && self.learner.is_some() {
+            self.send(To::One(from), Message::Progress { chosen: self.chosen.first_unknown() });
+        }
         if from == self.setup.id {
             self.on_nack(&nack);
         } else {

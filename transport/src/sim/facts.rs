@@ -23,7 +23,10 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Heartbeat { .. }
         | Message::Heard { .. }
         | Message::Progress { .. }
-        | Message::CatchUp { .. } => {}
+        | Message::CatchUp { .. }
+        | Message::Offer { .. }
+        | Message::Fetch { .. }
+        | Message::Chunk { .. } => {}
     }
 }
 
@@ -44,6 +47,11 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
         Message::Chosen { first, batch, .. } => {
             format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
+        }
+        Message::Offer { snapshot } => format!("{name} <{}", snapshot.next),
+        Message::Fetch { snapshot, offset } => format!("{name} <{} from {offset}", snapshot.next),
+        Message::Chunk { snapshot, offset, bytes } => {
+            format!("{name} <{} {offset}-{} of {}", snapshot.next, offset + bytes.len() as u64, snapshot.length)
         }
         Message::Prepare(m) => phrase(kind, m.ballot(), message),
         Message::Promise(m) => phrase(kind, m.ballot(), message),

@@ -25,6 +25,7 @@ mod queue;
 mod run;
 mod simulator;
 mod steps;
+mod stored;
 mod trace;
 mod world;
 

@@ -15,7 +15,7 @@ fn a_proposer_that_forgets_its_ballot_across_a_crash() {
     let mut scene = Scene::new();
     scene.prepares(N0, classic(1, N0)).expect("new");
     scene.prepares(N0, classic(1, N0)).expect("asked again");
-    scene.0.restarted(N0, 1, []).expect("nothing was written");
+    scene.0.restarted(N0, 1, None, []).expect("nothing was written");
     scene.prepares(N0, classic(2, N0)).expect("new");
     assert_breach(
         scene.prepares(N0, classic(1, N0)),
@@ -150,7 +150,7 @@ fn a_disk_that_forgets() {
     let mut scene = Scene::new();
     scene.choose(3, 0);
     assert_breach(
-        scene.0.restarted(N1, 1, []),
+        scene.0.restarted(N1, 1, None, []),
         "nothing_is_forgotten",
         "n1 had promised or voted in 1.n0 for s0-, and has not after its crash",
     );

@@ -5,4 +5,5 @@ mod chaos;
 mod repeat;
 mod runs;
 mod scene;
+mod snapshots;
 mod support;

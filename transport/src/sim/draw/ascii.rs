@@ -20,7 +20,7 @@ impl Trace {
     /// ```
     ///
     /// `o` sends, `>` and `<` point at receivers, `x` instead says that the message is lost. In a process's
-    /// column `!` is a submission, `=` an answer, `*` something learned, `X` a crash, `^` a restart, `#` and `~`
+    /// column `!` is a submission, `=` an answer, `*` something learned, `+` a snapshot on disk, `X` a crash, `^` a restart, `#` and `~`
     /// the start and end of a pause; `:` is a process that is down. Times are those of sending, in milliseconds;
     /// times of arrival stand behind the label where messages do not all take equally long.
     pub fn draw(&self) -> String {
@@ -67,7 +67,12 @@ impl Trace {
                     match note {
                         Note::Crashed => down[at] = true,
                         Note::Restarted => down[at] = false,
-                        Note::Submitted | Note::Answered | Note::Learned | Note::Paused | Note::Resumed => {}
+                        Note::Submitted
+                        | Note::Answered
+                        | Note::Learned
+                        | Note::Stored
+                        | Note::Paused
+                        | Note::Resumed => {}
                     }
                 }
                 note.tell(text)

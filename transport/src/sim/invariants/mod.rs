@@ -23,6 +23,7 @@
 //! | [`in_order`](execution::in_order) | slots are executed in order, none left out | DESIGN §3 |
 //! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
+//! | [`snapshots_tell_the_truth`](snapshots::snapshots_tell_the_truth) | a snapshot stands for chosen slots only, and is the same everywhere | *Paxos Made Simple* §3 |
 
 pub mod ballots;
 mod book;
@@ -32,6 +33,7 @@ mod ledger;
 pub mod promises;
 pub mod proposals;
 pub mod safe;
+pub mod snapshots;
 pub mod spoken;
 pub mod votes;
 
