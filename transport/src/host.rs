@@ -25,7 +25,7 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
+    Envelope, Event, Install, Message, Node, NodeId, Protocol, Replica, Reply, Setup, StateMachine, Time,
 };
 use replicated::Ask;
 use tokio::sync::{mpsc, watch};
@@ -93,14 +93,18 @@ where
     ) -> Result<Self, HostError> {
         let saved = storage.load().await?;
         let window = setup.config.limits.session;
-        let node = if saved.session == 0 && saved.records.is_empty() {
+        let mut replica = Replica::new(machine, window);
+        if let Some(snapshot) = &saved.snapshot {
+            replica.install(snapshot)?;
+        }
+        let node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
             Node::new(setup, Time(0))
         } else {
-            Node::restore(setup, Time(0), saved.session, &saved.records)
+            Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
         };
         Ok(Self {
             node,
-            replica: Replica::new(machine, window),
+            replica,
             transport,
             storage,
             clock: Clock::new(),
@@ -134,11 +138,16 @@ where
             if !self.outbox.is_empty() {
                 self.transport.send(&mut self.outbox).await?;
             }
-            if !ready.records().is_empty() {
+            if let Some(Install { snapshot, records }) = ready.install() {
+                self.storage.install(&snapshot, &records).await?;
+            } else if !ready.records().is_empty() {
                 self.storage.append(ready.records()).await?;
             }
             let mut effects = ready.written();
             effects.execute(&mut self.replica);
+            if let Some(failure) = self.replica.failure() {
+                return Err(failure.clone().into());
+            }
             self.outbox.extend(effects.messages());
             self.answers.extend(effects.outcomes());
             // Whoever is answered is to find a status as new as the answer.

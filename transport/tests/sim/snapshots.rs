@@ -4,9 +4,9 @@
 //! `SEEDS=20000` runs more of them, `FIRST=3769` starts there, and `SEED=3769 … show` draws one.
 
 use crate::chaos::{END, RIVALS, cluster, number};
-use crate::support::{MS, Machine, Multi, sim};
+use crate::support::{Basic, Fast, MS, Machine, Multi, sim};
 use core::time::Duration;
-use paxos_core::{Leadership, NodeId, Protocol, Slot, Time};
+use paxos_core::{Leadership, NodeId, Protocol, Time};
 use paxos_transport::sim::{Chance, Delay, Disk, Fault, Faults, Links, Sim, Stop, World};
 
 /// A run of 90 commands of three clients.
@@ -93,6 +93,21 @@ where
 #[test]
 fn multi_paxos_forgets_and_catches_up() {
     survives::<Multi>(None, 2000);
+}
+
+#[test]
+fn simple_paxos_forgets_and_catches_up() {
+    survives::<Basic>(None, 400);
+}
+
+#[test]
+fn basic_paxos_forgets_and_catches_up() {
+    survives::<Basic>(RIVALS, 400);
+}
+
+#[test]
+fn fast_paxos_forgets_and_catches_up() {
+    survives::<Fast>(None, 400);
 }
 
 #[test]
