@@ -4,9 +4,9 @@ use basic_paxos::{BasicPaxos, One};
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Audience, Ballot, Batch, ClientId, CommandId, Config, Entry, Event, Jitter, Learning, Message, Nack,
-    Node, NodeId, Protocol, Refusal, Replica, Reply, Request, Setup, Slot, SlotRange, StateMachine, Time,
-    Vote,
+    Audience, Ballot, Batch, Bytes, ClientId, CommandId, Config, Entry, Event, Jitter, Learning, Message, Nack,
+    Node, NodeId, Protocol, Refusal, Replica, Reply, Request, RestoreError, Sections, Setup, Slot, SlotRange,
+    Snapshot, StateMachine, Time, Vote,
 };
 use std::sync::Arc;
 
@@ -19,6 +19,16 @@ impl StateMachine for Sum {
     fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
         self.0 = self.0.wrapping_add(*n);
         self.0
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_le_bytes().to_vec())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
+        self.0 = u64::from_le_bytes(state);
+        Ok(())
     }
 }
 
@@ -79,8 +89,23 @@ impl Draw {
         (0..self.below(3)).map(|_| vote(self)).collect()
     }
 
+    /// One that decodes, whatever is in it.
+    fn snapshot(&mut self) -> Snapshot {
+        let (machine, sessions) = (Bytes::from(vec![0; 8]), [&[1, 4, 0][..], &[1, 9]][self.below(2) as usize]);
+        let membership = Bytes::empty();
+        Snapshot::new(&Sections { next: self.slot(), machine, sessions: sessions.into(), membership })
+    }
+
     fn shared<P: Protocol<Value = u64, Reply = u64>>(&mut self, from: NodeId) -> Message<P> {
-        match self.below(8) {
+        match self.below(11) {
+            8 => Message::Offer { snapshot: self.snapshot().id() },
+            9 => Message::Fetch { snapshot: self.snapshot().id(), offset: self.slot().0 },
+            10 => {
+                let snapshot = self.snapshot();
+                let bytes = if self.flip() { snapshot.bytes().clone() } else { Bytes::from(vec![1, 2, 3]) };
+                let offset = if self.flip() { 0 } else { self.slot().0 };
+                Message::Chunk { snapshot: snapshot.id(), offset, bytes }
+            }
             0 => {
                 let audience =
                     [Audience::Leader, Audience::Acceptors, Audience::Anyone][self.below(3) as usize];
@@ -111,6 +136,7 @@ fn config(seed: u64) -> Config {
         config.learning = Learning::Everyone;
     }
     (config.limits.window, config.limits.batch, config.limits.session) = (6, 3, 4);
+    (config.limits.snapshot, config.limits.chunk) = (1 + seed % 3, 1 << (seed % 5));
     config
 }
 

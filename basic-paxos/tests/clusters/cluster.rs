@@ -250,7 +250,10 @@ impl Cluster {
             | Message::Heard { .. }
             | Message::Progress { .. }
             | Message::CatchUp { .. }
-            | Message::Chosen { .. } => {}
+            | Message::Chosen { .. }
+            | Message::Offer { .. }
+            | Message::Fetch { .. }
+            | Message::Chunk { .. } => {}
         }
         (kind, what)
     }

@@ -1,8 +1,8 @@
 //! Whole runs, drawn. `UPDATE_EXPECT=1 cargo test -p multi-paxos` draws them anew.
 
-use super::scene::{cluster, drawn, ms, quiet, settle, submit};
+use super::scene::{cluster, drawn, drawn_without, executed, ms, quiet, settle, submit};
 use expect_test::expect_file;
-use paxos_core::{Announce, Campaign, Config, Learning, NodeId, Time};
+use paxos_core::{Announce, Campaign, Config, Kind, Learning, NodeId, Time};
 use paxos_transport::sim::Fault;
 
 /// One command of a client, once the leader leads.
@@ -72,6 +72,23 @@ fn a_new_leader_finishes_what_the_old_one_left() {
     sim.run_for(ms(600)).expect("no invariant breaks");
     assert!(sim.all_answered());
     expect_file!["../runs/crash.txt"].assert_eq(&drawn(&sim, Time(0)));
+}
+
+#[test]
+fn a_server_that_was_down_for_long_catches_up_by_a_snapshot() {
+    let mut config = quiet(3);
+    (config.limits.snapshot, config.limits.chunk) = (8, 200);
+    (config.timeouts.gossip, config.timeouts.resend) = (Some(ms(20)), Some(ms(50)));
+    let mut sim = cluster(config, 1);
+    sim.fail(Fault::Crash(NodeId(2)));
+    for value in 0..20 {
+        submit(&mut sim, 3, value);
+        sim.run_for(ms(5)).expect("no invariant breaks");
+    }
+    let start = sim.now();
+    sim.fail(Fault::Restart(NodeId(2)));
+    sim.run_until(|sim| executed(sim, 20)).expect("no invariant breaks");
+    expect_file!["../runs/snapshot.txt"].assert_eq(&drawn_without(&sim, start, &[Kind::Progress]));
 }
 
 #[test]

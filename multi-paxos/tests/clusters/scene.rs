@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use multi_paxos::MultiPaxos;
-use paxos_core::{Config, Kind, Leadership, NodeId, Slot, StateMachine, Time, Timeouts};
+use paxos_core::{Config, Kind, Leadership, NodeId, RestoreError, Slot, StateMachine, Time, Timeouts};
 use paxos_transport::sim::{Sim, Trace, What, World};
 
 pub(crate) type P = MultiPaxos<u64, u64>;
@@ -17,6 +17,16 @@ impl StateMachine for Journal {
     fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
         self.0.push(*command);
         self.0.len() as u64
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.iter().flat_map(|command| command.to_le_bytes()).collect())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let commands = state.chunks(8).map(|bytes| bytes.try_into().map(u64::from_le_bytes));
+        self.0 = commands.collect::<Result<_, _>>().map_err(|e| RestoreError::Machine(e.to_string()))?;
+        Ok(())
     }
 }
 
@@ -63,8 +73,12 @@ pub(crate) fn anything_chosen(sim: &Sim<P, Journal>) -> bool {
 
 /// The run from `start` on, at time 0 then, without what goes on all the time.
 pub(crate) fn drawn(sim: &Sim<P, Journal>, start: Time) -> String {
-    let upkeep = [Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp];
-    let Trace { nodes, rows } = sim.trace().expect("it is kept").without(&upkeep, &[]);
+    drawn_without(sim, start, &[Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp])
+}
+
+/// The same, without messages of these kinds.
+pub(crate) fn drawn_without(sim: &Sim<P, Journal>, start: Time, upkeep: &[Kind]) -> String {
+    let Trace { nodes, rows } = sim.trace().expect("it is kept").without(upkeep, &[]);
     let shifted = |at: Time| Time(at.0 - start.0);
     let rows = rows.into_iter().filter(|row| row.at >= start).map(|mut row| {
         row.at = shifted(row.at);

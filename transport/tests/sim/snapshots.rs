@@ -6,8 +6,9 @@
 use crate::chaos::{END, RIVALS, cluster, number};
 use crate::support::{Basic, Fast, MS, Machine, Multi, sim};
 use core::time::Duration;
-use paxos_core::{Leadership, NodeId, Protocol, Time};
-use paxos_transport::sim::{Chance, Delay, Disk, Fault, Faults, Links, Sim, Stop, World};
+use multi_paxos::Promise;
+use paxos_core::{Leadership, Message, Nack, NodeId, Protocol, Time};
+use paxos_transport::sim::{Chance, Delay, Disk, Fate, Fault, Faults, Links, Sim, Stop, World};
 
 /// A run of 90 commands of three clients.
 fn compacting<P>(seed: u64, leadership: Option<Leadership>, watched: bool) -> Sim<P, Machine>
@@ -108,6 +109,37 @@ fn basic_paxos_forgets_and_catches_up() {
 #[test]
 fn fast_paxos_forgets_and_catches_up() {
     survives::<Fast>(None, 400);
+}
+
+/// An acceptor that knows nothing of the slots below its snapshot, and says so as if it had never voted there.
+#[test]
+fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
+    let mut config = paxos_core::Config::collapsed(3).expect("acceptors");
+    config.limits.snapshot = 2;
+    let mut world = World::<Multi>::new(config, (), 1);
+    let client = world.add_clients(1)[0];
+    let mut sim = sim(world);
+    sim.fail(Fault::Crash(NodeId(2)));
+    sim.submit_in_turn(client, 1, 0..12);
+    sim.run_until(Sim::all_answered).expect("nothing breaks");
+    // The leader is gone, and who was away must not catch up: it is to be elected as it is.
+    sim.fail(Fault::Crash(NodeId(0)));
+    sim.fail(Fault::Restart(NodeId(2)));
+    sim.submit(client, 99).expect("up");
+    sim.set_carrier(|post| {
+        let from_n1 = post.from == NodeId(1);
+        match &post.message {
+            Message::Nack(nack) if from_n1 && nack.promised <= nack.refused => {
+                let Nack { refused: ballot, slots, .. } = *nack;
+                post.message = Message::Promise(Promise { ballot, from: slots.start, votes: Vec::new() });
+                Fate::Usual
+            }
+            Message::Progress { .. } | Message::Offer { .. } | Message::Prepare(_) if from_n1 => Fate::Lost,
+            _ => Fate::Usual,
+        }
+    });
+    let breach = sim.run_for(Duration::from_secs(5)).expect_err("a promise that hides votes");
+    assert_eq!(breach.invariant, "written_before_spoken", "{breach}");
 }
 
 #[test]
