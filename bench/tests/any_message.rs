@@ -4,9 +4,9 @@ use basic_paxos::{BasicPaxos, One};
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Audience, Ballot, Batch, Bytes, ClientId, CommandId, Config, Entry, Event, Jitter, Learning, Message, Nack,
-    Node, NodeId, Protocol, Refusal, Replica, Reply, Request, RestoreError, Sections, Setup, Slot, SlotRange,
-    Snapshot, StateMachine, Time, Vote,
+    Audience, Ballot, Batch, Bytes, ClientId, CommandId, Config, Entry, Event, Jitter, Learning, Message,
+    Nack, Node, NodeId, Protocol, Refusal, Replica, Reply, Request, RestoreError, Sections, Setup, Slot,
+    SlotRange, Snapshot, StateMachine, Time, Vote,
 };
 use std::sync::Arc;
 
@@ -91,7 +91,8 @@ impl Draw {
 
     /// One that decodes, whatever is in it.
     fn snapshot(&mut self) -> Snapshot {
-        let (machine, sessions) = (Bytes::from(vec![0; 8]), [&[1, 4, 0][..], &[1, 9]][self.below(2) as usize]);
+        let (machine, sessions) =
+            (Bytes::from(vec![0; 8]), [&[1, 4, 0][..], &[1, 9]][self.below(2) as usize]);
         let membership = Bytes::empty();
         Snapshot::new(&Sections { next: self.slot(), machine, sessions: sessions.into(), membership })
     }

@@ -238,7 +238,10 @@ impl<P: Protocol> Node<P> {
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());
         let fetching = self.fetching.as_ref().and_then(Fetching::deadline);
-        [self.leader.deadline(), proposer, self.client.deadline(), gossip, fetching].into_iter().flatten().min()
+        [self.leader.deadline(), proposer, self.client.deadline(), gossip, fetching]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Its name.

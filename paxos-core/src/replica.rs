@@ -3,8 +3,8 @@
 
 use crate::snapshot::{decode, encode};
 use crate::{
-    Answer, Bytes, ClientId, Command, CommandId, Config, Entry, Learning, NodeId, NodeSet, Reply, RestoreError,
-    Sections, Slot, Snapshot, SnapshotError, Value,
+    Answer, Bytes, ClientId, Command, CommandId, Config, Entry, Learning, NodeId, NodeSet, Reply,
+    RestoreError, Sections, Slot, Snapshot, SnapshotError, Value,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -426,7 +426,8 @@ mod tests {
     #[test]
     fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
         let empty = Bytes::empty();
-        let sections = Sections { next: Slot(2), machine: empty.clone(), sessions: empty.clone(), membership: empty };
+        let sections =
+            Sections { next: Slot(2), machine: empty.clone(), sessions: empty.clone(), membership: empty };
         let unsound = Sessions {
             window: 4,
             table: vec![Session { client: ClientId::default(), base: 0, end: 3, ring: vec![None; 2] }],

@@ -77,7 +77,7 @@ fn a_new_leader_finishes_what_the_old_one_left() {
 #[test]
 fn a_server_that_was_down_for_long_catches_up_by_a_snapshot() {
     let mut config = quiet(3);
-    (config.limits.snapshot, config.limits.chunk) = (8, 200);
+    (config.limits.snapshot, config.limits.chunk) = (8, 80);
     (config.timeouts.gossip, config.timeouts.resend) = (Some(ms(20)), Some(ms(50)));
     let mut sim = cluster(config, 1);
     sim.fail(Fault::Crash(NodeId(2)));

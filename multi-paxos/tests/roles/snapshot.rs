@@ -129,7 +129,10 @@ fn who_misses_what_is_forgotten_gets_it_piece_by_piece() {
     assert_eq!((behind.node.chosen().first_unknown(), behind.replica.next()), (Slot(9), Slot(9)));
     assert_eq!(behind.disk.0.as_ref().map(Snapshot::id), Some(peer.snapshot()));
     // Now it has it, and may pass it on.
-    assert_eq!(behind.answer(N0, Message::CatchUp { from: Slot(0) }), Message::Offer { snapshot: peer.snapshot() });
+    assert_eq!(
+        behind.answer(N0, Message::CatchUp { from: Slot(0) }),
+        Message::Offer { snapshot: peer.snapshot() }
+    );
 }
 
 #[test]
@@ -244,14 +247,19 @@ fn what_an_acceptor_retains_restores_it() {
     for (b, first, seqs) in [(ballot(1, 0), 0, 0..4), (ballot(2, 2), 3, 3..6), (ballot(1, 0), 9, 0..1)] {
         let _ = paxos_core::Acceptor::<P>::on_accept(&mut acceptor, &accept(b, first, seqs), &mut log);
     }
-    paxos_core::Acceptor::<P>::on_prepare(&mut acceptor, &prepare(ballot(4, 0), 2), &mut log).expect("higher");
+    paxos_core::Acceptor::<P>::on_prepare(&mut acceptor, &prepare(ballot(4, 0), 2), &mut log)
+        .expect("higher");
     let retained = paxos_core::Acceptor::<P>::retained(&acceptor, Slot(2)).expect("it can be compacted");
     let mut again = <Acceptor<u64> as paxos_core::Acceptor<P>>::new(&server(1, 3));
     retained.iter().for_each(|record| paxos_core::Acceptor::<P>::restore(&mut again, record));
     paxos_core::Acceptor::<P>::trim(&mut again, Slot(2));
     for (b, from) in [(3, 2), (4, 1), (4, 2), (5, 3)] {
         let ask = |acceptor: &Acceptor<u64>| {
-            paxos_core::Acceptor::<P>::on_prepare(&mut acceptor.clone(), &prepare(ballot(b, 0), from), &mut Vec::new())
+            paxos_core::Acceptor::<P>::on_prepare(
+                &mut acceptor.clone(),
+                &prepare(ballot(b, 0), from),
+                &mut Vec::new(),
+            )
         };
         assert_eq!(ask(&again), if from < 2 { ask(&again) } else { ask(&acceptor) }, "{b} from {from}");
         assert_eq!(ask(&again).is_err(), b < 4 || from < 2);
@@ -278,5 +286,9 @@ fn a_leader_that_takes_over_a_snapshot_leads_no_more() {
     peer.settle();
     fetch(&mut behind, &mut peer, None);
     paxos_core::Proposer::<P>::on_chosen(&mut leading, NOW, behind.node.chosen());
-    assert_eq!(paxos_core::Proposer::<P>::leading(&leading), None, "it cannot vouch for what it has not seen");
+    assert_eq!(
+        paxos_core::Proposer::<P>::leading(&leading),
+        None,
+        "it cannot vouch for what it has not seen"
+    );
 }

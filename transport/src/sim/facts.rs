@@ -51,7 +51,12 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Offer { snapshot } => format!("{name} <{}", snapshot.next),
         Message::Fetch { snapshot, offset } => format!("{name} <{} from {offset}", snapshot.next),
         Message::Chunk { snapshot, offset, bytes } => {
-            format!("{name} <{} {offset}-{} of {}", snapshot.next, offset + bytes.len() as u64, snapshot.length)
+            format!(
+                "{name} <{} {offset}-{} of {}",
+                snapshot.next,
+                offset + bytes.len() as u64,
+                snapshot.length
+            )
         }
         Message::Prepare(m) => phrase(kind, m.ballot(), message),
         Message::Promise(m) => phrase(kind, m.ballot(), message),

@@ -8,9 +8,7 @@ use super::queue::{Happening, Queue};
 use super::trace::Trace;
 use super::{Chance, Counts, Fault, Links, Steps, World};
 use core::fmt;
-use paxos_core::{
-    CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time,
-};
+use paxos_core::{CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time};
 use std::collections::BTreeSet;
 
 /// Why a run stopped.

@@ -3,7 +3,9 @@
 use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
-use paxos_core::{Config, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Snapshot, Timeouts, To};
+use paxos_core::{
+    Config, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Snapshot, Timeouts, To,
+};
 use paxos_transport::{
     HostError, MemoryNetwork, MemoryStorage, ProposeError, Saved, Storage, StorageError, Transport,
     TransportError,

@@ -302,7 +302,11 @@ fn a_disk_that_forgets_more_than_its_snapshot_stands_for() {
     let vote = Record::Voted { ballot: one, first: Slot(2), batch: command(2).into() };
     scene.0.compacted(N1, &snapshot(2, 7), [&promise, &vote]).expect("the rest is there");
     scene.0.restarted(N1, 1, Some(&snapshot(2, 7)), [&promise, &vote]).expect("and after a crash");
-    assert_breach(scene.0.restarted(N1, 2, None, [&promise, &vote]), "nothing_is_forgotten", "n1 had promised or voted in 1.n0 for s0-, and has not after its crash");
+    assert_breach(
+        scene.0.restarted(N1, 2, None, [&promise, &vote]),
+        "nothing_is_forgotten",
+        "n1 had promised or voted in 1.n0 for s0-, and has not after its crash",
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::support::Fast;
 use fast_paxos::{Accept, Accepted, Prepare, Promise};
 use paxos_core::{
-    Ballot, Batch, Bytes, ClientId, CommandId, Config, Entry, Message, NodeId, Record, Sections, Slot, SlotRange,
-    Snapshot, Vote,
+    Ballot, Batch, Bytes, ClientId, CommandId, Config, Entry, Message, NodeId, Record, Sections, Slot,
+    SlotRange, Snapshot, Vote,
 };
 use paxos_transport::sim::invariants::{Ledger, Verdict};
 use std::sync::Arc;

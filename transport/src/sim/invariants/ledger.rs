@@ -6,8 +6,8 @@ use super::{Book, Memory, Name, Verdict};
 use super::{ballots, chosen, execution, promises, proposals, safe, snapshots, spoken, votes};
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Ballot, CommandId, Config, Digest, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded, Slot,
-    SlotRange, Snapshot,
+    Ballot, CommandId, Config, Digest, Entry, Fact, Message, NodeId, NodeSet, Phase, Protocol, Recorded,
+    Slot, SlotRange, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
