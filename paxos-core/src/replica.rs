@@ -142,7 +142,9 @@ impl<S: StateMachine> Replica<S> {
         self.next = snapshot.next();
         (self.written, self.installed) = (self.next, self.next);
         // Who waits for an answer to what happened meanwhile gets it now.
-        std::mem::take(&mut self.owed).into_iter().for_each(|id| self.recall(id));
+        for id in std::mem::take(&mut self.owed) {
+            self.recall(id);
+        }
         Ok(())
     }
 

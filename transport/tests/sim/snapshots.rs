@@ -7,7 +7,7 @@ use crate::chaos::{END, RIVALS, cluster, number};
 use crate::support::{Basic, Fast, MS, Machine, Multi, sim};
 use core::time::Duration;
 use multi_paxos::Promise;
-use paxos_core::{Leadership, Message, Nack, NodeId, Protocol, Time};
+use paxos_core::{Kind, Leadership, Message, Nack, NodeId, Protocol, Time};
 use paxos_transport::sim::{Chance, Delay, Disk, Fate, Fault, Faults, Links, Sim, Stop, World};
 
 /// A run of 90 commands of three clients.
@@ -75,8 +75,8 @@ where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
     let (mut jumps, mut chunks) = (0, 0);
-    let first = number("FIRST").unwrap_or(0);
-    for seed in first..first + number("SEEDS").unwrap_or(seeds) {
+    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(seeds));
+    for seed in first..first + seeds {
         let mut sim = compacting::<P>(seed, leadership, false);
         let stop = sim.run_for(END + 200 * MS).unwrap_or_else(|v| panic!("{v}"));
         assert_eq!(stop, Stop::Time, "seed {seed} at {:?}: {:?}", sim.now(), sim.counts());
@@ -86,7 +86,7 @@ where
         assert_eq!(stop.unwrap_or_else(|v| panic!("{v}")), Stop::Done, "seed {seed}: {:?}", sim.counts());
         assert!(done(&sim), "seed {seed}: somebody has not caught up: {:?}", sim.counts());
         jumps += sim.jumps();
-        chunks += sim.counts().of(paxos_core::Kind::Chunk);
+        chunks += sim.counts().of(Kind::Chunk);
     }
     assert!(jumps > seeds / 4 && chunks > jumps, "only {jumps} snapshots and {chunks} pieces passed on");
 }
@@ -128,15 +128,14 @@ fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
     sim.submit(client, 99).expect("up");
     sim.set_carrier(|post| {
         let from_n1 = post.from == NodeId(1);
-        match &post.message {
-            Message::Nack(nack) if from_n1 && nack.promised <= nack.refused => {
-                let Nack { refused: ballot, slots, .. } = *nack;
-                post.message = Message::Promise(Promise { ballot, from: slots.start, votes: Vec::new() });
-                Fate::Usual
-            }
-            Message::Progress { .. } | Message::Offer { .. } | Message::Prepare(_) if from_n1 => Fate::Lost,
-            _ => Fate::Usual,
+        if let (true, Message::Nack(nack)) = (from_n1, &post.message)
+            && nack.promised <= nack.refused
+        {
+            let Nack { refused: ballot, slots, .. } = *nack;
+            post.message = Message::Promise(Promise { ballot, from: slots.start, votes: Vec::new() });
         }
+        let kept = matches!(post.message.kind(), Kind::Progress | Kind::Offer | Kind::Prepare);
+        if from_n1 && kept { Fate::Lost } else { Fate::Usual }
     });
     let breach = sim.run_for(Duration::from_secs(5)).expect_err("a promise that hides votes");
     assert_eq!(breach.invariant, "written_before_spoken", "{breach}");
