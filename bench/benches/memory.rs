@@ -83,7 +83,7 @@ fn run(commands: u64, snapshot: u64) {
         decided += answered;
         if before / step < decided / step {
             let change = region.change();
-            let used = change.bytes_allocated as isize - change.bytes_deallocated as isize;
+            let used = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
             println!("| {decided:>9} | {used:>11} | {:>9} |", resident());
         }
     }

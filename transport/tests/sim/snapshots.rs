@@ -36,8 +36,10 @@ where
     plan(1, Fault::Crash(absent));
     plan(7, Fault::Restart(absent));
     if chance.hits(0.3) {
-        servers.iter().for_each(|id| plan(6, Fault::Crash(*id)));
-        servers.iter().for_each(|id| plan(8, Fault::Restart(*id)));
+        for id in &servers {
+            plan(6, Fault::Crash(*id));
+            plan(8, Fault::Restart(*id));
+        }
     }
     world.drift = servers.iter().copied().zip([0, 20_000, -15_000, 500, -100]).collect();
     let clients = world.add_clients(3);
