@@ -13,6 +13,8 @@ pub struct Acceptor<V> {
     /// The highest ballot promised in any slot.
     highest: Ballot,
     votes: Votes<V>,
+    /// Promises and votes below were forgotten.
+    floor: Slot,
     votes_carry_values: bool,
 }
 
@@ -40,6 +42,9 @@ impl<V: Value> Acceptor<V> {
     /// A promise never falls.
     fn promise(&mut self, slots: SlotRange, ballot: Ballot) {
         self.highest = self.highest.max(ballot);
+        if slots.is_empty() {
+            return;
+        }
         if self.promised.end() <= slots.start {
             self.promised.insert(slots, Promised(ballot));
         } else {
@@ -60,8 +65,13 @@ fn votes_carry_values(setup: &Setup<Options>) -> bool {
 
 impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acceptor<V> {
     fn new(setup: &Setup<Options>) -> Self {
-        let votes_carry_values = votes_carry_values(setup);
-        Self { promised: Runs::default(), highest: Ballot::ZERO, votes: Votes::default(), votes_carry_values }
+        Self {
+            promised: Runs::default(),
+            highest: Ballot::ZERO,
+            votes: Votes::default(),
+            floor: Slot(0),
+            votes_carry_values: votes_carry_values(setup),
+        }
     }
 
     fn reconfigure(&mut self, setup: &Setup<Options>) {
@@ -85,7 +95,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
     /// none between that and the new ballot.
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, slot } = *prepare;
-        if ballot < self.promised(slot) {
+        // What it promised and voted in a forgotten slot it does not know, and to report no vote would be a lie.
+        if ballot < self.promised(slot) || slot < self.floor {
             return Err(self.refuse(ballot, slot));
         }
         // Asked again in the same ballot, it promises again, but there is nothing new to write.
@@ -104,7 +115,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
         log: &mut Vec<Record<V>>,
     ) -> Result<Option<Accepted<V>>, Nack> {
         let Accept { ballot, slot, ref entry } = *accept;
-        if ballot < self.promised(slot) {
+        // In a forgotten slot a higher ballot may be promised.
+        if ballot < self.promised(slot) || slot < self.floor {
             return Err(self.refuse(ballot, slot));
         }
         // To vote in a ballot is to have promised it, asked or not.
@@ -123,7 +135,27 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
         self.highest <= ballot
     }
 
+    fn floor(&self) -> Slot {
+        self.floor
+    }
+
     fn voted_below(&self) -> Slot {
-        self.votes.end()
+        self.votes.end().max(self.floor)
+    }
+
+    fn trim(&mut self, below: Slot) {
+        self.promised.remove_below(below);
+        self.votes.remove_below(below);
+        self.floor = self.floor.max(below);
+    }
+
+    fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
+        let promises = self.promised.within(from.onwards());
+        let promises = promises.map(|(slots, promised)| Record::Promised { ballot: promised.0, slots });
+        let votes = self.votes.within(from.onwards());
+        let votes = votes.map(|v| Record::Voted { ballot: v.ballot, first: v.first, batch: v.batch });
+        // The highest ballot may have been promised in a forgotten slot: a leader below it is followed no more.
+        let highest = Record::Promised { ballot: self.highest, slots: SlotRange::new(from, from) };
+        Some(promises.chain(votes).chain((self.highest > Ballot::ZERO).then_some(highest)).collect())
     }
 }

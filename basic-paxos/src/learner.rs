@@ -80,7 +80,11 @@ impl<V: Value> Learner<V> {
             self.tallies.remove(&key);
         }
         // Slots below may have been learned in another way, by catching up.
-        while self.tallies.first_key_value().is_some_and(|((of, _), _)| *of < chosen.first_unknown()) {
+        self.forget(chosen.first_unknown());
+    }
+
+    fn forget(&mut self, below: Slot) {
+        while self.tallies.first_key_value().is_some_and(|((of, _), _)| *of < below) {
             self.tallies.pop_first();
         }
     }
@@ -150,5 +154,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
     /// What this process misses it learns by catching up.
     fn on_heartbeat(&mut self, _ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
         chosen.hear_of(below);
+    }
+
+    fn trim(&mut self, below: Slot) {
+        self.forget(below);
     }
 }

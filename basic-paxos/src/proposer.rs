@@ -205,6 +205,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.gaps.restore(record);
     }
 
+    fn retained(&self) -> Option<Vec<Record<V>>> {
+        let highest = self.highest.max(self.base);
+        Some((highest > Ballot::ZERO).then_some(Record::Started(highest)).into_iter().collect())
+    }
+
     fn on_request(&mut self, _now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
         if leads { self.queue.push(&self.setup.config.limits, request) } else { Ok(()) }
     }

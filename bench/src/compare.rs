@@ -203,6 +203,7 @@ impl<'a> Plan<'a> {
             scenario,
             clients: 3,
             commands: options.commands,
+            snapshot_every: 0,
             seed: options.seed,
             trace_out,
             draw: None,

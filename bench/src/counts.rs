@@ -13,8 +13,17 @@ use std::time::Duration;
 const DELAY: Duration = Duration::from_millis(1);
 
 /// Messages that are not part of a decision. *Any* by itself prepares decisions to come.
-const UPKEEP: [Kind; 6] =
-    [Kind::Any, Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp, Kind::Chosen];
+const UPKEEP: [Kind; 9] = [
+    Kind::Any,
+    Kind::Heartbeat,
+    Kind::Heard,
+    Kind::Progress,
+    Kind::CatchUp,
+    Kind::Chosen,
+    Kind::Offer,
+    Kind::Fetch,
+    Kind::Chunk,
+];
 
 /// Measures one row and sets it beside its prediction.
 ///

@@ -50,6 +50,8 @@ pub struct Trial<'a> {
     pub clients: u16,
     /// How many commands each of them submits, one after the other.
     pub commands: u64,
+    /// After how many slots each process takes a snapshot and forgets what it stands for; 0: never.
+    pub snapshot_every: u64,
     /// Where everything is drawn from.
     pub seed: u64,
     /// Where to write the protocol steps.
@@ -104,6 +106,9 @@ impl Trial<'_> {
         ];
         if shape.layout == Layout::Separate {
             words.push(format!("--learners {}", shape.learners));
+        }
+        if self.snapshot_every > 0 {
+            words.push(format!("--snapshot-every {}", self.snapshot_every));
         }
         if shape.thrifty {
             words.push("--thrifty".into());
@@ -201,6 +206,8 @@ fn world<P: Protocol>(trial: &Trial<'_>, options: P::Options) -> Result<World<P>
     let ms = Duration::from_millis;
     let mut config = trial.shape.config().map_err(CountError::from)?;
     config.timeouts = Timeouts::default();
+    // Snapshots of the lab's machine are small: in small pieces, so that passing one on takes several.
+    (config.limits.snapshot, config.limits.chunk) = (trial.snapshot_every, 100);
     let appointed = matches!(trial.scenario, Scenario::Duel) || trial.shape.variant.traits().leaderless;
     if appointed {
         config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };

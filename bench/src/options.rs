@@ -173,6 +173,9 @@ pub struct Simulate {
     /// Commands that each client submits, up to four at a time
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "N")]
     pub commands: u64,
+    /// Let every process take a snapshot each N slots and forget what it stands for [default: never]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N")]
+    pub snapshot_every: u64,
     /// Where everything random is drawn from
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,

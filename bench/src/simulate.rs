@@ -112,6 +112,7 @@ fn trial(options: &Simulate, seed: u64) -> Trial<'_> {
         scenario: options.scenario,
         clients: options.clients,
         commands: options.commands,
+        snapshot_every: options.snapshot_every,
         seed,
         trace_out: options.trace_out.as_deref().filter(|_| alone),
         draw: options.draw.filter(|_| alone),

@@ -2,7 +2,7 @@
 
 use crate::theory::{Layout, Learning, Recovery, Run};
 use clap::ValueEnum;
-use paxos_core::{Protocol, Slot, StateMachine};
+use paxos_core::{Protocol, RestoreError, Slot, StateMachine};
 use std::fmt;
 
 /// One line a variant: its name, its type, its options for a recovery and the copying of votes, its traits.
@@ -65,6 +65,16 @@ impl StateMachine for Digest {
     fn apply(&mut self, _slot: Slot, command: &Payload) -> u64 {
         self.0 = (self.0 ^ command).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(17);
         self.0
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_le_bytes().to_vec())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
+        self.0 = u64::from_le_bytes(state);
+        Ok(())
     }
 }
 

@@ -5,9 +5,9 @@ use core::time::Duration;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Audience, Ballot, Batch, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter, Learning,
+    Audience, Ballot, Batch, Bytes, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter, Learning,
     Message, Nack, Node, NodeId, Outcome, Patience, Protocol, ReadId, ReadMessage, Refusal, Refused, Replica,
-    Reply, Request, Setup, Slot, SlotRange, StateMachine, Time, Vote,
+    Reply, Request, RestoreError, Sections, Setup, Slot, SlotRange, Snapshot, StateMachine, Time, Vote,
 };
 use std::sync::Arc;
 
@@ -20,6 +20,16 @@ impl StateMachine for Sum {
     fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
         self.0 = self.0.wrapping_add(*n);
         self.0
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_le_bytes().to_vec())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
+        self.0 = u64::from_le_bytes(state);
+        Ok(())
     }
 }
 
@@ -96,8 +106,24 @@ impl Draw {
         }
     }
 
+    /// One that decodes, whatever is in it.
+    fn snapshot(&mut self) -> Snapshot {
+        let (machine, sessions) =
+            (Bytes::from(vec![0; 8]), [&[1, 0, 0][..], &[1, 9]][self.below(2) as usize]);
+        let membership = Bytes::empty();
+        Snapshot::new(&Sections { next: self.slot(), machine, sessions: sessions.into(), membership })
+    }
+
     fn shared<P: Protocol<Value = u64, Reply = u64>>(&mut self, from: NodeId) -> Message<P> {
-        match self.below(14) {
+        match self.below(17) {
+            12 => Message::Offer { snapshot: self.snapshot().id() },
+            13 => Message::Fetch { snapshot: self.snapshot().id(), offset: self.slot().0 },
+            14 => {
+                let snapshot = self.snapshot();
+                let bytes = if self.flip() { snapshot.bytes().clone() } else { Bytes::from(vec![1, 2, 3]) };
+                let offset = if self.flip() { 0 } else { self.slot().0 };
+                Message::Chunk { snapshot: snapshot.id(), offset, bytes }
+            }
             0 => {
                 let all = [Audience::Leader, Audience::Acceptors, Audience::Anyone, Audience::Relayed];
                 let audience = all[self.below(4) as usize];
@@ -147,6 +173,7 @@ fn config(seed: u64) -> Config {
         config.patience = Patience::Report;
         config.timeouts.give_up = Some(Duration::from_millis(400));
     }
+    (config.limits.snapshot, config.limits.chunk) = (1 + seed % 3, 1 << (seed % 5));
     config
 }
 

@@ -36,6 +36,7 @@ fn trial(variant: Variant, seed: u64) -> Trial<'static> {
         scenario: Scenario::Chaos,
         clients: CLIENTS,
         commands: COMMANDS,
+        snapshot_every: 0,
         seed,
         trace_out: None,
         draw: None,
@@ -44,9 +45,18 @@ fn trial(variant: Variant, seed: u64) -> Trial<'static> {
 
 /// The phase 1a messages of all runs.
 fn survives(variant: Variant) -> u64 {
+    survive((0..seeds()).map(|seed| trial(variant, seed)))
+}
+
+/// A snapshot each 1 to 6 slots: who was away for a moment is too far behind for anybody's log.
+fn survives_with_snapshots(variant: Variant) {
+    survive((0..seeds() / 4).map(|seed| Trial { snapshot_every: 1 + seed % 6, ..trial(variant, seed) }));
+}
+
+fn survive(trials: impl Iterator<Item = Trial<'static>>) -> u64 {
     let mut prepares = 0;
-    for seed in 0..seeds() {
-        let row = trial(variant, seed).run().expect("such a cluster can be built").row;
+    for trial in trials {
+        let row = trial.run().expect("such a cluster can be built").row;
         assert!(row.violations.is_empty(), "{}\n{}", row.replay, row.violations.join("\n"));
         assert_eq!(row.decided, u64::from(CLIENTS) * COMMANDS, "{}", row.replay);
         prepares += row.prepares;
@@ -73,4 +83,24 @@ fn multi_paxos_survives_chaos() {
 #[test]
 fn fast_paxos_survives_chaos() {
     assert!(survives(Variant::Fast) > 5 * seeds(), "this is no chaos");
+}
+
+#[test]
+fn basic_paxos_survives_chaos_with_snapshots() {
+    survives_with_snapshots(Variant::Basic);
+}
+
+#[test]
+fn simple_paxos_survives_chaos_with_snapshots() {
+    survives_with_snapshots(Variant::Simple);
+}
+
+#[test]
+fn multi_paxos_survives_chaos_with_snapshots() {
+    survives_with_snapshots(Variant::Multi);
+}
+
+#[test]
+fn fast_paxos_survives_chaos_with_snapshots() {
+    survives_with_snapshots(Variant::Fast);
 }

@@ -61,7 +61,7 @@ impl<V: Value> Acceptor<V> {
         if new {
             self.promised = term;
             self.open = None;
-            self.next = Slot(0);
+            self.next = self.floor;
             self.mine.clear();
             self.again.clear();
             self.arrived.clear();
@@ -187,7 +187,11 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         accept: &Accept<V>,
         log: &mut Vec<Record<V>>,
     ) -> Result<Option<Accepted<V>>, Nack> {
-        let Accept { ballot, first, ref batch, any, .. } = *accept;
+        let Accept { ballot, any, .. } = *accept;
+        // In forgotten slots it may have voted in a later step, or for something else in this ballot. They are chosen,
+        // and need no vote.
+        let first = accept.first.max(self.floor);
+        let batch = &accept.batch.tail(first.0 - accept.first.0);
         let slots = first.extend(batch.len() as u64);
         if ballot < self.promised {
             return Err(self.refuse(ballot, slots));
@@ -265,6 +269,15 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);
+        // Where it has forgotten what it voted for, it must not vote a second time in an open ballot (§2.1.1).
+        self.next = self.next.max(self.floor);
         self.mine.retain(|_, slot| *slot >= below);
+    }
+
+    fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
+        let votes = self.votes.within(from.onwards());
+        let votes = votes.map(|v| Record::Voted { ballot: v.ballot, first: v.first, batch: v.batch });
+        let promise = Record::Promised { ballot: self.promised, slots: from.onwards() };
+        Some(votes.chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
     }
 }

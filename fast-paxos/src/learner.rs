@@ -106,6 +106,10 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
     fn on_heartbeat(&mut self, _ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
         chosen.hear_of(below);
     }
+
+    fn trim(&mut self, below: Slot) {
+        self.tally = self.tally.split_off(&below);
+    }
 }
 
 /// Notes that the values of `accepted` in `run` are chosen.

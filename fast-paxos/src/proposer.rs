@@ -1,5 +1,6 @@
 //! The proposer, who is the coordinator of its terms: opens fast ballots, watches their votes, recovers collisions.
 
+mod behind;
 mod recovery;
 
 use crate::choice::{assign, tallies};
@@ -61,6 +62,8 @@ enum Stage<V> {
         ask: Option<Reach>,
         asked_all: bool,
         started: bool,
+        /// An acceptor has forgotten slots from `from` on, since they are chosen: this process is behind.
+        behind: bool,
     },
     Leading,
 }
@@ -114,6 +117,7 @@ impl<V: Value> Proposer<V> {
             ask: Some(reach),
             asked_all: reach == Reach::All,
             started: false,
+            behind: false,
         };
         self.wait(now);
     }
@@ -259,6 +263,11 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.highest = self.highest.max(*ballot);
     }
 
+    fn retained(&self) -> Option<Vec<Record<V>>> {
+        let highest = self.highest.max(self.ballot);
+        Some((highest > Ballot::ZERO).then_some(Record::Started(highest)).into_iter().collect())
+    }
+
     fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
         // While acceptors vote for what they hear, a command that came to them needs no help.
         if !leads || (self.is_open() && request.audience == Audience::Acceptors) {
@@ -352,6 +361,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);
+        self.notice_behind(nack);
         // A refusal of an earlier term is no news.
         nack.refused.same_term(self.ballot) && nack.promised > self.ballot && self.preempted()
     }
@@ -362,6 +372,14 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_chosen(&mut self, now: Time, chosen: &Chosen<V>) {
+        match self.stage {
+            Stage::Preparing { from, behind, .. } if behind || from < chosen.jumped() => {
+                self.begin_later(chosen);
+            }
+            // So far behind that it took over a snapshot, it does not lead any more, or should not.
+            Stage::Leading if self.progress < chosen.jumped() => _ = self.preempted(),
+            Stage::Idle | Stage::Preparing { .. } | Stage::Leading => {}
+        }
         if self.pipeline.waiting() > 0 {
             let news = SlotRange::new(self.progress, chosen.end());
             let names: Vec<Batch<V>> = chosen.within(news).map(|(_, batch)| batch).collect();
@@ -392,6 +410,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             return;
         }
         self.wait(now);
+        self.begin_later(chosen);
         match &mut self.stage {
             Stage::Idle => {}
             Stage::Preparing { ask, asked_all, .. } => {

@@ -68,7 +68,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
     /// §3: one answer for all instances, with the proposals of those in which one was accepted.
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, from } = *prepare;
-        // Of slots whose votes are forgotten nothing can be reported.
+        // Of slots whose votes are forgotten nothing can be reported: to say nothing would be to say "no vote", and
+        // values that are chosen might be proposed anew (§3: the new leader must know what was chosen before).
         if ballot < self.promised || from < self.floor {
             return Err(self.refuse(ballot, from.onwards()));
         }
@@ -117,8 +118,17 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         self.votes.end().max(self.floor)
     }
 
+    /// A phase 1a that begins below is refused from now on. A phase 2a is not: what a ballot proposes is safe
+    /// there as anywhere, whether or not this acceptor knows how it voted before.
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);
+    }
+
+    fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
+        let votes = self.votes.within(from.onwards());
+        let votes = votes.map(|v| Record::Voted { ballot: v.ballot, first: v.first, batch: v.batch });
+        let promise = Record::Promised { ballot: self.promised, slots: from.onwards() };
+        Some(votes.chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
     }
 }

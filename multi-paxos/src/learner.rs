@@ -188,4 +188,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         }
         chosen.hear_of(below);
     }
+
+    fn trim(&mut self, below: Slot) {
+        self.tally.remove_below(below);
+    }
 }

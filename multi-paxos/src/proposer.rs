@@ -37,7 +37,15 @@ pub struct Proposer<V> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Stage<V> {
     Idle,
-    Preparing { from: Slot, promised: NodeSet, votes: Votes<V>, ask: Option<Reach>, started: bool },
+    Preparing {
+        from: Slot,
+        promised: NodeSet,
+        votes: Votes<V>,
+        ask: Option<Reach>,
+        started: bool,
+        /// An acceptor has forgotten slots from `from` on, since they are chosen: this process is behind.
+        behind: bool,
+    },
     Leading,
 }
 
@@ -79,6 +87,19 @@ impl<V: Value> Proposer<V> {
         self.resend_at = None;
         self.pipeline.requeue();
         true
+    }
+
+    /// What was learned meanwhile needs no phase 1. The ballot stays, since nothing was proposed in it yet; promises
+    /// for other slots do not count for these (*Paxos Made Simple*, §2.2, phase 2(a): answers to *this* request).
+    #[cold]
+    fn begin_later(&mut self, chosen: &Chosen<V>) {
+        let known = chosen.first_unknown().max(self.progress);
+        if let Stage::Preparing { from, promised, votes, ask, behind, .. } = &mut self.stage
+            && *from < known
+        {
+            (*from, *promised, *votes) = (known, NodeSet::EMPTY, Votes::default());
+            (*ask, *behind) = (Some(Reach::All), false);
+        }
     }
 
     /// Whether a higher ballot has chosen something: another value than its own, or one in a slot where it has not
@@ -172,6 +193,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.highest = self.highest.max(*ballot);
     }
 
+    fn retained(&self) -> Option<Vec<Record<V>>> {
+        let highest = self.highest.max(self.ballot);
+        Some((highest > Ballot::ZERO).then_some(Record::Started(highest)).into_iter().collect())
+    }
+
     fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
         if leads { self.pipeline.push(now, request) } else { Ok(()) }
     }
@@ -188,8 +214,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.highest = ballot;
         self.renew = false;
         let ask = Some(Reach::Quorum(Phase::One));
-        self.stage =
-            Stage::Preparing { from, promised: NodeSet::EMPTY, votes: Votes::default(), ask, started: false };
+        self.stage = Stage::Preparing {
+            from,
+            promised: NodeSet::EMPTY,
+            votes: Votes::default(),
+            ask,
+            started: false,
+            behind: false,
+        };
         self.wait(now);
     }
 
@@ -236,6 +268,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);
+        if let Stage::Preparing { from, behind, .. } = &mut self.stage
+            && nack.refused == self.ballot
+            && nack.promised <= self.ballot
+        {
+            *behind |= nack.slots.start == *from;
+        }
         // A refusal of an earlier ballot is no news.
         nack.refused == self.ballot && nack.promised > self.ballot && self.preempted()
     }
@@ -248,6 +286,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn on_chosen(&mut self, now: Time, chosen: &Chosen<V>) {
         if matches!(self.stage, Stage::Idle) {
             return;
+        }
+        if let Stage::Preparing { from, behind, .. } = self.stage
+            && (behind || from < chosen.jumped())
+        {
+            self.begin_later(chosen);
         }
         // The `chosen` of a phase 2a vouches for the values of its ballot, so a leader that finds another value
         // chosen must not go on vouching.
@@ -274,11 +317,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         }
     }
 
-    fn on_timeout(&mut self, now: Time, _chosen: &Chosen<V>) {
+    fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
         // It may be woken for a batch that lingers.
         if self.resend_at.is_none_or(|at| at > now) {
             return;
         }
+        self.begin_later(chosen);
         match &mut self.stage {
             Stage::Idle => {}
             Stage::Preparing { ask, .. } => {

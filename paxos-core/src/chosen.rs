@@ -1,6 +1,6 @@
 //! The log of what a process knows to be chosen: delivered in slot order, without a gap.
 
-use crate::{Amount, Batch, Entry, Epochs, Runs, Slot, SlotRange, Value};
+use crate::{Amount, Batch, Entry, EpochTable, Epochs, Runs, Slot, SlotRange, Value};
 
 /// What is known to be chosen, and how much of it was handed over for execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -9,6 +9,8 @@ pub struct Chosen<V> {
     first_unknown: Slot,
     applied: Slot,
     heard: Slot,
+    /// Below this slot values are missing that a snapshot stands for.
+    jumped: Slot,
     changes: u64,
     /// Who the members are, where that may change.
     epochs: Option<Epochs>,
@@ -25,6 +27,7 @@ impl<V> Default for Chosen<V> {
             first_unknown: Slot(0),
             applied: Slot(0),
             heard: Slot(0),
+            jumped: Slot(0),
             changes: 0,
             epochs: None,
             limit: Slot::MAX,
@@ -106,7 +109,12 @@ impl<V> Chosen<V> {
 
     /// The slot after the last one whose value is known; gaps may lie below.
     pub fn end(&self) -> Slot {
-        self.log.end()
+        self.log.end().max(self.first_unknown)
+    }
+
+    /// Some slots below this one are known to be chosen by a snapshot only, which does not tell their values.
+    pub fn jumped(&self) -> Slot {
+        self.jumped
     }
 
     /// The first slot whose value is held; those below are executed and forgotten.
@@ -209,6 +217,24 @@ impl<V> Chosen<V> {
         if !near.is_empty() {
             self.choose(first, near);
         }
+    }
+
+    /// A snapshot stands for every slot below `next`, of which this process did not know all; and the members are
+    /// those that it tells.
+    #[cold]
+    pub(crate) fn jump(&mut self, next: Slot, table: Option<&EpochTable>) {
+        self.log.remove_below(next);
+        self.first_unknown = self.first_unknown.max(next);
+        self.applied = self.applied.max(next);
+        self.jumped = self.jumped.max(next);
+        self.changes += 1;
+        if let Some(epochs) = &mut self.epochs {
+            if let Some(table) = table {
+                epochs.take_over(table);
+            }
+            self.limit = epochs.limit(self.applied);
+        }
+        self.advance();
     }
 
     fn advance(&mut self) {

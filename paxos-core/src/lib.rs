@@ -25,6 +25,7 @@
 //! - There is no clock, randomness, I/O, logging, `async` or `unsafe` here, nor a map with an order of its own.
 
 mod ballot;
+mod bytes;
 mod chosen;
 mod client;
 mod command;
@@ -50,10 +51,12 @@ mod sessions;
 mod set;
 mod settled;
 mod slot;
+mod snapshot;
 mod status;
 mod time;
 
 pub use ballot::Ballot;
+pub use bytes::Bytes;
 pub use chosen::Chosen;
 pub use client::LeaderClient;
 pub use command::{Batch, Command, Entry, Value};
@@ -63,7 +66,7 @@ pub use election::{Election, Elections};
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
 pub use limits::{Amount, Limits, Overloaded};
-pub use membership::{Change, Epoch, Epochs, Membership, Unchangeable};
+pub use membership::{Change, Epoch, EpochTable, Epochs, Membership, Unchangeable};
 pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
 };
@@ -75,12 +78,13 @@ pub use protocol::{
 };
 pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable};
-pub use ready::{Decided, Effects, Ready};
+pub use ready::{Decided, Effects, Install, Ready};
 pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};
 pub use set::NodeSet;
 pub use settled::{Changed, Executed, Settled, Unanswered};
 pub use slot::{Slot, SlotRange};
+pub use snapshot::{Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
 pub use status::{Aside, Counters, Load, Plays, Status};
 pub use time::{Jitter, Time};

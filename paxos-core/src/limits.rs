@@ -35,6 +35,11 @@ pub struct Limits {
     /// α: a change of members takes effect that many slots after it was chosen, and no slot is proposed in
     /// further ahead of what is executed. Every process must have the same number.
     pub alpha: usize,
+    /// A process takes a snapshot whenever it has executed so many slots since the last, if its state machine can
+    /// be written down, and keeps the log as far back as the one before; 0: never.
+    pub snapshot: u64,
+    /// Bytes of a snapshot in one message.
+    pub chunk: usize,
     /// Reads that wait at a process for its replica, and as many questions of others at a leader.
     pub reads: usize,
 }
@@ -55,6 +60,8 @@ impl Default for Limits {
             idle: 1 << 20,
             sessions: 65_536,
             alpha: 8192,
+            snapshot: 65_536,
+            chunk: 1 << 18,
             reads: 65_536,
         }
     }

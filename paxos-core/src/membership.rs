@@ -157,6 +157,8 @@ impl Hash for Epoch {
 pub struct Epochs {
     alpha: u64,
     current: Epoch,
+    /// What the quorums of all epochs are made from.
+    origin: Origin,
     /// Agreed on, and not in force yet.
     coming: VecDeque<Epoch>,
     /// What came of changes that were executed, until it is told.
@@ -170,10 +172,12 @@ pub struct Epochs {
 impl Epochs {
     /// With these members from the first slot on; a change takes effect `alpha` slots after its own.
     pub fn new(alpha: u64, members: Membership, quorums: Arc<dyn QuorumSystem>) -> Self {
+        let origin = Origin(quorums.clone());
         let current = Epoch { from: Slot(0), members, quorums };
         Self {
             alpha: alpha.max(1),
             current,
+            origin,
             coming: VecDeque::new(),
             made: Vec::new(),
             version: 0,
@@ -228,8 +232,26 @@ impl Epochs {
         if !members.is_sound() {
             return Err(Unchangeable::Unsound);
         }
-        let quorums = self.last().quorums.over(members.acceptors).map_err(|_| Unchangeable::Quorums)?;
-        Ok((members, quorums))
+        Ok((members, self.origin.over(members.acceptors)?))
+    }
+
+    /// What a snapshot carries of them.
+    pub fn table(&self) -> EpochTable {
+        let plain = |epoch: &Epoch| (epoch.from, epoch.members);
+        let coming = self.coming.iter().map(plain).collect();
+        EpochTable { current: plain(&self.current), coming, version: self.version, retired: self.retired }
+    }
+
+    /// Takes over what a snapshot carried. One of a cluster with other quorums changes nothing.
+    pub(crate) fn take_over(&mut self, table: &EpochTable) {
+        let epoch = |&(from, members): &(Slot, Membership)| {
+            self.origin.over(members.acceptors).map(|quorums| Epoch { from, members, quorums })
+        };
+        let coming: Result<VecDeque<Epoch>, _> = table.coming.iter().map(epoch).collect();
+        if let (Ok(current), Ok(coming)) = (epoch(&table.current), coming) {
+            (self.current, self.coming) = (current, coming);
+            (self.version, self.retired) = (table.version, table.retired);
+        }
     }
 
     /// A change was chosen in `slot`: whether it is made. The same everywhere, since it depends on nothing but
@@ -275,6 +297,45 @@ impl Epochs {
         let known = applied.plus(self.alpha);
         self.coming.front().map_or(known, |epoch| epoch.from.min(known))
     }
+}
+
+/// The quorum system that a cluster began with. It is part of the configuration, so no two processes differ in it.
+#[derive(Clone, Debug)]
+struct Origin(Arc<dyn QuorumSystem>);
+
+impl Origin {
+    /// The same kind of quorums over these acceptors, whatever came between.
+    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, Unchangeable> {
+        if acceptors == self.0.acceptors() {
+            return Ok(self.0.clone());
+        }
+        self.0.over(acceptors).map_err(|_| Unchangeable::Quorums)
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Origin {}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
+}
+
+/// The members from some slot on, as far as the log below tells, to be written down.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct EpochTable {
+    /// Since when they are, and who.
+    pub current: (Slot, Membership),
+    /// The same of changes agreed on and not in force.
+    pub coming: Vec<(Slot, Membership)>,
+    /// [`Epochs::version`].
+    pub version: u64,
+    /// Who was removed.
+    pub retired: NodeSet,
 }
 
 /// Why a change of members is not made.

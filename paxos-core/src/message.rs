@@ -1,8 +1,8 @@
 //! What processes say to each other.
 
 use crate::{
-    Ballot, Batch, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Overloaded, Protocol, ReadMessage,
-    Slot, SlotRange, Time, Unchangeable,
+    Ballot, Batch, Bytes, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Overloaded, Protocol,
+    ReadMessage, Slot, SlotRange, SnapshotId, Time, Unchangeable,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -121,9 +121,9 @@ pub struct Reply<R> {
 /// One message between two processes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(bound(
-    serialize = "P::Value: Serialize, P::Reply: Serialize, P::Prepare: Serialize, P::Promise: Serialize, \
+    serialize = "P::Value: Serialize, P::Prepare: Serialize, P::Promise: Serialize, \
                  P::Accept: Serialize, P::Accepted: Serialize, P::Decision: Serialize",
-    deserialize = "P::Value: Deserialize<'de>, P::Reply: Deserialize<'de>, P::Prepare: Deserialize<'de>, \
+    deserialize = "P::Value: Deserialize<'de>, P::Prepare: Deserialize<'de>, \
                    P::Promise: Deserialize<'de>, P::Accept: Deserialize<'de>, P::Accepted: Deserialize<'de>, \
                    P::Decision: Deserialize<'de>"
 ))]
@@ -215,6 +215,27 @@ pub enum Message<P: Protocol> {
     },
     /// About reads.
     Read(ReadMessage),
+    /// Learner to learner: what you miss is in this snapshot, and not in my log any more.
+    Offer {
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// Learner to learner: send me the bytes of this snapshot from `offset` on.
+    Fetch {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// How many bytes are there already.
+        offset: u64,
+    },
+    /// Learner to learner: some bytes of a snapshot.
+    Chunk {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// Where they belong.
+        offset: u64,
+        /// The bytes.
+        bytes: Bytes,
+    },
 }
 
 /// The kinds of messages, for counting.
@@ -247,11 +268,14 @@ pub enum Kind {
     ReadVotes,
     VotedBelow,
     Release,
+    Offer,
+    Fetch,
+    Chunk,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -276,6 +300,9 @@ impl Kind {
         Self::ReadVotes,
         Self::VotedBelow,
         Self::Release,
+        Self::Offer,
+        Self::Fetch,
+        Self::Chunk,
     ];
 
     /// Its name in tables and reports.
@@ -305,6 +332,9 @@ impl Kind {
             Self::ReadVotes => "read_votes",
             Self::VotedBelow => "voted_below",
             Self::Release => "release",
+            Self::Offer => "offer",
+            Self::Fetch => "fetch",
+            Self::Chunk => "chunk",
         }
     }
 }
@@ -332,6 +362,9 @@ impl<P: Protocol> Message<P> {
             Self::Support { .. } => Kind::Support,
             Self::TakeOver { .. } => Kind::TakeOver,
             Self::Read(message) => message.kind(),
+            Self::Offer { .. } => Kind::Offer,
+            Self::Fetch { .. } => Kind::Fetch,
+            Self::Chunk { .. } => Kind::Chunk,
         }
     }
 }

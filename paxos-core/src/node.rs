@@ -1,6 +1,8 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
+mod compact;
 mod elect;
+mod fetch;
 mod handover;
 mod hear;
 mod members;
@@ -14,8 +16,10 @@ use crate::{
     Acceptor, Announce, Answering, Aside, Ballot, Change, Changed, Chosen, Client, CommandId, Config,
     Contact, Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership,
     Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
-    Time, To,
+    Snapshot, Time, To,
 };
+use compact::Store;
+use fetch::Fetching;
 use handover::Handover;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +62,8 @@ pub struct Node<P: Protocol> {
     informed: BTreeMap<NodeId, u64>,
     /// Everything below is on this process's own disk, as votes, or as what it learned.
     settled: Slot,
+    pub(crate) store: Store,
+    fetching: Option<Fetching>,
     /// Who answers this leader's heartbeats.
     contact: Contact,
     /// The leadership that is being handed over.
@@ -162,6 +168,19 @@ impl<P: Protocol> Node<P> {
         life: u32,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
+        Self::restore_from(setup, now, life, None, records)
+    }
+
+    /// As [`Node::restore`], for a process that had a snapshot on disk. The records are those that were stored
+    /// with the snapshot, and after it. The replica is to be restored from the same snapshot: by
+    /// [`crate::Replica::install`], or by itself when it executes next.
+    pub fn restore_from<'a>(
+        setup: Setup<P::Options>,
+        now: Time,
+        life: u32,
+        snapshot: Option<Snapshot>,
+        records: impl IntoIterator<Item = &'a P::Record>,
+    ) -> Self {
         let mut node = Self::build(setup, now, life.max(1));
         for record in records {
             if let Some((first, batch)) = record.as_learned() {
@@ -173,6 +192,9 @@ impl<P: Protocol> Node<P> {
             if let Some(proposer) = &mut node.proposer {
                 proposer.restore(record);
             }
+        }
+        if let Some(snapshot) = snapshot {
+            node.adopt(snapshot);
         }
         node.settled = node.chosen.first_unknown();
         node
@@ -208,6 +230,8 @@ impl<P: Protocol> Node<P> {
                 turn: usize::from(setup.id.0),
                 ..Gossip::default()
             },
+            store: Store::default(),
+            fetching: None,
             contact: Contact::default(),
             handover: None,
             stranded: BTreeSet::new(),
@@ -281,8 +305,7 @@ impl<P: Protocol> Node<P> {
     /// Tells this process's own client what became of a command.
     fn on_reply(&mut self, from: NodeId, reply: Reply<P::Reply>) {
         let first = match reply.outcome {
-            Outcome::Executed(_) => self.client.on_reply(from, &reply),
-            Outcome::Changed(_) => self.client.on_reply(from, &reply),
+            Outcome::Executed(_) | Outcome::Changed(_) => self.client.on_reply(from, &reply),
             Outcome::SessionExpired => {
                 self.client.on_expired(reply.id);
                 // It has something to say about what it had open.
@@ -300,23 +323,14 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Forgets the log below `below`. The caller vouches that *every* process has executed it, for good: a
-    /// process that has not could neither catch up nor lead any more.
-    pub fn trim(&mut self, below: Slot) {
-        let below = below.min(self.chosen.applied());
-        if let Some(acceptor) = &mut self.acceptor {
-            acceptor.trim(below);
-        }
-        self.chosen.trim(below);
-    }
-
     /// When to call [`Node::step`] with [`Event::Timeout`], if nothing happens before.
     pub fn deadline(&self) -> Option<Time> {
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());
         let handover = self.handover.as_ref().and_then(Handover::deadline);
+        let fetching = self.fetching.as_ref().and_then(Fetching::deadline);
         let (leader, client, reads) = (self.leader.deadline(), self.client.deadline(), self.reads.deadline());
-        [leader, proposer, client, gossip, handover, reads].into_iter().flatten().min()
+        [leader, proposer, client, gossip, handover, reads, fetching].into_iter().flatten().min()
     }
 
     /// Its name.

@@ -264,9 +264,13 @@ impl<V: Value> Pipeline<V> {
         ends
     }
 
-    /// Whether another value than the one proposed is known to be chosen somewhere.
+    /// Whether another value than the one proposed is known to be chosen somewhere, or may be.
     pub fn is_contradicted(&self, chosen: &Chosen<V>) -> bool {
         let Some(start) = self.in_flight.start() else { return false };
+        // What a snapshot stands for may be anything.
+        if start < chosen.jumped() {
+            return true;
+        }
         let reach = SlotRange::new(start, chosen.end());
         self.in_flight.overlapping(reach).any(|(range, ours)| {
             chosen.overlapping(range).any(|(part, theirs)| {

@@ -6,11 +6,14 @@ use crate::{
 };
 use core::fmt::Debug;
 use core::hash::Hash;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// What executing a command returns: opaque to every protocol.
-pub trait Answer: Clone + Debug + Eq + Hash + Send + Sync + 'static {}
-impl<T: Clone + Debug + Eq + Hash + Send + Sync + 'static> Answer for T {}
+/// What executing a command returns: opaque to every protocol. It can be written, since what clients were answered
+/// is part of a [`crate::Snapshot`].
+pub trait Answer: Clone + Debug + Eq + Hash + Send + Sync + Serialize + DeserializeOwned + 'static {}
+impl<T: Clone + Debug + Eq + Hash + Send + Sync + Serialize + DeserializeOwned + 'static> Answer for T {}
 
 /// One variant of Paxos: its messages, what it records, and its roles. It is the only generic parameter of
 /// everything that drives nodes.
@@ -93,8 +96,15 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn floor(&self) -> Slot {
         Slot(0)
     }
-    /// Forgets votes below `below`: every process has executed them, so that no proposer asks about them again.
+    /// Forgets what it promised and voted below `below`. The slots are chosen, and this process keeps what
+    /// executing them led to, or every process does. From now on it answers no question about them in a way that
+    /// could be read as if it had never voted there.
     fn trim(&mut self, _below: Slot) {}
+    /// Records that restore all that it must not forget when what lies below `from` may be forgotten, in an order in
+    /// which [`Acceptor::restore`] can take them; none if this variant always needs all that it ever recorded.
+    fn retained(&self, _from: Slot) -> Option<Vec<P::Record>> {
+        None
+    }
     /// An acceptor that hears others' votes may follow them (uncoordinated recovery).
     fn on_accepted(&mut self, _from: NodeId, _accepted: &P::Accepted) {}
 }
@@ -126,6 +136,11 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn reconfigure(&mut self, _setup: &Setup<P::Options>) {}
     /// Remembers one record from before a crash.
     fn restore(&mut self, record: &P::Record);
+    /// Records that restore all that it must not forget; none if this variant always needs all that it ever
+    /// recorded.
+    fn retained(&self) -> Option<Vec<P::Record>> {
+        None
+    }
     /// Commands to propose; `leads` if this process should propose them of its own accord.
     ///
     /// # Errors
@@ -213,6 +228,8 @@ pub trait Learner<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_decide(&mut self, decision: &P::Decision, chosen: &mut Chosen<P::Value>);
     /// The leader of `ballot` says that every slot below `below` is chosen.
     fn on_heartbeat(&mut self, ballot: Ballot, below: Slot, chosen: &mut Chosen<P::Value>);
+    /// Forgets what it has counted below `below`: a snapshot tells what came of it.
+    fn trim(&mut self, _below: Slot) {}
 }
 
 /// What a leader's timeout asks for.

@@ -1,15 +1,17 @@
 //! What follows from a node's events: written before spoken, by type.
 
 use crate::{
-    Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Settled, Slot, StateMachine,
+    Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Settled, Slot, Snapshot,
+    StateMachine,
 };
 use core::ops::RangeBounds;
 use std::vec::Drain;
 
 /// One batch of what follows from the events so far.
 ///
-/// Send [`Ready::unbound`] at once; write [`Ready::records`] with one sync; then [`Ready::written`] gives the
-/// rest. Dropping a `Ready` earlier loses nothing: the next one has it again.
+/// Send [`Ready::unbound`] at once; write [`Ready::records`] with one sync, or, if there is one, what
+/// [`Ready::install`] says instead; then [`Ready::written`] gives the rest. Dropping a `Ready` earlier loses nothing:
+/// the next one has it again.
 #[derive(Debug)]
 #[must_use = "records must be written, and messages sent"]
 pub struct Ready<'a, P: Protocol> {
@@ -22,6 +24,15 @@ pub struct Ready<'a, P: Protocol> {
 pub struct Effects<'a, P: Protocol> {
     node: &'a mut Node<P>,
     released: usize,
+}
+
+/// What is to take the place of all that a process has on disk.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Install<P: Protocol> {
+    /// Stands for every slot below its [`Snapshot::next`].
+    pub snapshot: Snapshot,
+    /// All that the process must remember besides; what [`Ready::records`] says is among it.
+    pub records: Vec<P::Record>,
 }
 
 /// Values to execute, for [`Replica::execute`].
@@ -47,6 +58,7 @@ impl<P: Protocol> Node<P> {
         let out = &self.out;
         self.stirred
             || self.members_changed()
+            || self.store.is_waiting()
             || !(out.records.is_empty()
                 && out.own.is_empty()
                 && out.bound.is_empty()
@@ -55,6 +67,8 @@ impl<P: Protocol> Node<P> {
 
     /// Does all that [`Ready`] asks for, for a caller with a disk of its own: `send` and `write` are called in
     /// the order that is safe, the replica executes what is chosen, and its answers are passed on.
+    ///
+    /// The disk keeps every record. A caller that would replace them by snapshots follows [`Ready::install`].
     pub fn process<S>(
         &mut self,
         replica: &mut Replica<S>,
@@ -101,8 +115,18 @@ impl<'a, P: Protocol> Ready<'a, P> {
         &self.node.out.records
     }
 
-    /// The records are on disk, and will be after a crash.
+    /// A snapshot, taken here or received, that is to take the place of everything on disk in one atomic step: after
+    /// a crash, the process finds either what was there or this. Nothing that it says, executes or forgets
+    /// depends on the snapshot before that, whatever happens between.
+    ///
+    /// A driver whose disk keeps every record may pass this over and write [`Ready::records`].
+    pub fn install(&self) -> Option<Install<P>> {
+        self.node.to_install()
+    }
+
+    /// The records are on disk, and will be after a crash; or what [`Ready::install`] said is.
     pub fn written(self) -> Effects<'a, P> {
+        self.node.on_stored();
         let released = self.node.out.bound.len();
         self.node.on_written();
         Effects { node: self.node, released }
@@ -129,14 +153,29 @@ impl<P: Protocol> Effects<'_, P> {
         self.node.out.asked.drain(..)
     }
 
+    /// The snapshot that this process starts from, or had to take over in place of what it missed: a replica that
+    /// has not come so far installs it before it executes anything.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.node.snapshot()
+    }
+
     /// Executes what is decided and hands the answers back to the node: they are among the next messages, or
-    /// the next outcomes.
+    /// the next outcomes. A snapshot that is due is taken over before, or taken after that.
+    ///
+    /// A snapshot that the machine cannot read stops the replica: see [`Replica::failure`].
     pub fn execute<S>(&mut self, replica: &mut Replica<S>)
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
+        if let Some(snapshot) = self.node.snapshot().filter(|s| s.next() > replica.next()) {
+            // What went wrong, the replica tells.
+            let _ = replica.install(snapshot);
+        }
         while let Some(Decided { first, entries, answering }) = self.decided() {
             replica.execute(first, entries, answering);
+        }
+        if let Some(snapshot) = replica.snapshot_each(self.node.setup.config.limits.snapshot) {
+            self.node.compact(snapshot);
         }
         drain(&mut self.node.out.asked, .., |id| replica.recall(id));
         if replica.has_answers() {

@@ -3,8 +3,8 @@
 
 use crate::sessions::{Found, Sessions};
 use crate::{
-    Answer, ClientId, Command, CommandId, Config, Entry, Learning, Limits, NodeId, NodeSet, Outcome, Reply,
-    Slot, Value,
+    Answer, Bytes, ClientId, Command, CommandId, Config, Entry, Learning, Limits, NodeId, NodeSet, Outcome,
+    Reply, RestoreError, Sections, Slot, Snapshot, Value,
 };
 use std::collections::BTreeSet;
 
@@ -17,6 +17,20 @@ pub trait StateMachine {
     type Reply: Answer;
     /// Executes one command, which was chosen in `slot`.
     fn apply(&mut self, slot: Slot, command: &Self::Command) -> Self::Reply;
+
+    /// The state as bytes, the same on every replica in the same state; none if it cannot be written down, and
+    /// then no process ever forgets its log. It is asked for between two commands, so it should not take long.
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes over the state that [`StateMachine::snapshot`] wrote, whatever the own state was.
+    ///
+    /// # Errors
+    /// If the bytes cannot be understood, or machines of this kind never wrote any. The process stops then.
+    fn restore(&mut self, _state: &[u8]) -> Result<(), RestoreError> {
+        Err(RestoreError::Unsupported)
+    }
 }
 
 impl<R: Clone> Found<'_, R> {
@@ -66,13 +80,26 @@ pub struct Replica<S: StateMachine> {
     next: Slot,
     owed: BTreeSet<CommandId>,
     answers: Vec<Reply<S::Reply>>,
+    /// Where a snapshot was last asked for or taken over.
+    written: Slot,
+    /// The state came from a snapshot, which stands for every slot below.
+    installed: Slot,
+    failure: Option<RestoreError>,
 }
 
 impl<S: StateMachine> Replica<S> {
     /// A machine in its first state. Of the limits, those of sessions count, and they must be the same everywhere.
     pub fn new(machine: S, limits: &Limits) -> Self {
-        let sessions = Sessions::new(limits);
-        Self { machine, sessions, next: Slot(0), owed: BTreeSet::new(), answers: Vec::new() }
+        Self {
+            machine,
+            sessions: Sessions::new(limits),
+            next: Slot(0),
+            owed: BTreeSet::new(),
+            answers: Vec::new(),
+            written: Slot(0),
+            installed: Slot(0),
+            failure: None,
+        }
     }
 
     /// The state.
@@ -85,11 +112,69 @@ impl<S: StateMachine> Replica<S> {
         self.next
     }
 
-    /// Executes the values chosen from slot `first` on; slots executed before are passed over.
+    /// What was executed so far, written down with the sessions of its clients; none if the machine cannot be.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let machine = Bytes::from(self.machine.snapshot()?);
+        let sessions = Bytes::from(self.sessions.encode());
+        Some(Snapshot::new(&Sections { next: self.next, machine, sessions, membership: Bytes::empty() }))
+    }
+
+    /// [`Replica::snapshot`], if `every` slots were executed since the last one; 0: never.
+    pub(crate) fn snapshot_each(&mut self, every: u64) -> Option<Snapshot> {
+        if every == 0 || self.next.0 - self.written.0 < every || self.failure.is_some() {
+            return None;
+        }
+        self.written = self.next;
+        self.snapshot()
+    }
+
+    /// Takes over the state that another replica, or a former life of this one, wrote down. A state that is no newer
+    /// than the own one is left alone.
+    ///
+    /// # Errors
+    /// If the machine or its sessions cannot be read; the replica must not go on then, and does not.
+    pub fn install(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        if snapshot.next() <= self.next {
+            return Ok(());
+        }
+        let taken = self.take_over(snapshot);
+        self.failure = taken.clone().err();
+        taken
+    }
+
+    fn take_over(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        let sections = snapshot.sections()?;
+        let sessions = self.sessions.decode(&sections.sessions)?;
+        self.machine.restore(&sections.machine)?;
+        self.sessions = sessions;
+        self.next = snapshot.next();
+        (self.written, self.installed) = (self.next, self.next);
+        // Who waits for an answer to what happened meanwhile gets it now.
+        for id in std::mem::take(&mut self.owed) {
+            self.recall(id);
+        }
+        Ok(())
+    }
+
+    /// Every slot below is executed only inasmuch as a snapshot that was taken over stands for it.
+    pub fn installed(&self) -> Slot {
+        self.installed
+    }
+
+    /// Why it does not go on: a snapshot that it had to take over could not be read.
+    pub fn failure(&self) -> Option<&RestoreError> {
+        self.failure.as_ref()
+    }
+
+    /// Executes the values chosen from slot `first` on; slots executed before are passed over. After a
+    /// [`Replica::failure`], it does nothing.
     ///
     /// # Panics
     /// If a slot is missing between the last call and this one.
     pub fn execute(&mut self, first: Slot, entries: &[Entry<S::Command>], answering: Answering) {
+        if self.failure.is_some() {
+            return;
+        }
         assert!(first <= self.next, "executed up to {}, then given {first}", self.next);
         let known = (self.next.0 - first.0) as usize;
         for entry in entries.get(known..).unwrap_or_default() {
@@ -144,6 +229,9 @@ impl<S: StateMachine> Replica<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sessions::Session;
+    use crate::snapshot::encode;
+    use std::collections::BTreeMap;
 
     /// What [`replies`] tells of a command whose session has expired.
     const EXPIRED: u64 = u64::MAX;
@@ -155,6 +243,14 @@ mod tests {
         fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
             self.0 += n;
             self.0
+        }
+        fn snapshot(&self) -> Option<Vec<u8>> {
+            Some(self.0.to_le_bytes().to_vec())
+        }
+        fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+            let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
+            self.0 = u64::from_le_bytes(state);
+            Ok(())
         }
     }
 
@@ -229,5 +325,51 @@ mod tests {
         assert_eq!(replies(&mut replica), [(0, EXPIRED)]);
         replica.execute(Slot(5), &[Entry::new(client.renewed().expect("a number"), 2, 3)], all());
         assert_eq!((replica.machine().0, replies(&mut replica)), (10, vec![(2, 10)]));
+    }
+
+    #[test]
+    fn a_snapshot_carries_state_sessions_and_what_is_owed() {
+        let mut first = replica(4);
+        first.execute(Slot(0), &[command(9, 10, 1), command(8, 0, 4), Entry::Noop], all());
+        let snapshot = first.snapshot().expect("it can be written down");
+        let mut other = replica(4);
+        let client = ClientId { node: NodeId(8), session: 0 };
+        other.recall(CommandId { client, seq: 0 });
+        other.install(&snapshot).expect("it can be read");
+        assert_eq!((other.machine().0, other.next(), other.installed()), (5, Slot(3), Slot(3)));
+        assert_eq!(replies(&mut other), [(0, 5)]);
+        // What was executed before, or is too old to be known, has no effect; and both write the same from now on.
+        replies(&mut first);
+        for replica in [&mut first, &mut other] {
+            replica.execute(Slot(3), &[command(9, 10, 1), command(9, 6, 1), command(9, 9, 2)], all());
+            assert_eq!((replica.machine().0, replies(replica)), (7, vec![(10, 1), (9, 7)]));
+        }
+        assert_eq!(first.snapshot(), other.snapshot());
+        assert!(other.install(&snapshot).is_ok() && other.next() == Slot(6), "an older state is no news");
+    }
+
+    #[test]
+    fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
+        let empty = Bytes::empty();
+        let sections =
+            Sections { next: Slot(2), machine: empty.clone(), sessions: empty.clone(), membership: empty };
+        let session = |end| Session::<u64> {
+            client: ClientId::default(),
+            heard: Slot(0),
+            base: 0,
+            end,
+            ring: vec![None; 2],
+        };
+        let of = |table: Vec<Session<u64>>| Bytes::from(encode(&(table, BTreeMap::<NodeId, u32>::new())));
+        for sessions in
+            [Bytes::empty(), of(vec![session(3)]), of(vec![session(1), session(1)]), of(Vec::new())]
+        {
+            let mut replica = replica(4);
+            let snapshot = Snapshot::new(&Sections { sessions, ..sections.clone() });
+            let error = replica.install(&snapshot).expect_err("there is no state in it");
+            assert_eq!(replica.failure(), Some(&error));
+            replica.execute(Slot(0), &[command(9, 0, 5)], all());
+            assert_eq!((replica.machine().0, replica.next()), (0, Slot(0)));
+        }
     }
 }

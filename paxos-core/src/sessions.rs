@@ -1,7 +1,10 @@
 //! The sessions of clients: what each was answered, and which have expired. All of it follows from the log, so
 //! that every replica has the same at the same slot.
 
-use crate::{ClientId, CommandId, Limits, NodeId, Slot};
+use crate::snapshot::{decode, encode};
+use crate::{Bytes, ClientId, CommandId, Limits, NodeId, Slot, SnapshotError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What each client was answered, for its last `window` commands.
@@ -33,7 +36,7 @@ pub(crate) struct Sessions<R> {
 /// The replies to the commands `base..end`, each in the place of its number modulo the ring's size, which is a
 /// power of two and grows as needed. Lower numbers were answered, or their client would not have been allowed to
 /// send the newest. Places outside the range are empty.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Session<R> {
     pub(crate) client: ClientId,
     /// The last slot in which a command of it was chosen.
@@ -69,6 +72,34 @@ impl<R> Sessions<R> {
         let due = by_age.first_key_value().map_or(Slot(u64::MAX), |(heard, _)| *heard);
         let (window, idle, most) = (limits.session.max(1), limits.idle, limits.sessions.max(1));
         Self { window, idle, most, table, expired, places, by_age, due, last: 0 }
+    }
+
+    /// As bytes, for a snapshot: the same on every replica at the same slot.
+    pub(crate) fn encode(&self) -> Vec<u8>
+    where
+        R: Serialize,
+    {
+        let mut table: Vec<&Session<R>> = self.table.iter().collect();
+        table.sort_unstable_by_key(|session| session.client);
+        encode(&(table, &self.expired))
+    }
+
+    /// What [`Sessions::encode`] wrote, within the limits of these.
+    ///
+    /// # Errors
+    /// If that cannot be.
+    pub(crate) fn decode(&self, bytes: &Bytes) -> Result<Self, SnapshotError>
+    where
+        R: DeserializeOwned,
+    {
+        let (table, expired): (Vec<Session<R>>, BTreeMap<NodeId, u32>) = decode(bytes)?;
+        let in_order = table.windows(2).all(|pair| pair[0].client.node < pair[1].client.node);
+        if !in_order || !table.iter().all(Session::is_sound) {
+            return Err(SnapshotError::Damaged);
+        }
+        let limits =
+            Limits { session: self.window, idle: self.idle, sessions: self.most, ..Limits::default() };
+        Ok(Self::of(&limits, table, expired))
     }
 
     /// A command is chosen in `slot`: runs `execute` if it is new; its reply, then and now.
@@ -199,6 +230,14 @@ impl<R> Sessions<R> {
 }
 
 impl<R> Session<R> {
+    /// Whether what was read can be what was written.
+    fn is_sound(&self) -> bool {
+        let places = self.ring.len();
+        self.base <= self.end
+            && self.end - self.base <= places as u64
+            && (places.is_power_of_two() || (places == 0 && self.end == 0))
+    }
+
     fn new(client: ClientId, heard: Slot) -> Self {
         Self { client, heard, base: 0, end: 0, ring: Vec::new() }
     }

@@ -31,7 +31,8 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Status, Time,
+    Envelope, Event, Install, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Status,
+    Time,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -100,11 +101,14 @@ where
         status: watch::Sender<Status>,
     ) -> Result<Self, HostError> {
         let saved = storage.load().await?;
-        let replica = Replica::new(machine, &setup.config.limits);
-        let node = if saved.session == 0 && saved.records.is_empty() {
+        let mut replica = Replica::new(machine, &setup.config.limits);
+        if let Some(snapshot) = &saved.snapshot {
+            replica.install(snapshot)?;
+        }
+        let node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
             Node::new(setup, Time(0))
         } else {
-            Node::restore(setup, Time(0), saved.session, &saved.records)
+            Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
         };
         Ok(Self {
             node,
@@ -143,11 +147,16 @@ where
             if !self.outbox.is_empty() {
                 self.transport.send(&mut self.outbox).await?;
             }
-            if !ready.records().is_empty() {
+            if let Some(Install { snapshot, records }) = ready.install() {
+                self.storage.install(&snapshot, &records).await?;
+            } else if !ready.records().is_empty() {
                 self.storage.append(ready.records()).await?;
             }
             let mut effects = ready.written();
             effects.execute(&mut self.replica);
+            if let Some(failure) = self.replica.failure() {
+                return Err(failure.clone().into());
+            }
             while let Some(readable) = effects.readable() {
                 self.lookers.look(readable, self.replica.machine());
             }

@@ -5,13 +5,14 @@ mod memory;
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;
-use paxos_core::Protocol;
+use paxos_core::{Protocol, Snapshot};
 use std::io;
 
 /// Keeps the records of one process, and counts how often it was started.
 #[async_trait]
 pub trait Storage<P: Protocol>: Send + 'static {
-    /// All that was appended, in that order. Called once, before anything is appended.
+    /// The last snapshot that was installed, if any, and the records installed with it and appended since, in that
+    /// order. Called once, before anything is appended.
     ///
     /// # Errors
     /// If what was appended cannot be told in full. The process does not start then: one that forgets a promise
@@ -23,6 +24,14 @@ pub trait Storage<P: Protocol>: Send + 'static {
     /// # Errors
     /// If they may not be durable. The process stops then, and what depends on the records is never said.
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError>;
+
+    /// Puts a snapshot and records in the place of all that was appended or installed before, in one atomic step:
+    /// after a crash, [`Storage::load`] tells either what was there before or this, and nothing between. It is
+    /// durable when this returns.
+    ///
+    /// # Errors
+    /// If it may not be durable. The process stops then, and what depends on it is never said.
+    async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError>;
 }
 
 /// What a process knows of its former lives.
@@ -31,7 +40,9 @@ pub struct Saved<P: Protocol> {
     /// How often the process was started before: 0 the first time, and never the same number again. It tells the
     /// commands of this life from those of former ones.
     pub session: u32,
-    /// What it recorded, oldest first.
+    /// What takes the place of all that it recorded before.
+    pub snapshot: Option<Snapshot>,
+    /// What it recorded, with that snapshot and since, oldest first.
     pub records: Vec<P::Record>,
 }
 

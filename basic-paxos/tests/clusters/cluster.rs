@@ -255,7 +255,10 @@ impl Cluster {
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Read(_)
-            | Message::Chosen { .. } => {}
+            | Message::Chosen { .. }
+            | Message::Offer { .. }
+            | Message::Fetch { .. }
+            | Message::Chunk { .. } => {}
         }
         (kind, what)
     }

@@ -26,6 +26,8 @@ const TINY: Limits = Limits {
     idle: 1 << 20,
     sessions: 1 << 16,
     alpha: 8192,
+    snapshot: 0,
+    chunk: 1 << 18,
     reads: 1 << 16,
 };
 

@@ -1,8 +1,8 @@
 //! Whole runs, drawn. `UPDATE_EXPECT=1 cargo test -p multi-paxos` draws them anew.
 
-use super::scene::{cluster, drawn, ms, quiet, settle, submit};
+use super::scene::{cluster, drawn, drawn_without, executed, ms, quiet, settle, submit};
 use expect_test::expect_file;
-use paxos_core::{Announce, Campaign, Config, Learning, NodeId, Time};
+use paxos_core::{Announce, Campaign, Config, Kind, Learning, NodeId, Time};
 use paxos_transport::sim::Fault;
 
 /// One command of a client, once the leader leads.
@@ -109,6 +109,23 @@ fn a_client_whose_session_expired_goes_on_with_a_new_one() {
     }
     assert_eq!(sim.machine(NodeId(0)).expect("it is there").0, [1, 2, 3, 5]);
     expect_file!["../runs/expired.txt"].assert_eq(&drawn(&sim, start));
+}
+
+#[test]
+fn a_server_that_was_down_for_long_catches_up_by_a_snapshot() {
+    let mut config = quiet(3);
+    (config.limits.snapshot, config.limits.chunk) = (8, 80);
+    (config.timeouts.gossip, config.timeouts.resend) = (Some(ms(20)), Some(ms(50)));
+    let mut sim = cluster(config, 1);
+    sim.fail(Fault::Crash(NodeId(2)));
+    for value in 0..20 {
+        submit(&mut sim, 3, value);
+        sim.run_for(ms(5)).expect("no invariant breaks");
+    }
+    let start = sim.now();
+    sim.fail(Fault::Restart(NodeId(2)));
+    sim.run_until(|sim| executed(sim, 20)).expect("no invariant breaks");
+    expect_file!["../runs/snapshot.txt"].assert_eq(&drawn_without(&sim, start, &[Kind::Progress]));
 }
 
 #[test]

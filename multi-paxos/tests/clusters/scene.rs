@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use multi_paxos::MultiPaxos;
-use paxos_core::{Config, Kind, Leadership, NodeId, Slot, StateMachine, Time, Timeouts};
+use paxos_core::{Config, Kind, Leadership, NodeId, RestoreError, Slot, StateMachine, Time, Timeouts};
 use paxos_transport::sim::{Sim, Trace, What, World};
 
 pub(crate) type P = MultiPaxos<u64, u64>;
@@ -17,6 +17,16 @@ impl StateMachine for Journal {
     fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
         self.0.push(*command);
         self.0.len() as u64
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.iter().flat_map(|command| command.to_le_bytes()).collect())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let commands = state.chunks(8).map(|bytes| bytes.try_into().map(u64::from_le_bytes));
+        self.0 = commands.collect::<Result<_, _>>().map_err(|e| RestoreError::Machine(e.to_string()))?;
+        Ok(())
     }
 }
 

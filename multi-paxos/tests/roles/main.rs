@@ -4,6 +4,7 @@ mod acceptor;
 mod learner;
 mod node;
 mod proposer;
+mod snapshot;
 
 use multi_paxos::{Accept, Accepted, Acceptor, Decision, Learner, MultiPaxos, Prepare, Promise, Proposer};
 use paxos_core::{

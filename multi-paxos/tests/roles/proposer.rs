@@ -73,6 +73,11 @@ impl Bench {
     }
 }
 
+/// A proposer that leads three servers, with these commands proposed from slot 0 on.
+pub(super) fn leading_bench(seqs: core::ops::Range<u64>) -> Proposer<u64> {
+    Bench::leading(seqs).proposer
+}
+
 #[test]
 fn one_phase_1_serves_all_slots() {
     let mut bench = Bench::leading(0..2);
@@ -270,4 +275,22 @@ fn no_more_slots_are_under_way_than_the_window_has() {
     assert_eq!((bench.proposer.in_flight(), bench.proposer.waiting()), (3, 2));
     bench.choose(0, 0..2);
     assert_eq!(bench.accepts(), [Accept { chosen: Slot(2), ..accept(ballot(1, 0), 3, 3..5) }]);
+}
+
+#[test]
+fn a_candidate_that_is_behind_begins_again_where_it_knows_more() {
+    let mut bench = Bench::campaigning(3);
+    // What it learns by the way is no reason to ask anew.
+    bench.choose(0, 0..2);
+    assert_eq!(bench.prepares(), []);
+    let nack = Nack { refused: ballot(1, 0), promised: Ballot::ZERO, slots: Slot(0).onwards() };
+    assert!(!paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack), "the ballot is not lost");
+    bench.choose(2, 2..4);
+    assert_eq!(bench.prepares(), [(prepare(ballot(1, 0), 4), None)]);
+    // Answers to the former question do not count for this one.
+    bench.promise(1, promise(ballot(1, 0), 0, vec![]));
+    bench.promise(2, promise(ballot(1, 0), 4, vec![]));
+    assert_eq!(paxos_core::Proposer::<P>::leading(&bench.proposer), None);
+    bench.promise(1, promise(ballot(1, 0), 4, vec![]));
+    assert_eq!(paxos_core::Proposer::<P>::leading(&bench.proposer), Some(ballot(1, 0)));
 }

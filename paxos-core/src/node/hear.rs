@@ -63,6 +63,15 @@ impl<P: Protocol> Node<P> {
             Message::TakeOver { ballot, chosen } if proposer && ballot.owner == from => {
                 self.on_take_over(ballot, chosen);
             }
+            Message::Offer { snapshot } if learner || self.asked.contains(from) => {
+                self.on_offer(from, snapshot);
+            }
+            Message::Fetch { snapshot, offset } if learner || self.is_mobile() => {
+                self.on_fetch(from, snapshot, offset);
+            }
+            Message::Chunk { snapshot, offset, bytes } if learner || self.asked.contains(from) => {
+                self.on_chunk(from, snapshot, offset, &bytes);
+            }
             Message::Prepare(_)
             | Message::Accept(_)
             | Message::Promise(_)
@@ -79,7 +88,10 @@ impl<P: Protocol> Node<P> {
             | Message::Chosen { .. }
             | Message::Canvass { .. }
             | Message::Support { .. }
-            | Message::TakeOver { .. } => self.noted.0.counters.ignored += 1,
+            | Message::TakeOver { .. }
+            | Message::Offer { .. }
+            | Message::Fetch { .. }
+            | Message::Chunk { .. } => self.noted.0.counters.ignored += 1,
         }
     }
 
@@ -180,6 +192,10 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn refuse(&mut self, from: NodeId, nack: Nack) {
+        // Not because of the ballot: it asks about slots that are forgotten here, and so must learn of them first.
+        if nack.promised <= nack.refused && from != self.setup.id && self.learner.is_some() {
+            self.send(To::One(from), Message::Progress { chosen: self.chosen.first_unknown() });
+        }
         if from == self.setup.id {
             self.on_nack(&nack);
         } else {

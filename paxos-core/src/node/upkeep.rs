@@ -19,6 +19,7 @@ impl<P: Protocol> Node<P> {
             proposer.on_timeout(now, &self.chosen);
         }
         self.lead();
+        self.fetch_again();
         if self.learner.is_some() && self.gossip.next.is_some_and(|at| at <= now) {
             self.gossip();
         }
@@ -148,6 +149,8 @@ impl<P: Protocol> Node<P> {
         let known = self.chosen.first_unknown();
         if !batch.is_empty() {
             self.send(To::One(to), Message::Chosen { first, batch, known });
+        } else if let Some(snapshot) = self.store.offer(first) {
+            self.send(To::One(to), Message::Offer { snapshot });
         }
     }
 }

@@ -6,8 +6,8 @@ use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
-    Change, Consistency, Executed, NodeId, Overloaded, Protocol, ReadError, Setup, StateMachine, Status,
-    Unanswered, Untransferable,
+    Change, Consistency, Executed, NodeId, Overloaded, Protocol, ReadError, RestoreError, Setup,
+    StateMachine, Status, Unanswered, Untransferable,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -104,6 +104,9 @@ pub enum HostError {
     /// The carrier failed.
     #[error("the process cannot run without its network: {0}")]
     Transport(Arc<TransportError>),
+    /// The state machine cannot take over a snapshot, its own or that of another member.
+    #[error("the process cannot take over a snapshot: {0}")]
+    Restore(#[from] RestoreError),
     /// The state machine, or an assertion of the node, panicked.
     #[error(
         "the process panicked: see the message on its standard error, and restart it when the cause is gone"
@@ -131,12 +134,14 @@ where
     /// Starts the process `setup.id`, from what is stored if it ran before, in a task of the current tokio
     /// runtime.
     ///
-    /// `machine` is in its first state: it is brought up to date by executing what was chosen. It is executed on
+    /// `machine` is in its first state: it is brought up to date from a snapshot, if it can be written down
+    /// ([`StateMachine::snapshot`]), and by executing what was chosen. It is executed on
     /// the task that also serves the protocol, so it must not block; one that has to wait for other systems
     /// passes that work on to a task of its own.
     ///
     /// # Errors
-    /// [`HostError::Storage`] if what is stored cannot be read.
+    /// [`HostError::Storage`] if what is stored cannot be read, [`HostError::Restore`] if `machine` cannot take over
+    /// the snapshot among it.
     ///
     /// # Panics
     /// Outside of a tokio runtime with timers.

@@ -53,19 +53,17 @@ where
             for envelope in ready.unbound() {
                 out.send(self.id, envelope);
             }
-            let records = ready.records().get(self.durable..).unwrap_or_default();
-            if !records.is_empty() {
+            if self.disk.begin(&ready) {
                 let latency = out.disk.sync.draw(&mut out.platter);
                 if !latency.is_zero() {
-                    self.writing = records.to_vec();
                     self.busy = Busy::Writing;
                     out.queue.push(out.now.after(latency), Happening::Written(self.id, self.life));
                     return;
                 }
-                out.written(self.id, records);
-                self.disk.extend_from_slice(records);
+                out.stored(self.id, &self.disk);
+                self.disk.finish();
             }
-            self.durable = 0;
+            self.disk.release();
             let mut effects = ready.written();
             effects.execute(&mut self.replica);
             while let Some(readable) = effects.readable() {
@@ -93,9 +91,8 @@ where
     /// The disk is done with what it was given.
     pub(super) fn on_disk(&mut self, out: &mut Outside<P>) {
         self.busy = Busy::No;
-        out.written(self.id, &self.writing);
-        self.durable += self.writing.len();
-        self.disk.append(&mut self.writing);
+        out.stored(self.id, &self.disk);
+        self.disk.finish();
         self.flush(out);
     }
 
@@ -179,6 +176,16 @@ where
                     out.knows(self.id, slot, entry, new);
                 }
             }
+        }
+        if let Some(failure) = self.replica.failure() {
+            out.broke(self.id, failure);
+        }
+        let installed = self.replica.installed();
+        if installed > self.noticed.applied
+            && let Some(snapshot) = &self.disk.snapshot
+        {
+            self.noticed.applied = installed;
+            out.jumped(self.id, snapshot);
         }
         let executed = SlotRange::new(self.noticed.applied, self.replica.next());
         self.noticed.applied = executed.end.max(executed.start);

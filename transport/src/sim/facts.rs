@@ -29,7 +29,10 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Canvass { .. }
         | Message::Support { .. }
         | Message::TakeOver { .. }
-        | Message::Read(_) => {}
+        | Message::Read(_)
+        | Message::Offer { .. }
+        | Message::Fetch { .. }
+        | Message::Chunk { .. } => {}
     }
 }
 
@@ -66,6 +69,16 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
             format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
         }
         Message::Read(message) => message.to_string(),
+        Message::Offer { snapshot } => format!("{name} <{}", snapshot.next),
+        Message::Fetch { snapshot, offset } => format!("{name} <{} from {offset}", snapshot.next),
+        Message::Chunk { snapshot, offset, bytes } => {
+            format!(
+                "{name} <{} {offset}-{} of {}",
+                snapshot.next,
+                offset + bytes.len() as u64,
+                snapshot.length
+            )
+        }
         Message::Prepare(m) => phrase(kind, m.ballot(), message),
         Message::Promise(m) => phrase(kind, m.ballot(), message),
         Message::Accept(m) => phrase(kind, m.ballot(), message),

@@ -27,6 +27,7 @@ mod reads;
 mod run;
 mod simulator;
 mod steps;
+mod stored;
 mod trace;
 mod world;
 

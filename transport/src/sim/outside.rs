@@ -5,12 +5,13 @@ use super::facts::label;
 use super::invariants::{Breach, Ledger, Verdict, execution};
 use super::queue::{Happening, Queue};
 use super::reads::Readings;
+use super::stored::Stored;
 use super::trace::{Note, Row, Trace, What};
 use super::{Chance, Counts, Disk, Links, Steps};
 use core::time::Duration;
 use paxos_core::{
-    Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable, Settled,
-    Slot, Time,
+    Changed, Consistency, Entry, Envelope, Executed, Install, Message, NodeId, Protocol, ReadId, Readable,
+    RestoreError, Settled, Slot, Snapshot, Time,
 };
 
 /// A message to one receiver, on its way out.
@@ -58,6 +59,8 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) breach: Option<(Time, Breach)>,
     pub(super) commands: Commands<P>,
     pub(super) reads: Readings,
+    /// Snapshots of others that were taken over.
+    pub(super) jumps: u64,
 }
 
 impl<P: Protocol> Outside<P> {
@@ -142,7 +145,37 @@ impl<P: Protocol> Outside<P> {
         Some(at)
     }
 
-    pub(super) fn written(&mut self, node: NodeId, records: &[P::Record]) {
+    /// What `disk` was writing is there: behind what was there, or in place of it.
+    pub(super) fn stored(&mut self, node: NodeId, disk: &Stored<P>) {
+        self.written(node, &disk.writing);
+        if let Some(Install { snapshot, records }) = &disk.installing {
+            if let Some(ledger) = &mut self.ledger {
+                let verdict = ledger.compacted(node, snapshot, records);
+                self.judge(verdict);
+            }
+            self.note(node, Note::Stored, || format!("snapshot <{}", snapshot.next()));
+        }
+    }
+
+    /// The state of `node` is that of `snapshot` now.
+    pub(super) fn jumped(&mut self, node: NodeId, snapshot: &Snapshot) {
+        self.jumps += 1;
+        if let Some(ledger) = &mut self.ledger {
+            let verdict = ledger.jumped(node, snapshot);
+            self.judge(verdict);
+        }
+        if let Some(steps) = &mut self.steps {
+            steps.jumped(self.now, node, snapshot.next());
+        }
+    }
+
+    /// A replica could not take over a snapshot.
+    pub(super) fn broke(&mut self, node: NodeId, failure: &RestoreError) {
+        let message = format!("{node} cannot go on: {failure}");
+        self.judge(Err(Breach { invariant: "snapshots_tell_the_truth", message }));
+    }
+
+    fn written(&mut self, node: NodeId, records: &[P::Record]) {
         for record in records {
             if let Some(ledger) = &mut self.ledger {
                 let verdict = ledger.wrote(node, record);
@@ -154,14 +187,18 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    pub(super) fn restarted(&mut self, node: NodeId, life: u32, records: &[P::Record]) {
+    pub(super) fn restarted(&mut self, node: NodeId, life: u32, disk: &Stored<P>) {
+        let snapshot = disk.snapshot.as_ref();
         if let Some(ledger) = &mut self.ledger {
-            let verdict = ledger.restarted(node, life, records);
+            let verdict = ledger.restarted(node, life, snapshot, &disk.records);
             self.judge(verdict);
         }
         self.note(node, Note::Restarted, String::new);
         if let Some(steps) = &mut self.steps {
             steps.lived(self.now, node, "restart");
+            if let Some(snapshot) = snapshot {
+                steps.jumped(self.now, node, snapshot.next());
+            }
         }
     }
 

@@ -1,8 +1,10 @@
 //! One simulated process: its node, its replica, its disk and its clock.
 
+use super::stored::Stored;
 use core::cell::RefCell;
 use paxos_core::{
-    CommandId, Message, Node, NodeId, Protocol, Readable, Replica, Settled, Setup, Slot, StateMachine, Time,
+    CommandId, Message, Node, NodeId, Protocol, Readable, Replica, RestoreError, Settled, Setup, Slot,
+    StateMachine, Time,
 };
 use std::collections::VecDeque;
 
@@ -33,6 +35,14 @@ impl<S: StateMachine> StateMachine for Watched<S> {
         let reply = self.machine.apply(slot, command);
         self.effects.get_mut().push((slot, reply.clone()));
         reply
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.machine.snapshot()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        self.machine.restore(state)
     }
 }
 
@@ -67,11 +77,7 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) life: u32,
     /// When it will be woken.
     pub(super) wake: Option<Time>,
-    pub(super) disk: Vec<P::Record>,
-    /// What it is writing.
-    pub(super) writing: Vec<P::Record>,
-    /// How many of the node's waiting records are on disk already.
-    pub(super) durable: usize,
+    pub(super) disk: Stored<P>,
     /// By how much its clock goes fast, in millionths.
     pub(super) drift: i32,
     /// What its client is still to submit.
@@ -108,9 +114,7 @@ where
             busy: Busy::No,
             life: 0,
             wake: None,
-            disk: Vec::new(),
-            writing: Vec::new(),
-            durable: 0,
+            disk: Stored::new(),
             drift,
             script: VecDeque::new(),
             in_flight: 0,
@@ -129,8 +133,13 @@ where
         let setup = self.node.setup().clone();
         self.replica = Replica::new(Watched::new(machine), &setup.config.limits);
         self.life += 1;
-        self.node = Node::restore(setup, self.local(now), self.life, &self.disk);
-        self.noticed = Noticed::default();
+        let snapshot = self.disk.snapshot.clone();
+        if let Some(snapshot) = &snapshot {
+            // What went wrong, the replica tells.
+            let _ = self.replica.install(snapshot);
+        }
+        self.node = Node::restore_from(setup, self.local(now), self.life, snapshot, &self.disk.records);
+        self.noticed = Noticed { applied: self.replica.next(), ..Noticed::default() };
         self.up = true;
     }
 
@@ -139,10 +148,8 @@ where
         self.up = false;
         self.busy = Busy::No;
         self.wake = None;
-        self.durable = 0;
         self.open = 0;
         self.inbox.clear();
-        self.writing.clear();
         self.heard.clear();
     }
 

@@ -20,12 +20,10 @@ where
         let (process, out) = (&mut self.processes[at], &mut self.out);
         match fault {
             Fault::Crash(_) if process.up => {
-                let survivors = out.disk.survivors(process.writing.len(), &mut out.platter);
-                process.writing.truncate(survivors);
-                out.written(id, &process.writing);
-                process.disk.append(&mut process.writing);
-                let kept = out.disk.kept(process.disk.len(), &mut out.platter);
-                process.disk.truncate(kept);
+                process.disk.tear(&out.disk, &mut out.platter);
+                out.stored(id, &process.disk);
+                process.disk.finish();
+                process.disk.lose(&out.disk, &mut out.platter);
                 process.crash();
                 out.crashed(id);
             }

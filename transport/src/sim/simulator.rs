@@ -9,7 +9,9 @@ use super::reads::Readings;
 use super::trace::Trace;
 use super::{Chance, Counts, Fault, Links, Steps, World};
 use core::fmt;
-use paxos_core::{Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, StateMachine, Time};
+use paxos_core::{
+    Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time,
+};
 use std::collections::BTreeSet;
 
 /// Why a run stopped.
@@ -97,6 +99,7 @@ where
             breach: None,
             commands: Commands::new(),
             reads: Readings::default(),
+            jumps: 0,
         };
         Self {
             awake: (0..processes.len()).collect(),
@@ -161,7 +164,17 @@ where
 
     /// What a process has on disk.
     pub fn disk(&self, node: NodeId) -> &[P::Record] {
-        self.process(node).map_or(&[], |p| &p.disk)
+        self.process(node).map_or(&[], |p| &p.disk.records)
+    }
+
+    /// The snapshot that a process has on disk, before its records.
+    pub fn snapshot(&self, node: NodeId) -> Option<&Snapshot> {
+        self.process(node)?.disk.snapshot.as_ref()
+    }
+
+    /// How often a replica took over a snapshot of another process.
+    pub const fn jumps(&self) -> u64 {
+        self.out.jumps
     }
 
     /// When a process first knew what is chosen in `slot`, over all its lives.

@@ -14,9 +14,10 @@ pub struct Step {
     pub at_us: u64,
     /// Where it happened.
     pub node: u16,
-    /// `prepare`, `promise`, `any`, `propose`, `vote`, `chosen`, `apply`, `crash` or `restart`.
+    /// `prepare`, `promise`, `any`, `propose`, `vote`, `chosen`, `apply`, `install`, `crash` or `restart`.
     pub step: &'static str,
-    /// The slot. Of `prepare`, `any` and the last line of a `promise`, the first of all the slots meant.
+    /// The slot. Of `prepare`, `any` and the last line of a `promise`, the first of all the slots meant; of `install`,
+    /// the first that the snapshot does not stand for.
     pub slot: Option<u64>,
     /// The ballot's number, [`Ballot::number`].
     pub round: Option<u64>,
@@ -104,6 +105,11 @@ impl Steps {
     /// A process crashes or restarts.
     pub(super) fn lived(&mut self, at: Time, node: NodeId, step: &'static str) {
         self.lines.push(Step::new(at, node, step));
+    }
+
+    /// A process takes over the state after all slots below `next`.
+    pub(super) fn jumped(&mut self, at: Time, node: NodeId, next: Slot) {
+        self.lines.push(Step { slot: Some(next.0), ..Step::new(at, node, "install") });
     }
 
     /// A process learns or executes a slot.

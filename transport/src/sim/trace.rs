@@ -44,6 +44,8 @@ pub enum Note {
     Unanswered,
     /// It learned what is chosen.
     Learned,
+    /// A snapshot took the place of what was on its disk.
+    Stored,
     /// It crashed.
     Crashed,
     /// It started again.

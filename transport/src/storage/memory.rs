@@ -2,7 +2,7 @@
 
 use super::{Saved, Storage, StorageError};
 use async_trait::async_trait;
-use paxos_core::Protocol;
+use paxos_core::{Protocol, Snapshot};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,7 @@ pub struct MemoryStorage<P: Protocol> {
 
 #[derive(Debug)]
 struct Disk<P: Protocol> {
+    snapshot: Option<Snapshot>,
     records: Vec<P::Record>,
     /// How often it was opened.
     lives: u32,
@@ -27,7 +28,7 @@ struct Disk<P: Protocol> {
 impl<P: Protocol> MemoryStorage<P> {
     /// An empty store.
     pub fn new() -> Self {
-        let disk = Disk { records: Vec::new(), lives: 0, failing: false };
+        let disk = Disk { snapshot: None, records: Vec::new(), lives: 0, failing: false };
         Self { disk: Arc::new(Mutex::new(disk)), life: None }
     }
 
@@ -36,9 +37,26 @@ impl<P: Protocol> MemoryStorage<P> {
         self.disk().failing = failing;
     }
 
-    /// What is stored.
+    /// The snapshot that is stored.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        self.disk().snapshot.clone()
+    }
+
+    /// The records that are stored.
     pub fn records(&self) -> Vec<P::Record> {
         self.disk().records.clone()
+    }
+
+    /// The disk, to be written to.
+    fn open(&self) -> Result<MutexGuard<'_, Disk<P>>, StorageError> {
+        let disk = self.disk();
+        if self.life != Some(disk.lives) {
+            return Err(StorageError::Taken);
+        }
+        if disk.failing {
+            return Err(StorageError::Write(io::Error::other("told to fail")));
+        }
+        Ok(disk)
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk<P>> {
@@ -55,24 +73,24 @@ impl<P: Protocol> Default for MemoryStorage<P> {
 #[async_trait]
 impl<P: Protocol> Storage<P> for MemoryStorage<P> {
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
-        let (session, records) = {
+        let saved = {
             let mut disk = self.disk();
             disk.lives += 1;
-            (disk.lives - 1, disk.records.clone())
+            let (snapshot, records) = (disk.snapshot.clone(), disk.records.clone());
+            Saved { session: disk.lives - 1, snapshot, records }
         };
-        self.life = Some(session + 1);
-        Ok(Saved { session, records })
+        self.life = Some(saved.session + 1);
+        Ok(saved)
     }
 
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {
-        let mut disk = self.disk();
-        if self.life != Some(disk.lives) {
-            return Err(StorageError::Taken);
-        }
-        if disk.failing {
-            return Err(StorageError::Write(io::Error::other("told to fail")));
-        }
-        disk.records.extend_from_slice(records);
+        self.open()?.records.extend_from_slice(records);
+        Ok(())
+    }
+
+    async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError> {
+        let mut disk = self.open()?;
+        (disk.snapshot, disk.records) = (Some(snapshot.clone()), records.to_vec());
         Ok(())
     }
 }

@@ -64,6 +64,38 @@ where
     }
 }
 
+pub(crate) async fn members_keep_a_snapshot_and_who_was_away_gets_it_in_pieces<P>(mut config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    (config.limits.snapshot, config.limits.chunk) = (20, 64);
+    let mut cluster = start::<P>(config).await;
+    let away = NodeId(2);
+    soon(cluster.member(away).shutdown()).await.expect("stops");
+    let others: Vec<_> = cluster.members().filter(|m| m.id() != away).collect();
+    propose_at(&others, 0..200).await;
+    for member in &others {
+        let storage = cluster.storage(member.id());
+        let next = storage.snapshot().expect("they executed enough").next();
+        assert!(next >= Slot(150) && storage.records().len() < 200, "{} records", storage.records().len());
+    }
+    soon(cluster.spawn(away)).await.expect("starts again");
+    let members: Vec<_> = cluster.members().collect();
+    assert_exactly_once(&journals(&members).await, 0..200);
+    assert!(cluster.storage(away).snapshot().expect("it got one").next() >= Slot(150));
+    // All together, they start from their snapshots.
+    let ids: Vec<_> = cluster.members().map(Replicated::id).collect();
+    for id in &ids {
+        soon(cluster.member(*id).shutdown()).await.expect("stops");
+    }
+    for id in &ids {
+        soon(cluster.spawn(*id)).await.expect("starts again");
+    }
+    let members: Vec<_> = cluster.members().collect();
+    propose_at(&members, 200..250).await;
+    assert_exactly_once(&journals(&members).await, 0..250);
+}
+
 pub(crate) async fn what_a_member_is_asked_while_cut_off_happens_once_when_the_network_is_healed<P>(
     config: Config,
 ) where

@@ -4,7 +4,8 @@ use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{
-    Config, Consistency, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Timeouts, To,
+    Config, Consistency, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Snapshot, Timeouts,
+    To,
 };
 use paxos_transport::{
     HostError, MemoryNetwork, MemoryStorage, ProposeError, Saved, Storage, StorageError, Transport,
@@ -117,6 +118,14 @@ impl Storage<Multi> for Slow {
         self.writes.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_millis(10)).await;
         self.inner.append(records).await
+    }
+
+    async fn install(
+        &mut self,
+        snapshot: &Snapshot,
+        records: &[<Multi as Protocol>::Record],
+    ) -> Result<(), StorageError> {
+        self.inner.install(snapshot, records).await
     }
 }
 

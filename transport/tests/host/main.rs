@@ -6,7 +6,7 @@ mod limits;
 
 use core::future::Future;
 use core::time::Duration;
-use paxos_core::{Config, Consistency, NodeId, Protocol, Setup, Slot, StateMachine};
+use paxos_core::{Config, Consistency, NodeId, Protocol, RestoreError, Setup, Slot, StateMachine};
 use paxos_transport::{MemoryCluster, Replicated, Storage, Transport};
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -23,6 +23,16 @@ impl StateMachine for Journal {
         assert_ne!(*command, PANIC, "told to panic");
         self.0.push(*command);
         self.0.len() as u64 - 1
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.iter().flat_map(|command| command.to_le_bytes()).collect())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let commands = state.chunks(8).map(|bytes| bytes.try_into().map(u64::from_le_bytes));
+        self.0 = commands.collect::<Result<_, _>>().map_err(|e| RestoreError::Machine(e.to_string()))?;
+        Ok(())
     }
 }
 
@@ -115,6 +125,7 @@ variants! {
         concurrent_tasks_get_each_command_executed_once_on_every_member
         the_others_go_on_without_a_leader_that_stopped_and_it_catches_up_when_it_is_back
         nothing_that_was_answered_is_lost_when_all_restart
+        members_keep_a_snapshot_and_who_was_away_gets_it_in_pieces
         what_a_member_is_asked_while_cut_off_happens_once_when_the_network_is_healed
         a_process_without_a_role_gets_answers
         a_read_at_any_member_sees_what_was_answered_before

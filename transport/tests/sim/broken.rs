@@ -1,7 +1,7 @@
 //! Every invariant, broken on purpose.
 
-use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast};
-use paxos_core::{Entry, Executed, Slot};
+use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast, snapshot};
+use paxos_core::{Entry, Executed, Record, Slot};
 use paxos_transport::sim::invariants::execution::one_outcome;
 
 #[test]
@@ -16,7 +16,7 @@ fn a_proposer_that_forgets_its_ballot_across_a_crash() {
     let mut scene = Scene::new();
     scene.prepares(N0, classic(1, N0)).expect("new");
     scene.prepares(N0, classic(1, N0)).expect("asked again");
-    scene.0.restarted(N0, 1, []).expect("nothing was written");
+    scene.0.restarted(N0, 1, None, []).expect("nothing was written");
     scene.prepares(N0, classic(2, N0)).expect("new");
     assert_breach(
         scene.prepares(N0, classic(1, N0)),
@@ -151,7 +151,7 @@ fn a_disk_that_forgets() {
     let mut scene = Scene::new();
     scene.choose(3, 0);
     assert_breach(
-        scene.0.restarted(N1, 1, []),
+        scene.0.restarted(N1, 1, None, []),
         "nothing_is_forgotten",
         "n1 had promised or voted in 1.n0 for s0-, and has not after its crash",
     );
@@ -295,4 +295,52 @@ fn replicas_that_differ() {
     scene.executes(N0, 0, 0, 1).expect("the first");
     let said = "n1 returns (2, 0) for c9#0 in s0, where another returned (1, 0)";
     assert_breach(scene.executes(N1, 0, 0, 2), "replicas_are_equal", said);
+}
+
+#[test]
+fn a_snapshot_that_stands_for_more_than_is_chosen_or_for_another_state() {
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.choose(2, 2);
+    let said = "n1 has a snapshot of all below s3, and nothing is chosen in s1";
+    assert_breach(scene.0.compacted(N1, &snapshot(3, 7), []), "snapshots_tell_the_truth", said);
+    assert_breach(scene.0.jumped(N1, &snapshot(3, 7)), "snapshots_tell_the_truth", said);
+    scene.choose(1, 1);
+    scene.0.jumped(N2, &snapshot(3, 7)).expect("all are chosen");
+    let said = "n0 has another snapshot of all below s3 than the first who had one";
+    assert_breach(scene.0.jumped(N0, &snapshot(3, 8)), "snapshots_tell_the_truth", said);
+}
+
+#[test]
+fn a_disk_that_forgets_more_than_its_snapshot_stands_for() {
+    let mut scene = Scene::new();
+    (0..3).for_each(|slot| scene.choose(slot, slot));
+    let (one, kept) = (classic(1, N0), Slot(2).onwards());
+    let promise = Record::Promised { ballot: one, slots: kept };
+    let said = "n1 had promised or voted in 1.n0 for s2-, and has not after its crash";
+    assert_breach(scene.0.compacted(N1, &snapshot(2, 7), []), "nothing_is_forgotten", said);
+    let said = "n1 had voted for c9#2 in 1.n0 in s2, and its disk does not say so";
+    assert_breach(scene.0.compacted(N1, &snapshot(2, 7), [&promise]), "nothing_is_forgotten", said);
+    let vote = Record::Voted { ballot: one, first: Slot(2), batch: command(2).into() };
+    scene.0.compacted(N1, &snapshot(2, 7), [&promise, &vote]).expect("the rest is there");
+    scene.0.restarted(N1, 1, Some(&snapshot(2, 7)), [&promise, &vote]).expect("and after a crash");
+    assert_breach(
+        scene.0.restarted(N1, 2, None, [&promise, &vote]),
+        "nothing_is_forgotten",
+        "n1 had promised or voted in 1.n0 for s0-, and has not after its crash",
+    );
+}
+
+#[test]
+fn a_replica_that_executes_again_what_a_snapshot_stands_for() {
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.choose(1, 1);
+    scene.choose(2, 0);
+    scene.0.jumped(N0, &snapshot(2, 7)).expect("all are chosen");
+    let said = "n0 executes s1, where s2 comes next";
+    assert_breach(scene.executes(N0, 1, 1, 2), "in_order", said);
+    assert_breach(scene.0.jumped(N0, &snapshot(1, 7)), "in_order", said);
+    let said = "n0 executes c9#0 in s2, and has executed it before";
+    assert_breach(scene.executes(N0, 2, 0, 3), "exactly_once", said);
 }

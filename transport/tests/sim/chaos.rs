@@ -16,7 +16,7 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 }
 
 /// 3 or 5 servers that play all roles, or each role apart; either way of learning, and of telling.
-fn cluster(seed: u64) -> Config {
+pub(crate) fn cluster(seed: u64) -> Config {
     let acceptors = 3 + 2 * (seed % 2) as u16;
     let config = if seed % 5 == 4 { Config::separate(2, acceptors, 2) } else { Config::collapsed(acceptors) };
     let mut config = config.expect("acceptors");
@@ -87,7 +87,7 @@ where
     println!("{}\n{outcome:?}", sim.trace().expect("kept").draw());
 }
 
-const RIVALS: Option<Leadership> = Some(Leadership::SelfAppointed {
+pub(crate) const RIVALS: Option<Leadership> = Some(Leadership::SelfAppointed {
     backoff: Some((Duration::from_millis(20), Duration::from_millis(640))),
 });
 

@@ -6,4 +6,5 @@ mod repeat;
 mod runs;
 mod scene;
 mod sessions;
+mod snapshots;
 mod support;

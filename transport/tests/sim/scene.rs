@@ -2,7 +2,10 @@
 
 use crate::support::Fast;
 use fast_paxos::{Accept, Accepted, Prepare, Promise};
-use paxos_core::{Ballot, Batch, ClientId, Config, Entry, Message, NodeId, Record, Slot, SlotRange, Vote};
+use paxos_core::{
+    Ballot, Batch, Bytes, ClientId, Config, Entry, Message, NodeId, Record, Sections, Slot, SlotRange,
+    Snapshot, Vote,
+};
 use paxos_transport::sim::invariants::{Ledger, Verdict};
 
 pub(crate) const CLIENT: ClientId = ClientId { node: NodeId(9), session: 0 };
@@ -23,6 +26,12 @@ pub(crate) fn classic(round: u64, owner: NodeId) -> Ballot {
 /// The fast ballot that follows.
 pub(crate) fn fast(ballot: Ballot) -> Ballot {
     ballot.next_step(true).expect("a step")
+}
+
+/// A snapshot of all below `next`, with this state.
+pub(crate) fn snapshot(next: u64, state: u8) -> Snapshot {
+    let (machine, empty) = (Bytes::from(vec![state]), Bytes::empty());
+    Snapshot::new(&Sections { next: Slot(next), machine, sessions: empty.clone(), membership: empty })
 }
 
 pub(crate) struct Scene(pub(crate) Ledger<Fast>);

@@ -1,7 +1,7 @@
 //! What the tests share: a small state machine, and worlds to run it in.
 
 use core::time::Duration;
-use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine, Timeouts};
+use paxos_core::{Config, NodeId, Protocol, RestoreError, Slot, StateMachine, Timeouts};
 use paxos_transport::sim::{Sim, World};
 
 /// Remembers everything, and answers with how much that is and with its sum.
@@ -16,6 +16,17 @@ impl StateMachine for Machine {
     fn apply(&mut self, _slot: Slot, command: &u64) -> (u64, u64) {
         self.entries.push(*command);
         (self.entries.len() as u64, self.entries.iter().sum())
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.entries.iter().flat_map(|entry| entry.to_le_bytes()).collect())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let entry = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
+        let entries = state.chunks(8).map(entry).collect::<Option<_>>();
+        self.entries = entries.ok_or_else(|| RestoreError::Machine("cut short".into()))?;
+        Ok(())
     }
 }
 

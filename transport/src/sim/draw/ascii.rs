@@ -20,7 +20,7 @@ impl Trace {
     /// ```
     ///
     /// `o` sends, `>` and `<` point at receivers, `x` instead says that the message is lost. In a process's
-    /// column `!` is a submission, `=` an answer, `*` something learned, `X` a crash, `^` a restart, `#` and `~`
+    /// column `!` is a submission, `=` an answer, `*` something learned, `+` a snapshot on disk, `X` a crash, `^` a restart, `#` and `~`
     /// the start and end of a pause; `:` is a process that is down. Times are those of sending, in milliseconds;
     /// times of arrival stand behind the label where messages do not all take equally long.
     pub fn draw(&self) -> String {
@@ -73,6 +73,7 @@ impl Trace {
                         | Note::Read
                         | Note::Unanswered
                         | Note::Learned
+                        | Note::Stored
                         | Note::Paused
                         | Note::Resumed => {}
                     }

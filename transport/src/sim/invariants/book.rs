@@ -141,6 +141,11 @@ impl Memory {
         }
     }
 
+    /// Notes that everything below `slot` is known to be chosen.
+    pub fn know(&mut self, slot: Slot) {
+        self.learned = self.learned.max(slot);
+    }
+
     /// Notes a vote.
     pub fn vote(&mut self, ballot: Ballot, slot: Slot) {
         self.highest_vote = self.highest_vote.max(ballot);

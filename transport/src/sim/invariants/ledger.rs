@@ -3,11 +3,13 @@
 use super::safe::{Ask, View};
 use super::votes::Origin;
 use super::{Book, Members, Memory, Name, Verdict};
-use super::{ballots, chosen, execution, members, promises, proposals, reads, safe, spoken, votes};
+use super::{
+    ballots, chosen, execution, members, promises, proposals, reads, safe, snapshots, spoken, votes,
+};
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Ballot, CommandId, Config, Consistency, Entry, Executed, Fact, Message, NodeId, NodeSet, Phase, Protocol,
-    Recorded, Slot, SlotRange,
+    Ballot, CommandId, Config, Consistency, Digest, Entry, Executed, Fact, Message, NodeId, NodeSet, Phase,
+    Protocol, Recorded, Slot, SlotRange, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +28,8 @@ pub struct Ledger<P: Protocol> {
     lives: BTreeMap<NodeId, Life>,
     /// Every command that was answered to anybody, and every slot that a linearizable read saw, lies below.
     seen: Slot,
+    /// The first snapshot that anybody had, by the slot that it ends at.
+    snapshots: BTreeMap<Slot, Digest>,
 }
 
 /// What a process knows and did since it started.
@@ -49,6 +53,7 @@ impl<P: Protocol> Ledger<P> {
             terms: BTreeMap::new(),
             lives: BTreeMap::new(),
             seen: Slot(0),
+            snapshots: BTreeMap::new(),
         }
     }
 
@@ -105,27 +110,83 @@ impl<P: Protocol> Ledger<P> {
         verdict
     }
 
-    /// A process starts again with these records.
+    /// A process starts again with this snapshot and these records.
     ///
     /// # Errors
-    /// If the disk has forgotten something.
+    /// If the disk has forgotten something, or its snapshot does not tell the truth.
     pub fn restarted<'a>(
         &mut self,
         node: NodeId,
         life: u32,
+        snapshot: Option<&Snapshot>,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Verdict {
         self.lives.insert(node, Life { number: life, ..Life::default() });
-        let mut after = Memory::default();
+        if let Some(snapshot) = snapshot {
+            self.jumped(node, snapshot)?;
+        }
+        self.remembers(node, snapshot.map_or(Slot(0), Snapshot::next), records)
+    }
+
+    /// A snapshot and records take the place of all that `node` has on disk.
+    ///
+    /// # Errors
+    /// If the snapshot does not tell the truth, or something is missing that it does not stand for.
+    pub fn compacted<'a>(
+        &mut self,
+        node: NodeId,
+        snapshot: &Snapshot,
+        records: impl IntoIterator<Item = &'a P::Record>,
+    ) -> Verdict {
+        self.is_true(node, snapshot)?;
+        self.remembers(node, snapshot.next(), records)?;
+        self.memories[index(node)].know(snapshot.next());
+        Ok(())
+    }
+
+    /// A replica takes over the state of `snapshot`.
+    ///
+    /// # Errors
+    /// If the snapshot does not tell the truth, or leads back.
+    pub fn jumped(&mut self, node: NodeId, snapshot: &Snapshot) -> Verdict {
+        self.is_true(node, snapshot)?;
+        let (next, life) = (snapshot.next(), self.lives.entry(node).or_default());
+        // A state that is older than the own one would be executed upon again.
+        execution::in_order(node, life.next, life.next.min(next))?;
+        let chosen = self.books.range(life.next..next);
+        life.done.extend(chosen.filter_map(|(_, book)| book.chosen?.1));
+        life.next = next;
+        Ok(())
+    }
+
+    fn is_true(&mut self, node: NodeId, snapshot: &Snapshot) -> Verdict {
+        let (next, digest) = (snapshot.next(), snapshot.id().digest);
+        let open = Some(self.members.next()).filter(|slot| *slot < next);
+        let first = *self.snapshots.entry(next).or_insert(digest);
+        snapshots::snapshots_tell_the_truth(node, next, open, first, digest)
+    }
+
+    /// Whether `records` say all that `node` must remember of the slots from `from` on.
+    fn remembers<'a>(
+        &self,
+        node: NodeId,
+        from: Slot,
+        records: impl IntoIterator<Item = &'a P::Record>,
+    ) -> Verdict {
+        let (mut after, mut votes) = (Memory::default(), BTreeSet::new());
         for record in records {
             record.facts(&mut |fact| match fact {
                 Fact::Promise { ballot, slots, .. } => after.promise(ballot, slots),
-                Fact::Vote { ballot, slot, .. } => after.vote(ballot, slot),
+                Fact::Vote { ballot, slot, entry } => {
+                    after.vote(ballot, slot);
+                    votes.extend(entry.map(|entry| (slot, ballot, entry.id())));
+                }
                 Fact::Chosen { slot, .. } => after.learn(slot),
                 Fact::Prepare { .. } | Fact::Any { .. } | Fact::Propose { .. } => {}
             });
         }
-        promises::nothing_is_forgotten(node, &self.memories[index(node)], &after)
+        promises::nothing_is_forgotten(node, &self.memories[index(node)], &after, from)?;
+        promises::no_vote_is_forgotten(node, &self.books, &votes, from)
     }
 
     /// A process takes `entry` to be chosen in `slot`.

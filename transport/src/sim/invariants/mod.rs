@@ -28,6 +28,7 @@
 //! | [`one_outcome`](execution::one_outcome) | each command has one end for its caller | DESIGN §4 |
 //! | [`answers_are_true`](execution::answers_are_true) | an answer is what replicas returned in that slot | DESIGN §4 |
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
+//! | [`snapshots_tell_the_truth`](snapshots::snapshots_tell_the_truth) | a snapshot stands for chosen slots only, and is the same everywhere | *Paxos Made Simple* §3 |
 
 pub mod ballots;
 mod book;
@@ -39,6 +40,7 @@ pub mod promises;
 pub mod proposals;
 pub mod reads;
 pub mod safe;
+pub mod snapshots;
 pub mod spoken;
 pub mod votes;
 

@@ -1,7 +1,8 @@
 //! What an acceptor promised stays promised.
 
-use super::{Memory, Verdict, hold};
-use paxos_core::{Ballot, NodeId, SlotRange};
+use super::{Book, Memory, Name, Verdict, hold, show};
+use paxos_core::{Ballot, NodeId, Slot, SlotRange};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An acceptor can accept a proposal numbered *n* iff it has not responded to a prepare request numbered
 /// greater than *n* (*Paxos Made Simple*, §2.2, P1a): so it must remember the greatest, per slot.
@@ -16,14 +17,37 @@ pub fn promises_never_fall(node: NodeId, memory: &Memory, ballot: Ballot, slots:
     })
 }
 
-/// The acceptor's memory is stable storage, preserved during failures (*Paxos Made Simple*, §2.5).
+/// The acceptor's memory is stable storage, preserved during failures (*Paxos Made Simple*, §2.5). Slots below
+/// `from` are excused: a snapshot on the same disk stands for them.
 ///
 /// # Errors
-/// If what is read back after a crash promises less than was durable before.
-pub fn nothing_is_forgotten(node: NodeId, before: &Memory, after: &Memory) -> Verdict {
-    let lost = before.promises().find(|(slots, ballot)| !after.has_promised(*ballot, *slots));
+/// If what is read back after a crash, or put in its place, promises less than was durable before.
+pub fn nothing_is_forgotten(node: NodeId, before: &Memory, after: &Memory, from: Slot) -> Verdict {
+    let promises = before.promises().map(|(slots, ballot)| (slots.intersection(from.onwards()), ballot));
+    let mut promises = promises.filter(|(slots, _)| !slots.is_empty());
+    let lost = promises.find(|(slots, ballot)| !after.has_promised(*ballot, *slots));
     hold("nothing_is_forgotten", lost.is_none(), || {
         let (slots, ballot) = lost.unwrap_or_default();
         format!("{node} had promised or voted in {ballot} for {slots}, and has not after its crash")
+    })
+}
+
+/// Nor are votes forgotten: of each slot from `from` on, the highest vote is still there. `votes` are those that are
+/// read back.
+///
+/// # Errors
+/// If the highest vote in a slot is missing.
+pub fn no_vote_is_forgotten<R>(
+    node: NodeId,
+    books: &BTreeMap<Slot, Book<R>>,
+    votes: &BTreeSet<(Slot, Ballot, Name)>,
+    from: Slot,
+) -> Verdict {
+    let highest = |book: &Book<R>| book.votes_of(node).max_by_key(|(ballot, _)| *ballot);
+    let cast = books.range(from..).filter_map(|(slot, book)| Some((*slot, highest(book)?)));
+    let lost = cast.into_iter().find(|(slot, (ballot, name))| !votes.contains(&(*slot, *ballot, *name)));
+    hold("nothing_is_forgotten", lost.is_none(), || {
+        let (slot, (ballot, name)) = lost.unwrap_or_default();
+        format!("{node} had voted for {} in {ballot} in {slot}, and its disk does not say so", show(name))
     })
 }

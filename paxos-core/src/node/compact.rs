@@ -1,0 +1,142 @@
+//! How a node forgets: a snapshot takes the place of what is on disk, and then of what is in memory.
+
+use super::Node;
+use crate::snapshot::{decode, encode};
+use crate::{
+    Acceptor, EpochTable, Install, Learner, Proposer, Protocol, Sections, Slot, Snapshot, SnapshotId, Time,
+};
+
+/// The snapshots of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Store {
+    /// The newest on disk.
+    latest: Option<Snapshot>,
+    /// Waits to be written.
+    waiting: Option<Snapshot>,
+    /// One from before the latest, which a peer is in the middle of fetching: snapshots that are taken faster than
+    /// they are passed on must not keep a peer behind for ever.
+    lent: Option<Snapshot>,
+    /// When the latest and the lent one were last asked for.
+    asked: (Option<Time>, Option<Time>),
+}
+
+impl Store {
+    /// Whether there is something to be written.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// A snapshot for somebody who misses the slots from `first` on.
+    pub(crate) fn offer(&self, first: Slot) -> Option<SnapshotId> {
+        Some(self.latest.as_ref().filter(|s| s.next() > first)?.id())
+    }
+
+    /// The snapshot of this name, for a peer.
+    pub(super) fn lend(&mut self, id: SnapshotId, now: Time) -> Option<&Snapshot> {
+        if self.latest.as_ref().is_some_and(|s| s.id() == id) {
+            self.asked.0 = Some(now);
+            return self.latest.as_ref();
+        }
+        self.asked.1 = Some(now);
+        self.lent.as_ref().filter(|s| s.id() == id)
+    }
+
+    /// `snapshot` is on disk; who was asked for the one before since `recently` may ask for the rest.
+    fn keep(&mut self, snapshot: Snapshot, recently: Time) {
+        let is_recent = |at: Option<Time>| at.is_some_and(|at| at >= recently);
+        if self.lent.is_none() || !is_recent(self.asked.1) {
+            self.lent = if is_recent(self.asked.0) { self.latest.take() } else { None };
+            self.asked.1 = self.asked.0;
+        }
+        self.latest = Some(snapshot);
+        self.asked.0 = None;
+    }
+}
+
+impl<P: Protocol> Node<P> {
+    /// Gives the node what executing the log led to so far. When it is on disk ([`crate::Ready::install`]), the
+    /// slots that it stands for are forgotten, save the last [`crate::Limits::snapshot`] of them, which
+    /// peers that are a little behind are told from memory. Those further behind fetch the snapshot. It does
+    /// not matter who else is up. [`crate::Effects::execute`] does this when it is time.
+    pub fn compact(&mut self, snapshot: Snapshot) {
+        let known = [&self.store.latest, &self.store.waiting].into_iter().flatten().map(Snapshot::next).max();
+        // Another one may be newer: it has come from elsewhere meanwhile.
+        if known.is_none_or(|known| snapshot.next() > known) && self.learner.is_some() {
+            self.store.waiting = self.with_members(snapshot);
+        }
+    }
+
+    /// The snapshot, which the replica took of what it knows, with the members; none if they are those of another slot.
+    fn with_members(&self, snapshot: Snapshot) -> Option<Snapshot> {
+        let Some(epochs) = self.chosen.epochs().filter(|epochs| epochs.version() > 0) else {
+            return Some(snapshot);
+        };
+        if snapshot.next() != self.chosen.applied() {
+            return None;
+        }
+        let sections = snapshot.sections().ok()?;
+        Some(Snapshot::new(&Sections { membership: encode(&epochs.table()).into(), ..sections }))
+    }
+
+    /// Forgets the log below `below` without a snapshot. The caller vouches that *every* process has executed it,
+    /// for good: a process that has not could neither catch up nor lead any more.
+    pub fn trim(&mut self, below: Slot) {
+        self.forget(below.min(self.chosen.applied()));
+    }
+
+    fn forget(&mut self, below: Slot) {
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.trim(below);
+        }
+        if let Some(learner) = &mut self.learner {
+            learner.trim(below);
+        }
+        self.chosen.trim(below);
+    }
+
+    /// The newest snapshot that is on disk.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.store.latest.as_ref()
+    }
+
+    pub(crate) fn to_install(&self) -> Option<Install<P>> {
+        let snapshot = self.store.waiting.clone()?;
+        let acceptor = self.acceptor.as_ref().map(|a| a.retained(snapshot.next()));
+        let proposer = self.proposer.as_ref().map(Proposer::retained);
+        let mut records = Vec::new();
+        for kept in [acceptor, proposer].into_iter().flatten() {
+            records.extend(kept?);
+        }
+        Some(Install { snapshot, records })
+    }
+
+    /// What waited is on disk.
+    pub(crate) fn on_stored(&mut self) {
+        let install = self.store.waiting.is_some().then(|| self.to_install()).flatten();
+        self.store.waiting = None;
+        if let Some(Install { snapshot, .. }) = install {
+            self.adopt(snapshot);
+        }
+    }
+
+    /// `snapshot` is on disk, and what it stands for need not be remembered in any other way.
+    #[cold]
+    pub(super) fn adopt(&mut self, snapshot: Snapshot) {
+        let (next, keep) = (snapshot.next(), self.setup.config.limits.snapshot);
+        let members = snapshot.sections().ok().map(|sections| sections.membership);
+        let patience = self.fetch_patience().unwrap_or_default().saturating_mul(8);
+        let recently = Time(self.now.0.saturating_sub(patience.as_nanos() as u64));
+        self.store.keep(snapshot, recently);
+        self.stirred = true;
+        if next > self.chosen.first_unknown() {
+            let membership = members.filter(|bytes| !bytes.is_empty());
+            let table = membership.and_then(|bytes| decode::<EpochTable>(&bytes).ok());
+            self.chosen.jump(next, table.as_ref());
+            self.settled = self.settled.max(next);
+            self.forget(next);
+        } else {
+            self.forget(Slot(next.0.saturating_sub(keep)).min(self.chosen.applied()));
+        }
+        self.drop_useless_fetch();
+    }
+}
