@@ -381,12 +381,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     /// What lower ballots may have chosen, phase 1 told of. Of what this ballot chose the distinguished learner, which
-    /// is this process, knows before anybody else; where votes go to everyone, a learner may know of any proposal that
-    /// it is chosen.
+    /// is this process, knows before anybody else, perhaps across a gap that others do not have; where votes go to
+    /// everyone, a learner may know of any proposal that it is chosen.
     fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
         let leads = matches!(self.stage, Stage::Leading);
         leads.then(|| match self.setup.config.learning {
-            Learning::Distinguished => chosen.first_unknown().max(self.recovered),
+            Learning::Distinguished => chosen.end().max(self.recovered),
             Learning::Everyone => self.next,
         })
     }

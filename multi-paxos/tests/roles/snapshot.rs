@@ -139,7 +139,7 @@ fn who_misses_what_is_forgotten_gets_it_piece_by_piece() {
 fn a_snapshot_counts_when_it_is_on_disk_and_not_before() {
     let (mut peer, mut behind) = (Server::after(N1, 9), Server::new(N2));
     behind.hear(N0, Message::Accept(accept(ballot(2, 0), 7, 7..11)));
-    let last = peer.snapshot().length / 16 * 16;
+    let last = (peer.snapshot().length - 1) / 16 * 16;
     let chunk = fetch(&mut behind, &mut peer, Some(last)).expect("the last piece");
     behind.node.step(NOW, Event::Message { from: N1, message: chunk });
     let before = behind.node.clone();

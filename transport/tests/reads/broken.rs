@@ -13,9 +13,15 @@ fn honest(_post: &mut Post<Multi>) -> Fate {
 
 fn verdict(
     mut sim: Sim<Multi, Count>,
-    lie: impl FnMut(&mut Post<Multi>) -> Fate + 'static,
+    mut lie: impl FnMut(&mut Post<Multi>) -> Fate + 'static,
 ) -> Result<(), Violation> {
-    sim.set_carrier(lie);
+    sim.set_carrier(move |post| {
+        // Honest or not, acceptors support whoever asks: else nobody is elected beside a leader.
+        if let Message::Support { granted, .. } = &mut post.message {
+            *granted = true;
+        }
+        lie(post)
+    });
     sim.run_for(Duration::from_secs(1)).map(|_| ())
 }
 

@@ -130,6 +130,10 @@ fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
     sim.submit(client, 99).expect("up");
     sim.set_carrier(|post| {
         let from_n1 = post.from == NodeId(1);
+        // It would not even be supported.
+        if let Message::Support { granted, .. } = &mut post.message {
+            *granted = true;
+        }
         if let (true, Message::Nack(nack)) = (from_n1, &post.message)
             && nack.promised <= nack.refused
         {
