@@ -36,11 +36,13 @@ fn assert_found(scene: impl Fn() -> Sim<Multi, Count>, lie: impl FnMut(&mut Post
 fn cut_off(way: Consistency, alone: bool) -> Sim<Multi, Count> {
     let (mut world, client) = leased(3);
     assert_eq!(client, CLIENT);
-    if !alone {
-        let mut config = (*world.config).clone();
+    let mut config = (*world.config).clone();
+    if alone {
+        config.timeouts.heartbeat = Some(5 * MS);
+    } else {
         config.timeouts.lease = None;
-        world.config = config.into();
     }
+    world.config = config.into();
     let mut to = vec![N2, CLIENT];
     to.extend(alone.then_some(N1));
     world.links.cuts = vec![Cut { from: vec![N0], to, both_ways: true, start: ms(100), end: ms(800) }];
@@ -54,8 +56,8 @@ fn cut_off(way: Consistency, alone: bool) -> Sim<Multi, Count> {
 
 #[test]
 fn a_lease_measured_from_arrival() {
-    // Answers that left before the cut are under way for 250 ms, and taken for answers to what was sent just before they
-    // arrive. Heartbeats are sent each 20 ms.
+    // Answers that left before the cut come one by one for as long as they can, and are taken for answers to what was
+    // sent just before they arrive. Heartbeats are sent each 5 ms.
     assert_found(
         || cut_off(Consistency::Lease, true),
         |post| {
@@ -63,8 +65,9 @@ fn a_lease_measured_from_arrival() {
                 && post.to == N0
                 && post.at > ms(50)
             {
-                *sent = post.at.after(230 * MS);
-                return Fate::After(250 * MS);
+                let under_way = post.at.since(ms(50)) * 8;
+                *sent = post.at.after(under_way.saturating_sub(5 * MS));
+                return Fate::After(under_way);
             }
             Fate::Usual
         },
