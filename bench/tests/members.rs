@@ -4,7 +4,9 @@
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
-use paxos_core::{Change, Config, Leadership, Limits, NodeId, NodeSet, Protocol, Slot, StateMachine, Time};
+use paxos_core::{
+    Change, Config, Leadership, Limits, NodeId, NodeSet, Protocol, RestoreError, Slot, StateMachine, Time,
+};
 use paxos_transport::sim::{Chance, Delay, Fault, Links, Sim, Stop, World};
 use std::time::Duration;
 
@@ -18,6 +20,17 @@ impl StateMachine for Journal {
     fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
         self.0.push(*command);
         self.0.len() as u64
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.iter().flat_map(|n| n.to_le_bytes()).collect())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes);
+        let words = state.chunks(8).map(word).collect::<Result<_, _>>();
+        self.0 = words.map_err(|_| RestoreError::Machine("not in words".into()))?;
+        Ok(())
     }
 }
 
@@ -52,7 +65,9 @@ fn short_way() -> Vec<Change> {
 fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     let mut config = Config::collapsed(1).expect("an acceptor");
     config.spares = NodeSet::first(10).without(NodeSet::first(1));
-    config.limits = Limits { window: 8, alpha: 16, batch: 4, ..Limits::default() };
+    // Every other seed forgets what it executed, and passes it on in pieces.
+    let snapshot = if seed % 2 == 1 { 1 + seed / 2 % 12 } else { 0 };
+    config.limits = Limits { window: 8, alpha: 16, batch: 4, snapshot, chunk: 200, ..Limits::default() };
     let mut world = World::new(config, options, seed);
     world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(5) });
     world.limit.time = Duration::from_secs(60);

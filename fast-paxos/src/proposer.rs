@@ -197,7 +197,8 @@ impl<V: Value> Proposer<V> {
         while let Some(batch) = self.fresh(now, chosen) {
             self.send_next(batch);
         }
-        if self.pipeline.waiting() > 0 {
+        // A ballot that were opened from the end of what the members are known for might be taken for one of others.
+        if self.pipeline.waiting() > 0 || self.next >= chosen.limit() {
             return;
         }
         self.any = Some((fast, self.next));

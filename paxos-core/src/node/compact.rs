@@ -58,11 +58,20 @@ impl<P: Protocol> Node<P> {
     /// slots that it stands for are forgotten, save the last [`crate::Limits::snapshot`] of them, which
     /// peers that are a little behind are told from memory. Those further behind fetch the snapshot. It does
     /// not matter who else is up. [`crate::Effects::execute`] does this when it is time.
+    ///
+    /// The replica must have executed everything that was delivered: the snapshot tells the members of that moment too.
     pub fn compact(&mut self, snapshot: Snapshot) {
+        if let Some(snapshot) = self.with_members(snapshot) {
+            self.store_next(snapshot);
+        }
+    }
+
+    /// A snapshot, of this process or another one, is to be written.
+    pub(super) fn store_next(&mut self, snapshot: Snapshot) {
         let known = [&self.store.latest, &self.store.waiting].into_iter().flatten().map(Snapshot::next).max();
         // Another one may be newer: it has come from elsewhere meanwhile.
         if known.is_none_or(|known| snapshot.next() > known) && self.learner.is_some() {
-            self.store.waiting = self.with_members(snapshot);
+            self.store.waiting = Some(snapshot);
         }
     }
 

@@ -109,7 +109,7 @@ impl<P: Protocol> Node<P> {
             && let Ok(snapshot) = Snapshot::decode(whole)
             && snapshot.id() == id
         {
-            self.compact(snapshot);
+            self.store_next(snapshot);
         }
     }
 
