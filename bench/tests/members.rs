@@ -38,9 +38,17 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// `MEMBERS=100000 cargo test --release -p paxos-bench --test members` for a long night.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// `MEMBERS=100000 cargo test --release -p paxos-bench --test members` for a long night, `FIRST=398` starts there.
 fn seeds(usual: u64) -> u64 {
-    std::env::var("MEMBERS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+    number("MEMBERS").unwrap_or(usual)
+}
+
+fn first() -> u64 {
+    number("FIRST").unwrap_or(0)
 }
 
 /// From n0 alone to three, to five, to five others, and back to one.
@@ -73,7 +81,6 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     world.limit.time = Duration::from_secs(60);
     world.limit.events = 5_000_000;
     world.add_clients(2);
-    world.trace = std::env::var("TRACE").is_ok();
     world
 }
 
@@ -117,11 +124,6 @@ where
              {end}, heard {heard}, limit {}",
             chosen.limit()
         ));
-    }
-    if let Some(trace) = sim.trace() {
-        let drawn = trace.draw();
-        let all: Vec<&str> = drawn.lines().collect();
-        lines.extend(all[all.len().saturating_sub(3000)..].iter().map(|l| (*l).to_owned()));
     }
     lines.join("\n")
 }
@@ -230,6 +232,21 @@ fn a_cluster_grows_moves_and_shrinks_while_commands_flow() {
     arrived(travel::<BasicPaxos<u64, u64>>(basic, way, 400, |_, _, _| {}), 400, last);
 }
 
+/// A change costs no more than one phase 1, if its leader stays, and an election if it does not.
+#[test]
+fn no_change_stops_the_cluster_for_longer_than_an_election() {
+    let mut world = world::<MultiPaxos<u64, u64>>((), 1);
+    world.links = Links::constant(ms(1));
+    let mut sim = travel(world, long_way(), 200, |_, _, _| {});
+    sim.run_until(Sim::all_answered).unwrap_or_else(|breach| panic!("{breach}"));
+    // Commands come each 20 ms. An election takes at most twice the shortest timeout of 100 ms until somebody asks.
+    let longest = sim.commands().iter().filter_map(paxos_transport::sim::Submitted::latency).max();
+    assert!(longest.is_some_and(|longest| longest < ms(200)), "{longest:?}");
+    let usual = |c: &&paxos_transport::sim::Submitted<u64>| c.latency().is_some_and(|d| d <= ms(10));
+    let (all, usual) = (sim.commands().len(), sim.commands().iter().filter(usual).count());
+    assert!(usual * 10 > all * 9, "{usual} of {all} commands take a few messages");
+}
+
 #[test]
 fn multi_paxos_changes_its_members_on_bad_days() {
     (std::env::var("FIRST").map_or(0, |s| s.parse().unwrap_or(0))..seeds(2000))
@@ -239,20 +256,19 @@ fn multi_paxos_changes_its_members_on_bad_days() {
 #[test]
 fn fast_paxos_changes_its_members_on_bad_days() {
     let options = fast_paxos::Options::default();
-    (0..seeds(300)).for_each(|seed| bad_day::<FastPaxos<u64, u64>>(world(options, seed)));
+    (first()..seeds(300)).for_each(|seed| bad_day::<FastPaxos<u64, u64>>(world(options, seed)));
 }
 
 #[test]
 fn simple_paxos_changes_its_members_on_bad_days() {
     let options = basic_paxos::Options::default();
-    (std::env::var("FIRST").map_or(0, |s| s.parse().unwrap_or(0))..seeds(300))
-        .for_each(|seed| bad_day::<BasicPaxos<u64, u64>>(world(options, seed)));
+    (first()..seeds(300)).for_each(|seed| bad_day::<BasicPaxos<u64, u64>>(world(options, seed)));
 }
 
 #[test]
 fn basic_paxos_changes_its_members_on_bad_days() {
     let options = basic_paxos::Options::default();
-    for seed in 0..seeds(200) {
+    for seed in first()..seeds(200) {
         let mut world = world(options, seed);
         let config = std::sync::Arc::make_mut(&mut world.config);
         config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };

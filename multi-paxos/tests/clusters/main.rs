@@ -3,6 +3,7 @@
 mod crashes;
 mod leaders;
 mod limits;
+mod members;
 mod reads;
 mod rivals;
 mod runs;

@@ -14,6 +14,7 @@ impl<P: Protocol> Node<P> {
     /// Whether changes were executed that the roles do not know of.
     pub(crate) fn members_changed(&self) -> bool {
         self.chosen.epochs().is_some_and(|epochs| epochs.version() > self.epoch || epochs.has_made())
+            || self.deferred.as_ref().is_some_and(|(_, from, _)| *from < self.chosen.limit())
     }
 
     /// Notices changes of members that were executed, and epochs that began.
@@ -34,6 +35,9 @@ impl<P: Protocol> Node<P> {
         self.members = Members::new(&self.setup.config, self.setup.id, self.chosen.epochs());
         if let Some(everyone) = everyone {
             self.client.reconfigure(&everyone);
+        }
+        if let Some((from, _, prepare)) = self.deferred.take_if(|(_, slot, _)| *slot < self.chosen.limit()) {
+            self.on_prepare(from, &prepare);
         }
     }
 
@@ -123,8 +127,9 @@ impl<P: Protocol> Node<P> {
         });
         let may = asked.start < self.chosen.limit();
         if !may && asked.end == Slot::MAX && self.learner.is_some() {
-            // Who asks for all slots from there on knows all below.
+            // Who asks for all slots from there on knows all below. It gets its answer when this process does, too.
             self.chosen.hear_of(asked.start);
+            self.deferred = Some((from, asked.start, prepare.clone()));
             self.catch_up(from);
         }
         may
