@@ -311,11 +311,15 @@ impl<P: Protocol> Leader<P> for Election {
             return;
         }
         if gone {
-            // It is known to lead no more: nobody has to wait in order to find out.
-            self.leader = None;
+            // It is known to lead no more: nobody has to wait in order to find out, and all know who is the first of
+            // the others. If that one does not lead soon, whoever asks first may.
+            self.leader = config.proposers.smallest();
             self.heard = Time(0);
+            self.retire();
+            self.mandate = self.leader == Some(self.setup.id);
             let soon = self.config().timeouts.election.filter(|_| proposes);
-            self.wake = soon.map(|soon| now.after(self.jitter.between(Duration::ZERO, soon)));
+            let soon = soon.map(|soon| now.after(self.jitter.between(soon / 2, soon)));
+            self.wake = if self.mandate { Some(now) } else { soon };
         } else if began {
             self.wake = self.election_timeout(now);
         }
