@@ -5,7 +5,8 @@ use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Change, Config, Leadership, Limits, NodeId, NodeSet, Protocol, RestoreError, Slot, StateMachine, Time,
+    Change, Config, Consistency, Leadership, Limits, NodeId, NodeSet, Protocol, RestoreError, Slot,
+    StateMachine, Time,
 };
 use paxos_transport::sim::{Chance, Delay, Fault, Links, Sim, Stop, World};
 use std::time::Duration;
@@ -76,6 +77,7 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     // Every other seed forgets what it executed, and passes it on in pieces.
     let snapshot = if seed % 2 == 1 { 1 + seed / 2 % 12 } else { 0 };
     config.limits = Limits { window: 8, alpha: 16, batch: 4, snapshot, chunk: 200, ..Limits::default() };
+    config.timeouts.lease = seed.is_multiple_of(3).then(|| ms(80));
     let mut world = World::new(config, options, seed);
     world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(5) });
     world.limit.time = Duration::from_secs(60);
@@ -142,6 +144,14 @@ where
     let clients = world.clients.clone();
     let seed = world.seed;
     let mut sim = Sim::new(world, |_| Journal::default());
+    // Whoever learns may read, all the time; what it sees must be fresh. In every third seed leaders have leases.
+    let mut chance = Chance::new(seed, 10);
+    let ways = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
+    for _ in 0..60 {
+        let at = Time(0).after(chance.between(ms(50), ms(3500)));
+        let (reader, way) = (NodeId(chance.below(6) as u16), ways[chance.below(3) as usize]);
+        sim.read_at(at, reader, way);
+    }
     for (at, client) in clients.iter().enumerate() {
         for k in 0..commands {
             sim.submit_at(Time(0).after(ms(20 * k)), *client, at as u64 * 1000 + k);
