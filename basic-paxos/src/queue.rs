@@ -32,7 +32,7 @@ impl<V: Value> Queue<V> {
 
     /// The bytes of own commands that instances would like chosen.
     pub(crate) fn under_way_bytes(&self) -> usize {
-        self.bytes - self.waiting_bytes
+        self.bytes.saturating_sub(self.waiting_bytes)
     }
 
     /// Takes in a request; what is held here already is not proposed a second time.
@@ -45,9 +45,11 @@ impl<V: Value> Queue<V> {
         limits.admit(self.waiting(), more)?;
         for one in One::each(&request.commands) {
             let bytes = one.bytes();
+            // Of two commands with one name, the first is meant.
             if let Some(id) = one.id()
-                && self.mine.insert(id, bytes).is_none()
+                && !self.mine.contains_key(&id)
             {
+                self.mine.insert(id, bytes);
                 self.bytes += bytes;
                 self.waiting_bytes += bytes;
                 self.waiting.push_back(one);

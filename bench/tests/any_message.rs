@@ -5,9 +5,10 @@ use core::time::Duration;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Audience, Ballot, Batch, Bytes, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter, Learning,
-    Message, Nack, Node, NodeId, Outcome, Patience, Protocol, ReadId, ReadMessage, Refusal, Refused, Replica,
-    Reply, Request, RestoreError, Sections, Setup, Slot, SlotRange, Snapshot, StateMachine, Time, Vote,
+    Audience, Ballot, Batch, Bytes, Change, ClientId, CommandId, Config, Consistency, Entry, Event, Jitter,
+    Learning, Membership, Message, Nack, Node, NodeId, NodeSet, Outcome, Patience, Protocol, ReadId,
+    ReadMessage, Refusal, Refused, Replica, Reply, Request, RestoreError, Sections, Setup, Slot, SlotRange,
+    Snapshot, StateMachine, Time, Vote,
 };
 use std::sync::Arc;
 
@@ -73,8 +74,30 @@ impl Draw {
         if self.below(4) == 0 {
             return Entry::Noop;
         }
+        if self.below(8) == 0 {
+            let id = CommandId { client: self.client(), seq: self.below(9) };
+            return Entry::Change(id, self.change());
+        }
         let seq = if self.below(20) == 0 { u64::MAX } else { self.below(9) };
         Entry::new(self.client(), seq, self.below(5))
+    }
+
+    fn some(&mut self) -> NodeSet {
+        (0..self.below(4)).map(|_| self.node()).collect()
+    }
+
+    fn members(&mut self) -> Membership {
+        Membership { proposers: self.some(), acceptors: self.some(), learners: self.some() }
+    }
+
+    /// Most of them can be made, one after the other.
+    fn change(&mut self) -> Change {
+        match self.below(4) {
+            0 => Change { add: self.members(), remove: self.some() },
+            1 => Change::remove(self.node()),
+            2 => Change::replace(self.node(), self.node()),
+            _ => Change::add(self.node()),
+        }
     }
 
     fn client(&mut self) -> ClientId {
@@ -115,7 +138,8 @@ impl Draw {
     }
 
     fn shared<P: Protocol<Value = u64, Reply = u64>>(&mut self, from: NodeId) -> Message<P> {
-        match self.below(17) {
+        match self.below(18) {
+            15 => Message::Members { version: self.below(5), members: self.members() },
             12 => Message::Offer { snapshot: self.snapshot().id() },
             13 => Message::Fetch { snapshot: self.snapshot().id(), offset: self.slot().0 },
             14 => {
@@ -166,7 +190,10 @@ fn config(seed: u64) -> Config {
         config.learning = Learning::Everyone;
     }
     config.timeouts.lease = (seed % 5 < 2).then(|| std::time::Duration::from_millis(80));
-    config.limits.reads = 5;
+    (config.limits.reads, config.limits.alpha) = (5, 1 + seed as usize % 9);
+    if seed % 7 < 3 {
+        config.spares = [3, 4].map(NodeId).into_iter().collect();
+    }
     (config.limits.window, config.limits.batch, config.limits.session) = (6, 3, 4);
     (config.limits.idle, config.limits.sessions) = (5, 2);
     if seed % 5 < 2 {
@@ -197,6 +224,13 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeI
                 // As many as may be open; then it says that it is overloaded.
                 let _ = node.submit(Time(now), 3);
             }
+            if draw.below(20) == 0 {
+                let _ = node.submit_change(Time(now), draw.change());
+            }
+            if draw.below(20) == 0 {
+                // Not every process leads.
+                let _ = node.transfer(Time(now), NodeId(draw.below(7) as u16));
+            }
             if draw.below(9) == 0 {
                 let way = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
                 let way =
@@ -216,6 +250,8 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeI
                 |_| {},
             );
             while node.readable().is_some() {}
+            node.changes().for_each(drop);
+            assert!(node.status().applied >= node.status().log_start.min(replica.next()));
         }
     }
 }
