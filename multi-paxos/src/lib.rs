@@ -135,11 +135,11 @@
 //! *c* + α ([`paxos_core::Limits::alpha`]), and nobody proposes further than α slots ahead of what it has executed. Where
 //! no commands come, the leader proposes no-ops until the change is in force.
 //!
-//! Slots with the same members are an epoch, and a process works in one epoch at a time. With each one begins a phase 1
-//! among its acceptors, for which a leader that stays needs no canvass. Before an acceptor promises anything there, it
-//! has all that was chosen before on its own disk ([`paxos_core::Record::Learned`], or a snapshot): those that were removed may be
-//! turned off when a quorum of the new members has come to the epoch. Their ids do not come back.
-//! [`paxos_core::Epochs`] says why that is safe.
+//! Slots with the same members are an epoch, and a process works in one epoch at a time. Each begins with a phase 1 among
+//! its acceptors, for which a leader that stays needs no canvass, nor, if it was removed, the first of the others. Before
+//! an acceptor promises anything there, it has all that was chosen before on its own disk
+//! ([`paxos_core::Record::Learned`], or a snapshot): those that were removed may be turned off when a quorum of the new
+//! members has come to the epoch. Their ids do not come back. [`paxos_core::Epochs`] says why that is safe.
 //!
 //! # What always holds
 //!
