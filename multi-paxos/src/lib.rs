@@ -3,7 +3,8 @@
 //! Each slot of the log is an instance of Paxos. A leader goes through phase 1 once, for all slots from the first
 //! one that it does not know on, and from then on each command takes phase 2 only: two message delays between
 //! servers where Basic Paxos needs four. Commands that arrive together share a message, and any number of slots is under
-//! way at a time. When the leader is not heard of any more, another process leads in a higher ballot.
+//! way at a time. When the leader is not heard of any more, another process leads in a higher ballot. The servers can be
+//! replaced while commands go on, and none of them keeps a log without end.
 //!
 //! # A run
 //!
@@ -59,7 +60,30 @@
 //! | [`Decision`] | – | distinguished learner | learners | what this ballot proposed in these slots is chosen |
 //! | [`paxos_core::Nack`] | – | acceptor | proposer | no, there is a higher ballot |
 //!
-//! Requests, replies, heartbeats, reads and catching up are those of all variants: [`paxos_core::Message`].
+//! Requests, replies, elections, reads, catching up, snapshots and the news about members are those of all variants:
+//! [`paxos_core::Message`].
+//!
+//! # Elections
+//!
+//! | message | from | to | says |
+//! |---|---|---|---|
+//! | heartbeat | leader | servers | I lead in this ballot; all below `chosen` is chosen |
+//! | heard | acceptor | leader | I hear you, and have promised no higher ballot |
+//! | canvass | proposer | acceptors | I hear no leader; would you follow me? |
+//! | support | acceptor | that proposer | I would, or I would not |
+//! | take over | leader | proposer | campaign at once, when you know all below `chosen` |
+//!
+//! - Who hears no leader for an election timeout *canvasses*: in no ballot, and with nothing written. It campaigns, with
+//!   phase 1, once a phase 1 quorum *supports* it.
+//! - An acceptor supports nobody who misses what it has forgotten, and nobody while it leads or hears a leader, nor for one
+//!   election timeout after it started. So a process that comes back, or lost only its own link to the leader, deposes
+//!   nobody.
+//! - A leader that no phase 2 quorum has answered for an election timeout, or three heartbeats if that is longer, *steps
+//!   down*: it gives up its ballot, and those who still hear it are free to follow another.
+//! - A leader that is to *hand over* ([`paxos_core::Node::transfer`]) lets new commands wait. When what is under way is
+//!   chosen, or an election timeout later, it asks its successor to take over, which needs no canvass.
+//!
+//! [`paxos_core::Election`] does all of it, for liveness only: any number of leaders is safe.
 //!
 //! # Reads
 //!
@@ -86,6 +110,37 @@
 //!  4  |       =       |       |       may answer r0 below s1
 //! ```
 //!
+//! # Snapshots
+//!
+//! A process that has executed [`paxos_core::Limits::snapshot`] slots since the last time writes down what they led to: the
+//! state machine, what clients were answered, the members ([`paxos_core::Snapshot`]). When that is on disk in the place of
+//! all before it, with the promise, the votes from there on and the highest ballot, the process forgets what it stands
+//! for. It keeps the last slots, as many as lie between two snapshots, for peers that are a little behind. Those further
+//! behind fetch the snapshot, a piece at a time. It does not matter who else is up.
+//!
+//! An acceptor's *floor* is the first slot whose votes it still has. It refuses a phase 1a that begins below: to report
+//! nothing would say that nothing was voted. The proposer catches up, and begins again from there in the same ballot.
+//!
+//! # Sessions
+//!
+//! A command bears the name of its client's session and a number. Replicas remember what they answered to the last
+//! [`paxos_core::Limits::session`] numbers of each session, and execute a command once, however often it is chosen. A
+//! session expires by the log, at the same slot on every replica: when no command of it was chosen for
+//! [`paxos_core::Limits::idle`] slots, or when it was silent for longest of more than
+//! [`paxos_core::Limits::sessions`]. A late command of it is executed nowhere, and its client goes on with the next session.
+//!
+//! # Members
+//!
+//! A [`paxos_core::Change`] of the servers is agreed on like a command. Chosen in slot *c*, it takes effect in slot
+//! *c* + α ([`paxos_core::Limits::alpha`]), and nobody proposes further than α slots ahead of what it has executed. Where
+//! no commands come, the leader proposes no-ops until the change is in force.
+//!
+//! Slots with the same members are an epoch, and a process works in one epoch at a time. Each begins with a phase 1 among
+//! its acceptors, for which a leader that stays needs no canvass, nor, if it was removed, the first of the others. Before
+//! an acceptor promises anything there, it has all that was chosen before on its own disk
+//! ([`paxos_core::Record::Learned`], or a snapshot): those that were removed may be turned off when a quorum of the new
+//! members has come to the epoch. Their ids do not come back. [`paxos_core::Epochs`] says why that is safe.
+//!
 //! # What always holds
 //!
 //! - A ballot belongs to one proposer, which starts it at most once, whatever crashes between: its number is on disk
@@ -98,8 +153,12 @@
 //! - Slots without a vote below one with a vote are filled with no-ops: nothing is executed across a gap.
 //! - `chosen` of a phase 2a or a heartbeat vouches for the values of that ballot only. A leader that finds another
 //!   value chosen than the one it proposed stops before it speaks again.
+//! - In each slot the acceptors of its epoch count and no others, and everyone computes them from the same chosen entries.
+//! - What a process forgets, a snapshot on its disk stands for. An acceptor that has forgotten votes says so.
 //! - Hence a slot never has two chosen values, however many leaders there are. Time decides only whether anything is
 //!   chosen at all.
+//! - A read that is confirmed, by lease or by quorum sees all that anybody was answered before it began. Of these, only the
+//!   lease relies on clocks, which must go wrong by no more than [`paxos_core::Timeouts::drift`].
 //!
 //! # Where this departs from the paper
 //!
@@ -108,15 +167,18 @@
 //! - An acceptor that refuses says so. The papers leave the proposer to time out; §2.2 of the first allows this.
 //! - A leader sends its phase 2a before its own vote is on disk, and counts that vote when it is.
 //! - The number of slots under way is bounded by a window ([`paxos_core::Limits::window`]) for the sake of memory. It is
-//!   not the α of §3: the set of processes does not change.
+//!   not the α of §3, which bounds how far proposals are ahead of execution, for the sake of the members.
+//! - Who would lead asks before it raises a ballot. The first paper leaves it open how a leader is elected (§2.4).
 //! - A command may be chosen in two slots, when its leader changes at the wrong time. It executes once, by its name.
 //! - Learners ask each other for what they missed. Only if none of them knows is it proposed again (§2.3).
-//! - What is chosen is not written to disk: it follows from the votes, which are.
+//! - What is chosen is not written to disk: it follows from the votes, which are. At a change of members it is, for those
+//!   who were not there to vote.
 //!
 //! # The papers
 //!
 //! Leslie Lamport, *Paxos Made Simple*, 2001, §2 (one instance) and §3 (the log); *The Part-Time Parliament*, TOCS 16(2),
-//! 1998, §3 (the multi-decree parliament). Heidi Howard, Dahlia Malkhi, Alexander Spiegelman, *Flexible Paxos: Quorum
+//! 1998, §3 (the multi-decree parliament). Aleksey Charapko, Ailidani Ailijiang, Murat Demirbas, *Linearizable Quorum Reads
+//! in Paxos*, `HotStorage` 2019. Heidi Howard, Dahlia Malkhi, Alexander Spiegelman, *Flexible Paxos: Quorum
 //! Intersection Revisited*, OPODIS 2016. Ballots are called proposal numbers in the first, votes acceptances.
 //!
 //! Read on: [`Acceptor`], [`Proposer`], [`Learner`].

@@ -4,16 +4,7 @@
 //! *s* − α. A [`Change`] chosen in slot *c* takes effect in slot *c* + α. Stretches of slots with the same members
 //! are [`Epoch`]s.
 //!
-//! Why that is safe:
-//!
-//! 1. Everyone computes the members of a slot from the same chosen entries, so everyone who knows them agrees on
-//!    them, and the slot is an instance of Paxos with one fixed set of acceptors.
-//! 2. A proposer proposes in slot *s* only if it knows all slots up to *s* − α, hence the members of *s*; only if
-//!    a phase 1 quorum *of those members* has promised its ballot; and, so that one phase 1 need not serve two
-//!    epochs, only when all slots of earlier epochs are chosen. A learner counts votes in slot *s* under the same
-//!    condition.
-//! 3. Whoever promises something in an epoch has all that was chosen before it on its own disk. So every phase 1
-//!    quorum of the new members knows the past, and the old ones may be turned off for good.
+//! [`Epochs`] says why that is safe.
 //!
 //! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
 //! new id. What it promised and voted under the old one is counted nowhere any more.
@@ -152,7 +143,18 @@ impl Hash for Epoch {
     }
 }
 
-/// The members of all slots that a process can tell.
+/// The members of all slots that a process can tell. A change chosen in slot *c* takes effect in slot *c* + α.
+///
+/// Why that is safe:
+///
+/// 1. Everyone computes the members of a slot from the same chosen entries, so everyone who knows them agrees on
+///    them, and the slot is an instance of Paxos with one fixed set of acceptors.
+/// 2. A proposer proposes in slot *s* only if it knows all slots up to *s* − α, hence the members of *s*; only if
+///    a phase 1 quorum *of those members* has promised its ballot; and, so that one phase 1 need not serve two
+///    epochs, only when all slots of earlier epochs are chosen. A learner counts votes in slot *s* under the same
+///    condition.
+/// 3. Whoever promises something in an epoch has all that was chosen before it on its own disk. So every phase 1
+///    quorum of the new members knows the past, and the old ones may be turned off for good.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Epochs {
     alpha: u64,

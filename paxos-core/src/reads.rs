@@ -23,7 +23,7 @@ pub enum Consistency {
     Confirmed,
     /// The leader says so alone while its lease lasts ([`crate::Timeouts::lease`]).
     Lease,
-    /// A phase 1 quorum of acceptors says how far it has voted, without the leader (Charapko, Ailijiani, Demirbas,
+    /// A phase 1 quorum of acceptors says how far it has voted, without the leader (Charapko, Ailijiang, Demirbas,
     /// *Linearizable Quorum Reads in Paxos*, `HotStorage` 2019). What was voted for last may not be chosen before the
     /// next leader comes, or, where leaders appoint themselves, before the next command.
     Quorum,
