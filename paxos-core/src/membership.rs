@@ -9,7 +9,7 @@
 //! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
 //! new id. What it promised and voted under the old one is counted nowhere any more.
 
-use crate::{Changed, Entry, NodeId, NodeSet, QuorumSystem, Slot};
+use crate::{Changed, Entry, NodeId, NodeSet, Overloaded, QuorumSystem, Slot};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
@@ -258,6 +258,9 @@ impl Epochs {
 
     /// A change was chosen in `slot`: whether it is made. The same everywhere, since it depends on nothing but
     /// what was chosen before.
+    ///
+    /// # Errors
+    /// Why it is not made.
     pub fn note(&mut self, slot: Slot, change: &Change) -> Result<Slot, Unchangeable> {
         let (members, quorums) = self.after(change)?;
         self.retired = self.retired.union(change.remove);
@@ -352,9 +355,26 @@ pub enum Unchangeable {
     /// Nobody would propose or vote, or a proposer or acceptor would not learn.
     #[error("somebody must propose, somebody vote, and all of them learn; add the new members first")]
     Unsound,
+    /// Nothing can change here.
+    #[error(
+        "the members of this cluster are fixed: only where all proposers and acceptors learn can they change"
+    )]
+    Fixed,
     /// The quorum system is for its acceptors only.
     #[error("these quorums cannot be formed of other acceptors; implement QuorumSystem::over for them")]
     Quorums,
+}
+
+/// Why a change of members is not even asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unasked {
+    /// Nothing can change here.
+    #[error(transparent)]
+    Unchangeable(#[from] Unchangeable),
+    /// Too many commands are unanswered.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::{
     Acceptor, Announce, Answering, Aside, Ballot, Change, Changed, Chosen, Client, CommandId, Config,
     Contact, Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership,
     Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
-    Snapshot, Time, To,
+    Snapshot, Time, To, Unasked, Unchangeable,
 };
 use compact::Store;
 use fetch::Fetching;
@@ -277,14 +277,18 @@ impl<P: Protocol> Node<P> {
         submitted
     }
 
-    /// Gives this process's client a change of members to get agreed, as [`Node::submit`].
+    /// Gives this process's client a change of members to get agreed, as [`Node::submit`]. What came of it is among
+    /// [`Node::changes`].
     ///
     /// # Errors
-    /// [`Overloaded`] if too many are unanswered.
-    pub fn submit_change(&mut self, now: Time, change: Change) -> Result<CommandId, Overloaded> {
+    /// [`Unasked`]: too many commands are unanswered, or the members are fixed.
+    pub fn submit_change(&mut self, now: Time, change: Change) -> Result<CommandId, Unasked> {
         self.now = self.now.max(now);
+        if self.chosen.epochs().is_none() {
+            return Err(Unchangeable::Fixed.into());
+        }
         self.stirred = true;
-        self.client.submit_change(change)
+        Ok(self.client.submit_change(change)?)
     }
 
     /// What came of the changes of members that this process's client asked for, since the last call. To be called

@@ -236,7 +236,7 @@ where
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
                 Ask::Change(change, waiter) => match self.node.submit_change(now, change) {
                     Ok(id) => self.waiters.wait_for_change(id, waiter),
-                    Err(overloaded) => drop(waiter.send(Err(ProposeError::from(overloaded).into()))),
+                    Err(unasked) => _ = waiter.send(Err(unasked.into())),
                 },
                 Ask::Stop => return ControlFlow::Break(()),
             }

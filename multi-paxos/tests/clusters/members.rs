@@ -19,7 +19,7 @@ fn a_server_takes_the_place_of_another() {
     sim.change(NodeId(0), Change::replace(NodeId(2), NodeId(3))).expect("it is up");
     sim.run_for(ms(12)).expect("no invariant breaks");
     submit(&mut sim, 4, 2);
-    sim.run_until(|sim| sim.all_answered()).expect("no invariant breaks");
+    sim.run_until(paxos_transport::sim::Sim::all_answered).expect("no invariant breaks");
     sim.run_for(ms(25)).expect("no invariant breaks");
     expect_file!["../runs/members.txt"].assert_eq(&drawn(&sim, start));
     let members = sim.node(NodeId(3)).and_then(|node| node.chosen().epochs()).map(|e| e.current().clone());

@@ -33,7 +33,7 @@ impl<P: Protocol> Node<P> {
                 }
             }
             Message::Refuse(refused) if proposer || self.is_outside() => {
-                self.client.on_refusal(from, &refused)
+                self.client.on_refusal(from, &refused);
             }
             Message::Members { version, members } if learner || self.is_outside() => {
                 self.on_members(version, &members);

@@ -1,7 +1,7 @@
 //! Changing the members.
 
 use super::replicated::{Ask, ProposeError, Replicated, Stopped};
-use paxos_core::{Change, Protocol, Slot, StateMachine, Unchangeable};
+use paxos_core::{Change, Protocol, Slot, StateMachine, Unasked, Unchangeable};
 use tokio::sync::oneshot;
 
 /// Why a change of members was not made.
@@ -14,6 +14,17 @@ pub enum ChangeError {
     /// It was not agreed on, or that is not known. To ask for the same change again is safe.
     #[error(transparent)]
     Unanswered(#[from] ProposeError),
+}
+
+impl From<Unasked> for ChangeError {
+    fn from(unasked: Unasked) -> Self {
+        match unasked {
+            Unasked::Unchangeable(unchangeable) => unchangeable.into(),
+            Unasked::Overloaded(overloaded) => ProposeError::from(overloaded).into(),
+            // Whatever else there may be one day, it was not taken.
+            _ => Unchangeable::Fixed.into(),
+        }
+    }
 }
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {

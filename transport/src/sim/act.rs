@@ -7,6 +7,7 @@ use super::trace::Note;
 use core::time::Duration;
 use paxos_core::{
     Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, Slot, SlotRange, StateMachine,
+    Unasked,
 };
 
 /// How far behind the first unknown slot what a process knows is looked at again.
@@ -114,7 +115,7 @@ where
     }
 
     /// Its client asks for a change of members.
-    pub(super) fn change(&mut self, out: &mut Outside<P>, change: Change) -> Result<CommandId, Overloaded> {
+    pub(super) fn change(&mut self, out: &mut Outside<P>, change: Change) -> Result<CommandId, Unasked> {
         let id = self.node.submit_change(self.local(out.now), change)?;
         self.submitted(out, id, Entry::Change(id, change));
         Ok(id)

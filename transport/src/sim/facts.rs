@@ -56,7 +56,9 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
             Refusal::NotLeader(None) => format!("{name}, no leader"),
             Refusal::Overloaded(_) => format!("{name}, overloaded"),
         },
-        Message::Heartbeat { ballot, chosen, .. } => format!("{name} {ballot} chosen <{chosen}"),
+        Message::Heartbeat { ballot, chosen, .. } | Message::TakeOver { ballot, chosen } => {
+            format!("{name} {ballot} chosen <{chosen}")
+        }
         Message::Members { members, .. } => format!("{name} {}", members.servers()),
         Message::Heard { ballot, .. } => format!("{name} {ballot}"),
         Message::Progress { chosen } => format!("{name} chosen <{chosen}"),
@@ -64,7 +66,6 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Canvass { chosen, .. } => format!("{name} {}", chosen.onwards()),
         Message::Support { granted: true, .. } => name.to_owned(),
         Message::Support { granted: false, .. } => format!("no {name}"),
-        Message::TakeOver { ballot, chosen } => format!("{name} {ballot} chosen <{chosen}"),
         Message::Chosen { first, batch, .. } => {
             format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
         }

@@ -10,7 +10,7 @@ use super::trace::Trace;
 use super::{Chance, Counts, Fault, Links, Steps, World};
 use core::fmt;
 use paxos_core::{
-    Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time,
+    Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time, Unasked,
 };
 use std::collections::BTreeSet;
 
@@ -49,6 +49,9 @@ pub enum Unsubmitted {
     /// Its client has too many open.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
+    /// A change of members cannot be asked for.
+    #[error(transparent)]
+    Unasked(#[from] Unasked),
 }
 
 /// A cluster in virtual time.

@@ -56,9 +56,9 @@ where
         assert!(decides(&mut sim, 1, 0, T), "n0 leads");
         let (from, to): (&[u16], &[u16]) = (&[0], &[1, 2, 3, 4]);
         if mute {
-            cut_way(&mut sim, from, to)
+            cut_way(&mut sim, from, to);
         } else {
-            cut_way(&mut sim, to, from)
+            cut_way(&mut sim, to, from);
         }
         let cut = sim.now();
         let decided = (1..5).all(|node| decides(&mut sim, node, u64::from(node), 8 * T));

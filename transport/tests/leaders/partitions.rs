@@ -1,4 +1,4 @@
-//! The partial partitions of *Omni-Paxos: Breaking the Barriers of Partial Connectivity* (Ng, Haridi, Carbone, EuroSys
+//! The partial partitions of *Omni-Paxos: Breaking the Barriers of Partial Connectivity* (Ng, Haridi, Carbone, `EuroSys`
 //! 2023, §2): some links are gone for ever, and there is still a process that reaches a quorum.
 
 use super::scene::{Fast, Journal, MS, Multi, Simple, T, cut, decides, run, start, world};

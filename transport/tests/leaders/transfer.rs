@@ -2,7 +2,7 @@
 
 use super::scene::{Fast, MS, Multi, Simple, T, assert_exactly_once, elections, run, start, world};
 use paxos_core::{NodeId, Protocol, Untransferable};
-use paxos_transport::sim::{Chance, Delay, Links, Stop};
+use paxos_transport::sim::{Chance, Delay, Links, Sim, Stop};
 
 const COMMANDS: u64 = 60;
 
@@ -31,7 +31,7 @@ fn transferred<P: Protocol<Value = u64, Reply = u64>>(seed: u64, loss: f64) -> u
         let stop = sim.run_until(|sim| sim.leader() == Some(to) || sim.now() >= end);
         stop.unwrap_or_else(|violation| panic!("{violation}"));
     }
-    let stop = sim.run_until(|sim| sim.all_answered());
+    let stop = sim.run_until(Sim::all_answered);
     assert_eq!(stop.unwrap_or_else(|violation| panic!("{violation}")), Stop::Done, "{} {seed}", P::NAME);
     sim.links_mut().reliable_from = Some(sim.now());
     run(&mut sim, 10 * T);

@@ -53,7 +53,7 @@ impl Note {
             Self::Submitted => '!',
             Self::Answered | Self::Read => '=',
             Self::Asked => '?',
-            Self::Unanswered => '~',
+            Self::Unanswered => '%',
             Self::Learned => '*',
             Self::Stored => '+',
             Self::Crashed => 'X',
