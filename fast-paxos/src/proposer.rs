@@ -441,7 +441,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             self.watch(now, chosen);
             // A change of members ends the fast ballot: its slots would fill only as fast as clients ask.
             let changing = self.any.is_some() && is_changing(chosen);
-            if changing || self.found.is_some_and(|end| chosen.first_unknown() >= end) {
+            let known = chosen.first_unknown() < chosen.limit();
+            if known && (changing || self.found.is_some_and(|end| chosen.first_unknown() >= end)) {
                 self.start_term(now, chosen, FIRST);
             }
         }

@@ -227,6 +227,9 @@ impl Epochs {
     /// # Errors
     /// Why it cannot.
     pub fn after(&self, change: &Change) -> Result<(Membership, Arc<dyn QuorumSystem>), Unchangeable> {
+        if change.add.servers().is_empty() && change.remove.is_empty() {
+            return Err(Unchangeable::Nothing);
+        }
         let members = change.of(&self.last().members);
         if !change.add.servers().intersection(self.retired.union(change.remove)).is_empty() {
             return Err(Unchangeable::Retired);
@@ -352,6 +355,9 @@ pub enum Unchangeable {
         "a member that was removed does not come back; start it with an empty disk under an id never used"
     )]
     Retired,
+    /// It changes nothing.
+    #[error("the change names nobody; ids of members are below 64")]
+    Nothing,
     /// Nobody would propose or vote, or a proposer or acceptor would not learn.
     #[error("somebody must propose, somebody vote, and all of them learn; add the new members first")]
     Unsound,

@@ -184,6 +184,10 @@ impl<P: Protocol> Node<P> {
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
         let mut node = Self::build(setup, now, life.max(1));
+        // What it stands for is forgotten before anything else is remembered: the records are silent about it.
+        if let Some(snapshot) = snapshot {
+            node.adopt(snapshot);
+        }
         for record in records {
             if let Some((first, batch)) = record.as_learned() {
                 node.chosen.choose(first, batch.clone());
@@ -195,9 +199,6 @@ impl<P: Protocol> Node<P> {
                 proposer.restore(record);
             }
         }
-        if let Some(snapshot) = snapshot {
-            node.adopt(snapshot);
-        }
         node.settled = node.chosen.first_unknown();
         node
     }
@@ -205,7 +206,9 @@ impl<P: Protocol> Node<P> {
     fn build(setup: Setup<P::Options>, now: Time, life: u32) -> Self {
         let config = &setup.config;
         let epochs = if P::CHANGES { config.epochs() } else { None };
-        let plays = |set: NodeSet| set.union(config.spares).contains(setup.id);
+        // Where members change, every member may get every role.
+        let any = epochs.as_ref().map_or(NodeSet::EMPTY, |epochs| epochs.everyone().servers());
+        let plays = |set: NodeSet| set.union(config.spares).union(any).contains(setup.id);
         Self {
             client: P::Client::new(&setup, life),
             proposer: plays(config.proposers).then(|| P::Proposer::new(&setup)),
@@ -259,6 +262,8 @@ impl<P: Protocol> Node<P> {
     pub fn step(&mut self, now: Time, event: Event<P>) {
         self.now = self.now.max(now);
         self.stirred = true;
+        // Whoever counts something now counts it among the members of now.
+        self.follow_members();
         match event {
             Event::Timeout => self.on_timeout(),
             Event::Message { from, message } => self.on_message(from, message),

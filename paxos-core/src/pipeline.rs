@@ -23,6 +23,8 @@ pub struct Pipeline<V> {
     in_flight_bytes: usize,
     /// Commands in `queue` may have been chosen from this slot on, in a ballot that was lost.
     requeued: Option<Slot>,
+    /// Whether the next slot is one in which nothing may be proposed yet: then no time is waited for.
+    at_end: bool,
 }
 
 /// Commands that came together, counted once.
@@ -51,6 +53,7 @@ impl<V: Value> Pipeline<V> {
             sizes: VecDeque::new(),
             in_flight_bytes: 0,
             requeued: None,
+            at_end: false,
         }
     }
 
@@ -86,7 +89,8 @@ impl<V: Value> Pipeline<V> {
     pub fn propose_next(&mut self, now: Time, ballot: Ballot, first: Slot, end: Slot) -> Option<Batch<V>> {
         let mut room = self.room()?;
         room.count = room.count.min(end.0.saturating_sub(first.0) as usize);
-        if room.count == 0 {
+        self.at_end = room.count == 0;
+        if self.at_end {
             return None;
         }
         if self.held_until(room).is_some_and(|at| now < at) {
@@ -117,7 +121,7 @@ impl<V: Value> Pipeline<V> {
 
     /// When a batch that is held back must go; none if there is no such batch.
     pub fn deadline(&self) -> Option<Time> {
-        self.linger.and_then(|_| self.held_until(self.room()?))
+        self.linger.filter(|_| !self.at_end).and_then(|_| self.held_until(self.room()?))
     }
 
     /// What may be proposed now; none if nothing waits, or nothing of it may be proposed.

@@ -119,9 +119,10 @@ impl<'a, P: Protocol> Ready<'a, P> {
     /// a crash, the process finds either what was there or this. Nothing that it says, executes or forgets
     /// depends on the snapshot before that, whatever happens between.
     ///
-    /// A driver whose disk keeps every record may pass this over and write [`Ready::records`].
-    pub fn install(&self) -> Option<Install<P>> {
-        self.node.to_install()
+    /// A driver whose disk keeps every record may pass this over and write [`Ready::records`]: the snapshot is then
+    /// forgotten, and nothing else.
+    pub fn install(&mut self) -> Option<Install<P>> {
+        self.node.install()
     }
 
     /// The records are on disk, and will be after a crash; or what [`Ready::install`] said is.

@@ -5,7 +5,7 @@ use paxos_core::{Bytes, Install, Replica, RestoreError, Snapshot, SnapshotId, St
 use std::time::Duration;
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Sum(u64);
+pub(super) struct Sum(u64);
 
 impl StateMachine for Sum {
     type Command = u64;
@@ -28,24 +28,38 @@ impl StateMachine for Sum {
 }
 
 const PATIENCE: u64 = 50_000_000;
-const N0: NodeId = NodeId(0);
-const N1: NodeId = NodeId(1);
-const N2: NodeId = NodeId(2);
+pub(super) const N0: NodeId = NodeId(0);
+pub(super) const N1: NodeId = NodeId(1);
+pub(super) const N2: NodeId = NodeId(2);
 
 /// One of three servers that take a snapshot each 4 slots and pass it on in pieces of 16 bytes.
 #[derive(Clone)]
-struct Server {
-    node: Node<P>,
-    replica: Replica<Sum>,
-    disk: (Option<Snapshot>, Vec<Record<u64>>),
+pub(super) struct Server {
+    pub(super) node: Node<P>,
+    pub(super) replica: Replica<Sum>,
+    pub(super) disk: (Option<Snapshot>, Vec<Record<u64>>),
 }
 
 impl Server {
-    fn config() -> Config {
+    pub(super) fn config() -> Config {
         let mut config = Config::collapsed(3).expect("lawful");
         (config.limits.snapshot, config.limits.chunk) = (4, 16);
         config.timeouts = Timeouts { resend: Some(Duration::from_nanos(PATIENCE)), ..Timeouts::NEVER };
         config
+    }
+
+    /// One of another cluster.
+    pub(super) fn of(config: Config, id: NodeId) -> Self {
+        let node = Node::<P>::new(setup(config, id.0), NOW);
+        Self { node, replica: Replica::new(Sum(0), &paxos_core::Limits::default()), disk: (None, Vec::new()) }
+    }
+
+    /// The power fails, and comes back.
+    pub(super) fn restart(&mut self, config: Config) {
+        let (snapshot, records) = self.disk.clone();
+        let id = self.node.id();
+        self.node = Node::<P>::restore_from(setup(config, id.0), NOW, 1, snapshot, &records);
+        self.replica = Replica::new(Sum(0), &paxos_core::Limits::default());
     }
 
     fn new(id: NodeId) -> Self {
@@ -64,17 +78,17 @@ impl Server {
         server
     }
 
-    fn snapshot(&self) -> SnapshotId {
+    pub(super) fn snapshot(&self) -> SnapshotId {
         self.node.snapshot().expect("it took one").id()
     }
 
-    fn hear(&mut self, from: NodeId, message: Message<P>) -> Vec<(To, Message<P>)> {
+    pub(super) fn hear(&mut self, from: NodeId, message: Message<P>) -> Vec<(To, Message<P>)> {
         self.node.step(NOW, Event::Message { from, message });
         self.settle()
     }
 
     /// Does what follows, with a disk; what it says.
-    fn settle(&mut self) -> Vec<(To, Message<P>)> {
+    pub(super) fn settle(&mut self) -> Vec<(To, Message<P>)> {
         let mut said = Vec::new();
         loop {
             let mut ready = self.node.ready();
@@ -102,7 +116,7 @@ impl Server {
 }
 
 /// Lets `behind` fetch from `peer` up to the piece at `offset`, which is returned and not delivered; or all.
-fn fetch(behind: &mut Server, peer: &mut Server, stop: Option<u64>) -> Option<Message<P>> {
+pub(super) fn fetch(behind: &mut Server, peer: &mut Server, stop: Option<u64>) -> Option<Message<P>> {
     let offer = peer.answer(behind.node.id(), Message::CatchUp { from: Slot(0) });
     assert!(matches!(offer, Message::Offer { .. }), "{offer:?}");
     let mut said = behind.hear(peer.node.id(), offer);
@@ -143,7 +157,7 @@ fn a_snapshot_counts_when_it_is_on_disk_and_not_before() {
     let chunk = fetch(&mut behind, &mut peer, Some(last)).expect("the last piece");
     behind.node.step(NOW, Event::Message { from: N1, message: chunk });
     let before = behind.node.clone();
-    let ready = behind.node.ready();
+    let mut ready = behind.node.ready();
     let Install { snapshot, records } = ready.install().expect("it is whole");
     assert_eq!(snapshot.id(), peer.snapshot());
     // What the acceptor voted behind it stays, and that it voted at all.

@@ -3,7 +3,8 @@
 use super::Node;
 use crate::snapshot::{decode, encode};
 use crate::{
-    Acceptor, EpochTable, Install, Learner, Proposer, Protocol, Sections, Slot, Snapshot, SnapshotId, Time,
+    Acceptor, EpochTable, Epochs, Install, Learner, Proposer, Protocol, Sections, Slot, Snapshot, SnapshotId,
+    Time,
 };
 
 /// The snapshots of a process.
@@ -13,6 +14,8 @@ pub(crate) struct Store {
     latest: Option<Snapshot>,
     /// Waits to be written.
     waiting: Option<Snapshot>,
+    /// Whether the driver has taken it to do so.
+    taken: bool,
     /// One from before the latest, which a peer is in the middle of fetching: snapshots that are taken faster than
     /// they are passed on must not keep a peer behind for ever.
     lent: Option<Snapshot>,
@@ -72,14 +75,14 @@ impl<P: Protocol> Node<P> {
         // Another one may be newer: it has come from elsewhere meanwhile.
         if known.is_none_or(|known| snapshot.next() > known) && self.learner.is_some() {
             self.store.waiting = Some(snapshot);
+            self.store.taken = false;
         }
     }
 
     /// The snapshot, which the replica took of what it knows, with the members; none if they are those of another slot.
     fn with_members(&self, snapshot: Snapshot) -> Option<Snapshot> {
-        let Some(epochs) = self.chosen.epochs().filter(|epochs| epochs.version() > 0) else {
-            return Some(snapshot);
-        };
+        let changed = |epochs: &&Epochs| epochs.version() > 0 || !epochs.retired().is_empty();
+        let Some(epochs) = self.chosen.epochs().filter(changed) else { return Some(snapshot) };
         if snapshot.next() != self.chosen.applied() {
             return None;
         }
@@ -108,7 +111,14 @@ impl<P: Protocol> Node<P> {
         self.store.latest.as_ref()
     }
 
-    pub(crate) fn to_install(&self) -> Option<Install<P>> {
+    /// What is to be written, which the driver now knows.
+    pub(crate) fn install(&mut self) -> Option<Install<P>> {
+        let install = self.to_install();
+        self.store.taken = install.is_some();
+        install
+    }
+
+    fn to_install(&self) -> Option<Install<P>> {
         let snapshot = self.store.waiting.clone()?;
         let acceptor = self.acceptor.as_ref().map(|a| a.retained(snapshot.next()));
         let proposer = self.proposer.as_ref().map(Proposer::retained);
@@ -119,11 +129,11 @@ impl<P: Protocol> Node<P> {
         Some(Install { snapshot, records })
     }
 
-    /// What waited is on disk.
+    /// What waited is on disk, if the driver has taken it. If not, the disk still needs every record, and what the
+    /// snapshot would stand for is not to be relied on.
     pub(crate) fn on_stored(&mut self) {
-        let install = self.store.waiting.is_some().then(|| self.to_install()).flatten();
-        self.store.waiting = None;
-        if let Some(Install { snapshot, .. }) = install {
+        let Some(snapshot) = self.store.waiting.take() else { return };
+        if std::mem::take(&mut self.store.taken) {
             self.adopt(snapshot);
         }
     }

@@ -26,9 +26,10 @@ impl<P: Protocol> Node<P> {
         let Some(epochs) = self.chosen.epochs() else { return };
         self.epoch = epochs.version();
         let current = epochs.current().clone();
+        // Members may have come and gone again since this process looked last.
+        self.settle(current.from);
         if current.members != self.setup.config.members() {
             self.setup.config = Arc::new(self.setup.config.in_epoch(&current));
-            self.settle(current.from);
             self.reconfigure();
         }
         let everyone = self.chosen.epochs().map(crate::Epochs::everyone);

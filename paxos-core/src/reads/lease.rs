@@ -47,6 +47,8 @@ pub(crate) struct Grants {
     lease: Option<Duration>,
     /// To whose ballot, and until when.
     granted: Option<(Ballot, Time)>,
+    /// The last ballot whose leader gave its lease up, for good.
+    released: Option<Ballot>,
     /// Until when it answers nobody's phase 1a, after a restart.
     silent: Option<Time>,
 }
@@ -54,7 +56,7 @@ pub(crate) struct Grants {
 impl Grants {
     pub(crate) fn new(lease: Option<Duration>, now: Time, restarted: bool) -> Self {
         let silent = lease.filter(|_| restarted).map(|lease| now.after(lease));
-        Self { lease, granted: None, silent }
+        Self { lease, granted: None, released: None, silent }
     }
 
     /// A heartbeat in `ballot` is heard, which the acceptor follows: whether it may be answered. If so, that is a grant.
@@ -63,7 +65,9 @@ impl Grants {
         if self.granted.is_some_and(|(higher, until)| higher > ballot && now < until) {
             return false;
         }
-        self.granted = Some((ballot, now.after(lease)));
+        if self.released != Some(ballot) {
+            self.granted = Some((ballot, now.after(lease)));
+        }
         true
     }
 
@@ -76,6 +80,7 @@ impl Grants {
     /// The leader of `ballot` does not rely on its grant any more.
     pub(crate) fn release(&mut self, ballot: Ballot) {
         self.granted = self.granted.filter(|(granted, _)| *granted != ballot);
+        self.released = self.released.max(Some(ballot));
     }
 }
 

@@ -54,7 +54,7 @@ where
             for envelope in ready.unbound() {
                 out.send(self.id, envelope);
             }
-            if self.disk.begin(&ready) {
+            if self.disk.begin(&mut ready) {
                 let latency = out.disk.sync.draw(&mut out.platter);
                 if !latency.is_zero() {
                     self.busy = Busy::Writing;

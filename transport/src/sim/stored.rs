@@ -28,7 +28,7 @@ impl<P: Protocol> Stored<P> {
     }
 
     /// Begins to write what a node asks for; whether there is anything.
-    pub(super) fn begin(&mut self, ready: &Ready<'_, P>) -> bool {
+    pub(super) fn begin(&mut self, ready: &mut Ready<'_, P>) -> bool {
         let (records, installed) = self.durable;
         self.writing = ready.records().get(records..).unwrap_or_default().to_vec();
         self.installing = if installed { None } else { ready.install() };

@@ -1,0 +1,156 @@
+//! Changes of members, among snapshots, restarts and leases: runs that a review found.
+
+use super::snapshot::{N0, N1, N2, Server, fetch};
+use super::*;
+use paxos_core::{Change, CommandId, Counts, Learning, Membership, NodeSet, ReadMessage, Recorded, Timeouts};
+use std::time::Duration;
+
+fn change(seq: u64, change: Change) -> Entry<u64> {
+    Entry::Change(CommandId { client: ClientId { node: NodeId(9), session: 0 }, seq }, change)
+}
+
+fn told(first: u64, entries: Vec<Entry<u64>>) -> Message<P> {
+    let known = Slot(first + entries.len() as u64);
+    Message::Chosen { first: Slot(first), batch: entries.into(), known }
+}
+
+/// With α = 2.
+fn config() -> Config {
+    let mut config = Server::config();
+    config.limits.alpha = 2;
+    config
+}
+
+#[test]
+fn votes_that_a_snapshot_stands_for_are_forgotten_after_a_restart_too() {
+    let mut server = Server::of(config(), N2);
+    server.hear(N0, Message::Accept(accept(ballot(2, 0), 0, 0..4)));
+    server.hear(N0, told(0, batch(0..4).to_vec()));
+    assert_eq!(server.snapshot().next, Slot(4));
+    // It writes all that it learned so far, when the members change: that reaches from slot 0 past the snapshot.
+    server.hear(N0, told(4, vec![change(50, Change::add_learner(NodeId(5))), entry(5)]));
+    server.restart(config());
+    server.settle();
+    // It voted in slots 0 to 3, and does not remember how.
+    let said = server.hear(N1, Message::Prepare(prepare(ballot(9, 1), 0)));
+    assert!(!said.iter().any(|(_, m)| matches!(m, Message::Promise(_))), "{said:?}");
+}
+
+#[test]
+fn what_was_learned_behind_a_snapshot_is_known_after_a_restart() {
+    let mut config = config();
+    (config.limits.snapshot, config.limits.window, config.limits.batch) = (20, 1, 1);
+    let mut server = Server::of(config.clone(), N2);
+    (0..42).for_each(|n| _ = server.hear(N0, told(n, batch(n..n + 1).to_vec())));
+    assert_eq!(server.snapshot().next, Slot(40));
+    server.hear(N0, told(42, vec![change(50, Change::replace(N0, NodeId(5)))]));
+    server.hear(N0, told(43, vec![entry(43)]));
+    // The next members are in force: all below is on disk, and far from slot 0.
+    server.restart(config);
+    assert_eq!(server.node.chosen().first_unknown(), Slot(44));
+}
+
+#[test]
+fn a_snapshot_tells_who_was_removed() {
+    let (mut peer, mut behind) = (Server::of(config(), N1), Server::of(config(), N2));
+    let first = std::iter::once(change(50, Change::remove(NodeId(9))));
+    peer.hear(N0, told(0, first.chain((1..9).map(entry)).collect()));
+    fetch(&mut behind, &mut peer, None);
+    let says = |s: &Server| {
+        s.node
+            .chosen()
+            .epochs()
+            .expect("they change")
+            .after(&Change::add(NodeId(9)))
+            .map(|(members, _)| members)
+    };
+    assert_eq!(behind.node.chosen().first_unknown(), peer.node.chosen().first_unknown());
+    assert_eq!(says(&peer), says(&behind));
+}
+
+#[test]
+fn members_that_came_and_went_leave_what_they_chose_on_disk() {
+    let mut config = Config::new(Arc::new(Counts::majority(NodeSet::first(1)).expect("one")));
+    config.timeouts = Timeouts::NEVER;
+    (config.limits.alpha, config.limits.snapshot) = (2, 0);
+    let mut server = Server::of(config, N0);
+    server.hear(N1, Message::Progress { chosen: Slot(6) });
+    // In between, n1 and n2 decided without it; now it is alone again, and hears of all that at once.
+    let there_and_back = vec![
+        change(50, Change::add(N1)),
+        change(51, Change::add(N2)),
+        entry(2),
+        change(52, Change::remove(N1)),
+        change(53, Change::remove(N2)),
+        entry(5),
+    ];
+    server.hear(N1, told(0, there_and_back));
+    let epochs = server.node.chosen().epochs().expect("they change");
+    assert_eq!(epochs.current().members.acceptors, NodeSet::first(1));
+    assert!(server.disk.1.iter().any(|record| record.as_learned().is_some()));
+}
+
+#[test]
+fn votes_are_counted_among_the_members_of_now_whatever_the_driver_does_between() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    (config.timeouts, config.learning, config.limits.alpha) = (Timeouts::NEVER, Learning::Everyone, 1);
+    let mut server = Server::of(config, N2);
+    let more: NodeSet = [3, 4].map(NodeId).into_iter().collect();
+    let add = Membership { proposers: more, acceptors: more, learners: more };
+    let five = change(50, Change { add, remove: NodeSet::EMPTY });
+    server.node.step(NOW, Event::Message { from: N0, message: told(0, vec![five]) });
+    server.node.ready().written().execute(&mut server.replica);
+    server
+        .node
+        .step(NOW, Event::Message { from: N0, message: Message::Accept(accept(ballot(2, 0), 1, 1..2)) });
+    for from in [N0, N1] {
+        let vote = Message::Accepted(accepted(ballot(2, 0), 1..2));
+        server.node.step(NOW, Event::Message { from, message: vote });
+    }
+    assert!(!server.node.chosen().knows(Slot(1)), "two of five are no quorum");
+}
+
+#[test]
+fn a_learner_that_becomes_an_acceptor_promises() {
+    let mut config = Config::collapsed(2).expect("lawful");
+    (config.timeouts, config.limits.alpha, config.learners) = (Timeouts::NEVER, 1, NodeSet::first(3));
+    let mut server = Server::of(config, N2);
+    server.hear(N0, told(0, vec![change(50, Change::add(N2)), entry(1)]));
+    let said = server.hear(N0, Message::Prepare(prepare(ballot(3, 0), 2)));
+    assert!(said.iter().any(|(_, m)| matches!(m, Message::Promise(_))), "{said:?}");
+}
+
+#[test]
+fn a_batch_that_lingers_where_nothing_may_be_proposed_wakes_nobody() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.timeouts = Timeouts { linger: Some(Duration::from_nanos(10)), ..Timeouts::NEVER };
+    config.limits.alpha = 1;
+    let mut server = Server::of(config, N0);
+    server.settle();
+    let own = server.node.proposer().expect("it proposes").ballot();
+    server.hear(N1, Message::Promise(promise(own, 0, vec![])));
+    for n in 0..2 {
+        server.node.submit(Time(100 * n), n).expect("room");
+        server.settle();
+    }
+    for _ in 0..3 {
+        server.node.step(Time(200), Event::Timeout);
+        server.settle();
+    }
+    assert!(server.node.deadline().is_none_or(|at| at > Time(200)));
+}
+
+#[test]
+fn a_lease_that_was_given_up_is_not_granted_again() {
+    let mut config = Server::config();
+    config.timeouts.lease = Some(Duration::from_millis(50));
+    let mut server = Server::of(config, N2);
+    let beat = |n| Message::Heartbeat { ballot: ballot(2, 0), chosen: Slot(0), sent: Time(n) };
+    server.hear(N0, beat(1));
+    let barred = server.hear(N1, Message::Prepare(prepare(ballot(3, 1), 0)));
+    assert!(barred.is_empty(), "{barred:?}");
+    server.hear(N0, Message::Read(ReadMessage::Release { ballot: ballot(2, 0) }));
+    server.hear(N0, beat(2));
+    let said = server.hear(N1, Message::Prepare(prepare(ballot(3, 1), 0)));
+    assert!(said.iter().any(|(_, m)| matches!(m, Message::Promise(_))), "{said:?}");
+}
