@@ -43,7 +43,10 @@ pub enum Event<P: Protocol> {
 /// id, and that of a client. See [`crate::Ready`] for what comes out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node<P: Protocol> {
+    /// With the members of now.
     pub(crate) setup: Setup<P::Options>,
+    /// With those that the cluster began with.
+    built: Setup<P::Options>,
     pub(crate) now: Time,
     pub(crate) client: P::Client,
     pub(crate) proposer: Option<P::Proposer>,
@@ -252,6 +255,7 @@ impl<P: Protocol> Node<P> {
             decisions: Vec::new(),
             noted: Aside::default(),
             now,
+            built: setup.clone(),
             setup,
         }
     }
@@ -350,9 +354,9 @@ impl<P: Protocol> Node<P> {
         self.setup.id
     }
 
-    /// What it was built from.
+    /// What it was built from, and is to be built from again: the members may be others by now.
     pub fn setup(&self) -> &Setup<P::Options> {
-        &self.setup
+        &self.built
     }
 
     /// What it knows to be chosen.
