@@ -269,16 +269,23 @@ impl Epochs {
 
     /// Reads what is executed from `first` on.
     pub(crate) fn read<V>(&mut self, first: Slot, entries: &[Entry<V>]) {
-        for (slot, entry) in first.extend(entries.len() as u64).iter().zip(entries) {
-            if let Entry::Change(id, change) = entry {
-                let result = self.note(slot, change);
-                self.made.push(Changed { id: *id, slot, result });
-            }
+        if entries.iter().any(|entry| matches!(entry, Entry::Change(..))) {
+            self.read_changes(first, entries);
         }
         let next = first.plus(entries.len() as u64);
         while self.coming.front().is_some_and(|epoch| epoch.from <= next) {
             self.version += 1;
             self.current = self.coming.pop_front().unwrap_or_else(|| self.current.clone());
+        }
+    }
+
+    #[cold]
+    fn read_changes<V>(&mut self, first: Slot, entries: &[Entry<V>]) {
+        for (slot, entry) in first.extend(entries.len() as u64).iter().zip(entries) {
+            if let Entry::Change(id, change) = entry {
+                let result = self.note(slot, change);
+                self.made.push(Changed { id: *id, slot, result });
+            }
         }
     }
 
@@ -367,7 +374,7 @@ mod tests {
     }
 
     fn change(seq: u64, change: Change) -> Entry<()> {
-        Entry::Change(crate::CommandId { client: ClientId::default(), seq }, change)
+        Entry::Change(crate::CommandId { client: ClientId::default(), seq }, Box::new(change))
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl<V: Value> Outstanding<V> {
     /// # Errors
     /// As [`Outstanding::submit`].
     pub fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
-        self.name(0, |id| Entry::Change(id, change))
+        self.name(0, |id| Entry::Change(id, Box::new(change)))
     }
 
     fn name(
@@ -226,6 +226,7 @@ impl<V: Value> Outstanding<V> {
     }
 
     /// A command needs no answer any more; whether it did until now.
+    #[inline]
     fn settle(&mut self, seq: u64) -> bool {
         if seq < self.base || seq >= self.next {
             return false;
@@ -234,8 +235,8 @@ impl<V: Value> Outstanding<V> {
             return self.early.insert(seq);
         }
         self.forward();
-        while !self.early.is_empty() && self.early.remove(&self.base) {
-            self.forward();
+        if !self.early.is_empty() {
+            self.forward_early();
         }
         while self.asked.front().is_some_and(|asked| asked.last < self.base) {
             self.asked.pop_front();
@@ -244,6 +245,13 @@ impl<V: Value> Outstanding<V> {
             self.since.pop_front();
         }
         true
+    }
+
+    #[cold]
+    fn forward_early(&mut self) {
+        while self.early.remove(&self.base) {
+            self.forward();
+        }
     }
 
     fn forward(&mut self) {
