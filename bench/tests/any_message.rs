@@ -76,7 +76,7 @@ impl Draw {
         }
         if self.below(8) == 0 {
             let id = CommandId { client: self.client(), seq: self.below(9) };
-            return Entry::Change(id, self.change());
+            return Entry::Change(id, Box::new(self.change()));
         }
         let seq = if self.below(20) == 0 { u64::MAX } else { self.below(9) };
         Entry::new(self.client(), seq, self.below(5))

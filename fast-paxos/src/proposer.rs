@@ -1,15 +1,14 @@
 //! The proposer, who is the coordinator of its terms: opens fast ballots, watches their votes, recovers collisions.
 
 mod behind;
+mod lead;
 mod recovery;
 
-use crate::choice::{assign, tallies};
 use crate::learner::Tally;
 use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
 use paxos_core::{
-    Answer, Aside, Audience, Ballot, Batch, Chosen, CommandId, Entry, Load, Nack, NodeId, NodeSet,
-    Overloaded, Phase, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote,
-    Votes,
+    Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase,
+    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -120,89 +119,6 @@ impl<V: Value> Proposer<V> {
             behind: false,
         };
         self.wait(now);
-    }
-
-    /// A quorum has promised: what may have been chosen is proposed where it was voted for, other commands that
-    /// were voted for get the slots behind.
-    fn take_the_lead(&mut self, chosen: &Chosen<V>) {
-        let Stage::Preparing { from, promised, reports, asked_all, .. } =
-            std::mem::replace(&mut self.stage, Stage::Leading)
-        else {
-            return;
-        };
-        let votes = reports.iter().flat_map(|(_, votes)| votes).filter(|vote| !vote.slots().is_empty());
-        let slots = votes.map(|vote| vote.slots().end);
-        let end = slots.max().unwrap_or(from).max(from);
-        // What was voted for further ahead than the members are known has to wait, and all behind it.
-        self.found = (end > chosen.limit()).then(|| chosen.limit());
-        let end = end.min(chosen.limit());
-        let slots = SlotRange::new(from, end);
-        let mut assigned = assign(&*self.setup.config.quorums, |_| promised, &tallies(&reports, slots));
-        let entries: Batch<V> =
-            slots.iter().map(|slot| assigned.remove(&slot).unwrap_or(Entry::Noop)).collect();
-        self.pipeline.drop_found(&entries, chosen);
-        self.requeue_losers(&entries, &reports);
-        self.next = from;
-        self.propose(&entries);
-        self.alive = promised;
-        if self.setup.config.thrifty && !asked_all {
-            // Who was not asked is taken to be alive until something times out.
-            let asked = self.setup.config.quorums.minimal_quorum(Phase::One, self.setup.id);
-            self.alive = promised.union(self.setup.config.acceptors().without(asked));
-        }
-    }
-
-    /// Commands that were voted for and got no slot are proposed again.
-    fn requeue_losers(&mut self, placed: &[Entry<V>], reports: &[(NodeId, Vec<Vote<V>>)]) {
-        let mut names: BTreeSet<CommandId> = placed.iter().filter_map(Entry::id).collect();
-        let voted = reports.iter().flat_map(|(_, votes)| votes).flat_map(|vote| vote.batch.iter());
-        let losers: Vec<Entry<V>> =
-            voted.filter(|e| e.id().is_some_and(|id| names.insert(id))).cloned().collect();
-        if !losers.is_empty() || self.pipeline.waiting() > 0 {
-            self.pipeline.drop_all(&names);
-            self.pipeline.push_front(losers.into());
-        }
-    }
-
-    /// Proposes `entries` in step 0 from the next free slot on.
-    fn propose(&mut self, entries: &Batch<V>) {
-        let mut rest = entries.clone();
-        while !rest.is_empty() {
-            let batch = rest.portion(self.setup.config.limits.message());
-            rest = rest.tail(batch.len() as u64);
-            self.pipeline.propose(self.ballot, self.next, &batch);
-            self.send_next(batch);
-        }
-    }
-
-    /// What is proposed from the next free slot on is to be sent.
-    fn send_next(&mut self, batch: Batch<V>) {
-        let first = self.next;
-        self.next = first.plus(batch.len() as u64);
-        self.outgoing.push_back((self.ballot, first, batch, Reach::Quorum(Phase::TwoClassic)));
-    }
-
-    /// *Fast Paxos*, §2.2: if any value may be proposed, the coordinator sends *any*. From the first slot on in
-    /// which it proposed nothing in this term, phase 1 found no vote, so that is so in all of them.
-    fn open_fast_ballot(&mut self, now: Time, chosen: &Chosen<V>) {
-        let quorums = &self.setup.config.quorums;
-        if self.any.is_some()
-            || self.found.is_some()
-            || is_changing(chosen)
-            || !quorums.is_quorum(Phase::TwoFast, self.alive)
-        {
-            return;
-        }
-        let Some(fast) = self.ballot.next_step(true) else { return };
-        while let Some(batch) = self.fresh(now, chosen) {
-            self.send_next(batch);
-        }
-        // A ballot that were opened from the end of what the members are known for might be taken for one of others.
-        if self.pipeline.waiting() > 0 || self.next >= chosen.limit() {
-            return;
-        }
-        self.any = Some((fast, self.next));
-        self.any_due = true;
     }
 
     fn settle(&mut self, now: Time, slot: Slot) {
@@ -486,52 +402,5 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     fn surrender(&mut self) -> Vec<Batch<V>> {
         self.renew = false;
         self.pipeline.surrender()
-    }
-}
-
-impl<V: Value> Proposer<V> {
-    fn accept(&self, ballot: Ballot, first: Slot, batch: Batch<V>) -> Accept<V> {
-        Accept { ballot, first, batch, any: self.any, chosen: self.progress }
-    }
-
-    /// The next phase 2a: values that are due, then commands as long as no fast ballot is open, then *any*.
-    fn poll_accept(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Accept<V>, Reach)> {
-        if self.outgoing.is_empty() && self.any.is_none() && self.found.is_none() {
-            let idle = self.pipeline.first_in_flight().is_none();
-            if let Some(batch) = self.fresh(now, chosen) {
-                if idle {
-                    self.wait(now);
-                }
-                self.send_next(batch);
-            }
-        }
-        // *any* goes to all acceptors: with the values if these do, else by itself.
-        let thrifty = self.setup.config.thrifty;
-        if let Some((ballot, first, batch, reach)) = self.outgoing.pop_front() {
-            self.any_due &= thrifty && reach != Reach::All;
-            return Some((self.accept(ballot, first, batch), reach));
-        }
-        let any_due = std::mem::replace(&mut self.any_due, false);
-        any_due.then(|| (self.accept(self.ballot, self.next, Batch::empty()), Reach::All))
-    }
-
-    /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
-    fn fresh(&mut self, now: Time, chosen: &Chosen<V>) -> Option<Batch<V>> {
-        let batch = self.pipeline.propose_next(now, self.ballot, self.next, chosen.limit());
-        batch.or_else(|| self.pipeline.propose_nothing(self.ballot, self.next, chosen))
-    }
-
-    /// When to ask again, if anything is unanswered.
-    fn deadline_of_work(&self) -> Option<Time> {
-        let waiting = match self.stage {
-            Stage::Idle => false,
-            Stage::Preparing { .. } => true,
-            Stage::Leading => {
-                self.pipeline.first_in_flight().is_some()
-                    || !self.watched.is_empty()
-                    || (self.any.is_some() && self.pipeline.waiting() > 0)
-            }
-        };
-        self.resend_at.filter(|_| waiting)
     }
 }

@@ -113,10 +113,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         let Accept { ballot, first, ref batch, .. } = *accept;
         let proposed = first.extend(batch.len() as u64);
         let slots = proposed.intersection(counted(chosen));
-        if slots == proposed && first >= self.tally.end() {
-            let tally = Tally { ballot, batch: Some(batch.clone()), voters: NodeSet::EMPTY, decided: false };
-            self.tally.insert(slots, tally);
-        } else if !slots.is_empty()
+        let tally = || Tally { ballot, batch: Some(batch.clone()), voters: NodeSet::EMPTY, decided: false };
+        let appended = slots == proposed && self.tally.append(slots, tally);
+        if !appended
+            && !slots.is_empty()
             && count(&mut self.tally, ballot, slots, Some(&cut(first, batch, slots)), |_| {})
         {
             self.harvest(slots, chosen, |_| false, |_| {});

@@ -77,11 +77,13 @@ impl<V: Value> Proposer<V> {
 
     /// Leaves the ballot. What was proposed may yet be chosen or not: it is proposed again if this process leads
     /// again, and executes once all the same.
-    #[cold]
+    #[inline]
     fn preempted(&mut self) -> bool {
-        if matches!(self.stage, Stage::Idle) {
-            return false;
-        }
+        !matches!(self.stage, Stage::Idle) && self.leave()
+    }
+
+    #[cold]
+    fn leave(&mut self) -> bool {
         self.stage = Stage::Idle;
         self.outgoing.clear();
         self.resend_at = None;

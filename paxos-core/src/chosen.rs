@@ -163,9 +163,19 @@ impl<V> Chosen<V> {
         self.applied
     }
 
+    /// Whether all that can be executed was handed over.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.applied >= self.first_unknown
+    }
+
+    /// The newest run of known values, whole.
+    pub(crate) fn last(&self) -> Option<(SlotRange, &Batch<V>)> {
+        self.log.last()
+    }
+
     /// The next values to execute, each slot once and in order, or nothing while the next one is unknown.
     pub(crate) fn deliver(&mut self) -> Option<(Slot, &[Entry<V>])> {
-        if self.applied >= self.first_unknown {
+        if self.is_delivered() {
             return None;
         }
         let (range, batch) = self.log.get(self.applied)?;

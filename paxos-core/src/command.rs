@@ -51,8 +51,9 @@ pub enum Entry<V> {
     Noop,
     /// A client's command.
     Command(Command<V>),
-    /// A change of the cluster's members, which a client asked for under this name.
-    Change(CommandId, Change),
+    /// A change of the cluster's members, which a client asked for under this name. It is rare, and apart so that an
+    /// entry is no larger than a command.
+    Change(CommandId, Box<Change>),
 }
 
 impl<V> Entry<V> {

@@ -177,8 +177,7 @@ impl Election {
 
     fn follow(&mut self, now: Time, ballot: Ballot) {
         // A leader goes on speaking in the first step of its term, whatever step some slot has come to.
-        let old = ballot < self.highest && !ballot.same_term(self.highest);
-        if old || ballot.owner == self.setup.id {
+        if ballot.owner == self.setup.id || (!ballot.same_term(self.highest) && ballot < self.highest) {
             return;
         }
         // What the leader still says whom this process is about to replace is no reason to give that up.

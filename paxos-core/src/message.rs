@@ -398,7 +398,10 @@ impl To {
 
     /// Whether there is no receiver.
     pub const fn is_empty(self) -> bool {
-        self.len() == 0
+        match self {
+            Self::One(_) => false,
+            Self::Each(set) => set.is_empty(),
+        }
     }
 }
 

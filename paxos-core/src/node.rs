@@ -355,6 +355,10 @@ impl<P: Protocol> Node<P> {
     }
 
     /// What it was built from, and is to be built from again: the members may be others by now.
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "roles work with the members of now, callers restart with the first"
+    )]
     pub fn setup(&self) -> &Setup<P::Options> {
         &self.built
     }

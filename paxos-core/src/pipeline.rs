@@ -103,12 +103,14 @@ impl<V: Value> Pipeline<V> {
 
     /// While a change of members is agreed on and not in force: no-ops from slot `first` on, which take the log there
     /// if nothing else does, since everybody waits for it.
-    #[cold]
+    #[inline]
     pub fn propose_nothing(&mut self, ballot: Ballot, first: Slot, chosen: &Chosen<V>) -> Option<Batch<V>> {
         let coming = chosen.epochs().is_some_and(|epochs| epochs.next().is_some());
-        if !coming || self.waiting.count > 0 {
-            return None;
-        }
+        if coming && self.waiting.count == 0 { self.propose_noops(ballot, first, chosen) } else { None }
+    }
+
+    #[cold]
+    fn propose_noops(&mut self, ballot: Ballot, first: Slot, chosen: &Chosen<V>) -> Option<Batch<V>> {
         let room =
             self.limits.window.max(1).saturating_sub(self.under_way().count).min(self.limits.batch.max(1));
         let count = room.min(chosen.limit().0.saturating_sub(first.0) as usize);
@@ -274,6 +276,14 @@ impl<V: Value> Pipeline<V> {
         // What a snapshot stands for may be anything.
         if start < chosen.jumped() {
             return true;
+        }
+        // Mostly what is chosen last is the first proposal under way: the very entries that were proposed.
+        if let (Some((range, ours)), Some((part, theirs))) = (self.in_flight.first(), chosen.last())
+            && part == range
+            && chosen.end() == range.end
+            && ours.shares(theirs)
+        {
+            return false;
         }
         let reach = SlotRange::new(start, chosen.end());
         self.in_flight.overlapping(reach).any(|(range, ours)| {

@@ -144,6 +144,9 @@ impl<P: Protocol> Effects<'_, P> {
 
     /// The next values to execute, from the slot named on, with the clients to answer. Each is given once.
     pub fn decided(&mut self) -> Option<Decided<'_, P::Value>> {
+        if self.node.chosen.is_delivered() {
+            return None;
+        }
         let answering = self.node.answering();
         let (first, entries) = self.node.chosen.deliver()?;
         Some(Decided { first, entries, answering })

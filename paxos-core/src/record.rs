@@ -120,9 +120,7 @@ impl<V> Votes<V> {
     /// Notes a vote, unless there is one of a higher ballot in the slot.
     pub fn note(&mut self, ballot: Ballot, first: Slot, batch: &Batch<V>) {
         let slots = first.extend(batch.len() as u64);
-        if self.runs.end() <= first {
-            self.runs.insert(slots, (ballot, batch.clone()));
-        } else {
+        if !self.runs.append(slots, || (ballot, batch.clone())) {
             self.runs.overlay(slots, &(ballot, batch.clone()), |held| held.0 <= ballot);
         }
     }
@@ -136,6 +134,11 @@ impl<V> Votes<V> {
     /// The votes within `slots`, in order.
     pub fn within(&self, slots: SlotRange) -> impl Iterator<Item = Vote<V>> {
         self.runs.within(slots).map(|(range, (ballot, batch))| Vote { first: range.start, ballot, batch })
+    }
+
+    /// The first votes, whole.
+    pub(crate) fn first(&self) -> Option<(SlotRange, &Batch<V>)> {
+        self.runs.first().map(|(range, (_, batch))| (range, batch))
     }
 
     /// The votes that reach into `slots`, whole.

@@ -192,8 +192,10 @@ impl<S: StateMachine> Replica<S> {
         let owed = !self.owed.is_empty() && self.owed.remove(&id);
         let machine = &mut self.machine;
         let found = self.sessions.enter(slot, id, || machine.apply(slot, &command.value));
-        if answering.covers(id.client) || owed {
-            self.answers.extend(found.answer(id, slot));
+        if (answering.covers(id.client) || owed)
+            && let Some(answer) = found.answer(id, slot)
+        {
+            self.answers.push(answer);
         }
     }
 

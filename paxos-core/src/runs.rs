@@ -65,6 +65,11 @@ impl<T: Divide> Runs<T> {
         self.runs.front().map(|(range, t)| (*range, t))
     }
 
+    /// The last run.
+    pub fn last(&self) -> Option<(SlotRange, &T)> {
+        self.runs.back().map(|(range, t)| (*range, t))
+    }
+
     /// The run that `slot` is in.
     pub fn get(&self, slot: Slot) -> Option<(SlotRange, &T)> {
         let (range, t) = self.runs.get(self.find(slot))?;
@@ -91,6 +96,13 @@ impl<T: Divide> Runs<T> {
         range: SlotRange,
         mut wanted: impl FnMut(SlotRange, &T) -> bool,
     ) -> Option<(SlotRange, T)> {
+        if let Some((held, t)) = self.runs.front()
+            && range.start <= held.start
+            && held.end <= range.end
+            && wanted(*held, t)
+        {
+            return self.runs.pop_front();
+        }
         let from = self.find(range.start);
         let mut reach = self.runs.range(from..).take_while(|(held, _)| held.start < range.end);
         let at = from + reach.position(|(held, t)| wanted(*held, t))?;
@@ -109,6 +121,16 @@ impl<T: Divide> Runs<T> {
             let part = held.intersection(range);
             (!part.is_empty()).then(|| (part, cut(*held, t, part)))
         })
+    }
+
+    /// Makes `range` hold `t` if it lies behind all runs; whether it does.
+    #[inline]
+    pub fn append(&mut self, range: SlotRange, t: impl FnOnce() -> T) -> bool {
+        let behind = self.end() <= range.start;
+        if behind && !range.is_empty() {
+            self.runs.push_back((range, t()));
+        }
+        behind
     }
 
     /// Makes `range` hold `t`, whatever it held.
@@ -218,17 +240,14 @@ impl<T: Divide> Runs<T> {
         if self.runs.front().is_none_or(|(range, _)| range.start >= slot) {
             return;
         }
-        while let Some((range, t)) = self.runs.front_mut() {
-            if range.end <= slot {
-                self.runs.pop_front();
-                continue;
-            }
-            if range.start < slot {
-                let rest = t.split_off(slot.0 - range.start.0);
-                *t = rest;
-                range.start = slot;
-            }
-            break;
+        let whole = self.runs.partition_point(|(range, _)| range.end <= slot);
+        self.runs.drain(..whole);
+        if let Some((range, t)) = self.runs.front_mut()
+            && range.start < slot
+        {
+            let rest = t.split_off(slot.0 - range.start.0);
+            *t = rest;
+            range.start = slot;
         }
     }
 

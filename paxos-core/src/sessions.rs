@@ -110,6 +110,9 @@ impl<R> Sessions<R> {
         let window = self.window as u64;
         let Some(session) = self.session(slot, id.client) else { return Found::Expired };
         session.heard = slot;
+        if session.is_next(id.seq, window) {
+            return session.push(slot, execute(), window);
+        }
         if id.seq < session.base {
             return Found::Forgotten;
         }
@@ -246,7 +249,32 @@ impl<R> Session<R> {
         seq as usize & (self.ring.len() - 1)
     }
 
+    /// Whether `seq` is the next number, and the ring has a place for its reply.
+    #[inline]
+    fn is_next(&self, seq: u64, window: u64) -> bool {
+        let held = self.end - self.base;
+        seq == self.end && held <= window && (held == window || held < self.ring.len() as u64)
+    }
+
+    /// The reply to the next command. The oldest is forgotten if it is a window behind, and that is mostly its place.
+    #[inline]
+    fn push(&mut self, slot: Slot, reply: R, window: u64) -> Found<'_, R> {
+        let seq = self.end;
+        if seq - self.base == window {
+            if self.ring.len() as u64 != window {
+                let at = self.place(self.base);
+                self.ring[at] = None;
+            }
+            self.base += 1;
+        }
+        self.end = seq.saturating_add(1);
+        let at = self.place(seq);
+        let (slot, reply) = self.ring[at].insert((slot, reply));
+        Found::Reply(*slot, reply)
+    }
+
     /// Makes room for the reply to `seq`, the highest number so far, and forgets those a window behind it.
+    #[cold]
     fn extend(&mut self, seq: u64, window: u64) {
         let base = seq.saturating_sub(window - 1).max(self.base);
         for forgotten in self.base..base.min(self.end) {

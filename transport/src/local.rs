@@ -199,11 +199,12 @@ where
 
     /// Forgets what every replica has executed, now and then.
     fn trim(&mut self) {
-        let learners = self.members.iter().filter(|m| m.node.is_learner());
-        let applied = learners.map(|m| m.replica.next()).min().unwrap_or_default();
-        if applied.0 - self.trimmed.0 < TRIM_EVERY {
+        let applied = self.members.iter().filter(|m| m.node.is_learner()).map(|m| m.replica.next());
+        let due = self.trimmed.plus(TRIM_EVERY);
+        if applied.clone().any(|next| next < due) {
             return;
         }
+        let Some(applied) = applied.min() else { return };
         self.trimmed = applied;
         for member in &mut self.members {
             member.node.trim(applied);

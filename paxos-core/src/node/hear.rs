@@ -206,7 +206,7 @@ impl<P: Protocol> Node<P> {
     pub(super) fn tell_vote(&mut self, accepted: P::Accepted) {
         let hear = P::hears_votes(&self.setup, accepted.ballot());
         let others = self.others(hear);
-        if others.len() == hear.len() {
+        if others == hear {
             self.send_bound(To::Each(others), Message::Accepted(accepted));
             return;
         }
@@ -267,7 +267,9 @@ impl<P: Protocol> Node<P> {
 
     /// A ballot is in use: whoever leads in a lower one has lost it.
     pub(super) fn on_ballot(&mut self, ballot: Ballot) {
-        self.noted.0.highest = ballot.max(self.noted.0.highest);
+        if ballot != self.noted.0.highest {
+            self.noted.0.highest = ballot.max(self.noted.0.highest);
+        }
         self.leader.on_ballot(self.now, ballot);
         if ballot.owner != self.setup.id && self.proposer.as_mut().is_some_and(|p| p.on_ballot(ballot)) {
             self.on_preempted();

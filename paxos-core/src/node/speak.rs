@@ -20,13 +20,9 @@ impl<P: Protocol> Node<P> {
         while let Some((id, reason)) = self.client.poll_unanswered() {
             self.out.outcomes.push(Settled { id, result: Err(reason) });
         }
-        let mut votes = Vec::new();
-        if let Some(acceptor) = &mut self.acceptor {
-            while let Some(accepted) = acceptor.vote(&self.chosen, &mut self.out.records) {
-                votes.push(accepted);
-            }
-        }
-        for accepted in votes {
+        while let Some(accepted) =
+            self.acceptor.as_mut().and_then(|a| a.vote(&self.chosen, &mut self.out.records))
+        {
             self.tell_vote(accepted);
         }
         self.propose();
@@ -92,11 +88,15 @@ impl<P: Protocol> Node<P> {
 
     /// Tells the proposer what is chosen by now. It must know before it says anything: another value than its own
     /// in one of its slots tells it that it leads no more, and must not vouch for its ballot.
+    #[inline]
     pub(super) fn tell_chosen(&mut self) {
-        let Some(proposer) = &mut self.proposer else { return };
-        if self.told == self.chosen.changes() {
-            return;
+        if self.told != self.chosen.changes() {
+            self.tell_news();
         }
+    }
+
+    fn tell_news(&mut self) {
+        let Some(proposer) = &mut self.proposer else { return };
         self.told = self.chosen.changes();
         let led = proposer.leading().is_some();
         proposer.on_chosen(self.now, &self.chosen);
@@ -147,11 +147,14 @@ impl<P: Protocol> Node<P> {
         let me = self.setup.id;
         self.stirred = true;
         let mut own = mem::take(&mut self.out.own);
-        for said in own.drain(..) {
-            match said {
-                Own::Promise(promise) => self.on_promise(me, promise),
-                Own::Accepted(accepted) => self.on_accepted(me, &accepted),
-            }
+        let mut hear = |said| match said {
+            Own::Promise(promise) => self.on_promise(me, promise),
+            Own::Accepted(accepted) => self.on_accepted(me, &accepted),
+        };
+        if own.len() == 1 {
+            own.pop().into_iter().for_each(&mut hear);
+        } else {
+            own.drain(..).for_each(&mut hear);
         }
         // Nothing is said to oneself in reaction to that before the next turn.
         debug_assert!(self.out.own.is_empty());

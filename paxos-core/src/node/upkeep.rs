@@ -26,7 +26,15 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Lets the leader role act if its time has come.
+    #[inline]
     pub(super) fn lead(&mut self) {
+        if self.leader.deadline().is_some_and(|at| at <= self.now) {
+            self.do_duties();
+        }
+    }
+
+    #[cold]
+    fn do_duties(&mut self) {
         while self.leader.deadline().is_some_and(|at| at <= self.now) {
             let (leading, work) =
                 self.proposer.as_ref().map_or((None, false), |p| (p.leading(), p.has_work()));

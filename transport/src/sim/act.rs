@@ -117,7 +117,7 @@ where
     /// Its client asks for a change of members.
     pub(super) fn change(&mut self, out: &mut Outside<P>, change: Change) -> Result<CommandId, Unasked> {
         let id = self.node.submit_change(self.local(out.now), change)?;
-        self.submitted(out, id, Entry::Change(id, change));
+        self.submitted(out, id, Entry::Change(id, Box::new(change)));
         Ok(id)
     }
 

@@ -1,0 +1,60 @@
+use super::*;
+use crate::{ClientId, Counts, Phase};
+
+fn epochs(n: u16) -> Epochs {
+    let set = NodeSet::first(n);
+    let members = Membership { proposers: set, acceptors: set, learners: set };
+    Epochs::new(4, members, Arc::new(Counts::majority(set).expect("acceptors")))
+}
+
+fn change(seq: u64, change: Change) -> Entry<()> {
+    Entry::Change(crate::CommandId { client: ClientId::default(), seq }, Box::new(change))
+}
+
+#[test]
+fn a_change_takes_effect_alpha_slots_later() {
+    let mut epochs = epochs(1);
+    epochs.read(Slot(0), &[change(0, Change::add(NodeId(1)))]);
+    assert_eq!((epochs.current().members.acceptors.len(), epochs.limit(Slot(1))), (1, Slot(4)));
+    epochs.read(Slot(1), &[Entry::<()>::Noop, Entry::Noop, Entry::Noop]);
+    assert_eq!((epochs.current().from, epochs.current().members.acceptors.len()), (Slot(4), 2));
+    assert!(!epochs.current().quorums.is_quorum(Phase::One, NodeSet::first(1)));
+    assert_eq!(epochs.limit(Slot(4)), Slot(8));
+}
+
+#[test]
+fn changes_build_on_each_other_before_they_are_in_force() {
+    let mut epochs = epochs(3);
+    let entries = [change(0, Change::add(NodeId(3))), change(1, Change::remove(NodeId(0)))];
+    epochs.read(Slot(7), &entries);
+    assert_eq!(epochs.next().map(|e| e.from), Some(Slot(11)));
+    assert_eq!(epochs.last().members.acceptors, [1, 2, 3].map(NodeId).into_iter().collect());
+    assert_eq!(epochs.everyone().acceptors, NodeSet::first(4));
+    epochs.read(Slot(9), &vec![Entry::<()>::Noop; 3]);
+    assert_eq!((epochs.current().from, epochs.next()), (Slot(12), None));
+}
+
+#[test]
+fn who_was_removed_does_not_come_back() {
+    let mut epochs = epochs(3);
+    assert_eq!(epochs.note(Slot(0), &Change::replace(NodeId(2), NodeId(3))), Ok(Slot(4)));
+    assert_eq!(epochs.note(Slot(1), &Change::add(NodeId(2))), Err(Unchangeable::Retired));
+    assert_eq!(epochs.note(Slot(1), &Change::replace(NodeId(3), NodeId(3))), Err(Unchangeable::Retired));
+}
+
+#[test]
+fn a_cluster_does_not_abolish_itself() {
+    let mut epochs = epochs(1);
+    assert_eq!(epochs.note(Slot(0), &Change::remove(NodeId(0))), Err(Unchangeable::Unsound));
+    let deaf = Membership { acceptors: NodeSet::only(NodeId(5)), ..Membership::default() };
+    let change = Change { add: deaf, remove: NodeSet::EMPTY };
+    assert_eq!(epochs.note(Slot(0), &change), Err(Unchangeable::Unsound));
+    assert_eq!(epochs.next(), None);
+}
+
+#[test]
+fn a_change_that_is_chosen_twice_is_made_once() {
+    let mut epochs = epochs(1);
+    epochs.read(Slot(0), &[change(0, Change::add(NodeId(1))), change(0, Change::add(NodeId(1)))]);
+    assert_eq!(epochs.coming.len(), 1);
+}

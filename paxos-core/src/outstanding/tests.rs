@@ -1,0 +1,130 @@
+use super::*;
+
+const NODE: NodeId = NodeId(9);
+
+/// Asked again after 10, given up after 35.
+fn client(life: u32) -> Outstanding<u64> {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.timeouts.client = Some(Duration::from_nanos(10));
+    config.timeouts.give_up = Some(Duration::from_nanos(35));
+    Outstanding::new(NODE, life, &config)
+}
+
+/// Asks for `n` commands, each in a batch of its own.
+fn ask(client: &mut Outstanding<u64>, now: u64, n: u64) -> Vec<CommandId> {
+    let mut submit = |_| {
+        let id = client.submit(0).expect("room");
+        assert!(client.poll_new(Time(now)).is_some_and(|batch| batch.len() == 1));
+        id
+    };
+    (0..n).map(&mut submit).collect()
+}
+
+fn ends(client: &mut Outstanding<u64>) -> Vec<(CommandId, Unanswered)> {
+    std::iter::from_fn(|| client.poll_unanswered()).collect()
+}
+
+fn refused(ids: &[CommandId], taken: bool) -> Refused {
+    let mut all = Refused::each(Refusal::NotLeader(Some(NodeId(1))), taken, ids.to_vec());
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+#[test]
+fn an_expired_session_ends_what_is_open_and_the_next_command_is_of_a_new_one() {
+    let mut client = client(2);
+    let ids = ask(&mut client, 0, 3);
+    assert_eq!(ids[0].client, ClientId { node: NODE, session: 2 * ClientId::SESSIONS_PER_LIFE });
+    assert!(client.on_reply(ids[1]));
+    client.on_expired(ids[2]);
+    let expired = |id: &CommandId| (*id, Unanswered::SessionExpired);
+    assert_eq!(ends(&mut client), [expired(&ids[0]), expired(&ids[2])]);
+    assert_eq!((client.poll_again(Time(99)), client.deadline()), (None, None));
+    // A late answer, of either kind, to a command of the session that was left is no news.
+    assert!(!client.on_reply(ids[0]));
+    let next = ask(&mut client, 1, 1)[0];
+    client.on_expired(ids[2]);
+    assert_eq!((next.client, next.seq), (ids[0].client.renewed().expect("a number"), 3));
+    assert!(client.on_reply(next) && ends(&mut client).is_empty() && client.is_empty());
+}
+
+#[test]
+fn no_two_lives_and_no_two_renewals_share_a_session() {
+    let mut sessions = BTreeSet::new();
+    for life in [0, 1, 2, (1 << 20) - 1] {
+        let first = ClientId::first_of(NODE, life);
+        let all: Vec<_> = std::iter::successors(first, |id| id.renewed()).collect();
+        assert_eq!(all.len(), ClientId::SESSIONS_PER_LIFE as usize);
+        assert!(all.into_iter().all(|id| sessions.insert(id)), "life {life}");
+    }
+    assert_eq!(ClientId::first_of(NODE, 1 << 20), None);
+}
+
+#[test]
+fn a_client_that_has_used_up_its_sessions_asks_nothing_and_says_so() {
+    let mut spent = client(7);
+    for _ in 0..ClientId::SESSIONS_PER_LIFE {
+        let id = ask(&mut spent, 0, 1)[0];
+        spent.on_expired(id);
+    }
+    let ends_of = |client: &mut Outstanding<u64>| ends(client).into_iter().map(|(id, end)| (id.seq, end));
+    assert_eq!(ends_of(&mut spent).count(), ClientId::SESSIONS_PER_LIFE as usize);
+    for client in [&mut spent, &mut client(1 << 20)] {
+        let id = client.submit(0).expect("room");
+        assert_eq!((client.poll_new(Time(0)), client.len()), (None, 0));
+        assert_eq!(ends(client), [(id, Unanswered::SessionExpired)]);
+    }
+}
+
+#[test]
+fn a_refusal_ends_only_what_was_asked_for_once_and_not_taken() {
+    let mut client = client(0);
+    let ids = ask(&mut client, 0, 2);
+    assert!(client.on_timeout(Time(10)) && client.poll_again(Time(10)).is_some());
+    assert!(client.poll_again(Time(10)).is_some());
+    let more = ask(&mut client, 11, 3);
+    client.on_refused(&refused(&more[..2], true));
+    assert!(ends(&mut client).is_empty(), "what was taken may be chosen yet");
+    let all: Vec<_> = ids.iter().chain(&more[..2]).copied().collect();
+    assert!(client.on_reply(more[1]));
+    client.on_refused(&refused(&all, false));
+    client.on_refused(&refused(&all, false));
+    assert_eq!(ends(&mut client), [(more[0], Unanswered::NotLeader(Some(NodeId(1))))]);
+    assert_eq!(client.len(), 3);
+}
+
+#[test]
+fn what_is_not_answered_in_time_is_given_up_and_not_asked_for_again() {
+    let mut client = client(0);
+    let ids = ask(&mut client, 0, 2);
+    assert!(client.on_reply(ids[0]));
+    let mut later = None;
+    for due in [10, 20, 30] {
+        assert_eq!(client.deadline(), Some(Time(due)));
+        client.on_timeout(Time(due));
+        while client.poll_again(Time(due)).is_some() {}
+        later = later.or_else(|| (due == 20).then(|| ask(&mut client, due, 1)[0]));
+    }
+    assert_eq!((client.deadline(), ends(&mut client)), (Some(Time(35)), vec![]));
+    client.on_timeout(Time(35));
+    assert_eq!(ends(&mut client), [(ids[1], Unanswered::OutcomeUnknown)]);
+    assert!(!client.on_reply(ids[1]), "its caller was told");
+    client.on_timeout(Time(40));
+    let again: Vec<_> = std::iter::from_fn(|| client.poll_again(Time(40))).collect();
+    assert_eq!(
+        again.iter().flat_map(|b| b.iter()).filter_map(Entry::id).collect::<Vec<_>>(),
+        Vec::from_iter(later)
+    );
+}
+
+#[test]
+fn refusals_name_no_command_that_was_not_refused() {
+    let id = |node, seq| CommandId { client: ClientId { node: NodeId(node), session: 0 }, seq };
+    let all = Refused::each(
+        Refusal::NotLeader(None),
+        false,
+        vec![id(8, 4), id(7, 1), id(8, 2), id(8, 3), id(8, 6)],
+    );
+    let named: Vec<_> = all.iter().map(|r| (r.client.node.0, r.first..r.end)).collect();
+    assert_eq!(named, [(7, 1..2), (8, 2..5), (8, 6..7)]);
+}
