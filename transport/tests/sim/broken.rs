@@ -1,7 +1,8 @@
 //! Every invariant, broken on purpose.
 
 use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast, snapshot};
-use paxos_core::{Entry, Executed, Record, Slot};
+use fast_paxos::Accept;
+use paxos_core::{Batch, Change, CommandId, Entry, Executed, Message, NodeId, Record, Slot};
 use paxos_transport::sim::invariants::execution::one_outcome;
 
 #[test]
@@ -343,4 +344,39 @@ fn a_replica_that_executes_again_what_a_snapshot_stands_for() {
     assert_breach(scene.0.jumped(N0, &snapshot(1, 7)), "in_order", said);
     let said = "n0 executes c9#0 in s2, and has executed it before";
     assert_breach(scene.executes(N0, 2, 0, 3), "exactly_once", said);
+}
+
+#[test]
+fn a_proposer_that_goes_where_the_members_are_not_decided() {
+    let mut scene = Scene::new();
+    let alpha = paxos_core::Limits::default().alpha as u64;
+    scene.prepares(N0, classic(1, N0)).expect("new");
+    let verdict = scene.proposes(N0, classic(1, N0), alpha, 0);
+    let says =
+        "1.n0 proposes in s8192, while the members are decided only below s8192, by what is chosen below s0";
+    assert_breach(verdict, "members_are_known", says);
+}
+
+#[test]
+fn an_acceptor_that_promises_among_new_members_without_the_past() {
+    let mut scene = Scene::new();
+    let (ballot, first) = (classic(1, N0), Slot(0));
+    let id = CommandId { client: CLIENT, seq: 50 };
+    let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5))));
+    scene.0.submitted(change.clone());
+    scene.prepares(N0, ballot).expect("new");
+    scene.writes_promise(N0, ballot).expect("new");
+    scene.writes_promise(N1, ballot).expect("new");
+    let batch = Batch::from(change);
+    let accept = Accept { ballot, first, batch: batch.clone(), any: None, chosen: first };
+    scene.0.said(N0, &Message::Accept(accept)).expect("safe");
+    for node in [N0, N1] {
+        let vote = Record::Voted { ballot, first, batch: batch.clone() };
+        scene.0.wrote(node, &vote).expect("proposed");
+    }
+    // The learner is a member from there on.
+    let promise = Record::Promised { ballot: classic(2, N0), slots: Slot(8192).onwards() };
+    let says = "n1 promises slots from s8192 on, where the members are those since s8192, and knows what is chosen below \
+                s0 only";
+    assert_breach(scene.0.wrote(N1, &promise), "the_past_is_kept", says);
 }
