@@ -1,0 +1,287 @@
+//! A small cluster as a transition system: the shipped nodes, every order of messages, every loss, every doubling.
+
+use paxos_core::{
+    Ballot, Chosen, CommandId, Config, Entry, Event, Kind, Message, Node, NodeId, NodeSet, Phase, Protocol,
+    Record, Setup, Slot, Time,
+};
+use stateright::{Model, Property};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// What a variant must be so that its runs can be told apart.
+pub(crate) trait Checked:
+    Protocol<
+        Value = u64,
+        Record = Record<u64>,
+        Options: Hash + Send + Sync,
+        Client: Sync,
+        Proposer: Sync,
+        Acceptor: Sync,
+        Learner: Sync,
+        Leader: Sync,
+        Decision: Sync,
+    >
+{
+}
+
+impl Checked for basic_paxos::BasicPaxos<u64, u64> {}
+impl Checked for fast_paxos::FastPaxos<u64, u64> {}
+impl Checked for multi_paxos::MultiPaxos<u64, u64> {}
+
+/// What is to be explored.
+pub(crate) struct System<P: Checked> {
+    pub(crate) config: Arc<Config>,
+    pub(crate) options: P::Options,
+    /// Who gives a command to its own client at the start, and which.
+    pub(crate) commands: Vec<(u16, u64)>,
+    /// Messages that are under way when the commands are given, when all that is said at the start is heard.
+    pub(crate) early: Vec<(u16, u16, Message<P>)>,
+    /// How many processes there are.
+    pub(crate) processes: u16,
+    /// No proposer starts a term of a higher round.
+    pub(crate) rounds: u64,
+    /// How many crashes there may be in a run.
+    pub(crate) crashes: u8,
+    /// Whether a process that crashes loses its disk, which nothing survives.
+    pub(crate) forgetful: bool,
+}
+
+/// A process and its disk. What is equal here behaves equally.
+pub(crate) struct Process<P: Checked> {
+    node: Node<P>,
+    disk: Vec<Record<u64>>,
+    life: u32,
+    print: u64,
+}
+
+impl<P: Checked> Process<P> {
+    fn new(node: Node<P>, disk: Vec<Record<u64>>, life: u32) -> Self {
+        let print = print(&(&node, &disk, life));
+        Self { node, disk, life, print }
+    }
+}
+
+/// A message that was sent. It may arrive at any time from then on, any number of times, or never.
+pub(crate) struct Letter<P: Checked> {
+    from: NodeId,
+    to: NodeId,
+    message: Message<P>,
+}
+
+impl<P: Checked> Letter<P> {
+    fn post(self, state: &mut State<P>) {
+        let number = print(&(self.from, self.to, &self.message));
+        state.letters.entry(number).or_insert_with(|| Arc::new(self));
+    }
+}
+
+/// The processes, and all that was ever said.
+pub(crate) struct State<P: Checked> {
+    processes: Vec<Arc<Process<P>>>,
+    letters: BTreeMap<u64, Arc<Letter<P>>>,
+    crashes: u8,
+}
+
+impl<P: Checked> Clone for State<P> {
+    fn clone(&self) -> Self {
+        Self { processes: self.processes.clone(), letters: self.letters.clone(), crashes: self.crashes }
+    }
+}
+
+impl<P: Checked> Hash for State<P> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.processes.iter().for_each(|process| process.print.hash(state));
+        self.letters.keys().for_each(|print| print.hash(state));
+        self.crashes.hash(state);
+    }
+}
+
+impl<P: Checked> PartialEq for State<P> {
+    fn eq(&self, other: &Self) -> bool {
+        print(self) == print(other)
+    }
+}
+
+impl<P: Checked> fmt::Debug for State<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (process, id) in self.processes.iter().zip(0..) {
+            writeln!(f, "n{id}: {:?}", process.disk)?;
+        }
+        Ok(())
+    }
+}
+
+/// What happens next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// A message arrives; its number, and what it says.
+    Arrive(u64, String),
+    /// A message arrives, and the process crashes before it has written what follows. It starts again.
+    ArriveAndCrash(u64, String),
+}
+
+fn print(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl<P: Checked> System<P> {
+    fn setup(&self, id: u16) -> Setup<P::Options> {
+        Setup { id: NodeId(id), config: self.config.clone(), options: self.options.clone() }
+    }
+
+    fn deliver(&self, state: &mut State<P>, letter: &Letter<P>, crash: bool) {
+        let process = &state.processes[usize::from(letter.to.0)];
+        let (mut node, life) = (process.node.clone(), process.life);
+        node.step(Time(0), Event::Message { from: letter.from, message: letter.message.clone() });
+        self.settle(state, letter.to.0, node, life, crash);
+    }
+
+    /// Does what follows at a process, whose disk may be lost to a crash.
+    fn settle(&self, state: &mut State<P>, id: u16, mut node: Node<P>, life: u32, crash: bool) {
+        let mut disk =
+            state.processes.get(usize::from(id)).map_or(Vec::new(), |process| process.disk.clone());
+        let mut said = Vec::new();
+        while node.is_ready() {
+            let mut ready = node.ready();
+            said.extend(ready.unbound());
+            if crash {
+                break;
+            }
+            disk.extend(ready.records().iter().cloned());
+            let mut effects = ready.written();
+            while effects.decided().is_some() {}
+            effects.asked();
+            effects.outcomes();
+            said.extend(effects.messages());
+        }
+        // All else only helps progress. That it is lost shows no less about safety.
+        let kinds = [Kind::Request, Kind::Prepare, Kind::Promise, Kind::Any, Kind::Accept, Kind::Accepted];
+        for envelope in said.into_iter().filter(|envelope| kinds.contains(&envelope.message.kind())) {
+            for to in envelope.to.iter() {
+                Letter { from: NodeId(id), to, message: envelope.message.clone() }.post(state);
+            }
+        }
+        if crash {
+            if self.forgetful {
+                disk.clear();
+            }
+            let node = Node::restore(self.setup(id), Time(0), life + 1, &disk);
+            state.processes[usize::from(id)] = Arc::new(Process::new(node.clone(), disk, life + 1));
+            return self.settle(state, id, node, life + 1, false);
+        }
+        let process = Arc::new(Process::new(node, disk, life));
+        match state.processes.get_mut(usize::from(id)) {
+            Some(place) => *place = process,
+            None => state.processes.push(process),
+        }
+    }
+
+    /// The values that a quorum voted for in one ballot, slot by slot. Votes are never taken back, so what was ever
+    /// chosen is on the disks.
+    pub(crate) fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, BTreeSet<Option<CommandId>>> {
+        let mut votes: BTreeMap<(Slot, Ballot, Option<CommandId>), NodeSet> = BTreeMap::new();
+        for (process, id) in state.processes.iter().zip(0..) {
+            for record in &process.disk {
+                let Record::Voted { ballot, first, batch } = record else { continue };
+                for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+                    votes.entry((slot, *ballot, entry.id())).or_default().insert(NodeId(id));
+                }
+            }
+        }
+        let mut chosen: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for ((slot, ballot, value), voters) in votes {
+            if self.config.quorums.is_quorum(Phase::of(ballot), voters) {
+                chosen.entry(slot).or_default().insert(value);
+            }
+        }
+        chosen
+    }
+
+    fn agrees(&self, state: &State<P>) -> bool {
+        let chosen = self.chosen(state);
+        let one = chosen.values().all(|values| values.len() == 1);
+        let knows = |known: &Chosen<u64>, slot: Slot| known.get(slot).map(Entry::id);
+        let slots = || (0..8).map(Slot);
+        one && state.processes.iter().all(|process| {
+            let known = process.node.chosen();
+            slots().all(|slot| {
+                knows(known, slot).is_none_or(|value| chosen.get(&slot).is_some_and(|v| v.contains(&value)))
+            })
+        })
+    }
+}
+
+impl<P: Checked> Model for System<P> {
+    type State = State<P>;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State<P>> {
+        let mut state = State { processes: Vec::new(), letters: BTreeMap::new(), crashes: 0 };
+        for id in 0..self.processes {
+            let mut node = Node::new(self.setup(id), Time(0));
+            if node.deadline().is_some_and(|at| at <= Time(0)) {
+                node.step(Time(0), Event::Timeout);
+            }
+            self.settle(&mut state, id, node, 0, false);
+        }
+        while let Some((_, letter)) = state.letters.pop_first() {
+            self.deliver(&mut state, &letter, false);
+        }
+        for (from, to, message) in &self.early {
+            Letter { from: NodeId(*from), to: NodeId(*to), message: message.clone() }.post(&mut state);
+        }
+        for (client, value) in &self.commands {
+            let mut node = state.processes[usize::from(*client)].node.clone();
+            node.submit(Time(0), *value).expect("room");
+            self.settle(&mut state, *client, node, 0, false);
+        }
+        vec![state]
+    }
+
+    fn actions(&self, state: &State<P>, steps: &mut Vec<Step>) {
+        for (number, letter) in &state.letters {
+            let says = || format!("{} to {}: {:?}", letter.from, letter.to, letter.message);
+            steps.push(Step::Arrive(*number, says()));
+            if state.crashes < self.crashes && self.config.servers().contains(letter.to) {
+                steps.push(Step::ArriveAndCrash(*number, says()));
+            }
+        }
+    }
+
+    fn next_state(&self, last: &State<P>, step: Step) -> Option<State<P>> {
+        let (number, crash) = match step {
+            Step::Arrive(number, _) => (number, false),
+            Step::ArriveAndCrash(number, _) => (number, true),
+        };
+        let letter = last.letters.get(&number)?;
+        let mut state = last.clone();
+        state.crashes += u8::from(crash);
+        self.deliver(&mut state, letter, crash);
+        Some(state)
+    }
+
+    fn within_boundary(&self, state: &State<P>) -> bool {
+        let started = |record: &Record<u64>| match record {
+            Record::Started(ballot) => ballot.round,
+            Record::Promised { .. } | Record::Voted { .. } | Record::Learned { .. } => 0,
+        };
+        state.processes.iter().flat_map(|process| &process.disk).all(|record| started(record) <= self.rounds)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("agreement", |system: &Self, state| system.agrees(state)),
+            Property::sometimes("something is chosen", |system: &Self, state| {
+                !system.chosen(state).is_empty()
+            }),
+            Property::sometimes("everything is chosen", |system: &Self, state| {
+                let values: BTreeSet<_> = system.chosen(state).into_values().flatten().flatten().collect();
+                values.len() == system.commands.len()
+            }),
+        ]
+    }
+}
