@@ -1,6 +1,7 @@
 //! Real hosts on tokio, over a network and stores in memory: every variant keeps its promises when tasks, stops and
 //! failures interleave as they like. Time is paused: it moves when all tasks wait, so that nothing waits for real.
 
+mod changes;
 mod claims;
 mod limits;
 

@@ -1,6 +1,6 @@
 //! Runs in which single ways between two processes come and go, with loss, a crash and drifting clocks.
 
-use super::scene::{Fast, MS, Multi, Simple, assert_exactly_once, run, start, world};
+use super::scene::{Fast, MS, Multi, Simple, assert_exactly_once, run, seeds, start, world};
 use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Time};
 use paxos_transport::sim::{Chance, Cut, Fault, Links, Stop};
@@ -45,15 +45,15 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(seed: u64) {
 
 #[test]
 fn multi_paxos_survives_ways_that_come_and_go() {
-    (0..2000).for_each(survives::<Multi>);
+    seeds(2000).for_each(survives::<Multi>);
 }
 
 #[test]
 fn simple_paxos_survives_ways_that_come_and_go() {
-    (0..500).for_each(survives::<Simple>);
+    seeds(500).for_each(survives::<Simple>);
 }
 
 #[test]
 fn fast_paxos_survives_ways_that_come_and_go() {
-    (0..500).for_each(survives::<Fast>);
+    seeds(500).for_each(survives::<Fast>);
 }

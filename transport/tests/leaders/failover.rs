@@ -1,6 +1,6 @@
 //! How soon a cluster goes on without its leader.
 
-use super::scene::{FOREVER, MS, Multi, T, cut_way, decides, elections, run, start, world};
+use super::scene::{FOREVER, MS, Multi, T, cut_way, decides, elections, run, seeds, start, world};
 use core::time::Duration;
 use paxos_core::{NodeId, Time};
 use paxos_transport::sim::{Chance, Fault, Sim};
@@ -50,7 +50,7 @@ fn goes_on<P>(mute: bool) -> bool
 where
     P: paxos_core::Protocol<Value = u64, Reply = u64>,
 {
-    (0..50).all(|seed| {
+    seeds(50).all(|seed| {
         let mut sim: Sim<P, _> = start(world::<P>(5, seed));
         run(&mut sim, 300 * MS);
         assert!(decides(&mut sim, 1, 0, T), "n0 leads");

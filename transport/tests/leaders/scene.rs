@@ -117,3 +117,10 @@ where
     executed.sort_unstable();
     assert_eq!(executed, values.collect::<Vec<_>>(), "seed {seed}");
 }
+
+/// These seeds, or `SEEDS` of them from `FIRST` on.
+pub(crate) fn seeds(most: u64) -> core::ops::Range<u64> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let first = number("FIRST").unwrap_or(0);
+    first..first + number("SEEDS").unwrap_or(most)
+}
