@@ -50,7 +50,7 @@ fn goes_on<P>(mute: bool) -> bool
 where
     P: paxos_core::Protocol<Value = u64, Reply = u64>,
 {
-    seeds(50).all(|seed| {
+    seeds(500).all(|seed| {
         let mut sim: Sim<P, _> = start(world::<P>(5, seed));
         run(&mut sim, 300 * MS);
         assert!(decides(&mut sim, 1, 0, T), "n0 leads");

@@ -5,7 +5,7 @@ use super::scene::{Fast, Journal, MS, Multi, Simple, T, cut, decides, run, seeds
 use paxos_core::{NodeId, Protocol};
 use paxos_transport::sim::{Fault, Sim};
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 300;
 
 /// All pairs of n1 to n4 but those with the hub, n1.
 const WITHOUT_HUB: [(u16, u16); 3] = [(2, 3), (2, 4), (3, 4)];
@@ -18,8 +18,8 @@ fn five<P: Protocol<Value = u64, Reply = u64>>(seed: u64) -> Sim<P, Journal> {
 }
 
 /// The leader, n0, keeps only its link to n1, to which everybody is connected.
-fn quorum_loss<P: Protocol<Value = u64, Reply = u64>>() {
-    for seed in seeds(SEEDS) {
+fn quorum_loss<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
+    for seed in seeds(most) {
         let mut sim = five::<P>(seed);
         cut(&mut sim, &[(0, 2), (0, 3), (0, 4)]);
         cut(&mut sim, &WITHOUT_HUB);
@@ -35,8 +35,8 @@ fn quorum_loss<P: Protocol<Value = u64, Reply = u64>>() {
 }
 
 /// n0 is cut off for good, and the only one that still reaches a quorum, n1, was away when the log grew.
-fn constrained_election<P: Protocol<Value = u64, Reply = u64>>() {
-    for seed in seeds(SEEDS) {
+fn constrained_election<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
+    for seed in seeds(most) {
         let mut sim = five::<P>(seed);
         cut(&mut sim, &[(0, 1), (1, 2), (1, 3), (1, 4)]);
         for value in 100..120 {
@@ -55,8 +55,8 @@ fn constrained_election<P: Protocol<Value = u64, Reply = u64>>() {
 }
 
 /// A leader at one end of a chain of three, and the other end, lose their link.
-fn chained<P: Protocol<Value = u64, Reply = u64>>() {
-    for seed in seeds(SEEDS) {
+fn chained<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
+    for seed in seeds(most) {
         let mut sim = start(world::<P>(3, seed));
         run(&mut sim, 300 * MS);
         assert!(decides(&mut sim, 0, 0, T) && sim.leader() == Some(NodeId(0)), "n0 leads");
@@ -80,23 +80,23 @@ fn chained<P: Protocol<Value = u64, Reply = u64>>() {
 
 #[test]
 fn quorum_loss_recovers() {
-    quorum_loss::<Multi>();
-    quorum_loss::<Simple>();
-    quorum_loss::<Fast>();
+    quorum_loss::<Multi>(2000);
+    quorum_loss::<Simple>(300);
+    quorum_loss::<Fast>(300);
 }
 
 #[test]
 fn constrained_election_recovers() {
-    constrained_election::<Multi>();
-    constrained_election::<Simple>();
-    constrained_election::<Fast>();
+    constrained_election::<Multi>(2000);
+    constrained_election::<Simple>(300);
+    constrained_election::<Fast>(300);
 }
 
 #[test]
 fn chained_goes_on_and_everyone_is_served() {
-    chained::<Multi>();
-    chained::<Simple>();
-    chained::<Fast>();
+    chained::<Multi>(2000);
+    chained::<Simple>(300);
+    chained::<Fast>(300);
 }
 
 #[test]
