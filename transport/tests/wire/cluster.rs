@@ -1,5 +1,6 @@
 //! Whole clusters.
 
+use crate::secure::{Authority, secure};
 use crate::{Journal, Multi, bind, config, identity, introduce, options, soon, until};
 use paxos_core::{Consistency, NodeId, Setup};
 use paxos_transport::{Identity, RedbStorage, Replicated, TcpHandle, TcpOptions};
@@ -110,4 +111,16 @@ fn an_identity_names_the_variant_and_what_all_share() {
     let one = Identity::new::<Multi>("c", NodeId(1), &config(3));
     assert_eq!((one.variant.as_str(), one.cluster.as_str()), ("multi", "c"));
     assert_ne!(one.configuration, Identity::new::<Multi>("c", NodeId(1), &config(5)).configuration);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_with_mutual_tls_commits_and_restarts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let authority = Authority::new();
+    for life in 0..2 {
+        let cluster = start(dir.path(), |id| secure(id, authority.of(id))).await;
+        cluster.propose(life * 40..(life + 1) * 40).await;
+        cluster.assert_all_executed((life + 1) * 40).await;
+        cluster.stop().await;
+    }
 }

@@ -2,6 +2,10 @@
 //! that each test waits for something to happen, for as long as it takes, and none looks at the clock.
 
 mod cluster;
+mod hostile;
+mod raw;
+mod refusals;
+mod secure;
 
 use core::future::Future;
 use core::time::Duration;
