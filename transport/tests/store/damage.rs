@@ -128,14 +128,6 @@ async fn damages_end_in_an_error_or_in_full_recovery() {
     let mut random = ChaCha8Rng::seed_from_u64(2026);
     let mut tallies: BTreeMap<(&str, String), Tally> = BTreeMap::new();
     let mut tried = 0;
-    // A database that panics is caught, and need not be told of here.
-    std::panic::set_hook(Box::new(|info| {
-        if std::thread::current().name().is_some_and(|name| !name.contains("store"))
-            && !info.to_string().contains("redb")
-        {
-            eprintln!("{info}");
-        }
-    }));
     while tried < wanted {
         let image = &images[random.next_u32() as usize % images.len()];
         let Some((kind, name, damaged)) = damage(image, &mut random) else { continue };

@@ -101,7 +101,12 @@ impl StoreError {
     /// What the database says about `path`.
     pub(super) fn of_redb(path: &Path) -> impl Fn(redb::Error) -> Self {
         move |error| match error {
-            redb::Error::Io(source) => Self::Io { path: path.to_owned(), source },
+            // A file that is too short is no fault of the system.
+            redb::Error::Io(source)
+                if !matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+            {
+                Self::Io { path: path.to_owned(), source }
+            }
             redb::Error::DatabaseAlreadyOpen => Self::Locked { path: path.to_owned() },
             other => Self::damaged(path, other),
         }
