@@ -43,7 +43,7 @@ async fn fill(dir: &Path) {
     let error = append_all(&mut store).await;
     assert!(matches!(error, StorageError::Write(_)), "{error}");
     assert!(
-        error.to_string().contains("cannot store records") && error.to_string().contains("disk"),
+        error.to_string().contains("cannot store records") && error.to_string().contains("store.redb"),
         "{error}"
     );
     // It stays failed: what is on disk is not known any more.

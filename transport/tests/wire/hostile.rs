@@ -92,11 +92,11 @@ async fn a_message_arrives_as_it_was_sent_or_not_at_all() {
             send(&mut sender, 1, message(n, 300)).await;
         }
         tokio::select! {
-            received = receiver.recv(&mut inbox) => received.expect("receives"),
+            some = receiver.recv(&mut inbox) => some.expect("receives"),
             () = tokio::time::sleep(Duration::from_millis(5)) => {}
         }
-        for (from, received) in inbox.drain(..) {
-            assert_eq!((from, &received), (NodeId(0), &message(number(&received), 300)));
+        for (from, whole) in inbox.drain(..) {
+            assert_eq!((from, &whole), (NodeId(0), &message(number(&whole), 300)));
             arrived += 1;
         }
     }

@@ -4,6 +4,7 @@ use crate::raw::{self, HELLO, MESSAGES, PING, PONG, REFUSAL, WELCOME, frame, hea
 use crate::{bind, identity, options, until};
 use paxos_core::{Digest, NodeId};
 use paxos_transport::{Identity, Reason, TcpOptions};
+use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::AsyncWriteExt;
@@ -26,7 +27,8 @@ struct Line(String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0 += &format!("{}={value:?} ", field.name());
+        // Writing to a string does not fail.
+        _ = write!(self.0, "{}={value:?} ", field.name());
     }
 }
 

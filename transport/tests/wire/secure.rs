@@ -59,13 +59,12 @@ async fn refused(authority: &Authority, tls: TlsOptions, here: Reason, there: Op
     let listener = bind(secure(0, authority.of(0))).await;
     let handle = listener.handle();
     let dialler = bind(secure(1, tls.clone()).peer(NodeId(0), listener.local_address().to_string())).await;
-    match there {
-        Some(reason) => until(|| dialler.handle().stats().refused_for(reason) >= 2).await,
-        None => {
-            until(|| handle.stats().refused_for(here) >= 2).await;
-            assert_eq!(log.warnings(&[&format!("reason={here}"), "127.0.0.1"]), 1, "logged once");
-            until(|| dialler.handle().stats().refused_for(Reason::Tls) >= 2).await;
-        }
+    if let Some(reason) = there {
+        until(|| dialler.handle().stats().refused_for(reason) >= 2).await;
+    } else {
+        until(|| handle.stats().refused_for(here) >= 2).await;
+        assert_eq!(log.warnings(&[&format!("reason={here}"), "127.0.0.1"]), 1, "logged once");
+        until(|| dialler.handle().stats().refused_for(Reason::Tls) >= 2).await;
     }
     // The other way round: the dialling side looks as well.
     handle.set_peer(NodeId(1), dialler.local_address().to_string());

@@ -11,7 +11,7 @@ use paxos_core::NodeId;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -165,7 +165,15 @@ fn delays(shared: &Shared) -> ExponentialBackoff {
 async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failure> {
     let limits = &shared.options.limits;
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let stream = timeout(limits.connect, TcpStream::connect(peer.address())).await.map_err(late)??;
+    let addresses = timeout(limits.handshake, lookup_host(peer.address())).await.map_err(late)??;
+    let mut reached = Err(io::Error::from(io::ErrorKind::NotFound));
+    for address in addresses {
+        reached = timeout(limits.connect, TcpStream::connect(address)).await.map_err(late).flatten();
+        if reached.is_ok() {
+            break;
+        }
+    }
+    let stream = reached?;
     let greet = async {
         stream.set_nodelay(true)?;
         let stream: Box<dyn Stream> = match &shared.tls {
