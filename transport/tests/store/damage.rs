@@ -58,11 +58,11 @@ async fn images() -> Vec<Image> {
     images
 }
 
+/// What was done, to which file, and all the files then.
+type Damage = (&'static str, String, BTreeMap<String, Vec<u8>>);
+
 /// Changes something; what it did, or nothing if that changed nothing.
-fn damage(
-    image: &Image,
-    random: &mut ChaCha8Rng,
-) -> Option<(&'static str, String, BTreeMap<String, Vec<u8>>)> {
+fn damage(image: &Image, random: &mut ChaCha8Rng) -> Option<Damage> {
     let mut files = image.files.clone();
     let mut below = |n: usize| random.next_u64() as usize % n.max(1);
     // The database most often, and its first page, which decides what all the others mean, more often than its size
@@ -184,9 +184,9 @@ async fn every_bit_of_the_first_page_that_matters_is_looked_after() {
                 fs::write(dir.path().join(name), bytes).expect("written");
             }
             if judge(dir.path(), &image.saved, &format!("bit {bit}")).await {
-                whole += 1
+                whole += 1;
             } else {
-                refused += 1
+                refused += 1;
             }
         }
     }

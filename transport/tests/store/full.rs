@@ -35,12 +35,14 @@ async fn a_full_disk_stops_the_process_and_loses_nothing() {
     assert_eq!(saved.records, (0..n as u64).map(record).collect::<Vec<_>>());
 }
 
-/// Appends until the disk is full, and says how much was written.
+/// Appends until the disk is full, and tells the test outside how much was written.
+#[allow(clippy::print_stdout)]
 async fn fill(dir: &Path) {
     let mut store = open(dir).expect("opens");
     let saved = store.load().await.expect("whole");
     assert_eq!(saved.records.len(), 0);
-    let error = append_all(&mut store).await;
+    let (acknowledged, error) = append_all(&mut store).await;
+    println!("acknowledged {acknowledged}");
     assert!(matches!(error, StorageError::Write(_)), "{error}");
     assert!(
         error.to_string().contains("cannot store records") && error.to_string().contains("store.redb"),
@@ -50,12 +52,11 @@ async fn fill(dir: &Path) {
     assert!(store.append(&[record(0)]).await.is_err());
 }
 
-async fn append_all(store: &mut impl Storage<Protocol>) -> StorageError {
+async fn append_all(store: &mut impl Storage<Protocol>) -> (u64, StorageError) {
     let mut n = 0;
     loop {
         if let Err(error) = store.append(&[record(n)]).await {
-            println!("acknowledged {n}");
-            return error;
+            return (n, error);
         }
         n += 1;
     }
