@@ -32,15 +32,15 @@ async fn send(carrier: &mut TcpCarrier<Multi>, to: u16, message: Message<Multi>)
 
 /// What a [`proxy`] does to what passes through it.
 #[derive(Default)]
-struct Mood {
+pub(crate) struct Mood {
     /// Flips a bit of about every hundredth piece.
-    damages: AtomicBool,
+    pub(crate) damages: AtomicBool,
     /// Passes nothing on, on connections there are.
-    stalls: AtomicBool,
+    pub(crate) stalls: AtomicBool,
 }
 
 /// Passes on what comes, in a mood, to `to`.
-async fn proxy(to: SocketAddr, mood: Arc<Mood>) -> SocketAddr {
+pub(crate) async fn proxy(to: SocketAddr, mood: Arc<Mood>) -> SocketAddr {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move {

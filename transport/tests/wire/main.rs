@@ -6,6 +6,7 @@ mod hostile;
 mod raw;
 mod refusals;
 mod secure;
+mod variants;
 
 use core::future::Future;
 use core::time::Duration;
