@@ -32,9 +32,6 @@ pub enum CompareError {
         "--quorum {0} has no fast quorums; write fast-flexible:Q1,Q2,FAST, or leave `fast` out of --variants"
     )]
     NoFastQuorum(QuorumChoice),
-    /// Not built yet.
-    #[error("--collision uncoordinated: not yet; take coordinated or classic")]
-    Uncoordinated,
     /// Sites or round trips.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
@@ -112,9 +109,6 @@ impl<'a> Plan<'a> {
             (sites, _) => world.select(sites)?,
         };
         let leader = options.leader.as_ref().map(|site| world.index_of(site)).transpose()?;
-        if options.collision.contains(&Collision::Uncoordinated) {
-            return Err(CompareError::Uncoordinated);
-        }
         let counts = count_rows(options);
         if counts.is_empty() {
             return Err(CompareError::Nothing);

@@ -43,7 +43,9 @@ pub fn picture(shape: Shape, run: Run, seed: u64) -> Result<Trace, CountError> {
 
 fn decide(shape: Shape, run: Run, seed: u64, trace: bool) -> Result<(CountRow, Trace), CountError> {
     let recovery = if let Run::FastCollision(recovery) = run { recovery } else { Recovery::Coordinated };
-    shape.variant.with(recovery, matches!(run, Run::FastCollision(_)), Decision { shape, run, seed, trace })
+    // Where acceptors recover by themselves, they hear each other's votes, and the coordinator need not.
+    let copy_votes = matches!(run, Run::FastCollision(Recovery::Coordinated | Recovery::Classic));
+    shape.variant.with(recovery, copy_votes, Decision { shape, run, seed, trace })
 }
 
 /// Why a decision could not be measured.

@@ -146,14 +146,18 @@ mod client;
 mod leader;
 mod learner;
 mod message;
+#[cfg(feature = "mistakes")]
+mod mistakes;
 mod proposer;
 
 pub use acceptor::Acceptor;
 pub use client::Client;
 pub use leader::Leader;
 pub use learner::Learner;
-pub use message::{Accept, Accepted, Decision, Prepare, Promise};
-pub use proposer::Proposer;
+pub use message::{Accept, Accepted, Any, Decision, Prepare, Promise};
+#[cfg(feature = "mistakes")]
+pub use mistakes::Mistake;
+pub use proposer::{Proposer, Switches};
 
 use core::marker::PhantomData;
 use paxos_core::{Answer, Ballot, Config, Learning, NodeId, NodeSet, Phase, Protocol, Record, Setup, Value};
@@ -164,6 +168,10 @@ pub enum Recovery {
     /// It reads the votes as answers to phase 1 of the next step, and goes on with phase 2 of that.
     #[default]
     Coordinated,
+    /// The acceptors hear each other's votes, and go on by themselves: each reads those of the quorum that the
+    /// coordinator named with *any* as answers to phase 1 of the next step, which is fast too, and votes in it. If that
+    /// does not decide, since something was lost, the coordinator goes on from there.
+    Uncoordinated,
     /// It starts a new term with a phase 1 of its own.
     Classic,
 }
@@ -176,11 +184,48 @@ pub struct Options {
     /// Whether votes also go to a coordinator that does not learn, so that it notices collisions. Without, it
     /// hears of trouble from clients that ask again.
     pub copy_votes: bool,
+    /// When a leader does without fast ballots because they collide too often. None: never.
+    pub hysteresis: Option<Hysteresis>,
+    /// For tests: what every process gets wrong.
+    #[cfg(feature = "mistakes")]
+    pub mistake: Option<Mistake>,
+}
+
+/// When a leader leaves fast ballots, and when it comes back to them. It looks at the last `window` slots. In fast
+/// ballots it counts those that collided, among them those which clients or the acceptors got over by themselves: with
+/// `collided` of them it starts a term without a fast ballot. There it counts slots that were proposed while a command
+/// of another client was under way, which would have met it in a fast ballot: with `calm` of them or fewer, of a whole
+/// window, it opens one again. Each time it begins to count anew.
+///
+/// A coordinator must hear votes to count; where roles are apart and clients send to the acceptors alone, their
+/// commands reach a leader without a fast ballot only when they ask again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Hysteresis {
+    /// How many slots it looks back.
+    pub window: u32,
+    /// So many collided slots among them are too many.
+    pub collided: u32,
+    /// So many contended slots among them are few enough.
+    pub calm: u32,
+}
+
+impl Default for Hysteresis {
+    /// Out when half of 32 slots collided, since a collision costs about two delays and a fast ballot saves
+    /// one; back in when at most 4 of 32 would have.
+    fn default() -> Self {
+        Self { window: 32, collided: 16, calm: 4 }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { recovery: Recovery::default(), copy_votes: true }
+        Self {
+            recovery: Recovery::default(),
+            copy_votes: true,
+            hysteresis: None,
+            #[cfg(feature = "mistakes")]
+            mistake: None,
+        }
     }
 }
 
@@ -240,7 +285,10 @@ impl<V: Value, R: Answer> Protocol for FastPaxos<V, R> {
     type Leader = Leader;
 
     fn hears_votes(setup: &Setup<Options>, ballot: Ballot) -> NodeSet {
-        let hear = setup.config.hears_votes(ballot);
+        let mut hear = setup.config.hears_votes(ballot);
+        if ballot.fast && setup.options.recovery == Recovery::Uncoordinated {
+            hear = hear.union(setup.config.acceptors());
+        }
         if setup.options.copy_votes && setup.config.learning == Learning::Everyone {
             hear.union(NodeSet::only(ballot.owner).intersection(setup.config.proposers))
         } else {

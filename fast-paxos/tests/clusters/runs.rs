@@ -74,8 +74,13 @@ fn a_collision_with_a_new_term() {
 }
 
 #[test]
+fn a_collision_with_uncoordinated_recovery() {
+    expect_file!["../runs/collision_uncoordinated.txt"].assert_eq(&collision(Recovery::Uncoordinated));
+}
+
+#[test]
 fn both_commands_of_a_collision_are_executed_once_each() {
-    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+    for recovery in [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic] {
         let (sim, _) = collide(recovery);
         for id in 0..3 {
             let mut journal = sim.machine(NodeId(id)).expect("it is there").0.clone();
@@ -114,8 +119,10 @@ fn the_pictures_in_the_docs_are_real_runs() {
 fn a_collision_disturbs_the_next_command_at_most() {
     for (learning, recovery) in [
         (Learning::Everyone, Recovery::Coordinated),
+        (Learning::Everyone, Recovery::Uncoordinated),
         (Learning::Everyone, Recovery::Classic),
         (Learning::Distinguished, Recovery::Coordinated),
+        (Learning::Distinguished, Recovery::Uncoordinated),
         (Learning::Distinguished, Recovery::Classic),
     ] {
         let mut sim = recovering(Config { learning, ..quiet(3) }, 1, recovery);
