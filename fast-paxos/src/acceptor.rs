@@ -5,7 +5,7 @@ mod follow;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
 use follow::Heard;
 use paxos_core::{
-    Amount, Answer, Ballot, Batch, Chosen, CommandId, Entry, Nack, NodeId, Record, Request, Setup, Slot,
+    Amount, Answer, Ballot, Batch, Chosen, CommandId, Config, Entry, Nack, NodeId, Record, Request, Setup, Slot,
     SlotRange, Value, Votes,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,10 +26,11 @@ pub struct Acceptor<V> {
     open: Option<Any>,
     /// The slot of the next such vote: no vote of this term was cast from there on.
     next: Slot,
-    /// Commands to vote for at the end of this turn, and how much that is.
+    /// Commands to vote for at the end of this turn, or when a fast ballot is open, and how much that is. While none is, a
+    /// leader may propose them, or take them to be voted for in the one that it has opened.
     arrived: Vec<Entry<V>>,
     gathered: Amount,
-    /// Where it voted for a command in the open ballot.
+    /// Where it voted for a command in this term.
     mine: BTreeMap<CommandId, Slot>,
     /// Votes to be told again.
     again: Vec<Slot>,
@@ -66,8 +67,6 @@ impl<V: Value> Acceptor<V> {
             self.next = self.floor;
             self.mine.clear();
             self.again.clear();
-            self.arrived.clear();
-            self.gathered = Amount::default();
             self.heard = Heard::default();
         }
         new
@@ -89,10 +88,9 @@ impl<V: Value> Acceptor<V> {
         self.votes.note(ballot, first, batch);
         let slots = first.extend(batch.len() as u64);
         self.next = self.next.max(slots.end);
-        if self.open.is_some() {
-            let names = slots.iter().zip(batch.iter());
-            self.mine.extend(names.filter_map(|(slot, entry)| Some((entry.id()?, slot))));
-        }
+        let names = slots.iter().zip(batch.iter());
+        self.mine.extend(names.filter_map(|(slot, entry)| Some((entry.id()?, slot))));
+        self.forget_oldest();
     }
 
     /// A command that it voted for in a slot which goes to another is voted for again in a free one, so that the
@@ -134,7 +132,10 @@ impl<V: Value> Acceptor<V> {
     fn take(&mut self, entry: &Entry<V>) {
         let Some(id) = entry.id() else { return };
         if let Some(slot) = self.mine.get(&id) {
-            return self.again.push(*slot);
+            if self.open.is_some() {
+                self.again.push(*slot);
+            }
+            return;
         }
         let more = Amount { count: 1, bytes: entry.bytes() };
         // What is not kept its client asks for again.
@@ -231,7 +232,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             return Ok(None);
         }
         if !self.votes.covers(ballot, slots) {
-            if self.open.is_some() {
+            if !self.arrived.is_empty() || self.votes.end() > first {
                 self.move_on(slots, &batch.iter().filter_map(Entry::id).collect());
             }
             self.vote_for(ballot, first, batch);
@@ -242,7 +243,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     }
 
     fn on_request(&mut self, request: &Request<V>) {
-        if self.open.is_some() {
+        // Who is thrifty may never hear of what becomes of them.
+        let Config { thrifty, limits, .. } = &*self.setup.config;
+        let waits = !thrifty && self.arrived.len() + request.commands.len() <= limits.batch;
+        if self.open.is_some() || waits {
             request.commands.iter().for_each(|entry| self.take(entry));
         }
     }
@@ -275,7 +279,6 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         }
         let (first, batch) = (self.next, Batch::from(self.arrived.drain(..room).collect::<Vec<_>>()));
         self.gathered -= batch.amount();
-        self.forget_oldest();
         self.vote_for(ballot, first, &batch);
         log.push(Record::Voted { ballot, first, batch: batch.clone() });
         Some(Accepted { ballot, first, batch })

@@ -157,6 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn the_only_value_voted_for_is_the_one_to_propose() {
+        // In the step that acceptors came to by themselves it may be the one that the step before chose.
+        assert_eq!(chosen(&[(2, 7)], &[0, 1, 2]), Some(7));
+    }
+
+    #[test]
+    fn all_who_know_the_votes_of_a_quorum_pick_the_same() {
+        let quorums = Counts::fast(NodeSet::first(4)).expect("lawful");
+        let quorum: NodeSet = [0, 1, 2].map(NodeId).into_iter().collect();
+        let picked = |slot, votes: &[(u16, u64)]| {
+            pick(&quorums, quorum, &tally(votes), Slot(slot)).and_then(|entry| entry.id()).map(|id| id.seq)
+        };
+        // Whether the fourth vote came, and in which order they did.
+        assert_eq!(picked(0, &[(0, 7), (1, 8), (2, 9)]), picked(0, &[(3, 9), (2, 9), (1, 8), (0, 7)]));
+        assert_eq!(picked(0, &[(0, 8), (1, 8), (2, 9), (3, 9)]), Some(8));
+        // Of equals each slot takes another.
+        let slots: Vec<_> = (0..3).map(|slot| picked(slot, &[(0, 7), (1, 8), (2, 9)])).collect();
+        assert_eq!(slots, [Some(7), Some(8), Some(9)]);
+    }
+
+    #[test]
     fn a_command_that_lost_one_slot_gets_the_next() {
         let all: NodeSet = NodeSet::first(5);
         let quorums = Counts::fast(all).expect("lawful");

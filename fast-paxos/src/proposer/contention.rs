@@ -50,7 +50,8 @@ impl Contention {
 impl<V: Value> Proposer<V> {
     /// Slots of the fast ballot collided: whether there were too many of late, so that it goes on without.
     pub(super) fn has_enough_of(&mut self, collided: &[Slot]) -> bool {
-        let Some(rule) = self.setup.options.hysteresis else { return false };
+        let rule = self.setup.options.hysteresis.filter(|_| !self.contention.classic);
+        let Some(rule) = rule else { return false };
         for slot in collided {
             if self.contention.counted.insert(*slot) {
                 self.contention.note(rule, true);

@@ -37,7 +37,7 @@ impl<V: Value> Proposer<V> {
             .into_iter()
             .filter(|slot| self.watched.get(slot).is_some_and(is_hopeless))
             .collect();
-        if self.has_enough_of(&collided) {
+        if !collided.is_empty() && self.has_enough_of(&collided) {
             return self.start_term(now, chosen, FIRST);
         }
         if self.setup.options.recovery != Recovery::Classic {

@@ -1,6 +1,7 @@
 //! Each role by itself: what it hears and what it answers.
 
 mod acceptor;
+mod follow;
 mod learner;
 mod node;
 mod proposer;
