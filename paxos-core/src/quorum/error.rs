@@ -14,7 +14,7 @@ pub enum QuorumError {
     #[error("these quorums cannot be formed of other acceptors; implement QuorumSystem::over for them")]
     Fixed,
     /// Quorums whose form fits only so many acceptors.
-    #[error("{system} of {from} acceptors cannot be made of {to}; replace members one for one")]
+    #[error("{system} of {from} acceptors cannot be formed of {to}; take exactly {from}")]
     Resized {
         /// What kind of quorums.
         system: &'static str,

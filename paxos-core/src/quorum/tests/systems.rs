@@ -107,7 +107,7 @@ fn quorums_with_a_form_are_not_those_of_more_or_fewer() {
         for to in [from - 1, from + 1] {
             let refused = system.over(NodeSet::first(to as u16)).expect_err("not as many");
             assert!(matches!(refused, QuorumError::Resized { from: f, to: t, .. } if (f, t) == (from, to)));
-            assert!(refused.to_string().contains("one for one"), "{refused}");
+            assert!(refused.to_string().contains("take exactly"), "{refused}");
         }
     }
 }
