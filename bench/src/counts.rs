@@ -1,10 +1,12 @@
 //! One decision in a quiet cluster in which every link takes one delay: its messages and delays.
 
+mod predicted;
+
 use crate::cluster::Shape;
 use crate::report::CountRow;
-use crate::theory::{Case, Quorums, Recovery, Run};
+use crate::theory::{Case, Recovery, Run};
 use crate::variants::{Digest, Payload, WithProtocol};
-use paxos_core::{Campaign, CommandId, Kind, NodeId, Phase, Protocol, Slot, Time};
+use paxos_core::{Campaign, CommandId, Kind, NodeId, Protocol, Slot, Time};
 use paxos_transport::sim::{Counts, Fate, Sim, Trace, Violation, What, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -76,7 +78,7 @@ impl WithProtocol for Decision {
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let Self { shape, run, seed, trace } = self;
         let mut config = shape.config()?;
-        let quorums = shape.quorum.over(config.acceptors())?;
+        let (quorums, first) = (config.quorums.clone(), config.proposers.smallest().unwrap_or_default());
         if run == Run::MultiFirst {
             config.campaign = Campaign::Lazy;
         }
@@ -128,13 +130,7 @@ impl WithProtocol for Decision {
             acceptors: usize::from(shape.acceptors),
             learners: usize::from(shape.learners),
         };
-        let prediction = if shape.thrifty {
-            let size = |phase| quorums.size(phase).unwrap_or(case.acceptors);
-            case.thrifty(Quorums { classic: size(Phase::TwoClassic), fast: size(Phase::TwoFast) })
-                .filter(|_| size(Phase::One) == size(Phase::TwoClassic))
-        } else {
-            case.predict()
-        };
+        let prediction = predicted::prediction(case, shape, &*quorums, first);
         let row = CountRow {
             variant: shape.variant.to_string(),
             roles: shape.layout.to_string(),

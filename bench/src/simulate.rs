@@ -9,7 +9,7 @@ use crate::quorums::QuorumChoice;
 use crate::report::FaultRow;
 use crate::theory::{Recovery, Run};
 use crate::variants::Variant;
-use paxos_core::{NodeSet, QuorumSystem};
+use paxos_core::NodeSet;
 
 /// Makes the run that the command line asks for; of many seeds, the sum of all, or the first that broke an
 /// invariant.
