@@ -66,7 +66,7 @@ pub struct Compare {
     /// Who hears votes [default: both]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub learning: Vec<Learning>,
-    /// Collisions in fast ballots (fast only) [default: none, coordinated and classic]
+    /// Collisions in fast ballots (fast only) [default: all]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub collision: Vec<Collision>,
     /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…

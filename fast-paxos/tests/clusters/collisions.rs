@@ -68,17 +68,17 @@ fn a_leader_does_without_fast_ballots_while_they_collide() {
         assert_eq!(switches(&sim), Switches { to_classic: 1, to_fast: 0 }, "{recovery:?}");
         assert!(!is_fast(&sim), "{recovery:?}");
         // One client alone again: after a window of slots that met nobody it goes back.
-        sim.submit_in_turn(clients[1], 1, 9000..9040);
+        sim.submit_in_turn(clients[1], 1, 9000..9020);
         sim.run_until(Sim::all_answered).expect("no invariant breaks");
         assert_eq!(switches(&sim), Switches { to_classic: 1, to_fast: 1 }, "{recovery:?}");
         assert!(is_fast(&sim), "{recovery:?}");
         // Nothing is lost, and nothing executed twice.
-        let stop = sim.run_until(|sim| executed(sim, 40 + 200 + 40));
+        let stop = sim.run_until(|sim| executed(sim, 40 + 200 + 20));
         assert_eq!(stop.expect("no invariant breaks"), Stop::Done, "{recovery:?}");
         let mut journal = sim.machine(NodeId(4)).expect("it is there").0.clone();
         journal.sort_unstable();
         journal.dedup();
-        assert_eq!(journal.len(), 280, "{recovery:?}");
+        assert_eq!(journal.len(), 260, "{recovery:?}");
     }
 }
 
@@ -108,7 +108,7 @@ fn after_each_recovery_any_is_open_for_all_free_slots() {
             let node = sim.node(id).expect("it is there");
             let (ballot, next) = node.acceptor().and_then(fast_paxos::Acceptor::opened).expect("open");
             assert_eq!(ballot, any.ballot, "{recovery:?} {id}");
-            assert!(next >= any.from && next.plus(0) >= any.from, "{recovery:?} {id}");
+            assert!(next >= any.from, "{recovery:?} {id}");
         }
         // And commands of one client, at a distance, are decided without a leader's help: in two delays of 3 ms at most,
         // and one for the answer.
