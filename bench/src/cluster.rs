@@ -4,7 +4,6 @@ use crate::quorums::QuorumChoice;
 use crate::theory::{Layout, Learning};
 use crate::variants::Variant;
 use paxos_core::{Campaign, Config, Leadership, QuorumError, Timeouts};
-use std::sync::Arc;
 
 /// A cluster to be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ impl Shape {
             Layout::Collapsed => Config::collapsed(self.acceptors)?,
         };
         Ok(Config {
-            quorums: Arc::new(self.quorum.over(config.acceptors())?),
+            quorums: self.quorum.over(config.acceptors())?,
             learning: match self.learning {
                 Learning::Everyone => paxos_core::Learning::Everyone,
                 Learning::Distinguished => paxos_core::Learning::Distinguished,

@@ -10,7 +10,7 @@ use crate::report::Row;
 use crate::theory::{FIVE_SITES, Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
 use crate::wide::{self, Placement};
-use paxos_core::{NodeSet, QuorumError, QuorumSystem};
+use paxos_core::{NodeSet, QuorumError};
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to compare.
@@ -32,9 +32,16 @@ pub enum CompareError {
         "--quorum {0} has no fast quorums; write fast-flexible:Q1,Q2,FAST, or leave `fast` out of --variants"
     )]
     NoFastQuorum(QuorumChoice),
-    /// Not built yet.
-    #[error("--collision uncoordinated: not yet; take coordinated or classic")]
-    Uncoordinated,
+    /// More acceptors than there are sites.
+    #[error(
+        "{wanted} acceptors need as many sites, and {known} are built in; name a file with more by --rtt-file, or take fewer"
+    )]
+    Sites {
+        /// How many acceptors.
+        wanted: usize,
+        /// How many sites are built in.
+        known: usize,
+    },
     /// Sites or round trips.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
@@ -107,14 +114,11 @@ impl<'a> Plan<'a> {
             Some(file) => RttMatrix::from_file(file)?,
         };
         let world = match (&options.sites[..], &options.rtt_file) {
-            ([], None) => world.select(&FIVE_SITES)?,
+            ([], None) => first_sites(&world, options.quorum.made_for())?,
             ([], Some(_)) => world,
             (sites, _) => world.select(sites)?,
         };
         let leader = options.leader.as_ref().map(|site| world.index_of(site)).transpose()?;
-        if options.collision.contains(&Collision::Uncoordinated) {
-            return Err(CompareError::Uncoordinated);
-        }
         let counts = count_rows(options);
         if counts.is_empty() {
             return Err(CompareError::Nothing);
@@ -143,7 +147,8 @@ impl<'a> Plan<'a> {
     }
 
     fn trial_acceptors(&self) -> u16 {
-        self.options.acceptors.first().copied().unwrap_or(5)
+        let usual = self.options.quorum.made_for().unwrap_or(5);
+        self.options.acceptors.first().copied().unwrap_or(usual)
     }
 
     /// The leader's site where it is named; else the first one and the best one.
@@ -211,6 +216,15 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Five sites on three continents, or as many as the quorums are made for: these and then the others.
+pub(crate) fn first_sites(world: &RttMatrix, wanted: Option<u16>) -> Result<RttMatrix, CompareError> {
+    let others = world.sites().iter().map(String::as_str).filter(|site| !FIVE_SITES.contains(site));
+    let all: Vec<&str> = FIVE_SITES.into_iter().chain(others).collect();
+    let wanted = wanted.map_or(FIVE_SITES.len(), usize::from);
+    let sites = all.get(..wanted).ok_or(CompareError::Sites { wanted, known: all.len() })?;
+    Ok(world.select(sites)?)
+}
+
 /// Every count row that fits the options.
 fn count_rows(options: &Compare) -> Vec<(Shape, Run)> {
     let or =
@@ -225,6 +239,7 @@ fn count_rows(options: &Compare) -> Vec<(Shape, Run)> {
     } else {
         options.learning.clone()
     };
+    let usual = options.quorum.made_for().map_or(vec![3, 4, 5, 7, 9], |n| vec![n]);
     let mut rows = Vec::new();
     for variant in &options.variants {
         for run in variant.traits().runs.iter().copied().filter(|run| is_wanted(*run, &options.collision)) {
@@ -233,7 +248,7 @@ fn count_rows(options: &Compare) -> Vec<(Shape, Run)> {
                     if variant.placed(*layout, *learning) != (*layout, *learning) {
                         continue;
                     }
-                    for acceptors in or(&options.acceptors, &[3, 4, 5, 7, 9]) {
+                    for acceptors in or(&options.acceptors, &usual) {
                         for learners in learner_counts(*layout, acceptors, &or(&options.learners, &[1, 3])) {
                             let (variant, layout, learning) = (*variant, *layout, *learning);
                             let (thrifty, quorum) = (options.thrifty, options.quorum);

@@ -1,10 +1,12 @@
 //! One decision in a quiet cluster in which every link takes one delay: its messages and delays.
 
+mod predicted;
+
 use crate::cluster::Shape;
 use crate::report::CountRow;
-use crate::theory::{Case, Quorums, Recovery, Run};
+use crate::theory::{Case, Recovery, Run};
 use crate::variants::{Digest, Payload, WithProtocol};
-use paxos_core::{Campaign, CommandId, Kind, NodeId, Phase, Protocol, Slot, Time};
+use paxos_core::{Campaign, CommandId, Kind, NodeId, Protocol, Slot, Time};
 use paxos_transport::sim::{Counts, Fate, Sim, Trace, Violation, What, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,7 +45,9 @@ pub fn picture(shape: Shape, run: Run, seed: u64) -> Result<Trace, CountError> {
 
 fn decide(shape: Shape, run: Run, seed: u64, trace: bool) -> Result<(CountRow, Trace), CountError> {
     let recovery = if let Run::FastCollision(recovery) = run { recovery } else { Recovery::Coordinated };
-    shape.variant.with(recovery, matches!(run, Run::FastCollision(_)), Decision { shape, run, seed, trace })
+    // Where acceptors recover by themselves, they hear each other's votes, and the coordinator need not.
+    let copy_votes = matches!(run, Run::FastCollision(Recovery::Coordinated | Recovery::Classic));
+    shape.variant.with(recovery, copy_votes, Decision { shape, run, seed, trace })
 }
 
 /// Why a decision could not be measured.
@@ -74,7 +78,7 @@ impl WithProtocol for Decision {
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let Self { shape, run, seed, trace } = self;
         let mut config = shape.config()?;
-        let quorums = shape.quorum.over(config.acceptors())?;
+        let (quorums, first) = (config.quorums.clone(), config.proposers.smallest().unwrap_or_default());
         if run == Run::MultiFirst {
             config.campaign = Campaign::Lazy;
         }
@@ -126,13 +130,7 @@ impl WithProtocol for Decision {
             acceptors: usize::from(shape.acceptors),
             learners: usize::from(shape.learners),
         };
-        let prediction = if shape.thrifty {
-            let size = |phase| quorums.size(phase).unwrap_or(case.acceptors);
-            case.thrifty(Quorums { classic: size(Phase::TwoClassic), fast: size(Phase::TwoFast) })
-                .filter(|_| size(Phase::One) == size(Phase::TwoClassic))
-        } else {
-            case.predict()
-        };
+        let prediction = predicted::prediction(case, shape, &*quorums, first);
         let row = CountRow {
             variant: shape.variant.to_string(),
             roles: shape.layout.to_string(),

@@ -114,7 +114,7 @@ impl Trial<'_> {
             words.push("--thrifty".into());
         }
         if shape.quorum != QuorumChoice::Majority {
-            words.push(format!("--quorum {}", shape.quorum));
+            words.push(format!("--quorum {}", shape.quorum.quoted()));
         }
         if shape.variant.traits().fast {
             words.push(format!("--collision {}", self.recovery));

@@ -66,10 +66,11 @@ pub struct Compare {
     /// Who hears votes [default: both]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub learning: Vec<Learning>,
-    /// Collisions in fast ballots (fast only) [default: none, coordinated and classic]
+    /// Collisions in fast ballots (fast only) [default: all]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub collision: Vec<Collision>,
-    /// Quorums: majority, flexible:Q1,Q2 or fast-flexible:Q1,Q2,FAST (sizes)
+    /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…
+    /// (docs/quorums.md says how to write them)
     #[arg(long, default_value = "majority", value_name = "QUORUMS")]
     pub quorum: QuorumChoice,
     /// Let proposers ask a quorum instead of everyone
@@ -126,7 +127,8 @@ pub struct Draw {
     /// Whether two clients collide, and what follows (fast only)
     #[arg(long, value_enum, default_value_t = Collision::None)]
     pub collision: Collision,
-    /// Quorums: majority, flexible:Q1,Q2 or fast-flexible:Q1,Q2,FAST (sizes)
+    /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…
+    /// (docs/quorums.md says how to write them)
     #[arg(long, default_value = "majority", value_name = "QUORUMS")]
     pub quorum: QuorumChoice,
     /// Let proposers ask a quorum instead of everyone
@@ -161,7 +163,8 @@ pub struct Simulate {
     /// What a collision in a fast ballot is answered with
     #[arg(long, value_enum, default_value_t = Collision::Coordinated)]
     pub collision: Collision,
-    /// Quorums: majority, flexible:Q1,Q2 or fast-flexible:Q1,Q2,FAST (sizes)
+    /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…
+    /// (docs/quorums.md says how to write them)
     #[arg(long, default_value = "majority", value_name = "QUORUMS")]
     pub quorum: QuorumChoice,
     /// Let proposers ask a quorum instead of everyone

@@ -1,10 +1,19 @@
 //! Quorum systems by name, as the command line gives them.
 
-use paxos_core::{Counts, NodeSet, Phase, QuorumError};
+mod rule;
+mod system;
+#[cfg(test)]
+mod tests;
+
+pub use rule::Expression;
+pub use system::System;
+
+use paxos_core::{Counts, NodeSet, Phase, QuorumError, QuorumSystem};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// A quorum system for any number of acceptors.
+/// A quorum system, to be formed of acceptors yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum QuorumChoice {
     /// Majorities, and the fast quorums that go with them.
@@ -14,30 +23,57 @@ pub enum QuorumChoice {
     Flexible(usize, usize),
     /// And fast quorums of the third size.
     FastFlexible(usize, usize, usize),
+    /// Not by number. What a command line names lives as long as the process, so that everything that is measured may
+    /// carry its choice along.
+    Other(&'static System),
 }
 
 impl QuorumChoice {
     /// The system over these acceptors.
     ///
     /// # Errors
-    /// [`QuorumError`] if such quorums would not intersect as they must.
-    pub fn over(self, acceptors: NodeSet) -> Result<Counts, QuorumError> {
+    /// [`QuorumError`] if such quorums would not intersect as they must, or are made for another number of acceptors.
+    pub fn over(self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         match self {
-            Self::Majority => Counts::fast(acceptors),
-            Self::Flexible(q1, q2) => Counts::flexible(acceptors, q1, q2),
-            Self::FastFlexible(q1, q2, fast) => Counts::fast_flexible(acceptors, q1, q2, fast),
+            Self::Other(system) => system.over(acceptors),
+            _ => Ok(Arc::new(self.by_number(acceptors).unwrap_or(Err(QuorumError::NoAcceptors))?)),
         }
+    }
+
+    /// The same where it is a system by number.
+    pub fn counts(self, acceptors: NodeSet) -> Option<Counts> {
+        self.by_number(acceptors)?.ok()
+    }
+
+    fn by_number(self, acceptors: NodeSet) -> Option<Result<Counts, QuorumError>> {
+        match self {
+            Self::Majority => Some(Counts::fast(acceptors)),
+            Self::Flexible(q1, q2) => Some(Counts::flexible(acceptors, q1, q2)),
+            Self::FastFlexible(q1, q2, fast) => Some(Counts::fast_flexible(acceptors, q1, q2, fast)),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// How many acceptors it is made for, if it matters.
+    pub fn made_for(self) -> Option<u16> {
+        if let Self::Other(system) = self { Some(system.acceptors()) } else { None }
     }
 
     /// Its name with the sizes it has over `n` acceptors, of the phases that `fast` variants use or others.
     pub fn name(self, n: usize, fast: bool) -> String {
-        let Ok(counts) = self.over(NodeSet::first(n as u16)) else { return self.to_string() };
+        let Some(counts) = self.counts(NodeSet::first(n as u16)) else { return self.to_string() };
         let size = |phase| counts.size(phase).map_or("-".into(), |size| size.to_string());
         match self {
             Self::Majority if fast => format!("fast:{},{}", size(Phase::One), size(Phase::TwoFast)),
             Self::Majority => format!("majority:{}", size(Phase::One)),
-            Self::Flexible(..) | Self::FastFlexible(..) => self.to_string(),
+            Self::Flexible(..) | Self::FastFlexible(..) | Self::Other(_) => self.to_string(),
         }
+    }
+
+    /// As a shell takes it for one word.
+    pub fn quoted(self) -> String {
+        let name = self.to_string();
+        if name.contains('(') { format!("'{name}'") } else { name }
     }
 }
 
@@ -47,54 +83,72 @@ impl fmt::Display for QuorumChoice {
             Self::Majority => f.write_str("majority"),
             Self::Flexible(q1, q2) => write!(f, "flexible:{q1},{q2}"),
             Self::FastFlexible(q1, q2, fast) => write!(f, "fast-flexible:{q1},{q2},{fast}"),
+            Self::Other(system) => write!(f, "{system}"),
         }
     }
 }
 
+/// How each system is written, and an example.
+const FORMS: [(&str, &str, &str); 8] = [
+    ("majority", "majority", "majority"),
+    ("flexible", "flexible:Q1,Q2", "flexible:4,2"),
+    ("fast-flexible", "fast-flexible:Q1,Q2,FAST", "fast-flexible:5,3,3"),
+    ("weighted", "weighted:WEIGHT,…[/T1,T2[,TFAST]]", "weighted:3,1,1,1/4,3"),
+    ("grid", "grid:ROWSxCOLUMNS[/symmetric]", "grid:2x3"),
+    ("zones", "zones:SIZE,…[/ZONES.EACH,ZONES.EACH[,ZONES.EACH]]", "zones:3,3,3/3.2,1.2"),
+    ("sets", "sets:SET,…[/SET,…[/SET,…]]", "sets:0.1,1.2,0.2"),
+    ("rule", "rule:RULE[/RULE[/RULE]]", "rule:all(0,any(1,2))/2of(0,1,2)"),
+];
+
 /// A quorum system that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no quorum system is called `{0}`; write majority, flexible:Q1,Q2 or fast-flexible:Q1,Q2,FAST with sizes"
-)]
-pub struct UnknownQuorum(String);
+#[non_exhaustive]
+pub enum UnknownQuorum {
+    /// There is none of this name.
+    #[error("no quorum system is called `{name}`{}; write {}", meant(name), forms())]
+    Name {
+        /// What it was called.
+        name: String,
+    },
+    /// It is written in another way.
+    #[error("`{text}` cannot be read; write {form}, for example {example}")]
+    Form {
+        /// What was written.
+        text: String,
+        /// What is to be written.
+        form: &'static str,
+        /// An example.
+        example: &'static str,
+    },
+}
+
+fn forms() -> String {
+    let forms: Vec<&str> = FORMS.iter().map(|(_, form, _)| *form).collect();
+    forms.join(" or ")
+}
+
+/// The system whose name is nearest, if any is near.
+fn meant(name: &str) -> String {
+    let near = |known: &&str| strsim::damerau_levenshtein(name, known) <= 2;
+    let known = FORMS.iter().map(|(known, ..)| *known);
+    known.filter(near).map(|known| format!(" (did you mean {known}?)")).next().unwrap_or_default()
+}
 
 impl FromStr for QuorumChoice {
     type Err = UnknownQuorum;
 
     fn from_str(text: &str) -> Result<Self, UnknownQuorum> {
-        let unknown = || UnknownQuorum(text.to_owned());
-        let (name, sizes) = text.split_once(':').unwrap_or((text, ""));
-        let sizes: Vec<usize> = sizes
-            .split(',')
-            .filter(|size| !size.is_empty())
-            .map(|size| size.trim().parse().map_err(|_| unknown()))
-            .collect::<Result<_, _>>()?;
-        match (name, sizes[..].as_ref()) {
-            ("majority", []) => Ok(Self::Majority),
-            ("flexible", [q1, q2]) => Ok(Self::Flexible(*q1, *q2)),
-            ("fast-flexible", [q1, q2, fast]) => Ok(Self::FastFlexible(*q1, *q2, *fast)),
-            _ => Err(unknown()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_reads_as_it_is_written() {
-        for text in ["majority", "flexible:4,2", "fast-flexible:9,3,7"] {
-            assert_eq!(text.parse::<QuorumChoice>().map(|q| q.to_string()), Ok(text.to_owned()));
-        }
-        for text in ["", "flexible", "flexible:1", "flexible:a,b", "majority:3", "flexible:-1,3"] {
-            assert!(text.parse::<QuorumChoice>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes_that_cannot_intersect_are_refused_by_name() {
-        let refused = QuorumChoice::Flexible(2, 2).over(NodeSet::first(5)).expect_err("disjoint");
-        assert!(refused.to_string().contains("{n0, n1}"), "{refused}");
+        let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+        let known = FORMS.iter().find(|(known, ..)| *known == name);
+        let (_, form, example) = *known.ok_or_else(|| UnknownQuorum::Name { name: name.to_owned() })?;
+        let sizes: Option<Vec<usize>> =
+            rest.split(',').filter(|size| !size.is_empty()).map(|size| size.trim().parse().ok()).collect();
+        let read = match (name, sizes.as_deref()) {
+            ("majority", Some([])) => Some(Self::Majority),
+            ("flexible", Some([q1, q2])) => Some(Self::Flexible(*q1, *q2)),
+            ("fast-flexible", Some([q1, q2, fast])) => Some(Self::FastFlexible(*q1, *q2, *fast)),
+            _ => System::parse(name, rest).map(|system| Self::Other(Box::leak(Box::new(system)))),
+        };
+        read.ok_or_else(|| UnknownQuorum::Form { text: text.to_owned(), form, example })
     }
 }

@@ -9,7 +9,7 @@ use crate::quorums::QuorumChoice;
 use crate::report::FaultRow;
 use crate::theory::{Recovery, Run};
 use crate::variants::Variant;
-use paxos_core::{NodeSet, QuorumSystem};
+use paxos_core::NodeSet;
 
 /// Makes the run that the command line asks for; of many seeds, the sum of all, or the first that broke an
 /// invariant.
@@ -17,9 +17,6 @@ use paxos_core::{NodeSet, QuorumSystem};
 /// # Errors
 /// [`CompareError`] if the command line is at fault, or a file cannot be written.
 pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<Outcome, CompareError> {
-    if options.collision == Collision::Uncoordinated {
-        return Err(CompareError::Uncoordinated);
-    }
     let (choice, acceptors) = (options.quorum, options.acceptors);
     let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
         choice,
@@ -52,7 +49,7 @@ pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<
 /// # Errors
 /// [`CompareError`] if the command line is at fault.
 pub fn draw(options: &Draw) -> Result<String, CompareError> {
-    check(options.variant, options.collision, options.quorum, options.acceptors)?;
+    check(options.variant, options.quorum, options.acceptors)?;
     let wanted = |run: &Run| match run {
         Run::FastCollision(recovery) => options.collision.recovery() == Some(*recovery),
         Run::Fast => options.collision == Collision::None,
@@ -77,13 +74,9 @@ pub fn draw(options: &Draw) -> Result<String, CompareError> {
 /// Whether such a cluster can be.
 fn check(
     variant: Variant,
-    collision: Collision,
     choice: QuorumChoice,
     acceptors: u16,
 ) -> Result<(), CompareError> {
-    if collision == Collision::Uncoordinated {
-        return Err(CompareError::Uncoordinated);
-    }
     let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
         choice,
         acceptors,

@@ -159,8 +159,13 @@ pub fn predict(run: Run, layout: Layout, learning: Learning, n: usize, l: usize)
 impl Case {
     /// The messages and delays of one decision when every acceptor is asked: see [`predict`].
     pub fn predict(self) -> Option<Prediction> {
+        self.predict_beside(majority(self.acceptors))
+    }
+
+    /// As [`Case::predict`], if the smallest phase 2 quorum with the leader in it has so many members, of several.
+    pub fn predict_beside(self, classic_quorum: usize) -> Option<Prediction> {
         self.exists().then_some(())?;
-        Some(self.after_delays(self.messages()?, majority(self.acceptors)))
+        Some(self.after_delays(self.messages()?, classic_quorum))
     }
 
     fn exists(self) -> bool {

@@ -104,7 +104,12 @@ const LEADER: Traits =
 
 /// With fast ballots.
 const FAST: Traits = Traits {
-    runs: &[Run::Fast, Run::FastCollision(Recovery::Coordinated), Run::FastCollision(Recovery::Classic)],
+    runs: &[
+        Run::Fast,
+        Run::FastCollision(Recovery::Coordinated),
+        Run::FastCollision(Recovery::Uncoordinated),
+        Run::FastCollision(Recovery::Classic),
+    ],
     only: None,
     leaderless: false,
     fast: true,
@@ -146,7 +151,8 @@ impl Variant {
 fn fast_options(recovery: Recovery, copy_votes: bool) -> fast_paxos::Options {
     let recovery = match recovery {
         Recovery::Classic => fast_paxos::Recovery::Classic,
-        Recovery::Coordinated | Recovery::Uncoordinated => fast_paxos::Recovery::Coordinated,
+        Recovery::Coordinated => fast_paxos::Recovery::Coordinated,
+        Recovery::Uncoordinated => fast_paxos::Recovery::Uncoordinated,
     };
-    fast_paxos::Options { recovery, copy_votes }
+    fast_paxos::Options { recovery, copy_votes, ..fast_paxos::Options::default() }
 }

@@ -11,7 +11,6 @@ use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Config, Leadership, Learning, NodeId, NodeSet, Phase, Protocol, Timeouts};
 use paxos_transport::sim::{Links, Sim, Sites, World};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// One row to measure: a variant with its quorums, and who leads.
@@ -48,7 +47,7 @@ impl Placement<'_> {
     /// What theory has to say, if it has a formula for these quorums.
     fn prediction(&self) -> Option<WideAreaLatency> {
         let leader = self.leader;
-        let quorums = self.choice().over(NodeSet::first(self.n() as u16)).ok()?;
+        let quorums = self.choice().counts(NodeSet::first(self.n() as u16))?;
         let quorum = quorums.size(Phase::TwoClassic)?;
         let traits = self.variant.traits();
         let variant = if traits.fast {
@@ -112,7 +111,7 @@ impl WithProtocol for Journey<'_> {
             },
             leadership: Leadership::Elected { first: Some(leader) },
             timeouts: Timeouts::NEVER,
-            ..Config::new(Arc::new(placement.choice().over(NodeSet::first(placement.n() as u16))?))
+            ..Config::new(placement.choice().over(NodeSet::first(placement.n() as u16))?)
         };
         let mut world = World::<P>::new(config, options, placement.seed);
         world.links = Links::between(sites(placement.world));

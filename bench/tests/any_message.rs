@@ -287,20 +287,24 @@ fn no_message_makes_multi_paxos_panic() {
 #[test]
 fn no_message_makes_fast_paxos_panic() {
     survives::<FastPaxos<u64, u64>>(|d, from, node| {
-        use fast_paxos::{Accept, Accepted, Decision, Prepare, Promise};
+        use fast_paxos::{Accept, Accepted, Any, Decision, Prepare, Promise};
         let own = node.proposer().map_or(Ballot::ZERO, fast_paxos::Proposer::ballot);
         let known = node.chosen().first_unknown();
         let fast = |ballot: Ballot| Ballot { step: 1, fast: true, ..ballot };
+        let next = |ballot: Ballot| Ballot { step: 2, ..fast(ballot) };
         match d.below(5) {
             0 => Message::Prepare(Prepare { ballot: d.ballot(from), from: d.slot() }),
             1 => Message::Promise(Promise { ballot: own, from: known, votes: d.votes() }),
             2 => {
                 let ballot = d.ballot(from);
-                let any = d.maybe(|d| (fast(ballot), d.slot()));
+                let any = d.maybe(|d| {
+                    let recovery = d.maybe(|d| NodeSet::first(d.below(6) as u16));
+                    Any { ballot: fast(ballot), from: d.slot(), recovery }
+                });
                 Message::Accept(Accept { ballot, first: d.slot(), batch: d.batch(), any, chosen: d.slot() })
             }
             3 => {
-                let ballot = [own, fast(own), d.anyones()][d.below(3) as usize];
+                let ballot = [own, fast(own), next(own), d.anyones()][d.below(4) as usize];
                 Message::Accepted(Accepted { ballot, first: d.slot(), batch: d.batch() })
             }
             _ => Message::Decide(Decision { ballot: d.anyones(), first: d.slot(), batch: d.batch() }),

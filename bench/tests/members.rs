@@ -270,6 +270,15 @@ fn fast_paxos_changes_its_members_on_bad_days() {
 }
 
 #[test]
+fn fast_paxos_changes_its_members_on_bad_days_when_acceptors_recover_by_themselves() {
+    let options = fast_paxos::Options {
+        recovery: fast_paxos::Recovery::Uncoordinated,
+        ..fast_paxos::Options::default()
+    };
+    (first()..seeds(200)).for_each(|seed| bad_day::<FastPaxos<u64, u64>>(world(options, seed)));
+}
+
+#[test]
 fn simple_paxos_changes_its_members_on_bad_days() {
     let options = basic_paxos::Options::default();
     (first()..seeds(300)).for_each(|seed| bad_day::<BasicPaxos<u64, u64>>(world(options, seed)));

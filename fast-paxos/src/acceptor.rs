@@ -1,16 +1,20 @@
 //! The acceptor: as in Multi-Paxos, but in a fast ballot it votes for what clients send it.
 
-use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
+mod follow;
+
+use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
+use follow::Heard;
 use paxos_core::{
-    Amount, Answer, Ballot, Batch, Chosen, CommandId, Entry, Limits, Nack, Record, Request, Setup, Slot,
+    Amount, Answer, Ballot, Batch, Chosen, CommandId, Config, Entry, Nack, NodeId, Record, Request, Setup, Slot,
     SlotRange, Value, Votes,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The fault-tolerant memory. One promise covers the terms of all slots; within a term each slot has its own
 /// step, which is that of its vote.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
+    setup: Setup<Options>,
     /// The classic ballot that opens the highest term heard of.
     promised: Ballot,
     /// The last promise on disk, and its first slot.
@@ -19,19 +23,18 @@ pub struct Acceptor<V> {
     /// Votes below were forgotten.
     floor: Slot,
     /// The fast ballot in which it may vote for what clients send, while that is not overtaken.
-    open: Option<Ballot>,
-    /// The first slot that it was opened for.
-    opened: Slot,
+    open: Option<Any>,
     /// The slot of the next such vote: no vote of this term was cast from there on.
     next: Slot,
-    /// Commands to vote for at the end of this turn, and how much that is.
+    /// Commands to vote for at the end of this turn, or when a fast ballot is open, and how much that is. While none is, a
+    /// leader may propose them, or take them to be voted for in the one that it has opened.
     arrived: Vec<Entry<V>>,
     gathered: Amount,
-    /// Where it voted for a command in the open ballot.
+    /// Where it voted for a command in this term.
     mine: BTreeMap<CommandId, Slot>,
     /// Votes to be told again.
     again: Vec<Slot>,
-    limits: Limits,
+    heard: Heard<V>,
 }
 
 impl<V: Value> Acceptor<V> {
@@ -47,7 +50,7 @@ impl<V: Value> Acceptor<V> {
 
     /// The fast ballot in which it votes for what clients send, and the slot of the next such vote.
     pub fn opened(&self) -> Option<(Ballot, Slot)> {
-        self.open.map(|ballot| (ballot, self.next))
+        self.open.map(|any| (any.ballot, self.next))
     }
 
     fn refuse(&self, refused: Ballot, slots: SlotRange) -> Nack {
@@ -64,20 +67,19 @@ impl<V: Value> Acceptor<V> {
             self.next = self.floor;
             self.mine.clear();
             self.again.clear();
-            self.arrived.clear();
-            self.gathered = Amount::default();
+            self.heard = Heard::default();
         }
         new
     }
 
     /// *Fast Paxos*, §2.2: a coordinator that may propose any value sends *any* instead, and an acceptor may then
     /// treat a client's proposal as if it were a phase 2a message of that round with that value.
-    fn open(&mut self, any: Option<(Ballot, Slot)>) {
-        let Some((fast, from)) = any else { return };
-        if self.open != Some(fast) && fast.same_term(self.promised) {
-            self.open = Some(fast);
-            self.opened = from;
-            self.next = self.next.max(from);
+    fn open(&mut self, any: Option<Any>) {
+        let Some(any) = any else { return };
+        let is_open = self.open.is_some_and(|open| open.ballot == any.ballot);
+        if !is_open && any.ballot.same_term(self.promised) {
+            self.open = Some(any);
+            self.next = self.next.max(any.from);
         }
     }
 
@@ -86,21 +88,30 @@ impl<V: Value> Acceptor<V> {
         self.votes.note(ballot, first, batch);
         let slots = first.extend(batch.len() as u64);
         self.next = self.next.max(slots.end);
-        if self.open.is_some() {
-            let names = slots.iter().zip(batch.iter());
-            self.mine.extend(names.filter_map(|(slot, entry)| Some((entry.id()?, slot))));
-        }
+        let names = slots.iter().zip(batch.iter());
+        self.mine.extend(names.filter_map(|(slot, entry)| Some((entry.id()?, slot))));
+        self.forget_oldest();
     }
 
     /// A command that it voted for in a slot which goes to another is voted for again in a free one, so that the
     /// loser of a collision needs no help of its client.
-    fn move_on(&mut self, slots: SlotRange, batch: &Batch<V>) {
+    fn move_on(&mut self, slots: SlotRange, placed: &BTreeSet<CommandId>) {
+        // What came in this turn and has a slot now needs no other.
+        if !self.arrived.is_empty() {
+            self.arrived.retain(|entry| entry.id().is_none_or(|id| !placed.contains(&id)));
+            self.gathered = Amount {
+                count: self.arrived.len(),
+                bytes: self.arrived.iter().map(Entry::bytes).sum(),
+            };
+        }
         let lost: Vec<Entry<V>> = self.votes.within(slots).flat_map(|vote| vote.batch.to_vec()).collect();
         for entry in lost {
             let Some(id) = entry.id() else { continue };
             let here = self.mine.get(&id).is_some_and(|slot| slots.contains(*slot));
-            if here && !batch.contains(&entry) {
+            if here && !placed.contains(&id) {
                 self.mine.remove(&id);
+                #[cfg(feature = "mistakes")]
+                let Some(entry) = crate::mistakes::again(self.setup.options.mistake, entry) else { continue };
                 self.take(&entry);
             }
         }
@@ -109,7 +120,7 @@ impl<V: Value> Acceptor<V> {
     /// Where the leader does not say how far everything is chosen, it remembers its latest votes only. A command that
     /// is asked for again after that gets a second slot, and executes once all the same.
     fn forget_oldest(&mut self) {
-        let most = self.limits.queue.saturating_mul(4);
+        let most = self.setup.config.limits.queue.saturating_mul(4);
         if self.mine.len() > most {
             let mut slots: Vec<Slot> = self.mine.values().copied().collect();
             slots.sort_unstable();
@@ -121,11 +132,15 @@ impl<V: Value> Acceptor<V> {
     fn take(&mut self, entry: &Entry<V>) {
         let Some(id) = entry.id() else { return };
         if let Some(slot) = self.mine.get(&id) {
-            return self.again.push(*slot);
+            if self.open.is_some() {
+                self.again.push(*slot);
+            }
+            return;
         }
         let more = Amount { count: 1, bytes: entry.bytes() };
         // What is not kept its client asks for again.
-        if self.limits.admit(self.gathered, more).is_ok() && !self.arrived.contains(entry) {
+        let limits = &self.setup.config.limits;
+        if limits.admit(self.gathered, more).is_ok() && !self.arrived.contains(entry) {
             self.gathered += more;
             self.arrived.push(entry.clone());
         }
@@ -135,19 +150,23 @@ impl<V: Value> Acceptor<V> {
 impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> {
     fn new(setup: &Setup<Options>) -> Self {
         Self {
+            setup: setup.clone(),
             promised: Ballot::ZERO,
             written: None,
             votes: Votes::default(),
             floor: Slot(0),
             open: None,
-            opened: Slot(0),
             next: Slot(0),
             arrived: Vec::new(),
             mine: BTreeMap::new(),
             again: Vec::new(),
             gathered: Amount::default(),
-            limits: setup.config.limits,
+            heard: Heard::default(),
         }
+    }
+
+    fn reconfigure(&mut self, setup: &Setup<Options>) {
+        self.setup = setup.clone();
     }
 
     fn restore(&mut self, record: &Record<V>) {
@@ -197,9 +216,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             return Err(self.refuse(ballot, slots));
         }
         let new_term = self.enter(ballot);
-        if self.mine.len() > self.limits.queue {
+        if self.mine.len() > self.setup.config.limits.queue {
             self.mine.retain(|_, slot| *slot >= accept.chosen);
         }
+        self.heard.trim(accept.chosen, u64::MAX);
         // A phase 2a of a step that a slot has left behind comes late: the later step was proposed by the same
         // coordinator, which needs no answer.
         if slots.is_empty() || self.votes.highest_ballot(slots) > ballot {
@@ -212,7 +232,9 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             return Ok(None);
         }
         if !self.votes.covers(ballot, slots) {
-            self.move_on(slots, batch);
+            if !self.arrived.is_empty() || self.votes.end() > first {
+                self.move_on(slots, &batch.iter().filter_map(Entry::id).collect());
+            }
             self.vote_for(ballot, first, batch);
             log.push(Record::Voted { ballot, first, batch: batch.clone() });
         }
@@ -221,7 +243,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     }
 
     fn on_request(&mut self, request: &Request<V>) {
-        if self.open.is_some() {
+        // Who is thrifty may never hear of what becomes of them.
+        let Config { thrifty, limits, .. } = &*self.setup.config;
+        let waits = !thrifty && self.arrived.len() + request.commands.len() <= limits.batch;
+        if self.open.is_some() || waits {
             request.commands.iter().for_each(|entry| self.take(entry));
         }
     }
@@ -229,10 +254,14 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     /// *Fast Paxos*, §2.2: phase 2b of a fast round, for the next free slots. The slots are taken only here, when
     /// all messages of the turn are in, so that no promise made meanwhile is broken.
     fn vote(&mut self, chosen: &Chosen<V>, log: &mut Vec<Record<V>>) -> Option<Accepted<V>> {
-        let ballot = self.open?;
+        let Any { ballot, from, .. } = self.open?;
         // The ballot's phase 1 was among the members of its epoch, and is of no use to others.
-        if chosen.epochs().is_some_and(|epochs| self.opened < epochs.current().from) {
+        if chosen.epochs().is_some_and(|epochs| from < epochs.current().from) {
             return None;
+        }
+        self.follow(chosen, log);
+        if let Some(accepted) = self.heard.next() {
+            return Some(accepted);
         }
         while let Some(slot) = self.again.pop() {
             if let Some((voted, entry)) = self.votes.get(slot) {
@@ -242,16 +271,21 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         if self.arrived.is_empty() {
             return None;
         }
+        // Slots that were decided without it need its vote no more; in the ones behind, it may meet the others.
+        self.next = self.next.max(chosen.first_unknown());
         let room = chosen.limit().0.saturating_sub(self.next.0).min(self.arrived.len() as u64) as usize;
         if room == 0 {
             return None;
         }
         let (first, batch) = (self.next, Batch::from(self.arrived.drain(..room).collect::<Vec<_>>()));
         self.gathered -= batch.amount();
-        self.forget_oldest();
         self.vote_for(ballot, first, &batch);
         log.push(Record::Voted { ballot, first, batch: batch.clone() });
         Some(Accepted { ballot, first, batch })
+    }
+
+    fn on_accepted(&mut self, from: NodeId, accepted: &Accepted<V>, chosen: &Chosen<V>) {
+        self.overhear(from, accepted, chosen);
     }
 
     fn follows(&self, ballot: Ballot) -> bool {

@@ -1,7 +1,9 @@
 //! Which value may be proposed after a fast ballot: Lamport's rule O4.
 
 use crate::learner::Tally;
-use paxos_core::{CommandId, Entry, NodeId, NodeSet, Phase, QuorumSystem, Slot, SlotRange, Value, Vote};
+use paxos_core::{
+    CommandId, Config, Entry, NodeId, NodeSet, Phase, QuorumSystem, Slot, SlotRange, Value, Vote,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of one slot before a value is proposed in it.
@@ -23,6 +25,10 @@ pub(crate) fn choose<'a, V: Value>(
     heard: NodeSet,
     tally: &'a Tally<V>,
 ) -> Choice<'a, V> {
+    // One value alone is the one that a lower ballot may have chosen, if any was.
+    if let [(value, _)] = &tally.values[..] {
+        return Choice::Forced(value);
+    }
     let phase = Phase::of(tally.ballot);
     let may_be = |voters: NodeSet| phase == Phase::TwoClassic || quorums.may_be_chosen(phase, heard, voters);
     if let Some((value, _)) = tally.values.iter().find(|(_, voters)| may_be(*voters)) {
@@ -31,6 +37,36 @@ pub(crate) fn choose<'a, V: Value>(
     let mut free: Vec<_> = tally.values.iter().collect();
     free.sort_by_key(|(value, voters)| (core::cmp::Reverse(voters.len()), value.id()));
     Choice::Free(free.into_iter().map(|(value, _)| value).collect())
+}
+
+/// Whether no value can reach a quorum any more by votes that are still to be expected.
+pub(crate) fn is_collided<V>(config: &Config, tally: &Tally<V>) -> bool {
+    let expected = crate::voters(config).without(tally.heard);
+    let phase = Phase::of(tally.ballot);
+    let may_be = |voters: NodeSet| config.quorums.is_quorum(phase, voters.union(expected));
+    !tally.values.iter().any(|(_, voters)| may_be(*voters))
+}
+
+/// *Fast Paxos*, §3.2, uncoordinated recovery: the value for the next step, by a rule that gives all who know the
+/// votes of `quorum` the same: O4's if it forces one, else one with most votes. Of equals each slot takes another, so
+/// that commands which meet in several slots find a place each.
+pub(crate) fn pick<V: Value>(
+    quorums: &dyn QuorumSystem,
+    quorum: NodeSet,
+    tally: &Tally<V>,
+    slot: Slot,
+) -> Option<Entry<V>> {
+    // Nobody else's votes, which others may not know of.
+    let tally = tally.of(quorum);
+    match choose(quorums, quorum, &tally) {
+        Choice::Forced(entry) => Some(entry.clone()),
+        Choice::Free(values) => {
+            let votes = |entry: &&Entry<V>| tally.voters(entry).len();
+            let most = values.iter().map(votes).max()?;
+            let equals: Vec<_> = values.into_iter().filter(|entry| votes(entry) == most).collect();
+            Some(equals[(slot.0 % equals.len() as u64) as usize].clone())
+        }
+    }
 }
 
 /// The reported votes slot by slot, those of the highest ballot only.
@@ -42,12 +78,7 @@ pub(crate) fn tallies<V: Value>(
     for (from, votes) in reports {
         for (slot, ballot, entry) in votes.iter().flat_map(Vote::iter).filter(|v| slots.contains(v.0)) {
             let tally = tallies.entry(slot).or_insert_with(|| Tally::new(ballot));
-            if tally.ballot < ballot {
-                *tally = Tally::new(ballot);
-            }
-            if tally.ballot == ballot {
-                tally.count(*from, entry);
-            }
+            tally.hear(ballot, *from, entry);
         }
     }
     tallies
@@ -123,6 +154,27 @@ mod tests {
         let quorums = Counts::fast(NodeSet::first(5)).expect("lawful");
         let heard = [0, 1, 3].map(NodeId).into_iter().collect();
         assert!(matches!(choose(&quorums, heard, &one), Choice::Forced(_)));
+    }
+
+    #[test]
+    fn the_only_value_voted_for_is_the_one_to_propose() {
+        // In the step that acceptors came to by themselves it may be the one that the step before chose.
+        assert_eq!(chosen(&[(2, 7)], &[0, 1, 2]), Some(7));
+    }
+
+    #[test]
+    fn all_who_know_the_votes_of_a_quorum_pick_the_same() {
+        let quorums = Counts::fast(NodeSet::first(4)).expect("lawful");
+        let quorum: NodeSet = [0, 1, 2].map(NodeId).into_iter().collect();
+        let picked = |slot, votes: &[(u16, u64)]| {
+            pick(&quorums, quorum, &tally(votes), Slot(slot)).and_then(|entry| entry.id()).map(|id| id.seq)
+        };
+        // Whether the fourth vote came, and in which order they did.
+        assert_eq!(picked(0, &[(0, 7), (1, 8), (2, 9)]), picked(0, &[(3, 9), (2, 9), (1, 8), (0, 7)]));
+        assert_eq!(picked(0, &[(0, 8), (1, 8), (2, 9), (3, 9)]), Some(8));
+        // Of equals each slot takes another.
+        let slots: Vec<_> = (0..3).map(|slot| picked(slot, &[(0, 7), (1, 8), (2, 9)])).collect();
+        assert_eq!(slots, [Some(7), Some(8), Some(9)]);
     }
 
     #[test]

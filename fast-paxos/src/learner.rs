@@ -25,6 +25,27 @@ impl<V: Value> Tally<V> {
         Self { ballot, heard: NodeSet::EMPTY, values: Vec::new() }
     }
 
+    /// Counts a vote in `ballot`, if that is the highest heard of: who voted for that value in it by now. A higher one
+    /// takes the place of the one that was counted.
+    pub(crate) fn hear(&mut self, ballot: Ballot, from: NodeId, entry: &Entry<V>) -> NodeSet {
+        if self.ballot < ballot {
+            *self = Self::new(ballot);
+        }
+        if self.ballot == ballot { self.count(from, entry) } else { NodeSet::EMPTY }
+    }
+
+    /// The votes of `quorum` alone.
+    pub(crate) fn of(&self, quorum: NodeSet) -> Self {
+        let part = |(entry, voters): &(Entry<V>, NodeSet)| (entry.clone(), voters.intersection(quorum));
+        let values = self.values.iter().map(part).filter(|(_, voters)| !voters.is_empty()).collect();
+        Self { ballot: self.ballot, heard: self.heard.intersection(quorum), values }
+    }
+
+    /// Who voted for `entry`.
+    pub(crate) fn voters(&self, entry: &Entry<V>) -> NodeSet {
+        self.values.iter().find(|(value, _)| value == entry).map_or(NodeSet::EMPTY, |(_, voters)| *voters)
+    }
+
     /// Counts a vote; who voted for that value by now. An acceptor has one vote a ballot: a second one, which
     /// can only be the first again, changes nothing. Acceptors are counted, never values.
     pub(crate) fn count(&mut self, from: NodeId, entry: &Entry<V>) -> NodeSet {
@@ -78,11 +99,7 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
                 continue;
             }
             let tally = self.tally.entry(slot).or_insert_with(|| Tally::new(ballot));
-            if tally.ballot < ballot {
-                *tally = Tally::new(ballot);
-            }
-            if tally.ballot > ballot || !self.setup.config.quorums.is_quorum(phase, tally.count(from, entry))
-            {
+            if !self.setup.config.quorums.is_quorum(phase, tally.hear(ballot, from, entry)) {
                 continue;
             }
             self.tally.remove(&slot);

@@ -3,7 +3,7 @@
 //! In a fast ballot an acceptor votes for whatever a client sends it, in the next free slot, without waiting for a
 //! leader: a command is learned two message delays after its client sent it, where Multi-Paxos needs three. The price:
 //! larger quorums, and when clients ask at the same moment their commands may meet in one slot, in different order at
-//! different acceptors. Such a *collision* costs two more delays or four.
+//! different acceptors. Such a *collision* costs one more delay, two or four: see [`Recovery`].
 //!
 //! # A run
 //!
@@ -56,6 +56,34 @@
 //!
 //! `1.n0+1f` is step 1, a fast ballot, in the term of round 1 that belongs to n0; `1.n0+2` is step 2 of that term.
 //!
+//! The same collision with uncoordinated recovery: the acceptors hear each other's votes, and vote in step 2 by themselves:
+//!
+//! ```text
+//! ms  n0      n1      n2
+//!  0  !       |       |       submits c0#0
+//!  0  |       !       |       submits c1#0
+//!  0  o------>|------>|       request c0#0
+//!  0  o------>|------>|       accepted 1.n0+1f s0 c0#0
+//!  0  |<------o------>|       request c1#0
+//!  0  |<------o------>|       accepted 1.n0+1f s0 c1#0
+//!  1  o------>|------>|       accepted 1.n0+2f s0 c0#0
+//!  1  o------>|------>|       accepted 1.n0+1f s1 c1#0
+//!  1  |<------o------>|       accepted 1.n0+2f s0 c0#0
+//!  1  |<------o------>|       accepted 1.n0+1f s1 c1#0
+//!  1  |<------|<------o       accepted 1.n0+2f s0 c0#0
+//!  1  |<------|<------o       accepted 1.n0+1f s1 c1#0
+//!  2  o------>|------>|       decide 1.n0+2f s0 c0#0
+//!  2  o------>|------>|       decide 1.n0+1f s1 c1#0
+//!  2  *       |       |       learns s0 c0#0
+//!  2  *       |       |       learns s1 c1#0
+//!  2  =       |       |       has its answer to c0#0
+//!  2  |       *       |       learns s0 c0#0
+//!  2  |       *       |       learns s1 c1#0
+//!  2  |       =       |       has its answer to c1#0
+//!  2  |       |       *       learns s0 c0#0
+//!  2  |       |       *       learns s1 c1#0
+//! ```
+//!
 //! # Why fast quorums are larger
 //!
 //! In a classic ballot there is one proposed value, so one vote tells a new leader what may have been chosen. In a fast
@@ -79,6 +107,14 @@
 //! | 1 | fast | *any*: all slots behind are open to what clients send |
 //! | 2 | classic | phase 2 only, for the slots of step 1 that collided |
 //!
+//! With uncoordinated recovery:
+//!
+//! | step | kind | what happens in it |
+//! |---|---|---|
+//! | 0, 1 | | as above; *any* names a phase 1 quorum |
+//! | 2 | fast | acceptors that see a collision in a slot of step 1 vote there for what the votes of that quorum tell |
+//! | 3 | classic | phase 2 only, for slots that step 2 did not decide in time |
+//!
 //! Coordinated recovery goes from step 1 to step 2 without a phase 1 in between: it reads the votes of step 1 (2b) as the
 //! promises of step 2 (1b). That is safe because they say the same. A promise for step 2 says: this is my highest vote in
 //! this slot below step 2, and I shall cast no other one there. An acceptor that voted in step 1 can have no higher vote
@@ -87,12 +123,21 @@
 //! for whichever value. Were a foreign ballot between the two steps, a value could be chosen there unseen.
 //!
 //! What step 2 proposes is given by the votes heard (Lamport's rule O4): a value that, with all unheard acceptors, would have
-//! a fast quorum, must be proposed; there is at most one. If there is none, any command that was voted for will do, and the
-//! losers are voted for again in free slots.
+//! a fast quorum, must be proposed; there is at most one. If only one value was voted for, it is that. Else any command that
+//! was voted for will do, and the losers are voted for again in free slots.
+//!
+//! Uncoordinated recovery goes from step 1 to step 2 by the same argument, made by each acceptor for itself: it has heard the
+//! votes of a whole phase 1 quorum in step 1, so its own vote in step 2 is as safe as a coordinator's proposal would be. That
+//! all read the votes of the same quorum, and break ties by the same rule, makes them vote for the same, so that
+//! one more delay decides. It is no matter of safety: were they to differ, step 2 is a fast ballot, its votes are counted as
+//! such, and what comes after it is chosen by O4 again. Who voted in step 2 of a slot votes there in step 1 no more. The
+//! coordinator must not read votes of step 1 as promises for step 3, for whoever cast them may have voted in step 2,
+//! unheard; those of step 2 it may.
 //!
 //! A collision is noticed as soon as no value can win any more, or when votes are missing for too long. With
 //! [`Recovery::Classic`], and where too few votes are heard, a new term is started instead. If less than a fast quorum of the
-//! acceptors lives, the leader opens no fast ballot and goes on as in Multi-Paxos.
+//! acceptors lives, the leader opens no fast ballot and goes on as in Multi-Paxos; and so it does, if that is wanted, while
+//! too many slots collide ([`Hysteresis`]).
 //!
 //! # The messages
 //!
@@ -101,9 +146,9 @@
 //! | [`paxos_core::Request`] | – | client | acceptors (and the leader) | vote for this in your next free slot |
 //! | [`Prepare`] | 1a | proposer | acceptors | promise this term, for all slots from `from` on |
 //! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on |
-//! | [`Accept`] with values | 2a | proposer | acceptors | vote for these values in these slots, in step 0 or 2 |
-//! | [`Accept`] with `any` | 2a, *any* | proposer | acceptors | from this slot on, vote in step 1 for what clients send |
-//! | [`Accepted`] | 2b | acceptor | learners and the coordinator | I voted for these values in these slots |
+//! | [`Accept`] with values | 2a | proposer | acceptors | vote for these values in these slots, in step 0, 2 or 3 |
+//! | [`Accept`] with [`Any`] | 2a, *any* | proposer | acceptors | from this slot on, vote in step 1 for what clients send |
+//! | [`Accepted`] | 2b | acceptor | learners, the coordinator; acceptors, if they recover | I voted for these values in these slots |
 //! | [`Decision`] | – | distinguished learner | learners | these values are chosen in these slots |
 //! | [`paxos_core::Nack`] | – | acceptor | proposer | no, there is a higher ballot |
 //!
@@ -129,7 +174,11 @@
 //! - An acceptor fills its slots in the order in which commands come to it, those that come together at the end of a turn, so that
 //!   a promise made meanwhile is kept.
 //! - Clients that were not answered ask everyone, the leader included, which then proposes in a classic ballot.
-//! - There is no uncoordinated recovery (§3.2) yet.
+//! - A command that comes to an acceptor while no fast ballot is open waits there for one, unless a leader proposes it.
+//! - In uncoordinated recovery an acceptor goes on only where it sees a collision, or hears that another one did; the
+//!   quorum that *any* names is one of acceptors that answered in this term, and is the same for all slots of the ballot.
+//! - Of values that may be proposed and have equally many votes, uncoordinated recovery takes another one in each slot, so
+//!   that two commands which meet in two slots get one each.
 //!
 //! # The papers
 //!
@@ -146,14 +195,18 @@ mod client;
 mod leader;
 mod learner;
 mod message;
+#[cfg(feature = "mistakes")]
+mod mistakes;
 mod proposer;
 
 pub use acceptor::Acceptor;
 pub use client::Client;
 pub use leader::Leader;
 pub use learner::Learner;
-pub use message::{Accept, Accepted, Decision, Prepare, Promise};
-pub use proposer::Proposer;
+pub use message::{Accept, Accepted, Any, Decision, Prepare, Promise};
+#[cfg(feature = "mistakes")]
+pub use mistakes::Mistake;
+pub use proposer::{Proposer, Switches};
 
 use core::marker::PhantomData;
 use paxos_core::{Answer, Ballot, Config, Learning, NodeId, NodeSet, Phase, Protocol, Record, Setup, Value};
@@ -164,6 +217,10 @@ pub enum Recovery {
     /// It reads the votes as answers to phase 1 of the next step, and goes on with phase 2 of that.
     #[default]
     Coordinated,
+    /// The acceptors hear each other's votes, and go on by themselves: each reads those of the quorum that the
+    /// coordinator named with *any* as answers to phase 1 of the next step, which is fast too, and votes in it. If that
+    /// does not decide, since something was lost, the coordinator goes on from there.
+    Uncoordinated,
     /// It starts a new term with a phase 1 of its own.
     Classic,
 }
@@ -176,11 +233,48 @@ pub struct Options {
     /// Whether votes also go to a coordinator that does not learn, so that it notices collisions. Without, it
     /// hears of trouble from clients that ask again.
     pub copy_votes: bool,
+    /// When a leader does without fast ballots because they collide too often. None: never.
+    pub hysteresis: Option<Hysteresis>,
+    /// For tests: what every process gets wrong.
+    #[cfg(feature = "mistakes")]
+    pub mistake: Option<Mistake>,
+}
+
+/// When a leader leaves fast ballots, and when it comes back to them. It looks at the last `window` slots. In fast
+/// ballots it counts those that collided, whoever recovered them: with
+/// `collided` of them it starts a term without a fast ballot. There it counts slots that were proposed while a command
+/// of another client was under way, which would have met it in a fast ballot: with `calm` of them or fewer, of a whole
+/// window, it opens one again. Each time it begins to count anew.
+///
+/// A coordinator must hear votes to count; where roles are apart and clients send to the acceptors alone, their
+/// commands reach a leader without a fast ballot only when they ask again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Hysteresis {
+    /// How many slots it looks back.
+    pub window: u32,
+    /// So many collided slots among them are too many.
+    pub collided: u32,
+    /// So many contended slots among them are few enough.
+    pub calm: u32,
+}
+
+impl Default for Hysteresis {
+    /// Out when half of 32 slots collided, since a collision costs about two delays and a fast ballot saves
+    /// one; back in when at most 4 of 32 would have.
+    fn default() -> Self {
+        Self { window: 32, collided: 16, calm: 4 }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { recovery: Recovery::default(), copy_votes: true }
+        Self {
+            recovery: Recovery::default(),
+            copy_votes: true,
+            hysteresis: None,
+            #[cfg(feature = "mistakes")]
+            mistake: None,
+        }
     }
 }
 
@@ -240,7 +334,10 @@ impl<V: Value, R: Answer> Protocol for FastPaxos<V, R> {
     type Leader = Leader;
 
     fn hears_votes(setup: &Setup<Options>, ballot: Ballot) -> NodeSet {
-        let hear = setup.config.hears_votes(ballot);
+        let mut hear = setup.config.hears_votes(ballot);
+        if ballot.fast && setup.options.recovery == Recovery::Uncoordinated {
+            hear = hear.union(setup.config.acceptors());
+        }
         if setup.options.copy_votes && setup.config.learning == Learning::Everyone {
             hear.union(NodeSet::only(ballot.owner).intersection(setup.config.proposers))
         } else {

@@ -1,6 +1,6 @@
 //! The messages of the two phases, in classic and in fast ballots.
 
-use paxos_core::{Ballot, Batch, Fact, InBallot, Kind, Phrase, Slot, Value, Vote, tell_each};
+use paxos_core::{Ballot, Batch, Fact, InBallot, Kind, NodeSet, Phrase, Slot, Value, Vote, tell_each};
 use serde::{Deserialize, Serialize};
 
 /// Phase 1a, for all slots from `from` on at once.
@@ -36,10 +36,23 @@ pub struct Accept<V> {
     pub first: Slot,
     /// The values.
     pub batch: Batch<V>,
-    /// *any*: from this slot on, acceptors may vote in this fast ballot of the same term for what clients send.
-    pub any: Option<(Ballot, Slot)>,
+    /// Leave to vote for what clients send.
+    pub any: Option<Any>,
     /// Every slot below is chosen.
     pub chosen: Slot,
+}
+
+/// *Any*: acceptors may vote for what clients send, in a fast ballot of the same term.
+#[doc(alias = "any")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Any {
+    /// The fast ballot.
+    pub ballot: Ballot,
+    /// From this slot on.
+    pub from: Slot,
+    /// The phase 1 quorum whose votes all acceptors read after a collision, to go on by themselves in the next step,
+    /// which is fast too. None: they leave that to the coordinator.
+    pub recovery: Option<NodeSet>,
 }
 
 /// Phase 2b for consecutive slots. It carries the values, since in a fast ballot each acceptor may have another.
@@ -124,7 +137,7 @@ impl<V: Value> Phrase<V> for Accept<V> {
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         let ballot = self.ballot;
         tell_each(self.first, &self.batch, tell, |slot, entry| Fact::Propose { ballot, slot, entry });
-        if let Some((ballot, from)) = self.any {
+        if let Some(Any { ballot, from, .. }) = self.any {
             tell(Fact::Any { ballot, slots: from.onwards() });
         }
     }

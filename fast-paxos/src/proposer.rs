@@ -1,16 +1,20 @@
 //! The proposer, who is the coordinator of its terms: opens fast ballots, watches their votes, recovers collisions.
 
 mod behind;
+mod contention;
 mod lead;
 mod recovery;
 
 use crate::learner::Tally;
-use crate::{Accept, Accepted, FastPaxos, Options, Prepare, Promise};
+use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
 use paxos_core::{
     Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase,
     Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
 };
+use contention::Contention;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+pub use contention::Switches;
 
 /// Keeps proposals safe. A term is one phase 1 in a classic ballot, step 0; what must be proposed is proposed in
 /// that, and all slots behind are opened in step 1, a fast ballot. A slot that collides there goes to step 2,
@@ -30,17 +34,18 @@ pub struct Proposer<V> {
     next: Slot,
     /// Acceptors that answered in this term. Fast ballots are of use only if a fast quorum of them lives.
     alive: NodeSet,
-    /// The fast ballot of this term and its first slot, once opened; and whether that must still be said.
-    any: Option<(Ballot, Slot)>,
+    /// The fast ballot of this term, once opened; and whether that must still be said.
+    any: Option<Any>,
     any_due: bool,
     /// The members changed while it led: it has to go through phase 1 among the new ones.
     renew: bool,
     /// Phase 1 found votes from this slot on, whose members are not known yet.
     found: Option<Slot>,
-    /// Votes of the fast ballot, in slots not known to be chosen.
+    /// Votes of the fast ballot, or of the fast one that follows, in slots not known to be chosen.
     watched: BTreeMap<Slot, Tally<V>>,
     /// Slots in `watched` with news.
     fresh: BTreeSet<Slot>,
+    contention: Contention,
     /// All below is known to be chosen, here or elsewhere.
     progress: Slot,
     resend_at: Option<Time>,
@@ -73,9 +78,14 @@ impl<V: Value> Proposer<V> {
         self.ballot
     }
 
-    /// The fast ballot that is open, and its first slot.
-    pub fn any(&self) -> Option<(Ballot, Slot)> {
+    /// The fast ballot that is open.
+    pub fn any(&self) -> Option<Any> {
         self.any
+    }
+
+    /// How often it went from fast ballots to classic ones because of collisions, and back.
+    pub fn switches(&self) -> Switches {
+        self.contention.switches.0
     }
 
     fn wait(&mut self, now: Time) {
@@ -157,6 +167,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             found: None,
             watched: BTreeMap::new(),
             fresh: BTreeSet::new(),
+            contention: Contention::default(),
             progress: Slot(0),
             resend_at: None,
             resends: Aside::default(),
@@ -253,15 +264,15 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             return;
         }
         self.alive.insert(from);
-        let Some((fast, opened)) = self.any else { return };
-        if accepted.ballot != fast {
+        let Some(any) = self.any else { return };
+        if accepted.ballot != any.ballot && Some(accepted.ballot) != self.last_fast_step() {
             return;
         }
         let slots = accepted.first.extend(accepted.batch.len() as u64);
         for (slot, entry) in slots.iter().zip(accepted.batch.iter()) {
             let recovering = self.pipeline.ballot_at(slot).is_some();
             if slot >= chosen.horizon().min(chosen.limit())
-                || slot < opened
+                || slot < any.from
                 || slot < self.progress
                 || recovering
                 || chosen.knows(slot)
@@ -271,7 +282,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             if self.watched.is_empty() {
                 self.wait(now);
             }
-            self.watched.entry(slot).or_insert_with(|| Tally::new(fast)).count(from, entry);
+            let tally = self.watched.entry(slot).or_insert_with(|| Tally::new(accepted.ballot));
+            tally.hear(accepted.ballot, from, entry);
             self.fresh.insert(slot);
         }
     }
@@ -302,6 +314,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             let names: Vec<Batch<V>> = chosen.within(news).map(|(_, batch)| batch).collect();
             self.pipeline.drop_all(&names.iter().flat_map(|b| b.iter()).filter_map(Entry::id).collect());
         }
+        self.count_decided(chosen);
         self.settle(now, chosen.first_unknown());
         self.watched.retain(|slot, _| !chosen.knows(*slot));
     }

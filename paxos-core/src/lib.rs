@@ -76,7 +76,10 @@ pub use pipeline::Pipeline;
 pub use protocol::{
     Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing, tell_each,
 };
-pub use quorum::{Counts, Phase, QuorumError, QuorumSystem};
+pub use quorum::{
+    Composed, Counts, EXHAUSTIVE, Grid, Phase, QuorumError, QuorumSystem, Remedy, Rule, Sets, Weighted,
+    Within, ZoneQuorum, Zones, prove,
+};
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable};
 pub use ready::{Decided, Effects, Install, Ready};
 pub use record::{Record, Recorded, Vote, Votes};

@@ -105,8 +105,9 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn retained(&self, _from: Slot) -> Option<Vec<P::Record>> {
         None
     }
-    /// An acceptor that hears others' votes may follow them (uncoordinated recovery).
-    fn on_accepted(&mut self, _from: NodeId, _accepted: &P::Accepted) {}
+    /// A vote arrives, another's or its own once that is on disk: an acceptor that hears others' votes may follow
+    /// them in [`Acceptor::vote`] (uncoordinated recovery).
+    fn on_accepted(&mut self, _from: NodeId, _accepted: &P::Accepted, _chosen: &Chosen<P::Value>) {}
 }
 
 /// How many acceptors a question goes to.

@@ -165,13 +165,6 @@ fn a_trace_that_cannot_be_written_is_no_success() {
 }
 
 #[test]
-fn what_is_not_built_yet_says_so() {
-    is_refused_in_one_line(&["--collision", "uncoordinated"], &["uncoordinated", "not yet"]);
-    is_refused_in_one_line(&["simulate", "--collision", "uncoordinated"], &["not yet"]);
-    is_refused_in_one_line(&["draw", "--collision", "uncoordinated"], &["not yet"]);
-}
-
-#[test]
 fn options_that_no_row_fits_are_refused() {
     is_refused_in_one_line(&["--variants", "simple", "--roles", "separate"], &["no row", "widen"]);
 }

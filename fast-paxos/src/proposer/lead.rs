@@ -1,10 +1,10 @@
 //! What a leader proposes, once a quorum has promised: what may have been chosen, then commands, then *any*.
 
 use super::{Proposer, Stage, is_changing};
-use crate::Accept;
 use crate::choice::{assign, tallies};
+use crate::{Accept, Any, Recovery};
 use paxos_core::{
-    Ballot, Batch, Chosen, CommandId, Entry, NodeId, Phase, Reach, Slot, SlotRange, Time, Value, Vote,
+    Ballot, Batch, Chosen, CommandId, Entry, NodeId, NodeSet, Phase, Reach, Setup, Slot, SlotRange, Time, Value, Vote,
 };
 use std::collections::BTreeSet;
 
@@ -24,7 +24,18 @@ impl<V: Value> Proposer<V> {
         self.found = (end > chosen.limit()).then(|| chosen.limit());
         let end = end.min(chosen.limit());
         let slots = SlotRange::new(from, end);
-        let mut assigned = assign(&*self.setup.config.quorums, |_| promised, &tallies(&reports, slots));
+        let tallies = tallies(&reports, slots);
+        #[cfg(feature = "mistakes")]
+        let Some(tallies) = crate::mistakes::read(
+            self.setup.options.mistake,
+            &*self.setup.config.quorums,
+            Some(promised),
+            tallies,
+        ) else {
+            self.next = end;
+            return;
+        };
+        let mut assigned = assign(&*self.setup.config.quorums, |_| promised, &tallies);
         let entries: Batch<V> =
             slots.iter().map(|slot| assigned.remove(&slot).unwrap_or(Entry::Noop)).collect();
         self.pipeline.drop_found(&entries, chosen);
@@ -41,6 +52,10 @@ impl<V: Value> Proposer<V> {
 
     /// Commands that were voted for and got no slot are proposed again.
     pub(super) fn requeue_losers(&mut self, placed: &[Entry<V>], reports: &[(NodeId, Vec<Vote<V>>)]) {
+        #[cfg(feature = "mistakes")]
+        if self.setup.options.mistake == Some(crate::Mistake::LosersForgotten) {
+            return;
+        }
         let mut names: BTreeSet<CommandId> = placed.iter().filter_map(Entry::id).collect();
         let voted = reports.iter().flat_map(|(_, votes)| votes).flat_map(|vote| vote.batch.iter());
         let losers: Vec<Entry<V>> =
@@ -75,6 +90,7 @@ impl<V: Value> Proposer<V> {
         let quorums = &self.setup.config.quorums;
         if self.any.is_some()
             || self.found.is_some()
+            || self.contention.classic
             || is_changing(chosen)
             || !quorums.is_quorum(Phase::TwoFast, self.alive)
         {
@@ -88,12 +104,34 @@ impl<V: Value> Proposer<V> {
         if self.pipeline.waiting() > 0 || self.next >= chosen.limit() {
             return;
         }
-        self.any = Some((fast, self.next));
+        self.any = Some(Any { ballot: fast, from: self.next, recovery: self.recovery_quorum() });
         self.any_due = true;
     }
 
+    /// Whose votes acceptors are to read if they go on by themselves: as few as may be, of those that are alive and
+    /// that clients send to, since it takes the votes of all of them.
+    fn recovery_quorum(&self) -> Option<NodeSet> {
+        let Setup { id, config, options } = &self.setup;
+        let mut quorum = self.alive.intersection(crate::voters(config));
+        if options.recovery != Recovery::Uncoordinated || !config.quorums.is_quorum(Phase::One, quorum) {
+            return None;
+        }
+        let mut members: Vec<NodeId> = quorum.iter().collect();
+        members.sort_by_key(|node| core::cmp::Reverse(node.0.wrapping_sub(id.0) % NodeSet::CAPACITY));
+        for node in members {
+            let smaller = quorum.without(NodeSet::only(node));
+            if config.quorums.is_quorum(Phase::One, smaller) {
+                quorum = smaller;
+            }
+        }
+        Some(quorum)
+    }
+
     pub(super) fn accept(&self, ballot: Ballot, first: Slot, batch: Batch<V>) -> Accept<V> {
-        Accept { ballot, first, batch, any: self.any, chosen: self.progress }
+        let accept = Accept { ballot, first, batch, any: self.any, chosen: self.progress };
+        #[cfg(feature = "mistakes")]
+        let accept = crate::mistakes::say(self.setup.options.mistake, accept);
+        accept
     }
 
     /// The next phase 2a: values that are due, then commands as long as no fast ballot is open, then *any*.
@@ -120,6 +158,9 @@ impl<V: Value> Proposer<V> {
     /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
     pub(super) fn fresh(&mut self, now: Time, chosen: &Chosen<V>) -> Option<Batch<V>> {
         let batch = self.pipeline.propose_next(now, self.ballot, self.next, chosen.limit());
+        if let Some(batch) = &batch {
+            self.count_proposed(self.next, batch);
+        }
         batch.or_else(|| self.pipeline.propose_nothing(self.ballot, self.next, chosen))
     }
 

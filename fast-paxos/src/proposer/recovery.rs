@@ -2,44 +2,72 @@
 
 use super::{FIRST, Proposer};
 use crate::Recovery;
-use crate::choice::assign;
+use crate::choice::{assign, is_collided};
 use crate::learner::Tally;
-use paxos_core::{Batch, Chosen, Entry, NodeSet, Phase, Reach, Slot, Time, Value};
+use paxos_core::{Ballot, Batch, Chosen, Entry, Phase, Reach, Slot, Time, Value};
 use std::collections::BTreeMap;
 
 impl<V: Value> Proposer<V> {
-    /// Whether no value can reach a fast quorum any more by votes that are still to be expected, while enough are
-    /// heard to go on.
-    pub(super) fn is_collided(&self, tally: &Tally<V>) -> bool {
-        let quorums = &self.setup.config.quorums;
-        let expected = crate::voters(&self.setup.config).without(tally.heard);
-        let may_be = |voters: NodeSet| quorums.is_quorum(Phase::TwoFast, voters.union(expected));
-        quorums.is_quorum(Phase::One, tally.heard) && !tally.values.iter().any(|(_, voters)| may_be(*voters))
+    /// The last step in which acceptors may vote without a word of the coordinator: that of *any*, or the one after it
+    /// if they go on by themselves.
+    pub(super) fn last_fast_step(&self) -> Option<Ballot> {
+        let any = self.any?;
+        if any.recovery.is_some() { any.ballot.next_step(true) } else { Some(any.ballot) }
+    }
+
+    /// Whether the votes heard can be read as promises for the next classic step: those of a phase 1 quorum, in the step
+    /// right below. Of a vote in a lower step its acceptor may have made a higher one that was not heard.
+    fn is_recoverable(&self, tally: &Tally<V>) -> bool {
+        self.setup.config.quorums.is_quorum(Phase::One, tally.heard)
+            && Some(tally.ballot) == self.last_fast_step()
     }
 
     /// Looks at the slots that had news for collisions.
     pub(super) fn watch(&mut self, now: Time, chosen: &Chosen<V>) {
         let fresh = std::mem::take(&mut self.fresh);
-        let collided: Vec<Slot> = fresh
+        #[cfg(feature = "mistakes")]
+        if self.setup.options.mistake == Some(crate::Mistake::WaitsForEver) {
+            return;
+        }
+        let config = &self.setup.config;
+        let is_hopeless = |tally: &Tally<V>| {
+            config.quorums.is_quorum(Phase::One, tally.heard) && is_collided(config, tally)
+        };
+        let mut collided: Vec<Slot> = fresh
             .into_iter()
-            .filter(|slot| self.watched.get(slot).is_some_and(|tally| self.is_collided(tally)))
+            .filter(|slot| self.watched.get(slot).is_some_and(is_hopeless))
             .collect();
+        if !collided.is_empty() && self.has_enough_of(&collided) {
+            return self.start_term(now, chosen, FIRST);
+        }
+        if self.setup.options.recovery != Recovery::Classic {
+            // The others the acceptors recover by themselves.
+            collided.retain(|slot| self.is_recoverable(&self.watched[slot]));
+        }
         if collided.is_empty() {
             return;
         }
         match self.setup.options.recovery {
-            Recovery::Coordinated => self.recover(&collided),
+            Recovery::Coordinated | Recovery::Uncoordinated => self.recover(&collided),
             Recovery::Classic => self.start_term(now, chosen, FIRST),
         }
     }
 
     /// *Fast Paxos*, §3.2, coordinated recovery: phase 2b messages of round i are read as phase 1b messages of
     /// round i+1, which the same coordinator owns, so that it can go straight to phase 2a of i+1. An acceptor
-    /// that voted in step 1 of a slot has no other vote there between the two steps, since nothing lies between.
+    /// that voted in step i of a slot has no other vote there between the two steps, since nothing lies between.
     pub(super) fn recover(&mut self, slots: &[Slot]) {
-        let Some(classic) = self.any.and_then(|(fast, _)| fast.next_step(false)) else { return };
+        let Some(classic) = self.last_fast_step().and_then(|fast| fast.next_step(false)) else { return };
         let lost: BTreeMap<Slot, Tally<V>> =
             slots.iter().filter_map(|slot| Some((*slot, self.watched.remove(slot)?))).collect();
+        #[cfg(feature = "mistakes")]
+        let lost = crate::mistakes::read(
+            self.setup.options.mistake,
+            &*self.setup.config.quorums,
+            None,
+            lost,
+        )
+        .unwrap_or_default();
         let assigned = assign(&*self.setup.config.quorums, |tally| tally.heard, &lost);
         let mut runs: Vec<(Slot, Vec<Entry<V>>)> = Vec::new();
         for (slot, entry) in assigned {
@@ -57,12 +85,15 @@ impl<V: Value> Proposer<V> {
 
     /// What waited too long is done by force: first what the votes heard suffice for, else with a new phase 1.
     pub(super) fn unstick(&mut self, now: Time, chosen: &Chosen<V>) {
-        let quorums = self.setup.config.quorums.clone();
+        #[cfg(feature = "mistakes")]
+        if self.setup.options.mistake == Some(crate::Mistake::WaitsForEver) {
+            return;
+        }
         let (enough, few): (Vec<Slot>, Vec<Slot>) =
-            self.watched.keys().partition(|slot| quorums.is_quorum(Phase::One, self.watched[slot].heard));
+            self.watched.keys().partition(|slot| self.is_recoverable(&self.watched[slot]));
         if few.is_empty()
             && self.pipeline.waiting() == 0
-            && self.setup.options.recovery == Recovery::Coordinated
+            && self.setup.options.recovery != Recovery::Classic
         {
             self.recover(&enough);
         } else {

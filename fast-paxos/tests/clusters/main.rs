@@ -1,5 +1,6 @@
 //! Whole clusters in virtual time, with every invariant checked after every event.
 
+mod collisions;
 mod crashes;
 mod rivals;
 mod runs;

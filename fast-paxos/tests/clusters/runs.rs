@@ -74,8 +74,13 @@ fn a_collision_with_a_new_term() {
 }
 
 #[test]
+fn a_collision_with_uncoordinated_recovery() {
+    expect_file!["../runs/collision_uncoordinated.txt"].assert_eq(&collision(Recovery::Uncoordinated));
+}
+
+#[test]
 fn both_commands_of_a_collision_are_executed_once_each() {
-    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+    for recovery in [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic] {
         let (sim, _) = collide(recovery);
         for id in 0..3 {
             let mut journal = sim.machine(NodeId(id)).expect("it is there").0.clone();
@@ -103,7 +108,11 @@ fn a_new_leader_finishes_what_the_old_one_left() {
 
 #[test]
 fn the_pictures_in_the_docs_are_real_runs() {
-    for drawn in [steady(quiet(4)), collision(Recovery::Coordinated)] {
+    for drawn in [
+        steady(quiet(4)),
+        collision(Recovery::Coordinated),
+        collision(Recovery::Uncoordinated),
+    ] {
         let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
         let picture = lines.join("\n");
         assert!(include_str!("../../src/lib.rs").contains(&picture), "put this into the docs:\n{picture}");
@@ -114,8 +123,10 @@ fn the_pictures_in_the_docs_are_real_runs() {
 fn a_collision_disturbs_the_next_command_at_most() {
     for (learning, recovery) in [
         (Learning::Everyone, Recovery::Coordinated),
+        (Learning::Everyone, Recovery::Uncoordinated),
         (Learning::Everyone, Recovery::Classic),
         (Learning::Distinguished, Recovery::Coordinated),
+        (Learning::Distinguished, Recovery::Uncoordinated),
         (Learning::Distinguished, Recovery::Classic),
     ] {
         let mut sim = recovering(Config { learning, ..quiet(3) }, 1, recovery);

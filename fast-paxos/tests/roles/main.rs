@@ -1,12 +1,13 @@
 //! Each role by itself: what it hears and what it answers.
 
 mod acceptor;
+mod follow;
 mod learner;
 mod node;
 mod proposer;
 
 use fast_paxos::{
-    Accept, Accepted, Acceptor, Decision, FastPaxos, Learner, Options, Prepare, Promise, Proposer, Recovery,
+    Accept, Accepted, Acceptor, Any, Decision, FastPaxos, Learner, Options, Prepare, Promise, Proposer, Recovery,
 };
 use paxos_core::{
     Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Proposal,
@@ -64,9 +65,14 @@ fn accept(b: Ballot, first: u64, seqs: &[u64]) -> Accept<u64> {
     Accept { ballot: b, first: Slot(first), batch: list(seqs), any: None, chosen: Slot(0) }
 }
 
+/// *Any*, for the fast ballot of `classic`'s term from slot `first` on.
+fn opened(classic: Ballot, first: u64) -> Option<Any> {
+    Some(Any { ballot: fast(classic), from: Slot(first), recovery: None })
+}
+
 /// A phase 2a that opens the fast ballot of `classic`'s term from slot `first` on.
 fn any(classic: Ballot, first: u64) -> Accept<u64> {
-    Accept { any: Some((fast(classic), Slot(first))), ..accept(classic, first, &[]) }
+    Accept { any: opened(classic, first), ..accept(classic, first, &[]) }
 }
 
 /// A phase 2b.

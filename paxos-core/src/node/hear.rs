@@ -225,7 +225,7 @@ impl<P: Protocol> Node<P> {
 
     pub(super) fn on_accepted(&mut self, from: NodeId, accepted: &P::Accepted) {
         if let Some(acceptor) = &mut self.acceptor {
-            acceptor.on_accepted(from, accepted);
+            acceptor.on_accepted(from, accepted, &self.chosen);
         }
         if let Some(proposer) = &mut self.proposer {
             proposer.on_accepted(self.now, from, accepted, &self.chosen);
@@ -235,7 +235,9 @@ impl<P: Protocol> Node<P> {
         if self.decisions.is_empty() {
             return;
         }
-        if !self.members.announces || self.proposer.is_none() {
+        // Who hears votes of another's ballot (as acceptors may that recover by themselves) leaves it to that one.
+        let distinguished = self.proposer.is_some() && accepted.ballot().owner == self.setup.id;
+        if !self.members.announces || !distinguished {
             self.decisions.clear();
             return;
         }

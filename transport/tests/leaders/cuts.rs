@@ -1,6 +1,6 @@
 //! Runs in which single ways between two processes come and go, with loss, a crash and drifting clocks.
 
-use super::scene::{Fast, MS, Multi, Simple, assert_exactly_once, run, seeds, start, world};
+use super::scene::{Fast, MS, Multi, Simple, assert_exactly_once, recovering, run, seeds, start, world};
 use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Time};
 use paxos_transport::sim::{Chance, Cut, Fault, Links, Stop};
@@ -9,9 +9,14 @@ use paxos_transport::sim::{Chance, Cut, Fault, Links, Stop};
 const END: Duration = Duration::from_millis(1500);
 
 fn survives<P: Protocol<Value = u64, Reply = u64>>(seed: u64) {
+    survives_with::<P>(seed, P::Options::default());
+}
+
+fn survives_with<P: Protocol<Value = u64, Reply = u64>>(seed: u64, options: P::Options) {
     let mut chance = Chance::new(seed, 6);
     let n = 3 + 2 * (seed % 2) as u16;
     let mut world = world::<P>(n, seed);
+    world.options = options;
     world.limit.events = 1_000_000;
     world.links = Links::lossy(MS / 2, 5 * MS, 0.05, 0.05);
     world.links.reliable_from = Some(Time(0).after(END));
@@ -56,4 +61,9 @@ fn simple_paxos_survives_ways_that_come_and_go() {
 #[test]
 fn fast_paxos_survives_ways_that_come_and_go() {
     seeds(500).for_each(survives::<Fast>);
+}
+
+#[test]
+fn fast_paxos_survives_ways_that_come_and_go_with_its_other_recoveries() {
+    seeds(300).for_each(|seed| survives_with::<Fast>(seed, recovering::<Fast>(seed)));
 }

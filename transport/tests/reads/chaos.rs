@@ -4,7 +4,7 @@
 //!
 //! `CHAOS=100000 cargo test --release -p paxos-transport --test reads chaos` for a long night, `FIRST=3769` starts there.
 
-use crate::support::{Basic, Count, Fast, MS, Multi, ms, number, sim};
+use crate::support::{Basic, Count, Fast, MS, Multi, ms, number, recovering, sim, usual};
 use core::time::Duration;
 use paxos_core::{Announce, Config, Consistency, Leadership, Learning, NodeId, Protocol, Slot, Time};
 use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, World};
@@ -35,14 +35,19 @@ fn cluster(seed: u64, leases: bool) -> Config {
 }
 
 /// A run with 36 commands of three clients, and 8 reads at each replica.
-fn chaotic<P>(seed: u64, ways: &[Consistency], leadership: Option<Leadership>) -> Sim<P, Count>
+fn chaotic<P>(
+    seed: u64,
+    ways: &[Consistency],
+    leadership: Option<Leadership>,
+    options: P::Options,
+) -> Sim<P, Count>
 where
     P: Protocol<Value = u64, Reply = u64>,
 {
     let leases = ways == [Consistency::Lease] || seed % 7 < 3;
     let mut config = cluster(seed, leases);
     config.leadership = leadership.unwrap_or(config.leadership);
-    let mut world = World::<P>::new(config, P::Options::default(), seed);
+    let mut world = World::<P>::new(config, options, seed);
     world.replay = format!("CHAOS=1 cargo test -p paxos-transport --test reads {} with FIRST =", P::NAME);
     world.limit.events = 1_000_000;
     world.links = Links::lossy(MS / 2, 5 * MS, 0.1, 0.1);
@@ -77,14 +82,19 @@ fn other(chance: &mut Chance) -> Consistency {
 }
 
 /// How many reads were answered, in one `share`th of the seeds.
-fn survives<P>(share: u64, ways: &[Consistency], leadership: Option<Leadership>) -> usize
+fn survives<P>(
+    share: u64,
+    ways: &[Consistency],
+    leadership: Option<Leadership>,
+    options: fn(u64) -> P::Options,
+) -> usize
 where
     P: Protocol<Value = u64, Reply = u64>,
 {
     let (first, seeds) = (number("FIRST").unwrap_or(0), number("CHAOS").unwrap_or(2000).div_ceil(share));
     let mut answered = 0;
     for seed in first..first + seeds {
-        let mut sim = chaotic::<P>(seed, ways, leadership);
+        let mut sim = chaotic::<P>(seed, ways, leadership, options(seed));
         sim.run_for(END + 50 * MS).unwrap_or_else(|v| panic!("{v}"));
         let patience = sim.now().after(Duration::from_secs(20));
         let done = |sim: &Sim<P, Count>| sim.all_answered() && sim.all_read();
@@ -112,24 +122,25 @@ const RIVALS: Option<Leadership> = Some(Leadership::SelfAppointed {
 const ALL: [Consistency; 3] = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
 
 macro_rules! survivors {
-    ($($name:ident: $protocol:ty, $share:expr, $ways:expr, $leadership:expr;)*) => {$(
+    ($($name:ident: $protocol:ty, $share:expr, $ways:expr, $leadership:expr, $options:ident;)*) => {$(
         #[test]
         fn $name() {
-            let answered = survives::<$protocol>($share, $ways, $leadership);
+            let answered = survives::<$protocol>($share, $ways, $leadership, $options::<$protocol>);
             assert!(answered > 0);
         }
     )*};
 }
 
 survivors! {
-    multi_confirmed_reads_are_fresh: Multi, 1, &[Consistency::Confirmed], None;
-    multi_reads_by_lease_are_fresh: Multi, 1, &[Consistency::Lease], None;
-    multi_quorum_reads_are_fresh: Multi, 1, &[Consistency::Quorum], None;
-    multi_reads_of_all_ways_are_fresh_together: Multi, 4, &ALL, None;
-    fast_reads_of_all_ways_are_fresh_together: Fast, 4, &ALL, None;
-    simple_reads_of_all_ways_are_fresh_together: Basic, 4, &ALL, None;
-    multi_rivals_reads_are_fresh: Multi, 4, &ALL, RIVALS;
-    basic_reads_are_fresh: Basic, 4, &ALL, RIVALS;
+    multi_confirmed_reads_are_fresh: Multi, 1, &[Consistency::Confirmed], None, usual;
+    multi_reads_by_lease_are_fresh: Multi, 1, &[Consistency::Lease], None, usual;
+    multi_quorum_reads_are_fresh: Multi, 1, &[Consistency::Quorum], None, usual;
+    multi_reads_of_all_ways_are_fresh_together: Multi, 4, &ALL, None, usual;
+    fast_reads_of_all_ways_are_fresh_together: Fast, 4, &ALL, None, usual;
+    fast_reads_of_all_ways_are_fresh_with_its_other_recoveries: Fast, 8, &ALL, None, recovering;
+    simple_reads_of_all_ways_are_fresh_together: Basic, 4, &ALL, None, usual;
+    multi_rivals_reads_are_fresh: Multi, 4, &ALL, RIVALS, usual;
+    basic_reads_are_fresh: Basic, 4, &ALL, RIVALS, usual;
 }
 
 #[test]
@@ -137,7 +148,7 @@ fn the_chaos_has_reads_by_lease() {
     // Most of the reads that begin while all is well need no round: they end where they began.
     let mut at_once = 0;
     for seed in 0..100 {
-        let mut sim = chaotic::<Multi>(seed, &[Consistency::Lease], None);
+        let mut sim = chaotic::<Multi>(seed, &[Consistency::Lease], None, ());
         sim.run_until(|sim| sim.now() > ms(1250)).expect("fresh");
         let now = |r: &&paxos_transport::sim::Reading| r.latency() == Some(Duration::ZERO);
         at_once += sim.reads().iter().filter(|r| r.consistency == Consistency::Lease).filter(now).count();

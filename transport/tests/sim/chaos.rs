@@ -31,13 +31,18 @@ pub(crate) fn cluster(seed: u64) -> Config {
 }
 
 /// A run of 42 commands of three clients.
-pub(crate) fn chaotic<P>(seed: u64, leadership: Option<Leadership>, watched: bool) -> Sim<P, Machine>
+pub(crate) fn chaotic<P>(
+    seed: u64,
+    leadership: Option<Leadership>,
+    watched: bool,
+    options: P::Options,
+) -> Sim<P, Machine>
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
     let mut config = cluster(seed);
     config.leadership = leadership.unwrap_or(config.leadership);
-    let mut world = World::<P>::new(config, P::Options::default(), seed);
+    let mut world = World::<P>::new(config, options, seed);
     world.replay = format!("cargo test -p paxos-transport --test sim {} with FIRST =", P::NAME);
     world.limit.events = 1_000_000;
     (world.trace, world.steps) = (watched, watched);
@@ -59,13 +64,13 @@ where
     sim
 }
 
-fn survives<P>(leadership: Option<Leadership>)
+fn survives<P>(leadership: Option<Leadership>, options: fn(u64) -> P::Options)
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
     let first = number("FIRST").unwrap_or(0);
     for seed in first..first + number("SEEDS").unwrap_or(1000) {
-        let mut sim = chaotic::<P>(seed, leadership, false);
+        let mut sim = chaotic::<P>(seed, leadership, false, options(seed));
         let stop = sim.run_for(END).unwrap_or_else(|v| panic!("{v}"));
         assert_eq!(stop, Stop::Time, "seed {seed} at {:?}: {:?}", sim.now(), sim.counts());
         let patience = sim.now().after(Duration::from_secs(20));
@@ -77,12 +82,12 @@ where
 }
 
 #[allow(clippy::print_stdout)] // that is what it is for
-fn show<P>(leadership: Option<Leadership>)
+fn show<P>(leadership: Option<Leadership>, options: fn(u64) -> P::Options)
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
     let Some(seed) = number("SEED") else { return };
-    let mut sim = chaotic::<P>(seed, leadership, true);
+    let mut sim = chaotic::<P>(seed, leadership, true, options(seed));
     let outcome = sim.run_for(END + 500 * MS);
     println!("{}\n{outcome:?}", sim.trace().expect("kept").draw());
 }
@@ -92,25 +97,26 @@ pub(crate) const RIVALS: Option<Leadership> = Some(Leadership::SelfAppointed {
 });
 
 macro_rules! survivors {
-    ($($name:ident: $protocol:ty, $leadership:expr;)*) => {$(
+    ($($name:ident: $protocol:ty, $leadership:expr, $options:ident;)*) => {$(
         mod $name {
             #[test]
             fn nothing_breaks_and_every_command_is_answered() {
-                super::survives::<$protocol>($leadership);
+                super::survives::<$protocol>($leadership, crate::support::$options::<$protocol>);
             }
 
             #[test]
             fn show() {
-                super::show::<$protocol>($leadership);
+                super::show::<$protocol>($leadership, crate::support::$options::<$protocol>);
             }
         }
     )*};
 }
 
 survivors! {
-    multi: crate::support::Multi, None;
-    multi_rivals: crate::support::Multi, super::RIVALS;
-    simple: crate::support::Basic, None;
-    basic: crate::support::Basic, super::RIVALS;
-    fast: crate::support::Fast, None;
+    multi: crate::support::Multi, None, usual;
+    multi_rivals: crate::support::Multi, super::RIVALS, usual;
+    simple: crate::support::Basic, None, usual;
+    basic: crate::support::Basic, super::RIVALS, usual;
+    fast: crate::support::Fast, None, usual;
+    fast_recoveries: crate::support::Fast, None, recovering;
 }

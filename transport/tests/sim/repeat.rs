@@ -5,7 +5,7 @@ use crate::support::Multi;
 
 /// FNV-1a, of everything that a run shows.
 fn fingerprint(seed: u64) -> u64 {
-    let mut sim = chaotic::<Multi>(seed, None, true);
+    let mut sim = chaotic::<Multi>(seed, None, true, ());
     sim.run_for(END).expect("nothing breaks");
     let mut bytes = sim.trace().expect("kept").draw().into_bytes();
     sim.steps().expect("kept").write(&mut bytes).expect("memory");

@@ -1,7 +1,7 @@
 //! A stage for invariants: three acceptors, and whatever a test lets them say and write.
 
 use crate::support::Fast;
-use fast_paxos::{Accept, Accepted, Prepare, Promise};
+use fast_paxos::{Accept, Accepted, Any, Prepare, Promise};
 use paxos_core::{
     Ballot, Batch, Bytes, ClientId, Config, Entry, Message, NodeId, Record, Sections, Slot, SlotRange,
     Snapshot, Vote,
@@ -65,7 +65,7 @@ impl Scene {
     }
 
     pub(crate) fn opens(&mut self, from: NodeId, ballot: Ballot, slot: u64) -> Verdict {
-        let any = Some((ballot, Slot(slot)));
+        let any = Some(Any { ballot, from: Slot(slot), recovery: None });
         let (first, batch, chosen) = (Slot(0), Batch::empty(), Slot(0));
         self.0.said(from, &Message::Accept(Accept { ballot, first, batch, any, chosen }))
     }

@@ -4,14 +4,19 @@
 //! `SEEDS=20000` runs more of them, `FIRST=3769` starts there, and `SEED=3769 … show` draws one.
 
 use crate::chaos::{END, RIVALS, cluster, number};
-use crate::support::{Basic, Fast, MS, Machine, Multi, sim};
+use crate::support::{Basic, Fast, MS, Machine, Multi, recovering, sim, usual};
 use core::time::Duration;
 use multi_paxos::Promise;
 use paxos_core::{Kind, Leadership, Message, Nack, NodeId, Protocol, Time};
 use paxos_transport::sim::{Chance, Delay, Disk, Fate, Fault, Faults, Links, Sim, Stop, World};
 
 /// A run of 90 commands of three clients.
-fn compacting<P>(seed: u64, leadership: Option<Leadership>, watched: bool) -> Sim<P, Machine>
+fn compacting<P>(
+    seed: u64,
+    leadership: Option<Leadership>,
+    watched: bool,
+    options: P::Options,
+) -> Sim<P, Machine>
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
@@ -20,7 +25,7 @@ where
     let mut chance = Chance::new(seed, 9);
     config.limits.snapshot = 1 + chance.below(8);
     config.limits.chunk = [16, 100, 1 << 10][chance.below(3) as usize];
-    let mut world = World::<P>::new(config, P::Options::default(), seed);
+    let mut world = World::<P>::new(config, options, seed);
     world.replay = format!("cargo test -p paxos-transport --test sim snapshots with FIRST = ({})", P::NAME);
     world.limit.events = 2_000_000;
     (world.trace, world.steps) = (watched, watched);
@@ -72,14 +77,14 @@ where
     machines.all(|machine| machine == first).then_some(first)
 }
 
-fn survives<P>(leadership: Option<Leadership>, seeds: u64)
+fn survives<P>(leadership: Option<Leadership>, seeds: u64, options: fn(u64) -> P::Options)
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
     let (mut jumps, mut chunks) = (0, 0);
     let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(seeds));
     for seed in first..first + seeds {
-        let mut sim = compacting::<P>(seed, leadership, false);
+        let mut sim = compacting::<P>(seed, leadership, false, options(seed));
         let stop = sim.run_for(END + 200 * MS).unwrap_or_else(|v| panic!("{v}"));
         assert_eq!(stop, Stop::Time, "seed {seed} at {:?}: {:?}", sim.now(), sim.counts());
         let patience = sim.now().after(Duration::from_secs(20));
@@ -95,22 +100,27 @@ where
 
 #[test]
 fn multi_paxos_forgets_and_catches_up() {
-    survives::<Multi>(None, 2000);
+    survives::<Multi>(None, 2000, usual::<Multi>);
 }
 
 #[test]
 fn simple_paxos_forgets_and_catches_up() {
-    survives::<Basic>(None, 400);
+    survives::<Basic>(None, 400, usual::<Basic>);
 }
 
 #[test]
 fn basic_paxos_forgets_and_catches_up() {
-    survives::<Basic>(RIVALS, 400);
+    survives::<Basic>(RIVALS, 400, usual::<Basic>);
 }
 
 #[test]
 fn fast_paxos_forgets_and_catches_up() {
-    survives::<Fast>(None, 400);
+    survives::<Fast>(None, 400, usual::<Fast>);
+}
+
+#[test]
+fn fast_paxos_forgets_and_catches_up_with_its_other_recoveries() {
+    survives::<Fast>(None, 200, recovering::<Fast>);
 }
 
 /// An acceptor that knows nothing of the slots below its snapshot, and says so as if it had never voted there.
@@ -151,7 +161,7 @@ fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
 #[allow(clippy::print_stdout)] // that is what it is for
 fn show() {
     let Some(seed) = number("SEED") else { return };
-    let mut sim = compacting::<Multi>(seed, None, true);
+    let mut sim = compacting::<Multi>(seed, None, true, ());
     let outcome = sim.run_for(END + 500 * MS);
     println!("{}\n{outcome:?}", sim.trace().expect("kept").draw());
 }

@@ -387,12 +387,11 @@ impl<P: Protocol> Ledger<P> {
         if self.opened_for(ballot, slot).is_some() {
             return Some(Origin::Opened);
         }
-        if ballot.owner == node {
-            return Some(Origin::Own);
+        let mut term = self.opened.keys().filter(|b| b.same_term(ballot) && **b < ballot);
+        if ballot.fast && term.any(|b| self.opened_for(*b, slot).is_some()) {
+            return Some(Origin::Followed);
         }
-        let term = self.opened.keys().filter(|b| b.same_term(ballot) && **b < ballot);
-        let follows = ballot.fast && term.into_iter().any(|b| self.opened_for(*b, slot).is_some());
-        follows.then_some(Origin::Followed)
+        (ballot.owner == node).then_some(Origin::Own)
     }
 
     fn on_vote(&mut self, node: NodeId, ballot: Ballot, slot: Slot, entry: &Entry<P::Value>) -> Verdict {

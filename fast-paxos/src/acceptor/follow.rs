@@ -1,0 +1,151 @@
+//! How an acceptor goes on by itself after a collision: uncoordinated recovery.
+
+use super::Acceptor;
+use crate::choice::{is_collided, pick};
+use crate::learner::Tally;
+use crate::{Accepted, Any};
+use paxos_core::{Ballot, Batch, Chosen, CommandId, Entry, NodeId, Phase, Record, Slot, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an acceptor has heard of others' votes in the open ballot and in the step that follows it. It is not on disk:
+/// who forgets it cannot follow, and the coordinator goes on without it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Heard<V> {
+    /// Votes of the open ballot, its own among them.
+    tallies: BTreeMap<Slot, Tally<V>>,
+    /// Slots with news.
+    fresh: BTreeSet<Slot>,
+    /// Slots in which somebody voted in the next step: there was a collision, whatever is heard here.
+    ahead: BTreeSet<Slot>,
+    /// Every slot below is chosen, says the leader.
+    chosen: Slot,
+    /// Votes to be told.
+    outgoing: Vec<Accepted<V>>,
+}
+
+impl<V> Default for Heard<V> {
+    fn default() -> Self {
+        Self {
+            tallies: BTreeMap::new(),
+            fresh: BTreeSet::new(),
+            ahead: BTreeSet::new(),
+            chosen: Slot(0),
+            outgoing: Vec::new(),
+        }
+    }
+}
+
+impl<V: Value> Heard<V> {
+    /// Forgets what lies below `slot`, and if there is more than `most`, what lies lowest.
+    pub(super) fn trim(&mut self, slot: Slot, most: u64) {
+        self.chosen = self.chosen.max(slot);
+        if self.tallies.is_empty() && self.ahead.is_empty() {
+            return;
+        }
+        if self.tallies.first_key_value().is_some_and(|(first, _)| *first < slot) {
+            self.tallies = self.tallies.split_off(&slot);
+            self.fresh = self.fresh.split_off(&slot);
+        }
+        self.ahead = self.ahead.split_off(&slot);
+        while self.tallies.len() as u64 > most {
+            self.tallies.pop_first();
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Accepted<V>> {
+        self.outgoing.pop()
+    }
+}
+
+impl<V: Value> Acceptor<V> {
+    /// The step that follows the open fast ballot without a word of the coordinator, if it named a quorum for that.
+    fn next_step(&self) -> Option<(Any, Ballot)> {
+        let any = self.open.filter(|any| any.recovery.is_some())?;
+        Some((any, any.ballot.next_step(true)?))
+    }
+
+    /// Another acceptor's vote, or its own now that it is on disk.
+    pub(super) fn overhear(&mut self, from: NodeId, accepted: &Accepted<V>, chosen: &Chosen<V>) {
+        let Some((any, next)) = self.next_step() else { return };
+        let Accepted { ballot, first, ref batch } = *accepted;
+        if ballot != any.ballot && ballot != next {
+            return;
+        }
+        let reach = self.setup.config.limits.reach();
+        self.heard.trim(chosen.first_unknown(), reach);
+        let low = self.heard.chosen.max(any.from);
+        let high = self.next.max(low).plus(reach).min(chosen.limit());
+        for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+            if slot < low || slot >= high || chosen.knows(slot) || self.has_left(slot, next) {
+                continue;
+            }
+            if ballot == next {
+                self.heard.ahead.insert(slot);
+            } else {
+                self.heard.tallies.entry(slot).or_insert_with(|| Tally::new(ballot)).count(from, entry);
+            }
+            self.heard.fresh.insert(slot);
+        }
+    }
+
+    /// Whether it has voted in `slot` in `step` or above.
+    fn has_left(&self, slot: Slot, step: Ballot) -> bool {
+        slot < self.floor || self.votes.get(slot).is_some_and(|(voted, _)| voted >= step)
+    }
+
+    /// Votes in the next step where a collision was heard of.
+    pub(super) fn follow(&mut self, chosen: &Chosen<V>, log: &mut Vec<Record<V>>) {
+        if self.heard.fresh.is_empty() {
+            return;
+        }
+        let fresh = std::mem::take(&mut self.heard.fresh);
+        let Some((any, next)) = self.next_step() else { return };
+        let known = |slot: Slot| slot >= chosen.limit() || chosen.knows(slot);
+        let picked: BTreeMap<Slot, Entry<V>> = fresh
+            .into_iter()
+            .filter(|slot| !known(*slot) && !self.has_left(*slot, next))
+            .filter_map(|slot| Some((slot, self.pick(any, slot)?)))
+            .collect();
+        let mut runs: Vec<(Slot, Vec<Entry<V>>)> = Vec::new();
+        for (slot, entry) in &picked {
+            match runs.last_mut() {
+                Some((first, run)) if first.plus(run.len() as u64) == *slot => run.push(entry.clone()),
+                _ => runs.push((*slot, vec![entry.clone()])),
+            }
+        }
+        let placed: BTreeSet<CommandId> = picked.values().filter_map(Entry::id).collect();
+        for (first, run) in runs.into_iter().rev() {
+            let batch = Batch::from(run);
+            self.move_on(first.extend(batch.len() as u64), &placed);
+            // From now on it votes in no lower ballot there, the open one among them (§2.1.1): `next` lies behind.
+            self.vote_for(next, first, &batch);
+            log.push(Record::Voted { ballot: next, first, batch: batch.clone() });
+            self.heard.outgoing.push(Accepted { ballot: next, first, batch });
+        }
+        for slot in picked.keys() {
+            self.heard.tallies.remove(slot);
+            self.heard.ahead.remove(slot);
+        }
+    }
+
+    /// *Fast Paxos*, §3.2: an acceptor may take the phase 2b messages of round i as phase 1b messages of round i+1, and
+    /// does as a coordinator would that had these: it votes in i+1 for what may be proposed there. It needs those of
+    /// a phase 1 quorum, and reads those that the coordinator named with *any*, so that all who do it pick the same.
+    /// Each of that quorum voted in the open ballot, so it has no other vote between the two steps, nor will
+    /// have one below the next.
+    fn pick(&self, any: Any, slot: Slot) -> Option<Entry<V>> {
+        let (config, quorum) = (&self.setup.config, any.recovery?);
+        let tally = self.heard.tallies.get(&slot)?;
+        let promised = quorum.is_subset(tally.heard) && config.quorums.is_quorum(Phase::One, quorum);
+        let collided = promised && (self.heard.ahead.contains(&slot) || is_collided(config, tally));
+        #[cfg(feature = "mistakes")]
+        let misread = {
+            let tallies = BTreeMap::from([(slot, tally.of(quorum))]);
+            let mistake = self.setup.options.mistake;
+            crate::mistakes::read(mistake, &*config.quorums, None, tallies)?.remove(&slot)?
+        };
+        #[cfg(feature = "mistakes")]
+        let tally = &misread;
+        if collided { pick(&*config.quorums, quorum, tally, slot) } else { None }
+    }
+}

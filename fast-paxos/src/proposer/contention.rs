@@ -1,0 +1,97 @@
+//! When the leader leaves fast ballots because they collide, and when it comes back to them.
+
+use super::Proposer;
+use crate::Hysteresis;
+use paxos_core::{Aside, Batch, Chosen, Entry, NodeId, Slot, Value};
+use std::collections::{BTreeSet, VecDeque};
+
+/// How often a leader went from fast ballots to classic ones because of collisions, and back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Switches {
+    /// From fast to classic.
+    pub to_classic: u64,
+    /// From classic to fast.
+    pub to_fast: u64,
+}
+
+/// What a leader remembers of collisions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Contention {
+    /// Of the last slots, whether each was contended: collided, or would have in a fast ballot.
+    recent: VecDeque<bool>,
+    /// Whether no fast ballot is opened for now.
+    pub(super) classic: bool,
+    /// Slots not known to be chosen that were counted as collided.
+    counted: BTreeSet<Slot>,
+    pub(super) switches: Aside<Switches>,
+}
+
+impl Contention {
+    fn note(&mut self, rule: Hysteresis, contended: bool) {
+        if self.recent.len() >= rule.window.max(1) as usize {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(contended);
+    }
+
+    fn contended(&self) -> usize {
+        self.recent.iter().filter(|contended| **contended).count()
+    }
+
+    fn switch(&mut self, classic: bool) {
+        self.classic = classic;
+        self.recent.clear();
+        self.counted.clear();
+        let Switches { to_classic, to_fast } = &mut self.switches.0;
+        *if classic { to_classic } else { to_fast } += 1;
+    }
+}
+
+impl<V: Value> Proposer<V> {
+    /// Slots of the fast ballot collided: whether there were too many of late, so that it goes on without.
+    pub(super) fn has_enough_of(&mut self, collided: &[Slot]) -> bool {
+        let rule = self.setup.options.hysteresis.filter(|_| !self.contention.classic);
+        let Some(rule) = rule else { return false };
+        for slot in collided {
+            if self.contention.counted.insert(*slot) {
+                self.contention.note(rule, true);
+            }
+        }
+        let too_many = self.contention.contended() >= rule.collided.max(1) as usize;
+        if too_many {
+            self.contention.switch(true);
+        }
+        too_many
+    }
+
+    /// Counts the slots that the fast ballot decided: those watched, and chosen by now.
+    pub(super) fn count_decided(&mut self, chosen: &Chosen<V>) {
+        let Some(rule) = self.setup.options.hysteresis else { return };
+        for slot in self.watched.keys().filter(|slot| chosen.knows(**slot)) {
+            if !self.contention.counted.contains(slot) {
+                self.contention.note(rule, false);
+            }
+        }
+        self.contention.counted = self.contention.counted.split_off(&chosen.first_unknown());
+    }
+
+    /// Counts what is proposed in a classic ballot, and goes back to fast ones when that was calm enough: when few slots
+    /// were proposed while a command of another client was under way, which they might have met.
+    pub(super) fn count_proposed(&mut self, first: Slot, batch: &Batch<V>) {
+        let Some(rule) = self.setup.options.hysteresis.filter(|_| self.contention.classic) else { return };
+        let client = |entry: &Entry<V>| entry.id().map(|id| id.client.node);
+        let before = self.pipeline.in_flight().take_while(|vote| vote.first < first);
+        let others: Vec<Option<NodeId>> =
+            before.flat_map(|vote| vote.batch.iter().map(client).collect::<Vec<_>>()).collect();
+        let mine: Vec<Option<NodeId>> = batch.iter().map(client).collect();
+        let alone = |one: &Option<NodeId>| others.iter().chain(&mine).all(|other| other == one);
+        let contended = !mine.first().is_some_and(alone);
+        for _ in 0..batch.len() {
+            self.contention.note(rule, contended);
+        }
+        let enough = self.contention.recent.len() >= rule.window.max(1) as usize;
+        if enough && self.contention.contended() <= rule.calm as usize {
+            self.contention.switch(false);
+        }
+    }
+}

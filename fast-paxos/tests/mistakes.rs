@@ -1,0 +1,196 @@
+//! Mistakes that published implementations made, put in on purpose: each is found by an invariant of the simulator, or
+//! by the claim that every command is decided. The same runs without a mistake find nothing.
+
+use core::time::Duration;
+use fast_paxos::{FastPaxos, Mistake, Options, Recovery};
+use paxos_core::{Config, Counts, NodeSet, Phase, QuorumSystem, Slot, StateMachine, Time, Timeouts};
+use paxos_transport::sim::{Delay, Faults, Links, Sim, World};
+use std::sync::Arc;
+
+type P = FastPaxos<u64, u64>;
+
+#[derive(Debug, Default)]
+struct Journal(Vec<u64>);
+
+impl StateMachine for Journal {
+    type Command = u64;
+    type Reply = u64;
+    fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
+        self.0.push(*command);
+        self.0.len() as u64
+    }
+}
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// What a run comes to when not every command is decided.
+const UNDECIDED: &str = "every command is decided";
+
+/// Four clients that ask five servers at the same time, over links that lose, double and delay messages until faults
+/// are over; a crash, a halt and a partition. Clients do not ask again, unless `again`. What was found, if anything.
+fn run(seed: u64, options: Options, quorums: Arc<dyn QuorumSystem>, again: bool) -> Option<&'static str> {
+    let mut config = Config::new(quorums);
+    config.timeouts = Timeouts::default();
+    if !again {
+        config.timeouts.client = None;
+    }
+    let mut world = World::<P>::new(config, options, seed);
+    world.limit.time = Duration::from_secs(20);
+    world.limit.events = 400_000;
+    world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(10) });
+    if again {
+        let end = Duration::from_secs(1);
+        world.links = Links::lossy(ms(1), ms(20), 0.1, 0.05);
+        world.links.reliable_from = Some(Time(0).after(end));
+        world.faults = Faults::random(seed, world.config.servers().iter(), end);
+    }
+    let clients = world.add_clients(4);
+    let mut sim = Sim::new(world, |_| Journal::default());
+    for (client, nth) in clients.iter().zip(0..) {
+        sim.submit_in_turn(*client, 2, (0..6).map(|k| 10 * nth + k));
+    }
+    let stop = sim.run_until(Sim::all_answered).and_then(|stop| sim.run_for(ms(500)).map(|_| stop));
+    match stop {
+        Err(violation) => Some(violation.invariant),
+        Ok(_) => (!sim.all_answered()).then_some(UNDECIDED),
+    }
+}
+
+fn fast() -> Arc<dyn QuorumSystem> {
+    Arc::new(Counts::fast(NodeSet::first(5)).expect("lawful"))
+}
+
+/// How many seeds it takes until something finds the mistake, and what does.
+fn seeds_needed(
+    options: &Options,
+    quorums: &Arc<dyn QuorumSystem>,
+    again: bool,
+) -> Option<(u64, &'static str)> {
+    (0..1000).find_map(|seed| Some((seed + 1, run(seed, *options, quorums.clone(), again)?)))
+}
+
+#[track_caller]
+fn found(mistake: Mistake, recovery: Recovery, by: &[&str], within: u64, again: bool) {
+    let options = Options { recovery, mistake: Some(mistake), ..Options::default() };
+    let (seeds, what) = seeds_needed(&options, &fast(), again).expect("it is found");
+    assert!(by.contains(&what) && seeds <= within, "{mistake:?} with {recovery:?}: {what} after {seeds} seeds");
+}
+
+const ALL: [Recovery; 3] = [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic];
+
+#[test]
+fn without_a_mistake_nothing_is_found() {
+    for recovery in ALL {
+        let options = Options { recovery, ..Options::default() };
+        for seed in 0..60 {
+            assert_eq!(run(seed, options, fast(), true), None, "{recovery:?} {seed}");
+            assert_eq!(run(seed, options, fast(), false), None, "{recovery:?} {seed}, clients ask once");
+        }
+    }
+}
+
+#[test]
+fn values_in_a_set_are_found() {
+    for recovery in ALL {
+        found(Mistake::ValuesInASet, recovery, &["proposals_are_safe"], 50, true);
+    }
+}
+
+#[test]
+fn a_slot_in_which_nothing_is_proposed_is_found() {
+    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+        found(Mistake::NothingProposed, recovery, &[UNDECIDED], 50, true);
+    }
+}
+
+#[test]
+fn the_value_of_the_highest_replica_is_found() {
+    for recovery in ALL {
+        found(Mistake::HighestReplica, recovery, &["proposals_are_safe"], 50, true);
+    }
+}
+
+#[test]
+fn a_leader_that_waits_for_ever_is_found() {
+    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+        found(Mistake::WaitsForEver, recovery, &[UNDECIDED], 50, true);
+    }
+}
+
+#[test]
+fn losers_that_nobody_proposes_again_are_found() {
+    found(Mistake::LosersForgotten, Recovery::Coordinated, &[UNDECIDED], 50, false);
+}
+
+#[test]
+fn losers_that_are_executed_twice_are_found() {
+    for recovery in [Recovery::Coordinated, Recovery::Uncoordinated] {
+        found(Mistake::LosersRenamed, recovery, &["integrity"], 50, true);
+    }
+}
+
+#[test]
+fn any_beside_a_value_is_found() {
+    for recovery in ALL {
+        found(Mistake::AnyWithAValue, recovery, &["any_stands_alone", "proposals_are_safe"], 50, true);
+    }
+}
+
+/// Three quarters of five, rounded down: no constructor allows it.
+#[derive(Debug)]
+struct RoundedDown(NodeSet);
+
+impl QuorumSystem for RoundedDown {
+    fn acceptors(&self) -> NodeSet {
+        self.0
+    }
+
+    fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool {
+        let answered = answered.intersection(self.0).len();
+        match phase {
+            Phase::One | Phase::TwoClassic => answered > self.0.len() / 2,
+            Phase::TwoFast => answered >= self.0.len() * 3 / 4,
+        }
+    }
+}
+
+#[test]
+fn a_fast_quorum_rounded_down_is_found() {
+    let quorums: Arc<dyn QuorumSystem> = Arc::new(RoundedDown(NodeSet::first(5)));
+    for recovery in ALL {
+        let options = Options { recovery, ..Options::default() };
+        let (seeds, what) = seeds_needed(&options, &quorums, true).expect("it is found");
+        assert!(["proposals_are_safe", "agreement"].contains(&what) && seeds <= 50, "{what} after {seeds}");
+    }
+}
+
+/// The table of `docs/verification.md`: `cargo test -p fast-paxos --test mistakes table -- --ignored --nocapture`.
+#[test]
+#[ignore = "it prints a table"]
+#[allow(clippy::print_stdout)]
+fn table() {
+    use Mistake::{
+        AnyWithAValue, HighestReplica, LosersForgotten, LosersRenamed, NothingProposed, ValuesInASet,
+        WaitsForEver,
+    };
+    for recovery in ALL {
+        for mistake in [
+            ValuesInASet,
+            NothingProposed,
+            HighestReplica,
+            WaitsForEver,
+            LosersForgotten,
+            LosersRenamed,
+            AnyWithAValue,
+        ] {
+            let options = Options { recovery, mistake: Some(mistake), ..Options::default() };
+            let again = mistake != LosersForgotten;
+            println!("{recovery:?} {mistake:?} {:?}", seeds_needed(&options, &fast(), again));
+        }
+        let options = Options { recovery, ..Options::default() };
+        let quorums: Arc<dyn QuorumSystem> = Arc::new(RoundedDown(NodeSet::first(5)));
+        println!("{recovery:?} rounded down {:?}", seeds_needed(&options, &quorums, true));
+    }
+}

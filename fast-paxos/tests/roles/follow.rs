@@ -1,0 +1,387 @@
+//! Uncoordinated recovery, by hand: acceptors that go on by themselves, in the worst orders of events.
+
+use super::*;
+use paxos_core::{NodeSet, Phase};
+
+const B: Ballot = Ballot::classic(1, NodeId(0));
+
+/// Step 2, in which acceptors go on by themselves.
+fn next(classic: Ballot) -> Ballot {
+    fast(classic).next_step(true).expect("a step")
+}
+
+/// *Any*, which names n0, n1 and n2 of five.
+fn any_of_three(classic: Ballot) -> Accept<u64> {
+    let any = opened(classic, 0).map(|any| Any { recovery: Some(NodeSet::first(3)), ..any });
+    Accept { any, ..accept(classic, 0, &[]) }
+}
+
+struct Bench {
+    id: u16,
+    acceptor: Acceptor<u64>,
+    log: Vec<Record<u64>>,
+    chosen: Chosen<u64>,
+}
+
+impl Bench {
+    fn new(id: u16) -> Self {
+        let setup = Setup {
+            options: Options { recovery: Recovery::Uncoordinated, ..Options::default() },
+            ..server(id, 5)
+        };
+        let acceptor = <Acceptor<u64> as paxos_core::Acceptor<P>>::new(&setup);
+        Self { id, acceptor, log: Vec::new(), chosen: Chosen::default() }
+    }
+
+    /// Of five, its fast ballot open from slot 0 on, having voted for these.
+    fn open(id: u16, seqs: core::ops::Range<u64>) -> Self {
+        let mut bench = Self::new(id);
+        bench.accept(&any_of_three(B));
+        bench.request(seqs);
+        bench.votes();
+        bench
+    }
+
+    fn accept(&mut self, accept: &Accept<u64>) -> Option<Accepted<u64>> {
+        let voted = paxos_core::Acceptor::<P>::on_accept(&mut self.acceptor, accept, &mut self.log);
+        voted.expect("no higher ballot")
+    }
+
+    fn request(&mut self, seqs: core::ops::Range<u64>) {
+        paxos_core::Acceptor::<P>::on_request(&mut self.acceptor, &request(seqs, Audience::Acceptors));
+    }
+
+    /// A vote for one command in one slot.
+    fn hears(&mut self, from: u16, b: Ballot, slot: u64, seq: u64) {
+        let vote = accepted(b, slot, &[seq]);
+        paxos_core::Acceptor::<P>::on_accepted(&mut self.acceptor, NodeId(from), &vote, &self.chosen);
+    }
+
+    /// Votes of the open ballot in slot 0.
+    fn hears_all(&mut self, votes: &[(u16, u64)]) {
+        votes.iter().for_each(|(from, seq)| self.hears(*from, fast(B), 0, *seq));
+    }
+
+    fn votes(&mut self) -> Vec<Accepted<u64>> {
+        let Self { acceptor, log, chosen, .. } = self;
+        std::iter::from_fn(|| paxos_core::Acceptor::<P>::vote(acceptor, chosen, log)).collect()
+    }
+
+    fn promises(&mut self, b: Ballot) -> Promise<u64> {
+        let promise =
+            paxos_core::Acceptor::<P>::on_prepare(&mut self.acceptor, &prepare(b, 0), &mut self.log);
+        promise.expect("a promise")
+    }
+
+    fn restored(&self) -> Self {
+        let mut again = Self::new(self.id);
+        for record in &self.log {
+            paxos_core::Acceptor::<P>::restore(&mut again.acceptor, record);
+        }
+        again
+    }
+}
+
+/// Of five, three may go on without the others: 7 may have been chosen, as far as n0, n1 and n2 tell, but not as far as
+/// all tell.
+const COLLISION: [(u16, u64); 4] = [(0, 7), (1, 7), (2, 8), (3, 8)];
+
+#[test]
+fn an_acceptor_goes_on_when_it_has_the_votes_of_the_named_quorum() {
+    // One of the quorum, one beside it that voted, and one that has not voted at all.
+    for (id, seqs) in [(1, 7..8), (3, 8..9), (4, 0..0)] {
+        let mut bench = Bench::open(id, seqs);
+        let before = bench.log.len();
+        bench.hears_all(&COLLISION);
+        let votes = bench.votes();
+        // If its own command lost, that is voted for again behind.
+        assert_eq!(votes[0], accepted(next(B), 0, &[7]), "n{id}");
+        let record = Record::Voted { ballot: next(B), first: Slot(0), batch: list(&[7]) };
+        assert_eq!(bench.log[before], record, "it is written");
+        let again: &[Accepted<u64>] = if id == 3 { &[accepted(fast(B), 1, &[8])] } else { &[] };
+        assert_eq!(&votes[1..], again, "n{id}");
+    }
+}
+
+#[test]
+fn without_one_vote_of_the_named_quorum_it_waits() {
+    // Four votes show the collision, and with n3 and n4 there is a phase 1 quorum: but others may read other votes.
+    let mut bench = Bench::open(4, 8..9);
+    bench.hears_all(&[(0, 7), (1, 7), (3, 8), (4, 8)]);
+    assert!(bench.votes().is_empty());
+    bench.hears_all(&[(2, 8)]);
+    assert_eq!(bench.votes()[0], accepted(next(B), 0, &[7]));
+}
+
+#[test]
+fn without_a_collision_it_does_not_go_on() {
+    let mut bench = Bench::open(3, 7..8);
+    bench.hears_all(&[(0, 7), (1, 7), (2, 8), (3, 7)]);
+    assert!(bench.votes().is_empty(), "7 may still get its fourth vote");
+    // But if somebody has gone on, that one has seen what is not heard here.
+    bench.hears(4, next(B), 0, 7);
+    assert_eq!(bench.votes(), [accepted(next(B), 0, &[7])]);
+}
+
+#[test]
+fn what_it_picks_is_safe_whatever_the_others_voted() {
+    // Every way in which five acceptors can vote for three commands.
+    let quorums = Config::collapsed(5).expect("lawful").quorums;
+    for ways in 0..3_u32.pow(5) {
+        let votes: Vec<(u16, u64)> = (0..5).map(|n| (n, u64::from(ways / 3_u32.pow(n.into()) % 3))).collect();
+        let of = |seq| votes.iter().filter(|vote| vote.1 == seq).map(|vote| NodeId(vote.0)).collect();
+        let chosen = (0..3).find(|seq| quorums.is_quorum(Phase::TwoFast, of(*seq)));
+        // Somebody went on, rightly or not, and it has heard of three of the others only.
+        let mut bench = Bench::open(4, 0..0);
+        bench.hears_all(&votes[..3]);
+        bench.hears(3, next(B), 0, 9);
+        let picked = bench.votes();
+        let seq = picked[0].batch[0].id().expect("a command").seq;
+        assert_eq!((picked[0].ballot, picked.len()), (next(B), 1));
+        assert!(chosen.is_none_or(|chosen| chosen == seq), "{votes:?}: {seq}");
+    }
+}
+
+#[test]
+fn who_went_on_votes_no_more_in_the_open_ballot_there() {
+    // Neither did n4 vote in slot 0 before, nor will it afterwards, restarted or not.
+    let mut bench = Bench::open(4, 0..0);
+    bench.hears_all(&COLLISION);
+    bench.votes();
+    let mut again = bench.restored();
+    again.accept(&any_of_three(B));
+    for mut bench in [bench, again] {
+        bench.request(3..4);
+        assert_eq!(bench.votes(), [accepted(fast(B), 1, &[3])]);
+        // And it tells the higher of its votes.
+        assert_eq!(bench.promises(ballot(2, 1)).votes[0], vote(next(B), 0, &[7]));
+    }
+}
+
+#[test]
+fn a_restart_between_the_two_votes_takes_the_first_along() {
+    let mut bench = Bench::open(2, 8..9).restored();
+    bench.accept(&any_of_three(B));
+    // What the others said before is forgotten. They say it again, or not; its own vote it tells when asked again.
+    bench.hears_all(&COLLISION[..2]);
+    bench.hears(3, next(B), 0, 7);
+    assert!(bench.votes().is_empty(), "its own vote counts when it is told");
+    bench.request(8..9);
+    assert_eq!(bench.votes(), [accepted(fast(B), 0, &[8])], "the same as before the restart");
+    bench.hears(2, fast(B), 0, 8);
+    assert_eq!(bench.votes()[0], accepted(next(B), 0, &[7]));
+}
+
+#[test]
+fn votes_that_came_before_any_are_not_read() {
+    let mut bench = Bench::new(4);
+    bench.hears_all(&COLLISION);
+    bench.accept(&any_of_three(B));
+    assert!(bench.votes().is_empty());
+    // *Any* again, with another quorum, changes nothing of what was named first.
+    let other = opened(B, 0).map(|any| Any { recovery: Some(NodeSet::first(4)), ..any });
+    bench.accept(&Accept { any: other, ..accept(B, 0, &[]) });
+    bench.hears_all(&COLLISION);
+    assert_eq!(bench.votes(), [accepted(next(B), 0, &[7])]);
+}
+
+#[test]
+fn a_vote_told_twice_counts_once() {
+    let mut bench = Bench::open(4, 0..0);
+    bench.hears_all(&[(0, 7), (0, 8), (0, 9), (1, 7), (1, 8), (3, 8), (3, 8)]);
+    assert!(bench.votes().is_empty());
+    bench.hears_all(&COLLISION);
+    assert_eq!(bench.votes(), [accepted(next(B), 0, &[7])]);
+    // Late and doubled votes lead to no second one.
+    let before = bench.log.len();
+    bench.hears_all(&COLLISION);
+    bench.hears(3, next(B), 0, 7);
+    assert!(bench.votes().is_empty() && bench.log.len() == before);
+}
+
+#[test]
+fn where_no_quorum_is_named_nobody_goes_on() {
+    let too_few = Some(NodeSet::first(2));
+    for recovery in [None, too_few, Some(NodeSet::EMPTY), Some([0, 1, 60].map(NodeId).into_iter().collect())]
+    {
+        let mut bench = Bench::new(4);
+        let any = opened(B, 0).map(|any| Any { recovery, ..any });
+        bench.accept(&Accept { any, ..accept(B, 0, &[]) });
+        bench.hears_all(&COLLISION);
+        bench.hears(3, next(B), 0, 7);
+        assert!(bench.votes().is_empty(), "{recovery:?}");
+    }
+}
+
+#[test]
+fn a_promise_ends_it() {
+    let mut bench = Bench::open(4, 0..0);
+    bench.hears_all(&COLLISION);
+    // In the same turn, before it goes on.
+    bench.promises(ballot(2, 1));
+    assert!(bench.votes().is_empty());
+    bench.hears_all(&COLLISION);
+    assert!(bench.votes().is_empty());
+}
+
+#[test]
+fn votes_of_one_coordinators_ballot_are_not_read_for_anothers() {
+    let other = ballot(1, 3);
+    let mut bench = Bench::open(4, 0..0);
+    bench.hears_all(&COLLISION[..2]);
+    bench.accept(&any_of_three(other));
+    bench.hears_all(&COLLISION[2..]);
+    assert!(bench.votes().is_empty());
+    COLLISION.iter().for_each(|(from, seq)| bench.hears(*from, fast(other), 0, *seq));
+    assert_eq!(bench.votes(), [accepted(next(other), 0, &[7])]);
+}
+
+#[test]
+fn a_slot_that_the_coordinator_has_recovered_is_left_to_it() {
+    let mut bench = Bench::open(4, 0..0);
+    let third = next(B).next_step(false).expect("a step");
+    bench.accept(&accept(third, 0, &[8])).expect("a vote");
+    bench.hears_all(&COLLISION);
+    assert!(bench.votes().is_empty());
+    // And the other way round: the later step overrides.
+    let mut bench = Bench::open(4, 0..0);
+    bench.hears_all(&COLLISION);
+    bench.votes();
+    assert_eq!(bench.accept(&accept(third, 0, &[7])), Some(accepted(third, 0, &[7])));
+}
+
+#[test]
+fn slots_that_are_chosen_or_too_far_need_no_vote() {
+    let mut bench = Bench::open(4, 0..0);
+    bench.chosen.choose(Slot(0), list(&[7]));
+    bench.hears_all(&COLLISION);
+    let far = Config::collapsed(5).expect("lawful").limits.reach() + 1;
+    COLLISION.iter().for_each(|(from, seq)| bench.hears(*from, fast(B), far, *seq));
+    assert!(bench.votes().is_empty());
+}
+
+#[test]
+fn the_losers_of_many_slots_find_a_place_each() {
+    let mut bench = Bench::open(3, 8..9);
+    bench.request(7..8);
+    bench.votes();
+    for (from, seqs) in [(0, [7, 8]), (1, [7, 8]), (2, [7, 8]), (3, [8, 7]), (4, [8, 7])] {
+        let votes = accepted(fast(B), 0, &seqs);
+        paxos_core::Acceptor::<P>::on_accepted(&mut bench.acceptor, NodeId(from), &votes, &bench.chosen);
+    }
+    // Both in one message, and none is voted for again.
+    assert_eq!(bench.votes(), [accepted(next(B), 0, &[7, 8])]);
+}
+
+/// A coordinator of five whose acceptors go on by themselves.
+struct Leader {
+    proposer: Proposer<u64>,
+    chosen: Chosen<u64>,
+}
+
+impl Leader {
+    fn open() -> Self {
+        let setup = Setup {
+            options: Options { recovery: Recovery::Uncoordinated, ..Options::default() },
+            ..server(0, 5)
+        };
+        let proposer = <Proposer<u64> as paxos_core::Proposer<P>>::new(&setup);
+        let mut leader = Self { proposer, chosen: Chosen::default() };
+        paxos_core::Proposer::<P>::campaign(&mut leader.proposer, NOW, &leader.chosen);
+        leader.poll();
+        // n1 is silent.
+        for from in [0, 2, 3, 4] {
+            let promise = promise(B, 0, vec![]);
+            let Self { proposer, chosen } = &mut leader;
+            paxos_core::Proposer::<P>::on_promise(proposer, NOW, NodeId(from), promise, chosen);
+        }
+        leader
+    }
+
+    fn hears(&mut self, from: u16, b: Ballot, seq: u64) {
+        let Self { proposer, chosen } = self;
+        let vote = accepted(b, 0, &[seq]);
+        paxos_core::Proposer::<P>::on_accepted(proposer, NOW, NodeId(from), &vote, chosen);
+    }
+
+    fn timeout(&mut self) {
+        let due = paxos_core::Proposer::<P>::deadline(&self.proposer).expect("it waits");
+        paxos_core::Proposer::<P>::on_timeout(&mut self.proposer, due, &self.chosen);
+    }
+
+    fn poll(&mut self) -> Vec<Proposal<P>> {
+        std::iter::from_fn(|| paxos_core::Proposer::<P>::poll(&mut self.proposer, NOW, &self.chosen))
+            .map(|(proposal, _)| proposal)
+            .collect()
+    }
+}
+
+#[test]
+fn the_quorum_it_names_is_alive_and_no_larger_than_it_must() {
+    let mut leader = Leader::open();
+    let said = leader.poll();
+    let [Proposal::Accept(accept)] = &said[..] else { panic!("{said:?}") };
+    let named = accept.any.and_then(|any| any.recovery);
+    assert_eq!(named, Some([0, 2, 3].map(NodeId).into_iter().collect()));
+}
+
+#[test]
+fn a_collision_is_left_to_the_acceptors_at_first() {
+    let mut leader = Leader::open();
+    leader.poll();
+    for (from, seq) in [(0, 7), (1, 7), (2, 8), (3, 8), (4, 9)] {
+        leader.hears(from, fast(B), seq);
+    }
+    assert!(leader.poll().is_empty());
+}
+
+#[test]
+fn votes_below_the_last_fast_step_are_no_promises() {
+    // All five voted in step 1; any of them may have gone on, unheard. Only a phase 1 can tell.
+    let mut leader = Leader::open();
+    leader.poll();
+    for (from, seq) in [(0, 7), (1, 7), (2, 8), (3, 8), (4, 9)] {
+        leader.hears(from, fast(B), seq);
+    }
+    leader.timeout();
+    let said = leader.poll();
+    assert!(matches!(&said[..], [Proposal::Prepare(p, _)] if p.ballot == ballot(2, 0)), "{said:?}");
+}
+
+#[test]
+fn what_the_acceptors_left_undecided_the_coordinator_finishes() {
+    let mut leader = Leader::open();
+    leader.poll();
+    leader.hears(4, fast(B), 9);
+    for from in [0, 2, 3] {
+        leader.hears(from, next(B), 7);
+    }
+    assert!(leader.poll().is_empty(), "a fourth vote may come");
+    leader.timeout();
+    let third = next(B).next_step(false).expect("a step");
+    let said = leader.poll();
+    let found = said.iter().any(|proposal| match proposal {
+        Proposal::Accept(accept) => accept.ballot == third && accept.batch == list(&[7]),
+        Proposal::Prepare(..) => false,
+    });
+    assert!(found, "{said:?}");
+}
+
+#[test]
+fn the_one_vote_that_a_new_leader_hears_of_is_the_value() {
+    // n0 and n1 voted for 7, and n2 for 8; who went on took 7, which may have been chosen as far as it knew.
+    let mut leader = Leader::open();
+    leader.poll();
+    paxos_core::Proposer::<P>::campaign(&mut leader.proposer, NOW, &leader.chosen);
+    leader.poll();
+    let again = ballot(2, 0);
+    let Leader { proposer, chosen } = &mut leader;
+    let reports = [(0, vote(fast(B), 0, &[7])), (2, vote(fast(B), 0, &[8])), (4, vote(next(B), 0, &[7]))];
+    for (from, report) in reports {
+        let promise = promise(again, 0, vec![report]);
+        paxos_core::Proposer::<P>::on_promise(proposer, NOW, NodeId(from), promise, chosen);
+    }
+    let said = leader.poll();
+    let Some(Proposal::Accept(accept)) = said.first() else { panic!("{said:?}") };
+    assert_eq!((accept.ballot, accept.batch[0].clone()), (again, entry(7)));
+}
