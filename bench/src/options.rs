@@ -34,6 +34,7 @@ pub enum Command {
     /// Draw one decision, every link taking one delay: who says what to whom
     Draw(Draw),
     /// List quorum systems with what they do to fault tolerance, load, latency and collisions, or look at one of them
+    #[command(after_long_help = crate::survey::HELP)]
     Quorums(Box<crate::survey::Survey>),
 }
 

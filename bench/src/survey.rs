@@ -21,29 +21,35 @@ use paxos_core::{NodeSet, Phase};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// Below the options in the command's help.
+pub const HELP: &str = "\
+Without --quorum: the quorum systems by number, (Q1, Q2c, Q2f). Q1 acceptors promise in phase 1, Q2c vote in a classic
+ballot, Q2f in a fast one. Legal are those with Q1 + Q2c > n and Q1 + 2 Q2f > 2n. Larger quorums than these need gain
+nothing, so for each Q1 only the smallest are listed, unless --all asks for every legal one.
+
+With --quorum: this system alone, with its smallest quorums.
+
+What is shown of each:
+  Q1, Q2c, Q2f  the acceptors of the smallest quorums of each phase
+  survives      how many acceptors may fail, whichever they are, so that a quorum of each phase is left
+  load          the share of quorums that the busiest acceptor is in, when they are picked in the best way
+  classic       the mean latency of Multi-Paxos over a client at each site, simulated = predicted
+  fast          the same of Fast Paxos without a collision
+  collision     the chance that a fast ballot decides neither of two commands at the same time, if each acceptor
+                hears either first with equal chance; with --collisions also how often it happened in the simulator
+  ●             on the Pareto front: no other system of as many acceptors in the list is at least as good in
+                survives, classic, fast and collision, and better in one
+
+Examples:
+  paxos-bench quorums --acceptors 7
+  paxos-bench quorums --acceptors 5 --all --format csv
+  paxos-bench quorums --quorum zones:3,3,3/3.2,1.2
+  paxos-bench quorums --quorum majority --acceptors 3,4,5,7 --collisions 100000
+
+Exit codes: 0 all is as predicted, 1 a latency or a share of collisions is not, 2 the command line or a file is wrong, or
+the quorums do not meet as they must; the error names them.";
+
 /// Which quorum systems to look at.
-///
-/// Without --quorum: the quorum systems by number, (Q1, Q2c, Q2f). Q1 acceptors promise in phase 1, Q2c vote in a classic
-/// ballot, Q2f in a fast one. Legal are those with Q1 + Q2c > n and Q1 + 2 Q2f > 2n. Larger quorums than these need serve
-/// nothing, so for each Q1 only the smallest are listed, unless --all asks for every legal one.
-///
-/// What is shown of each:
-///
-/// survives    how many acceptors may fail, whichever they are, so that a quorum of each phase is left
-///
-/// load        the share of quorums that the busiest acceptor is in, when they are picked in the best way
-///
-/// classic     the mean latency of Multi-Paxos with its leader at the best site, for a client at each site
-///
-/// fast        the same of Fast Paxos without a collision
-///
-/// collision   the chance that a fast ballot decides neither of two commands at the same time, if each acceptor hears either
-///             first with equal chance
-///
-/// front       ● where no other in the list is at least as good in all of survives, classic, fast and collision, and better
-///             in one
-///
-/// With --quorum: this system alone, with its smallest quorums.
 #[derive(Debug, Args)]
 pub struct Survey {
     /// Numbers of acceptors [default: 5, or as many as --quorum is made for]
@@ -218,11 +224,14 @@ impl<'a> View<'a> {
     }
 }
 
-/// Marks those than which no other is at least as good in everything and better in something.
+/// Marks, of several, those than which no other is at least as good in everything and better in something.
 fn mark_front(rows: &mut [SystemRow]) {
+    let several = rows.len() > 1;
     let merits: Vec<[f64; 6]> = rows.iter().map(SystemRow::merits).collect();
-    let beats = |a: &[f64; 6], b: &[f64; 6]| a != b && a.iter().zip(b).all(|(a, b)| a >= b);
+    let beats = |a: &[f64; 6], b: &[f64; 6]| {
+        a.iter().zip(b).all(|(a, b)| a >= b) && a.iter().zip(b).any(|(a, b)| a > b)
+    };
     for (row, own) in rows.iter_mut().zip(&merits) {
-        row.front = !merits.iter().any(|other| beats(other, own));
+        row.front = several && !merits.iter().any(|other| beats(other, own));
     }
 }

@@ -74,21 +74,21 @@ pub fn collide(
     let mut chance = Chance::new(seed, u64::from(acceptors));
     while left > 0 {
         let rounds = left.min(EACH);
-        let work = Rounds { shape, rounds, seed, chance: &mut chance };
+        let work = Pairs { shape, rounds, seed, chance: &mut chance };
         undecided += shape.variant.with(Recovery::Coordinated, false, work)?;
         left -= rounds;
     }
     Ok(Collisions { collisions, undecided })
 }
 
-struct Rounds<'a> {
+struct Pairs<'a> {
     shape: Shape,
     rounds: u64,
     seed: u64,
     chance: &'a mut Chance,
 }
 
-impl WithProtocol for Rounds<'_> {
+impl WithProtocol for Pairs<'_> {
     type Out = Result<u64, CountError>;
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {

@@ -11,7 +11,7 @@ use std::fmt::Write;
 const LISTED: usize = 24;
 
 const CAPTION: &str = "\
-n acceptors. |Q1|, |Q2c|, |Q2f|: the acceptors of the smallest quorums of phase 1, of phase 2, and of phase 2 in fast
+n acceptors. Q1, Q2c, Q2f: the number of acceptors in the smallest quorums of phase 1, of phase 2, and of phase 2 in fast
 ballots. survives: how many acceptors may fail, whichever they are, with a quorum of each phase left. load: the share of
 quorums that the busiest acceptor is in, picked in the best way. classic, fast: mean latency in ms over a client at each
 site, simulated = predicted (≈ where they round differently), for Multi-Paxos with its leader at the site named, and for Fast
@@ -144,9 +144,9 @@ fn table(rows: &[SystemRow], preset: &str, heading: &str) -> String {
         "",
         "quorums",
         "n",
-        "|Q1|",
-        "|Q2c|",
-        "|Q2f|",
+        "Q1",
+        "Q2c",
+        "Q2f",
         "survives",
         "load",
         "leader",
@@ -174,7 +174,8 @@ fn table(rows: &[SystemRow], preset: &str, heading: &str) -> String {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let shown = list.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(" ");
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "\n{}, {phase}, {} quorums: {shown}{more}", row.quorum, list.len());
+            let quorums = if list.len() == 1 { "quorum" } else { "quorums" };
+            let _ = writeln!(text, "\n{}, {phase}, {} {quorums}: {shown}{more}", row.quorum, list.len());
         }
     }
     text
