@@ -29,17 +29,17 @@ pub enum CompareError {
     },
     /// Fast Paxos without fast quorums.
     #[error(
-        "--quorum {0} has no fast quorums; write fast-flexible:Q1,Q2,FAST, or leave `fast` out of --variants"
+        "--quorum {0} has no fast quorums; write fast-flexible:Q1,Q2,FAST or another with them, or leave `fast` out of --variants"
     )]
     NoFastQuorum(QuorumChoice),
     /// More acceptors than there are sites.
     #[error(
-        "{wanted} acceptors need as many sites, and {known} are built in; name a file with more by --rtt-file, or take fewer"
+        "{wanted} acceptors need as many sites, and there are {known}; name a file with more by --rtt-file, or take fewer"
     )]
     Sites {
         /// How many acceptors.
         wanted: usize,
-        /// How many sites are built in.
+        /// How many sites are known.
         known: usize,
     },
     /// Sites or round trips.

@@ -6,6 +6,7 @@
 //! matrix    round trips between sites         cluster   from a wish to a configuration
 //! counts    one decision, counted             wide      one decision over a wide area
 //! faults    many decisions, with faults       report    tables, JSON, CSV, Markdown
+//! quorums   quorum systems by name            survey    what a quorum system does
 //! ```
 
 pub mod cluster;
@@ -17,6 +18,7 @@ pub mod options;
 pub mod quorums;
 pub mod report;
 pub mod simulate;
+pub mod survey;
 pub mod theory;
 pub mod variants;
 pub mod wide;

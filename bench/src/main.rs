@@ -6,6 +6,7 @@ use paxos_bench::compare::{CompareError, compare};
 use paxos_bench::options::{Cli, Command, Compare, Simulate};
 use paxos_bench::report::{Row, render, write_dir};
 use paxos_bench::simulate::{draw, simulate};
+use paxos_bench::survey::{Survey, survey};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,6 +24,22 @@ fn main() -> ExitCode {
             Ok(picture) => finish(&[], &picture),
             Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
         },
+        Some(Command::Quorums(options)) => run_survey(&options),
+    }
+}
+
+fn run_survey(options: &Survey) -> ExitCode {
+    let bar = progress();
+    let rows = survey(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => return fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
+    };
+    let _ = std::io::stdout().write_all(paxos_bench::survey::render(&rows, options.format).as_bytes());
+    match rows.iter().filter(|row| row.differs()).count() {
+        0 => ExitCode::SUCCESS,
+        differs => fail(&CompareError::Differs { differs, rows: rows.len() }, 1),
     }
 }
 

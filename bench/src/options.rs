@@ -33,6 +33,9 @@ pub enum Command {
     Simulate(Box<Simulate>),
     /// Draw one decision, every link taking one delay: who says what to whom
     Draw(Draw),
+    /// List quorum systems with what they do to fault tolerance, load, latency and collisions, or look at one of them
+    #[command(after_long_help = crate::survey::HELP)]
+    Quorums(Box<crate::survey::Survey>),
 }
 
 /// What happens when two clients' commands meet in a fast ballot.

@@ -34,22 +34,20 @@ impl QuorumChoice {
     /// # Errors
     /// [`QuorumError`] if such quorums would not intersect as they must, or are made for another number of acceptors.
     pub fn over(self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
-        match self {
-            Self::Other(system) => system.over(acceptors),
-            _ => Ok(Arc::new(self.by_number(acceptors).unwrap_or(Err(QuorumError::NoAcceptors))?)),
-        }
+        Ok(match self {
+            Self::Majority => Arc::new(Counts::fast(acceptors)?),
+            Self::Flexible(q1, q2) => Arc::new(Counts::flexible(acceptors, q1, q2)?),
+            Self::FastFlexible(q1, q2, fast) => Arc::new(Counts::fast_flexible(acceptors, q1, q2, fast)?),
+            Self::Other(system) => system.over(acceptors)?,
+        })
     }
 
-    /// The same where it is a system by number.
+    /// The same where it is a lawful system by number.
     pub fn counts(self, acceptors: NodeSet) -> Option<Counts> {
-        self.by_number(acceptors)?.ok()
-    }
-
-    fn by_number(self, acceptors: NodeSet) -> Option<Result<Counts, QuorumError>> {
         match self {
-            Self::Majority => Some(Counts::fast(acceptors)),
-            Self::Flexible(q1, q2) => Some(Counts::flexible(acceptors, q1, q2)),
-            Self::FastFlexible(q1, q2, fast) => Some(Counts::fast_flexible(acceptors, q1, q2, fast)),
+            Self::Majority => Counts::fast(acceptors).ok(),
+            Self::Flexible(q1, q2) => Counts::flexible(acceptors, q1, q2).ok(),
+            Self::FastFlexible(q1, q2, fast) => Counts::fast_flexible(acceptors, q1, q2, fast).ok(),
             Self::Other(_) => None,
         }
     }

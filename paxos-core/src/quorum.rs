@@ -174,6 +174,6 @@ pub trait QuorumSystem: Debug + Send + Sync {
     /// # Errors
     /// As [`QuorumSystem::minimal_quorums`], unless the system has a formula.
     fn load(&self, phase: Phase) -> Result<Option<f64>, QuorumError> {
-        load::load(&self.minimal_quorums(phase)?, self.acceptors())
+        Ok(load::load(&self.minimal_quorums(phase)?, self.acceptors()))
     }
 }

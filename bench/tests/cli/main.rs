@@ -3,6 +3,7 @@
 mod checker;
 mod input;
 mod output;
+mod quorums;
 mod traces;
 
 use std::ffi::OsStr;

@@ -1,21 +1,20 @@
 //! The load of the busiest acceptor under the best way to pick quorums.
 
-use super::QuorumError;
 use crate::{NodeId, NodeSet};
 
 /// What is less than this is a rounding error.
 const NOTHING: f64 = 1e-9;
 
 /// See [`super::QuorumSystem::load`].
-pub(super) fn load(quorums: &[NodeSet], acceptors: NodeSet) -> Result<Option<f64>, QuorumError> {
+pub(super) fn load(quorums: &[NodeSet], acceptors: NodeSet) -> Option<f64> {
     if quorums.is_empty() {
-        return Ok(None);
+        return None;
     }
     // Who needs nobody loads nobody.
     if quorums.contains(&NodeSet::EMPTY) {
-        return Ok(Some(0.0));
+        return Some(0.0);
     }
-    Ok(Some(1.0 / packing(quorums, acceptors).size))
+    Some(1.0 / packing(quorums, acceptors).size)
 }
 
 /// How many quorums can be served at a time if no acceptor serves more than one, fractions allowed.

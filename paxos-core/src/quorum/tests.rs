@@ -52,21 +52,19 @@ pub(super) fn is_lawful(system: &dyn QuorumSystem, n: u16) -> bool {
 
 /// Whether the quorums that `error` names are quorums, and break the law.
 pub(super) fn names_a_breach(error: &QuorumError, system: &dyn QuorumSystem) -> bool {
-    match error {
-        QuorumError::Disjoint { one, phase, two, .. } => {
-            system.is_quorum(Phase::One, *one)
-                && system.is_quorum(*phase, *two)
-                && *phase != Phase::One
-                && one.intersection(*two).is_empty()
-        }
-        QuorumError::Ambiguous { one, a, b, .. } => {
-            system.is_quorum(Phase::One, *one)
-                && system.is_quorum(Phase::TwoFast, *a)
-                && system.is_quorum(Phase::TwoFast, *b)
-                && one.intersection(*a).intersection(*b).is_empty()
-        }
-        _ => false,
+    let is = |phase: Phase, sets: &[NodeSet]| sets.iter().all(|set| system.is_quorum(phase, *set));
+    if let QuorumError::Disjoint { one, phase, two, .. } = error {
+        return *phase != Phase::One
+            && is(Phase::One, &[*one])
+            && is(*phase, &[*two])
+            && one.intersection(*two).is_empty();
     }
+    if let QuorumError::Ambiguous { one, a, b, .. } = error {
+        return is(Phase::One, &[*one])
+            && is(Phase::TwoFast, &[*a, *b])
+            && one.intersection(*a).intersection(*b).is_empty();
+    }
+    false
 }
 
 /// Whether `built` is accepted exactly if the definition keeps the law, is what the definition says, and is refused with

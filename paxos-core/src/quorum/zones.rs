@@ -61,7 +61,7 @@ pub struct ZoneQuorum {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zones {
-    zones: Vec<NodeSet>,
+    all: Vec<NodeSet>,
     one: ZoneQuorum,
     two: ZoneQuorum,
     fast: Option<ZoneQuorum>,
@@ -89,7 +89,7 @@ impl Zones {
         two: ZoneQuorum,
         fast: Option<ZoneQuorum>,
     ) -> Result<Self, QuorumError> {
-        Self { zones, one, two, fast }.proven()
+        Self { all: zones, one, two, fast }.proven()
     }
 
     fn of(&self, phase: Phase) -> Option<ZoneQuorum> {
@@ -101,11 +101,11 @@ impl Zones {
     }
 
     fn proven(self) -> Result<Self, QuorumError> {
-        if self.zones.is_empty() {
+        if self.all.is_empty() {
             return Err(QuorumError::NoAcceptors);
         }
-        for (i, &a) in self.zones.iter().enumerate() {
-            if let Some(&b) = self.zones[i + 1..].iter().find(|b| !b.intersection(a).is_empty()) {
+        for (i, &a) in self.all.iter().enumerate() {
+            if let Some(&b) = self.all[i + 1..].iter().find(|b| !b.intersection(a).is_empty()) {
                 return Err(QuorumError::Overlap { a, b });
             }
         }
@@ -121,11 +121,11 @@ impl Zones {
     }
 
     fn exists(&self, phase: Phase, quorum: ZoneQuorum) -> Result<(), QuorumError> {
-        let zones = self.zones.len();
+        let zones = self.all.len();
         if quorum.zones == 0 || quorum.zones > zones {
             return Err(QuorumError::ZoneCount { phase, asked: quorum.zones, zones });
         }
-        for &zone in &self.zones {
+        for &zone in &self.all {
             let members = quorum.within.of(zone.len());
             if members == 0 || members > zone.len() {
                 return Err(QuorumError::ZoneSize { phase, zone, members });
@@ -137,8 +137,8 @@ impl Zones {
     fn meets(&self, phase: Phase, two: ZoneQuorum) -> Result<(), QuorumError> {
         let sizes = |zone: NodeSet| (self.one.within.of(zone.len()), two.within.of(zone.len()));
         let apart = |zone: &NodeSet| sizes(*zone).0 + sizes(*zone).1 <= zone.len();
-        let (order, loose) = loose_first(&self.zones, apart);
-        let shared = (self.one.zones + two.zones).saturating_sub(self.zones.len());
+        let (order, loose) = loose_first(&self.all, apart);
+        let shared = (self.one.zones + two.zones).saturating_sub(self.all.len());
         if loose < shared {
             return Ok(());
         }
@@ -154,10 +154,10 @@ impl Zones {
     }
 
     fn tells_apart(&self, fast: ZoneQuorum) -> Result<(), QuorumError> {
-        let all = self.zones.len();
+        let all = self.all.len();
         let sizes = |zone: NodeSet| (self.one.within.of(zone.len()), fast.within.of(zone.len()));
         let apart = |zone: &NodeSet| sizes(*zone).0 + 2 * sizes(*zone).1 <= 2 * zone.len();
-        let (order, loose) = loose_first(&self.zones, apart);
+        let (order, loose) = loose_first(&self.all, apart);
         let shared = (self.one.zones + 2 * fast.zones).saturating_sub(2 * all);
         if loose < shared {
             return Ok(());
@@ -195,19 +195,19 @@ fn three_apart_or_any(zone: NodeSet, one: usize, fast: usize, apart: bool) -> (N
 
 impl QuorumSystem for Zones {
     fn acceptors(&self) -> NodeSet {
-        self.zones.iter().fold(NodeSet::EMPTY, |all, zone| all.union(*zone))
+        self.all.iter().fold(NodeSet::EMPTY, |all, zone| all.union(*zone))
     }
 
     fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool {
         let Some(quorum) = self.of(phase) else { return false };
         let has = |zone: &&NodeSet| zone.intersection(answered).len() >= quorum.within.of(zone.len());
-        self.zones.iter().filter(has).count() >= quorum.zones
+        self.all.iter().filter(has).count() >= quorum.zones
     }
 
     /// Who takes another's place stands in its zone.
     fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let places = Places::new("zones", self.acceptors(), acceptors)?;
-        Ok(Arc::new(Self { zones: places.sets(&self.zones), ..self.clone() }))
+        Ok(Arc::new(Self { all: places.sets(&self.all), ..self.clone() }))
     }
 
     /// A zone has no quorum once n − m + 1 of it fail, and there is none at all once Z − z + 1 zones have none: those fall
@@ -215,9 +215,9 @@ impl QuorumSystem for Zones {
     fn failures_survived(&self, phase: Phase) -> Result<Option<usize>, QuorumError> {
         let Some(quorum) = self.of(phase) else { return Ok(None) };
         let fatal = |zone: &NodeSet| zone.len() - quorum.within.of(zone.len()) + 1;
-        let mut fatal: Vec<usize> = self.zones.iter().map(fatal).collect();
+        let mut fatal: Vec<usize> = self.all.iter().map(fatal).collect();
         fatal.sort_unstable();
-        let fallen = self.zones.len() - quorum.zones + 1;
+        let fallen = self.all.len() - quorum.zones + 1;
         Ok(Some(fatal.iter().take(fallen).sum::<usize>() - 1))
     }
 }

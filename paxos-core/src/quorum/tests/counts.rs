@@ -19,17 +19,17 @@ impl QuorumSystem for Sizes {
 
 /// Whether all sets of these sizes, one of each, have a common member.
 fn all_meet(n: u16, sizes: &[usize]) -> bool {
-    fn meet(n: u16, common: NodeSet, sizes: &[usize], sets: &BTreeMap<usize, Vec<NodeSet>>) -> bool {
+    fn meet(common: NodeSet, sizes: &[usize], sets: &BTreeMap<usize, Vec<NodeSet>>) -> bool {
         match sizes {
             [] => !common.is_empty(),
-            [size, rest @ ..] => sets[size].iter().all(|set| meet(n, common.intersection(*set), rest, sets)),
+            [size, rest @ ..] => sets[size].iter().all(|set| meet(common.intersection(*set), rest, sets)),
         }
     }
     let mut sets: BTreeMap<usize, Vec<NodeSet>> = BTreeMap::new();
     for set in subsets(n) {
         sets.entry(set.len()).or_default().push(set);
     }
-    meet(n, NodeSet::first(n), sizes, &sets)
+    meet(NodeSet::first(n), sizes, &sets)
 }
 
 /// For n = 1 to 9, every (Q1, Q2c, Q2f) from 0 to n + 1, against all sets of these sizes.

@@ -21,11 +21,11 @@ pub(super) fn are_right(system: &dyn QuorumSystem, n: u16) {
             let mut failures = subsets(n).filter(|set| set.len() == f);
             failures.all(|failed| system.is_quorum(phase, all.without(failed)))
         };
-        let survived = (0..=usize::from(n)).take_while(|f| survives(*f)).last();
-        assert_eq!(system.failures_survived(phase), Ok(survived), "{system:?} {phase}");
+        let most = (0..=usize::from(n)).take_while(|f| survives(*f)).last();
+        assert_eq!(system.failures_survived(phase), Ok(most), "{system:?} {phase}");
 
         let told = system.load(phase).expect("few acceptors");
-        let by_programme = load(&minimal, all).expect("few acceptors");
+        let by_programme = load(&minimal, all);
         assert_eq!(told.is_some(), !minimal.is_empty());
         if let (Some(told), Some(by_programme)) = (told, by_programme) {
             assert!((told - by_programme).abs() < 1e-9, "{system:?} {phase}: {told} {by_programme}");

@@ -6,7 +6,7 @@ use crate::quorum::{
 };
 use crate::{NodeId, NodeSet};
 
-/// A stream of numbers (SplitMix64).
+/// A stream of numbers (`SplitMix64`).
 struct Lots(u64);
 
 impl Lots {

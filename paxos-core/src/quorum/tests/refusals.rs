@@ -121,6 +121,20 @@ fn lists_and_compositions_name_the_quorums_that_break_the_law() {
     );
 }
 
+/// Counts whoever answers.
+#[derive(Debug)]
+struct Anybody;
+
+impl QuorumSystem for Anybody {
+    fn acceptors(&self) -> NodeSet {
+        NodeSet::first(3)
+    }
+
+    fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool {
+        phase != Phase::TwoFast && answered.len() >= 2
+    }
+}
+
 #[test]
 fn a_system_of_ones_own_is_proven_or_refused() {
     let over_five = |is_quorum: fn(Phase, NodeSet) -> bool| prove(&Reference(5, is_quorum));
@@ -143,17 +157,6 @@ fn a_system_of_ones_own_is_proven_or_refused() {
         Err(true)
     );
 
-    /// Counts whoever answers.
-    #[derive(Debug)]
-    struct Anybody;
-    impl QuorumSystem for Anybody {
-        fn acceptors(&self) -> NodeSet {
-            NodeSet::first(3)
-        }
-        fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool {
-            phase != Phase::TwoFast && answered.len() >= 2
-        }
-    }
     assert!(matches!(prove(&Anybody), Err(QuorumError::Strangers { phase: Phase::One, .. })));
     assert!(matches!(Anybody.over(NodeSet::first(3)), Err(QuorumError::Fixed)));
     assert!(matches!(

@@ -13,8 +13,8 @@ fn grids_keep_the_law_by_construction() {
     for (rows, columns) in [(1_u16, 1_u16), (1, 3), (3, 1), (2, 2), (2, 3), (3, 2)] {
         let n = rows * columns;
         for symmetric in [false, true] {
-            let build = if symmetric { Grid::symmetric } else { Grid::flexible };
-            let built = build(NodeSet::first(n), usize::from(rows), usize::from(columns));
+            let form = if symmetric { Grid::symmetric } else { Grid::flexible };
+            let built = form(NodeSet::first(n), usize::from(rows), usize::from(columns));
             let is_quorum = move |phase, set: NodeSet| {
                 let at = |row, column| set.contains(NodeId(row * columns + column));
                 let whole = (0..columns).filter(|c| (0..rows).all(|r| at(r, *c))).count();
