@@ -114,7 +114,7 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
 async fn facts(front: &Front) -> Option<(usize, usize, u64, u64)> {
     let (sender, facts) = oneshot::channel();
     let looker = Box::new(move |store: &crate::kv::Store| {
-        drop(sender.send((store.len(), store.expiring(), store.bytes(), store.time())));
+        _ = sender.send((store.len(), store.expiring(), store.bytes(), store.time()));
     });
     front.member.look(Consistency::Local, looker).await.ok()?;
     facts.await.ok()

@@ -117,7 +117,7 @@ async fn tick(front: Arc<Front>) {
             continue;
         }
         let (sender, due) = tokio::sync::oneshot::channel();
-        let looker = Box::new(move |store: &crate::kv::Store| drop(sender.send(store.next_due())));
+        let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.next_due()));
         let looked = front.member.look(paxos_core::Consistency::Local, looker).await;
         if looked.is_ok() && due.await.is_ok_and(|due| due.is_some_and(|at| at <= wall_clock())) {
             let mut ops = Ops::default();
