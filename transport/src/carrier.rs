@@ -1,8 +1,13 @@
 //! The port to other processes.
 
 mod memory;
+mod tcp;
 
 pub use memory::{MemoryCarrier, MemoryNetwork};
+pub use tcp::{
+    BindError, CarrierStats, PeerStats, Reason, TcpCarrier, TcpHandle, TcpLimits, TcpOptions, TlsError,
+    TlsOptions, WIRE_VERSION,
+};
 
 use async_trait::async_trait;
 use paxos_core::{Envelope, Message, NodeId, Protocol};

@@ -14,17 +14,22 @@
 
 mod carrier;
 mod host;
+mod identity;
 mod local;
 pub mod sim;
 mod storage;
 
-pub use carrier::{MemoryCarrier, MemoryNetwork, Transport, TransportError};
+pub use carrier::{
+    BindError, CarrierStats, MemoryCarrier, MemoryNetwork, PeerStats, Reason, TcpCarrier, TcpHandle,
+    TcpLimits, TcpOptions, TlsError, TlsOptions, Transport, TransportError, WIRE_VERSION,
+};
 pub use host::{
     ChangeError, HostError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Stopped,
     TransferError,
 };
+pub use identity::{Identity, Portable, fingerprint};
 pub use local::LocalCluster;
 /// The core that all crates share, for those who do not depend on it by themselves.
 pub use paxos_core;
 pub use paxos_core::Status;
-pub use storage::{MemoryStorage, Saved, Storage, StorageError};
+pub use storage::{MemoryStorage, RedbStorage, Saved, Storage, StorageError, StoreError};

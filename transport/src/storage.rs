@@ -1,7 +1,9 @@
 //! The port to what survives a crash.
 
 mod memory;
+mod redb;
 
+pub use self::redb::{RedbStorage, StoreError};
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;

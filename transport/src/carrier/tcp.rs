@@ -1,0 +1,289 @@
+//! A network of sockets: TCP between processes, with mutual TLS or without.
+//!
+//! Each process dials every peer that it knows an address of, and sends on the connections that it dialled; what it hears
+//! comes on those that others dialled. So two connections join two processes, neither side has to choose between two
+//! that came about at once, and each has one task that writes and one that reads.
+//!
+//! Whoever sends waits for nobody: a message goes to a bounded queue, or is dropped and counted. A peer that cannot be
+//! reached has its queue emptied with each attempt. `docs/transport.md` has the whole of it.
+
+mod accept;
+mod frame;
+mod handshake;
+mod link;
+mod options;
+mod stats;
+mod tls;
+
+pub use frame::WIRE_VERSION;
+pub use options::{BindError, TcpLimits, TcpOptions};
+pub use stats::{CarrierStats, PeerStats, Reason};
+pub use tls::{TlsError, TlsOptions};
+
+use super::{Transport, TransportError};
+use crate::Portable;
+use accept::Arrived;
+use async_trait::async_trait;
+use bytes::{BufMut, BytesMut};
+use core::fmt;
+use core::future::Future;
+use link::Peer;
+use paxos_core::{Envelope, Message, NodeId, Protocol};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// What the carrier, its handles and its tasks share.
+struct Shared {
+    options: TcpOptions,
+    tls: Option<tls::Tls>,
+    /// Where it listens in fact.
+    local: SocketAddr,
+    /// None when the carrier is gone.
+    listener: Mutex<Option<TcpListener>>,
+    peers: RwLock<BTreeMap<NodeId, Arc<Peer>>>,
+    /// Who reads what which peer says.
+    readers: Mutex<BTreeMap<NodeId, AbortHandle>>,
+    /// None when the carrier is gone.
+    tasks: Mutex<Option<JoinSet<()>>>,
+    /// Room for messages that the host has not taken, in bytes.
+    inbox: Arc<Semaphore>,
+    room: usize,
+    counts: stats::Counts,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Starts a task that ends with the carrier; none if that is gone.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
+        let mut tasks = lock(&self.tasks);
+        let tasks = tasks.as_mut()?;
+        while tasks.try_join_next().is_some() {}
+        Some(tasks.spawn(task))
+    }
+
+    /// Whether `from` may be connected.
+    fn has_room_for(&self, from: NodeId) -> bool {
+        let mut readers = lock(&self.readers);
+        readers.retain(|_, task| !task.is_finished());
+        readers.contains_key(&from) || readers.len() < self.options.limits.connections
+    }
+
+    /// From now on `task` reads what `from` says, and no other: a peer that connects again has given up the connection
+    /// that it had before.
+    fn install(&self, from: NodeId, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(task) = self.spawn(task)
+            && let Some(former) = lock(&self.readers).insert(from, task)
+        {
+            former.abort();
+        }
+    }
+
+    fn set_peer(self: &Arc<Self>, id: NodeId, address: String) {
+        if id == self.options.identity.node {
+            return;
+        }
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = peers.get(&id) {
+            peer.move_to(address);
+            return;
+        }
+        let (peer, waiting) = Peer::new(id, address);
+        peers.insert(id, Arc::clone(&peer));
+        self.spawn(link::keep(Arc::clone(self), peer, waiting));
+    }
+
+    /// A peer says where it can be reached. That counts if nobody said so before.
+    fn learn(self: &Arc<Self>, id: NodeId, address: String) {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let news = !peers.contains_key(&id) && peers.len() < self.options.limits.connections;
+        drop(peers);
+        if news {
+            tracing::info!(peer = %id, %address, "learned an address");
+            self.set_peer(id, address);
+        }
+    }
+}
+
+/// One process's end of a network of TCP connections. It carries the messages of any variant.
+pub struct TcpCarrier<P: Protocol> {
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedReceiver<Arrived<P>>,
+    arrived: Vec<Arrived<P>>,
+    /// Where messages are encoded.
+    buffer: BytesMut,
+}
+
+impl<P: Portable> TcpCarrier<P> {
+    /// Listens, and begins to connect to the peers.
+    ///
+    /// # Errors
+    /// If the address cannot be had, or TLS cannot be used as configured.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with timers and I/O.
+    pub async fn bind(options: TcpOptions) -> Result<Self, BindError> {
+        let tls = match &options.tls {
+            Some(certificates) => Some(tls::Tls::new(certificates, options.identity.node)?),
+            None => None,
+        };
+        let failed = |source| BindError::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
+        let room = options.limits.inbox_bytes.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        let peers = options.peers.clone();
+        let shared = Arc::new(Shared {
+            options,
+            tls,
+            local,
+            listener: Mutex::new(Some(listener)),
+            peers: RwLock::default(),
+            readers: Mutex::default(),
+            tasks: Mutex::new(Some(JoinSet::new())),
+            inbox: Arc::new(Semaphore::new(room)),
+            room,
+            counts: stats::Counts::default(),
+        });
+        for (id, address) in peers {
+            shared.set_peer(id, address);
+        }
+        let (sender, inbox) = mpsc::unbounded_channel();
+        shared.spawn(accept::listen(Arc::clone(&shared), sender));
+        Ok(Self { shared, inbox, arrived: Vec::new(), buffer: BytesMut::new() })
+    }
+
+    fn post(&mut self, Envelope { to, message }: Envelope<P>) {
+        let me = self.shared.options.identity.node;
+        let peers = self.shared.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let mut encoded = None;
+        for id in to.iter().filter(|id| *id != me) {
+            let Some(peer) = peers.get(&id) else {
+                self.shared.counts.dropped_unreachable.add(1);
+                continue;
+            };
+            // Encoded once, however many it goes to; and not at all if it goes to nobody.
+            if encoded.is_none() {
+                encoded = encode(&message, &mut self.buffer)
+                    .filter(|bytes| bytes.len() <= link::longest(self.shared.options.limits.frame_bytes));
+            }
+            let Some(bytes) = &encoded else {
+                self.shared.counts.dropped_too_large.add(1);
+                let what = format!("a {} for {id} is too long for a frame", message.kind().name());
+                self.shared.counts.complain(stats::Who::Node(me), Reason::TooLarge, &what);
+                return;
+            };
+            peer.post(bytes.clone(), &self.shared);
+        }
+    }
+}
+
+impl<P: Protocol> TcpCarrier<P> {
+    /// A handle, for as long as it is wanted: it outlives the carrier.
+    pub fn handle(&self) -> TcpHandle {
+        TcpHandle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Where it listens: with the port that the system chose, if it was to choose.
+    pub fn local_address(&self) -> SocketAddr {
+        self.shared.local
+    }
+}
+
+/// A message as bytes. The buffer is shared with those that were encoded just before.
+fn encode<P: Portable>(message: &Message<P>, buffer: &mut BytesMut) -> Option<bytes::Bytes> {
+    if buffer.capacity() < 1024 {
+        buffer.reserve(1 << 16);
+    }
+    let written = postcard::to_io(message, (&mut *buffer).writer()).is_ok();
+    let bytes = buffer.split().freeze();
+    written.then_some(bytes)
+}
+
+#[async_trait]
+impl<P: Portable> Transport<P> for TcpCarrier<P> {
+    async fn send(&mut self, batch: &mut Vec<Envelope<P>>) -> Result<(), TransportError> {
+        for envelope in batch.drain(..) {
+            self.post(envelope);
+        }
+        Ok(())
+    }
+
+    async fn recv(&mut self, inbox: &mut Vec<(NodeId, Message<P>)>) -> Result<(), TransportError> {
+        // What this leaves behind when it is dropped is found the next time.
+        if self.arrived.is_empty() && self.inbox.recv_many(&mut self.arrived, 256).await == 0 {
+            let gone = std::io::Error::other("the listening task has ended");
+            return Err(TransportError::Io(gone));
+        }
+        for Arrived { from, messages, .. } in self.arrived.drain(..) {
+            inbox.extend(messages.into_iter().map(|message| (from, message)));
+        }
+        Ok(())
+    }
+}
+
+impl<P: Protocol> Drop for TcpCarrier<P> {
+    /// Closes all connections, and frees the port before it returns.
+    fn drop(&mut self) {
+        let listener = lock(&self.shared.listener).take();
+        drop(listener);
+        // Dropping the set ends the tasks, when the runtime gets to them.
+        let tasks = lock(&self.shared.tasks).take();
+        drop(tasks);
+    }
+}
+
+impl<P: Protocol> fmt::Debug for TcpCarrier<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpCarrier").field("local", &self.shared.local).finish_non_exhaustive()
+    }
+}
+
+/// Looks at a [`TcpCarrier`], and tells it who is where. Clones are handles to the same carrier.
+#[derive(Clone)]
+pub struct TcpHandle {
+    shared: Arc<Shared>,
+}
+
+impl TcpHandle {
+    /// Where it listens: with the port that the system chose, if it was to choose.
+    pub fn local_address(&self) -> SocketAddr {
+        self.shared.local
+    }
+
+    /// The process `id` listens at `address`, `host:port`. It may be new, or have moved.
+    pub fn set_peer(&self, id: NodeId, address: impl Into<String>) {
+        self.shared.set_peer(id, address.into());
+    }
+
+    /// Nothing is sent to `id` any more, until it is told where it is again. What it says is still heard.
+    pub fn remove_peer(&self, id: NodeId) {
+        if let Some(peer) = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner).remove(&id) {
+            peer.forget();
+        }
+    }
+
+    /// Where the peers are, as far as known.
+    pub fn peers(&self) -> BTreeMap<NodeId, String> {
+        let peers = self.shared.peers.read().unwrap_or_else(PoisonError::into_inner);
+        peers.iter().map(|(id, peer)| (*id, peer.address())).collect()
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> CarrierStats {
+        let peers = self.shared.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let peers = peers.iter().map(|(id, peer)| (*id, peer.stats())).collect();
+        CarrierStats { peers, ..self.shared.counts.stats() }
+    }
+}
+
+impl fmt::Debug for TcpHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpHandle").field("local", &self.shared.local).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! From the peers: whoever connects says who it is, and then messages are read.
+
+use super::Shared;
+use super::frame::{FrameError, Kind, Reader, messages};
+use super::handshake::{self, Failure, Hello, Stream, Writer};
+use super::link::out_of_turn;
+use super::stats::{Reason, Who};
+use core::future::poll_fn;
+use core::task::Poll;
+use core::time::Duration;
+use paxos_core::{Message, NodeId};
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+/// Messages that have arrived in one frame, and the room they take until the host has them.
+pub(super) struct Arrived<P: paxos_core::Protocol> {
+    pub(super) from: NodeId,
+    pub(super) messages: Vec<Message<P>>,
+    pub(super) _room: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// Takes connections until the carrier is dropped.
+pub(super) async fn listen<P: crate::Portable>(
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedSender<Arrived<P>>,
+) {
+    // Those that have not said yet who they are, oldest first.
+    let mut greeting: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        let (stream, address) = match next(&shared).await {
+            None => return,
+            Some(Ok(accepted)) => accepted,
+            Some(Err(error)) => {
+                // Most likely there are too many open files: not for ever.
+                tracing::warn!(%error, "cannot take a connection");
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        greeting.retain(|task| !task.is_finished());
+        if greeting.len() >= shared.options.limits.greetings.max(1)
+            && let Some(oldest) = greeting.pop_front()
+        {
+            oldest.abort();
+            let what = "too many connections do not say who they are";
+            shared.counts.complain(Who::Address(address.ip()), Reason::Crowded, &what);
+        }
+        let task = greet(Arc::clone(&shared), stream, address, inbox.clone());
+        greeting.extend(shared.spawn(task));
+    }
+}
+
+/// The next connection; none if the carrier is gone.
+async fn next(shared: &Shared) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+    poll_fn(|cx| {
+        // The carrier takes the listener away when it is dropped, so that its port is free at once.
+        match &*shared.listener.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Poll::Ready(None),
+            Some(listener) => listener.poll_accept(cx).map(Some),
+        }
+    })
+    .await
+}
+
+/// Finds out who connects; if that is a peer, a task of its own reads what it says.
+async fn greet<P: crate::Portable>(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    address: SocketAddr,
+    inbox: mpsc::UnboundedSender<Arrived<P>>,
+) {
+    let limit = shared.options.limits.handshake;
+    let mut who = Who::Address(address.ip());
+    let greeted = timeout(limit, understand(&shared, stream, &mut who)).await;
+    match greeted.unwrap_or_else(|_| Err(Failure::silent("it did not say who it is", limit))) {
+        Ok((from, mut reader, writer)) => {
+            shared.counts.accepted.add(1);
+            shared.counts.forgive(from);
+            reader.trust(shared.options.limits.frame_bytes);
+            let read = Receiver { shared: Arc::clone(&shared), from, reader, writer, inbox };
+            shared.install(from, read.run());
+        }
+        Err(Failure::Refused { reason, what }) => shared.counts.complain(who, reason, &what),
+        Err(Failure::Gone(error)) => tracing::debug!(peer = %who, %error, "a connection ended early"),
+    }
+}
+
+async fn understand(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    who: &mut Who,
+) -> Result<(NodeId, Reader, Writer), Failure> {
+    stream.set_nodelay(true)?;
+    let mut certificate = None;
+    let stream: Box<dyn Stream> = match &shared.tls {
+        None => Box::new(stream),
+        Some(tls) => {
+            let stream = tls.acceptor.accept(stream).await.map_err(Failure::of_io)?;
+            certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).cloned();
+            Box::new(stream)
+        }
+    };
+    let (mut reader, mut writer) = handshake::split(stream);
+    let judged = match handshake::hear(&mut reader).await {
+        Ok(hello) => {
+            let proven = shared.tls.as_ref().is_none_or(|tls| {
+                certificate.as_ref().is_some_and(|certificate| tls.is_of(certificate, hello.from))
+            });
+            if proven {
+                *who = Who::Node(hello.from);
+                judge(shared, &hello).map(|()| hello)
+            } else {
+                let what = format!("it calls itself {}, and its certificate names somebody else", hello.from);
+                Err(Failure::refused(Reason::WrongName, what))
+            }
+        }
+        Err(failure) => Err(failure),
+    };
+    match judged {
+        Ok(hello) => {
+            handshake::welcome(&mut writer).await?;
+            if let Some(address) = hello.address {
+                shared.learn(hello.from, address);
+            }
+            Ok((hello.from, reader, writer))
+        }
+        Err(failure) => {
+            if let Failure::Refused { reason, what } = &failure {
+                // It may have gone away already.
+                handshake::refuse(&mut writer, *reason, what).await.ok();
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn judge(shared: &Shared, hello: &Hello) -> Result<(), Failure> {
+    hello.check(&shared.options.identity)?;
+    if shared.has_room_for(hello.from) {
+        Ok(())
+    } else {
+        Err(Failure::refused(Reason::Crowded, "too many processes are connected"))
+    }
+}
+
+/// Reads what one peer says.
+struct Receiver<P: paxos_core::Protocol> {
+    shared: Arc<Shared>,
+    from: NodeId,
+    reader: Reader,
+    writer: Writer,
+    inbox: mpsc::UnboundedSender<Arrived<P>>,
+}
+
+impl<P: crate::Portable> Receiver<P> {
+    async fn run(mut self) {
+        match self.read().await {
+            Ok(()) => {}
+            Err(Failure::Refused { reason, what }) => {
+                // A peer that hears why can tell its operator; it connects again anyway.
+                let told = handshake::refuse(&mut self.writer, reason, &what);
+                timeout(self.shared.options.limits.silence, told).await.ok();
+                self.shared.counts.complain(Who::Node(self.from), reason, &what);
+            }
+            Err(Failure::Gone(error)) => tracing::debug!(peer = %self.from, %error, "its connection ended"),
+        }
+    }
+
+    /// Until the other side closes.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let limits = self.shared.options.limits;
+        // A peer asks each `ping` whether somebody is here, so that one that is silent is cut off.
+        let patience = limits.silence.saturating_add(limits.ping).saturating_mul(2);
+        loop {
+            let frame = timeout(patience, self.reader.next()).await;
+            let frame = frame.map_err(|_| Failure::silent("it said nothing", patience))??;
+            let Some(frame) = frame else { return Ok(()) };
+            self.shared.counts.frames_received.add(1);
+            match frame.kind {
+                Kind::Messages => self.take(&frame.body).await?,
+                Kind::Ping => {
+                    let answer = handshake::send(&mut self.writer, Kind::Pong, &[]);
+                    let sent = timeout(limits.silence, answer).await;
+                    sent.map_err(|_| Failure::silent("it does not take an answer", limits.silence))??;
+                }
+                Kind::Hello | Kind::Welcome | Kind::Refusal | Kind::Pong => return Err(out_of_turn()),
+            }
+        }
+    }
+
+    /// Hands messages to the host. As long as it holds too many, nothing more is read, so that the sender notices.
+    async fn take(&mut self, body: &[u8]) -> Result<(), Failure> {
+        let whole = |message: Result<&[u8], FrameError>| {
+            let (message, rest) = postcard::take_from_bytes(message?).map_err(|_| FrameError::Damaged)?;
+            if rest.is_empty() { Ok(message) } else { Err(FrameError::Damaged) }
+        };
+        // The frame was whole, so that a message which cannot be read was written by another kind of program.
+        let messages: Vec<Message<P>> = messages(body).map(whole).collect::<Result<_, _>>()?;
+        let counts = &self.shared.counts;
+        counts.bytes_received.add(body.len() as u64);
+        counts.messages_received.add(messages.len() as u64);
+        let room = body.len().clamp(1, self.shared.room) as u32;
+        let room = Arc::clone(&self.shared.inbox).acquire_many_owned(room).await;
+        // Neither the room nor the inbox is closed before this task is ended.
+        if let Ok(room) = room {
+            drop(self.inbox.send(Arrived { from: self.from, messages, _room: room }));
+        }
+        Ok(())
+    }
+}

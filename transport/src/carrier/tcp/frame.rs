@@ -1,0 +1,255 @@
+//! What travels on a connection: frames.
+//!
+//! ```text
+//!   0        1       2              4            8             16
+//!   ┌────────┬───────┬──────────────┬────────────┬─────────────┬────── … ──┐
+//!   │version │ kind  │ check of the │ length of  │ check of    │ body      │
+//!   │        │       │ header       │ the body   │ the body    │           │
+//!   └────────┴───────┴──────────────┴────────────┴─────────────┴────── … ──┘
+//! ```
+//!
+//! Numbers are little-endian. A frame whose checks are wrong is never looked into: TCP's own checksum of 16 bits lets
+//! damage through, and so may a proxy on the way. The check of a body surely tells a change within eight bytes, and
+//! any other but for one in 2⁶⁴.
+
+use super::handshake::Stream;
+use bytes::{Buf, Bytes, BytesMut};
+use paxos_core::Digest;
+use std::io;
+use tokio::io::{AsyncReadExt, ReadHalf};
+
+/// The version of everything that travels: frames, handshake, encoding of messages.
+pub const WIRE_VERSION: u8 = 1;
+
+/// The bytes before a body.
+pub(super) const HEADER: usize = 16;
+
+/// Nobody says more before it is known who is there.
+pub(super) const GREETING: usize = 4096;
+
+/// What a frame is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// Who dials, and whom.
+    Hello = 1,
+    /// The other's answer: talk.
+    Welcome = 2,
+    /// The other's answer: go away, because.
+    Refusal = 3,
+    /// Messages, each behind its length in four bytes.
+    Messages = 4,
+    /// Are you there?
+    Ping = 5,
+    /// I am.
+    Pong = 6,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Hello, Self::Welcome, Self::Refusal, Self::Messages, Self::Ping, Self::Pong];
+}
+
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) kind: Kind,
+    pub(super) body: Bytes,
+}
+
+/// Bytes that are no frame.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FrameError {
+    #[error("it speaks version {0} of the wire format, this process version {WIRE_VERSION}")]
+    Version(u8),
+    #[error("a frame was damaged on the way")]
+    Damaged,
+    #[error("a frame of {length} bytes, where {limit} are allowed")]
+    TooLarge { length: usize, limit: usize },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Cuts a stream into frames. It reserves no memory for what has not arrived, beyond a mebibyte.
+#[derive(Debug)]
+pub(super) struct Frames {
+    /// The longest body that is taken.
+    pub(super) limit: usize,
+}
+
+impl Frames {
+    /// The frame at the start of `bytes`, which is taken out; none if it is not there in full.
+    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        // Another version may have another layout, so that is looked at first.
+        if let Some(&version) = bytes.first()
+            && version != WIRE_VERSION
+        {
+            return Err(FrameError::Version(version));
+        }
+        let Some((header, rest)) = bytes.split_at_checked(HEADER) else {
+            return Ok(None);
+        };
+        let mut fields = &header[1..];
+        let (kind, header_check) = (fields.get_u8(), fields.get_u16_le());
+        let (length, check) = (fields.get_u32_le(), fields.get_u64_le());
+        if header_check != check_of_header(kind, length) {
+            return Err(FrameError::Damaged);
+        }
+        let kind = Kind::ALL.into_iter().find(|k| *k as u8 == kind).ok_or(FrameError::Damaged)?;
+        let length = length as usize;
+        if length > self.limit {
+            return Err(FrameError::TooLarge { length, limit: self.limit });
+        }
+        let Some(body) = rest.get(..length) else {
+            let missing = length - rest.len();
+            bytes.reserve(missing.min(1 << 20));
+            return Ok(None);
+        };
+        if check != check_of(kind, body) {
+            return Err(FrameError::Damaged);
+        }
+        bytes.advance(HEADER);
+        Ok(Some(Frame { kind, body: bytes.split_to(length).freeze() }))
+    }
+}
+
+/// The receiving half of a connection.
+pub(super) struct Reader {
+    stream: ReadHalf<Box<dyn Stream>>,
+    frames: Frames,
+    buffer: BytesMut,
+}
+
+impl Reader {
+    /// Of a connection whose other end has not said yet who it is: it takes short frames only.
+    pub(super) fn new(stream: ReadHalf<Box<dyn Stream>>) -> Self {
+        Self { stream, frames: Frames { limit: GREETING }, buffer: BytesMut::new() }
+    }
+
+    /// Takes frames of up to `limit` bytes from now on.
+    pub(super) fn trust(&mut self, limit: usize) {
+        self.frames.limit = limit;
+    }
+
+    /// The next frame; none if the other side has closed. The future may be dropped; nothing is lost then.
+    pub(super) async fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+        loop {
+            if let Some(frame) = self.frames.decode(&mut self.buffer)? {
+                return Ok(Some(frame));
+            }
+            // Room for many small messages at a time, once the other side is known.
+            let room = if self.frames.limit > GREETING { 1 << 16 } else { GREETING };
+            if self.buffer.capacity() - self.buffer.len() < room / 4 {
+                self.buffer.reserve(room);
+            }
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
+                return if self.buffer.is_empty() { Ok(None) } else { Err(cut.into()) };
+            }
+        }
+    }
+}
+
+/// Appends a frame to `out`, whose body `write` appends.
+pub(super) fn put(kind: Kind, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER]);
+    write(out);
+    let (header, body) = out[start..].split_at_mut(HEADER);
+    // Who queues messages bounds them, so that a body is never as long as four gibibytes.
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    header[0] = WIRE_VERSION;
+    header[1] = kind as u8;
+    header[2..4].copy_from_slice(&check_of_header(kind as u8, length).to_le_bytes());
+    header[4..8].copy_from_slice(&length.to_le_bytes());
+    header[8..].copy_from_slice(&check_of(kind, body).to_le_bytes());
+}
+
+/// A frame by itself.
+pub(super) fn frame(kind: Kind, body: &[u8]) -> BytesMut {
+    let mut out = BytesMut::with_capacity(HEADER + body.len());
+    put(kind, &mut out, |out| out.extend_from_slice(body));
+    out
+}
+
+/// The messages of a body of [`Kind::Messages`].
+pub(super) fn messages(mut body: &[u8]) -> impl Iterator<Item = Result<&[u8], FrameError>> {
+    core::iter::from_fn(move || {
+        if body.is_empty() {
+            return None;
+        }
+        let Some((length, rest)) = body.split_first_chunk() else {
+            body = &[];
+            return Some(Err(FrameError::Damaged));
+        };
+        let Some((message, rest)) = rest.split_at_checked(u32::from_le_bytes(*length) as usize) else {
+            body = &[];
+            return Some(Err(FrameError::Damaged));
+        };
+        body = rest;
+        Some(Ok(message))
+    })
+}
+
+fn check_of(kind: Kind, body: &[u8]) -> u64 {
+    ((Digest::of(body).0 >> 64) as u64) ^ (u64::from(kind as u8) << 56)
+}
+
+fn check_of_header(kind: u8, length: u32) -> u16 {
+    let [a, b, c, d] = length.to_le_bytes();
+    Digest::of(&[WIRE_VERSION, kind, a, b, c, d]).0 as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(bytes: &[u8]) -> Result<Option<Frame>, FrameError> {
+        Frames { limit: 1000 }.decode(&mut BytesMut::from(bytes))
+    }
+
+    #[test]
+    fn a_frame_reads_back_as_it_was_written_however_it_is_cut() {
+        let whole = frame(Kind::Messages, &[7; 100]);
+        let (mut frames, mut bytes) = (Frames { limit: 100 }, BytesMut::new());
+        for (i, byte) in whole.iter().enumerate() {
+            bytes.extend_from_slice(&[*byte]);
+            let frame = frames.decode(&mut bytes).expect("no damage");
+            assert_eq!(frame.is_some(), i + 1 == whole.len());
+            if let Some(frame) = frame {
+                assert_eq!((frame.kind, &frame.body[..], bytes.len()), (Kind::Messages, &[7; 100][..], 0));
+            }
+        }
+    }
+
+    #[test]
+    fn no_changed_bit_goes_unnoticed() {
+        let whole = frame(Kind::Messages, b"something that matters");
+        for bit in 0..whole.len() * 8 {
+            let mut damaged = whole.to_vec();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            // A longer length may wait for more.
+            assert!(!matches!(decode(&damaged), Ok(Some(_))), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_too_long_is_refused_before_it_arrives() {
+        let whole = frame(Kind::Hello, &[0; 1001]);
+        assert!(matches!(decode(&whole[..HEADER]), Err(FrameError::TooLarge { length: 1001, limit: 1000 })));
+    }
+
+    #[test]
+    fn another_version_is_named_from_its_first_byte_on() {
+        assert!(matches!(decode(&[9]), Err(FrameError::Version(9))));
+    }
+
+    #[test]
+    fn messages_that_do_not_fill_their_frame_are_damaged() {
+        let body = [2, 0, 0, 0, 1, 2, 1, 0, 0, 0, 3];
+        let all: Vec<_> = messages(&body).map(|m| m.expect("whole").to_vec()).collect();
+        assert_eq!(all, [vec![1, 2], vec![3]]);
+        for end in [1, 5, 7, 10] {
+            assert!(messages(&body[..end]).any(|m| m.is_err()), "cut at {end}");
+        }
+    }
+}

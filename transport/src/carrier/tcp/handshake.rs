@@ -1,0 +1,200 @@
+//! The first words on a connection: who dials, whom, and whether they belong together.
+//!
+//! ```text
+//!   who dials                                      who listens
+//!     (TLS, if it is used: certificates both ways)
+//!     Hello: cluster, variant, configuration,
+//!            from, to, own address      ────────▶
+//!                                       ◀────────  Welcome, or Refusal: reason, words
+//! ```
+
+use super::frame::{Frame, FrameError, Kind, Reader, WIRE_VERSION, frame};
+use super::stats::Reason;
+use super::tls;
+use crate::identity::Identity;
+use core::time::Duration;
+use paxos_core::{Digest, NodeId};
+use serde::{Deserialize, Serialize};
+use std::io;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, WriteHalf};
+
+/// A connection, with or without TLS.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+pub(super) type Writer = WriteHalf<Box<dyn Stream>>;
+
+/// Both directions of a connection whose other end has not said anything yet.
+pub(super) fn split(stream: Box<dyn Stream>) -> (Reader, Writer) {
+    let (reader, writer) = tokio::io::split(stream);
+    (Reader::new(reader), writer)
+}
+
+/// Why there is no connection, or no more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Something that does not go away by itself.
+    #[error("{what}")]
+    Refused { reason: Reason, what: String },
+    /// The other side, or what lies between, is not there.
+    #[error(transparent)]
+    Gone(#[from] io::Error),
+}
+
+impl Failure {
+    pub(super) fn refused(reason: Reason, what: impl Into<String>) -> Self {
+        Self::Refused { reason, what: what.into() }
+    }
+
+    /// That something took longer than allowed.
+    pub(super) fn silent(what: &str, allowed: Duration) -> Self {
+        Self::refused(Reason::Silent, format!("{what} within {allowed:?}"))
+    }
+
+    /// What went wrong while TLS was set up or used.
+    pub(super) fn of_io(error: io::Error) -> Self {
+        match tls::reason(&error) {
+            Some(reason) => Self::refused(reason, format!("no connection with TLS: {error}")),
+            None => Self::Gone(error),
+        }
+    }
+}
+
+impl From<FrameError> for Failure {
+    fn from(error: FrameError) -> Self {
+        let reason = match &error {
+            FrameError::Version(_) => Reason::Version,
+            FrameError::Damaged => Reason::Damaged,
+            FrameError::TooLarge { .. } => Reason::TooLarge,
+            FrameError::Io(_) => Reason::Tls,
+        };
+        match error {
+            FrameError::Io(error) => Self::of_io(error),
+            FrameError::Version(_) | FrameError::Damaged | FrameError::TooLarge { .. } => {
+                Self::refused(reason, error.to_string())
+            }
+        }
+    }
+}
+
+/// What is said first.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Hello {
+    /// That this is the right protocol at all.
+    magic: [u8; 8],
+    cluster: String,
+    variant: String,
+    configuration: Digest,
+    pub(super) from: NodeId,
+    to: NodeId,
+    /// Where the sender listens, if it wants that told.
+    pub(super) address: Option<String>,
+}
+
+const MAGIC: [u8; 8] = *b"paxos\r\n\0";
+
+/// The answer to a greeting from elsewhere.
+#[derive(Serialize, Deserialize)]
+struct Refusal {
+    /// The place among all reasons.
+    code: u8,
+    words: String,
+}
+
+impl Hello {
+    pub(super) fn new(me: &Identity, to: NodeId, address: Option<String>) -> Self {
+        let Identity { cluster, node, variant, configuration } = me.clone();
+        Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address }
+    }
+
+    /// Whether `me` is who is meant, and the two belong together.
+    pub(super) fn check(&self, me: &Identity) -> Result<(), Failure> {
+        let Self { cluster, variant, from, to, .. } = self;
+        let wrong = |reason, what: String| Err(Failure::refused(reason, what));
+        if *cluster != me.cluster {
+            return wrong(
+                Reason::Cluster,
+                format!("{from} is of cluster {cluster:?}, {} of {:?}", me.node, me.cluster),
+            );
+        }
+        if *variant != me.variant {
+            return wrong(
+                Reason::Variant,
+                format!("{from} runs {variant:?}, {} runs {:?}", me.node, me.variant),
+            );
+        }
+        if self.configuration != me.configuration {
+            let what = format!(
+                "{from} and {} were configured differently (members, quorums, leases or session limits): \
+                 give all processes the same configuration",
+                me.node
+            );
+            return wrong(Reason::Configuration, what);
+        }
+        if *to != me.node {
+            return wrong(
+                Reason::Addressee,
+                format!("{from} looks for {to}, and finds {} at its address", me.node),
+            );
+        }
+        if *from == me.node {
+            return wrong(Reason::Sender, format!("another process calls itself {from} as well"));
+        }
+        Ok(())
+    }
+}
+
+/// The dialling side. The other has answered with a welcome when this returns.
+pub(super) async fn dial(hello: &Hello, reader: &mut Reader, writer: &mut Writer) -> Result<(), Failure> {
+    let body = postcard::to_allocvec(hello).map_err(io::Error::other)?;
+    send(writer, Kind::Hello, &body).await?;
+    let Frame { kind, body } = reader.next().await?.ok_or_else(closed)?;
+    match kind {
+        Kind::Welcome => Ok(()),
+        Kind::Refusal => Err(refusal(hello.to, &body)),
+        Kind::Hello | Kind::Messages | Kind::Ping | Kind::Pong => Err(FrameError::Damaged.into()),
+    }
+}
+
+/// What `peer` says when it wants no connection.
+pub(super) fn refusal(peer: NodeId, body: &[u8]) -> Failure {
+    let Ok(Refusal { code, words }) = postcard::from_bytes(body) else {
+        return FrameError::Damaged.into();
+    };
+    let reason = Reason::ALL.get(usize::from(code)).copied().unwrap_or(Reason::Version);
+    let words: String = words.chars().take(512).flat_map(char::escape_debug).collect();
+    Failure::refused(reason, format!("{peer} refuses the connection: {words}"))
+}
+
+/// The listening side: what the other says first.
+pub(super) async fn hear(reader: &mut Reader) -> Result<Hello, Failure> {
+    let Frame { kind, body } = reader.next().await?.ok_or_else(closed)?;
+    let hello = postcard::take_from_bytes::<Hello>(&body).ok().filter(|(_, rest)| rest.is_empty());
+    match (kind, hello) {
+        (Kind::Hello, Some((hello, _))) if hello.magic == MAGIC => Ok(hello),
+        _ => Err(Failure::refused(Reason::Version, "it does not begin with a greeting of this protocol")),
+    }
+}
+
+/// Tells the other that it is taken.
+pub(super) async fn welcome(writer: &mut Writer) -> Result<(), Failure> {
+    Ok(send(writer, Kind::Welcome, &[]).await?)
+}
+
+/// Tells the other why it is not taken. It may be gone already.
+pub(super) async fn refuse(writer: &mut Writer, reason: Reason, what: &str) -> io::Result<()> {
+    let code = Reason::ALL.iter().position(|r| *r == reason).unwrap_or_default() as u8;
+    let words = format!("{what} (wire format {WIRE_VERSION})");
+    let body = postcard::to_allocvec(&Refusal { code, words }).map_err(io::Error::other)?;
+    send(writer, Kind::Refusal, &body).await?;
+    writer.shutdown().await
+}
+
+pub(super) async fn send(writer: &mut Writer, kind: Kind, body: &[u8]) -> io::Result<()> {
+    writer.write_all(&frame(kind, body)).await?;
+    writer.flush().await
+}
+
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the other side closed the connection")
+}

@@ -1,0 +1,293 @@
+//! To one peer: a queue, and a task that keeps a connection and writes to it what waits.
+
+use super::Shared;
+use super::frame::{FrameError, HEADER, Kind, Reader, put};
+use super::handshake::{self, Failure, Hello, Stream, Writer};
+use super::stats::{Count, PeerStats, Reason, Who};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use bytes::{Bytes, BytesMut};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use paxos_core::NodeId;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+/// What a queued message costs besides its bytes.
+const OVERHEAD: usize = 64;
+
+/// Messages are put into one frame up to this size. A larger one goes alone.
+const FRAME: usize = 1 << 18;
+
+/// One peer, as the sender of messages sees it.
+pub(super) struct Peer {
+    pub(super) id: NodeId,
+    address: Mutex<String>,
+    /// The address is another now, or the peer is to be forgotten.
+    changed: Notify,
+    gone: AtomicBool,
+    queue: mpsc::UnboundedSender<Bytes>,
+    queued: AtomicUsize,
+    dropped: Count,
+    connected: AtomicBool,
+}
+
+impl Peer {
+    pub(super) fn new(id: NodeId, address: String) -> (Arc<Self>, mpsc::UnboundedReceiver<Bytes>) {
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let peer = Self {
+            id,
+            address: Mutex::new(address),
+            changed: Notify::new(),
+            gone: AtomicBool::new(false),
+            queue,
+            queued: AtomicUsize::new(0),
+            dropped: Count::default(),
+            connected: AtomicBool::new(false),
+        };
+        (Arc::new(peer), waiting)
+    }
+
+    /// Queues a message, or drops it if too much waits.
+    pub(super) fn post(&self, message: Bytes, shared: &Shared) {
+        let size = message.len() + OVERHEAD;
+        let before = self.queued.fetch_add(size, Ordering::Relaxed);
+        if before > 0 && before + size > shared.options.limits.queue_bytes {
+            self.queued.fetch_sub(size, Ordering::Relaxed);
+            self.dropped.add(1);
+            shared.counts.dropped_full.add(1);
+        } else if self.queue.send(message).is_err() {
+            self.queued.fetch_sub(size, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn address(&self) -> String {
+        self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn move_to(&self, address: String) {
+        let mut held = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        if *held != address {
+            *held = address;
+            self.changed.notify_one();
+        }
+    }
+
+    pub(super) fn forget(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn stats(&self) -> PeerStats {
+        PeerStats {
+            connected: self.connected.load(Ordering::Relaxed),
+            queued_bytes: self.queued.load(Ordering::Relaxed) as u64,
+            dropped: self.dropped.get(),
+        }
+    }
+
+    fn taken(&self, messages: &[Bytes]) {
+        let bytes: usize = messages.iter().map(|message| message.len() + OVERHEAD).sum();
+        self.queued.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Keeps a connection to `peer` for as long as the carrier lives, and sends what waits.
+pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: mpsc::UnboundedReceiver<Bytes>) {
+    let mut backoff = delays(&shared);
+    while !peer.gone.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        let failure = match connect(&shared, &peer).await {
+            Ok((reader, writer)) => {
+                shared.counts.connected.add(1);
+                shared.counts.forgive(peer.id);
+                tracing::info!(peer = %peer.id, "connected");
+                peer.connected.store(true, Ordering::Relaxed);
+                let failure = Link { shared: &shared, peer: &peer, reader, writer }.serve(&mut waiting).await;
+                peer.connected.store(false, Ordering::Relaxed);
+                failure
+            }
+            Err(failure) => {
+                shared.counts.failed.add(1);
+                Some(failure)
+            }
+        };
+        match failure {
+            // Told to connect anew, or to end.
+            None => continue,
+            Some(Failure::Refused { reason, what }) => {
+                shared.counts.complain(Who::Node(peer.id), reason, &what);
+            }
+            Some(Failure::Gone(error)) => tracing::debug!(peer = %peer.id, %error, "no connection"),
+        }
+        // What waited for a peer that cannot be reached is stale when it can.
+        while let Ok(message) = waiting.try_recv() {
+            peer.taken(&[message]);
+            peer.dropped.add(1);
+            shared.counts.dropped_unreachable.add(1);
+        }
+        if begun.elapsed() > shared.options.limits.silence {
+            backoff = delays(&shared);
+        }
+        let pause = backoff.next().unwrap_or(shared.options.limits.backoff.1);
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = peer.changed.notified() => {}
+        }
+    }
+}
+
+fn delays(shared: &Shared) -> ExponentialBackoff {
+    let (low, high) = shared.options.limits.backoff;
+    ExponentialBuilder::new()
+        .with_min_delay(low)
+        .with_max_delay(high)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+/// Connects, and comes to an understanding.
+async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failure> {
+    let limits = &shared.options.limits;
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let stream = timeout(limits.connect, TcpStream::connect(peer.address())).await.map_err(late)??;
+    let greet = async {
+        stream.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = match &shared.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let name = tls.name_of(peer.id)?;
+                Box::new(tls.connector.connect(name, stream).await.map_err(Failure::of_io)?)
+            }
+        };
+        let (mut reader, mut writer) = handshake::split(stream);
+        let hello = Hello::new(&shared.options.identity, peer.id, shared.options.advertise.clone());
+        handshake::dial(&hello, &mut reader, &mut writer).await?;
+        Ok((reader, writer))
+    };
+    let silent = |_| Failure::silent("the peer did not answer the greeting", limits.handshake);
+    timeout(limits.handshake, greet).await.map_err(silent)?
+}
+
+/// A connection to send on.
+struct Link<'a> {
+    shared: &'a Shared,
+    peer: &'a Peer,
+    reader: Reader,
+    writer: Writer,
+}
+
+impl Link<'_> {
+    /// Sends what waits, until something fails, or nothing is to be sent here any more.
+    async fn serve(&mut self, waiting: &mut mpsc::UnboundedReceiver<Bytes>) -> Option<Failure> {
+        let limits = &self.shared.options.limits;
+        let mut ticks = interval(limits.ping);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut heard, mut messages, mut out) = (Instant::now(), Vec::new(), BytesMut::new());
+        loop {
+            let done = tokio::select! {
+                biased;
+                () = self.peer.changed.notified() => return None,
+                answer = self.reader.next() => match answer {
+                    Ok(Some(frame)) if frame.kind == Kind::Refusal => {
+                        return Some(handshake::refusal(self.peer.id, &frame.body));
+                    }
+                    Ok(Some(_)) => {
+                        heard = Instant::now();
+                        continue;
+                    }
+                    Ok(None) => return Some(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                    Err(error) => return Some(error.into()),
+                },
+                _ = ticks.tick() => {
+                    if heard.elapsed() > limits.silence {
+                        return Some(Failure::silent("the peer did not answer", limits.silence));
+                    }
+                    put(Kind::Ping, &mut out, |_| {});
+                    self.flush(&mut out, 1).await
+                }
+                n = waiting.recv_many(&mut messages, 4096) => {
+                    if n == 0 {
+                        return None;
+                    }
+                    let begun = Instant::now();
+                    let sent = self.write(&messages, &mut out).await;
+                    // Nobody was listened to meanwhile.
+                    heard += begun.elapsed();
+                    self.peer.taken(&messages);
+                    messages.clear();
+                    sent
+                }
+            };
+            if let Err(failure) = done {
+                return Some(failure);
+            }
+        }
+    }
+
+    /// Writes messages, many to a frame.
+    async fn write(&mut self, messages: &[Bytes], out: &mut BytesMut) -> Result<(), Failure> {
+        let mut rest = messages;
+        while !rest.is_empty() {
+            let mut frames = 0;
+            while !rest.is_empty() && out.len() < FRAME {
+                let mut size = 0;
+                let fits = |message: &&Bytes| {
+                    size += message.len() + 4;
+                    size <= FRAME
+                };
+                let n = rest.iter().take_while(fits).count().max(1);
+                let (some, others) = rest.split_at(n);
+                put(Kind::Messages, out, |out| {
+                    for message in some {
+                        // It is shorter than a frame, whose length has four bytes as well.
+                        out.extend_from_slice(&(message.len() as u32).to_le_bytes());
+                        out.extend_from_slice(message);
+                    }
+                });
+                rest = others;
+                frames += 1;
+            }
+            self.flush(out, frames).await?;
+        }
+        self.shared.counts.messages_sent.add(messages.len() as u64);
+        Ok(())
+    }
+
+    async fn flush(&mut self, out: &mut BytesMut, frames: u64) -> Result<(), Failure> {
+        debug_assert!(out.len() >= HEADER);
+        let silence = self.shared.options.limits.silence;
+        let written = async {
+            let mut rest = &out[..];
+            while !rest.is_empty() {
+                // A peer that takes a little now and then is slow, but there.
+                let some = timeout(silence, self.writer.write(rest)).await;
+                let n = some.map_err(|_| Failure::silent("the peer took nothing", silence))??;
+                if n == 0 {
+                    return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+                }
+                rest = &rest[n..];
+            }
+            let flushed = timeout(silence, self.writer.flush()).await;
+            flushed.map_err(|_| Failure::silent("the peer took nothing", silence))?.map_err(Failure::of_io)
+        };
+        written.await?;
+        self.shared.counts.frames_sent.add(frames);
+        self.shared.counts.bytes_sent.add(out.len() as u64);
+        out.clear();
+        Ok(())
+    }
+}
+
+/// That no message fits into a frame that is longer than this.
+pub(super) fn longest(frame_bytes: usize) -> usize {
+    frame_bytes.saturating_sub(4).min(u32::MAX as usize - 4)
+}
+
+/// Who sends on a connection that is to be written to only, breaks the rules.
+pub(super) fn out_of_turn() -> Failure {
+    Failure::refused(Reason::Damaged, FrameError::Damaged.to_string())
+}

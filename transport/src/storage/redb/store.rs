@@ -1,0 +1,331 @@
+//! The directory, and the database in it. All of this blocks.
+
+use super::block::{self, Block};
+use super::error::{OfRedb, StoreError};
+use super::marker::{Marker, sync_dir};
+use super::witness::{Seen, Witness};
+use crate::identity::Identity;
+use paxos_core::{Digest, NodeId, Snapshot};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, TryLockError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+const STATE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("state");
+const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
+
+/// Where in their tables the state and the snapshot are.
+const ONLY: u64 = 0;
+
+/// What the database holds of its own file in memory.
+const CACHE: usize = 32 << 20;
+
+/// What each write changes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct State {
+    /// Whose records these are; the marker beside says so as well.
+    cluster: String,
+    node: NodeId,
+    variant: String,
+    /// How often it was written to.
+    writes: u64,
+    /// How often it was loaded.
+    lives: u32,
+    /// The number of the first block that is kept.
+    first: u64,
+    /// The number of the next block.
+    next: u64,
+    /// The check of all that lies before the first block.
+    base: Digest,
+    /// The same, continued over every block that is kept.
+    chain: Digest,
+    /// The check of the snapshot, if there is one.
+    snapshot: Option<Digest>,
+}
+
+impl State {
+    fn new(identity: &Identity) -> Self {
+        let Identity { cluster, node, variant, .. } = identity.clone();
+        let (base, chain) = (Digest::default(), Digest::default());
+        Self { cluster, node, variant, writes: 0, lives: 0, first: 0, next: 0, base, chain, snapshot: None }
+    }
+
+    /// As it is stored, with what the witness is told of it.
+    fn seal(&self) -> Result<(Vec<u8>, Seen), String> {
+        let content = postcard::to_allocvec(self).map_err(|error| error.to_string())?;
+        let (bytes, state) = Block::of(&content).seal(self.writes);
+        Ok((bytes, Seen { writes: self.writes, state }))
+    }
+}
+
+/// What is loaded: the number of this life, the snapshot, the records.
+type Loaded<R> = (u32, Option<Snapshot>, Vec<R>);
+
+/// An open store.
+pub(super) struct Store {
+    dir: PathBuf,
+    file: PathBuf,
+    database: Database,
+    witness: Witness,
+    state: State,
+    /// A write failed, so that what is on disk is not known any more.
+    failed: bool,
+    /// Last, so that it is given up when the database is closed.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store in `dir`; a new one, if there is none and `create` allows it.
+    pub(super) fn open(dir: &Path, identity: &Identity, create: bool) -> Result<Self, StoreError> {
+        if create {
+            fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+        }
+        let lock = lock(dir)?;
+        let [marker, file, witness] = ["identity", "store.redb", "witness"].map(|name| dir.join(name));
+        match Marker::read(&marker)? {
+            Some(found) => {
+                found.check(identity, &marker)?;
+                if !found.ready {
+                    Self::create(identity, &marker, &file, &witness)?;
+                }
+            }
+            None if file.exists() || witness.exists() => return Err(StoreError::Missing { path: marker }),
+            None if create => Self::create(identity, &marker, &file, &witness)?,
+            None => return Err(StoreError::Empty { path: dir.to_owned() }),
+        }
+        let witness = Witness::open(&witness)?;
+        match fs::metadata(&file) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StoreError::Missing { path: file });
+            }
+            Err(error) => return Err(StoreError::io(&file)(error)),
+        }
+        let database = guarded(&file, || open_database(&file))?;
+        let state = guarded(&file, || read_state(&database, &file))?;
+        let mut store =
+            Self { dir: dir.to_owned(), file, database, witness, state, failed: false, _lock: lock };
+        store.believe(identity)?;
+        Ok(store)
+    }
+
+    /// A store in which nothing was promised yet. If it is not finished, it is begun anew the next time.
+    fn create(identity: &Identity, marker: &Path, file: &Path, witness: &Path) -> Result<(), StoreError> {
+        Marker::new(identity, false).write(marker)?;
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::io(file)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let mut witness = Witness::create(witness)?;
+        let database = redb::Builder::new().set_cache_size(CACHE).create(file).at(file)?;
+        let state = State { writes: 1, ..State::new(identity) };
+        let (bytes, seen) = state.seal().map_err(|what| StoreError::damaged(file, what))?;
+        let writing = begin(&database, file)?;
+        put(&writing, STATE, ONLY, &bytes, file)?;
+        writing.open_table(BLOCKS).at(file)?;
+        writing.open_table(SNAPSHOT).at(file)?;
+        writing.commit().at(file)?;
+        drop(database);
+        witness.write(seen)?;
+        if let Some(dir) = file.parent() {
+            sync_dir(dir).map_err(StoreError::io(dir))?;
+        }
+        Marker::new(identity, true).write(marker)
+    }
+
+    /// Whether the database is as new as it was told to be durable, and of the right process.
+    fn believe(&mut self, identity: &Identity) -> Result<(), StoreError> {
+        let State { cluster, node, variant, .. } = State::new(identity);
+        if (&self.state.cluster, self.state.node, &self.state.variant) != (&cluster, node, &variant) {
+            let found = format!("{} of cluster {:?}", self.state.node, self.state.cluster);
+            let wanted = format!("{node} of cluster {cluster:?}");
+            return Err(StoreError::Foreign { path: self.file.clone(), found, wanted });
+        }
+        let promised = self.witness.read()?;
+        let (_, found) = self.state.seal().map_err(|what| StoreError::damaged(&self.file, what))?;
+        if found == promised {
+            return Ok(());
+        }
+        if found.writes < promised.writes {
+            let (path, found, promised) = (self.file.clone(), found.writes, promised.writes);
+            return Err(StoreError::RolledBack { path, found, promised });
+        }
+        // The process ended between the two, so that nobody was told of the last write. Or the newer copy of the
+        // witness is damaged; then the database is complete all the same.
+        if found.writes == promised.writes + 1 {
+            return self.witness.write(found);
+        }
+        let what =
+            format!("it tells of write {}, the witness beside it of {}", found.writes, promised.writes);
+        Err(StoreError::damaged(&self.file, what))
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Begins a new life, with all that was stored.
+    pub(super) fn load<R>(&mut self, decode: fn(&[u8]) -> Option<Vec<R>>) -> Result<Loaded<R>, StoreError> {
+        let (snapshot, records) = guarded(&self.file, || self.read(decode))?;
+        let session = self.state.lives;
+        let lives = session
+            .checked_add(1)
+            .ok_or_else(|| StoreError::damaged(&self.file, "it was loaded more often than can be counted"))?;
+        self.write(State { lives, ..self.state.clone() }, |_, _| Ok(()))?;
+        Ok((session, snapshot, records))
+    }
+
+    fn read<R>(&self, decode: fn(&[u8]) -> Option<Vec<R>>) -> Result<(Option<Snapshot>, Vec<R>), StoreError> {
+        let (file, state) = (&self.file, &self.state);
+        let damaged = |what: String| StoreError::damaged(file, what);
+        let reading = self.database.begin_read().at(file)?;
+        let kept = reading.open_table(SNAPSHOT).at(file)?.get(ONLY).at(file)?;
+        let snapshot = match (kept, state.snapshot) {
+            (None, None) => None,
+            (Some(kept), Some(check)) => {
+                let (content, found) = block::unseal(ONLY, kept.value()).map_err(damaged)?;
+                let snapshot = Snapshot::decode(content).map_err(|e| damaged(e.to_string()))?;
+                (found == check).then_some(()).ok_or_else(|| damaged("its snapshot is another".into()))?;
+                Some(snapshot)
+            }
+            (Some(_), None) => return Err(damaged("it holds a snapshot that was never stored".into())),
+            (None, Some(_)) => return Err(damaged("its snapshot is missing".into())),
+        };
+        let (mut next, mut chain, mut records) = (state.first, state.base, Vec::new());
+        for entry in reading.open_table(BLOCKS).at(file)?.iter().at(file)? {
+            let (number, bytes) = entry.at(file)?;
+            if number.value() != next {
+                return Err(damaged(format!("block {next} is missing")));
+            }
+            let (content, check) = block::unseal(next, bytes.value()).map_err(damaged)?;
+            let some = decode(content).ok_or_else(|| {
+                damaged(format!("the records of block {next} cannot be read: another program wrote them"))
+            })?;
+            records.extend(some);
+            chain = block::chain(chain, check);
+            next += 1;
+        }
+        if (next, chain) == (state.next, state.chain) {
+            Ok((snapshot, records))
+        } else {
+            Err(damaged(format!("it should have blocks up to {}, and has them up to {next}", state.next)))
+        }
+    }
+
+    /// Adds a block.
+    pub(super) fn append(&mut self, block: Block) -> Result<(), StoreError> {
+        let mut state = self.state.clone();
+        let (number, bytes) = state.follow(block);
+        self.write(state, |writing, file| put(writing, BLOCKS, number, &bytes, file))
+    }
+
+    /// Puts a snapshot and a block in the place of all that is there.
+    pub(super) fn install(&mut self, snapshot: &Snapshot, block: Block) -> Result<(), StoreError> {
+        let (kept, check) = Block::of(snapshot.bytes()).seal(ONLY);
+        let mut state = self.state.clone();
+        state.snapshot = Some(check);
+        state.first = state.next;
+        state.base = block::chain(state.chain, check);
+        state.chain = state.base;
+        let added = (!block.is_empty).then(|| state.follow(block));
+        self.write(state, |writing, file| {
+            put(writing, SNAPSHOT, ONLY, &kept, file)?;
+            writing.delete_table(BLOCKS).at(file)?;
+            writing.open_table(BLOCKS).at(file)?;
+            added.map_or(Ok(()), |(number, bytes)| put(writing, BLOCKS, number, &bytes, file))
+        })
+    }
+
+    /// One write: what `change` puts into the database, and the state that it leads to, all or nothing; then the witness.
+    fn write(
+        &mut self,
+        state: State,
+        change: impl FnOnce(&WriteTransaction, &Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::damaged(&self.file, "an earlier write failed"));
+        }
+        self.failed = true;
+        let state = State { writes: self.state.writes + 1, ..state };
+        let (bytes, seen) = state.seal().map_err(|what| StoreError::damaged(&self.file, what))?;
+        let writing = begin(&self.database, &self.file)?;
+        change(&writing, &self.file)?;
+        put(&writing, STATE, ONLY, &bytes, &self.file)?;
+        writing.commit().at(&self.file)?;
+        self.witness.write(seen)?;
+        self.state = state;
+        self.failed = false;
+        Ok(())
+    }
+}
+
+impl State {
+    /// Counts one more block; its number and its bytes.
+    fn follow(&mut self, block: Block) -> (u64, Vec<u8>) {
+        let number = self.next;
+        let (bytes, check) = block.seal(number);
+        self.next += 1;
+        self.chain = block::chain(self.chain, check);
+        (number, bytes)
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let file = match opened {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StoreError::Empty { path: dir.to_owned() });
+        }
+        opened => opened.map_err(StoreError::io(&path))?,
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io(&path)(error)),
+    }
+}
+
+fn open_database(file: &Path) -> Result<Database, StoreError> {
+    redb::Builder::new().set_cache_size(CACHE).set_check_integrity_on_open(true).open(file).at(file)
+}
+
+fn read_state(database: &Database, file: &Path) -> Result<State, StoreError> {
+    let reading = database.begin_read().at(file)?;
+    let kept = reading.open_table(STATE).at(file)?.get(ONLY).at(file)?;
+    let kept = kept.ok_or_else(|| StoreError::damaged(file, "its state is missing"))?;
+    // The number under which it was sealed is in it.
+    let bytes = kept.value();
+    let state = bytes.get(block::HEADER..).and_then(|content| postcard::from_bytes::<State>(content).ok());
+    let state = state.ok_or_else(|| StoreError::damaged(file, "its state cannot be read"))?;
+    block::unseal(state.writes, bytes)
+        .map_err(|what| StoreError::damaged(file, format!("its state: {what}")))?;
+    Ok(state)
+}
+
+fn begin(database: &Database, file: &Path) -> Result<WriteTransaction, StoreError> {
+    let mut writing = database.begin_write().at(file)?;
+    writing.set_two_phase_commit(true);
+    Ok(writing)
+}
+
+fn put(
+    writing: &WriteTransaction,
+    table: TableDefinition<'_, u64, &[u8]>,
+    key: u64,
+    value: &[u8],
+    file: &Path,
+) -> Result<(), StoreError> {
+    writing.open_table(table).at(file)?.insert(key, value).at(file)?;
+    Ok(())
+}
+
+/// A database that is damaged in a way that it does not expect may panic; that is an error as any other.
+fn guarded<T>(file: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StoreError::damaged(file, "the database cannot make sense of it")))
+}

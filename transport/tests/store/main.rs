@@ -1,0 +1,3 @@
+//! The store on disk: what was appended is there again, or an error says that it is not.
+
+mod lives;
