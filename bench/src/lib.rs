@@ -7,12 +7,20 @@
 //! counts    one decision, counted             wide      one decision over a wide area
 //! faults    many decisions, with faults       report    tables, JSON, CSV, Markdown
 //! ```
+//!
+//! And what runs for real: a replicated key-value store behind the Redis protocol.
+//!
+//! ```text
+//! kv        the state machine                 serve          one member
+//! resp      the protocol                      local_cluster  all members, each a process
+//! ```
 
 pub mod cluster;
 pub mod compare;
 pub mod counts;
 pub mod faults;
 pub mod kv;
+pub mod local_cluster;
 pub mod matrix;
 pub mod options;
 pub mod quorums;

@@ -4,7 +4,9 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
 use paxos_bench::options::{Cli, Command, Compare, Simulate};
+use paxos_bench::local_cluster::run_cluster;
 use paxos_bench::report::{Row, render, write_dir};
+use paxos_bench::serve::{ServeError, serve};
 use paxos_bench::simulate::{draw, simulate};
 use std::io::Write;
 use std::process::ExitCode;
@@ -23,6 +25,16 @@ fn main() -> ExitCode {
             Ok(picture) => finish(&[], &picture),
             Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
         },
+        Some(Command::Serve(options)) => live(serve(&options)),
+        Some(Command::Cluster(options)) => live(run_cluster(&options)),
+    }
+}
+
+/// The end of something that ran until it was told to stop.
+fn live(end: Result<(), ServeError>) -> ExitCode {
+    match end {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
     }
 }
 

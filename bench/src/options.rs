@@ -1,8 +1,10 @@
 //! The command line.
 
 use crate::faults::{Drawing, Scenario};
+use crate::local_cluster::LocalCluster;
 use crate::quorums::QuorumChoice;
 use crate::report::Format;
+use crate::serve::Serve;
 use crate::theory::{Layout, Learning};
 use crate::variants::Variant;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -33,6 +35,10 @@ pub enum Command {
     Simulate(Box<Simulate>),
     /// Draw one decision, every link taking one delay: who says what to whom
     Draw(Draw),
+    /// Run one member of a cluster that replicates a key-value store and speaks the Redis protocol
+    Serve(Box<Serve>),
+    /// Run a whole cluster of such members on this machine, each a process of its own
+    Cluster(Box<LocalCluster>),
 }
 
 /// What happens when two clients' commands meet in a fast ballot.

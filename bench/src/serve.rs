@@ -9,15 +9,24 @@
 mod clock;
 mod connection;
 mod errand;
+mod error;
+mod file;
 mod lanes;
 mod member;
 mod operation;
+mod options;
+mod process;
 mod server;
 mod session;
 mod table;
 
 pub use clock::wall_clock;
+pub use error::ServeError;
+pub use file::{ClusterFile, FileError, Place, Tls, Waits};
 pub use member::{Looker, Member};
+pub use options::{Clients, Reads, Serve};
+pub(crate) use process::stop_signal;
+pub use process::{init_log, serve};
 pub use server::Server;
 
 use crate::resp::Bounds;

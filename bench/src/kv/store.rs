@@ -2,11 +2,18 @@
 
 use super::hash::{Name, Named, Sought};
 use super::{Budget, Command, Fault, Replies, Reply};
-use paxos_core::{Bytes, RestoreError, Slot, StateMachine};
+use core::cell::Cell;
+use paxos_core::{Aside, Bytes, RestoreError, Slot, StateMachine, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest value, in bytes.
 pub const MAX_VALUE: usize = 16 << 20;
+
+/// The least log that is worth a snapshot, in bytes.
+const ENOUGH: u64 = 32 << 20;
+
+/// What a command takes in the log besides its bytes.
+const EACH: u64 = 256;
 
 /// Into how many groups keys fall by their hash, to note when the last of a group went away.
 pub(super) const GROUPS: usize = 1024;
@@ -35,6 +42,8 @@ pub struct Store {
     pub(super) due: BTreeSet<(u64, Name)>,
     /// Bytes of all keys and values.
     pub(super) bytes: u64,
+    /// Bytes of the commands that were executed since the last snapshot.
+    pub(super) since: Aside<Cell<u64>>,
 }
 
 impl Default for Store {
@@ -47,6 +56,7 @@ impl Default for Store {
             entries: BTreeMap::new(),
             due: BTreeSet::new(),
             bytes: 0,
+            since: Aside::default(),
         }
     }
 }
@@ -187,6 +197,7 @@ impl StateMachine for Store {
 
     fn apply(&mut self, _slot: Slot, command: &Command) -> Replies {
         self.advance(command.clock());
+        self.since.0.set(self.since.0.get() + EACH + command.bytes() as u64);
         let mut budget = Budget::default();
         let answer = |op| match op {
             Some(op) => self.execute(&op, &mut budget),
@@ -196,7 +207,13 @@ impl StateMachine for Store {
         Replies(command.ops().map(answer).collect())
     }
 
+    /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the
+    /// last one. So the log is at most as long as the store, or [`ENOUGH`] if that is more.
     fn snapshot(&self) -> Option<Vec<u8>> {
+        if self.since.0.get() < ENOUGH.max(self.bytes) {
+            return None;
+        }
+        self.since.0.set(0);
         Some(self.write_down())
     }
 

@@ -270,7 +270,7 @@ fn a_restored_store_is_equal_and_goes_on_alike() {
     client.set("a", "1");
     client.one(&with("b", "2", Expiry::After(100), Only::Always, false));
     client.one(&Op::Delete(vec![raw("a")]));
-    let written = client.store.snapshot().expect("it can be written down");
+    let written = client.store.write_down();
     let mut other = Client { clock: 7, ..Client::default() };
     other.set("gone", "before");
     other.store.restore(&written).expect("it can be read");
@@ -278,8 +278,23 @@ fn a_restored_store_is_equal_and_goes_on_alike() {
     other.clock = 107;
     client.clock = 107;
     assert_eq!((client.get("b"), other.get("b")), (Reply::Nil, Reply::Nil));
-    assert_eq!(other.store.snapshot(), client.store.snapshot());
+    assert_eq!(other.store.write_down(), client.store.write_down());
     assert!(Store::default().restore(&[9, 9]).is_err() && Store::default().restore(&[]).is_err());
+}
+
+#[test]
+fn a_snapshot_is_taken_when_it_saves_more_log_than_it_costs() {
+    let mut client = Client::default();
+    client.set("k", "v");
+    assert_eq!(client.store.snapshot(), None);
+    let long = "x".repeat(MAX_VALUE);
+    client.set("a", &long);
+    client.set("b", &long);
+    assert!(client.store.snapshot().is_some() && client.store.snapshot().is_none());
+    client.set("a", &long);
+    assert_eq!(client.store.snapshot(), None, "half of the store has changed");
+    client.set("a", &long);
+    assert!(client.store.snapshot().is_some());
 }
 
 #[test]
@@ -332,7 +347,7 @@ proptest! {
                 6 => Op::Append(raw(&key), raw(&value)),
                 _ => with(&key, &value, Expiry::Kept, Only::Present, false),
             });
-            let written = client.store.snapshot().expect("it can be written down");
+            let written = client.store.write_down();
             let mut read = Store::default();
             read.restore(&written).expect("it can be read");
             prop_assert_eq!(&read, &client.store);
