@@ -13,6 +13,7 @@
 //! ```text
 //! kv        the state machine                 serve          one member
 //! resp      the protocol                      local_cluster  all members, each a process
+//! load      a load generator
 //! ```
 
 pub mod cluster;
@@ -20,6 +21,7 @@ pub mod compare;
 pub mod counts;
 pub mod faults;
 pub mod kv;
+pub mod load;
 pub mod local_cluster;
 pub mod matrix;
 pub mod options;

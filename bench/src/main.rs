@@ -4,6 +4,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
 use paxos_bench::options::{Cli, Command, Compare, Simulate};
+use paxos_bench::load::{Form, Load, load};
 use paxos_bench::local_cluster::run_cluster;
 use paxos_bench::report::{Row, render, write_dir};
 use paxos_bench::serve::{ServeError, serve};
@@ -27,6 +28,23 @@ fn main() -> ExitCode {
         },
         Some(Command::Serve(options)) => live(serve(&options)),
         Some(Command::Cluster(options)) => live(run_cluster(&options)),
+        Some(Command::Load(options)) => run_load(&options),
+    }
+}
+
+fn run_load(options: &Load) -> ExitCode {
+    let bar = progress();
+    let done = load(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    match done {
+        Err(error) => fail(&error, 1),
+        Ok(report) => {
+            let text = match options.format {
+                Form::Table => report.table(),
+                Form::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
+            };
+            finish(&[], &text)
+        }
     }
 }
 

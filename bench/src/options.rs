@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::faults::{Drawing, Scenario};
+use crate::load::Load;
 use crate::local_cluster::LocalCluster;
 use crate::quorums::QuorumChoice;
 use crate::report::Format;
@@ -39,6 +40,8 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Run a whole cluster of such members on this machine, each a process of its own
     Cluster(Box<LocalCluster>),
+    /// Put load on servers that speak the Redis protocol, and measure latency and throughput
+    Load(Box<Load>),
 }
 
 /// What happens when two clients' commands meet in a fast ballot.

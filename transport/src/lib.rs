@@ -25,7 +25,7 @@ pub use carrier::{
 };
 pub use host::{
     ChangeError, HostError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Stopped,
-    TransferError,
+    TraceOut, TransferError,
 };
 pub use identity::{Identity, Portable, fingerprint};
 pub use local::LocalCluster;

@@ -5,8 +5,9 @@ use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
 use core::future::Future;
-use paxos_core::{NodeId, Protocol, Setup};
-use paxos_transport::{Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions};
+use paxos_core::{NodeId, Protocol, Setup, Time};
+use paxos_transport::{Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -109,8 +110,9 @@ where
     let storage = open_store::<P>(&options.data, identity.clone(), options.existing).await?;
     let carrier = TcpCarrier::<P>::bind(tcp(file, options.id, identity, peer)?).await?;
     let setup = Setup { id, config: Arc::new(config), options: variant };
-    let member =
-        Replicated::start(setup, Store::default(), Box::new(carrier), Box::new(storage)).await?;
+    let trace = options.trace_out.as_deref().map(trace).transpose()?;
+    let (carrier, storage) = (Box::new(carrier), Box::new(storage));
+    let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
     let member: Arc<dyn Member> = Arc::new(member);
     let settings = settings(options, file, resp.clone());
     let server = Server::start(Arc::clone(&member), listener, settings);
@@ -128,6 +130,13 @@ where
     member.shutdown().await?;
     tracing::info!(%id, "stopped");
     Ok(())
+}
+
+/// A trace goes on where a former life of the member ended.
+fn trace(path: &Path) -> Result<TraceOut, ServeError> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = file.map_err(|source| ServeError::Trace { path: path.display().to_string(), source })?;
+    Ok(TraceOut::new(file, || Time(super::clock::wall_nanos())))
 }
 
 /// One line for people and programs.
