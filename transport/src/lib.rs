@@ -16,6 +16,8 @@ mod carrier;
 mod host;
 mod identity;
 mod local;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod sim;
 mod storage;
 

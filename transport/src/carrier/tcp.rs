@@ -24,7 +24,7 @@ use super::{Transport, TransportError};
 use crate::Portable;
 use accept::Arrived;
 use async_trait::async_trait;
-use bytes::{BufMut, BytesMut};
+use bytes::Bytes;
 use core::fmt;
 use core::future::Future;
 use link::Peer;
@@ -85,28 +85,19 @@ impl Shared {
         }
     }
 
-    fn set_peer(self: &Arc<Self>, id: NodeId, address: String) {
+    /// A peer is where it was `told` to be, or where it says itself; what it says counts if nothing was told.
+    fn set_peer(self: &Arc<Self>, id: NodeId, address: String, told: bool) {
         if id == self.options.identity.node {
             return;
         }
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(peer) = peers.get(&id) {
-            peer.move_to(address);
-            return;
-        }
-        let (peer, waiting) = Peer::new(id, address);
-        peers.insert(id, Arc::clone(&peer));
-        self.spawn(link::keep(Arc::clone(self), peer, waiting));
-    }
-
-    /// A peer says where it can be reached. That counts if nobody said so before.
-    fn learn(self: &Arc<Self>, id: NodeId, address: String) {
-        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
-        let news = !peers.contains_key(&id) && peers.len() < self.options.limits.connections;
-        drop(peers);
-        if news {
-            tracing::info!(peer = %id, %address, "learned an address");
-            self.set_peer(id, address);
+            peer.move_to(address, told);
+        } else if told || peers.len() < self.options.limits.connections {
+            tracing::info!(peer = %id, %address, told, "a new peer");
+            let (peer, waiting) = Peer::new(id, address, told);
+            peers.insert(id, Arc::clone(&peer));
+            self.spawn(link::keep(Arc::clone(self), peer, waiting));
         }
     }
 }
@@ -117,7 +108,7 @@ pub struct TcpCarrier<P: Protocol> {
     inbox: mpsc::UnboundedReceiver<Arrived<P>>,
     arrived: Vec<Arrived<P>>,
     /// Where messages are encoded.
-    buffer: BytesMut,
+    scratch: Vec<u8>,
 }
 
 impl<P: Portable> TcpCarrier<P> {
@@ -151,11 +142,11 @@ impl<P: Portable> TcpCarrier<P> {
             counts: stats::Counts::default(),
         });
         for (id, address) in peers {
-            shared.set_peer(id, address);
+            shared.set_peer(id, address, true);
         }
         let (sender, inbox) = mpsc::unbounded_channel();
         shared.spawn(accept::listen(Arc::clone(&shared), sender));
-        Ok(Self { shared, inbox, arrived: Vec::new(), buffer: BytesMut::new() })
+        Ok(Self { shared, inbox, arrived: Vec::new(), scratch: Vec::new() })
     }
 
     fn post(&mut self, Envelope { to, message }: Envelope<P>) {
@@ -169,7 +160,7 @@ impl<P: Portable> TcpCarrier<P> {
             };
             // Encoded once, however many it goes to; and not at all if it goes to nobody.
             if encoded.is_none() {
-                encoded = encode(&message, &mut self.buffer)
+                encoded = encode(&message, &mut self.scratch)
                     .filter(|bytes| bytes.len() <= link::longest(self.shared.options.limits.frame_bytes));
             }
             let Some(bytes) = &encoded else {
@@ -195,14 +186,11 @@ impl<P: Protocol> TcpCarrier<P> {
     }
 }
 
-/// A message as bytes. The buffer is shared with those that were encoded just before.
-fn encode<P: Portable>(message: &Message<P>, buffer: &mut BytesMut) -> Option<bytes::Bytes> {
-    if buffer.capacity() < 1024 {
-        buffer.reserve(1 << 16);
-    }
-    let written = postcard::to_io(message, (&mut *buffer).writer()).is_ok();
-    let bytes = buffer.split().freeze();
-    written.then_some(bytes)
+/// A message as bytes, in memory of its own: what waits in a queue must not keep more than itself.
+fn encode<P: Portable>(message: &Message<P>, scratch: &mut Vec<u8>) -> Option<Bytes> {
+    scratch.clear();
+    scratch.shrink_to(1 << 20);
+    postcard::to_io(message, &mut *scratch).ok().map(|written| Bytes::copy_from_slice(written))
 }
 
 #[async_trait]
@@ -258,7 +246,7 @@ impl TcpHandle {
 
     /// The process `id` listens at `address`, `host:port`. It may be new, or have moved.
     pub fn set_peer(&self, id: NodeId, address: impl Into<String>) {
-        self.shared.set_peer(id, address.into());
+        self.shared.set_peer(id, address.into(), true);
     }
 
     /// Nothing is sent to `id` any more, until it is told where it is again. What it says is still heard.

@@ -1,8 +1,11 @@
 //! Whole clusters.
 
+use crate::hostile::{Mood, proxy};
+use crate::secure::{Authority, secure};
 use crate::{Journal, Multi, bind, config, identity, introduce, options, soon, until};
+use core::sync::atomic::Ordering;
 use paxos_core::{Consistency, NodeId, Setup};
-use paxos_transport::{Identity, RedbStorage, Replicated, TcpHandle, TcpOptions};
+use paxos_transport::{Identity, Reason, RedbStorage, Replicated, TcpHandle, TcpOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,8 +16,17 @@ struct Cluster {
     handles: Vec<(NodeId, TcpHandle)>,
 }
 
-/// Starts three members with their stores in `dir`, each listening where `options` says.
+/// Starts three members with their stores in `dir`.
 async fn start(dir: &Path, options: impl Fn(u16) -> TcpOptions) -> Cluster {
+    start_with(dir, options, async |handles: &[_]| introduce(handles)).await
+}
+
+/// The same, with somebody else to tell them where the others are.
+async fn start_with(
+    dir: &Path,
+    options: impl Fn(u16) -> TcpOptions,
+    introduce: impl AsyncFnOnce(&[(NodeId, TcpHandle)]),
+) -> Cluster {
     let mut config = config(3);
     config.limits.snapshot = 50;
     let config = Arc::new(config);
@@ -24,7 +36,7 @@ async fn start(dir: &Path, options: impl Fn(u16) -> TcpOptions) -> Cluster {
         handles.push((NodeId(id), carrier.handle()));
         carriers.push(carrier);
     }
-    introduce(&handles);
+    introduce(&handles).await;
     for (id, carrier) in (0..3).zip(carriers) {
         let store = RedbStorage::<Multi>::open(dir.join(id.to_string()), &identity(id)).expect("opens");
         let setup = Setup { id: NodeId(id), config: Arc::clone(&config), options: () };
@@ -36,8 +48,12 @@ async fn start(dir: &Path, options: impl Fn(u16) -> TcpOptions) -> Cluster {
 
 impl Cluster {
     async fn propose(&self, commands: core::ops::Range<u8>) {
+        self.propose_at(&[0, 1, 2], commands).await;
+    }
+
+    async fn propose_at(&self, members: &[usize], commands: core::ops::Range<u8>) {
         for command in commands {
-            let member = &self.members[usize::from(command) % self.members.len()];
+            let member = &self.members[members[usize::from(command) % members.len()]];
             soon(member.propose(vec![command])).await.expect("answered");
         }
     }
@@ -110,4 +126,58 @@ fn an_identity_names_the_variant_and_what_all_share() {
     let one = Identity::new::<Multi>("c", NodeId(1), &config(3));
     assert_eq!((one.variant.as_str(), one.cluster.as_str()), ("multi", "c"));
     assert_ne!(one.configuration, Identity::new::<Multi>("c", NodeId(1), &config(5)).configuration);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_with_mutual_tls_commits_and_restarts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let authority = Authority::new();
+    for life in 0..2 {
+        let cluster = start(dir.path(), |id| secure(id, authority.of(id))).await;
+        cluster.propose(life * 40..(life + 1) * 40).await;
+        cluster.assert_all_executed((life + 1) * 40).await;
+        cluster.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_survives_damage_and_cuts_between_its_members() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let moods: Vec<Arc<Mood>> = (0..9).map(|_| Arc::default()).collect();
+    let between = async |handles: &[(NodeId, TcpHandle)]| {
+        for (i, (_, here)) in handles.iter().enumerate() {
+            for (j, (id, there)) in handles.iter().enumerate() {
+                let mood = Arc::clone(&moods[3 * i + j]);
+                here.set_peer(*id, proxy(there.local_address(), mood).await.to_string());
+            }
+        }
+    };
+    let election = config(3).timeouts.election.expect("there are elections");
+    let quick = |id| {
+        let options = options(id);
+        TcpOptions { limits: options.limits.for_elections(election / 4), ..options }
+    };
+    let cluster = start_with(dir.path(), quick, between).await;
+    cluster.propose(0..20).await;
+    moods.iter().for_each(|mood| mood.damages.store(true, Ordering::Relaxed));
+    cluster.propose(20..80).await;
+    let damaged: u64 = cluster.handles.iter().map(|(_, h)| h.stats().refused_for(Reason::Damaged)).sum();
+    assert!(damaged > 0, "nothing was damaged");
+    moods.iter().for_each(|mood| mood.damages.store(false, Ordering::Relaxed));
+
+    let leader = cluster.members[1].leader().map_or(0, |id| usize::from(id.0));
+    let others: Vec<usize> = (0..3).filter(|member| *member != leader).collect();
+    let cut = |so| {
+        let ends = |at: usize| at / 3 == leader || at % 3 == leader;
+        moods.iter().enumerate().filter(|(at, _)| ends(*at)).for_each(|(_, mood)| {
+            mood.stalls.store(so, Ordering::Relaxed);
+        });
+    };
+    cut(true);
+    cluster.propose_at(&others, 80..120).await;
+    assert_ne!(cluster.members[others[0]].leader(), Some(NodeId(leader as u16)));
+    cut(false);
+    cluster.propose(120..160).await;
+    cluster.assert_all_executed(160).await;
+    cluster.stop().await;
 }

@@ -2,6 +2,11 @@
 //! that each test waits for something to happen, for as long as it takes, and none looks at the clock.
 
 mod cluster;
+mod hostile;
+mod raw;
+mod refusals;
+mod secure;
+mod variants;
 
 use core::future::Future;
 use core::time::Duration;

@@ -126,7 +126,7 @@ async fn understand(
         Ok(hello) => {
             handshake::welcome(&mut writer).await?;
             if let Some(address) = hello.address {
-                shared.learn(hello.from, address);
+                shared.set_peer(hello.from, address, false);
             }
             Ok((hello.from, reader, writer))
         }

@@ -27,6 +27,9 @@ pub(super) const HEADER: usize = 16;
 /// Nobody says more before it is known who is there.
 pub(super) const GREETING: usize = 4096;
 
+/// Frames are hardly ever longer.
+const LARGE: usize = 1 << 20;
+
 /// What a frame is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -101,14 +104,19 @@ impl Frames {
         }
         let Some(body) = rest.get(..length) else {
             let missing = length - rest.len();
-            bytes.reserve(missing.min(1 << 20));
+            bytes.reserve(missing.min(LARGE));
             return Ok(None);
         };
         if check != check_of(kind, body) {
             return Err(FrameError::Damaged);
         }
         bytes.advance(HEADER);
-        Ok(Some(Frame { kind, body: bytes.split_to(length).freeze() }))
+        let body = bytes.split_to(length).freeze();
+        if length > LARGE {
+            // Room that was needed once is not kept for ever.
+            *bytes = BytesMut::from(&bytes[..]);
+        }
+        Ok(Some(Frame { kind, body }))
     }
 }
 

@@ -11,7 +11,7 @@ use paxos_core::NodeId;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -25,6 +25,8 @@ const FRAME: usize = 1 << 18;
 pub(super) struct Peer {
     pub(super) id: NodeId,
     address: Mutex<String>,
+    /// Whether the operator said where it is.
+    told: AtomicBool,
     /// The address is another now, or the peer is to be forgotten.
     changed: Notify,
     gone: AtomicBool,
@@ -35,11 +37,16 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(id: NodeId, address: String) -> (Arc<Self>, mpsc::UnboundedReceiver<Bytes>) {
+    pub(super) fn new(
+        id: NodeId,
+        address: String,
+        told: bool,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Bytes>) {
         let (queue, waiting) = mpsc::unbounded_channel();
         let peer = Self {
             id,
             address: Mutex::new(address),
+            told: AtomicBool::new(told),
             changed: Notify::new(),
             gone: AtomicBool::new(false),
             queue,
@@ -67,7 +74,11 @@ impl Peer {
         self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn move_to(&self, address: String) {
+    pub(super) fn move_to(&self, address: String, told: bool) {
+        if !told && self.told.load(Ordering::Relaxed) {
+            return;
+        }
+        self.told.store(told, Ordering::Relaxed);
         let mut held = self.address.lock().unwrap_or_else(PoisonError::into_inner);
         if *held != address {
             *held = address;
@@ -107,6 +118,7 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: mpsc
                 peer.connected.store(true, Ordering::Relaxed);
                 let failure = Link { shared: &shared, peer: &peer, reader, writer }.serve(&mut waiting).await;
                 peer.connected.store(false, Ordering::Relaxed);
+                tracing::info!(peer = %peer.id, "not connected any more");
                 failure
             }
             Err(failure) => {
@@ -153,7 +165,15 @@ fn delays(shared: &Shared) -> ExponentialBackoff {
 async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failure> {
     let limits = &shared.options.limits;
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let stream = timeout(limits.connect, TcpStream::connect(peer.address())).await.map_err(late)??;
+    let addresses = timeout(limits.handshake, lookup_host(peer.address())).await.map_err(late)??;
+    let mut reached = Err(io::Error::from(io::ErrorKind::NotFound));
+    for address in addresses {
+        reached = timeout(limits.connect, TcpStream::connect(address)).await.map_err(late).flatten();
+        if reached.is_ok() {
+            break;
+        }
+    }
+    let stream = reached?;
     let greet = async {
         stream.set_nodelay(true)?;
         let stream: Box<dyn Stream> = match &shared.tls {
@@ -278,6 +298,9 @@ impl Link<'_> {
         self.shared.counts.frames_sent.add(frames);
         self.shared.counts.bytes_sent.add(out.len() as u64);
         out.clear();
+        if out.capacity() > 4 * FRAME {
+            *out = BytesMut::new();
+        }
         Ok(())
     }
 }

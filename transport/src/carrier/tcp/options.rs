@@ -63,7 +63,7 @@ pub struct TcpLimits {
     pub greetings: usize,
     /// Within this time a connection has to be set up, TLS and handshake included.
     pub handshake: Duration,
-    /// Within this time an address has to answer at all.
+    /// Within this time an address has to answer at all. Finding out the address of a name may take as long as a handshake.
     pub connect: Duration,
     /// Between two questions whether a peer is still there.
     pub ping: Duration,
@@ -74,8 +74,7 @@ pub struct TcpLimits {
 }
 
 impl Default for TcpLimits {
-    /// For elections within 100 ms and more: a connection that is cut off is noticed within a second, and a peer that is
-    /// back within half a second.
+    /// A connection that is cut off is noticed within a second, and a peer that is back within half a second.
     fn default() -> Self {
         let (mib, ms) = (1 << 20, Duration::from_millis);
         Self {
@@ -85,10 +84,25 @@ impl Default for TcpLimits {
             connections: 1024,
             greetings: 128,
             handshake: ms(5000),
-            connect: ms(500),
+            connect: ms(300),
             ping: ms(200),
             silence: ms(1000),
-            backoff: (ms(10), ms(250)),
+            backoff: (ms(10), ms(100)),
+        }
+    }
+}
+
+impl TcpLimits {
+    /// For a network that is quicker than `election` ([`paxos_core::Timeouts::election`]) by far: whoever can be reached
+    /// again is, within three times that.
+    #[must_use]
+    pub fn for_elections(self, election: Duration) -> Self {
+        Self {
+            connect: election * 2,
+            ping: election,
+            silence: election * 3,
+            backoff: (election / 10, election / 2),
+            ..self
         }
     }
 }

@@ -94,17 +94,25 @@ impl StoreError {
         move |source| Self::Io { path: path.to_owned(), source }
     }
 
-    pub(super) fn damaged(path: &Path, what: impl ToString) -> Self {
-        Self::Damaged { path: path.to_owned(), what: what.to_string() }
+    pub(super) fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), what: what.into() }
     }
 
     /// What the database says about `path`.
-    pub(super) fn of_redb(path: &Path) -> impl Fn(redb::Error) -> Self {
-        move |error| match error {
-            redb::Error::Io(source) => Self::Io { path: path.to_owned(), source },
-            redb::Error::DatabaseAlreadyOpen => Self::Locked { path: path.to_owned() },
-            other => Self::damaged(path, other),
+    fn of_redb(path: &Path, error: redb::Error) -> Self {
+        let path = path.to_owned();
+        if matches!(error, redb::Error::DatabaseAlreadyOpen) {
+            return Self::Locked { path };
         }
+        let what = error.to_string();
+        // A file that is too short is no fault of the system.
+        let damaged = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+        if let redb::Error::Io(source) = error
+            && !damaged.contains(&source.kind())
+        {
+            return Self::Io { path, source };
+        }
+        Self::Damaged { path, what }
     }
 }
 
@@ -117,7 +125,7 @@ macro_rules! of_redb {
     ($($error:ty),+) => {
         $(impl<T> OfRedb<T> for Result<T, $error> {
             fn at(self, path: &Path) -> Result<T, StoreError> {
-                self.map_err(|error| StoreError::of_redb(path)(error.into()))
+                self.map_err(|error| StoreError::of_redb(path, error.into()))
             }
         })+
     };

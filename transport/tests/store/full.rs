@@ -1,0 +1,95 @@
+//! Disks that are full, and directories that cannot be written.
+
+use crate::lives::{Protocol, open, record};
+use paxos_transport::{Storage, StorageError, StoreError};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the test that runs itself in a smaller world finds its directory.
+const DIR: &str = "PAXOS_TEST_DIRECTORY";
+
+#[tokio::test]
+async fn a_full_disk_stops_the_process_and_loses_nothing() {
+    if let Some(dir) = std::env::var_os(DIR) {
+        return fill(Path::new(&dir)).await;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(open(dir.path()).expect("opens"));
+    // A disk of this size for each file: the system refuses to make one larger, as it does when a disk is full.
+    let blocks = fs::metadata(dir.path().join("store.redb")).expect("there").len() / 512 + 200;
+    let test = std::env::current_exe().expect("a test");
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" a_full_disk --nocapture");
+    let ran = Command::new("sh").args(["-c", &script]).arg(test).env(DIR, dir.path()).output();
+    let output = ran.expect("a shell");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let number = said.split("acknowledged ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let acknowledged: usize = number.and_then(|n| n.parse().ok()).expect("a number");
+    assert!(acknowledged > 0);
+
+    let saved = open(dir.path()).expect("opens").load().await.expect("whole");
+    let n = saved.records.len();
+    // The write that failed may have come to an end all the same; nobody was told so.
+    assert!(n == acknowledged || n == acknowledged + 1, "{n} of {acknowledged}");
+    assert_eq!(saved.records, (0..n as u64).map(record).collect::<Vec<_>>());
+}
+
+/// Appends until the disk is full, and tells the test outside how much was written.
+#[allow(clippy::print_stdout)]
+async fn fill(dir: &Path) {
+    let mut store = open(dir).expect("opens");
+    let saved = store.load().await.expect("whole");
+    assert_eq!(saved.records.len(), 0);
+    let (acknowledged, error) = append_all(&mut store).await;
+    println!("acknowledged {acknowledged}");
+    assert!(matches!(error, StorageError::Write(_)), "{error}");
+    assert!(
+        error.to_string().contains("cannot store records") && error.to_string().contains("store.redb"),
+        "{error}"
+    );
+    // It stays failed: what is on disk is not known any more.
+    assert!(store.append(&[record(0)]).await.is_err());
+}
+
+async fn append_all(store: &mut impl Storage<Protocol>) -> (u64, StorageError) {
+    let mut n = 0;
+    loop {
+        if let Err(error) = store.append(&[record(n)]).await {
+            return (n, error);
+        }
+        n += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_had_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("file");
+    fs::write(&file, "no directory").expect("written");
+    let below = |path: PathBuf| path.join("store");
+    for path in [file.clone(), below(file), "/proc/self/store".into(), "/dev/null/store".into()] {
+        let error = open(&path).expect_err("no directory");
+        assert!(matches!(error, StoreError::Io { .. }), "{error}");
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_something_else_is_refused() {
+    for name in ["store.redb", "witness", "identity"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open(dir.path()).expect("opens"));
+        fs::remove_file(dir.path().join(name)).expect("there");
+        fs::create_dir(dir.path().join(name)).expect("created");
+        let error = open(dir.path()).expect_err("a directory");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    for name in ["store.redb", "witness", "identity"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open(dir.path()).expect("opens"));
+        fs::write(dir.path().join(name), "").expect("written");
+        let error = open(dir.path()).expect_err("empty");
+        assert!(matches!(&error, StoreError::Damaged { path, .. } if path.ends_with(name)), "{error}");
+    }
+}

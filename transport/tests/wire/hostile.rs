@@ -1,0 +1,292 @@
+//! Networks and peers that do not behave.
+
+use crate::raw::{self, MESSAGES, PING, frame, header};
+use crate::{ANY_PORT, Multi, bind, identity, options, soon, until};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use paxos_core::{Audience, Batch, ClientId, Entry, Envelope, Message, NodeId, Request, To};
+use paxos_transport::{Reason, TcpCarrier, Transport};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A message of `size` bytes whose every byte follows from `n`.
+fn message(n: u64, size: usize) -> Message<Multi> {
+    let mut payload = vec![0; size];
+    ChaCha8Rng::seed_from_u64(n).fill_bytes(&mut payload);
+    let commands = Batch::from(Entry::new(ClientId::default(), n, payload));
+    Message::Request(Request { commands, audience: Audience::Leader })
+}
+
+fn number(message: &Message<Multi>) -> u64 {
+    let Message::Request(Request { commands, .. }) = message else { panic!("{message:?}") };
+    commands[0].id().expect("a command").seq
+}
+
+async fn send(carrier: &mut TcpCarrier<Multi>, to: u16, message: Message<Multi>) {
+    carrier.send(&mut vec![Envelope { to: To::One(NodeId(to)), message }]).await.expect("sends");
+}
+
+/// What a [`proxy`] does to what passes through it.
+#[derive(Default)]
+pub(crate) struct Mood {
+    /// Flips a bit of about every hundredth piece.
+    pub(crate) damages: AtomicBool,
+    /// Passes nothing on, on connections there are.
+    pub(crate) stalls: AtomicBool,
+}
+
+/// Passes on what comes, in a mood, to `to`.
+pub(crate) async fn proxy(to: SocketAddr, mood: Arc<Mood>) -> SocketAddr {
+    let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        let mut seed = 0;
+        while let Ok((here, _)) = listener.accept().await {
+            let Ok(there) = TcpStream::connect(to).await else { continue };
+            let (here, there) = (here.into_split(), there.into_split());
+            seed += 2;
+            tokio::spawn(pass(here.0, there.1, seed, Arc::clone(&mood)));
+            tokio::spawn(pass(there.0, here.1, seed + 1, Arc::clone(&mood)));
+        }
+    });
+    address
+}
+
+async fn pass(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    seed: u64,
+    mood: Arc<Mood>,
+) {
+    let (mut random, mut bytes) = (ChaCha8Rng::seed_from_u64(seed), vec![0; 1400]);
+    while let Ok(n @ 1..) = from.read(&mut bytes).await {
+        if mood.stalls.load(Ordering::Relaxed) {
+            // As a cable that was pulled: no end, no reset.
+            return core::future::pending().await;
+        }
+        if mood.damages.load(Ordering::Relaxed) && random.next_u32() % 100 == 0 {
+            bytes[random.next_u32() as usize % n] ^= 1 << (random.next_u32() % 8);
+        }
+        if to.write_all(&bytes[..n]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_arrives_as_it_was_sent_or_not_at_all() {
+    let mood = Arc::new(Mood::default());
+    let mut receiver = bind(options(1)).await;
+    let through = proxy(receiver.local_address(), Arc::clone(&mood)).await;
+    let mut sender = bind(options(0).peer(NodeId(1), through.to_string())).await;
+    mood.damages.store(true, Ordering::Relaxed);
+    let handle = receiver.handle();
+    let (mut n, mut arrived, mut inbox) = (0, 0, Vec::new());
+    while handle.stats().refused_for(Reason::Damaged) < 20 {
+        for _ in 0..10 {
+            n += 1;
+            send(&mut sender, 1, message(n, 300)).await;
+        }
+        tokio::select! {
+            some = receiver.recv(&mut inbox) => some.expect("receives"),
+            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+        }
+        for (from, whole) in inbox.drain(..) {
+            assert_eq!((from, &whole), (NodeId(0), &message(number(&whole), 300)));
+            arrived += 1;
+        }
+    }
+    assert!(arrived > 0, "{n} were sent");
+    // What was damaged was not delivered, and each damage ended a connection.
+    assert!(sender.handle().stats().connected > 10, "{:?}", sender.handle().stats());
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_comes_any_more_is_replaced() {
+    let mood = Arc::new(Mood::default());
+    let mut receiver = bind(options(1)).await;
+    let through = proxy(receiver.local_address(), Arc::clone(&mood)).await;
+    let mut quick = options(0).peer(NodeId(1), through.to_string());
+    (quick.limits.ping, quick.limits.silence) = (Duration::from_millis(20), Duration::from_millis(200));
+    let mut sender = bind(quick).await;
+    let handle = sender.handle();
+    until(|| handle.stats().connected == 1).await;
+    mood.stalls.store(true, Ordering::Relaxed);
+    until(|| handle.stats().refused_for(Reason::Silent) >= 1).await;
+    mood.stalls.store(false, Ordering::Relaxed);
+    until(|| handle.stats().connected >= 2).await;
+    send(&mut sender, 1, message(1, 10)).await;
+    let mut inbox = Vec::new();
+    soon(receiver.recv(&mut inbox)).await.expect("receives");
+    assert_eq!(number(&inbox[0].1), 1);
+}
+
+/// A peer that greets properly, and reads nothing more.
+async fn deaf() -> SocketAddr {
+    let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            raw::read(&mut stream).await;
+            stream.write_all(&frame(raw::WELCOME, b"")).await.ok();
+            held.push(stream);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_nothing_costs_a_bounded_queue_and_delays_nobody() {
+    const QUEUE: usize = 1 << 20;
+    let mut receiver = bind(options(1)).await;
+    let mut options = options(0).peer(NodeId(1), receiver.local_address().to_string());
+    options.peers.insert(NodeId(2), deaf().await.to_string());
+    options.peers.insert(NodeId(3), "127.0.0.1:1".into());
+    options.limits.queue_bytes = QUEUE;
+    let mut sender = bind(options).await;
+    let handle = sender.handle();
+    until(|| handle.stats().connected == 2).await;
+    let (mut n, mut inbox) = (0, Vec::new());
+    while handle.stats().peers[&NodeId(2)].dropped < 100 {
+        n += 1;
+        for to in [2, 3, 1] {
+            send(&mut sender, to, message(n, 10_000)).await;
+        }
+        let queued = handle.stats().peers[&NodeId(2)].queued_bytes as usize;
+        assert!(queued <= QUEUE, "{queued} bytes wait");
+        // The one that listens hears each message before the next is sent.
+        while inbox.last().is_none_or(|(_, last)| number(last) < n) {
+            inbox.clear();
+            soon(receiver.recv(&mut inbox)).await.expect("receives");
+        }
+    }
+    // It is given up, and tried again.
+    until(|| handle.stats().refused_for(Reason::Silent) >= 1 && handle.stats().connected >= 3).await;
+    assert_eq!(handle.stats().peers[&NodeId(1)].dropped, 0);
+}
+
+#[tokio::test]
+async fn what_the_host_does_not_take_waits_within_bounds_and_is_not_lost() {
+    let mut small = options(1);
+    small.limits.inbox_bytes = 100_000;
+    let mut receiver = bind(small).await;
+    let mut sender = bind(options(0).peer(NodeId(1), receiver.local_address().to_string())).await;
+    for n in 0..2000 {
+        send(&mut sender, 1, message(n, 1000)).await;
+    }
+    until(|| sender.handle().stats().messages_sent > 0).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let held = receiver.handle().stats().bytes_received;
+    // What was taken from the connection is within the bound, but for one frame that waits for room.
+    assert!(held <= 100_000 + 2 * (1 << 18), "{held}");
+    let (mut inbox, mut next) = (Vec::new(), 0);
+    while next < 2000 {
+        soon(receiver.recv(&mut inbox)).await.expect("receives");
+        for (_, message) in inbox.drain(..) {
+            assert_eq!(number(&message), next);
+            next += 1;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_fits_no_frame_is_dropped_and_counted() {
+    let receiver = bind(options(1)).await;
+    let mut small = options(0).peer(NodeId(1), receiver.local_address().to_string());
+    small.limits.frame_bytes = 10_000;
+    let mut sender = bind(small).await;
+    send(&mut sender, 1, message(1, 10_001)).await;
+    send(&mut sender, 9, message(2, 10)).await;
+    assert_eq!(
+        (sender.handle().stats().dropped_too_large, sender.handle().stats().dropped_unreachable),
+        (1, 1)
+    );
+    assert_eq!(receiver.handle().stats().messages_received, 0);
+}
+
+/// Resident memory of this program in bytes, where the system tells.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}
+
+/// Whether this is a program of its own for the test `name`, so that no other one uses memory meanwhile. If not, it runs
+/// that program.
+fn alone(name: &str) -> bool {
+    const ALONE: &str = "PAXOS_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let test = std::env::current_exe().expect("a test");
+    let ran = std::process::Command::new(test).args(["--exact", name]).env(ALONE, "1").output();
+    let output = ran.expect("it can be run once more");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
+/// `STRANGERS=100000` has more of them call.
+#[tokio::test]
+async fn random_bytes_on_the_port_cost_nothing_that_lasts() {
+    if !alone("hostile::random_bytes_on_the_port_cost_nothing_that_lasts") {
+        return;
+    }
+    let strangers = std::env::var("STRANGERS").ok().and_then(|n| n.parse().ok()).unwrap_or(1000_u64);
+    let mut receiver = bind(options(0)).await;
+    let handle = receiver.handle();
+    let mut sender = bind(options(1).peer(NodeId(0), receiver.local_address().to_string())).await;
+    let before = resident();
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut inbox = Vec::new();
+    for n in 0..strangers {
+        let mut bytes = vec![0; random.next_u32() as usize % 20_000];
+        random.fill_bytes(&mut bytes);
+        match n % 5 {
+            // What looks right at first gets further.
+            0 => bytes.insert(0, 1),
+            1 => bytes.splice(..0, header(1, random.next_u32(), 0)).for_each(drop),
+            2 => bytes.splice(..0, raw::proper()).for_each(drop),
+            3 => bytes.splice(..0, [frame(MESSAGES, b"abc"), frame(PING, b"")].concat()).for_each(drop),
+            _ => {}
+        }
+        let mut stream = TcpStream::connect(handle.local_address()).await.expect("somebody listens");
+        // It may be cut off meanwhile.
+        stream.write_all(&bytes).await.ok();
+        if n % 50 == 0 {
+            send(&mut sender, 0, message(n, 100)).await;
+            let mut seen = false;
+            while !seen {
+                soon(receiver.recv(&mut inbox)).await.expect("receives");
+                seen = inbox.drain(..).any(|(_, message)| number(&message) == n);
+            }
+        }
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes more");
+    assert!(handle.stats().refused.values().sum::<u64>() > strangers / 2, "{:?}", handle.stats());
+}
+
+#[tokio::test]
+async fn a_long_frame_costs_memory_as_it_comes_and_not_before() {
+    if !alone("hostile::a_long_frame_costs_memory_as_it_comes_and_not_before") {
+        return;
+    }
+    let listener = bind(options(0)).await;
+    let handle = listener.handle();
+    let before = resident();
+    let mut streams = Vec::new();
+    for node in 1..50 {
+        let mut stream = TcpStream::connect(handle.local_address()).await.expect("somebody listens");
+        raw::answer(&mut stream, &raw::hello(&identity(node), NodeId(0))).await;
+        stream.write_all(&header(MESSAGES, 100 << 20, 0)).await.expect("written");
+        streams.push(stream);
+    }
+    until(|| handle.stats().accepted == 49).await;
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 128 << 20, "{grown} bytes more for 4.9 GB that were announced");
+}

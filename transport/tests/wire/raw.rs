@@ -1,0 +1,82 @@
+//! Somebody who speaks the wire format without the carrier, by the letter of `docs/transport.md`.
+
+use crate::identity;
+use core::time::Duration;
+use paxos_core::{Digest, NodeId};
+use paxos_transport::Identity;
+use serde::Serialize;
+use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+pub(crate) const HELLO: u8 = 1;
+pub(crate) const WELCOME: u8 = 2;
+pub(crate) const REFUSAL: u8 = 3;
+pub(crate) const MESSAGES: u8 = 4;
+pub(crate) const PING: u8 = 5;
+pub(crate) const PONG: u8 = 6;
+
+pub(crate) fn header(kind: u8, length: u32, check: u64) -> Vec<u8> {
+    let [a, b, c, d] = length.to_le_bytes();
+    let mut header = vec![1, kind];
+    header.extend_from_slice(&(Digest::of(&[1, kind, a, b, c, d]).0 as u16).to_le_bytes());
+    header.extend_from_slice(&length.to_le_bytes());
+    header.extend_from_slice(&check.to_le_bytes());
+    header
+}
+
+pub(crate) fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+    let check = (Digest::of(body).0 >> 64) as u64 ^ (u64::from(kind) << 56);
+    let mut frame = header(kind, body.len() as u32, check);
+    frame.extend_from_slice(body);
+    frame
+}
+
+#[derive(Serialize)]
+struct Hello {
+    magic: [u8; 8],
+    cluster: String,
+    variant: String,
+    configuration: Digest,
+    from: NodeId,
+    to: NodeId,
+    address: Option<String>,
+}
+
+/// The greeting of the process that `who` names.
+pub(crate) fn hello(who: &Identity, to: NodeId) -> Vec<u8> {
+    let Identity { cluster, node, variant, configuration } = who.clone();
+    let magic = *b"paxos\r\n\0";
+    let hello = Hello { magic, cluster, variant, configuration, from: node, to, address: None };
+    frame(HELLO, &postcard::to_allocvec(&hello).expect("plain"))
+}
+
+/// The next frame, its kind and its body; none if the other side has closed.
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, Vec<u8>)> {
+    let mut header = [0; 16];
+    stream.read_exact(&mut header).await.ok()?;
+    let length = u32::from_le_bytes(*header[4..].first_chunk().expect("four bytes"));
+    let mut body = vec![0; length as usize];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((header[1], body))
+}
+
+/// Says something to `address`, and returns what kind of frame comes back.
+pub(crate) async fn say(address: SocketAddr, bytes: &[u8]) -> Option<(u8, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).await.expect("somebody listens");
+    answer(&mut stream, bytes).await
+}
+
+pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    bytes: &[u8],
+) -> Option<(u8, Vec<u8>)> {
+    // The other side may have closed meanwhile.
+    stream.write_all(bytes).await.ok();
+    tokio::time::timeout(Duration::from_secs(60), read(stream)).await.expect("an answer, or an end")
+}
+
+/// n1, as n0 of [`crate::options`] expects it.
+pub(crate) fn proper() -> Vec<u8> {
+    hello(&identity(1), NodeId(0))
+}
