@@ -8,15 +8,28 @@
 //! faults    many decisions, with faults       report    tables, JSON, CSV, Markdown
 //! quorums   quorum systems by name            survey    what a quorum system does
 //! ```
+//!
+//! And what runs for real: a replicated key-value store behind the Redis protocol.
+//!
+//! ```text
+//! kv        the state machine                 serve          one member
+//! resp      the protocol                      local_cluster  all members, each a process
+//! load      a load generator
+//! ```
 
 pub mod cluster;
 pub mod compare;
 pub mod counts;
 pub mod faults;
+pub mod kv;
+pub mod load;
+pub mod local_cluster;
 pub mod matrix;
 pub mod options;
 pub mod quorums;
 pub mod report;
+pub mod resp;
+pub mod serve;
 pub mod simulate;
 pub mod survey;
 pub mod theory;

@@ -3,8 +3,11 @@
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
+use paxos_bench::load::{Form, Load, load};
+use paxos_bench::local_cluster::run_cluster;
 use paxos_bench::options::{Cli, Command, Compare, Simulate};
 use paxos_bench::report::{Row, render, write_dir};
+use paxos_bench::serve::{ServeError, serve};
 use paxos_bench::simulate::{draw, simulate};
 use paxos_bench::survey::{Survey, survey};
 use std::io::Write;
@@ -25,6 +28,9 @@ fn main() -> ExitCode {
             Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
         },
         Some(Command::Quorums(options)) => run_survey(&options),
+        Some(Command::Serve(options)) => live(serve(&options)),
+        Some(Command::Cluster(options)) => live(run_cluster(&options)),
+        Some(Command::Load(options)) => run_load(&options),
     }
 }
 
@@ -40,6 +46,30 @@ fn run_survey(options: &Survey) -> ExitCode {
     match rows.iter().filter(|row| row.differs()).count() {
         0 => ExitCode::SUCCESS,
         differs => fail(&CompareError::Differs { differs, rows: rows.len() }, 1),
+    }
+}
+
+fn run_load(options: &Load) -> ExitCode {
+    let bar = progress();
+    let done = load(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    match done {
+        Err(error) => fail(&error, 1),
+        Ok(report) => {
+            let text = match options.format {
+                Form::Table => report.table(),
+                Form::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
+            };
+            finish(&[], &text)
+        }
+    }
+}
+
+/// The end of something that ran until it was told to stop.
+fn live(end: Result<(), ServeError>) -> ExitCode {
+    match end {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
     }
 }
 

@@ -1,8 +1,11 @@
 //! The command line.
 
 use crate::faults::{Drawing, Scenario};
+use crate::load::Load;
+use crate::local_cluster::LocalCluster;
 use crate::quorums::QuorumChoice;
 use crate::report::Format;
+use crate::serve::Serve;
 use crate::theory::{Layout, Learning};
 use crate::variants::Variant;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +39,12 @@ pub enum Command {
     /// List quorum systems with what they do to fault tolerance, load, latency and collisions, or look at one of them
     #[command(after_long_help = crate::survey::HELP)]
     Quorums(Box<crate::survey::Survey>),
+    /// Run one member of a cluster that replicates a key-value store and speaks the Redis protocol
+    Serve(Box<Serve>),
+    /// Run a whole cluster of such members on this machine, each a process of its own
+    Cluster(Box<LocalCluster>),
+    /// Put load on servers that speak the Redis protocol, and measure latency and throughput
+    Load(Box<Load>),
 }
 
 /// What happens when two clients' commands meet in a fast ballot.

@@ -1,8 +1,10 @@
 //! The variants that the lab knows: one line each.
 
+use crate::kv::{Command, Replies};
 use crate::theory::{Layout, Learning, Recovery, Run};
 use clap::ValueEnum;
 use paxos_core::{Protocol, RestoreError, Slot, StateMachine};
+use paxos_transport::Portable;
 use std::fmt;
 
 /// One line a variant: its name, its type, its options for a recovery and the copying of votes, its traits.
@@ -29,6 +31,15 @@ macro_rules! variants {
             pub const fn traits(self) -> Traits {
                 match self {
                     $(Self::$name => $traits,)*
+                }
+            }
+
+            /// Serves the replicated store with this variant.
+            pub fn with_store<W: WithStore>(self, work: W) -> W::Out {
+                match self {
+                    $(Self::$name => {
+                        work.run::<$($protocol)::+<Command, Replies>>(($options)(Recovery::Coordinated, true))
+                    })*
                 }
             }
 
@@ -133,6 +144,14 @@ pub trait WithProtocol {
     type Out;
     /// Does it.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out;
+}
+
+/// Something that can be done with any variant that replicates the key-value store.
+pub trait WithStore {
+    /// What comes out.
+    type Out;
+    /// Does it.
+    fn run<P: Portable + Protocol<Value = Command, Reply = Replies>>(self, options: P::Options) -> Self::Out;
 }
 
 impl fmt::Display for Variant {

@@ -5,8 +5,8 @@ mod follow;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
 use follow::Heard;
 use paxos_core::{
-    Amount, Answer, Ballot, Batch, Chosen, CommandId, Config, Entry, Nack, NodeId, Record, Request, Setup, Slot,
-    SlotRange, Value, Votes,
+    Amount, Answer, Ballot, Batch, Chosen, CommandId, Config, Entry, Nack, NodeId, Record, Request, Setup,
+    Slot, SlotRange, Value, Votes,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,10 +99,8 @@ impl<V: Value> Acceptor<V> {
         // What came in this turn and has a slot now needs no other.
         if !self.arrived.is_empty() {
             self.arrived.retain(|entry| entry.id().is_none_or(|id| !placed.contains(&id)));
-            self.gathered = Amount {
-                count: self.arrived.len(),
-                bytes: self.arrived.iter().map(Entry::bytes).sum(),
-            };
+            self.gathered =
+                Amount { count: self.arrived.len(), bytes: self.arrived.iter().map(Entry::bytes).sum() };
         }
         let lost: Vec<Entry<V>> = self.votes.within(slots).flat_map(|vote| vote.batch.to_vec()).collect();
         for entry in lost {

@@ -15,6 +15,7 @@ mod change;
 mod cluster;
 mod reads;
 mod replicated;
+mod trace;
 mod transfer;
 mod waiters;
 
@@ -22,6 +23,7 @@ pub use change::ChangeError;
 pub use cluster::MemoryCluster;
 pub use reads::Seen;
 pub use replicated::{HostError, ProposeError, ReadFailure, Replicated, Stopped};
+pub use trace::TraceOut;
 pub use transfer::TransferError;
 
 use crate::carrier::Transport;
@@ -72,6 +74,7 @@ impl Clock {
 
 /// A node with all that it needs to run.
 struct Host<P: Protocol, S: StateMachine> {
+    id: NodeId,
     node: Node<P>,
     replica: Replica<S>,
     transport: Box<dyn Transport<P>>,
@@ -85,6 +88,7 @@ struct Host<P: Protocol, S: StateMachine> {
     asked: Vec<Ask<P, S>>,
     outbox: Vec<Envelope<P>>,
     answers: Vec<Settled<P::Reply>>,
+    trace: Option<TraceOut>,
 }
 
 impl<P, S> Host<P, S>
@@ -97,9 +101,10 @@ where
         machine: S,
         transport: Box<dyn Transport<P>>,
         mut storage: Box<dyn Storage<P>>,
-        requests: mpsc::Receiver<Ask<P, S>>,
-        status: watch::Sender<Status>,
+        (requests, status): (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>),
+        mut trace: Option<TraceOut>,
     ) -> Result<Self, HostError> {
+        let id = setup.id;
         let saved = storage.load().await?;
         let mut replica = Replica::new(machine, &setup.config.limits);
         if let Some(snapshot) = &saved.snapshot {
@@ -108,9 +113,13 @@ where
         let node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
             Node::new(setup, Time(0))
         } else {
+            if let Some(trace) = &mut trace {
+                trace.restarted::<P>(setup.id, &saved.records);
+            }
             Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
         };
         Ok(Self {
+            id,
             node,
             replica,
             transport,
@@ -124,6 +133,7 @@ where
             asked: Vec::new(),
             outbox: Vec::new(),
             answers: Vec::new(),
+            trace,
         })
     }
 
@@ -145,12 +155,18 @@ where
             let mut ready = self.node.ready();
             self.outbox.extend(ready.unbound());
             if !self.outbox.is_empty() {
+                if let Some(trace) = &mut self.trace {
+                    trace.said(self.id, &self.outbox);
+                }
                 self.transport.send(&mut self.outbox).await?;
             }
             if let Some(Install { snapshot, records }) = ready.install() {
                 self.storage.install(&snapshot, &records).await?;
             } else if !ready.records().is_empty() {
                 self.storage.append(ready.records()).await?;
+            }
+            if let Some(trace) = &mut self.trace {
+                trace.wrote::<P>(self.id, ready.records());
             }
             let mut effects = ready.written();
             effects.execute(&mut self.replica);
@@ -162,6 +178,10 @@ where
             }
             self.outbox.extend(effects.messages());
             self.answers.extend(effects.outcomes());
+            if let Some(trace) = &mut self.trace {
+                trace.executed(self.id, self.node.chosen(), &self.replica);
+                trace.said(self.id, &self.outbox);
+            }
             for changed in self.node.changes() {
                 self.waiters.changed(changed);
             }

@@ -1,6 +1,7 @@
 //! The handle to a running member.
 
 use super::Host;
+use super::TraceOut;
 use super::reads::{Look, Looker, Seen};
 use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
@@ -151,11 +152,28 @@ where
         transport: Box<dyn Transport<P>>,
         storage: Box<dyn Storage<P>>,
     ) -> Result<Self, HostError> {
+        Self::start_traced(setup, machine, transport, storage, None).await
+    }
+
+    /// As [`Replicated::start`]; writes the protocol steps down, if asked for.
+    ///
+    /// # Errors
+    /// As [`Replicated::start`].
+    ///
+    /// # Panics
+    /// As [`Replicated::start`].
+    pub async fn start_traced(
+        setup: Setup<P::Options>,
+        machine: S,
+        transport: Box<dyn Transport<P>>,
+        storage: Box<dyn Storage<P>>,
+        trace: Option<TraceOut>,
+    ) -> Result<Self, HostError> {
         let id = setup.id;
         let (requests, asked) = mpsc::channel(setup.config.limits.session.max(1));
         let (publish, status) = watch::channel(Status::default());
         let (ended, end) = watch::channel(None);
-        let host = Host::open(setup, machine, transport, storage, asked, publish).await?;
+        let host = Host::open(setup, machine, transport, storage, (asked, publish), trace).await?;
         tokio::spawn(async move {
             let result = host.run().await;
             // The host is gone by now, so that its store and its place in the network are free.

@@ -102,18 +102,32 @@ impl Steps {
         Ok(())
     }
 
+    /// Drops the steps so far, which are written elsewhere.
+    pub(crate) fn clear(&mut self) {
+        self.lines.clear();
+    }
+
+    /// Forgets which questions were asked and how was voted below `below`.
+    pub(crate) fn forget(&mut self, below: Slot) {
+        // Questions about all slots from one on are few.
+        self.asked.retain(|(asked, _, slot)| *asked != Asked::Propose || *slot >= below);
+        for votes in self.votes.values_mut() {
+            *votes = votes.split_off(&below);
+        }
+    }
+
     /// A process crashes or restarts.
-    pub(super) fn lived(&mut self, at: Time, node: NodeId, step: &'static str) {
+    pub(crate) fn lived(&mut self, at: Time, node: NodeId, step: &'static str) {
         self.lines.push(Step::new(at, node, step));
     }
 
     /// A process takes over the state after all slots below `next`.
-    pub(super) fn jumped(&mut self, at: Time, node: NodeId, next: Slot) {
+    pub(crate) fn jumped(&mut self, at: Time, node: NodeId, next: Slot) {
         self.lines.push(Step { slot: Some(next.0), ..Step::new(at, node, "install") });
     }
 
     /// A process learns or executes a slot.
-    pub(super) fn settled<V>(
+    pub(crate) fn settled<V>(
         &mut self,
         at: Time,
         node: NodeId,
@@ -126,7 +140,7 @@ impl Steps {
     }
 
     /// A message leaves a process.
-    pub(super) fn said<P: Protocol>(&mut self, at: Time, from: NodeId, message: &Message<P>) {
+    pub(crate) fn said<P: Protocol>(&mut self, at: Time, from: NodeId, message: &Message<P>) {
         facts_of(message, &mut |fact| match fact {
             Fact::Prepare { ballot, slots } => self.prepare(at, from, ballot, slots),
             Fact::Any { ballot, slots } => {
@@ -145,7 +159,7 @@ impl Steps {
     }
 
     /// A record of a process is durable.
-    pub(super) fn wrote<V, R: Recorded<V>>(&mut self, at: Time, node: NodeId, record: &R) {
+    pub(crate) fn wrote<V, R: Recorded<V>>(&mut self, at: Time, node: NodeId, record: &R) {
         record.facts(&mut |fact| match fact {
             // What a proposer asks itself and promises itself is in no message.
             Fact::Promise { ballot, slots, .. }

@@ -1,0 +1,152 @@
+//! What needs no change: looking at the store.
+
+use super::hash::{Name, Sought};
+use super::reply::Word;
+use super::store::Entry;
+use super::{Budget, Op, Reply, Store, Unit, matches};
+use std::ops::Bound;
+
+/// The most keys that a scan looks at in one go.
+const MOST_SCANNED: u64 = 65_536;
+
+/// What came of a look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// It saw this.
+    Seen(Reply),
+    /// By the clock of who looks, a key that it sees is due, and the store has not come so far. To be asked again through the
+    /// log, which moves the store's time on everywhere.
+    Due,
+    /// It changes something.
+    Change,
+}
+
+/// A key is due by the clock of who looks, though not by the store's time.
+struct Due;
+
+impl Store {
+    /// Answers an operation that changes nothing, for somebody whose clock says `clock`.
+    pub fn look(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> Look {
+        if !op.is_read() {
+            return Look::Change;
+        }
+        match self.see(op, clock.max(self.time), budget) {
+            Ok(reply) => Look::Seen(reply),
+            Err(Due) => Look::Due,
+        }
+    }
+
+    /// The same within a command, where nothing is due.
+    pub(super) fn see_now(&self, op: &Op<'_>, budget: &mut Budget) -> Reply {
+        self.see(op, self.time, budget).unwrap_or(Reply::Nil)
+    }
+
+    fn see(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> Result<Reply, Due> {
+        let nothing_due = || if self.next_due().is_some_and(|at| at <= clock) { Err(Due) } else { Ok(()) };
+        Ok(match op {
+            Op::Nothing => Reply::Ok,
+            Op::Echo(None) => Reply::Pong,
+            Op::Echo(Some(text)) => budget.bulk(&text.0.into()),
+            Op::Get(key) => self.value(key.0, clock, budget)?,
+            Op::GetMany(keys) => {
+                let values = keys.iter().map(|key| self.value(key.0, clock, budget));
+                Reply::Array(values.collect::<Result<_, _>>()?)
+            }
+            Op::Exists(keys) => {
+                let mut count = 0;
+                for key in keys {
+                    count += usize::from(self.alive(key.0, clock)?.is_some());
+                }
+                Reply::number(count)
+            }
+            Op::Length(key) => Reply::number(self.alive(key.0, clock)?.map_or(0, |entry| entry.value.len())),
+            Op::Ttl(key, unit) => Reply::Int(match self.alive(key.0, clock)? {
+                None => -2,
+                Some(Entry { expires: None, .. }) => -1,
+                Some(Entry { expires: Some(at), .. }) => in_unit(at.saturating_sub(clock), *unit),
+            }),
+            Op::Type(key) => Reply::Word(self.alive(key.0, clock)?.map_or(Word::None, |_| Word::String)),
+            Op::Keys(pattern) => {
+                nothing_due()?;
+                let keys = self.entries.keys().filter(|name| matches(pattern.0, &name.key));
+                list(keys, budget)
+            }
+            Op::Scan { cursor, pattern, count } => {
+                nothing_due()?;
+                self.scan(*cursor, pattern.map(|p| p.0), *count, budget)
+            }
+            Op::Size => {
+                nothing_due()?;
+                Reply::number(self.len())
+            }
+            Op::Versions(keys) => {
+                let mut versions = Vec::with_capacity(keys.len());
+                for key in keys {
+                    self.alive(key.0, clock)?;
+                    versions.push(Reply::Int(self.version_of(key.0) as i64));
+                }
+                Reply::Array(versions)
+            }
+            // Who calls this has seen to it.
+            Op::Set { .. }
+            | Op::SetMany(_)
+            | Op::Delete(_)
+            | Op::Add(..)
+            | Op::Append(..)
+            | Op::Expire(..)
+            | Op::Persist(_)
+            | Op::Clear
+            | Op::Exec { .. } => Reply::Nil,
+        })
+    }
+
+    fn alive(&self, key: &[u8], clock: u64) -> Result<Option<&Entry>, Due> {
+        let entry = self.find(key);
+        if entry.and_then(|entry| entry.expires).is_some_and(|at| at <= clock) { Err(Due) } else { Ok(entry) }
+    }
+
+    fn value(&self, key: &[u8], clock: u64, budget: &mut Budget) -> Result<Reply, Due> {
+        Ok(self.alive(key, clock)?.map_or(Reply::Nil, |entry| budget.bulk(&entry.value)))
+    }
+
+    /// Keys in the order of their hashes, from a hash on. Keys with the same hash are told together, so that a cursor
+    /// never stands between them: whatever is there all the time is told once, on whatever member.
+    fn scan(&self, cursor: u64, pattern: Option<&[u8]>, count: u64, budget: &mut Budget) -> Reply {
+        let first = Name { hash: cursor, key: Sought::new(&[]).to_name().key };
+        let mut found = Vec::new();
+        let mut looked = 0;
+        let mut last = None;
+        let mut next = 0;
+        for (name, _) in self.entries.range((Bound::Included(first), Bound::Unbounded)) {
+            if looked >= count.clamp(1, MOST_SCANNED) && last != Some(name.hash) {
+                next = name.hash;
+                break;
+            }
+            looked += 1;
+            last = Some(name.hash);
+            if pattern.is_none_or(|pattern| matches(pattern, &name.key)) {
+                found.push(name);
+            }
+        }
+        Reply::Array(vec![Reply::text(next.to_string()), list(found.into_iter(), budget)])
+    }
+}
+
+fn list<'a>(keys: impl Iterator<Item = &'a Name>, budget: &mut Budget) -> Reply {
+    let mut found = Vec::new();
+    for name in keys {
+        match budget.bulk(&name.key) {
+            Reply::Bulk(key) => found.push(Reply::Bulk(key)),
+            too_much => return too_much,
+        }
+    }
+    Reply::Array(found)
+}
+
+fn in_unit(millis: u64, unit: Unit) -> i64 {
+    let n = match unit {
+        Unit::Seconds => millis.saturating_add(500) / 1000,
+        Unit::Millis => millis,
+    };
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,26 @@
+//! Numbers as clients write them.
+
+/// A number of 64 bits with a sign, written as it would be printed: no sign but a minus, no zero in front, no space.
+pub fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] => return (!negative).then_some(0),
+        [b'1'..=b'9', rest @ ..] if rest.len() < 19 && rest.iter().all(u8::is_ascii_digit) => {}
+        _ => return None,
+    }
+    let sum = digits.iter().try_fold(0_i64, |sum, digit| {
+        let digit = i64::from(digit - b'0');
+        let sum = sum.checked_mul(10)?;
+        if negative { sum.checked_sub(digit) } else { sum.checked_add(digit) }
+    });
+    sum
+}
+
+/// A number of 64 bits without a sign.
+pub fn natural(text: &[u8]) -> Option<u64> {
+    let plain = !text.is_empty() && text.len() <= 20 && text.iter().all(u8::is_ascii_digit);
+    plain.then(|| std::str::from_utf8(text).ok()?.parse().ok())?
+}

@@ -1,0 +1,224 @@
+//! The state machine: keys with values.
+
+use super::hash::{Name, Named, Sought};
+use super::{Budget, Command, Fault, Replies, Reply};
+use core::cell::Cell;
+use paxos_core::{Aside, Bytes, RestoreError, Slot, StateMachine, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The longest value, in bytes.
+pub const MAX_VALUE: usize = 16 << 20;
+
+/// The least log that is worth a snapshot, in bytes.
+const ENOUGH: u64 = 32 << 20;
+
+/// What a command takes in the log besides its bytes.
+const EACH: u64 = 256;
+
+/// Into how many groups keys fall by their hash, to note when the last of a group went away.
+pub(super) const GROUPS: usize = 1024;
+
+/// A value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Entry {
+    pub(super) value: Bytes,
+    /// Tells this state of the key from all others, for ever.
+    pub(super) version: u64,
+    /// When it goes away, by the store's time.
+    pub(super) expires: Option<u64>,
+}
+
+/// Keys with values, versions and deadlines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Store {
+    pub(super) time: u64,
+    /// Counts changes.
+    pub(super) version: u64,
+    /// The version at which all keys were last removed.
+    pub(super) cleared: u64,
+    /// The version at which a key of each group was last removed.
+    pub(super) gone: Box<[u64]>,
+    pub(super) entries: BTreeMap<Name, Entry>,
+    pub(super) due: BTreeSet<(u64, Name)>,
+    /// Bytes of all keys and values.
+    pub(super) bytes: u64,
+    /// Bytes of the commands that were executed since the last snapshot.
+    pub(super) since: Aside<Cell<u64>>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            time: 0,
+            version: 0,
+            cleared: 0,
+            gone: vec![0; GROUPS].into(),
+            entries: BTreeMap::new(),
+            due: BTreeSet::new(),
+            bytes: 0,
+            since: Aside::default(),
+        }
+    }
+}
+
+impl Store {
+    /// The time by which keys expire: the latest clock that a command carried, in milliseconds since 1970.
+    pub fn time(&self) -> u64 {
+        self.time
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many keys will expire.
+    pub fn expiring(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Bytes of all keys and values.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// When the next key expires.
+    pub fn next_due(&self) -> Option<u64> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn find(&self, key: &[u8]) -> Option<&Entry> {
+        self.entries.get(&Sought::new(key) as &dyn Named)
+    }
+
+    /// Names the state of a key. While a key is absent that is the version at which one of its group was last
+    /// removed, so that it is another when the key was there meanwhile.
+    pub(super) fn version_of(&self, key: &[u8]) -> u64 {
+        let sought = Sought::new(key);
+        match self.entries.get(&sought as &dyn Named) {
+            Some(entry) => entry.version,
+            None => self.cleared.max(self.gone[group(sought.hash())]),
+        }
+    }
+
+    /// Puts a value in place.
+    pub(super) fn put(&mut self, key: &[u8], value: Bytes, expires: Option<u64>) {
+        self.version += 1;
+        let sought = Sought::new(key);
+        let (version, length) = (self.version, value.len());
+        let entry = Entry { value, version, expires };
+        let before = if let Some(held) = self.entries.get_mut(&sought as &dyn Named) {
+            std::mem::replace(held, entry)
+        } else {
+            self.bytes += (key.len() + length) as u64;
+            let name = sought.to_name();
+            if let Some(at) = expires {
+                self.due.insert((at, name.clone()));
+            }
+            self.entries.insert(name, entry);
+            return;
+        };
+        self.bytes = self.bytes + length as u64 - before.value.len() as u64;
+        if before.expires != expires {
+            self.move_deadline(&sought, before.expires, expires);
+        }
+    }
+
+    /// Changes when a key goes away; whether it is there.
+    pub(super) fn set_deadline(&mut self, key: &[u8], expires: Option<u64>) -> Option<Option<u64>> {
+        let sought = Sought::new(key);
+        let entry = self.entries.get_mut(&sought as &dyn Named)?;
+        let before = std::mem::replace(&mut entry.expires, expires);
+        self.version += 1;
+        entry.version = self.version;
+        self.move_deadline(&sought, before, expires);
+        Some(before)
+    }
+
+    fn move_deadline(&mut self, key: &Sought<'_>, from: Option<u64>, to: Option<u64>) {
+        if from.is_none() && to.is_none() {
+            return;
+        }
+        let name = key.to_name();
+        if let Some(at) = to {
+            self.due.insert((at, name.clone()));
+        }
+        if let Some(at) = from.filter(|at| Some(*at) != to) {
+            self.due.remove(&(at, name));
+        }
+    }
+
+    /// Removes a key; whether it was there.
+    pub(super) fn remove(&mut self, key: &[u8]) -> bool {
+        let Some((name, entry)) = self.entries.remove_entry(&Sought::new(key) as &dyn Named) else {
+            return false;
+        };
+        self.version += 1;
+        self.gone[group(name.hash)] = self.version;
+        self.bytes -= (name.key.len() + entry.value.len()) as u64;
+        if let Some(at) = entry.expires {
+            self.due.remove(&(at, name));
+        }
+        true
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.version += 1;
+        self.cleared = self.version;
+        self.entries.clear();
+        self.due.clear();
+        self.bytes = 0;
+    }
+
+    /// Lets time go on, and removes what is due then.
+    fn advance(&mut self, clock: u64) {
+        self.time = self.time.max(clock);
+        while let Some((at, name)) = self.due.first()
+            && *at <= self.time
+        {
+            let key = name.key.clone();
+            self.remove(&key);
+        }
+    }
+}
+
+fn group(hash: u64) -> usize {
+    hash as usize % GROUPS
+}
+
+impl StateMachine for Store {
+    type Command = Command;
+    type Reply = Replies;
+
+    fn apply(&mut self, _slot: Slot, command: &Command) -> Replies {
+        self.advance(command.clock());
+        self.since.0.set(self.since.0.get() + EACH + command.bytes() as u64);
+        let mut budget = Budget::default();
+        let answer = |op| match op {
+            Some(op) => self.execute(&op, &mut budget),
+            // The same on every replica of this version.
+            None => Reply::Error(Fault::Unreadable),
+        };
+        Replies(command.ops().map(answer).collect())
+    }
+
+    /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the
+    /// last one. So the log is at most as long as the store, or [`ENOUGH`] if that is more.
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        if self.since.0.get() < ENOUGH.max(self.bytes) {
+            return None;
+        }
+        self.since.0.set(0);
+        Some(self.write_down())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        *self = Self::read(state).map_err(|error| RestoreError::Machine(error.into()))?;
+        Ok(())
+    }
+}

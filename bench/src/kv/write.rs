@@ -1,0 +1,144 @@
+//! What changes the store.
+
+use super::command::Reader;
+use super::{Budget, Expiry, Fault, MAX_VALUE, Only, Op, Raw, Reply, Store, integer};
+use paxos_core::Bytes;
+
+impl Store {
+    /// Executes one operation of a command.
+    pub(super) fn execute(&mut self, op: &Op<'_>, budget: &mut Budget) -> Reply {
+        match op {
+            Op::Set { key, value, expiry, only, get } => {
+                self.set(key.0, value.0, (*expiry, *only), *get, budget)
+            }
+            Op::SetMany(pairs) => {
+                if pairs.iter().any(|(_, value)| value.0.len() > MAX_VALUE) {
+                    return Reply::Error(Fault::TooLong);
+                }
+                for (key, value) in pairs {
+                    self.put(key.0, value.0.into(), None);
+                }
+                Reply::Ok
+            }
+            Op::Delete(keys) => Reply::number(keys.iter().filter(|key| self.remove(key.0)).count()),
+            Op::Add(key, by) => self.add(key.0, *by).unwrap_or_else(Reply::Error),
+            Op::Append(key, more) => self.append(key.0, more.0),
+            Op::Expire(key, millis) => self.expire(key.0, *millis),
+            Op::Persist(key) => {
+                let lasts = self.find(key.0).is_some_and(|entry| entry.expires.is_some());
+                Reply::Int(i64::from(lasts && self.set_deadline(key.0, None).is_some()))
+            }
+            Op::Clear => {
+                self.clear();
+                Reply::Ok
+            }
+            Op::Exec { watched, ops } => self.exec(watched, ops.0, budget),
+            Op::Nothing
+            | Op::Echo(_)
+            | Op::Get(_)
+            | Op::GetMany(_)
+            | Op::Exists(_)
+            | Op::Length(_)
+            | Op::Ttl(..)
+            | Op::Type(_)
+            | Op::Keys(_)
+            | Op::Scan { .. }
+            | Op::Size
+            | Op::Versions(_) => self.see_now(op, budget),
+        }
+    }
+
+    fn set(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        (expiry, only): (Expiry, Only),
+        get: bool,
+        budget: &mut Budget,
+    ) -> Reply {
+        if value.len() > MAX_VALUE {
+            return Reply::Error(Fault::TooLong);
+        }
+        let held = self.find(key);
+        let wanted = match only {
+            Only::Always => true,
+            Only::Absent => held.is_none(),
+            Only::Present => held.is_some(),
+        };
+        let before = match held {
+            Some(entry) if get => budget.bulk(&entry.value),
+            _ => Reply::Nil,
+        };
+        let expires = match expiry {
+            Expiry::Never => Some(None),
+            Expiry::Kept => Some(held.and_then(|entry| entry.expires)),
+            Expiry::After(millis) => self.deadline(millis).map(Some),
+        };
+        // Nothing has happened yet: an answer that cannot be given is no reason to lose what it is about.
+        if let Reply::Error(_) = before {
+            return before;
+        }
+        let Some(expires) = expires else { return Reply::Error(Fault::ExpireTime) };
+        if wanted {
+            self.put(key, value.into(), expires);
+        }
+        if wanted && !get { Reply::Ok } else { before }
+    }
+
+    fn add(&mut self, key: &[u8], by: i64) -> Result<Reply, Fault> {
+        let held = self.find(key);
+        let expires = held.and_then(|entry| entry.expires);
+        let number = held.map_or(Some(0), |entry| integer(&entry.value)).ok_or(Fault::NotInteger)?;
+        let sum = number.checked_add(by).ok_or(Fault::Overflow)?;
+        self.put(key, sum.to_string().into_bytes().into(), expires);
+        Ok(Reply::Int(sum))
+    }
+
+    fn append(&mut self, key: &[u8], more: &[u8]) -> Reply {
+        let held = self.find(key);
+        let expires = held.and_then(|entry| entry.expires);
+        let before: &[u8] = held.map_or(&[], |entry| &entry.value);
+        let length = before.len() + more.len();
+        if length > MAX_VALUE {
+            return Reply::Error(Fault::TooLong);
+        }
+        let value: Bytes = [before, more].concat().into();
+        self.put(key, value, expires);
+        Reply::number(length)
+    }
+
+    fn expire(&mut self, key: &[u8], millis: i64) -> Reply {
+        if self.find(key).is_none() {
+            return Reply::Int(0);
+        }
+        match u64::try_from(millis) {
+            Ok(millis @ 1..) => match self.deadline(millis) {
+                Some(at) => _ = self.set_deadline(key, Some(at)),
+                None => return Reply::Error(Fault::ExpireTime),
+            },
+            Ok(0) | Err(_) => _ = self.remove(key),
+        }
+        Reply::Int(1)
+    }
+
+    /// So many milliseconds from now on, if clients can be told of it.
+    fn deadline(&self, millis: u64) -> Option<u64> {
+        self.time.checked_add(millis).filter(|at| *at > self.time && i64::try_from(*at).is_ok())
+    }
+
+    fn exec(&mut self, watched: &[(Raw<'_>, u64)], ops: &[u8], budget: &mut Budget) -> Reply {
+        if watched.iter().any(|(key, version)| self.version_of(key.0) != *version) {
+            return Reply::NilArray;
+        }
+        let mut replies = Vec::new();
+        for op in Reader(ops) {
+            let reply = match op {
+                // A transaction is not part of another.
+                Some(Op::Exec { .. }) | None => Reply::Error(Fault::Unreadable),
+                Some(op) => self.execute(&op, budget),
+            };
+            replies.push(reply);
+        }
+        Reply::Array(replies)
+    }
+}

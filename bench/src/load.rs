@@ -1,0 +1,112 @@
+//! `paxos-bench load`: a load generator for any server that speaks the Redis protocol.
+//!
+//! In a closed loop a client asks again when it is answered, so a slow server is asked less often, and its slowness is seen
+//! by few. In an open loop (`--rate`) requests are due at times of their own, and latency counts from then on, however late
+//! they could be sent: nothing is omitted because the server was slow.
+
+mod client;
+mod draw;
+mod history;
+mod options;
+mod tally;
+
+pub use history::Line;
+pub use options::{Form, Load, Skew, Workload};
+pub use tally::{Report, Row};
+
+use client::{Shared, Worker};
+use core::time::Duration;
+use draw::{Draw, Zipf};
+use history::History;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tally::Tally;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+/// Why a load was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The history.
+    #[error("cannot write {path}: {source}")]
+    History {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The keys could not be set.
+    #[error("cannot set the keys: {0}; start the servers, name them with --addr, or give --no-fill")]
+    Fill(io::Error),
+    /// The system.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Makes a load, and says now and then how far it is.
+///
+/// # Errors
+/// [`LoadError`]; that servers fail while it runs is part of the result.
+pub fn load(options: &Load, progress: impl FnMut(String) + Send) -> Result<Report, LoadError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(options, progress))
+}
+
+async fn run(options: &Load, mut progress: impl FnMut(String)) -> Result<Report, LoadError> {
+    let failed = |source| LoadError::History {
+        path: options.history_out.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+        source,
+    };
+    let history = options.history_out.as_deref().map(History::create).transpose().map_err(failed)?;
+    let zipf = Arc::new(Zipf::new(options.keys));
+    let keys = Arc::new(AtomicU64::new(options.keys));
+    let mut shared = Shared {
+        tally: Tally::default(),
+        history,
+        epoch: Instant::now(),
+        began: Instant::now(),
+        until: Instant::now(),
+        left: AtomicU64::new(options.count.unwrap_or(u64::MAX)),
+        options: options.clone(),
+    };
+    // A history begins with nothing, or with what is in it.
+    if !options.no_fill && options.workload != Workload::Register {
+        progress(format!("setting {} keys", options.keys));
+        let filler = Arc::new(shared);
+        let draw = Draw::new(options, options.clients, Arc::clone(&zipf), Arc::clone(&keys));
+        let mut worker = Worker::new(Arc::clone(&filler), draw, options.clients);
+        worker.fill().await.map_err(LoadError::Fill)?;
+        drop(worker);
+        shared = Arc::into_inner(filler).ok_or_else(|| io::Error::other("a client goes on"))?;
+    }
+    let began = Instant::now();
+    shared.began = began;
+    shared.until = began + Duration::from_secs_f64(options.seconds);
+    if shared.history.is_none() {
+        shared.epoch = began;
+    }
+    let shared = Arc::new(shared);
+    let mut workers = JoinSet::new();
+    for nth in 0..options.clients {
+        let draw = Draw::new(options, nth, Arc::clone(&zipf), Arc::clone(&keys));
+        workers.spawn(Worker::new(Arc::clone(&shared), draw, nth).run());
+    }
+    let mut before = 0;
+    let seconds = loop {
+        tokio::select! {
+            ended = workers.join_next() => if ended.is_none() { break began.elapsed().as_secs_f64() },
+            () = sleep(Duration::from_millis(500)) => {
+                let count = shared.tally.count();
+                let elapsed = began.elapsed().as_secs_f64();
+                progress(format!("{elapsed:.0} s: {count} answered, {} a second", (count - before) * 2));
+                before = count;
+            }
+        }
+    };
+    if let Some(history) = &shared.history {
+        history.finish().map_err(failed)?;
+    }
+    Ok(shared.tally.report(seconds))
+}

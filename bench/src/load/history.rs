@@ -1,0 +1,75 @@
+//! What clients did and saw, for linearizability checkers. The format is described in `docs/history-format.md`.
+
+use serde::Serialize;
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// One operation. Fields that do not apply are null.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line<'a> {
+    /// The client. After an unknown outcome it goes on under a new number.
+    pub c: u64,
+    /// `put`, `get`, `cas`, `append` or `del`.
+    pub op: &'static str,
+    /// The key.
+    pub k: Cow<'a, str>,
+    /// What was put, appended, or set by `cas`.
+    pub v: Option<Cow<'a, str>>,
+    /// What `cas` found and replaced; null: no value.
+    pub from: Option<Cow<'a, str>>,
+    /// What `get` saw; null: no value. The length after an `append`, as text.
+    pub out: Option<Cow<'a, str>>,
+    /// Whether it happened: true, of `del` whether there was a value; null if that is unknown.
+    pub ok: Option<bool>,
+    /// When it began, in nanoseconds since the load began.
+    pub t0: u64,
+    /// When it was answered; null if the outcome is unknown.
+    pub t1: Option<u64>,
+}
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct History(Mutex<BufWriter<File>>);
+
+impl History {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self(Mutex::new(BufWriter::new(File::create(path)?))))
+    }
+
+    pub(super) fn note(&self, line: &Line<'_>) -> io::Result<()> {
+        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::to_writer(&mut *out, line)?;
+        out.write_all(b"\n")
+    }
+
+    pub(super) fn finish(&self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_every_field() {
+        let line = Line {
+            c: 3,
+            op: "cas",
+            k: "k".into(),
+            v: Some("b".into()),
+            from: Some("a".into()),
+            out: None,
+            ok: None,
+            t0: 5,
+            t1: None,
+        };
+        let written = serde_json::to_string(&line).expect("it can be written");
+        let expected =
+            r#"{"c":3,"op":"cas","k":"k","v":"b","from":"a","out":null,"ok":null,"t0":5,"t1":null}"#;
+        assert_eq!(written, expected);
+    }
+}

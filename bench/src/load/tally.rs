@@ -1,0 +1,175 @@
+//! What came of a load.
+
+use super::draw::Deed;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The longest latency that is told apart, in microseconds.
+const LONGEST: u64 = 600_000_000;
+
+/// Counts and latencies, of all clients.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Counted>);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) kinds: BTreeMap<&'static str, Histogram<u64>>,
+    pub(super) refused: u64,
+    pub(super) unknown: u64,
+    pub(super) conflicts: u64,
+    pub(super) reconnects: u64,
+    /// The first error that was seen.
+    pub(super) error: Option<String>,
+}
+
+/// Of one kind of operation, or of all.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Which.
+    pub op: String,
+    /// How many were answered.
+    pub count: u64,
+    /// How many of them a second.
+    pub per_second: f64,
+    /// Latencies in microseconds.
+    pub mean_us: f64,
+    /// Half are faster.
+    pub p50_us: u64,
+    /// One in ten is slower.
+    pub p90_us: u64,
+    /// One in a hundred is slower.
+    pub p99_us: u64,
+    /// One in a thousand is slower.
+    pub p999_us: u64,
+    /// The slowest.
+    pub max_us: u64,
+}
+
+/// The result of a load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// For how long it ran.
+    pub seconds: f64,
+    /// By kind, and all together last.
+    pub rows: Vec<Row>,
+    /// Not done, as the server said.
+    pub refused: u64,
+    /// Perhaps done.
+    pub unknown: u64,
+    /// Compare-and-set that found another value in the end, and changed nothing.
+    pub conflicts: u64,
+    /// Connections that failed and were made again.
+    pub reconnects: u64,
+    /// The first error that was seen.
+    pub error: Option<String>,
+}
+
+impl Deed {
+    /// Its name in histories and tables.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Get(_) => "get",
+            Self::Put(..) => "put",
+            Self::Cas(..) => "cas",
+            Self::Append(..) => "append",
+            Self::Delete(_) => "del",
+            Self::Scan(..) => "scan",
+        }
+    }
+}
+
+/// Three digits.
+fn histogram() -> Option<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LONGEST, 3).ok()
+}
+
+impl Tally {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn answered(&self, kind: &'static str, micros: u64) {
+        let mut counted = self.lock();
+        if let Some(held) = counted.kinds.get_mut(kind) {
+            held.saturating_record(micros.max(1));
+        } else if let Some(mut new) = histogram() {
+            new.saturating_record(micros.max(1));
+            counted.kinds.insert(kind, new);
+        }
+    }
+
+    /// How many were answered so far.
+    pub(super) fn count(&self) -> u64 {
+        self.lock().kinds.values().map(Histogram::len).sum()
+    }
+
+    pub(super) fn report(&self, seconds: f64) -> Report {
+        let counted = self.lock().clone();
+        let mut all = histogram();
+        let mut rows = Vec::new();
+        for (kind, held) in &counted.kinds {
+            if let Some(all) = &mut all {
+                // Both have the same bounds.
+                _ = all.add(held);
+            }
+            rows.push(row(kind, held, seconds));
+        }
+        rows.extend(all.as_ref().map(|all| row("all", all, seconds)));
+        Report {
+            seconds,
+            rows,
+            refused: counted.refused,
+            unknown: counted.unknown,
+            conflicts: counted.conflicts,
+            reconnects: counted.reconnects,
+            error: counted.error,
+        }
+    }
+}
+
+fn row(op: &str, held: &Histogram<u64>, seconds: f64) -> Row {
+    let at = |q| held.value_at_quantile(q);
+    Row {
+        op: op.into(),
+        count: held.len(),
+        per_second: held.len() as f64 / seconds.max(1e-9),
+        mean_us: held.mean(),
+        p50_us: at(0.5),
+        p90_us: at(0.9),
+        p99_us: at(0.99),
+        p999_us: at(0.999),
+        max_us: held.max(),
+    }
+}
+
+impl Report {
+    /// A table for people.
+    pub fn table(&self) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header(["", "answered", "a second", "mean ms", "p50", "p90", "p99", "p99.9", "max"]);
+        let ms = |us: u64| format!("{:.3}", us as f64 / 1e3);
+        for row in &self.rows {
+            table.add_row([
+                row.op.clone(),
+                row.count.to_string(),
+                format!("{:.0}", row.per_second),
+                format!("{:.3}", row.mean_us / 1e3),
+                ms(row.p50_us),
+                ms(row.p90_us),
+                ms(row.p99_us),
+                ms(row.p999_us),
+                ms(row.max_us),
+            ]);
+        }
+        let Self { seconds, refused, unknown, conflicts, reconnects, .. } = self;
+        let error =
+            self.error.as_ref().map(|error| format!("\nthe first error: {error}")).unwrap_or_default();
+        format!(
+            "{table}\n{seconds:.1} s; refused {refused}, unknown {unknown}, conflicts {conflicts}, reconnects \
+             {reconnects}{error}\n"
+        )
+    }
+}

@@ -1,0 +1,255 @@
+//! Requests, as they come in.
+
+/// The longest header of a list or a string, with its end: a sign, 19 digits and two bytes.
+const HEADER: usize = 32;
+
+/// The most that a request may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of a whole request, headers included.
+    pub request: usize,
+    /// Bytes of one argument.
+    pub argument: usize,
+    /// Arguments.
+    pub arguments: usize,
+    /// Bytes of a request that is a line of words.
+    pub line: usize,
+}
+
+impl Default for Bounds {
+    /// Requests of 32 MiB with arguments of 16 MiB.
+    fn default() -> Self {
+        Self { request: 32 << 20, argument: 16 << 20, arguments: 1 << 18, line: 64 << 10 }
+    }
+}
+
+impl Bounds {
+    /// For those who have not said who they are: enough for that.
+    pub const STRANGER: Self = Self { request: 16 << 10, argument: 4 << 10, arguments: 10, line: 4 << 10 };
+}
+
+/// Bytes that are no request. The connection is closed: nobody can tell where the next one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// A list announces more arguments than may be, or none of its header can be read.
+    #[error("ERR Protocol error: invalid multibulk length")]
+    List,
+    /// An argument announces more bytes than may be, or none of its header can be read.
+    #[error("ERR Protocol error: invalid bulk length")]
+    Argument,
+    /// An argument begins otherwise; lists in lists, too.
+    #[error("ERR Protocol error: expected '$', got '{}'", .0.escape_ascii())]
+    NoArgument(u8),
+    /// An argument does not end where it should.
+    #[error("ERR Protocol error: an argument is longer than its header says")]
+    End,
+    /// The whole request is too long.
+    #[error("ERR Protocol error: too big request")]
+    TooLong,
+    /// A line of words is too long.
+    #[error("ERR Protocol error: too big inline request")]
+    Line,
+}
+
+/// Where an argument is in the bytes of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// One request: its words.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'p, 'b> {
+    spans: &'p [Span],
+    bytes: &'b [u8],
+}
+
+impl<'b> Request<'_, 'b> {
+    /// How many words it has; some requests have none, and are passed over.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether it has no word.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Its words.
+    pub fn words(&self) -> impl Iterator<Item = &'b [u8]> + '_ {
+        self.spans.iter().map(|span| slice(self.bytes, *span))
+    }
+}
+
+fn slice(bytes: &[u8], span: Span) -> &[u8] {
+    bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before a request.
+    Start,
+    /// In a line of words.
+    Line,
+    /// Before the header of an argument.
+    Header,
+    /// In an argument of that many bytes.
+    Argument(usize),
+}
+
+/// Reads requests from the bytes of a connection, however these are cut.
+#[derive(Clone, Debug)]
+pub struct Parser {
+    bounds: Bounds,
+    state: State,
+    /// How far the request was read.
+    at: usize,
+    /// Where its arguments are.
+    spans: Vec<Span>,
+    /// How many arguments are to come.
+    missing: usize,
+    /// The request was handed out.
+    done: bool,
+}
+
+impl Parser {
+    /// Before the first byte.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, state: State::Start, at: 0, spans: Vec::new(), missing: 0, done: false }
+    }
+
+    /// Other bounds, from the next request on.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
+    /// Whether it is in the middle of a request.
+    pub fn is_within(&self) -> bool {
+        !self.done && (self.state != State::Start || self.at > 0)
+    }
+
+    /// The next request and how many bytes it took; none if it is not whole. `bytes` begins where the request does:
+    /// after one was handed out, what it took is to be cut off; else, the same bytes come again, and more.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the bytes are no request.
+    pub fn next<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<(Request<'_, 'b>, usize)>, ParseError> {
+        if self.done {
+            self.reset();
+        }
+        if !self.read(bytes)? {
+            // What is still missing cannot fit any more.
+            return if bytes.len() > self.bounds.request { Err(ParseError::TooLong) } else { Ok(None) };
+        }
+        if self.at > self.bounds.request {
+            return Err(ParseError::TooLong);
+        }
+        self.done = true;
+        let taken = self.at;
+        Ok(Some((Request { spans: &self.spans, bytes }, taken)))
+    }
+
+    fn reset(&mut self) {
+        self.state = State::Start;
+        self.at = 0;
+        self.missing = 0;
+        self.done = false;
+        self.spans.clear();
+        // What one long request needed is not kept for the short ones.
+        self.spans.shrink_to(64);
+    }
+
+    /// Reads on; whether the request is whole.
+    fn read(&mut self, bytes: &[u8]) -> Result<bool, ParseError> {
+        loop {
+            match self.state {
+                State::Start => {
+                    let Some(first) = bytes.first() else { return Ok(false) };
+                    if *first != b'*' {
+                        self.state = State::Line;
+                        continue;
+                    }
+                    let Some(count) = self.header(bytes, ParseError::List)? else { return Ok(false) };
+                    match usize::try_from(count) {
+                        Ok(count) if count > self.bounds.arguments => return Err(ParseError::List),
+                        Ok(0) | Err(_) => return Ok(true),
+                        Ok(count) => self.missing = count,
+                    }
+                    self.state = State::Header;
+                }
+                State::Line => return self.line(bytes),
+                State::Header => {
+                    match bytes.get(self.at) {
+                        None => return Ok(false),
+                        Some(b'$') => {}
+                        Some(other) => return Err(ParseError::NoArgument(*other)),
+                    }
+                    let Some(length) = self.header(bytes, ParseError::Argument)? else { return Ok(false) };
+                    let length = usize::try_from(length).map_err(|_| ParseError::Argument)?;
+                    if length > self.bounds.argument {
+                        return Err(ParseError::Argument);
+                    }
+                    if self.at + length > self.bounds.request {
+                        return Err(ParseError::TooLong);
+                    }
+                    self.state = State::Argument(length);
+                }
+                State::Argument(length) => {
+                    let end = self.at + length;
+                    match bytes.get(end..end + 2) {
+                        None => return Ok(false),
+                        Some(b"\r\n") => {}
+                        Some(_) => return Err(ParseError::End),
+                    }
+                    self.spans.push(Span { start: self.at as u32, end: end as u32 });
+                    self.at = end + 2;
+                    self.missing -= 1;
+                    self.state = State::Header;
+                    if self.missing == 0 {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the number of a header, if it has come in whole.
+    fn header(&mut self, bytes: &[u8], wrong: ParseError) -> Result<Option<i64>, ParseError> {
+        let start = self.at + 1;
+        let window = &bytes[start.min(bytes.len())..bytes.len().min(self.at + HEADER)];
+        let Some(length) = window.iter().position(|byte| *byte == b'\n') else {
+            return if bytes.len() >= self.at + HEADER { Err(wrong) } else { Ok(None) };
+        };
+        let line = &window[..length];
+        let number = line.strip_suffix(b"\r").and_then(crate::kv::integer).ok_or(wrong)?;
+        self.at = start + length + 1;
+        Ok(Some(number))
+    }
+
+    /// Reads a line of words.
+    fn line(&mut self, bytes: &[u8]) -> Result<bool, ParseError> {
+        let new = bytes.get(self.at..).unwrap_or_default();
+        let Some(end) = new.iter().position(|byte| *byte == b'\n').map(|n| self.at + n) else {
+            self.at = bytes.len();
+            return if bytes.len() > self.bounds.line { Err(ParseError::Line) } else { Ok(false) };
+        };
+        if end > self.bounds.line {
+            return Err(ParseError::Line);
+        }
+        let mut start = None;
+        for (at, byte) in bytes[..=end].iter().enumerate() {
+            match (byte.is_ascii_whitespace(), start) {
+                (false, None) => start = Some(at),
+                (true, Some(from)) => {
+                    self.spans.push(Span { start: from as u32, end: at as u32 });
+                    start = None;
+                }
+                (true, None) | (false, Some(_)) => {}
+            }
+        }
+        self.at = end + 1;
+        if self.spans.len() > self.bounds.arguments { Err(ParseError::Line) } else { Ok(true) }
+    }
+}

@@ -1,0 +1,223 @@
+//! Requests about the server and the cluster.
+
+use super::lanes::Answers;
+use super::server::Front;
+use super::session::Session;
+use super::table::Errand;
+use crate::kv::{Op, Ops, Raw, Reply, natural};
+use paxos_core::{Change, Consistency, NodeId};
+use std::fmt::Write;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Does what a request asks for, when all before it is done.
+pub(super) async fn run(
+    errand: Errand,
+    words: Vec<Box<[u8]>>,
+    session: &mut Session,
+    front: &Arc<Front>,
+) -> Reply {
+    match errand {
+        Errand::Watch => watch(words, session, front).await,
+        Errand::Info => info(&words, front).await,
+        Errand::Paxos => paxos(&words, front).await.unwrap_or_else(Reply::refused),
+        Errand::Auth
+        | Errand::Client
+        | Errand::Command
+        | Errand::Config
+        | Errand::Discard
+        | Errand::Exec
+        | Errand::Hello
+        | Errand::Multi
+        | Errand::Quit
+        | Errand::Reset
+        | Errand::Unwatch => Reply::refused("ERR the session does that by itself"),
+    }
+}
+
+/// Notes the versions that keys have now: EXEC takes them along, and whoever executes it compares.
+async fn watch(keys: Vec<Box<[u8]>>, session: &mut Session, front: &Front) -> Reply {
+    let mut ops = Ops::default();
+    ops.push(&Op::Versions(keys.iter().map(|key| Raw(key)).collect()));
+    let answers = front.lanes.run(ops).await;
+    match answers.get(0) {
+        Some(Reply::Array(versions)) => {
+            let seen = keys.into_iter().zip(versions).map(|(key, version)| match version {
+                Reply::Int(version) => (key, *version as u64),
+                // A version that no key ever has.
+                _ => (key, u64::MAX),
+            });
+            session.watch(seen);
+            Reply::Ok
+        }
+        _ => Reply::refused(answers.failure()),
+    }
+}
+
+async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
+    let wanted = |name: &str| {
+        let is = |section: &[u8], name: &str| section.eq_ignore_ascii_case(name.as_bytes());
+        let all = |section: &[u8]| ["all", "default", "everything"].iter().any(|name| is(section, name));
+        sections.is_empty() || sections.iter().any(|section| is(section, name) || all(section))
+    };
+    let status = front.member.status();
+    let mut text = String::new();
+    let mut section = |name: &str, lines: &[(&str, String)]| {
+        if wanted(name) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}# {name}\r\n", if text.is_empty() { "" } else { "\r\n" });
+            for (name, value) in lines {
+                let _ = write!(text, "{name}:{value}\r\n");
+            }
+        }
+    };
+    let (keys, expiring, bytes, time) = facts(front).await.unwrap_or_default();
+    let counters = front.counters();
+    section(
+        "Server",
+        &[
+            ("redis_version", super::REDIS_VERSION.into()),
+            ("redis_mode", "standalone".into()),
+            ("paxos_version", env!("CARGO_PKG_VERSION").into()),
+            ("process_id", std::process::id().to_string()),
+            ("tcp_port", front.settings.resp.rsplit(':').next().unwrap_or_default().into()),
+            ("uptime_in_seconds", front.uptime().as_secs().to_string()),
+        ],
+    );
+    section(
+        "Clients",
+        &[
+            ("connected_clients", counters.clients.to_string()),
+            ("maxclients", front.settings.clients.to_string()),
+        ],
+    );
+    section("Memory", &[("used_memory_dataset", bytes.to_string())]);
+    section(
+        "Stats",
+        &[
+            ("total_connections_received", counters.connections.to_string()),
+            ("total_commands_processed", counters.commands.to_string()),
+            ("rejected_connections", counters.rejected.to_string()),
+        ],
+    );
+    section("Replication", &[("role", "master".into()), ("connected_slaves", "0".into())]);
+    let leader = status.leader.map_or("none".into(), |leader| leader.to_string());
+    section(
+        "Paxos",
+        &[
+            ("variant", front.settings.variant.into()),
+            ("id", front.member.id().to_string()),
+            ("leader", leader),
+            ("applied", status.applied.0.to_string()),
+            ("time_ms", time.to_string()),
+        ],
+    );
+    section("Keyspace", &[("db0", format!("keys={keys},expires={expiring},avg_ttl=0"))]);
+    Reply::text(text)
+}
+
+/// Keys, how many of them expire, their bytes and the time, as this replica has them.
+async fn facts(front: &Front) -> Option<(usize, usize, u64, u64)> {
+    let (sender, facts) = oneshot::channel();
+    let looker = Box::new(move |store: &crate::kv::Store| {
+        _ = sender.send((store.len(), store.expiring(), store.bytes(), store.time()));
+    });
+    front.member.look(Consistency::Local, looker).await.ok()?;
+    facts.await.ok()
+}
+
+async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
+    let verb = words.first().map(|word| word.to_ascii_uppercase()).unwrap_or_default();
+    match (verb.as_slice(), words.get(1..).unwrap_or_default()) {
+        (b"STATUS", []) => Ok(status(front)),
+        (b"LEADER", []) => Ok(front.member.status().leader.map_or(Reply::Nil, |leader| {
+            Reply::Array(vec![Reply::Int(leader.0.into()), Reply::text(front.resp_of(leader))])
+        })),
+        (b"MEMBERS", []) => Ok(members(front)),
+        (b"TRANSFER", [to]) => transfer(node(to)?, front).await,
+        (b"ADD", [new]) => change(Change::add(node(new)?), front).await,
+        (b"REMOVE", [old]) => change(Change::remove(node(old)?), front).await,
+        (b"HELP", []) => Ok(Reply::Array(HELP.iter().map(Reply::text).collect())),
+        _ => Err(format!("ERR unknown subcommand: {}", HELP.join("; "))),
+    }
+}
+
+const HELP: &[&str] = &[
+    "PAXOS STATUS: what this member knows",
+    "PAXOS LEADER: who leads, and where it listens",
+    "PAXOS MEMBERS: who is in the cluster's file, with addresses",
+    "PAXOS TRANSFER id: let another member lead",
+    "PAXOS ADD id: make a spare a member",
+    "PAXOS REMOVE id: remove a member, for ever",
+];
+
+fn node(word: &[u8]) -> Result<NodeId, String> {
+    let digits = word.strip_prefix(b"n").unwrap_or(word);
+    let id = natural(digits).and_then(|id| u16::try_from(id).ok()).filter(|id| *id < 64);
+    id.map(NodeId).ok_or_else(|| "ERR a member is named by its id, 0 to 63".into())
+}
+
+fn status(front: &Front) -> Reply {
+    let status = front.member.status();
+    let counters = status.counters;
+    let number = |n: u64| Reply::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let leader = status.leader.map_or(Reply::Nil, |leader| Reply::Int(leader.0.into()));
+    let fields = [
+        ("variant", Reply::text(front.settings.variant)),
+        ("id", Reply::Int(front.member.id().0.into())),
+        ("leader", leader),
+        ("leads", Reply::Int(status.leads.into())),
+        ("ballot", Reply::text(status.ballot.to_string())),
+        ("applied", number(status.applied.0)),
+        ("first_unknown", number(status.first_unknown.0)),
+        ("log_start", number(status.log_start.0)),
+        ("in_flight", Reply::number(status.load.in_flight.count)),
+        ("waiting", Reply::number(status.load.waiting.count)),
+        ("unanswered", Reply::number(status.unanswered)),
+        ("campaigns", number(counters.campaigns)),
+        ("won", number(counters.won)),
+        ("lost", number(counters.lost)),
+        ("nacks", number(counters.nacks)),
+        ("retransmissions", number(counters.retransmissions)),
+        ("catch_ups", number(counters.catch_ups)),
+        ("refused", number(counters.refused)),
+    ];
+    Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect())
+}
+
+fn members(front: &Front) -> Reply {
+    let line = |peer: &super::Peer| {
+        Reply::Array(vec![
+            Reply::Int(peer.id.0.into()),
+            Reply::text(front.role_of(peer)),
+            Reply::text(&peer.peer),
+            Reply::text(&peer.resp),
+        ])
+    };
+    Reply::Array(front.settings.peers.iter().map(line).collect())
+}
+
+/// Only the leader can hand over: any other member asks it to.
+async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
+    let status = front.member.status();
+    if status.leader == Some(to) {
+        return Ok(Reply::Ok);
+    }
+    match status.leader.filter(|leader| *leader != front.member.id()) {
+        None => {
+            front.member.transfer(to).await.map_err(|error| format!("ERR {error}"))?;
+            Ok(Reply::Ok)
+        }
+        Some(leader) => front.forward(leader, &["PAXOS", "TRANSFER", &to.0.to_string()]).await,
+    }
+}
+
+async fn change(change: Change, front: &Front) -> Result<Reply, String> {
+    let slot = front.member.change(change).await.map_err(|error| format!("ERR {error}"))?;
+    Ok(Reply::Int(i64::try_from(slot.0).unwrap_or(i64::MAX)))
+}
+
+/// What the answers say, or why there are none.
+pub(super) fn or_failure(answers: &Answers, nth: usize) -> Reply {
+    answers.get(nth).cloned().unwrap_or_else(|| Reply::refused(answers.failure()))
+}

@@ -1,0 +1,244 @@
+//! From many connections to few commands: what waits is gathered, agreed on as one command and answered apart.
+//!
+//! A few lanes work at the same time. While all are busy, operations gather, so that the slower the cluster the larger the
+//! commands. A connection hands over its next operations when the last are answered, so that they happen in its order.
+
+use super::member::Member;
+use super::wall_clock;
+use crate::kv::{Budget, Command, Look, Ops, Replies, Reply};
+use core::time::Duration;
+use paxos_core::Consistency;
+use paxos_transport::{ProposeError, ReadFailure};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+/// How many runs of operations wait for a lane.
+const WAITING: usize = 1024;
+
+/// The most operations in one command, and their bytes. A run is never cut: one that is larger goes alone.
+const MOST: (usize, usize) = (8192, 1 << 20);
+
+/// Operations of one connection, in order.
+#[derive(Debug)]
+struct Run {
+    ops: Ops,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+enum Answer {
+    /// The answers to one command, and where those of this run begin.
+    Replies(Replies, usize),
+    /// What was seen.
+    Seen(Vec<Reply>),
+    /// Something that was looked at is due: it goes through the log.
+    Due(Ops),
+    /// There is no answer, and why.
+    Failed(Box<str>),
+}
+
+/// The answers to a run.
+#[derive(Debug)]
+pub(super) enum Answers {
+    /// A part of these.
+    Shared(Replies, usize),
+    /// These.
+    Own(Vec<Reply>),
+    /// The same for each.
+    Failed(Box<str>),
+}
+
+impl Answers {
+    /// Does something with each of `count` answers.
+    pub(super) fn get(&self, nth: usize) -> Option<&Reply> {
+        match self {
+            Self::Shared(replies, first) => replies.0.get(first + nth),
+            Self::Own(replies) => replies.get(nth),
+            Self::Failed(_) => None,
+        }
+    }
+
+    /// Why there is none.
+    pub(super) fn failure(&self) -> &str {
+        match self {
+            Self::Failed(text) => text,
+            Self::Shared(..) | Self::Own(_) => "UNKNOWN outcome unknown: a member wrote too few answers",
+        }
+    }
+}
+
+/// How operations get to the store.
+#[derive(Clone, Debug)]
+pub(super) struct Lanes {
+    writes: mpsc::Sender<Run>,
+    reads: mpsc::Sender<Run>,
+}
+
+/// How many commands, and how many reads, are under way at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Width {
+    pub(super) writes: usize,
+    pub(super) reads: usize,
+}
+
+impl Lanes {
+    /// Opens them; they close when the last handle is gone.
+    pub(super) fn open(
+        member: &Arc<dyn Member>,
+        consistency: Consistency,
+        width: Width,
+        patience: Duration,
+    ) -> Self {
+        let (writes, waiting_writes) = mpsc::channel(WAITING);
+        let (reads, waiting_reads) = mpsc::channel(WAITING);
+        let writer = Arc::clone(member);
+        tokio::spawn(gather(waiting_writes, width.writes, move |runs, lane| {
+            tokio::spawn(write(Arc::clone(&writer), runs, lane));
+        }));
+        let reader = Arc::clone(member);
+        tokio::spawn(gather(waiting_reads, width.reads, move |runs, lane| {
+            tokio::spawn(read(Arc::clone(&reader), consistency, patience, runs, lane));
+        }));
+        Self { writes, reads }
+    }
+
+    /// Gets operations answered, in order and with nothing of others between them.
+    ///
+    /// Those that only read are answered from the replica. Where one writes, all go through the log, so that each sees what
+    /// those before it did.
+    pub(super) async fn run(&self, ops: Ops) -> Answers {
+        let lane = if ops.writes() { &self.writes } else { &self.reads };
+        match ask(lane, ops).await {
+            Answer::Replies(replies, first) => Answers::Shared(replies, first),
+            Answer::Seen(replies) => Answers::Own(replies),
+            Answer::Failed(text) => Answers::Failed(text),
+            Answer::Due(ops) => match ask(&self.writes, ops).await {
+                Answer::Replies(replies, first) => Answers::Shared(replies, first),
+                Answer::Seen(replies) => Answers::Own(replies),
+                Answer::Failed(text) => Answers::Failed(text),
+                Answer::Due(_) => Answers::Own(Vec::new()),
+            },
+        }
+    }
+}
+
+async fn ask(lane: &mpsc::Sender<Run>, ops: Ops) -> Answer {
+    let (answer, answered) = oneshot::channel();
+    let stopped = || Answer::Failed(stopped_text());
+    if lane.send(Run { ops, answer }).await.is_err() {
+        return stopped();
+    }
+    answered.await.unwrap_or_else(|_| stopped())
+}
+
+fn stopped_text() -> Box<str> {
+    "UNKNOWN outcome unknown: this member stops; look whether it took effect before you repeat it".into()
+}
+
+/// Takes all runs that wait whenever a lane is free.
+async fn gather(
+    mut inbox: mpsc::Receiver<Run>,
+    lanes: usize,
+    start: impl Fn(Vec<Run>, OwnedSemaphorePermit),
+) {
+    let free = Arc::new(Semaphore::new(lanes.max(1)));
+    let mut held: Option<Run> = None;
+    while let Ok(lane) = Arc::clone(&free).acquire_owned().await {
+        let Some(first) = (match held.take() {
+            Some(run) => Some(run),
+            None => inbox.recv().await,
+        }) else {
+            return;
+        };
+        // Whoever can run now may have something to say as well.
+        tokio::task::yield_now().await;
+        let (mut count, mut bytes) = (first.ops.count(), first.ops.bytes().len());
+        let mut runs = vec![first];
+        while let Ok(run) = inbox.try_recv() {
+            count += run.ops.count();
+            bytes += run.ops.bytes().len();
+            if count > MOST.0 || bytes > MOST.1 {
+                held = Some(run);
+                break;
+            }
+            runs.push(run);
+        }
+        start(runs, lane);
+    }
+}
+
+async fn write(member: Arc<dyn Member>, runs: Vec<Run>, lane: OwnedSemaphorePermit) {
+    let command = Command::new(wall_clock(), runs.iter().map(|run| run.ops.bytes()));
+    let executed = member.append(command).await;
+    drop(lane);
+    let mut first = 0;
+    for Run { ops, answer } in runs {
+        let answered = match &executed {
+            Ok(executed) => Answer::Replies(executed.reply.clone(), first),
+            Err(error) => Answer::Failed(why_not_written(error)),
+        };
+        first += ops.count();
+        // An error says that the connection has gone away meanwhile.
+        drop(answer.send(answered));
+    }
+}
+
+/// A client sees by the first word whether the command may have happened.
+fn why_not_written(error: &ProposeError) -> Box<str> {
+    let code = match error {
+        ProposeError::Overloaded(_) => "TRYAGAIN not done:",
+        ProposeError::NotLeader { .. } | ProposeError::Stopped(_) => "CLUSTERDOWN not done:",
+        // Whatever else there may be one day, nothing is known of the command.
+        _ => "UNKNOWN outcome unknown:",
+    };
+    format!("{code} {error}").into()
+}
+
+async fn read(
+    member: Arc<dyn Member>,
+    consistency: Consistency,
+    patience: Duration,
+    runs: Vec<Run>,
+    lane: OwnedSemaphorePermit,
+) {
+    let (runs, answers): (Vec<Ops>, Vec<_>) = runs.into_iter().map(|run| (run.ops, run.answer)).unzip();
+    let (sender, seen) = oneshot::channel();
+    let clock = wall_clock();
+    let looker = Box::new(move |store: &crate::kv::Store| {
+        let looks: Vec<Answer> = runs.into_iter().map(|ops| look(store, clock, ops)).collect();
+        // An error says that nobody waits any more.
+        drop(sender.send(looks));
+    });
+    let looked = timeout(patience, member.look(consistency, looker)).await;
+    drop(lane);
+    let failure = match looked {
+        Ok(Ok(())) => None,
+        Ok(Err(ReadFailure::Refused(refused))) => Some(format!("TRYAGAIN not done: {refused}")),
+        Ok(Err(error)) => Some(format!("CLUSTERDOWN not done: {error}")),
+        Err(_) => Some(
+            "CLUSTERDOWN no quorum of members can be reached; try again, or read with --reads local".into(),
+        ),
+    };
+    let failure: Option<Box<str>> = failure.map(Into::into);
+    let mut seen = if failure.is_none() { seen.await.unwrap_or_default() } else { Vec::new() }.into_iter();
+    for answer in answers {
+        let found =
+            seen.next().unwrap_or_else(|| Answer::Failed(failure.clone().unwrap_or_else(stopped_text)));
+        drop(answer.send(found));
+    }
+}
+
+/// Answers a run, if none of what it looks at is due.
+fn look(store: &crate::kv::Store, clock: u64, ops: Ops) -> Answer {
+    let mut budget = Budget::default();
+    let mut replies = Vec::with_capacity(ops.count());
+    for op in ops.iter().flatten() {
+        match store.look(&op, clock, &mut budget) {
+            Look::Seen(reply) => replies.push(reply),
+            Look::Due | Look::Change => return Answer::Due(ops),
+        }
+    }
+    Answer::Seen(replies)
+}

@@ -1,0 +1,68 @@
+//! The port to the replicated store, whatever the variant.
+
+use crate::kv::{Command, Replies, Store};
+use async_trait::async_trait;
+use paxos_core::{Change, Consistency, Executed, NodeId, Protocol, Slot, Status};
+use paxos_transport::{ChangeError, HostError, ProposeError, ReadFailure, Replicated, TransferError};
+
+/// What looks at the store, once.
+pub type Looker = Box<dyn FnOnce(&Store) + Send>;
+
+/// One process of a cluster that replicates a [`Store`].
+#[async_trait]
+pub trait Member: Send + Sync + 'static {
+    /// Its name.
+    fn id(&self) -> NodeId;
+    /// What it knows about itself.
+    fn status(&self) -> Status;
+    /// As [`Replicated::append`].
+    async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError>;
+    /// As [`Replicated::read`].
+    async fn look(&self, consistency: Consistency, looker: Looker) -> Result<(), ReadFailure>;
+    /// As [`Replicated::transfer`].
+    async fn transfer(&self, to: NodeId) -> Result<(), TransferError>;
+    /// As [`Replicated::change`].
+    async fn change(&self, change: Change) -> Result<Slot, ChangeError>;
+    /// As [`Replicated::stopped`].
+    async fn stopped(&self) -> Result<(), HostError>;
+    /// As [`Replicated::shutdown`].
+    async fn shutdown(&self) -> Result<(), HostError>;
+}
+
+#[async_trait]
+impl<P> Member for Replicated<P, Store>
+where
+    P: Protocol<Value = Command, Reply = Replies>,
+{
+    fn id(&self) -> NodeId {
+        Self::id(self)
+    }
+
+    fn status(&self) -> Status {
+        Self::status(self)
+    }
+
+    async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError> {
+        Self::append(self, command).await
+    }
+
+    async fn look(&self, consistency: Consistency, looker: Looker) -> Result<(), ReadFailure> {
+        self.read(consistency, |store| looker(store)).await.map(|seen| seen.value)
+    }
+
+    async fn transfer(&self, to: NodeId) -> Result<(), TransferError> {
+        Self::transfer(self, to).await
+    }
+
+    async fn change(&self, change: Change) -> Result<Slot, ChangeError> {
+        Self::change(self, change).await
+    }
+
+    async fn stopped(&self) -> Result<(), HostError> {
+        Self::stopped(self).await
+    }
+
+    async fn shutdown(&self) -> Result<(), HostError> {
+        Self::shutdown(self).await
+    }
+}

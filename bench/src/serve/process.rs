@@ -1,0 +1,271 @@
+//! A member as a process: from the command line to a server, and to its end.
+
+use super::options::{Clients, Serve};
+use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
+use crate::kv::{Command, Replies, Store};
+use crate::variants::WithStore;
+use core::future::Future;
+use paxos_core::{NodeId, Protocol, Setup, Time};
+use paxos_transport::{
+    Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut,
+};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, lookup_host};
+use tracing_subscriber::EnvFilter;
+
+/// Runs a member until it is told to stop.
+///
+/// # Errors
+/// [`ServeError`]: it cannot run, or not any more.
+pub fn serve(options: &Serve) -> Result<(), ServeError> {
+    init_log(&options.clients.log)?;
+    let file = ClusterFile::read(&options.cluster)?;
+    if file.place(options.id).is_none() {
+        return Err(ServeError::Stranger(options.id));
+    }
+    more_files(options.clients.maxclients);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    options.variant.with_store(Running { options, file, runtime })
+}
+
+/// Sends the log to the standard error.
+///
+/// # Errors
+/// [`ServeError::Log`] if there is no such level.
+pub fn init_log(level: &str) -> Result<(), ServeError> {
+    let filter = EnvFilter::try_new(level).map_err(|_| ServeError::Log(level.into()))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // One that is there already goes on.
+    drop(log.try_init());
+    Ok(())
+}
+
+/// Each client is an open file.
+#[cfg(unix)]
+fn more_files(clients: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = clients as u64 + 256;
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
+    if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_err() || current != Some(wanted) {
+        tracing::warn!(
+            ?current,
+            wanted,
+            "fewer files may be open than --maxclients needs; raise `ulimit -n`"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn more_files(_clients: usize) {}
+
+struct Running<'a> {
+    options: &'a Serve,
+    file: ClusterFile,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl WithStore for Running<'_> {
+    type Out = Result<(), ServeError>;
+
+    fn run<P>(self, variant: P::Options) -> Self::Out
+    where
+        P: Portable + Protocol<Value = Command, Reply = Replies>,
+    {
+        let Self { options, file, runtime } = self;
+        let done = runtime.block_on(run::<P>(options, &file, variant));
+        // Clients that still wait do not hold it up.
+        runtime.shutdown_background();
+        done
+    }
+}
+
+async fn run<P>(options: &Serve, file: &ClusterFile, variant: P::Options) -> Result<(), ServeError>
+where
+    P: Portable + Protocol<Value = Command, Reply = Replies>,
+{
+    let stopping = stop_signal(options.until_stdin_ends)?;
+    let place = file.place(options.id).ok_or(ServeError::Stranger(options.id))?;
+    let id = NodeId(options.id);
+    let config = file.config(options.id, options.variant.traits().leaderless)?;
+    let identity = Identity {
+        // Variants of one type do not meet either.
+        variant: options.variant.name().into(),
+        ..Identity::new::<P>(&file.name, id, &config)
+    };
+    let address = options.resp.clone().unwrap_or_else(|| place.resp.clone());
+    if address.is_empty() {
+        return Err(ServeError::NoResp);
+    }
+    let resp = resolve("the address for clients", &address).await?;
+    let peer = resolve("the address for members", &place.peer).await?;
+    check_bind(&options.clients, file, resp, peer)?;
+    let listener = TcpListener::bind(resp).await.map_err(|source| ServeError::Address {
+        what: "the address for clients",
+        address,
+        source,
+    })?;
+    let resp = listener.local_addr()?.to_string();
+
+    let storage = open_store::<P>(&options.data, identity.clone(), options.existing).await?;
+    let carrier = TcpCarrier::<P>::bind(tcp(file, options.id, identity, peer)?).await?;
+    let setup = Setup { id, config: Arc::new(config), options: variant };
+    let trace = options.trace_out.as_deref().map(trace).transpose()?;
+    let (carrier, storage) = (Box::new(carrier), Box::new(storage));
+    let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
+    let member: Arc<dyn Member> = Arc::new(member);
+    let settings = settings(options, file, resp.clone());
+    let server = Server::start(Arc::clone(&member), listener, settings);
+    ready(options, &resp, &place.peer)?;
+
+    tokio::select! {
+        ended = member.stopped() => {
+            server.stop().await;
+            return Ok(ended?);
+        }
+        () = stopping => {}
+    }
+    tracing::info!(%id, "stopping");
+    server.stop().await;
+    member.shutdown().await?;
+    tracing::info!(%id, "stopped");
+    Ok(())
+}
+
+/// A trace goes on where a former life of the member ended.
+fn trace(path: &Path) -> Result<TraceOut, ServeError> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = file.map_err(|source| ServeError::Trace { path: path.display().to_string(), source })?;
+    Ok(TraceOut::new(file, || Time(super::clock::wall_nanos())))
+}
+
+/// One line for people and programs.
+fn ready(options: &Serve, resp: &str, peer: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let pid = std::process::id();
+    writeln!(out, "ready id={} variant={} resp={resp} peer={peer} pid={pid}", options.id, options.variant)?;
+    out.flush()
+}
+
+fn settings(options: &Serve, file: &ClusterFile, resp: String) -> Settings {
+    let spare = |id| file.spares.iter().any(|spare| spare.id == id);
+    let peers = file.places().map(|place| Peer {
+        id: NodeId(place.id),
+        peer: place.peer.clone(),
+        resp: if place.id == options.id { resp.clone() } else { place.resp.clone() },
+        spare: spare(place.id),
+    });
+    Settings {
+        variant: options.variant.name(),
+        reads: options.clients.reads.into(),
+        password: options.clients.requirepass.clone(),
+        clients: options.clients.maxclients,
+        patience: file.patience(),
+        lanes: options.clients.lanes.into(),
+        peers: peers.collect(),
+        resp,
+        ..Settings::default()
+    }
+}
+
+async fn resolve(what: &'static str, address: &str) -> Result<SocketAddr, ServeError> {
+    let wrong = |source| ServeError::Address { what, address: address.to_owned(), source };
+    let none = || wrong(io::Error::other("the name has no address"));
+    lookup_host(address).await.map_err(wrong)?.next().ok_or_else(none)
+}
+
+/// Nothing that others can reach is open by accident.
+fn check_bind(
+    clients: &Clients,
+    file: &ClusterFile,
+    resp: SocketAddr,
+    peer: SocketAddr,
+) -> Result<(), ServeError> {
+    let open = |address: SocketAddr| !clients.insecure_bind && !address.ip().is_loopback();
+    if open(resp) {
+        return Err(ServeError::Insecure {
+            what: "the address for clients",
+            address: resp.to_string(),
+            remedy: "put a proxy with TLS in front of a loopback address",
+        });
+    }
+    if open(peer) && file.tls.is_none() {
+        return Err(ServeError::Insecure {
+            what: "the address for members",
+            address: peer.to_string(),
+            remedy: "add [tls] to the cluster's file",
+        });
+    }
+    Ok(())
+}
+
+async fn open_store<P: Portable>(
+    dir: &Path,
+    identity: Identity,
+    existing: bool,
+) -> Result<RedbStorage<P>, ServeError> {
+    let dir = dir.to_owned();
+    // It reads the whole database.
+    let opened = tokio::task::spawn_blocking(move || {
+        if existing { RedbStorage::open_existing(dir, &identity) } else { RedbStorage::open(dir, &identity) }
+    });
+    Ok(opened.await.map_err(io::Error::other)??)
+}
+
+fn tcp(
+    file: &ClusterFile,
+    id: u16,
+    identity: Identity,
+    listen: SocketAddr,
+) -> Result<TcpOptions, ServeError> {
+    let mut options = TcpOptions::new(identity, listen);
+    for place in file.places().filter(|place| place.id != id) {
+        options = options.peer(NodeId(place.id), &place.peer);
+    }
+    options.advertise = file.place(id).map(|place| place.peer.clone());
+    if let Some(tls) = &file.tls {
+        let own = |path: &Path| PathBuf::from(path.to_string_lossy().replace("{id}", &id.to_string()));
+        let mut read = TlsOptions::from_files(own(&tls.authorities), own(&tls.certificate), own(&tls.key))
+            .map_err(ServeError::Tls)?;
+        read.domain.clone_from(&tls.domain);
+        options.tls = Some(read);
+    }
+    Ok(options)
+}
+
+/// Ready when the process is told to stop.
+pub(crate) fn stop_signal(at_end_of_stdin: bool) -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    let stdin = async move {
+        if !at_end_of_stdin {
+            core::future::pending::<()>().await;
+        }
+        let mut rest = Vec::new();
+        // However it ends, it has ended.
+        drop(tokio::io::stdin().read_to_end(&mut rest).await);
+    };
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = stdin => {}
+        }
+        #[cfg(not(unix))]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = stdin => {}
+        }
+    })
+}

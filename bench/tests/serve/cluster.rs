@@ -1,0 +1,104 @@
+//! A cluster that a test runs.
+
+use paxos_bench::resp::{Client, Value};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Longer than anything takes on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) struct Cluster {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    /// Where each member listens to clients, and its process.
+    pub(crate) members: Vec<(String, u32)>,
+}
+
+impl Cluster {
+    pub(crate) fn start(variant: &str, data: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
+            .args(["cluster", "--variant", variant, "--port", "0", "--log", "error", "--data"])
+            .arg(data)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (say, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if say.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut cluster = Self { child, lines, members: Vec::new() };
+        let mut ready = Vec::new();
+        loop {
+            let line = cluster.line();
+            if line.starts_with("all ready") {
+                break;
+            }
+            if let Some(fields) = line.strip_prefix("ready ") {
+                let field = |name: &str| {
+                    let found =
+                        fields.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+                    found.expect("a field").to_owned()
+                };
+                let number = |name| field(name).parse::<u32>().expect("a number");
+                ready.push((number("id"), field("resp"), number("pid")));
+            }
+        }
+        ready.sort_unstable();
+        cluster.members = ready.into_iter().map(|(_, resp, pid)| (resp, pid)).collect();
+        cluster
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(LONG).expect("it says something in time")
+    }
+
+    pub(crate) async fn client(&self, nth: usize) -> Client {
+        Client::connect(&self.members[nth].0).await.expect("it listens")
+    }
+
+    /// Stops all, as Ctrl-C does; whether that went well.
+    pub(crate) fn stop(mut self) -> bool {
+        signal(self.child.id(), rustix::process::Signal::INT);
+        self.child.wait().expect("it ends").success()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Its members see that it is gone.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
+    rustix::process::kill_process(pid, signal).expect("it is there");
+}
+
+/// What a member answers, errors as text. It is asked again while the cluster has no leader.
+pub(crate) async fn call(client: &mut Client, words: &str) -> Value {
+    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+    client.push(&words);
+    client.flush().await.expect("it listens");
+    tokio::time::timeout(LONG, client.read()).await.expect("it answers in time").expect("it answers")
+}
+
+pub(crate) fn bulk(text: &str) -> Value {
+    Value::Bulk(text.as_bytes().to_vec())
+}
+
+pub(crate) fn ok() -> Value {
+    Value::Simple("OK".into())
+}

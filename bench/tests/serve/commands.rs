@@ -1,0 +1,207 @@
+//! What clients see, of every variant.
+
+use crate::cluster::{Cluster, bulk, call, ok};
+use paxos_bench::resp::{Client, Value};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_member_of_basic_paxos_takes_any_command() {
+    any_member_takes_any_command("basic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_member_of_simple_paxos_takes_any_command() {
+    any_member_takes_any_command("simple").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_member_of_multi_paxos_takes_any_command() {
+    any_member_takes_any_command("multi").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_member_of_fast_paxos_takes_any_command() {
+    any_member_takes_any_command("fast").await;
+}
+
+async fn any_member_takes_any_command(variant: &str) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cluster = Cluster::start(variant, dir.path(), &[]);
+    for nth in 0..3 {
+        let mut client = cluster.client(nth).await;
+        keys_and_values(&mut client).await;
+        time(&mut client).await;
+        transactions(&mut client).await;
+        errors(&mut client).await;
+        pipelines(&mut client).await;
+        let mut other = cluster.client((nth + 1) % 3).await;
+        other_members_see_it(&mut client, &mut other).await;
+    }
+    about_the_cluster(&mut cluster.client(1).await, variant).await;
+    drop(call(&mut cluster.client(0).await, "SET stays here").await);
+    assert!(cluster.stop(), "it stops cleanly");
+
+    let cluster = Cluster::start(variant, dir.path(), &[]);
+    for nth in 0..3 {
+        assert_eq!(
+            call(&mut cluster.client(nth).await, "GET stays").await,
+            bulk("here"),
+            "n{nth}, {variant}"
+        );
+    }
+    assert!(cluster.stop(), "it stops cleanly");
+}
+
+async fn keys_and_values(client: &mut Client) {
+    assert_eq!(call(client, "FLUSHALL").await, ok());
+    assert_eq!(call(client, "SET k v").await, ok());
+    assert_eq!(call(client, "GET k").await, bulk("v"));
+    assert_eq!(call(client, "SET k w NX").await, Value::Nil);
+    assert_eq!(call(client, "SET k w XX GET").await, bulk("v"));
+    assert_eq!(call(client, "APPEND k x").await, Value::Int(2));
+    assert_eq!(call(client, "STRLEN k").await, Value::Int(2));
+    assert_eq!(call(client, "MSET a 1 b 2").await, ok());
+    assert_eq!(call(client, "MGET a b none").await, Value::Array(vec![bulk("1"), bulk("2"), Value::Nil]));
+    assert_eq!(call(client, "INCR a").await, Value::Int(2));
+    assert_eq!(call(client, "DECRBY a 5").await, Value::Int(-3));
+    assert_eq!(call(client, "EXISTS a b none a").await, Value::Int(3));
+    assert_eq!(call(client, "DBSIZE").await, Value::Int(3));
+    assert_eq!(call(client, "DEL a none").await, Value::Int(1));
+    assert_eq!(call(client, "KEYS [bz]").await, Value::Array(vec![bulk("b")]));
+    let scanned = call(client, "SCAN 0 MATCH b COUNT 100").await;
+    assert_eq!(scanned, Value::Array(vec![bulk("0"), Value::Array(vec![bulk("b")])]));
+    assert_eq!(call(client, "TYPE b").await, Value::Simple("string".into()));
+}
+
+async fn time(client: &mut Client) {
+    assert_eq!(call(client, "SET t v PX 60000").await, ok());
+    let Value::Int(left) = call(client, "PTTL t").await else { panic!("a number") };
+    assert!((1..=60_000).contains(&left), "{left}");
+    assert_eq!(call(client, "PERSIST t").await, Value::Int(1));
+    assert_eq!(call(client, "TTL t").await, Value::Int(-1));
+    assert_eq!(call(client, "EXPIRE t 0").await, Value::Int(1));
+    assert_eq!(call(client, "TTL t").await, Value::Int(-2));
+    // It is gone when it is due, though nobody writes.
+    assert_eq!(call(client, "SET t v PX 30").await, ok());
+    while call(client, "GET t").await != Value::Nil {}
+}
+
+async fn transactions(client: &mut Client) {
+    let queued = || Value::Simple("QUEUED".into());
+    assert_eq!(call(client, "SET n 1").await, ok());
+    assert_eq!(call(client, "WATCH n").await, ok());
+    assert_eq!(call(client, "MULTI").await, ok());
+    assert_eq!(call(client, "INCR n").await, queued());
+    assert_eq!(call(client, "GET n").await, queued());
+    assert_eq!(call(client, "EXEC").await, Value::Array(vec![Value::Int(2), bulk("2")]));
+    assert_eq!(call(client, "WATCH n").await, ok());
+    assert_eq!(call(client, "SET n 5").await, ok());
+    assert_eq!(call(client, "MULTI").await, ok());
+    assert_eq!(call(client, "INCR n").await, queued());
+    assert_eq!(call(client, "EXEC").await, Value::Nil, "its own change counts, too");
+    assert_eq!(call(client, "MULTI").await, ok());
+    assert!(call(client, "INCR").await.error().is_some());
+    let aborted = call(client, "EXEC").await;
+    assert!(aborted.error().is_some_and(|text| text.starts_with("EXECABORT")), "{aborted:?}");
+    assert_eq!(call(client, "MULTI").await, ok());
+    assert_eq!(call(client, "DISCARD").await, ok());
+}
+
+async fn errors(client: &mut Client) {
+    let cases = [
+        ("NOSUCH a b", "ERR unknown command 'NOSUCH', with args beginning with: 'a' 'b' "),
+        ("GET", "ERR wrong number of arguments for 'get' command"),
+        ("SET k v PX", "ERR syntax error"),
+        ("SET k v EX 0", "ERR invalid expire time in 'set' command"),
+        ("INCRBY k x", "ERR value is not an integer or out of range"),
+        ("INCR k", "ERR value is not an integer or out of range"),
+        ("SELECT 1", "ERR DB index is out of range"),
+        ("EXEC", "ERR EXEC without MULTI"),
+        ("HELLO 4", "NOPROTO unsupported protocol version"),
+    ];
+    for (words, expected) in cases {
+        assert_eq!(call(client, words).await, Value::Error(expected.into()), "{words}");
+    }
+}
+
+async fn pipelines(client: &mut Client) {
+    for nth in 0..100 {
+        client.push(&[b"SET", b"p", nth.to_string().as_bytes()]);
+        client.push(&[b"GET", b"p"]);
+        client.push(&[b"PING"]);
+    }
+    client.flush().await.expect("it listens");
+    for nth in 0..100 {
+        assert_eq!(client.read().await.expect("a reply"), ok());
+        assert_eq!(
+            client.read().await.expect("a reply"),
+            bulk(&nth.to_string()),
+            "each sees what was before it"
+        );
+        assert_eq!(client.read().await.expect("a reply"), Value::Simple("PONG".into()));
+    }
+}
+
+async fn other_members_see_it(one: &mut Client, other: &mut Client) {
+    for nth in 0..20 {
+        assert_eq!(call(one, &format!("SET seen {nth}")).await, ok());
+        assert_eq!(call(other, "GET seen").await, bulk(&nth.to_string()));
+    }
+}
+
+async fn about_the_cluster(client: &mut Client, variant: &str) {
+    let info = call(client, "INFO").await.text().expect("text");
+    assert!(info.contains("redis_version:") && info.contains(&format!("variant:{variant}")), "{info}");
+    let Value::Array(members) = call(client, "PAXOS MEMBERS").await else { panic!("a list") };
+    assert_eq!(members.len(), 3);
+    let Value::Array(status) = call(client, "PAXOS STATUS").await else { panic!("a list") };
+    assert_eq!(status[..2], [bulk("variant"), bulk(variant)]);
+    let save = call(client, "CONFIG GET save").await;
+    assert_eq!(save, Value::Array(vec![bulk("save"), bulk("")]));
+    assert!(matches!(call(client, "COMMAND COUNT").await, Value::Int(40..)));
+    assert_eq!(call(client, "CLIENT SETNAME me").await, ok());
+    assert_eq!(call(client, "CLIENT GETNAME").await, bulk("me"));
+    assert!(matches!(call(client, "HELLO 3").await, Value::Array(fields) if fields.len() == 14));
+    assert_eq!(call(client, "GET none").await, Value::Nil);
+    assert_eq!(call(client, "RESET").await, Value::Simple("RESET".into()));
+    assert_eq!(call(client, "QUIT").await, ok());
+    assert!(client.read().await.is_err(), "it closes the connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_say_the_password_first_and_leadership_goes_where_it_is_sent() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cluster = Cluster::start("multi", dir.path(), &["--requirepass", "secret"]);
+    let mut client = cluster.client(0).await;
+    assert_eq!(call(&mut client, "GET k").await, Value::Error("NOAUTH Authentication required.".into()));
+    assert!(call(&mut client, "AUTH wrong").await.error().is_some_and(|text| text.starts_with("WRONGPASS")));
+    assert_eq!(call(&mut client, "AUTH secret").await, ok());
+    assert_eq!(call(&mut client, "SET k v").await, ok());
+    for to in [2, 1, 0] {
+        assert_eq!(call(&mut client, &format!("PAXOS TRANSFER {to}")).await, ok());
+        loop {
+            if let Value::Array(leader) = call(&mut client, "PAXOS LEADER").await
+                && leader == [Value::Int(to), bulk(&cluster.members[to as usize].0)]
+            {
+                break;
+            }
+        }
+        assert_eq!(call(&mut client, "INCR n").await, Value::Int(3 - to));
+    }
+    assert!(cluster.stop());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spare_becomes_a_member_and_an_old_one_goes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cluster = Cluster::start("multi", dir.path(), &["--spares", "1"]);
+    let mut client = cluster.client(0).await;
+    for nth in 0..50 {
+        assert_eq!(call(&mut client, &format!("SET k{nth} v")).await, ok());
+    }
+    assert!(matches!(call(&mut client, "PAXOS ADD 3").await, Value::Int(_)));
+    assert!(matches!(call(&mut client, "PAXOS REMOVE 2").await, Value::Int(_)));
+    assert!(call(&mut client, "PAXOS ADD 2").await.error().is_some(), "ids never come back");
+    assert_eq!(call(&mut client, "SET after v").await, ok());
+    assert_eq!(call(&mut cluster.client(3).await, "GET after").await, bulk("v"));
+    assert!(cluster.stop());
+}

@@ -1,0 +1,106 @@
+//! The protocol steps of a process that runs for real, as the simulator's.
+
+use crate::sim::Steps;
+use paxos_core::{Chosen, Envelope, NodeId, Protocol, Replica, Slot, SlotRange, StateMachine, Time};
+use std::fmt;
+use std::io::Write;
+
+/// Questions and votes that lie so far behind what is executed are forgotten: a question asked again is then told again.
+const REMEMBERED: u64 = 1 << 16;
+
+/// Writes the protocol steps of one process as JSON lines (`docs/trace-format.md`). What a line tells has been
+/// written down before anybody else can know of it.
+pub struct TraceOut {
+    steps: Steps,
+    out: Option<Box<dyn Write + Send>>,
+    clock: Box<dyn Fn() -> Time + Send>,
+    buffer: Vec<u8>,
+    applied: Slot,
+    forgotten: Slot,
+}
+
+impl TraceOut {
+    /// Writes to `out`, with times from `clock`: nanoseconds since whenever all processes count from.
+    pub fn new(out: impl Write + Send + 'static, clock: impl Fn() -> Time + Send + 'static) -> Self {
+        Self {
+            steps: Steps::default(),
+            out: Some(Box::new(out)),
+            clock: Box::new(clock),
+            buffer: Vec::new(),
+            applied: Slot(0),
+            forgotten: Slot(0),
+        }
+    }
+
+    /// The process starts from what it had stored.
+    pub(super) fn restarted<P: Protocol>(&mut self, node: NodeId, records: &[P::Record]) {
+        // What it had voted before is no news, but belongs to what it promises itself.
+        records.iter().for_each(|record| self.steps.wrote(Time(0), node, record));
+        self.steps.clear();
+        self.steps.lived((self.clock)(), node, "restart");
+    }
+
+    /// Messages are about to leave.
+    pub(super) fn said<P: Protocol>(&mut self, node: NodeId, batch: &[Envelope<P>]) {
+        let now = (self.clock)();
+        batch.iter().for_each(|envelope| self.steps.said(now, node, &envelope.message));
+        self.write();
+    }
+
+    /// Records are durable.
+    pub(super) fn wrote<P: Protocol>(&mut self, node: NodeId, records: &[P::Record]) {
+        let now = (self.clock)();
+        records.iter().for_each(|record| self.steps.wrote(now, node, record));
+        self.write();
+    }
+
+    /// The replica has come as far as it is.
+    pub(super) fn executed<S: StateMachine>(
+        &mut self,
+        node: NodeId,
+        chosen: &Chosen<S::Command>,
+        replica: &Replica<S>,
+    ) {
+        let now = (self.clock)();
+        if replica.installed() > self.applied {
+            self.applied = replica.installed();
+            self.steps.jumped(now, node, self.applied);
+        }
+        let slots = SlotRange::new(self.applied, replica.next().max(self.applied));
+        self.applied = slots.end;
+        for (slots, batch) in chosen.within(slots) {
+            for (slot, entry) in slots.iter().zip(batch.iter()) {
+                self.steps.settled(now, node, "chosen", slot, entry);
+                self.steps.settled(now, node, "apply", slot, entry);
+            }
+        }
+        let below = Slot(self.applied.0.saturating_sub(REMEMBERED));
+        if below.0 >= self.forgotten.0 + REMEMBERED {
+            self.steps.forget(below);
+            self.forgotten = below;
+        }
+        self.write();
+    }
+
+    fn write(&mut self) {
+        if self.steps.lines().is_empty() {
+            return;
+        }
+        self.buffer.clear();
+        // Writing to memory cannot fail.
+        _ = self.steps.write(&mut self.buffer);
+        self.steps.clear();
+        let Some(out) = &mut self.out else { return };
+        if let Err(error) = out.write_all(&self.buffer).and_then(|()| out.flush()) {
+            // A process is worth more than its trace, and a trace with a gap is worth nothing.
+            tracing::error!(%error, "the trace cannot be written, and ends here; free the disk and start again");
+            self.out = None;
+        }
+    }
+}
+
+impl fmt::Debug for TraceOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceOut").field("applied", &self.applied).finish_non_exhaustive()
+    }
+}
