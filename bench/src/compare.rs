@@ -125,7 +125,8 @@ impl<'a> Plan<'a> {
         if options.collision.contains(&Collision::Uncoordinated) {
             return Err(CompareError::Uncoordinated);
         }
-        let counts = count_rows(options);
+        let mut counts = count_rows(options);
+        counts.retain(|(shape, run)| counts::ends_by_itself(*shape, *run));
         if counts.is_empty() {
             return Err(CompareError::Nothing);
         }
