@@ -119,7 +119,8 @@ impl<'a> Plan<'a> {
             (sites, _) => world.select(sites)?,
         };
         let leader = options.leader.as_ref().map(|site| world.index_of(site)).transpose()?;
-        let counts = count_rows(options);
+        let mut counts = count_rows(options);
+        counts.retain(|(shape, run)| counts::ends_by_itself(*shape, *run));
         if counts.is_empty() {
             return Err(CompareError::Nothing);
         }

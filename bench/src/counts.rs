@@ -6,7 +6,7 @@ use crate::cluster::Shape;
 use crate::report::CountRow;
 use crate::theory::{Case, Recovery, Run};
 use crate::variants::{Digest, Payload, WithProtocol};
-use paxos_core::{Campaign, CommandId, Kind, NodeId, Protocol, Slot, Time};
+use paxos_core::{Campaign, CommandId, Kind, NodeId, Phase, Protocol, Slot, Time};
 use paxos_transport::sim::{Counts, Fate, Sim, Trace, Violation, What, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +33,15 @@ const UPKEEP: [Kind; 9] = [
 /// What went wrong in the simulation: a broken invariant, or no decision.
 pub fn measure(shape: Shape, run: Run, seed: u64) -> Result<CountRow, CountError> {
     Ok(decide(shape, run, seed, false)?.0)
+}
+
+/// Whether such a decision comes to an end without timeouts, of which there are none here. Thrifty clients that collide
+/// ask a fast quorum only; unless that is a phase 1 quorum as well, its votes do not tell the coordinator what to propose.
+pub fn ends_by_itself(shape: Shape, run: Run) -> bool {
+    let Ok(config) = shape.config() else { return true };
+    let asked = config.quorums.minimal_quorum(Phase::TwoFast, NodeId(0));
+    let collides = matches!(run, Run::FastCollision(_));
+    !(shape.thrifty && collides) || config.quorums.is_quorum(Phase::One, asked)
 }
 
 /// The decision as a picture to draw, without what comes before it.
