@@ -72,11 +72,7 @@ pub fn draw(options: &Draw) -> Result<String, CompareError> {
 }
 
 /// Whether such a cluster can be.
-fn check(
-    variant: Variant,
-    choice: QuorumChoice,
-    acceptors: u16,
-) -> Result<(), CompareError> {
+fn check(variant: Variant, choice: QuorumChoice, acceptors: u16) -> Result<(), CompareError> {
     let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
         choice,
         acceptors,

@@ -87,8 +87,7 @@ fn fast_paxos_survives_chaos() {
 
 #[test]
 fn fast_paxos_survives_chaos_when_acceptors_recover_by_themselves() {
-    let by_themselves =
-        |seed| Trial { recovery: Recovery::Uncoordinated, ..trial(Variant::Fast, seed) };
+    let by_themselves = |seed| Trial { recovery: Recovery::Uncoordinated, ..trial(Variant::Fast, seed) };
     assert!(survive((0..seeds() / 2).map(by_themselves)) > 5 * seeds() / 2, "this is no chaos");
     let forgetful = |seed| Trial { snapshot_every: 1 + seed % 6, ..by_themselves(seed) };
     survive((0..seeds() / 8).map(forgetful));

@@ -7,11 +7,11 @@ mod recovery;
 
 use crate::learner::Tally;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
+use contention::Contention;
 use paxos_core::{
     Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase,
     Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
 };
-use contention::Contention;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use contention::Switches;

@@ -75,7 +75,10 @@ fn seeds_needed(
 fn found(mistake: Mistake, recovery: Recovery, by: &[&str], within: u64, again: bool) {
     let options = Options { recovery, mistake: Some(mistake), ..Options::default() };
     let (seeds, what) = seeds_needed(&options, &fast(), again).expect("it is found");
-    assert!(by.contains(&what) && seeds <= within, "{mistake:?} with {recovery:?}: {what} after {seeds} seeds");
+    assert!(
+        by.contains(&what) && seeds <= within,
+        "{mistake:?} with {recovery:?}: {what} after {seeds} seeds"
+    );
 }
 
 const ALL: [Recovery; 3] = [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic];

@@ -4,7 +4,8 @@ use super::{Proposer, Stage, is_changing};
 use crate::choice::{assign, tallies};
 use crate::{Accept, Any, Recovery};
 use paxos_core::{
-    Ballot, Batch, Chosen, CommandId, Entry, NodeId, NodeSet, Phase, Reach, Setup, Slot, SlotRange, Time, Value, Vote,
+    Ballot, Batch, Chosen, CommandId, Entry, NodeId, NodeSet, Phase, Reach, Setup, Slot, SlotRange, Time,
+    Value, Vote,
 };
 use std::collections::BTreeSet;
 

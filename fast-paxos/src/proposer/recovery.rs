@@ -33,10 +33,8 @@ impl<V: Value> Proposer<V> {
         let is_hopeless = |tally: &Tally<V>| {
             config.quorums.is_quorum(Phase::One, tally.heard) && is_collided(config, tally)
         };
-        let mut collided: Vec<Slot> = fresh
-            .into_iter()
-            .filter(|slot| self.watched.get(slot).is_some_and(is_hopeless))
-            .collect();
+        let mut collided: Vec<Slot> =
+            fresh.into_iter().filter(|slot| self.watched.get(slot).is_some_and(is_hopeless)).collect();
         if !collided.is_empty() && self.has_enough_of(&collided) {
             return self.start_term(now, chosen, FIRST);
         }
@@ -61,13 +59,8 @@ impl<V: Value> Proposer<V> {
         let lost: BTreeMap<Slot, Tally<V>> =
             slots.iter().filter_map(|slot| Some((*slot, self.watched.remove(slot)?))).collect();
         #[cfg(feature = "mistakes")]
-        let lost = crate::mistakes::read(
-            self.setup.options.mistake,
-            &*self.setup.config.quorums,
-            None,
-            lost,
-        )
-        .unwrap_or_default();
+        let lost = crate::mistakes::read(self.setup.options.mistake, &*self.setup.config.quorums, None, lost)
+            .unwrap_or_default();
         let assigned = assign(&*self.setup.config.quorums, |tally| tally.heard, &lost);
         let mut runs: Vec<(Slot, Vec<Entry<V>>)> = Vec::new();
         for (slot, entry) in assigned {
@@ -91,9 +84,7 @@ impl<V: Value> Proposer<V> {
         }
         let (enough, few): (Vec<Slot>, Vec<Slot>) =
             self.watched.keys().partition(|slot| self.is_recoverable(&self.watched[slot]));
-        if few.is_empty()
-            && self.pipeline.waiting() == 0
-            && self.setup.options.recovery != Recovery::Classic
+        if few.is_empty() && self.pipeline.waiting() == 0 && self.setup.options.recovery != Recovery::Classic
         {
             self.recover(&enough);
         } else {

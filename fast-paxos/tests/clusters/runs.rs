@@ -108,11 +108,7 @@ fn a_new_leader_finishes_what_the_old_one_left() {
 
 #[test]
 fn the_pictures_in_the_docs_are_real_runs() {
-    for drawn in [
-        steady(quiet(4)),
-        collision(Recovery::Coordinated),
-        collision(Recovery::Uncoordinated),
-    ] {
+    for drawn in [steady(quiet(4)), collision(Recovery::Coordinated), collision(Recovery::Uncoordinated)] {
         let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
         let picture = lines.join("\n");
         assert!(include_str!("../../src/lib.rs").contains(&picture), "put this into the docs:\n{picture}");
