@@ -10,7 +10,7 @@ use paxos_core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many slots it looks back for a loser that won another one.
+/// How many slots an acceptor looks back for commands that were decided without it.
 const RECENT: u64 = 256;
 
 /// The fault-tolerant memory. One promise covers the terms of all slots; within a term each slot has its own
@@ -37,7 +37,7 @@ pub struct Acceptor<V> {
     mine: BTreeMap<CommandId, Slot>,
     /// It has compared its votes below with what was chosen.
     compared: Slot,
-    /// Commands among those that arrived that lost a slot.
+    /// Commands among those that arrived that may have won a slot: they lost another, or came before the ballot was open.
     losers: BTreeSet<CommandId>,
     /// Votes to be told again.
     again: Vec<Slot>,
@@ -87,6 +87,8 @@ impl<V: Value> Acceptor<V> {
         if !is_open && any.ballot.same_term(self.promised) {
             self.open = Some(any);
             self.next = self.next.max(any.from);
+            // What came before may have been decided without this process's hearing of it.
+            self.losers.extend(self.arrived.iter().filter_map(Entry::id));
         }
     }
 
@@ -149,7 +151,7 @@ impl<V: Value> Acceptor<V> {
         self.take(&entry);
     }
 
-    /// A command that lost one slot may have been chosen in another, where others voted for it.
+    /// What may have been chosen in a slot where others voted for it, and was, needs no vote.
     fn drop_chosen(&mut self, chosen: &Chosen<V>) {
         if self.losers.is_empty() {
             return;
