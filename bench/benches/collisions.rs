@@ -20,7 +20,7 @@ const fn us(n: u64) -> Duration {
 /// How clients ask.
 #[derive(Clone, Copy)]
 enum Load {
-    /// One client, with so many commands in flight: they keep their order.
+    /// One client, with so many commands in flight: they meet nobody else's, but may overtake each other.
     Alone(usize),
     /// Eight clients, each at moments of its own, so far apart in the mean: some meet.
     Apart(Duration),
@@ -95,7 +95,7 @@ fn main() {
     ];
     let loads = [
         ("never: one client, 1 in flight", Load::Alone(1)),
-        ("never: one client, 64 in flight", Load::Alone(64)),
+        ("with itself: one client, 64 in flight, which overtake each other", Load::Alone(64)),
         ("now and then: 8 clients, each every 80 ms", Load::Apart(us(80_000))),
         ("often: 8 clients, each every 8 ms", Load::Apart(us(8_000))),
         ("constantly: 8 clients, 1 in flight each", Load::Crowd(1)),

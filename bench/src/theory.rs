@@ -144,7 +144,7 @@ pub struct Case {
 /// reply is there after 2.
 ///
 /// `None` if there is no acceptor or (separate) no learner, if a collision is asked of one acceptor, and for
-/// uncoordinated recovery with a distinguished learner, in which nobody who recovers hears the votes.
+/// uncoordinated recovery with a distinguished learner, where acceptors would hear all votes, and no learner.
 ///
 /// ```
 /// use paxos_bench::theory::{Layout, Learning, Run, predict};

@@ -10,6 +10,9 @@ use paxos_core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How many slots an acceptor looks back for commands that were decided without it.
+const RECENT: u64 = 256;
+
 /// The fault-tolerant memory. One promise covers the terms of all slots; within a term each slot has its own
 /// step, which is that of its vote.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +27,7 @@ pub struct Acceptor<V> {
     floor: Slot,
     /// The fast ballot in which it may vote for what clients send, while that is not overtaken.
     open: Option<Any>,
-    /// The slot of the next such vote: no vote of this term was cast from there on.
+    /// The slot of the next such vote, unless one of this term was cast there.
     next: Slot,
     /// Commands to vote for at the end of this turn, or when a fast ballot is open, and how much that is. While none is, a
     /// leader may propose them, or take them to be voted for in the one that it has opened.
@@ -32,6 +35,10 @@ pub struct Acceptor<V> {
     gathered: Amount,
     /// Where it voted for a command in this term.
     mine: BTreeMap<CommandId, Slot>,
+    /// It has compared its votes below with what was chosen.
+    compared: Slot,
+    /// Commands among those that arrived that may have won a slot: they lost another, or came before the ballot was open.
+    losers: BTreeSet<CommandId>,
     /// Votes to be told again.
     again: Vec<Slot>,
     heard: Heard<V>,
@@ -80,6 +87,8 @@ impl<V: Value> Acceptor<V> {
         if !is_open && any.ballot.same_term(self.promised) {
             self.open = Some(any);
             self.next = self.next.max(any.from);
+            // What came before may have been decided without this process's hearing of it.
+            self.losers.extend(self.arrived.iter().filter_map(Entry::id));
         }
     }
 
@@ -87,7 +96,9 @@ impl<V: Value> Acceptor<V> {
         self.enter(ballot);
         self.votes.note(ballot, first, batch);
         let slots = first.extend(batch.len() as u64);
-        self.next = self.next.max(slots.end);
+        if first <= self.next {
+            self.next = self.next.max(slots.end);
+        }
         let names = slots.iter().zip(batch.iter());
         self.mine.extend(names.filter_map(|(slot, entry)| Some((entry.id()?, slot))));
         self.forget_oldest();
@@ -99,20 +110,78 @@ impl<V: Value> Acceptor<V> {
         // What came in this turn and has a slot now needs no other.
         if !self.arrived.is_empty() {
             self.arrived.retain(|entry| entry.id().is_none_or(|id| !placed.contains(&id)));
-            self.gathered =
-                Amount { count: self.arrived.len(), bytes: self.arrived.iter().map(Entry::bytes).sum() };
+            self.weigh();
         }
         let lost: Vec<Entry<V>> = self.votes.within(slots).flat_map(|vote| vote.batch.to_vec()).collect();
         for entry in lost {
             let Some(id) = entry.id() else { continue };
             let here = self.mine.get(&id).is_some_and(|slot| slots.contains(*slot));
             if here && !placed.contains(&id) {
-                self.mine.remove(&id);
-                #[cfg(feature = "mistakes")]
-                let Some(entry) = crate::mistakes::again(self.setup.options.mistake, entry) else { continue };
-                self.take(&entry);
+                self.take_again(entry);
             }
         }
+    }
+
+    /// A slot may go to others in the open ballot itself, where they are a quorum: nobody tells a loser then.
+    fn find_lost(&mut self, chosen: &Chosen<V>) {
+        let known = SlotRange::new(self.compared.max(self.floor), chosen.first_unknown());
+        if known.is_empty() {
+            return;
+        }
+        self.compared = known.end;
+        let mut lost = Vec::new();
+        for vote in self.votes.within(known).filter(|vote| vote.ballot.same_term(self.promised)) {
+            for (slot, _, entry) in vote.iter() {
+                let here = entry.id().is_some_and(|id| self.mine.get(&id) == Some(&slot));
+                if here && chosen.get(slot).is_some_and(|won| won.id() != entry.id()) {
+                    lost.push(entry.clone());
+                }
+            }
+        }
+        lost.into_iter().for_each(|entry| self.take_again(entry));
+    }
+
+    /// A command has lost its slot, and gets another.
+    fn take_again(&mut self, entry: Entry<V>) {
+        let Some(id) = entry.id() else { return };
+        self.mine.remove(&id);
+        #[cfg(feature = "mistakes")]
+        let Some(entry) = crate::mistakes::again(self.setup.options.mistake, entry) else { return };
+        self.losers.extend(entry.id());
+        self.take(&entry);
+    }
+
+    /// What may have been chosen in a slot where others voted for it, and was, needs no vote.
+    fn drop_chosen(&mut self, chosen: &Chosen<V>) {
+        if self.losers.is_empty() {
+            return;
+        }
+        let losers = std::mem::take(&mut self.losers);
+        let recent = SlotRange::new(Slot(chosen.end().0.saturating_sub(RECENT)), chosen.end());
+        let won: BTreeSet<CommandId> = chosen
+            .within(recent)
+            .flat_map(|(_, batch)| batch.iter().filter_map(Entry::id).collect::<Vec<_>>())
+            .filter(|id| losers.contains(id))
+            .collect();
+        self.arrived.retain(|entry| entry.id().is_none_or(|id| !won.contains(&id)));
+        self.weigh();
+    }
+
+    fn weigh(&mut self) {
+        let bytes = self.arrived.iter().map(Entry::bytes).sum();
+        self.gathered = Amount { count: self.arrived.len(), bytes };
+    }
+
+    /// *Fast Paxos*, §2.1.1: an acceptor votes once a round. Moves on to the next slot in which it has not voted in this
+    /// term, in whichever step; how many such slots follow.
+    fn free(&mut self) -> u64 {
+        for vote in self.votes.within(self.next.onwards()).filter(|v| v.ballot.same_term(self.promised)) {
+            if vote.first > self.next {
+                return vote.first.0 - self.next.0;
+            }
+            self.next = vote.slots().end;
+        }
+        u64::MAX
     }
 
     /// Where the leader does not say how far everything is chosen, it remembers its latest votes only. A command that
@@ -157,6 +226,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             next: Slot(0),
             arrived: Vec::new(),
             mine: BTreeMap::new(),
+            compared: Slot(0),
+            losers: BTreeSet::new(),
             again: Vec::new(),
             gathered: Amount::default(),
             heard: Heard::default(),
@@ -266,17 +337,21 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
                 return Some(Accepted { ballot: voted, first: slot, batch: entry.clone().into() });
             }
         }
+        self.find_lost(chosen);
+        self.drop_chosen(chosen);
+        self.draw_level();
         if self.arrived.is_empty() {
             return None;
         }
         // Slots that were decided without it need its vote no more; in the ones behind, it may meet the others.
-        self.next = self.next.max(chosen.first_unknown());
-        let room = chosen.limit().0.saturating_sub(self.next.0).min(self.arrived.len() as u64) as usize;
+        self.next = self.next.max(chosen.first_unknown()).max(self.heard.chosen());
+        let free = self.free().min(chosen.limit().0.saturating_sub(self.next.0));
+        let room = free.min(self.arrived.len() as u64) as usize;
         if room == 0 {
             return None;
         }
         let (first, batch) = (self.next, Batch::from(self.arrived.drain(..room).collect::<Vec<_>>()));
-        self.gathered -= batch.amount();
+        self.weigh();
         self.vote_for(ballot, first, &batch);
         log.push(Record::Voted { ballot, first, batch: batch.clone() });
         Some(Accepted { ballot, first, batch })

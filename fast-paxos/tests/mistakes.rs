@@ -103,7 +103,7 @@ fn values_in_a_set_are_found() {
 
 #[test]
 fn a_slot_in_which_nothing_is_proposed_is_found() {
-    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+    for recovery in ALL {
         found(Mistake::NothingProposed, recovery, &[UNDECIDED], 50, true);
     }
 }
@@ -117,19 +117,21 @@ fn the_value_of_the_highest_replica_is_found() {
 
 #[test]
 fn a_leader_that_waits_for_ever_is_found() {
-    for recovery in [Recovery::Coordinated, Recovery::Classic] {
+    for recovery in ALL {
         found(Mistake::WaitsForEver, recovery, &[UNDECIDED], 50, true);
     }
 }
 
 #[test]
 fn losers_that_nobody_proposes_again_are_found() {
-    found(Mistake::LosersForgotten, Recovery::Coordinated, &[UNDECIDED], 50, false);
+    for recovery in ALL {
+        found(Mistake::LosersForgotten, recovery, &[UNDECIDED], 50, false);
+    }
 }
 
 #[test]
 fn losers_that_are_executed_twice_are_found() {
-    for recovery in [Recovery::Coordinated, Recovery::Uncoordinated] {
+    for recovery in ALL {
         found(Mistake::LosersRenamed, recovery, &["integrity"], 50, true);
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Heard<V> {
     chosen: Slot,
     /// Votes to be told.
     outgoing: Vec<Accepted<V>>,
+    /// A vote in the next slot for a command that has a place here already.
+    ahead_of_us: Option<(Slot, Entry<V>)>,
 }
 
 impl<V> Default for Heard<V> {
@@ -31,6 +33,7 @@ impl<V> Default for Heard<V> {
             ahead: BTreeSet::new(),
             chosen: Slot(0),
             outgoing: Vec::new(),
+            ahead_of_us: None,
         }
     }
 }
@@ -50,6 +53,11 @@ impl<V: Value> Heard<V> {
         while self.tallies.len() as u64 > most {
             self.tallies.pop_first();
         }
+    }
+
+    /// Every slot below is chosen, as far as the leader has said.
+    pub(super) fn chosen(&self) -> Slot {
+        self.chosen
     }
 
     pub(super) fn next(&mut self) -> Option<Accepted<V>> {
@@ -83,8 +91,25 @@ impl<V: Value> Acceptor<V> {
                 self.heard.ahead.insert(slot);
             } else {
                 self.heard.tallies.entry(slot).or_insert_with(|| Tally::new(ballot)).count(from, entry);
+                let voted = entry.id().and_then(|id| self.mine.get(&id));
+                if slot == self.next && voted.is_some_and(|at| *at < slot) {
+                    self.heard.ahead_of_us = Some((slot, entry.clone()));
+                }
             }
             self.heard.fresh.insert(slot);
+        }
+    }
+
+    /// Who voted for a command in the next slot that has an earlier place here is a slot ahead, and each command to come
+    /// would collide with one of its earlier ones. If nothing else waits, it gets company there, so that all meet in the
+    /// slot behind. The command executes once.
+    pub(super) fn draw_level(&mut self) {
+        if let Some((slot, entry)) = self.heard.ahead_of_us.take()
+            && self.arrived.is_empty()
+            && slot == self.next
+            && !self.has_left(slot, self.promised)
+        {
+            self.arrived.push(entry);
         }
     }
 
@@ -117,7 +142,7 @@ impl<V: Value> Acceptor<V> {
         for (first, run) in runs.into_iter().rev() {
             let batch = Batch::from(run);
             self.move_on(first.extend(batch.len() as u64), &placed);
-            // From now on it votes in no lower ballot there, the open one among them (§2.1.1): `next` lies behind.
+            // From now on it votes in no lower ballot there, the open one among them (§2.1.1).
             self.vote_for(next, first, &batch);
             log.push(Record::Voted { ballot: next, first, batch: batch.clone() });
             self.heard.outgoing.push(Accepted { ballot: next, first, batch });
