@@ -33,8 +33,8 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Install, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Status,
-    Time,
+    Envelope, Event, Install, Membership, Message, Node, NodeId, Protocol, Replica, Settled, Setup,
+    StateMachine, Status, Time,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -72,6 +72,9 @@ impl Clock {
     }
 }
 
+/// The host's ends of what joins it to its handles.
+type Ends<P, S> = (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>, watch::Sender<Membership>);
+
 /// A node with all that it needs to run.
 struct Host<P: Protocol, S: StateMachine> {
     id: NodeId,
@@ -84,6 +87,7 @@ struct Host<P: Protocol, S: StateMachine> {
     waiters: Waiters<P::Reply>,
     lookers: Lookers<S>,
     status: watch::Sender<Status>,
+    members: watch::Sender<Membership>,
     inbox: Vec<(NodeId, Message<P>)>,
     asked: Vec<Ask<P, S>>,
     outbox: Vec<Envelope<P>>,
@@ -101,7 +105,7 @@ where
         machine: S,
         transport: Box<dyn Transport<P>>,
         mut storage: Box<dyn Storage<P>>,
-        (requests, status): (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>),
+        (requests, status, members): Ends<P, S>,
         mut trace: Option<TraceOut>,
     ) -> Result<Self, HostError> {
         let id = setup.id;
@@ -129,6 +133,7 @@ where
             waiters: Waiters::default(),
             lookers: Lookers::default(),
             status,
+            members,
             inbox: Vec::new(),
             asked: Vec::new(),
             outbox: Vec::new(),
@@ -267,5 +272,9 @@ where
     fn publish(&self) {
         let new = self.node.status();
         self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
+        if let Some(epochs) = self.node.chosen().epochs() {
+            let new = epochs.current().members;
+            self.members.send_if_modified(|members| core::mem::replace(members, new) != new);
+        }
     }
 }

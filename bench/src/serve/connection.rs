@@ -4,7 +4,7 @@ use super::errand::{self, or_failure};
 use super::server::Front;
 use super::session::{Session, Step};
 use crate::kv::{Ops, Reply};
-use crate::resp::{Bounds, ParseError, Parser, encode};
+use crate::resp::{Bounds, ParseError, Parser, Version, encode};
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -34,8 +34,8 @@ pub(super) enum End {
     /// It does not read its replies.
     #[error("the client reads no replies")]
     Slow,
-    /// All clients together have sent too much that is not whole.
-    #[error("ERR too many bytes of unfinished requests; send smaller ones")]
+    /// All clients together have too much that is not whole, or not taken.
+    #[error("ERR all clients together have too much under way; ask for less at a time")]
     Full,
     /// It said good-bye, or the server stops.
     #[error("closed")]
@@ -44,9 +44,9 @@ pub(super) enum End {
 
 /// The answer to a request, in order.
 enum Slot {
-    Now(Reply),
+    Now(Reply, Version),
     /// That of the next operation.
-    Next,
+    Next(Version),
 }
 
 pub(super) struct Connection {
@@ -55,7 +55,7 @@ pub(super) struct Connection {
     session: Session,
     parser: Parser,
     input: Vec<u8>,
-    /// How much of the input is charged to the server's account.
+    /// How much of its buffers is charged to the server's account.
     charged: usize,
     out: Vec<u8>,
     ops: Ops,
@@ -122,8 +122,10 @@ impl Connection {
         }
     }
 
+    /// Charges what it holds to the account of all.
     fn account(&mut self) -> Result<(), End> {
-        let now = if self.input.len() > GATHERED { self.input.capacity() } else { 0 };
+        let large = |buffer: &Vec<u8>| if buffer.len() > GATHERED { buffer.capacity() } else { 0 };
+        let now = large(&self.input) + large(&self.out);
         let fits = self.front.charge(self.charged, now);
         self.charged = now;
         if fits { Ok(()) } else { Err(End::Full) }
@@ -150,13 +152,14 @@ impl Connection {
                     self.session.take(&words, &mut self.ops)
                 }
             };
+            let version = self.session.version();
             match step {
-                Step::Answer(reply) => self.slots.push(Slot::Now(reply)),
-                Step::Waits => self.slots.push(Slot::Next),
+                Step::Answer(reply) => self.slots.push(Slot::Now(reply, version)),
+                Step::Waits => self.slots.push(Slot::Next(version)),
                 Step::Errand(errand, words) => {
                     self.flush().await?;
                     let reply = errand::run(errand, words, &mut self.session, &self.front).await;
-                    self.slots.push(Slot::Now(reply));
+                    self.slots.push(Slot::Now(reply, version));
                 }
             }
             if self.session.is_closing() {
@@ -187,17 +190,16 @@ impl Connection {
         };
         let mut next = 0;
         for slot in std::mem::take(&mut self.slots) {
-            let version = self.session.version();
             match (slot, &answers) {
-                (Slot::Now(reply), _) => encode(&reply, version, &mut self.out),
-                (Slot::Next, Some(answers)) => {
+                (Slot::Now(reply, version), _) => encode(&reply, version, &mut self.out),
+                (Slot::Next(version), Some(answers)) => {
                     match answers.get(next) {
                         Some(reply) => encode(reply, version, &mut self.out),
                         None => encode(&or_failure(answers, next), version, &mut self.out),
                     }
                     next += 1;
                 }
-                (Slot::Next, None) => {}
+                (Slot::Next(_), None) => {}
             }
             if self.out.len() >= GATHERED {
                 self.send().await?;
@@ -208,6 +210,7 @@ impl Connection {
 
     /// Sends what is gathered. A client that takes nothing for too long is let go.
     async fn send(&mut self) -> Result<(), End> {
+        self.account()?;
         let mut sent = 0;
         while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
             match self.stream.try_write(rest) {

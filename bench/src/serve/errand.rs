@@ -145,7 +145,7 @@ async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
 const HELP: &[&str] = &[
     "PAXOS STATUS: what this member knows",
     "PAXOS LEADER: who leads, and where it listens",
-    "PAXOS MEMBERS: who is in the cluster's file, with addresses",
+    "PAXOS MEMBERS: who is in the cluster's file, what each is now, and where it is found",
     "PAXOS TRANSFER id: let another member lead",
     "PAXOS ADD id: make a spare a member",
     "PAXOS REMOVE id: remove a member, for ever",

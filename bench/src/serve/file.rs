@@ -273,7 +273,7 @@ const LIMITS: Limits = Limits {
     window_bytes: 64 << 20,
     queue: 1024,
     queue_bytes: 64 << 20,
-    session: 64,
+    session: 256,
     session_bytes: 256 << 20,
     idle: 1 << 20,
     sessions: 4096,

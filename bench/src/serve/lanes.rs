@@ -5,7 +5,7 @@
 
 use super::member::Member;
 use super::wall_clock;
-use crate::kv::{Budget, Command, Look, Ops, Replies, Reply};
+use crate::kv::{Budget, Command, Look, Ops, Replies, Reply, Store};
 use core::time::Duration;
 use paxos_core::Consistency;
 use paxos_transport::{ProposeError, ReadFailure};
@@ -51,7 +51,7 @@ pub(super) enum Answers {
 }
 
 impl Answers {
-    /// Does something with each of `count` answers.
+    /// An answer by its place.
     pub(super) fn get(&self, nth: usize) -> Option<&Reply> {
         match self {
             Self::Shared(replies, first) => replies.0.get(first + nth),
@@ -109,20 +109,27 @@ impl Lanes {
     /// Those that only read are answered from the replica. Where one writes, all go through the log, so that each sees what
     /// those before it did.
     pub(super) async fn run(&self, ops: Ops) -> Answers {
-        let lane = if ops.writes() { &self.writes } else { &self.reads };
-        match ask(lane, ops).await {
+        let writes = ops.writes();
+        let lane = if writes { &self.writes } else { &self.reads };
+        let answer = match ask(lane, ops).await {
+            Answer::Due(ops) => ask(&self.writes, ops).await,
+            answer => answer,
+        };
+        match answer {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
             Answer::Seen(replies) => Answers::Own(replies),
+            Answer::Due(_) => Answers::Own(Vec::new()),
+            // Whatever became of a read, nothing has happened.
+            Answer::Failed(text) if !writes && text.starts_with("UNKNOWN") => {
+                Answers::Failed(UNREADABLE.into())
+            }
             Answer::Failed(text) => Answers::Failed(text),
-            Answer::Due(ops) => match ask(&self.writes, ops).await {
-                Answer::Replies(replies, first) => Answers::Shared(replies, first),
-                Answer::Seen(replies) => Answers::Own(replies),
-                Answer::Failed(text) => Answers::Failed(text),
-                Answer::Due(_) => Answers::Own(Vec::new()),
-            },
         }
     }
 }
+
+const UNREADABLE: &str =
+    "CLUSTERDOWN not done: no quorum of members answers; try again, or read with --reads local";
 
 async fn ask(lane: &mpsc::Sender<Run>, ops: Ops) -> Answer {
     let (answer, answered) = oneshot::channel();
@@ -204,10 +211,11 @@ async fn read(
     lane: OwnedSemaphorePermit,
 ) {
     let (runs, answers): (Vec<Ops>, Vec<_>) = runs.into_iter().map(|run| (run.ops, run.answer)).unzip();
+    let runs = Arc::new(runs);
     let (sender, seen) = oneshot::channel();
-    let clock = wall_clock();
-    let looker = Box::new(move |store: &crate::kv::Store| {
-        let looks: Vec<Answer> = runs.into_iter().map(|ops| look(store, clock, ops)).collect();
+    let (clock, asked) = (wall_clock(), Arc::clone(&runs));
+    let looker = Box::new(move |store: &Store| {
+        let looks: Vec<Answer> = asked.iter().map(|ops| look(store, clock, ops)).collect();
         // An error says that nobody waits any more.
         drop(sender.send(looks));
     });
@@ -217,27 +225,30 @@ async fn read(
         Ok(Ok(())) => None,
         Ok(Err(ReadFailure::Refused(refused))) => Some(format!("TRYAGAIN not done: {refused}")),
         Ok(Err(error)) => Some(format!("CLUSTERDOWN not done: {error}")),
-        Err(_) => Some(
-            "CLUSTERDOWN no quorum of members can be reached; try again, or read with --reads local".into(),
-        ),
+        // What was voted for last may not be chosen before somebody proposes something: the read itself.
+        Err(_) => {
+            for (ops, answer) in runs.iter().zip(answers) {
+                drop(answer.send(Answer::Due(ops.clone())));
+            }
+            return;
+        }
     };
-    let failure: Option<Box<str>> = failure.map(Into::into);
     let mut seen = if failure.is_none() { seen.await.unwrap_or_default() } else { Vec::new() }.into_iter();
+    let failure: Box<str> = failure.map_or_else(stopped_text, Into::into);
     for answer in answers {
-        let found =
-            seen.next().unwrap_or_else(|| Answer::Failed(failure.clone().unwrap_or_else(stopped_text)));
+        let found = seen.next().unwrap_or_else(|| Answer::Failed(failure.clone()));
         drop(answer.send(found));
     }
 }
 
 /// Answers a run, if none of what it looks at is due.
-fn look(store: &crate::kv::Store, clock: u64, ops: Ops) -> Answer {
-    let mut budget = Budget::default();
+fn look(store: &Store, clock: u64, ops: &Ops) -> Answer {
     let mut replies = Vec::with_capacity(ops.count());
     for op in ops.iter().flatten() {
-        match store.look(&op, clock, &mut budget) {
+        // Values are shared with the store, so that each answer may be as long as any.
+        match store.look(&op, clock, &mut Budget::default()) {
             Look::Seen(reply) => replies.push(reply),
-            Look::Due | Look::Change => return Answer::Due(ops),
+            Look::Due | Look::Change => return Answer::Due(ops.clone()),
         }
     }
     Answer::Seen(replies)

@@ -2,7 +2,7 @@
 
 use crate::kv::{Command, Replies, Store};
 use async_trait::async_trait;
-use paxos_core::{Change, Consistency, Executed, NodeId, Protocol, Slot, Status};
+use paxos_core::{Change, Consistency, Executed, Membership, NodeId, Protocol, Slot, Status};
 use paxos_transport::{ChangeError, HostError, ProposeError, ReadFailure, Replicated, TransferError};
 
 /// What looks at the store, once.
@@ -15,6 +15,8 @@ pub trait Member: Send + Sync + 'static {
     fn id(&self) -> NodeId;
     /// What it knows about itself.
     fn status(&self) -> Status;
+    /// Who the members are.
+    fn members(&self) -> Membership;
     /// As [`Replicated::append`].
     async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError>;
     /// As [`Replicated::read`].
@@ -40,6 +42,10 @@ where
 
     fn status(&self) -> Status {
         Self::status(self)
+    }
+
+    fn members(&self) -> Membership {
+        Self::members(self)
     }
 
     async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError> {

@@ -5,6 +5,7 @@ use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
 use core::future::Future;
+use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Setup, Time};
 use paxos_transport::{
     Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut,
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, lookup_host};
+use tokio::time::{sleep, timeout};
 use tracing_subscriber::EnvFilter;
 
 /// Runs a member until it is told to stop.
@@ -134,10 +136,34 @@ where
         () = stopping => {}
     }
     tracing::info!(%id, "stopping");
+    hand_over(&member).await;
     server.stop().await;
     member.shutdown().await?;
     tracing::info!(%id, "stopped");
     Ok(())
+}
+
+/// How long a leader that stops waits for another to lead.
+const HAND_OVER: Duration = Duration::from_millis(500);
+
+/// The others need no election if the leader names the next one before it goes.
+async fn hand_over(member: &Arc<dyn Member>) {
+    let others = member.members().proposers.iter().filter(|other| *other != member.id());
+    let handed = async {
+        for other in others {
+            if !member.status().leads || member.transfer(other).await.is_err() {
+                return;
+            }
+            for _ in 0..10 {
+                sleep(HAND_OVER / 20).await;
+                if !member.status().leads {
+                    return;
+                }
+            }
+        }
+    };
+    // If it takes too long, there will be an election.
+    drop(timeout(HAND_OVER, handed).await);
 }
 
 /// A trace goes on where a former life of the member ended.

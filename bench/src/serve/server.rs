@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Bytes of unfinished requests that all clients together may have sent.
+/// Bytes of unfinished requests, and of replies that are not taken, of all clients together.
 const UNFINISHED: usize = 512 << 20;
 
 /// How long a server that stops waits for its clients' last answers.
@@ -60,7 +60,7 @@ impl Server {
     /// Serves the clients that come in at `listener` from `member`.
     pub fn start(member: Arc<dyn Member>, listener: TcpListener, settings: Settings) -> Self {
         let width = Width { writes: settings.lanes, reads: settings.lanes };
-        let lanes = Lanes::open(&member, settings.reads, width, settings.patience);
+        let lanes = Lanes::open(&member, settings.reads, width, settings.patience / 8);
         let front = Arc::new(Front {
             member,
             settings,
@@ -212,14 +212,14 @@ impl Front {
         self.settings.peers.iter().find(|peer| peer.id == id).map_or("", |peer| &peer.resp)
     }
 
-    /// What a process of the cluster's file is.
+    /// What a process of the cluster's file is now.
     pub(super) fn role_of(&self, peer: &Peer) -> &'static str {
-        if self.member.status().leader == Some(peer.id) {
-            "leader"
+        if self.member.members().servers().contains(peer.id) {
+            if self.member.status().leader == Some(peer.id) { "leader" } else { "member" }
         } else if peer.spare {
             "spare"
         } else {
-            "member"
+            "removed"
         }
     }
 

@@ -7,7 +7,7 @@ use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
-    Change, Consistency, Executed, NodeId, Overloaded, Protocol, ReadError, RestoreError, Setup,
+    Change, Consistency, Executed, Membership, NodeId, Overloaded, Protocol, ReadError, RestoreError, Setup,
     StateMachine, Status, Unanswered, Untransferable,
 };
 use std::fmt;
@@ -23,6 +23,7 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
     id: NodeId,
     pub(super) requests: mpsc::Sender<Ask<P, S>>,
     status: watch::Receiver<Status>,
+    members: watch::Receiver<Membership>,
     end: watch::Receiver<Option<Result<(), HostError>>>,
 }
 
@@ -172,14 +173,16 @@ where
         let id = setup.id;
         let (requests, asked) = mpsc::channel(setup.config.limits.session.max(1));
         let (publish, status) = watch::channel(Status::default());
+        let (publish_members, members) = watch::channel(setup.config.members());
         let (ended, end) = watch::channel(None);
-        let host = Host::open(setup, machine, transport, storage, (asked, publish), trace).await?;
+        let host =
+            Host::open(setup, machine, transport, storage, (asked, publish, publish_members), trace).await?;
         tokio::spawn(async move {
             let result = host.run().await;
             // The host is gone by now, so that its store and its place in the network are free.
             ended.send_replace(Some(result));
         });
-        Ok(Self { id, requests, status, end })
+        Ok(Self { id, requests, status, members, end })
     }
 
     /// Gets `command` agreed and executed, once, and returns what executing it here or elsewhere returned.
@@ -256,6 +259,11 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
         *self.status.borrow()
     }
 
+    /// Who the members are, in the slots that this process executes now.
+    pub fn members(&self) -> Membership {
+        *self.members.borrow()
+    }
+
     /// Waits until the status is as wished.
     ///
     /// # Errors
@@ -285,6 +293,7 @@ impl<P: Protocol, S: StateMachine> Clone for Replicated<P, S> {
             id: self.id,
             requests: self.requests.clone(),
             status: self.status.clone(),
+            members: self.members.clone(),
             end: self.end.clone(),
         }
     }
