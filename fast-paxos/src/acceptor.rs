@@ -138,7 +138,9 @@ impl<V: Value> Acceptor<V> {
                 }
             }
         }
-        lost.into_iter().for_each(|entry| self.take_again(entry));
+        for entry in lost {
+            self.take_again(entry);
+        }
     }
 
     /// A command has lost its slot, and gets another.
