@@ -117,7 +117,7 @@ impl<V: Value> Acceptor<V> {
             let Some(id) = entry.id() else { continue };
             let here = self.mine.get(&id).is_some_and(|slot| slots.contains(*slot));
             if here && !placed.contains(&id) {
-                self.take_again(entry);
+                self.take_again(&entry);
             }
         }
     }
@@ -139,18 +139,20 @@ impl<V: Value> Acceptor<V> {
             }
         }
         for entry in lost {
-            self.take_again(entry);
+            self.take_again(&entry);
         }
     }
 
     /// A command has lost its slot, and gets another.
-    fn take_again(&mut self, entry: Entry<V>) {
+    fn take_again(&mut self, entry: &Entry<V>) {
         let Some(id) = entry.id() else { return };
         self.mine.remove(&id);
         #[cfg(feature = "mistakes")]
-        let Some(entry) = crate::mistakes::again(self.setup.options.mistake, entry) else { return };
+        let again = crate::mistakes::again(self.setup.options.mistake, entry.clone());
+        #[cfg(feature = "mistakes")]
+        let Some(entry) = &again else { return };
         self.losers.extend(entry.id());
-        self.take(&entry);
+        self.take(entry);
     }
 
     /// What may have been chosen in a slot where others voted for it, and was, needs no vote.

@@ -1,10 +1,10 @@
 //! Mistakes that published implementations made, each put in on purpose to see that the simulator finds it. Only with
 //! the feature `mistakes`, which is for tests: a build without it has none of this.
 
+use crate::Any;
 use crate::learner::Tally;
-use crate::{Accept, Any};
 use core::cmp::Reverse;
-use paxos_core::{ClientId, Entry, NodeSet, Phase, QuorumSystem, Slot, Value};
+use paxos_core::{Ballot, Batch, ClientId, Entry, NodeSet, Phase, QuorumSystem, Slot, Value};
 use std::collections::BTreeMap;
 
 /// What a process gets wrong. `docs/verification.md` tells what finds it.
@@ -65,14 +65,19 @@ pub(crate) fn read<V: Value>(
     Some(tallies)
 }
 
-/// A phase 2a as one who makes the mistake says it.
-pub(crate) fn say<V: Value>(mistake: Option<Mistake>, accept: Accept<V>) -> Accept<V> {
-    match (mistake, accept.any) {
-        (Some(Mistake::AnyWithAValue), Some(any)) if !accept.batch.is_empty() && !accept.ballot.fast => {
-            let any = Some(Any { from: any.from.min(accept.first), ..any });
-            Accept { ballot: accept.any.map_or(accept.ballot, |any| any.ballot), any, ..accept }
+/// The ballot of a phase 2a and its *any*, as one who makes the mistake says them.
+pub(crate) fn say<V>(
+    mistake: Option<Mistake>,
+    ballot: Ballot,
+    first: Slot,
+    batch: &Batch<V>,
+    any: Option<Any>,
+) -> (Ballot, Option<Any>) {
+    match (mistake, any) {
+        (Some(Mistake::AnyWithAValue), Some(any)) if !batch.is_empty() && ballot < any.ballot => {
+            (any.ballot, Some(Any { from: any.from.min(first), ..any }))
         }
-        _ => accept,
+        _ => (ballot, any),
     }
 }
 

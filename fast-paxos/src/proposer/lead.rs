@@ -129,10 +129,11 @@ impl<V: Value> Proposer<V> {
     }
 
     pub(super) fn accept(&self, ballot: Ballot, first: Slot, batch: Batch<V>) -> Accept<V> {
-        let accept = Accept { ballot, first, batch, any: self.any, chosen: self.progress };
         #[cfg(feature = "mistakes")]
-        let accept = crate::mistakes::say(self.setup.options.mistake, accept);
-        accept
+        let (ballot, any) = crate::mistakes::say(self.setup.options.mistake, ballot, first, &batch, self.any);
+        #[cfg(not(feature = "mistakes"))]
+        let any = self.any;
+        Accept { ballot, first, batch, any, chosen: self.progress }
     }
 
     /// The next phase 2a: values that are due, then commands as long as no fast ballot is open, then *any*.

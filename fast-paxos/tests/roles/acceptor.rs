@@ -185,7 +185,7 @@ fn any_is_not_followed_by_a_value_in_the_same_ballot() {
     // not voted in at random afterwards.
     let mut bench = Bench::new();
     bench
-        .accept(&Accept { any: opened(ballot(1, 0), 2), ..accept(ballot(1, 0), 0, &[7, 8]) })
+        .accept(&Accept { any: Some(opened(ballot(1, 0), 2)), ..accept(ballot(1, 0), 0, &[7, 8]) })
         .expect("a vote");
     bench.request(0..1);
     assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 2, &[0])]);

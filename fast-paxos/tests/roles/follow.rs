@@ -12,8 +12,8 @@ fn next(classic: Ballot) -> Ballot {
 
 /// *Any*, which names n0, n1 and n2 of five.
 fn any_of_three(classic: Ballot) -> Accept<u64> {
-    let any = opened(classic, 0).map(|any| Any { recovery: Some(NodeSet::first(3)), ..any });
-    Accept { any, ..accept(classic, 0, &[]) }
+    let any = Any { recovery: Some(NodeSet::first(3)), ..opened(classic, 0) };
+    Accept { any: Some(any), ..accept(classic, 0, &[]) }
 }
 
 struct Bench {
@@ -59,7 +59,9 @@ impl Bench {
 
     /// Votes of the open ballot in slot 0.
     fn hears_all(&mut self, votes: &[(u16, u64)]) {
-        votes.iter().for_each(|(from, seq)| self.hears(*from, fast(B), 0, *seq));
+        for (from, seq) in votes {
+            self.hears(*from, fast(B), 0, *seq);
+        }
     }
 
     fn votes(&mut self) -> Vec<Accepted<u64>> {
@@ -179,8 +181,8 @@ fn votes_that_came_before_any_are_not_read() {
     bench.accept(&any_of_three(B));
     assert!(bench.votes().is_empty());
     // *Any* again, with another quorum, changes nothing of what was named first.
-    let other = opened(B, 0).map(|any| Any { recovery: Some(NodeSet::first(4)), ..any });
-    bench.accept(&Accept { any: other, ..accept(B, 0, &[]) });
+    let other = Any { recovery: Some(NodeSet::first(4)), ..opened(B, 0) };
+    bench.accept(&Accept { any: Some(other), ..accept(B, 0, &[]) });
     bench.hears_all(&COLLISION);
     assert_eq!(bench.votes(), [accepted(next(B), 0, &[7])]);
 }
@@ -205,8 +207,8 @@ fn where_no_quorum_is_named_nobody_goes_on() {
     for recovery in [None, too_few, Some(NodeSet::EMPTY), Some([0, 1, 60].map(NodeId).into_iter().collect())]
     {
         let mut bench = Bench::new(4);
-        let any = opened(B, 0).map(|any| Any { recovery, ..any });
-        bench.accept(&Accept { any, ..accept(B, 0, &[]) });
+        let any = Any { recovery, ..opened(B, 0) };
+        bench.accept(&Accept { any: Some(any), ..accept(B, 0, &[]) });
         bench.hears_all(&COLLISION);
         bench.hears(3, next(B), 0, 7);
         assert!(bench.votes().is_empty(), "{recovery:?}");
@@ -232,7 +234,9 @@ fn votes_of_one_coordinators_ballot_are_not_read_for_anothers() {
     bench.accept(&any_of_three(other));
     bench.hears_all(&COLLISION[2..]);
     assert!(bench.votes().is_empty());
-    COLLISION.iter().for_each(|(from, seq)| bench.hears(*from, fast(other), 0, *seq));
+    for (from, seq) in COLLISION {
+        bench.hears(from, fast(other), 0, seq);
+    }
     assert_eq!(bench.votes(), [accepted(next(other), 0, &[7])]);
 }
 
@@ -256,7 +260,9 @@ fn slots_that_are_chosen_or_too_far_need_no_vote() {
     bench.chosen.choose(Slot(0), list(&[7]));
     bench.hears_all(&COLLISION);
     let far = Config::collapsed(5).expect("lawful").limits.reach() + 1;
-    COLLISION.iter().for_each(|(from, seq)| bench.hears(*from, fast(B), far, *seq));
+    for (from, seq) in COLLISION {
+        bench.hears(from, fast(B), far, seq);
+    }
     assert!(bench.votes().is_empty());
 }
 

@@ -67,13 +67,13 @@ fn accept(b: Ballot, first: u64, seqs: &[u64]) -> Accept<u64> {
 }
 
 /// *Any*, for the fast ballot of `classic`'s term from slot `first` on.
-fn opened(classic: Ballot, first: u64) -> Option<Any> {
-    Some(Any { ballot: fast(classic), from: Slot(first), recovery: None })
+fn opened(classic: Ballot, first: u64) -> Any {
+    Any { ballot: fast(classic), from: Slot(first), recovery: None }
 }
 
 /// A phase 2a that opens the fast ballot of `classic`'s term from slot `first` on.
 fn any(classic: Ballot, first: u64) -> Accept<u64> {
-    Accept { any: opened(classic, first), ..accept(classic, first, &[]) }
+    Accept { any: Some(opened(classic, first)), ..accept(classic, first, &[]) }
 }
 
 /// A phase 2b.

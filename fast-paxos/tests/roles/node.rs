@@ -41,7 +41,7 @@ fn busy(config: &Config) -> Vec<Node<P>> {
     settle(&mut leader);
     assert_eq!(leader.leading(), Some(ballot(1, 0)));
     for node in &mut nodes[1..] {
-        let any = opened(ballot(1, 0), 2);
+        let any = Some(opened(ballot(1, 0), 2));
         hear(node, NodeId(0), Message::Accept(Accept { any, ..accept(ballot(1, 0), 0, &[0, 1]) }));
     }
     let mut open = leader.clone();
@@ -175,7 +175,7 @@ fn a_second_answer_of_one_acceptor_is_not_counted() {
     again(&mut node, 2, &promise);
     assert_eq!((node.leading(), node.proposer().and_then(Proposer::any)), (Some(ballot(1, 0)), None));
     again(&mut node, 3, &promise);
-    assert_eq!(node.proposer().and_then(Proposer::any), opened(ballot(1, 0), 0));
+    assert_eq!(node.proposer().and_then(Proposer::any), Some(opened(ballot(1, 0), 0)));
     let vote = Message::Accepted(accepted(fast(ballot(1, 0)), 0, &[7]));
     for from in [1, 2, 3] {
         again(&mut node, from, &vote);
@@ -206,7 +206,7 @@ fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
     let mut acceptor = node(1);
     hear(&mut acceptor, NodeId(0), Message::Prepare(prepare(ballot(1, 0), 0)));
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise"]));
-    let any = opened(ballot(1, 0), 1);
+    let any = Some(opened(ballot(1, 0), 1));
     hear(&mut acceptor, NodeId(0), Message::Accept(Accept { any, ..accept(ballot(1, 0), 0, &[0]) }));
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["accepted"]));
     // Phase 2b of a fast ballot: a vote for what a client sends.

@@ -170,8 +170,8 @@ fn any_opens_the_slots_behind_what_is_proposed() {
     assert_eq!(bench.accepts(), [accept(B, 0, &[0, 1])]);
     bench.promise(3, promise(B, 0, vec![]));
     let accepts = bench.accepts();
-    assert_eq!(accepts, [Accept { any: opened(B, 2), ..accept(B, 2, &[]) }]);
-    assert_eq!(bench.proposer.any(), opened(B, 2));
+    assert_eq!(accepts, [Accept { any: Some(opened(B, 2)), ..accept(B, 2, &[]) }]);
+    assert_eq!(bench.proposer.any(), Some(opened(B, 2)));
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn any_is_not_followed_by_a_value_in_the_same_ballot() {
     }
     let accepts = bench.accepts();
     assert_eq!((accepts[0].ballot, &accepts[0].batch), (ballot(2, 0), &list(&[0])));
-    assert_eq!(accepts[0].any, opened(ballot(2, 0), 1));
+    assert_eq!(accepts[0].any, Some(opened(ballot(2, 0), 1)));
 }
 
 #[test]
