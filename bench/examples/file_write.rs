@@ -20,7 +20,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Writes the blocks under names that nobody knows, and then lets the file's name point there.
 async fn write(client: &mut Client, name: &str, content: &[u8]) -> Result<(), CallError> {
-    let Value::Int(version) = client.call(&["INCR", &format!("{name}:versions")]).await? else { return Ok(()) };
+    let Value::Int(version) = client.call(&["INCR", &format!("{name}:versions")]).await? else {
+        return Ok(());
+    };
     let block = |nth: usize| format!("{name}:{version}:{nth}");
     let blocks = content.chunks(BLOCK).count();
     for (nth, bytes) in content.chunks(BLOCK).enumerate() {

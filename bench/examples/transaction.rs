@@ -16,7 +16,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let address = addresses[nth % addresses.len()].to_owned();
         tasks.spawn(async move {
             let mut client = Client::connect(&address).await?;
-            let (from, to) = if nth % 2 == 0 { ("account:a", "account:b") } else { ("account:b", "account:a") };
+            let (from, to) =
+                if nth % 2 == 0 { ("account:a", "account:b") } else { ("account:b", "account:a") };
             for amount in 1..=10 {
                 transfer(&mut client, from, to, amount).await?;
             }

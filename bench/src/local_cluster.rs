@@ -120,7 +120,12 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
         members.spawn(mind(place.id, child, stopped.clone(), say.clone()));
         count += 1;
     }
-    print(&format!("cluster variant={} members={} data={}", options.variant, file.members.len(), data.display()))?;
+    print(&format!(
+        "cluster variant={} members={} data={}",
+        options.variant,
+        file.members.len(),
+        data.display()
+    ))?;
     tokio::pin!(stopping);
     let (mut ready, mut alive, mut first_dead) = (0, count, None);
     while alive > 0 {

@@ -3,9 +3,9 @@
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
-use paxos_bench::options::{Cli, Command, Compare, Simulate};
 use paxos_bench::load::{Form, Load, load};
 use paxos_bench::local_cluster::run_cluster;
+use paxos_bench::options::{Cli, Command, Compare, Simulate};
 use paxos_bench::report::{Row, render, write_dir};
 use paxos_bench::serve::{ServeError, serve};
 use paxos_bench::simulate::{draw, simulate};

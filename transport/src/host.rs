@@ -33,8 +33,8 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Install, Membership, Message, Node, NodeId, Protocol, Replica, Settled, Setup, StateMachine, Status,
-    Time,
+    Envelope, Event, Install, Membership, Message, Node, NodeId, Protocol, Replica, Settled, Setup,
+    StateMachine, Status, Time,
 };
 use reads::Lookers;
 use replicated::Ask;

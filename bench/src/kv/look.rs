@@ -65,9 +65,7 @@ impl Store {
                 Some(Entry { expires: None, .. }) => -1,
                 Some(Entry { expires: Some(at), .. }) => in_unit(at.saturating_sub(clock), *unit),
             }),
-            Op::Type(key) => {
-                Reply::Word(self.alive(key.0, clock)?.map_or(Word::None, |_| Word::String))
-            }
+            Op::Type(key) => Reply::Word(self.alive(key.0, clock)?.map_or(Word::None, |_| Word::String)),
             Op::Keys(pattern) => {
                 nothing_due()?;
                 let keys = self.entries.keys().filter(|name| matches(pattern.0, &name.key));

@@ -85,7 +85,9 @@ impl Worker {
     fn is_done(&self) -> bool {
         let no_more = match self.pace {
             // What was due is late, not omitted; unless it is too late for anything.
-            Some((due, _)) => due >= self.shared.until || Instant::now() >= self.shared.until + self.patience(),
+            Some((due, _)) => {
+                due >= self.shared.until || Instant::now() >= self.shared.until + self.patience()
+            }
             None => Instant::now() >= self.shared.until,
         };
         self.pending.is_empty() && (no_more || self.shared.left.load(Relaxed) == 0)
@@ -343,7 +345,8 @@ impl Worker {
             while at < keys {
                 let part = at..keys.min(at + TOGETHER);
                 let begun = Instant::now();
-                let deeds: Vec<Deed> = part.clone().map(|n| Deed::Put(self.draw.name(n), self.draw.value())).collect();
+                let deeds: Vec<Deed> =
+                    part.clone().map(|n| Deed::Put(self.draw.name(n), self.draw.value())).collect();
                 deeds.iter().for_each(|deed| push(&mut client, deed));
                 let Ok(replies) = self.replies(&mut client, deeds.len()).await else { break };
                 let done = Instant::now();
@@ -371,11 +374,8 @@ fn push(client: &mut Client, deed: &Deed) {
         Deed::Put(key, value) | Deed::Cas(key, value) => client.push(&[b"SET", key, value]),
         Deed::Append(key, value) => client.push(&[b"APPEND", key, value]),
         Deed::Delete(key) => client.push(&[b"DEL", key]),
-        Deed::Scan(cursor, count) => client.push(&[
-            b"SCAN",
-            cursor.to_string().as_bytes(),
-            b"COUNT",
-            count.to_string().as_bytes(),
-        ]),
+        Deed::Scan(cursor, count) => {
+            client.push(&[b"SCAN", cursor.to_string().as_bytes(), b"COUNT", count.to_string().as_bytes()])
+        }
     }
 }

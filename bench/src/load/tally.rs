@@ -165,7 +165,8 @@ impl Report {
             ]);
         }
         let Self { seconds, refused, unknown, conflicts, reconnects, .. } = self;
-        let error = self.error.as_ref().map(|error| format!("\nthe first error: {error}")).unwrap_or_default();
+        let error =
+            self.error.as_ref().map(|error| format!("\nthe first error: {error}")).unwrap_or_default();
         format!(
             "{table}\n{seconds:.1} s; refused {refused}, unknown {unknown}, conflicts {conflicts}, reconnects \
              {reconnects}{error}\n"

@@ -39,8 +39,14 @@ fn whole(bytes: &[u8]) -> Result<Vec<Vec<Vec<u8>>>, ParseError> {
 fn requests_are_lists_or_lines_and_empty_ones_have_no_word() {
     let bytes = b"*2\r\n$4\r\nECHO\r\n$3\r\na\r\n\r\nPING  now \r\n*0\r\n\r\n*-1\r\n*1\r\n$0\r\n\r\n";
     let words = |words: &[&str]| words.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
-    let expected =
-        [words(&["ECHO", "a\r\n"]), words(&["PING", "now"]), words(&[]), words(&[]), words(&[]), words(&[""])];
+    let expected = [
+        words(&["ECHO", "a\r\n"]),
+        words(&["PING", "now"]),
+        words(&[]),
+        words(&[]),
+        words(&[]),
+        words(&[""]),
+    ];
     assert_eq!(whole(bytes), Ok(expected.to_vec()));
 }
 

@@ -48,7 +48,9 @@ impl Value {
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::Error(text) => Some(text),
-            Self::Simple(_) | Self::Int(_) | Self::Bulk(_) | Self::Array(_) | Self::Nil | Self::Other(_) => None,
+            Self::Simple(_) | Self::Int(_) | Self::Bulk(_) | Self::Array(_) | Self::Nil | Self::Other(_) => {
+                None
+            }
         }
     }
 }

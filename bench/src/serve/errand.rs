@@ -84,7 +84,13 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("uptime_in_seconds", front.uptime().as_secs().to_string()),
         ],
     );
-    section("Clients", &[("connected_clients", counters.clients.to_string()), ("maxclients", front.settings.clients.to_string())]);
+    section(
+        "Clients",
+        &[
+            ("connected_clients", counters.clients.to_string()),
+            ("maxclients", front.settings.clients.to_string()),
+        ],
+    );
     section("Memory", &[("used_memory_dataset", bytes.to_string())]);
     section(
         "Stats",
@@ -112,6 +118,7 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
 
 /// Keys, how many of them expire, their bytes and the time, as this replica has them.
 async fn facts(front: &Front) -> Option<(usize, usize, u64, u64)> {
+    let _place = front.lookers.acquire().await.ok()?;
     let (sender, facts) = oneshot::channel();
     let looker = Box::new(move |store: &crate::kv::Store| {
         _ = sender.send((store.len(), store.expiring(), store.bytes(), store.time()));

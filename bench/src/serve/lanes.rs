@@ -17,7 +17,7 @@ use tokio::time::timeout;
 const WAITING: usize = 1024;
 
 /// The most operations in one command, and their bytes. A run is never cut: one that is larger goes alone.
-const MOST: (usize, usize) = (8192, 1 << 20);
+const MOST: (usize, usize) = (4096, 1 << 20);
 
 /// Operations of one connection, in order.
 #[derive(Debug)]
@@ -120,7 +120,9 @@ impl Lanes {
             Answer::Seen(replies) => Answers::Own(replies),
             Answer::Due(_) => Answers::Own(Vec::new()),
             // Whatever became of a read, nothing has happened.
-            Answer::Failed(text) if !writes && text.starts_with("UNKNOWN") => Answers::Failed(UNREADABLE.into()),
+            Answer::Failed(text) if !writes && text.starts_with("UNKNOWN") => {
+                Answers::Failed(UNREADABLE.into())
+            }
             Answer::Failed(text) => Answers::Failed(text),
         }
     }

@@ -19,9 +19,7 @@ pub(super) fn operation<'a>(verb: Verb, words: &[&'a [u8]]) -> Result<Op<'a>, St
         Verb::Append => Op::Append(first(), second()),
         Verb::DbSize => Op::Size,
         Verb::Decr => Op::Add(first(), -1),
-        Verb::DecrBy => {
-            Op::Add(first(), number()?.checked_neg().ok_or("ERR decrement would overflow")?)
-        }
+        Verb::DecrBy => Op::Add(first(), number()?.checked_neg().ok_or("ERR decrement would overflow")?),
         Verb::Del => Op::Delete(all()),
         Verb::Echo => Op::Echo(Some(first())),
         Verb::Exists => Op::Exists(all()),

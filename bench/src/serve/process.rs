@@ -1,13 +1,15 @@
 //! A member as a process: from the command line to a server, and to its end.
 
-use super::options::{Clients, Serve};
+use super::options::{Clients, Reads, Serve};
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
 use core::future::Future;
 use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Setup, Time};
-use paxos_transport::{Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut};
+use paxos_transport::{
+    Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut,
+};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -56,7 +58,11 @@ fn more_files(clients: usize) {
     }
     let current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
     if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_err() || current != Some(wanted) {
-        tracing::warn!(?current, wanted, "fewer files may be open than --maxclients needs; raise `ulimit -n`");
+        tracing::warn!(
+            ?current,
+            wanted,
+            "fewer files may be open than --maxclients needs; raise `ulimit -n`"
+        );
     }
 }
 
@@ -104,9 +110,14 @@ where
     let resp = resolve("the address for clients", &address).await?;
     let peer = resolve("the address for members", &place.peer).await?;
     check_bind(&options.clients, file, resp, peer)?;
-    let listener = TcpListener::bind(resp)
-        .await
-        .map_err(|source| ServeError::Address { what: "the address for clients", address, source })?;
+    if options.clients.reads == Reads::Lease && file.timeouts.lease_ms == 0 {
+        tracing::warn!("no lease_ms in the cluster's file: reads are confirmed by a quorum instead");
+    }
+    let listener = TcpListener::bind(resp).await.map_err(|source| ServeError::Address {
+        what: "the address for clients",
+        address,
+        source,
+    })?;
     let resp = listener.local_addr()?.to_string();
 
     let storage = open_store::<P>(&options.data, identity.clone(), options.existing).await?;
@@ -238,7 +249,12 @@ async fn open_store<P: Portable>(
     Ok(opened.await.map_err(io::Error::other)??)
 }
 
-fn tcp(file: &ClusterFile, id: u16, identity: Identity, listen: SocketAddr) -> Result<TcpOptions, ServeError> {
+fn tcp(
+    file: &ClusterFile,
+    id: u16,
+    identity: Identity,
+    listen: SocketAddr,
+) -> Result<TcpOptions, ServeError> {
     let mut options = TcpOptions::new(identity, listen);
     for place in file.places().filter(|place| place.id != id) {
         options = options.peer(NodeId(place.id), &place.peer);

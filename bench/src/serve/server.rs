@@ -13,7 +13,7 @@ use paxos_core::NodeId;
 use std::io;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Bytes of unfinished requests, and of replies that are not taken, of all clients together.
@@ -37,6 +37,8 @@ pub(super) struct Front {
     rejected: AtomicU64,
     unfinished: AtomicUsize,
     closing: watch::Sender<bool>,
+    /// Few look at the replica at a time, lest they take the places of commands.
+    pub(super) lookers: Semaphore,
 }
 
 /// What a server has counted.
@@ -72,6 +74,7 @@ impl Server {
             rejected: AtomicU64::new(0),
             unfinished: AtomicUsize::new(0),
             closing: watch::Sender::new(false),
+            lookers: Semaphore::new(8),
         });
         let listening = tokio::spawn(listen(Arc::clone(&front), listener));
         let ticking = tokio::spawn(tick(Arc::clone(&front)));

@@ -197,9 +197,11 @@ impl Session {
             _ => return Err(wrong_number("auth")),
         };
         let Some(password) = &self.front.settings.password else {
-            return Err("ERR AUTH <password> called without any password configured for the default user. Are \
+            return Err(
+                "ERR AUTH <password> called without any password configured for the default user. Are \
                         you sure your configuration is correct?"
-                .into());
+                    .into(),
+            );
         };
         // It takes as long for a password that is nearly right.
         let differs = given.iter().zip(password.bytes().cycle()).fold(0, |sum, (a, b)| sum | (a ^ b));
@@ -308,7 +310,10 @@ fn command(words: &[&[u8]]) -> Reply {
 fn config(words: &[&[u8]], front: &Front) -> Result<Reply, String> {
     let [verb, patterns @ ..] = words else { return Err(wrong_number("config")) };
     if !verb.eq_ignore_ascii_case(b"get") || patterns.is_empty() {
-        return Err("ERR CONFIG GET alone is known: settings are on the command line and in the cluster's file".into());
+        return Err(
+            "ERR CONFIG GET alone is known: settings are on the command line and in the cluster's file"
+                .into(),
+        );
     }
     let settings = front.config();
     let asked = settings.into_iter().filter(|(name, _)| {

@@ -45,7 +45,8 @@ impl Cluster {
             }
             if let Some(fields) = line.strip_prefix("ready ") {
                 let field = |name: &str| {
-                    let found = fields.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+                    let found =
+                        fields.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
                     found.expect("a field").to_owned()
                 };
                 let number = |name| field(name).parse::<u32>().expect("a number");

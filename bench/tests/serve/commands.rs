@@ -42,7 +42,11 @@ async fn any_member_takes_any_command(variant: &str) {
 
     let cluster = Cluster::start(variant, dir.path(), &[]);
     for nth in 0..3 {
-        assert_eq!(call(&mut cluster.client(nth).await, "GET stays").await, bulk("here"), "n{nth}, {variant}");
+        assert_eq!(
+            call(&mut cluster.client(nth).await, "GET stays").await,
+            bulk("here"),
+            "n{nth}, {variant}"
+        );
     }
     assert!(cluster.stop(), "it stops cleanly");
 }
@@ -128,7 +132,11 @@ async fn pipelines(client: &mut Client) {
     client.flush().await.expect("it listens");
     for nth in 0..100 {
         assert_eq!(client.read().await.expect("a reply"), ok());
-        assert_eq!(client.read().await.expect("a reply"), bulk(&nth.to_string()), "each sees what was before it");
+        assert_eq!(
+            client.read().await.expect("a reply"),
+            bulk(&nth.to_string()),
+            "each sees what was before it"
+        );
         assert_eq!(client.read().await.expect("a reply"), Value::Simple("PONG".into()));
     }
 }

@@ -51,16 +51,31 @@ fn a_history_has_every_operation_with_its_time_and_no_value_from_nowhere() {
     let file = path.to_str().expect("text");
     let report = load(
         &cluster,
-        &["--workload", "register", "--count", "600", "--keys", "5", "--value-size", "8", "--history-out", file],
+        &[
+            "--workload",
+            "register",
+            "--count",
+            "600",
+            "--keys",
+            "5",
+            "--value-size",
+            "8",
+            "--history-out",
+            file,
+        ],
     );
     let text = std::fs::read_to_string(&path).expect("a history");
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
     // The answers, and what each compare-and-set read before it.
     assert!(lines.len() as u64 >= count(&report, "all"), "{} lines: {report}", lines.len());
-    let written: std::collections::BTreeSet<&str> = lines.iter().filter_map(|line| line["v"].as_str()).collect();
+    let written: std::collections::BTreeSet<&str> =
+        lines.iter().filter_map(|line| line["v"].as_str()).collect();
     for line in &lines {
-        assert!(line["t1"].as_u64().is_none_or(|t1| line["t0"].as_u64().is_some_and(|t0| t0 <= t1)), "{line}");
+        assert!(
+            line["t1"].as_u64().is_none_or(|t1| line["t0"].as_u64().is_some_and(|t0| t0 <= t1)),
+            "{line}"
+        );
         if line["op"] == "get"
             && let Some(seen) = line["out"].as_str()
         {

@@ -175,7 +175,8 @@ where
         let (publish, status) = watch::channel(Status::default());
         let (publish_members, members) = watch::channel(setup.config.members());
         let (ended, end) = watch::channel(None);
-        let host = Host::open(setup, machine, transport, storage, (asked, publish, publish_members), trace).await?;
+        let host =
+            Host::open(setup, machine, transport, storage, (asked, publish, publish_members), trace).await?;
         tokio::spawn(async move {
             let result = host.run().await;
             // The host is gone by now, so that its store and its place in the network are free.
