@@ -81,7 +81,7 @@ pub struct Clients {
     /// Listen on addresses that others can reach, though nothing is encrypted
     #[arg(long)]
     pub insecure_bind: bool,
-    /// What to write to the standard error: error, warn, info, debug, trace, or by module as RUST_LOG has it
+    /// What to write to the standard error: error, warn, info, debug, trace, or by module as `RUST_LOG` has it
     #[arg(long, default_value = "info", value_name = "LEVEL")]
     pub log: String,
 }

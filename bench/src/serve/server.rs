@@ -10,7 +10,6 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use paxos_core::NodeId;
-use std::io;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -121,8 +120,8 @@ async fn tick(front: Arc<Front>) {
         }
         let (sender, due) = tokio::sync::oneshot::channel();
         let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.next_due()));
-        let looked = front.member.look(paxos_core::Consistency::Local, looker).await;
-        if looked.is_ok() && due.await.is_ok_and(|due| due.is_some_and(|at| at <= wall_clock())) {
+        let done = front.member.look(paxos_core::Consistency::Local, looker).await;
+        if done.is_ok() && due.await.is_ok_and(|due| due.is_some_and(|at| at <= wall_clock())) {
             let mut ops = Ops::default();
             // Any operation that is not read off the replica would do.
             ops.push(&crate::kv::Op::Delete(Vec::new()));
@@ -243,7 +242,7 @@ impl Front {
     }
 
     async fn ask(&self, address: &str, words: &[&str]) -> Result<Value, CallError> {
-        let mut client = Client::connect(address).await.map_err(io::Error::from)?;
+        let mut client = Client::connect(address).await?;
         if let Some(password) = &self.settings.password {
             client.call(&["AUTH", password]).await?;
         }

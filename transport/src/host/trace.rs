@@ -35,7 +35,9 @@ impl TraceOut {
     /// The process starts from what it had stored.
     pub(super) fn restarted<P: Protocol>(&mut self, node: NodeId, records: &[P::Record]) {
         // What it had voted before is no news, but belongs to what it promises itself.
-        records.iter().for_each(|record| self.steps.wrote(Time(0), node, record));
+        for record in records {
+            self.steps.wrote(Time(0), node, record);
+        }
         self.steps.clear();
         self.steps.lived((self.clock)(), node, "restart");
     }
@@ -43,14 +45,18 @@ impl TraceOut {
     /// Messages are about to leave.
     pub(super) fn said<P: Protocol>(&mut self, node: NodeId, batch: &[Envelope<P>]) {
         let now = (self.clock)();
-        batch.iter().for_each(|envelope| self.steps.said(now, node, &envelope.message));
+        for envelope in batch {
+            self.steps.said(now, node, &envelope.message);
+        }
         self.write();
     }
 
     /// Records are durable.
     pub(super) fn wrote<P: Protocol>(&mut self, node: NodeId, records: &[P::Record]) {
         let now = (self.clock)();
-        records.iter().for_each(|record| self.steps.wrote(now, node, record));
+        for record in records {
+            self.steps.wrote(now, node, record);
+        }
         self.write();
     }
 
