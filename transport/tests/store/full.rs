@@ -9,15 +9,21 @@ use std::process::Command;
 /// Where the test that runs itself in a smaller world finds its directory.
 const DIR: &str = "PAXOS_TEST_DIRECTORY";
 
+/// `SMALL_DISK=DIR` fills the file system that holds DIR in earnest.
 #[tokio::test]
 async fn a_full_disk_stops_the_process_and_loses_nothing() {
     if let Some(dir) = std::env::var_os(DIR) {
         return fill(Path::new(&dir)).await;
     }
-    let dir = tempfile::tempdir().expect("a directory");
+    let small = std::env::var_os("SMALL_DISK");
+    let dir = small.as_ref().map_or_else(tempfile::tempdir, tempfile::tempdir_in).expect("a directory");
     drop(open(dir.path()).expect("opens"));
+    // What is removed when the disk is full, as an operator would.
+    let ballast = dir.path().join("ballast");
+    fs::write(&ballast, vec![0; 1 << 19]).expect("written");
     // A disk of this size for each file: the system refuses to make one larger, as it does when a disk is full.
     let blocks = fs::metadata(dir.path().join("store.redb")).expect("there").len() / 512 + 200;
+    let blocks = if small.is_some() { "unlimited".into() } else { blocks.to_string() };
     let test = std::env::current_exe().expect("a test");
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" a_full_disk --nocapture");
     let ran = Command::new("sh").args(["-c", &script]).arg(test).env(DIR, dir.path()).output();
@@ -28,6 +34,7 @@ async fn a_full_disk_stops_the_process_and_loses_nothing() {
     let acknowledged: usize = number.and_then(|n| n.parse().ok()).expect("a number");
     assert!(acknowledged > 0);
 
+    fs::remove_file(ballast).expect("there");
     let saved = open(dir.path()).expect("opens").load().await.expect("whole");
     let n = saved.records.len();
     // The write that failed may have come to an end all the same; nobody was told so.

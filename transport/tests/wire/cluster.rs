@@ -157,21 +157,26 @@ async fn a_cluster_survives_damage_and_cuts_between_its_members() {
         let options = options(id);
         TcpOptions { limits: options.limits.for_elections(election / 4), ..options }
     };
+    let damage = |so| {
+        for mood in &moods {
+            mood.damages.store(so, Ordering::Relaxed);
+        }
+    };
     let cluster = start_with(dir.path(), quick, between).await;
     cluster.propose(0..20).await;
-    moods.iter().for_each(|mood| mood.damages.store(true, Ordering::Relaxed));
+    damage(true);
     cluster.propose(20..80).await;
     let damaged: u64 = cluster.handles.iter().map(|(_, h)| h.stats().refused_for(Reason::Damaged)).sum();
     assert!(damaged > 0, "nothing was damaged");
-    moods.iter().for_each(|mood| mood.damages.store(false, Ordering::Relaxed));
+    damage(false);
 
     let leader = cluster.members[1].leader().map_or(0, |id| usize::from(id.0));
     let others: Vec<usize> = (0..3).filter(|member| *member != leader).collect();
     let cut = |so| {
         let ends = |at: usize| at / 3 == leader || at % 3 == leader;
-        moods.iter().enumerate().filter(|(at, _)| ends(*at)).for_each(|(_, mood)| {
+        for (_, mood) in moods.iter().enumerate().filter(|(at, _)| ends(*at)) {
             mood.stalls.store(so, Ordering::Relaxed);
-        });
+        }
     };
     cut(true);
     cluster.propose_at(&others, 80..120).await;

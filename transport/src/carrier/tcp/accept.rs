@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::frame::{FrameError, Kind, Reader, messages};
-use super::handshake::{self, Failure, Hello, Stream, Writer};
+use super::handshake::{self, Failure, Hello, Stream, Writer, buffered};
 use super::link::out_of_turn;
 use super::stats::{Reason, Who};
 use core::future::poll_fn;
@@ -101,7 +101,7 @@ async fn understand(
     let stream: Box<dyn Stream> = match &shared.tls {
         None => Box::new(stream),
         Some(tls) => {
-            let stream = tls.acceptor.accept(stream).await.map_err(Failure::of_io)?;
+            let stream = tls.acceptor.accept(buffered(stream)).await.map_err(Failure::of_io)?;
             certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).cloned();
             Box::new(stream)
         }

@@ -16,13 +16,19 @@ use core::time::Duration;
 use paxos_core::{Digest, NodeId};
 use serde::{Deserialize, Serialize};
 use std::io;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, WriteHalf};
+use tokio::net::TcpStream;
 
 /// A connection, with or without TLS.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 pub(super) type Writer = WriteHalf<Box<dyn Stream>>;
+
+/// What TLS reads from: by itself it would ask the system for four kibibytes at a time.
+pub(super) fn buffered(stream: TcpStream) -> BufReader<TcpStream> {
+    BufReader::with_capacity(1 << 15, stream)
+}
 
 /// Both directions of a connection whose other end has not said anything yet.
 pub(super) fn split(stream: Box<dyn Stream>) -> (Reader, Writer) {

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::frame::{FrameError, HEADER, Kind, Reader, put};
-use super::handshake::{self, Failure, Hello, Stream, Writer};
+use super::handshake::{self, Failure, Hello, Stream, Writer, buffered};
 use super::stats::{Count, PeerStats, Reason, Who};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
@@ -180,7 +180,7 @@ async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failu
             None => Box::new(stream),
             Some(tls) => {
                 let name = tls.name_of(peer.id)?;
-                Box::new(tls.connector.connect(name, stream).await.map_err(Failure::of_io)?)
+                Box::new(tls.connector.connect(name, buffered(stream)).await.map_err(Failure::of_io)?)
             }
         };
         let (mut reader, mut writer) = handshake::split(stream);

@@ -247,7 +247,8 @@ impl Store {
         change: impl FnOnce(&WriteTransaction, &Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         if self.failed {
-            return Err(StoreError::damaged(&self.file, "an earlier write failed"));
+            let source = std::io::Error::other("an earlier write failed");
+            return Err(StoreError::Io { path: self.file.clone(), source });
         }
         self.failed = true;
         let state = State { writes: self.state.writes + 1, ..state };
