@@ -32,10 +32,8 @@ async fn lock(client: &mut Client, owner: &str, millis: u64) -> Result<Option<i6
     if client.call(&["SET", "lock", owner, "NX", "PX", &millis.to_string()]).await? == Value::Nil {
         return Ok(None);
     }
-    match client.call(&["INCR", "lock:token"]).await? {
-        Value::Int(token) => Ok(Some(token)),
-        _ => Ok(None),
-    }
+    let token = client.call(&["INCR", "lock:token"]).await?;
+    Ok(if let Value::Int(token) = token { Some(token) } else { None })
 }
 
 /// Writes, unless a later token has been seen: whatever is guarded has to look, the lock alone cannot.

@@ -74,13 +74,13 @@ impl Ops {
     }
 
     /// All of them.
-    pub fn iter(&self) -> Reader<'_> {
+    pub fn reader(&self) -> Reader<'_> {
         Reader(&self.bytes)
     }
 }
 
 /// Reads operations that were written down, in order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Reader<'a> {

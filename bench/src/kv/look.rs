@@ -83,7 +83,7 @@ impl Store {
                 let mut versions = Vec::with_capacity(keys.len());
                 for key in keys {
                     self.alive(key.0, clock)?;
-                    versions.push(Reply::Int(self.version_of(key.0) as i64));
+                    versions.push(Reply::Int(self.version_of(key.0).cast_signed()));
                 }
                 Reply::Array(versions)
             }
@@ -114,15 +114,15 @@ impl Store {
     fn scan(&self, cursor: u64, pattern: Option<&[u8]>, count: u64, budget: &mut Budget) -> Reply {
         let first = Name { hash: cursor, key: Sought::new(&[]).to_name().key };
         let mut found = Vec::new();
-        let mut looked = 0;
         let mut last = None;
         let mut next = 0;
-        for (name, _) in self.entries.range((Bound::Included(first), Bound::Unbounded)) {
+        for (looked, name) in
+            (0..).zip(self.entries.range((Bound::Included(first), Bound::Unbounded)).map(|(name, _)| name))
+        {
             if looked >= count.clamp(1, MOST_SCANNED) && last != Some(name.hash) {
                 next = name.hash;
                 break;
             }
-            looked += 1;
             last = Some(name.hash);
             if pattern.is_none_or(|pattern| matches(pattern, &name.key)) {
                 found.push(name);
@@ -135,10 +135,11 @@ impl Store {
 fn list<'a>(keys: impl Iterator<Item = &'a Name>, budget: &mut Budget) -> Reply {
     let mut found = Vec::new();
     for name in keys {
-        match budget.bulk(&name.key) {
-            Reply::Bulk(key) => found.push(Reply::Bulk(key)),
-            too_much => return too_much,
+        let key = budget.bulk(&name.key);
+        if let Reply::Error(_) = key {
+            return key;
         }
+        found.push(key);
     }
     Reply::Array(found)
 }

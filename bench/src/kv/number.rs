@@ -11,12 +11,11 @@ pub fn integer(text: &[u8]) -> Option<i64> {
         [b'1'..=b'9', rest @ ..] if rest.len() < 19 && rest.iter().all(u8::is_ascii_digit) => {}
         _ => return None,
     }
-    let sum = digits.iter().try_fold(0_i64, |sum, digit| {
+    digits.iter().try_fold(0_i64, |sum, digit| {
         let digit = i64::from(digit - b'0');
         let sum = sum.checked_mul(10)?;
         if negative { sum.checked_sub(digit) } else { sum.checked_add(digit) }
-    });
-    sum
+    })
 }
 
 /// A number of 64 bits without a sign.

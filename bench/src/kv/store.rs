@@ -130,14 +130,14 @@ impl Store {
     }
 
     /// Changes when a key goes away; whether it is there.
-    pub(super) fn set_deadline(&mut self, key: &[u8], expires: Option<u64>) -> Option<Option<u64>> {
+    pub(super) fn set_deadline(&mut self, key: &[u8], expires: Option<u64>) -> bool {
         let sought = Sought::new(key);
-        let entry = self.entries.get_mut(&sought as &dyn Named)?;
+        let Some(entry) = self.entries.get_mut(&sought as &dyn Named) else { return false };
         let before = std::mem::replace(&mut entry.expires, expires);
         self.version += 1;
         entry.version = self.version;
         self.move_deadline(&sought, before, expires);
-        Some(before)
+        true
     }
 
     fn move_deadline(&mut self, key: &Sought<'_>, from: Option<u64>, to: Option<u64>) {
@@ -218,7 +218,7 @@ impl StateMachine for Store {
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-        *self = Self::read(state).map_err(|error| RestoreError::Machine(error.into()))?;
+        *self = Self::read(state).map_err(RestoreError::Machine)?;
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ impl Store {
             Op::Expire(key, millis) => self.expire(key.0, *millis),
             Op::Persist(key) => {
                 let lasts = self.find(key.0).is_some_and(|entry| entry.expires.is_some());
-                Reply::Int(i64::from(lasts && self.set_deadline(key.0, None).is_some()))
+                Reply::Int(i64::from(lasts && self.set_deadline(key.0, None)))
             }
             Op::Clear => {
                 self.clear();

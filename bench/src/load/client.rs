@@ -226,7 +226,9 @@ impl Worker {
             counted.unknown += lost.len() as u64;
             counted.reconnects += 1;
         }
-        lost.iter().for_each(|pending| self.lose(pending));
+        for pending in &lost {
+            self.lose(pending);
+        }
         self.address += 1;
     }
 
@@ -347,7 +349,9 @@ impl Worker {
                 let begun = Instant::now();
                 let deeds: Vec<Deed> =
                     part.clone().map(|n| Deed::Put(self.draw.name(n), self.draw.value())).collect();
-                deeds.iter().for_each(|deed| push(&mut client, deed));
+                for deed in &deeds {
+                    push(&mut client, deed);
+                }
                 let Ok(replies) = self.replies(&mut client, deeds.len()).await else { break };
                 let done = Instant::now();
                 if let Some(text) = replies.iter().find_map(Value::error) {
@@ -375,7 +379,7 @@ fn push(client: &mut Client, deed: &Deed) {
         Deed::Append(key, value) => client.push(&[b"APPEND", key, value]),
         Deed::Delete(key) => client.push(&[b"DEL", key]),
         Deed::Scan(cursor, count) => {
-            client.push(&[b"SCAN", cursor.to_string().as_bytes(), b"COUNT", count.to_string().as_bytes()])
+            client.push(&[b"SCAN", cursor.to_string().as_bytes(), b"COUNT", count.to_string().as_bytes()]);
         }
     }
 }

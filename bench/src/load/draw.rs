@@ -145,11 +145,10 @@ impl Draw {
     pub(super) fn next(&mut self) -> Deed {
         let dice = self.below(100);
         match self.workload {
-            Workload::A if dice < 50 => Deed::Get(self.key()),
             Workload::B | Workload::D if dice < 95 => Deed::Get(self.key()),
             Workload::C => Deed::Get(self.key()),
             Workload::E if dice < 95 => Deed::Scan(self.rng.next_u64() >> 1, 1 + self.below(SCAN)),
-            Workload::F if dice < 50 => Deed::Get(self.key()),
+            Workload::A | Workload::F if dice < 50 => Deed::Get(self.key()),
             Workload::F => Deed::Cas(self.key(), self.value()),
             Workload::D | Workload::E => self.insert(),
             Workload::A | Workload::B | Workload::Write => self.put(),

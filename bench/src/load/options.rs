@@ -107,7 +107,9 @@ impl Load {
         self.skew.unwrap_or(match self.workload {
             Workload::D => Skew::Latest,
             Workload::Register => Skew::Uniform,
-            _ => Skew::Zipf,
+            Workload::A | Workload::B | Workload::C | Workload::E | Workload::F | Workload::Write => {
+                Skew::Zipf
+            }
         })
     }
 
@@ -116,7 +118,9 @@ impl Load {
         match self.workload {
             // What is watched is watched by the connection.
             Workload::F | Workload::Register => 1,
-            _ => self.pipeline as usize,
+            Workload::A | Workload::B | Workload::C | Workload::D | Workload::E | Workload::Write => {
+                self.pipeline as usize
+            }
         }
     }
 }

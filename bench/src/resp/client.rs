@@ -102,9 +102,7 @@ impl Client {
         let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
         self.push(&words);
         self.flush().await?;
-        match self.read().await? {
-            Value::Error(text) => Err(CallError::Refused(text)),
-            value => Ok(value),
-        }
+        let value = self.read().await?;
+        if let Value::Error(text) = value { Err(CallError::Refused(text)) } else { Ok(value) }
     }
 }

@@ -26,12 +26,14 @@ pub fn encode(reply: &Reply, version: Version, out: &mut Vec<u8>) {
         Reply::Int(n) => head(b':', *n, out),
         Reply::Bulk(bytes) => bulk(bytes, out),
         Reply::Array(parts) => {
-            head(b'*', parts.len() as i64, out);
-            parts.iter().for_each(|part| encode(part, version, out));
+            length(b'*', parts.len(), out);
+            for part in parts {
+                encode(part, version, out);
+            }
         }
         Reply::Map(pairs) => {
             let (mark, each) = if version == Version::Two { (b'*', 2) } else { (b'%', 1) };
-            head(mark, (pairs.len() * each) as i64, out);
+            length(mark, pairs.len() * each, out);
             for (name, value) in pairs {
                 encode(name, version, out);
                 encode(value, version, out);
@@ -44,12 +46,14 @@ pub fn encode(reply: &Reply, version: Version, out: &mut Vec<u8>) {
 
 /// Appends a request.
 pub fn encode_request(words: &[&[u8]], out: &mut Vec<u8>) {
-    head(b'*', words.len() as i64, out);
-    words.iter().for_each(|word| bulk(word, out));
+    length(b'*', words.len(), out);
+    for word in words {
+        bulk(word, out);
+    }
 }
 
 fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
-    head(b'$', bytes.len() as i64, out);
+    length(b'$', bytes.len(), out);
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");
 }
@@ -59,6 +63,10 @@ fn line(mark: u8, text: &str, out: &mut Vec<u8>) {
     out.push(mark);
     out.extend(text.bytes().map(|byte| if byte == b'\r' || byte == b'\n' { b' ' } else { byte }));
     out.extend_from_slice(b"\r\n");
+}
+
+fn length(mark: u8, n: usize, out: &mut Vec<u8>) {
+    head(mark, i64::try_from(n).unwrap_or(i64::MAX), out);
 }
 
 fn head(mark: u8, n: i64, out: &mut Vec<u8>) {

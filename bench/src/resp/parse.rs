@@ -125,11 +125,6 @@ impl Parser {
         self.bounds = bounds;
     }
 
-    /// Whether it is in the middle of a request.
-    pub fn is_within(&self) -> bool {
-        !self.done && (self.state != State::Start || self.at > 0)
-    }
-
     /// The next request and how many bytes it took; none if it is not whole. `bytes` begins where the request does:
     /// after one was handed out, what it took is to be cut off; else, the same bytes come again, and more.
     ///

@@ -35,6 +35,9 @@ pub(super) async fn run(
     }
 }
 
+/// A version that no key ever has.
+const NEVER: u64 = u64::MAX;
+
 /// Notes the versions that keys have now: EXEC takes them along, and whoever executes it compares.
 async fn watch(keys: Vec<Box<[u8]>>, session: &mut Session, front: &Front) -> Reply {
     let mut ops = Ops::default();
@@ -42,10 +45,9 @@ async fn watch(keys: Vec<Box<[u8]>>, session: &mut Session, front: &Front) -> Re
     let answers = front.lanes.run(ops).await;
     match answers.get(0) {
         Some(Reply::Array(versions)) => {
-            let seen = keys.into_iter().zip(versions).map(|(key, version)| match version {
-                Reply::Int(version) => (key, *version as u64),
-                // A version that no key ever has.
-                _ => (key, u64::MAX),
+            let seen = keys.into_iter().zip(versions).map(|(key, version)| {
+                let Reply::Int(version) = version else { return (key, NEVER) };
+                (key, version.cast_unsigned())
             });
             session.watch(seen);
             Reply::Ok
@@ -118,6 +120,7 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
 
 /// Keys, how many of them expire, their bytes and the time, as this replica has them.
 async fn facts(front: &Front) -> Option<(usize, usize, u64, u64)> {
+    let _place = front.lookers.acquire().await.ok()?;
     let (sender, facts) = oneshot::channel();
     let looker = Box::new(move |store: &crate::kv::Store| {
         _ = sender.send((store.len(), store.expiring(), store.bytes(), store.time()));

@@ -158,7 +158,10 @@ impl ClusterFile {
     fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
         let form = |text: String| FileError::Form { path: path.to_owned(), text: text.trim_end().to_owned() };
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| form(error.to_string()))?;
-        let unknown = |table: &toml::Table, known| match table.keys().find(|key| !known_in(known, key)) {
+        let unknown = |table: &toml::Table, known: &'static [&'static str]| match table
+            .keys()
+            .find(|key| !known.contains(&key.as_str()))
+        {
             Some(key) => {
                 Err(FileError::Key { path: path.to_owned(), key: key.clone(), hint: like(key, known) })
             }
@@ -264,8 +267,9 @@ impl ClusterFile {
     }
 }
 
-/// A command holds many operations, so there are fewer of them, and larger ones. Each is answered before its lane takes the
-/// next, so a client has few at a time. Snapshots: see [`crate::kv::Store`].
+/// A command holds many operations, so there are fewer of them, and larger ones. A process has few under way, one in each
+/// lane; replicas remember the answers to `session` commands of `sessions` lives of processes.
+/// Snapshots: see [`crate::kv::Store`].
 const LIMITS: Limits = Limits {
     batch: 64,
     batch_bytes: 1 << 20,
@@ -273,19 +277,15 @@ const LIMITS: Limits = Limits {
     window_bytes: 64 << 20,
     queue: 1024,
     queue_bytes: 64 << 20,
-    session: 256,
+    session: 64,
     session_bytes: 256 << 20,
     idle: 1 << 20,
-    sessions: 4096,
+    sessions: 128,
     alpha: 512,
     snapshot: 256,
     chunk: 1 << 18,
     reads: 4096,
 };
-
-fn known_in(known: &[&str], key: &str) -> bool {
-    known.contains(&key)
-}
 
 fn like(key: &str, known: &'static [&'static str]) -> Option<&'static str> {
     let near = known.iter().map(|name| (strsim::jaro_winkler(name, key), *name));
@@ -316,6 +316,29 @@ mod tests {
         assert_eq!(hint, "c.toml: nothing is called `election` here; did you mean `election_ms`?");
         assert!(wrong(&format!("member = 1\n{GOOD}")).contains("did you mean `members`?"));
         assert!(wrong(&format!("{GOOD}zzz = 1\n")).ends_with("nothing is called `zzz` here"));
+    }
+
+    #[test]
+    fn the_files_for_deployment_have_a_cluster_in_them() {
+        for text in [
+            include_str!("../../../docs/deploy/compose.yaml"),
+            include_str!("../../../docs/deploy/statefulset.yaml"),
+        ] {
+            let lines = text.lines().map(str::trim_start);
+            let inner = lines.skip_while(|line| !line.starts_with("name = ")).take_while(|line| *line != "]");
+            let inner: Vec<&str> = inner.chain(["]"]).collect();
+            let file = ClusterFile::parse(Path::new("c.toml"), &inner.join("\n")).expect("it is right");
+            assert_eq!(file.members.len(), 3);
+        }
+    }
+
+    #[test]
+    fn the_page_about_the_server_has_a_file_that_is_right() {
+        let page = include_str!("../../../docs/server.md");
+        let text = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).expect("a file");
+        let file = ClusterFile::parse(Path::new("c.toml"), text).expect("it is right");
+        assert_eq!((file.members.len(), file.spares.len()), (3, 1));
+        assert_eq!(file.timeouts, Waits::default(), "it shows the defaults");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 const WAITING: usize = 1024;
 
 /// The most operations in one command, and their bytes. A run is never cut: one that is larger goes alone.
-const MOST: (usize, usize) = (8192, 1 << 20);
+const MOST: (usize, usize) = (4096, 1 << 20);
 
 /// Operations of one connection, in order.
 #[derive(Debug)]
@@ -93,13 +93,13 @@ impl Lanes {
     ) -> Self {
         let (writes, waiting_writes) = mpsc::channel(WAITING);
         let (reads, waiting_reads) = mpsc::channel(WAITING);
-        let writer = Arc::clone(member);
+        let proposing = Arc::clone(member);
         tokio::spawn(gather(waiting_writes, width.writes, move |runs, lane| {
-            tokio::spawn(write(Arc::clone(&writer), runs, lane));
+            tokio::spawn(write(Arc::clone(&proposing), runs, lane));
         }));
-        let reader = Arc::clone(member);
+        let looking = Arc::clone(member);
         tokio::spawn(gather(waiting_reads, width.reads, move |runs, lane| {
-            tokio::spawn(read(Arc::clone(&reader), consistency, patience, runs, lane));
+            tokio::spawn(read(Arc::clone(&looking), consistency, patience, runs, lane));
         }));
         Self { writes, reads }
     }
@@ -111,10 +111,10 @@ impl Lanes {
     pub(super) async fn run(&self, ops: Ops) -> Answers {
         let writes = ops.writes();
         let lane = if writes { &self.writes } else { &self.reads };
-        let answer = match ask(lane, ops).await {
-            Answer::Due(ops) => ask(&self.writes, ops).await,
-            answer => answer,
-        };
+        let mut answer = ask(lane, ops).await;
+        if let Answer::Due(ops) = answer {
+            answer = ask(&self.writes, ops).await;
+        }
         match answer {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
             Answer::Seen(replies) => Answers::Own(replies),
@@ -198,7 +198,7 @@ fn why_not_written(error: &ProposeError) -> Box<str> {
         ProposeError::Overloaded(_) => "TRYAGAIN not done:",
         ProposeError::NotLeader { .. } | ProposeError::Stopped(_) => "CLUSTERDOWN not done:",
         // Whatever else there may be one day, nothing is known of the command.
-        _ => "UNKNOWN outcome unknown:",
+        ProposeError::OutcomeUnknown | ProposeError::SessionExpired | _ => "UNKNOWN outcome unknown:",
     };
     format!("{code} {error}").into()
 }
@@ -219,9 +219,9 @@ async fn read(
         // An error says that nobody waits any more.
         drop(sender.send(looks));
     });
-    let looked = timeout(patience, member.look(consistency, looker)).await;
+    let done = timeout(patience, member.look(consistency, looker)).await;
     drop(lane);
-    let failure = match looked {
+    let failure = match done {
         Ok(Ok(())) => None,
         Ok(Err(ReadFailure::Refused(refused))) => Some(format!("TRYAGAIN not done: {refused}")),
         Ok(Err(error)) => Some(format!("CLUSTERDOWN not done: {error}")),
@@ -244,7 +244,7 @@ async fn read(
 /// Answers a run, if none of what it looks at is due.
 fn look(store: &Store, clock: u64, ops: &Ops) -> Answer {
     let mut replies = Vec::with_capacity(ops.count());
-    for op in ops.iter().flatten() {
+    for op in ops.reader().flatten() {
         // Values are shared with the store, so that each answer may be as long as any.
         match store.look(&op, clock, &mut Budget::default()) {
             Look::Seen(reply) => replies.push(reply),

@@ -76,12 +76,12 @@ pub struct Clients {
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub maxclients: usize,
     /// How many commands of many operations each are under way at a time
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub lanes: u8,
     /// Listen on addresses that others can reach, though nothing is encrypted
     #[arg(long)]
     pub insecure_bind: bool,
-    /// What to write to the standard error: error, warn, info, debug, trace, or by module as RUST_LOG has it
+    /// What to write to the standard error: error, warn, info, debug, trace, or by module as `RUST_LOG` has it
     #[arg(long, default_value = "info", value_name = "LEVEL")]
     pub log: String,
 }

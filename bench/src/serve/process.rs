@@ -1,6 +1,6 @@
 //! A member as a process: from the command line to a server, and to its end.
 
-use super::options::{Clients, Serve};
+use super::options::{Clients, Reads, Serve};
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
@@ -110,6 +110,9 @@ where
     let resp = resolve("the address for clients", &address).await?;
     let peer = resolve("the address for members", &place.peer).await?;
     check_bind(&options.clients, file, resp, peer)?;
+    if options.clients.reads == Reads::Lease && file.timeouts.lease_ms == 0 {
+        tracing::warn!("no lease_ms in the cluster's file: reads are confirmed by a quorum instead");
+    }
     let listener = TcpListener::bind(resp).await.map_err(|source| ServeError::Address {
         what: "the address for clients",
         address,

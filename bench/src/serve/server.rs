@@ -10,10 +10,9 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use paxos_core::NodeId;
-use std::io;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Bytes of unfinished requests, and of replies that are not taken, of all clients together.
@@ -37,6 +36,8 @@ pub(super) struct Front {
     rejected: AtomicU64,
     unfinished: AtomicUsize,
     closing: watch::Sender<bool>,
+    /// Few look at the replica at a time, lest they take the places of commands.
+    pub(super) lookers: Semaphore,
 }
 
 /// What a server has counted.
@@ -72,6 +73,7 @@ impl Server {
             rejected: AtomicU64::new(0),
             unfinished: AtomicUsize::new(0),
             closing: watch::Sender::new(false),
+            lookers: Semaphore::new(8),
         });
         let listening = tokio::spawn(listen(Arc::clone(&front), listener));
         let ticking = tokio::spawn(tick(Arc::clone(&front)));
@@ -118,8 +120,8 @@ async fn tick(front: Arc<Front>) {
         }
         let (sender, due) = tokio::sync::oneshot::channel();
         let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.next_due()));
-        let looked = front.member.look(paxos_core::Consistency::Local, looker).await;
-        if looked.is_ok() && due.await.is_ok_and(|due| due.is_some_and(|at| at <= wall_clock())) {
+        let done = front.member.look(paxos_core::Consistency::Local, looker).await;
+        if done.is_ok() && due.await.is_ok_and(|due| due.is_some_and(|at| at <= wall_clock())) {
             let mut ops = Ops::default();
             // Any operation that is not read off the replica would do.
             ops.push(&crate::kv::Op::Delete(Vec::new()));
@@ -240,7 +242,7 @@ impl Front {
     }
 
     async fn ask(&self, address: &str, words: &[&str]) -> Result<Value, CallError> {
-        let mut client = Client::connect(address).await.map_err(io::Error::from)?;
+        let mut client = Client::connect(address).await?;
         if let Some(password) = &self.settings.password {
             client.call(&["AUTH", password]).await?;
         }

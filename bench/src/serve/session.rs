@@ -115,13 +115,14 @@ impl Session {
             return Ok(Step::Answer(Reply::Word(Word::Queued)));
         }
         // What is the same in every state needs none.
-        match op {
-            Op::Nothing => return Ok(Step::Answer(Reply::Ok)),
-            Op::Echo(None) => return Ok(Step::Answer(Reply::Pong)),
-            Op::Echo(Some(text)) => return Ok(Step::Answer(Reply::Bulk(text.0.into()))),
-            _ => waiting.push(&op),
-        }
-        Ok(Step::Waits)
+        Ok(if let Op::Nothing = op {
+            Step::Answer(Reply::Ok)
+        } else if let Op::Echo(text) = op {
+            Step::Answer(text.map_or(Reply::Pong, |text| Reply::Bulk(text.0.into())))
+        } else {
+            waiting.push(&op);
+            Step::Waits
+        })
     }
 
     fn errand(
@@ -133,9 +134,10 @@ impl Session {
     ) -> Result<Step, String> {
         let in_transaction = [Errand::Exec, Errand::Discard, Errand::Multi, Errand::Quit, Errand::Reset];
         if self.transaction.is_some() && !in_transaction.contains(&errand) {
-            return Err(match errand {
-                Errand::Watch => "ERR WATCH inside MULTI is not allowed".into(),
-                _ => format!("ERR '{name}' is not allowed in transactions"),
+            return Err(if errand == Errand::Watch {
+                "ERR WATCH inside MULTI is not allowed".into()
+            } else {
+                format!("ERR '{name}' is not allowed in transactions")
             });
         }
         Ok(Step::Answer(match errand {
@@ -247,7 +249,7 @@ impl Session {
             pair("server", Reply::text("redis")),
             pair("version", Reply::text(super::REDIS_VERSION)),
             pair("proto", Reply::Int(number)),
-            pair("id", Reply::Int(self.id as i64)),
+            pair("id", Reply::Int(self.id.cast_signed())),
             pair("mode", Reply::text("standalone")),
             pair("role", Reply::text("master")),
             pair("modules", Reply::Array(Vec::new())),
@@ -260,9 +262,9 @@ impl Session {
             format!("id={} addr={} name={} db=0\n", session.id, session.address, session.name)
         };
         Ok(match (verb.to_ascii_uppercase().as_slice(), words) {
-            (b"ID", []) => Reply::Int(self.id as i64),
+            (b"ID", []) => Reply::Int(self.id.cast_signed()),
             (b"GETNAME", []) => Reply::text(&self.name),
-            (b"SETNAME", [name]) if name.iter().all(|byte| byte.is_ascii_graphic()) => {
+            (b"SETNAME", [name]) if name.iter().all(u8::is_ascii_graphic) => {
                 self.name = String::from_utf8_lossy(name).into_owned();
                 Reply::Ok
             }
@@ -291,7 +293,7 @@ fn unknown(name: &[u8], words: &[&[u8]]) -> String {
 fn command(words: &[&[u8]]) -> Reply {
     let describe = |spec: &Spec| {
         let (first, last, step) = spec.keys;
-        let flags = spec.flags.iter().map(|flag| Reply::text(flag)).collect();
+        let flags = spec.flags.iter().map(Reply::text).collect();
         let mut parts = vec![Reply::text(spec.name), Reply::Int(spec.arity), Reply::Array(flags)];
         parts.extend([first, last, step].map(Reply::Int));
         Reply::Array(parts)

@@ -207,9 +207,9 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     // It takes effect some slots later, which the leader fills where nobody has anything to say.
     loop {
         let Value::Array(members) = call(&mut new, "PAXOS MEMBERS").await else { panic!("a list") };
-        let roles = members.iter().map(|member| match member {
-            Value::Array(parts) => parts[1].text().expect("a role"),
-            other => panic!("a member, not {other:?}"),
+        let roles = members.iter().map(|member| {
+            let Value::Array(parts) = member else { panic!("a member, not {member:?}") };
+            parts[1].text().expect("a role")
         });
         let roles: Vec<String> = roles.map(|role| role.replace("leader", "member")).collect();
         if roles == ["member", "member", "removed", "member"] {
