@@ -1,0 +1,77 @@
+//! Members that are killed while clients write, and come back to what they have on disk.
+
+use crate::clients::Clients;
+use crate::members::Members;
+use crate::{LONG, alone, amount, chance};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn multi_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
+    killed("multi", amount("KILLS", 8)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fast_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
+    killed("fast", amount("KILLS", 6) / 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simple_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
+    killed("simple", amount("KILLS", 6) / 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn basic_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
+    killed("basic", amount("KILLS", 6) / 3).await;
+}
+
+async fn killed(variant: &str, kills: u64) {
+    let _alone = alone().await;
+    let mut members = Members::new(variant, "", &[]);
+    members.start_all().await;
+    let clients = Clients::start(&members.resp, 6);
+    let mut chance = chance(100);
+    let (mut slowest, mut all_at_once) = (Duration::ZERO, 0);
+    for nth in 0..kills {
+        goes_on(&clients).await;
+        sleep(chance.millis(50, 400)).await;
+        // Each fourth time all at once, in the middle of what they do.
+        if nth % 4 == 1 {
+            (0..3).for_each(|victim| members.kill(victim));
+            all_at_once += 1;
+        } else {
+            let victim = chance.below(3) as usize;
+            members.kill(victim);
+            sleep(chance.millis(0, 600)).await;
+            if nth % 4 == 3 {
+                // No quorum is left, until they come back one after the other.
+                members.kill((victim + 1) % 3);
+                sleep(chance.millis(0, 300)).await;
+            }
+        }
+        let order = chance.below(3) as usize;
+        for at in (0..3).map(|at| (at + order) % 3) {
+            if members.is_down(at) {
+                members.start(at);
+            }
+        }
+        for at in 0..3 {
+            slowest = slowest.max(members.serves(at).await);
+        }
+    }
+    goes_on(&clients).await;
+    let found = clients.finish().await;
+    eprintln!(
+        "{variant}: {kills} kills, {all_at_once} of them of all at once; served again after {slowest:?} at most; {found}"
+    );
+}
+
+/// Waits until some requests of the load are answered.
+async fn goes_on(clients: &Clients) {
+    let (begun, before) = (Instant::now(), clients.acknowledged());
+    while clients.acknowledged() < before + 20 {
+        assert!(begun.elapsed() < LONG, "clients are not served");
+        sleep(Duration::from_millis(5)).await;
+    }
+}

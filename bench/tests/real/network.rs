@@ -1,0 +1,142 @@
+//! Links between members that a test disturbs: each member knows the others by the addresses of links.
+
+use crate::members::{Members, port};
+use crate::{Chance, chance};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// What a link does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weather {
+    Clear,
+    /// Nothing gets through. What was on the way comes late, when it is over.
+    Cut,
+    /// Everything is late.
+    Slow,
+    /// Connections end.
+    Flaky,
+    /// Bytes change.
+    Dirty,
+}
+
+/// All links; that from 0 to 1 is what 0 dialled.
+pub(crate) struct Network {
+    links: BTreeMap<(usize, usize), watch::Sender<Weather>>,
+    harm: Arc<Harm>,
+}
+
+/// What was done.
+#[derive(Default)]
+pub(crate) struct Harm {
+    pub(crate) late: AtomicU64,
+    pub(crate) ended: AtomicU64,
+    pub(crate) changed: AtomicU64,
+}
+
+impl Network {
+    /// Puts links between members that are not started yet.
+    pub(crate) async fn between(members: &Members, waits: &str) -> Self {
+        let (mut links, mut ports) = (BTreeMap::new(), BTreeMap::new());
+        let harm = Arc::new(Harm::default());
+        for from in 0..3_usize {
+            for to in (0..3).filter(|to| *to != from) {
+                let port = port();
+                let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("it is free");
+                let (sender, weather) = watch::channel(Weather::Clear);
+                let chance = chance(200 + (from * 3 + to) as u64);
+                tokio::spawn(carry(listener, members.peer[to].clone(), weather, chance, Arc::clone(&harm)));
+                links.insert((from, to), sender);
+                ports.insert((from, to), port);
+            }
+            members.describe(from, waits, |to| format!("127.0.0.1:{}", ports[&(from, to)]));
+        }
+        Self { links, harm }
+    }
+
+    /// Changes the links for which there is new weather.
+    pub(crate) fn set(&self, mut weather: impl FnMut(usize, usize) -> Option<Weather>) {
+        for ((from, to), link) in &self.links {
+            if let Some(weather) = weather(*from, *to) {
+                link.send_replace(weather);
+            }
+        }
+    }
+
+    pub(crate) fn heal(&self) {
+        self.set(|_, _| Some(Weather::Clear));
+    }
+
+    /// Pieces that were late, connections that were ended, bytes that were changed.
+    pub(crate) fn harm(&self) -> (u64, u64, u64) {
+        (self.harm.late.load(Relaxed), self.harm.ended.load(Relaxed), self.harm.changed.load(Relaxed))
+    }
+}
+
+async fn carry(
+    listener: TcpListener,
+    to: String,
+    weather: watch::Receiver<Weather>,
+    mut chance: Chance,
+    harm: Arc<Harm>,
+) {
+    while let Ok((near, _)) = listener.accept().await {
+        let (to, weather, harm) = (to.clone(), weather.clone(), Arc::clone(&harm));
+        let seed = chance.below(u64::MAX);
+        tokio::spawn(async move {
+            let Ok(far) = TcpStream::connect(&to).await else { return };
+            // They only make it faster.
+            drop((near.set_nodelay(true), far.set_nodelay(true)));
+            let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+            let there = pump(near_in, far_out, weather.clone(), crate::chance(seed), &harm);
+            let back = pump(far_in, near_out, weather, crate::chance(seed ^ 1), &harm);
+            // When one direction ends, both do.
+            tokio::select! { _ = there => {}, _ = back => {} }
+        });
+    }
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut weather: watch::Receiver<Weather>,
+    mut chance: Chance,
+    harm: &Harm,
+) -> std::io::Result<()> {
+    let mut bytes = vec![0; 16 << 10];
+    loop {
+        let length = from.read(&mut bytes).await?;
+        let now = *weather.borrow();
+        match now {
+            Weather::Clear => {}
+            Weather::Cut => {
+                harm.late.fetch_add(1, Relaxed);
+                if weather.wait_for(|weather| *weather != Weather::Cut).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Weather::Slow => {
+                harm.late.fetch_add(1, Relaxed);
+                sleep(chance.millis(0, 150)).await;
+            }
+            Weather::Flaky if chance.below(12) == 0 => {
+                harm.ended.fetch_add(1, Relaxed);
+                return Ok(());
+            }
+            Weather::Dirty if length > 0 && chance.below(4) == 0 => {
+                harm.changed.fetch_add(1, Relaxed);
+                bytes[chance.below(length as u64) as usize] ^= 1 << chance.below(8);
+            }
+            Weather::Flaky | Weather::Dirty => {}
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        to.write_all(&bytes[..length]).await?;
+    }
+}

@@ -1,0 +1,84 @@
+//! A leader that stands still, and does not know it when it goes on.
+
+use crate::members::{Members, call};
+use crate::{LONG, alone, amount};
+use paxos_bench::resp::{Client, Value};
+use rustix::process::Signal;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_stopped_is_replaced_and_its_confirmed_reads_are_fresh_when_it_goes_on() {
+    stopped("multi", "confirmed", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_stopped_is_replaced_and_reads_by_its_lease_are_fresh_when_it_goes_on() {
+    stopped("multi", "lease", "lease_ms = 250").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_stopped_is_replaced_and_its_quorum_reads_are_fresh_when_it_goes_on() {
+    stopped("multi", "quorum", "").await;
+}
+
+async fn stopped(variant: &str, reads: &str, waits: &str) {
+    let _alone = alone().await;
+    let mut members = Members::new(variant, waits, &["--reads", reads]);
+    members.start_all().await;
+    let mut took = Vec::new();
+    for round in 0..amount("STOPS", 2) {
+        let old = led(&members, 0, |_| true).await;
+        let (other, third) = ((old + 1) % 3, (old + 2) % 3);
+        write(&mut members, old, &format!("SET k old{round}")).await;
+        let mut first = Client::connect(&members.resp[old]).await.expect("it listens");
+        assert!(call(&mut first, "GET k").await.is_some());
+
+        members.signal(old, Signal::STOP);
+        let begun = Instant::now();
+        // The system takes it for the process, which finds it first of all when it goes on.
+        first.push(&[b"GET", b"k"]);
+        first.flush().await.expect("the system takes it");
+        led(&members, other, |leader| leader != old).await;
+        led(&members, third, |leader| leader != old).await;
+        took.push(begun.elapsed());
+        write(&mut members, other, &format!("SET k new{round}")).await;
+        members.signal(old, Signal::CONT);
+
+        // It answers with what is true now, or not at all.
+        let value = timeout(LONG, first.read()).await.expect("it answers in time").expect("it answers");
+        let fresh = Value::Bulk(format!("new{round}").into_bytes());
+        let refused = |value: &Value| value.error().is_some_and(|text| text.starts_with("CLUSTERDOWN"));
+        assert!(value == fresh || refused(&value), "a stale read: {value:?}");
+        for _ in 0..20 {
+            let value = call(&mut first, "GET k").await.expect("it answers");
+            assert!(value == fresh || refused(&value), "a stale read: {value:?}");
+        }
+        led(&members, old, |leader| leader != old).await;
+        members.serves(old).await;
+    }
+    eprintln!("{variant}, {reads} reads: others led, and knew it, after {took:?}");
+}
+
+/// Waits until `nth` follows somebody who is wanted.
+async fn led(members: &Members, nth: usize, wanted: impl Fn(usize) -> bool) -> usize {
+    let begun = Instant::now();
+    loop {
+        if let Some(leader) = members.leader(nth).await.filter(|leader| wanted(*leader)) {
+            return leader;
+        }
+        assert!(begun.elapsed() < LONG, "n{nth} follows nobody, or the wrong one");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Writes until that is answered.
+async fn write(members: &mut Members, nth: usize, words: &str) {
+    loop {
+        members.serves(nth).await;
+        let mut client = Client::connect(&members.resp[nth]).await.expect("it listens");
+        if call(&mut client, words).await == Some(Value::Simple("OK".into())) {
+            return;
+        }
+    }
+}
