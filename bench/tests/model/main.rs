@@ -8,6 +8,7 @@ use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{Ballot, Config, Leadership, Learning, Message, NodeId, Slot, Timeouts};
 use stateright::{Checker, Model};
+use std::io::Write;
 use std::sync::Arc;
 use system::{Checked, System};
 
@@ -56,12 +57,8 @@ fn succession<P: Checked>(acceptors: u16, clients: u16) -> System<P> {
 fn explore<P: Checked>(system: System<P>, states: usize) -> impl Checker<System<P>> {
     let states = std::env::var("STATES").ok().and_then(|n| n.parse().ok()).unwrap_or(states);
     let checker = system.checker().threads(2).target_state_count(states).spawn_bfs().join();
-    eprintln!(
-        "{} steps to {} states, each at most {} from the start",
-        checker.state_count(),
-        checker.unique_state_count(),
-        checker.max_depth()
-    );
+    let (steps, states, depth) = (checker.state_count(), checker.unique_state_count(), checker.max_depth());
+    _ = writeln!(std::io::stderr(), "{steps} steps to {states} states, each at most {depth} from the start");
     checker
 }
 
@@ -93,6 +90,20 @@ fn fast_paxos_with_a_successor_agrees() {
 #[test]
 fn fast_paxos_with_a_collision_agrees() {
     let system = System { early: Vec::new(), ..succession::<Fast>(3, 2) };
+    explore(system, 150_000).assert_properties();
+}
+
+#[test]
+fn fast_paxos_whose_acceptors_recover_by_themselves_agrees() {
+    let mut system = System { early: Vec::new(), ..succession::<Fast>(3, 2) };
+    system.options.recovery = fast_paxos::Recovery::Uncoordinated;
+    explore(system, 150_000).assert_properties();
+}
+
+#[test]
+fn fast_paxos_whose_acceptors_recover_by_themselves_agrees_with_a_successor() {
+    let mut system = succession::<Fast>(3, 2);
+    system.options.recovery = fast_paxos::Recovery::Uncoordinated;
     explore(system, 150_000).assert_properties();
 }
 

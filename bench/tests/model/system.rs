@@ -242,18 +242,18 @@ impl<P: Checked> Model for System<P> {
         vec![state]
     }
 
-    fn actions(&self, state: &State<P>, steps: &mut Vec<Step>) {
+    fn actions(&self, state: &State<P>, next: &mut Vec<Step>) {
         for (number, letter) in &state.letters {
             let says = || format!("{} to {}: {:?}", letter.from, letter.to, letter.message);
-            steps.push(Step::Arrive(*number, says()));
+            next.push(Step::Arrive(*number, says()));
             if state.crashes < self.crashes && self.config.servers().contains(letter.to) {
-                steps.push(Step::ArriveAndCrash(*number, says()));
+                next.push(Step::ArriveAndCrash(*number, says()));
             }
         }
     }
 
-    fn next_state(&self, last: &State<P>, step: Step) -> Option<State<P>> {
-        let (number, crash) = match step {
+    fn next_state(&self, last: &State<P>, what: Step) -> Option<State<P>> {
+        let (number, crash) = match what {
             Step::Arrive(number, _) => (number, false),
             Step::ArriveAndCrash(number, _) => (number, true),
         };

@@ -27,7 +27,7 @@ async fn all_are_replaced<P: Protocol<Value = u64, Reply = u64>>(mut config: Con
         let asked = cluster.member(NodeId(stay[0]));
         meanwhile(&cluster, stay, done..done + 100, async {
             let change = Change::replace(NodeId(old), NodeId(new));
-            let from = soon(asked.change(change.clone())).await.expect("can be made");
+            let from = soon(asked.change(change)).await.expect("can be made");
             // To ask again changes nothing; and who was removed does not come back.
             assert!(soon(asked.change(change)).await.is_ok_and(|again| again >= from));
             let back = soon(asked.change(Change::add(NodeId(old)))).await;
