@@ -204,12 +204,12 @@ impl<P: Checked> System<P> {
     fn agrees(&self, state: &State<P>) -> bool {
         let chosen = self.chosen(state);
         let one = chosen.values().all(|values| values.len() == 1);
-        let knows = |known: &Chosen<u64>, slot: Slot| known.get(slot).map(Entry::id);
+        let told = |known: &Chosen<u64>, slot: Slot| known.get(slot).map(Entry::id);
         let slots = || (0..8).map(Slot);
         one && state.processes.iter().all(|process| {
             let known = process.node.chosen();
             slots().all(|slot| {
-                knows(known, slot).is_none_or(|value| chosen.get(&slot).is_some_and(|v| v.contains(&value)))
+                told(known, slot).is_none_or(|value| chosen.get(&slot).is_some_and(|v| v.contains(&value)))
             })
         })
     }
