@@ -4,8 +4,11 @@ use proptest::prelude::*;
 
 const SMALL: Bounds = Bounds { request: 4096, argument: 1024, arguments: 32, line: 512 };
 
+/// Requests, each of words.
+type Requests = Vec<Vec<Vec<u8>>>;
+
 /// All requests of `bytes`, given to the parser in pieces of these lengths, in turn; and how much of it was held at most.
-fn requests(bytes: &[u8], pieces: &[usize]) -> (Result<Vec<Vec<Vec<u8>>>, ParseError>, usize) {
+fn requests(bytes: &[u8], pieces: &[usize]) -> (Result<Requests, ParseError>, usize) {
     let mut parser = Parser::new(SMALL);
     let mut held: Vec<u8> = Vec::new();
     let (mut found, mut most, mut rest) = (Vec::new(), 0, bytes);
@@ -31,7 +34,7 @@ fn requests(bytes: &[u8], pieces: &[usize]) -> (Result<Vec<Vec<Vec<u8>>>, ParseE
     (Ok(found), most)
 }
 
-fn whole(bytes: &[u8]) -> Result<Vec<Vec<Vec<u8>>>, ParseError> {
+fn whole(bytes: &[u8]) -> Result<Requests, ParseError> {
     requests(bytes, &[]).0
 }
 
