@@ -34,7 +34,7 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
         let mut first = Client::connect(&members.resp[old]).await.expect("it listens");
         assert!(call(&mut first, "GET k").await.is_some());
 
-        members.signal(old, Signal::STOP);
+        members.pause(old).await;
         let begun = Instant::now();
         // The system takes it for the process, which finds it first of all when it goes on.
         first.push(&[b"GET", b"k"]);
