@@ -55,6 +55,19 @@ impl Deed {
         }
     }
 
+    /// Whether `state` may lead to one at which this can have been seen, by things added to it.
+    fn may_follow(&self, state: &State) -> bool {
+        let now = state.as_deref().unwrap_or_default();
+        match self {
+            Self::Get(seen) | Self::Cas(seen, _) => seen.as_deref().unwrap_or_default().starts_with(now),
+            Self::Append(value, length) => length.is_none_or(|length| now.len() + value.len() <= length),
+            // Whatever was there is overwritten.
+            Self::Put(_) => false,
+            Self::Delete(_) => true,
+            Self::Incr(seen) => seen.is_none_or(|seen| now.parse::<i64>().is_ok_and(|now| now < seen)),
+        }
+    }
+
     /// The value that it leaves behind, if that is its alone.
     fn leaves(&self) -> Option<&str> {
         match self {
@@ -164,6 +177,15 @@ fn explain(ops: Vec<&Op>) -> Result<(), String> {
                 continue;
             }
             if let Some(state) = op.deed.after(&place.state) {
+                // What may happen at any time happens when that explains something, else later or never.
+                let explains = |other: &usize| {
+                    let then = ops[*other];
+                    let seen = then.ended.is_some() || matches!(then.deed, Deed::Cas(..));
+                    other != nth && seen && then.deed.may_follow(&state)
+                };
+                if op.ended.is_none() && !place.pending.iter().any(explains) {
+                    continue;
+                }
                 let pending = place.pending.iter().copied().filter(|other| other != nth).collect();
                 let mut then = Place { at: place.at, pending, state };
                 then.settle(&ops);

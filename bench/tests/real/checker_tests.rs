@@ -58,6 +58,23 @@ fn the_checker_lets_an_unknown_outcome_happen_once_at_any_time_or_never() {
 }
 
 #[test]
+fn the_checker_lets_many_unknown_appends_happen_in_the_order_that_was_seen() {
+    let append = |text: &str, length, begun, ended| op(Deed::Append(text.into(), length), begun, ended);
+    let mut history: Vec<Op> = (0..12).map(|nth| append(&format!("{nth},"), None, 1, 0)).collect();
+    history.extend([get("7,", 10, 11), get("7,3,", 12, 13), put("a,", 14, 0), get("a,9,", 15, 16)]);
+    right(&history);
+    // One that was overwritten unseen counts in the length that another saw.
+    history.extend([append("x,", Some(8), 17, 18), get("a,9,5,x,", 19, 20), put("b,", 21, 22)]);
+    right(&history);
+    let mut again = history.clone();
+    again.push(get("b,9,", 23, 24));
+    wrong(&again);
+    // Seen by one that ends only after it was overwritten.
+    history.extend([get("b,2,", 21, 30), put("c,", 23, 24)]);
+    right(&history);
+}
+
+#[test]
 fn the_checker_knows_compare_and_set_and_removal() {
     let cas = |from: &str, to: &str, begun, ended| {
         op(Deed::Cas((!from.is_empty()).then(|| from.into()), to.into()), begun, ended)
