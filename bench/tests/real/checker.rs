@@ -59,7 +59,11 @@ impl Deed {
     fn may_follow(&self, state: &State) -> bool {
         let now = state.as_deref().unwrap_or_default();
         match self {
-            Self::Get(seen) | Self::Cas(seen, _) => seen.as_deref().unwrap_or_default().starts_with(now),
+            Self::Get(seen) | Self::Cas(seen, _) => {
+                let seen = seen.as_deref().unwrap_or_default();
+                let number = |text: &str| text.parse::<i64>().ok();
+                seen.starts_with(now) || number(now).zip(number(seen)).is_some_and(|(now, seen)| now < seen)
+            }
             Self::Append(value, length) => length.is_none_or(|length| now.len() + value.len() <= length),
             // Whatever was there is overwritten.
             Self::Put(_) => false,
@@ -98,7 +102,7 @@ pub(crate) fn check(history: &[Op]) -> Result<(usize, usize), String> {
         keys.entry(&op.key).or_default().push(op);
     }
     for (key, ops) in keys {
-        explain(relevant(&ops)).map_err(|why| format!("{key} of {} operations: {why}", ops.len()))?;
+        explain(&relevant(&ops)).map_err(|why| format!("{key} of {} operations: {why}", ops.len()))?;
     }
     Ok((history.len(), history.iter().filter(|op| op.ended.is_none()).count()))
 }
@@ -138,7 +142,7 @@ impl Place {
     }
 }
 
-fn explain(ops: Vec<&Op>) -> Result<(), String> {
+fn explain(ops: &[&Op]) -> Result<(), String> {
     // What ends when another begins overlaps it.
     let begins = ops.iter().enumerate().map(|(nth, op)| (op.begun, false, nth));
     let ends = ops.iter().enumerate().filter_map(|(nth, op)| Some((op.ended?, true, nth)));
@@ -151,7 +155,7 @@ fn explain(ops: Vec<&Op>) -> Result<(), String> {
             let Some((_, ends, nth)) = events.get(place.at) else { return Ok(()) };
             if !ends {
                 place.pending.push(*nth);
-                place.settle(&ops);
+                place.settle(ops);
             } else if place.pending.contains(nth) {
                 break *nth;
             }
@@ -164,7 +168,7 @@ fn explain(ops: Vec<&Op>) -> Result<(), String> {
             farthest = Some(place.clone());
         }
         if seen.len() > PATIENCE {
-            return Err(format!("not decided; {}", story(&ops, farthest.as_ref(), &events)));
+            return Err(format!("not decided; {}", story(ops, farthest.as_ref(), &events)));
         }
         // The last is tried first: the one that ends, then those that will, then those of which nobody knows.
         let mut next: Vec<usize> = place.pending.clone();
@@ -188,12 +192,12 @@ fn explain(ops: Vec<&Op>) -> Result<(), String> {
                 }
                 let pending = place.pending.iter().copied().filter(|other| other != nth).collect();
                 let mut then = Place { at: place.at, pending, state };
-                then.settle(&ops);
+                then.settle(ops);
                 stack.push(then);
             }
         }
     }
-    Err(story(&ops, farthest.as_ref(), &events))
+    Err(story(ops, farthest.as_ref(), &events))
 }
 
 /// How far the history can be explained.

@@ -53,6 +53,7 @@ fn the_checker_lets_an_unknown_outcome_happen_once_at_any_time_or_never() {
     wrong(&[put("a", 1, 2), get("b", 3, 4), put("b", 5, 0)]);
     let incr = |n, begun, ended| op(Deed::Incr(n), begun, ended);
     right(&[incr(None, 1, 0), incr(None, 2, 0), get("1", 3, 4), incr(Some(3), 5, 6)]);
+    right(&[incr(None, 1, 0), incr(None, 2, 0), get("2", 3, 4)]);
     wrong(&[incr(None, 1, 0), incr(None, 2, 0), get("3", 3, 4)]);
     wrong(&[incr(None, 1, 0), incr(Some(2), 3, 4), incr(Some(4), 5, 6)]);
 }
