@@ -206,18 +206,18 @@ impl Shared {
         self.note(key, Deed::Get(from.clone()), begun, true);
         let begun = self.now();
         let heard = self.ask(client, &[&["MULTI"], &["SET", key, &value], &["EXEC"]]).await;
-        match heard {
-            // Somebody else was faster.
-            Heard::Answer(Value::Nil) => true,
-            heard => self.conclude(key, Deed::Cas(from, value), begun, &heard),
+        // Somebody else was faster.
+        if matches!(heard, Heard::Answer(Value::Nil)) {
+            return true;
         }
+        self.conclude(key, Deed::Cas(from, value), begun, &heard)
     }
 
     fn conclude(&self, key: &str, deed: Deed, begun: u64, heard: &Heard) -> bool {
         match heard {
             Heard::Answer(_) => self.note(key, deed, begun, true),
             Heard::Unknown | Heard::Broken if !matches!(deed, Deed::Get(_)) => {
-                self.note(key, deed, begun, false)
+                self.note(key, deed, begun, false);
             }
             Heard::Unknown | Heard::Broken | Heard::NotDone => {}
         }
