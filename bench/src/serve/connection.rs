@@ -171,8 +171,9 @@ impl Connection {
             }
         }
         self.input.drain(..taken);
-        if self.input.is_empty() {
-            self.input = Vec::new();
+        if self.input.len() < READ / 16 {
+            // Whoever has begun a request and goes no further is as good as idle.
+            self.input.shrink_to_fit();
         }
         self.flush().await?;
         self.account()

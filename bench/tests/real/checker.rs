@@ -55,6 +55,23 @@ impl Deed {
         }
     }
 
+    /// Whether `state` may lead to one at which this can have been seen, by things added to it.
+    fn may_follow(&self, state: &State) -> bool {
+        let now = state.as_deref().unwrap_or_default();
+        match self {
+            Self::Get(seen) | Self::Cas(seen, _) => {
+                let seen = seen.as_deref().unwrap_or_default();
+                let number = |text: &str| text.parse::<i64>().ok();
+                seen.starts_with(now) || number(now).zip(number(seen)).is_some_and(|(now, seen)| now < seen)
+            }
+            Self::Append(value, length) => length.is_none_or(|length| now.len() + value.len() <= length),
+            // Whatever was there is overwritten.
+            Self::Put(_) => false,
+            Self::Delete(_) => true,
+            Self::Incr(seen) => seen.is_none_or(|seen| now.parse::<i64>().is_ok_and(|now| now < seen)),
+        }
+    }
+
     /// The value that it leaves behind, if that is its alone.
     fn leaves(&self) -> Option<&str> {
         match self {
@@ -85,7 +102,7 @@ pub(crate) fn check(history: &[Op]) -> Result<(usize, usize), String> {
         keys.entry(&op.key).or_default().push(op);
     }
     for (key, ops) in keys {
-        explain(relevant(&ops)).map_err(|why| format!("{key} of {} operations: {why}", ops.len()))?;
+        explain(&relevant(&ops)).map_err(|why| format!("{key} of {} operations: {why}", ops.len()))?;
     }
     Ok((history.len(), history.iter().filter(|op| op.ended.is_none()).count()))
 }
@@ -125,7 +142,7 @@ impl Place {
     }
 }
 
-fn explain(ops: Vec<&Op>) -> Result<(), String> {
+fn explain(ops: &[&Op]) -> Result<(), String> {
     // What ends when another begins overlaps it.
     let begins = ops.iter().enumerate().map(|(nth, op)| (op.begun, false, nth));
     let ends = ops.iter().enumerate().filter_map(|(nth, op)| Some((op.ended?, true, nth)));
@@ -138,7 +155,7 @@ fn explain(ops: Vec<&Op>) -> Result<(), String> {
             let Some((_, ends, nth)) = events.get(place.at) else { return Ok(()) };
             if !ends {
                 place.pending.push(*nth);
-                place.settle(&ops);
+                place.settle(ops);
             } else if place.pending.contains(nth) {
                 break *nth;
             }
@@ -151,7 +168,7 @@ fn explain(ops: Vec<&Op>) -> Result<(), String> {
             farthest = Some(place.clone());
         }
         if seen.len() > PATIENCE {
-            return Err(format!("not decided; {}", story(&ops, farthest.as_ref(), &events)));
+            return Err(format!("not decided; {}", story(ops, farthest.as_ref(), &events)));
         }
         // The last is tried first: the one that ends, then those that will, then those of which nobody knows.
         let mut next: Vec<usize> = place.pending.clone();
@@ -164,14 +181,23 @@ fn explain(ops: Vec<&Op>) -> Result<(), String> {
                 continue;
             }
             if let Some(state) = op.deed.after(&place.state) {
+                // What may happen at any time happens when that explains something, else later or never.
+                let explains = |other: &usize| {
+                    let then = ops[*other];
+                    let seen = then.ended.is_some() || matches!(then.deed, Deed::Cas(..));
+                    other != nth && seen && then.deed.may_follow(&state)
+                };
+                if op.ended.is_none() && !place.pending.iter().any(explains) {
+                    continue;
+                }
                 let pending = place.pending.iter().copied().filter(|other| other != nth).collect();
                 let mut then = Place { at: place.at, pending, state };
-                then.settle(&ops);
+                then.settle(ops);
                 stack.push(then);
             }
         }
     }
-    Err(story(&ops, farthest.as_ref(), &events))
+    Err(story(ops, farthest.as_ref(), &events))
 }
 
 /// How far the history can be explained.

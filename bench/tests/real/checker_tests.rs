@@ -53,8 +53,26 @@ fn the_checker_lets_an_unknown_outcome_happen_once_at_any_time_or_never() {
     wrong(&[put("a", 1, 2), get("b", 3, 4), put("b", 5, 0)]);
     let incr = |n, begun, ended| op(Deed::Incr(n), begun, ended);
     right(&[incr(None, 1, 0), incr(None, 2, 0), get("1", 3, 4), incr(Some(3), 5, 6)]);
+    right(&[incr(None, 1, 0), incr(None, 2, 0), get("2", 3, 4)]);
     wrong(&[incr(None, 1, 0), incr(None, 2, 0), get("3", 3, 4)]);
     wrong(&[incr(None, 1, 0), incr(Some(2), 3, 4), incr(Some(4), 5, 6)]);
+}
+
+#[test]
+fn the_checker_lets_many_unknown_appends_happen_in_the_order_that_was_seen() {
+    let append = |text: &str, length, begun, ended| op(Deed::Append(text.into(), length), begun, ended);
+    let mut history: Vec<Op> = (0..12).map(|nth| append(&format!("{nth},"), None, 1, 0)).collect();
+    history.extend([get("7,", 10, 11), get("7,3,", 12, 13), put("a,", 14, 0), get("a,9,", 15, 16)]);
+    right(&history);
+    // One that was overwritten unseen counts in the length that another saw.
+    history.extend([append("x,", Some(8), 17, 18), get("a,9,5,x,", 19, 20), put("b,", 21, 22)]);
+    right(&history);
+    let mut again = history.clone();
+    again.push(get("b,9,", 23, 24));
+    wrong(&again);
+    // Seen by one that ends only after it was overwritten.
+    history.extend([get("b,2,", 21, 30), put("c,", 23, 24)]);
+    right(&history);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::checker::{Deed, Op, check};
 use crate::{Chance, LONG, chance};
 use paxos_bench::resp::{Client, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Keys that all clients use: counters, lists and registers.
 const KEYS: [&str; 7] = ["c:0", "c:1", "l:0", "l:1", "r:0", "r:1", "r:2"];
+
+/// After so many answers there are others, so that few operations of unknown outcome are of the same key.
+const GENERATION: u64 = 1_000;
 
 struct Shared {
     addresses: Vec<String>,
@@ -75,8 +78,10 @@ impl Clients {
         }
         let shared = Arc::clone(&self.shared);
         let written = std::mem::take(&mut *shared.written.lock().expect("nobody panicked"));
+        let used: BTreeSet<String> =
+            shared.history.lock().expect("nobody panicked").iter().map(|op| op.key.clone()).collect();
         for address in &shared.addresses {
-            for key in KEYS {
+            for key in &used {
                 let begun = shared.now();
                 let value = insist(address, &["GET", key]).await;
                 shared.note(key, Deed::Get(value.text()), begun, true);
@@ -148,6 +153,7 @@ impl Shared {
     /// Does one thing, and writes it down; whether the connection is still good.
     async fn turn(&self, client: &mut Client, chance: &mut Chance, value: String) -> bool {
         let key = KEYS[chance.below(KEYS.len() as u64) as usize];
+        let key = &*format!("{key}:{}", self.acknowledged.load(SeqCst) / GENERATION);
         let dice = chance.below(100);
         match (key.as_bytes()[0], dice) {
             (_, 0..15) => self.write_once(client, value).await,
@@ -200,18 +206,18 @@ impl Shared {
         self.note(key, Deed::Get(from.clone()), begun, true);
         let begun = self.now();
         let heard = self.ask(client, &[&["MULTI"], &["SET", key, &value], &["EXEC"]]).await;
-        match heard {
-            // Somebody else was faster.
-            Heard::Answer(Value::Nil) => true,
-            heard => self.conclude(key, Deed::Cas(from, value), begun, &heard),
+        // Somebody else was faster.
+        if matches!(heard, Heard::Answer(Value::Nil)) {
+            return true;
         }
+        self.conclude(key, Deed::Cas(from, value), begun, &heard)
     }
 
     fn conclude(&self, key: &str, deed: Deed, begun: u64, heard: &Heard) -> bool {
         match heard {
             Heard::Answer(_) => self.note(key, deed, begun, true),
             Heard::Unknown | Heard::Broken if !matches!(deed, Deed::Get(_)) => {
-                self.note(key, deed, begun, false)
+                self.note(key, deed, begun, false);
             }
             Heard::Unknown | Heard::Broken | Heard::NotDone => {}
         }

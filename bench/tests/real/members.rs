@@ -121,6 +121,24 @@ impl Members {
         kill_process(pid, signal).expect("it is there");
     }
 
+    /// Stops a member where it stands. The system says that it has done so before each thread has noticed, so it is
+    /// waited for: what is sent afterwards is found when the member goes on.
+    pub(crate) async fn pause(&self, nth: usize) {
+        self.signal(nth, Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.pid(nth));
+        let stands = || {
+            let mut threads = fs::read_dir(&tasks).expect("it is there").flatten();
+            threads.all(|thread| {
+                let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                // The state stands behind the name, which is in brackets.
+                stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+            })
+        };
+        while !stands() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Panics if one has ended by itself.
     pub(crate) fn all_live(&mut self) {
         for nth in 0..3 {

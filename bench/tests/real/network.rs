@@ -113,7 +113,6 @@ async fn pump(
         let length = from.read(&mut bytes).await?;
         let now = *weather.borrow();
         match now {
-            Weather::Clear => {}
             Weather::Cut => {
                 harm.late.fetch_add(1, Relaxed);
                 if weather.wait_for(|weather| *weather != Weather::Cut).await.is_err() {
@@ -132,7 +131,7 @@ async fn pump(
                 harm.changed.fetch_add(1, Relaxed);
                 bytes[chance.below(length as u64) as usize] ^= 1 << chance.below(8);
             }
-            Weather::Flaky | Weather::Dirty => {}
+            Weather::Clear | Weather::Flaky | Weather::Dirty => {}
         }
         if length == 0 {
             return Ok(());

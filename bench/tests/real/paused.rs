@@ -1,6 +1,7 @@
 //! A leader that stands still, and does not know it when it goes on.
 
-use crate::members::{Members, call};
+use crate::members::{ELECTION, Members, call};
+use crate::network::{Network, Weather};
 use crate::{LONG, alone, amount};
 use paxos_bench::resp::{Client, Value};
 use rustix::process::Signal;
@@ -25,6 +26,7 @@ async fn a_leader_that_was_stopped_is_replaced_and_its_quorum_reads_are_fresh_wh
 async fn stopped(variant: &str, reads: &str, waits: &str) {
     let _alone = alone().await;
     let mut members = Members::new(variant, waits, &["--reads", reads]);
+    let network = Network::between(&members, waits).await;
     members.start_all().await;
     let mut took = Vec::new();
     for round in 0..amount("STOPS", 2) {
@@ -34,8 +36,13 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
         let mut first = Client::connect(&members.resp[old]).await.expect("it listens");
         assert!(call(&mut first, "GET k").await.is_some());
 
-        members.signal(old, Signal::STOP);
+        members.pause(old).await;
         let begun = Instant::now();
+        // Each second time it does not even hear of the others when it goes on.
+        let cut = round % 2 == 1;
+        if cut {
+            network.set(|from, to| (from == old || to == old).then_some(Weather::Cut));
+        }
         // The system takes it for the process, which finds it first of all when it goes on.
         first.push(&[b"GET", b"k"]);
         first.flush().await.expect("the system takes it");
@@ -46,9 +53,14 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
         members.signal(old, Signal::CONT);
 
         // It answers with what is true now, or not at all.
-        let value = timeout(LONG, first.read()).await.expect("it answers in time").expect("it answers");
         let fresh = Value::Bulk(format!("new{round}").into_bytes());
         let refused = |value: &Value| value.error().is_some_and(|text| text.starts_with("CLUSTERDOWN"));
+        if cut {
+            let early = timeout(ELECTION, first.fill()).await;
+            assert!(early.is_err(), "who is cut off cannot know: {:?}", first.poll());
+            network.heal();
+        }
+        let value = timeout(LONG, first.read()).await.expect("it answers in time").expect("it answers");
         assert!(value == fresh || refused(&value), "a stale read: {value:?}");
         for _ in 0..20 {
             let value = call(&mut first, "GET k").await.expect("it answers");
