@@ -69,7 +69,7 @@ fn basic_paxos_with_two_proposers_agrees() {
 
 #[test]
 fn multi_paxos_with_two_proposers_agrees() {
-    explore(rivals::<Multi>(3), 150_000).assert_properties();
+    explore(rivals::<Multi>(3), 400_000).assert_properties();
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn fast_paxos_whose_acceptors_recover_by_themselves_agrees() {
 fn fast_paxos_whose_acceptors_recover_by_themselves_agrees_with_a_successor() {
     let mut system = succession::<Fast>(3, 2);
     system.options.recovery = fast_paxos::Recovery::Uncoordinated;
-    explore(system, 150_000).assert_properties();
+    explore(system, 300_000).assert_no_discovery("agreement");
 }
 
 #[test]
