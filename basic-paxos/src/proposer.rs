@@ -377,6 +377,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         (self.open && (self.proven || self.is_elected())).then_some(self.base)
     }
 
+    fn waits_for(&self, limit: Slot) -> bool {
+        self.next >= limit || !self.queue.is_empty()
+    }
+
     fn has_work(&self) -> bool {
         !self.queue.is_empty() || !self.gaps.is_empty() || self.instances.iter().any(Instance::is_held)
     }

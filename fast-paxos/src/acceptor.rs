@@ -365,6 +365,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         self.overhear(from, accepted, chosen);
     }
 
+    fn waits_for(&self, _limit: Slot) -> bool {
+        !self.arrived.is_empty()
+    }
+
     fn follows(&self, ballot: Ballot) -> bool {
         self.promised <= ballot || self.promised.same_term(ballot)
     }

@@ -9,8 +9,9 @@ use crate::learner::Tally;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
 use contention::Contention;
 use paxos_core::{
-    Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase,
-    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
+    Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Learning, Load, Nack, NodeId, NodeSet, Overloaded,
+    Phase, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
+    answered_below,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -41,6 +42,8 @@ pub struct Proposer<V> {
     renew: bool,
     /// Phase 1 found votes from this slot on, whose members are not known yet.
     found: Option<Slot>,
+    /// The end of the slots in which phase 1 found votes.
+    recovered: Slot,
     /// Votes of the fast ballot, or of the fast one that follows, in slots not known to be chosen.
     watched: BTreeMap<Slot, Tally<V>>,
     /// Slots in `watched` with news.
@@ -140,6 +143,12 @@ impl<V: Value> Proposer<V> {
         }
     }
 
+    /// Whether something is chosen behind all that this term may have proposed or found: somebody else leads. While a
+    /// fast ballot is open, acceptors fill slots that this process has not proposed in.
+    fn is_overtaken(&self, chosen: &Chosen<V>) -> bool {
+        self.any.is_none() && chosen.end() > self.next.max(self.recovered)
+    }
+
     fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Leading) && self.any.is_some()
     }
@@ -165,6 +174,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             any_due: false,
             renew: false,
             found: None,
+            recovered: Slot(0),
             watched: BTreeMap::new(),
             fresh: BTreeSet::new(),
             contention: Contention::default(),
@@ -306,7 +316,9 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                 self.begin_later(chosen);
             }
             // So far behind that it took over a snapshot, it does not lead any more, or should not.
-            Stage::Leading if self.progress < chosen.jumped() => _ = self.preempted(),
+            Stage::Leading if self.progress < chosen.jumped() || self.is_overtaken(chosen) => {
+                _ = self.preempted();
+            }
             Stage::Idle | Stage::Preparing { .. } | Stage::Leading => {}
         }
         if self.pipeline.waiting() > 0 {
@@ -400,8 +412,16 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
 
     /// While a fast ballot is open, acceptors take slots that this process does not know of. Else all that this term
     /// may have chosen it has proposed, behind what phase 1 told of.
-    fn read_index(&self, _chosen: &Chosen<V>) -> Option<Slot> {
-        (matches!(self.stage, Stage::Leading) && self.any.is_none()).then_some(self.next)
+    /// Phase 1 may have found votes further ahead than anything may be proposed yet.
+    fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
+        let sure = matches!(self.stage, Stage::Leading) && self.any.is_none();
+        // Acceptors may have heard each other's votes in this term, so any proposal may be known to be chosen.
+        sure.then(|| answered_below(Learning::Everyone, self.recovered, self.next, chosen))
+    }
+
+    fn waits_for(&self, limit: Slot) -> bool {
+        matches!(self.stage, Stage::Leading)
+            && (self.next >= limit || self.found.is_some() || self.pipeline.waiting() > 0)
     }
 
     fn has_work(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Aside, Ballot, Batch, Chosen, Entry, Learning, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline,
-    Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal,
+    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes, answered_below,
 };
 use std::collections::VecDeque;
 
@@ -382,15 +382,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         matches!(self.stage, Stage::Leading).then_some(self.ballot)
     }
 
-    /// What lower ballots may have chosen, phase 1 told of. Of what this ballot chose the distinguished learner, which
-    /// is this process, knows before anybody else, perhaps across a gap that others do not have; where votes go to
-    /// everyone, a learner may know of any proposal that it is chosen.
     fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
         let leads = matches!(self.stage, Stage::Leading);
-        leads.then(|| match self.setup.config.learning {
-            Learning::Distinguished => chosen.end().max(self.recovered),
-            Learning::Everyone => self.next,
-        })
+        leads.then(|| answered_below(self.setup.config.learning, self.recovered, self.next, chosen))
+    }
+
+    fn waits_for(&self, limit: Slot) -> bool {
+        matches!(self.stage, Stage::Leading) && self.next >= limit
     }
 
     fn has_work(&self) -> bool {

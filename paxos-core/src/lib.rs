@@ -80,7 +80,7 @@ pub use quorum::{
     Composed, Counts, EXHAUSTIVE, Grid, Phase, QuorumError, QuorumSystem, Remedy, Rule, Sets, Weighted,
     Within, ZoneQuorum, Zones, prove,
 };
-pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable};
+pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable, answered_below};
 pub use ready::{Decided, Effects, Install, Ready};
 pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};

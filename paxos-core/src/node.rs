@@ -59,6 +59,8 @@ pub struct Node<P: Protocol> {
     gossip: Gossip,
     /// The change of members that the roles know of.
     epoch: u64,
+    /// Where the epoch begins that the roles know of.
+    began: Slot,
     /// A phase 1a for slots from the one named on, which may be answered when this process has caught up.
     deferred: Option<(NodeId, Slot, P::Prepare)>,
     /// Whom it asked what is chosen. Those that it knows as members may all be gone, and it is told so by others.
@@ -221,6 +223,7 @@ impl<P: Protocol> Node<P> {
             members: Members::new(config, setup.id, epochs.as_ref()),
             chosen: Chosen::new(epochs, config.limits.reach()),
             epoch: 0,
+            began: Slot(0),
             deferred: None,
             asked: NodeSet::EMPTY,
             informed: BTreeMap::new(),

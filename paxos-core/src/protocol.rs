@@ -86,6 +86,10 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// The slot after the last one that it has voted in, and not below those whose votes it has forgotten: every slot
     /// that was chosen with its vote lies below.
     fn voted_below(&self) -> Slot;
+    /// Whether it has something to say in a slot from `limit` on, as soon as the members there are known.
+    fn waits_for(&self, _limit: Slot) -> bool {
+        false
+    }
     /// Fast ballots: votes for commands that come straight from a client. Others leave that to proposers.
     fn on_request(&mut self, _request: &Request<P::Value>) {}
     /// The votes for values that were not proposed to it (of a fast ballot), gathered since the last call.
@@ -188,6 +192,10 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// The next thing to ask, until there is none. Called when all events of the moment are in, so that what
     /// arrived together is proposed together.
     fn poll(&mut self, now: Time, chosen: &Chosen<P::Value>) -> Option<(Proposal<P>, Reach)>;
+    /// Whether it has something to propose in a slot from `limit` on, as soon as the members there are known.
+    fn waits_for(&self, _limit: Slot) -> bool {
+        false
+    }
     /// Something said again with each heartbeat, for acceptors that missed it.
     fn reminder(&self) -> Option<P::Accept> {
         None

@@ -1,9 +1,11 @@
 //! Reads that need no slot of the log: how new an answer must be, and how a process finds out how far its replica
 //! must have come for that.
 
+mod index;
 mod lease;
 mod round;
 
+pub use index::answered_below;
 pub(crate) use lease::{Beats, Grants, usable};
 pub(crate) use round::{Inquiry, Question, Reads};
 

@@ -148,6 +148,8 @@ impl<P: Protocol> Effects<'_, P> {
             return None;
         }
         let answering = self.node.answering();
+        // Execution moves the end of the slots in which anything may be proposed: a turn follows for those that wait there.
+        self.node.stirred |= self.node.waits_for_limit();
         let (first, entries) = self.node.chosen.deliver()?;
         Some(Decided { first, entries, answering })
     }

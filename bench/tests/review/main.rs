@@ -1,5 +1,6 @@
 //! Runs that a review of the protocols found by reading, and that broke once. Each is played by hand.
 
+mod epochs;
 mod net;
 
 use basic_paxos::BasicPaxos;

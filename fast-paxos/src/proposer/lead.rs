@@ -21,6 +21,7 @@ impl<V: Value> Proposer<V> {
         let votes = reports.iter().flat_map(|(_, votes)| votes).filter(|vote| !vote.slots().is_empty());
         let slots = votes.map(|vote| vote.slots().end);
         let end = slots.max().unwrap_or(from).max(from);
+        self.recovered = end;
         // What was voted for further ahead than the members are known has to wait, and all behind it.
         self.found = (end > chosen.limit()).then(|| chosen.limit());
         let end = end.min(chosen.limit());

@@ -17,6 +17,14 @@ impl<P: Protocol> Node<P> {
             || self.deferred.as_ref().is_some_and(|(_, from, _)| *from < self.chosen.limit())
     }
 
+    /// Whether a role has something to say in slots whose members are not known before more is executed.
+    pub(crate) fn waits_for_limit(&self) -> bool {
+        let limit = self.chosen.limit();
+        limit != Slot::MAX
+            && (self.proposer.as_ref().is_some_and(|proposer| proposer.waits_for(limit))
+                || self.acceptor.as_ref().is_some_and(|acceptor| acceptor.waits_for(limit)))
+    }
+
     /// Notices changes of members that were executed, and epochs that began.
     pub(super) fn follow_members(&mut self) {
         if !self.members_changed() {
@@ -28,7 +36,10 @@ impl<P: Protocol> Node<P> {
         let current = epochs.current().clone();
         // Members may have come and gone again since this process looked last.
         self.settle(current.from);
-        if current.members != self.setup.config.members() {
+        // An epoch is where it begins: the same members as before may be those of another epoch, with others between,
+        // and a phase 1 among the former ones says nothing about it.
+        if current.from != self.began || current.members != self.setup.config.members() {
+            self.began = current.from;
             self.setup.config = Arc::new(self.setup.config.in_epoch(&current));
             self.reconfigure();
         }
