@@ -101,8 +101,8 @@ impl Draw {
     }
 
     fn client(&mut self) -> ClientId {
-        let session = if self.below(20) == 0 { u32::MAX } else { self.below(3) as u32 };
-        ClientId { node: self.node(), session }
+        let session = if self.below(20) == 0 { u64::MAX } else { self.below(3) as u64 };
+        ClientId { node: self.node(), session, nonce: 0 }
     }
 
     fn batch(&mut self) -> Batch<u64> {

@@ -3,7 +3,7 @@
 use crate::FastPaxos;
 use paxos_core::{
     Answer, Audience, Change, CommandId, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded,
-    Refusal, Refused, Reply, Request, Setup, Time, To, Unanswered, Value,
+    Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
 };
 
 /// Commands that go to everyone at first after one had to be asked for again.
@@ -39,7 +39,7 @@ impl<V: Value> Client<V> {
 }
 
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
-    fn new(setup: &Setup<crate::Options>, life: u32) -> Self {
+    fn new(setup: &Setup<crate::Options>, nonce: u32) -> Self {
         let config = &setup.config;
         let first = match config.leadership {
             Leadership::Elected { first } => first,
@@ -47,7 +47,7 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         };
         Self {
             id: setup.id,
-            outstanding: Outstanding::new(setup.id, life, config),
+            outstanding: Outstanding::new(setup.id, nonce, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
@@ -101,8 +101,12 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         }
     }
 
-    fn on_expired(&mut self, id: CommandId) {
-        self.outstanding.on_expired(id);
+    fn refresh(&mut self, known: Slot) {
+        self.outstanding.refresh(known);
+    }
+
+    fn on_expired(&mut self, id: CommandId, known: Slot) {
+        self.outstanding.on_expired(id, known);
     }
 
     fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {

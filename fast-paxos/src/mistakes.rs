@@ -4,7 +4,7 @@
 use crate::Any;
 use crate::learner::Tally;
 use core::cmp::Reverse;
-use paxos_core::{Ballot, Batch, ClientId, Entry, NodeSet, Phase, QuorumSystem, Slot, Value};
+use paxos_core::{Ballot, Batch, Entry, NodeSet, Phase, QuorumSystem, Slot, Value};
 use std::collections::BTreeMap;
 
 /// What a process gets wrong. `docs/verification.md` tells what finds it.
@@ -86,8 +86,7 @@ pub(crate) fn again<V: Value>(mistake: Option<Mistake>, entry: Entry<V>) -> Opti
     match (mistake, &entry) {
         (Some(Mistake::LosersForgotten), _) => None,
         (Some(Mistake::LosersRenamed), Entry::Command(command)) => {
-            let ClientId { node, session } = command.id.client;
-            let client = ClientId { node, session: session + 1 };
+            let client = command.id.client.renewed(paxos_core::Slot(0));
             Some(Entry::new(client, command.id.seq, command.value.clone()))
         }
         _ => Some(entry),

@@ -2,7 +2,8 @@
 
 use crate::{
     Audience, Change, Client, CommandId, Config, Leadership, Membership, NodeId, NodeSet, Outstanding,
-    Overloaded, Patience, Protocol, Refusal, Refused, Reply, Request, Setup, Time, To, Unanswered, Value,
+    Overloaded, Patience, Protocol, Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered,
+    Value,
 };
 
 /// Whether a process hears by itself who leads: a server of a cluster that elects by timeout.
@@ -68,14 +69,14 @@ impl<V: Value> LeaderClient<V> {
 }
 
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
-    fn new(setup: &Setup<P::Options>, life: u32) -> Self {
+    fn new(setup: &Setup<P::Options>, nonce: u32) -> Self {
         let config = &setup.config;
         let leader = match config.leadership {
             Leadership::Elected { first } => first,
             Leadership::SelfAppointed { .. } => None,
         };
         Self {
-            outstanding: Outstanding::new(setup.id, life, config),
+            outstanding: Outstanding::new(setup.id, nonce, config),
             patience: config.patience,
             servers: config.servers(),
             proposers: config.proposers,
@@ -154,8 +155,12 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         }
     }
 
-    fn on_expired(&mut self, id: CommandId) {
-        self.outstanding.on_expired(id);
+    fn refresh(&mut self, known: Slot) {
+        self.outstanding.refresh(known);
+    }
+
+    fn on_expired(&mut self, id: CommandId, known: Slot) {
+        self.outstanding.on_expired(id, known);
     }
 
     fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {

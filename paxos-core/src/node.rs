@@ -161,21 +161,28 @@ struct Gossip {
 }
 
 impl<P: Protocol> Node<P> {
-    /// A process that starts for the first time.
+    /// A process that starts for the first time, alone: it draws no nonce. Where a disk may be lost, see [`Node::begin`].
     pub fn new(setup: Setup<P::Options>, now: Time) -> Self {
-        Self::build(setup, now, 0)
+        Self::build(setup, now, 0, false)
     }
 
-    /// A process that starts again with what it had on disk. `life` must be higher each time, so that its
-    /// client's commands are not mistaken for those of a former life: the sessions of a life are numbered by it.
-    /// From life 1,048,576 on there are none left, and the client is told so of each command.
+    /// A process with an empty disk. It may be new, or have forgotten all that it did before: `nonce`, drawn at random,
+    /// tells its commands and reads from those of any former start ([`crate::ClientId`]), and its acceptor grants no
+    /// lease before one that it may have forgotten has run out.
+    pub fn begin(setup: Setup<P::Options>, now: Time, nonce: u32) -> Self {
+        Self::build(setup, now, nonce, false)
+    }
+
+    /// A process that starts again with what it had on disk. `nonce` is one that no former start had, drawn at random, so
+    /// that its client's commands are not mistaken for those of a former start, whatever happened to the disk:
+    /// see [`crate::ClientId`].
     pub fn restore<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        life: u32,
+        nonce: u32,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        Self::restore_from(setup, now, life, None, records)
+        Self::restore_from(setup, now, nonce, None, records)
     }
 
     /// As [`Node::restore`], for a process that had a snapshot on disk. The records are those that were stored
@@ -184,11 +191,11 @@ impl<P: Protocol> Node<P> {
     pub fn restore_from<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        life: u32,
+        nonce: u32,
         snapshot: Option<Snapshot>,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        let mut node = Self::build(setup, now, life.max(1));
+        let mut node = Self::build(setup, now, nonce, true);
         // What it stands for is forgotten before anything else is remembered: the records are silent about it.
         if let Some(snapshot) = snapshot {
             node.adopt(snapshot);
@@ -208,18 +215,18 @@ impl<P: Protocol> Node<P> {
         node
     }
 
-    fn build(setup: Setup<P::Options>, now: Time, life: u32) -> Self {
+    fn build(setup: Setup<P::Options>, now: Time, nonce: u32, restarted: bool) -> Self {
         let config = &setup.config;
         let epochs = if P::CHANGES { config.epochs() } else { None };
         // Where members change, every member may get every role.
         let any = epochs.as_ref().map_or(NodeSet::EMPTY, |epochs| epochs.everyone().servers());
         let plays = |set: NodeSet| set.union(config.spares).union(any).contains(setup.id);
         Self {
-            client: P::Client::new(&setup, life),
+            client: P::Client::new(&setup, nonce),
             proposer: plays(config.proposers).then(|| P::Proposer::new(&setup)),
             acceptor: plays(config.acceptors()).then(|| P::Acceptor::new(&setup)),
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
-            leader: P::Leader::new(&setup, now, life > 0),
+            leader: P::Leader::new(&setup, now, restarted),
             members: Members::new(config, setup.id, epochs.as_ref()),
             chosen: Chosen::new(epochs, config.limits.reach()),
             epoch: 0,
@@ -248,8 +255,8 @@ impl<P: Protocol> Node<P> {
             handover: None,
             stranded: BTreeSet::new(),
             beats: Beats::default(),
-            grants: Grants::new(config.timeouts.lease, now, life > 0),
-            reads: Reads::new(config, life),
+            grants: Grants::new(config.timeouts.lease, now, restarted || nonce != 0),
+            reads: Reads::new(config, nonce),
             stirred: true,
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),
@@ -284,6 +291,7 @@ impl<P: Protocol> Node<P> {
     pub fn submit(&mut self, now: Time, value: P::Value) -> Result<CommandId, Overloaded> {
         self.now = self.now.max(now);
         self.stirred = true;
+        self.client.refresh(self.chosen.first_unknown());
         let submitted = self.client.submit(value);
         self.noted.0.counters.refused += u64::from(submitted.is_err());
         submitted
@@ -300,6 +308,7 @@ impl<P: Protocol> Node<P> {
             return Err(Unchangeable::Fixed.into());
         }
         self.stirred = true;
+        self.client.refresh(self.chosen.first_unknown());
         Ok(self.client.submit_change(change)?)
     }
 
@@ -326,7 +335,7 @@ impl<P: Protocol> Node<P> {
         let first = match reply.outcome {
             Outcome::Executed(_) | Outcome::Changed(_) => self.client.on_reply(from, &reply),
             Outcome::SessionExpired => {
-                self.client.on_expired(reply.id);
+                self.client.on_expired(reply.id, reply.slot.plus(1));
                 // It has something to say about what it had open.
                 self.stirred = true;
                 return;

@@ -2,7 +2,7 @@
 
 use crate::{
     Amount, Aside, Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded, Refusal,
-    Refused, Time, Unanswered, Value,
+    Refused, Slot, Time, Unanswered, Value,
 };
 use core::ops::Range;
 use core::time::Duration;
@@ -14,8 +14,12 @@ use std::collections::{BTreeSet, VecDeque};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outstanding<V> {
     id: ClientId,
-    /// It has used up the session numbers of its life: it asks nothing any more.
-    spent: bool,
+    /// The first number of this session.
+    first: u64,
+    /// What was known to be chosen when it last asked for something new.
+    used: Slot,
+    /// For how many slots a session may be silent before it is renewed: half of [`crate::Limits::idle`].
+    idle: u64,
     /// [`crate::Limits::session`], in commands and bytes.
     limit: Amount,
     /// The most in one request.
@@ -52,14 +56,13 @@ struct Asked<V> {
 }
 
 impl<V: Value> Outstanding<V> {
-    /// The client of process `node` in its life number `life`, counted from 0. Its first session is
-    /// [`ClientId::first_of`] that. A process that was started 1,048,576 times has used all session numbers: its
-    /// commands are never sent, and answered with [`Unanswered::SessionExpired`] at once.
-    pub fn new(node: NodeId, life: u32, config: &Config) -> Self {
-        let first = ClientId::first_of(node, life);
+    /// The client of process `node`, which has drawn `nonce` for this start: see [`ClientId`].
+    pub fn new(node: NodeId, nonce: u32, config: &Config) -> Self {
         Self {
-            id: first.unwrap_or(ClientId { node, session: u32::MAX }),
-            spent: first.is_none(),
+            id: ClientId::first_of(node, nonce),
+            first: 0,
+            used: Slot(0),
+            idle: config.limits.idle / 2,
             limit: Amount { count: config.limits.session, bytes: config.limits.session_bytes },
             request: config.limits.request(),
             patience: config.timeouts.client,
@@ -114,11 +117,7 @@ impl<V: Value> Outstanding<V> {
         self.next += 1;
         self.bytes += bytes;
         self.sizes.push_back(bytes);
-        if self.spent {
-            self.end(id.seq..self.next, Unanswered::SessionExpired);
-        } else {
-            self.fresh.push(entry(id));
-        }
+        self.fresh.push(entry(id));
         Ok(id)
     }
 
@@ -173,10 +172,26 @@ impl<V: Value> Outstanding<V> {
         id.client == self.id && self.settle(id.seq)
     }
 
-    /// The session of command `id` has expired: all that is open of it ends so, and what comes next is of a new
-    /// session. Sessions that were left before are no news.
+    /// Everything below `known` is chosen, and a command is about to be submitted. A session in which nothing was asked yet,
+    /// or that was silent for so long that it may soon expire, is renewed if nothing of it is open: a
+    /// command that was never sent needs no session that may have ended.
+    pub fn refresh(&mut self, known: Slot) {
+        let unused = self.next == self.first;
+        if self.base == self.next && (unused || known.0.saturating_sub(self.used.0) >= self.idle) {
+            self.id = if unused {
+                ClientId { session: self.id.session.max(known.0), ..self.id }
+            } else {
+                self.id.renewed(known)
+            };
+            self.first = self.next;
+        }
+        self.used = self.used.max(known);
+    }
+
+    /// The session of command `id` has ended, says a replica that has executed everything below `known`: all that is open
+    /// of it ends so, and what comes next is of a new session. Sessions that were left before are no news.
     #[cold]
-    pub fn on_expired(&mut self, id: CommandId) {
+    pub fn on_expired(&mut self, id: CommandId, known: Slot) {
         if id.client != self.id {
             return;
         }
@@ -185,11 +200,8 @@ impl<V: Value> Outstanding<V> {
         self.asked.clear();
         self.again.clear();
         self.since.clear();
-        match self.id.renewed() {
-            Some(id) => self.id = id,
-            // The next number belongs to the next life of this process.
-            None => self.spent = true,
-        }
+        self.id = self.id.renewed(known);
+        self.first = self.next;
     }
 
     /// A process that was asked does not take these commands. Those that were asked for once, and of which it says

@@ -303,9 +303,9 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
 
 /// Posts requests, waits, and asks again.
 pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
-    /// With nothing to ask; `life` counts the starts of this process, from 0, and its sessions are numbered by it:
-    /// see [`crate::ClientId::first_of`].
-    fn new(setup: &Setup<P::Options>, life: u32) -> Self;
+    /// With nothing to ask; `nonce` is drawn for each start of the process, and names its sessions: see
+    /// [`crate::ClientId`].
+    fn new(setup: &Setup<P::Options>, nonce: u32) -> Self;
     /// Takes a value; the command's sequence number.
     ///
     /// # Errors
@@ -325,7 +325,12 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// A proposer does not take some commands.
     fn on_refusal(&mut self, from: NodeId, refused: &Refused);
     /// The session of a command has expired: it goes on with a new one.
-    fn on_expired(&mut self, id: CommandId);
+    ///
+    /// Everything below `known` is chosen.
+    fn on_expired(&mut self, id: CommandId, known: Slot);
+    /// A value is about to be submitted, and everything below `known` is chosen: a session in which nothing is open, and
+    /// that is new or has been silent for long, begins there.
+    fn refresh(&mut self, _known: Slot) {}
     /// The next command that ends without an answer, until there is none. Nothing is asked or said of it again.
     fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)>;
     /// The time of [`Client::deadline`] has come: ask again.

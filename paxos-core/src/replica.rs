@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn command(client: u16, seq: u64, n: u64) -> Entry<u64> {
-        Entry::new(ClientId { node: NodeId(client), session: 0 }, seq, n)
+        Entry::new(ClientId { node: NodeId(client), session: 0, nonce: 0 }, seq, n)
     }
 
     fn replica(session: usize) -> Replica<Sum> {
@@ -297,7 +297,7 @@ mod tests {
         let silent = Answering { everyone_else: false, ..all() };
         replica.execute(Slot(0), &[command(9, 0, 5)], silent);
         assert_eq!(replies(&mut replica), []);
-        let client = ClientId { node: NodeId(9), session: 0 };
+        let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
         replica.recall(CommandId { client, seq: 0 });
         replica.recall(CommandId { client, seq: 1 });
         assert_eq!(replies(&mut replica), [(0, 5)]);
@@ -322,10 +322,10 @@ mod tests {
         replica.execute(Slot(0), &commands, all());
         let told = [(0, 5), (0, 6), (1, 7), (0, EXPIRED), (1, EXPIRED)];
         assert_eq!((replica.machine().0, replies(&mut replica)), (7, told.to_vec()));
-        let client = ClientId { node: NodeId(9), session: 0 };
+        let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
         replica.recall(CommandId { client, seq: 0 });
         assert_eq!(replies(&mut replica), [(0, EXPIRED)]);
-        replica.execute(Slot(5), &[Entry::new(client.renewed().expect("a number"), 2, 3)], all());
+        replica.execute(Slot(5), &[Entry::new(client.renewed(Slot(5)), 2, 3)], all());
         assert_eq!((replica.machine().0, replies(&mut replica)), (10, vec![(2, 10)]));
     }
 
@@ -335,7 +335,7 @@ mod tests {
         first.execute(Slot(0), &[command(9, 10, 1), command(8, 0, 4), Entry::Noop], all());
         let snapshot = first.snapshot().expect("it can be written down");
         let mut other = replica(4);
-        let client = ClientId { node: NodeId(8), session: 0 };
+        let client = ClientId { node: NodeId(8), session: 0, nonce: 0 };
         other.recall(CommandId { client, seq: 0 });
         other.install(&snapshot).expect("it can be read");
         assert_eq!((other.machine().0, other.next(), other.installed()), (5, Slot(3), Slot(3)));
@@ -362,7 +362,8 @@ mod tests {
             end,
             ring: vec![None; 2],
         };
-        let of = |table: Vec<Session<u64>>| Bytes::from(encode(&(table, BTreeMap::<NodeId, u32>::new())));
+        let of =
+            |table: Vec<Session<u64>>| Bytes::from(encode(&(table, BTreeMap::<NodeId, ClientId>::new())));
         for sessions in
             [Bytes::empty(), of(vec![session(3)]), of(vec![session(1), session(1)]), of(Vec::new())]
         {

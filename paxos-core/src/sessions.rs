@@ -20,8 +20,8 @@ pub(crate) struct Sessions<R> {
     pub(crate) most: usize,
     /// The live ones, at most one a process, in no order that matters.
     pub(crate) table: Vec<Session<R>>,
-    /// The number of the last session of each process that has none in the table.
-    pub(crate) expired: BTreeMap<NodeId, u32>,
+    /// The last session of each process that has none in the table.
+    pub(crate) expired: BTreeMap<NodeId, ClientId>,
     /// Where the session of each process is in the table.
     places: BTreeMap<NodeId, usize>,
     /// Every live session, by a slot not above the one in which it was last heard of. It is brought up to date
@@ -65,7 +65,7 @@ impl<R> Sessions<R> {
     }
 
     /// The sessions of which these are live and these have expired: everything else follows.
-    pub(crate) fn of(limits: &Limits, table: Vec<Session<R>>, expired: BTreeMap<NodeId, u32>) -> Self {
+    pub(crate) fn of(limits: &Limits, table: Vec<Session<R>>, expired: BTreeMap<NodeId, ClientId>) -> Self {
         let places = table.iter().enumerate().map(|(at, session)| (session.client.node, at)).collect();
         let by_age: BTreeMap<_, _> = table.iter().map(|s| (s.heard, s.client.node)).collect();
         // Too early is as good: the sweep finds out when it is due.
@@ -92,7 +92,7 @@ impl<R> Sessions<R> {
     where
         R: DeserializeOwned,
     {
-        let (table, expired): (Vec<Session<R>>, BTreeMap<NodeId, u32>) = decode(bytes)?;
+        let (table, expired): (Vec<Session<R>>, BTreeMap<NodeId, ClientId>) = decode(bytes)?;
         let in_order = table.windows(2).all(|pair| pair[0].client.node < pair[1].client.node);
         if !in_order || !table.iter().all(Session::is_sound) {
             return Err(SnapshotError::Damaged);
@@ -146,7 +146,7 @@ impl<R> Sessions<R> {
     }
 
     fn has_expired(&self, client: ClientId) -> bool {
-        self.expired.get(&client.node).is_some_and(|last| client.session <= *last)
+        self.expired.get(&client.node).is_some_and(|last| client <= *last)
     }
 
     /// The session of a command that is chosen in `slot`; none if it has ended.
@@ -225,7 +225,7 @@ impl<R> Sessions<R> {
         let Some(at) = self.places.remove(&node) else { return };
         let session = self.table.swap_remove(at);
         self.by_age.remove(&session.heard);
-        self.expired.insert(node, session.client.session);
+        self.expired.insert(node, session.client);
         if let Some(moved) = self.table.get(at) {
             self.places.insert(moved.client.node, at);
         }
@@ -312,8 +312,8 @@ mod tests {
         Limits { session: 4, idle, sessions, ..Limits::default() }
     }
 
-    fn id(node: u16, session: u32, seq: u64) -> CommandId {
-        CommandId { client: ClientId { node: NodeId(node), session }, seq }
+    fn id(node: u16, session: u64, seq: u64) -> CommandId {
+        CommandId { client: ClientId { node: NodeId(node), session, nonce: 0 }, seq }
     }
 
     /// Executes by naming the slot.
@@ -354,7 +354,7 @@ mod tests {
         }
         assert_eq!((sessions.table.len(), sessions.by_age.len(), sessions.places.len()), (3, 3, 3));
         for slot in 10..20 {
-            assert_eq!(enter(&mut sessions, slot, id(1, (slot % 8) as u32, 0)), Found::Expired);
+            assert_eq!(enter(&mut sessions, slot, id(1, slot % 8, 0)), Found::Expired);
         }
         assert_eq!((sessions.table.len(), sessions.expired.len()), (0, 5));
         assert_eq!(enter(&mut sessions, 20, id(1, 8, 0)), done(20));
@@ -385,11 +385,11 @@ mod tests {
     }
 
     /// The rules as they stand in the documentation, by looking through the whole log each time.
-    fn by_the_book(log: &[CommandId], idle: u64, most: usize) -> (Vec<bool>, BTreeMap<NodeId, (u32, u64)>) {
-        let (mut live, mut ended) = (BTreeMap::<NodeId, (u32, u64)>::new(), BTreeMap::<NodeId, u32>::new());
+    fn by_the_book(log: &[CommandId], idle: u64, most: usize) -> (Vec<bool>, BTreeMap<NodeId, (u64, u64)>) {
+        let (mut live, mut ended) = (BTreeMap::<NodeId, (u64, u64)>::new(), BTreeMap::<NodeId, u64>::new());
         let mut taken = Vec::new();
         for (slot, id) in (0..).zip(log) {
-            let ClientId { node, session } = id.client;
+            let ClientId { node, session, .. } = id.client;
             let silent: Vec<_> =
                 live.iter().filter(|(_, (_, heard))| slot - heard > idle).map(|(n, _)| *n).collect();
             for node in silent {
@@ -419,9 +419,8 @@ mod tests {
             let mut chance = Jitter::new(seed, NodeId(0));
             let mut below = |n: u64| chance.draw() % n;
             let (idle, most) = (1 + below(12), 1 + below(4) as usize);
-            let log: Vec<_> = (0..200)
-                .map(|_| id(below(6) as u16, (below(20) / 10 + below(50) / 40) as u32, below(9)))
-                .collect();
+            let log: Vec<_> =
+                (0..200).map(|_| id(below(6) as u16, below(20) / 10 + below(50) / 40, below(9))).collect();
             let (taken, live) = by_the_book(&log, idle, most);
             let limits = limits(idle, most);
             let mut sessions = Sessions::new(&limits);

@@ -95,6 +95,14 @@ struct Host<P: Protocol, S: StateMachine> {
     trace: Option<TraceOut>,
 }
 
+/// A number that no former start of this process had, but for one chance in 2³², whatever its disk says.
+fn draw_nonce() -> Result<u32, HostError> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| HostError::Random(error.to_string().into()))?;
+    // 0 names those that draw none.
+    Ok(u32::from_le_bytes(bytes).max(1))
+}
+
 impl<P, S> Host<P, S>
 where
     P: Protocol,
@@ -114,13 +122,14 @@ where
         if let Some(snapshot) = &saved.snapshot {
             replica.install(snapshot)?;
         }
+        let nonce = draw_nonce()?;
         let node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
-            Node::new(setup, Time(0))
+            Node::begin(setup, Time(0), nonce)
         } else {
             if let Some(trace) = &mut trace {
                 trace.restarted::<P>(setup.id, &saved.records);
             }
-            Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
+            Node::restore_from(setup, Time(0), nonce, saved.snapshot, &saved.records)
         };
         Ok(Self {
             id,

@@ -46,7 +46,7 @@ fn recovery(classic: Ballot) -> Ballot {
 
 /// The `seq`th command of a client.
 fn entry(seq: u64) -> Entry<u64> {
-    Entry::new(ClientId { node: NodeId(9), session: 0 }, seq, 100 + seq)
+    Entry::new(ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq, 100 + seq)
 }
 
 fn batch(seqs: core::ops::Range<u64>) -> Batch<u64> {

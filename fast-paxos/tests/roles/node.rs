@@ -62,7 +62,8 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
     let (proposers, acceptors, learners) = (config.proposers, config.acceptors(), config.all_learners());
     let theirs = Ballot::classic(9, from);
     let reply = |node| {
-        let id = paxos_core::CommandId { client: ClientId { node: NodeId(node), session: 0 }, seq: 0 };
+        let id =
+            paxos_core::CommandId { client: ClientId { node: NodeId(node), session: 0, nonce: 0 }, seq: 0 };
         Message::Reply(Reply { id, slot: Slot(0), outcome: Outcome::Executed(1) })
     };
     let refused = Refused {

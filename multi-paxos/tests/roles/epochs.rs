@@ -6,7 +6,10 @@ use paxos_core::{Change, CommandId, Counts, Learning, Membership, NodeSet, ReadM
 use std::time::Duration;
 
 fn change(seq: u64, change: Change) -> Entry<u64> {
-    Entry::Change(CommandId { client: ClientId { node: NodeId(9), session: 0 }, seq }, Box::new(change))
+    Entry::Change(
+        CommandId { client: ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq },
+        Box::new(change),
+    )
 }
 
 fn told(first: u64, entries: Vec<Entry<u64>>) -> Message<P> {

@@ -33,7 +33,7 @@ fn ballot(round: u64, owner: u16) -> Ballot {
 }
 
 fn entry(seq: u64) -> Entry<u64> {
-    Entry::new(ClientId { node: NodeId(9), session: 0 }, seq, 100 + seq)
+    Entry::new(ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq, 100 + seq)
 }
 
 fn batch(seqs: core::ops::Range<u64>) -> Batch<u64> {

@@ -82,7 +82,7 @@ impl<P: Protocol> Node<P> {
         };
         for client in std::mem::take(&mut self.stranded) {
             // It concerns no command in particular.
-            let session = ClientId { node: client, session: 0 };
+            let session = ClientId { node: client, session: 0, nonce: 0 };
             let refusal = Refusal::NotLeader(Some(leader));
             let refused = Refused { refusal, client: session, first: 0, end: 0, taken: true };
             self.send(To::One(client), Message::Refuse(refused));

@@ -34,46 +34,45 @@ fn refused(ids: &[CommandId], taken: bool) -> Refused {
 fn an_expired_session_ends_what_is_open_and_the_next_command_is_of_a_new_one() {
     let mut client = client(2);
     let ids = ask(&mut client, 0, 3);
-    assert_eq!(ids[0].client, ClientId { node: NODE, session: 2 * ClientId::SESSIONS_PER_LIFE });
+    assert_eq!(ids[0].client, ClientId::first_of(NODE, 2));
     assert!(client.on_reply(ids[1]));
-    client.on_expired(ids[2]);
+    client.on_expired(ids[2], Slot(40));
     let expired = |id: &CommandId| (*id, Unanswered::SessionExpired);
     assert_eq!(ends(&mut client), [expired(&ids[0]), expired(&ids[2])]);
     assert_eq!((client.poll_again(Time(99)), client.deadline()), (None, None));
     // A late answer, of either kind, to a command of the session that was left is no news.
     assert!(!client.on_reply(ids[0]));
     let next = ask(&mut client, 1, 1)[0];
-    client.on_expired(ids[2]);
-    assert_eq!((next.client, next.seq), (ids[0].client.renewed().expect("a number"), 3));
+    client.on_expired(ids[2], Slot(40));
+    assert_eq!((next.client, next.seq), (ClientId { session: 40, ..ids[0].client }, 3));
     assert!(client.on_reply(next) && ends(&mut client).is_empty() && client.is_empty());
 }
 
 #[test]
-fn no_two_lives_and_no_two_renewals_share_a_session() {
-    let mut sessions = BTreeSet::new();
-    for life in [0, 1, 2, (1 << 20) - 1] {
-        let first = ClientId::first_of(NODE, life);
-        let all: Vec<_> = std::iter::successors(first, |id| id.renewed()).collect();
-        assert_eq!(all.len(), ClientId::SESSIONS_PER_LIFE as usize);
-        assert!(all.into_iter().all(|id| sessions.insert(id)), "life {life}");
-    }
-    assert_eq!(ClientId::first_of(NODE, 1 << 20), None);
-}
-
-#[test]
-fn a_client_that_has_used_up_its_sessions_asks_nothing_and_says_so() {
-    let mut spent = client(7);
-    for _ in 0..ClientId::SESSIONS_PER_LIFE {
-        let id = ask(&mut spent, 0, 1)[0];
-        spent.on_expired(id);
-    }
-    let ends_of = |client: &mut Outstanding<u64>| ends(client).into_iter().map(|(id, end)| (id.seq, end));
-    assert_eq!(ends_of(&mut spent).count(), ClientId::SESSIONS_PER_LIFE as usize);
-    for client in [&mut spent, &mut client(1 << 20)] {
+fn a_session_begins_at_what_is_known_and_is_renewed_before_it_expires() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.limits.idle = 100;
+    let mut client = Outstanding::<u64>::new(NODE, 7, &config);
+    let mut submit = |known| {
+        client.refresh(Slot(known));
         let id = client.submit(0).expect("room");
-        assert_eq!((client.poll_new(Time(0)), client.len()), (None, 0));
-        assert_eq!(ends(client), [(id, Unanswered::SessionExpired)]);
-    }
+        let open = client.len() as u64;
+        client.poll_new(Time(0));
+        if known != 81 {
+            client.on_reply(id);
+        }
+        (id.client.nonce, id.client.session, id.seq, open)
+    };
+    // Nothing is asked in the first session before 30 is known; 40 slots are no long silence, and 50 are. What is open
+    // keeps its session.
+    let named = [30, 70, 80, 81, 200].map(&mut submit);
+    assert_eq!(named, [(7, 30, 0, 1), (7, 30, 1, 1), (7, 30, 2, 1), (7, 30, 3, 1), (7, 30, 4, 2)]);
+    let mut client = Outstanding::<u64>::new(NODE, 7, &config);
+    client.refresh(Slot(30));
+    let id = client.submit(0).expect("room");
+    client.on_reply(id);
+    client.refresh(Slot(80));
+    assert_eq!(client.submit(0).expect("room").client.session, 80);
 }
 
 #[test]
@@ -119,7 +118,7 @@ fn what_is_not_answered_in_time_is_given_up_and_not_asked_for_again() {
 
 #[test]
 fn refusals_name_no_command_that_was_not_refused() {
-    let id = |node, seq| CommandId { client: ClientId { node: NodeId(node), session: 0 }, seq };
+    let id = |node, seq| CommandId { client: ClientId { node: NodeId(node), session: 0, nonce: 0 }, seq };
     let all = Refused::each(
         Refusal::NotLeader(None),
         false,

@@ -109,6 +109,9 @@ pub enum HostError {
     /// The state machine cannot take over a snapshot, its own or that of another member.
     #[error("the process cannot take over a snapshot: {0}")]
     Restore(#[from] RestoreError),
+    /// The operating system gives no random numbers.
+    #[error("the process cannot name its commands: the operating system gives no random numbers ({0})")]
+    Random(Arc<str>),
     /// The state machine, or an assertion of the node, panicked.
     #[error(
         "the process panicked: see the message on its standard error, and restart it when the cause is gone"

@@ -32,6 +32,25 @@ impl<P: Protocol> MemoryStorage<P> {
         Self { disk: Arc::new(Mutex::new(disk)), life: None }
     }
 
+    /// A copy of what is on it now, as a backup is.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy.put_back(self);
+        copy
+    }
+
+    /// What is on it is lost, and what `copy` holds comes in its place: what a restored backup does to a process that runs
+    /// again, or, with an empty copy, a lost disk.
+    pub fn put_back(&self, copy: &Self) {
+        let (snapshot, records, lives) = {
+            let disk = copy.disk();
+            (disk.snapshot.clone(), disk.records.clone(), disk.lives)
+        };
+        let mut disk = self.disk();
+        (disk.snapshot, disk.records, disk.lives) = (snapshot, records, lives);
+    }
+
     /// Makes every write fail from now on, or no more.
     pub fn set_failing(&self, failing: bool) {
         self.disk().failing = failing;

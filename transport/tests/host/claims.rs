@@ -64,6 +64,46 @@ where
     }
 }
 
+pub(crate) async fn commands_of_a_member_that_lost_its_disk_or_got_an_older_one_are_not_taken_for_former_ones<
+    P,
+>(
+    config: Config,
+) where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let mut cluster = start::<P>(config).await;
+    let (n0, mut next) = (NodeId(0), 100);
+    let mut wanted: Vec<u64> = Vec::new();
+    let empty = MemoryStorage::new();
+    let mut copy = empty.copy();
+    for round in 0..4 {
+        // What it is asked in each round has the same numbers.
+        for _ in 0..8 {
+            soon(cluster.member(n0).propose(next)).await.expect("answered");
+            wanted.push(next);
+            next += 1;
+        }
+        // All know all before anything is lost: an acceptor that forgets is another matter.
+        let all = journals(&cluster.members().collect::<Vec<_>>()).await;
+        assert!(all.iter().all(|journal| *journal == wanted), "{all:?} instead of {wanted:?}");
+        soon(cluster.member(n0).shutdown()).await.expect("stops");
+        cluster.storage(n0).put_back(if round % 2 == 0 { &empty } else { &copy });
+        soon(cluster.spawn(n0)).await.expect("starts again");
+        // It may not know yet how far the log goes. It is told so, or its command happens: nothing between.
+        match soon(cluster.member(n0).propose(next)).await {
+            Ok(_) => wanted.push(next),
+            Err(error) => assert_eq!(error, ProposeError::SessionExpired),
+        }
+        next += 1;
+        let executed = wanted.len() as u64;
+        let member = cluster.member(n0);
+        soon(member.until(|status| status.applied.0 >= executed)).await.expect("catches up");
+        if round == 0 {
+            copy = cluster.storage(n0).copy();
+        }
+    }
+}
+
 pub(crate) async fn members_keep_a_snapshot_and_who_was_away_gets_it_in_pieces<P>(mut config: Config)
 where
     P: Protocol<Value = u64, Reply = u64>,

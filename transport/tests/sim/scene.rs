@@ -8,7 +8,7 @@ use paxos_core::{
 };
 use paxos_transport::sim::invariants::{Ledger, Verdict};
 
-pub(crate) const CLIENT: ClientId = ClientId { node: NodeId(9), session: 0 };
+pub(crate) const CLIENT: ClientId = ClientId { node: NodeId(9), session: 0, nonce: 0 };
 
 pub(crate) const N0: NodeId = NodeId(0);
 pub(crate) const N1: NodeId = NodeId(1);

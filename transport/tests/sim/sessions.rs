@@ -92,14 +92,15 @@ where
         .map_while(|slot| Some((slot, sim.ledger()?.books().get(&paxos_core::Slot(slot))?)))
         .filter_map(|(_, book)| book.executed()?)
         .collect();
+    let mut firsts = std::collections::BTreeMap::new();
     for command in sim.commands() {
         let id = command.id;
         match command.unanswered {
             None if command.answer.is_some() => {
                 ends.answered += 1;
                 assert!(executed.contains(&id), "seed {seed}: {id} was answered and not executed");
-                let renewal = id.client.session % paxos_core::ClientId::SESSIONS_PER_LIFE;
-                ends.renewed += usize::from(renewal > 0);
+                let first = firsts.entry((id.client.node, id.client.nonce)).or_insert(id.client);
+                ends.renewed += usize::from(id.client != *first);
             }
             None => assert!(command.abandoned, "seed {seed}: {id}"),
             Some(Unanswered::NotLeader(_) | Unanswered::Overloaded(_)) => {
