@@ -26,25 +26,25 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SingleDecree<V: Value> {
     node: Node<BasicPaxos<V, ()>>,
-    /// Names what this start of the process proposes.
-    nonce: u32,
+    /// Names what this life of the process proposes.
+    life: u32,
 }
 
 impl<V: Value> SingleDecree<V> {
     /// A process that starts for the first time.
     pub fn new(id: NodeId, config: Arc<Config>, now: Time) -> Self {
-        Self { node: Node::new(Self::setup(id, config), now), nonce: 0 }
+        Self { node: Node::new(Self::setup(id, config), now), life: 0 }
     }
 
-    /// A process that starts again with what it had on disk; `nonce` is one that no former start had, drawn at random.
+    /// A process that starts again with what it had on disk; `life` counts its lives, from 0.
     pub fn restore<'a>(
         id: NodeId,
         config: Arc<Config>,
         now: Time,
-        nonce: u32,
+        life: u32,
         records: impl IntoIterator<Item = &'a Record<V>>,
     ) -> Self {
-        Self { node: Node::restore(Self::setup(id, config), now, nonce, records), nonce }
+        Self { node: Node::restore(Self::setup(id, config), now, life.max(1), records), life: life.max(1) }
     }
 
     fn setup(id: NodeId, config: Arc<Config>) -> Setup<Options> {
@@ -55,7 +55,7 @@ impl<V: Value> SingleDecree<V> {
     /// is no proposer or knows what is chosen. The outcome is [`SingleDecree::chosen`].
     pub fn propose(&mut self, now: Time, value: V) {
         let from = self.node.id();
-        let entry = Entry::new(ClientId::first_of(from, self.nonce), 0, value);
+        let entry = Entry::new(ClientId::first_of(from, self.life), 0, value);
         let request = Request { commands: Batch::from(entry), audience: Audience::Leader };
         self.node.step(now, Event::Message { from, message: Message::Request(request) });
     }

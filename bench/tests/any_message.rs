@@ -176,7 +176,8 @@ impl Draw {
             11 => Message::Read(self.about_reads()),
             _ => {
                 let id = CommandId { client: self.client(), seq: self.slot().0 };
-                let outcome = if self.flip() { Outcome::Executed(0) } else { Outcome::SessionExpired };
+                let outcome =
+                    if self.flip() { Outcome::Executed(0) } else { Outcome::SessionExpired { latest: 0 } };
                 Message::Reply(Reply { id, slot: self.slot(), outcome })
             }
         }
@@ -264,7 +265,7 @@ fn no_message_makes_multi_paxos_panic() {
         let known = node.chosen().first_unknown();
         match d.below(5) {
             0 => Message::Prepare(Prepare { ballot: d.ballot(from), from: d.slot() }),
-            1 => Message::Promise(Promise { ballot: own, from: known, votes: d.votes() }),
+            1 => Message::Promise(Promise { ballot: own, from: known, until: Slot::MAX, votes: d.votes() }),
             2 => Message::Accept(Accept {
                 ballot: d.ballot(from),
                 first: d.slot(),
@@ -294,7 +295,7 @@ fn no_message_makes_fast_paxos_panic() {
         let next = |ballot: Ballot| Ballot { step: 2, ..fast(ballot) };
         match d.below(5) {
             0 => Message::Prepare(Prepare { ballot: d.ballot(from), from: d.slot() }),
-            1 => Message::Promise(Promise { ballot: own, from: known, votes: d.votes() }),
+            1 => Message::Promise(Promise { ballot: own, from: known, until: Slot::MAX, votes: d.votes() }),
             2 => {
                 let ballot = d.ballot(from);
                 let any = d.maybe(|d| {

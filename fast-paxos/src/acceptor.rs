@@ -20,6 +20,8 @@ pub struct Acceptor<V> {
     setup: Setup<Options>,
     /// The classic ballot that opens the highest term heard of.
     promised: Ballot,
+    /// The most votes in one promise.
+    piece: Amount,
     /// The last promise on disk, and its first slot.
     written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
@@ -223,6 +225,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         Self {
             setup: setup.clone(),
             promised: Ballot::ZERO,
+            piece: setup.config.limits.message(),
             written: None,
             votes: Votes::default(),
             floor: Slot(0),
@@ -269,7 +272,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             self.written = Some((ballot, from));
             log.push(Record::Promised { ballot, slots: from.onwards() });
         }
-        Ok(Promise { ballot, from, votes: self.votes.within(from.onwards()).collect() })
+        let (until, votes) = self.votes.piece(from, self.piece);
+        Ok(Promise { ballot, from, until, votes })
     }
 
     /// *Fast Paxos*, §2.1, phase 2b: vote if the round is not lower than one it took part in and it has not voted
@@ -367,6 +371,11 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
 
     fn waits_for(&self, _limit: Slot) -> bool {
         !self.arrived.is_empty()
+    }
+
+    fn has_promised(&self, prepare: &Prepare) -> bool {
+        self.promised == prepare.ballot
+            && self.written.is_some_and(|(ballot, first)| ballot == prepare.ballot && first <= prepare.from)
     }
 
     fn follows(&self, ballot: Ballot) -> bool {

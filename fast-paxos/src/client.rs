@@ -39,7 +39,7 @@ impl<V: Value> Client<V> {
 }
 
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
-    fn new(setup: &Setup<crate::Options>, nonce: u32) -> Self {
+    fn new(setup: &Setup<crate::Options>, life: u32) -> Self {
         let config = &setup.config;
         let first = match config.leadership {
             Leadership::Elected { first } => first,
@@ -47,7 +47,7 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         };
         Self {
             id: setup.id,
-            outstanding: Outstanding::new(setup.id, nonce, config),
+            outstanding: Outstanding::new(setup.id, life, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
@@ -105,8 +105,12 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         self.outstanding.refresh(known);
     }
 
-    fn on_expired(&mut self, id: CommandId, known: Slot) {
-        self.outstanding.on_expired(id, known);
+    fn draw(&mut self, nonce: u32) {
+        self.outstanding.draw(nonce);
+    }
+
+    fn on_expired(&mut self, id: CommandId, latest: u64) {
+        self.outstanding.on_expired(id, latest);
     }
 
     fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {

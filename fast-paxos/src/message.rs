@@ -1,6 +1,8 @@
 //! The messages of the two phases, in classic and in fast ballots.
 
-use paxos_core::{Ballot, Batch, Fact, InBallot, Kind, NodeSet, Phrase, Slot, Value, Vote, tell_each};
+use paxos_core::{
+    Ballot, Batch, Fact, InBallot, Kind, NodeSet, Phrase, Slot, SlotRange, Value, Vote, tell_each,
+};
 use serde::{Deserialize, Serialize};
 
 /// Phase 1a, for all slots from `from` on at once.
@@ -21,6 +23,9 @@ pub struct Promise<V> {
     pub ballot: Ballot,
     /// As asked.
     pub from: Slot,
+    /// The votes below are all that were cast from `from` on; [`Slot::MAX`]: there are no others at all. Of the rest the
+    /// acceptor tells when it is asked from here on, so that a promise is no longer than a message.
+    pub until: Slot,
     /// The vote of the highest ballot in each slot, by slot. No vote was cast in a slot that is missing.
     pub votes: Vec<Vote<V>>,
 }
@@ -125,7 +130,11 @@ impl<V: Value> Phrase<V> for Promise<V> {
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         let votes: Vec<_> = self.votes.iter().flat_map(Vote::iter).collect();
-        tell(Fact::Promise { ballot: self.ballot, slots: self.from.onwards(), votes: &votes });
+        tell(Fact::Promise {
+            ballot: self.ballot,
+            slots: SlotRange::new(self.from, self.until),
+            votes: &votes,
+        });
     }
 }
 

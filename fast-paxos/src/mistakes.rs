@@ -86,7 +86,7 @@ pub(crate) fn again<V: Value>(mistake: Option<Mistake>, entry: Entry<V>) -> Opti
     match (mistake, &entry) {
         (Some(Mistake::LosersForgotten), _) => None,
         (Some(Mistake::LosersRenamed), Entry::Command(command)) => {
-            let client = command.id.client.renewed(paxos_core::Slot(0));
+            let client = command.id.client.renewed(0);
             Some(Entry::new(client, command.id.seq, command.value.clone()))
         }
         _ => Some(entry),

@@ -10,8 +10,8 @@ use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
 use contention::Contention;
 use paxos_core::{
     Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Learning, Load, Nack, NodeId, NodeSet, Overloaded,
-    Phase, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes,
-    answered_below,
+    Phase, Pieces, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote,
+    Votes, answered_below,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -64,7 +64,7 @@ enum Stage<V> {
     Idle,
     Preparing {
         from: Slot,
-        promised: NodeSet,
+        pieces: Pieces,
         reports: Vec<(NodeId, Vec<Vote<V>>)>,
         ask: Option<Reach>,
         asked_all: bool,
@@ -124,7 +124,7 @@ impl<V: Value> Proposer<V> {
         self.highest = ballot;
         self.stage = Stage::Preparing {
             from: chosen.first_unknown().max(self.progress),
-            promised: NodeSet::EMPTY,
+            pieces: Pieces::default(),
             reports: Vec::new(),
             ask: Some(reach),
             asked_all: reach == Reach::All,
@@ -242,21 +242,22 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         match &mut self.stage {
             Stage::Idle => {}
             Stage::Leading => _ = self.alive.insert(from),
-            Stage::Preparing { from: first, promised, reports, .. } => {
+            Stage::Preparing { from: first, pieces, reports, .. } => {
                 // A second answer from the same acceptor does not count again.
-                if promise.from != *first || !promised.insert(from) {
+                let slots = SlotRange::new(promise.from, promise.until);
+                if !pieces.hear(from, *first, slots) {
                     return;
                 }
                 reports.push((from, promise.votes));
                 let config = &self.setup.config;
-                if config.quorums.is_quorum(Phase::One, *promised) {
+                if config.quorums.is_quorum(Phase::One, pieces.promised()) {
                     let mut votes = Votes::default();
                     for vote in reports.iter().flat_map(|(_, votes)| votes) {
                         votes.note(vote.ballot, vote.first, &vote.batch);
                     }
                     if !votes.is_plausible(*first, config.limits.window) {
                         // Asked again in due time, perhaps others answer.
-                        *promised = NodeSet::EMPTY;
+                        *pieces = Pieces::default();
                         reports.clear();
                         return;
                     }
@@ -389,8 +390,12 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         }
         match &mut self.stage {
             Stage::Idle => None,
-            Stage::Preparing { from, ask, started, .. } => {
-                let reach = ask.take()?;
+            Stage::Preparing { from, ask, started, pieces, .. } => {
+                let Some(reach) = ask.take() else {
+                    let (acceptor, from) = pieces.ask()?;
+                    let prepare = Prepare { ballot: self.ballot, from };
+                    return Some((Proposal::Prepare(prepare, None), Reach::One(acceptor)));
+                };
                 let record = (!std::mem::replace(started, true)).then_some(Record::Started(self.ballot));
                 Some((Proposal::Prepare(Prepare { ballot: self.ballot, from: *from }, record), reach))
             }

@@ -1,7 +1,7 @@
 //! The acceptor: one promise for all slots, one vote a slot.
 
 use crate::{Accept, Accepted, MultiPaxos, Prepare, Promise};
-use paxos_core::{Ballot, Nack, Record, Setup, Slot, SlotRange, Value, Votes};
+use paxos_core::{Amount, Ballot, Nack, Record, Setup, Slot, SlotRange, Value, Votes};
 
 /// The fault-tolerant memory. `promised` and the ballots of `votes` are two things (*Paxos Made Simple*, §2.2:
 /// an acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered
@@ -9,6 +9,8 @@ use paxos_core::{Ballot, Nack, Record, Setup, Slot, SlotRange, Value, Votes};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
     promised: Ballot,
+    /// The most votes in one promise.
+    piece: Amount,
     /// The last promise on disk, and its first slot.
     written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
@@ -38,6 +40,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         let votes_carry_values = setup.config.votes_carry_values();
         Self {
             promised: Ballot::ZERO,
+            piece: setup.config.limits.message(),
             written: None,
             votes: Votes::default(),
             floor: Slot(0),
@@ -80,7 +83,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
             self.written = Some((ballot, from));
             log.push(Record::Promised { ballot, slots: from.onwards() });
         }
-        Ok(Promise { ballot, from, votes: self.votes.within(from.onwards()).collect() })
+        let (until, votes) = self.votes.piece(from, self.piece);
+        Ok(Promise { ballot, from, until, votes })
     }
 
     /// *Paxos Made Simple*, §2.2, phase 2(b): accept unless a prepare request with a greater number was answered.
@@ -104,6 +108,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
             log.push(Record::Voted { ballot, first, batch: batch.clone() });
         }
         Ok(Some(Accepted { ballot, slots, batch: self.votes_carry_values.then(|| batch.clone()) }))
+    }
+
+    fn has_promised(&self, prepare: &Prepare) -> bool {
+        self.promised == prepare.ballot
+            && self.written.is_some_and(|(ballot, first)| ballot == prepare.ballot && first <= prepare.from)
     }
 
     fn follows(&self, ballot: Ballot) -> bool {

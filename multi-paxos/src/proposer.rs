@@ -2,7 +2,7 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal,
+    Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, Overloaded, Phase, Pieces, Pipeline, Proposal,
     Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes, answered_below,
 };
 use std::collections::VecDeque;
@@ -39,7 +39,7 @@ enum Stage<V> {
     Idle,
     Preparing {
         from: Slot,
-        promised: NodeSet,
+        pieces: Pieces,
         votes: Votes<V>,
         ask: Option<Reach>,
         started: bool,
@@ -96,10 +96,10 @@ impl<V: Value> Proposer<V> {
     #[cold]
     fn begin_later(&mut self, chosen: &Chosen<V>) {
         let known = chosen.first_unknown().max(self.progress);
-        if let Stage::Preparing { from, promised, votes, ask, behind, .. } = &mut self.stage
+        if let Stage::Preparing { from, pieces, votes, ask, behind, .. } = &mut self.stage
             && *from < known
         {
-            (*from, *promised, *votes) = (known, NodeSet::EMPTY, Votes::default());
+            (*from, *pieces, *votes) = (known, Pieces::default(), Votes::default());
             (*ask, *behind) = (Some(Reach::All), false);
         }
     }
@@ -218,7 +218,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let ask = Some(Reach::Quorum(Phase::One));
         self.stage = Stage::Preparing {
             from,
-            promised: NodeSet::EMPTY,
+            pieces: Pieces::default(),
             votes: Votes::default(),
             ask,
             started: false,
@@ -242,20 +242,21 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     /// *Paxos Made Simple*, §2.2, phase 2(a): with answers from a majority (here: a phase 1 quorum), propose the
     /// value of the highest-numbered proposal among them, or any value if there is none.
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
-        let Stage::Preparing { from: first, promised, votes, .. } = &mut self.stage else { return };
+        let Stage::Preparing { from: first, pieces, votes, .. } = &mut self.stage else { return };
         // An answer to an earlier ballot, or for other slots, says nothing about this one; a second one from
         // the same acceptor does not count again.
-        if promise.ballot != self.ballot || promise.from != *first || !promised.insert(from) {
+        let slots = SlotRange::new(promise.from, promise.until);
+        if promise.ballot != self.ballot || !pieces.hear(from, *first, slots) {
             return;
         }
         for vote in &promise.votes {
             votes.note(vote.ballot, vote.first, &vote.batch);
         }
         let config = &self.setup.config;
-        if config.quorums.is_quorum(Phase::One, *promised) {
+        if config.quorums.is_quorum(Phase::One, pieces.promised()) {
             if !votes.is_plausible(*first, config.limits.window) {
                 // Asked again in due time, perhaps others answer.
-                (*promised, *votes) = (NodeSet::EMPTY, Votes::default());
+                (*pieces, *votes) = (Pieces::default(), Votes::default());
                 return;
             }
             self.take_the_lead(chosen);
@@ -351,8 +352,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let ballot = self.ballot;
         match &mut self.stage {
             Stage::Idle => None,
-            Stage::Preparing { from, ask, started, .. } => {
-                let reach = ask.take()?;
+            Stage::Preparing { from, ask, started, pieces, .. } => {
+                let Some(reach) = ask.take() else {
+                    let (acceptor, from) = pieces.ask()?;
+                    let prepare = Prepare { ballot: self.ballot, from };
+                    return Some((Proposal::Prepare(prepare, None), Reach::One(acceptor)));
+                };
                 let record = (!std::mem::replace(started, true)).then_some(Record::Started(ballot));
                 Some((Proposal::Prepare(Prepare { ballot, from: *from }, record), reach))
             }

@@ -69,14 +69,14 @@ impl<V: Value> LeaderClient<V> {
 }
 
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
-    fn new(setup: &Setup<P::Options>, nonce: u32) -> Self {
+    fn new(setup: &Setup<P::Options>, life: u32) -> Self {
         let config = &setup.config;
         let leader = match config.leadership {
             Leadership::Elected { first } => first,
             Leadership::SelfAppointed { .. } => None,
         };
         Self {
-            outstanding: Outstanding::new(setup.id, nonce, config),
+            outstanding: Outstanding::new(setup.id, life, config),
             patience: config.patience,
             servers: config.servers(),
             proposers: config.proposers,
@@ -159,8 +159,12 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         self.outstanding.refresh(known);
     }
 
-    fn on_expired(&mut self, id: CommandId, known: Slot) {
-        self.outstanding.on_expired(id, known);
+    fn draw(&mut self, nonce: u32) {
+        self.outstanding.draw(nonce);
+    }
+
+    fn on_expired(&mut self, id: CommandId, latest: u64) {
+        self.outstanding.on_expired(id, latest);
     }
 
     fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {

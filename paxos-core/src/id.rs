@@ -1,6 +1,5 @@
 //! Names of processes and of the clients that live on them.
 
-use crate::Slot;
 use core::cmp::Ordering;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -14,18 +13,17 @@ pub struct NodeId(pub u16);
 /// compares higher is the newer.
 ///
 /// Why no name comes twice: `nonce` is drawn at random for each start of the process, so that one whose disk was wiped or
-/// put back from an older copy shares it with a former start once in 2³² (and only a session of the same number would then
-/// be mistaken). Why a newer session compares higher: `session` is a slot that was known to be chosen when the session
-/// began, so it lies at or below every slot in which one of its commands is chosen. A process that has
-/// forgotten how far the log went begins with a number that is too low; replicas tell it so, with a slot above
-/// every number that they know, and do not execute its commands until it has renewed its session from there.
+/// put back from an older copy shares it with a former start once in 2³². Why a newer session compares higher: `session` grows
+/// with each start, which is counted on disk, and with each renewal. A process whose disk has forgotten starts begins with
+/// a number that is too low: replicas do not execute its commands, and tell it the last number that they know; it
+/// goes on with a higher one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct ClientId {
     /// The process that waits for the reply.
     pub node: NodeId,
     /// Drawn for each start of the process.
     pub nonce: u32,
-    /// A slot that was known to be chosen when the session began: newer sessions of one process have higher ones.
+    /// Newer sessions of one process have higher ones.
     pub session: u64,
 }
 
@@ -52,15 +50,15 @@ pub struct CommandId {
 }
 
 impl ClientId {
-    /// The first session of a process that draws `nonce` when it starts.
-    pub const fn first_of(node: NodeId, nonce: u32) -> Self {
-        Self { node, nonce, session: 0 }
+    /// The first session of a process's start number `life`, counted from 0.
+    pub fn first_of(node: NodeId, life: u32) -> Self {
+        Self { node, nonce: 0, session: u64::from(life) << 32 }
     }
 
-    /// The session after this one, when everything below `known` is chosen.
+    /// The session after this one, newer than all whose number is `latest` or lower.
     #[must_use]
-    pub fn renewed(self, known: Slot) -> Self {
-        Self { session: self.session.saturating_add(1).max(known.0), ..self }
+    pub fn renewed(self, latest: u64) -> Self {
+        Self { session: self.session.max(latest).saturating_add(1), ..self }
     }
 }
 
@@ -78,10 +76,11 @@ impl fmt::Debug for NodeId {
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.nonce, self.session) {
-            (0, 0) => write!(f, "c{}", self.node.0),
-            (nonce, 0) => write!(f, "c{}/{nonce}", self.node.0),
-            (nonce, session) => write!(f, "c{}/{nonce}.{session}", self.node.0),
+        write!(f, "c{}", self.node.0)?;
+        match (self.session >> 32, self.session & u64::from(u32::MAX)) {
+            (0, 0) => Ok(()),
+            (life, 0) => write!(f, "/{life}"),
+            (life, renewal) => write!(f, "/{life}.{renewal}"),
         }
     }
 }

@@ -39,6 +39,7 @@ mod membership;
 mod message;
 mod node;
 mod outstanding;
+mod pieces;
 mod pipeline;
 mod protocol;
 mod quorum;
@@ -72,6 +73,7 @@ pub use message::{
 };
 pub use node::{Event, Node, Untransferable};
 pub use outstanding::Outstanding;
+pub use pieces::Pieces;
 pub use pipeline::Pipeline;
 pub use protocol::{
     Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing, tell_each,

@@ -102,7 +102,10 @@ pub enum Outcome<R> {
     /// It was executed, and this is what that returned.
     Executed(R),
     /// Its client's session had ended by then. It was not executed there; whether it was before is forgotten.
-    SessionExpired,
+    SessionExpired {
+        /// The number of the last session of the client's process that is known.
+        latest: u64,
+    },
     /// It was a change of members, which takes effect from this slot on, or cannot be made.
     Changed(Result<Slot, Unchangeable>),
 }

@@ -161,28 +161,28 @@ struct Gossip {
 }
 
 impl<P: Protocol> Node<P> {
-    /// A process that starts for the first time, alone: it draws no nonce. Where a disk may be lost, see [`Node::begin`].
+    /// A process that starts for the first time. Where a disk may be lost or put back, see [`Node::draw`].
     pub fn new(setup: Setup<P::Options>, now: Time) -> Self {
-        Self::build(setup, now, 0, false)
+        Self::build(setup, now, 0)
     }
 
-    /// A process with an empty disk. It may be new, or have forgotten all that it did before: `nonce`, drawn at random,
-    /// tells its commands and reads from those of any former start ([`crate::ClientId`]), and its acceptor grants no
-    /// lease before one that it may have forgotten has run out.
-    pub fn begin(setup: Setup<P::Options>, now: Time, nonce: u32) -> Self {
-        Self::build(setup, now, nonce, false)
+    /// Gives this start of the process a number drawn at random, which no former start had, whatever happened to the
+    /// disk: it tells the process's commands and reads from those of any former start ([`crate::ClientId`]). To be called
+    /// before anything else happens.
+    pub fn draw(&mut self, nonce: u32) {
+        self.client.draw(nonce);
+        self.reads.draw(nonce);
     }
 
-    /// A process that starts again with what it had on disk. `nonce` is one that no former start had, drawn at random, so
-    /// that its client's commands are not mistaken for those of a former start, whatever happened to the disk:
-    /// see [`crate::ClientId`].
+    /// A process that starts again with what it had on disk. `life` counts its starts; it must be higher each time,
+    /// unless the disk has forgotten: see [`Node::draw`].
     pub fn restore<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        nonce: u32,
+        life: u32,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        Self::restore_from(setup, now, nonce, None, records)
+        Self::restore_from(setup, now, life, None, records)
     }
 
     /// As [`Node::restore`], for a process that had a snapshot on disk. The records are those that were stored
@@ -191,11 +191,11 @@ impl<P: Protocol> Node<P> {
     pub fn restore_from<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        nonce: u32,
+        life: u32,
         snapshot: Option<Snapshot>,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        let mut node = Self::build(setup, now, nonce, true);
+        let mut node = Self::build(setup, now, life.max(1));
         // What it stands for is forgotten before anything else is remembered: the records are silent about it.
         if let Some(snapshot) = snapshot {
             node.adopt(snapshot);
@@ -215,18 +215,18 @@ impl<P: Protocol> Node<P> {
         node
     }
 
-    fn build(setup: Setup<P::Options>, now: Time, nonce: u32, restarted: bool) -> Self {
+    fn build(setup: Setup<P::Options>, now: Time, life: u32) -> Self {
         let config = &setup.config;
         let epochs = if P::CHANGES { config.epochs() } else { None };
         // Where members change, every member may get every role.
         let any = epochs.as_ref().map_or(NodeSet::EMPTY, |epochs| epochs.everyone().servers());
         let plays = |set: NodeSet| set.union(config.spares).union(any).contains(setup.id);
         Self {
-            client: P::Client::new(&setup, nonce),
+            client: P::Client::new(&setup, life),
             proposer: plays(config.proposers).then(|| P::Proposer::new(&setup)),
             acceptor: plays(config.acceptors()).then(|| P::Acceptor::new(&setup)),
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
-            leader: P::Leader::new(&setup, now, restarted),
+            leader: P::Leader::new(&setup, now, life > 0),
             members: Members::new(config, setup.id, epochs.as_ref()),
             chosen: Chosen::new(epochs, config.limits.reach()),
             epoch: 0,
@@ -255,8 +255,8 @@ impl<P: Protocol> Node<P> {
             handover: None,
             stranded: BTreeSet::new(),
             beats: Beats::default(),
-            grants: Grants::new(config.timeouts.lease, now, restarted || nonce != 0),
-            reads: Reads::new(config, nonce),
+            grants: Grants::new(config.timeouts.lease, now, life > 0),
+            reads: Reads::new(config, life),
             stirred: true,
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),
@@ -334,8 +334,8 @@ impl<P: Protocol> Node<P> {
     fn on_reply(&mut self, from: NodeId, reply: Reply<P::Reply>) {
         let first = match reply.outcome {
             Outcome::Executed(_) | Outcome::Changed(_) => self.client.on_reply(from, &reply),
-            Outcome::SessionExpired => {
-                self.client.on_expired(reply.id, reply.slot.plus(1));
+            Outcome::SessionExpired { latest } => {
+                self.client.on_expired(reply.id, latest);
                 // It has something to say about what it had open.
                 self.stirred = true;
                 return;
@@ -347,7 +347,7 @@ impl<P: Protocol> Node<P> {
                 self.out.outcomes.push(Settled { id, result: Ok(Executed { slot, reply }) });
             }
             Outcome::Changed(result) if first => self.out.changed.push(Changed { id, slot, result }),
-            Outcome::Executed(_) | Outcome::Changed(_) | Outcome::SessionExpired => {}
+            Outcome::Executed(_) | Outcome::Changed(_) | Outcome::SessionExpired { .. } => {}
         }
     }
 

@@ -14,8 +14,6 @@ use std::collections::{BTreeSet, VecDeque};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outstanding<V> {
     id: ClientId,
-    /// The first number of this session.
-    first: u64,
     /// What was known to be chosen when it last asked for something new.
     used: Slot,
     /// For how many slots a session may be silent before it is renewed: half of [`crate::Limits::idle`].
@@ -56,11 +54,10 @@ struct Asked<V> {
 }
 
 impl<V: Value> Outstanding<V> {
-    /// The client of process `node`, which has drawn `nonce` for this start: see [`ClientId`].
-    pub fn new(node: NodeId, nonce: u32, config: &Config) -> Self {
+    /// The client of process `node` at its start number `life`, counted from 0: see [`ClientId`].
+    pub fn new(node: NodeId, life: u32, config: &Config) -> Self {
         Self {
-            id: ClientId::first_of(node, nonce),
-            first: 0,
+            id: ClientId::first_of(node, life),
             used: Slot(0),
             idle: config.limits.idle / 2,
             limit: Amount { count: config.limits.session, bytes: config.limits.session_bytes },
@@ -172,26 +169,25 @@ impl<V: Value> Outstanding<V> {
         id.client == self.id && self.settle(id.seq)
     }
 
-    /// Everything below `known` is chosen, and a command is about to be submitted. A session in which nothing was asked yet,
-    /// or that was silent for so long that it may soon expire, is renewed if nothing of it is open: a
-    /// command that was never sent needs no session that may have ended.
+    /// This start of the process has drawn `nonce`. To be called before anything is submitted.
+    pub fn draw(&mut self, nonce: u32) {
+        self.id.nonce = nonce;
+    }
+
+    /// Everything below `known` is chosen, and a command is about to be submitted. A session that was silent for so long that
+    /// it may soon expire is renewed if nothing of it is open: a command that was never sent needs no session that may
+    /// have ended.
     pub fn refresh(&mut self, known: Slot) {
-        let unused = self.next == self.first;
-        if self.base == self.next && (unused || known.0.saturating_sub(self.used.0) >= self.idle) {
-            self.id = if unused {
-                ClientId { session: self.id.session.max(known.0), ..self.id }
-            } else {
-                self.id.renewed(known)
-            };
-            self.first = self.next;
+        if self.base == self.next && known.0.saturating_sub(self.used.0) > self.idle {
+            self.id = self.id.renewed(0);
         }
         self.used = self.used.max(known);
     }
 
-    /// The session of command `id` has ended, says a replica that has executed everything below `known`: all that is open
-    /// of it ends so, and what comes next is of a new session. Sessions that were left before are no news.
+    /// The session of command `id` has ended, says a replica, which knows one numbered `latest`: all that is open of it ends
+    /// so, and what comes next is of a newer session. Sessions that were left before are no news.
     #[cold]
-    pub fn on_expired(&mut self, id: CommandId, known: Slot) {
+    pub fn on_expired(&mut self, id: CommandId, latest: u64) {
         if id.client != self.id {
             return;
         }
@@ -200,8 +196,7 @@ impl<V: Value> Outstanding<V> {
         self.asked.clear();
         self.again.clear();
         self.since.clear();
-        self.id = self.id.renewed(known);
-        self.first = self.next;
+        self.id = self.id.renewed(latest);
     }
 
     /// A process that was asked does not take these commands. Those that were asked for once, and of which it says

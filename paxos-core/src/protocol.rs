@@ -81,6 +81,10 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
         accept: &P::Accept,
         log: &mut Vec<P::Record>,
     ) -> Result<Option<P::Accepted>, Nack>;
+    /// Whether it has given the promise that `prepare` asks for already, and is only asked for more of its votes.
+    fn has_promised(&self, _prepare: &P::Prepare) -> bool {
+        false
+    }
     /// Whether it has promised no ballot above the term of `ballot`, in any slot.
     fn follows(&self, ballot: Ballot) -> bool;
     /// The slot after the last one that it has voted in, and not below those whose votes it has forgotten: every slot
@@ -121,6 +125,8 @@ pub enum Reach {
     Quorum(crate::Phase),
     /// All of them.
     All,
+    /// One of them, which has not told everything yet.
+    One(NodeId),
 }
 
 /// What a proposer asks of the acceptors.
@@ -303,9 +309,9 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
 
 /// Posts requests, waits, and asks again.
 pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
-    /// With nothing to ask; `nonce` is drawn for each start of the process, and names its sessions: see
-    /// [`crate::ClientId`].
-    fn new(setup: &Setup<P::Options>, nonce: u32) -> Self;
+    /// With nothing to ask; `life` counts the starts of this process, from 0, and its sessions are numbered by it:
+    /// see [`crate::ClientId::first_of`].
+    fn new(setup: &Setup<P::Options>, life: u32) -> Self;
     /// Takes a value; the command's sequence number.
     ///
     /// # Errors
@@ -326,10 +332,12 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_refusal(&mut self, from: NodeId, refused: &Refused);
     /// The session of a command has expired: it goes on with a new one.
     ///
-    /// Everything below `known` is chosen.
-    fn on_expired(&mut self, id: CommandId, known: Slot);
+    /// Replicas know a session numbered `latest` ([`crate::ClientId::renewed`]).
+    fn on_expired(&mut self, id: CommandId, latest: u64);
+    /// This start of the process has drawn `nonce`, before anything was submitted: see [`crate::ClientId`].
+    fn draw(&mut self, nonce: u32);
     /// A value is about to be submitted, and everything below `known` is chosen: a session in which nothing is open, and
-    /// that is new or has been silent for long, begins there.
+    /// that has been silent for long, is renewed.
     fn refresh(&mut self, _known: Slot) {}
     /// The next command that ends without an answer, until there is none. Nothing is asked or said of it again.
     fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)>;

@@ -1,6 +1,6 @@
 //! What must survive a crash.
 
-use crate::{Ballot, Batch, Divide, Entry, Fact, Runs, Slot, SlotRange};
+use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, Runs, Slot, SlotRange};
 use serde::{Deserialize, Serialize};
 
 /// One thing that an acceptor or proposer must never forget. Records are appended, and replayed in order.
@@ -134,6 +134,32 @@ impl<V> Votes<V> {
     /// The votes within `slots`, in order.
     pub fn within(&self, slots: SlotRange) -> impl Iterator<Item = Vote<V>> {
         self.runs.within(slots).map(|(range, (ballot, batch))| Vote { first: range.start, ballot, batch })
+    }
+
+    /// The votes from `from` on, no more than `limit` but one at least, and the slot below which these are all:
+    /// [`Slot::MAX`] if none is left out.
+    pub fn piece(&self, from: Slot, limit: Amount) -> (Slot, Vec<Vote<V>>)
+    where
+        V: crate::Value,
+    {
+        let (mut sum, mut votes) = (Amount::default(), Vec::new());
+        for vote in self.within(from.onwards()) {
+            let left = Amount {
+                count: limit.count.saturating_sub(sum.count),
+                bytes: limit.bytes.saturating_sub(sum.bytes),
+            };
+            let fitting =
+                if sum.count == 0 { vote.batch.portion(left).amount() } else { vote.batch.fitting(left) };
+            let (end, all) = (vote.first.plus(fitting.count as u64), fitting.count == vote.batch.len());
+            sum += fitting;
+            if fitting.count > 0 {
+                votes.push(Vote { batch: vote.batch.head(fitting.count as u64), ..vote });
+            }
+            if !all {
+                return (end, votes);
+            }
+        }
+        (Slot::MAX, votes)
     }
 
     /// The first votes, whole.

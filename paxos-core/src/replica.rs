@@ -40,7 +40,9 @@ impl<R: Clone> Found<'_, R> {
             Self::Reply(slot, reply) => {
                 Some(Reply { id, slot: *slot, outcome: Outcome::Executed((*reply).clone()) })
             }
-            Self::Expired => Some(Reply { id, slot: now, outcome: Outcome::SessionExpired }),
+            Self::Expired(latest) => {
+                Some(Reply { id, slot: now, outcome: Outcome::SessionExpired { latest: *latest } })
+            }
             Self::New | Self::Forgotten => None,
         }
     }
@@ -203,7 +205,7 @@ impl<S: StateMachine> Replica<S> {
     pub fn recall(&mut self, id: CommandId) {
         let found = self.sessions.find(id);
         match found {
-            Found::Reply(..) | Found::Expired => {
+            Found::Reply(..) | Found::Expired(_) => {
                 self.answers.extend(found.answer(id, Slot(self.next.0.saturating_sub(1))));
             }
             Found::New => {
@@ -271,7 +273,7 @@ mod tests {
     fn replies(replica: &mut Replica<Sum>) -> Vec<(u64, u64)> {
         let reply = |a: Reply<u64>| match a.outcome {
             Outcome::Executed(reply) => (a.id.seq, reply),
-            Outcome::Changed(_) | Outcome::SessionExpired => (a.id.seq, EXPIRED),
+            Outcome::Changed(_) | Outcome::SessionExpired { .. } => (a.id.seq, EXPIRED),
         };
         replica.answers().map(reply).collect()
     }
@@ -325,7 +327,7 @@ mod tests {
         let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
         replica.recall(CommandId { client, seq: 0 });
         assert_eq!(replies(&mut replica), [(0, EXPIRED)]);
-        replica.execute(Slot(5), &[Entry::new(client.renewed(Slot(5)), 2, 3)], all());
+        replica.execute(Slot(5), &[Entry::new(client.renewed(0), 2, 3)], all());
         assert_eq!((replica.machine().0, replies(&mut replica)), (10, vec![(2, 10)]));
     }
 

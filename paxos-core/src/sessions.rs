@@ -55,8 +55,9 @@ pub(crate) enum Found<'a, R> {
     Reply(Slot, &'a R),
     /// Too old to be remembered: its client has its answer.
     Forgotten,
-    /// Its session has ended. It may have been executed before, and will not be from now on.
-    Expired,
+    /// Its session has ended. It may have been executed before, and will not be from now on. The number of the last
+    /// session of its process.
+    Expired(u64),
 }
 
 impl<R> Sessions<R> {
@@ -108,7 +109,14 @@ impl<R> Sessions<R> {
             self.sweep(slot);
         }
         let window = self.window as u64;
-        let Some(session) = self.session(slot, id.client) else { return Found::Expired };
+        // The borrow of a session that is found goes on, so what is told of one that is not is looked up before.
+        if self.table.get(self.last).is_none_or(|session| session.client != id.client) {
+            match self.admit(slot, id.client) {
+                Some(at) => self.last = at,
+                None => return Found::Expired(self.latest(id.client.node)),
+            }
+        }
+        let session = &mut self.table[self.last];
         session.heard = slot;
         if session.is_next(id.seq, window) {
             return session.push(slot, execute(), window);
@@ -128,10 +136,14 @@ impl<R> Sessions<R> {
     pub(crate) fn find(&self, id: CommandId) -> Found<'_, R> {
         let Some(session) = self.places.get(&id.client.node).and_then(|at| self.table.get(*at)) else {
             let expired = self.has_expired(id.client);
-            return if expired { Found::Expired } else { Found::New };
+            return if expired { Found::Expired(self.latest(id.client.node)) } else { Found::New };
         };
         if id.client != session.client {
-            return if id.client < session.client { Found::Expired } else { Found::New };
+            return if id.client < session.client {
+                Found::Expired(session.client.session)
+            } else {
+                Found::New
+            };
         }
         if id.seq < session.base {
             return Found::Forgotten;
@@ -149,12 +161,10 @@ impl<R> Sessions<R> {
         self.expired.get(&client.node).is_some_and(|last| client <= *last)
     }
 
-    /// The session of a command that is chosen in `slot`; none if it has ended.
-    fn session(&mut self, slot: Slot, client: ClientId) -> Option<&mut Session<R>> {
-        if self.table.get(self.last).is_none_or(|session| session.client != client) {
-            self.last = self.admit(slot, client)?;
-        }
-        Some(&mut self.table[self.last])
+    /// The number of the last session of `node`, live or expired.
+    fn latest(&self, node: NodeId) -> u64 {
+        let live = self.places.get(&node).and_then(|at| self.table.get(*at)).map(|session| session.client);
+        live.or_else(|| self.expired.get(&node).copied()).map_or(0, |client| client.session)
     }
 
     /// Finds the place of another session than the last, or makes one.
@@ -342,8 +352,8 @@ mod tests {
         // A command that was chosen before counts as well.
         assert_eq!(enter(&mut sessions, 20, id(1, 0, 1)), done(10));
         assert_eq!(enter(&mut sessions, 30, id(1, 0, 2)), done(30));
-        assert_eq!(enter(&mut sessions, 41, id(1, 0, 3)), Found::Expired);
-        assert_eq!(sessions.find(id(1, 0, 2)), Found::Expired);
+        assert_eq!(enter(&mut sessions, 41, id(1, 0, 3)), Found::Expired(0));
+        assert_eq!(sessions.find(id(1, 0, 2)), Found::Expired(0));
     }
 
     #[test]
@@ -354,7 +364,7 @@ mod tests {
         }
         assert_eq!((sessions.table.len(), sessions.by_age.len(), sessions.places.len()), (3, 3, 3));
         for slot in 10..20 {
-            assert_eq!(enter(&mut sessions, slot, id(1, slot % 8, 0)), Found::Expired);
+            assert!(matches!(enter(&mut sessions, slot, id(1, slot % 8, 0)), Found::Expired(_)));
         }
         assert_eq!((sessions.table.len(), sessions.expired.len()), (0, 5));
         assert_eq!(enter(&mut sessions, 20, id(1, 8, 0)), done(20));
@@ -367,8 +377,8 @@ mod tests {
         assert_eq!(enter(&mut sessions, 0, id(1, 3, 0)), done(0));
         assert_eq!(sessions.find(id(1, 4, 0)), Found::New);
         assert_eq!(enter(&mut sessions, 1, id(1, 4, 0)), done(1));
-        assert_eq!(enter(&mut sessions, 2, id(1, 3, 1)), Found::Expired);
-        assert_eq!(sessions.find(id(1, 3, 0)), Found::Expired);
+        assert!(matches!(enter(&mut sessions, 2, id(1, 3, 1)), Found::Expired(_)));
+        assert!(matches!(sessions.find(id(1, 3, 0)), Found::Expired(_)));
         assert_eq!(sessions.table.len(), 1);
     }
 
@@ -379,7 +389,7 @@ mod tests {
         assert_eq!(enter(&mut sessions, 1, id(2, 0, 0)), done(1));
         assert_eq!(enter(&mut sessions, 2, id(1, 0, 1)), done(2));
         assert_eq!(enter(&mut sessions, 3, id(3, 0, 0)), done(3));
-        assert_eq!(enter(&mut sessions, 4, id(2, 0, 1)), Found::Expired);
+        assert!(matches!(enter(&mut sessions, 4, id(2, 0, 1)), Found::Expired(_)));
         assert_eq!(enter(&mut sessions, 5, id(1, 0, 0)), done(0));
         assert_eq!(sessions.table.len(), 2);
     }
@@ -428,7 +438,7 @@ mod tests {
                 if below(20) == 0 {
                     sessions = Sessions::of(&limits, sessions.table, sessions.expired);
                 }
-                let expired = enter(&mut sessions, slot, *id) == Found::Expired;
+                let expired = matches!(enter(&mut sessions, slot, *id), Found::Expired(_));
                 assert_eq!(expired, !ok, "seed {seed}: {id} in slot {slot}");
                 assert!(sessions.table.len() <= most);
             }

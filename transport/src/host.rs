@@ -122,15 +122,15 @@ where
         if let Some(snapshot) = &saved.snapshot {
             replica.install(snapshot)?;
         }
-        let nonce = draw_nonce()?;
-        let node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
-            Node::begin(setup, Time(0), nonce)
+        let mut node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
+            Node::new(setup, Time(0))
         } else {
             if let Some(trace) = &mut trace {
                 trace.restarted::<P>(setup.id, &saved.records);
             }
-            Node::restore_from(setup, Time(0), nonce, saved.snapshot, &saved.records)
+            Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
         };
+        node.draw(draw_nonce()?);
         Ok(Self {
             id,
             node,

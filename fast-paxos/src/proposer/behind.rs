@@ -1,7 +1,7 @@
 //! What a candidate does that acceptors know to be behind: they have forgotten slots that it asks about.
 
 use super::{Proposer, Stage};
-use paxos_core::{Chosen, Nack, NodeSet, Reach, Value};
+use paxos_core::{Chosen, Nack, Pieces, Reach, Value};
 
 impl<V: Value> Proposer<V> {
     /// A refusal that names no higher ballot tells that an acceptor has forgotten the first slots asked about, since
@@ -20,10 +20,10 @@ impl<V: Value> Proposer<V> {
     #[cold]
     pub(super) fn begin_later(&mut self, chosen: &Chosen<V>) {
         let known = chosen.first_unknown().max(self.progress);
-        if let Stage::Preparing { from, promised, reports, ask, asked_all, behind, .. } = &mut self.stage
+        if let Stage::Preparing { from, pieces, reports, ask, asked_all, behind, .. } = &mut self.stage
             && *from < known
         {
-            (*from, *promised, *behind) = (known, NodeSet::EMPTY, false);
+            (*from, *pieces, *behind) = (known, Pieces::default(), false);
             reports.clear();
             (*ask, *asked_all) = (Some(Reach::All), true);
         }

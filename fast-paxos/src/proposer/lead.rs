@@ -13,11 +13,14 @@ impl<V: Value> Proposer<V> {
     /// A quorum has promised: what may have been chosen is proposed where it was voted for, other commands that
     /// were voted for get the slots behind.
     pub(super) fn take_the_lead(&mut self, chosen: &Chosen<V>) {
-        let Stage::Preparing { from, promised, reports, asked_all, .. } =
+        let Stage::Preparing { from, pieces, mut reports, asked_all, .. } =
             std::mem::replace(&mut self.stage, Stage::Leading)
         else {
             return;
         };
+        // Rule O4 counts within the quorum that promised. Those that have told a part are not of it.
+        let promised = pieces.promised();
+        reports.retain(|(acceptor, _)| promised.contains(*acceptor));
         let votes = reports.iter().flat_map(|(_, votes)| votes).filter(|vote| !vote.slots().is_empty());
         let slots = votes.map(|vote| vote.slots().end);
         let end = slots.max().unwrap_or(from).max(from);

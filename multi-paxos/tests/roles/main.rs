@@ -59,7 +59,7 @@ fn prepare(b: Ballot, from: u64) -> Prepare {
 }
 
 fn promise(b: Ballot, from: u64, votes: Vec<Vote<u64>>) -> Promise<u64> {
-    Promise { ballot: b, from: Slot(from), votes }
+    Promise { ballot: b, from: Slot(from), until: Slot::MAX, votes }
 }
 
 fn vote(b: Ballot, first: u64, seqs: core::ops::Range<u64>) -> Vote<u64> {

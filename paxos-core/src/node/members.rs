@@ -137,7 +137,8 @@ impl<P: Protocol> Node<P> {
                 asked = slots;
             }
         });
-        let may = asked.start < self.chosen.limit();
+        let continued = self.acceptor.as_ref().is_some_and(|acceptor| acceptor.has_promised(prepare));
+        let may = continued || asked.start < self.chosen.limit();
         if !may && asked.end == Slot::MAX && self.learner.is_some() {
             // Who asks for all slots from there on knows all below. It gets its answer when this process does, too.
             self.chosen.hear_of(asked.start);

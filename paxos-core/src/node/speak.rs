@@ -70,6 +70,7 @@ impl<P: Protocol> Node<P> {
             let to = match reach {
                 Reach::Quorum(phase) if config.thrifty => config.quorums.minimal_quorum(phase, self.setup.id),
                 Reach::Quorum(_) | Reach::All => config.acceptors(),
+                Reach::One(acceptor) => NodeSet::only(acceptor).intersection(config.acceptors()),
             };
             match proposal {
                 Proposal::Accept(accept) => self.propose_to(to, accept),

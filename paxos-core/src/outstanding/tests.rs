@@ -36,43 +36,36 @@ fn an_expired_session_ends_what_is_open_and_the_next_command_is_of_a_new_one() {
     let ids = ask(&mut client, 0, 3);
     assert_eq!(ids[0].client, ClientId::first_of(NODE, 2));
     assert!(client.on_reply(ids[1]));
-    client.on_expired(ids[2], Slot(40));
+    client.on_expired(ids[2], 1 << 40);
     let expired = |id: &CommandId| (*id, Unanswered::SessionExpired);
     assert_eq!(ends(&mut client), [expired(&ids[0]), expired(&ids[2])]);
     assert_eq!((client.poll_again(Time(99)), client.deadline()), (None, None));
     // A late answer, of either kind, to a command of the session that was left is no news.
     assert!(!client.on_reply(ids[0]));
     let next = ask(&mut client, 1, 1)[0];
-    client.on_expired(ids[2], Slot(40));
-    assert_eq!((next.client, next.seq), (ClientId { session: 40, ..ids[0].client }, 3));
+    client.on_expired(ids[2], 0);
+    assert_eq!((next.client, next.seq), (ids[0].client.renewed(1 << 40), 3));
     assert!(client.on_reply(next) && ends(&mut client).is_empty() && client.is_empty());
 }
 
 #[test]
-fn a_session_begins_at_what_is_known_and_is_renewed_before_it_expires() {
+fn a_session_that_was_silent_for_long_is_renewed_before_it_expires() {
     let mut config = Config::collapsed(3).expect("lawful");
     config.limits.idle = 100;
-    let mut client = Outstanding::<u64>::new(NODE, 7, &config);
-    let mut submit = |known| {
+    let mut client = Outstanding::<u64>::new(NODE, 1, &config);
+    client.draw(7);
+    let mut submit = |known, answered| {
         client.refresh(Slot(known));
         let id = client.submit(0).expect("room");
-        let open = client.len() as u64;
-        client.poll_new(Time(0));
-        if known != 81 {
+        if answered {
             client.on_reply(id);
         }
-        (id.client.nonce, id.client.session, id.seq, open)
+        (id.client.nonce, id.client.session - (1 << 32), id.seq)
     };
-    // Nothing is asked in the first session before 30 is known; 40 slots are no long silence, and 50 are. What is open
-    // keeps its session.
-    let named = [30, 70, 80, 81, 200].map(&mut submit);
-    assert_eq!(named, [(7, 30, 0, 1), (7, 30, 1, 1), (7, 30, 2, 1), (7, 30, 3, 1), (7, 30, 4, 2)]);
-    let mut client = Outstanding::<u64>::new(NODE, 7, &config);
-    client.refresh(Slot(30));
-    let id = client.submit(0).expect("room");
-    client.on_reply(id);
-    client.refresh(Slot(80));
-    assert_eq!(client.submit(0).expect("room").client.session, 80);
+    // 40 and 50 slots are no long silence, and 51 are. What is open keeps its session.
+    let named = [(30, true), (70, true), (120, true), (171, true), (180, false), (300, true)]
+        .map(|(k, a)| submit(k, a));
+    assert_eq!(named, [(7, 0, 0), (7, 0, 1), (7, 0, 2), (7, 1, 3), (7, 1, 4), (7, 1, 5)]);
 }
 
 #[test]

@@ -74,6 +74,11 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
+    /// Reads of this start of the process are named by `nonce`.
+    pub(crate) fn draw(&mut self, nonce: u32) {
+        self.session = nonce;
+    }
+
     pub(crate) fn new(config: &Config, session: u32) -> Self {
         Self {
             session,

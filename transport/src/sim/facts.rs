@@ -50,7 +50,9 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Reply(Reply { id, slot, outcome: Outcome::Changed(Err(_)) }) => {
             format!("{name} {slot} {id}, unchangeable")
         }
-        Message::Reply(Reply { id, outcome: Outcome::SessionExpired, .. }) => format!("{name} {id} expired"),
+        Message::Reply(Reply { id, outcome: Outcome::SessionExpired { .. }, .. }) => {
+            format!("{name} {id} expired")
+        }
         Message::Refuse(refused) => match refused.refusal {
             Refusal::NotLeader(Some(leader)) => format!("{name}, {leader} leads"),
             Refusal::NotLeader(None) => format!("{name}, no leader"),

@@ -56,7 +56,7 @@ impl Scene {
             batch: Batch::from(command(*seq)),
         };
         let votes = votes.iter().map(vote).collect();
-        self.0.said(from, &Message::Promise(Promise { ballot, from: Slot(0), votes }))
+        self.0.said(from, &Message::Promise(Promise { ballot, from: Slot(0), until: Slot::MAX, votes }))
     }
 
     pub(crate) fn proposes(&mut self, from: NodeId, ballot: Ballot, slot: u64, seq: u64) -> Verdict {

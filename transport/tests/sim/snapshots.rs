@@ -148,7 +148,8 @@ fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
             && nack.promised <= nack.refused
         {
             let Nack { refused: ballot, slots, .. } = *nack;
-            post.message = Message::Promise(Promise { ballot, from: slots.start, votes: Vec::new() });
+            post.message =
+                Message::Promise(Promise { ballot, from: slots.start, until: slots.end, votes: Vec::new() });
         }
         let kept = matches!(post.message.kind(), Kind::Progress | Kind::Offer | Kind::Prepare);
         if from_n1 && kept { Fate::Lost } else { Fate::Usual }
