@@ -145,7 +145,7 @@
 //! |---|---|---|---|---|
 //! | [`paxos_core::Request`] | – | client | acceptors (and the leader) | vote for this in your next free slot |
 //! | [`Prepare`] | 1a | proposer | acceptors | promise this term, for all slots from `from` on |
-//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on |
+//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on, as many as fit into a message |
 //! | [`Accept`] with values | 2a | proposer | acceptors | vote for these values in these slots, in step 0, 2 or 3 |
 //! | [`Accept`] with [`Any`] | 2a, *any* | proposer | acceptors | from this slot on, vote in step 1 for what clients send |
 //! | [`Accepted`] | 2b | acceptor | learners, the coordinator; acceptors, if they recover | I voted for these values in these slots |

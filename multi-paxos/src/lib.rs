@@ -54,7 +54,7 @@
 //! | message | in the papers | from | to | says |
 //! |---|---|---|---|---|
 //! | [`Prepare`] | 1a | proposer | acceptors | promise this ballot, for all slots from `from` on |
-//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on |
+//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on, as many as fit into a message |
 //! | [`Accept`] | 2a | proposer | acceptors | vote for these values in these slots; all below `chosen` is chosen |
 //! | [`Accepted`] | 2b | acceptor | learners, or the proposer as distinguished learner | I voted in these slots |
 //! | [`Decision`] | – | distinguished learner | learners | what this ballot proposed in these slots is chosen |

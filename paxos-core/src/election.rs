@@ -232,6 +232,12 @@ impl<P: Protocol> Leader<P> for Election {
         self.beat = (self.is_elected() && self.config().timeouts.heartbeat.is_some()).then_some(now);
     }
 
+    fn on_piece(&mut self, now: Time) {
+        if self.campaigning && self.is_elected() {
+            self.wake = self.election_timeout(now);
+        }
+    }
+
     fn on_work(&mut self, now: Time) {
         let mine = !self.is_elected() || self.leader == Some(self.setup.id);
         if mine && self.proposes && !self.campaigning && self.wake.is_none() {

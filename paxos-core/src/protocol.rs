@@ -283,6 +283,8 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_preempted(&mut self, now: Time);
     /// This process's proposer has won phase 1 of `ballot`.
     fn on_elected(&mut self, now: Time, ballot: Ballot);
+    /// An acceptor has told a part of what it promised in this process's campaign: phase 1 goes on, however long that takes.
+    fn on_piece(&mut self, _now: Time) {}
     /// Commands are waiting at this process's proposer.
     fn on_work(&mut self, now: Time);
     /// An acceptor would follow this process, as it was asked at `sent`.

@@ -2,6 +2,7 @@
 
 mod epochs;
 mod net;
+mod pieces;
 
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;

@@ -2,8 +2,8 @@
 
 use super::{Members, Node, Own};
 use crate::{
-    Acceptor, Audience, Ballot, Client, Entry, InBallot, Leader, Learner, Message, Nack, NodeId, Overloaded,
-    Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
+    Acceptor, Audience, Ballot, Client, Entry, Fact, InBallot, Leader, Learner, Message, Nack, NodeId,
+    Overloaded, Phrase, Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
 };
 use std::mem;
 
@@ -218,9 +218,17 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_promise(&mut self, from: NodeId, promise: P::Promise) {
-        if let Some(proposer) = &mut self.proposer {
-            proposer.on_promise(self.now, from, promise, &self.chosen);
+        let Some(proposer) = &mut self.proposer else { return };
+        let mut more = false;
+        promise.facts(&mut |fact| {
+            if let Fact::Promise { slots, .. } = fact {
+                more = slots.end != Slot::MAX;
+            }
+        });
+        if more && proposer.leading().is_none() && promise.ballot() == proposer.load().ballot {
+            self.leader.on_piece(self.now);
         }
+        proposer.on_promise(self.now, from, promise, &self.chosen);
     }
 
     pub(super) fn on_accepted(&mut self, from: NodeId, accepted: &P::Accepted) {
