@@ -234,7 +234,9 @@ impl<P: Protocol> Leader<P> for Election {
 
     fn on_piece(&mut self, now: Time) {
         if self.campaigning && self.is_elected() {
-            self.wake = self.election_timeout(now);
+            // A piece that is lost is asked for again before the campaign is given up.
+            let resend = self.config().timeouts.resend.unwrap_or_default();
+            self.wake = self.election_timeout(now.after(resend));
         }
     }
 
