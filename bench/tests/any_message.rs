@@ -101,7 +101,7 @@ impl Draw {
     }
 
     fn client(&mut self) -> ClientId {
-        let session = if self.below(20) == 0 { u64::MAX } else { self.below(3) as u64 };
+        let session = if self.below(20) == 0 { u64::MAX } else { self.below(3) };
         ClientId { node: self.node(), session, nonce: 0 }
     }
 
