@@ -40,7 +40,7 @@ fn a_long_log_is_promised_in_pieces<P: Protocol<Value = u64, Reply = u64>>(lost:
             // The messages of phase 1 are lost now and then, in both directions.
             let phase_1 = matches!(message, Message::Prepare(_) | Message::Promise(_));
             messages += usize::from(phase_1);
-            from != 0 && to != 0 && (lost == 0 || !phase_1 || (messages * 2_654_435_761 >> 7) % lost != 0)
+            from != 0 && to != 0 && (lost == 0 || !phase_1 || ((messages * 2_654_435_761) >> 7) % lost != 0)
         });
         if net.nodes[1..].iter().all(|node| node.chosen().first_unknown() >= Slot(60)) {
             break;
