@@ -6,6 +6,7 @@
 
 mod client;
 mod encode;
+mod foreign;
 mod parse;
 mod value;
 

@@ -50,6 +50,24 @@ pub enum ParseError {
     /// A line of words is too long.
     #[error("ERR Protocol error: too big inline request")]
     Line,
+    /// The line is HTTP: see [`super::foreign`].
+    #[error(
+        "ERR Protocol error: this is HTTP, and the Redis protocol is spoken here; nothing of it is executed"
+    )]
+    Http,
+    /// The connection begins as TLS does.
+    #[error(
+        "ERR Protocol error: this is TLS, and the Redis protocol is spoken here without it; connect without TLS, or \
+         through a proxy that ends it"
+    )]
+    Tls,
+}
+
+impl ParseError {
+    /// Whether the client speaks another protocol: somebody may be misusing a browser, or a client is set up wrongly.
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Http | Self::Tls)
+    }
 }
 
 /// Where an argument is in the bytes of its request.
@@ -225,6 +243,10 @@ impl Parser {
 
     /// Reads a line of words.
     fn line(&mut self, bytes: &[u8]) -> Result<bool, ParseError> {
+        // The second byte may have come later than the first.
+        if super::foreign::is_tls(bytes) {
+            return Err(ParseError::Tls);
+        }
         let new = bytes.get(self.at..).unwrap_or_default();
         let Some(end) = new.iter().position(|byte| *byte == b'\n').map(|n| self.at + n) else {
             self.at = bytes.len();
@@ -245,6 +267,9 @@ impl Parser {
             }
         }
         self.at = end + 1;
+        if let Some(error) = super::foreign::foreign(self.spans.iter().map(|span| slice(bytes, *span))) {
+            return Err(error);
+        }
         if self.spans.len() > self.bounds.arguments { Err(ParseError::Line) } else { Ok(true) }
     }
 }

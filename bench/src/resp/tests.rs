@@ -78,6 +78,52 @@ fn a_request_of_many_small_arguments_is_bounded_as_a_whole() {
 }
 
 #[test]
+fn a_line_of_another_protocol_ends_the_connection_before_its_body_is_read() {
+    let http = [
+        "POST / HTTP/1.1",
+        "post /",
+        "POST",
+        "GET / HTTP/1.1",
+        "GET /",
+        "get /index.html",
+        "GET http://localhost:7001/ HTTP/1.1",
+        "PUT /x HTTP/1.1",
+        "OPTIONS * HTTP/1.0",
+        "PRI * HTTP/2.0",
+        "SET / HTTP/1.1",
+        "Host: localhost:7001",
+        "host: localhost",
+        "Host:",
+        "Content-Length: 12",
+    ];
+    for line in http {
+        for before in ["", "PING\r\n"] {
+            let bytes = format!("{before}{line}\r\nSET pwned 2\r\n");
+            let mut parser = Parser::new(SMALL);
+            let mut rest = bytes.as_bytes();
+            if !before.is_empty() {
+                let (_, taken) = parser.next(rest).expect("a request").expect("all of it");
+                rest = &rest[taken..];
+            }
+            assert_eq!(parser.next(rest).expect_err(line), ParseError::Http, "{line}");
+        }
+        assert_eq!(requests(format!("{line}\n").as_bytes(), &[1; 60]).0, Err(ParseError::Http), "{line}");
+    }
+    assert_eq!(whole(b"\x16\x03\x01\x02\x00\x01"), Err(ParseError::Tls));
+    assert_eq!(requests(b"\x16\x03\x01\x02\x00\x01", &[1; 6]).0, Err(ParseError::Tls));
+}
+
+#[test]
+fn requests_that_look_a_little_like_http_are_read() {
+    for line in ["GET a/b", "GET key", "ECHO Host:", "SET / http", "SET POST /", "GET"] {
+        assert_eq!(whole(format!("{line}\r\n").as_bytes()).map(|found| found.len()), Ok(1), "{line}");
+    }
+    // Client libraries send lists, whose words are what they say.
+    let lists = b"*2\r\n$3\r\nGET\r\n$2\r\n/k\r\n*1\r\n$5\r\nHost:\r\n*2\r\n$4\r\nECHO\r\n$8\r\nHTTP/1.1\r\n";
+    assert_eq!(whole(lists).map(|found| found.len()), Ok(3));
+}
+
+#[test]
 fn an_argument_ends_where_its_header_says() {
     assert_eq!(whole(b"*1\r\n$1\r\nab\r\n"), Err(ParseError::End));
 }

@@ -145,9 +145,16 @@ impl Front {
         let front = Arc::clone(self);
         tokio::spawn(async move {
             let gone = Leave(Arc::clone(&front));
+            let from = address.clone();
             let end = Connection::new(front, stream, id, address).serve().await;
             match end {
                 End::Io(_) | End::Closed => tracing::debug!(client = id, %end, "a client has gone"),
+                End::Parse(error) if error.is_foreign() => tracing::warn!(
+                    client = id,
+                    from,
+                    reason = %error,
+                    "a client speaks another protocol, perhaps on behalf of a web page, and is let go"
+                ),
                 End::Parse(_) | End::Slow | End::Full => {
                     tracing::info!(client = id, reason = %end, "a client is let go");
                 }

@@ -218,3 +218,24 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     }
     assert!(cluster.stop());
 }
+
+/// A page on the web can have a browser send this to an address that only the browser's machine reaches.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_in_the_body_of_an_http_request_is_executed() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let dir = tempfile::tempdir().expect("a directory");
+    let cluster = Cluster::start("multi", dir.path(), &[]);
+    for head in ["POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /x\r\n", "Host: localhost\r\n"] {
+        let stream = tokio::net::TcpStream::connect(&cluster.members[0].0).await;
+        let mut stream = stream.expect("it listens");
+        stream.write_all(format!("{head}SET pwned 2\r\n").as_bytes()).await.expect("it reads");
+        let mut reply = Vec::new();
+        // The server may close before it has read all, which a system may call a reset.
+        drop(stream.read_to_end(&mut reply).await);
+        let reply = String::from_utf8_lossy(&reply);
+        assert!(reply.is_empty() || reply.starts_with("-ERR Protocol error: this is HTTP"), "{reply}");
+        assert!(!reply.contains("+OK"), "{reply}");
+    }
+    assert_eq!(call(&mut cluster.client(0).await, "GET pwned").await, Value::Nil);
+    assert!(cluster.stop());
+}
