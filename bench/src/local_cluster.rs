@@ -19,6 +19,9 @@ const STOP: Duration = Duration::from_secs(10);
 /// How far the ports of clients and members are apart.
 const APART: u16 = 100;
 
+/// From here on, the ports of 32 members and 16 spares would go beyond 65,535.
+const HIGHEST_PORT: i64 = 65_535 - APART as i64 - (32 + 16 - 1);
+
 /// A cluster on this machine.
 #[derive(Debug, Args)]
 pub struct LocalCluster {
@@ -36,7 +39,7 @@ pub struct LocalCluster {
     pub data: Option<PathBuf>,
     /// The port of the first member for clients; the next have the next, and 100 higher are those for members.
     /// 0: any that are free
-    #[arg(long, default_value_t = 7001, value_name = "PORT")]
+    #[arg(long, default_value_t = 7001, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=HIGHEST_PORT))]
     pub port: u16,
     /// Write the protocol steps of member N as JSON lines to PREFIX.nN.jsonl
     #[arg(long, value_name = "PREFIX")]

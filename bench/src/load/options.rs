@@ -64,10 +64,10 @@ pub struct Load {
     pub pipeline: u32,
     /// Requests a second of all clients together, whether or not earlier ones are answered (open loop): latency counts from
     /// when a request was due [default: the next when one is answered (closed loop)]
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = positive)]
     pub rate: Option<f64>,
     /// For how many seconds
-    #[arg(long, default_value_t = 10.0, value_name = "S")]
+    #[arg(long, default_value_t = 10.0, value_name = "S", value_parser = positive)]
     pub seconds: f64,
     /// How many requests, if the time allows
     #[arg(long, value_name = "N")]
@@ -88,7 +88,7 @@ pub struct Load {
     #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
     pub password: Option<String>,
     /// Seconds after which a request that is not answered has an unknown outcome
-    #[arg(long, default_value_t = 15.0, value_name = "S")]
+    #[arg(long, default_value_t = 15.0, value_name = "S", value_parser = positive)]
     pub timeout: f64,
     /// Write what clients did and saw as JSON lines, for any linearizability checker (docs/history-format.md)
     #[arg(long, value_name = "FILE")]
@@ -123,4 +123,11 @@ impl Load {
             }
         }
     }
+}
+
+/// Reads a number above 0 that has an end: a rate of 0, or a time that never comes, is a typing mistake.
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
+    let is_usable = number.is_finite() && number > 0.0 && number <= 1e9;
+    if is_usable { Ok(number) } else { Err("give a number above 0, and no more than 1,000,000,000".into()) }
 }

@@ -50,7 +50,7 @@ pub enum ParseError {
     /// A line of words is too long.
     #[error("ERR Protocol error: too big inline request")]
     Line,
-    /// The line is HTTP: see [`super::foreign`].
+    /// The line is HTTP: see the module `foreign`.
     #[error(
         "ERR Protocol error: this is HTTP, and the Redis protocol is spoken here; nothing of it is executed"
     )]

@@ -168,3 +168,18 @@ fn a_trace_that_cannot_be_written_is_no_success() {
 fn options_that_no_row_fits_are_refused() {
     is_refused_in_one_line(&["--variants", "simple", "--roles", "separate"], &["no row", "widen"]);
 }
+
+#[test]
+fn numbers_that_make_no_sense_are_refused_before_anything_starts() {
+    let at = ["load"];
+    for option in ["--rate", "--timeout", "--seconds"] {
+        for number in ["0", "nan", "inf", "1e300", "-0.5", "many"] {
+            let args: Vec<_> =
+                at.into_iter().map(String::from).chain([format!("{option}={number}")]).collect();
+            is_refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), &[option, number]);
+        }
+    }
+    for port in ["65535", "65389", "70000"] {
+        is_refused(&["cluster", "--port", port], &["--port", port]);
+    }
+}
