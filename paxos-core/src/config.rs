@@ -82,7 +82,8 @@ pub struct Timeouts {
     /// By how many millionths a process's clock may go faster or slower than true time, for leases to be right. The
     /// clock must go on while its machine sleeps.
     pub drift: u32,
-    /// Before a client gives up a command that is not answered: its outcome is unknown then. None: never.
+    /// Before a client gives up a command that is not answered: its outcome is unknown then. A host ends reads and changes
+    /// of members after as long, too. None: never, so that a caller waits for as long as there is no quorum.
     pub give_up: Option<Duration>,
     /// The longest that a leader holds back a batch that is not full, from the arrival of its oldest command on,
     /// though the window has room; none: it never does.
@@ -90,7 +91,8 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms, no leases.
+    /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms, no leases; what is not answered in 10 s
+    /// is given up.
     fn default() -> Self {
         let ms = |n| Some(Duration::from_millis(n));
         Self {
@@ -101,7 +103,7 @@ impl Default for Timeouts {
             gossip: ms(40),
             lease: None,
             drift: 1000,
-            give_up: None,
+            give_up: ms(10_000),
             linger: None,
         }
     }

@@ -87,6 +87,12 @@ pub enum ReadError {
     /// The process executes nothing.
     #[error("this process has no replica to read from; read at a learner, or submit a command that reads")]
     NoReplica,
+    /// The process was removed from the cluster: no member answers its questions any more, so it cannot know how far the
+    /// log goes. It still takes reads that are not linearizable.
+    #[error(
+        "this process was removed from the cluster and cannot know how far the log goes; read at a member"
+    )]
+    Removed,
 }
 
 /// What processes say to each other about reads.

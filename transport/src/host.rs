@@ -13,6 +13,7 @@
 
 mod change;
 mod cluster;
+mod patience;
 mod reads;
 mod replicated;
 mod trace;
@@ -199,6 +200,9 @@ where
             for changed in self.node.changes() {
                 self.waiters.changed(changed);
             }
+            while let Some((id, why)) = self.node.ended_read() {
+                self.lookers.refuse(id, why);
+            }
             // Whoever is answered is to find a status as new as the answer.
             self.publish();
             for settled in self.answers.drain(..) {
@@ -248,6 +252,7 @@ where
         }
         if self.node.deadline().is_some_and(|at| at <= now) {
             self.node.step(now, Event::Timeout);
+            self.lookers.sweep(now, &mut self.node);
         }
         for ask in self.asked.drain(..) {
             match ask {
@@ -256,6 +261,8 @@ where
                     // An error says that the asker has gone away meanwhile, and needs no answer.
                     Err(overloaded) => drop(waiter.send(Err(overloaded.into()))),
                 },
+                // It waited while the store wrote, and longer than its asker.
+                Ask::Read(_, looker) if looker.is_gone() => {}
                 Ask::Read(consistency, looker) => {
                     let mut read = self.node.read(now, consistency);
                     if read.is_err() && self.lookers.give_up(&mut self.node) {

@@ -4,10 +4,11 @@
 //! commands. A connection hands over its next operations when the last are answered, so that they happen in its order.
 
 use super::member::Member;
+use super::options::PATIENCE;
 use super::wall_clock;
 use crate::kv::{Budget, Command, Look, Ops, Replies, Reply, Store};
 use core::time::Duration;
-use paxos_core::Consistency;
+use paxos_core::{Consistency, ReadError};
 use paxos_transport::{ProposeError, ReadFailure};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -74,6 +75,8 @@ impl Answers {
 pub(super) struct Lanes {
     writes: mpsc::Sender<Run>,
     reads: mpsc::Sender<Run>,
+    /// How long a run waits at most, for the commands before it and for its own.
+    longest: Option<Duration>,
 }
 
 /// How many commands, and how many reads, are under way at a time.
@@ -84,7 +87,8 @@ pub(super) struct Width {
 }
 
 impl Lanes {
-    /// Opens them; they close when the last handle is gone.
+    /// Opens them; they close when the last handle is gone. `patience` is how long a command waits for the cluster; 0:
+    /// for ever. A read goes through the log after an eighth of that, and no run waits longer than three times that.
     pub(super) fn open(
         member: &Arc<dyn Member>,
         consistency: Consistency,
@@ -97,11 +101,13 @@ impl Lanes {
         tokio::spawn(gather(waiting_writes, width.writes, move |runs, lane| {
             tokio::spawn(write(Arc::clone(&proposing), runs, lane));
         }));
+        let endless = patience.is_zero();
+        let soon = if endless { PATIENCE } else { patience } / 8;
         let looking = Arc::clone(member);
         tokio::spawn(gather(waiting_reads, width.reads, move |runs, lane| {
-            tokio::spawn(read(Arc::clone(&looking), consistency, patience, runs, lane));
+            tokio::spawn(read(Arc::clone(&looking), consistency, soon, runs, lane));
         }));
-        Self { writes, reads }
+        Self { writes, reads, longest: (!endless).then(|| patience.saturating_mul(3)) }
     }
 
     /// Gets operations answered, in order and with nothing of others between them.
@@ -111,10 +117,17 @@ impl Lanes {
     pub(super) async fn run(&self, ops: Ops) -> Answers {
         let writes = ops.writes();
         let lane = if writes { &self.writes } else { &self.reads };
-        let mut answer = ask(lane, ops).await;
-        if let Answer::Due(ops) = answer {
-            answer = ask(&self.writes, ops).await;
-        }
+        let asked = async {
+            match ask(lane, ops).await {
+                Answer::Due(ops) => ask(&self.writes, ops).await,
+                answer => answer,
+            }
+        };
+        // When this member's disk hangs, the commands before it end one after the other, each after its own wait.
+        let answer = match self.longest {
+            Some(longest) => timeout(longest, asked).await.unwrap_or_else(|_| Answer::Failed(HANGS.into())),
+            None => asked.await,
+        };
         match answer {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
             Answer::Seen(replies) => Answers::Own(replies),
@@ -130,6 +143,9 @@ impl Lanes {
 
 const UNREADABLE: &str =
     "CLUSTERDOWN not done: no quorum of members answers; try again, or read with --reads local";
+
+const HANGS: &str =
+    "UNKNOWN outcome unknown: this member takes too long; look whether it took effect before you repeat it";
 
 async fn ask(lane: &mpsc::Sender<Run>, ops: Ops) -> Answer {
     let (answer, answered) = oneshot::channel();
@@ -172,7 +188,11 @@ async fn gather(
             }
             runs.push(run);
         }
-        start(runs, lane);
+        // Those whose clients were told that it takes too long are not begun.
+        runs.retain(|run| !run.answer.is_closed());
+        if !runs.is_empty() {
+            start(runs, lane);
+        }
     }
 }
 
@@ -223,15 +243,16 @@ async fn read(
     drop(lane);
     let failure = match done {
         Ok(Ok(())) => None,
-        Ok(Err(ReadFailure::Refused(refused))) => Some(format!("TRYAGAIN not done: {refused}")),
-        Ok(Err(error)) => Some(format!("CLUSTERDOWN not done: {error}")),
-        // What was voted for last may not be chosen before somebody proposes something: the read itself.
-        Err(_) => {
+        // A removed member has no way to read, but the others still take its commands. And what was voted for last may not
+        // be chosen before somebody proposes something: the read itself.
+        Ok(Err(ReadFailure::Refused(ReadError::Removed))) | Err(_) => {
             for (ops, answer) in runs.iter().zip(answers) {
                 drop(answer.send(Answer::Due(ops.clone())));
             }
             return;
         }
+        Ok(Err(ReadFailure::Refused(refused))) => Some(format!("TRYAGAIN not done: {refused}")),
+        Ok(Err(error)) => Some(format!("CLUSTERDOWN not done: {error}")),
     };
     let mut seen = if failure.is_none() { seen.await.unwrap_or_default() } else { Vec::new() }.into_iter();
     let failure: Box<str> = failure.map_or_else(stopped_text, Into::into);
@@ -253,3 +274,6 @@ fn look(store: &Store, clock: u64, ops: &Ops) -> Answer {
     }
     Answer::Seen(replies)
 }
+
+#[cfg(test)]
+mod tests;

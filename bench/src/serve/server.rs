@@ -61,7 +61,7 @@ impl Server {
     /// Serves the clients that come in at `listener` from `member`.
     pub fn start(member: Arc<dyn Member>, listener: TcpListener, settings: Settings) -> Self {
         let width = Width { writes: settings.lanes, reads: settings.lanes };
-        let lanes = Lanes::open(&member, settings.reads, width, settings.patience / 8);
+        let lanes = Lanes::open(&member, settings.reads, width, settings.patience);
         let front = Arc::new(Front {
             member,
             settings,

@@ -48,6 +48,9 @@ impl<P: Protocol> Node<P> {
         if let Some(everyone) = everyone {
             self.client.reconfigure(&everyone);
         }
+        if self.is_removed() {
+            self.reads.end_linearizable();
+        }
         if let Some((from, _, prepare)) = self.deferred.take_if(|(_, slot, _)| *slot < self.chosen.limit()) {
             self.on_prepare(from, &prepare);
         }
@@ -62,6 +65,15 @@ impl<P: Protocol> Node<P> {
             .map(|Changed { id, slot, result }| Reply { id, slot, outcome: Outcome::Changed(result) })
             .collect();
         self.answer(replies);
+    }
+
+    /// Whether this process knows that it was a member and is none any more. It does not come back: the members of now do
+    /// not count what it says, nor answer its questions about the log.
+    pub fn is_removed(&self) -> bool {
+        let me = self.setup.id;
+        self.chosen
+            .epochs()
+            .is_some_and(|epochs| epochs.retired().contains(me) && !epochs.everyone().servers().contains(me))
     }
 
     /// Whether members come and go, so that who is a stranger here may be a member by now: it is asked, and told

@@ -13,12 +13,19 @@ impl<P: Protocol> Node<P> {
     ///
     /// Only a process that learns has something to read from. One that is a client only submits a command that reads.
     ///
+    /// The node waits until a quorum answers, however long that takes. A caller that waits no longer calls
+    /// [`Node::cancel_read`].
+    ///
     /// # Errors
-    /// [`ReadError`]: too many are waiting, or there is no replica here.
+    /// [`ReadError`]: too many are waiting, there is no replica here, or the read is linearizable and the process was
+    /// removed. A read that waits when the process is removed ends so, too: see [`Node::ended_read`].
     pub fn read(&mut self, now: Time, consistency: Consistency) -> Result<ReadId, ReadError> {
         self.now = self.now.max(now);
         if self.learner.is_none() {
             return Err(ReadError::NoReplica);
+        }
+        if consistency.is_linearizable() && self.is_removed() {
+            return Err(ReadError::Removed);
         }
         self.stirred = true;
         self.reads.begin(consistency)
@@ -28,6 +35,12 @@ impl<P: Protocol> Node<P> {
     /// delivered is executed, after each [`crate::Ready`].
     pub fn readable(&mut self) -> Option<Readable> {
         self.reads.readable(self.chosen.applied())
+    }
+
+    /// The next read that will not be answered, and why. To be called after each [`crate::Ready`], as
+    /// [`Node::readable`]; each is told once.
+    pub fn ended_read(&mut self) -> Option<(ReadId, ReadError)> {
+        Some((self.reads.poll_ended()?, ReadError::Removed))
     }
 
     /// Forgets a read whose answer nobody waits for any more; whether it was waiting.

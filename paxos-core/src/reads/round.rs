@@ -71,6 +71,8 @@ pub(crate) struct Reads {
     pending: VecDeque<Pending>,
     /// Somebody has asked for the second time: perhaps the last heartbeat was lost.
     pressed: bool,
+    /// Those that will not be answered, until their callers are told.
+    ended: VecDeque<ReadId>,
 }
 
 impl Reads {
@@ -93,6 +95,7 @@ impl Reads {
             questions: Vec::new(),
             pending: VecDeque::new(),
             pressed: false,
+            ended: VecDeque::new(),
         }
     }
 
@@ -130,6 +133,21 @@ impl Reads {
         let rounds: usize = self.rounds.iter().map(|round| round.reads.len()).sum();
         self.open = self.fresh.len() + self.fixed.len() + rounds;
         self.open < before
+    }
+
+    /// Ends every linearizable read that waits: nobody answers this process any more.
+    #[cold]
+    pub(crate) fn end_linearizable(&mut self) {
+        let asked = self.rounds.drain(..).flat_map(|round| round.reads);
+        let before = self.ended.len();
+        self.ended.extend(self.fresh.drain(..).map(|(id, _)| id).chain(asked));
+        self.open -= self.ended.len() - before;
+        self.due = false;
+    }
+
+    /// The next read that ended without an answer.
+    pub(crate) fn poll_ended(&mut self) -> Option<ReadId> {
+        self.ended.pop_front()
     }
 
     /// The next read that may see the state with everything below `applied`.
@@ -375,6 +393,23 @@ mod tests {
         assert_eq!(ask(&mut reads, due.0), first);
         assert!(reads.cancel(first[0]) && !reads.cancel(first[0]));
         assert_eq!((reads.open(), reads.deadline()), (0, None));
+    }
+
+    #[test]
+    fn a_removed_process_ends_the_linearizable_reads_and_no_others() {
+        let (_, mut reads) = reads();
+        let ways = [Consistency::Confirmed, Consistency::Quorum, Consistency::AtLeast(Slot(9))];
+        for way in ways {
+            reads.begin(way).expect("room");
+        }
+        ask(&mut reads, 0);
+        // One that was asked about, and one that was not yet.
+        reads.begin(Consistency::Lease).expect("room");
+        reads.end_linearizable();
+        let mut ended: Vec<_> = std::iter::from_fn(|| reads.poll_ended()).map(|id| id.number).collect();
+        ended.sort_unstable();
+        assert_eq!((ended, reads.open(), reads.deadline()), (vec![0, 1, 3], 1, None));
+        assert_eq!((seen(&mut reads, 9), reads.open()), (vec![2], 0));
     }
 
     #[test]

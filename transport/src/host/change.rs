@@ -1,6 +1,6 @@
 //! Changing the members.
 
-use super::replicated::{Ask, ProposeError, Replicated, Stopped};
+use super::replicated::{Ask, ProposeError, Replicated};
 use paxos_core::{Change, Protocol, Slot, StateMachine, Unasked, Unchangeable};
 use tokio::sync::oneshot;
 
@@ -28,7 +28,8 @@ impl From<Unasked> for ChangeError {
 }
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {
-    /// Changes the members, while commands go on. The answer is the first slot with the new ones: when
+    /// Changes the members, while commands go on, in at most [`paxos_core::Timeouts::give_up`] and a quarter of it (12.5 s by
+    /// default). The answer is the first slot with the new ones: when
     /// [`super::Status::applied`] of a quorum of them has come there, those that were removed may be turned off.
     ///
     /// A server to be added is started before that, with the configuration that the cluster began with and its own
@@ -38,8 +39,8 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// [`ChangeError`]: it cannot be made, or was not agreed on.
     pub async fn change(&self, change: Change) -> Result<Slot, ChangeError> {
         let (sender, answer) = oneshot::channel();
-        let asked = self.requests.send(Ask::Change(change, sender)).await;
-        asked.map_err(|_| ProposeError::from(Stopped))?;
-        answer.await.map_err(|_| ProposeError::OutcomeUnknown)?
+        self.ask(Ask::Change(change, sender))?;
+        let answered = self.patience.with_margin(answer).await.map_err(|_| ProposeError::OutcomeUnknown)?;
+        answered.map_err(|_| ProposeError::OutcomeUnknown)?
     }
 }

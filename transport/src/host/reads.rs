@@ -1,6 +1,7 @@
 //! Who waits to look at the state.
 
-use paxos_core::{Node, Protocol, ReadError, ReadId, Readable, Slot};
+use core::time::Duration;
+use paxos_core::{Node, Protocol, ReadError, ReadId, Readable, Slot, Time};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -40,36 +41,57 @@ impl<S, T: Send, F: FnOnce(&S) -> T + Send> Look<S> for Looker<F, T> {
     }
 }
 
+/// How often reads whose askers have gone away are looked for, so that they are not asked about for ever.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// The reads of a process that wait.
-pub(super) struct Lookers<S>(BTreeMap<ReadId, Box<dyn Look<S>>>);
+pub(super) struct Lookers<S> {
+    waiting: BTreeMap<ReadId, Box<dyn Look<S>>>,
+    swept: Time,
+}
 
 impl<S> Default for Lookers<S> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { waiting: BTreeMap::new(), swept: Time(0) }
     }
 }
 
 impl<S> Lookers<S> {
     pub(super) fn wait(&mut self, id: ReadId, looker: Box<dyn Look<S>>) {
-        self.0.insert(id, looker);
+        self.waiting.insert(id, looker);
     }
 
     pub(super) fn look(&mut self, readable: Readable, machine: &S) {
-        if let Some(looker) = self.0.remove(&readable.id) {
+        if let Some(looker) = self.waiting.remove(&readable.id) {
             looker.look(Ok((machine, readable.applied)));
+        }
+    }
+
+    /// The node will not answer it.
+    pub(super) fn refuse(&mut self, id: ReadId, why: ReadError) {
+        if let Some(looker) = self.waiting.remove(&id) {
+            looker.look(Err(why));
+        }
+    }
+
+    /// Gives up the reads whose askers have gone away, now and then.
+    pub(super) fn sweep<P: Protocol>(&mut self, now: Time, node: &mut Node<P>) {
+        if !self.waiting.is_empty() && self.swept.after(SWEEP) <= now {
+            self.swept = now;
+            self.give_up(node);
         }
     }
 
     /// Gives up the reads whose askers have gone away; whether there were any.
     pub(super) fn give_up<P: Protocol>(&mut self, node: &mut Node<P>) -> bool {
-        let before = self.0.len();
-        self.0.retain(|id, looker| {
+        let before = self.waiting.len();
+        self.waiting.retain(|id, looker| {
             let gone = looker.is_gone();
             if gone {
                 node.cancel_read(*id);
             }
             !gone
         });
-        self.0.len() < before
+        self.waiting.len() < before
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Host;
 use super::TraceOut;
+use super::patience::Patience;
 use super::reads::{Look, Looker, Seen};
 use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
@@ -25,6 +26,7 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
     status: watch::Receiver<Status>,
     members: watch::Receiver<Membership>,
     end: watch::Receiver<Option<Result<(), HostError>>>,
+    pub(super) patience: Patience,
 }
 
 /// What a handle asks of the host.
@@ -51,8 +53,8 @@ pub enum ProposeError {
         /// Who leads, as far as the process asked knows.
         leader: Option<NodeId>,
     },
-    /// The process stopped before it could tell, or gave up waiting ([`paxos_core::Timeouts::give_up`]). The command may have
-    /// happened, or happen yet.
+    /// The process stopped before it could tell, gave up waiting ([`paxos_core::Timeouts::give_up`]), or hangs in its store.
+    /// The command may have happened, or happen yet.
     #[error(
         "the process stopped or gave up before the command was answered: look whether it took effect before you \
          repeat it"
@@ -89,6 +91,12 @@ pub enum ReadFailure {
     /// The process stopped, before or meanwhile.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+    /// It was not answered for [`paxos_core::Timeouts::give_up`]. Nothing has happened.
+    #[error(
+        "the read was not answered in time: too few members can be reached, or this process's store hangs; try again, or \
+         read at another member"
+    )]
+    TimedOut,
 }
 
 /// The process does not run any more.
@@ -173,7 +181,7 @@ where
         storage: Box<dyn Storage<P>>,
         trace: Option<TraceOut>,
     ) -> Result<Self, HostError> {
-        let id = setup.id;
+        let (id, patience) = (setup.id, Patience::new(&setup.config.timeouts));
         let (requests, asked) = mpsc::channel(setup.config.limits.session.max(1));
         let (publish, status) = watch::channel(Status::default());
         let (publish_members, members) = watch::channel(setup.config.members());
@@ -185,13 +193,15 @@ where
             // The host is gone by now, so that its store and its place in the network are free.
             ended.send_replace(Some(result));
         });
-        Ok(Self { id, requests, status, members, end })
+        Ok(Self { id, requests, status, members, end, patience })
     }
 
-    /// Gets `command` agreed and executed, once, and returns what executing it here or elsewhere returned.
+    /// Gets `command` agreed and executed, once, in at most [`paxos_core::Timeouts::give_up`] and a quarter of it (12.5 s by
+    /// default), and returns what executing it here or elsewhere returned.
     ///
-    /// It waits for as long as too few acceptors can be reached. Dropping the future gives up the answer, not the
-    /// command, which may still take effect.
+    /// A process that reaches too few acceptors gives up after `give_up`; the quarter is for one that hangs in its store. With
+    /// `give_up` none, it waits for as long as that lasts. Dropping the future gives up the answer, not the command, which
+    /// may still take effect.
     ///
     /// # Errors
     /// [`ProposeError`], which says whether the command may take effect nevertheless.
@@ -205,24 +215,20 @@ where
     /// As [`Replicated::propose`].
     pub async fn append(&self, command: P::Value) -> Result<Executed<P::Reply>, ProposeError> {
         let (waiter, answer) = oneshot::channel();
-        self.requests.try_send(Ask::Propose(command, waiter)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                Overloaded::Requests(self.requests.max_capacity() as u64).into()
-            }
-            mpsc::error::TrySendError::Closed(_) => ProposeError::from(Stopped),
-        })?;
-        answer.await.map_err(|_| ProposeError::OutcomeUnknown)?
+        self.ask(Ask::Propose(command, waiter))?;
+        let answered = self.patience.with_margin(answer).await.map_err(|_| ProposeError::OutcomeUnknown)?;
+        answered.map_err(|_| ProposeError::OutcomeUnknown)?
     }
 
-    /// Looks at the state of this process's replica as soon as it is as new as `consistency` asks for, and tells how new
-    /// it was. Nothing is written to the log for that. `read` runs where the protocol is served, so it must not block.
+    /// Looks at the state of this process's replica as soon as it is as new as `consistency` asks for, which it waits for at
+    /// most [`paxos_core::Timeouts::give_up`] (10 s by default), and tells how new it was.
     ///
-    /// It waits for as long as too few acceptors can be reached, unless the read is [`Consistency::Local`]. Dropping the
-    /// future gives it up.
+    /// Nothing is written to the log for that. `read` runs where the protocol is served, so it must not block. With `give_up`
+    /// none, it waits for as long as too few acceptors can be reached. Dropping the future gives it up.
     ///
     /// # Errors
-    /// [`ReadFailure`]: too many reads wait, the process executes nothing (a client; it proposes a command that reads), or
-    /// it does not run.
+    /// [`ReadFailure`]: too many reads wait, the process executes nothing (a client; it proposes a command that reads), it was
+    /// removed from the cluster (and the read is linearizable), it does not run, or no answer came in time.
     pub async fn read<T, F>(&self, consistency: Consistency, read: F) -> Result<Seen<T>, ReadFailure>
     where
         T: Send + 'static,
@@ -230,12 +236,15 @@ where
     {
         let (sender, answer) = oneshot::channel();
         let looker = Box::new(Looker { read, sender });
-        self.requests.send(Ask::Read(consistency, looker)).await.map_err(|_| Stopped)?;
-        Ok(answer.await.map_err(|_| Stopped)??)
+        let asked = async {
+            self.requests.send(Ask::Read(consistency, looker)).await.map_err(|_| Stopped)?;
+            Ok(answer.await.map_err(|_| Stopped)??)
+        };
+        self.patience.wait(asked).await.map_err(|_| ReadFailure::TimedOut)?
     }
 
-    /// Stops the process as it stands, and returns when its store and its place in the network are free. What it
-    /// has not answered has an unknown outcome.
+    /// Stops the process as it stands, and returns when its store and its place in the network are free: not while a write of
+    /// the store hangs. What it has not answered has an unknown outcome.
     ///
     /// # Errors
     /// What stopped it, if it stopped by itself.
@@ -247,6 +256,16 @@ where
 }
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {
+    /// Hands something to the host, if there is room.
+    pub(super) fn ask(&self, ask: Ask<P, S>) -> Result<(), ProposeError> {
+        self.requests.try_send(ask).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Overloaded::Requests(self.requests.max_capacity() as u64).into()
+            }
+            mpsc::error::TrySendError::Closed(_) => Stopped.into(),
+        })
+    }
+
     /// The process's name.
     pub fn id(&self) -> NodeId {
         self.id
@@ -298,6 +317,7 @@ impl<P: Protocol, S: StateMachine> Clone for Replicated<P, S> {
             status: self.status.clone(),
             members: self.members.clone(),
             end: self.end.clone(),
+            patience: self.patience,
         }
     }
 }

@@ -14,6 +14,9 @@ pub enum TransferError {
     /// The process does not run.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+    /// The process did not answer for [`paxos_core::Timeouts::give_up`]. It may hand over yet.
+    #[error("this process did not answer in time: its store hangs; look who leads before you try again")]
+    TimedOut,
 }
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {
@@ -23,10 +26,13 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// this process goes on.
     ///
     /// # Errors
-    /// [`TransferError`] if this process does not lead or run, or `to` cannot lead.
+    /// [`TransferError`] if this process does not lead, run or answer, or `to` cannot lead.
     pub async fn transfer(&self, to: NodeId) -> Result<(), TransferError> {
         let (sender, answer) = oneshot::channel();
-        self.requests.send(Ask::Transfer(to, sender)).await.map_err(|_| Stopped)?;
-        Ok(answer.await.map_err(|_| Stopped)??)
+        let asked = async {
+            self.requests.send(Ask::Transfer(to, sender)).await.map_err(|_| Stopped)?;
+            Ok(answer.await.map_err(|_| Stopped)??)
+        };
+        self.patience.wait(asked).await.map_err(|_| TransferError::TimedOut)?
     }
 }

@@ -79,6 +79,9 @@ where
                 out.changed(self.id, changed);
                 self.open = self.open.saturating_sub(1);
             }
+            while let Some((id, why)) = self.node.ended_read() {
+                out.reads.refused(self.id, id, why);
+            }
             self.look(out);
             self.readable.drain(..).for_each(|readable| out.readable(self.id, readable));
             if !self.take_outcomes(out) && !self.node.is_ready() {

@@ -20,6 +20,8 @@ pub struct Reading {
     pub seen: Option<Seen>,
     /// Its process crashed before.
     pub abandoned: bool,
+    /// Its process will not answer it, and why.
+    pub refused: Option<ReadError>,
     /// How new its answer must be.
     floor: Slot,
 }
@@ -70,7 +72,8 @@ impl Readings {
         floor: Slot,
     ) {
         self.open.push(self.list.len());
-        self.list.push(Reading { node, id, consistency, at, seen: None, abandoned: false, floor });
+        let (seen, abandoned, refused) = (None, false, None);
+        self.list.push(Reading { node, id, consistency, at, seen, abandoned, refused, floor });
     }
 
     /// Notes an end; what was asked for.
@@ -81,11 +84,22 @@ impl Readings {
         at: Time,
     ) -> Option<(Consistency, Slot)> {
         let Readable { id, applied } = readable;
-        let is_it = |place: &usize| (self.list[*place].node, self.list[*place].id) == (node, id);
-        let place = self.open.remove(self.open.iter().position(is_it)?);
-        let reading = &mut self.list[place];
+        let reading = self.close(node, id)?;
         reading.seen = Some(Seen { at, applied });
         Some((reading.consistency, reading.floor))
+    }
+
+    /// The process will not answer it.
+    pub(super) fn refused(&mut self, node: NodeId, id: ReadId, why: ReadError) {
+        if let Some(reading) = self.close(node, id) {
+            reading.refused = Some(why);
+        }
+    }
+
+    fn close(&mut self, node: NodeId, id: ReadId) -> Option<&mut Reading> {
+        let is_it = |place: &usize| (self.list[*place].node, self.list[*place].id) == (node, id);
+        let place = self.open.remove(self.open.iter().position(is_it)?);
+        Some(&mut self.list[place])
     }
 
     /// The process crashed, and its reads with it.
@@ -127,7 +141,7 @@ where
         &self.out.reads.list
     }
 
-    /// Whether every read that began has ended, or was abandoned by a crash of its process.
+    /// Whether every read that began has ended, was refused, or was abandoned by a crash of its process.
     pub fn all_read(&self) -> bool {
         self.out.reads.open.is_empty()
     }

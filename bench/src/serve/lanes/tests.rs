@@ -1,0 +1,77 @@
+use super::*;
+use crate::kv::{Op, Raw};
+use async_trait::async_trait;
+use paxos_core::{Change, Executed, Membership, NodeId, Slot, Status};
+use paxos_transport::{ChangeError, HostError, TransferError};
+use tokio::time::{Instant, sleep};
+
+/// A member that never answers: a command ends as late as its handle may end it, and a read not at all.
+struct Silent;
+
+#[async_trait]
+impl Member for Silent {
+    fn id(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    fn status(&self) -> Status {
+        Status::default()
+    }
+
+    fn members(&self) -> Membership {
+        Membership::default()
+    }
+
+    async fn append(&self, _: Command) -> Result<Executed<Replies>, ProposeError> {
+        sleep(PATIENCE + PATIENCE / 4).await;
+        Err(ProposeError::OutcomeUnknown)
+    }
+
+    async fn look(&self, _: Consistency, _: super::super::member::Looker) -> Result<(), ReadFailure> {
+        core::future::pending().await
+    }
+
+    async fn transfer(&self, _: NodeId) -> Result<(), TransferError> {
+        core::future::pending().await
+    }
+
+    async fn change(&self, _: Change) -> Result<Slot, ChangeError> {
+        core::future::pending().await
+    }
+
+    async fn stopped(&self) -> Result<(), HostError> {
+        core::future::pending().await
+    }
+
+    async fn shutdown(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+}
+
+/// Every run is larger than what goes into one command with another, so that each needs a lane of its own.
+#[tokio::test(start_paused = true)]
+async fn no_run_waits_longer_than_three_times_the_patience_however_many_wait_before_it() {
+    let member: Arc<dyn Member> = Arc::new(Silent);
+    let lanes = Lanes::open(&member, Consistency::Confirmed, Width { writes: 1, reads: 1 }, PATIENCE);
+    let begun = Instant::now();
+    let runs: Vec<_> = (0..20)
+        .map(|nth| {
+            let lanes = lanes.clone();
+            tokio::spawn(async move {
+                let mut ops = Ops::default();
+                let op = if nth % 2 == 0 { Op::Add(Raw(b"key"), 1) } else { Op::Get(Raw(b"key")) };
+                (0..MOST.0).for_each(|_| ops.push(&op));
+                lanes.run(ops).await.failure().to_owned()
+            })
+        })
+        .collect();
+    for (nth, run) in runs.into_iter().enumerate() {
+        let failure = run.await.expect("no panic");
+        assert!(begun.elapsed() <= 3 * PATIENCE + Duration::from_millis(2), "{:?}", begun.elapsed());
+        // A read has changed nothing, whatever became of it.
+        assert!(
+            failure.starts_with(if nth % 2 == 0 { "UNKNOWN" } else { "CLUSTERDOWN not done" }),
+            "{failure}"
+        );
+    }
+}

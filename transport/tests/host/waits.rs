@@ -1,0 +1,137 @@
+//! No caller waits for ever: not without a quorum, not at a process that was removed, and not at one whose store hangs.
+
+use crate::{join, soon, start};
+use async_trait::async_trait;
+use core::time::Duration;
+use paxos_core::{Change, Config, Consistency, NodeId, Protocol, ReadError, Slot, Snapshot, Timeouts};
+use paxos_transport::{
+    ChangeError, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Saved, Storage, StorageError,
+    TransferError,
+};
+use std::sync::Arc;
+use tokio::time::{Instant, sleep};
+
+type Multi = multi_paxos::MultiPaxos<u64, u64>;
+
+const LINEARIZABLE: [Consistency; 3] = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
+
+/// The longest that a call may take with the default timeouts.
+fn longest() -> Duration {
+    let limit = Timeouts::default().give_up.expect("it has a default");
+    limit + limit / 4
+}
+
+/// What a call returned, which must not take longer than it says.
+async fn in_time<T>(call: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let result = soon(call).await;
+    // The timers of tokio are as fine as a millisecond.
+    assert!(begun.elapsed() <= longest() + Duration::from_millis(2), "{:?}", begun.elapsed());
+    result
+}
+
+/// A store whose disk never finishes a write.
+struct Hung(MemoryStorage<Multi>);
+
+#[async_trait]
+impl Storage<Multi> for Hung {
+    async fn load(&mut self) -> Result<Saved<Multi>, StorageError> {
+        self.0.load().await
+    }
+
+    async fn append(&mut self, _: &[<Multi as Protocol>::Record]) -> Result<(), StorageError> {
+        core::future::pending().await
+    }
+
+    async fn install(&mut self, _: &Snapshot, _: &[<Multi as Protocol>::Record]) -> Result<(), StorageError> {
+        core::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_at_a_process_whose_store_hangs_ends_in_time() {
+    let config = Arc::new(Config::collapsed(3).expect("lawful"));
+    let network = MemoryNetwork::<Multi>::new(4096);
+    let hung = join(NodeId(0), &config, network.join(NodeId(0)), Hung(MemoryStorage::new())).await;
+    // It campaigns, and cannot write its ballot.
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(in_time(hung.propose(1)).await, Err(ProposeError::OutcomeUnknown));
+    for way in LINEARIZABLE.into_iter().chain([Consistency::Local, Consistency::AtLeast(Slot(1))]) {
+        assert_eq!(in_time(hung.read(way, |_| ())).await, Err(ReadFailure::TimedOut), "{way:?}");
+    }
+    let changed = in_time(hung.change(Change::remove(NodeId(2)))).await;
+    assert_eq!(changed, Err(ChangeError::Unanswered(ProposeError::OutcomeUnknown)));
+    assert_eq!(in_time(hung.transfer(NodeId(1))).await, Err(TransferError::TimedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_quorum_nothing_waits_for_ever_by_default() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.limits.reads = 2;
+    let cluster = start::<Multi>(config).await;
+    let member = cluster.member(NodeId(0));
+    assert_eq!(soon(member.propose(1)).await, Ok(0));
+    cluster.network().cut(NodeId(0));
+    assert_eq!(in_time(member.propose(2)).await, Err(ProposeError::OutcomeUnknown));
+    for way in LINEARIZABLE.into_iter().chain([Consistency::AtLeast(Slot(1 << 40))]) {
+        assert_eq!(in_time(member.read(way, |_| ())).await, Err(ReadFailure::TimedOut), "{way:?}");
+    }
+    let changed = in_time(member.change(Change::remove(NodeId(2)))).await;
+    assert_eq!(changed, Err(ChangeError::Unanswered(ProposeError::OutcomeUnknown)));
+    // What was given up takes nobody's place.
+    cluster.network().heal(NodeId(0));
+    let seen = soon(member.read(Consistency::Confirmed, |journal| journal.0.first().copied())).await;
+    assert_eq!(seen.expect("answered").value, Some(1));
+    soon(member.propose(3)).await.expect("answered");
+}
+
+/// Reads that wait at a process while it is removed, and those that come later.
+async fn removed_reads<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) {
+    config.limits.alpha = 4;
+    let cluster = start::<P>(config).await;
+    let (gone, stays) = (cluster.member(NodeId(2)), cluster.member(NodeId(1)));
+    assert_eq!(soon(gone.propose(1)).await, Ok(0));
+    cluster.network().cut(NodeId(2));
+    let waiting = LINEARIZABLE.map(|way| {
+        let gone = gone.clone();
+        tokio::spawn(async move { gone.read(way, |_| ()).await })
+    });
+    let from = soon(stays.change(Change::remove(NodeId(2)))).await.expect("can be made");
+    let mut command = 2;
+    while stays.status().applied < from {
+        soon(stays.propose(command)).await.expect("answered");
+        command += 1;
+    }
+    cluster.network().heal(NodeId(2));
+    let removed = Err(ReadFailure::Refused(ReadError::Removed));
+    for read in waiting {
+        assert_eq!(in_time(read).await.expect("no panic"), removed);
+    }
+    for way in LINEARIZABLE {
+        let begun = Instant::now();
+        assert_eq!(soon(gone.read(way, |_| ())).await, removed);
+        assert_eq!(begun.elapsed(), Duration::ZERO, "at once");
+    }
+    let seen = soon(gone.read(Consistency::Local, |journal| journal.0.first().copied())).await;
+    assert_eq!(seen.expect("what is there can be read").value, Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn linearizable_reads_at_a_removed_process_of_multi_paxos_are_refused() {
+    removed_reads::<Multi>(Config::collapsed(3).expect("lawful")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn linearizable_reads_at_a_removed_process_of_fast_paxos_are_refused() {
+    removed_reads::<fast_paxos::FastPaxos<u64, u64>>(Config::collapsed(3).expect("lawful")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn linearizable_reads_at_a_removed_process_of_simple_paxos_are_refused() {
+    removed_reads::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::simple(3).expect("lawful")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn linearizable_reads_at_a_removed_process_of_basic_paxos_are_refused() {
+    removed_reads::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::leaderless(3).expect("lawful")).await;
+}
