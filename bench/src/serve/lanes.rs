@@ -118,10 +118,11 @@ impl Lanes {
         let writes = ops.writes();
         let lane = if writes { &self.writes } else { &self.reads };
         let asked = async {
-            match ask(lane, ops).await {
-                Answer::Due(ops) => ask(&self.writes, ops).await,
-                answer => answer,
+            let mut answer = ask(lane, ops).await;
+            if let Answer::Due(ops) = answer {
+                answer = ask(&self.writes, ops).await;
             }
+            answer
         };
         // When this member's disk hangs, the commands before it end one after the other, each after its own wait.
         let answer = match self.longest {

@@ -2,7 +2,7 @@
 
 use super::{Disk, Faults, Links};
 use core::time::Duration;
-use paxos_core::{Config, NodeId, NodeSet, Protocol};
+use paxos_core::{Config, NodeId, NodeSet, Protocol, Timeouts};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,8 +58,13 @@ pub struct World<P: Protocol> {
 impl<P: Protocol> World<P> {
     /// A cluster whose messages take 1 ms, whose disks write in no time and in which nothing goes wrong. The
     /// waiting times of its processes are drawn from `seed`, too.
+    ///
+    /// Clients give nothing up, so that a run shows whether everything is answered, unless `config` has another
+    /// [`Timeouts::give_up`] than the default.
     pub fn new(mut config: Config, options: P::Options, seed: u64) -> Self {
         config.seed = seed;
+        let default = Timeouts::default().give_up;
+        config.timeouts.give_up = config.timeouts.give_up.filter(|limit| Some(*limit) != default);
         Self {
             config: Arc::new(config),
             options,
