@@ -1,6 +1,8 @@
 //! The configuration: who plays which role, and every knob that all variants share.
 
-use crate::{Ballot, Counts, Epoch, Epochs, Limits, Membership, NodeId, NodeSet, QuorumError, QuorumSystem};
+use crate::{
+    Ballot, Counts, Epoch, Epochs, Limits, Membership, NodeId, NodeSet, Places, QuorumError, QuorumSystem,
+};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -258,7 +260,7 @@ impl Config {
     /// The members by slot, if they can change at all: if all of them learn, and the quorums can be those of others.
     pub fn epochs(&self) -> Option<Epochs> {
         let members = self.members();
-        let quorums = self.quorums.over(members.acceptors).ok()?;
+        let quorums = self.quorums.over(&Places::of(members.acceptors)).ok()?;
         members.is_sound().then(|| Epochs::new(self.limits.alpha as u64, members, quorums))
     }
 

@@ -67,7 +67,7 @@ pub use election::{Election, Elections};
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
 pub use limits::{Amount, Limits, Overloaded};
-pub use membership::{Change, Epoch, EpochTable, Epochs, Membership, Unasked, Unchangeable};
+pub use membership::{Change, Epoch, EpochRow, EpochTable, Epochs, Membership, Unasked, Unchangeable};
 pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
 };
@@ -79,8 +79,8 @@ pub use protocol::{
     Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing, tell_each,
 };
 pub use quorum::{
-    Composed, Counts, EXHAUSTIVE, Grid, Phase, QuorumError, QuorumSystem, Remedy, Rule, Sets, Weighted,
-    Within, ZoneQuorum, Zones, prove,
+    Composed, Counts, EXHAUSTIVE, Grid, Phase, Places, QuorumError, QuorumSystem, Remedy, Rule, Sets,
+    Weighted, Within, ZoneQuorum, Zones, prove,
 };
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable, answered_below};
 pub use ready::{Decided, Effects, Install, Ready};

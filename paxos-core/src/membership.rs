@@ -9,7 +9,13 @@
 //! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
 //! new id. What it promised and voted under the old one is counted nowhere any more.
 
-use crate::{Changed, Entry, NodeId, NodeSet, Overloaded, QuorumSystem, Slot};
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use table::{EpochRow, EpochTable};
+
+use crate::{Changed, Entry, NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
@@ -124,14 +130,16 @@ pub struct Epoch {
     pub from: Slot,
     /// The members.
     pub members: Membership,
+    /// Which of its acceptors has which place of the quorum system that the cluster began with.
+    pub places: Places,
     /// The quorums of its acceptors.
     pub quorums: Arc<dyn QuorumSystem>,
 }
 
-/// The quorums follow from the members.
+/// The quorums follow from the places.
 impl PartialEq for Epoch {
     fn eq(&self, other: &Self) -> bool {
-        (self.from, self.members) == (other.from, other.members)
+        (self.from, self.members, &self.places) == (other.from, other.members, &other.places)
     }
 }
 
@@ -139,7 +147,7 @@ impl Eq for Epoch {}
 
 impl Hash for Epoch {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.from, self.members).hash(state);
+        (self.from, self.members, &self.places).hash(state);
     }
 }
 
@@ -175,7 +183,7 @@ impl Epochs {
     /// With these members from the first slot on; a change takes effect `alpha` slots after its own.
     pub fn new(alpha: u64, members: Membership, quorums: Arc<dyn QuorumSystem>) -> Self {
         let origin = Origin(quorums.clone());
-        let current = Epoch { from: Slot(0), members, quorums };
+        let current = Epoch { from: Slot(0), members, places: Places::of(members.acceptors), quorums };
         Self {
             alpha: alpha.max(1),
             current,
@@ -226,7 +234,12 @@ impl Epochs {
     ///
     /// # Errors
     /// Why it cannot.
-    pub fn after(&self, change: &Change) -> Result<(Membership, Arc<dyn QuorumSystem>), Unchangeable> {
+    pub fn after(&self, change: &Change) -> Result<Membership, Unchangeable> {
+        self.changed(Slot(0), change).map(|epoch| epoch.members)
+    }
+
+    /// The epoch that `change` leads to, if it begins at `from`.
+    fn changed(&self, from: Slot, change: &Change) -> Result<Epoch, Unchangeable> {
         if change.add.servers().is_empty() && change.remove.is_empty() {
             return Err(Unchangeable::Nothing);
         }
@@ -237,26 +250,9 @@ impl Epochs {
         if !members.is_sound() {
             return Err(Unchangeable::Unsound);
         }
-        Ok((members, self.origin.over(members.acceptors)?))
-    }
-
-    /// What a snapshot carries of them.
-    pub fn table(&self) -> EpochTable {
-        let plain = |epoch: &Epoch| (epoch.from, epoch.members);
-        let coming = self.coming.iter().map(plain).collect();
-        EpochTable { current: plain(&self.current), coming, version: self.version, retired: self.retired }
-    }
-
-    /// Takes over what a snapshot carried. One of a cluster with other quorums changes nothing.
-    pub(crate) fn take_over(&mut self, table: &EpochTable) {
-        let epoch = |&(from, members): &(Slot, Membership)| {
-            self.origin.over(members.acceptors).map(|quorums| Epoch { from, members, quorums })
-        };
-        let coming: Result<VecDeque<Epoch>, _> = table.coming.iter().map(epoch).collect();
-        if let (Ok(current), Ok(coming)) = (epoch(&table.current), coming) {
-            (self.current, self.coming) = (current, coming);
-            (self.version, self.retired) = (table.version, table.retired);
-        }
+        let places = self.last().places.after(members.acceptors);
+        let quorums = self.origin.over(&places)?;
+        Ok(Epoch { from, members, places, quorums })
     }
 
     /// A change was chosen in `slot`: whether it is made. The same everywhere, since it depends on nothing but
@@ -265,11 +261,11 @@ impl Epochs {
     /// # Errors
     /// Why it is not made.
     pub fn note(&mut self, slot: Slot, change: &Change) -> Result<Slot, Unchangeable> {
-        let (members, quorums) = self.after(change)?;
+        let epoch = self.changed(slot.plus(self.alpha), change)?;
+        let from = epoch.from;
         self.retired = self.retired.union(change.remove);
-        let from = slot.plus(self.alpha);
-        if members != self.last().members {
-            self.coming.push_back(Epoch { from, members, quorums });
+        if epoch.members != self.last().members {
+            self.coming.push_back(epoch);
             self.version += 1;
         }
         Ok(from)
@@ -319,12 +315,12 @@ impl Epochs {
 struct Origin(Arc<dyn QuorumSystem>);
 
 impl Origin {
-    /// The same kind of quorums over these acceptors, whatever came between.
-    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, Unchangeable> {
-        if acceptors == self.0.acceptors() {
+    /// The same kind of quorums with these acceptors in the places.
+    fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, Unchangeable> {
+        if *places == Places::of(self.0.acceptors()) {
             return Ok(self.0.clone());
         }
-        self.0.over(acceptors).map_err(|_| Unchangeable::Quorums)
+        self.0.over(places).map_err(|_| Unchangeable::Quorums)
     }
 }
 
@@ -338,19 +334,6 @@ impl Eq for Origin {}
 
 impl Hash for Origin {
     fn hash<H: Hasher>(&self, _state: &mut H) {}
-}
-
-/// The members from some slot on, as far as the log below tells, to be written down.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub struct EpochTable {
-    /// Since when they are, and who.
-    pub current: (Slot, Membership),
-    /// The same of changes agreed on and not in force.
-    pub coming: Vec<(Slot, Membership)>,
-    /// [`Epochs::version`].
-    pub version: u64,
-    /// Who was removed.
-    pub retired: NodeSet,
 }
 
 /// Why a change of members is not made.
@@ -389,6 +372,3 @@ pub enum Unasked {
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,6 +21,7 @@ pub use composed::{Composed, Rule};
 pub use counts::Counts;
 pub use error::{QuorumError, Remedy};
 pub use grid::Grid;
+pub use places::Places;
 pub use sets::Sets;
 pub use table::{EXHAUSTIVE, prove};
 pub use weighted::Weighted;
@@ -107,12 +108,14 @@ pub trait QuorumSystem: Debug + Send + Sync {
     /// Whether `answered` contains a quorum; members that are no acceptors do not count.
     fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool;
 
-    /// The same kind of quorums over other acceptors, for a change of members; the same quorums over the same. All
-    /// processes compute it, and must come to the same.
+    /// The same kind of quorums over other acceptors, for a change of members; the same quorums over the same. Place k
+    /// is that of the k-th acceptor of this system by id. A system in which all acceptors are alike needs only
+    /// [`Places::acceptors`]; any other must go by the place, since an acceptor that took one keeps it. All processes
+    /// compute it, and must come to the same.
     ///
     /// # Errors
     /// If there are none; by default always.
-    fn over(&self, _acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+    fn over(&self, _places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         Err(QuorumError::Fixed)
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ClientId, Counts, Phase};
+use crate::{ClientId, Counts, Phase, Weighted};
 
 fn epochs(n: u16) -> Epochs {
     let set = NodeSet::first(n);
@@ -57,4 +57,32 @@ fn a_change_that_is_chosen_twice_is_made_once() {
     let mut epochs = epochs(1);
     epochs.read(Slot(0), &[change(0, Change::add(NodeId(1))), change(0, Change::add(NodeId(1)))]);
     assert_eq!(epochs.coming.len(), 1);
+}
+
+/// n6 takes the place of n0 (weight 3), and later n5 that of n1 (weight 2), in the order of the log and not of ids.
+#[test]
+fn whoever_took_a_place_keeps_it_through_later_changes() {
+    let set = NodeSet::first(4);
+    let members = Membership { proposers: set, acceptors: set, learners: set };
+    let quorums = Weighted::majority(set, &[3, 2, 1, 1]).expect("lawful");
+    let mut epochs = Epochs::new(4, members, Arc::new(quorums));
+    let first = Change::replace(NodeId(0), NodeId(6));
+    let second = Change::replace(NodeId(1), NodeId(5));
+    epochs.read(Slot(0), &[change(0, first), change(1, second)]);
+    // Four of seven: weights 3 and 1 suffice, weights 2 and 1 do not.
+    let is_quorum = |epochs: &Epochs, ids: [u16; 2]| {
+        let quorums = &epochs.last().quorums;
+        quorums.is_quorum(Phase::One, ids.map(NodeId).into_iter().collect())
+    };
+    assert!(is_quorum(&epochs, [6, 2]), "n6 has the weight of n0");
+    assert!(!is_quorum(&epochs, [5, 2]), "n5 has the weight of n1");
+    // A process that starts from a snapshot, before or after the changes are in force, comes to the same.
+    epochs.made();
+    for next in 2..8 {
+        epochs.read(Slot(next), &[Entry::<()>::Noop]);
+        let mut other = Epochs::new(4, members, epochs.origin.0.clone());
+        other.take_over(&epochs.table());
+        assert!(is_quorum(&other, [6, 2]) && !is_quorum(&other, [5, 2]));
+        assert_eq!(other, epochs);
+    }
 }

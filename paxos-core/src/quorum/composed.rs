@@ -1,6 +1,6 @@
 //! Quorum systems made of others: and, or, k of, as deep as you like.
 
-use super::places::Places;
+use super::places::{Places, Renaming};
 use super::{Phase, QuorumError, QuorumSystem, prove};
 use crate::{NodeId, NodeSet};
 use std::sync::Arc;
@@ -64,12 +64,14 @@ impl Rule {
         }
     }
 
-    fn renamed(&self, places: &Places) -> Result<Self, QuorumError> {
+    fn renamed(&self, now: &Renaming) -> Result<Self, QuorumError> {
         Ok(match self {
-            Self::Node(node) => Self::Node(places.node(*node)),
-            Self::Quorum(system, phase) => Self::Quorum(system.over(places.set(system.acceptors()))?, *phase),
+            Self::Node(node) => Self::Node(now.node(*node)),
+            Self::Quorum(system, phase) => {
+                Self::Quorum(system.over(&now.of_part(system.acceptors()))?, *phase)
+            }
             Self::KOf(k, rules) => {
-                Self::KOf(*k, rules.iter().map(|rule| rule.renamed(places)).collect::<Result<_, _>>()?)
+                Self::KOf(*k, rules.iter().map(|rule| rule.renamed(now)).collect::<Result<_, _>>()?)
             }
         })
     }
@@ -134,9 +136,9 @@ impl QuorumSystem for Composed {
     }
 
     /// Who takes another's place does so in every rule; systems among them must know how to.
-    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
-        let places = Places::new("composed quorums", self.acceptors, acceptors)?;
-        let renamed = |rule: &Rule| rule.renamed(&places);
+    fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        let now = places.renaming("composed quorums", self.acceptors)?;
+        let renamed = |rule: &Rule| rule.renamed(&now);
         let (one, two) = (renamed(&self.one)?, renamed(&self.two)?);
         let fast = self.fast.as_ref().map(renamed).transpose()?;
         // What another's system made of its new acceptors is not known: the law is proven again.

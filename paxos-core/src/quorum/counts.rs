@@ -1,5 +1,6 @@
 //! Quorums by number.
 
+use super::places::Places;
 use super::{Phase, QuorumError, QuorumSystem, Remedy};
 use crate::NodeSet;
 use std::sync::Arc;
@@ -110,7 +111,8 @@ impl QuorumSystem for Counts {
 
     /// As many acceptors keep all sizes. Otherwise majorities stay majorities; other counts keep the size of phase
     /// 2 quorums, which is what each command costs, and phase 1 quorums are as large as that requires.
-    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+    fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        let acceptors = places.acceptors();
         let (old, new) = (self.acceptors.len(), acceptors.len());
         if old == new {
             return Ok(Arc::new(Self { acceptors, ..self.clone() }));

@@ -100,9 +100,9 @@ impl QuorumSystem for Grid {
     }
 
     /// Who takes another's place stands in its row and column.
-    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
-        let places = Places::new("a grid", self.acceptors, acceptors)?;
-        Ok(Arc::new(Self { acceptors, columns: places.sets(&self.columns), ..self.clone() }))
+    fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        let columns = places.renaming("a grid", self.acceptors)?.sets(&self.columns);
+        Ok(Arc::new(Self { acceptors: places.acceptors(), columns, ..self.clone() }))
     }
 
     /// Nobody is left in a column when all R of it fail, and no whole column when one of each of C fails.

@@ -1,32 +1,100 @@
-//! Members replaced one for one: who takes whose place.
+//! Members replaced one for one: who has whose place.
 
 use super::QuorumError;
 use crate::{NodeId, NodeSet};
+use serde::{Deserialize, Serialize};
 
-/// Who takes whose place when the acceptors change. Those who stay keep theirs; the newcomers take the places of
-/// those who leave, both by id. Renamed so, quorums meet as before.
-pub(super) struct Places {
-    leaving: Vec<NodeId>,
-    coming: Vec<NodeId>,
+/// Which acceptor has which place of a quorum system. At first each acceptor has its own, the k-th by id the k-th
+/// place.
+///
+/// Acceptors that stay keep their places. Newcomers take the places of those that leave in the same change, both by
+/// id, then places that are empty, then new ones. So the table depends on every change in between, not only on the
+/// acceptors at either end: n6 in the place of n0 and then n5 in that of n1 gives another table than both at once.
+/// All processes execute the same changes in the same order (*Paxos Made Simple*, §3), so all have the same table; one
+/// that starts from a snapshot finds it there.
+///
+/// At most [`NodeSet::CAPACITY`] places, since a new one is made only where all others are taken.
+///
+/// ```
+/// use paxos_core::{NodeId, NodeSet, Places};
+///
+/// let set = |ids: [u16; 3]| -> NodeSet { ids.map(NodeId).into_iter().collect() };
+/// let places = Places::of(NodeSet::first(3)).after(set([1, 2, 6])).after(set([2, 5, 6]));
+/// assert_eq!(places.holder(0), Some(NodeId(6)));
+/// assert_eq!(places.holder(1), Some(NodeId(5)));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Places {
+    /// The acceptor in each place. The last place is never empty.
+    held: Vec<Option<NodeId>>,
 }
 
 impl Places {
-    /// From `old` to `new` acceptors.
-    ///
-    /// # Errors
-    /// [`QuorumError::Resized`] if there are more or fewer of them.
-    pub(super) fn new(system: &'static str, old: NodeSet, new: NodeSet) -> Result<Self, QuorumError> {
-        if old.len() != new.len() {
-            return Err(QuorumError::Resized { system, from: old.len(), to: new.len() });
-        }
-        let only = |a: NodeSet, b: NodeSet| a.without(b).iter().collect();
-        Ok(Self { leaving: only(old, new), coming: only(new, old) })
+    /// Each acceptor in its own place.
+    pub fn of(acceptors: NodeSet) -> Self {
+        Self { held: acceptors.iter().map(Some).collect() }
     }
 
+    /// The places after a change to these acceptors.
+    #[must_use]
+    pub fn after(&self, acceptors: NodeSet) -> Self {
+        let mut held = self.held.clone();
+        let stays = |place: usize| held[place].is_some_and(|node| acceptors.contains(node));
+        let mut free: Vec<usize> = (0..held.len()).filter(|place| !stays(*place)).collect();
+        // Those of the acceptors that leave come first, by id; `None` is less than any id.
+        free.sort_by_key(|place| (held[*place].is_none(), held[*place]));
+        let mut coming = acceptors.without(self.acceptors()).iter();
+        for place in free {
+            held[place] = coming.next();
+        }
+        held.extend(coming.map(Some));
+        let end = held.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        held.truncate(end);
+        Self { held }
+    }
+
+    /// The acceptors that have a place.
+    pub fn acceptors(&self) -> NodeSet {
+        self.held.iter().flatten().copied().collect()
+    }
+
+    /// The acceptor in this place, counted from 0.
+    pub fn holder(&self, place: usize) -> Option<NodeId> {
+        self.held.get(place).copied().flatten()
+    }
+
+    /// Whether it can be a table of these acceptors: each has one place.
+    pub(crate) fn fits(&self, acceptors: NodeSet) -> bool {
+        let mut left = acceptors;
+        let takes = self.held.iter().flatten().all(|node| {
+            let is_left = left.iter().any(|other| other == *node);
+            left = left.without(if is_left { NodeSet::only(*node) } else { NodeSet::EMPTY });
+            is_left
+        });
+        takes && left.is_empty()
+    }
+
+    /// Who has the place of each of the acceptors `first`, which a system that has a form was made for.
+    ///
+    /// # Errors
+    /// [`QuorumError::Resized`] unless there are as many places, and none is empty.
+    pub(super) fn renaming(&self, system: &'static str, first: NodeSet) -> Result<Renaming, QuorumError> {
+        let resized = |to| QuorumError::Resized { system, from: first.len(), to };
+        if self.held.len() != first.len() {
+            return Err(resized(self.held.len()));
+        }
+        let pairs = first.iter().zip(&self.held).map(|(old, new)| new.map(|new| (old, new)));
+        pairs.collect::<Option<_>>().map(Renaming).ok_or_else(|| resized(self.acceptors().len()))
+    }
+}
+
+/// The acceptors that a system was made for, each with the one in its place. Renamed so, quorums meet as before.
+pub(super) struct Renaming(Vec<(NodeId, NodeId)>);
+
+impl Renaming {
     /// Who has the place of `node` now.
     pub(super) fn node(&self, node: NodeId) -> NodeId {
-        let place = self.leaving.iter().position(|gone| *gone == node);
-        place.map_or(node, |place| self.coming[place])
+        self.0.iter().find(|(old, _)| *old == node).map_or(node, |(_, new)| *new)
     }
 
     /// Who has the places of `set` now.
@@ -37,5 +105,10 @@ impl Places {
     /// Who has the places of each of `sets` now.
     pub(super) fn sets(&self, sets: &[NodeSet]) -> Vec<NodeSet> {
         sets.iter().map(|set| self.set(*set)).collect()
+    }
+
+    /// The places of a system made for `part` of the acceptors.
+    pub(super) fn of_part(&self, part: NodeSet) -> Places {
+        Places { held: part.iter().map(|node| Some(self.node(node))).collect() }
     }
 }

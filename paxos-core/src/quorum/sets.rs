@@ -102,10 +102,10 @@ impl QuorumSystem for Sets {
     }
 
     /// Who takes another's place is in its quorums.
-    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
-        let places = Places::new("listed quorums", self.acceptors, acceptors)?;
-        let minimal = self.minimal.each_ref().map(|sets| places.sets(sets));
-        Ok(Arc::new(Self { acceptors, minimal }))
+    fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        let now = places.renaming("listed quorums", self.acceptors)?;
+        let minimal = self.minimal.each_ref().map(|sets| now.sets(sets));
+        Ok(Arc::new(Self { acceptors: places.acceptors(), minimal }))
     }
 
     fn minimal_quorums(&self, phase: Phase) -> Result<Vec<NodeSet>, QuorumError> {

@@ -136,13 +136,13 @@ impl QuorumSystem for Weighted {
     }
 
     /// Who takes another's place has its weight.
-    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
-        let places = Places::new("weighted quorums", self.acceptors, acceptors)?;
+    fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        let now = places.renaming("weighted quorums", self.acceptors)?;
         let mut weights = vec![0; usize::from(NodeSet::CAPACITY)];
         for node in self.acceptors.iter() {
-            weights[usize::from(places.node(node).0)] = self.weights[usize::from(node.0)];
+            weights[usize::from(now.node(node).0)] = self.weights[usize::from(node.0)];
         }
-        Ok(Arc::new(Self { acceptors, weights, ..self.clone() }))
+        Ok(Arc::new(Self { acceptors: places.acceptors(), weights, ..self.clone() }))
     }
 
     /// The heaviest fail first.

@@ -205,9 +205,9 @@ impl QuorumSystem for Zones {
     }
 
     /// Who takes another's place stands in its zone.
-    fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
-        let places = Places::new("zones", self.acceptors(), acceptors)?;
-        Ok(Arc::new(Self { all: places.sets(&self.all), ..self.clone() }))
+    fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
+        let all = places.renaming("zones", self.acceptors())?.sets(&self.all);
+        Ok(Arc::new(Self { all, ..self.clone() }))
     }
 
     /// A zone has no quorum once n − m + 1 of it fail, and there is none at all once Z − z + 1 zones have none: those fall

@@ -1,5 +1,5 @@
 use super::{is_lawful, keeps_o4, names_a_breach, nodes, subsets};
-use crate::quorum::{Counts, Phase, QuorumError, QuorumSystem, prove};
+use crate::quorum::{Counts, Phase, Places, QuorumError, QuorumSystem, prove};
 use crate::{NodeId, NodeSet};
 use std::collections::BTreeMap;
 
@@ -187,11 +187,11 @@ fn strangers_are_not_counted() {
 #[test]
 fn as_many_acceptors_keep_all_sizes() {
     let old = Counts::fast_flexible(NodeSet::first(5), 5, 3, 3).expect("lawful");
-    let new = old.over(nodes([0, 2, 4, 6, 8])).expect("as many");
+    let new = old.over(&Places::of(nodes([0, 2, 4, 6, 8]))).expect("as many");
     for (phase, size) in [(Phase::One, 5), (Phase::TwoClassic, 3), (Phase::TwoFast, 3)] {
         assert_eq!(new.minimal_quorum(phase, NodeId(0)).len(), size);
     }
-    let more = old.over(NodeSet::first(7)).expect("by number");
+    let more = old.over(&Places::of(NodeSet::first(7))).expect("by number");
     assert_eq!(more.minimal_quorum(Phase::TwoClassic, NodeId(0)).len(), 3);
     assert_eq!(more.minimal_quorum(Phase::One, NodeId(0)).len(), 5);
     assert_eq!(more.minimal_quorum(Phase::TwoFast, NodeId(0)).len(), 5);

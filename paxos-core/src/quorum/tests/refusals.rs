@@ -2,8 +2,8 @@
 
 use super::{Reference, names_a_breach, nodes};
 use crate::quorum::{
-    Composed, Counts, Grid, Phase, QuorumError, QuorumSystem, Rule, Sets, Weighted, Within, ZoneQuorum,
-    Zones, prove,
+    Composed, Counts, Grid, Phase, Places, QuorumError, QuorumSystem, Rule, Sets, Weighted, Within,
+    ZoneQuorum, Zones, prove,
 };
 use crate::{NodeId, NodeSet};
 
@@ -158,7 +158,7 @@ fn a_system_of_ones_own_is_proven_or_refused() {
     );
 
     assert!(matches!(prove(&Anybody), Err(QuorumError::Strangers { phase: Phase::One, .. })));
-    assert!(matches!(Anybody.over(NodeSet::first(3)), Err(QuorumError::Fixed)));
+    assert!(matches!(Anybody.over(&Places::of(NodeSet::first(3))), Err(QuorumError::Fixed)));
     assert!(matches!(
         prove(&Counts::majority(NodeSet::first(17)).expect("lawful")),
         Err(QuorumError::TooMany { acceptors: 17 })

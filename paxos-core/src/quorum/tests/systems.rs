@@ -2,8 +2,8 @@
 
 use super::{Reference, is_as_defined, keeps_o4, nodes, subsets};
 use crate::quorum::{
-    Composed, Counts, Grid, Phase, QuorumError, QuorumSystem, Rule, Sets, Weighted, Within, ZoneQuorum,
-    Zones, prove,
+    Composed, Counts, Grid, Phase, Places, QuorumError, QuorumSystem, Rule, Sets, Weighted, Within,
+    ZoneQuorum, Zones, prove,
 };
 use crate::{NodeId, NodeSet};
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn what_may_be_chosen_is_as_defined() {
 fn the_same_acceptors_have_the_same_quorums() {
     for system in several() {
         let n = system.acceptors().len() as u16;
-        let same = system.over(system.acceptors()).expect("the same acceptors");
+        let same = system.over(&Places::of(system.acceptors())).expect("the same acceptors");
         for (phase, set) in Phase::ALL.iter().flat_map(|p| subsets(n).map(move |set| (*p, set))) {
             assert_eq!(same.is_quorum(phase, set), system.is_quorum(phase, set), "{system:?} {phase} {set}");
         }
@@ -90,7 +90,7 @@ fn who_replaces_another_takes_its_place() {
             };
             set.iter().map(name).collect()
         };
-        let replaced = system.over(new).expect("one for one");
+        let replaced = system.over(&Places::of(system.acceptors()).after(new)).expect("one for one");
         assert_eq!(replaced.acceptors(), new);
         assert_eq!(prove(&*replaced), Ok(()), "{replaced:?}");
         for (phase, set) in Phase::ALL.iter().flat_map(|p| subsets(n).map(move |set| (*p, set))) {
@@ -100,12 +100,52 @@ fn who_replaces_another_takes_its_place() {
     }
 }
 
+/// n20 comes for n1, then n10 for n3, then n15 for n20: the order of the ids says nothing about the places.
+#[test]
+fn a_place_stays_with_whoever_took_it_through_a_chain_of_changes() {
+    for system in several() {
+        let n = system.acceptors().len() as u16;
+        let mut places = Places::of(system.acceptors());
+        for (old, new) in [(1, 20), (3, 10), (20, 15)] {
+            places = places.after(places.acceptors().without(nodes([old])).union(nodes([new])));
+        }
+        let renamed = |set: NodeSet| -> NodeSet {
+            let name = |node: NodeId| match node.0 {
+                1 => NodeId(15),
+                3 => NodeId(10),
+                _ => node,
+            };
+            set.iter().map(name).collect()
+        };
+        let replaced = system.over(&places).expect("one for one");
+        assert_eq!(replaced.acceptors(), places.acceptors());
+        assert_eq!(prove(&*replaced), Ok(()), "{replaced:?}");
+        for (phase, set) in Phase::ALL.iter().flat_map(|p| subsets(n).map(move |set| (*p, set))) {
+            let is = system.is_quorum(phase, set);
+            assert_eq!(replaced.is_quorum(phase, renamed(set)), is, "{system:?} {phase} {set}");
+        }
+    }
+}
+
+/// Fewer leave places empty, and those who come fill them before there are new ones.
+#[test]
+fn empty_places_are_filled_first() {
+    let holders = |places: &Places| (0..6).map(|k| places.holder(k).map(|n| n.0)).collect::<Vec<_>>();
+    let three = Places::of(NodeSet::first(5)).after(nodes([0, 2, 4]));
+    assert_eq!(holders(&three), [Some(0), None, Some(2), None, Some(4), None]);
+    let four = three.after(nodes([2, 4, 8, 9]));
+    assert_eq!(holders(&four), [Some(8), Some(9), Some(2), None, Some(4), None]);
+    let six = four.after(nodes([2, 4, 6, 7, 8, 9]));
+    assert_eq!(holders(&six), [Some(8), Some(9), Some(2), Some(6), Some(4), Some(7)]);
+    assert!(six.fits(six.acceptors()) && !six.fits(NodeSet::first(6)) && !six.fits(nodes([2, 4])));
+}
+
 #[test]
 fn quorums_with_a_form_are_not_those_of_more_or_fewer() {
     for system in several().into_iter().skip(1) {
         let from = system.acceptors().len();
         for to in [from - 1, from + 1] {
-            let refused = system.over(NodeSet::first(to as u16)).expect_err("not as many");
+            let refused = system.over(&Places::of(NodeSet::first(to as u16))).expect_err("not as many");
             assert!(matches!(refused, QuorumError::Resized { from: f, to: t, .. } if (f, t) == (from, to)));
             assert!(refused.to_string().contains("take exactly"), "{refused}");
         }

@@ -1,7 +1,7 @@
 //! Changes of members: who counts in which slot.
 
 use super::{Verdict, hold};
-use paxos_core::{Ballot, Config, Entry, Epoch, Epochs, NodeId, NodeSet, QuorumSystem, Slot};
+use paxos_core::{Ballot, Config, Entry, Epoch, Epochs, NodeId, NodeSet, Places, QuorumSystem, Slot};
 use std::sync::Arc;
 
 /// The members of every slot, as far as what is chosen tells: computed from the chosen entries by themselves, and
@@ -18,7 +18,9 @@ pub struct Members {
 impl Members {
     /// Those that the cluster begins with; `changes`: whether they can change.
     pub fn new(config: &Config, changes: bool) -> Self {
-        let first = Epoch { from: Slot(0), members: config.members(), quorums: config.quorums.clone() };
+        let (members, quorums) = (config.members(), config.quorums.clone());
+        let places = Places::of(members.acceptors);
+        let first = Epoch { from: Slot(0), members, places, quorums };
         let epochs = if changes { config.epochs() } else { None };
         Self { epochs, past: vec![first], read: Slot(0) }
     }
