@@ -1,5 +1,7 @@
 //! Members come and go while commands flow: one server grows to three and five, every member is replaced one by
-//! one, five shrink to one. Nothing is lost, nothing is executed twice.
+//! one, five shrink to one, and spares come and go in pairs. Nothing is lost, nothing is executed twice.
+
+mod churn;
 
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;
