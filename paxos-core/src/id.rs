@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct NodeId(pub u16);
 
-/// One client session: the process that hosts it, and a name that no session of that process had before, whatever
-/// happened to its disk. Replies travel to `node`. A process has one session at a time, and of two the one that
+/// One client session: the process that hosts it, and a name that no session of that process had before, but
+/// for a small chance if its disk was lost or put back. Replies travel to `node`. A process has one session at a time, and of two the one that
 /// compares higher is the newer.
 ///
 /// Why no name comes twice: `nonce` is drawn at random for each start of the process, so that one whose disk was wiped or

@@ -11,7 +11,7 @@ pub enum ChangeError {
     /// It cannot be made; every member agrees on that.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),
-    /// It was not agreed on, or that is not known. To ask for the same change again is safe.
+    /// It was not agreed on, or that is not known. To ask for the same change again is safe unless it was undone meanwhile: then it is told to be refused, though it was made.
     #[error(transparent)]
     Unanswered(#[from] ProposeError),
 }
