@@ -10,7 +10,7 @@ use paxos_core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many slots an acceptor looks back for commands that were decided without it.
+/// For how many slots an acceptor remembers commands that were decided without its vote.
 const RECENT: u64 = 256;
 
 /// The fault-tolerant memory. One promise covers the terms of all slots; within a term each slot has its own
@@ -39,8 +39,9 @@ pub struct Acceptor<V> {
     mine: BTreeMap<CommandId, Slot>,
     /// It has compared its votes below with what was chosen.
     compared: Slot,
-    /// Commands among those that arrived that may have won a slot: they lost another, or came before the ballot was open.
-    losers: BTreeSet<CommandId>,
+    /// Commands that were chosen in slots where it did not vote for them, not long ago. They need no vote when they arrive:
+    /// the way by another acceptor and its vote may be shorter than the direct one.
+    elsewhere: BTreeMap<CommandId, Slot>,
     /// Votes to be told again.
     again: Vec<Slot>,
     heard: Heard<V>,
@@ -89,8 +90,6 @@ impl<V: Value> Acceptor<V> {
         if !is_open && any.ballot.same_term(self.promised) {
             self.open = Some(any);
             self.next = self.next.max(any.from);
-            // What came before may have been decided without this process's hearing of it.
-            self.losers.extend(self.arrived.iter().filter_map(Entry::id));
         }
     }
 
@@ -124,8 +123,9 @@ impl<V: Value> Acceptor<V> {
         }
     }
 
-    /// A slot may go to others in the open ballot itself, where they are a quorum: nobody tells a loser then.
-    fn find_lost(&mut self, chosen: &Chosen<V>) {
+    /// Compares what was learned with its votes. A slot may go to others in the open ballot itself, where they are a
+    /// quorum: nobody tells a loser then.
+    fn compare(&mut self, chosen: &Chosen<V>) {
         let known = SlotRange::new(self.compared.max(self.floor), chosen.first_unknown());
         if known.is_empty() {
             return;
@@ -140,6 +140,15 @@ impl<V: Value> Acceptor<V> {
                 }
             }
         }
+        let recent = Slot(known.end.0.saturating_sub(RECENT));
+        name_each(chosen, SlotRange::new(known.start.max(recent), known.end), |slot, id| {
+            if self.mine.get(&id) != Some(&slot) {
+                self.elsewhere.insert(id, slot);
+            }
+        });
+        if self.elsewhere.len() as u64 > 2 * RECENT {
+            self.elsewhere.retain(|_, slot| *slot >= recent);
+        }
         for entry in lost {
             self.take_again(&entry);
         }
@@ -153,24 +162,23 @@ impl<V: Value> Acceptor<V> {
         let again = crate::mistakes::again(self.setup.options.mistake, entry.clone());
         #[cfg(feature = "mistakes")]
         let Some(entry) = &again else { return };
-        self.losers.extend(entry.id());
         self.take(entry);
     }
 
-    /// What may have been chosen in a slot where others voted for it, and was, needs no vote.
+    /// What was chosen in a slot where others voted for it needs no vote.
     fn drop_chosen(&mut self, chosen: &Chosen<V>) {
-        if self.losers.is_empty() {
+        if self.arrived.is_empty() {
             return;
         }
-        let losers = std::mem::take(&mut self.losers);
-        let recent = SlotRange::new(Slot(chosen.end().0.saturating_sub(RECENT)), chosen.end());
-        let won: BTreeSet<CommandId> = chosen
-            .within(recent)
-            .flat_map(|(_, batch)| batch.iter().filter_map(Entry::id).collect::<Vec<_>>())
-            .filter(|id| losers.contains(id))
-            .collect();
-        self.arrived.retain(|entry| entry.id().is_none_or(|id| !won.contains(&id)));
-        self.weigh();
+        // Behind a gap nothing was compared yet.
+        let mut ahead = BTreeSet::new();
+        name_each(chosen, chosen.first_unknown().extend(RECENT), |_, id| _ = ahead.insert(id));
+        let won = |id| self.elsewhere.contains_key(&id) || ahead.contains(&id);
+        let before = self.arrived.len();
+        self.arrived.retain(|entry| !entry.id().is_some_and(won));
+        if self.arrived.len() < before {
+            self.weigh();
+        }
     }
 
     fn weigh(&mut self) {
@@ -220,6 +228,17 @@ impl<V: Value> Acceptor<V> {
     }
 }
 
+/// Tells the commands known to be chosen in `slots`.
+fn name_each<V: Value>(chosen: &Chosen<V>, slots: SlotRange, mut tell: impl FnMut(Slot, CommandId)) {
+    for (run, batch) in chosen.within(slots) {
+        for (slot, entry) in run.iter().zip(batch.iter()) {
+            if let Some(id) = entry.id() {
+                tell(slot, id);
+            }
+        }
+    }
+}
+
 impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> {
     fn new(setup: &Setup<Options>) -> Self {
         Self {
@@ -234,7 +253,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             arrived: Vec::new(),
             mine: BTreeMap::new(),
             compared: Slot(0),
-            losers: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
             again: Vec::new(),
             gathered: Amount::default(),
             heard: Heard::default(),
@@ -345,7 +364,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
                 return Some(Accepted { ballot: voted, first: slot, batch: entry.clone().into() });
             }
         }
-        self.find_lost(chosen);
+        self.compare(chosen);
         self.drop_chosen(chosen);
         self.draw_level();
         if self.arrived.is_empty() {
