@@ -6,11 +6,12 @@
 //!   Store     the state machine                Replies   what it answers, one for each operation
 //! ```
 //!
-//! **Time** is part of the log. Each command carries the clock of the server that proposed it, and the time of the store is
-//! the latest that it has seen: it never goes back, and is the same on every replica in the same slot. Keys expire by that time
-//! alone. A server whose own clock says that a key is due does not decide that by itself: it has the store's time
+//! **Time** is part of the log, and the same on every replica in the same slot. Each command carries the store's time as it went on by the
+//! monotonic clock of the server that proposed it; wall clocks move it only when a majority of them agrees ([`Stamp`]). Keys
+//! expire by that time alone. A server by whose reckoning a key is due does not decide that by itself: it has the store's time
 //! moved on first, through the log ([`Look::Due`]).
 
+mod clock;
 mod command;
 mod glob;
 mod hash;
@@ -22,6 +23,7 @@ mod reply;
 mod store;
 mod write;
 
+pub use clock::{ALLOWANCE, Clock, Stamp};
 pub use command::{Command, Ops, Reader};
 pub use glob::matches;
 pub use look::Look;
@@ -30,5 +32,10 @@ pub use op::{Expiry, Only, Op, Raw, Unit};
 pub use reply::{Budget, Fault, Replies, Reply, Word};
 pub use store::{MAX_VALUE, Store};
 
+/// The version of all that is written down here: commands and snapshots.
+pub const FORMAT: u8 = 2;
+
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_tests;

@@ -19,6 +19,7 @@ mod process;
 mod server;
 mod session;
 mod table;
+mod time;
 
 pub use clock::wall_clock;
 pub use error::ServeError;

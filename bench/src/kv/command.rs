@@ -1,13 +1,10 @@
 //! Operations written down: what the servers agree on.
 
-use super::Op;
+use super::{Op, Stamp};
 use paxos_core::{Bytes, Value};
 use serde::{Deserialize, Serialize};
 
-/// The bytes before the operations: the clock.
-const HEAD: usize = 8;
-
-/// Operations that one server gathered, in order, with its clock. Written down once and shared; replicas read the
+/// Operations that one server gathered, in order, behind its [`Stamp`]. Written down once and shared; replicas read the
 /// operations in place.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Command(Bytes);
@@ -19,23 +16,20 @@ impl Value for Command {
 }
 
 impl Command {
-    /// From the clock of the server, in milliseconds since 1970, and operations that were [written down](Ops).
-    pub fn new<'a>(clock: u64, runs: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut bytes = clock.to_le_bytes().to_vec();
+    /// From what the server says about time, and operations that were [written down](Ops).
+    pub fn new<'a>(stamp: &Stamp, runs: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        // Writing to memory cannot fail, and a stamp has no part without a form.
+        let mut bytes = postcard::to_stdvec(stamp).unwrap_or_default();
         for run in runs {
             bytes.extend_from_slice(run);
         }
         Self(bytes.into())
     }
 
-    /// The clock of the server that proposed it; 0 if the bytes are no command.
-    pub fn clock(&self) -> u64 {
-        self.0.first_chunk::<HEAD>().map_or(0, |clock| u64::from_le_bytes(*clock))
-    }
-
-    /// Its operations.
-    pub fn ops(&self) -> Reader<'_> {
-        Reader(self.0.get(HEAD..).unwrap_or_default())
+    /// What the server that proposed it says about time, and the operations; none if the bytes are no command.
+    pub fn parts(&self) -> Option<(Stamp, Reader<'_>)> {
+        let (stamp, ops) = postcard::take_from_bytes(&self.0).ok()?;
+        Some((stamp, Reader(ops)))
     }
 }
 

@@ -96,7 +96,8 @@ impl Store {
             | Op::Expire(..)
             | Op::Persist(_)
             | Op::Clear
-            | Op::Exec { .. } => Reply::Nil,
+            | Op::Exec { .. }
+            | Op::Clock(_) => Reply::Nil,
         })
     }
 

@@ -134,6 +134,8 @@ pub enum Op<'a> {
         /// The operations, as in a [`super::Command`].
         ops: Raw<'a>,
     },
+    /// An operator sets the store's time, in milliseconds since 1970; the time that it had.
+    Clock(u64),
 }
 
 impl Op<'_> {
@@ -160,7 +162,8 @@ impl Op<'_> {
             | Self::Expire(..)
             | Self::Persist(_)
             | Self::Clear
-            | Self::Exec { .. } => false,
+            | Self::Exec { .. }
+            | Self::Clock(_) => false,
         }
     }
 }

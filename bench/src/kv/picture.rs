@@ -1,17 +1,18 @@
 //! The store written down, for snapshots.
 
+use super::clock::Ahead;
 use super::hash::{Name, Sought};
 use super::store::{Entry, GROUPS};
-use super::{Raw, Store};
+use super::{FORMAT, Raw, Store};
 use serde::{Deserialize, Serialize};
-
-/// The version of the format.
-const FORMAT: u8 = 1;
 
 /// All that a store is.
 #[derive(Serialize, Deserialize)]
 struct Picture<'a> {
     time: u64,
+    moves: u64,
+    jumps: u64,
+    ahead: Vec<Ahead>,
     version: u64,
     cleared: u64,
     /// Groups of keys with the version at which one was removed.
@@ -35,6 +36,9 @@ impl Store {
         let groups = self.gone.iter().enumerate().filter(|(_, version)| **version != 0);
         let picture = Picture {
             time: self.time,
+            moves: self.moves,
+            jumps: self.jumps,
+            ahead: self.ahead.clone(),
             version: self.version,
             cleared: self.cleared,
             gone: groups.map(|(group, version)| (group as u16, *version)).collect(),
@@ -56,6 +60,9 @@ impl Store {
         let picture = picture.map_err(|error| error.to_string())?;
         let mut store = Self {
             time: picture.time,
+            moves: picture.moves,
+            jumps: picture.jumps,
+            ahead: picture.ahead,
             version: picture.version,
             cleared: picture.cleared,
             ..Self::default()

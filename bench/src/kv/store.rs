@@ -1,5 +1,6 @@
 //! The state machine: keys with values.
 
+use super::clock::Ahead;
 use super::hash::{Name, Named, Sought};
 use super::{Budget, Command, Fault, Replies, Reply};
 use core::cell::Cell;
@@ -32,6 +33,12 @@ pub(super) struct Entry {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Store {
     pub(super) time: u64,
+    /// Counts how often the time was moved.
+    pub(super) moves: u64,
+    /// Counts how often a wall clock was found to be ahead.
+    pub(super) jumps: u64,
+    /// Members whose wall clocks are ahead: at most one entry for each, and mostly none.
+    pub(super) ahead: Vec<Ahead>,
     /// Counts changes.
     pub(super) version: u64,
     /// The version at which all keys were last removed.
@@ -50,6 +57,9 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             time: 0,
+            moves: 0,
+            jumps: 0,
+            ahead: Vec::new(),
             version: 0,
             cleared: 0,
             gone: vec![0; GROUPS].into(),
@@ -62,7 +72,7 @@ impl Default for Store {
 }
 
 impl Store {
-    /// The time by which keys expire: the latest clock that a command carried, in milliseconds since 1970.
+    /// The time by which keys expire, in milliseconds since 1970: as of the last command ([`super::Clock`] goes on from there).
     pub fn time(&self) -> u64 {
         self.time
     }
@@ -174,17 +184,6 @@ impl Store {
         self.due.clear();
         self.bytes = 0;
     }
-
-    /// Lets time go on, and removes what is due then.
-    fn advance(&mut self, clock: u64) {
-        self.time = self.time.max(clock);
-        while let Some((at, name)) = self.due.first()
-            && *at <= self.time
-        {
-            let key = name.key.clone();
-            self.remove(&key);
-        }
-    }
 }
 
 fn group(hash: u64) -> usize {
@@ -196,7 +195,11 @@ impl StateMachine for Store {
     type Reply = Replies;
 
     fn apply(&mut self, _slot: Slot, command: &Command) -> Replies {
-        self.advance(command.clock());
+        let Some((stamp, ops)) = command.parts() else {
+            // The same on every replica of this version.
+            return Replies([Reply::Error(Fault::Unreadable)].into());
+        };
+        self.advance(&stamp);
         self.since.0.set(self.since.0.get() + EACH + command.bytes() as u64);
         let mut budget = Budget::default();
         let answer = |op| match op {
@@ -204,7 +207,7 @@ impl StateMachine for Store {
             // The same on every replica of this version.
             None => Reply::Error(Fault::Unreadable),
         };
-        Replies(command.ops().map(answer).collect())
+        Replies(ops.map(answer).collect())
     }
 
     /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the

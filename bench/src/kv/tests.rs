@@ -16,7 +16,7 @@ impl Client {
         for op in ops {
             written.push(op);
         }
-        let command = Command::new(self.clock, [written.bytes()]);
+        let command = Command::new(&Stamp { clock: self.clock, ..Stamp::default() }, [written.bytes()]);
         self.slot += 1;
         self.store.apply(Slot(self.slot), &command).0.to_vec()
     }
@@ -327,7 +327,7 @@ fn patterns_match_as_redis_has_it() {
 proptest! {
     #[test]
     fn bytes_that_are_no_command_are_answered_alike_everywhere(bytes: Vec<u8>, clock: u64) {
-        let command = Command::new(clock, [&bytes[..]]);
+        let command = Command::new(&Stamp { clock, ..Stamp::default() }, [&bytes[..]]);
         let (mut one, mut other) = (Store::default(), Store::default());
         prop_assert_eq!(one.apply(Slot(0), &command), other.apply(Slot(0), &command));
         prop_assert_eq!(one, other);

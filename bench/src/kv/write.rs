@@ -33,6 +33,11 @@ impl Store {
                 Reply::Ok
             }
             Op::Exec { watched, ops } => self.exec(watched, ops.0, budget),
+            Op::Clock(to) => {
+                let before = self.time;
+                self.set_time(*to);
+                Reply::Int(i64::try_from(before).unwrap_or(i64::MAX))
+            }
             Op::Nothing
             | Op::Echo(_)
             | Op::Get(_)

@@ -4,6 +4,7 @@ use super::lanes::Answers;
 use super::server::Front;
 use super::session::Session;
 use super::table::Errand;
+use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, natural};
 use paxos_core::{Change, Consistency, NodeId};
 use std::fmt::Write;
@@ -73,7 +74,7 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             }
         }
     };
-    let (keys, expiring, bytes, time) = facts(front).await.unwrap_or_default();
+    let Facts { keys, expiring, bytes, time } = facts(front).await.unwrap_or_default();
     let counters = front.counters();
     section(
         "Server",
@@ -111,19 +112,32 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("id", front.member.id().to_string()),
             ("leader", leader),
             ("applied", status.applied.0.to_string()),
-            ("time_ms", time.to_string()),
+            ("time_ms", time.store.to_string()),
+            ("clock_ahead_ms", time.ahead().to_string()),
+            ("clock_jumps", time.jumps.to_string()),
+            ("clock_moves", time.moves.to_string()),
         ],
     );
     section("Keyspace", &[("db0", format!("keys={keys},expires={expiring},avg_ttl=0"))]);
     Reply::text(text)
 }
 
-/// Keys, how many of them expire, their bytes and the time, as this replica has them.
-async fn facts(front: &Front) -> Option<(usize, usize, u64, u64)> {
+/// What this replica has.
+#[derive(Debug, Default)]
+struct Facts {
+    keys: usize,
+    expiring: usize,
+    bytes: u64,
+    time: Times,
+}
+
+async fn facts(front: &Front) -> Option<Facts> {
     let _place = front.lookers.acquire().await.ok()?;
     let (sender, facts) = oneshot::channel();
+    let clocks = Arc::clone(&front.clocks);
     let looker = Box::new(move |store: &crate::kv::Store| {
-        _ = sender.send((store.len(), store.expiring(), store.bytes(), store.time()));
+        let time = Times::of(store, &clocks);
+        _ = sender.send(Facts { keys: store.len(), expiring: store.expiring(), bytes: store.bytes(), time });
     });
     front.member.look(Consistency::Local, looker).await.ok()?;
     facts.await.ok()
@@ -137,6 +151,8 @@ async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
             Reply::Array(vec![Reply::Int(leader.0.into()), Reply::text(front.resp_of(leader))])
         })),
         (b"MEMBERS", []) => Ok(members(front)),
+        (b"CLOCK", []) => time::show(front).await,
+        (b"CLOCK", [set, to]) if set.eq_ignore_ascii_case(b"set") => time::set(to, front).await,
         (b"TRANSFER", [to]) => transfer(node(to)?, front).await,
         (b"ADD", [new]) => change(Change::add(node(new)?), front).await,
         (b"REMOVE", [old]) => change(Change::remove(node(old)?), front).await,
@@ -149,6 +165,8 @@ const HELP: &[&str] = &[
     "PAXOS STATUS: what this member knows",
     "PAXOS LEADER: who leads, and where it listens",
     "PAXOS MEMBERS: who is in the cluster's file, what each is now, and where it is found",
+    "PAXOS CLOCK: the store's time, this member's wall clock, by how much that is ahead, and who else is ahead",
+    "PAXOS CLOCK SET ms: set the store's time, in milliseconds since 1970",
     "PAXOS TRANSFER id: let another member lead",
     "PAXOS ADD id: make a spare a member",
     "PAXOS REMOVE id: remove a member, for ever",

@@ -3,9 +3,9 @@
 //! A few lanes work at the same time. While all are busy, operations gather, so that the slower the cluster the larger the
 //! commands. A connection hands over its next operations when the last are answered, so that they happen in its order.
 
+use super::clock::Clocks;
 use super::member::Member;
 use super::options::PATIENCE;
-use super::wall_clock;
 use crate::kv::{Budget, Command, Look, Ops, Replies, Reply, Store};
 use core::time::Duration;
 use paxos_core::{Consistency, ReadError};
@@ -91,21 +91,22 @@ impl Lanes {
     /// for ever. A read goes through the log after an eighth of that, and no run waits longer than three times that.
     pub(super) fn open(
         member: &Arc<dyn Member>,
+        clocks: &Arc<Clocks>,
         consistency: Consistency,
         width: Width,
         patience: Duration,
     ) -> Self {
         let (writes, waiting_writes) = mpsc::channel(WAITING);
         let (reads, waiting_reads) = mpsc::channel(WAITING);
-        let proposing = Arc::clone(member);
+        let (proposing, stamping) = (Arc::clone(member), Arc::clone(clocks));
         tokio::spawn(gather(waiting_writes, width.writes, move |runs, lane| {
-            tokio::spawn(write(Arc::clone(&proposing), runs, lane));
+            tokio::spawn(write(Arc::clone(&proposing), Arc::clone(&stamping), runs, lane));
         }));
         let endless = patience.is_zero();
         let soon = if endless { PATIENCE } else { patience } / 8;
-        let looking = Arc::clone(member);
+        let (looking, seeing) = (Arc::clone(member), Arc::clone(clocks));
         tokio::spawn(gather(waiting_reads, width.reads, move |runs, lane| {
-            tokio::spawn(read(Arc::clone(&looking), consistency, soon, runs, lane));
+            tokio::spawn(read(Arc::clone(&looking), Arc::clone(&seeing), (consistency, soon), runs, lane));
         }));
         Self { writes, reads, longest: (!endless).then(|| patience.saturating_mul(3)) }
     }
@@ -197,8 +198,8 @@ async fn gather(
     }
 }
 
-async fn write(member: Arc<dyn Member>, runs: Vec<Run>, lane: OwnedSemaphorePermit) {
-    let command = Command::new(wall_clock(), runs.iter().map(|run| run.ops.bytes()));
+async fn write(member: Arc<dyn Member>, clocks: Arc<Clocks>, runs: Vec<Run>, lane: OwnedSemaphorePermit) {
+    let command = Command::new(&clocks.stamp(&*member), runs.iter().map(|run| run.ops.bytes()));
     let executed = member.append(command).await;
     drop(lane);
     let mut first = 0;
@@ -226,16 +227,17 @@ fn why_not_written(error: &ProposeError) -> Box<str> {
 
 async fn read(
     member: Arc<dyn Member>,
-    consistency: Consistency,
-    patience: Duration,
+    clocks: Arc<Clocks>,
+    (consistency, patience): (Consistency, Duration),
     runs: Vec<Run>,
     lane: OwnedSemaphorePermit,
 ) {
     let (runs, answers): (Vec<Ops>, Vec<_>) = runs.into_iter().map(|run| (run.ops, run.answer)).unzip();
     let runs = Arc::new(runs);
     let (sender, seen) = oneshot::channel();
-    let (clock, asked) = (wall_clock(), Arc::clone(&runs));
+    let asked = Arc::clone(&runs);
     let looker = Box::new(move |store: &Store| {
+        let clock = clocks.see(store);
         let looks: Vec<Answer> = asked.iter().map(|ops| look(store, clock, ops)).collect();
         // An error says that nobody waits any more.
         drop(sender.send(looks));

@@ -100,7 +100,7 @@ where
     let config = file.config(options.id, options.variant.traits().leaderless)?;
     let identity = Identity {
         // Variants of one type do not meet either.
-        variant: options.variant.name().into(),
+        variant: format!("{}, commands of format {}", options.variant.name(), crate::kv::FORMAT),
         ..Identity::new::<P>(&file.name, id, &config)
     };
     let address = options.resp.clone().unwrap_or_else(|| place.resp.clone());

@@ -1,10 +1,11 @@
 //! The front of a member: what all its connections share.
 
+use super::clock::{Clocks, Seen, wall_clock};
 use super::connection::{Connection, End};
 use super::lanes::{Lanes, Width};
 use super::member::Member;
-use super::{Peer, Settings, wall_clock};
-use crate::kv::{Ops, Reply};
+use super::{Peer, Settings};
+use crate::kv::{ALLOWANCE, Ops, Reply};
 use crate::resp::{CallError, Client, Value};
 use core::fmt;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -21,7 +22,7 @@ const UNFINISHED: usize = 512 << 20;
 /// How long a server that stops waits for its clients' last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether keys are due.
+/// How often it is looked whether keys are due, and how the clocks stand.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What all connections of a server share.
@@ -29,6 +30,7 @@ pub(super) struct Front {
     pub(super) member: Arc<dyn Member>,
     pub(super) settings: Settings,
     pub(super) lanes: Lanes,
+    pub(super) clocks: Arc<Clocks>,
     started: Instant,
     clients: AtomicUsize,
     connections: AtomicU64,
@@ -60,12 +62,24 @@ pub struct Server {
 impl Server {
     /// Serves the clients that come in at `listener` from `member`.
     pub fn start(member: Arc<dyn Member>, listener: TcpListener, settings: Settings) -> Self {
+        Self::start_by(Clocks::new(wall_clock), member, listener, settings)
+    }
+
+    /// The same by other clocks than those of this machine.
+    pub(super) fn start_by(
+        clocks: Clocks,
+        member: Arc<dyn Member>,
+        listener: TcpListener,
+        settings: Settings,
+    ) -> Self {
+        let clocks = Arc::new(clocks);
         let width = Width { writes: settings.lanes, reads: settings.lanes };
-        let lanes = Lanes::open(&member, settings.reads, width, settings.patience);
+        let lanes = Lanes::open(&member, &clocks, settings.reads, width, settings.patience);
         let front = Arc::new(Front {
             member,
             settings,
             lanes,
+            clocks,
             started: Instant::now(),
             clients: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
@@ -78,6 +92,12 @@ impl Server {
         let listening = tokio::spawn(listen(Arc::clone(&front), listener));
         let ticking = tokio::spawn(tick(Arc::clone(&front)));
         Self { front, listening, ticking }
+    }
+
+    /// What its connections share.
+    #[cfg(test)]
+    pub(super) fn front(&self) -> &Front {
+        &self.front
     }
 
     /// Stops listening, lets clients have the answers that they wait for, and closes their connections. The member
@@ -110,18 +130,28 @@ async fn listen(front: Arc<Front>, listener: TcpListener) {
     }
 }
 
-/// Removes keys that are due where nobody asks for them: the leader moves the store's time on.
+/// Has the store's time move on where no client's command does it: the leader when a key is due that nobody asks for, and a
+/// member when the log does not know yet how its wall clock stands.
 async fn tick(front: Arc<Front>) {
+    let mut told: Option<Instant> = None;
     loop {
         sleep(TICK).await;
-        let status = front.member.status();
-        if status.leader.is_some_and(|leader| leader != front.member.id()) {
+        let id = front.member.id();
+        let (sender, seen) = tokio::sync::oneshot::channel();
+        let clocks = Arc::clone(&front.clocks);
+        let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(clocks.judge(id, store)));
+        if front.member.look(paxos_core::Consistency::Local, looker).await.is_err() {
             continue;
         }
-        let (sender, due) = tokio::sync::oneshot::channel();
-        let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.next_due()));
-        let done = front.member.look(paxos_core::Consistency::Local, looker).await;
-        if done.is_ok() && due.await.is_ok_and(|due| due.is_some_and(|at| at <= wall_clock())) {
+        let Ok(Seen { due, untold }) = seen.await else { continue };
+        let leads = front.member.status().leader.is_none_or(|leader| leader == id);
+        // A replica that catches up has an old time.
+        let often = told.is_some_and(|at| at.elapsed() < Duration::from_millis(ALLOWANCE));
+        let tells = untold && !often && front.member.members().servers().contains(id);
+        if tells {
+            told = Some(Instant::now());
+        }
+        if tells || (due && leads) {
             let mut ops = Ops::default();
             // Any operation that is not read off the replica would do.
             ops.push(&crate::kv::Op::Delete(Vec::new()));

@@ -155,6 +155,8 @@ async fn about_the_cluster(client: &mut Client, variant: &str) {
     assert_eq!(members.len(), 3);
     let Value::Array(status) = call(client, "PAXOS STATUS").await else { panic!("a list") };
     assert_eq!(status[..2], [bulk("variant"), bulk(variant)]);
+    let Value::Array(clock) = call(client, "PAXOS CLOCK").await else { panic!("a list") };
+    assert_eq!((clock.len(), &clock[0]), (12, &bulk("store_ms")));
     let save = call(client, "CONFIG GET save").await;
     assert_eq!(save, Value::Array(vec![bulk("save"), bulk("")]));
     assert!(matches!(call(client, "COMMAND COUNT").await, Value::Int(40..)));

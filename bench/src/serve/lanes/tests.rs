@@ -52,7 +52,13 @@ impl Member for Silent {
 #[tokio::test(start_paused = true)]
 async fn no_run_waits_longer_than_three_times_the_patience_however_many_wait_before_it() {
     let member: Arc<dyn Member> = Arc::new(Silent);
-    let lanes = Lanes::open(&member, Consistency::Confirmed, Width { writes: 1, reads: 1 }, PATIENCE);
+    let lanes = Lanes::open(
+        &member,
+        &Arc::new(Clocks::new(|| 0)),
+        Consistency::Confirmed,
+        Width { writes: 1, reads: 1 },
+        PATIENCE,
+    );
     let begun = Instant::now();
     let runs: Vec<_> = (0..20)
         .map(|nth| {
