@@ -77,7 +77,7 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
             self.wary = WARY;
             return Some((To::Each(self.servers), Request { commands, audience: Audience::Anyone }));
         }
-        let commands = self.outstanding.poll_new(now)?;
+        let commands = self.outstanding.poll_new(now, false)?;
         if self.wary > 0 {
             self.wary -= 1;
             return Some((To::Each(self.servers), Request { commands, audience: Audience::Anyone }));

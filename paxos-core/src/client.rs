@@ -116,12 +116,13 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
             return Some((to, Request { commands, audience }));
         }
         self.moved = false;
-        let commands = self.outstanding.poll_new(now)?;
         if self.follows && leader.is_none() {
             // Others may hear a leader that this process does not.
+            let commands = self.outstanding.poll_new(now, false)?;
             return Some((To::Each(self.servers), Request { commands, audience: Audience::Anyone }));
         }
         let to = self.target(leader);
+        let commands = self.outstanding.poll_new(now, matches!(to, To::One(_)))?;
         self.note(to);
         Some((to, Request { commands, audience: Audience::Leader }))
     }

@@ -58,8 +58,9 @@ pub enum Patience {
     /// It follows the leader, and asks again until it is answered.
     #[default]
     Follow,
-    /// It tells its caller, if the command was asked for once only: the process that refuses has not taken it.
-    /// A command that it asked for again because no answer came is asked for until it is answered or given up.
+    /// It tells its caller, if one process alone was asked for the command, once, and has not taken it. A command that
+    /// it asked for again because no answer came, or of all at once because it knew no leader, is asked for until it is
+    /// answered or given up.
     Report,
 }
 

@@ -48,8 +48,8 @@ struct Asked<V> {
     at: Time,
     /// The highest number in the batch.
     last: u64,
-    /// Whether it was never asked before.
-    first: bool,
+    /// Whether no process but the one that was asked now has ever had it: no other copy of it is on its way.
+    alone: bool,
     batch: Batch<V>,
 }
 
@@ -118,8 +118,8 @@ impl<V: Value> Outstanding<V> {
         Ok(id)
     }
 
-    /// Commands to send for the first time.
-    pub fn poll_new(&mut self, now: Time) -> Option<Batch<V>> {
+    /// Commands to send for the first time; `alone`: to one process that passes them on to nobody.
+    pub fn poll_new(&mut self, now: Time, alone: bool) -> Option<Batch<V>> {
         if self.fresh.is_empty() {
             return None;
         }
@@ -128,7 +128,7 @@ impl<V: Value> Outstanding<V> {
         let n = if open.fits(self.request) { open.count } else { self.portion() };
         let batch: Batch<V> = self.fresh.drain(..n).collect();
         let last = last_seq(&batch);
-        self.asked.push_back(Asked { at: now, last, first: true, batch: batch.clone() });
+        self.asked.push_back(Asked { at: now, last, alone, batch: batch.clone() });
         if self.give_up.is_some() {
             self.since.push_back((now, last));
         }
@@ -157,7 +157,7 @@ impl<V: Value> Outstanding<V> {
                 let left = if left.len() == batch.len() { batch } else { left.into() };
                 let last = last_seq(&left);
                 self.asked_again.0 += 1;
-                self.asked.push_back(Asked { at: now, last, first: false, batch: left.clone() });
+                self.asked.push_back(Asked { at: now, last, alone: false, batch: left.clone() });
                 return Some(left);
             }
         }
@@ -199,8 +199,8 @@ impl<V: Value> Outstanding<V> {
         self.id = self.id.renewed(latest);
     }
 
-    /// A process that was asked does not take these commands. Those that were asked for once, and of which it says
-    /// that it had not taken them before, end so.
+    /// A process that was asked does not take these commands. Those of which no other process ever had a copy, and of
+    /// which it says that it had not taken them before, end so.
     #[cold]
     pub fn on_refused(&mut self, refused: &Refused) {
         if refused.taken || refused.client != self.id {
@@ -211,14 +211,14 @@ impl<V: Value> Outstanding<V> {
             Refusal::Overloaded(overloaded) => Unanswered::Overloaded(overloaded),
         };
         let meant = refused.first..refused.end;
-        let once: Vec<u64> = self
+        let alone: Vec<u64> = self
             .asked
             .iter()
-            .filter(|asked| asked.first)
+            .filter(|asked| asked.alone)
             .flat_map(|asked| asked.batch.iter().filter_map(|e| Some(e.id()?.seq)))
             .filter(|seq| meant.contains(seq))
             .collect();
-        for seq in once {
+        for seq in alone {
             self.end(seq..seq.saturating_add(1), reason);
         }
     }

@@ -3,6 +3,7 @@
 mod epochs;
 mod net;
 mod pieces;
+mod told;
 
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;

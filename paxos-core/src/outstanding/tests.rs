@@ -10,14 +10,18 @@ fn client(life: u32) -> Outstanding<u64> {
     Outstanding::new(NODE, life, &config)
 }
 
-/// Asks for `n` commands, each in a batch of its own.
-fn ask(client: &mut Outstanding<u64>, now: u64, n: u64) -> Vec<CommandId> {
+/// Asks for `n` commands, each in a batch of its own: one process, or everybody.
+fn ask_of(client: &mut Outstanding<u64>, now: u64, n: u64, alone: bool) -> Vec<CommandId> {
     let mut submit = |_| {
         let id = client.submit(0).expect("room");
-        assert!(client.poll_new(Time(now)).is_some_and(|batch| batch.len() == 1));
+        assert!(client.poll_new(Time(now), alone).is_some_and(|batch| batch.len() == 1));
         id
     };
     (0..n).map(&mut submit).collect()
+}
+
+fn ask(client: &mut Outstanding<u64>, now: u64, n: u64) -> Vec<CommandId> {
+    ask_of(client, now, n, true)
 }
 
 fn ends(client: &mut Outstanding<u64>) -> Vec<(CommandId, Unanswered)> {
@@ -69,20 +73,23 @@ fn a_session_that_was_silent_for_long_is_renewed_before_it_expires() {
 }
 
 #[test]
-fn a_refusal_ends_only_what_was_asked_for_once_and_not_taken() {
+fn a_refusal_ends_only_what_one_process_was_asked_once_and_has_not_taken() {
     let mut client = client(0);
     let ids = ask(&mut client, 0, 2);
     assert!(client.on_timeout(Time(10)) && client.poll_again(Time(10)).is_some());
     assert!(client.poll_again(Time(10)).is_some());
     let more = ask(&mut client, 11, 3);
+    let of_all = ask_of(&mut client, 11, 1, false);
     client.on_refused(&refused(&more[..2], true));
     assert!(ends(&mut client).is_empty(), "what was taken may be chosen yet");
+    client.on_refused(&refused(&of_all, false));
+    assert!(ends(&mut client).is_empty(), "another may have taken a copy");
     let all: Vec<_> = ids.iter().chain(&more[..2]).copied().collect();
     assert!(client.on_reply(more[1]));
     client.on_refused(&refused(&all, false));
     client.on_refused(&refused(&all, false));
     assert_eq!(ends(&mut client), [(more[0], Unanswered::NotLeader(Some(NodeId(1))))]);
-    assert_eq!(client.len(), 3);
+    assert_eq!(client.len(), 4);
 }
 
 #[test]
