@@ -34,7 +34,7 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Install, Membership, Message, Node, NodeId, Protocol, Replica, Settled, Setup,
+    Envelope, Event, Install, Membership, Message, Node, NodeId, NodeSet, Protocol, Replica, Settled, Setup,
     StateMachine, Status, Time,
 };
 use reads::Lookers;
@@ -74,7 +74,7 @@ impl Clock {
 }
 
 /// The host's ends of what joins it to its handles.
-type Ends<P, S> = (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>, watch::Sender<Membership>);
+type Ends<P, S> = (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>, watch::Sender<(Membership, NodeSet)>);
 
 /// A node with all that it needs to run.
 struct Host<P: Protocol, S: StateMachine> {
@@ -88,7 +88,8 @@ struct Host<P: Protocol, S: StateMachine> {
     waiters: Waiters<P::Reply>,
     lookers: Lookers<S>,
     status: watch::Sender<Status>,
-    members: watch::Sender<Membership>,
+    /// The members, and who was removed.
+    members: watch::Sender<(Membership, NodeSet)>,
     inbox: Vec<(NodeId, Message<P>)>,
     asked: Vec<Ask<P, S>>,
     outbox: Vec<Envelope<P>>,
@@ -289,7 +290,7 @@ where
         let new = self.node.status();
         self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
         if let Some(epochs) = self.node.chosen().epochs() {
-            let new = epochs.current().members;
+            let new = (epochs.current().members, epochs.retired());
             self.members.send_if_modified(|members| core::mem::replace(members, new) != new);
         }
     }

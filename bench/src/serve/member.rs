@@ -2,7 +2,7 @@
 
 use crate::kv::{Command, Replies, Store};
 use async_trait::async_trait;
-use paxos_core::{Change, Consistency, Executed, Membership, NodeId, Protocol, Slot, Status};
+use paxos_core::{Change, Consistency, Executed, Membership, NodeId, NodeSet, Protocol, Slot, Status};
 use paxos_transport::{ChangeError, HostError, ProposeError, ReadFailure, Replicated, TransferError};
 
 /// What looks at the store, once.
@@ -17,6 +17,8 @@ pub trait Member: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// Who the members are.
     fn members(&self) -> Membership;
+    /// Who was removed.
+    fn removed(&self) -> NodeSet;
     /// As [`Replicated::append`].
     async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError>;
     /// As [`Replicated::read`].
@@ -46,6 +48,10 @@ where
 
     fn members(&self) -> Membership {
         Self::members(self)
+    }
+
+    fn removed(&self) -> NodeSet {
+        Self::removed(self)
     }
 
     async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError> {

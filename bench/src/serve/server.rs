@@ -255,7 +255,7 @@ impl Front {
     pub(super) fn role_of(&self, peer: &Peer) -> &'static str {
         if self.member.members().servers().contains(peer.id) {
             if self.member.status().leader == Some(peer.id) { "leader" } else { "member" }
-        } else if peer.spare {
+        } else if peer.spare && !self.member.removed().contains(peer.id) {
             "spare"
         } else {
             "removed"

@@ -8,8 +8,8 @@ use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
-    Change, Consistency, Executed, Membership, NodeId, Overloaded, Protocol, ReadError, RestoreError, Setup,
-    StateMachine, Status, Unanswered, Untransferable,
+    Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol, ReadError,
+    RestoreError, Setup, StateMachine, Status, Unanswered, Untransferable,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
     id: NodeId,
     pub(super) requests: mpsc::Sender<Ask<P, S>>,
     status: watch::Receiver<Status>,
-    members: watch::Receiver<Membership>,
+    members: watch::Receiver<(Membership, NodeSet)>,
     end: watch::Receiver<Option<Result<(), HostError>>>,
     pub(super) patience: Patience,
 }
@@ -184,7 +184,7 @@ where
         let (id, patience) = (setup.id, Patience::new(&setup.config.timeouts));
         let (requests, asked) = mpsc::channel(setup.config.limits.session.max(1));
         let (publish, status) = watch::channel(Status::default());
-        let (publish_members, members) = watch::channel(setup.config.members());
+        let (publish_members, members) = watch::channel((setup.config.members(), NodeSet::EMPTY));
         let (ended, end) = watch::channel(None);
         let host =
             Host::open(setup, machine, transport, storage, (asked, publish, publish_members), trace).await?;
@@ -283,7 +283,12 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
 
     /// Who the members are, in the slots that this process executes now.
     pub fn members(&self) -> Membership {
-        *self.members.borrow()
+        self.members.borrow().0
+    }
+
+    /// Who was removed, as far as this process has executed: for ever, and perhaps a few slots before it is in force.
+    pub fn removed(&self) -> NodeSet {
+        self.members.borrow().1
     }
 
     /// Waits until the status is as wished.

@@ -1,7 +1,8 @@
+use super::super::options::PATIENCE;
 use super::*;
 use crate::kv::{Op, Raw};
 use async_trait::async_trait;
-use paxos_core::{Change, Executed, Membership, NodeId, Slot, Status};
+use paxos_core::{Change, Executed, Membership, NodeId, NodeSet, Slot, Status};
 use paxos_transport::{ChangeError, HostError, TransferError};
 use tokio::time::{Instant, sleep};
 
@@ -20,6 +21,10 @@ impl Member for Silent {
 
     fn members(&self) -> Membership {
         Membership::default()
+    }
+
+    fn removed(&self) -> NodeSet {
+        NodeSet::EMPTY
     }
 
     async fn append(&self, _: Command) -> Result<Executed<Replies>, ProposeError> {

@@ -32,6 +32,10 @@ impl Member for Agreed {
         Membership { proposers: all, acceptors: all, learners: all }
     }
 
+    fn removed(&self) -> NodeSet {
+        NodeSet::EMPTY
+    }
+
     async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError> {
         let reply = self.1.lock().expect("no panic").apply(Slot(0), &command);
         Ok(Executed { slot: Slot(0), reply })
