@@ -4,13 +4,14 @@ use crate::cluster::Shape;
 use crate::counts::{self, CountError};
 use crate::faults::{Scenario, Trial, TrialError};
 use crate::matrix::{MatrixError, RttMatrix};
-use crate::options::{Collision, Compare};
+use crate::options::{Collision, Compare, Misfit};
 use crate::quorums::QuorumChoice;
-use crate::report::Row;
+use crate::report::{ReportError, Row};
 use crate::theory::{FIVE_SITES, Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
 use crate::wide::{self, Placement};
 use paxos_core::{NodeSet, QuorumError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to compare.
@@ -42,6 +43,9 @@ pub enum CompareError {
         /// How many sites are known.
         known: usize,
     },
+    /// An option that has no effect.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// Sites or round trips.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
@@ -64,6 +68,9 @@ pub enum CompareError {
     /// A run failed.
     #[error(transparent)]
     Trial(#[from] TrialError),
+    /// The results have no place.
+    #[error(transparent)]
+    Report(#[from] ReportError),
 }
 
 impl CompareError {
@@ -124,10 +131,28 @@ impl<'a> Plan<'a> {
         if counts.is_empty() {
             return Err(CompareError::Nothing);
         }
+        if !options.learners.is_empty() && counts.iter().all(|(shape, _)| shape.layout == Layout::Collapsed) {
+            return Err(Misfit::learners().into());
+        }
+        if !options.collision.is_empty() && !options.variants.iter().any(|variant| variant.traits().fast) {
+            return Err(Misfit::collision(&options.variants).into());
+        }
         let traces = options.variants.iter().map(|v| trace_file(options, *v)).collect();
         let plan = Self { options, counts, world, leader, traces };
         plan.check_quorums()?;
+        plan.check_files()?;
         Ok(plan)
+    }
+
+    /// A run takes a while, so whether its results can be written is found out before.
+    fn check_files(&self) -> Result<(), CompareError> {
+        for path in self.traces.iter().flatten() {
+            let wrong = |source| TrialError::Trace { path: path.display().to_string(), source };
+            File::options().append(true).create(true).open(path).map_err(wrong)?;
+        }
+        let Some(dir) = &self.options.out else { return Ok(()) };
+        let wrong = |source| ReportError::Directory { dir: dir.clone(), source };
+        Ok(fs::create_dir_all(dir).map_err(wrong)?)
     }
 
     fn check_quorums(&self) -> Result<(), CompareError> {
@@ -298,6 +323,23 @@ impl Collision {
             Self::Coordinated => Some(Recovery::Coordinated),
             Self::Uncoordinated => Some(Recovery::Uncoordinated),
             Self::Classic => Some(Recovery::Classic),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Cli;
+    use clap::Parser;
+
+    #[test]
+    fn files_that_cannot_be_written_are_refused_before_anything_runs() {
+        for option in ["--trace-out", "--out"] {
+            let cli = Cli::parse_from(["paxos-bench", option, "/dev/null/below"]);
+            let refused = compare(&cli.compare, |step| panic!("{option}: {step}"));
+            let error = refused.expect_err("nothing can be there");
+            assert!(error.is_input() && error.to_string().contains("/dev/null/below"), "{error}");
         }
     }
 }

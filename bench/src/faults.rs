@@ -8,6 +8,8 @@ use crate::theory::{Layout, Recovery};
 use crate::variants::{Digest, Payload, WithProtocol};
 use paxos_core::{Kind, Leadership, NodeId, Protocol, Time, Timeouts};
 use paxos_transport::sim::{Delay, Fault, Faults, Links, Sim, Trace, World};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -155,6 +157,9 @@ impl WithProtocol for Run<'_> {
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let Self(trial) = self;
+        let unwritten = |path: &Path, source| TrialError::Trace { path: path.display().to_string(), source };
+        let create = |path| File::create(path).map_err(|source| unwritten(path, source));
+        let out = trial.trace_out.map(|path| create(path).map(|file| (path, file))).transpose()?;
         let mut world = world::<P>(&trial, options)?;
         let clients = world.add_clients(trial.clients);
         let mut sim = Sim::new(world, |_| Digest::default());
@@ -174,10 +179,9 @@ impl WithProtocol for Run<'_> {
             }
             Ok(_) => row.violations.extend(disagreement(&sim)),
         }
-        if let (Some(path), Some(steps)) = (trial.trace_out, sim.steps()) {
-            let file = std::fs::File::create(path).map(std::io::BufWriter::new);
-            file.and_then(|file| steps.write(file))
-                .map_err(|source| TrialError::Trace { path: path.display().to_string(), source })?;
+        if let (Some((path, file)), Some(steps)) = (out, sim.steps()) {
+            let mut file = BufWriter::new(file);
+            steps.write(&mut file).and_then(|()| file.flush()).map_err(|source| unwritten(path, source))?;
         }
         let drawing = trial.draw.zip(sim.trace()).map(|(drawing, trace)| drawing.of(trace));
         Ok(Outcome { row, drawing })

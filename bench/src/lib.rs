@@ -17,6 +17,7 @@
 //! load      a load generator
 //! ```
 
+mod address;
 pub mod cluster;
 pub mod compare;
 pub mod counts;

@@ -14,6 +14,7 @@ pub use history::Line;
 pub use options::{Form, Load, Skew, Workload};
 pub use tally::{Report, Row};
 
+use crate::options::Misfit;
 use client::{Shared, Worker};
 use core::time::Duration;
 use draw::{Draw, Zipf};
@@ -22,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tally::Tally;
+use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -29,8 +31,19 @@ use tokio::time::{Instant, sleep};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
+    /// An option that has no effect.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// An address of the servers.
+    #[error("--addr {address} cannot be found: {source}; correct the name")]
+    Address {
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The history.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: {source}; name a file in a directory that exists, on a disk with room")]
     History {
         /// The file.
         path: String,
@@ -45,6 +58,13 @@ pub enum LoadError {
     Io(#[from] io::Error),
 }
 
+impl LoadError {
+    /// Whether the command line or a file is wrong, and nothing else.
+    pub fn is_input(&self) -> bool {
+        matches!(self, Self::Misfit(_) | Self::Address { .. } | Self::History { .. })
+    }
+}
+
 /// Makes a load, and says now and then how far it is.
 ///
 /// # Errors
@@ -55,6 +75,11 @@ pub fn load(options: &Load, progress: impl FnMut(String) + Send) -> Result<Repor
 }
 
 async fn run(options: &Load, mut progress: impl FnMut(String)) -> Result<Report, LoadError> {
+    options.check()?;
+    for address in &options.addr {
+        let wrong = |source| LoadError::Address { address: address.clone(), source };
+        drop(lookup_host(address).await.map_err(wrong)?);
+    }
     let failed = |source| LoadError::History {
         path: options.history_out.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
         source,
@@ -105,8 +130,7 @@ async fn run(options: &Load, mut progress: impl FnMut(String)) -> Result<Report,
             }
         }
     };
-    if let Some(history) = &shared.history {
-        history.finish().map_err(failed)?;
-    }
+    let shared = Arc::into_inner(shared).ok_or_else(|| io::Error::other("a client goes on"))?;
+    shared.history.map_or(Ok(()), History::finish).map_err(failed)?;
     Ok(shared.tally.report(seconds))
 }

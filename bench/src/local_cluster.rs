@@ -1,6 +1,7 @@
 //! `paxos-bench cluster`: a whole cluster on this machine, each member a process of its own.
 
-use crate::serve::{Clients, ClusterFile, Place, ServeError, Waits, init_log};
+use crate::address::Address;
+use crate::serve::{Clients, ClusterFile, Place, Reads, ServeError, Waits, init_log, make_dir};
 use crate::variants::Variant;
 use clap::Args;
 use std::io::{self, Write};
@@ -28,19 +29,19 @@ pub struct LocalCluster {
     /// The variant
     #[arg(long, value_enum, default_value_t = Variant::Multi)]
     pub variant: Variant,
-    /// How many members it begins with
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
-    pub nodes: u16,
-    /// How many more processes run that may become members with PAXOS ADD
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=16))]
-    pub spares: u16,
+    /// How many members it begins with [default: 3, or as many as --data has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub nodes: Option<u16>,
+    /// How many more processes run that may become members with PAXOS ADD [default: none, or as many as --data has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=16))]
+    pub spares: Option<u16>,
     /// Where the members keep what they must not forget [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// The port of the first member for clients; the next have the next, and 100 higher are those for members.
-    /// 0: any that are free
-    #[arg(long, default_value_t = 7001, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=HIGHEST_PORT))]
-    pub port: u16,
+    /// 0: any that are free [default: 7001, or as --data has it]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=HIGHEST_PORT))]
+    pub port: Option<u16>,
     /// Write the protocol steps of member N as JSON lines to PREFIX.nN.jsonl
     #[arg(long, value_name = "PREFIX")]
     pub trace_out: Option<PathBuf>,
@@ -58,7 +59,7 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let temporary;
     let data = if let Some(data) = &options.data {
-        std::fs::create_dir_all(data)?;
+        make_dir(data)?;
         data.as_path()
     } else {
         temporary = tempfile::Builder::new().prefix("paxos-cluster-").tempdir()?;
@@ -67,26 +68,66 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     let path = data.join("cluster.toml");
     let file = if path.exists() {
         // Members do not move while they are away.
-        ClusterFile::read(&path)?
-    } else {
-        let file = describe(options)?;
-        file.write(&path)?;
+        let file = ClusterFile::read(&path)?;
+        agree(options, &file, &path)?;
         file
+    } else {
+        describe(options)?
     };
+    file.allows(options.clients.reads)?;
+    probe(&file)?;
+    if !path.exists() {
+        let wrong = |source| ServeError::Write { path: path.display().to_string(), source };
+        file.write(&path).map_err(wrong)?;
+    }
     runtime.block_on(run(options, &file, data))
+}
+
+/// A cluster that is there is the one that is asked for.
+fn agree(options: &LocalCluster, file: &ClusterFile, path: &Path) -> Result<(), ServeError> {
+    let (members, spares) = (file.members.len(), file.spares.len());
+    let port = file.members.first().and_then(|place| place.resp.parse::<Address>().ok()).map(|at| at.port);
+    let other = |option: &str, given: u16, found: usize| {
+        let path = path.display().to_string();
+        let (found, option) = (format!("{option} {found}"), format!("{option} {given}"));
+        Err(ServeError::Other { path, found, option })
+    };
+    match *options {
+        LocalCluster { nodes: Some(nodes), .. } if usize::from(nodes) != members => {
+            other("--nodes", nodes, members)
+        }
+        LocalCluster { spares: Some(given), .. } if usize::from(given) != spares => {
+            other("--spares", given, spares)
+        }
+        LocalCluster { port: Some(given @ 1..), .. } if port.is_some_and(|port| port != given) => {
+            other("--port", given, port.unwrap_or_default().into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether all addresses are free.
+fn probe(file: &ClusterFile) -> Result<(), ServeError> {
+    let addresses = file.places().flat_map(|place| [&place.peer, &place.resp]);
+    let held = addresses.filter(|address| !address.is_empty()).map(|address| {
+        Probe::bind(address).map_err(|source| ServeError::Listen { address: address.clone(), source })
+    });
+    held.collect::<Result<Vec<_>, _>>().map(drop)
 }
 
 /// Chooses the addresses.
 fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
-    let count = options.nodes + options.spares;
-    let ports: Vec<(u16, u16)> = if options.port == 0 {
+    let (nodes, spares, port) =
+        (options.nodes.unwrap_or(3), options.spares.unwrap_or(0), options.port.unwrap_or(7001));
+    let count = nodes + spares;
+    let ports: Vec<(u16, u16)> = if port == 0 {
         // All are held until all are known, so that none is chosen twice.
         let probe = || Probe::bind("127.0.0.1:0");
         let held: Vec<_> = (0..count).map(|_| Ok((probe()?, probe()?))).collect::<io::Result<_>>()?;
         let port = |probe: &Probe| probe.local_addr().map(|address| address.port());
         held.iter().map(|(resp, peer)| Ok((port(resp)?, port(peer)?))).collect::<io::Result<_>>()?
     } else {
-        (0..count).map(|nth| (options.port + nth, options.port + APART + nth)).collect()
+        (0..count).map(|nth| (port + nth, port + APART + nth)).collect()
     };
     let mut places: Vec<Place> = ports
         .iter()
@@ -97,8 +138,8 @@ fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
             resp: format!("127.0.0.1:{resp}"),
         })
         .collect();
-    let spares = places.split_off(usize::from(options.nodes));
-    let lease = if options.clients.reads == crate::serve::Reads::Lease { 250 } else { 0 };
+    let spares = places.split_off(usize::from(nodes));
+    let lease = if options.clients.reads == Reads::Lease { 250 } else { 0 };
     let timeouts = Waits { lease_ms: lease, ..Waits::default() };
     Ok(ClusterFile { name: "local".into(), members: places, spares, tls: None, timeouts })
 }
@@ -143,10 +184,11 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
                     }
                 }
                 Some(Said::Ended(id, status)) => {
+                    let input = status.as_ref().is_ok_and(|status| status.code() == Some(2));
                     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                     print(&format!("ended id={id} {status}"))?;
                     tracing::error!(id, status, "a member ended by itself; the others go on if they are a quorum");
-                    first_dead = first_dead.or(Some(id));
+                    first_dead = first_dead.or(Some(ServeError::Died { id, input }));
                     alive -= 1;
                 }
                 None => break,
@@ -155,13 +197,12 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
     }
     stop.send_replace(true);
     while members.join_next().await.is_some() {}
-    first_dead.map_or(Ok(()), |id| Err(ServeError::Died(id)))
+    first_dead.map_or(Ok(()), Err)
 }
 
-fn print(line: &str) -> io::Result<()> {
+fn print(line: &str) -> Result<(), ServeError> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(ServeError::Output)
 }
 
 fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, ServeError> {

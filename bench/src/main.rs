@@ -1,6 +1,5 @@
 //! The lab's command line.
 
-use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
 use paxos_bench::load::{Form, Load, load};
@@ -10,22 +9,28 @@ use paxos_bench::report::{Row, render, write_dir};
 use paxos_bench::serve::{ServeError, serve};
 use paxos_bench::simulate::{draw, simulate};
 use paxos_bench::survey::{Survey, survey};
-use std::io::Write;
+use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The command line or a file is wrong.
+/// The command line or a file is wrong, or the results cannot be written.
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        // Help is no error, and goes to the standard output.
+        Err(help) if !help.use_stderr() => return end(0, 0, help.print()),
+        Err(wrong) => wrong.exit(),
+    };
     match cli.command {
         None => run_compare(&cli.compare),
         Some(Command::Compare(options)) => run_compare(&options),
         Some(Command::Simulate(options)) => run_simulate(&options),
         Some(Command::Draw(options)) => match draw(&options) {
             Ok(picture) => finish(&[], &picture),
-            Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
+            Err(error) => fail(&error, code(error.is_input())),
         },
         Some(Command::Quorums(options)) => run_survey(&options),
         Some(Command::Serve(options)) => live(serve(&options)),
@@ -40,28 +45,26 @@ fn run_survey(options: &Survey) -> ExitCode {
     bar.finish_and_clear();
     let rows = match rows {
         Ok(rows) => rows,
-        Err(error) => return fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
+        Err(error) => return fail(&error, code(error.is_input())),
     };
-    let _ = std::io::stdout().write_all(paxos_bench::survey::render(&rows, options.format).as_bytes());
-    match rows.iter().filter(|row| row.differs()).count() {
-        0 => ExitCode::SUCCESS,
-        differs => fail(&CompareError::Differs { differs, rows: rows.len() }, 1),
-    }
+    let differs = rows.iter().filter(|row| row.differs()).count();
+    end(differs, rows.len(), print(&paxos_bench::survey::render(&rows, options.format)))
 }
 
 fn run_load(options: &Load) -> ExitCode {
     let bar = progress();
     let done = load(options, |step| bar.set_message(step));
     bar.finish_and_clear();
-    match done {
-        Err(error) => fail(&error, 1),
-        Ok(report) => {
-            let text = match options.format {
-                Form::Table => report.table(),
-                Form::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
-            };
-            finish(&[], &text)
-        }
+    let report = match done {
+        Ok(report) => report,
+        Err(error) => return fail(&error, code(error.is_input())),
+    };
+    match options.format {
+        Form::Table => finish(&[], &report.table()),
+        Form::Json => match serde_json::to_string_pretty(&report) {
+            Ok(json) => finish(&[], &(json + "\n")),
+            Err(error) => fail(&error, 1),
+        },
     }
 }
 
@@ -69,7 +72,7 @@ fn run_load(options: &Load) -> ExitCode {
 fn live(end: Result<(), ServeError>) -> ExitCode {
     match end {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
+        Err(error) => fail(&error, code(error.is_input())),
     }
 }
 
@@ -79,7 +82,7 @@ fn run_compare(options: &Compare) -> ExitCode {
     bar.finish_and_clear();
     let rows = match rows {
         Ok(rows) => rows,
-        Err(error) => return fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
+        Err(error) => return fail(&error, code(error.is_input())),
     };
     if let Some(dir) = &options.out
         && let Err(error) = write_dir(&rows, dir)
@@ -94,7 +97,7 @@ fn run_simulate(options: &Simulate) -> ExitCode {
     let outcome = simulate(options, |step| bar.set_message(step));
     bar.finish_and_clear();
     match outcome {
-        Err(error) => fail(&error, if error.is_input() { BAD_INPUT } else { 1 }),
+        Err(error) => fail(&error, code(error.is_input())),
         Ok(outcome) => {
             let rows: Vec<Row> = vec![outcome.row.into()];
             let drawing = outcome.drawing.unwrap_or_default();
@@ -106,17 +109,31 @@ fn run_simulate(options: &Simulate) -> ExitCode {
 
 /// Prints the results; the exit code says whether all is as it must be.
 fn finish(rows: &[Row], text: &str) -> ExitCode {
-    let differs = rows.iter().filter(|row| row.differs()).count();
-    // A reader that has seen enough, as `head` does, is no error.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    if differs == 0 {
-        return ExitCode::SUCCESS;
-    }
-    let broken = CompareError::Differs { differs, rows: rows.len() };
-    fail(&broken, 1)
+    end(rows.iter().filter(|row| row.differs()).count(), rows.len(), print(text))
 }
 
-fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+fn print(text: &str) -> io::Result<()> {
+    io::stdout().write_all(text.as_bytes())
+}
+
+/// The exit code when the results were printed, of which `differs` of so many rows are not as they must be.
+fn end(differs: usize, rows: usize, printed: io::Result<()>) -> ExitCode {
+    match printed.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let what = format!("the results cannot be written to the standard output: {error}");
+            fail(&io::Error::new(error.kind(), what), BAD_INPUT)
+        }
+        // A reader that has seen enough, as `head` does, is no error.
+        Ok(()) | Err(_) if differs == 0 => ExitCode::SUCCESS,
+        Ok(()) | Err(_) => fail(&CompareError::Differs { differs, rows }, 1),
+    }
+}
+
+fn code(is_input: bool) -> u8 {
+    if is_input { BAD_INPUT } else { 1 }
+}
+
+fn fail(error: &dyn Error, code: u8) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "paxos-bench: {error}");
     ExitCode::from(code)
 }

@@ -1,21 +1,25 @@
 //! The command line.
 
+mod misfit;
+
+pub use misfit::Misfit;
+
 use crate::faults::{Drawing, Scenario};
 use crate::load::Load;
 use crate::local_cluster::LocalCluster;
 use crate::quorums::QuorumChoice;
 use crate::report::Format;
 use crate::serve::Serve;
-use crate::theory::{Layout, Learning};
+use crate::theory::{Layout, Learning, Recovery};
 use crate::variants::Variant;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Compares variants of Paxos: messages, delays and latency beside what theory predicts, and runs under faults
 /// with every invariant checked. Without a command it does `compare` with its defaults.
 ///
 /// Exit codes: 0 all is as predicted, 1 a number differs or an invariant broke, 2 the command line or a file is
-/// wrong.
+/// wrong, or the results cannot be written.
 #[derive(Debug, Parser)]
 #[command(name = "paxos-bench", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -25,6 +29,28 @@ pub struct Cli {
     /// The options of `compare`, which is the default.
     #[command(flatten)]
     pub compare: Compare,
+}
+
+impl Cli {
+    /// Reads the arguments of this process.
+    ///
+    /// # Errors
+    /// What is wrong with them, or the help that they ask for.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&with_negative_numbers(Self::command()).try_get_matches()?)
+    }
+}
+
+/// So that `-1` is refused as a value of the option before it, and not as an option that nobody knows.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg })
+        .mut_subcommands(with_negative_numbers)
+}
+
+/// Reads a number of things, or a seed.
+pub(crate) fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
 }
 
 /// What the lab can do.
@@ -101,7 +127,7 @@ pub struct Compare {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "N")]
     pub commands: u64,
     /// Where everything random is drawn from
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
     /// How to print the results
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -127,18 +153,18 @@ pub struct Draw {
     /// The number of acceptors
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "N")]
     pub acceptors: u16,
-    /// The number of learners, in the layout with separate roles
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "L")]
-    pub learners: u16,
-    /// The role layout
-    #[arg(long, value_enum, default_value_t = Layout::Collapsed)]
-    pub roles: Layout,
-    /// Who hears votes
-    #[arg(long, value_enum, default_value_t = Learning::Distinguished)]
-    pub learning: Learning,
-    /// Whether two clients collide, and what follows (fast only)
-    #[arg(long, value_enum, default_value_t = Collision::None)]
-    pub collision: Collision,
+    /// The number of learners, in the layout with separate roles [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "L")]
+    pub learners: Option<u16>,
+    /// The role layout [default: collapsed]
+    #[arg(long, value_enum)]
+    pub roles: Option<Layout>,
+    /// Who hears votes [default: distinguished]
+    #[arg(long, value_enum)]
+    pub learning: Option<Learning>,
+    /// Whether two clients collide, and what follows (fast only) [default: none]
+    #[arg(long, value_enum)]
+    pub collision: Option<Collision>,
     /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…
     /// (docs/quorums.md says how to write them)
     #[arg(long, default_value = "majority", value_name = "QUORUMS")]
@@ -163,18 +189,18 @@ pub struct Simulate {
     /// The number of acceptors
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=32), value_name = "N")]
     pub acceptors: u16,
-    /// The number of learners, in the layout with separate roles
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "L")]
-    pub learners: u16,
-    /// The role layout
-    #[arg(long, value_enum, default_value_t = Layout::Collapsed)]
-    pub roles: Layout,
-    /// Who hears votes
-    #[arg(long, value_enum, default_value_t = Learning::Distinguished)]
-    pub learning: Learning,
-    /// What a collision in a fast ballot is answered with
-    #[arg(long, value_enum, default_value_t = Collision::Coordinated)]
-    pub collision: Collision,
+    /// The number of learners, in the layout with separate roles [default: 2]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "L")]
+    pub learners: Option<u16>,
+    /// The role layout [default: collapsed]
+    #[arg(long, value_enum)]
+    pub roles: Option<Layout>,
+    /// Who hears votes [default: distinguished]
+    #[arg(long, value_enum)]
+    pub learning: Option<Learning>,
+    /// What a collision in a fast ballot is answered with (fast only) [default: coordinated]
+    #[arg(long)]
+    pub collision: Option<Recovery>,
     /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…
     /// (docs/quorums.md says how to write them)
     #[arg(long, default_value = "majority", value_name = "QUORUMS")]
@@ -189,16 +215,16 @@ pub struct Simulate {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "N")]
     pub commands: u64,
     /// Let every process take a snapshot each N slots and forget what it stands for [default: never]
-    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N")]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = whole)]
     pub snapshot_every: u64,
     /// Where everything random is drawn from
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
     /// Run this many seeds, from --seed on, and stop at the first that breaks an invariant
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub seeds: u64,
-    /// Draw the run
-    #[arg(long, value_enum)]
+    /// Draw the run, in place of a table
+    #[arg(long, value_enum, conflicts_with = "format")]
     pub draw: Option<Drawing>,
     /// Write the protocol steps of the run as JSON lines (the format: docs/trace-format.md)
     #[arg(long, value_name = "FILE")]

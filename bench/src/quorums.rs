@@ -108,6 +108,14 @@ pub enum UnknownQuorum {
         /// What it was called.
         name: String,
     },
+    /// Nobody is in it, or counts in it.
+    #[error("`{text}` leaves nobody to ask: {remedy}")]
+    Nobody {
+        /// What was written.
+        text: String,
+        /// What is to be written.
+        remedy: &'static str,
+    },
     /// It is written in another way.
     #[error("`{text}` cannot be read; write {form}, for example {example}")]
     Form {
@@ -147,6 +155,12 @@ impl FromStr for QuorumChoice {
             ("fast-flexible", Some([q1, q2, fast])) => Some(Self::FastFlexible(*q1, *q2, *fast)),
             _ => System::parse(name, rest).map(|system| Self::Other(Box::leak(Box::new(system)))),
         };
-        read.ok_or_else(|| UnknownQuorum::Form { text: text.to_owned(), form, example })
+        let text = text.to_owned();
+        let remedy = if let Some(Self::Other(system)) = read { system.leaves_nobody() } else { None };
+        match (read, remedy) {
+            (None, _) => Err(UnknownQuorum::Form { text, form, example }),
+            (_, Some(remedy)) => Err(UnknownQuorum::Nobody { text, remedy }),
+            (Some(read), None) => Ok(read),
+        }
     }
 }

@@ -26,8 +26,8 @@ pub use error::ServeError;
 pub use file::{ClusterFile, FileError, Place, Tls, Waits};
 pub use member::{Looker, Member};
 pub use options::{Clients, Reads, Serve};
-pub(crate) use process::stop_signal;
 pub use process::{init_log, serve};
+pub(crate) use process::{make_dir, stop_signal};
 pub use server::Server;
 
 use crate::resp::Bounds;

@@ -7,7 +7,7 @@ use crate::faults::{Outcome, Trial};
 use crate::options::{Collision, Draw, Simulate};
 use crate::quorums::QuorumChoice;
 use crate::report::FaultRow;
-use crate::theory::{Recovery, Run};
+use crate::theory::{Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
 use paxos_core::NodeSet;
 
@@ -17,16 +17,9 @@ use paxos_core::NodeSet;
 /// # Errors
 /// [`CompareError`] if the command line is at fault, or a file cannot be written.
 pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<Outcome, CompareError> {
-    let (choice, acceptors) = (options.quorum, options.acceptors);
-    let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
-        choice,
-        acceptors,
-        source,
-    })?;
-    if options.variant.traits().fast && !system.has_fast_rounds() {
-        return Err(CompareError::NoFastQuorum(choice));
-    }
-    let first = trial(options, options.seed).run()?;
+    let placed = options.placed()?;
+    check(options.variant, options.quorum, options.acceptors)?;
+    let first = trial(options, placed, options.seed).run()?;
     let mut sum = first;
     for nth in 1..options.seeds {
         if sum.row.differs() {
@@ -35,7 +28,7 @@ pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<
         if nth % 16 == 0 {
             progress(format!("{nth} of {} seeds", options.seeds));
         }
-        let next = trial(options, options.seed.wrapping_add(nth)).run()?;
+        let next = trial(options, placed, options.seed + nth).run()?;
         if next.row.differs() {
             return Ok(next);
         }
@@ -49,22 +42,23 @@ pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<
 /// # Errors
 /// [`CompareError`] if the command line is at fault.
 pub fn draw(options: &Draw) -> Result<String, CompareError> {
+    let (layout, learning) = options.placed()?;
     check(options.variant, options.quorum, options.acceptors)?;
+    let collision = options.collision();
     let wanted = |run: &Run| match run {
-        Run::FastCollision(recovery) => options.collision.recovery() == Some(*recovery),
-        Run::Fast => options.collision == Collision::None,
+        Run::FastCollision(recovery) => collision.recovery() == Some(*recovery),
+        Run::Fast => collision == Collision::None,
         Run::MultiFirst => options.first,
         Run::MultiSteady => !options.first,
         Run::Basic => true,
     };
     let run = *options.variant.traits().runs.iter().find(|run| wanted(run)).ok_or(CompareError::Nothing)?;
-    let (layout, learning) = options.variant.placed(options.roles, options.learning);
     let shape = Shape {
         variant: options.variant,
         layout,
         learning,
         acceptors: options.acceptors,
-        learners: options.learners,
+        learners: options.learners.unwrap_or(1),
         thrifty: options.thrifty,
         quorum: options.quorum,
     };
@@ -84,27 +78,25 @@ fn check(variant: Variant, choice: QuorumChoice, acceptors: u16) -> Result<(), C
     Ok(())
 }
 
-fn trial(options: &Simulate, seed: u64) -> Trial<'_> {
-    let (layout, learning) = options.variant.placed(options.roles, options.learning);
-    let alone = options.seeds == 1;
+fn trial(options: &Simulate, (layout, learning): (Layout, Learning), seed: u64) -> Trial<'_> {
     Trial {
         shape: Shape {
             variant: options.variant,
             layout,
             learning,
             acceptors: options.acceptors,
-            learners: options.learners,
+            learners: options.learners.unwrap_or(2),
             thrifty: options.thrifty,
             quorum: options.quorum,
         },
-        recovery: options.collision.recovery().unwrap_or(Recovery::Coordinated),
+        recovery: options.collision.unwrap_or(Recovery::Coordinated),
         scenario: options.scenario,
         clients: options.clients,
         commands: options.commands,
         snapshot_every: options.snapshot_every,
         seed,
-        trace_out: options.trace_out.as_deref().filter(|_| alone),
-        draw: options.draw.filter(|_| alone),
+        trace_out: options.trace_out.as_deref(),
+        draw: options.draw,
     }
 }
 

@@ -12,6 +12,7 @@ pub use report::{SystemRow, render};
 
 use crate::compare::{CompareError, first_sites};
 use crate::matrix::RttMatrix;
+use crate::options::whole;
 use crate::quorums::QuorumChoice;
 use crate::report::Format;
 use crate::variants::Variant;
@@ -60,7 +61,7 @@ pub struct Survey {
     #[arg(long, value_name = "QUORUMS")]
     pub quorum: Option<QuorumChoice>,
     /// List every legal (Q1, Q2c, Q2f), not only the smallest
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quorum")]
     pub all: bool,
     /// Sites of the acceptors, a client at each [default: as many AWS regions, those of three continents first]
     #[arg(long, value_delimiter = ',', value_name = "SITE")]
@@ -72,10 +73,10 @@ pub struct Survey {
     #[arg(long, value_name = "SITE")]
     pub leader: Option<String>,
     /// Also let so many pairs of commands collide in the simulator, for each size of fast quorums
-    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N")]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = whole)]
     pub collisions: u64,
     /// Where everything random is drawn from
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
     /// How to print the results
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -89,15 +90,17 @@ pub struct Survey {
 pub fn survey(options: &Survey, mut progress: impl FnMut(String)) -> Result<Vec<SystemRow>, CompareError> {
     let usual = options.quorum.and_then(QuorumChoice::made_for).unwrap_or(5);
     let acceptors = if options.acceptors.is_empty() { vec![usual] } else { options.acceptors.clone() };
-    let mut views = Vec::new();
+    options.check_sites(acceptors.iter().copied().max().unwrap_or(usual))?;
+    let (mut views, mut can_collide) = (Vec::new(), false);
     for n in acceptors {
         let choices = options.quorum.map_or_else(|| by_number(usize::from(n), options.all), |one| vec![one]);
         for choice in &choices {
             let unlawful = |source| CompareError::Quorum { choice: *choice, acceptors: n, source };
-            choice.over(NodeSet::first(n)).map_err(unlawful)?;
+            can_collide |= choice.over(NodeSet::first(n)).map_err(unlawful)?.has_fast_rounds() && n > 1;
         }
         views.push((View::new(options, n)?, choices));
     }
+    options.check_collisions(can_collide)?;
     let mut rows = Vec::new();
     for (mut view, choices) in views {
         let mut of_this = Vec::new();

@@ -320,12 +320,8 @@ impl Worker {
     }
 
     fn note(&self, line: &Line<'_>) {
-        if let Some(history) = &self.shared.history
-            && line.op != "scan"
-            && let Err(error) = history.note(line)
-        {
-            let text = format!("the history cannot be written: {error}");
-            self.shared.tally.lock().error = Some(text);
+        if let Some(history) = self.shared.history.as_ref().filter(|_| line.op != "scan") {
+            history.note(line);
         }
     }
 

@@ -30,23 +30,30 @@ pub struct Line<'a> {
     pub t1: Option<u64>,
 }
 
-/// The file.
+/// The file, or why it ended early.
 #[derive(Debug)]
-pub(super) struct History(Mutex<BufWriter<File>>);
+pub(super) struct History(Mutex<io::Result<BufWriter<File>>>);
 
 impl History {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self(Mutex::new(BufWriter::new(File::create(path)?))))
+        Ok(Self(Mutex::new(Ok(BufWriter::new(File::create(path)?)))))
     }
 
-    pub(super) fn note(&self, line: &Line<'_>) -> io::Result<()> {
-        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        serde_json::to_writer(&mut *out, line)?;
-        out.write_all(b"\n")
+    /// Adds a line. A line that cannot be written is the last one: [`History::finish`] tells why.
+    pub(super) fn note(&self, line: &Line<'_>) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(out) = &mut *held {
+            let written = serde_json::to_writer(&mut *out, line).map_err(io::Error::from);
+            if let Err(error) = written.and_then(|()| out.write_all(b"\n")) {
+                *held = Err(error);
+            }
+        }
     }
 
-    pub(super) fn finish(&self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    /// # Errors
+    /// Why not all lines could be written.
+    pub(super) fn finish(self) -> io::Result<()> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)?.flush()
     }
 }
 
@@ -54,9 +61,8 @@ impl History {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_line_has_every_field() {
-        let line = Line {
+    fn line() -> Line<'static> {
+        Line {
             c: 3,
             op: "cas",
             k: "k".into(),
@@ -66,7 +72,24 @@ mod tests {
             ok: None,
             t0: 5,
             t1: None,
-        };
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn lines_that_no_disk_takes_are_an_error_at_the_end() {
+        for lines in [1, 1000] {
+            let history = History::create(Path::new("/dev/full")).expect("it is there");
+            for _ in 0..lines {
+                history.note(&line());
+            }
+            assert!(history.finish().is_err());
+        }
+    }
+
+    #[test]
+    fn a_line_has_every_field() {
+        let line = line();
         let written = serde_json::to_string(&line).expect("it can be written");
         let expected =
             r#"{"c":3,"op":"cas","k":"k","v":"b","from":"a","out":null,"ok":null,"t0":5,"t1":null}"#;

@@ -1,5 +1,7 @@
 //! The command line of `load`.
 
+use crate::address::reachable;
+use crate::options::whole;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -48,7 +50,7 @@ pub enum Form {
 #[derive(Clone, Debug, Args)]
 pub struct Load {
     /// Where the servers listen; clients are spread over them, and go to the next when one fails
-    #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:7001", value_name = "ADDR")]
+    #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:7001", value_name = "ADDR", value_parser = reachable)]
     pub addr: Vec<String>,
     /// What clients do
     #[arg(long, value_enum, default_value_t = Workload::A)]
@@ -59,9 +61,9 @@ pub struct Load {
     /// How many clients, each with a connection of its own
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub clients: u32,
-    /// How many requests a client has under way at a time; 1 in workloads with compare-and-set
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub pipeline: u32,
+    /// How many requests a client has under way at a time; 1 in workloads with compare-and-set [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub pipeline: Option<u32>,
     /// Requests a second of all clients together, whether or not earlier ones are answered (open loop): latency counts from
     /// when a request was due [default: the next when one is answered (closed loop)]
     #[arg(long, value_name = "R", value_parser = positive)]
@@ -70,7 +72,7 @@ pub struct Load {
     #[arg(long, default_value_t = 10.0, value_name = "S", value_parser = positive)]
     pub seconds: f64,
     /// How many requests, if the time allows
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// How many keys there are at first; they are set before the time runs, unless --no-fill
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -94,7 +96,7 @@ pub struct Load {
     #[arg(long, value_name = "FILE")]
     pub history_out: Option<PathBuf>,
     /// Where everything random is drawn from
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Form::Table)]
@@ -119,7 +121,7 @@ impl Load {
             // What is watched is watched by the connection.
             Workload::F | Workload::Register => 1,
             Workload::A | Workload::B | Workload::C | Workload::D | Workload::E | Workload::Write => {
-                self.pipeline as usize
+                self.pipeline.unwrap_or(1) as usize
             }
         }
     }

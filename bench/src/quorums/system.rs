@@ -59,6 +59,20 @@ impl System {
         }
     }
 
+    /// What to write instead, if nobody is in it, or counts in it.
+    pub(super) fn leaves_nobody(&self) -> Option<&'static str> {
+        match self {
+            Self::Grid(rows, columns, _) if rows.min(columns) == &0 => {
+                Some("give 1 or more rows and columns")
+            }
+            Self::Zones(zones, _) if zones.contains(&0) => Some("give each zone 1 or more acceptors"),
+            Self::Weighted(weights, _) if weights.iter().all(|weight| *weight == 0) => {
+                Some("give somebody a weight of 1 or more")
+            }
+            Self::Grid(..) | Self::Zones(..) | Self::Weighted(..) | Self::Sets(_) | Self::Rule(_) => None,
+        }
+    }
+
     /// How many acceptors it is made for.
     pub fn acceptors(&self) -> u16 {
         match self {

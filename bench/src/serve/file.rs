@@ -1,10 +1,12 @@
 //! The cluster's file: who the members are, and what all of them must be told alike.
 
+mod sense;
+
 use super::options::PATIENCE;
+use super::{Reads, ServeError};
 use core::time::Duration;
 use paxos_core::{Config, Counts, Leadership, Limits, NodeId, NodeSet, QuorumError, Timeouts};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -181,33 +183,10 @@ impl ClusterFile {
             }
         }
         let file: Self = table.try_into().map_err(|error: toml::de::Error| form(error.to_string()))?;
-        match file.nonsense() {
+        match sense::nonsense(&file) {
             Some(text) => Err(FileError::Sense { path: path.to_owned(), text }),
             None => Ok(file),
         }
-    }
-
-    fn nonsense(&self) -> Option<String> {
-        let mut seen = BTreeSet::new();
-        if self.members.is_empty() {
-            return Some("there is no member: add [[members]] with id and peer".into());
-        }
-        for Place { id, .. } in self.places() {
-            if *id >= 64 {
-                return Some(format!("a member has the id {id}: ids are 0 to 63"));
-            }
-            if !seen.insert(id) {
-                return Some(format!("two processes have the id {id}: ids are never used twice"));
-            }
-        }
-        let waits = &self.timeouts;
-        if waits.heartbeat_ms == 0 || waits.election_ms <= waits.heartbeat_ms {
-            return Some("election_ms must be longer than heartbeat_ms, several times".into());
-        }
-        if waits.lease_ms >= waits.election_ms {
-            return Some("lease_ms must be shorter than election_ms".into());
-        }
-        None
     }
 
     /// Writes it down.
@@ -232,6 +211,14 @@ impl ClusterFile {
     /// How long a command or a read waits for the cluster.
     pub fn patience(&self) -> Duration {
         Duration::from_millis(self.timeouts.give_up_ms)
+    }
+
+    /// Whether members may answer reads in this way.
+    ///
+    /// # Errors
+    /// [`ServeError::NoLease`] if leases are asked for, and the file gives none.
+    pub fn allows(&self, reads: Reads) -> Result<(), ServeError> {
+        if reads == Reads::Lease && self.timeouts.lease_ms == 0 { Err(ServeError::NoLease) } else { Ok(()) }
     }
 
     /// The configuration for the process `id`; `leaderless` if proposers appoint themselves.
@@ -348,5 +335,44 @@ mod tests {
         assert!(wrong(&GOOD.replace("id = 0", "id = 64")).contains("0 to 63"));
         assert!(wrong(&format!("{GOOD}[timeouts]\nlease_ms = 900\n")).contains("lease_ms"));
         assert!(wrong("[[members]]\nid = 0\npeer = 'x:1'\n").contains("name"));
+    }
+
+    #[test]
+    fn two_processes_never_listen_at_one_address() {
+        let two =
+            |place: &str| wrong(&format!("{GOOD}resp = '127.0.0.1:7001'\n[[spares]]\nid = 1\n{place}\n"));
+        for (place, words) in [
+            ("peer = '127.0.0.1:7101'", ["`peer` of process 0", "`peer` of process 1"]),
+            ("peer = '127.0.0.1:7001'", ["`resp` of process 0", "`peer` of process 1"]),
+            ("peer = 'x:1'\nresp = '127.0.0.1:7001'", ["`resp` of process 0", "`resp` of process 1"]),
+            ("peer = 'x:1'\nresp = 'X:1'", ["`peer` of process 1", "`resp` of process 1"]),
+        ] {
+            let said = two(place);
+            assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        }
+        let free = format!("{GOOD}resp = 'x:0'\n[[spares]]\nid = 1\npeer = 'x:1'\nresp = 'x:0'\n");
+        assert!(ClusterFile::parse(Path::new("c.toml"), &free).is_ok(), "port 0 is any that is free");
+    }
+
+    #[test]
+    fn an_address_is_where_somebody_can_listen() {
+        for (place, words) in [
+            ("peer = 'x'", ["`peer` of process 1", "host:port"]),
+            ("peer = 'x:0'", ["`peer` of process 1", "port 0"]),
+            ("peer = 'x:1'\nresp = 'http://x:80'", ["`resp` of process 1", "host:port"]),
+        ] {
+            let said = wrong(&format!("{GOOD}[[members]]\nid = 1\n{place}\n"));
+            assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        }
+    }
+
+    #[test]
+    fn every_wait_but_that_of_leases_has_an_end_and_a_beginning() {
+        for name in WAITS.iter().filter(|name| **name != "lease_ms") {
+            for wait in [0, 86_400_001] {
+                let said = wrong(&format!("{GOOD}[timeouts]\n{name} = {wait}\n"));
+                assert!(said.contains(&format!("{name} is {wait}")), "{said}");
+            }
+        }
     }
 }

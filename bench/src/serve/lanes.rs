@@ -5,7 +5,6 @@
 
 use super::clock::Clocks;
 use super::member::Member;
-use super::options::PATIENCE;
 use crate::kv::{Budget, Command, Look, Ops, Replies, Reply, Store};
 use core::time::Duration;
 use paxos_core::{Consistency, ReadError};
@@ -76,7 +75,7 @@ pub(super) struct Lanes {
     writes: mpsc::Sender<Run>,
     reads: mpsc::Sender<Run>,
     /// How long a run waits at most, for the commands before it and for its own.
-    longest: Option<Duration>,
+    longest: Duration,
 }
 
 /// How many commands, and how many reads, are under way at a time.
@@ -87,8 +86,8 @@ pub(super) struct Width {
 }
 
 impl Lanes {
-    /// Opens them; they close when the last handle is gone. `patience` is how long a command waits for the cluster; 0:
-    /// for ever. A read goes through the log after an eighth of that, and no run waits longer than three times that.
+    /// Opens them; they close when the last handle is gone. `patience` is how long a command waits for the cluster. A read
+    /// goes through the log after an eighth of that, and no run waits longer than three times that.
     pub(super) fn open(
         member: &Arc<dyn Member>,
         clocks: &Arc<Clocks>,
@@ -102,13 +101,12 @@ impl Lanes {
         tokio::spawn(gather(waiting_writes, width.writes, move |runs, lane| {
             tokio::spawn(write(Arc::clone(&proposing), Arc::clone(&stamping), runs, lane));
         }));
-        let endless = patience.is_zero();
-        let soon = if endless { PATIENCE } else { patience } / 8;
+        let soon = patience / 8;
         let (looking, seeing) = (Arc::clone(member), Arc::clone(clocks));
         tokio::spawn(gather(waiting_reads, width.reads, move |runs, lane| {
             tokio::spawn(read(Arc::clone(&looking), Arc::clone(&seeing), (consistency, soon), runs, lane));
         }));
-        Self { writes, reads, longest: (!endless).then(|| patience.saturating_mul(3)) }
+        Self { writes, reads, longest: patience.saturating_mul(3) }
     }
 
     /// Gets operations answered, in order and with nothing of others between them.
@@ -126,10 +124,7 @@ impl Lanes {
             answer
         };
         // When this member's disk hangs, the commands before it end one after the other, each after its own wait.
-        let answer = match self.longest {
-            Some(longest) => timeout(longest, asked).await.unwrap_or_else(|_| Answer::Failed(HANGS.into())),
-            None => asked.await,
-        };
+        let answer = timeout(self.longest, asked).await.unwrap_or_else(|_| Answer::Failed(HANGS.into()));
         match answer {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
             Answer::Seen(replies) => Answers::Own(replies),

@@ -1,5 +1,6 @@
 //! The command line of `serve` and what `cluster` shares with it.
 
+use crate::address;
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};
 use core::time::Duration;
@@ -47,7 +48,7 @@ pub struct Serve {
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Where it listens to clients [default: its `resp` in the cluster's file]; port 0: any that is free
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address::written)]
     pub resp: Option<String>,
     /// Refuse to start with a directory that has nothing in it: this member ran before
     #[arg(long)]
@@ -55,6 +56,9 @@ pub struct Serve {
     /// Write the protocol steps as JSON lines (the format: docs/trace-format.md)
     #[arg(long, value_name = "FILE")]
     pub trace_out: Option<PathBuf>,
+    /// Listen on addresses that others can reach, though nothing is encrypted
+    #[arg(long)]
+    pub insecure_bind: bool,
     /// How it treats clients
     #[command(flatten)]
     pub clients: Clients,
@@ -73,14 +77,11 @@ pub struct Clients {
     #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
     pub requirepass: Option<String>,
     /// How many clients may be connected
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
-    pub maxclients: usize,
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub maxclients: u32,
     /// How many commands of many operations each are under way at a time
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub lanes: u8,
-    /// Listen on addresses that others can reach, though nothing is encrypted
-    #[arg(long)]
-    pub insecure_bind: bool,
     /// What to write to the standard error: error, warn, info, debug, trace, or by module as `RUST_LOG` has it
     #[arg(long, default_value = "info", value_name = "LEVEL")]
     pub log: String,

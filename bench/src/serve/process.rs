@@ -1,6 +1,6 @@
 //! A member as a process: from the command line to a server, and to its end.
 
-use super::options::{Clients, Reads, Serve};
+use super::options::Serve;
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
@@ -8,9 +8,9 @@ use core::future::Future;
 use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Setup, Time};
 use paxos_transport::{
-    Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut,
+    BindError, Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut,
 };
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::time::{sleep, timeout};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Runs a member until it is told to stop.
 ///
@@ -40,7 +41,12 @@ pub fn serve(options: &Serve) -> Result<(), ServeError> {
 /// # Errors
 /// [`ServeError::Log`] if there is no such level.
 pub fn init_log(level: &str) -> Result<(), ServeError> {
-    let filter = EnvFilter::try_new(level).map_err(|_| ServeError::Log(level.into()))?;
+    let wrong = || ServeError::Log(level.into());
+    // A word alone would be taken for a module, of which all is logged, and of the others nothing.
+    if !level.contains(['=', ',']) && level.parse::<LevelFilter>().is_err() {
+        return Err(wrong());
+    }
+    let filter = EnvFilter::try_new(level).map_err(|_| wrong())?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // One that is there already goes on.
     drop(log.try_init());
@@ -49,10 +55,10 @@ pub fn init_log(level: &str) -> Result<(), ServeError> {
 
 /// Each client is an open file.
 #[cfg(unix)]
-fn more_files(clients: usize) {
+fn more_files(clients: u32) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let wanted = clients as u64 + 256;
+    let wanted = u64::from(clients) + 256;
     if limit.current.is_none_or(|current| current >= wanted) {
         return;
     }
@@ -67,7 +73,7 @@ fn more_files(clients: usize) {
 }
 
 #[cfg(not(unix))]
-fn more_files(_clients: usize) {}
+fn more_files(_clients: u32) {}
 
 struct Running<'a> {
     options: &'a Serve,
@@ -109,27 +115,29 @@ where
     }
     let resp = resolve("the address for clients", &address).await?;
     let peer = resolve("the address for members", &place.peer).await?;
-    check_bind(&options.clients, file, resp, peer)?;
-    if options.clients.reads == Reads::Lease && file.timeouts.lease_ms == 0 {
-        tracing::warn!("no lease_ms in the cluster's file: reads are confirmed by a quorum instead");
+    check_bind(options.insecure_bind, file, resp, peer)?;
+    file.allows(options.clients.reads)?;
+    let tcp = tcp(file, options.id, identity.clone(), peer)?;
+    if let Some(tls) = &tcp.tls {
+        tls.check(id).map_err(BindError::from)?;
     }
-    let listener = TcpListener::bind(resp).await.map_err(|source| ServeError::Address {
-        what: "the address for clients",
-        address,
-        source,
-    })?;
-    let resp = listener.local_addr()?.to_string();
-
-    let storage = open_store::<P>(&options.data, identity.clone(), options.existing).await?;
-    let carrier = TcpCarrier::<P>::bind(tcp(file, options.id, identity, peer)?).await?;
-    let setup = Setup { id, config: Arc::new(config), options: variant };
+    let failed = |source| ServeError::Listen { address: resp.to_string(), source };
+    let listener = TcpListener::bind(resp).await.map_err(failed)?;
+    let resp = listener.local_addr().map_err(failed)?.to_string();
     let trace = options.trace_out.as_deref().map(trace).transpose()?;
+
+    if !options.existing {
+        make_dir(&options.data)?;
+    }
+    let storage = open_store::<P>(&options.data, identity, options.existing).await?;
+    let carrier = TcpCarrier::<P>::bind(tcp).await?;
+    let setup = Setup { id, config: Arc::new(config), options: variant };
     let (carrier, storage) = (Box::new(carrier), Box::new(storage));
     let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
     let member: Arc<dyn Member> = Arc::new(member);
     let settings = settings(options, file, resp.clone());
     let server = Server::start(Arc::clone(&member), listener, settings);
-    ready(options, &resp, &place.peer)?;
+    ready(options, &resp, &place.peer).map_err(ServeError::Output)?;
 
     tokio::select! {
         ended = member.stopped() => {
@@ -169,6 +177,12 @@ async fn hand_over(member: &Arc<dyn Member>) {
     drop(timeout(HAND_OVER, handed).await);
 }
 
+/// Makes a directory, and those above it.
+pub(crate) fn make_dir(path: &Path) -> Result<(), ServeError> {
+    let wrong = |source| ServeError::Directory { path: path.display().to_string(), source };
+    fs::create_dir_all(path).map_err(wrong)
+}
+
 /// A trace goes on where a former life of the member ended.
 fn trace(path: &Path) -> Result<TraceOut, ServeError> {
     let file = OpenOptions::new().create(true).append(true).open(path);
@@ -196,7 +210,7 @@ fn settings(options: &Serve, file: &ClusterFile, resp: String) -> Settings {
         variant: options.variant.name(),
         reads: options.clients.reads.into(),
         password: options.clients.requirepass.clone(),
-        clients: options.clients.maxclients,
+        clients: options.clients.maxclients as usize,
         patience: file.patience(),
         lanes: options.clients.lanes.into(),
         peers: peers.collect(),
@@ -213,12 +227,12 @@ async fn resolve(what: &'static str, address: &str) -> Result<SocketAddr, ServeE
 
 /// Nothing that others can reach is open by accident.
 fn check_bind(
-    clients: &Clients,
+    insecure: bool,
     file: &ClusterFile,
     resp: SocketAddr,
     peer: SocketAddr,
 ) -> Result<(), ServeError> {
-    let open = |address: SocketAddr| !clients.insecure_bind && !address.ip().is_loopback();
+    let open = |address: SocketAddr| !insecure && !address.ip().is_loopback();
     if open(resp) {
         return Err(ServeError::Insecure {
             what: "the address for clients",

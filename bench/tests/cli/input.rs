@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Refused, with all of `words` on the first line of stderr.
-fn is_refused(args: &[&str], words: &[&str]) {
+pub(super) fn is_refused(args: &[&str], words: &[&str]) {
     let output = lab(args);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
@@ -18,7 +18,7 @@ fn is_refused(args: &[&str], words: &[&str]) {
 }
 
 /// As [`is_refused`], and that one line is all it says.
-fn is_refused_in_one_line(args: &[&str], words: &[&str]) {
+pub(super) fn is_refused_in_one_line(args: &[&str], words: &[&str]) {
     is_refused(args, words);
     let stderr = text(&lab(args).stderr);
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -26,10 +26,10 @@ fn is_refused_in_one_line(args: &[&str], words: &[&str]) {
 }
 
 /// A directory with these files, and the files that are there later.
-struct Dir(TempDir);
+pub(super) struct Dir(TempDir);
 
 impl Dir {
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub(super) fn with(files: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().expect("a directory can be made");
         for (name, content) in files {
             fs::write(dir.path().join(name), content).expect("a file can be written");
@@ -37,12 +37,12 @@ impl Dir {
         Self(dir)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.0.path().join(name).display().to_string()
     }
 
     /// The names of all files below it.
-    fn files(&self) -> Vec<PathBuf> {
+    pub(super) fn files(&self) -> Vec<PathBuf> {
         fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(dir).expect("it can be read") {
                 let path = entry.expect("it can be read").path();
@@ -171,15 +171,82 @@ fn options_that_no_row_fits_are_refused() {
 
 #[test]
 fn numbers_that_make_no_sense_are_refused_before_anything_starts() {
-    let at = ["load"];
     for option in ["--rate", "--timeout", "--seconds"] {
         for number in ["0", "nan", "inf", "1e300", "-0.5", "many"] {
-            let args: Vec<_> =
-                at.into_iter().map(String::from).chain([format!("{option}={number}")]).collect();
-            is_refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), &[option, number]);
+            is_refused(&["load", option, number], &[option, number]);
         }
     }
     for port in ["65535", "65389", "70000"] {
         is_refused(&["cluster", "--port", port], &["--port", port]);
     }
+    is_refused(&["load", "--count", "0"], &["--count", "0"]);
+    is_refused(&["cluster", "--maxclients", "0"], &["--maxclients", "0"]);
+    for command in ["compare", "simulate", "quorums", "load"] {
+        is_refused(&[command, "--seed", "-1"], &["--seed", "-1", "whole number from 0"]);
+    }
+    is_refused(&["simulate", "--snapshot-every", "-1"], &["--snapshot-every", "-1", "whole number from 0"]);
+    is_refused(&["draw", "--acceptors", "-3"], &["--acceptors", "-3", "1.."]);
+}
+
+#[test]
+fn options_without_an_effect_are_refused() {
+    let dir = Dir::with(&[]);
+    let out = dir.path("out");
+    for (args, words) in [
+        ("draw --variant multi --collision coordinated", ["--collision", "multi"]),
+        ("draw --variant basic --first", ["--first", "basic"]),
+        ("draw --variant simple --roles separate", ["--roles separate", "simple"]),
+        ("draw --variant simple --learning everyone", ["--learning everyone", "simple"]),
+        ("draw --learners 2", ["--learners", "--roles separate"]),
+        ("simulate --collision classic", ["--collision", "multi"]),
+        ("simulate --variant fast --collision none", ["--collision", "none"]),
+        ("simulate --variant simple --roles separate", ["--roles separate", "simple"]),
+        ("simulate --learners 2", ["--learners", "--roles separate"]),
+        ("simulate --seeds 5 --draw ascii", ["--draw", "--seeds 5"]),
+        (&format!("simulate --seeds 5 --trace-out {out}"), ["--trace-out", "--seeds 5"]),
+        ("simulate --seed 18446744073709551615 --seeds 2", ["--seeds 2", "18446744073709551615"]),
+        ("simulate --draw ascii --format json", ["--draw", "--format"]),
+        ("compare --variants basic,multi --collision classic", ["--collision", "basic,multi"]),
+        ("compare --roles collapsed --learners 2", ["--learners", "--roles separate"]),
+        ("compare --variants simple --learners 2", ["--learners", "--roles separate"]),
+        ("quorums --quorum majority --all", ["--quorum", "--all"]),
+        ("quorums --acceptors 1,2 --sites us-east-1,us-west-1,eu-west-1", ["--sites", "first 2"]),
+        ("quorums --quorum flexible:3,3 --collisions 10", ["--collisions", "fast"]),
+        ("load --workload f --pipeline 4", ["--pipeline", "workload f"]),
+        ("load --workload e --skew zipf", ["--skew", "workload e"]),
+        ("cluster --insecure-bind", ["--insecure-bind", ""]),
+    ] {
+        is_refused(&args.split(' ').collect::<Vec<_>>(), &words);
+    }
+    assert!(dir.files().is_empty());
+}
+
+#[test]
+fn quorums_of_nobody_are_named() {
+    for (quorum, word) in [
+        ("grid:0x3", "rows and columns"),
+        ("grid:3x0/symmetric", "rows and columns"),
+        ("zones:0,3", "zone"),
+        ("weighted:0,0,0", "weight"),
+        ("flexible:0,3", "quorum"),
+        ("sets:", "sets:"),
+        ("rule:0of(0,1)", "rule"),
+    ] {
+        is_refused(&["quorums", "--quorum", quorum], &[quorum, word]);
+    }
+}
+
+#[test]
+fn an_address_where_nobody_can_be_is_named_at_once() {
+    for address in ["nonsense", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:70000", "http://127.0.0.1:7001"] {
+        is_refused(&["load", "--addr", &format!("127.0.0.1:7001,{address}")], &["--addr", address]);
+    }
+    is_refused_in_one_line(&["load", "--addr", "nobody.invalid:7001"], &["--addr", "nobody.invalid:7001"]);
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_no_success() {
+    let dir = Dir::with(&[]);
+    let missing = dir.path("missing/h.jsonl");
+    is_refused_in_one_line(&["load", "--no-fill", "--history-out", &missing], &[&missing, "directory"]);
 }

@@ -2,8 +2,11 @@
 
 mod checker;
 mod input;
+#[cfg(unix)]
+mod lost;
 mod output;
 mod quorums;
+mod servers;
 mod traces;
 
 use std::ffi::OsStr;

@@ -213,3 +213,22 @@ async fn who_is_no_process_or_has_no_certificate_is_refused_before_it_is_listene
     until(|| handle.stats().refused_for(Reason::Tls) == 1).await;
     assert_eq!(handle.stats().accepted, 0);
 }
+
+#[tokio::test]
+async fn tls_and_no_tls_are_told_apart_on_both_sides() {
+    let authority = Authority::new();
+    for (listens, dials, there, here) in [
+        (secure(0, authority.of(0)), options(1), "it does not speak TLS", "it speaks TLS"),
+        (options(0), secure(1, authority.of(1)), "it speaks TLS", "it does not speak TLS"),
+    ] {
+        let log = Log::default();
+        let guard = tracing::subscriber::set_default(log.clone());
+        let listener = bind(listens).await;
+        let dialler = bind(dials.peer(NodeId(0), listener.local_address().to_string())).await;
+        until(|| listener.handle().stats().refused_for(Reason::Tls) >= 2).await;
+        until(|| dialler.handle().stats().refused_for(Reason::Tls) >= 2).await;
+        assert_eq!(log.warnings(&["127.0.0.1", there, "certificates to all"]), 1, "said once");
+        assert_eq!(log.warnings(&["peer=n0", here, "certificates to all"]), 1, "said once");
+        drop(guard);
+    }
+}

@@ -64,6 +64,8 @@ pub(super) struct Frame {
 pub(super) enum FrameError {
     #[error("it speaks version {0} of the wire format, this process version {WIRE_VERSION}")]
     Version(u8),
+    #[error("it speaks TLS, and this process does not: give certificates to all processes, or to none")]
+    Tls,
     #[error("a frame was damaged on the way")]
     Damaged,
     #[error("a frame of {length} bytes, where {limit} are allowed")]
@@ -83,10 +85,11 @@ impl Frames {
     /// The frame at the start of `bytes`, which is taken out; none if it is not there in full.
     fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         // Another version may have another layout, so that is looked at first.
-        if let Some(&version) = bytes.first()
-            && version != WIRE_VERSION
-        {
-            return Err(FrameError::Version(version));
+        match bytes.first() {
+            None | Some(&WIRE_VERSION) => {}
+            // The types of TLS records (RFC 8446, §5.1), which are never versions of this format.
+            Some(20..=23) => return Err(FrameError::Tls),
+            Some(&version) => return Err(FrameError::Version(version)),
         }
         let Some((header, rest)) = bytes.split_at_checked(HEADER) else {
             return Ok(None);

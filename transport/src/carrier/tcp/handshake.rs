@@ -60,6 +60,11 @@ impl Failure {
     /// What went wrong while TLS was set up or used.
     pub(super) fn of_io(error: io::Error) -> Self {
         match tls::reason(&error) {
+            Some(reason) if tls::is_plain(&error) => {
+                let what = "it does not speak TLS, and this process does: give certificates to all processes, \
+                            or to none";
+                Self::refused(reason, what)
+            }
             Some(reason) => Self::refused(reason, format!("no connection with TLS: {error}")),
             None => Self::Gone(error),
         }
@@ -72,11 +77,11 @@ impl From<FrameError> for Failure {
             FrameError::Version(_) => Reason::Version,
             FrameError::Damaged => Reason::Damaged,
             FrameError::TooLarge { .. } => Reason::TooLarge,
-            FrameError::Io(_) => Reason::Tls,
+            FrameError::Tls | FrameError::Io(_) => Reason::Tls,
         };
         match error {
             FrameError::Io(error) => Self::of_io(error),
-            FrameError::Version(_) | FrameError::Damaged | FrameError::TooLarge { .. } => {
+            FrameError::Version(_) | FrameError::Tls | FrameError::Damaged | FrameError::TooLarge { .. } => {
                 Self::refused(reason, error.to_string())
             }
         }

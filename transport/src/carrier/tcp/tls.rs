@@ -20,8 +20,8 @@ use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifie
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
-    ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, InvalidMessage,
+    RootCertStore, ServerConfig, SignatureScheme,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -58,6 +58,14 @@ impl TlsOptions {
             key: read(key.as_ref())?,
             domain: None,
         })
+    }
+
+    /// Whether `me` can use them, as a carrier finds out when it starts.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn check(&self, me: NodeId) -> Result<(), TlsError> {
+        Tls::new(self, me).map(drop)
     }
 }
 
@@ -210,6 +218,12 @@ pub(super) fn reason(error: &io::Error) -> Option<Reason> {
         (_, true) => Reason::WrongName,
         _ => Reason::Untrusted,
     })
+}
+
+/// Whether the other side says what is not TLS at all.
+pub(super) fn is_plain(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    matches!(inner, Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)))
 }
 
 /// Takes the certificates of processes, and of nobody else.
