@@ -6,6 +6,7 @@
 //!                                                              └─ reads: the replica, when it is new enough
 //! ```
 
+mod certificates;
 mod clock;
 mod connection;
 mod errand;

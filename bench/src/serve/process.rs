@@ -1,5 +1,6 @@
 //! A member as a process: from the command line to a server, and to its end.
 
+use super::certificates::Certificates;
 use super::options::Serve;
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
@@ -8,12 +9,12 @@ use core::future::Future;
 use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Setup, Time};
 use paxos_transport::{
-    BindError, Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TlsOptions, TraceOut,
+    BindError, Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TraceOut,
 };
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, lookup_host};
@@ -117,10 +118,13 @@ where
     let peer = resolve("the address for members", &place.peer).await?;
     check_bind(options.insecure_bind, file, resp, peer)?;
     file.allows(options.clients.reads)?;
-    let tcp = tcp(file, options.id, identity.clone(), peer)?;
-    if let Some(tls) = &tcp.tls {
+    let mut tcp = tcp(file, options.id, identity.clone(), peer);
+    let certificates = file.tls.as_ref().map(|tls| Certificates::read(tls, options.id)).transpose();
+    let (certificates, tls) = certificates.map_err(ServeError::Tls)?.unzip();
+    if let Some(tls) = &tls {
         tls.check(id).map_err(BindError::from)?;
     }
+    tcp.tls = tls;
     let failed = |source| ServeError::Listen { address: resp.to_string(), source };
     let listener = TcpListener::bind(resp).await.map_err(failed)?;
     let resp = listener.local_addr().map_err(failed)?.to_string();
@@ -131,6 +135,9 @@ where
     }
     let storage = open_store::<P>(&options.data, identity, options.existing).await?;
     let carrier = TcpCarrier::<P>::bind(tcp).await?;
+    if let Some(certificates) = certificates {
+        tokio::spawn(certificates.keep(carrier.handle()));
+    }
     let setup = Setup { id, config: Arc::new(config), options: variant };
     let (carrier, storage) = (Box::new(carrier), Box::new(storage));
     let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
@@ -263,25 +270,13 @@ async fn open_store<P: Portable>(
     Ok(opened.await.map_err(io::Error::other)??)
 }
 
-fn tcp(
-    file: &ClusterFile,
-    id: u16,
-    identity: Identity,
-    listen: SocketAddr,
-) -> Result<TcpOptions, ServeError> {
+fn tcp(file: &ClusterFile, id: u16, identity: Identity, listen: SocketAddr) -> TcpOptions {
     let mut options = TcpOptions::new(identity, listen);
     for place in file.places().filter(|place| place.id != id) {
         options = options.peer(NodeId(place.id), &place.peer);
     }
     options.advertise = file.place(id).map(|place| place.peer.clone());
-    if let Some(tls) = &file.tls {
-        let own = |path: &Path| PathBuf::from(path.to_string_lossy().replace("{id}", &id.to_string()));
-        let mut read = TlsOptions::from_files(own(&tls.authorities), own(&tls.certificate), own(&tls.key))
-            .map_err(ServeError::Tls)?;
-        read.domain.clone_from(&tls.domain);
-        options.tls = Some(read);
-    }
-    Ok(options)
+    options
 }
 
 /// Ready when the process is told to stop.

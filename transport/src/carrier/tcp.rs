@@ -32,6 +32,7 @@ use paxos_core::{Envelope, Message, NodeId, Protocol};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tls::Tls;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
@@ -39,7 +40,7 @@ use tokio::task::{AbortHandle, JoinSet};
 /// What the carrier, its handles and its tasks share.
 struct Shared {
     options: TcpOptions,
-    tls: Option<tls::Tls>,
+    tls: RwLock<Option<Arc<Tls>>>,
     /// Where it listens in fact.
     local: SocketAddr,
     /// None when the carrier is gone.
@@ -60,6 +61,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    /// The certificates of now, if TLS is used.
+    fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Starts a task that ends with the carrier; none if that is gone.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
         let mut tasks = lock(&self.tasks);
@@ -121,7 +127,7 @@ impl<P: Portable> TcpCarrier<P> {
     /// Outside of a tokio runtime with timers and I/O.
     pub async fn bind(options: TcpOptions) -> Result<Self, BindError> {
         let tls = match &options.tls {
-            Some(certificates) => Some(tls::Tls::new(certificates, options.identity.node)?),
+            Some(certificates) => Some(Arc::new(Tls::new(certificates, options.identity.node)?)),
             None => None,
         };
         let failed = |source| BindError::Listen { address: options.listen, source };
@@ -131,7 +137,7 @@ impl<P: Portable> TcpCarrier<P> {
         let peers = options.peers.clone();
         let shared = Arc::new(Shared {
             options,
-            tls,
+            tls: RwLock::new(tls),
             local,
             listener: Mutex::new(Some(listener)),
             peers: RwLock::default(),
@@ -254,6 +260,19 @@ impl TcpHandle {
         if let Some(peer) = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner).remove(&id) {
             peer.forget();
         }
+    }
+
+    /// From now on each connection that is made or taken uses these certificates. Those that are up stay up.
+    ///
+    /// # Errors
+    /// [`TlsError`] if they cannot be used, or the carrier was started without any. Then the former ones stay in use.
+    pub fn renew(&self, certificates: &TlsOptions) -> Result<(), TlsError> {
+        let new = Tls::new(certificates, self.shared.options.identity.node)?;
+        match &mut *self.shared.tls.write().unwrap_or_else(PoisonError::into_inner) {
+            Some(held) => *held = Arc::new(new),
+            None => return Err(TlsError::Unusable("this process was started without".into())),
+        }
+        Ok(())
     }
 
     /// Where the peers are, as far as known.

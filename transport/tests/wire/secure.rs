@@ -232,3 +232,31 @@ async fn tls_and_no_tls_are_told_apart_on_both_sides() {
         drop(guard);
     }
 }
+
+#[tokio::test]
+async fn renewed_certificates_are_taken_up_without_a_restart() {
+    let (former, latter) = (Authority::new(), Authority::new());
+    let listener = bind(secure(0, former.of(0))).await;
+    let handle = listener.handle();
+    let to_n0 = |node| secure(node, latter.of(node)).peer(NodeId(0), handle.local_address().to_string());
+    let n1 = bind(to_n0(1)).await;
+    until(|| {
+        handle.stats().refused_for(Reason::Untrusted) + n1.handle().stats().refused_for(Reason::Untrusted)
+            >= 2
+    })
+    .await;
+    assert_eq!(handle.stats().accepted, 0);
+    handle.renew(&latter.of(0)).expect("they are n0's");
+    until(|| n1.handle().stats().connected == 1).await;
+    // Both sides of n0 use the new ones.
+    handle.set_peer(NodeId(1), n1.handle().local_address().to_string());
+    until(|| handle.stats().connected == 1).await;
+    // Those that cannot be used change nothing.
+    let broken = TlsOptions { key: former.of(0).key, ..latter.of(0) };
+    for wrong in [broken, latter.of(1)] {
+        assert!(handle.renew(&wrong).is_err());
+    }
+    let n2 = bind(to_n0(2)).await;
+    until(|| n2.handle().stats().connected == 1).await;
+    assert!(bind(options(3)).await.handle().renew(&latter.of(3)).is_err(), "it was started without TLS");
+}

@@ -98,7 +98,8 @@ async fn understand(
 ) -> Result<(NodeId, Reader, Writer), Failure> {
     stream.set_nodelay(true)?;
     let mut certificate = None;
-    let stream: Box<dyn Stream> = match &shared.tls {
+    let tls = shared.tls();
+    let stream: Box<dyn Stream> = match &tls {
         None => Box::new(stream),
         Some(tls) => {
             let stream = tls.acceptor.accept(buffered(stream)).await.map_err(Failure::of_io)?;
@@ -109,7 +110,7 @@ async fn understand(
     let (mut reader, mut writer) = handshake::split(stream);
     let judged = match handshake::hear(&mut reader).await {
         Ok(hello) => {
-            let proven = shared.tls.as_ref().is_none_or(|tls| {
+            let proven = tls.as_ref().is_none_or(|tls| {
                 certificate.as_ref().is_some_and(|certificate| tls.is_of(certificate, hello.from))
             });
             if proven {

@@ -176,7 +176,7 @@ async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failu
     let stream = reached?;
     let greet = async {
         stream.set_nodelay(true)?;
-        let stream: Box<dyn Stream> = match &shared.tls {
+        let stream: Box<dyn Stream> = match shared.tls() {
             None => Box::new(stream),
             Some(tls) => {
                 let name = tls.name_of(peer.id)?;

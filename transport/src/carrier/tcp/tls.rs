@@ -25,8 +25,8 @@ use tokio_rustls::rustls::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// Certificates for mutual TLS, as PEM.
-#[derive(Clone)]
+/// Certificates for mutual TLS, as PEM. New ones can be given to a carrier that runs: [`super::TcpHandle::renew`].
+#[derive(Clone, PartialEq, Eq)]
 pub struct TlsOptions {
     /// The authorities that sign the certificates of members.
     pub authorities: Vec<u8>,
