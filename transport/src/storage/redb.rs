@@ -17,6 +17,7 @@
 mod block;
 mod error;
 mod marker;
+mod pieces;
 mod store;
 mod witness;
 

@@ -33,6 +33,17 @@ impl Block {
         Self { bytes, is_empty: content.is_empty() }
     }
 
+    /// Of so many bytes.
+    #[cfg(test)]
+    pub(super) fn zeros(bytes: usize) -> Self {
+        Self { bytes: vec![0; bytes], is_empty: false }
+    }
+
+    /// How long it is.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// As it is stored under `number`, with its check.
     pub(super) fn seal(mut self, number: u64) -> (Vec<u8>, Digest) {
         let check = check(number, &self.bytes[HEADER..]);
@@ -74,7 +85,8 @@ pub(super) fn chain(so_far: Digest, check: Digest) -> Digest {
     Digest::of(&both)
 }
 
-fn check(number: u64, content: &[u8]) -> Digest {
+/// The check of a block under its number.
+pub(super) fn check(number: u64, content: &[u8]) -> Digest {
     let mut head = [0; 24];
     head[..8].copy_from_slice(&number.to_le_bytes());
     head[8..].copy_from_slice(&Digest::of(content).0.to_le_bytes());

@@ -73,6 +73,17 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// The database takes no row as long as this.
+    #[error(
+        "{path} cannot take {bytes} bytes in one write, and is as it was: have the process write less at a time, then restart it",
+        path = path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes were to be written.
+        bytes: usize,
+    },
     /// The file is older than it was.
     #[error(
         "{path} has come to write {found}, and was at {promised} before: it is damaged, or an older copy; put the \
@@ -99,10 +110,13 @@ impl StoreError {
     }
 
     /// What the database says about `path`.
-    fn of_redb(path: &Path, error: redb::Error) -> Self {
+    pub(super) fn of_redb(path: &Path, error: redb::Error) -> Self {
         let path = path.to_owned();
         if matches!(error, redb::Error::DatabaseAlreadyOpen) {
             return Self::Locked { path };
+        }
+        if let redb::Error::ValueTooLarge(bytes) = error {
+            return Self::TooLarge { path, bytes };
         }
         let what = error.to_string();
         // A file that is too short is no fault of the system.

@@ -3,6 +3,7 @@
 use super::block::{self, Block};
 use super::error::{OfRedb, StoreError};
 use super::marker::{Marker, sync_dir};
+use super::pieces;
 use super::witness::{Seen, Witness};
 use crate::identity::Identity;
 use paxos_core::{Digest, NodeId, Snapshot};
@@ -14,9 +15,11 @@ use std::path::{Path, PathBuf};
 
 const STATE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("state");
 const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
-const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
 
-/// Where in their tables the state and the snapshot are.
+/// The longest row that the database takes. A snapshot has several.
+const LONGEST: usize = 3 << 30;
+
+/// Where in its table the state is.
 const ONLY: u64 = 0;
 
 /// What the database holds of its own file in memory.
@@ -127,7 +130,7 @@ impl Store {
         let writing = begin(&database, file)?;
         put(&writing, STATE, ONLY, &bytes, file)?;
         writing.open_table(BLOCKS).at(file)?;
-        writing.open_table(SNAPSHOT).at(file)?;
+        pieces::create(&writing, file)?;
         writing.commit().at(file)?;
         drop(database);
         witness.write(seen)?;
@@ -183,14 +186,11 @@ impl Store {
         let (file, state) = (&self.file, &self.state);
         let damaged = |what: String| StoreError::damaged(file, what);
         let reading = self.database.begin_read().at(file)?;
-        let kept = reading.open_table(SNAPSHOT).at(file)?.get(ONLY).at(file)?;
-        let snapshot = match (kept, state.snapshot) {
+        let snapshot = match (pieces::read(&reading, file)?, state.snapshot) {
             (None, None) => None,
-            (Some(kept), Some(check)) => {
-                let (content, found) = block::unseal(ONLY, kept.value()).map_err(damaged)?;
-                let snapshot = Snapshot::decode(content).map_err(|e| damaged(e.to_string()))?;
+            (Some((content, found)), Some(check)) => {
                 (found == check).then_some(()).ok_or_else(|| damaged("its snapshot is another".into()))?;
-                Some(snapshot)
+                Some(Snapshot::decode(content).map_err(|e| damaged(e.to_string()))?)
             }
             (Some(_), None) => return Err(damaged("it holds a snapshot that was never stored".into())),
             (None, Some(_)) => return Err(damaged("its snapshot is missing".into())),
@@ -219,25 +219,38 @@ impl Store {
     /// Adds a block.
     pub(super) fn append(&mut self, block: Block) -> Result<(), StoreError> {
         let mut state = self.state.clone();
-        let (number, bytes) = state.follow(block);
+        let (number, bytes) = self.follow(&mut state, block)?;
         self.write(state, |writing, file| put(writing, BLOCKS, number, &bytes, file))
     }
 
     /// Puts a snapshot and a block in the place of all that is there.
     pub(super) fn install(&mut self, snapshot: &Snapshot, block: Block) -> Result<(), StoreError> {
-        let (kept, check) = Block::of(snapshot.bytes()).seal(ONLY);
+        let check = pieces::check(snapshot.bytes());
         let mut state = self.state.clone();
         state.snapshot = Some(check);
         state.first = state.next;
         state.base = block::chain(state.chain, check);
         state.chain = state.base;
-        let added = (!block.is_empty).then(|| state.follow(block));
+        let added = if block.is_empty { None } else { Some(self.follow(&mut state, block)?) };
         self.write(state, |writing, file| {
-            put(writing, SNAPSHOT, ONLY, &kept, file)?;
+            pieces::write(writing, snapshot.bytes(), file)?;
             writing.delete_table(BLOCKS).at(file)?;
             writing.open_table(BLOCKS).at(file)?;
             added.map_or(Ok(()), |(number, bytes)| put(writing, BLOCKS, number, &bytes, file))
         })
+    }
+
+    /// Counts one more block; its number and its bytes. One that the database cannot take is refused before anything is
+    /// written, so that the store stays of use.
+    fn follow(&self, state: &mut State, block: Block) -> Result<(u64, Vec<u8>), StoreError> {
+        if block.len() > LONGEST {
+            return Err(StoreError::TooLarge { path: self.file.clone(), bytes: block.len() });
+        }
+        let number = state.next;
+        let (bytes, check) = block.seal(number);
+        state.next += 1;
+        state.chain = block::chain(state.chain, check);
+        Ok((number, bytes))
     }
 
     /// One write: what `change` puts into the database, and the state that it leads to, all or nothing; then the witness.
@@ -261,17 +274,6 @@ impl Store {
         self.state = state;
         self.failed = false;
         Ok(())
-    }
-}
-
-impl State {
-    /// Counts one more block; its number and its bytes.
-    fn follow(&mut self, block: Block) -> (u64, Vec<u8>) {
-        let number = self.next;
-        let (bytes, check) = block.seal(number);
-        self.next += 1;
-        self.chain = block::chain(self.chain, check);
-        (number, bytes)
     }
 }
 
@@ -329,4 +331,86 @@ fn put(
 fn guarded<T>(file: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::damaged(file, "the database cannot make sense of it")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paxos_core::{Bytes, Sections, Slot};
+
+    fn new(dir: &Path) -> Store {
+        let (cluster, variant) = ("test".into(), "toy".into());
+        let identity = Identity { cluster, node: NodeId(1), variant, configuration: Digest(7) };
+        Store::open(dir, &identity, true).expect("opens")
+    }
+
+    fn snapshot(bytes: usize) -> Snapshot {
+        let machine = Bytes::from((0..bytes).map(|at| (at / 1000) as u8).collect::<Vec<_>>());
+        let (sessions, membership) = (Bytes::empty(), Bytes::empty());
+        Snapshot::new(&Sections { next: Slot(3), machine, sessions, membership })
+    }
+
+    #[test]
+    fn a_snapshot_of_any_length_is_kept_in_short_rows() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut store = new(dir.path());
+        let none = |_: &[u8]| Some(Vec::<u8>::new());
+        for bytes in [3 * pieces::PIECE, 100, pieces::PIECE + 1] {
+            let snapshot = snapshot(bytes);
+            let block = Block::encode::<u8>(&[]).expect("nothing");
+            store.install(&snapshot, block).expect("written");
+            let reading = store.database.begin_read().expect("reads");
+            let rows = TableDefinition::<u64, &[u8]>::new("snapshot");
+            let rows = reading.open_table(rows).expect("there");
+            let lengths: Vec<usize> =
+                rows.iter().expect("reads").map(|row| row.expect("a row").1.value().len()).collect();
+            assert!(lengths.len() > bytes / pieces::PIECE, "{lengths:?}");
+            assert!(lengths.iter().all(|length| *length <= pieces::PIECE + block::HEADER), "{lengths:?}");
+            drop(reading);
+            let (_, found, _) = store.load(none).expect("whole");
+            assert!(found.is_some_and(|found| found.bytes() == snapshot.bytes()));
+            drop(store);
+            store = new(dir.path());
+        }
+    }
+
+    #[test]
+    fn pieces_that_are_missing_or_in_the_place_of_others_are_noticed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut store = new(dir.path());
+        let block = Block::encode::<u8>(&[]).expect("nothing");
+        store.install(&snapshot(3 * pieces::PIECE), block).expect("written");
+        let rows = TableDefinition::<u64, &[u8]>::new("snapshot");
+        let change = |from: u64, to: Option<u64>| {
+            let writing = store.database.begin_write().expect("writes");
+            {
+                let mut table = writing.open_table(rows).expect("there");
+                let piece = table.remove(from).expect("writes").map(|row| row.value().to_vec());
+                let piece = piece.expect("it was there");
+                if let Some(to) = to {
+                    table.insert(to, &piece[..]).expect("writes");
+                }
+            }
+            writing.commit().expect("writes");
+        };
+        let none = |_: &[u8]| Some(Vec::<u8>::new());
+        change(3, None);
+        assert!(matches!(store.read(none), Err(StoreError::Damaged { .. })), "the last is missing");
+        change(2, Some(3));
+        assert!(matches!(store.read(none), Err(StoreError::Damaged { .. })), "one is missing within");
+        change(3, Some(1));
+        assert!(matches!(store.read(none), Err(StoreError::Damaged { .. })), "one is another's");
+    }
+
+    #[test]
+    fn what_the_database_cannot_take_is_no_damage_and_the_store_goes_on() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut store = new(dir.path());
+        // Its memory is never touched.
+        let refused = store.append(Block::zeros(LONGEST + 1));
+        assert!(matches!(refused, Err(StoreError::TooLarge { .. })), "{refused:?}");
+        store.append(Block::encode(&[1_u8]).expect("a number")).expect("it goes on");
+        let error = redb::Error::ValueTooLarge(LONGEST + 1);
+        assert!(matches!(StoreError::of_redb(dir.path(), error), StoreError::TooLarge { .. }));
+    }
 }
