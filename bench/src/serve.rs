@@ -14,6 +14,7 @@ mod error;
 mod file;
 mod lanes;
 mod member;
+mod moved;
 mod operation;
 mod options;
 mod process;

@@ -1,6 +1,7 @@
 //! A member as a process: from the command line to a server, and to its end.
 
 use super::certificates::Certificates;
+use super::moved::{self, Moved};
 use super::options::Serve;
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
@@ -134,6 +135,7 @@ where
         make_dir(&options.data)?;
     }
     let storage = open_store::<P>(&options.data, identity, options.existing).await?;
+    tell_moved(&options.data, file);
     let carrier = TcpCarrier::<P>::bind(tcp).await?;
     if let Some(certificates) = certificates {
         tokio::spawn(certificates.keep(carrier.handle()));
@@ -188,6 +190,21 @@ async fn hand_over(member: &Arc<dyn Member>) {
 pub(crate) fn make_dir(path: &Path) -> Result<(), ServeError> {
     let wrong = |source| ServeError::Directory { path: path.display().to_string(), source };
     fs::create_dir_all(path).map_err(wrong)
+}
+
+/// Whoever moved a process knows; whoever mistyped an address does not.
+fn tell_moved(dir: &Path, file: &ClusterFile) {
+    match moved::since(dir, file) {
+        Ok(moved) => {
+            for Moved { id, what, before, now } in moved {
+                tracing::warn!(
+                    "`{what}` of process {id} is {now} in the cluster's file, and was {before} when this member last ran; \
+                     correct the file, unless that process has moved"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(%error, "it is not known who has moved: remove `addresses` in --data"),
+    }
 }
 
 /// A trace goes on where a former life of the member ended.
