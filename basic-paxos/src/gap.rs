@@ -16,8 +16,10 @@ pub(crate) struct Gaps {
     patience: Option<Duration>,
     /// How many slots to finish at a time.
     most: u64,
-    /// The acceptor of this process voted below in a former life.
-    voted: Slot,
+    /// Where the acceptor of this process voted in a former life: a range for all votes that are within reach of each other.
+    voted: Vec<SlotRange>,
+    /// No leader begins an instance further ahead of what it knows to be chosen.
+    reach: u64,
     /// The first slot of the gap, and when it has lasted long enough.
     watched: Option<(Slot, Time)>,
     /// Slots to be finished, whatever their values.
@@ -37,7 +39,8 @@ impl Gaps {
             learns: config.learns(setup.id),
             patience: resend.map(|d| d.saturating_mul(1 + turn)),
             most: config.limits.window.max(1) as u64,
-            voted: Slot(0),
+            voted: Vec::new(),
+            reach: config.limits.reach(),
             watched: None,
             fill: NOWHERE,
         }
@@ -51,13 +54,35 @@ impl Gaps {
     /// Slots voted in before a crash are to be finished, or learned again, unless gaps last for ever anyway.
     pub(crate) fn restore<V>(&mut self, record: &Record<V>) {
         if let (Record::Voted { first, batch, .. }, Some(_)) = (record, self.patience) {
-            self.voted = self.voted.max(first.plus(batch.len() as u64));
+            let new = first.extend(batch.len() as u64);
+            let reach = self.reach;
+            let near = |held: &&mut SlotRange| {
+                new.start <= held.end.plus(reach) && held.start <= new.end.plus(reach)
+            };
+            match self.voted.iter_mut().find(near) {
+                Some(held) => *held = SlotRange::new(held.start.min(new.start), held.end.max(new.end)),
+                None => self.voted.push(new),
+            }
         }
     }
 
-    /// Slots below are not for new commands: they may be gaps.
-    pub(crate) fn end(&self) -> Slot {
-        self.voted
+    /// The end of the slots that this process voted in, no further ahead of what is known to be chosen, and of each other,
+    /// than leaders may have left them. Slots below are not for new commands: they may be gaps.
+    pub(crate) fn voted<V>(&self, chosen: &Chosen<V>) -> Slot {
+        let mut voted = Slot(0);
+        let next = |voted: Slot| {
+            let reach = voted.max(chosen.end()).plus(self.reach);
+            self.voted.iter().find(|held| held.start <= reach && held.end > voted)
+        };
+        while let Some(held) = next(voted) {
+            voted = held.end;
+        }
+        voted
+    }
+
+    /// The end of the slots in which something is known to be chosen, or was voted for.
+    pub(crate) fn end<V>(&self, chosen: &Chosen<V>) -> Slot {
+        chosen.end().max(self.voted(chosen))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -106,8 +131,8 @@ impl Gaps {
         self.watched = None;
     }
 
-    /// The end of the slots in which something is chosen or was at least voted for.
+    /// The end of the slots in which something is chosen, as others say, or was at least voted for.
     fn known_of<V>(&self, chosen: &Chosen<V>) -> Slot {
-        chosen.heard().max(chosen.end()).max(self.voted)
+        chosen.heard().max(self.end(chosen))
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Instance<V> {
     pub(crate) own: Option<One<V>>,
     /// Whether that was in a phase 2a, so that it may have been chosen.
     own_proposed: bool,
+    /// Whether it was begun for a gap, with nothing that it would like to be chosen.
+    pub(crate) for_gap: bool,
     stage: Stage<V>,
     /// Whether there is a question to ask, and how many.
     ask: Option<Reach>,
@@ -41,8 +43,8 @@ pub(crate) enum Question<V> {
 impl<V: Value> Instance<V> {
     /// At the start of phase 1.
     pub(crate) fn new(now: Time, slot: Slot, ballot: Ballot, own: Option<One<V>>) -> Self {
-        let stage = Stage::Held;
-        let mut new = Self { slot, ballot, own, own_proposed: false, stage, ask: None, asked: now };
+        let (stage, for_gap) = (Stage::Held, own.is_none());
+        let mut new = Self { slot, ballot, own, own_proposed: false, for_gap, stage, ask: None, asked: now };
         new.prepare(ballot);
         new
     }

@@ -153,6 +153,10 @@ impl<V: Value> Phrase<V> for Prepare {
         Kind::Prepare
     }
 
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Prepare { ballot: self.ballot, slots: self.slot.extend(1) });
     }
@@ -161,6 +165,10 @@ impl<V: Value> Phrase<V> for Prepare {
 impl<V: Value> Phrase<V> for Promise<V> {
     fn kind(&self) -> Kind {
         Kind::Promise
+    }
+
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1) && self.vote.as_ref().is_none_or(|(ballot, _)| *ballot <= self.ballot)
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
@@ -174,6 +182,14 @@ impl<V: Value> Phrase<V> for Accept<V> {
         Kind::Accept
     }
 
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1)
+    }
+
+    fn furthest(&self) -> Slot {
+        self.slot
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Propose { ballot: self.ballot, slot: self.slot, entry: &self.entry });
     }
@@ -184,6 +200,10 @@ impl<V: Value> Phrase<V> for Accepted<V> {
         Kind::Accepted
     }
 
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Vote { ballot: self.ballot, slot: self.slot, entry: self.entry.as_deref() });
     }
@@ -192,6 +212,10 @@ impl<V: Value> Phrase<V> for Accepted<V> {
 impl<V: Value> Phrase<V> for Decision<V> {
     fn kind(&self) -> Kind {
         Kind::Decide
+    }
+
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1)
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {

@@ -43,6 +43,8 @@ pub struct Proposer<V> {
     /// Questions asked again.
     resends: Aside<u64>,
     gaps: Gaps,
+    /// A slot in which nothing is chosen, though it was said to be.
+    refuted: Option<Slot>,
 }
 
 impl<V: Value> Proposer<V> {
@@ -92,7 +94,7 @@ impl<V: Value> Proposer<V> {
         if slot >= chosen.limit() {
             return false;
         }
-        if slot.0 >= self.setup.options.slots {
+        if slot.index() >= self.setup.options.slots {
             self.queue.drain();
             return false;
         }
@@ -110,7 +112,10 @@ impl<V: Value> Proposer<V> {
 
     /// The lowest slot not known to be chosen and not under way here.
     fn free_slot(&mut self, chosen: &Chosen<V>) -> Slot {
-        self.next = self.next.max(chosen.heard()).max(self.progress).max(self.gaps.end());
+        // What lies in reach needs no try. What is said to be chosen further ahead has to be shown first: to begin behind it
+        // would leave a gap of that size.
+        let heard = Some(chosen.heard()).filter(|heard| *heard <= chosen.horizon());
+        self.next = self.next.max(heard.unwrap_or_default()).max(self.progress).max(self.gaps.voted(chosen));
         while chosen.knows(self.next) || self.find(self.next).is_some() {
             self.next = self.next.plus(1);
         }
@@ -184,6 +189,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
             resend_at: None,
             resends: Aside::default(),
             gaps: Gaps::new(setup),
+            refuted: None,
         }
     }
 
@@ -233,8 +239,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.instances.is_empty() && self.queue.is_empty()
     }
 
-    fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, _chosen: &Chosen<V>) {
+    fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
         let slot = promise.slot;
+        let shown = slot < self.gaps.end(chosen) || self.is_awaited(chosen);
         let Some(at) = self.find(slot) else { return };
         let instance = &mut self.instances[at];
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
@@ -243,9 +250,21 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         // A command that was chosen elsewhere meanwhile makes room for the next one.
         if instance.is_free() && instance.own.is_none() {
             instance.want(self.queue.pop_front());
+            // Somebody said that all up to a later slot is chosen, and that is not so. Nothing needs a no-op here.
+            if instance.own.is_none() && instance.for_gap && !shown {
+                self.instances.remove(at);
+                self.progress = self.progress.min(slot);
+                self.gaps.clear();
+                self.refuted = Some(slot);
+                return;
+            }
         }
         instance.propose();
         self.asking.push_back(slot);
+    }
+
+    fn refuted(&mut self) -> Option<Slot> {
+        self.refuted.take()
     }
 
     /// *Paxos Made Simple*, §2.2: a proposer that is told of a higher number should abandon its proposal. Here it
@@ -296,10 +315,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     /// A proposer that does not learn is told that slots are chosen, not by what. A command that it proposed
     /// there counts as done, unless the client asks again; one that it had no chance to propose was not chosen.
     fn on_progress(&mut self, _now: Time, slot: Slot) {
-        self.progress = self.progress.max(slot);
         if self.setup.config.learns(self.setup.id) {
             return;
         }
+        self.progress = self.progress.max(slot);
         let lost = self.settle(slot, |instance| Some(instance.may_have_won()));
         self.queue.requeue(lost);
     }

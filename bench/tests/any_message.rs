@@ -62,7 +62,7 @@ impl Draw {
     fn ballot(&mut self, owner: NodeId) -> Ballot {
         let round = if self.below(30) == 0 { u64::MAX } else { 1 + self.below(5) };
         let step = [0, 0, 1, 2, 255][self.below(5) as usize];
-        Ballot { round, owner, step, fast: self.below(4) == 0 }
+        Ballot::classic(round, owner).at_step(step, self.below(4) == 0)
     }
 
     fn anyones(&mut self) -> Ballot {
@@ -141,11 +141,11 @@ impl Draw {
         match self.below(18) {
             15 => Message::Members { version: self.below(5), members: self.members() },
             12 => Message::Offer { snapshot: self.snapshot().id() },
-            13 => Message::Fetch { snapshot: self.snapshot().id(), offset: self.slot().0 },
+            13 => Message::Fetch { snapshot: self.snapshot().id(), offset: self.slot().index() },
             14 => {
                 let snapshot = self.snapshot();
                 let bytes = if self.flip() { snapshot.bytes().clone() } else { Bytes::from(vec![1, 2, 3]) };
-                let offset = if self.flip() { 0 } else { self.slot().0 };
+                let offset = if self.flip() { 0 } else { self.slot().index() };
                 Message::Chunk { snapshot: snapshot.id(), offset, bytes }
             }
             0 => {
@@ -165,8 +165,8 @@ impl Draw {
             6 => Message::Refuse(Refused {
                 refusal: Refusal::NotLeader(Some(self.node())),
                 client: self.client(),
-                first: self.slot().0,
-                end: self.slot().0,
+                first: self.slot().index(),
+                end: self.slot().index(),
                 taken: self.flip(),
             }),
             7 => Message::Canvass { chosen: self.slot(), sent: Time(self.below(9)) },
@@ -175,7 +175,7 @@ impl Draw {
             10 => Message::Heard { ballot: self.anyones(), sent: Time(self.below(9) * 20_000_000) },
             11 => Message::Read(self.about_reads()),
             _ => {
-                let id = CommandId { client: self.client(), seq: self.slot().0 };
+                let id = CommandId { client: self.client(), seq: self.slot().index() };
                 let outcome =
                     if self.flip() { Outcome::Executed(0) } else { Outcome::SessionExpired { latest: 0 } };
                 Message::Reply(Reply { id, slot: self.slot(), outcome })
@@ -291,8 +291,8 @@ fn no_message_makes_fast_paxos_panic() {
         use fast_paxos::{Accept, Accepted, Any, Decision, Prepare, Promise};
         let own = node.proposer().map_or(Ballot::ZERO, fast_paxos::Proposer::ballot);
         let known = node.chosen().first_unknown();
-        let fast = |ballot: Ballot| Ballot { step: 1, fast: true, ..ballot };
-        let next = |ballot: Ballot| Ballot { step: 2, ..fast(ballot) };
+        let fast = |ballot: Ballot| ballot.at_step(1, true);
+        let next = |ballot: Ballot| ballot.at_step(2, true);
         match d.below(5) {
             0 => Message::Prepare(Prepare { ballot: d.ballot(from), from: d.slot() }),
             1 => Message::Promise(Promise { ballot: own, from: known, until: Slot::MAX, votes: d.votes() }),

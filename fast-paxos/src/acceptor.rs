@@ -69,7 +69,7 @@ impl<V: Value> Acceptor<V> {
 
     /// Enters the term of `ballot` if it is a higher one; the fast ballot of the former term ends with it.
     fn enter(&mut self, ballot: Ballot) -> bool {
-        let term = Ballot::classic(ballot.round, ballot.owner);
+        let term = Ballot::classic(ballot.round(), ballot.owner);
         let new = term > self.promised;
         if new {
             self.promised = term;
@@ -140,7 +140,7 @@ impl<V: Value> Acceptor<V> {
                 }
             }
         }
-        let recent = Slot(known.end.0.saturating_sub(RECENT));
+        let recent = known.end.minus(RECENT);
         name_each(chosen, SlotRange::new(known.start.max(recent), known.end), |slot, id| {
             if self.mine.get(&id) != Some(&slot) {
                 self.elsewhere.insert(id, slot);
@@ -191,7 +191,7 @@ impl<V: Value> Acceptor<V> {
     fn free(&mut self) -> u64 {
         for vote in self.votes.within(self.next.onwards()).filter(|v| v.ballot.same_term(self.promised)) {
             if vote.first > self.next {
-                return vote.first.0 - self.next.0;
+                return vote.first.since(self.next);
             }
             self.next = vote.slots().end;
         }
@@ -306,7 +306,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         // In forgotten slots it may have voted in a later step, or for something else in this ballot. They are chosen,
         // and need no vote.
         let first = accept.first.max(self.floor);
-        let batch = &accept.batch.tail(first.0 - accept.first.0);
+        let batch = &accept.batch.tail(first.since(accept.first));
         let slots = first.extend(batch.len() as u64);
         if ballot < self.promised {
             return Err(self.refuse(ballot, slots));
@@ -372,7 +372,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         }
         // Slots that were decided without it need its vote no more; in the ones behind, it may meet the others.
         self.next = self.next.max(chosen.first_unknown()).max(self.heard.chosen());
-        let free = self.free().min(chosen.limit().0.saturating_sub(self.next.0));
+        let free = self.free().min(chosen.limit().since(self.next));
         let room = free.min(self.arrived.len() as u64) as usize;
         if room == 0 {
             return None;

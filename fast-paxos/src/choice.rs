@@ -64,7 +64,7 @@ pub(crate) fn pick<V: Value>(
             let votes = |entry: &&Entry<V>| tally.voters(entry).len();
             let most = values.iter().map(votes).max()?;
             let equals: Vec<_> = values.into_iter().filter(|entry| votes(entry) == most).collect();
-            Some(equals[(slot.0 % equals.len() as u64) as usize].clone())
+            Some(equals[(slot.index() % equals.len() as u64) as usize].clone())
         }
     }
 }

@@ -139,7 +139,7 @@ fn announce<V: Value>(
     if run.is_empty() {
         return;
     }
-    let batch = accepted.batch.tail(run.start.0 - accepted.first.0).head(run.len());
+    let batch = accepted.batch.tail(run.start.since(accepted.first)).head(run.len());
     chosen.choose(run.start, batch.clone());
     decisions.push(Decision { ballot: accepted.ballot, first: run.start, batch });
 }

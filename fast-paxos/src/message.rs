@@ -118,6 +118,10 @@ impl<V: Value> Phrase<V> for Prepare {
         Kind::Prepare
     }
 
+    fn is_sound(&self) -> bool {
+        self.from.holds(0)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Prepare { ballot: self.ballot, slots: self.from.onwards() });
     }
@@ -126,6 +130,10 @@ impl<V: Value> Phrase<V> for Prepare {
 impl<V: Value> Phrase<V> for Promise<V> {
     fn kind(&self) -> Kind {
         Kind::Promise
+    }
+
+    fn is_sound(&self) -> bool {
+        self.from.holds(0) && self.votes.iter().all(|vote| vote.is_below(self.ballot))
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
@@ -143,6 +151,16 @@ impl<V: Value> Phrase<V> for Accept<V> {
         if self.batch.is_empty() { Kind::Any } else { Kind::Accept }
     }
 
+    fn is_sound(&self) -> bool {
+        let any = self.any.is_none_or(|any| any.ballot.same_term(self.ballot) && any.from.holds(0));
+        any && self.first.holds(self.batch.len() as u64) && self.chosen.holds(0)
+    }
+
+    fn furthest(&self) -> Slot {
+        let any = self.any.map_or(Slot(0), |any| any.from);
+        self.first.max(self.chosen).max(any)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         let ballot = self.ballot;
         tell_each(self.first, &self.batch, tell, |slot, entry| Fact::Propose { ballot, slot, entry });
@@ -155,6 +173,10 @@ impl<V: Value> Phrase<V> for Accept<V> {
 impl<V: Value> Phrase<V> for Accepted<V> {
     fn kind(&self) -> Kind {
         Kind::Accepted
+    }
+
+    fn is_sound(&self) -> bool {
+        self.first.holds(self.batch.len() as u64)
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
@@ -170,6 +192,10 @@ impl<V: Value> Phrase<V> for Accepted<V> {
 impl<V: Value> Phrase<V> for Decision<V> {
     fn kind(&self) -> Kind {
         Kind::Decide
+    }
+
+    fn is_sound(&self) -> bool {
+        self.first.holds(self.batch.len() as u64)
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {

@@ -63,7 +63,7 @@ fn count<V: Value>(
 ) -> bool {
     let cut = |part: SlotRange| {
         batch.map(|b| {
-            if part == slots { b.clone() } else { b.tail(part.start.0 - slots.start.0).head(part.len()) }
+            if part == slots { b.clone() } else { b.tail(part.start.since(slots.start)).head(part.len()) }
         })
     };
     let open = |part: SlotRange| Tally { ballot, batch: cut(part), voters: NodeSet::EMPTY, decided: false };
@@ -94,7 +94,7 @@ fn counted<V>(chosen: &Chosen<V>) -> SlotRange {
 
 /// The part of `batch` that belongs to `part` of its slots.
 fn cut<V>(first: Slot, batch: &Batch<V>, part: SlotRange) -> Batch<V> {
-    batch.tail(part.start.0.saturating_sub(first.0)).head(part.len())
+    batch.tail(part.start.since(first)).head(part.len())
 }
 
 impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learner<V> {

@@ -65,6 +65,11 @@ pub struct Decision<V> {
     pub batch: Option<Batch<V>>,
 }
 
+/// Whether these are slots, and `batch` has a value for each.
+fn agree<V>(slots: SlotRange, batch: Option<&Batch<V>>) -> bool {
+    slots.start.holds(slots.len()) && batch.is_none_or(|batch| batch.len() as u64 == slots.len())
+}
+
 impl InBallot for Prepare {
     fn ballot(&self) -> Ballot {
         self.ballot
@@ -100,6 +105,10 @@ impl<V: Value> Phrase<V> for Prepare {
         Kind::Prepare
     }
 
+    fn is_sound(&self) -> bool {
+        self.from.holds(0)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Prepare { ballot: self.ballot, slots: self.from.onwards() });
     }
@@ -108,6 +117,10 @@ impl<V: Value> Phrase<V> for Prepare {
 impl<V: Value> Phrase<V> for Promise<V> {
     fn kind(&self) -> Kind {
         Kind::Promise
+    }
+
+    fn is_sound(&self) -> bool {
+        self.from.holds(0) && self.votes.iter().all(|vote| vote.is_below(self.ballot))
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
@@ -125,6 +138,14 @@ impl<V: Value> Phrase<V> for Accept<V> {
         Kind::Accept
     }
 
+    fn is_sound(&self) -> bool {
+        self.first.holds(self.batch.len() as u64) && self.chosen.holds(0)
+    }
+
+    fn furthest(&self) -> Slot {
+        self.first.max(self.chosen)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         let ballot = self.ballot;
         tell_each(self.first, &self.batch, tell, |slot, entry| Fact::Propose { ballot, slot, entry });
@@ -134,6 +155,10 @@ impl<V: Value> Phrase<V> for Accept<V> {
 impl<V: Value> Phrase<V> for Accepted<V> {
     fn kind(&self) -> Kind {
         Kind::Accepted
+    }
+
+    fn is_sound(&self) -> bool {
+        agree(self.slots, self.batch.as_ref())
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
@@ -147,6 +172,10 @@ impl<V: Value> Phrase<V> for Accepted<V> {
 impl<V: Value> Phrase<V> for Decision<V> {
     fn kind(&self) -> Kind {
         Kind::Decide
+    }
+
+    fn is_sound(&self) -> bool {
+        agree(self.slots, self.batch.as_ref())
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {

@@ -57,7 +57,7 @@ impl<V: Value> Proposer<V> {
 
     /// Slots proposed in this ballot and not known to be chosen.
     pub fn in_flight(&self) -> u64 {
-        self.pipeline.first_in_flight().map_or(0, |first| self.next.0 - first.0)
+        self.pipeline.first_in_flight().map_or(0, |first| self.next.since(first))
     }
 
     /// Commands that wait for a place in the window.
@@ -129,7 +129,7 @@ impl<V: Value> Proposer<V> {
         let recovered: Batch<V> = entries.into();
         let mut first = from;
         while first < end {
-            let batch = recovered.tail(first.0 - from.0).portion(self.setup.config.limits.message());
+            let batch = recovered.tail(first.since(from)).portion(self.setup.config.limits.message());
             let next = first.plus(batch.len() as u64);
             self.pipeline.propose(self.ballot, first, &batch);
             first = next;

@@ -11,32 +11,73 @@ use serde::{Deserialize, Serialize};
 /// its `step`s follow one another with no foreign ballot in between. That adjacency is what allows a phase 2b of
 /// one step to be read as a phase 1b of the next (Lamport, *Fast Paxos*, §3.2: coordinated recovery goes from
 /// round *i* to round *i*+1 of the same coordinator), and one phase 1 to serve every step of its term.
+///
+/// # What may be believed of a ballot
+///
+/// There are 2⁴⁸ rounds. One each microsecond, and each takes a quorum's answer, they last for nine years; one each
+/// millisecond, for nine thousand. So a higher one is a mistake, and cannot be read from a message or a disk.
+/// A ballot that another process names is believed up to halfway between the highest seen and the last
+/// ([`Ballot::is_credible`]). No process that was away has missed 2⁴⁷ rounds, so none is refused. And no single mistake
+/// ends all elections, as to promise the last round would: half of what there is always stays.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
 pub struct Ballot {
-    /// The term's number; 0 only in [`Ballot::ZERO`].
-    pub round: u64,
+    round: u64,
     /// The only proposer that may use this ballot.
     pub owner: NodeId,
-    /// Position within the term, from 0.
-    pub step: u8,
+    step: u8,
     /// Whether acceptors may vote for values that come from clients directly.
     pub fast: bool,
+}
+
+/// A ballot as it is written.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename = "Ballot")]
+struct Fields {
+    round: u64,
+    owner: NodeId,
+    step: u8,
+    fast: bool,
 }
 
 impl Ballot {
     /// Below every ballot in use: nothing promised, nothing voted.
     pub const ZERO: Self = Self { round: 0, owner: NodeId(0), step: 0, fast: false };
 
-    /// The first, classic ballot of a term.
+    /// The last round.
+    pub const LAST_ROUND: u64 = (1 << 48) - 1;
+
+    /// The first, classic ballot of a term; of the last round, if there is none of that number.
     pub const fn classic(round: u64, owner: NodeId) -> Self {
+        let round = if round <= Self::LAST_ROUND { round } else { Self::LAST_ROUND };
         Self { round, owner, step: 0, fast: false }
     }
 
-    /// The ballot with which `owner` starts a term above this one, or `None` if the rounds are used up
-    /// (only a faulty peer gets there).
+    /// The term's number; 0 only in [`Ballot::ZERO`].
+    pub const fn round(self) -> u64 {
+        self.round
+    }
+
+    /// Position within the term, from 0.
+    pub const fn step(self) -> u8 {
+        self.step
+    }
+
+    /// This position of the term, whichever came before.
+    #[must_use]
+    pub const fn at_step(self, step: u8, fast: bool) -> Self {
+        Self { step, fast, ..self }
+    }
+
+    /// The ballot with which `owner` starts a term above this one, or `None` if the rounds are used up.
     #[must_use]
     pub fn next_term(self, owner: NodeId) -> Option<Self> {
-        Some(Self::classic(self.round.checked_add(1)?, owner))
+        (self.round < Self::LAST_ROUND).then(|| Self::classic(self.round + 1, owner))
+    }
+
+    /// Whether another process may be believed to have come to this ballot, where `highest` is the highest seen.
+    pub const fn is_credible(self, highest: Self) -> bool {
+        self.round <= highest.round + (Self::LAST_ROUND - highest.round) / 2
     }
 
     /// The next step of the same term, or `None` after 255 of them.
@@ -61,9 +102,28 @@ impl Ballot {
         (u32::from(self.owner.0) << 16) | (u32::from(self.step) << 8) | u32::from(self.fast)
     }
 
-    /// One integer that orders all ballots of a run as `Ord` does, for traces: `round · 2²⁴ + owner · 2⁸ + step`.
+    /// One integer that orders all ballots of a run as `Ord` does, for traces: `round · 2²⁴ + owner · 2⁸ + step`. All
+    /// rounds from 2⁴⁰ on, which no run that is traced comes to, are written as the last below.
     pub fn number(self) -> u64 {
-        (self.round << 24) | (u64::from(self.owner.0) << 8) | u64::from(self.step)
+        let round = self.round.min((1 << 40) - 1);
+        (round << 24) | (u64::from(self.owner.0) << 8) | u64::from(self.step)
+    }
+}
+
+impl TryFrom<Fields> for Ballot {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        let Fields { round, owner, step, fast } = fields;
+        let ballot = Self { round, owner, step, fast };
+        if round <= Self::LAST_ROUND { Ok(ballot) } else { Err("there are no rounds from 2^48 on") }
+    }
+}
+
+impl From<Ballot> for Fields {
+    fn from(ballot: Ballot) -> Self {
+        let Ballot { round, owner, step, fast } = ballot;
+        Self { round, owner, step, fast }
     }
 }
 
@@ -125,5 +185,30 @@ mod tests {
     #[test]
     fn a_term_above_every_round_does_not_exist() {
         assert_eq!(Ballot::classic(u64::MAX, NodeId(0)).next_term(NodeId(1)), None);
+        let fields = |round| Fields { round, ..Ballot::ZERO.into() };
+        assert!(Ballot::try_from(fields(Ballot::LAST_ROUND)).is_ok());
+        for round in [Ballot::LAST_ROUND + 1, u64::MAX] {
+            Ballot::try_from(fields(round)).expect_err("no round");
+        }
+    }
+
+    #[test]
+    fn whatever_is_believed_of_a_ballot_rounds_are_left() {
+        let owner = NodeId(0);
+        let mut highest = Ballot::ZERO;
+        for _ in 0..40 {
+            let believed = |round: &u64| Ballot::classic(*round, owner).is_credible(highest);
+            // A number with one bit changed, and the last ones.
+            let flipped = (0..64).map(|bit| highest.round ^ (1 << bit)).filter(|n| *n <= Ballot::LAST_ROUND);
+            let worst = flipped.chain([Ballot::LAST_ROUND]).filter(believed).max().unwrap_or_default();
+            highest = highest.max(Ballot::classic(worst, owner)).next_term(owner).expect("rounds are left");
+            assert!(highest.next_term(owner).is_some_and(|next| next.is_credible(highest)));
+        }
+    }
+
+    #[test]
+    fn a_process_that_missed_a_hundred_million_million_rounds_believes_the_next_ballot() {
+        let (away, now) = (Ballot::classic(7, NodeId(1)), Ballot::classic(100_000_000_000_000, NodeId(0)));
+        assert!(now.is_credible(away) && now.is_credible(Ballot::ZERO));
     }
 }

@@ -102,6 +102,13 @@ impl<V> Chosen<V> {
         self.heard = self.heard.max(slot);
     }
 
+    /// A phase 1 quorum has no vote in `slot`. Had a value been chosen there, a phase 2 quorum would have voted for it, and
+    /// one of that is in every phase 1 quorum: whoever said that more is chosen was wrong. (A promise may also be older
+    /// than what was said. Then it is said again.)
+    pub(crate) fn refute(&mut self, slot: Slot) {
+        self.heard = self.heard.min(slot);
+    }
+
     /// The first slot whose value is not known.
     pub fn first_unknown(&self) -> Slot {
         self.first_unknown
@@ -140,7 +147,7 @@ impl<V> Chosen<V> {
     /// The value of `slot`, if known.
     pub fn get(&self, slot: Slot) -> Option<&Entry<V>> {
         let (range, batch) = self.log.get(slot)?;
-        batch.get((slot.0 - range.start.0) as usize)
+        batch.get(slot.since(range.start) as usize)
     }
 
     /// What is known of `slots`, in order.
@@ -179,7 +186,7 @@ impl<V> Chosen<V> {
             return None;
         }
         let (range, batch) = self.log.get(self.applied)?;
-        let (first, skip) = (self.applied, self.applied.0 - range.start.0);
+        let (first, skip) = (self.applied, self.applied.since(range.start));
         self.applied = range.end;
         let entries = &batch[skip as usize..];
         if let Some(epochs) = &mut self.epochs {
@@ -223,7 +230,7 @@ impl<V> Chosen<V> {
     /// [`Chosen::choose`] where some of it is beyond the horizon.
     #[cold]
     fn choose_near(&mut self, first: Slot, batch: &Batch<V>) {
-        let near = batch.head(self.horizon().0.saturating_sub(first.0));
+        let near = batch.head(self.horizon().since(first));
         if !near.is_empty() {
             self.choose(first, near);
         }
@@ -273,7 +280,7 @@ mod tests {
         let delivered = |chosen: &mut Chosen<()>| {
             let mut slots = Vec::new();
             while let Some((slot, entries)) = chosen.deliver() {
-                slots.extend(slot.extend(entries.len() as u64).iter().map(|s| s.0));
+                slots.extend(slot.extend(entries.len() as u64).iter().map(Slot::index));
             }
             slots
         };

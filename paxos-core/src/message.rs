@@ -18,6 +18,14 @@ pub trait InBallot {
 pub trait Phrase<V>: InBallot + Clone + Debug + Eq + Hash + Send + Sync + 'static {
     /// What kind of message it is.
     fn kind(&self) -> Kind;
+    /// Whether its numbers can be true: its slots are slots, and what it reports agrees with itself. One that is not sound
+    /// changes nothing.
+    fn is_sound(&self) -> bool;
+    /// Of a phase 2a: the furthest slot that it names, to vote in or to say how far everything is chosen. A process that
+    /// knows of nothing near it acts on it when it is named again.
+    fn furthest(&self) -> Slot {
+        Slot(0)
+    }
     /// Tells what it says, slot by slot, for traces and for the invariants of the simulator.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
 }

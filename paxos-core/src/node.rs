@@ -1,5 +1,6 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
+mod believe;
 mod compact;
 mod elect;
 mod fetch;
@@ -18,6 +19,7 @@ use crate::{
     Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
     Snapshot, Time, To, Unasked, Unchangeable,
 };
+use believe::Beliefs;
 use compact::Store;
 use fetch::Fetching;
 use handover::Handover;
@@ -91,6 +93,7 @@ pub struct Node<P: Protocol> {
     /// The state of `chosen` that the proposer knows.
     told: u64,
     decisions: Vec<P::Decision>,
+    beliefs: Beliefs,
     pub(crate) noted: Aside<Noted>,
 }
 
@@ -204,6 +207,7 @@ impl<P: Protocol> Node<P> {
             if let Some((first, batch)) = record.as_learned() {
                 node.chosen.choose(first, batch.clone());
             }
+            node.noted.0.highest = node.noted.0.highest.max(record.ballot().unwrap_or_default());
             if let Some(acceptor) = &mut node.acceptor {
                 acceptor.restore(record);
             }
@@ -263,6 +267,7 @@ impl<P: Protocol> Node<P> {
             led: None,
             told: 0,
             decisions: Vec::new(),
+            beliefs: Beliefs::default(),
             noted: Aside::default(),
             now,
             built: setup.clone(),

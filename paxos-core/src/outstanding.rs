@@ -178,7 +178,7 @@ impl<V: Value> Outstanding<V> {
     /// it may soon expire is renewed if nothing of it is open: a command that was never sent needs no session that may
     /// have ended.
     pub fn refresh(&mut self, known: Slot) {
-        if self.base == self.next && known.0.saturating_sub(self.used.0) > self.idle {
+        if self.base == self.next && known.since(self.used) > self.idle {
             self.id = self.id.renewed(0);
         }
         self.used = self.used.max(known);

@@ -88,7 +88,7 @@ impl<V: Value> Pipeline<V> {
     /// as a proposal in `ballot`, from slot `first` on, but in no slot from `end` on.
     pub fn propose_next(&mut self, now: Time, ballot: Ballot, first: Slot, end: Slot) -> Option<Batch<V>> {
         let mut room = self.room()?;
-        room.count = room.count.min(end.0.saturating_sub(first.0) as usize);
+        room.count = room.count.min(end.since(first) as usize);
         self.at_end = room.count == 0;
         if self.at_end {
             return None;
@@ -113,7 +113,7 @@ impl<V: Value> Pipeline<V> {
     fn propose_noops(&mut self, ballot: Ballot, first: Slot, chosen: &Chosen<V>) -> Option<Batch<V>> {
         let room =
             self.limits.window.max(1).saturating_sub(self.under_way().count).min(self.limits.batch.max(1));
-        let count = room.min(chosen.limit().0.saturating_sub(first.0) as usize);
+        let count = room.min(chosen.limit().since(first) as usize);
         let batch: Batch<V> = (0..count).map(|_| Entry::Noop).collect();
         if !batch.is_empty() {
             self.propose(ballot, first, &batch);
@@ -210,7 +210,7 @@ impl<V: Value> Pipeline<V> {
     /// The slots from the first proposal under way to the last one, and the bytes of all.
     pub fn under_way(&self) -> Amount {
         let (start, end) = (self.in_flight.start(), self.in_flight.end());
-        Amount { count: start.map_or(0, |start| end.0 - start.0) as usize, bytes: self.in_flight_bytes }
+        Amount { count: start.map_or(0, |start| end.since(start)) as usize, bytes: self.in_flight_bytes }
     }
 
     /// Notes a proposal that was not taken from the queue.
@@ -291,7 +291,7 @@ impl<V: Value> Pipeline<V> {
                 // The very entries that were proposed need no comparison.
                 (part != range || !ours.shares(theirs)) && {
                     let both = range.intersection(part);
-                    let cut = |b: &Batch<V>, from: Slot| b.tail(both.start.0 - from.0).head(both.len());
+                    let cut = |b: &Batch<V>, from: Slot| b.tail(both.start.since(from)).head(both.len());
                     cut(ours, range.start) != cut(theirs, part.start)
                 }
             })

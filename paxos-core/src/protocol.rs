@@ -171,6 +171,12 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     }
     /// Phase 1b arrives. An answer to another ballot than the current one changes nothing.
     fn on_promise(&mut self, now: Time, from: NodeId, promise: P::Promise, chosen: &Chosen<P::Value>);
+
+    /// A slot in which a phase 1 quorum has no vote, if the last promise was the one that showed it, though all below a later
+    /// slot is said to be chosen: whoever said so was wrong.
+    fn refuted(&mut self) -> Option<Slot> {
+        None
+    }
     /// A vote arrives, at proposers that hear them.
     fn on_accepted(
         &mut self,

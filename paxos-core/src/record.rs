@@ -40,6 +40,8 @@ pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send +
     fn learned(first: Slot, batch: Batch<V>) -> Self;
     /// What the record knows to be chosen.
     fn as_learned(&self) -> Option<(Slot, &Batch<V>)>;
+    /// The ballot that it names, if it is about one.
+    fn ballot(&self) -> Option<Ballot>;
     /// Tells what the record says.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
 }
@@ -51,6 +53,15 @@ impl<V: crate::Value> Recorded<V> for Record<V> {
 
     fn as_learned(&self) -> Option<(Slot, &Batch<V>)> {
         if let Self::Learned { first, batch } = self { Some((*first, batch)) } else { None }
+    }
+
+    fn ballot(&self) -> Option<Ballot> {
+        match self {
+            Self::Started(ballot) | Self::Promised { ballot, .. } | Self::Voted { ballot, .. } => {
+                Some(*ballot)
+            }
+            Self::Learned { .. } => None,
+        }
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
@@ -91,6 +102,11 @@ impl<V> Vote<V> {
         self.first.extend(self.batch.len() as u64)
     }
 
+    /// Whether it can be reported with a promise of `ballot`: an acceptor in a higher one would have refused.
+    pub fn is_below(&self, ballot: Ballot) -> bool {
+        self.ballot <= ballot && self.first.holds(self.batch.len() as u64)
+    }
+
     /// Slot by slot.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, Ballot, &Entry<V>)> {
         self.slots().iter().zip(self.batch.iter()).map(|(slot, entry)| (slot, self.ballot, entry))
@@ -128,7 +144,7 @@ impl<V> Votes<V> {
     /// The vote in `slot`.
     pub fn get(&self, slot: Slot) -> Option<(Ballot, &Entry<V>)> {
         let (range, (ballot, batch)) = self.runs.get(slot)?;
-        Some((*ballot, &batch[(slot.0 - range.start.0) as usize]))
+        Some((*ballot, &batch[slot.since(range.start) as usize]))
     }
 
     /// The votes within `slots`, in order.

@@ -123,7 +123,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// [`Replica::snapshot`], if `every` slots were executed since the last one; 0: never.
     pub(crate) fn snapshot_each(&mut self, every: u64) -> Option<Snapshot> {
-        if every == 0 || self.next.0 - self.written.0 < every || self.failure.is_some() {
+        if every == 0 || self.next.since(self.written) < every || self.failure.is_some() {
             return None;
         }
         self.written = self.next;
@@ -178,7 +178,7 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         assert!(first <= self.next, "executed up to {}, then given {first}", self.next);
-        let known = (self.next.0 - first.0) as usize;
+        let known = self.next.since(first) as usize;
         for entry in entries.get(known..).unwrap_or_default() {
             let slot = self.next;
             self.next = slot.plus(1);
@@ -206,7 +206,7 @@ impl<S: StateMachine> Replica<S> {
         let found = self.sessions.find(id);
         match found {
             Found::Reply(..) | Found::Expired(_) => {
-                self.answers.extend(found.answer(id, Slot(self.next.0.saturating_sub(1))));
+                self.answers.extend(found.answer(id, self.next.minus(1)));
             }
             Found::New => {
                 // Clients have at most a window of commands open; beyond that nobody waits for the oldest.
@@ -312,7 +312,10 @@ mod tests {
         let mut replica = replica(4);
         replica.execute(Slot(0), &[command(9, 10, 1), command(9, 6, 1), command(9, 7, 1)], all());
         assert_eq!((replica.machine().0, replies(&mut replica)), (2, vec![(10, 1), (7, 2)]));
-        replica.execute(Slot(3), &[command(9, u64::MAX, 1), command(9, 10, 1)], all());
+        replica.execute(Slot(3), &[command(9, CommandId::LAST_SEQ, 1), command(9, 10, 1)], all());
+        assert_eq!(replica.machine().0, 3);
+        // No process gives a command such a number.
+        replica.execute(Slot(5), &[command(9, u64::MAX, 1)], all());
         assert_eq!(replica.machine().0, 3);
     }
 

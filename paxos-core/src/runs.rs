@@ -245,7 +245,7 @@ impl<T: Divide> Runs<T> {
         if let Some((range, t)) = self.runs.front_mut()
             && range.start < slot
         {
-            let rest = t.split_off(slot.0 - range.start.0);
+            let rest = t.split_off(slot.since(range.start));
             *t = rest;
             range.start = slot;
         }
@@ -267,7 +267,7 @@ impl<T: Divide> Runs<T> {
         let at = self.find(slot);
         match self.runs.get_mut(at) {
             Some((range, t)) if range.start < slot => {
-                let rest = (SlotRange::new(slot, range.end), t.split_off(slot.0 - range.start.0));
+                let rest = (SlotRange::new(slot, range.end), t.split_off(slot.since(range.start)));
                 range.end = slot;
                 self.runs.insert(at + 1, rest);
                 at + 1
@@ -289,7 +289,7 @@ impl<T: Divide> Runs<T> {
 fn cut<T: Divide>(whole: SlotRange, t: &T, part: SlotRange) -> T {
     let mut t = t.clone();
     if part.start > whole.start {
-        t = t.split_off(part.start.0 - whole.start.0);
+        t = t.split_off(part.start.since(whole.start));
     }
     if part.end < whole.end {
         let _rest = t.split_off(part.len());
@@ -324,7 +324,7 @@ mod tests {
     }
 
     fn drawn(runs: &Runs<Text>) -> String {
-        let parts: Vec<String> = runs.iter().map(|(r, t)| format!("{}:{}", r.start.0, t.0)).collect();
+        let parts: Vec<String> = runs.iter().map(|(r, t)| format!("{}:{}", r.start.index(), t.0)).collect();
         parts.join(" ")
     }
 

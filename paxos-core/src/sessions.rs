@@ -70,7 +70,7 @@ impl<R> Sessions<R> {
         let places = table.iter().enumerate().map(|(at, session)| (session.client.node, at)).collect();
         let by_age: BTreeMap<_, _> = table.iter().map(|s| (s.heard, s.client.node)).collect();
         // Too early is as good: the sweep finds out when it is due.
-        let due = by_age.first_key_value().map_or(Slot(u64::MAX), |(heard, _)| *heard);
+        let due = by_age.first_key_value().map_or(Slot::MAX, |(heard, _)| *heard);
         let (window, idle, most) = (limits.session.max(1), limits.idle, limits.sessions.max(1));
         Self { window, idle, most, table, expired, places, by_age, due, last: 0 }
     }
@@ -105,6 +105,10 @@ impl<R> Sessions<R> {
 
     /// A command is chosen in `slot`: runs `execute` if it is new; its reply, then and now.
     pub(crate) fn enter(&mut self, slot: Slot, id: CommandId, execute: impl FnOnce() -> R) -> Found<'_, R> {
+        // No process gives such a name to a command.
+        if !id.is_possible() {
+            return Found::Forgotten;
+        }
         if slot > self.due {
             self.sweep(slot);
         }
@@ -199,20 +203,20 @@ impl<R> Sessions<R> {
 
     /// The last slot in which a session that was heard of in `slot` is alive.
     fn end_of(&self, slot: Slot) -> Slot {
-        Slot(slot.0.saturating_add(self.idle))
+        slot.plus(self.idle)
     }
 
     /// Ends every session that was silent for too long when `slot` came.
     #[cold]
     fn sweep(&mut self, slot: Slot) {
-        self.due = Slot(u64::MAX);
+        self.due = Slot::MAX;
         while let Some((heard, node)) = self.oldest() {
             self.due = self.end_of(heard);
             if self.due >= slot {
                 return;
             }
             self.expire(node);
-            self.due = Slot(u64::MAX);
+            self.due = Slot::MAX;
         }
     }
 
@@ -442,7 +446,7 @@ mod tests {
                 assert_eq!(expired, !ok, "seed {seed}: {id} in slot {slot}");
                 assert!(sessions.table.len() <= most);
             }
-            let left = sessions.table.iter().map(|s| (s.client.node, (s.client.session, s.heard.0)));
+            let left = sessions.table.iter().map(|s| (s.client.node, (s.client.session, s.heard.index())));
             assert_eq!(left.collect::<BTreeMap<_, _>>(), live, "seed {seed}");
         }
     }

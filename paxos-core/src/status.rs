@@ -77,6 +77,11 @@ pub struct Counters {
     pub caught_up: u64,
     /// Messages that changed nothing because their sender does not play the role it spoke in.
     pub ignored: u64,
+    /// Messages that changed nothing because a number in them cannot be true ([`Node::disbelieved`] tells whose).
+    pub disbelieved: u64,
+    /// Messages that changed nothing because they name a slot far beyond all that it knows: they are believed when it is
+    /// named again.
+    pub doubted: u64,
     /// Commands that it did not take because it held as much as it may: of its own client, or of others.
     pub refused: u64,
 }

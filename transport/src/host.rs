@@ -34,8 +34,8 @@ use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
 use paxos_core::{
-    Envelope, Event, Install, Membership, Message, Node, NodeId, NodeSet, Protocol, Replica, Settled, Setup,
-    StateMachine, Status, Time,
+    Envelope, Event, Install, Membership, Message, Node, NodeId, NodeSet, Protocol, Recorded, Replica,
+    Settled, Setup, StateMachine, Status, Time,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -120,6 +120,10 @@ where
     ) -> Result<Self, HostError> {
         let id = setup.id;
         let saved = storage.load().await?;
+        let ballots = saved.records.iter().filter_map(Recorded::ballot);
+        if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {
+            return Err(HostError::Exhausted(last));
+        }
         let mut replica = Replica::new(machine, &setup.config.limits);
         if let Some(snapshot) = &saved.snapshot {
             replica.install(snapshot)?;
@@ -203,6 +207,10 @@ where
             }
             while let Some((id, why)) = self.node.ended_read() {
                 self.lookers.refuse(id, why);
+            }
+            while let Some((from, kind)) = self.node.disbelieved() {
+                let (node, kind) = (self.id, kind.name());
+                tracing::warn!(%node, peer = %from, kind, "ignores messages with a number that cannot be true");
             }
             // Whoever is answered is to find a status as new as the answer.
             self.publish();

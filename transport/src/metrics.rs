@@ -59,10 +59,10 @@ impl Page {
             status;
         self.gauge("leads", "Whether this process leads.", u8::from(*leads));
         self.gauge("has_leader", "Whether a leader is known.", u8::from(status.leader.is_some()));
-        self.gauge("first_unknown_slot", "The first slot whose value is not known.", first_unknown.0);
-        self.gauge("applied_slot", "The first slot that is not executed.", applied.0);
-        self.gauge("heard_slot", "Every slot below is chosen, as far as heard.", heard.0);
-        self.gauge("log_start_slot", "The first slot whose value is still held.", log_start.0);
+        self.gauge("first_unknown_slot", "The first slot whose value is not known.", first_unknown.index());
+        self.gauge("applied_slot", "The first slot that is not executed.", applied.index());
+        self.gauge("heard_slot", "Every slot below is chosen, as far as heard.", heard.index());
+        self.gauge("log_start_slot", "The first slot whose value is still held.", log_start.index());
         self.gauge("in_flight_commands", "Slots under way.", load.in_flight.count);
         self.gauge("in_flight_bytes", "Bytes under way.", load.in_flight.bytes);
         self.gauge("waiting_commands", "Commands that wait for the window.", load.waiting.count);
@@ -75,6 +75,10 @@ impl Page {
         self.counter("retransmissions_total", "Questions asked again.", counters.retransmissions);
         self.counter("catch_ups_total", "Questions for what was missed.", counters.catch_ups);
         self.counter("ignored_total", "Messages without effect.", counters.ignored);
+        let disbelieved = "Messages without effect because a number in them cannot be true.";
+        self.counter("disbelieved_total", disbelieved, counters.disbelieved);
+        let doubted = "Messages without effect because they name a slot far ahead for the first time.";
+        self.counter("doubted_total", doubted, counters.doubted);
         self.counter("refused_commands_total", "Commands refused at a limit.", counters.refused);
     }
 

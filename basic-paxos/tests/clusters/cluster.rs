@@ -3,7 +3,7 @@
 use basic_paxos::{BasicPaxos, Options};
 use paxos_core::{
     Ballot, Config, Entry, Envelope, Event, Fact, Kind, Limits, Message, Node, NodeId, Phrase, Record,
-    Replica, Settled, Setup, Slot, StateMachine, Time,
+    Replica, Settled, Setup, Slot, SlotRange, StateMachine, Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -279,7 +279,7 @@ impl Cluster {
         }
         let Some(node) = &self.nodes[at] else { return };
         let known = node.chosen();
-        let news = (known.first_unknown().0.saturating_sub(3)..known.end().0).map(Slot);
+        let news = SlotRange::new(known.first_unknown().minus(3), known.end()).iter();
         for (slot, entry) in news.filter_map(|slot| Some((slot, known.get(slot)?))) {
             let one = self.chosen.entry(slot).or_insert_with(|| entry.clone());
             assert_eq!(one, entry, "two values chosen in {slot}");

@@ -111,7 +111,7 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("variant", front.settings.variant.into()),
             ("id", front.member.id().to_string()),
             ("leader", leader),
-            ("applied", status.applied.0.to_string()),
+            ("applied", status.applied.index().to_string()),
             ("time_ms", time.store.to_string()),
             ("clock_ahead_ms", time.ahead().to_string()),
             ("clock_jumps", time.jumps.to_string()),
@@ -189,9 +189,9 @@ fn status(front: &Front) -> Reply {
         ("leader", leader),
         ("leads", Reply::Int(status.leads.into())),
         ("ballot", Reply::text(status.ballot.to_string())),
-        ("applied", number(status.applied.0)),
-        ("first_unknown", number(status.first_unknown.0)),
-        ("log_start", number(status.log_start.0)),
+        ("applied", number(status.applied.index())),
+        ("first_unknown", number(status.first_unknown.index())),
+        ("log_start", number(status.log_start.index())),
         ("in_flight", Reply::number(status.load.in_flight.count)),
         ("waiting", Reply::number(status.load.waiting.count)),
         ("unanswered", Reply::number(status.unanswered)),
@@ -235,7 +235,7 @@ async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
 
 async fn change(change: Change, front: &Front) -> Result<Reply, String> {
     let slot = front.member.change(change).await.map_err(|error| format!("ERR {error}"))?;
-    Ok(Reply::Int(i64::try_from(slot.0).unwrap_or(i64::MAX)))
+    Ok(Reply::Int(i64::try_from(slot.index()).unwrap_or(i64::MAX)))
 }
 
 /// What the answers say, or why there are none.

@@ -266,7 +266,7 @@ impl<P: Checked> Model for System<P> {
 
     fn within_boundary(&self, state: &State<P>) -> bool {
         let started = |record: &Record<u64>| match record {
-            Record::Started(ballot) => ballot.round,
+            Record::Started(ballot) => ballot.round(),
             Record::Promised { .. } | Record::Voted { .. } | Record::Learned { .. } => 0,
         };
         state.processes.iter().flat_map(|process| &process.disk).all(|record| started(record) <= self.rounds)

@@ -2,6 +2,7 @@
 
 mod epochs;
 mod net;
+mod numbers;
 mod pieces;
 mod told;
 
@@ -170,7 +171,7 @@ fn a_late_refusal_of_an_old_ballot_does_not_silence_a_leader() {
     let stale: Vec<_> = net.letters.drain(..).collect();
     while net.nodes[0].leading().is_none() {
         net.tick(&[0]);
-        net.run(|_, to, m| if let Message::Prepare(p) = m { p.ballot.round == 2 && to != 2 } else { true });
+        net.run(|_, to, m| if let Message::Prepare(p) = m { p.ballot.round() == 2 && to != 2 } else { true });
     }
     // n1 reaches only n2 with 2.n1, and is gone for good. Then 1.n0 arrives at n2.
     let rival = Prepare { ballot: Ballot::classic(2, NodeId(1)), from: Slot(0) };

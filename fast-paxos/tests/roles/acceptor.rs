@@ -279,3 +279,18 @@ fn about_votes_that_it_forgot_an_acceptor_promises_nothing() {
     let told = bench.prepare(ballot(2, 1), 3).expect("a promise");
     assert_eq!(told.votes, [vote(fast(ballot(1, 0)), 3, &[3])]);
 }
+
+#[test]
+fn a_command_that_was_chosen_without_its_vote_needs_none_when_it_arrives() {
+    let mut bench = Bench::open();
+    let mut chosen = paxos_core::Chosen::default();
+    chosen.choose(Slot(0), batch(5..7));
+    // Behind a gap.
+    chosen.choose(Slot(3), batch(8..9));
+    let mut votes = |seqs| {
+        bench.request(seqs);
+        paxos_core::Acceptor::<P>::vote(&mut bench.acceptor, &chosen, &mut bench.log)
+    };
+    assert_eq!((votes(5..6), votes(8..9), votes(6..7)), (None, None, None));
+    assert_eq!(votes(1..2), Some(accepted(fast(ballot(1, 0)), 2, &[1])));
+}

@@ -152,7 +152,7 @@ fn a_status_counts_what_happened() {
     assert!(back.counters.lost == 1 && !back.leads && back.unanswered == 0, "{back:?}");
     assert!(back.highest > back.ballot && back.counters.catch_ups + back.counters.caught_up > 0, "{back:?}");
     assert_eq!(
-        (back.applied, other.applied, back.heard, back.log_start.0),
+        (back.applied, other.applied, back.heard, back.log_start.index()),
         (other.applied, back.first_unknown, back.applied, 0)
     );
     assert_eq!(back.counters.won + other.counters.won + of(&sim, 2).counters.won, 2);

@@ -13,7 +13,7 @@ fn duelling_leaders_decide_nothing_as_long_as_they_duel() {
     submit(&mut sim, 1, 11);
     sim.run_for(ms(200)).expect("no invariant breaks");
     assert!(!anything_chosen(&sim));
-    let highest = sim.node(NodeId(2)).and_then(|node| Some(node.acceptor()?.promised().round));
+    let highest = sim.node(NodeId(2)).and_then(|node| Some(node.acceptor()?.promised().round()));
     assert!(highest >= Some(150), "{highest:?} ballots");
     assert!(sim.counts().of(Kind::Prepare) >= 300);
     // As soon as one of them is slower, the other one gets through; then the slow one has its turn.

@@ -154,7 +154,7 @@ impl<P: Protocol> Node<P> {
             self.settled = self.settled.max(next);
             self.forget(next);
         } else {
-            self.forget(Slot(next.0.saturating_sub(keep)).min(self.chosen.applied()));
+            self.forget(next.minus(keep).min(self.chosen.applied()));
         }
         self.drop_useless_fetch();
     }

@@ -9,6 +9,9 @@ use std::mem;
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_message(&mut self, from: NodeId, message: Message<P>) {
+        if !self.is_credible(&message) {
+            return self.disbelieve(from, message.kind());
+        }
         // Only members count: an answer from outside a role's set is nobody's answer.
         let Members { proposers, acceptors, learners, .. } = self.members;
         let (proposer, acceptor) = (proposers.contains(from), acceptors.contains(from));
@@ -177,6 +180,9 @@ impl<P: Protocol> Node<P> {
     }
 
     pub(super) fn on_accept(&mut self, from: NodeId, accept: &P::Accept) {
+        if !self.is_expected(from, accept.furthest()) {
+            return;
+        }
         if let Some(acceptor) = &mut self.acceptor {
             match acceptor.on_accept(accept, &mut self.out.records) {
                 Ok(Some(accepted)) => self.tell_vote(accepted),
@@ -229,6 +235,9 @@ impl<P: Protocol> Node<P> {
             self.leader.on_piece(self.now);
         }
         proposer.on_promise(self.now, from, promise, &self.chosen);
+        if let Some(slot) = proposer.refuted() {
+            self.chosen.refute(slot);
+        }
     }
 
     pub(super) fn on_accepted(&mut self, from: NodeId, accepted: &P::Accepted) {

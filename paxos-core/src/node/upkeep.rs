@@ -110,7 +110,8 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_progress(&mut self, from: NodeId, chosen: Slot) {
-        if let Some(proposer) = &mut self.proposer {
+        let told = self.learner.is_some() || self.is_told(chosen);
+        if told && let Some(proposer) = &mut self.proposer {
             proposer.on_progress(self.now, chosen);
         }
         if self.learner.is_none() {

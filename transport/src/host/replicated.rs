@@ -8,7 +8,7 @@ use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
-    Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol, ReadError,
+    Ballot, Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol, ReadError,
     RestoreError, Setup, StateMachine, Status, Unanswered, Untransferable,
 };
 use std::fmt;
@@ -117,6 +117,12 @@ pub enum HostError {
     /// The state machine cannot take over a snapshot, its own or that of another member.
     #[error("the process cannot take over a snapshot: {0}")]
     Restore(#[from] RestoreError),
+    /// The store holds the last ballot that there is: no cluster comes to it.
+    #[error(
+        "the store holds ballot {0}, after which no leader could be elected: put back a copy made before, or replace \
+         the process by a new member"
+    )]
+    Exhausted(Ballot),
     /// The operating system gives no random numbers.
     #[error("the process cannot name its commands: the operating system gives no random numbers ({0})")]
     Random(Arc<str>),
@@ -153,8 +159,8 @@ where
     /// passes that work on to a task of its own.
     ///
     /// # Errors
-    /// [`HostError::Storage`] if what is stored cannot be read, [`HostError::Restore`] if `machine` cannot take over
-    /// the snapshot among it.
+    /// [`HostError::Storage`] if what is stored cannot be read, [`HostError::Exhausted`] if it cannot be true,
+    /// [`HostError::Restore`] if `machine` cannot take over the snapshot among it.
     ///
     /// # Panics
     /// Outside of a tokio runtime with timers.

@@ -80,8 +80,8 @@ impl TraceOut {
                 self.steps.settled(now, node, "apply", slot, entry);
             }
         }
-        let below = Slot(self.applied.0.saturating_sub(REMEMBERED));
-        if below.0 >= self.forgotten.0 + REMEMBERED {
+        let below = self.applied.minus(REMEMBERED);
+        if below.since(self.forgotten) >= REMEMBERED {
             self.steps.forget(below);
             self.forgotten = below;
         }

@@ -6,8 +6,7 @@ use super::queue::Happening;
 use super::trace::Note;
 use core::time::Duration;
 use paxos_core::{
-    Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, Slot, SlotRange, StateMachine,
-    Unasked,
+    Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, SlotRange, StateMachine, Unasked,
 };
 
 /// How far behind the first unknown slot what a process knows is looked at again.
@@ -165,11 +164,11 @@ where
         let chosen = self.node.chosen();
         if chosen.changes() != self.noticed.changes {
             self.noticed.changes = chosen.changes();
-            let start = Slot(self.noticed.below.0.saturating_sub(LOOK_BACK));
+            let start = self.noticed.below.minus(LOOK_BACK);
             self.noticed.below = chosen.first_unknown();
             for (slots, batch) in chosen.within(SlotRange::new(start, chosen.end())) {
                 for (slot, entry) in slots.iter().zip(batch.iter()) {
-                    let at = slot.0 as usize;
+                    let at = slot.index() as usize;
                     if self.noticed.known.len() <= at {
                         self.noticed.known.resize(at + 1, false);
                     }

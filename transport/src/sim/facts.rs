@@ -122,7 +122,7 @@ fn phrase<P: Protocol>(kind: Kind, ballot: Ballot, message: &Message<P>) -> Stri
         }
     });
     if let Some((first, last)) = slots {
-        whole = format!(" {}", first.extend(last.0 - first.0 + 1));
+        whole = format!(" {}", first.extend(last.since(first) + 1));
     }
     match any {
         Some((opened, slots)) if kind == Kind::Any => format!("{} {opened} {slots}", kind.name()),

@@ -182,7 +182,7 @@ where
 
 /// Sets the time of `slot` unless there is one.
 pub(super) fn note(times: &mut Vec<Option<Time>>, slot: Slot, now: Time) {
-    let at = slot.0 as usize;
+    let at = slot.index() as usize;
     if times.len() <= at {
         times.resize(at + 1, None);
     }

@@ -182,12 +182,12 @@ where
 
     /// When a process first knew what is chosen in `slot`, over all its lives.
     pub fn learned(&self, node: NodeId, slot: Slot) -> Option<Time> {
-        self.process(node)?.learned.get(slot.0 as usize).copied().flatten()
+        self.process(node)?.learned.get(slot.index() as usize).copied().flatten()
     }
 
     /// When a process first executed `slot`, over all its lives.
     pub fn applied(&self, node: NodeId, slot: Slot) -> Option<Time> {
-        self.process(node)?.applied.get(slot.0 as usize).copied().flatten()
+        self.process(node)?.applied.get(slot.index() as usize).copied().flatten()
     }
 
     /// All commands, in the order of submission.

@@ -71,7 +71,7 @@ impl Step {
 
     fn in_ballot(self, ballot: Ballot, slot: Slot) -> Self {
         Self {
-            slot: Some(slot.0),
+            slot: Some(slot.index()),
             round: Some(ballot.number()),
             owner: Some(ballot.owner.0),
             fast: Some(ballot.fast),
@@ -123,7 +123,7 @@ impl Steps {
 
     /// A process takes over the state after all slots below `next`.
     pub(crate) fn jumped(&mut self, at: Time, node: NodeId, next: Slot) {
-        self.lines.push(Step { slot: Some(next.0), ..Step::new(at, node, "install") });
+        self.lines.push(Step { slot: Some(next.index()), ..Step::new(at, node, "install") });
     }
 
     /// A process learns or executes a slot.
@@ -136,7 +136,7 @@ impl Steps {
         entry: &Entry<V>,
     ) {
         let step = Step::new(at, node, step).of(entry.to_string());
-        self.lines.push(Step { slot: Some(slot.0), ..step });
+        self.lines.push(Step { slot: Some(slot.index()), ..step });
     }
 
     /// A message leaves a process.
@@ -163,7 +163,7 @@ impl Steps {
         record.facts(&mut |fact| match fact {
             // What a proposer asks itself and promises itself is in no message.
             Fact::Promise { ballot, slots, .. }
-                if ballot.owner == node && !ballot.fast && ballot.step == 0 =>
+                if ballot.owner == node && !ballot.fast && ballot.step() == 0 =>
             {
                 self.prepare(at, node, ballot, slots);
                 let held = self.votes.entry(node).or_default().range(slots.start..slots.end.max(slots.start));

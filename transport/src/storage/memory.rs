@@ -94,7 +94,7 @@ impl<P: Protocol> Storage<P> for MemoryStorage<P> {
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
         let saved = {
             let mut disk = self.disk();
-            disk.lives += 1;
+            disk.lives = disk.lives.saturating_add(1);
             let (snapshot, records) = (disk.snapshot.clone(), disk.records.clone());
             Saved { session: disk.lives - 1, snapshot, records }
         };

@@ -97,7 +97,7 @@ pub(crate) async fn commands_of_a_member_that_lost_its_disk_or_got_an_older_one_
         next += 1;
         let executed = wanted.len() as u64;
         let member = cluster.member(n0);
-        soon(member.until(|status| status.applied.0 >= executed)).await.expect("catches up");
+        soon(member.until(|status| status.applied.index() >= executed)).await.expect("catches up");
         if round == 0 {
             copy = cluster.storage(n0).copy();
         }

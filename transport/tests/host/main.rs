@@ -4,6 +4,7 @@
 mod changes;
 mod claims;
 mod limits;
+mod numbers;
 mod waits;
 
 use core::future::Future;

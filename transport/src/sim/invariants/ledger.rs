@@ -196,7 +196,7 @@ impl<P: Protocol> Ledger<P> {
     pub fn knows(&mut self, node: NodeId, slot: Slot, entry: &Entry<P::Value>) -> Verdict {
         let name = entry.id();
         let known = &mut self.lives.entry(node).or_default().known;
-        let at = slot.0 as usize;
+        let at = slot.index() as usize;
         if known.len() <= at {
             known.resize(at + 1, None);
         }
@@ -284,7 +284,7 @@ impl<P: Protocol> Ledger<P> {
     /// Notes that the owner of `ballot` uses it.
     fn uses(&mut self, owner: NodeId, ballot: Ballot, slots: SlotRange) -> Verdict {
         let life = self.lives.entry(owner).or_default().number;
-        let used = self.terms.entry((ballot.round, owner)).or_default();
+        let used = self.terms.entry((ballot.round(), owner)).or_default();
         ballots::no_ballot_used_twice(used, life, ballot, slots)?;
         let noted = used.iter().any(|(l, s)| *l == life && s.intersection(slots) == slots);
         if !noted {

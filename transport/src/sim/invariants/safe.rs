@@ -114,7 +114,7 @@ pub fn proposals_are_safe<R>(view: &View<'_, R>, ballot: Ballot, ask: Ask) -> Ve
 /// Between the proposer's term and all lower ballots stands a phase 1 quorum: no phase 2 quorum is left that has
 /// not promised the term (*Paxos Made Simple*, §2.2, phase 2(a)).
 fn enough_have_promised<R>(view: &View<'_, R>, ballot: Ballot) -> Verdict {
-    let term = Ballot::classic(ballot.round, ballot.owner);
+    let term = Ballot::classic(ballot.round(), ballot.owner);
     let behind = view.those_who_promised(|promised| promised < term);
     let quorums = view.quorums;
     let gap = quorums.is_quorum(Phase::TwoClassic, behind) || quorums.is_quorum(Phase::TwoFast, behind);

@@ -72,9 +72,15 @@ pub(super) fn unseal(number: u64, bytes: &[u8]) -> Result<(&[u8], Digest), Strin
     }
 }
 
-/// The records of a block's content.
-pub(super) fn decode<R: DeserializeOwned>(content: &[u8]) -> Option<Vec<R>> {
-    postcard::take_from_bytes(content).ok().filter(|(_, rest)| rest.is_empty()).map(|(records, _)| records)
+/// The records of a block's content; an error says why they cannot be read.
+pub(super) fn decode<R: DeserializeOwned>(content: &[u8]) -> Result<Vec<R>, &'static str> {
+    match postcard::take_from_bytes(content) {
+        Ok((records, [])) => Ok(records),
+        Err(postcard::Error::SerdeDeCustom) => {
+            Err("a number in them cannot be true, such as a round or a slot that no cluster comes to")
+        }
+        Ok(_) | Err(_) => Err("another program wrote them"),
+    }
 }
 
 /// The check of everything up to here, when `check` comes next.
@@ -96,12 +102,13 @@ pub(super) fn check(number: u64, content: &[u8]) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paxos_core::{Ballot, NodeId, Record};
 
     #[test]
     fn a_block_is_read_under_its_own_number_and_unchanged_or_not_at_all() {
         let (bytes, _) = Block::encode(&[1_u64, 2, 3]).expect("numbers").seal(7);
         let (content, _) = unseal(7, &bytes).expect("whole");
-        assert_eq!(decode::<u64>(content), Some(vec![1, 2, 3]));
+        assert_eq!(decode::<u64>(content), Ok(vec![1, 2, 3]));
         assert!(unseal(8, &bytes).is_err());
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
@@ -110,6 +117,19 @@ mod tests {
         }
         for end in 0..bytes.len() {
             assert!(unseal(7, &bytes[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_record_with_a_number_that_cannot_be_true_is_not_read_and_the_error_says_so() {
+        // As `Record::Started` is written.
+        let started = |round: u64| Block::encode(&[(0_u32, round, 2_u16, 0_u8, false)]).expect("numbers");
+        let read = |round| decode::<Record<u64>>(&started(round).bytes[HEADER..]);
+        let last = Ballot::LAST_ROUND;
+        assert_eq!(read(last), Ok(vec![Record::Started(Ballot::classic(last, NodeId(2)))]));
+        for round in [last + 1, u64::MAX] {
+            let why = read(round).expect_err("no round");
+            assert!(why.contains("cannot be true"), "{why}");
         }
     }
 }

@@ -66,6 +66,9 @@ impl State {
 /// What is loaded: the number of this life, the snapshot, the records.
 type Loaded<R> = (u32, Option<Snapshot>, Vec<R>);
 
+/// Reads the records of a block, or says why it cannot.
+type Decode<R> = fn(&[u8]) -> Result<Vec<R>, &'static str>;
+
 /// An open store.
 pub(super) struct Store {
     dir: PathBuf,
@@ -172,7 +175,7 @@ impl Store {
     }
 
     /// Begins a new life, with all that was stored.
-    pub(super) fn load<R>(&mut self, decode: fn(&[u8]) -> Option<Vec<R>>) -> Result<Loaded<R>, StoreError> {
+    pub(super) fn load<R>(&mut self, decode: Decode<R>) -> Result<Loaded<R>, StoreError> {
         let (snapshot, records) = guarded(&self.file, || self.read(decode))?;
         let session = self.state.lives;
         let lives = session
@@ -182,7 +185,7 @@ impl Store {
         Ok((session, snapshot, records))
     }
 
-    fn read<R>(&self, decode: fn(&[u8]) -> Option<Vec<R>>) -> Result<(Option<Snapshot>, Vec<R>), StoreError> {
+    fn read<R>(&self, decode: Decode<R>) -> Result<(Option<Snapshot>, Vec<R>), StoreError> {
         let (file, state) = (&self.file, &self.state);
         let damaged = |what: String| StoreError::damaged(file, what);
         let reading = self.database.begin_read().at(file)?;
@@ -202,9 +205,8 @@ impl Store {
                 return Err(damaged(format!("block {next} is missing")));
             }
             let (content, check) = block::unseal(next, bytes.value()).map_err(damaged)?;
-            let some = decode(content).ok_or_else(|| {
-                damaged(format!("the records of block {next} cannot be read: another program wrote them"))
-            })?;
+            let some = decode(content)
+                .map_err(|why| damaged(format!("the records of block {next} cannot be read: {why}")))?;
             records.extend(some);
             chain = block::chain(chain, check);
             next += 1;
@@ -354,7 +356,7 @@ mod tests {
     fn a_snapshot_of_any_length_is_kept_in_short_rows() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut store = new(dir.path());
-        let none = |_: &[u8]| Some(Vec::<u8>::new());
+        let none = |_: &[u8]| Ok(Vec::<u8>::new());
         for bytes in [3 * pieces::PIECE, 100, pieces::PIECE + 1] {
             let snapshot = snapshot(bytes);
             let block = Block::encode::<u8>(&[]).expect("nothing");
@@ -393,7 +395,7 @@ mod tests {
             }
             writing.commit().expect("writes");
         };
-        let none = |_: &[u8]| Some(Vec::<u8>::new());
+        let none = |_: &[u8]| Ok(Vec::<u8>::new());
         change(3, None);
         assert!(matches!(store.read(none), Err(StoreError::Damaged { .. })), "the last is missing");
         change(2, Some(3));

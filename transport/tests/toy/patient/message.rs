@@ -95,6 +95,10 @@ impl<V: Value> Phrase<V> for Prepare {
         Kind::Prepare
     }
 
+    fn is_sound(&self) -> bool {
+        self.from.holds(0)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Prepare { ballot: self.ballot, slots: self.from.onwards() });
     }
@@ -103,6 +107,10 @@ impl<V: Value> Phrase<V> for Prepare {
 impl<V: Value> Phrase<V> for Promise<V> {
     fn kind(&self) -> Kind {
         Kind::Promise
+    }
+
+    fn is_sound(&self) -> bool {
+        self.votes.iter().all(|vote| vote.is_below(self.ballot))
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
@@ -116,6 +124,14 @@ impl<V: Value> Phrase<V> for Accept<V> {
         Kind::Accept
     }
 
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1)
+    }
+
+    fn furthest(&self) -> Slot {
+        self.slot
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Propose { ballot: self.ballot, slot: self.slot, entry: &self.entry });
     }
@@ -126,6 +142,10 @@ impl<V: Value> Phrase<V> for Accepted<V> {
         Kind::Accepted
     }
 
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1)
+    }
+
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         tell(Fact::Vote { ballot: self.ballot, slot: self.slot, entry: Some(&self.entry) });
     }
@@ -134,6 +154,10 @@ impl<V: Value> Phrase<V> for Accepted<V> {
 impl<V: Value> Phrase<V> for Decision<V> {
     fn kind(&self) -> Kind {
         Kind::Decide
+    }
+
+    fn is_sound(&self) -> bool {
+        self.slot.holds(1)
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
