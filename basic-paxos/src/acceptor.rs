@@ -80,7 +80,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) | Record::Learned { .. } => {}
+            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => {}
             Record::Promised { ballot, slots } => self.promise(*slots, *ballot),
             Record::Voted { ballot, first, batch } => {
                 self.promise(first.extend(batch.len() as u64), *ballot);

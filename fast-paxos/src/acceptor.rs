@@ -266,7 +266,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) | Record::Learned { .. } => {}
+            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => {}
             Record::Promised { ballot, slots } => {
                 let _ = self.enter(*ballot);
                 self.written = Some((*ballot, slots.start));

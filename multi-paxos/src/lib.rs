@@ -152,7 +152,9 @@
 //!   report none, any: so a value that was chosen, or may yet be, in a lower ballot is the only one it can propose.
 //! - Slots without a vote below one with a vote are filled with no-ops: nothing is executed across a gap.
 //! - `chosen` of a phase 2a or a heartbeat vouches for the values of that ballot only. A leader that finds another
-//!   value chosen than the one it proposed stops before it speaks again.
+//!   value chosen than the one it proposed stops before it speaks again. (Our own argument, no paper's: in one ballot of one slot
+//!   at most one value is proposed, so who knows the proposal of that ballot, and that the slot was chosen with that value, knows
+//!   what was chosen. The leader says only of slots in which it knows its own proposal chosen that they are.)
 //! - In each slot the acceptors of its epoch count and no others, and everyone computes them from the same chosen entries.
 //! - What a process forgets, a snapshot on its disk stands for. An acceptor that has forgotten votes says so.
 //! - Hence a slot never has two chosen values, however many leaders there are. Time decides only whether anything is

@@ -54,6 +54,7 @@ mod settled;
 mod slot;
 mod snapshot;
 mod status;
+mod stores;
 mod time;
 
 pub use ballot::Ballot;
@@ -92,4 +93,5 @@ pub use settled::{Changed, Executed, Settled, Unanswered};
 pub use slot::{Slot, SlotRange};
 pub use snapshot::{Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
 pub use status::{Aside, Counters, Load, Plays, Status};
+pub use stores::{Amnesia, StoreMark};
 pub use time::{Jitter, Time};

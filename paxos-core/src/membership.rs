@@ -151,7 +151,8 @@ impl Hash for Epoch {
     }
 }
 
-/// The members of all slots that a process can tell. A change chosen in slot *c* takes effect in slot *c* + α.
+/// The members of all slots that a process can tell. A change chosen in slot *c* takes effect in slot *c* + α: the
+/// α-reconfiguration of *Paxos Made Simple*, §3, and of Lamport, Malkhi and Zhou (*Reconfiguring a State Machine*, 2010).
 ///
 /// Why that is safe:
 ///

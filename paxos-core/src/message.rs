@@ -1,8 +1,8 @@
 //! What processes say to each other.
 
 use crate::{
-    Ballot, Batch, Bytes, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Overloaded, Protocol,
-    ReadMessage, Slot, SlotRange, SnapshotId, Time, Unchangeable,
+    Amount, Ballot, Batch, Bytes, ClientId, CommandId, Entry, Fact, Membership, NodeId, NodeSet, Overloaded,
+    Protocol, ReadMessage, Slot, SlotRange, SnapshotId, StoreMark, Time, Unchangeable, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -247,6 +247,13 @@ pub enum Message<P: Protocol> {
         /// The bytes.
         bytes: Bytes,
     },
+    /// Server to a process whose store it was told of: I remember another one, or more of it, and do not believe you.
+    Forgotten {
+        /// The store that was told of.
+        store: StoreMark,
+        /// The store that is remembered.
+        known: StoreMark,
+    },
 }
 
 /// The kinds of messages, for counting.
@@ -282,11 +289,12 @@ pub enum Kind {
     Offer,
     Fetch,
     Chunk,
+    Forgotten,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -314,6 +322,7 @@ impl Kind {
         Self::Offer,
         Self::Fetch,
         Self::Chunk,
+        Self::Forgotten,
     ];
 
     /// Its name in tables and reports.
@@ -346,6 +355,7 @@ impl Kind {
             Self::Offer => "offer",
             Self::Fetch => "fetch",
             Self::Chunk => "chunk",
+            Self::Forgotten => "forgotten",
         }
     }
 }
@@ -376,8 +386,53 @@ impl<P: Protocol> Message<P> {
             Self::Offer { .. } => Kind::Offer,
             Self::Fetch { .. } => Kind::Fetch,
             Self::Chunk { .. } => Kind::Chunk,
+            Self::Forgotten { .. } => Kind::Forgotten,
         }
     }
+}
+
+impl<P: Protocol> Message<P> {
+    /// The commands that it carries. What it needs besides is bounded by itself, but for replies, which are as long as the
+    /// state machine makes them.
+    pub fn amount(&self) -> Amount {
+        match self {
+            Self::Request(request) => request.commands.amount(),
+            Self::Chosen { batch, .. } => batch.amount(),
+            Self::Prepare(m) => carried(m),
+            Self::Promise(m) => carried(m),
+            Self::Accept(m) => carried(m),
+            Self::Accepted(m) => carried(m),
+            Self::Decide(m) => carried(m),
+            Self::Nack(_)
+            | Self::Reply(_)
+            | Self::Refuse(_)
+            | Self::Members { .. }
+            | Self::Heartbeat { .. }
+            | Self::Heard { .. }
+            | Self::Progress { .. }
+            | Self::CatchUp { .. }
+            | Self::Canvass { .. }
+            | Self::Support { .. }
+            | Self::TakeOver { .. }
+            | Self::Read(_)
+            | Self::Offer { .. }
+            | Self::Fetch { .. }
+            | Self::Chunk { .. }
+            | Self::Forgotten { .. } => Amount::default(),
+        }
+    }
+}
+
+fn carried<V: Value>(phrase: &impl Phrase<V>) -> Amount {
+    let mut sum = Amount::default();
+    let mut add = |entry: &Entry<V>| sum += Amount { count: 1, bytes: entry.bytes() };
+    phrase.facts(&mut |fact| match fact {
+        Fact::Promise { votes, .. } => votes.iter().for_each(|(_, _, entry)| add(entry)),
+        Fact::Propose { entry, .. } => add(entry),
+        Fact::Vote { entry, .. } | Fact::Chosen { entry, .. } => entry.into_iter().for_each(&mut add),
+        Fact::Prepare { .. } | Fact::Any { .. } => {}
+    });
+    sum
 }
 
 /// Whom a message goes to. One that goes to many is encoded once.

@@ -8,6 +8,7 @@ mod handover;
 mod hear;
 mod members;
 mod read;
+mod recognize;
 mod speak;
 mod upkeep;
 
@@ -17,12 +18,13 @@ use crate::{
     Acceptor, Announce, Answering, Aside, Ballot, Change, Changed, Chosen, Client, CommandId, Config,
     Contact, Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership,
     Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
-    Snapshot, Time, To, Unasked, Unchangeable,
+    Snapshot, StoreMark, Time, To, Unasked, Unchangeable,
 };
 use believe::Beliefs;
 use compact::Store;
 use fetch::Fetching;
 use handover::Handover;
+use recognize::Recognition;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use handover::Untransferable;
@@ -36,6 +38,14 @@ pub enum Event<P: Protocol> {
         from: NodeId,
         /// What it says.
         message: Message<P>,
+    },
+    /// The store that a process has. A carrier tells it before any message of the process arrives that rests on more
+    /// writes than it told of, and never after it told of a later state.
+    Met {
+        /// Whose; the carrier vouches for that.
+        from: NodeId,
+        /// The store, with at least as many writes as what arrives next rests on.
+        store: StoreMark,
     },
     /// [`Node::deadline`] has come.
     Timeout,
@@ -71,6 +81,8 @@ pub struct Node<P: Protocol> {
     informed: BTreeMap<NodeId, u64>,
     /// Everything below is on this process's own disk, as votes, or as what it learned.
     settled: Slot,
+    /// Whether a piece of that waits to be written.
+    settling: bool,
     pub(crate) store: Store,
     fetching: Option<Fetching>,
     /// Who answers this leader's heartbeats.
@@ -94,6 +106,8 @@ pub struct Node<P: Protocol> {
     told: u64,
     decisions: Vec<P::Decision>,
     beliefs: Beliefs,
+    /// Whose store is the one it was.
+    recognition: Recognition,
     pub(crate) noted: Aside<Noted>,
 }
 
@@ -208,6 +222,9 @@ impl<P: Protocol> Node<P> {
                 node.chosen.choose(first, batch.clone());
             }
             node.noted.0.highest = node.noted.0.highest.max(record.ballot().unwrap_or_default());
+            if let Some((peer, store)) = record.as_met() {
+                node.recognition.restore(node.setup.id, peer, store);
+            }
             if let Some(acceptor) = &mut node.acceptor {
                 acceptor.restore(record);
             }
@@ -239,6 +256,7 @@ impl<P: Protocol> Node<P> {
             asked: NodeSet::EMPTY,
             informed: BTreeMap::new(),
             settled: Slot(0),
+            settling: false,
             out: Out {
                 unbound: Vec::new(),
                 bound: Vec::new(),
@@ -268,6 +286,7 @@ impl<P: Protocol> Node<P> {
             told: 0,
             decisions: Vec::new(),
             beliefs: Beliefs::default(),
+            recognition: Recognition::default(),
             noted: Aside::default(),
             now,
             built: setup.clone(),
@@ -279,13 +298,20 @@ impl<P: Protocol> Node<P> {
     ///
     /// A message from a process that does not play the role it speaks in changes nothing.
     pub fn step(&mut self, now: Time, event: Event<P>) {
+        if self.amnesia().is_some() {
+            return;
+        }
         self.now = self.now.max(now);
         self.stirred = true;
-        // Whoever counts something now counts it among the members of now.
-        self.follow_members();
+        // Whoever counts something now counts it among the members of now. What comes while that is not known to the disk is lost,
+        // as messages may be; a timeout comes again.
+        if !self.follow_members() {
+            return;
+        }
         match event {
             Event::Timeout => self.on_timeout(),
             Event::Message { from, message } => self.on_message(from, message),
+            Event::Met { from, store } => self.on_met(from, store),
         }
     }
 

@@ -100,7 +100,8 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn vote(&mut self, _chosen: &Chosen<P::Value>, _log: &mut Vec<P::Record>) -> Option<P::Accepted> {
         None
     }
-    /// Votes below were forgotten: a proposer that knows less cannot be told what it must propose.
+    /// Votes below were forgotten: a proposer that knows less cannot be told what it must propose. So it is refused: to report no
+    /// votes there would be read as "none was cast" (our own argument; the papers let acceptors forget nothing).
     fn floor(&self) -> Slot {
         Slot(0)
     }

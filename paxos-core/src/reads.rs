@@ -21,13 +21,18 @@ use serde::{Deserialize, Serialize};
 /// a fast ballot is open, every instance has a phase 1 of its own), acceptors are asked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Consistency {
-    /// The leader says how far the log goes once a phase 2 quorum has confirmed that it still leads (*read index*).
+    /// The leader says how far the log goes once a phase 2 quorum has confirmed that it still leads (*read index*, Ongaro
+    /// 2014, §6.4).
     Confirmed,
     /// The leader says so alone while its lease lasts ([`crate::Timeouts::lease`]).
     Lease,
     /// A phase 1 quorum of acceptors says how far it has voted, without the leader (Charapko, Ailijiang, Demirbas,
     /// *Linearizable Quorum Reads in Paxos*, `HotStorage` 2019). What was voted for last may not be chosen before the
     /// next leader comes, or, where leaders appoint themselves, before the next command.
+    ///
+    /// The paper has majorities and classic ballots. For other quorums the argument is ours: what was answered was chosen by a phase 2
+    /// quorum of some ballot, fast or classic; each shares an acceptor with every phase 1 quorum; that acceptor had voted in the slot
+    /// before the answer, and so before the read, and tells a slot at least as high.
     Quorum,
     /// What is there, at once. It may be old: [`Readable::applied`] says how old.
     Local,

@@ -2,7 +2,7 @@
 
 use crate::{
     Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Settled, Slot, Snapshot,
-    StateMachine,
+    StateMachine, StoreMark,
 };
 use core::ops::RangeBounds;
 use std::vec::Drain;
@@ -123,6 +123,11 @@ impl<'a, P: Protocol> Ready<'a, P> {
     /// forgotten, and nothing else.
     pub fn install(&mut self) -> Option<Install<P>> {
         self.node.install()
+    }
+
+    /// Tells how far the store has come with what was just written: see [`Node::tell_store`].
+    pub fn stored(&mut self, store: StoreMark) {
+        self.node.tell_store(store);
     }
 
     /// The records are on disk, and will be after a crash; or what [`Ready::install`] said is.

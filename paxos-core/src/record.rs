@@ -1,6 +1,6 @@
 //! What must survive a crash.
 
-use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, Runs, Slot, SlotRange};
+use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, NodeId, Runs, Slot, SlotRange, StoreMark};
 use serde::{Deserialize, Serialize};
 
 /// One thing that an acceptor or proposer must never forget. Records are appended, and replayed in order.
@@ -32,6 +32,13 @@ pub enum Record<V> {
         /// The values.
         batch: Batch<V>,
     },
+    /// What is known of the store of a process, instead of what was known before.
+    Met {
+        /// The process.
+        peer: NodeId,
+        /// Its store, and the writes that were heard of.
+        store: StoreMark,
+    },
 }
 
 /// A record of a variant, readable by the simulator's invariants.
@@ -42,6 +49,10 @@ pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send +
     fn as_learned(&self) -> Option<(Slot, &Batch<V>)>;
     /// The ballot that it names, if it is about one.
     fn ballot(&self) -> Option<Ballot>;
+    /// A record of what is known of a process's store.
+    fn met(peer: NodeId, store: StoreMark) -> Self;
+    /// Whose store the record knows, and how far that had come.
+    fn as_met(&self) -> Option<(NodeId, StoreMark)>;
     /// Tells what the record says.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
 }
@@ -60,13 +71,21 @@ impl<V: crate::Value> Recorded<V> for Record<V> {
             Self::Started(ballot) | Self::Promised { ballot, .. } | Self::Voted { ballot, .. } => {
                 Some(*ballot)
             }
-            Self::Learned { .. } => None,
+            Self::Learned { .. } | Self::Met { .. } => None,
         }
+    }
+
+    fn met(peer: NodeId, store: StoreMark) -> Self {
+        Self::Met { peer, store }
+    }
+
+    fn as_met(&self) -> Option<(NodeId, StoreMark)> {
+        if let Self::Met { peer, store } = self { Some((*peer, *store)) } else { None }
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         match self {
-            Self::Started(_) => {}
+            Self::Started(_) | Self::Met { .. } => {}
             Self::Learned { first, batch } => {
                 crate::tell_each(*first, batch, tell, |slot, entry| Fact::Chosen {
                     slot,

@@ -1,6 +1,6 @@
 //! What a process tells about itself, for tables and dashboards.
 
-use crate::{Amount, Ballot, Client, Leader, Node, NodeId, Proposer, Protocol, Slot};
+use crate::{Amount, Ballot, Client, Leader, Node, NodeId, NodeSet, Proposer, Protocol, Slot};
 use core::hash::{Hash, Hasher};
 
 /// What a process knows about itself. Cheap to ask for: nothing is counted or copied that is not at hand.
@@ -28,6 +28,8 @@ pub struct Status {
     pub load: Load,
     /// Commands of its own client without an answer.
     pub unanswered: usize,
+    /// The processes whose store is not the one that they had, so that what they say does not count.
+    pub forgetful: NodeSet,
     /// Since it was started.
     pub counters: Counters,
 }
@@ -82,6 +84,8 @@ pub struct Counters {
     /// Messages that changed nothing because they name a slot far beyond all that it knows: they are believed when it is
     /// named again.
     pub doubted: u64,
+    /// Messages that changed nothing because their sender has forgotten what it promised ([`crate::Amnesia`]).
+    pub forgotten: u64,
     /// Commands that it did not take because it held as much as it may: of its own client, or of others.
     pub refused: u64,
 }
@@ -132,6 +136,7 @@ impl<P: Protocol> Node<P> {
             log_start: self.chosen.start(),
             load,
             unanswered: self.client.unanswered(),
+            forgetful: self.forgetful(),
             counters,
         }
     }

@@ -10,7 +10,7 @@ pub use tcp::{
 };
 
 use async_trait::async_trait;
-use paxos_core::{Envelope, Message, NodeId, Protocol};
+use paxos_core::{Envelope, Event, Protocol, StoreMark};
 use std::io;
 
 /// Carries messages between processes. They may be lost, doubled and reordered, but not changed, and their sender
@@ -28,13 +28,19 @@ pub trait Transport<P: Protocol>: Send + 'static {
     /// If nothing can be sent any more, to anyone. A message that is lost is no error.
     async fn send(&mut self, batch: &mut Vec<Envelope<P>>) -> Result<(), TransportError>;
 
-    /// Waits for messages, and appends all that have arrived to `inbox`, with their senders.
+    /// Waits for messages, and appends all that have arrived to `inbox`, as [`Event::Message`]. Before a message comes the
+    /// state of the sender's store when it was sent ([`Transport::introduce`]), or a later one, as [`Event::Met`], and never after a
+    /// later one: a process whose store seems to go back is not believed any more.
     ///
     /// The future may be dropped before it is ready; that must lose nothing.
     ///
     /// # Errors
     /// If nothing can arrive any more, from anyone.
-    async fn recv(&mut self, inbox: &mut Vec<(NodeId, Message<P>)>) -> Result<(), TransportError>;
+    async fn recv(&mut self, inbox: &mut Vec<Event<P>>) -> Result<(), TransportError>;
+
+    /// Tells which store this process has and how far that has come: before anything is sent, and whenever something
+    /// has been written.
+    fn introduce(&mut self, store: StoreMark);
 }
 
 /// A carrier that is of no use any more.

@@ -13,6 +13,7 @@
 
 mod change;
 mod cluster;
+mod pace;
 mod patience;
 mod reads;
 mod replicated;
@@ -33,9 +34,10 @@ use core::future::ready;
 use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
+use pace::Pace;
 use paxos_core::{
-    Envelope, Event, Install, Membership, Message, Node, NodeId, NodeSet, Protocol, Recorded, Replica,
-    Settled, Setup, StateMachine, Status, Time,
+    Envelope, Event, Install, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica, Settled, Setup,
+    StateMachine, Status, StoreMark, Time,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -83,6 +85,9 @@ struct Host<P: Protocol, S: StateMachine> {
     replica: Replica<S>,
     transport: Box<dyn Transport<P>>,
     storage: Box<dyn Storage<P>>,
+    /// Which store that is, and how far it has come.
+    store: Option<StoreMark>,
+    pace: Pace,
     clock: Clock,
     requests: mpsc::Receiver<Ask<P, S>>,
     waiters: Waiters<P::Reply>,
@@ -90,7 +95,7 @@ struct Host<P: Protocol, S: StateMachine> {
     status: watch::Sender<Status>,
     /// The members, and who was removed.
     members: watch::Sender<(Membership, NodeSet)>,
-    inbox: Vec<(NodeId, Message<P>)>,
+    inbox: Vec<Event<P>>,
     asked: Vec<Ask<P, S>>,
     outbox: Vec<Envelope<P>>,
     answers: Vec<Settled<P::Reply>>,
@@ -113,12 +118,13 @@ where
     async fn open(
         setup: Setup<P::Options>,
         machine: S,
-        transport: Box<dyn Transport<P>>,
+        mut transport: Box<dyn Transport<P>>,
         mut storage: Box<dyn Storage<P>>,
         (requests, status, members): Ends<P, S>,
         mut trace: Option<TraceOut>,
     ) -> Result<Self, HostError> {
         let id = setup.id;
+        let election = setup.config.timeouts.election;
         let saved = storage.load().await?;
         let ballots = saved.records.iter().filter_map(Recorded::ballot);
         if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {
@@ -137,12 +143,18 @@ where
             Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
         };
         node.draw(draw_nonce()?);
+        if let Some(store) = saved.store {
+            node.tell_store(store);
+            transport.introduce(store);
+        }
         Ok(Self {
             id,
             node,
             replica,
             transport,
             storage,
+            store: saved.store,
+            pace: Pace::new(election),
             clock: Clock::new(),
             requests,
             waiters: Waiters::default(),
@@ -161,6 +173,12 @@ where
     /// waits for an answer then learns that the outcome is unknown, since `waiters` is dropped.
     async fn run(mut self) -> Result<(), HostError> {
         loop {
+            if let Some(amnesia) = self.node.amnesia() {
+                return Err(HostError::Forgot(amnesia));
+            }
+            while let Some(amnesia) = self.node.noticed() {
+                tracing::error!(node = %self.id, "{amnesia}");
+            }
             self.settle().await?;
             self.gather().await?;
             if self.take_in().is_break() {
@@ -180,10 +198,22 @@ where
                 }
                 self.transport.send(&mut self.outbox).await?;
             }
-            if let Some(Install { snapshot, records }) = ready.install() {
+            let install = ready.install();
+            let writes = install.is_some() || !ready.records().is_empty();
+            let begun = Instant::now();
+            if let Some(Install { snapshot, records }) = install {
                 self.storage.install(&snapshot, &records).await?;
-            } else if !ready.records().is_empty() {
+            } else if writes {
                 self.storage.append(ready.records()).await?;
+            }
+            if writes && let Some(slow) = self.pace.wrote(begun.elapsed(), Instant::now()) {
+                tracing::warn!(node = %self.id, "{slow}");
+            }
+            if writes && let Some(store) = &mut self.store {
+                // Before anything is said that rests on it.
+                store.writes += 1;
+                ready.stored(*store);
+                self.transport.introduce(*store);
             }
             if let Some(trace) = &mut self.trace {
                 trace.wrote::<P>(self.id, ready.records());
@@ -256,8 +286,8 @@ where
     /// Tells the node what was gathered.
     fn take_in(&mut self) -> ControlFlow<()> {
         let now = self.clock.now();
-        for (from, message) in self.inbox.drain(..) {
-            self.node.step(now, Event::Message { from, message });
+        for event in self.inbox.drain(..) {
+            self.node.step(now, event);
         }
         if self.node.deadline().is_some_and(|at| at <= now) {
             self.node.step(now, Event::Timeout);

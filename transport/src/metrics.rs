@@ -68,6 +68,7 @@ impl Page {
         self.gauge("waiting_commands", "Commands that wait for the window.", load.waiting.count);
         self.gauge("waiting_bytes", "Bytes that wait for the window.", load.waiting.bytes);
         self.gauge("unanswered_commands", "Commands of the local client without an answer.", unanswered);
+        self.gauge("forgetful_peers", "Peers whose store is not the one they had.", status.forgetful.len());
         self.counter("campaigns_total", "Campaigns begun.", counters.campaigns);
         self.counter("terms_won_total", "Terms won.", counters.won);
         self.counter("terms_lost_total", "Terms lost that had been won.", counters.lost);
@@ -79,6 +80,7 @@ impl Page {
         self.counter("disbelieved_total", disbelieved, counters.disbelieved);
         let doubted = "Messages without effect because they name a slot far ahead for the first time.";
         self.counter("doubted_total", doubted, counters.doubted);
+        self.counter("forgotten_total", "Messages of processes that have forgotten.", counters.forgotten);
         self.counter("refused_commands_total", "Commands refused at a limit.", counters.refused);
     }
 

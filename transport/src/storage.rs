@@ -7,7 +7,7 @@ pub use self::redb::{RedbStorage, StoreError};
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;
-use paxos_core::{Protocol, Snapshot};
+use paxos_core::{Protocol, Snapshot, StoreMark};
 use std::io;
 
 /// Keeps the records of one process, and counts how often it was started.
@@ -42,6 +42,10 @@ pub struct Saved<P: Protocol> {
     /// How often the process was started before: 0 the first time, and never the same number again. It tells the
     /// commands of this life from those of former ones.
     pub session: u32,
+    /// Which store this is, and how many writes it has made durable: each [`Storage::append`] and [`Storage::install`]
+    /// counts one more, and [`Storage::load`] at least one. None if it has no identity; then the other members cannot
+    /// notice when it was lost or put back from a copy.
+    pub store: Option<StoreMark>,
     /// What takes the place of all that it recorded before.
     pub snapshot: Option<Snapshot>,
     /// What it recorded, with that snapshot and since, oldest first.

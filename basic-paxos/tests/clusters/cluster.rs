@@ -253,6 +253,7 @@ impl Cluster {
             | Message::Support { .. }
             | Message::TakeOver { .. }
             | Message::Progress { .. }
+            | Message::Forgotten { .. }
             | Message::CatchUp { .. }
             | Message::Read(_)
             | Message::Chosen { .. }
@@ -267,7 +268,7 @@ impl Cluster {
     fn check(&mut self, at: usize, written: usize) {
         for record in &self.disks[at][written..] {
             let (ballot, slots) = match record {
-                Record::Started(_) | Record::Learned { .. } => continue,
+                Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => continue,
                 Record::Promised { ballot, slots } => (*ballot, *slots),
                 Record::Voted { ballot, first, batch } => (*ballot, first.extend(batch.len() as u64)),
             };

@@ -112,6 +112,7 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("id", front.member.id().to_string()),
             ("leader", leader),
             ("applied", status.applied.index().to_string()),
+            ("forgetful_peers", status.forgetful.to_string()),
             ("time_ms", time.store.to_string()),
             ("clock_ahead_ms", time.ahead().to_string()),
             ("clock_jumps", time.jumps.to_string()),
@@ -202,6 +203,7 @@ fn status(front: &Front) -> Reply {
         ("retransmissions", number(counters.retransmissions)),
         ("catch_ups", number(counters.catch_ups)),
         ("refused", number(counters.refused)),
+        ("forgetful_peers", Reply::text(status.forgetful.to_string())),
     ];
     Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect())
 }

@@ -1,7 +1,12 @@
 //! A new leader whose acceptors have more votes to tell of than one message holds.
 
-use super::{Fast, Multi, Net};
-use paxos_core::{Config, Fact, Learning, Limits, Message, Phrase, Proposer, Protocol, Slot, Time};
+use super::net::Sum;
+use super::{Basic, Fast, Multi, Net};
+use paxos_core::{
+    Batch, Change, ClientId, CommandId, Config, Entry, Event, Fact, Learning, Limits, Membership, Message,
+    Node, NodeId, NodeSet, Phrase, Proposer, Protocol, Recorded, Replica, Setup, Slot, Time,
+};
+use std::sync::Arc;
 
 /// How many votes a promise tells of.
 fn votes<P: Protocol<Value = u64>>(message: &Message<P>) -> usize {
@@ -67,4 +72,52 @@ fn a_promise_is_no_longer_than_a_message_however_long_the_log() {
         a_long_log_is_promised_in_pieces::<Multi>(lost);
         a_long_log_is_promised_in_pieces::<Fast>(lost);
     }
+}
+
+/// n0 learns a long log, at whose end the members change.
+fn a_long_log_is_written_in_pieces<P: Protocol<Value = u64, Reply = u64>>() {
+    let spares = NodeSet::only(NodeId(3));
+    let config = Config::collapsed(3).expect("lawful");
+    let limits = Limits { alpha: 8, snapshot: 0, ..config.limits };
+    let config = Arc::new(Config { spares, limits, ..config });
+    let setup = Setup { id: NodeId(0), config: config.clone(), options: P::Options::default() };
+    let (mut node, mut replica) = (Node::<P>::new(setup, Time(0)), Replica::new(Sum::default(), &limits));
+    let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
+    let added = Membership { proposers: spares, acceptors: spares, learners: spares };
+    let mut entries: Vec<Entry<u64>> = (0..100_000).map(|seq| Entry::new(client, seq, 1)).collect();
+    let change = Change { add: added, remove: NodeSet::EMPTY };
+    entries.push(Entry::Change(CommandId { client, seq: 100_000 }, Box::new(change)));
+    entries.extend((100_001..100_020).map(|seq| Entry::new(client, seq, 1)));
+    let known = Slot(entries.len() as u64);
+    let (mut first, mut longest, mut written) = (Slot(0), 0, Vec::new());
+    for batch in entries.chunks(1000) {
+        let message = Message::Chosen { first, batch: Batch::from(batch.to_vec()), known };
+        node.step(Time(0), Event::Message { from: NodeId(1), message });
+        first = first.plus(batch.len() as u64);
+        node.process(
+            &mut replica,
+            |_| {},
+            |records: &[P::Record]| {
+                let learned = records.iter().filter_map(Recorded::as_learned);
+                let learned: Vec<_> =
+                    learned.map(|(first, batch)| first.extend(batch.len() as u64)).collect();
+                longest = longest.max(learned.iter().map(|slots| slots.len()).sum());
+                written.extend(learned);
+            },
+            |_| {},
+        );
+    }
+    // The epoch begins alpha slots behind the change, and all before is on disk.
+    assert_eq!(written.iter().map(|slots| slots.len()).sum::<u64>(), 100_008, "{}", P::NAME);
+    assert!(written.is_sorted_by_key(|slots| slots.start));
+    assert!(node.setup().config.members() != node.chosen().epochs().expect("they change").current().members);
+    // A MiB of 24 bytes each, and a batch.
+    assert!(longest <= (1 << 20) / 24 + 1000, "{}: {longest} entries in one write", P::NAME);
+}
+
+#[test]
+fn an_epoch_begins_with_its_past_written_in_pieces() {
+    a_long_log_is_written_in_pieces::<Multi>();
+    a_long_log_is_written_in_pieces::<Fast>();
+    a_long_log_is_written_in_pieces::<Basic>();
 }

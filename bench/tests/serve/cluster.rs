@@ -15,6 +15,8 @@ pub(crate) struct Cluster {
     lines: mpsc::Receiver<String>,
     /// Where each member listens to clients, and its process.
     pub(crate) members: Vec<(String, u32)>,
+    /// Lines that it printed before all were ready.
+    early: Vec<String>,
 }
 
 impl Cluster {
@@ -36,7 +38,7 @@ impl Cluster {
                 }
             }
         });
-        let mut cluster = Self { child, lines, members: Vec::new() };
+        let mut cluster = Self { child, lines, members: Vec::new(), early: Vec::new() };
         let mut ready = Vec::new();
         loop {
             let line = cluster.line();
@@ -51,6 +53,8 @@ impl Cluster {
                 };
                 let number = |name| field(name).parse::<u32>().expect("a number");
                 ready.push((number("id"), field("resp"), number("pid")));
+            } else {
+                cluster.early.push(line);
             }
         }
         ready.sort_unstable();
@@ -61,6 +65,12 @@ impl Cluster {
     /// The next line that it prints.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(LONG).expect("it says something in time")
+    }
+
+    /// Waits until it has said that member `id` ended.
+    pub(crate) fn ended(&self, id: u32) {
+        let said = |line: &str| line.starts_with(&format!("ended id={id} "));
+        while !self.early.iter().any(|line| said(line)) && !said(&self.line()) {}
     }
 
     pub(crate) async fn client(&self, nth: usize) -> Client {

@@ -1,6 +1,8 @@
 //! Members that end, and the command line.
 
 use crate::cluster::{Cluster, bulk, call, ok, signal};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,6 +20,56 @@ async fn two_of_three_go_on_and_the_cluster_says_who_ended() {
     let cluster = Cluster::start("multi", dir.path(), &[]);
     assert_eq!(call(&mut cluster.client(0).await, "GET k").await, bulk("w"));
     assert!(cluster.stop());
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("a copy");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_with_an_older_copy_of_its_directory_or_none_ends_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (n0, kept) = (dir.path().join("n0"), dir.path().join("kept"));
+    for older in [true, false] {
+        let cluster = Cluster::start("multi", dir.path(), &[]);
+        assert_eq!(call(&mut cluster.client(0).await, "SET k old").await, ok());
+        assert!(cluster.stop());
+        fs::remove_dir_all(&kept).ok();
+        copy(&n0, &kept);
+
+        let cluster = Cluster::start("multi", dir.path(), &[]);
+        let mut client = cluster.client(0).await;
+        for n in 0..20 {
+            assert_eq!(call(&mut client, &format!("SET k {n}")).await, ok());
+        }
+        drop(client);
+        assert!(cluster.stop());
+        let newest = dir.path().join("newest");
+        fs::remove_dir_all(&newest).ok();
+        copy(&n0, &newest);
+        fs::remove_dir_all(&n0).expect("removed");
+        if older {
+            copy(&kept, &n0);
+        }
+
+        let cluster = Cluster::start("multi", dir.path(), &[]);
+        cluster.ended(0);
+        let mut client = cluster.client(1).await;
+        assert_eq!(call(&mut client, "GET k").await, bulk("19"));
+        assert_eq!(call(&mut client, "SET k after").await, ok());
+        assert!(!cluster.stop(), "a member ended");
+
+        // With the disk that it had, it is believed again.
+        fs::remove_dir_all(&n0).expect("removed");
+        copy(&newest, &n0);
+        let cluster = Cluster::start("multi", dir.path(), &[]);
+        assert_eq!(call(&mut cluster.client(0).await, "GET k").await, bulk("after"));
+        assert!(cluster.stop());
+    }
 }
 
 #[test]

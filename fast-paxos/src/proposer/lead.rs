@@ -155,7 +155,13 @@ impl<V: Value> Proposer<V> {
         let thrifty = self.setup.config.thrifty;
         if let Some((ballot, first, batch, reach)) = self.outgoing.pop_front() {
             self.any_due &= thrifty && reach != Reach::All;
-            return Some((self.accept(ballot, first, batch), reach));
+            // What is proposed after collisions, or again, may be longer than one message.
+            let head = batch.portion(self.setup.config.limits.message());
+            let rest = batch.tail(head.len() as u64);
+            if !rest.is_empty() {
+                self.outgoing.push_front((ballot, first.plus(head.len() as u64), rest, reach));
+            }
+            return Some((self.accept(ballot, first, head), reach));
         }
         let any_due = std::mem::replace(&mut self.any_due, false);
         any_due.then(|| (self.accept(self.ballot, self.next, Batch::empty()), Reach::All))

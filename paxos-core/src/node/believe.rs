@@ -140,7 +140,8 @@ fn ballot_of<P: Protocol>(message: &Message<P>) -> Option<Ballot> {
         | Message::Read(_)
         | Message::Offer { .. }
         | Message::Fetch { .. }
-        | Message::Chunk { .. } => None,
+        | Message::Chunk { .. }
+        | Message::Forgotten { .. } => None,
     }
 }
 
@@ -170,6 +171,7 @@ fn is_possible<P: Protocol>(message: &Message<P>) -> bool {
         | Message::Refuse(_)
         | Message::Heard { .. }
         | Message::Support { .. }
+        | Message::Forgotten { .. }
         | Message::Read(_) => true,
     }
 }

@@ -3,9 +3,10 @@
 use super::Node;
 use crate::snapshot::{decode, encode};
 use crate::{
-    Acceptor, EpochTable, Epochs, Install, Learner, Proposer, Protocol, Sections, Slot, Snapshot, SnapshotId,
-    Time,
+    Acceptor, EpochTable, Epochs, Install, Learner, NodeId, Proposer, Protocol, Sections, Slot, SlotRange,
+    Snapshot, SnapshotId, Time,
 };
+use std::collections::BTreeMap;
 
 /// The snapshots of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,7 +22,13 @@ pub(crate) struct Store {
     lent: Option<Snapshot>,
     /// When the latest and the lent one were last asked for.
     asked: (Option<Time>, Option<Time>),
+    /// From which slot on each peer that is being brought up to date needs the log, and when it asked last: what follows on
+    /// a snapshot must still be there when a peer has got it, however long that takes, or it begins anew for ever.
+    needed: BTreeMap<NodeId, (Slot, Time)>,
 }
+
+/// So much of the log is kept in any case for peers that need it.
+const NEEDED_BYTES: u64 = 16 << 20;
 
 impl Store {
     /// Whether there is something to be written.
@@ -34,8 +41,25 @@ impl Store {
         Some(self.latest.as_ref().filter(|s| s.next() > first)?.id())
     }
 
+    /// `peer` asks for the log from `first` on, which follows on a snapshot that it has, or is to have.
+    pub(super) fn need(&mut self, peer: NodeId, first: Slot, now: Time) {
+        if self.latest.is_some() {
+            self.needed.insert(peer, (first, now));
+        }
+    }
+
+    /// The first slot that somebody needs who asked since `recently`.
+    fn first_needed(&mut self, recently: Time) -> Option<Slot> {
+        self.needed.retain(|_, (_, asked)| *asked >= recently);
+        self.needed.values().map(|(first, _)| *first).min()
+    }
+
     /// The snapshot of this name, for a peer.
-    pub(super) fn lend(&mut self, id: SnapshotId, now: Time) -> Option<&Snapshot> {
+    pub(super) fn lend(&mut self, peer: NodeId, id: SnapshotId, now: Time) -> Option<&Snapshot> {
+        let lent = [&self.latest, &self.lent].into_iter().flatten().any(|s| s.id() == id);
+        if lent {
+            self.need(peer, id.next, now);
+        }
         if self.latest.as_ref().is_some_and(|s| s.id() == id) {
             self.asked.0 = Some(now);
             return self.latest.as_ref();
@@ -126,6 +150,7 @@ impl<P: Protocol> Node<P> {
         for kept in [acceptor, proposer].into_iter().flatten() {
             records.extend(kept?);
         }
+        records.extend(self.recognition.records());
         Some(Install { snapshot, records })
     }
 
@@ -136,6 +161,18 @@ impl<P: Protocol> Node<P> {
         if std::mem::take(&mut self.store.taken) {
             self.adopt(snapshot);
         }
+    }
+
+    /// Below which slot the log may be forgotten, if it is not needed from `kept` on by this process itself: what peers need
+    /// stays, unless that is more than the snapshot itself, which would then cost less.
+    fn needed_below(&mut self, kept: Slot, recently: Time) -> Slot {
+        let Some(needed) = self.store.first_needed(recently).filter(|needed| *needed < kept) else {
+            return kept;
+        };
+        let most = self.store.latest.as_ref().map_or(0, |s| s.id().length).max(NEEDED_BYTES);
+        let held = self.chosen.within(SlotRange::new(needed, kept));
+        let bytes: u64 = held.map(|(_, batch)| batch.amount().bytes as u64).sum();
+        if bytes <= most { needed } else { kept }
     }
 
     /// `snapshot` is on disk, and what it stands for need not be remembered in any other way.
@@ -154,7 +191,9 @@ impl<P: Protocol> Node<P> {
             self.settled = self.settled.max(next);
             self.forget(next);
         } else {
-            self.forget(next.minus(keep).min(self.chosen.applied()));
+            let kept = next.minus(keep).min(self.chosen.applied());
+            let below = self.needed_below(kept, recently);
+            self.forget(below);
         }
         self.drop_useless_fetch();
     }

@@ -80,7 +80,7 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn on_fetch(&mut self, from: NodeId, id: SnapshotId, offset: u64) {
         let limit = self.setup.config.limits.chunk;
-        let chunk = self.store.lend(id, self.now).and_then(|snapshot| snapshot.chunk(offset, limit));
+        let chunk = self.store.lend(from, id, self.now).and_then(|snapshot| snapshot.chunk(offset, limit));
         if let Some(bytes) = chunk {
             self.send(To::One(from), Message::Chunk { snapshot: id, offset, bytes });
         } else if let Some(snapshot) = self.store.offer(id.next).filter(|other| *other != id) {

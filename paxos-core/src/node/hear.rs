@@ -9,6 +9,10 @@ use std::mem;
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_message(&mut self, from: NodeId, message: Message<P>) {
+        if self.recognition.refuses(from) {
+            self.noted.0.counters.forgotten += 1;
+            return;
+        }
         if !self.is_credible(&message) {
             return self.disbelieve(from, message.kind());
         }
@@ -75,6 +79,7 @@ impl<P: Protocol> Node<P> {
             Message::Chunk { snapshot, offset, bytes } if learner || self.asked.contains(from) => {
                 self.on_chunk(from, snapshot, offset, &bytes);
             }
+            Message::Forgotten { store, known } => self.on_forgotten(from, store, known),
             Message::Prepare(_)
             | Message::Accept(_)
             | Message::Promise(_)

@@ -7,6 +7,12 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// So many bytes of the log are written at once when an epoch begins, and the rest of one batch.
+const PIECE: usize = 1 << 20;
+
+/// What an entry costs besides its payload, as a rule.
+const ENTRY: usize = 16;
+
 /// Of how many clients it is remembered what they were told.
 const INFORMED: usize = 4096;
 
@@ -25,17 +31,21 @@ impl<P: Protocol> Node<P> {
                 || self.acceptor.as_ref().is_some_and(|acceptor| acceptor.waits_for(limit)))
     }
 
-    /// Notices changes of members that were executed, and epochs that began.
-    pub(super) fn follow_members(&mut self) {
+    /// Notices changes of members that were executed, and epochs that began. False while what an epoch begins with is not
+    /// on disk yet: the process does nothing else until it is.
+    #[must_use]
+    pub(super) fn follow_members(&mut self) -> bool {
         if !self.members_changed() {
-            return;
+            return true;
         }
         self.tell_changed();
-        let Some(epochs) = self.chosen.epochs() else { return };
-        self.epoch = epochs.version();
-        let current = epochs.current().clone();
+        let Some(epochs) = self.chosen.epochs() else { return true };
+        let (version, current) = (epochs.version(), epochs.current().clone());
         // Members may have come and gone again since this process looked last.
-        self.settle(current.from);
+        if !self.settle(current.from) {
+            return false;
+        }
+        self.epoch = version;
         // An epoch is where it begins: the same members as before may be those of another epoch, with others between,
         // and a phase 1 among the former ones says nothing about it.
         if current.from != self.began || current.members != self.setup.config.members() {
@@ -54,6 +64,7 @@ impl<P: Protocol> Node<P> {
         if let Some((from, _, prepare)) = self.deferred.take_if(|(_, slot, _)| *slot < self.chosen.limit()) {
             self.on_prepare(from, &prepare);
         }
+        true
     }
 
     /// Tells the clients that are answered here what came of their changes.
@@ -130,13 +141,27 @@ impl<P: Protocol> Node<P> {
 
     /// Writes what this process learned below `slot`, before it promises or votes anything from there on: the
     /// acceptors that voted for it may be turned off now, and who remains must be able to tell it.
-    fn settle(&mut self, slot: Slot) {
-        if self.acceptor.is_none() {
-            return;
+    ///
+    /// The log may be long: it is written piece by piece. Whether the last one is written, or is about to be.
+    fn settle(&mut self, slot: Slot) -> bool {
+        if self.acceptor.is_none() || self.settled >= slot {
+            return true;
         }
-        let learned = self.chosen.within(SlotRange::new(self.settled, slot));
-        self.out.records.extend(learned.map(|(slots, batch)| P::Record::learned(slots.start, batch)));
-        self.settled = self.settled.max(slot);
+        if std::mem::replace(&mut self.settling, true) {
+            // A piece waits to be written.
+            return false;
+        }
+        let mut bytes = 0;
+        for (slots, batch) in self.chosen.within(SlotRange::new(self.settled, slot)) {
+            bytes += batch.amount().bytes + batch.len() * ENTRY;
+            self.out.records.push(P::Record::learned(slots.start, batch));
+            if bytes >= PIECE && slots.end < slot {
+                self.settled = slots.end;
+                return false;
+            }
+        }
+        self.settled = slot;
+        true
     }
 
     /// Whether a promise asked for by `from` can be given: only for slots whose members are known here and are

@@ -10,10 +10,12 @@ use std::mem;
 impl<P: Protocol> Node<P> {
     /// Brings the roles up to date with each other, and lets them say what they have to say.
     pub(crate) fn turn(&mut self) {
-        if !mem::take(&mut self.stirred) && !self.members_changed() {
+        if !mem::take(&mut self.stirred) && !self.members_changed() || self.amnesia().is_some() {
             return;
         }
-        self.follow_members();
+        if !self.follow_members() {
+            return;
+        }
         while let Some((to, request)) = self.client.poll(self.now, self.leader.leader()) {
             self.post(to, request);
         }
@@ -30,6 +32,7 @@ impl<P: Protocol> Node<P> {
             self.tell_stranded();
         }
         self.pursue_reads();
+        self.note_stores();
     }
 
     pub(super) fn post(&mut self, to: To, request: Request<P::Value>) {
@@ -107,7 +110,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Sends a phase 2a. It is unbound: its ballot was recorded before phase 1, and its own vote, if any, is
-    /// counted only when that is on disk.
+    /// counted only when that is on disk. So the others vote while this process's disk writes (Ongaro 2014, §10.2.1).
     pub(super) fn propose_to(&mut self, to: NodeSet, accept: P::Accept) {
         if to.contains(self.setup.id) {
             self.on_accept(self.setup.id, &accept);
@@ -142,6 +145,7 @@ impl<P: Protocol> Node<P> {
     /// The records are on disk: what the process said to itself may count.
     pub(crate) fn on_written(&mut self) {
         self.out.records.clear();
+        self.settling = false;
         if self.out.own.is_empty() {
             return;
         }

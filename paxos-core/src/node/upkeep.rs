@@ -157,6 +157,7 @@ impl<P: Protocol> Node<P> {
         let batch = self.chosen.since(first, self.setup.config.limits.message());
         let known = self.chosen.first_unknown();
         if !batch.is_empty() {
+            self.store.need(to, first, self.now);
             self.send(To::One(to), Message::Chosen { first, batch, known });
         } else if let Some(snapshot) = self.store.offer(first) {
             self.send(To::One(to), Message::Offer { snapshot });

@@ -1,4 +1,6 @@
-//! Leases: for how long a leader may answer reads without asking anybody.
+//! Leases: for how long a leader may answer reads without asking anybody. The idea is that of Gray and Cheriton (*Leases: An
+//! Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency*, SOSP 1989); as there, clocks are only assumed to
+//! run at nearly the same rate.
 //!
 //! An acceptor that answers a heartbeat of ballot *b* grants its owner that it answers no phase 1a of another process
 //! for [`crate::Timeouts::lease`], by its own clock, from when it heard the heartbeat. Let every clock go at between

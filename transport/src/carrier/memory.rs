@@ -2,14 +2,12 @@
 
 use super::{Transport, TransportError};
 use async_trait::async_trait;
-use paxos_core::{Envelope, Message, NodeId, Protocol};
+use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreMark};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
-
-type Post<P> = (NodeId, Message<P>);
 
 /// Connects any number of hosts in one process. Clones are handles to the same network.
 ///
@@ -27,8 +25,10 @@ struct Shared<P: Protocol> {
 }
 
 struct Port<P: Protocol> {
-    inbox: Option<mpsc::Sender<Post<P>>>,
+    inbox: Option<mpsc::Sender<Event<P>>>,
     cut: bool,
+    /// How many processes have had this name.
+    joined: u64,
 }
 
 impl<P: Protocol> MemoryNetwork<P> {
@@ -45,8 +45,11 @@ impl<P: Protocol> MemoryNetwork<P> {
     /// Connects the process `id`. A carrier that had this name before is shut off, with all that waits in it.
     pub fn join(&self, id: NodeId) -> MemoryCarrier<P> {
         let (sender, inbox) = mpsc::channel(self.shared.capacity);
-        self.at(id, |port| port.inbox = Some(sender));
-        MemoryCarrier { id, inbox, network: self.clone() }
+        self.at(id, |port| {
+            port.inbox = Some(sender);
+            port.joined += 1;
+        });
+        MemoryCarrier { id, inbox, network: self.clone(), store: None, met: BTreeMap::new() }
     }
 
     /// Loses what is sent to or by `id` from now on, until [`MemoryNetwork::heal`].
@@ -66,32 +69,7 @@ impl<P: Protocol> MemoryNetwork<P> {
 
     fn at(&self, id: NodeId, change: impl FnOnce(&mut Port<P>)) {
         let mut ports = self.shared.ports.write().unwrap_or_else(PoisonError::into_inner);
-        change(ports.entry(id).or_insert(Port { inbox: None, cut: false }));
-    }
-
-    fn post(&self, from: NodeId, batch: &mut Vec<Envelope<P>>) {
-        let ports = self.shared.ports.read().unwrap_or_else(PoisonError::into_inner);
-        if ports.get(&from).is_none_or(|port| port.cut) {
-            batch.clear();
-        }
-        let inbox_of = |to| ports.get(&to).filter(|port| !port.cut).and_then(|port| port.inbox.as_ref());
-        for Envelope { to, message } in batch.drain(..) {
-            let mut inboxes = to.iter().filter_map(inbox_of).peekable();
-            let mut message = Some(message);
-            while let Some(inbox) = inboxes.next() {
-                let copy = if inboxes.peek().is_some() { message.clone() } else { message.take() };
-                if let Some(message) = copy {
-                    self.deliver(inbox, (from, message));
-                }
-            }
-        }
-    }
-
-    fn deliver(&self, inbox: &mpsc::Sender<Post<P>>, post: Post<P>) {
-        // A process that has left hears nothing, and that is no overflow.
-        if let Err(mpsc::error::TrySendError::Full(_)) = inbox.try_send(post) {
-            self.shared.overflowed.fetch_add(1, Ordering::Relaxed);
-        }
+        change(ports.entry(id).or_insert(Port { inbox: None, cut: false, joined: 0 }));
     }
 }
 
@@ -115,21 +93,72 @@ impl<P: Protocol> fmt::Debug for MemoryNetwork<P> {
 #[derive(Debug)]
 pub struct MemoryCarrier<P: Protocol> {
     id: NodeId,
-    inbox: mpsc::Receiver<Post<P>>,
+    inbox: mpsc::Receiver<Event<P>>,
     network: MemoryNetwork<P>,
+    store: Option<StoreMark>,
+    /// Who was told of that store: the how manieth process of its name that was, and how many writes there were.
+    met: BTreeMap<NodeId, (u64, u64)>,
+}
+
+impl<P: Protocol> MemoryCarrier<P> {
+    fn post(&mut self, batch: &mut Vec<Envelope<P>>) {
+        let shared = Arc::clone(&self.network.shared);
+        let ports = shared.ports.read().unwrap_or_else(PoisonError::into_inner);
+        if ports.get(&self.id).is_none_or(|port| port.cut) {
+            batch.clear();
+        }
+        let reached = |to| ports.get(&to).filter(|port| !port.cut).map(|port| (to, port));
+        for Envelope { to, message } in batch.drain(..) {
+            let mut receivers = to.iter().filter_map(reached).peekable();
+            let mut message = Some(message);
+            while let Some((to, port)) = receivers.next() {
+                let copy = if receivers.peek().is_some() { message.clone() } else { message.take() };
+                if let Some(message) = copy {
+                    self.deliver(to, port, message);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: NodeId, port: &Port<P>, message: Message<P>) {
+        // A process that has left hears nothing, and that is no overflow.
+        let Some(inbox) = &port.inbox else { return };
+        let from = self.id;
+        if let Some(store) = self.store
+            && self.met.get(&to) != Some(&(port.joined, store.writes))
+        {
+            match inbox.try_send(Event::Met { from, store }) {
+                Ok(()) => drop(self.met.insert(to, (port.joined, store.writes))),
+                Err(error) => return self.lost(&error),
+            }
+        }
+        if let Err(error) = inbox.try_send(Event::Message { from, message }) {
+            self.lost(&error);
+        }
+    }
+
+    fn lost(&self, error: &mpsc::error::TrySendError<Event<P>>) {
+        if let mpsc::error::TrySendError::Full(_) = error {
+            self.network.shared.overflowed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 #[async_trait]
 impl<P: Protocol> Transport<P> for MemoryCarrier<P> {
     async fn send(&mut self, batch: &mut Vec<Envelope<P>>) -> Result<(), TransportError> {
-        self.network.post(self.id, batch);
+        self.post(batch);
         Ok(())
     }
 
-    async fn recv(&mut self, inbox: &mut Vec<Post<P>>) -> Result<(), TransportError> {
+    async fn recv(&mut self, inbox: &mut Vec<Event<P>>) -> Result<(), TransportError> {
         match self.inbox.recv_many(inbox, self.inbox.max_capacity()).await {
             0 => Err(TransportError::Replaced),
             _ => Ok(()),
         }
+    }
+
+    fn introduce(&mut self, store: StoreMark) {
+        self.store = Some(store);
     }
 }

@@ -28,7 +28,7 @@ use bytes::Bytes;
 use core::fmt;
 use core::future::Future;
 use link::Peer;
-use paxos_core::{Envelope, Message, NodeId, Protocol};
+use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreMark};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -46,8 +46,10 @@ struct Shared {
     /// None when the carrier is gone.
     listener: Mutex<Option<TcpListener>>,
     peers: RwLock<BTreeMap<NodeId, Arc<Peer>>>,
-    /// Who reads what which peer says.
-    readers: Mutex<BTreeMap<NodeId, AbortHandle>>,
+    /// Who reads what which peer says, and the how manieth connection that is.
+    readers: Mutex<BTreeMap<NodeId, (u64, AbortHandle)>>,
+    /// This process's store, as its host told last.
+    store: Mutex<Option<StoreMark>>,
     /// None when the carrier is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
     /// Room for messages that the host has not taken, in bytes.
@@ -77,17 +79,36 @@ impl Shared {
     /// Whether `from` may be connected.
     fn has_room_for(&self, from: NodeId) -> bool {
         let mut readers = lock(&self.readers);
-        readers.retain(|_, task| !task.is_finished());
+        readers.retain(|_, (_, task)| !task.is_finished());
         readers.contains_key(&from) || readers.len() < self.options.limits.connections
     }
 
     /// From now on `task` reads what `from` says, and no other: a peer that connects again has given up the connection
-    /// that it had before.
-    fn install(&self, from: NodeId, task: impl Future<Output = ()> + Send + 'static) {
+    /// that it had before. Connections are numbered in the order in which they came: one that took longer to be understood
+    /// than a later one is not installed, so that what a peer says of its store never comes after what it says later.
+    fn install(&self, from: NodeId, number: u64, task: impl Future<Output = ()> + Send + 'static) {
+        let mut readers = lock(&self.readers);
+        if readers.get(&from).is_some_and(|(later, _)| *later > number) {
+            return;
+        }
         if let Some(task) = self.spawn(task)
-            && let Some(former) = lock(&self.readers).insert(from, task)
+            && let Some((_, former)) = readers.insert(from, (number, task))
         {
             former.abort();
+        }
+    }
+
+    fn store(&self) -> Option<StoreMark> {
+        *lock(&self.store)
+    }
+
+    /// Tells peers that connect from now on which store this process has. If that was not known before, those that are
+    /// connected already get to know it.
+    fn introduce(&self, store: StoreMark) {
+        let known = lock(&self.store).replace(store);
+        if known.is_none() {
+            let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+            peers.values().for_each(|peer| peer.greet_again());
         }
     }
 
@@ -113,6 +134,9 @@ pub struct TcpCarrier<P: Protocol> {
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Arrived<P>>,
     arrived: Vec<Arrived<P>>,
+    /// The latest connection on which each peer was heard. What comes on an earlier one after that is dropped: a peer's
+    /// store never seems to go back.
+    latest: BTreeMap<NodeId, u64>,
     /// Where messages are encoded.
     scratch: Vec<u8>,
 }
@@ -142,6 +166,7 @@ impl<P: Portable> TcpCarrier<P> {
             listener: Mutex::new(Some(listener)),
             peers: RwLock::default(),
             readers: Mutex::default(),
+            store: Mutex::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
             inbox: Arc::new(Semaphore::new(room)),
             room,
@@ -152,7 +177,7 @@ impl<P: Portable> TcpCarrier<P> {
         }
         let (sender, inbox) = mpsc::unbounded_channel();
         shared.spawn(accept::listen(Arc::clone(&shared), sender));
-        Ok(Self { shared, inbox, arrived: Vec::new(), scratch: Vec::new() })
+        Ok(Self { shared, inbox, arrived: Vec::new(), latest: BTreeMap::new(), scratch: Vec::new() })
     }
 
     fn post(&mut self, Envelope { to, message }: Envelope<P>) {
@@ -208,16 +233,26 @@ impl<P: Portable> Transport<P> for TcpCarrier<P> {
         Ok(())
     }
 
-    async fn recv(&mut self, inbox: &mut Vec<(NodeId, Message<P>)>) -> Result<(), TransportError> {
+    async fn recv(&mut self, inbox: &mut Vec<Event<P>>) -> Result<(), TransportError> {
         // What this leaves behind when it is dropped is found the next time.
         if self.arrived.is_empty() && self.inbox.recv_many(&mut self.arrived, 256).await == 0 {
             let gone = std::io::Error::other("the listening task has ended");
             return Err(TransportError::Io(gone));
         }
-        for Arrived { from, messages, .. } in self.arrived.drain(..) {
-            inbox.extend(messages.into_iter().map(|message| (from, message)));
+        for Arrived { from, number, store, messages, .. } in self.arrived.drain(..) {
+            let latest = self.latest.entry(from).or_default();
+            if number < *latest {
+                continue;
+            }
+            *latest = number;
+            inbox.extend(store.map(|store| Event::Met { from, store }));
+            inbox.extend(messages.into_iter().map(|message| Event::Message { from, message }));
         }
         Ok(())
+    }
+
+    fn introduce(&mut self, store: StoreMark) {
+        self.shared.introduce(store);
     }
 }
 

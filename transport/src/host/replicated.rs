@@ -8,8 +8,8 @@ use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
-    Ballot, Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol, ReadError,
-    RestoreError, Setup, StateMachine, Status, Unanswered, Untransferable,
+    Amnesia, Ballot, Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol,
+    ReadError, RestoreError, Setup, StateMachine, Status, Unanswered, Untransferable,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -123,6 +123,10 @@ pub enum HostError {
          the process by a new member"
     )]
     Exhausted(Ballot),
+    /// The other members know that this process has forgotten what it promised: its disk is not the one that it had. It
+    /// must not be restarted from what it has stored.
+    #[error("the other members do not believe this process any more: {0}")]
+    Forgot(Amnesia),
     /// The operating system gives no random numbers.
     #[error("the process cannot name its commands: the operating system gives no random numbers ({0})")]
     Random(Arc<str>),

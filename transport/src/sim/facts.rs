@@ -25,6 +25,7 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Heard { .. }
         | Message::Members { .. }
         | Message::Progress { .. }
+        | Message::Forgotten { .. }
         | Message::CatchUp { .. }
         | Message::Canvass { .. }
         | Message::Support { .. }
@@ -64,6 +65,7 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Members { members, .. } => format!("{name} {}", members.servers()),
         Message::Heard { ballot, .. } => format!("{name} {ballot}"),
         Message::Progress { chosen } => format!("{name} chosen <{chosen}"),
+        Message::Forgotten { known, .. } => format!("{name} {known}"),
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
         Message::Canvass { chosen, .. } => format!("{name} {}", chosen.onwards()),
         Message::Support { granted: true, .. } => name.to_owned(),

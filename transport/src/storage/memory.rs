@@ -2,8 +2,9 @@
 
 use super::{Saved, Storage, StorageError};
 use async_trait::async_trait;
-use paxos_core::{Protocol, Snapshot};
+use paxos_core::{Protocol, Snapshot, StoreMark};
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A store that outlives the process using it, though not the program. Clones are handles to the same store.
@@ -22,13 +23,18 @@ struct Disk<P: Protocol> {
     records: Vec<P::Record>,
     /// How often it was opened.
     lives: u32,
+    store: StoreMark,
     failing: bool,
 }
 
 impl<P: Protocol> MemoryStorage<P> {
     /// An empty store.
     pub fn new() -> Self {
-        let disk = Disk { snapshot: None, records: Vec::new(), lives: 0, failing: false };
+        // Nothing outlives the program, and within it no two stores are the same.
+        static MADE: AtomicU64 = AtomicU64::new(1);
+        let id = u128::from(MADE.fetch_add(1, Ordering::Relaxed)) << 96;
+        let store = StoreMark { id, writes: 0 };
+        let disk = Disk { snapshot: None, records: Vec::new(), lives: 0, store, failing: false };
         Self { disk: Arc::new(Mutex::new(disk)), life: None }
     }
 
@@ -43,12 +49,12 @@ impl<P: Protocol> MemoryStorage<P> {
     /// What is on it is lost, and what `copy` holds comes in its place: what a restored backup does to a process that runs
     /// again, or, with an empty copy, a lost disk.
     pub fn put_back(&self, copy: &Self) {
-        let (snapshot, records, lives) = {
+        let (snapshot, records, lives, store) = {
             let disk = copy.disk();
-            (disk.snapshot.clone(), disk.records.clone(), disk.lives)
+            (disk.snapshot.clone(), disk.records.clone(), disk.lives, disk.store)
         };
         let mut disk = self.disk();
-        (disk.snapshot, disk.records, disk.lives) = (snapshot, records, lives);
+        (disk.snapshot, disk.records, disk.lives, disk.store) = (snapshot, records, lives, store);
     }
 
     /// Makes every write fail from now on, or no more.
@@ -95,21 +101,25 @@ impl<P: Protocol> Storage<P> for MemoryStorage<P> {
         let saved = {
             let mut disk = self.disk();
             disk.lives = disk.lives.saturating_add(1);
+            disk.store.writes += 1;
             let (snapshot, records) = (disk.snapshot.clone(), disk.records.clone());
-            Saved { session: disk.lives - 1, snapshot, records }
+            Saved { session: disk.lives - 1, store: Some(disk.store), snapshot, records }
         };
         self.life = Some(saved.session + 1);
         Ok(saved)
     }
 
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {
-        self.open()?.records.extend_from_slice(records);
+        let mut disk = self.open()?;
+        disk.records.extend_from_slice(records);
+        disk.store.writes += 1;
         Ok(())
     }
 
     async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError> {
         let mut disk = self.open()?;
         (disk.snapshot, disk.records) = (Some(snapshot.clone()), records.to_vec());
+        disk.store.writes += 1;
         Ok(())
     }
 }

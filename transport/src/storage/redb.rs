@@ -107,10 +107,10 @@ fn ended() -> io::Error {
 impl<P: Portable> Storage<P> for RedbStorage<P> {
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
         let loaded = self.run(|store| store.load(block::decode::<P::Record>)).await;
-        let (session, snapshot, records) = loaded
+        let (session, store, snapshot, records) = loaded
             .ok_or_else(|| StorageError::Read(ended()))?
             .map_err(|error| StorageError::Read(io::Error::other(error)))?;
-        Ok(Saved { session, snapshot, records })
+        Ok(Saved { session, store: Some(store), snapshot, records })
     }
 
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {

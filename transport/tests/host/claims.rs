@@ -3,10 +3,12 @@
 use crate::{assert_exactly_once, join, journals, propose_at, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
-use paxos_core::{Config, Consistency, Envelope, Jitter, Message, NodeId, Protocol, ReadError, Slot};
+use paxos_core::{
+    Config, Consistency, Envelope, Event, Jitter, NodeId, Protocol, ReadError, Slot, Snapshot, StoreMark,
+};
 use paxos_transport::{
-    HostError, MemoryCarrier, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Replicated, Stopped,
-    StorageError, Transport, TransportError,
+    HostError, MemoryCarrier, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Replicated, Saved,
+    Stopped, Storage, StorageError, Transport, TransportError,
 };
 use std::sync::Arc;
 use tokio::time::sleep;
@@ -64,6 +66,24 @@ where
     }
 }
 
+/// A store without an identity, so that nobody notices what happens to it.
+struct Anonymous<P: Protocol>(MemoryStorage<P>);
+
+#[async_trait]
+impl<P: Protocol> Storage<P> for Anonymous<P> {
+    async fn load(&mut self) -> Result<Saved<P>, StorageError> {
+        Ok(Saved { store: None, ..self.0.load().await? })
+    }
+
+    async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {
+        self.0.append(records).await
+    }
+
+    async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError> {
+        self.0.install(snapshot, records).await
+    }
+}
+
 pub(crate) async fn commands_of_a_member_that_lost_its_disk_or_got_an_older_one_are_not_taken_for_former_ones<
     P,
 >(
@@ -71,35 +91,113 @@ pub(crate) async fn commands_of_a_member_that_lost_its_disk_or_got_an_older_one_
 ) where
     P: Protocol<Value = u64, Reply = u64>,
 {
-    let mut cluster = start::<P>(config).await;
-    let (n0, mut next) = (NodeId(0), 100);
+    let (config, network) = (Arc::new(config), MemoryNetwork::<P>::new(1 << 16));
+    let disk = MemoryStorage::new();
+    let mut members = Vec::new();
+    for id in config.servers().iter() {
+        let storage = if id == NodeId(0) { disk.clone() } else { MemoryStorage::new() };
+        members.push(join(id, &config, network.join(id), Anonymous(storage)).await);
+    }
+    let mut next = 100;
     let mut wanted: Vec<u64> = Vec::new();
     let empty = MemoryStorage::new();
     let mut copy = empty.copy();
     for round in 0..4 {
         // What it is asked in each round has the same numbers.
         for _ in 0..8 {
-            soon(cluster.member(n0).propose(next)).await.expect("answered");
+            soon(members[0].propose(next)).await.expect("answered");
             wanted.push(next);
             next += 1;
         }
         // All know all before anything is lost: an acceptor that forgets is another matter.
-        let all = journals(&cluster.members().collect::<Vec<_>>()).await;
+        let all = journals(&members.iter().collect::<Vec<_>>()).await;
         assert!(all.iter().all(|journal| *journal == wanted), "{all:?} instead of {wanted:?}");
-        soon(cluster.member(n0).shutdown()).await.expect("stops");
-        cluster.storage(n0).put_back(if round % 2 == 0 { &empty } else { &copy });
-        soon(cluster.spawn(n0)).await.expect("starts again");
+        soon(members[0].shutdown()).await.expect("stops");
+        disk.put_back(if round % 2 == 0 { &empty } else { &copy });
+        members[0] = join(NodeId(0), &config, network.join(NodeId(0)), Anonymous(disk.clone())).await;
         // It may not know yet how far the log goes. It is told so, or its command happens: nothing between.
-        match soon(cluster.member(n0).propose(next)).await {
+        match soon(members[0].propose(next)).await {
             Ok(_) => wanted.push(next),
             Err(error) => assert_eq!(error, ProposeError::SessionExpired),
         }
         next += 1;
         let executed = wanted.len() as u64;
-        let member = cluster.member(n0);
-        soon(member.until(|status| status.applied.index() >= executed)).await.expect("catches up");
+        soon(members[0].until(|status| status.applied.index() >= executed)).await.expect("catches up");
         if round == 0 {
-            copy = cluster.storage(n0).copy();
+            copy = disk.copy();
+        }
+    }
+}
+
+/// What may happen to the disk of n0 while it is down.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// It is empty.
+    Emptied,
+    /// It is put back as it was some commands ago.
+    Older,
+    /// It is the disk of n1.
+    AnotherMembers,
+    /// It is the disk of n1, which has that of n0.
+    Swapped,
+    /// It is that of n0 in the cluster that was here before.
+    OfAFormerCluster,
+}
+
+pub(crate) async fn a_member_that_forgot_is_noticed_by_the_others_before_it_votes<P>(config: Config)
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
+    let former = start::<P>(config.clone()).await;
+    soon(former.member(NodeId(0)).propose(1)).await.expect("answered");
+    let former = former.storage(NodeId(0)).copy();
+    for loss in [Loss::Emptied, Loss::Older, Loss::AnotherMembers, Loss::Swapped, Loss::OfAFormerCluster] {
+        for all_restart in [false, true] {
+            let mut cluster = start::<P>(config.clone()).await;
+            let [n0, n1, n2] = [0, 1, 2].map(NodeId);
+            soon(cluster.member(n0).propose(1)).await.expect("answered");
+            let older = cluster.storage(n0).copy();
+            for n in 2..40 {
+                soon(cluster.member(n0).propose(n)).await.expect("answered");
+            }
+            journals(&cluster.members().collect::<Vec<_>>()).await;
+            let exchanged = matches!(loss, Loss::Swapped).then_some(n1);
+            let mut restarting = vec![n0];
+            restarting.extend(exchanged);
+            if all_restart {
+                restarting = vec![n0, n1, n2];
+            }
+            for id in &restarting {
+                soon(cluster.member(*id).shutdown()).await.expect("stops");
+            }
+            let (of_n0, of_n1) = (cluster.storage(n0).copy(), cluster.storage(n1).copy());
+            match loss {
+                Loss::Emptied => cluster.storage(n0).put_back(&MemoryStorage::new()),
+                Loss::Older => cluster.storage(n0).put_back(&older),
+                Loss::AnotherMembers => cluster.storage(n0).put_back(&of_n1),
+                Loss::Swapped => {
+                    cluster.storage(n0).put_back(&of_n1);
+                    cluster.storage(n1).put_back(&of_n0);
+                }
+                Loss::OfAFormerCluster => cluster.storage(n0).put_back(&former),
+            }
+            for id in &restarting {
+                soon(cluster.spawn(*id)).await.expect("starts");
+            }
+            // It ends by itself.
+            for id in [n0].into_iter().chain(exchanged) {
+                let end = soon(cluster.member(id).stopped()).await;
+                assert!(matches!(end, Err(HostError::Forgot(_))), "{loss:?}, {all_restart}: {id} {end:?}");
+            }
+            // Those that remember are enough, or nothing is decided.
+            if exchanged.is_none() {
+                soon(cluster.member(n1).propose(40)).await.expect("answered");
+                soon(cluster.member(n2).shutdown()).await.expect("stops");
+            }
+            soon(cluster.spawn(n0)).await.expect("starts");
+            let remaining = if exchanged.is_none() { n1 } else { n2 };
+            let decided = soon(cluster.member(remaining).propose(41)).await;
+            assert_eq!(decided, Err(ProposeError::OutcomeUnknown), "{loss:?}, {all_restart}");
         }
     }
 }
@@ -208,7 +306,7 @@ impl<P: Protocol> Transport<P> for Lossy<P> {
         self.inner.send(batch).await
     }
 
-    async fn recv(&mut self, inbox: &mut Vec<(NodeId, Message<P>)>) -> Result<(), TransportError> {
+    async fn recv(&mut self, inbox: &mut Vec<Event<P>>) -> Result<(), TransportError> {
         let mut arrived = Vec::new();
         self.inner.recv(&mut arrived).await?;
         for post in arrived {
@@ -216,6 +314,10 @@ impl<P: Protocol> Transport<P> for Lossy<P> {
             inbox.extend(std::iter::repeat_n(post, copies));
         }
         Ok(())
+    }
+
+    fn introduce(&mut self, store: StoreMark) {
+        self.inner.introduce(store);
     }
 }
 

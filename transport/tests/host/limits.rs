@@ -4,8 +4,8 @@ use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{
-    Config, Consistency, Envelope, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Snapshot, Timeouts,
-    To,
+    Config, Consistency, Envelope, Event, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Snapshot,
+    Timeouts, To,
 };
 use paxos_transport::{
     HostError, MemoryNetwork, MemoryStorage, ProposeError, Saved, Storage, StorageError, Transport,
@@ -168,7 +168,9 @@ async fn a_full_inbox_loses_the_newest_message_and_counts_it() {
     assert_eq!(network.overflowed(), 2);
     let mut inbox = Vec::new();
     n1.recv(&mut inbox).await.expect("receives");
-    let expected: Vec<_> = (0..2).map(|n| (NodeId(0), Message::Progress { chosen: Slot(n) })).collect();
+    let expected: Vec<_> = (0..2)
+        .map(|n| Event::Message { from: NodeId(0), message: Message::Progress { chosen: Slot(n) } })
+        .collect();
     assert_eq!(inbox, expected);
 }
 

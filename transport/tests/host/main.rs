@@ -129,6 +129,7 @@ variants! {
         the_others_go_on_without_a_leader_that_stopped_and_it_catches_up_when_it_is_back
         nothing_that_was_answered_is_lost_when_all_restart
         commands_of_a_member_that_lost_its_disk_or_got_an_older_one_are_not_taken_for_former_ones
+        a_member_that_forgot_is_noticed_by_the_others_before_it_votes
         members_keep_a_snapshot_and_who_was_away_gets_it_in_pieces
         what_a_member_is_asked_while_cut_off_happens_once_when_the_network_is_healed
         a_process_without_a_role_gets_answers

@@ -2,8 +2,11 @@
 
 use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast, snapshot};
 use fast_paxos::Accept;
-use paxos_core::{Batch, Change, CommandId, Entry, Executed, Message, NodeId, Record, Slot};
+use paxos_core::{
+    Amount, Batch, Change, CommandId, Entry, Executed, Kind, Limits, Message, NodeId, Record, Slot,
+};
 use paxos_transport::sim::invariants::execution::one_outcome;
+use paxos_transport::sim::invariants::spoken::messages_are_bounded;
 
 #[test]
 fn a_proposer_that_speaks_in_the_ballot_of_another() {
@@ -214,6 +217,18 @@ fn an_acceptor_that_votes_for_what_nobody_proposed() {
     assert_breach(scene.writes_vote(N1, one, 0, 4), "votes_follow_proposals", said);
     let said = "in 1.n0+1f, n1 votes for c9#4 in s0, which nobody proposed there";
     assert_breach(scene.writes_vote(N1, fast(one), 0, 4), "votes_follow_proposals", said);
+}
+
+#[test]
+fn a_message_that_grows_with_the_log() {
+    let limit = Limits { batch: 4, batch_bytes: 64, ..Limits::default() }.message();
+    let said = |count, bytes| messages_are_bounded(N1, Kind::Promise, Amount { count, bytes }, limit);
+    said(4, 64).expect("as much as is allowed");
+    said(1, 65).expect("one command");
+    let message = "n1 sends a promise of Amount { count: 5, bytes: 40 }, where Amount { count: 4, bytes: 64 } is the most";
+    assert_breach(said(5, 40), "messages_are_bounded", message);
+    let message = "n1 sends a promise of Amount { count: 2, bytes: 65 }, where Amount { count: 4, bytes: 64 } is the most";
+    assert_breach(said(2, 65), "messages_are_bounded", message);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::identity;
 use core::time::Duration;
 use paxos_core::{Digest, NodeId};
-use paxos_transport::Identity;
+use paxos_transport::{Identity, WIRE_VERSION};
 use serde::Serialize;
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -18,8 +18,8 @@ pub(crate) const PONG: u8 = 6;
 
 pub(crate) fn header(kind: u8, length: u32, check: u64) -> Vec<u8> {
     let [a, b, c, d] = length.to_le_bytes();
-    let mut header = vec![1, kind];
-    header.extend_from_slice(&(Digest::of(&[1, kind, a, b, c, d]).0 as u16).to_le_bytes());
+    let mut header = vec![WIRE_VERSION, kind];
+    header.extend_from_slice(&(Digest::of(&[WIRE_VERSION, kind, a, b, c, d]).0 as u16).to_le_bytes());
     header.extend_from_slice(&length.to_le_bytes());
     header.extend_from_slice(&check.to_le_bytes());
     header
@@ -41,13 +41,14 @@ struct Hello {
     from: NodeId,
     to: NodeId,
     address: Option<String>,
+    store: Option<u128>,
 }
 
 /// The greeting of the process that `who` names.
 pub(crate) fn hello(who: &Identity, to: NodeId) -> Vec<u8> {
     let Identity { cluster, node, variant, configuration } = who.clone();
     let magic = *b"paxos\r\n\0";
-    let hello = Hello { magic, cluster, variant, configuration, from: node, to, address: None };
+    let hello = Hello { magic, cluster, variant, configuration, from: node, to, address: None, store: None };
     frame(HELLO, &postcard::to_allocvec(&hello).expect("plain"))
 }
 

@@ -3,7 +3,7 @@
 use crate::raw::{self, HELLO, MESSAGES, PING, PONG, REFUSAL, WELCOME, frame, header, say};
 use crate::{bind, identity, options, until};
 use paxos_core::{Digest, NodeId};
-use paxos_transport::{Identity, Reason, TcpOptions};
+use paxos_transport::{Identity, Reason, TcpOptions, WIRE_VERSION};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -114,10 +114,13 @@ async fn another_version_is_answered_in_this_one() {
     let listener = bind(options(0)).await;
     let handle = listener.handle();
     let mut hello = raw::proper();
-    hello[0] = 2;
+    hello[0] = WIRE_VERSION + 1;
     let (kind, words) = say(handle.local_address(), &hello).await.expect("an answer");
     assert_eq!(kind, REFUSAL);
-    assert!(String::from_utf8_lossy(&words).contains("version 2 of the wire format, this process version 1"));
+    assert!(String::from_utf8_lossy(&words).contains(&format!(
+        "version {} of the wire format, this process version {WIRE_VERSION}",
+        WIRE_VERSION + 1
+    )));
     until(|| handle.stats().refused_for(Reason::Version) == 1).await;
 }
 
@@ -145,7 +148,12 @@ async fn what_is_no_greeting_is_refused_and_what_is_too_long_before_it_has_come(
 async fn a_peer_is_answered_and_one_that_talks_nonsense_is_told_so() {
     let listener = bind(options(0)).await;
     let handle = listener.handle();
-    for nonsense in [frame(MESSAGES, &[1, 0, 0, 0, 255]), frame(MESSAGES, &[9, 9]), frame(WELCOME, b"")] {
+    for nonsense in [
+        frame(MESSAGES, &[0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 255]),
+        frame(MESSAGES, &[9; 10]),
+        frame(MESSAGES, &[9, 9]),
+        frame(WELCOME, b""),
+    ] {
         let mut stream = TcpStream::connect(handle.local_address()).await.expect("somebody listens");
         assert_eq!(raw::answer(&mut stream, &raw::proper()).await, Some((WELCOME, Vec::new())));
         assert_eq!(raw::answer(&mut stream, &frame(PING, b"")).await, Some((PONG, Vec::new())));

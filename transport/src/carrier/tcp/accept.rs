@@ -8,7 +8,7 @@ use super::stats::{Reason, Who};
 use core::future::poll_fn;
 use core::task::Poll;
 use core::time::Duration;
-use paxos_core::{Message, NodeId};
+use paxos_core::{Message, NodeId, StoreMark};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -18,9 +18,13 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// Messages that have arrived in one frame, and the room they take until the host has them.
+/// What has arrived in one frame, and the room that it takes until the host has it.
 pub(super) struct Arrived<P: paxos_core::Protocol> {
     pub(super) from: NodeId,
+    /// The how manieth connection it came on.
+    pub(super) number: u64,
+    /// The sender's store when it sent them.
+    pub(super) store: Option<StoreMark>,
     pub(super) messages: Vec<Message<P>>,
     pub(super) _room: tokio::sync::OwnedSemaphorePermit,
 }
@@ -32,6 +36,7 @@ pub(super) async fn listen<P: crate::Portable>(
 ) {
     // Those that have not said yet who they are, oldest first.
     let mut greeting: VecDeque<AbortHandle> = VecDeque::new();
+    let mut number = 0;
     loop {
         let (stream, address) = match next(&shared).await {
             None => return,
@@ -51,7 +56,8 @@ pub(super) async fn listen<P: crate::Portable>(
             let what = "too many connections do not say who they are";
             shared.counts.complain(Who::Address(address.ip()), Reason::Crowded, &what);
         }
-        let task = greet(Arc::clone(&shared), stream, address, inbox.clone());
+        number += 1;
+        let task = greet(Arc::clone(&shared), stream, address, number, inbox.clone());
         greeting.extend(shared.spawn(task));
     }
 }
@@ -73,18 +79,19 @@ async fn greet<P: crate::Portable>(
     shared: Arc<Shared>,
     stream: TcpStream,
     address: SocketAddr,
+    number: u64,
     inbox: mpsc::UnboundedSender<Arrived<P>>,
 ) {
     let limit = shared.options.limits.handshake;
     let mut who = Who::Address(address.ip());
     let greeted = timeout(limit, understand(&shared, stream, &mut who)).await;
     match greeted.unwrap_or_else(|_| Err(Failure::silent("it did not say who it is", limit))) {
-        Ok((from, mut reader, writer)) => {
+        Ok((Hello { from, store, .. }, mut reader, writer)) => {
             shared.counts.accepted.add(1);
             shared.counts.forgive(from);
             reader.trust(shared.options.limits.frame_bytes);
-            let read = Receiver { shared: Arc::clone(&shared), from, reader, writer, inbox };
-            shared.install(from, read.run());
+            let read = Receiver { shared: Arc::clone(&shared), from, number, store, reader, writer, inbox };
+            shared.install(from, number, read.run());
         }
         Err(Failure::Refused { reason, what }) => shared.counts.complain(who, reason, &what),
         Err(Failure::Gone(error)) => tracing::debug!(peer = %who, %error, "a connection ended early"),
@@ -95,7 +102,7 @@ async fn understand(
     shared: &Arc<Shared>,
     stream: TcpStream,
     who: &mut Who,
-) -> Result<(NodeId, Reader, Writer), Failure> {
+) -> Result<(Hello, Reader, Writer), Failure> {
     stream.set_nodelay(true)?;
     let mut certificate = None;
     let tls = shared.tls();
@@ -126,10 +133,10 @@ async fn understand(
     match judged {
         Ok(hello) => {
             handshake::welcome(&mut writer).await?;
-            if let Some(address) = hello.address {
-                shared.set_peer(hello.from, address, false);
+            if let Some(address) = &hello.address {
+                shared.set_peer(hello.from, address.clone(), false);
             }
-            Ok((hello.from, reader, writer))
+            Ok((hello, reader, writer))
         }
         Err(failure) => {
             if let Failure::Refused { reason, what } = &failure {
@@ -154,6 +161,10 @@ fn judge(shared: &Shared, hello: &Hello) -> Result<(), Failure> {
 struct Receiver<P: paxos_core::Protocol> {
     shared: Arc<Shared>,
     from: NodeId,
+    /// The how manieth connection this is.
+    number: u64,
+    /// The identity of its store.
+    store: Option<u128>,
     reader: Reader,
     writer: Writer,
     inbox: mpsc::UnboundedSender<Arrived<P>>,
@@ -202,15 +213,18 @@ impl<P: crate::Portable> Receiver<P> {
             if rest.is_empty() { Ok(message) } else { Err(FrameError::Damaged) }
         };
         // The frame was whole, so that a message which cannot be read was written by another kind of program.
-        let messages: Vec<Message<P>> = messages(body).map(whole).collect::<Result<_, _>>()?;
+        let (writes, messages) = messages(body)?;
+        let messages: Vec<Message<P>> = messages.map(whole).collect::<Result<_, _>>()?;
+        let store = self.store.map(|id| StoreMark { id, writes });
         let counts = &self.shared.counts;
         counts.bytes_received.add(body.len() as u64);
         counts.messages_received.add(messages.len() as u64);
+        let (from, number) = (self.from, self.number);
         let room = body.len().clamp(1, self.shared.room) as u32;
         let room = Arc::clone(&self.shared.inbox).acquire_many_owned(room).await;
         // Neither the room nor the inbox is closed before this task is ended.
         if let Ok(room) = room {
-            drop(self.inbox.send(Arrived { from: self.from, messages, _room: room }));
+            drop(self.inbox.send(Arrived { from, number, store, messages, _room: room }));
         }
         Ok(())
     }

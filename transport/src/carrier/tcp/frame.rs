@@ -19,7 +19,7 @@ use std::io;
 use tokio::io::{AsyncReadExt, ReadHalf};
 
 /// The version of everything that travels: frames, handshake, encoding of messages.
-pub const WIRE_VERSION: u8 = 1;
+pub const WIRE_VERSION: u8 = 2;
 
 /// The bytes before a body.
 pub(super) const HEADER: usize = 16;
@@ -182,9 +182,12 @@ pub(super) fn frame(kind: Kind, body: &[u8]) -> BytesMut {
     out
 }
 
-/// The messages of a body of [`Kind::Messages`].
-pub(super) fn messages(mut body: &[u8]) -> impl Iterator<Item = Result<&[u8], FrameError>> {
-    core::iter::from_fn(move || {
+/// The writes that the sender's store had made, and the messages, of a body of [`Kind::Messages`].
+pub(super) fn messages(
+    body: &[u8],
+) -> Result<(u64, impl Iterator<Item = Result<&[u8], FrameError>>), FrameError> {
+    let (writes, mut body) = body.split_first_chunk().ok_or(FrameError::Damaged)?;
+    let messages = core::iter::from_fn(move || {
         if body.is_empty() {
             return None;
         }
@@ -198,7 +201,8 @@ pub(super) fn messages(mut body: &[u8]) -> impl Iterator<Item = Result<&[u8], Fr
         };
         body = rest;
         Some(Ok(message))
-    })
+    });
+    Ok((u64::from_le_bytes(*writes), messages))
 }
 
 fn check_of(kind: Kind, body: &[u8]) -> u64 {
@@ -256,11 +260,13 @@ mod tests {
 
     #[test]
     fn messages_that_do_not_fill_their_frame_are_damaged() {
-        let body = [2, 0, 0, 0, 1, 2, 1, 0, 0, 0, 3];
-        let all: Vec<_> = messages(&body).map(|m| m.expect("whole").to_vec()).collect();
-        assert_eq!(all, [vec![1, 2], vec![3]]);
-        for end in [1, 5, 7, 10] {
-            assert!(messages(&body[..end]).any(|m| m.is_err()), "cut at {end}");
+        let body = [7, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 2, 1, 0, 0, 0, 3];
+        let (writes, all) = messages(&body).expect("whole");
+        let all: Vec<_> = all.map(|m| m.expect("whole").to_vec()).collect();
+        assert_eq!((writes, all), (7, vec![vec![1, 2], vec![3]]));
+        for end in [1, 7, 9, 13, 15, 18] {
+            let cut = messages(&body[..end]);
+            assert!(cut.is_err() || cut.is_ok_and(|(_, mut all)| all.any(|m| m.is_err())), "cut at {end}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //!   who dials                                      who listens
 //!     (TLS, if it is used: certificates both ways)
 //!     Hello: cluster, variant, configuration,
-//!            from, to, own address      ────────▶
+//!            from, to, own address, store ──────▶
 //!                                       ◀────────  Welcome, or Refusal: reason, words
 //! ```
 
@@ -100,6 +100,8 @@ pub(super) struct Hello {
     to: NodeId,
     /// Where the sender listens, if it wants that told.
     pub(super) address: Option<String>,
+    /// The identity of its store, if it is known yet; how far that has come is told with the messages.
+    pub(super) store: Option<u128>,
 }
 
 const MAGIC: [u8; 8] = *b"paxos\r\n\0";
@@ -113,9 +115,9 @@ struct Refusal {
 }
 
 impl Hello {
-    pub(super) fn new(me: &Identity, to: NodeId, address: Option<String>) -> Self {
+    pub(super) fn new(me: &Identity, to: NodeId, address: Option<String>, store: Option<u128>) -> Self {
         let Identity { cluster, node, variant, configuration } = me.clone();
-        Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address }
+        Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address, store }
     }
 
     /// Whether `me` is who is meant, and the two belong together.

@@ -86,6 +86,11 @@ impl Peer {
         }
     }
 
+    /// Connects anew, with another greeting.
+    pub(super) fn greet_again(&self) {
+        self.changed.notify_one();
+    }
+
     pub(super) fn forget(&self) {
         self.gone.store(true, Ordering::Relaxed);
         self.changed.notify_one();
@@ -184,7 +189,8 @@ async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failu
             }
         };
         let (mut reader, mut writer) = handshake::split(stream);
-        let hello = Hello::new(&shared.options.identity, peer.id, shared.options.advertise.clone());
+        let advertised = shared.options.advertise.clone();
+        let hello = Hello::new(&shared.options.identity, peer.id, advertised, shared.store().map(|s| s.id));
         handshake::dial(&hello, &mut reader, &mut writer).await?;
         Ok((reader, writer))
     };
@@ -261,7 +267,10 @@ impl Link<'_> {
                 };
                 let n = rest.iter().take_while(fits).count().max(1);
                 let (some, others) = rest.split_at(n);
+                // At least as new as what the messages rest on.
+                let writes = self.shared.store().map_or(0, |store| store.writes);
                 put(Kind::Messages, out, |out| {
+                    out.extend_from_slice(&writes.to_le_bytes());
                     for message in some {
                         // It is shorter than a frame, whose length has four bytes as well.
                         out.extend_from_slice(&(message.len() as u32).to_le_bytes());
@@ -307,7 +316,7 @@ impl Link<'_> {
 
 /// That no message fits into a frame that is longer than this.
 pub(super) fn longest(frame_bytes: usize) -> usize {
-    frame_bytes.saturating_sub(4).min(u32::MAX as usize - 4)
+    frame_bytes.saturating_sub(12).min(u32::MAX as usize - 12)
 }
 
 /// Who sends on a connection that is to be written to only, breaks the rules.

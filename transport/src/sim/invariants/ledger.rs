@@ -8,8 +8,8 @@ use super::{
 };
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Ballot, CommandId, Config, Consistency, Digest, Entry, Executed, Fact, Message, NodeId, NodeSet, Phase,
-    Protocol, Recorded, Slot, SlotRange, Snapshot,
+    Amount, Ballot, CommandId, Config, Consistency, Digest, Entry, Executed, Fact, Message, NodeId, NodeSet,
+    Phase, Protocol, Recorded, Slot, SlotRange, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub struct Ledger<P: Protocol> {
     members: Members,
+    /// The most that one message may hold.
+    message: Amount,
     submitted: BTreeMap<CommandId, Entry<P::Value>>,
     books: BTreeMap<Slot, Book<P::Reply>>,
     /// What each acceptor has on disk, by id.
@@ -46,6 +48,7 @@ impl<P: Protocol> Ledger<P> {
     pub fn new(config: &Config) -> Self {
         Self {
             members: Members::new(config, P::CHANGES),
+            message: config.limits.message(),
             submitted: BTreeMap::new(),
             books: BTreeMap::new(),
             memories: vec![Memory::default(); usize::from(NodeSet::CAPACITY)],
@@ -87,7 +90,7 @@ impl<P: Protocol> Ledger<P> {
     /// # Errors
     /// The first invariant that it breaks.
     pub fn said(&mut self, from: NodeId, message: &Message<P>) -> Verdict {
-        let mut verdict = Ok(());
+        let mut verdict = spoken::messages_are_bounded(from, message.kind(), message.amount(), self.message);
         facts_of(message, &mut |fact| {
             if verdict.is_ok() {
                 verdict = self.on_said(from, &fact);

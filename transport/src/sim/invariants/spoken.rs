@@ -1,8 +1,19 @@
 //! Written before spoken.
 
 use super::{Book, Memory, Name, Verdict, hold, show};
-use paxos_core::{Ballot, Fact, NodeId, Slot, SlotRange};
+use paxos_core::{Amount, Ballot, Fact, Kind, NodeId, Slot, SlotRange};
 use std::collections::BTreeMap;
+
+/// No message grows with the log: each holds as much as [`paxos_core::Limits::message`] allows, or one command.
+///
+/// # Errors
+/// If it holds more.
+pub fn messages_are_bounded(from: NodeId, kind: Kind, amount: Amount, limit: Amount) -> Verdict {
+    let bounded = amount.count <= 1 || amount.fits(limit);
+    hold("messages_are_bounded", bounded, || {
+        format!("{from} sends a {} of {amount:?}, where {limit:?} is the most", kind.name())
+    })
+}
 
 /// An acceptor records its intended response in stable storage before actually sending it (*Paxos Made Simple*,
 /// §2.5). `memory` and `books` are what `from` has on disk as it speaks. Facts other than promises and votes

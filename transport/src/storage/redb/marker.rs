@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// The layout of the whole directory.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 /// What the file says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use super::marker::{Marker, sync_dir};
 use super::pieces;
 use super::witness::{Seen, Witness};
 use crate::identity::Identity;
-use paxos_core::{Digest, NodeId, Snapshot};
+use paxos_core::{Digest, NodeId, Snapshot, StoreMark};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
@@ -32,6 +32,8 @@ struct State {
     cluster: String,
     node: NodeId,
     variant: String,
+    /// What tells it from every other store ([`StoreMark::id`]).
+    id: u128,
     /// How often it was written to.
     writes: u64,
     /// How often it was loaded.
@@ -49,10 +51,22 @@ struct State {
 }
 
 impl State {
-    fn new(identity: &Identity) -> Self {
+    fn new(identity: &Identity, id: u128) -> Self {
         let Identity { cluster, node, variant, .. } = identity.clone();
         let (base, chain) = (Digest::default(), Digest::default());
-        Self { cluster, node, variant, writes: 0, lives: 0, first: 0, next: 0, base, chain, snapshot: None }
+        Self {
+            cluster,
+            node,
+            variant,
+            id,
+            writes: 0,
+            lives: 0,
+            first: 0,
+            next: 0,
+            base,
+            chain,
+            snapshot: None,
+        }
     }
 
     /// As it is stored, with what the witness is told of it.
@@ -63,8 +77,8 @@ impl State {
     }
 }
 
-/// What is loaded: the number of this life, the snapshot, the records.
-type Loaded<R> = (u32, Option<Snapshot>, Vec<R>);
+/// What is loaded: the number of this life, the store with its writes, the snapshot, the records.
+type Loaded<R> = (u32, StoreMark, Option<Snapshot>, Vec<R>);
 
 /// Reads the records of a block, or says why it cannot.
 type Decode<R> = fn(&[u8]) -> Result<Vec<R>, &'static str>;
@@ -128,7 +142,12 @@ impl Store {
         }
         let mut witness = Witness::create(witness)?;
         let database = redb::Builder::new().set_cache_size(CACHE).create(file).at(file)?;
-        let state = State { writes: 1, ..State::new(identity) };
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| StoreError::Io {
+            path: file.to_owned(),
+            source: std::io::Error::other(format!("the system gives no random numbers: {error}")),
+        })?;
+        let state = State { writes: 1, ..State::new(identity, u128::from_le_bytes(id)) };
         let (bytes, seen) = state.seal().map_err(|what| StoreError::damaged(file, what))?;
         let writing = begin(&database, file)?;
         put(&writing, STATE, ONLY, &bytes, file)?;
@@ -145,8 +164,8 @@ impl Store {
 
     /// Whether the database is as new as it was told to be durable, and of the right process.
     fn believe(&mut self, identity: &Identity) -> Result<(), StoreError> {
-        let State { cluster, node, variant, .. } = State::new(identity);
-        if (&self.state.cluster, self.state.node, &self.state.variant) != (&cluster, node, &variant) {
+        let Identity { cluster, node, variant, .. } = identity;
+        if (&self.state.cluster, &self.state.node, &self.state.variant) != (cluster, node, variant) {
             let found = format!("{} of cluster {:?}", self.state.node, self.state.cluster);
             let wanted = format!("{node} of cluster {cluster:?}");
             return Err(StoreError::Foreign { path: self.file.clone(), found, wanted });
@@ -182,7 +201,7 @@ impl Store {
             .checked_add(1)
             .ok_or_else(|| StoreError::damaged(&self.file, "it was loaded more often than can be counted"))?;
         self.write(State { lives, ..self.state.clone() }, |_, _| Ok(()))?;
-        Ok((session, snapshot, records))
+        Ok((session, StoreMark { id: self.state.id, writes: self.state.writes }, snapshot, records))
     }
 
     fn read<R>(&self, decode: Decode<R>) -> Result<(Option<Snapshot>, Vec<R>), StoreError> {
@@ -369,7 +388,7 @@ mod tests {
             assert!(lengths.len() > bytes / pieces::PIECE, "{lengths:?}");
             assert!(lengths.iter().all(|length| *length <= pieces::PIECE + block::HEADER), "{lengths:?}");
             drop(reading);
-            let (_, found, _) = store.load(none).expect("whole");
+            let (_, _, found, _) = store.load(none).expect("whole");
             assert!(found.is_some_and(|found| found.bytes() == snapshot.bytes()));
             drop(store);
             store = new(dir.path());

@@ -17,7 +17,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) | Record::Learned { .. } => {}
+            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => {}
             Record::Promised { ballot, .. } => self.promised = self.promised.max(*ballot),
             Record::Voted { ballot, first, batch } => {
                 self.promised = self.promised.max(*ballot);

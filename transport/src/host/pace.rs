@@ -1,0 +1,52 @@
+//! Whether the store keeps pace with the timeouts.
+
+use core::time::Duration;
+use tokio::time::Instant;
+
+/// So long it says nothing more about slow writes.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Watches how long writes take. While a process writes it answers nobody, so that one whose writes take as long as
+/// an election timeout is not followed, and does not hear the leader.
+#[derive(Debug)]
+pub(super) struct Pace {
+    election: Option<Duration>,
+    told: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(election: Option<Duration>) -> Self {
+        Self { election, told: None }
+    }
+
+    /// A write took so long. What to say about it, if anything.
+    pub(super) fn wrote(&mut self, took: Duration, now: Instant) -> Option<String> {
+        let election = self.election.filter(|election| took > *election / 2)?;
+        if self.told.is_some_and(|told| now.duration_since(told) < QUIET) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(format!(
+            "a write to the store took {took:.1?}, and the shortest election timeout is {election:.1?}: leaders do not last \
+             while writes take that long; use a faster disk, or set the election timeout to {:.1?} or more at every member",
+            took.saturating_mul(4)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_takes_half_an_election_timeout_is_told_once_a_minute() {
+        let (mut pace, start) = (Pace::new(Some(Duration::from_millis(100))), Instant::now());
+        let at = |secs| start + Duration::from_secs(secs);
+        assert_eq!(pace.wrote(Duration::from_millis(50), start), None);
+        let told = pace.wrote(Duration::from_millis(400), start).expect("it is too slow");
+        assert!(told.contains("took 400.0ms") && told.contains("to 1.6s or more"), "{told}");
+        assert_eq!(pace.wrote(Duration::from_millis(400), at(59)), None);
+        assert!(pace.wrote(Duration::from_millis(400), at(60)).is_some());
+        assert_eq!(Pace::new(None).wrote(Duration::from_secs(9), start), None, "nobody waits for a leader");
+    }
+}
