@@ -81,9 +81,13 @@ pub struct Timeouts {
     /// leader may answer reads alone ([`crate::Consistency::Lease`]). It must be longer than the time between two
     /// heartbeats and a round trip to be of use, and shorter than `election`: a candidate waits until what was granted
     /// to a leader that died has run out, and so long for an acceptor that restarts. The same at every process.
+    ///
+    /// None, the default: no leases. With them, freshness rests on clocks (Gray and Cheriton 1989), see [`Timeouts::drift`]: a leader whose
+    /// virtual machine was paused, with its clocks, answers stale reads until it hears of another. All other ways to read rest on none.
     pub lease: Option<Duration>,
     /// By how many millionths a process's clock may go faster or slower than true time, for leases to be right. The
-    /// clock must go on while its machine sleeps.
+    /// clock must go on while its machine sleeps (that of a host does on Linux and Android, and not elsewhere) and while it is paused (no
+    /// clock in a virtual machine does if its hypervisor holds it).
     pub drift: u32,
     /// Before a client gives up a command that is not answered: its outcome is unknown then. A host ends reads and changes
     /// of members after as long, too. None: never, so that a caller waits for as long as there is no quorum.

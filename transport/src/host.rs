@@ -30,6 +30,7 @@ pub use transfer::TransferError;
 
 use crate::carrier::Transport;
 use crate::storage::Storage;
+use crate::uptime::Uptime;
 use core::future::ready;
 use core::ops::ControlFlow;
 use core::pin::Pin;
@@ -45,25 +46,26 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 use waiters::Waiters;
 
-/// Tells a node the time: how long the process has been running.
+/// Tells a node the time: how long the process has been running, also while its machine was suspended.
 struct Clock {
-    start: Instant,
+    uptime: Uptime,
     alarm: Pin<Box<Sleep>>,
 }
 
 impl Clock {
     fn new() -> Self {
-        let start = Instant::now();
-        Self { start, alarm: Box::pin(sleep_until(start)) }
+        let uptime = Uptime::new();
+        let alarm = Box::pin(sleep_until(uptime.start()));
+        Self { uptime, alarm }
     }
 
     fn now(&self) -> Time {
-        Time(0).after(self.start.elapsed())
+        Time(0).after(self.uptime.elapsed())
     }
 
     /// Waits for a time, for ever if there is none. It may return early.
     async fn reach(&mut self, deadline: Option<Time>) {
-        let Some(at) = deadline.and_then(|at| self.start.checked_add(Duration::from_nanos(at.0))) else {
+        let Some(at) = deadline.and_then(|at| self.uptime.instant(Duration::from_nanos(at.0))) else {
             return core::future::pending().await;
         };
         // Deadlines move into the future with almost every message. To be woken in vain now and then costs less

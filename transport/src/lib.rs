@@ -20,6 +20,7 @@ mod local;
 pub mod metrics;
 pub mod sim;
 mod storage;
+mod uptime;
 
 pub use carrier::{
     BindError, CarrierStats, MemoryCarrier, MemoryNetwork, PeerStats, Reason, TcpCarrier, TcpHandle,
@@ -35,3 +36,4 @@ pub use local::LocalCluster;
 pub use paxos_core;
 pub use paxos_core::Status;
 pub use storage::{MemoryStorage, RedbStorage, Saved, Storage, StorageError, StoreError};
+pub use uptime::Uptime;

@@ -5,9 +5,9 @@ use crate::kv::{ALLOWANCE, Clock, Stamp, Store};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use paxos_core::NodeId;
+use paxos_transport::Uptime;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::time::Instant;
 
 /// Milliseconds since 1970, as this machine has it. It is only ever told to the log: what counts is what the log says.
 pub fn wall_clock() -> u64 {
@@ -27,7 +27,7 @@ const WORTH_TELLING: u64 = 2 * ALLOWANCE;
 
 /// What a server needs to know of time.
 pub(super) struct Clocks {
-    started: Instant,
+    uptime: Uptime,
     wall: Box<dyn Fn() -> u64 + Send + Sync>,
     /// The store's time. Before the replica was seen it says nothing that counts.
     store: Mutex<Clock>,
@@ -48,7 +48,7 @@ impl Clocks {
     /// With a wall clock, in milliseconds since 1970.
     pub(super) fn new(wall: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         let apart = AtomicBool::new(false);
-        Self { started: Instant::now(), wall: Box::new(wall), store: Mutex::default(), apart }
+        Self { uptime: Uptime::new(), wall: Box::new(wall), store: Mutex::default(), apart }
     }
 
     /// The wall clock, in milliseconds since 1970.
@@ -57,7 +57,7 @@ impl Clocks {
     }
 
     fn monotonic(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.uptime.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn held(&self) -> MutexGuard<'_, Clock> {

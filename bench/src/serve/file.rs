@@ -70,7 +70,7 @@ pub struct Waits {
     pub client_ms: u64,
     /// As [`Timeouts::gossip`].
     pub gossip_ms: u64,
-    /// As [`Timeouts::lease`]; 0: no leases.
+    /// As [`Timeouts::lease`]; 0, the default: no leases. Not for virtual machines that are paused or put back from images while they run.
     pub lease_ms: u64,
     /// As [`Timeouts::give_up`], and how long a read waits for the cluster.
     pub give_up_ms: u64,

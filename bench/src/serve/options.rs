@@ -13,7 +13,8 @@ pub enum Reads {
     /// The leader says how far the log goes, once a quorum confirmed that it leads
     #[default]
     Confirmed,
-    /// The leader says so alone while its lease lasts (`lease_ms` in the cluster's file)
+    /// The leader says so alone while its lease lasts (`lease_ms` in the cluster's file; 0, the default: there is none). May be stale after
+    /// a pause that no clock of the machine counts, such as a hypervisor's
     Lease,
     /// A quorum of acceptors says so, without the leader
     Quorum,

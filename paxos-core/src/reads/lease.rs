@@ -29,7 +29,9 @@
 //! higher ballot in the same step and leads no more. While the lease holds it refrains from that, so that a process
 //! that comes back does not depose a leader that works.
 //!
-//! A clock that stands still while its machine is suspended does not keep within any bound.
+//! A clock that stands still while others go on does not keep within any bound: with it at the leader, its reads by lease may be stale. A
+//! driver must use one that counts the time in which its machine sleeps. Nothing in a machine counts the time for which a hypervisor
+//! paused it with all its clocks. Reads that are confirmed, or that ask a quorum of acceptors, rest on no clock.
 
 use crate::{Ballot, NodeId, Time};
 use core::time::Duration;

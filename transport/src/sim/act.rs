@@ -102,7 +102,7 @@ where
     /// Sees to it that it is woken when its node asks for that.
     pub(super) fn arrange_wake(&mut self, out: &mut Outside<P>) {
         let Some(deadline) = self.node.deadline() else { return };
-        let at = self.global(deadline).max(out.now);
+        let Some(at) = self.global(deadline).map(|at| at.max(out.now)) else { return };
         if self.wake.is_none_or(|wake| at < wake) {
             self.wake = Some(at);
             out.queue.push(at, Happening::Wake(self.id));

@@ -15,6 +15,11 @@ pub enum Fault {
     Pause(NodeId),
     /// It goes on.
     Resume(NodeId),
+    /// Its clock stands still from now on, whatever it does itself. With a pause, that is a virtual machine which its
+    /// hypervisor halted.
+    StopClock(NodeId),
+    /// Its clock goes on from where it stands.
+    StartClock(NodeId),
 }
 
 /// A plan: faults of processes and of the network.

@@ -80,6 +80,10 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) disk: Stored<P>,
     /// By how much its clock goes fast, in millionths.
     pub(super) drift: i32,
+    /// Since when its clock stands still.
+    pub(super) stopped: Option<Time>,
+    /// For how long its clock stood still before, in nanoseconds.
+    lost: u64,
     /// What its client is still to submit.
     pub(super) script: VecDeque<P::Value>,
     /// How many of them at a time.
@@ -116,6 +120,8 @@ where
             wake: None,
             disk: Stored::new(),
             drift,
+            stopped: None,
+            lost: 0,
             script: VecDeque::new(),
             in_flight: 0,
             open: 0,
@@ -164,19 +170,27 @@ where
 
     /// What its clock shows.
     pub(super) fn local(&self, now: Time) -> Time {
+        let gone = Time(self.stopped.unwrap_or(now).0.saturating_sub(self.lost));
         if self.drift == 0 {
-            return now;
+            return gone;
         }
-        Time((u128::from(now.0) * self.rate() / 1_000_000) as u64)
+        Time((u128::from(gone.0) * self.rate() / 1_000_000) as u64)
     }
 
-    /// The first moment at which its clock shows `local`.
-    pub(super) fn global(&self, local: Time) -> Time {
-        if self.drift == 0 {
-            return local;
+    /// The first moment at which its clock shows `local`; none while it stands still.
+    pub(super) fn global(&self, local: Time) -> Option<Time> {
+        if self.stopped.is_some() {
+            return None;
         }
         let nanos = (u128::from(local.0) * 1_000_000).div_ceil(self.rate());
-        Time(u64::try_from(nanos).unwrap_or(u64::MAX))
+        Some(Time(u64::try_from(nanos).unwrap_or(u64::MAX).saturating_add(self.lost)))
+    }
+
+    /// Its clock goes on.
+    pub(super) fn start_clock(&mut self, now: Time) {
+        if let Some(since) = self.stopped.take() {
+            self.lost += now.0.saturating_sub(since.0);
+        }
     }
 }
 

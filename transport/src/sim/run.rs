@@ -15,7 +15,12 @@ where
 {
     /// A fault now.
     pub fn fail(&mut self, fault: Fault) {
-        let (Fault::Crash(id) | Fault::Restart(id) | Fault::Pause(id) | Fault::Resume(id)) = fault;
+        let (Fault::Crash(id)
+        | Fault::Restart(id)
+        | Fault::Pause(id)
+        | Fault::Resume(id)
+        | Fault::StopClock(id)
+        | Fault::StartClock(id)) = fault;
         let Some(at) = self.at(id) else { return };
         let (process, out) = (&mut self.processes[at], &mut self.out);
         match fault {
@@ -40,6 +45,11 @@ where
             Fault::Resume(_) if process.paused => {
                 process.paused = false;
                 out.note(id, Note::Resumed, String::new);
+                self.awake.insert(at);
+            }
+            Fault::StopClock(_) => _ = process.stopped.get_or_insert(out.now),
+            Fault::StartClock(_) => {
+                process.start_clock(out.now);
                 self.awake.insert(at);
             }
             // It is so already.

@@ -7,7 +7,7 @@
 use crate::support::{Basic, Count, Fast, MS, Multi, ms, number, recovering, sim, usual};
 use core::time::Duration;
 use paxos_core::{Announce, Config, Consistency, Leadership, Learning, NodeId, Protocol, Slot, Time};
-use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, World};
+use paxos_transport::sim::{Chance, Delay, Disk, Fault, Faults, Links, Sim, Stop, World};
 
 /// When faults are over.
 const END: Duration = Duration::from_millis(1200);
@@ -39,6 +39,7 @@ fn chaotic<P>(
     seed: u64,
     ways: &[Consistency],
     leadership: Option<Leadership>,
+    stops: bool,
     options: P::Options,
 ) -> Sim<P, Count>
 where
@@ -58,6 +59,15 @@ where
     let mut chance = Chance::new(seed, 9);
     let mut drift = || chance.below(u64::from(2 * DRIFT.unsigned_abs())) as i32 - DRIFT;
     world.drift = world.config.servers().iter().map(|node| (node, drift())).collect();
+    if stops {
+        for node in world.config.servers().iter() {
+            let (one, other) = (chance.between(Duration::ZERO, END), chance.between(Duration::ZERO, END));
+            if chance.hits(0.5) {
+                world.faults.plan.push((Time(0).after(one.min(other)), Fault::StopClock(node)));
+                world.faults.plan.push((Time(0).after(one.max(other)), Fault::StartClock(node)));
+            }
+        }
+    }
     let clients = world.add_clients(3);
     let replicas: Vec<NodeId> = world.config.all_learners().iter().collect();
     let mut sim = sim(world);
@@ -86,6 +96,7 @@ fn survives<P>(
     share: u64,
     ways: &[Consistency],
     leadership: Option<Leadership>,
+    stops: bool,
     options: fn(u64) -> P::Options,
 ) -> usize
 where
@@ -94,7 +105,7 @@ where
     let (first, seeds) = (number("FIRST").unwrap_or(0), number("CHAOS").unwrap_or(2000).div_ceil(share));
     let mut answered = 0;
     for seed in first..first + seeds {
-        let mut sim = chaotic::<P>(seed, ways, leadership, options(seed));
+        let mut sim = chaotic::<P>(seed, ways, leadership, stops, options(seed));
         sim.run_for(END + 50 * MS).unwrap_or_else(|v| panic!("{v}"));
         let patience = sim.now().after(Duration::from_secs(20));
         let done = |sim: &Sim<P, Count>| sim.all_answered() && sim.all_read();
@@ -125,10 +136,20 @@ macro_rules! survivors {
     ($($name:ident: $protocol:ty, $share:expr, $ways:expr, $leadership:expr, $options:ident;)*) => {$(
         #[test]
         fn $name() {
-            let answered = survives::<$protocol>($share, $ways, $leadership, $options::<$protocol>);
+            let answered = survives::<$protocol>($share, $ways, $leadership, false, $options::<$protocol>);
             assert!(answered > 0);
         }
     )*};
+}
+
+/// The ways that rest on no clock, while clocks stand still now and then.
+const CLOCKLESS: [Consistency; 2] = [Consistency::Confirmed, Consistency::Quorum];
+
+#[test]
+fn reads_that_rest_on_no_clock_are_fresh_while_clocks_stop() {
+    survives::<Multi>(4, &CLOCKLESS, None, true, usual::<Multi>);
+    survives::<Fast>(8, &CLOCKLESS, None, true, usual::<Fast>);
+    survives::<Basic>(8, &CLOCKLESS, RIVALS, true, usual::<Basic>);
 }
 
 survivors! {
@@ -148,7 +169,7 @@ fn the_chaos_has_reads_by_lease() {
     // Most of the reads that begin while all is well need no round: they end where they began.
     let mut at_once = 0;
     for seed in 0..100 {
-        let mut sim = chaotic::<Multi>(seed, &[Consistency::Lease], None, ());
+        let mut sim = chaotic::<Multi>(seed, &[Consistency::Lease], None, false, ());
         sim.run_until(|sim| sim.now() > ms(1250)).expect("fresh");
         let now = |r: &&paxos_transport::sim::Reading| r.latency() == Some(Duration::ZERO);
         at_once += sim.reads().iter().filter(|r| r.consistency == Consistency::Lease).filter(now).count();

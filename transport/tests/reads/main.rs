@@ -3,5 +3,6 @@
 mod broken;
 mod chaos;
 mod drift;
+mod stopped;
 mod support;
 mod ways;
