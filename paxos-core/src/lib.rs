@@ -68,7 +68,9 @@ pub use election::{Election, Elections};
 pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
 pub use limits::{Amount, Limits, Overloaded};
-pub use membership::{Change, Epoch, EpochRow, EpochTable, Epochs, Membership, Unasked, Unchangeable};
+pub use membership::{
+    Change, Epoch, EpochRow, EpochTable, Epochs, Membership, StillNeeded, Unasked, Unchangeable,
+};
 pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
 };

@@ -9,10 +9,12 @@
 //! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
 //! new id. What it promised and voted under the old one is counted nowhere any more.
 
+mod leaving;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use leaving::StillNeeded;
 pub use table::{EpochRow, EpochTable};
 
 use crate::{Changed, Entry, NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};

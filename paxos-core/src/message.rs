@@ -188,6 +188,8 @@ pub enum Message<P: Protocol> {
     Progress {
         /// Every slot below is known.
         chosen: Slot,
+        /// Every slot below is on the sender's disk ([`crate::Status::durable`]).
+        durable: Slot,
     },
     /// Learner to learner: send me what is chosen from this slot on.
     CatchUp {

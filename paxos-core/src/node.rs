@@ -6,7 +6,9 @@ mod elect;
 mod fetch;
 mod handover;
 mod hear;
+mod leaving;
 mod members;
+mod peers;
 mod read;
 mod recognize;
 mod speak;
@@ -24,6 +26,7 @@ use believe::Beliefs;
 use compact::Store;
 use fetch::Fetching;
 use handover::Handover;
+use peers::Peers;
 use recognize::Recognition;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,10 +82,13 @@ pub struct Node<P: Protocol> {
     asked: NodeSet,
     /// Which clients were told of which change of members.
     informed: BTreeMap<NodeId, u64>,
-    /// Everything below is on this process's own disk, as votes, or as what it learned.
+    /// What this process knows to be chosen below is among its records or in its snapshot, on disk or about to be written.
     settled: Slot,
     /// Whether a piece of that waits to be written.
     settling: bool,
+    /// What it knows to be chosen below is on its disk.
+    pub(crate) durable: Slot,
+    peers: Peers,
     pub(crate) store: Store,
     fetching: Option<Fetching>,
     /// Who answers this leader's heartbeats.
@@ -233,6 +239,7 @@ impl<P: Protocol> Node<P> {
             }
         }
         node.settled = node.chosen.first_unknown();
+        node.durable = node.settled;
         node
     }
 
@@ -257,6 +264,8 @@ impl<P: Protocol> Node<P> {
             informed: BTreeMap::new(),
             settled: Slot(0),
             settling: false,
+            durable: Slot(0),
+            peers: Peers::default(),
             out: Out {
                 unbound: Vec::new(),
                 bound: Vec::new(),

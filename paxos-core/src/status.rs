@@ -18,8 +18,14 @@ pub struct Status {
     pub leads: bool,
     /// The first slot whose value it does not know.
     pub first_unknown: Slot,
-    /// The first slot it has not executed.
+    /// The first slot it has not executed. What it has executed need not be on its own disk: see [`Status::durable`].
     pub applied: Slot,
+    /// Every slot below is on its own disk as chosen, in its snapshot or among its records: it starts again with that, and
+    /// needs nobody for it. Written when the members change, and with each snapshot. What was chosen since lives in the
+    /// votes of the acceptors. Never above `first_unknown`.
+    pub durable: Slot,
+    /// The processes that were removed and may be turned off for good, as far as this one knows ([`Node::may_stop`]).
+    pub may_stop: NodeSet,
     /// Every slot below is chosen, as far as it has heard.
     pub heard: Slot,
     /// The first slot whose value it still holds.
@@ -132,6 +138,8 @@ impl<P: Protocol> Node<P> {
             leads: self.leading().is_some(),
             first_unknown: self.chosen.first_unknown(),
             applied: self.chosen.applied(),
+            durable: self.durable,
+            may_stop: self.dispensable(),
             heard: self.chosen.heard(),
             log_start: self.chosen.start(),
             load,

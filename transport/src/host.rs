@@ -13,6 +13,7 @@
 
 mod change;
 mod cluster;
+mod leaving;
 mod pace;
 mod patience;
 mod reads;
@@ -23,6 +24,7 @@ mod waiters;
 
 pub use change::ChangeError;
 pub use cluster::MemoryCluster;
+pub use leaving::LeaveError;
 pub use reads::Seen;
 pub use replicated::{HostError, ProposeError, ReadFailure, Replicated, Stopped};
 pub use trace::TraceOut;
@@ -315,6 +317,7 @@ where
                     }
                 }
                 // An error says that the asker has gone away meanwhile.
+                Ask::MayStop(id, answer) => drop(answer.send(self.node.may_stop(id))),
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
                 Ask::Change(change, waiter) => match self.node.submit_change(now, change) {
                     Ok(id) => self.waiters.wait_for_change(id, waiter),

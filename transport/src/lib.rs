@@ -27,8 +27,8 @@ pub use carrier::{
     TcpLimits, TcpOptions, TlsError, TlsOptions, Transport, TransportError, WIRE_VERSION,
 };
 pub use host::{
-    ChangeError, HostError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Stopped, TraceOut,
-    TransferError,
+    ChangeError, HostError, LeaveError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Stopped,
+    TraceOut, TransferError,
 };
 pub use identity::{Identity, Portable, fingerprint};
 pub use local::LocalCluster;

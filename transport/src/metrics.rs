@@ -55,12 +55,23 @@ impl Page {
     }
 
     fn of_status(&mut self, status: &Status) {
-        let Status { leads, first_unknown, applied, heard, log_start, load, unanswered, counters, .. } =
-            status;
+        let Status {
+            leads,
+            first_unknown,
+            applied,
+            durable,
+            heard,
+            log_start,
+            load,
+            unanswered,
+            counters,
+            ..
+        } = status;
         self.gauge("leads", "Whether this process leads.", u8::from(*leads));
         self.gauge("has_leader", "Whether a leader is known.", u8::from(status.leader.is_some()));
         self.gauge("first_unknown_slot", "The first slot whose value is not known.", first_unknown.index());
         self.gauge("applied_slot", "The first slot that is not executed.", applied.index());
+        self.gauge("durable_slot", "Every slot below is on this process's disk as chosen.", durable.index());
         self.gauge("heard_slot", "Every slot below is chosen, as far as heard.", heard.index());
         self.gauge("log_start_slot", "The first slot whose value is still held.", log_start.index());
         self.gauge("in_flight_commands", "Slots under way.", load.in_flight.count);

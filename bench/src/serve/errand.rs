@@ -6,7 +6,8 @@ use super::session::Session;
 use super::table::Errand;
 use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, natural};
-use paxos_core::{Change, Consistency, NodeId};
+use paxos_core::{Change, Consistency, NodeId, NodeSet};
+use paxos_transport::LeaveError;
 use std::fmt::Write;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -113,6 +114,8 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("leader", leader),
             ("applied", status.applied.index().to_string()),
             ("forgetful_peers", status.forgetful.to_string()),
+            ("durable", status.durable.index().to_string()),
+            ("may_stop", listed(status.may_stop)),
             ("time_ms", time.store.to_string()),
             ("clock_ahead_ms", time.ahead().to_string()),
             ("clock_jumps", time.jumps.to_string()),
@@ -157,6 +160,7 @@ async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
         (b"TRANSFER", [to]) => transfer(node(to)?, front).await,
         (b"ADD", [new]) => change(Change::add(node(new)?), front).await,
         (b"REMOVE", [old]) => change(Change::remove(node(old)?), front).await,
+        (b"MAYSTOP", [old]) => may_stop(node(old)?, front).await,
         (b"HELP", []) => Ok(Reply::Array(HELP.iter().map(Reply::text).collect())),
         _ => Err(format!("ERR unknown subcommand: {}", HELP.join("; "))),
     }
@@ -171,6 +175,7 @@ const HELP: &[&str] = &[
     "PAXOS TRANSFER id: let another member lead",
     "PAXOS ADD id: make a spare a member",
     "PAXOS REMOVE id: remove a member, for ever",
+    "PAXOS MAYSTOP id: whether a member that was removed may be turned off",
 ];
 
 fn node(word: &[u8]) -> Result<NodeId, String> {
@@ -191,6 +196,8 @@ fn status(front: &Front) -> Reply {
         ("leads", Reply::Int(status.leads.into())),
         ("ballot", Reply::text(status.ballot.to_string())),
         ("applied", number(status.applied.index())),
+        ("durable", number(status.durable.index())),
+        ("may_stop", Reply::text(listed(status.may_stop))),
         ("first_unknown", number(status.first_unknown.index())),
         ("log_start", number(status.log_start.index())),
         ("in_flight", Reply::number(status.load.in_flight.count)),
@@ -238,6 +245,21 @@ async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
 async fn change(change: Change, front: &Front) -> Result<Reply, String> {
     let slot = front.member.change(change).await.map_err(|error| format!("ERR {error}"))?;
     Ok(Reply::Int(i64::try_from(slot.index()).unwrap_or(i64::MAX)))
+}
+
+/// The answer that an operator waits for before a removed member is turned off.
+async fn may_stop(id: NodeId, front: &Front) -> Result<Reply, String> {
+    match front.member.may_stop(id).await {
+        Ok(()) => Ok(Reply::text("yes")),
+        Err(LeaveError::StillNeeded(why)) => Ok(Reply::text(format!("no: {why}"))),
+        Err(error) => Err(format!("ERR {error}")),
+    }
+}
+
+/// Processes, for people: `n0 n4`, or `none`.
+fn listed(set: NodeSet) -> String {
+    let names: Vec<String> = set.iter().map(|id| id.to_string()).collect();
+    if names.is_empty() { "none".into() } else { names.join(" ") }
 }
 
 /// What the answers say, or why there are none.

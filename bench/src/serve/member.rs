@@ -3,7 +3,9 @@
 use crate::kv::{Command, Replies, Store};
 use async_trait::async_trait;
 use paxos_core::{Change, Consistency, Executed, Membership, NodeId, NodeSet, Protocol, Slot, Status};
-use paxos_transport::{ChangeError, HostError, ProposeError, ReadFailure, Replicated, TransferError};
+use paxos_transport::{
+    ChangeError, HostError, LeaveError, ProposeError, ReadFailure, Replicated, TransferError,
+};
 
 /// What looks at the store, once.
 pub type Looker = Box<dyn FnOnce(&Store) + Send>;
@@ -27,6 +29,8 @@ pub trait Member: Send + Sync + 'static {
     async fn transfer(&self, to: NodeId) -> Result<(), TransferError>;
     /// As [`Replicated::change`].
     async fn change(&self, change: Change) -> Result<Slot, ChangeError>;
+    /// As [`Replicated::may_stop`].
+    async fn may_stop(&self, id: NodeId) -> Result<(), LeaveError>;
     /// As [`Replicated::stopped`].
     async fn stopped(&self) -> Result<(), HostError>;
     /// As [`Replicated::shutdown`].
@@ -68,6 +72,10 @@ where
 
     async fn change(&self, change: Change) -> Result<Slot, ChangeError> {
         Self::change(self, change).await
+    }
+
+    async fn may_stop(&self, id: NodeId) -> Result<(), LeaveError> {
+        Self::may_stop(self, id).await
     }
 
     async fn stopped(&self) -> Result<(), HostError> {

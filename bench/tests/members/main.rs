@@ -2,6 +2,7 @@
 //! one, five shrink to one, and spares come and go in pairs. Nothing is lost, nothing is executed twice.
 
 mod churn;
+mod leaving;
 
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;

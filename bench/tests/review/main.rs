@@ -87,7 +87,7 @@ fn what_is_forgotten_is_not_sent_as_something_else() {
         net.run(|_, to, _| to != 2);
     }
     // What n2 said long ago comes late.
-    net.give((2, 0, Message::Progress { chosen: Slot(5) }));
+    net.give((2, 0, Message::Progress { chosen: Slot(5), durable: Slot(0) }));
     net.run(|_, _, _| true);
     for slot in (10..20).map(Slot) {
         let (theirs, ours) = (net.nodes[2].chosen().get(slot), net.nodes[0].chosen().get(slot));

@@ -82,7 +82,7 @@ fn nothing_is_proposed_up_to_a_claim<P: Protocol<Value = u64, Reply = u64>>() {
         let (mut net, mut accepts) = (cluster::<P>(), 0);
         for _ in 0..20 {
             for (from, to) in [(2, 0), (2, 1), (9, 0), (9, 1)] {
-                net.give((from, to, Message::Progress { chosen: claimed }));
+                net.give((from, to, Message::Progress { chosen: claimed, durable: claimed }));
             }
             for _ in 0..100 {
                 net.tick(&ALL);
@@ -112,7 +112,7 @@ fn one_claim_moves_no_proposer<P: Protocol<Value = u64, Reply = u64>>() {
     let limits = Limits { window: 4, batch: 4, ..config.limits };
     let mut net = Net::<P>::new(Config { limits, ..config }, 7);
     net.run(|_, _, _| true);
-    net.give((4, 0, Message::Progress { chosen: Slot(1 << 40) }));
+    net.give((4, 0, Message::Progress { chosen: Slot(1 << 40), durable: Slot(1 << 40) }));
     for k in 0..5 {
         net.submit(6, k);
         net.run(|_, _, _| true);

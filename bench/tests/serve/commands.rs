@@ -208,6 +208,11 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     assert_eq!(call(&mut new, "GET after").await, bulk("v"));
     // A change takes effect some slots later, which the leader fills where nobody has anything to say.
     until_roles(&mut new, |roles| roles[2] != "member" && roles[3] == "member").await;
+    let stays = call(&mut client, "PAXOS MAYSTOP 0").await;
+    assert_eq!(stays, bulk("no: n0 is a member: remove it first"));
+    while call(&mut client, "PAXOS MAYSTOP 2").await != bulk("yes") {}
+    let info = call(&mut client, "INFO paxos").await;
+    assert!(info.text().is_some_and(|info| info.contains("may_stop:n2\r\n")), "{info:?}");
     assert!(matches!(call(&mut client, "PAXOS REMOVE 3").await, Value::Int(_)));
     let roles = until_roles(&mut client, |roles| roles[3] != "member").await;
     assert_eq!(

@@ -85,7 +85,7 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
         (Message::Decide(Decision { ballot: ballot(1, 0), first: Slot(0), batch: batch(0..2) }), proposers),
         (Message::Refuse(refused), proposers),
         (Message::Heartbeat { ballot: theirs, chosen: Slot(2), sent: Time(0) }, proposers),
-        (Message::Progress { chosen: Slot(2) }, learners),
+        (Message::Progress { chosen: Slot(2), durable: Slot(0) }, learners),
         (Message::CatchUp { from: Slot(0) }, learners),
         (Message::Read(ReadMessage::Index { id: ReadId::default(), lease: true }), learners),
         (Message::Read(ReadMessage::Votes { id: ReadId::default() }), learners),

@@ -2,7 +2,9 @@
 
 use super::snapshot::{N0, N1, N2, Server, fetch};
 use super::*;
-use paxos_core::{Change, CommandId, Counts, Learning, Membership, NodeSet, ReadMessage, Recorded, Timeouts};
+use paxos_core::{
+    Change, CommandId, Counts, Learning, Membership, NodeSet, ReadMessage, Recorded, StillNeeded, Timeouts,
+};
 use std::time::Duration;
 
 fn change(seq: u64, change: Change) -> Entry<u64> {
@@ -70,7 +72,7 @@ fn members_that_came_and_went_leave_what_they_chose_on_disk() {
     config.timeouts = Timeouts::NEVER;
     (config.limits.alpha, config.limits.snapshot) = (2, 0);
     let mut server = Server::of(config, N0);
-    server.hear(N1, Message::Progress { chosen: Slot(6) });
+    server.hear(N1, Message::Progress { chosen: Slot(6), durable: Slot(0) });
     // In between, n1 and n2 decided without it; now it is alone again, and hears of all that at once.
     let there_and_back = vec![
         change(50, Change::add(N1)),
@@ -84,6 +86,47 @@ fn members_that_came_and_went_leave_what_they_chose_on_disk() {
     let epochs = server.node.chosen().epochs().expect("they change");
     assert_eq!(epochs.current().members.acceptors, NodeSet::first(1));
     assert!(server.disk.1.iter().any(|record| record.as_learned().is_some()));
+}
+
+#[test]
+fn one_that_comes_and_goes_before_that_is_in_force_is_needed_until_then() {
+    let mut config = config();
+    config.limits.alpha = 8;
+    let (mut server, n5) = (Server::of(config, N2), NodeId(5));
+    server.hear(N0, told(0, vec![change(50, Change::add(n5)), change(51, Change::remove(n5))]));
+    let leaving = StillNeeded::Leaving { node: n5, until: Slot(9), applied: Slot(2) };
+    assert_eq!((server.node.may_stop(n5), server.node.status().may_stop), (Err(leaving), NodeSet::EMPTY));
+    // Then it depends on what the others have on their disks.
+    server.hear(N0, told(2, batch(2..9).to_vec()));
+    let (keepers, of) = (NodeSet::only(N2), NodeSet::first(3));
+    let alone = StillNeeded::NotOnDisk { keepers, of, from: Slot(9) };
+    assert_eq!((server.node.may_stop(n5), server.node.status().may_stop), (Err(alone), NodeSet::EMPTY));
+    server.hear(N1, Message::Progress { chosen: Slot(12), durable: Slot(8) });
+    assert_eq!(server.node.may_stop(n5), Err(alone));
+    server.hear(N1, Message::Progress { chosen: Slot(12), durable: Slot(9) });
+    assert_eq!((server.node.may_stop(n5), server.node.status().may_stop), (Ok(()), NodeSet::only(n5)));
+    assert_eq!(server.node.may_stop(N1), Err(StillNeeded::Member(N1)));
+    assert_eq!(server.node.may_stop(NodeId(7)), Err(StillNeeded::NotRemoved(NodeId(7))));
+}
+
+#[test]
+fn what_was_learned_stays_on_disk_behind_a_snapshot() {
+    let told = [(0, 0..4), (4, 4..9)]
+        .map(|(first, seqs)| Record::Learned { first: Slot(first), batch: batch(seqs) });
+    let mut node = Node::<P>::restore_from(setup(config(), 2), NOW, 1, None, &told);
+    assert_eq!(node.status().durable, Slot(9));
+    let mut replica =
+        paxos_core::Replica::new(super::snapshot::Sum::default(), &paxos_core::Limits::default());
+    // The driver executes one piece, and takes a snapshot of that.
+    let ready = node.ready();
+    let mut effects = ready.written();
+    let piece = effects.decided().expect("it knows nine slots");
+    replica.execute(piece.first, piece.entries, piece.answering);
+    node.compact(replica.snapshot().expect("it can be written down"));
+    let install = node.ready().install().expect("it is to be written");
+    assert_eq!(install.snapshot.next(), Slot(4));
+    let again = Node::<P>::restore_from(setup(config(), 2), NOW, 2, Some(install.snapshot), &install.records);
+    assert_eq!((again.status().durable, again.chosen().first_unknown()), (Slot(9), Slot(9)));
 }
 
 #[test]

@@ -285,7 +285,7 @@ fn who_asks_about_forgotten_slots_is_told_that_it_is_behind() {
     let mut peer = Server::after(N1, 9);
     let said = peer.hear(N2, Message::Prepare(prepare(ballot(3, 2), 0)));
     let nack = Nack { refused: ballot(3, 2), promised: Ballot::ZERO, slots: Slot(0).onwards() };
-    let progress = Message::Progress { chosen: Slot(9) };
+    let progress = Message::Progress { chosen: Slot(9), durable: Slot(9) };
     assert_eq!(said, [(To::One(N2), progress), (To::One(N2), Message::Nack(nack))]);
     let promised = peer.answer(N2, Message::Prepare(prepare(ballot(3, 2), 5)));
     assert_eq!(promised, Message::Promise(promise(ballot(3, 2), 5, vec![])));

@@ -157,9 +157,9 @@ fn is_possible<P: Protocol>(message: &Message<P>) -> bool {
         Message::Reply(reply) => reply.slot.holds(0),
         Message::Members { version, .. } => *version <= Epochs::LAST_VERSION,
         Message::Heartbeat { chosen, .. }
-        | Message::Progress { chosen }
         | Message::Canvass { chosen, .. }
         | Message::TakeOver { chosen, .. } => chosen.holds(0),
+        Message::Progress { chosen, durable } => chosen.holds(0) && durable.holds(0),
         Message::CatchUp { from } => from.holds(0),
         Message::Chosen { first, batch, known } => first.holds(batch.len() as u64) && known.holds(0),
         Message::Read(ReadMessage::At { slot, .. }) => slot.is_none_or(|slot| slot.holds(0)),

@@ -3,8 +3,8 @@
 use super::Node;
 use crate::snapshot::{decode, encode};
 use crate::{
-    Acceptor, EpochTable, Epochs, Install, Learner, NodeId, Proposer, Protocol, Sections, Slot, SlotRange,
-    Snapshot, SnapshotId, Time,
+    Acceptor, EpochTable, Epochs, Install, Learner, NodeId, Proposer, Protocol, Recorded, Sections, Slot,
+    SlotRange, Snapshot, SnapshotId, Time,
 };
 use std::collections::BTreeMap;
 
@@ -146,7 +146,10 @@ impl<P: Protocol> Node<P> {
         let snapshot = self.store.waiting.clone()?;
         let acceptor = self.acceptor.as_ref().map(|a| a.retained(snapshot.next()));
         let proposer = self.proposer.as_ref().map(Proposer::retained);
-        let mut records = Vec::new();
+        // What this process said to be on its disk stays there, also where it voted for something else.
+        let learned = self.chosen.within(SlotRange::new(snapshot.next(), self.settled));
+        let mut records: Vec<_> =
+            learned.map(|(slots, batch)| P::Record::learned(slots.start, batch)).collect();
         for kept in [acceptor, proposer].into_iter().flatten() {
             records.extend(kept?);
         }
@@ -184,11 +187,11 @@ impl<P: Protocol> Node<P> {
         let recently = Time(self.now.0.saturating_sub(patience.as_nanos() as u64));
         self.store.keep(snapshot, recently);
         self.stirred = true;
+        self.settled = self.settled.max(next);
         if next > self.chosen.first_unknown() {
             let membership = members.filter(|bytes| !bytes.is_empty());
             let table = membership.and_then(|bytes| decode::<EpochTable>(&bytes).ok());
             self.chosen.jump(next, table.as_ref());
-            self.settled = self.settled.max(next);
             self.forget(next);
         } else {
             let kept = next.minus(keep).min(self.chosen.applied());

@@ -50,7 +50,9 @@ impl<P: Protocol> Node<P> {
             }
             Message::Heard { ballot, sent } if acceptor => self.on_heard(from, ballot, sent),
             Message::Read(message) => self.on_read_message(from, message),
-            Message::Progress { chosen } if learner || self.is_mobile() => self.on_progress(from, chosen),
+            Message::Progress { chosen, durable } if learner || self.is_mobile() => {
+                self.on_progress(from, chosen, durable);
+            }
             Message::CatchUp { from: slot } if learner || self.is_mobile() => self.on_catch_up(from, slot),
             Message::Chosen { first, batch, known } if learner || self.asked.contains(from) => {
                 if self.learner.is_some() {
@@ -205,7 +207,7 @@ impl<P: Protocol> Node<P> {
     pub(super) fn refuse(&mut self, from: NodeId, nack: Nack) {
         // Not because of the ballot: it asks about slots that are forgotten here, and so must learn of them first.
         if nack.promised <= nack.refused && from != self.setup.id && self.learner.is_some() {
-            self.send(To::One(from), Message::Progress { chosen: self.chosen.first_unknown() });
+            self.send(To::One(from), self.progress());
         }
         if from == self.setup.id {
             self.on_nack(&nack);

@@ -152,8 +152,7 @@ impl<P: Protocol> Node<P> {
             // Perhaps the slot that it waits for is known elsewhere.
             let informed = leader.filter(|leader| self.members.learners.contains(*leader));
             let peer = informed.into_iter().collect();
-            let chosen = self.chosen.first_unknown();
-            self.send(To::Each(self.others(peer)), Message::Progress { chosen });
+            self.send(To::Each(self.others(peer)), self.progress());
         }
     }
 

@@ -146,6 +146,7 @@ impl<P: Protocol> Node<P> {
     pub(crate) fn on_written(&mut self) {
         self.out.records.clear();
         self.settling = false;
+        self.durable = self.settled;
         if self.out.own.is_empty() {
             return;
         }

@@ -98,18 +98,24 @@ impl<P: Protocol> Node<P> {
         self.gossip.stuck_at = chosen;
         if !peers.is_empty() {
             let peer = peers.iter().nth(self.gossip.turn % peers.len()).into_iter().collect();
-            self.send(To::Each(peer), Message::Progress { chosen });
+            self.send(To::Each(peer), self.progress());
         }
         let unaware = To::Each(self.setup.config.proposers.without(learners));
-        self.send(unaware, Message::Progress { chosen });
+        self.send(unaware, self.progress());
         if self.gossip.stuck_for > 2 * peers.len() {
             self.noted.0.counters.catch_ups += u64::from(!unaware.is_empty());
             self.send(unaware, Message::CatchUp { from: chosen });
         }
     }
 
+    /// What this process tells others about how far it is.
+    pub(super) fn progress(&self) -> Message<P> {
+        Message::Progress { chosen: self.chosen.first_unknown(), durable: self.durable }
+    }
+
     #[cold]
-    pub(super) fn on_progress(&mut self, from: NodeId, chosen: Slot) {
+    pub(super) fn on_progress(&mut self, from: NodeId, chosen: Slot, durable: Slot) {
+        self.peers.heard(from, durable);
         let told = self.learner.is_some() || self.is_told(chosen);
         if told && let Some(proposer) = &mut self.proposer {
             proposer.on_progress(self.now, chosen);

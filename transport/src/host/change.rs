@@ -29,8 +29,8 @@ impl From<Unasked> for ChangeError {
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// Changes the members, while commands go on, in at most [`paxos_core::Timeouts::give_up`] and a quarter of it (12.5 s by
-    /// default). The answer is the first slot with the new ones: when
-    /// [`super::Status::applied`] of a quorum of them has come there, those that were removed may be turned off.
+    /// default). The answer is the first slot with the new ones. Those that were removed are needed for longer: until
+    /// [`Replicated::may_stop`] says that they may be turned off.
     ///
     /// A server to be added is started before that, with the configuration that the cluster began with and its own
     /// id among [`paxos_core::Config::spares`], and adding it costs no pause if it has caught up by then.

@@ -9,7 +9,7 @@ use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
     Amnesia, Ballot, Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol,
-    ReadError, RestoreError, Setup, StateMachine, Status, Unanswered, Untransferable,
+    ReadError, RestoreError, Setup, StateMachine, Status, StillNeeded, Unanswered, Untransferable,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(super) enum Ask<P: Protocol, S> {
     Read(Consistency, Box<dyn Look<S>>),
     Change(Change, ChangeWaiter),
     Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
+    MayStop(NodeId, oneshot::Sender<Result<(), StillNeeded>>),
     Stop,
 }
 

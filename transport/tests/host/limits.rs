@@ -159,8 +159,10 @@ async fn commands_that_arrive_while_the_store_writes_share_the_next_write() {
 async fn a_full_inbox_loses_the_newest_message_and_counts_it() {
     let network = MemoryNetwork::<Multi>::new(2);
     let (mut n0, mut n1) = (network.join(NodeId(0)), network.join(NodeId(1)));
-    let progress =
-        |n| Envelope { to: To::Each(NodeSet::first(3)), message: Message::Progress { chosen: Slot(n) } };
+    let progress = |n| Envelope {
+        to: To::Each(NodeSet::first(3)),
+        message: Message::Progress { chosen: Slot(n), durable: Slot(0) },
+    };
     let mut batch: Vec<_> = (0..3).map(progress).collect();
     n0.send(&mut batch).await.expect("sends");
     assert!(batch.is_empty());
@@ -169,7 +171,10 @@ async fn a_full_inbox_loses_the_newest_message_and_counts_it() {
     let mut inbox = Vec::new();
     n1.recv(&mut inbox).await.expect("receives");
     let expected: Vec<_> = (0..2)
-        .map(|n| Event::Message { from: NodeId(0), message: Message::Progress { chosen: Slot(n) } })
+        .map(|n| Event::Message {
+            from: NodeId(0),
+            message: Message::Progress { chosen: Slot(n), durable: Slot(0) },
+        })
         .collect();
     assert_eq!(inbox, expected);
 }

@@ -3,7 +3,7 @@ use super::*;
 use crate::kv::{Op, Raw};
 use async_trait::async_trait;
 use paxos_core::{Change, Executed, Membership, NodeId, NodeSet, Slot, Status};
-use paxos_transport::{ChangeError, HostError, TransferError};
+use paxos_transport::{ChangeError, HostError, LeaveError, TransferError};
 use tokio::time::{Instant, sleep};
 
 /// A member that never answers: a command ends as late as its handle may end it, and a read not at all.
@@ -41,6 +41,10 @@ impl Member for Silent {
     }
 
     async fn change(&self, _: Change) -> Result<Slot, ChangeError> {
+        core::future::pending().await
+    }
+
+    async fn may_stop(&self, _: NodeId) -> Result<(), LeaveError> {
         core::future::pending().await
     }
 

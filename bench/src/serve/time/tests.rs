@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use paxos_core::{Change, Executed, Membership, NodeSet, Slot, StateMachine, Status};
-use paxos_transport::{ChangeError, HostError, ProposeError, ReadFailure, TransferError};
+use paxos_transport::{ChangeError, HostError, LeaveError, ProposeError, ReadFailure, TransferError};
 use std::sync::Mutex;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
@@ -52,6 +52,10 @@ impl Member for Agreed {
 
     async fn change(&self, _: Change) -> Result<Slot, ChangeError> {
         Ok(Slot(0))
+    }
+
+    async fn may_stop(&self, _: NodeId) -> Result<(), LeaveError> {
+        Ok(())
     }
 
     async fn stopped(&self) -> Result<(), HostError> {

@@ -1,0 +1,36 @@
+//! Asking whether a process may be turned off for good.
+
+use super::replicated::{Ask, Replicated, Stopped};
+use paxos_core::{NodeId, Protocol, StateMachine, StillNeeded};
+use tokio::sync::oneshot;
+
+/// Why a process must stay, or why that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// It is needed, as far as the process asked knows.
+    #[error(transparent)]
+    StillNeeded(#[from] StillNeeded),
+    /// The process asked does not run.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The process asked did not answer for [`paxos_core::Timeouts::give_up`].
+    #[error("this process did not answer in time: its store hangs; ask another member")]
+    TimedOut,
+}
+
+impl<P: Protocol, S: StateMachine> Replicated<P, S> {
+    /// Whether `id`, which was removed, may be turned off for good: see [`paxos_core::Node::may_stop`]. Answers at once. To
+    /// wait for that, use `until(|status| status.may_stop.contains(id))` at a member that stays.
+    ///
+    /// # Errors
+    /// [`LeaveError`]: it must stay, for the reason named, or this process cannot tell.
+    pub async fn may_stop(&self, id: NodeId) -> Result<(), LeaveError> {
+        let (sender, answer) = oneshot::channel();
+        let asked = async {
+            self.requests.send(Ask::MayStop(id, sender)).await.map_err(|_| Stopped)?;
+            Ok(answer.await.map_err(|_| Stopped)??)
+        };
+        self.patience.wait(asked).await.map_err(|_| LeaveError::TimedOut)?
+    }
+}
