@@ -160,7 +160,7 @@ async fn a_peer_is_answered_and_one_that_talks_nonsense_is_told_so() {
         assert_eq!(raw::answer(&mut stream, &nonsense).await.expect("an answer").0, REFUSAL);
         assert_eq!(raw::read(&mut stream).await, None);
     }
-    until(|| handle.stats().refused_for(Reason::Damaged) == 3).await;
+    until(|| handle.stats().refused_for(Reason::Damaged) == 4).await;
 }
 
 #[tokio::test]
