@@ -176,8 +176,11 @@ impl Draw {
             11 => Message::Read(self.about_reads()),
             _ => {
                 let id = CommandId { client: self.client(), seq: self.slot().index() };
-                let outcome =
-                    if self.flip() { Outcome::Executed(0) } else { Outcome::SessionExpired { latest: 0 } };
+                let outcome = match self.below(4) {
+                    0 => Outcome::NotKept,
+                    1 => Outcome::SessionExpired { latest: 0 },
+                    _ => Outcome::Executed(0),
+                };
                 Message::Reply(Reply { id, slot: self.slot(), outcome })
             }
         }

@@ -22,6 +22,11 @@ pub struct Limits {
     /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the
     /// replies to that many commands of each client, so every process must have the same number.
     pub session: usize,
+    /// Bytes of the replies that replicas keep of each session, for commands that are asked for again, as
+    /// [`crate::StateMachine::remembered`] counts them: the last ones that go into so many. Of the others they know only that the
+    /// command was executed ([`crate::Outcome::NotKept`]). All sessions together: [`Limits::sessions`] times as many. Every process must
+    /// have the same number: one with another would answer some commands otherwise, but execute the same.
+    pub reply_bytes: usize,
     /// Payload bytes of a client's commands from its oldest unanswered one on.
     pub session_bytes: usize,
     /// For how many slots a client's session may be silent. When no command of it was chosen for that many, it
@@ -45,7 +50,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1024 commands or 1 MiB a message, 64 MiB of each kind.
+    /// 1024 commands or 1 MiB a message, 1 MiB of replies a session, 64 MiB of each other kind.
     fn default() -> Self {
         let mib = 1 << 20;
         Self {
@@ -56,6 +61,7 @@ impl Default for Limits {
             queue: 65_536,
             queue_bytes: 64 * mib,
             session: 4096,
+            reply_bytes: mib,
             session_bytes: 64 * mib,
             idle: 1 << 20,
             sessions: 65_536,

@@ -116,6 +116,8 @@ pub enum Outcome<R> {
     },
     /// It was a change of members, which takes effect from this slot on, or cannot be made.
     Changed(Result<Slot, Unchangeable>),
+    /// It was executed before, and what that returned is not kept ([`crate::Limits::reply_bytes`]).
+    NotKept,
 }
 
 /// The answer to a command.

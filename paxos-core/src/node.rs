@@ -20,7 +20,7 @@ use crate::{
     Acceptor, Announce, Answering, Aside, Ballot, Change, Changed, Chosen, Client, CommandId, Config,
     Contact, Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership,
     Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
-    Snapshot, StoreMark, Time, To, Unasked, Unchangeable,
+    Snapshot, StoreMark, Time, To, Unanswered, Unasked, Unchangeable,
 };
 use believe::Beliefs;
 use compact::Store;
@@ -372,23 +372,23 @@ impl<P: Protocol> Node<P> {
 
     /// Tells this process's own client what became of a command.
     fn on_reply(&mut self, from: NodeId, reply: Reply<P::Reply>) {
-        let first = match reply.outcome {
-            Outcome::Executed(_) | Outcome::Changed(_) => self.client.on_reply(from, &reply),
-            Outcome::SessionExpired { latest } => {
-                self.client.on_expired(reply.id, latest);
-                // It has something to say about what it had open.
-                self.stirred = true;
-                return;
-            }
-        };
-        let Reply { id, slot, outcome } = reply;
-        match outcome {
-            Outcome::Executed(reply) if first => {
-                self.out.outcomes.push(Settled { id, result: Ok(Executed { slot, reply }) });
-            }
-            Outcome::Changed(result) if first => self.out.changed.push(Changed { id, slot, result }),
-            Outcome::Executed(_) | Outcome::Changed(_) | Outcome::SessionExpired { .. } => {}
+        if let Outcome::SessionExpired { latest } = reply.outcome {
+            self.client.on_expired(reply.id, latest);
+            // It has something to say about what it had open.
+            self.stirred = true;
+            return;
         }
+        if !self.client.on_reply(from, &reply) {
+            return;
+        }
+        let Reply { id, slot, outcome } = reply;
+        let result = match outcome {
+            Outcome::Executed(reply) => Ok(Executed { slot, reply }),
+            Outcome::NotKept => Err(Unanswered::AnswerNotKept(slot)),
+            Outcome::Changed(result) => return self.out.changed.push(Changed { id, slot, result }),
+            Outcome::SessionExpired { .. } => return,
+        };
+        self.out.outcomes.push(Settled { id, result });
     }
 
     /// When to call [`Node::step`] with [`Event::Timeout`], if nothing happens before.

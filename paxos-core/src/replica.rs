@@ -18,6 +18,16 @@ pub trait StateMachine {
     /// Executes one command, which was chosen in `slot`.
     fn apply(&mut self, slot: Slot, command: &Self::Command) -> Self::Reply;
 
+    /// How many bytes it takes up to keep `reply`, which `command` was answered, for a client that asks again because its answer got
+    /// lost; none: it is not kept. Replicas keep replies within [`Limits::reply_bytes`]; of any other command a client is told that it
+    /// was executed, and no more. So a command that only reads needs none: its client may as well ask anew.
+    ///
+    /// The same on every replica. By default, the length of the reply as snapshots have it.
+    fn remembered(&self, command: &Self::Command, reply: &Self::Reply) -> Option<u64> {
+        let _ = command;
+        postcard::experimental::serialized_size(reply).ok().map(|size| size as u64)
+    }
+
     /// The state as bytes, the same on every replica in the same state; none if it cannot be written down, and
     /// then no process ever forgets its log. It is asked for between two commands, so it should not take long.
     fn snapshot(&self) -> Option<Vec<u8>> {
@@ -40,6 +50,7 @@ impl<R: Clone> Found<'_, R> {
             Self::Reply(slot, reply) => {
                 Some(Reply { id, slot: *slot, outcome: Outcome::Executed((*reply).clone()) })
             }
+            Self::NotKept(slot) => Some(Reply { id, slot: *slot, outcome: Outcome::NotKept }),
             Self::Expired(latest) => {
                 Some(Reply { id, slot: now, outcome: Outcome::SessionExpired { latest: *latest } })
             }
@@ -193,7 +204,11 @@ impl<S: StateMachine> Replica<S> {
         let id = command.id;
         let owed = !self.owed.is_empty() && self.owed.remove(&id);
         let machine = &mut self.machine;
-        let found = self.sessions.enter(slot, id, || machine.apply(slot, &command.value));
+        let found = self.sessions.enter(slot, id, || {
+            let reply = machine.apply(slot, &command.value);
+            let size = machine.remembered(&command.value, &reply);
+            (reply, size)
+        });
         if (answering.covers(id.client) || owed)
             && let Some(answer) = found.answer(id, slot)
         {
@@ -205,7 +220,7 @@ impl<S: StateMachine> Replica<S> {
     pub fn recall(&mut self, id: CommandId) {
         let found = self.sessions.find(id);
         match found {
-            Found::Reply(..) | Found::Expired(_) => {
+            Found::Reply(..) | Found::NotKept(_) | Found::Expired(_) => {
                 self.answers.extend(found.answer(id, self.next.minus(1)));
             }
             Found::New => {
@@ -240,6 +255,9 @@ mod tests {
     /// What [`replies`] tells of a command whose session has expired.
     const EXPIRED: u64 = u64::MAX;
 
+    /// What [`replies`] tells of a command whose reply is not kept.
+    const NOT_KEPT: u64 = u64::MAX - 1;
+
     struct Sum(u64);
     impl StateMachine for Sum {
         type Command = u64;
@@ -273,6 +291,7 @@ mod tests {
     fn replies(replica: &mut Replica<Sum>) -> Vec<(u64, u64)> {
         let reply = |a: Reply<u64>| match a.outcome {
             Outcome::Executed(reply) => (a.id.seq, reply),
+            Outcome::NotKept => (a.id.seq, NOT_KEPT),
             Outcome::Changed(_) | Outcome::SessionExpired { .. } => (a.id.seq, EXPIRED),
         };
         replica.answers().map(reply).collect()
@@ -356,16 +375,29 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_that_is_not_kept_is_told_once_and_its_command_is_not_executed_again() {
+        // A sum below 128 takes up one byte, others two.
+        let mut replica = Replica::new(Sum(0), &Limits { session: 8, reply_bytes: 2, ..Limits::default() });
+        let commands = [command(9, 0, 5), command(9, 1, 1), command(9, 2, 1), command(9, 3, 200)];
+        replica.execute(Slot(0), &commands, all());
+        assert_eq!(replies(&mut replica), [(0, 5), (1, 6), (2, 7), (3, 207)]);
+        // The last fills all the room. Whether it is chosen or asked for again makes no difference.
+        let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
+        (0..4).for_each(|seq| replica.recall(CommandId { client, seq }));
+        replica.execute(Slot(4), &commands, all());
+        let told = [(0, NOT_KEPT), (1, NOT_KEPT), (2, NOT_KEPT), (3, 207)];
+        assert_eq!((replica.machine().0, replies(&mut replica)), (207, [told, told].concat()));
+    }
+
+    #[test]
     fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
         let empty = Bytes::empty();
         let sections =
             Sections { next: Slot(2), machine: empty.clone(), sessions: empty.clone(), membership: empty };
-        let session = |end| Session::<u64> {
-            client: ClientId::default(),
-            heard: Slot(0),
-            base: 0,
-            end,
-            ring: vec![None; 2],
+        let session = |end| {
+            let mut session = Session::<u64>::new(ClientId::default(), Slot(0));
+            (session.end, session.ring) = (end, vec![None; 2]);
+            session
         };
         let of =
             |table: Vec<Session<u64>>| Bytes::from(encode(&(table, BTreeMap::<NodeId, ClientId>::new())));

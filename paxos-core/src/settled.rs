@@ -57,6 +57,10 @@ pub enum Unanswered {
     /// is one of a new session.
     #[error("the client's session has expired: look whether the command took effect before you repeat it")]
     SessionExpired,
+    /// It was executed in this slot, once, but its answer got lost on the way, and replicas did not keep it: it was too large, others
+    /// took its place ([`crate::Limits::reply_bytes`]), or the command only read.
+    #[error("the command was executed in {0}, but its answer got lost and is not kept: read what it did")]
+    AnswerNotKept(Slot),
 }
 
 impl Unanswered {
@@ -67,6 +71,7 @@ impl Unanswered {
             Self::Overloaded(_) => "overloaded",
             Self::OutcomeUnknown => "outcome unknown",
             Self::SessionExpired => "session expired",
+            Self::AnswerNotKept(_) => "answer not kept",
         }
     }
 }

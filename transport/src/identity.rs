@@ -55,7 +55,7 @@ impl Identity {
 }
 
 /// A checksum of what all processes of a cluster must have been told alike: the first members, the quorums, who hears
-/// votes, how leaders come about, leases, and the limits that decide what is executed. What may differ from one
+/// votes, how leaders come about, leases, and the limits that decide what is executed and what is remembered of it. What may differ from one
 /// process to the next is left out: other waiting times, bounds on memory, spares, seeds.
 pub fn fingerprint(config: &Config) -> Digest {
     let Config { proposers, learners, quorums, learning, announce, leadership, timeouts, limits, .. } =
@@ -64,8 +64,14 @@ pub fn fingerprint(config: &Config) -> Digest {
     // Writing to a string does not fail.
     _ = write!(
         text,
-        "|{proposers:?}|{learners:?}|{quorums:?}|{learning:?}|{announce:?}|{leadership:?}|{:?}|{}|{}|{}|{}|{}",
-        timeouts.lease, timeouts.drift, limits.session, limits.idle, limits.sessions, limits.alpha
+        "|{proposers:?}|{learners:?}|{quorums:?}|{learning:?}|{announce:?}|{leadership:?}|{:?}|{}|{}|{}|{}|{}|{}",
+        timeouts.lease,
+        timeouts.drift,
+        limits.session,
+        limits.reply_bytes,
+        limits.idle,
+        limits.sessions,
+        limits.alpha
     );
     Digest::of(text.as_bytes())
 }

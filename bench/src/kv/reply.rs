@@ -95,6 +95,24 @@ impl Reply {
         Self::Bulk(text.as_ref().as_bytes().into())
     }
 
+    /// What it takes up in memory and in a snapshot, about.
+    pub(super) fn bytes(&self) -> u64 {
+        let more = match self {
+            Self::Bulk(bytes) => bytes.len() as u64,
+            Self::Array(replies) => replies.iter().map(Self::bytes).sum(),
+            Self::Map(pairs) => pairs.iter().map(|(name, value)| name.bytes() + value.bytes()).sum(),
+            Self::Refused(text) => text.len() as u64,
+            Self::Ok
+            | Self::Pong
+            | Self::Nil
+            | Self::NilArray
+            | Self::Int(_)
+            | Self::Word(_)
+            | Self::Error(_) => 0,
+        };
+        more + EACH as u64
+    }
+
     /// A number.
     pub fn number(n: usize) -> Self {
         Self::Int(i64::try_from(n).unwrap_or(i64::MAX))

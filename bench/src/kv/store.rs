@@ -210,6 +210,13 @@ impl StateMachine for Store {
         Replies(ops.map(answer).collect())
     }
 
+    /// A command that only reads, which came through the log because a key was due, is not remembered.
+    fn remembered(&self, command: &Command, replies: &Replies) -> Option<u64> {
+        let (_, mut ops) = command.parts()?;
+        let writes = ops.any(|op| op.is_none_or(|op| !op.is_read()));
+        writes.then(|| replies.0.iter().map(Reply::bytes).sum())
+    }
+
     /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the
     /// last one. So the log is at most as long as the store, or 32 MiB if that is more.
     fn snapshot(&self) -> Option<Vec<u8>> {

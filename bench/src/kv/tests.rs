@@ -301,6 +301,42 @@ fn a_snapshot_is_taken_when_it_saves_more_log_than_it_costs() {
 }
 
 #[test]
+fn long_answers_and_those_to_reads_are_not_remembered() {
+    let mut client = Client::default();
+    let long = "x".repeat(MAX_VALUE);
+    client.set("k", &long);
+    let mut remembered = |ops: &[Op<'_>]| {
+        let mut written = Ops::default();
+        for op in ops {
+            written.push(op);
+        }
+        let command = Command::new(&Stamp::default(), [written.bytes()]);
+        let replies = client.store.apply(Slot(9), &command);
+        client.store.remembered(&command, &replies)
+    };
+    let limit = paxos_core::Limits::default().reply_bytes as u64;
+    assert_eq!(remembered(&[Op::Get(raw("k")), Op::Size]), None);
+    assert!(remembered(&[set("n", "1"), Op::Add(raw("n"), 1)]).is_some_and(|bytes| bytes < 100));
+    let exec = |ops: &[Op<'_>]| {
+        let mut inner = Ops::default();
+        for op in ops {
+            inner.push(op);
+        }
+        inner
+    };
+    let inner = exec(&[Op::Get(raw("k"))]);
+    let behind_a_write = [
+        vec![set("n", "1"), Op::Get(raw("k"))],
+        vec![set("n", "1"), Op::GetMany(vec![raw("k")])],
+        vec![with("k", &long, Expiry::Never, Only::Always, true)],
+        vec![Op::Exec { watched: Vec::new(), ops: Raw(inner.bytes()) }],
+    ];
+    for ops in behind_a_write {
+        assert!(remembered(&ops).is_some_and(|bytes| bytes > limit), "{}", ops.len());
+    }
+}
+
+#[test]
 fn patterns_match_as_redis_has_it() {
     let cases = [
         ("*", "", true),

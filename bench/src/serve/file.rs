@@ -255,7 +255,7 @@ impl ClusterFile {
 }
 
 /// A command holds many operations, so there are fewer of them, and larger ones. A process has few under way, one in each
-/// lane; replicas remember the answers to `session` commands of `sessions` lives of processes.
+/// lane; replicas remember the answers to `session` commands of `sessions` lives of processes, 128 MiB at most.
 /// Snapshots: see [`crate::kv::Store`].
 const LIMITS: Limits = Limits {
     batch: 64,
@@ -265,6 +265,7 @@ const LIMITS: Limits = Limits {
     queue: 1024,
     queue_bytes: 64 << 20,
     session: 64,
+    reply_bytes: 1 << 20,
     session_bytes: 256 << 20,
     idle: 1 << 20,
     sessions: 128,

@@ -129,6 +129,7 @@ impl Lanes {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
             Answer::Seen(replies) => Answers::Own(replies),
             Answer::Due(_) => Answers::Own(Vec::new()),
+            Answer::Failed(text) if !writes && text.starts_with(LOST) => Answers::Failed(AGAIN.into()),
             // Whatever became of a read, nothing has happened.
             Answer::Failed(text) if !writes && text.starts_with("UNKNOWN") => {
                 Answers::Failed(UNREADABLE.into())
@@ -140,6 +141,11 @@ impl Lanes {
 
 const UNREADABLE: &str =
     "CLUSTERDOWN not done: no quorum of members answers; try again, or read with --reads local";
+
+/// How it begins when the answer to a command that was executed is not to be had any more.
+const LOST: &str = "UNKNOWN answer lost:";
+
+const AGAIN: &str = "TRYAGAIN not done: the answer got lost on the way; try again";
 
 const HANGS: &str =
     "UNKNOWN outcome unknown: this member takes too long; look whether it took effect before you repeat it";
@@ -214,6 +220,7 @@ fn why_not_written(error: &ProposeError) -> Box<str> {
     let code = match error {
         ProposeError::Overloaded(_) => "TRYAGAIN not done:",
         ProposeError::NotLeader { .. } | ProposeError::Stopped(_) => "CLUSTERDOWN not done:",
+        ProposeError::AnswerNotKept { .. } => LOST,
         // Whatever else there may be one day, nothing is known of the command.
         ProposeError::OutcomeUnknown | ProposeError::SessionExpired | _ => "UNKNOWN outcome unknown:",
     };

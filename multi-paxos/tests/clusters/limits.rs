@@ -22,6 +22,7 @@ const TINY: Limits = Limits {
     queue: 7,
     queue_bytes: 48,
     session: 8,
+    reply_bytes: 64,
     session_bytes: 48,
     idle: 1 << 20,
     sessions: 1 << 16,

@@ -9,7 +9,7 @@ use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use paxos_core::{
     Amnesia, Ballot, Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol,
-    ReadError, RestoreError, Setup, StateMachine, Status, StillNeeded, Unanswered, Untransferable,
+    ReadError, RestoreError, Setup, Slot, StateMachine, Status, StillNeeded, Unanswered, Untransferable,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -65,6 +65,13 @@ pub enum ProposeError {
     /// ([`paxos_core::Limits::idle`]). The command may have happened, and if not it will not. The next one is of a new session.
     #[error("the client's session had expired: look whether the command took effect before you repeat it")]
     SessionExpired,
+    /// The command was executed in this slot, once, but its answer got lost on the way, and is not kept
+    /// ([`paxos_core::Limits::reply_bytes`]).
+    #[error("{}", Unanswered::AnswerNotKept(*slot))]
+    AnswerNotKept {
+        /// Where it was executed.
+        slot: Slot,
+    },
     /// The process had stopped before. The command was not taken, and will not happen.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -76,6 +83,7 @@ impl From<Unanswered> for ProposeError {
             Unanswered::NotLeader(leader) => Self::NotLeader { leader },
             Unanswered::Overloaded(overloaded) => Self::Overloaded(overloaded),
             Unanswered::SessionExpired => Self::SessionExpired,
+            Unanswered::AnswerNotKept(slot) => Self::AnswerNotKept { slot },
             // Whatever else there may be one day, nothing is known of the command.
             Unanswered::OutcomeUnknown | _ => Self::OutcomeUnknown,
         }

@@ -51,6 +51,9 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Reply(Reply { id, slot, outcome: Outcome::Changed(Err(_)) }) => {
             format!("{name} {slot} {id}, unchangeable")
         }
+        Message::Reply(Reply { id, slot, outcome: Outcome::NotKept }) => {
+            format!("{name} {slot} {id}, not kept")
+        }
         Message::Reply(Reply { id, outcome: Outcome::SessionExpired { .. }, .. }) => {
             format!("{name} {id} expired")
         }

@@ -11,7 +11,7 @@ use super::{Chance, Counts, Disk, Links, Steps};
 use core::time::Duration;
 use paxos_core::{
     Changed, Consistency, Entry, Envelope, Executed, Install, Message, NodeId, Protocol, ReadId, Readable,
-    RestoreError, Settled, Slot, Snapshot, Time,
+    RestoreError, Settled, Slot, Snapshot, Time, Unanswered,
 };
 
 /// A message to one receiver, on its way out.
@@ -255,8 +255,13 @@ impl<P: Protocol> Outside<P> {
         }
         let before = self.commands.get(id).is_none_or(Submitted::is_settled);
         let mut verdict = execution::one_outcome(node, id, before);
-        if let (Some(ledger), Ok(executed)) = (&mut self.ledger, &result) {
-            verdict = verdict.and_then(|()| ledger.answered(node, id, executed));
+        let told = match &result {
+            Ok(Executed { slot, reply }) => Some((*slot, Some(reply))),
+            Err(Unanswered::AnswerNotKept(slot)) => Some((*slot, None)),
+            Err(_) => None,
+        };
+        if let (Some(ledger), Some((slot, reply))) = (&mut self.ledger, told) {
+            verdict = verdict.and_then(|()| ledger.answered(node, id, slot, reply));
         }
         self.judge(verdict);
         let (now, sent) = (self.now, self.counts);

@@ -37,6 +37,10 @@ impl<S: StateMachine> StateMachine for Watched<S> {
         reply
     }
 
+    fn remembered(&self, command: &S::Command, reply: &S::Reply) -> Option<u64> {
+        self.machine.remembered(command, reply)
+    }
+
     fn snapshot(&self) -> Option<Vec<u8>> {
         self.machine.snapshot()
     }

@@ -2,9 +2,7 @@
 
 use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast, snapshot};
 use fast_paxos::Accept;
-use paxos_core::{
-    Amount, Batch, Change, CommandId, Entry, Executed, Kind, Limits, Message, NodeId, Record, Slot,
-};
+use paxos_core::{Amount, Batch, Change, CommandId, Entry, Kind, Limits, Message, NodeId, Record, Slot};
 use paxos_transport::sim::invariants::execution::one_outcome;
 use paxos_transport::sim::invariants::spoken::messages_are_bounded;
 
@@ -180,17 +178,22 @@ fn a_client_that_is_told_what_did_not_happen() {
     scene.choose(0, 3);
     scene.executes(N1, 0, 3, 7).expect("chosen");
     let (Some(id), Some(other)) = (command(3).id(), command(4).id()) else { return };
-    let answer = |slot, reply| Executed { slot: Slot(slot), reply: (reply, 0) };
-    scene.0.answered(N2, id, &answer(0, 7)).expect("true");
+    scene.0.answered(N2, id, Slot(0), Some(&(7, 0))).expect("true");
     assert_breach(
-        scene.0.answered(N2, id, &answer(0, 8)),
+        scene.0.answered(N2, id, Slot(0), Some(&(8, 0))),
         "answers_are_true",
         "n2 is answered (8, 0) for c9#3 in s0, where replicas returned Some((7, 0))",
     );
     assert_breach(
-        scene.0.answered(N2, other, &answer(0, 7)),
+        scene.0.answered(N2, other, Slot(0), Some(&(7, 0))),
         "answers_are_true",
         "n2 is answered (7, 0) for c9#4 in s0, where replicas returned None",
+    );
+    scene.0.answered(N2, id, Slot(0), None).expect("it was executed there");
+    assert_breach(
+        scene.0.answered(N2, other, Slot(0), None),
+        "answers_are_true",
+        "n2 is told that c9#4 was executed in s0, where no replica has executed it",
     );
     assert_breach(one_outcome(N2, id, true), "one_outcome", "n2 is told a second time what became of c9#3");
 }

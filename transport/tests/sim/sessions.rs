@@ -17,6 +17,8 @@ struct Ends {
     refused: usize,
     unknown: usize,
     expired: usize,
+    /// Executed, and the answer was not kept.
+    lost: usize,
     /// Commands of a session that took the place of an expired one, and were answered.
     renewed: usize,
 }
@@ -28,12 +30,20 @@ struct Case {
     give_up: Option<Duration>,
     idle: u64,
     sessions: usize,
+    /// How many bytes of replies are kept of a session.
+    reply_bytes: usize,
     /// The carrier delivers some messages twice.
     doubles: bool,
 }
 
-const PATIENT: Case =
-    Case { patience: Patience::Follow, give_up: None, idle: 12, sessions: 3, doubles: true };
+const PATIENT: Case = Case {
+    patience: Patience::Follow,
+    give_up: None,
+    idle: 12,
+    sessions: 3,
+    reply_bytes: 1 << 20,
+    doubles: true,
+};
 
 /// A run of 40 commands of four clients, some of which are busy and some silent for long.
 fn run<P>(seed: u64, case: Case, leadership: Option<Leadership>) -> Sim<P, Machine>
@@ -46,6 +56,7 @@ where
     config.patience = case.patience;
     config.timeouts.give_up = case.give_up;
     (config.limits.idle, config.limits.sessions) = (case.idle, case.sessions);
+    config.limits.reply_bytes = case.reply_bytes;
     // A leader has room for little more than a request.
     (config.limits.batch, config.limits.queue, config.limits.session) = (4, 6, 8);
     let mut world = World::<P>::new(config, P::Options::default(), seed);
@@ -111,6 +122,10 @@ where
                 );
             }
             Some(Unanswered::OutcomeUnknown) => ends.unknown += 1,
+            Some(Unanswered::AnswerNotKept(_)) => {
+                ends.lost += 1;
+                assert!(executed.contains(&id), "seed {seed}: {id} was told to have been executed");
+            }
             Some(_) => ends.expired += 1,
         }
     }
@@ -140,6 +155,13 @@ fn each_command_has_one_end_though_sessions_expire() {
     let ends = survive::<Multi>(PATIENT, None, 2000);
     assert!(ends.expired > 100 && ends.renewed > 100, "{ends:?}");
     assert!(ends.answered > 5 * ends.expired && ends.refused + ends.unknown == 0, "{ends:?}");
+}
+
+#[test]
+fn whose_answer_is_not_kept_was_executed() {
+    // Room for the last two replies, of two or three bytes each.
+    let ends = survive::<Multi>(Case { reply_bytes: 6, ..PATIENT }, None, 1000);
+    assert!(ends.lost > 10 && ends.answered > 5 * ends.lost && ends.refused + ends.unknown == 0, "{ends:?}");
 }
 
 #[test]

@@ -32,7 +32,8 @@ pub fn one_outcome(node: NodeId, id: CommandId, before: bool) -> Verdict {
 }
 
 /// What a client is answered is what a replica returned for its command in the slot that is named (DESIGN §4).
-/// `executed`: what that was, none if no replica has executed the command there.
+/// `executed`: what that was, none if no replica has executed the command there. `answer`: none if the answer is that it was
+/// executed there, and that what it returned is not kept.
 ///
 /// # Errors
 /// If it is something else.
@@ -40,11 +41,15 @@ pub fn answers_are_true<R: Debug + PartialEq>(
     node: NodeId,
     id: CommandId,
     slot: Slot,
-    answer: &R,
+    answer: Option<&R>,
     executed: Option<&R>,
 ) -> Verdict {
-    hold("answers_are_true", executed == Some(answer), || {
-        format!("{node} is answered {answer:?} for {id} in {slot}, where replicas returned {executed:?}")
+    let is_true = executed.is_some_and(|executed| answer.is_none_or(|answer| answer == executed));
+    hold("answers_are_true", is_true, || match answer {
+        Some(answer) => {
+            format!("{node} is answered {answer:?} for {id} in {slot}, where replicas returned {executed:?}")
+        }
+        None => format!("{node} is told that {id} was executed in {slot}, where no replica has executed it"),
     })
 }
 

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Amount, Ballot, CommandId, Config, Consistency, Digest, Entry, Executed, Fact, Message, NodeId, NodeSet,
-    Phase, Protocol, Recorded, Slot, SlotRange, Snapshot,
+    Amount, Ballot, CommandId, Config, Consistency, Digest, Entry, Fact, Message, NodeId, NodeSet, Phase,
+    Protocol, Recorded, Slot, SlotRange, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -233,15 +233,15 @@ impl<P: Protocol> Ledger<P> {
         execution::replicas_are_equal(node, slot, Some(id), first, reply)
     }
 
-    /// A client is answered.
+    /// A client is answered; without a reply, that the command was executed and no more.
     ///
     /// # Errors
     /// If no replica returned that.
-    pub fn answered(&mut self, node: NodeId, id: CommandId, executed: &Executed<P::Reply>) -> Verdict {
-        self.seen = self.seen.max(executed.slot.plus(1));
-        let book = self.books.get(&executed.slot).filter(|book| book.chosen.is_some_and(|c| c.1 == Some(id)));
+    pub fn answered(&mut self, node: NodeId, id: CommandId, slot: Slot, reply: Option<&P::Reply>) -> Verdict {
+        self.seen = self.seen.max(slot.plus(1));
+        let book = self.books.get(&slot).filter(|book| book.chosen.is_some_and(|c| c.1 == Some(id)));
         let returned = book.and_then(|book| book.reply.as_ref());
-        execution::answers_are_true(node, id, executed.slot, &executed.reply, returned)
+        execution::answers_are_true(node, id, slot, reply, returned)
     }
 
     /// How far the state must have come that a read sees which begins now.
