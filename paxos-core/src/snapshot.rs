@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The first byte of what is encoded here. One that knows a layout by another number refuses this one.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// A checksum of 128 bits. It tells damage and mix-ups, not malice: processes of a cluster trust each other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

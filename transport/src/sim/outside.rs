@@ -133,6 +133,9 @@ impl<P: Protocol> Outside<P> {
                 }
                 let delay = links.draw(from, to, weather);
                 if links.doubles(now, weather) {
+                    if let (Some(ledger), Message::Request(request)) = (&mut self.ledger, &message) {
+                        ledger.told().doubled(request.commands.iter().filter_map(Entry::id));
+                    }
                     let again = now.after(links.draw(from, to, weather));
                     let message = message.clone();
                     self.queue.push(again, Happening::Arrive { to, from, message });
@@ -214,6 +217,12 @@ impl<P: Protocol> Outside<P> {
     /// The client of `node` is told what came of a change of members.
     pub(super) fn changed(&mut self, node: NodeId, changed: Changed) {
         self.note(node, Note::Answered, || changed.id.to_string());
+        let before = self.commands.get(changed.id).is_none_or(Submitted::is_settled);
+        let mut verdict = execution::one_outcome(node, changed.id, before);
+        if let Some(ledger) = &mut self.ledger {
+            verdict = verdict.and_then(|()| ledger.told().changed(node, changed));
+        }
+        self.judge(verdict);
         self.commands.changed(changed);
     }
 
@@ -255,8 +264,11 @@ impl<P: Protocol> Outside<P> {
         }
         let before = self.commands.get(id).is_none_or(Submitted::is_settled);
         let mut verdict = execution::one_outcome(node, id, before);
-        if let (Some(ledger), Ok(executed)) = (&mut self.ledger, &result) {
-            verdict = verdict.and_then(|()| ledger.answered(node, id, executed));
+        if let Some(ledger) = &mut self.ledger {
+            verdict = verdict.and_then(|()| match &result {
+                Ok(executed) => ledger.answered(node, id, executed),
+                Err(reason) => ledger.told().unanswered(id, *reason),
+            });
         }
         self.judge(verdict);
         let (now, sent) = (self.now, self.counts);
