@@ -2,6 +2,9 @@
 
 use crate::{Amount, Batch, Entry, EpochTable, Epochs, Runs, Slot, SlotRange, Value};
 
+/// Values to execute: the slot of the first, and the members that they may change.
+type Delivery<'a, V> = (Slot, &'a [Entry<V>], Option<&'a mut Epochs>);
+
 /// What is known to be chosen, and how much of it was handed over for execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Chosen<V> {
@@ -14,8 +17,6 @@ pub struct Chosen<V> {
     changes: u64,
     /// Who the members are, where that may change.
     epochs: Option<Epochs>,
-    /// The first slot whose members are not known, or not those of now.
-    limit: Slot,
     /// How many slots from the first unknown one on may be held.
     reach: u64,
 }
@@ -30,7 +31,6 @@ impl<V> Default for Chosen<V> {
             jumped: Slot(0),
             changes: 0,
             epochs: None,
-            limit: Slot::MAX,
             reach: u64::MAX,
         }
     }
@@ -40,8 +40,7 @@ impl<V> Chosen<V> {
     /// A log whose entries may change the members. What lies `reach` slots or more behind the first unknown one is
     /// not kept.
     pub fn new(epochs: Option<Epochs>, reach: u64) -> Self {
-        let limit = epochs.as_ref().map_or(Slot::MAX, |epochs| epochs.limit(Slot(0)));
-        Self { epochs, limit, reach, ..Self::default() }
+        Self { epochs, reach, ..Self::default() }
     }
 
     /// Who the members are, where that may change.
@@ -49,15 +48,10 @@ impl<V> Chosen<V> {
         self.epochs.as_ref()
     }
 
-    /// What came of changes of members that were executed since the last call.
-    pub(crate) fn changes_made(&mut self) -> Vec<crate::Changed> {
-        self.epochs.as_mut().map(Epochs::made).unwrap_or_default()
-    }
-
     /// The first slot whose members are not known here, or are not those of now: nothing is proposed there yet,
     /// and no vote counted (*Paxos Made Simple*, §3: up to α commands ahead).
     pub fn limit(&self) -> Slot {
-        self.limit
+        self.epochs.as_ref().map_or(Slot::MAX, Epochs::limit)
     }
 }
 
@@ -180,20 +174,16 @@ impl<V> Chosen<V> {
         self.log.last()
     }
 
-    /// The next values to execute, each slot once and in order, or nothing while the next one is unknown.
-    pub(crate) fn deliver(&mut self) -> Option<(Slot, &[Entry<V>])> {
+    /// The next values to execute, each slot once and in order, with the members that they may change; nothing while
+    /// the next one is unknown.
+    pub(crate) fn deliver(&mut self) -> Option<Delivery<'_, V>> {
         if self.is_delivered() {
             return None;
         }
         let (range, batch) = self.log.get(self.applied)?;
         let (first, skip) = (self.applied, self.applied.since(range.start));
         self.applied = range.end;
-        let entries = &batch[skip as usize..];
-        if let Some(epochs) = &mut self.epochs {
-            epochs.read(first, entries);
-            self.limit = epochs.limit(self.applied);
-        }
-        Some((first, entries))
+        Some((first, &batch[skip as usize..], self.epochs.as_mut()))
     }
 
     /// Known values from `from` on, without a gap, for a process that misses them: at most `limit`, or a single
@@ -236,7 +226,7 @@ impl<V> Chosen<V> {
         }
     }
 
-    /// A snapshot stands for every slot below `next`, of which this process did not know all; and the members are
+    /// A snapshot stands for every slot below `next`, of which this process did not execute all; and the members are
     /// those that it tells.
     #[cold]
     pub(crate) fn jump(&mut self, next: Slot, table: Option<&EpochTable>) {
@@ -246,10 +236,7 @@ impl<V> Chosen<V> {
         self.jumped = self.jumped.max(next);
         self.changes += 1;
         if let Some(epochs) = &mut self.epochs {
-            if let Some(table) = table {
-                epochs.take_over(table);
-            }
-            self.limit = epochs.limit(self.applied);
+            epochs.take_over(self.applied, table);
         }
         self.advance();
     }
@@ -279,7 +266,7 @@ mod tests {
         let mut chosen = Chosen::default();
         let delivered = |chosen: &mut Chosen<()>| {
             let mut slots = Vec::new();
-            while let Some((slot, entries)) = chosen.deliver() {
+            while let Some((slot, entries, _)) = chosen.deliver() {
                 slots.extend(slot.extend(entries.len() as u64).iter().map(Slot::index));
             }
             slots

@@ -17,7 +17,7 @@ mod tests;
 pub use leaving::StillNeeded;
 pub use table::{EpochRow, EpochTable};
 
-use crate::{Changed, Entry, NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};
+use crate::{NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,8 @@ impl Hash for Epoch {
 /// Why that is safe:
 ///
 /// 1. Everyone computes the members of a slot from the same chosen entries, so everyone who knows them agrees on
-///    them, and the slot is an instance of Paxos with one fixed set of acceptors.
+///    them, and the slot is an instance of Paxos with one fixed set of acceptors. Whether a change is made follows from
+///    those entries as well: [`crate::Replica`] makes one whose client's session lives, once, as it executes a command.
 /// 2. A proposer proposes in slot *s* only if it knows all slots up to *s* − α, hence the members of *s*; only if
 ///    a phase 1 quorum *of those members* has promised its ballot; and, so that one phase 1 need not serve two
 ///    epochs, only when all slots of earlier epochs are chosen. A learner counts votes in slot *s* under the same
@@ -174,8 +175,8 @@ pub struct Epochs {
     origin: Origin,
     /// Agreed on, and not in force yet.
     coming: VecDeque<Epoch>,
-    /// What came of changes that were executed, until it is told.
-    made: Vec<Changed>,
+    /// The first slot that is not executed.
+    next: Slot,
     /// Grows with each change agreed on, and with each that takes effect.
     version: u64,
     /// Who was removed once.
@@ -196,7 +197,7 @@ impl Epochs {
             current,
             origin,
             coming: VecDeque::new(),
-            made: Vec::new(),
+            next: Slot(0),
             version: 0,
             retired: NodeSet::EMPTY,
         }
@@ -205,6 +206,11 @@ impl Epochs {
     /// How many slots after its own a change takes effect.
     pub fn alpha(&self) -> u64 {
         self.alpha
+    }
+
+    /// The first slot that is not executed: every change that was made below is known.
+    pub fn next_slot(&self) -> Slot {
+        self.next
     }
 
     /// The epoch of the first slot that is not executed.
@@ -262,12 +268,12 @@ impl Epochs {
         Ok(Epoch { from, members, places, quorums })
     }
 
-    /// A change was chosen in `slot`: whether it is made. The same everywhere, since it depends on nothing but
+    /// A change is executed in `slot`: whether it can be made. The same everywhere, since it depends on nothing but
     /// what was chosen before.
     ///
     /// # Errors
     /// Why it is not made.
-    pub fn note(&mut self, slot: Slot, change: &Change) -> Result<Slot, Unchangeable> {
+    pub(crate) fn note(&mut self, slot: Slot, change: &Change) -> Result<Slot, Unchangeable> {
         let epoch = self.changed(slot.plus(self.alpha), change)?;
         let from = epoch.from;
         self.retired = self.retired.union(change.remove);
@@ -278,41 +284,18 @@ impl Epochs {
         Ok(from)
     }
 
-    /// Reads what is executed from `first` on.
-    pub(crate) fn read<V>(&mut self, first: Slot, entries: &[Entry<V>]) {
-        if entries.iter().any(|entry| matches!(entry, Entry::Change(..))) {
-            self.read_changes(first, entries);
-        }
-        let next = first.plus(entries.len() as u64);
+    /// Every slot below `next` is executed.
+    pub(crate) fn advance(&mut self, next: Slot) {
+        self.next = next;
         while self.coming.front().is_some_and(|epoch| epoch.from <= next) {
             self.version += 1;
             self.current = self.coming.pop_front().unwrap_or_else(|| self.current.clone());
         }
     }
 
-    #[cold]
-    fn read_changes<V>(&mut self, first: Slot, entries: &[Entry<V>]) {
-        for (slot, entry) in first.extend(entries.len() as u64).iter().zip(entries) {
-            if let Entry::Change(id, change) = entry {
-                let result = self.note(slot, change);
-                self.made.push(Changed { id: *id, slot, result });
-            }
-        }
-    }
-
-    /// What came of changes executed since the last call.
-    pub(crate) fn made(&mut self) -> Vec<Changed> {
-        std::mem::take(&mut self.made)
-    }
-
-    pub(crate) fn has_made(&self) -> bool {
-        !self.made.is_empty()
-    }
-
-    /// The first slot whose members are not known, or are others than those of now, when everything below
-    /// `applied` is executed.
-    pub(crate) fn limit(&self, applied: Slot) -> Slot {
-        let known = applied.plus(self.alpha);
+    /// The first slot whose members are not known, or are others than those of now.
+    pub(crate) fn limit(&self) -> Slot {
+        let known = self.next.plus(self.alpha);
         self.coming.front().map_or(known, |epoch| epoch.from.min(known))
     }
 }

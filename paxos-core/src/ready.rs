@@ -1,8 +1,8 @@
 //! What follows from a node's events: written before spoken, by type.
 
 use crate::{
-    Answering, CommandId, Entry, Envelope, Node, Protocol, Readable, Replica, Settled, Slot, Snapshot,
-    StateMachine, StoreMark,
+    Answering, CommandId, Entry, Envelope, Epochs, Node, Protocol, Readable, Replica, Settled, Slot,
+    Snapshot, StateMachine, StoreMark,
 };
 use core::ops::RangeBounds;
 use std::vec::Drain;
@@ -36,7 +36,7 @@ pub struct Install<P: Protocol> {
 }
 
 /// Values to execute, for [`Replica::execute`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Decided<'a, V> {
     /// The slot of the first.
     pub first: Slot,
@@ -44,6 +44,9 @@ pub struct Decided<'a, V> {
     pub entries: &'a [Entry<V>],
     /// Which clients to answer.
     pub answering: Answering,
+    /// The members, which changes among the entries change; none where they are fixed. Executing the entries is what tells
+    /// who the members are behind them, so a node whose values are not executed proposes only α slots.
+    pub members: Option<&'a mut Epochs>,
 }
 
 impl<P: Protocol> Node<P> {
@@ -155,8 +158,8 @@ impl<P: Protocol> Effects<'_, P> {
         let answering = self.node.answering();
         // Execution moves the end of the slots in which anything may be proposed: a turn follows for those that wait there.
         self.node.stirred |= self.node.waits_for_limit();
-        let (first, entries) = self.node.chosen.deliver()?;
-        Some(Decided { first, entries, answering })
+        let (first, entries, members) = self.node.chosen.deliver()?;
+        Some(Decided { first, entries, answering, members })
     }
 
     /// Commands whose clients asked this process for an answer, for [`Replica::recall`].
@@ -182,8 +185,8 @@ impl<P: Protocol> Effects<'_, P> {
             // What went wrong, the replica tells.
             let _ = replica.install(snapshot);
         }
-        while let Some(Decided { first, entries, answering }) = self.decided() {
-            replica.execute(first, entries, answering);
+        while let Some(decided) = self.decided() {
+            replica.execute(decided);
         }
         if let Some(snapshot) = replica.snapshot_each(self.node.setup.config.limits.snapshot) {
             self.node.compact(snapshot);

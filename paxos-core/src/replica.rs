@@ -3,9 +3,10 @@
 
 use crate::sessions::{Found, Sessions};
 use crate::{
-    Answer, Bytes, ClientId, Command, CommandId, Config, Entry, Learning, Limits, NodeId, NodeSet, Outcome,
-    Reply, RestoreError, Sections, Slot, Snapshot, Value,
+    Answer, Bytes, Change, ClientId, Command, CommandId, Config, Decided, Entry, Epochs, Learning, Limits,
+    NodeId, NodeSet, Outcome, Reply, RestoreError, Sections, Slot, Snapshot, Unchangeable, Value,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What the log is for. It must be deterministic: the same commands in the same order give the same replies and
@@ -43,19 +44,37 @@ pub trait StateMachine {
     }
 }
 
-impl<R: Clone> Found<'_, R> {
+/// What the result of a change of members takes up, in bytes.
+const CHANGED: u64 = 16;
+
+/// What came of an entry when it was executed: what its client is told, then and whenever it asks again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Effect<R> {
+    /// Of a command, what the machine returned.
+    Reply(R),
+    /// Of a change of members, where the new ones begin, or why they stay as they are.
+    Change(Result<Slot, Unchangeable>),
+}
+
+impl<R: Clone> Effect<R> {
+    fn outcome(&self) -> Outcome<R> {
+        match self {
+            Self::Reply(reply) => Outcome::Executed(reply.clone()),
+            Self::Change(result) => Outcome::Changed(*result),
+        }
+    }
+}
+
+impl<R: Clone> Found<'_, Effect<R>> {
     /// What to tell the client, if it is to be told anything; `now` is the slot executed last.
     fn answer(&self, id: CommandId, now: Slot) -> Option<Reply<R>> {
-        match self {
-            Self::Reply(slot, reply) => {
-                Some(Reply { id, slot: *slot, outcome: Outcome::Executed((*reply).clone()) })
-            }
-            Self::NotKept(slot) => Some(Reply { id, slot: *slot, outcome: Outcome::NotKept }),
-            Self::Expired(latest) => {
-                Some(Reply { id, slot: now, outcome: Outcome::SessionExpired { latest: *latest } })
-            }
-            Self::New | Self::Forgotten => None,
-        }
+        let (slot, outcome) = match self {
+            Self::Reply(slot, effect) => (*slot, effect.outcome()),
+            Self::NotKept(slot) => (*slot, Outcome::NotKept),
+            Self::Expired(latest) => (now, Outcome::SessionExpired { latest: *latest }),
+            Self::New | Self::Forgotten => return None,
+        };
+        Some(Reply { id, slot, outcome })
     }
 }
 
@@ -69,6 +88,11 @@ pub struct Answering {
 }
 
 impl Answering {
+    /// All clients, for whoever follows the log without being a process.
+    pub const fn everyone() -> Self {
+        Self { me: NodeId(u16::MAX), hear: NodeSet::EMPTY, everyone_else: true }
+    }
+
     pub(crate) fn new(me: NodeId, config: &Config) -> Self {
         let told = config.learning == Learning::Everyone || config.announce == crate::Announce::AtOnce;
         let hear = if told { config.all_learners() } else { NodeSet::EMPTY };
@@ -85,11 +109,12 @@ impl Answering {
     }
 }
 
-/// A state machine with the sessions of its clients.
+/// A state machine with the sessions of its clients. Changes of members go through the same sessions as commands: each is
+/// made once at most, and not when its session has expired; its answer is remembered.
 #[derive(Clone, Debug)]
 pub struct Replica<S: StateMachine> {
     machine: S,
-    sessions: Sessions<S::Reply>,
+    sessions: Sessions<Effect<S::Reply>>,
     next: Slot,
     owed: BTreeSet<CommandId>,
     answers: Vec<Reply<S::Reply>>,
@@ -179,24 +204,35 @@ impl<S: StateMachine> Replica<S> {
         self.failure.as_ref()
     }
 
-    /// Executes the values chosen from slot `first` on; slots executed before are passed over. After a
-    /// [`Replica::failure`], it does nothing.
+    /// Executes what is decided; slots executed before are passed over. After a [`Replica::failure`], it does nothing.
     ///
     /// # Panics
-    /// If a slot is missing between the last call and this one.
-    pub fn execute(&mut self, first: Slot, entries: &[Entry<S::Command>], answering: Answering) {
+    /// If a slot is missing between the last call and this one, or if what the members are was told for another slot than
+    /// the next one here: node and replica start from the same snapshot.
+    pub fn execute(&mut self, decided: Decided<'_, S::Command>) {
+        let Decided { first, entries, answering, mut members } = decided;
         if self.failure.is_some() {
             return;
         }
         assert!(first <= self.next, "executed up to {}, then given {first}", self.next);
+        if let Some(members) = &members {
+            let (known, next) = (members.next_slot(), self.next);
+            assert_eq!(known, next, "the members are known up to {known}, and {next} is executed next");
+        }
         let known = self.next.since(first) as usize;
         for entry in entries.get(known..).unwrap_or_default() {
             let slot = self.next;
             self.next = slot.plus(1);
             match entry {
                 Entry::Command(command) => self.execute_once(slot, command, answering),
-                Entry::Noop | Entry::Change(..) => {}
+                Entry::Change(id, change) => {
+                    self.change_once(slot, *id, change, answering, members.as_deref_mut());
+                }
+                Entry::Noop => {}
             }
+        }
+        if let Some(members) = members {
+            members.advance(self.next);
         }
     }
 
@@ -207,12 +243,30 @@ impl<S: StateMachine> Replica<S> {
         let found = self.sessions.enter(slot, id, || {
             let reply = machine.apply(slot, &command.value);
             let size = machine.remembered(&command.value, &reply);
-            (reply, size)
+            (Effect::Reply(reply), size)
         });
         if (answering.covers(id.client) || owed)
             && let Some(answer) = found.answer(id, slot)
         {
             self.answers.push(answer);
+        }
+    }
+
+    #[cold]
+    fn change_once(
+        &mut self,
+        slot: Slot,
+        id: CommandId,
+        change: &Change,
+        answering: Answering,
+        members: Option<&mut Epochs>,
+    ) {
+        let owed = self.owed.remove(&id);
+        let make = || members.map_or(Err(Unchangeable::Fixed), |members| members.note(slot, change));
+        // What came of a change is as short as a name.
+        let found = self.sessions.enter(slot, id, || (Effect::Change(make()), Some(CHANGED)));
+        if answering.covers(id.client) || owed {
+            self.answers.extend(found.answer(id, slot));
         }
     }
 
@@ -246,170 +300,4 @@ impl<S: StateMachine> Replica<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sessions::Session;
-    use crate::snapshot::encode;
-    use std::collections::BTreeMap;
-
-    /// What [`replies`] tells of a command whose session has expired.
-    const EXPIRED: u64 = u64::MAX;
-
-    /// What [`replies`] tells of a command whose reply is not kept.
-    const NOT_KEPT: u64 = u64::MAX - 1;
-
-    struct Sum(u64);
-    impl StateMachine for Sum {
-        type Command = u64;
-        type Reply = u64;
-        fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-            self.0 += n;
-            self.0
-        }
-        fn snapshot(&self) -> Option<Vec<u8>> {
-            Some(self.0.to_le_bytes().to_vec())
-        }
-        fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-            let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
-            self.0 = u64::from_le_bytes(state);
-            Ok(())
-        }
-    }
-
-    fn command(client: u16, seq: u64, n: u64) -> Entry<u64> {
-        Entry::new(ClientId { node: NodeId(client), session: 0, nonce: 0 }, seq, n)
-    }
-
-    fn replica(session: usize) -> Replica<Sum> {
-        Replica::new(Sum(0), &Limits { session, ..Limits::default() })
-    }
-
-    fn all() -> Answering {
-        Answering { me: NodeId(0), hear: NodeSet::EMPTY, everyone_else: true }
-    }
-
-    fn replies(replica: &mut Replica<Sum>) -> Vec<(u64, u64)> {
-        let reply = |a: Reply<u64>| match a.outcome {
-            Outcome::Executed(reply) => (a.id.seq, reply),
-            Outcome::NotKept => (a.id.seq, NOT_KEPT),
-            Outcome::Changed(_) | Outcome::SessionExpired { .. } => (a.id.seq, EXPIRED),
-        };
-        replica.answers().map(reply).collect()
-    }
-
-    #[test]
-    fn a_command_chosen_twice_executes_once_and_is_answered_as_before() {
-        let mut replica = replica(8);
-        replica.execute(Slot(0), &[command(9, 0, 5), command(9, 1, 1), command(9, 0, 5)], all());
-        assert_eq!((replica.machine().0, replies(&mut replica)), (6, vec![(0, 5), (1, 6), (0, 5)]));
-    }
-
-    #[test]
-    fn slots_given_again_are_passed_over() {
-        let mut replica = replica(8);
-        replica.execute(Slot(0), &[command(9, 0, 5)], all());
-        replica.execute(Slot(0), &[command(9, 0, 5), Entry::Noop, command(8, 0, 2)], all());
-        assert_eq!((replica.machine().0, replica.next()), (7, Slot(3)));
-    }
-
-    #[test]
-    fn who_asks_again_is_answered_now_or_when_executed() {
-        let mut replica = replica(8);
-        let silent = Answering { everyone_else: false, ..all() };
-        replica.execute(Slot(0), &[command(9, 0, 5)], silent);
-        assert_eq!(replies(&mut replica), []);
-        let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
-        replica.recall(CommandId { client, seq: 0 });
-        replica.recall(CommandId { client, seq: 1 });
-        assert_eq!(replies(&mut replica), [(0, 5)]);
-        replica.execute(Slot(1), &[command(9, 1, 1), command(9, 2, 1)], silent);
-        assert_eq!(replies(&mut replica), [(1, 6)]);
-    }
-
-    #[test]
-    fn commands_older_than_the_window_are_neither_executed_nor_answered() {
-        let mut replica = replica(4);
-        replica.execute(Slot(0), &[command(9, 10, 1), command(9, 6, 1), command(9, 7, 1)], all());
-        assert_eq!((replica.machine().0, replies(&mut replica)), (2, vec![(10, 1), (7, 2)]));
-        replica.execute(Slot(3), &[command(9, CommandId::LAST_SEQ, 1), command(9, 10, 1)], all());
-        assert_eq!(replica.machine().0, 3);
-        // No process gives a command such a number.
-        replica.execute(Slot(5), &[command(9, u64::MAX, 1)], all());
-        assert_eq!(replica.machine().0, 3);
-    }
-
-    #[test]
-    fn a_command_of_an_expired_session_is_not_executed_and_its_client_is_told() {
-        let mut replica = Replica::new(Sum(0), &Limits { idle: 1, ..Limits::default() });
-        let commands =
-            [command(9, 0, 5), command(8, 0, 1), command(8, 1, 1), command(9, 0, 5), command(9, 1, 7)];
-        replica.execute(Slot(0), &commands, all());
-        let told = [(0, 5), (0, 6), (1, 7), (0, EXPIRED), (1, EXPIRED)];
-        assert_eq!((replica.machine().0, replies(&mut replica)), (7, told.to_vec()));
-        let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
-        replica.recall(CommandId { client, seq: 0 });
-        assert_eq!(replies(&mut replica), [(0, EXPIRED)]);
-        replica.execute(Slot(5), &[Entry::new(client.renewed(0), 2, 3)], all());
-        assert_eq!((replica.machine().0, replies(&mut replica)), (10, vec![(2, 10)]));
-    }
-
-    #[test]
-    fn a_snapshot_carries_state_sessions_and_what_is_owed() {
-        let mut first = replica(4);
-        first.execute(Slot(0), &[command(9, 10, 1), command(8, 0, 4), Entry::Noop], all());
-        let snapshot = first.snapshot().expect("it can be written down");
-        let mut other = replica(4);
-        let client = ClientId { node: NodeId(8), session: 0, nonce: 0 };
-        other.recall(CommandId { client, seq: 0 });
-        other.install(&snapshot).expect("it can be read");
-        assert_eq!((other.machine().0, other.next(), other.installed()), (5, Slot(3), Slot(3)));
-        assert_eq!(replies(&mut other), [(0, 5)]);
-        // What was executed before, or is too old to be known, has no effect; and both write the same from now on.
-        replies(&mut first);
-        for replica in [&mut first, &mut other] {
-            replica.execute(Slot(3), &[command(9, 10, 1), command(9, 6, 1), command(9, 9, 2)], all());
-            assert_eq!((replica.machine().0, replies(replica)), (7, vec![(10, 1), (9, 7)]));
-        }
-        assert_eq!(first.snapshot(), other.snapshot());
-        assert!(other.install(&snapshot).is_ok() && other.next() == Slot(6), "an older state is no news");
-    }
-
-    #[test]
-    fn a_reply_that_is_not_kept_is_told_once_and_its_command_is_not_executed_again() {
-        // A sum below 128 takes up one byte, others two.
-        let mut replica = Replica::new(Sum(0), &Limits { session: 8, reply_bytes: 2, ..Limits::default() });
-        let commands = [command(9, 0, 5), command(9, 1, 1), command(9, 2, 1), command(9, 3, 200)];
-        replica.execute(Slot(0), &commands, all());
-        assert_eq!(replies(&mut replica), [(0, 5), (1, 6), (2, 7), (3, 207)]);
-        // The last fills all the room. Whether it is chosen or asked for again makes no difference.
-        let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
-        (0..4).for_each(|seq| replica.recall(CommandId { client, seq }));
-        replica.execute(Slot(4), &commands, all());
-        let told = [(0, NOT_KEPT), (1, NOT_KEPT), (2, NOT_KEPT), (3, 207)];
-        assert_eq!((replica.machine().0, replies(&mut replica)), (207, [told, told].concat()));
-    }
-
-    #[test]
-    fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
-        let empty = Bytes::empty();
-        let sections =
-            Sections { next: Slot(2), machine: empty.clone(), sessions: empty.clone(), membership: empty };
-        let session = |end| {
-            let mut session = Session::<u64>::new(ClientId::default(), Slot(0));
-            (session.end, session.ring) = (end, vec![None; 2]);
-            session
-        };
-        let of =
-            |table: Vec<Session<u64>>| Bytes::from(encode(&(table, BTreeMap::<NodeId, ClientId>::new())));
-        for sessions in
-            [Bytes::empty(), of(vec![session(3)]), of(vec![session(1), session(1)]), of(Vec::new())]
-        {
-            let mut replica = replica(4);
-            let snapshot = Snapshot::new(&Sections { sessions, ..sections.clone() });
-            let error = replica.install(&snapshot).expect_err("there is no state in it");
-            assert_eq!(replica.failure(), Some(&error));
-            replica.execute(Slot(0), &[command(9, 0, 5)], all());
-            assert_eq!((replica.machine().0, replica.next()), (0, Slot(0)));
-        }
-    }
-}
+mod tests;

@@ -27,12 +27,13 @@ pub struct Executed<R> {
     pub reply: R,
 }
 
-/// The end of a change of members for its caller, if it was chosen. If not, that is told as of a command.
+/// The end of a change of members for its caller, if it was executed: by the session of its client, once, as a command is, so
+/// that the same is told however often it is asked for. If it was not, that is told as of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Changed {
     /// Which.
     pub id: CommandId,
-    /// The slot it was chosen in.
+    /// The slot it was executed in.
     pub slot: Slot,
     /// The first slot with the new members, or why the change is not made.
     pub result: Result<Slot, Unchangeable>,

@@ -121,7 +121,7 @@ fn what_was_learned_stays_on_disk_behind_a_snapshot() {
     let ready = node.ready();
     let mut effects = ready.written();
     let piece = effects.decided().expect("it knows nine slots");
-    replica.execute(piece.first, piece.entries, piece.answering);
+    replica.execute(piece);
     node.compact(replica.snapshot().expect("it can be written down"));
     let install = node.ready().install().expect("it is to be written");
     assert_eq!(install.snapshot.next(), Slot(4));

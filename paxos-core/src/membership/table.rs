@@ -42,8 +42,11 @@ impl Epochs {
         EpochTable { current: self.current.row(), coming, version: self.version, retired: self.retired }
     }
 
-    /// Takes over what a snapshot carried. One of a cluster with other quorums changes nothing.
-    pub(crate) fn take_over(&mut self, table: &EpochTable) {
+    /// A snapshot stands for every slot below `next`, and carried this; none: the first members. One of a cluster with
+    /// other quorums changes nothing.
+    pub(crate) fn take_over(&mut self, next: Slot, table: Option<&EpochTable>) {
+        self.next = next;
+        let Some(table) = table else { return };
         let epoch = |row: &EpochRow| {
             let EpochRow { from, members, places } = row.clone();
             if !places.fits(members.acceptors) {

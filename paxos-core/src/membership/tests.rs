@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ClientId, Counts, Phase, Weighted};
+use crate::{Counts, Phase, Weighted};
 
 fn epochs(n: u16) -> Epochs {
     let set = NodeSet::first(n);
@@ -7,30 +7,35 @@ fn epochs(n: u16) -> Epochs {
     Epochs::new(4, members, Arc::new(Counts::majority(set).expect("acceptors")))
 }
 
-fn change(seq: u64, change: Change) -> Entry<()> {
-    Entry::Change(crate::CommandId { client: ClientId::default(), seq }, Box::new(change))
+/// Executes changes, one a slot from `first` on; none: a no-op.
+fn execute(epochs: &mut Epochs, first: u64, changes: &[Option<Change>]) {
+    for (slot, change) in (first..).zip(changes) {
+        if let Some(change) = change {
+            epochs.note(Slot(slot), change).expect("it can be made");
+        }
+        epochs.advance(Slot(slot + 1));
+    }
 }
 
 #[test]
 fn a_change_takes_effect_alpha_slots_later() {
     let mut epochs = epochs(1);
-    epochs.read(Slot(0), &[change(0, Change::add(NodeId(1)))]);
-    assert_eq!((epochs.current().members.acceptors.len(), epochs.limit(Slot(1))), (1, Slot(4)));
-    epochs.read(Slot(1), &[Entry::<()>::Noop, Entry::Noop, Entry::Noop]);
+    execute(&mut epochs, 0, &[Some(Change::add(NodeId(1)))]);
+    assert_eq!((epochs.current().members.acceptors.len(), epochs.limit()), (1, Slot(4)));
+    execute(&mut epochs, 1, &[None; 3]);
     assert_eq!((epochs.current().from, epochs.current().members.acceptors.len()), (Slot(4), 2));
     assert!(!epochs.current().quorums.is_quorum(Phase::One, NodeSet::first(1)));
-    assert_eq!(epochs.limit(Slot(4)), Slot(8));
+    assert_eq!(epochs.limit(), Slot(8));
 }
 
 #[test]
 fn changes_build_on_each_other_before_they_are_in_force() {
     let mut epochs = epochs(3);
-    let entries = [change(0, Change::add(NodeId(3))), change(1, Change::remove(NodeId(0)))];
-    epochs.read(Slot(7), &entries);
+    execute(&mut epochs, 7, &[Some(Change::add(NodeId(3))), Some(Change::remove(NodeId(0)))]);
     assert_eq!(epochs.next().map(|e| e.from), Some(Slot(11)));
     assert_eq!(epochs.last().members.acceptors, [1, 2, 3].map(NodeId).into_iter().collect());
     assert_eq!(epochs.everyone().acceptors, NodeSet::first(4));
-    epochs.read(Slot(9), &vec![Entry::<()>::Noop; 3]);
+    execute(&mut epochs, 9, &[None; 3]);
     assert_eq!((epochs.current().from, epochs.next()), (Slot(12), None));
 }
 
@@ -52,13 +57,6 @@ fn a_cluster_does_not_abolish_itself() {
     assert_eq!(epochs.next(), None);
 }
 
-#[test]
-fn a_change_that_is_chosen_twice_is_made_once() {
-    let mut epochs = epochs(1);
-    epochs.read(Slot(0), &[change(0, Change::add(NodeId(1))), change(0, Change::add(NodeId(1)))]);
-    assert_eq!(epochs.coming.len(), 1);
-}
-
 /// n6 takes the place of n0 (weight 3), and later n5 that of n1 (weight 2), in the order of the log and not of ids.
 #[test]
 fn whoever_took_a_place_keeps_it_through_later_changes() {
@@ -68,7 +66,7 @@ fn whoever_took_a_place_keeps_it_through_later_changes() {
     let mut epochs = Epochs::new(4, members, Arc::new(quorums));
     let first = Change::replace(NodeId(0), NodeId(6));
     let second = Change::replace(NodeId(1), NodeId(5));
-    epochs.read(Slot(0), &[change(0, first), change(1, second)]);
+    execute(&mut epochs, 0, &[Some(first), Some(second)]);
     // Four of seven: weights 3 and 1 suffice, weights 2 and 1 do not.
     let is_quorum = |epochs: &Epochs, ids: [u16; 2]| {
         let quorums = &epochs.last().quorums;
@@ -77,11 +75,10 @@ fn whoever_took_a_place_keeps_it_through_later_changes() {
     assert!(is_quorum(&epochs, [6, 2]), "n6 has the weight of n0");
     assert!(!is_quorum(&epochs, [5, 2]), "n5 has the weight of n1");
     // A process that starts from a snapshot, before or after the changes are in force, comes to the same.
-    epochs.made();
     for next in 2..8 {
-        epochs.read(Slot(next), &[Entry::<()>::Noop]);
+        execute(&mut epochs, next, &[None]);
         let mut other = Epochs::new(4, members, epochs.origin.0.clone());
-        other.take_over(&epochs.table());
+        other.take_over(epochs.next_slot(), Some(&epochs.table()));
         assert!(is_quorum(&other, [6, 2]) && !is_quorum(&other, [5, 2]));
         assert_eq!(other, epochs);
     }

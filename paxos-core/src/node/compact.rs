@@ -107,7 +107,7 @@ impl<P: Protocol> Node<P> {
     fn with_members(&self, snapshot: Snapshot) -> Option<Snapshot> {
         let changed = |epochs: &&Epochs| epochs.version() > 0 || !epochs.retired().is_empty();
         let Some(epochs) = self.chosen.epochs().filter(changed) else { return Some(snapshot) };
-        if snapshot.next() != self.chosen.applied() {
+        if snapshot.next() != epochs.next_slot() {
             return None;
         }
         let sections = snapshot.sections().ok()?;
@@ -188,7 +188,8 @@ impl<P: Protocol> Node<P> {
         self.store.keep(snapshot, recently);
         self.stirred = true;
         self.settled = self.settled.max(next);
-        if next > self.chosen.first_unknown() {
+        // The replica starts from it as well: what it stands for is delivered to nobody, known or not.
+        if next > self.chosen.applied() {
             let membership = members.filter(|bytes| !bytes.is_empty());
             let table = membership.and_then(|bytes| decode::<EpochTable>(&bytes).ok());
             self.chosen.jump(next, table.as_ref());

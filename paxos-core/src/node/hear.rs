@@ -129,9 +129,7 @@ impl<P: Protocol> Node<P> {
         }
         let self_appointed = self.proposer.is_some() && !self.members.elects;
         if self.learner.is_some() && (again || self_appointed) {
-            // A change of members that is asked for again is chosen again, and answered then.
-            let commands = request.commands.iter().filter(|entry| matches!(entry, Entry::Command(_)));
-            self.out.asked.extend(commands.filter_map(Entry::id));
+            self.out.asked.extend(request.commands.iter().filter_map(Entry::id));
         }
     }
 

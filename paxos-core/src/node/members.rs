@@ -2,8 +2,8 @@
 
 use super::{Members, Node};
 use crate::{
-    Acceptor, Answering, Changed, Client, Fact, Leader, Learner, Membership, Message, NodeId, Outcome,
-    Phrase, Proposer, Protocol, Recorded, Reply, Slot, SlotRange, To,
+    Acceptor, Answering, Client, Fact, Leader, Learner, Membership, Message, NodeId, Phrase, Proposer,
+    Protocol, Recorded, Slot, SlotRange, To,
 };
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const INFORMED: usize = 4096;
 impl<P: Protocol> Node<P> {
     /// Whether changes were executed that the roles do not know of.
     pub(crate) fn members_changed(&self) -> bool {
-        self.chosen.epochs().is_some_and(|epochs| epochs.version() > self.epoch || epochs.has_made())
+        self.chosen.epochs().is_some_and(|epochs| epochs.version() > self.epoch)
             || self.deferred.as_ref().is_some_and(|(_, from, _)| *from < self.chosen.limit())
     }
 
@@ -38,7 +38,6 @@ impl<P: Protocol> Node<P> {
         if !self.members_changed() {
             return true;
         }
-        self.tell_changed();
         let Some(epochs) = self.chosen.epochs() else { return true };
         let (version, current) = (epochs.version(), epochs.current().clone());
         // Members may have come and gone again since this process looked last.
@@ -65,17 +64,6 @@ impl<P: Protocol> Node<P> {
             self.on_prepare(from, &prepare);
         }
         true
-    }
-
-    /// Tells the clients that are answered here what came of their changes.
-    fn tell_changed(&mut self) {
-        let answering = self.answering();
-        let made = self.chosen.changes_made();
-        let told = made.into_iter().filter(|changed| answering.covers(changed.id.client));
-        let replies: Vec<_> = told
-            .map(|Changed { id, slot, result }| Reply { id, slot, outcome: Outcome::Changed(result) })
-            .collect();
-        self.answer(replies);
     }
 
     /// Whether this process knows that it was a member and is none any more. It does not come back: the members of now do

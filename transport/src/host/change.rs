@@ -11,7 +11,10 @@ pub enum ChangeError {
     /// It cannot be made; every member agrees on that.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),
-    /// It was not agreed on, or that is not known. To ask for the same change again is safe unless it was undone meanwhile: then it is told to be refused, though it was made.
+    /// It was not agreed on, or that is not known: [`ProposeError`] says which, as of a command. To call
+    /// [`Replicated::change`] again is to ask for another change, of which the answer says what came of that one: if the first
+    /// was made after all, the second changes nothing, and if the first was also undone meanwhile, the second is
+    /// [`Unchangeable::Retired`].
     #[error(transparent)]
     Unanswered(#[from] ProposeError),
 }
@@ -36,7 +39,8 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// id among [`paxos_core::Config::spares`], and adding it costs no pause if it has caught up by then.
     ///
     /// # Errors
-    /// [`ChangeError`]: it cannot be made, or was not agreed on.
+    /// [`ChangeError`]: it cannot be made, or was not agreed on. What is said of a change is true however late its request or
+    /// its answer comes, and whatever was changed meanwhile: it has a place in the session of this process, as a command.
     pub async fn change(&self, change: Change) -> Result<Slot, ChangeError> {
         let (sender, answer) = oneshot::channel();
         self.ask(Ask::Change(change, sender))?;

@@ -133,6 +133,9 @@ impl<P: Protocol> Outside<P> {
                 }
                 let delay = links.draw(from, to, weather);
                 if links.doubles(now, weather) {
+                    if let (Some(ledger), Message::Request(request)) = (&mut self.ledger, &message) {
+                        ledger.told().doubled(request.commands.iter().filter_map(Entry::id));
+                    }
                     let again = now.after(links.draw(from, to, weather));
                     let message = message.clone();
                     self.queue.push(again, Happening::Arrive { to, from, message });
@@ -214,6 +217,12 @@ impl<P: Protocol> Outside<P> {
     /// The client of `node` is told what came of a change of members.
     pub(super) fn changed(&mut self, node: NodeId, changed: Changed) {
         self.note(node, Note::Answered, || changed.id.to_string());
+        let before = self.commands.get(changed.id).is_none_or(Submitted::is_settled);
+        let mut verdict = execution::one_outcome(node, changed.id, before);
+        if let Some(ledger) = &mut self.ledger {
+            verdict = verdict.and_then(|()| ledger.told().changed(node, changed));
+        }
+        self.judge(verdict);
         self.commands.changed(changed);
     }
 
@@ -255,13 +264,12 @@ impl<P: Protocol> Outside<P> {
         }
         let before = self.commands.get(id).is_none_or(Submitted::is_settled);
         let mut verdict = execution::one_outcome(node, id, before);
-        let told = match &result {
-            Ok(Executed { slot, reply }) => Some((*slot, Some(reply))),
-            Err(Unanswered::AnswerNotKept(slot)) => Some((*slot, None)),
-            Err(_) => None,
-        };
-        if let (Some(ledger), Some((slot, reply))) = (&mut self.ledger, told) {
-            verdict = verdict.and_then(|()| ledger.answered(node, id, slot, reply));
+        if let Some(ledger) = &mut self.ledger {
+            verdict = verdict.and_then(|()| match &result {
+                Ok(Executed { slot, reply }) => ledger.answered(node, id, *slot, Some(reply)),
+                Err(Unanswered::AnswerNotKept(slot)) => ledger.answered(node, id, *slot, None),
+                Err(reason) => ledger.told().unanswered(id, *reason),
+            });
         }
         self.judge(verdict);
         let (now, sent) = (self.now, self.counts);

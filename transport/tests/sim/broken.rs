@@ -1,8 +1,7 @@
 //! Every invariant, broken on purpose.
 
 use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast, snapshot};
-use fast_paxos::Accept;
-use paxos_core::{Amount, Batch, Change, CommandId, Entry, Kind, Limits, Message, NodeId, Record, Slot};
+use paxos_core::{Amount, Change, Changed, CommandId, Entry, Kind, Limits, NodeId, Record, Slot, Unanswered};
 use paxos_transport::sim::invariants::execution::one_outcome;
 use paxos_transport::sim::invariants::spoken::messages_are_bounded;
 
@@ -378,23 +377,50 @@ fn a_proposer_that_goes_where_the_members_are_not_decided() {
 #[test]
 fn an_acceptor_that_promises_among_new_members_without_the_past() {
     let mut scene = Scene::new();
-    let (ballot, first) = (classic(1, N0), Slot(0));
     let id = CommandId { client: CLIENT, seq: 50 };
     let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5))));
     scene.0.submitted(change.clone());
-    scene.prepares(N0, ballot).expect("new");
-    scene.writes_promise(N0, ballot).expect("new");
-    scene.writes_promise(N1, ballot).expect("new");
-    let batch = Batch::from(change);
-    let accept = Accept { ballot, first, batch: batch.clone(), any: None, chosen: first };
-    scene.0.said(N0, &Message::Accept(accept)).expect("safe");
-    for node in [N0, N1] {
-        let vote = Record::Voted { ballot, first, batch: batch.clone() };
-        scene.0.wrote(node, &vote).expect("proposed");
-    }
+    scene.decides(0, change).expect("proposed");
     // The learner is a member from there on.
     let promise = Record::Promised { ballot: classic(2, N0), slots: Slot(8192).onwards() };
     let says = "n1 promises slots from s8192 on, where the members are those since s8192, and knows what is chosen below \
                 s0 only";
     assert_breach(scene.0.wrote(N1, &promise), "the_past_is_kept", says);
+}
+
+#[test]
+fn a_caller_that_is_told_of_its_command_what_is_not_true() {
+    let id = |seq| CommandId { client: CLIENT, seq };
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    let says = "c9#0 takes effect in s0, and its caller was told: not the leader";
+    let verdict = scene.0.told().unanswered(id(0), Unanswered::NotLeader(None));
+    assert_breach(verdict, "ends_are_true", says);
+    scene.0.told().unanswered(id(0), Unanswered::SessionExpired).expect("it may have happened before");
+    scene.0.told().unanswered(id(1), Unanswered::OutcomeUnknown).expect("nothing is said");
+    scene.choose(1, 1);
+    for (slot, reason) in [(2, Unanswered::SessionExpired), (3, Unanswered::NotLeader(None))] {
+        scene.0.told().unanswered(id(slot), reason).expect("it has not happened");
+        let says = format!("c9#{slot} takes effect in s{slot}, and its caller was told: {}", reason.name());
+        assert_breach(scene.decides(slot, command(slot)), "ends_are_true", &says);
+    }
+    // A copy that the network made is nobody's fault.
+    scene.0.told().doubled([id(4)]);
+    scene.0.told().unanswered(id(4), Unanswered::NotLeader(None)).expect("it has not happened");
+    scene.choose(4, 4);
+}
+
+#[test]
+fn a_caller_that_is_told_of_its_change_what_is_not_true() {
+    let (mut scene, id) = (Scene::new(), CommandId { client: CLIENT, seq: 50 });
+    let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5))));
+    scene.0.submitted(change.clone());
+    let changed = |slot, from| Changed { id, slot: Slot(slot), result: Ok(Slot(from)) };
+    let verdict = scene.0.told().changed(N0, changed(0, 8192));
+    let says = "n0 is answered Changed(Ok(s8192)) for c9#50 in s0, where replicas returned None";
+    assert_breach(verdict, "answers_are_true", says);
+    scene.decides(0, change).expect("proposed");
+    scene.0.told().changed(N0, changed(0, 8192)).expect("it is so");
+    let says = "n0 is answered Changed(Ok(s8193)) for c9#50 in s1, where replicas returned None";
+    assert_breach(scene.0.told().changed(N0, changed(1, 8193)), "answers_are_true", says);
 }

@@ -1,6 +1,7 @@
 //! The simulator, shown with Multi-Paxos and with things deliberately broken.
 
 mod broken;
+mod changes;
 mod chaos;
 mod repeat;
 mod runs;

@@ -103,13 +103,20 @@ impl Scene {
 
     /// n0 and n1 choose `seq` in `slot`, in n0's ballot 1.
     pub(crate) fn choose(&mut self, slot: u64, seq: u64) {
-        let one = classic(1, N0);
-        if self.0.memory(N0).is_none_or(|m| m.promised(Slot(slot)) < one) {
-            self.elect(one, &[N0, N1]);
+        self.decides(slot, command(seq)).expect("proposed");
+    }
+
+    /// The same with `entry`: what the ledger says to the vote that makes it chosen.
+    pub(crate) fn decides(&mut self, slot: u64, entry: Entry<u64>) -> Verdict {
+        let (ballot, first, batch) = (classic(1, N0), Slot(slot), Batch::from(entry));
+        if self.0.memory(N0).is_none_or(|m| m.promised(first) < ballot) {
+            self.elect(ballot, &[N0, N1]);
         }
-        self.proposes(N0, one, slot, seq).expect("free");
-        self.writes_vote(N0, one, slot, seq).expect("proposed");
-        self.writes_vote(N1, one, slot, seq).expect("proposed");
+        let accept = Accept { ballot, first, batch: batch.clone(), any: None, chosen: Slot(0) };
+        self.0.said(N0, &Message::Accept(accept)).expect("free");
+        let vote = Record::Voted { ballot, first, batch };
+        self.0.wrote(N0, &vote).expect("proposed");
+        self.0.wrote(N1, &vote)
     }
 }
 

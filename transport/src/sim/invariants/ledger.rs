@@ -2,7 +2,7 @@
 
 use super::safe::{Ask, View};
 use super::votes::Origin;
-use super::{Book, Members, Memory, Name, Verdict};
+use super::{Book, Members, Memory, Name, Told, Verdict};
 use super::{
     ballots, chosen, execution, members, promises, proposals, reads, safe, snapshots, spoken, votes,
 };
@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Checks every invariant, as it is told what happens. Each check looks at what the event touches and no more.
 #[derive(Debug)]
 pub struct Ledger<P: Protocol> {
-    members: Members,
+    members: Members<P::Value>,
+    told: Told,
     /// The most that one message may hold.
     message: Amount,
     submitted: BTreeMap<CommandId, Entry<P::Value>>,
@@ -49,6 +50,7 @@ impl<P: Protocol> Ledger<P> {
         Self {
             members: Members::new(config, P::CHANGES),
             message: config.limits.message(),
+            told: Told::default(),
             submitted: BTreeMap::new(),
             books: BTreeMap::new(),
             memories: vec![Memory::default(); usize::from(NodeSet::CAPACITY)],
@@ -76,8 +78,13 @@ impl<P: Protocol> Ledger<P> {
     }
 
     /// The members of every slot.
-    pub const fn members(&self) -> &Members {
+    pub const fn members(&self) -> &Members<P::Value> {
         &self.members
+    }
+
+    /// What callers were told of what did not happen, and of changes of members.
+    pub const fn told(&mut self) -> &mut Told {
+        &mut self.told
     }
 
     /// A client submits a command.
@@ -423,16 +430,20 @@ impl<P: Protocol> Ledger<P> {
         if self.members.quorums(slot).is_quorum(Phase::of(ballot), voters) {
             let before = *book.chosen.get_or_insert((ballot, name));
             chosen::agreement(slot, Some(before), format_args!("a quorum in {ballot}"), name)?;
-            self.read_members();
+            self.read_on()?;
         }
         Ok(())
     }
 
-    /// What is chosen without a gap tells who the members are.
-    fn read_members(&mut self) {
-        while let Some((_, name)) = self.books.get(&self.members.next()).and_then(|book| book.chosen) {
+    /// What is chosen without a gap tells who the members are, and what takes effect.
+    fn read_on(&mut self) -> Verdict {
+        loop {
+            let slot = self.members.next();
+            let Some((_, name)) = self.books.get(&slot).and_then(|book| book.chosen) else { return Ok(()) };
             let entry = name.and_then(|id| self.submitted.get(&id)).unwrap_or(&Entry::Noop);
-            self.members.read(entry);
+            if let Some(reply) = self.members.read(entry) {
+                self.told.happens(slot, reply)?;
+            }
         }
     }
 }

@@ -1,44 +1,61 @@
 //! Changes of members: who counts in which slot.
 
 use super::{Verdict, hold};
-use paxos_core::{Ballot, Config, Entry, Epoch, Epochs, NodeId, NodeSet, Places, QuorumSystem, Slot};
+use core::marker::PhantomData;
+use core::slice;
+use paxos_core::{
+    Answering, Ballot, Config, Decided, Entry, Epoch, Epochs, NodeId, NodeSet, Places, QuorumSystem, Replica,
+    Reply, Slot, StateMachine, Value,
+};
 use std::sync::Arc;
 
-/// The members of every slot, as far as what is chosen tells: computed from the chosen entries by themselves, and
-/// from no process's knowledge.
+/// The members of every slot, as far as what is chosen tells, and what comes of each entry: computed from the chosen
+/// entries by themselves, and from no process's knowledge.
 #[derive(Debug)]
-pub struct Members {
+pub struct Members<V: Value> {
     epochs: Option<Epochs>,
     /// Every epoch so far, by its first slot.
     past: Vec<Epoch>,
-    /// Everything below was read.
-    read: Slot,
+    /// The sessions of the clients.
+    log: Replica<Nothing<V>>,
 }
 
-impl Members {
+/// Does nothing.
+#[derive(Debug)]
+struct Nothing<V>(PhantomData<V>);
+
+impl<V: Value> StateMachine for Nothing<V> {
+    type Command = V;
+    type Reply = ();
+    fn apply(&mut self, _slot: Slot, _command: &V) {}
+}
+
+impl<V: Value> Members<V> {
     /// Those that the cluster begins with; `changes`: whether they can change.
     pub fn new(config: &Config, changes: bool) -> Self {
         let (members, quorums) = (config.members(), config.quorums.clone());
         let places = Places::of(members.acceptors);
         let first = Epoch { from: Slot(0), members, places, quorums };
         let epochs = if changes { config.epochs() } else { None };
-        Self { epochs, past: vec![first], read: Slot(0) }
+        Self { epochs, past: vec![first], log: Replica::new(Nothing(PhantomData), &config.limits) }
     }
 
     /// The first slot that is not read yet.
-    pub const fn next(&self) -> Slot {
-        self.read
+    pub fn next(&self) -> Slot {
+        self.log.next()
     }
 
-    /// The entry of the next slot is chosen.
-    pub fn read<V>(&mut self, entry: &Entry<V>) {
-        if let (Some(epochs), Entry::Change(_, change)) = (&mut self.epochs, entry)
-            && epochs.note(self.read, change).is_ok()
-            && self.past.last().is_some_and(|last| last.members != epochs.last().members)
+    /// The entry of the next slot is chosen: what its client is told, if anything.
+    pub fn read(&mut self, entry: &Entry<V>) -> Option<Reply<()>> {
+        let (first, answering) = (self.next(), Answering::everyone());
+        let members = self.epochs.as_mut();
+        self.log.execute(Decided { first, entries: slice::from_ref(entry), answering, members });
+        if let Some(last) = self.epochs.as_ref().map(Epochs::last)
+            && self.past.last().is_some_and(|past| past.from != last.from)
         {
-            self.past.push(epochs.last().clone());
+            self.past.push(last.clone());
         }
-        self.read = self.read.plus(1);
+        self.log.answers().next()
     }
 
     /// The members of `slot`, the last ones known if they are not decided yet.
@@ -54,7 +71,7 @@ impl Members {
 
     /// The first slot whose members are not decided.
     pub fn known(&self) -> Slot {
-        self.epochs.as_ref().map_or(Slot::MAX, |epochs| self.read.plus(epochs.alpha()))
+        self.epochs.as_ref().map_or(Slot::MAX, |epochs| self.next().plus(epochs.alpha()))
     }
 
     /// All acceptors that ever were.
@@ -68,7 +85,7 @@ impl Members {
 ///
 /// # Errors
 /// If a slot is proposed in whose members are not decided.
-pub fn members_are_known(members: &Members, slot: Slot, ballot: Ballot) -> Verdict {
+pub fn members_are_known<V: Value>(members: &Members<V>, slot: Slot, ballot: Ballot) -> Verdict {
     hold("members_are_known", slot < members.known(), || {
         format!(
             "{ballot} proposes in {slot}, while the members are decided only below {}, by what is chosen below {}",
@@ -83,7 +100,7 @@ pub fn members_are_known(members: &Members, slot: Slot, ballot: Ballot) -> Verdi
 ///
 /// # Errors
 /// If `node`, whose disk tells what is chosen below `learned`, promises slots from `slot` on.
-pub fn the_past_is_kept(members: &Members, node: NodeId, learned: Slot, slot: Slot) -> Verdict {
+pub fn the_past_is_kept<V: Value>(members: &Members<V>, node: NodeId, learned: Slot, slot: Slot) -> Verdict {
     let epoch = members.of(slot);
     hold("the_past_is_kept", learned >= epoch.from, || {
         format!(

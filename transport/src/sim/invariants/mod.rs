@@ -28,6 +28,7 @@
 //! | [`reads_are_fresh`](reads::reads_are_fresh) | a read sees all that was answered before it began | Herlihy and Wing 1990, §2.3 |
 //! | [`one_outcome`](execution::one_outcome) | each command has one end for its caller | DESIGN §4 |
 //! | [`answers_are_true`](execution::answers_are_true) | an answer is what replicas returned in that slot | DESIGN §4 |
+//! | [`ends_are_true`](told::ends_are_true) | what was told not to happen, or not any more, does not | DESIGN §4 |
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
 //! | [`snapshots_tell_the_truth`](snapshots::snapshots_tell_the_truth) | a snapshot stands for chosen slots only, and is the same everywhere | *Paxos Made Simple* §3 |
 
@@ -43,11 +44,13 @@ pub mod reads;
 pub mod safe;
 pub mod snapshots;
 pub mod spoken;
+pub mod told;
 pub mod votes;
 
 pub use book::{Book, Memory, Name};
 pub use ledger::Ledger;
 pub use members::Members;
+pub use told::Told;
 
 use core::fmt;
 use paxos_core::Time;
