@@ -229,7 +229,13 @@ fn survives<P: Protocol<Value = u64, Reply = u64>>(own: impl Fn(&mut Draw, NodeI
                 let _ = node.submit(Time(now), 3);
             }
             if draw.below(20) == 0 {
-                let _ = node.submit_change(Time(now), draw.change());
+                let change = draw.change();
+                let forced = draw.below(2) == 0;
+                let _ = if forced {
+                    node.force_change(Time(now), change)
+                } else {
+                    node.submit_change(Time(now), change)
+                };
             }
             if draw.below(20) == 0 {
                 // Not every process leads.

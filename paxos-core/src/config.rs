@@ -75,7 +75,7 @@ pub struct Timeouts {
     pub resend: Option<Duration>,
     /// Before a client asks again.
     pub client: Option<Duration>,
-    /// Between two exchanges of learners about how far each has got.
+    /// Between two exchanges of learners about how far each has got. A change of members is asked for by what they say then.
     pub gossip: Option<Duration>,
     /// For how long an acceptor that answers a leader's heartbeat answers no phase 1a of another process, so that the
     /// leader may answer reads alone ([`crate::Consistency::Lease`]). It must be longer than the time between two

@@ -69,7 +69,7 @@ pub use fact::Fact;
 pub use id::{ClientId, CommandId, NodeId};
 pub use limits::{Amount, Limits, Overloaded};
 pub use membership::{
-    Change, Epoch, EpochRow, EpochTable, Epochs, Membership, StillNeeded, Unasked, Unchangeable,
+    Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, StillNeeded, Unasked, Unchangeable,
 };
 pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,

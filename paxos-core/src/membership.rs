@@ -9,11 +9,13 @@
 //! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
 //! new id. What it promised and voted under the old one is counted nowhere any more.
 
+mod inadvisable;
 mod leaving;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use inadvisable::Inadvisable;
 pub use leaving::StillNeeded;
 pub use table::{EpochRow, EpochTable};
 
@@ -248,7 +250,12 @@ impl Epochs {
     /// # Errors
     /// Why it cannot.
     pub fn after(&self, change: &Change) -> Result<Membership, Unchangeable> {
-        self.changed(Slot(0), change).map(|epoch| epoch.members)
+        self.epoch_after(change).map(|epoch| epoch.members)
+    }
+
+    /// The epoch that `change` would lead to, wherever it begins.
+    pub(crate) fn epoch_after(&self, change: &Change) -> Result<Epoch, Unchangeable> {
+        self.changed(Slot(0), change)
     }
 
     /// The epoch that `change` leads to, if it begins at `from`.
@@ -358,6 +365,9 @@ pub enum Unasked {
     /// Nothing can change here.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),
+    /// The cluster might not survive it, or it has been made before.
+    #[error(transparent)]
+    Inadvisable(#[from] Inadvisable),
     /// Too many commands are unanswered.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),

@@ -1,6 +1,7 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
 mod believe;
+mod change;
 mod compact;
 mod elect;
 mod fetch;
@@ -17,10 +18,10 @@ mod upkeep;
 use crate::reads::{Beats, Grants, Reads};
 use crate::status::Noted;
 use crate::{
-    Acceptor, Announce, Answering, Aside, Ballot, Change, Changed, Chosen, Client, CommandId, Config,
-    Contact, Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership,
-    Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
-    Snapshot, StoreMark, Time, To, Unanswered, Unasked, Unchangeable,
+    Acceptor, Announce, Answering, Aside, Ballot, Changed, Chosen, Client, CommandId, Config, Contact,
+    Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership, Message,
+    NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
+    Snapshot, StoreMark, Time, To, Unanswered,
 };
 use believe::Beliefs;
 use compact::Store;
@@ -335,21 +336,6 @@ impl<P: Protocol> Node<P> {
         let submitted = self.client.submit(value);
         self.noted.0.counters.refused += u64::from(submitted.is_err());
         submitted
-    }
-
-    /// Gives this process's client a change of members to get agreed, as [`Node::submit`]. What came of it is among
-    /// [`Node::changes`].
-    ///
-    /// # Errors
-    /// [`Unasked`]: too many commands are unanswered, or the members are fixed.
-    pub fn submit_change(&mut self, now: Time, change: Change) -> Result<CommandId, Unasked> {
-        self.now = self.now.max(now);
-        if self.chosen.epochs().is_none() {
-            return Err(Unchangeable::Fixed.into());
-        }
-        self.stirred = true;
-        self.client.refresh(self.chosen.first_unknown());
-        Ok(self.client.submit_change(change)?)
     }
 
     /// What came of the changes of members that this process's client asked for, since the last call. To be called

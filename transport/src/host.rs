@@ -33,6 +33,7 @@ pub use transfer::TransferError;
 use crate::carrier::Transport;
 use crate::storage::Storage;
 use crate::uptime::Uptime;
+use change::Changes;
 use core::future::ready;
 use core::ops::ControlFlow;
 use core::pin::Pin;
@@ -95,6 +96,7 @@ struct Host<P: Protocol, S: StateMachine> {
     clock: Clock,
     requests: mpsc::Receiver<Ask<P, S>>,
     waiters: Waiters<P::Reply>,
+    changes: Changes,
     lookers: Lookers<S>,
     status: watch::Sender<Status>,
     /// The members, and who was removed.
@@ -162,6 +164,7 @@ where
             clock: Clock::new(),
             requests,
             waiters: Waiters::default(),
+            changes: Changes::default(),
             lookers: Lookers::default(),
             status,
             members,
@@ -262,14 +265,14 @@ where
 
     /// Waits until something happens, and gathers all that has.
     async fn gather(&mut self) -> Result<(), HostError> {
-        let at_once = self.requests.max_capacity();
+        let (at_once, deadline) = (self.requests.max_capacity(), self.deadline());
         tokio::select! {
             received = self.transport.recv(&mut self.inbox) => received?,
             asked = self.requests.recv_many(&mut self.asked, at_once) => if asked == 0 {
                 // The last handle is gone.
                 self.asked.push(Ask::Stop);
             },
-            () = self.clock.reach(self.node.deadline()) => {}
+            () = self.clock.reach(deadline) => {}
         }
         // Whoever can run now may have something to say as well, and then it is all one batch. Without this, a host
         // that sleeps on one thread while its askers run on another is woken for each command alone.
@@ -319,14 +322,24 @@ where
                 // An error says that the asker has gone away meanwhile.
                 Ask::MayStop(id, answer) => drop(answer.send(self.node.may_stop(id))),
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
-                Ask::Change(change, waiter) => match self.node.submit_change(now, change) {
+                Ask::Change(change, waiter) => {
+                    let timeouts = &self.node.setup().config.timeouts;
+                    self.changes.take(now, timeouts, change, waiter);
+                }
+                Ask::ForceChange(change, waiter) => match self.node.force_change(now, change) {
                     Ok(id) => self.waiters.wait_for_change(id, waiter),
                     Err(unasked) => _ = waiter.send(Err(unasked.into())),
                 },
                 Ask::Stop => return ControlFlow::Break(()),
             }
         }
+        self.changes.ask(now, &mut self.node, &mut self.waiters);
         ControlFlow::Continue(())
+    }
+
+    /// When there is something to do if nothing happens before.
+    fn deadline(&self) -> Option<Time> {
+        self.node.deadline().into_iter().chain(self.changes.deadline()).min()
     }
 
     fn publish(&self) {

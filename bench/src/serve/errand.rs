@@ -7,7 +7,7 @@ use super::table::Errand;
 use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, natural};
 use paxos_core::{Change, Consistency, NodeId, NodeSet};
-use paxos_transport::LeaveError;
+use paxos_transport::{ChangeError, LeaveError};
 use std::fmt::Write;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -158,8 +158,8 @@ async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
         (b"CLOCK", []) => time::show(front).await,
         (b"CLOCK", [set, to]) if set.eq_ignore_ascii_case(b"set") => time::set(to, front).await,
         (b"TRANSFER", [to]) => transfer(node(to)?, front).await,
-        (b"ADD", [new]) => change(Change::add(node(new)?), front).await,
-        (b"REMOVE", [old]) => change(Change::remove(node(old)?), front).await,
+        (b"ADD", [new, force @ ..]) => change(Change::add(node(new)?), force, front).await,
+        (b"REMOVE", [old, force @ ..]) => change(Change::remove(node(old)?), force, front).await,
         (b"MAYSTOP", [old]) => may_stop(node(old)?, front).await,
         (b"HELP", []) => Ok(Reply::Array(HELP.iter().map(Reply::text).collect())),
         _ => Err(format!("ERR unknown subcommand: {}", HELP.join("; "))),
@@ -173,8 +173,8 @@ const HELP: &[&str] = &[
     "PAXOS CLOCK: the store's time, this member's wall clock, by how much that is ahead, and who else is ahead",
     "PAXOS CLOCK SET ms: set the store's time, in milliseconds since 1970",
     "PAXOS TRANSFER id: let another member lead",
-    "PAXOS ADD id: make a spare a member",
-    "PAXOS REMOVE id: remove a member, for ever",
+    "PAXOS ADD id [FORCE]: make a spare a member when it is there and has caught up; FORCE: at once",
+    "PAXOS REMOVE id [FORCE]: remove a member, for ever, if those left are a quorum; FORCE: in any case",
     "PAXOS MAYSTOP id: whether a member that was removed may be turned off",
 ];
 
@@ -242,9 +242,25 @@ async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
     }
 }
 
-async fn change(change: Change, front: &Front) -> Result<Reply, String> {
-    let slot = front.member.change(change).await.map_err(|error| format!("ERR {error}"))?;
+async fn change(change: Change, force: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
+    let changed = match force {
+        [] => front.member.change(change).await,
+        [word] if word.eq_ignore_ascii_case(b"FORCE") => front.member.force_change(change).await,
+        _ => return Err("ERR syntax error".into()),
+    };
+    let slot = changed.map_err(unchanged)?;
     Ok(Reply::Int(i64::try_from(slot.index()).unwrap_or(i64::MAX)))
+}
+
+/// Why the members are as they were, or may be.
+fn unchanged(error: ChangeError) -> String {
+    match error {
+        ChangeError::Inadvisable(why) if why.may_pass() => {
+            format!("ERR not done, since the cluster might not survive it: {why}. FORCE does it in any case")
+        }
+        ChangeError::Inadvisable(why) => format!("ERR not done: {why}"),
+        error @ (ChangeError::Unchangeable(_) | ChangeError::Unanswered(_) | _) => format!("ERR {error}"),
+    }
 }
 
 /// The answer that an operator waits for before a removed member is turned off.
@@ -265,4 +281,36 @@ fn listed(set: NodeSet) -> String {
 /// What the answers say, or why there are none.
 pub(super) fn or_failure(answers: &Answers, nth: usize) -> Reply {
     answers.get(nth).cloned().unwrap_or_else(|| Reply::refused(answers.failure()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paxos_core::{Inadvisable, Slot};
+
+    #[test]
+    fn a_change_that_is_not_made_says_what_is_missing_and_what_to_do() {
+        let text = |why: Inadvisable| unchanged(why.into());
+        assert_eq!(text(Inadvisable::Member(NodeId(1))), "ERR not done: n1 is a member already");
+        assert_eq!(text(Inadvisable::NoMember(NodeId(9))), "ERR not done: n9 is no member");
+        assert_eq!(text(Inadvisable::Removed(NodeId(2))), "ERR not done: n2 was removed already");
+        let waits = [
+            (Inadvisable::NotHeard(NodeId(3)), "not heard from n3: start it"),
+            (
+                Inadvisable::Behind { node: NodeId(3), known: Slot(1200), of: Slot(50_000) },
+                "n3 has 1200 of 50000 slots: wait",
+            ),
+            (
+                Inadvisable::NoQuorum { reachable: 2, members: 4, quorum: 3 },
+                "2 of 4 members would be reachable, a quorum is 3",
+            ),
+        ];
+        for (why, says) in waits {
+            let text = text(why);
+            assert!(
+                text.contains(says) && text.starts_with("ERR not done") && text.contains("FORCE"),
+                "{text}"
+            );
+        }
+    }
 }

@@ -29,6 +29,8 @@ pub trait Member: Send + Sync + 'static {
     async fn transfer(&self, to: NodeId) -> Result<(), TransferError>;
     /// As [`Replicated::change`].
     async fn change(&self, change: Change) -> Result<Slot, ChangeError>;
+    /// As [`Replicated::force_change`].
+    async fn force_change(&self, change: Change) -> Result<Slot, ChangeError>;
     /// As [`Replicated::may_stop`].
     async fn may_stop(&self, id: NodeId) -> Result<(), LeaveError>;
     /// As [`Replicated::stopped`].
@@ -72,6 +74,10 @@ where
 
     async fn change(&self, change: Change) -> Result<Slot, ChangeError> {
         Self::change(self, change).await
+    }
+
+    async fn force_change(&self, change: Change) -> Result<Slot, ChangeError> {
+        Self::force_change(self, change).await
     }
 
     async fn may_stop(&self, id: NodeId) -> Result<(), LeaveError> {

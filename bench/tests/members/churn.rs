@@ -152,7 +152,7 @@ impl Weather {
         then: NodeSet,
     ) -> Option<Sleeper> {
         let leader = sim.leader().filter(|leader| founders().contains(*leader) && sim.is_up(*leader))?;
-        sim.change(leader, change).ok()?;
+        sim.force_change(leader, change).ok()?;
         let knows = |sim: &Sim<P, Journal>| {
             let epochs = sim.node(leader).and_then(|node| node.chosen().epochs());
             epochs.is_some_and(|epochs| epochs.last().members.acceptors == then)
@@ -294,7 +294,7 @@ fn churn<P: Protocol<Value = u64, Reply = u64>>(
             if !up.is_empty() {
                 let asked = up[weather.chance.below(up.len() as u64) as usize];
                 // It may have as many open as it takes.
-                _ = sim.change(asked, change);
+                _ = sim.force_change(asked, change);
             }
             tries += 1;
             if tries == 5

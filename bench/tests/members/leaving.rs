@@ -41,7 +41,7 @@ fn lost<P: Protocol<Value = u64, Reply = u64>>(
     }
     sim.run_for(ms(100)).unwrap_or_else(|breach| panic!("{breach}"));
     let add = Membership { proposers: new, acceptors: new, learners: new };
-    sim.change(NodeId(0), Change { add, remove: old }).expect("it is up");
+    sim.force_change(NodeId(0), Change { add, remove: old }).expect("it is up");
     let stop = sim.run_until(|sim| new.iter().any(|id| may_go(sim, id, old)));
     assert_eq!(stop.unwrap_or_else(|breach| panic!("{breach}")), Stop::Done, "seed {seed}");
     let of_client = sim.commands().iter().filter(|command| command.id.client.node == client);

@@ -166,9 +166,9 @@ where
         expected = expected.without(change.remove).union(change.add.acceptors);
         let mut tries = 0;
         while members(&sim) != expected {
-            // Who was asked may have crashed, and forgotten it; to ask twice changes nothing.
+            // Who was asked may have crashed, and forgotten it; to ask twice changes nothing. So it is asked by force.
             if let Some(member) = members(&sim).iter().find(|id| sim.is_up(*id)) {
-                sim.change(member, change).expect("it is up");
+                sim.force_change(member, change).expect("it is up");
             }
             if tries == 0 {
                 disturb(&mut sim, &change, false);

@@ -16,7 +16,7 @@ fn a_server_takes_the_place_of_another() {
     // The one that is to come has caught up when it is named.
     sim.run_for(ms(70)).expect("no invariant breaks");
     let start = sim.now();
-    sim.change(NodeId(0), Change::replace(NodeId(2), NodeId(3))).expect("it is up");
+    sim.force_change(NodeId(0), Change::replace(NodeId(2), NodeId(3))).expect("it is up");
     sim.run_for(ms(12)).expect("no invariant breaks");
     submit(&mut sim, 4, 2);
     sim.run_until(paxos_transport::sim::Sim::all_answered).expect("no invariant breaks");

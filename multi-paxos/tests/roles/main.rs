@@ -1,6 +1,7 @@
 //! Each role by itself: what it hears and what it answers.
 
 mod acceptor;
+mod changes;
 mod epochs;
 mod learner;
 mod node;

@@ -115,7 +115,8 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_progress(&mut self, from: NodeId, chosen: Slot, durable: Slot) {
-        self.peers.heard(from, durable);
+        let mine = (self.now, self.chosen.first_unknown());
+        self.peers.heard(from, (chosen, durable), mine, self.window());
         let told = self.learner.is_some() || self.is_told(chosen);
         if told && let Some(proposer) = &mut self.proposer {
             proposer.on_progress(self.now, chosen);

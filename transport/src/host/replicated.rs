@@ -34,6 +34,7 @@ pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
     Read(Consistency, Box<dyn Look<S>>),
     Change(Change, ChangeWaiter),
+    ForceChange(Change, ChangeWaiter),
     Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
     MayStop(NodeId, oneshot::Sender<Result<(), StillNeeded>>),
     Stop,

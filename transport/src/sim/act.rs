@@ -116,9 +116,16 @@ where
         Ok(id)
     }
 
-    /// Its client asks for a change of members.
-    pub(super) fn change(&mut self, out: &mut Outside<P>, change: Change) -> Result<CommandId, Unasked> {
-        let id = self.node.submit_change(self.local(out.now), change)?;
+    /// Its client asks for a change of members, perhaps against all advice.
+    pub(super) fn change(
+        &mut self,
+        out: &mut Outside<P>,
+        change: Change,
+        force: bool,
+    ) -> Result<CommandId, Unasked> {
+        let now = self.local(out.now);
+        let id =
+            if force { self.node.force_change(now, change) } else { self.node.submit_change(now, change) }?;
         self.submitted(out, id, Entry::Change(id, Box::new(change)));
         Ok(id)
     }

@@ -261,13 +261,25 @@ where
         Ok(id)
     }
 
-    /// Submits a change of members now, at the client of `node`.
+    /// Submits a change of members now, at the client of `node`, as [`Node::submit_change`].
+    ///
+    /// # Errors
+    /// If the process is not up, its client has too many open, or it refuses to ask for the change.
+    pub fn change(&mut self, node: NodeId, change: Change) -> Result<CommandId, Unsubmitted> {
+        self.submit_change(node, change, false)
+    }
+
+    /// Submits a change of members now, at the client of `node`, as [`Node::force_change`].
     ///
     /// # Errors
     /// If the process is not up, or its client has too many open.
-    pub fn change(&mut self, node: NodeId, change: Change) -> Result<CommandId, Unsubmitted> {
+    pub fn force_change(&mut self, node: NodeId, change: Change) -> Result<CommandId, Unsubmitted> {
+        self.submit_change(node, change, true)
+    }
+
+    fn submit_change(&mut self, node: NodeId, change: Change, force: bool) -> Result<CommandId, Unsubmitted> {
         let at = self.at(node).filter(|at| self.processes[*at].up).ok_or(Unsubmitted::Down(node))?;
-        let id = self.processes[at].change(&mut self.out, change)?;
+        let id = self.processes[at].change(&mut self.out, change, force)?;
         self.awake.insert(at);
         Ok(id)
     }

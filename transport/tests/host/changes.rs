@@ -2,7 +2,7 @@
 
 use super::{Cluster, assert_exactly_once, journals, propose_at, soon, start};
 use core::time::Duration;
-use paxos_core::{Change, Config, NodeId, NodeSet, Protocol, Untransferable};
+use paxos_core::{Change, Config, Inadvisable, NodeId, NodeSet, Protocol, Untransferable};
 use paxos_transport::{ChangeError, TransferError};
 use tokio::time::timeout;
 
@@ -28,8 +28,10 @@ async fn all_are_replaced<P: Protocol<Value = u64, Reply = u64>>(mut config: Con
         meanwhile(&cluster, stay, done..done + 100, async {
             let change = Change::replace(NodeId(old), NodeId(new));
             let from = soon(asked.change(change)).await.expect("can be made");
-            // To ask again changes nothing; and who was removed does not come back.
-            assert!(soon(asked.change(change)).await.is_ok_and(|again| again >= from));
+            // To ask again changes nothing, and is told; and who was removed does not come back.
+            let again = soon(asked.change(change)).await;
+            assert_eq!(again, Err(Inadvisable::Removed(NodeId(old)).into()));
+            assert!(soon(asked.force_change(change)).await.is_ok_and(|again| again >= from));
             let back = soon(asked.change(Change::add(NodeId(old)))).await;
             assert!(matches!(back, Err(ChangeError::Unchangeable(_))), "{back:?}");
             for id in stay.into_iter().chain([new]) {

@@ -3,6 +3,7 @@
 
 mod changes;
 mod claims;
+mod joins;
 mod limits;
 mod numbers;
 mod waits;

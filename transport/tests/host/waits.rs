@@ -3,7 +3,9 @@
 use crate::{join, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
-use paxos_core::{Change, Config, Consistency, NodeId, Protocol, ReadError, Slot, Snapshot, Timeouts};
+use paxos_core::{
+    Change, Config, Consistency, Inadvisable, NodeId, Protocol, ReadError, Slot, Snapshot, Timeouts,
+};
 use paxos_transport::{
     ChangeError, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Saved, Storage, StorageError,
     TransferError,
@@ -76,8 +78,10 @@ async fn without_a_quorum_nothing_waits_for_ever_by_default() {
     for way in LINEARIZABLE.into_iter().chain([Consistency::AtLeast(Slot(1 << 40))]) {
         assert_eq!(in_time(member.read(way, |_| ())).await, Err(ReadFailure::TimedOut), "{way:?}");
     }
-    let changed = in_time(member.change(Change::remove(NodeId(2)))).await;
-    assert_eq!(changed, Err(ChangeError::Unanswered(ProposeError::OutcomeUnknown)));
+    let forced = in_time(member.force_change(Change::remove(NodeId(2)))).await;
+    assert_eq!(forced, Err(ChangeError::Unanswered(ProposeError::OutcomeUnknown)));
+    let alone = Inadvisable::NoQuorum { reachable: 1, members: 2, quorum: 2 };
+    assert_eq!(in_time(member.change(Change::remove(NodeId(2)))).await, Err(alone.into()));
     // What was given up takes nobody's place.
     cluster.network().heal(NodeId(0));
     let seen = soon(member.read(Consistency::Confirmed, |journal| journal.0.first().copied())).await;

@@ -44,6 +44,10 @@ impl Member for Silent {
         core::future::pending().await
     }
 
+    async fn force_change(&self, _: Change) -> Result<Slot, ChangeError> {
+        core::future::pending().await
+    }
+
     async fn may_stop(&self, _: NodeId) -> Result<(), LeaveError> {
         core::future::pending().await
     }

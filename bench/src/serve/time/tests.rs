@@ -54,6 +54,10 @@ impl Member for Agreed {
         Ok(Slot(0))
     }
 
+    async fn force_change(&self, _: Change) -> Result<Slot, ChangeError> {
+        Ok(Slot(0))
+    }
+
     async fn may_stop(&self, _: NodeId) -> Result<(), LeaveError> {
         Ok(())
     }
