@@ -377,6 +377,13 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         if room == 0 {
             return None;
         }
+        // No more than one message holds; the rest has its turn at once.
+        let mut sum = Amount::default();
+        let fitting = self.arrived.iter().take(room).take_while(|entry| {
+            sum += Amount { count: 1, bytes: entry.bytes() };
+            sum.fits(self.piece)
+        });
+        let room = fitting.count().max(1);
         let (first, batch) = (self.next, Batch::from(self.arrived.drain(..room).collect::<Vec<_>>()));
         self.weigh();
         self.vote_for(ballot, first, &batch);

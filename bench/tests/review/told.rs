@@ -114,7 +114,7 @@ fn changing<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) -> Net<P>
 /// `id` asks for a change, of which nothing is sent yet.
 fn ask_for<P: Protocol<Value = u64, Reply = u64>>(net: &mut Net<P>, id: u16, change: Change) {
     let now = Time(net.ms * 1_000_000);
-    net.nodes[usize::from(id)].submit_change(now, change).expect("room");
+    net.nodes[usize::from(id)].force_change(now, change).expect("room");
 }
 
 /// Ten milliseconds pass at the servers.
