@@ -68,8 +68,8 @@ where
         }
         // It may be down, or have as many open as it may.
         _ = match chance.below(6) {
-            0 => sim.change(caller, Change::add_learner(moving)),
-            1 => sim.change(caller, Change::remove(moving)),
+            0 => sim.force_change(caller, Change::add_learner(moving)),
+            1 => sim.force_change(caller, Change::remove(moving)),
             _ => sim.submit(caller, command),
         };
     }
