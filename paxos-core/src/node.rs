@@ -18,15 +18,15 @@ mod upkeep;
 use crate::reads::{Beats, Grants, Reads};
 use crate::status::Noted;
 use crate::{
-    Acceptor, Announce, Answering, Aside, Ballot, Changed, Chosen, Client, CommandId, Config, Contact,
-    Elections, Envelope, Epochs, Executed, Leader, Leadership, Learner, Learning, Membership, Message,
-    NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply, Settled, Setup, Slot,
-    Snapshot, StoreMark, Time, To, Unanswered,
+    Acceptor, Answering, Aside, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope,
+    Executed, Leader, Learner, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded,
+    Reply, Settled, Setup, Slot, Snapshot, StoreMark, Time, To, Unanswered,
 };
 use believe::Beliefs;
 use compact::Store;
 use fetch::Fetching;
 use handover::Handover;
+use members::Members;
 use peers::Peers;
 use recognize::Recognition;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,38 +140,6 @@ pub(crate) struct Out<P: Protocol> {
 pub(crate) enum Own<P: Protocol> {
     Promise(P::Promise),
     Accepted(P::Accepted),
-}
-
-/// Who plays which role, at hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Members {
-    me: NodeSet,
-    servers: NodeSet,
-    proposers: NodeSet,
-    acceptors: NodeSet,
-    learners: NodeSet,
-    /// Whether one leader is elected, and not every proposer its own.
-    elects: bool,
-    /// Whether decisions are announced in messages of their own.
-    announces: bool,
-}
-
-impl Members {
-    /// The members of now, and of changes to come.
-    fn new(config: &Config, me: NodeId, epochs: Option<&Epochs>) -> Self {
-        let now = config.members();
-        let Membership { proposers, acceptors, learners } =
-            epochs.map_or(now, |epochs| epochs.everyone().union(&now));
-        Self {
-            me: NodeSet::only(me),
-            servers: proposers.union(acceptors).union(learners),
-            proposers,
-            acceptors,
-            learners,
-            elects: matches!(config.leadership, Leadership::Elected { .. }),
-            announces: config.learning == Learning::Distinguished && config.announce == Announce::AtOnce,
-        }
-    }
 }
 
 /// When this process last compared notes with another learner, and with whom.

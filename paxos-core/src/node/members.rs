@@ -1,9 +1,9 @@
 //! How a node follows a change of members.
 
-use super::{Members, Node};
+use super::Node;
 use crate::{
-    Acceptor, Answering, Client, Fact, Leader, Learner, Membership, Message, NodeId, Phrase, Proposer,
-    Protocol, Recorded, Slot, SlotRange, To,
+    Acceptor, Announce, Answering, Client, Config, Epochs, Fact, Leader, Leadership, Learner, Learning,
+    Membership, Message, NodeId, NodeSet, Phrase, Proposer, Protocol, Recorded, Slot, SlotRange, To,
 };
 use std::sync::Arc;
 
@@ -15,6 +15,38 @@ const ENTRY: usize = 16;
 
 /// Of how many clients it is remembered what they were told.
 const INFORMED: usize = 4096;
+
+/// Who plays which role, at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Members {
+    pub(super) me: NodeSet,
+    pub(super) servers: NodeSet,
+    pub(super) proposers: NodeSet,
+    pub(super) acceptors: NodeSet,
+    pub(super) learners: NodeSet,
+    /// Whether one leader is elected, and not every proposer its own.
+    pub(super) elects: bool,
+    /// Whether decisions are announced in messages of their own.
+    pub(super) announces: bool,
+}
+
+impl Members {
+    /// The members of now, and of changes to come.
+    pub(super) fn new(config: &Config, me: NodeId, epochs: Option<&Epochs>) -> Self {
+        let now = config.members();
+        let Membership { proposers, acceptors, learners } =
+            epochs.map_or(now, |epochs| epochs.everyone().union(&now));
+        Self {
+            me: NodeSet::only(me),
+            servers: proposers.union(acceptors).union(learners),
+            proposers,
+            acceptors,
+            learners,
+            elects: matches!(config.leadership, Leadership::Elected { .. }),
+            announces: config.learning == Learning::Distinguished && config.announce == Announce::AtOnce,
+        }
+    }
+}
 
 impl<P: Protocol> Node<P> {
     /// Whether changes were executed that the roles do not know of.
