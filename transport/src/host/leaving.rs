@@ -2,7 +2,6 @@
 
 use super::replicated::{Ask, Replicated, Stopped};
 use paxos_core::{NodeId, Protocol, StateMachine, StillNeeded};
-use tokio::sync::oneshot;
 
 /// Why a process must stay, or why that is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,11 +25,6 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// # Errors
     /// [`LeaveError`]: it must stay, for the reason named, or this process cannot tell.
     pub async fn may_stop(&self, id: NodeId) -> Result<(), LeaveError> {
-        let (sender, answer) = oneshot::channel();
-        let asked = async {
-            self.requests.send(Ask::MayStop(id, sender)).await.map_err(|_| Stopped)?;
-            Ok(answer.await.map_err(|_| Stopped)??)
-        };
-        self.patience.wait(asked).await.map_err(|_| LeaveError::TimedOut)?
+        self.answer_to(|sender| Ask::MayStop(id, sender), LeaveError::TimedOut).await
     }
 }

@@ -286,6 +286,20 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
         })
     }
 
+    /// What the host says to `ask`, which it is given the end to answer on; `late` if it does not turn.
+    pub(super) async fn answer_to<T, F, E: From<F> + From<Stopped>>(
+        &self,
+        ask: impl FnOnce(oneshot::Sender<Result<T, F>>) -> Ask<P, S>,
+        late: E,
+    ) -> Result<T, E> {
+        let (sender, answer) = oneshot::channel();
+        let asked = async {
+            self.requests.send(ask(sender)).await.map_err(|_| Stopped)?;
+            Ok(answer.await.map_err(|_| Stopped)??)
+        };
+        self.patience.wait(asked).await.unwrap_or(Err(late))
+    }
+
     /// The process's name.
     pub fn id(&self) -> NodeId {
         self.id

@@ -2,7 +2,6 @@
 
 use super::replicated::{Ask, Replicated, Stopped};
 use paxos_core::{NodeId, Protocol, StateMachine, Untransferable};
-use tokio::sync::oneshot;
 
 /// Why leadership was not handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,11 +27,6 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// # Errors
     /// [`TransferError`] if this process does not lead, run or answer, or `to` cannot lead.
     pub async fn transfer(&self, to: NodeId) -> Result<(), TransferError> {
-        let (sender, answer) = oneshot::channel();
-        let asked = async {
-            self.requests.send(Ask::Transfer(to, sender)).await.map_err(|_| Stopped)?;
-            Ok(answer.await.map_err(|_| Stopped)??)
-        };
-        self.patience.wait(asked).await.map_err(|_| TransferError::TimedOut)?
+        self.answer_to(|sender| Ask::Transfer(to, sender), TransferError::TimedOut).await
     }
 }
