@@ -17,7 +17,9 @@ async fn meanwhile<P: Protocol<Value = u64, Reply = u64>>(
     tokio::join!(propose_at(&members, commands), change);
 }
 
-async fn all_are_replaced<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) {
+pub(crate) async fn every_member_is_replaced_while_commands_go_on<P: Protocol<Value = u64, Reply = u64>>(
+    mut config: Config,
+) {
     config.spares = [3, 4, 5].map(NodeId).into_iter().collect();
     config.limits.alpha = 16;
     let mut cluster = start::<P>(config).await;
@@ -53,26 +55,6 @@ async fn all_are_replaced<P: Protocol<Value = u64, Reply = u64>>(mut config: Con
     let members: Vec<_> = [3, 4, 5].map(|id| cluster.member(NodeId(id))).into_iter().collect();
     propose_at(&members, done + 50..done + 60).await;
     assert_exactly_once(&journals(&members).await, 0..done + 60);
-}
-
-#[tokio::test(start_paused = true)]
-async fn multi_paxos_replaces_every_member_while_commands_go_on() {
-    all_are_replaced::<multi_paxos::MultiPaxos<u64, u64>>(Config::collapsed(3).expect("lawful")).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn fast_paxos_replaces_every_member_while_commands_go_on() {
-    all_are_replaced::<fast_paxos::FastPaxos<u64, u64>>(Config::collapsed(3).expect("lawful")).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn simple_paxos_replaces_every_member_while_commands_go_on() {
-    all_are_replaced::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::simple(3).expect("lawful")).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn basic_paxos_replaces_every_member_while_commands_go_on() {
-    all_are_replaced::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::leaderless(3).expect("lawful")).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,11 @@ async fn refused<P: Protocol<Value = u64, Reply = u64>>(asked: &Member<P>, chang
     }
 }
 
-async fn joins<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) {
+pub(crate) async fn a_member_is_added_when_it_is_there_and_a_quorum_stays<
+    P: Protocol<Value = u64, Reply = u64>,
+>(
+    mut config: Config,
+) {
     config.spares = NodeSet::only(NodeId(3));
     config.limits.alpha = 16;
     let give_up = config.timeouts.give_up.expect("it has a default");
@@ -52,24 +56,4 @@ async fn joins<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) {
     soon(asked.propose(201)).await.expect("the cluster goes on");
     soon(asked.change(Change::remove(NodeId(2)))).await.expect("the one that is away may go");
     soon(asked.propose(202)).await.expect("the cluster goes on");
-}
-
-#[tokio::test(start_paused = true)]
-async fn multi_paxos_adds_who_is_there_and_keeps_a_quorum() {
-    joins::<multi_paxos::MultiPaxos<u64, u64>>(Config::collapsed(3).expect("lawful")).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn fast_paxos_adds_who_is_there_and_keeps_a_quorum() {
-    joins::<fast_paxos::FastPaxos<u64, u64>>(Config::collapsed(3).expect("lawful")).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn simple_paxos_adds_who_is_there_and_keeps_a_quorum() {
-    joins::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::simple(3).expect("lawful")).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn basic_paxos_adds_who_is_there_and_keeps_a_quorum() {
-    joins::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::leaderless(3).expect("lawful")).await;
 }

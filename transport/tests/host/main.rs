@@ -137,6 +137,8 @@ variants! {
         a_read_at_any_member_sees_what_was_answered_before
         messages_that_are_lost_or_doubled_lose_and_double_no_command
         a_store_that_fails_stops_its_process_and_leaves_outcomes_unknown
+        every_member_is_replaced_while_commands_go_on
+        a_member_is_added_when_it_is_there_and_a_quorum_stays
     ]
     multi: multi_paxos::MultiPaxos<u64, u64>, paxos_core::Config::collapsed(3);
     simple: basic_paxos::BasicPaxos<u64, u64>, basic_paxos::simple(3);
