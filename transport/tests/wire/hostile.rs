@@ -297,3 +297,29 @@ async fn a_long_frame_costs_memory_as_it_comes_and_not_before() {
     let grown = resident().saturating_sub(before);
     assert!(grown < 128 << 20, "{grown} bytes more for 4.9 GB that were announced");
 }
+
+#[tokio::test]
+async fn a_small_message_waits_behind_no_large_ones() {
+    let mut n1 = bind(options(1)).await;
+    let address = n1.handle().local_address().to_string();
+    let mut n0 = bind(options(0).peer(NodeId(1), address)).await;
+    until(|| n0.handle().stats().connected == 1).await;
+    let size = |n| if n < 48 { 700_000 } else { 100 };
+    let post = |n| Envelope { to: To::One(NodeId(1)), message: message(n, size(n)) };
+    n0.send(&mut (0..49).map(post).collect()).await.expect("sends");
+    let mut inbox = Vec::new();
+    let receive = async |n1: &mut TcpCarrier<Multi>, inbox: &mut Vec<_>| {
+        let mut some = Vec::new();
+        soon(n1.recv(&mut some)).await.expect("receives");
+        inbox.extend(some.into_iter().map(letter));
+    };
+    while !inbox.iter().any(|(_, message)| number(message) == 48) {
+        receive(&mut n1, &mut inbox).await;
+    }
+    assert!(inbox.len() < 3, "it came after {} large ones", inbox.len() - 1);
+    while inbox.len() < 49 {
+        receive(&mut n1, &mut inbox).await;
+    }
+    inbox.sort_by_key(|(_, message)| number(message));
+    assert!((0..49).zip(&inbox).all(|(n, (_, held))| *held == message(n, size(n))));
+}

@@ -1,7 +1,7 @@
 //! From the peers: whoever connects says who it is, and then messages are read.
 
 use super::Shared;
-use super::frame::{FrameError, Kind, Reader, messages};
+use super::frame::{Assembly, FrameError, Kind, Part, Reader, messages};
 use super::handshake::{self, Failure, Hello, Stream, Writer, buffered};
 use super::link::out_of_turn;
 use super::stats::{Reason, Who};
@@ -90,7 +90,8 @@ async fn greet<P: crate::Portable>(
             shared.counts.accepted.add(1);
             shared.counts.forgive(from);
             reader.trust(shared.options.limits.frame_bytes);
-            let read = Receiver { shared: Arc::clone(&shared), from, number, store, reader, writer, inbox };
+            let (large, of) = (Assembly::default(), Arc::clone(&shared));
+            let read = Receiver { shared: of, from, number, store, reader, writer, large, inbox };
             shared.install(from, number, read.run());
         }
         Err(Failure::Refused { reason, what }) => shared.counts.complain(who, reason, &what),
@@ -167,7 +168,17 @@ struct Receiver<P: paxos_core::Protocol> {
     store: Option<u128>,
     reader: Reader,
     writer: Writer,
+    /// What has come of a large message.
+    large: Assembly,
     inbox: mpsc::UnboundedSender<Arrived<P>>,
+}
+
+/// The frame was whole, so that a message which cannot be read was written by another kind of program.
+fn decode<P: crate::Portable>(message: &[u8]) -> Result<Message<P>, FrameError> {
+    match postcard::take_from_bytes(message) {
+        Ok((message, [])) => Ok(message),
+        _ => Err(FrameError::Damaged),
+    }
 }
 
 impl<P: crate::Portable> Receiver<P> {
@@ -195,7 +206,17 @@ impl<P: crate::Portable> Receiver<P> {
             let Some(frame) = frame else { return Ok(()) };
             self.shared.counts.frames_received.add(1);
             match frame.kind {
-                Kind::Messages => self.take(&frame.body).await?,
+                Kind::Messages => {
+                    let (writes, messages) = messages(&frame.body)?;
+                    let messages = messages.map(|message| decode(message?)).collect::<Result<_, _>>()?;
+                    self.hand_over(writes, messages, frame.body.len()).await;
+                }
+                Kind::Part => {
+                    let part = Part::read(&frame.body)?;
+                    if let Some(message) = self.large.take(part, limits.frame_bytes)? {
+                        self.hand_over(part.writes, vec![decode(&message)?], message.len()).await;
+                    }
+                }
                 Kind::Ping => {
                     let answer = handshake::send(&mut self.writer, Kind::Pong, &[]);
                     let sent = timeout(limits.silence, answer).await;
@@ -206,26 +227,19 @@ impl<P: crate::Portable> Receiver<P> {
         }
     }
 
-    /// Hands messages to the host. As long as it holds too many, nothing more is read, so that the sender notices.
-    async fn take(&mut self, body: &[u8]) -> Result<(), Failure> {
-        let whole = |message: Result<&[u8], FrameError>| {
-            let (message, rest) = postcard::take_from_bytes(message?).map_err(|_| FrameError::Damaged)?;
-            if rest.is_empty() { Ok(message) } else { Err(FrameError::Damaged) }
-        };
-        // The frame was whole, so that a message which cannot be read was written by another kind of program.
-        let (writes, messages) = messages(body)?;
-        let messages: Vec<Message<P>> = messages.map(whole).collect::<Result<_, _>>()?;
+    /// Hands messages to the host, which came in so many bytes. As long as it holds too many, nothing more is read, so that
+    /// the sender notices.
+    async fn hand_over(&mut self, writes: u64, messages: Vec<Message<P>>, bytes: usize) {
         let store = self.store.map(|id| StoreMark { id, writes });
         let counts = &self.shared.counts;
-        counts.bytes_received.add(body.len() as u64);
+        counts.bytes_received.add(bytes as u64);
         counts.messages_received.add(messages.len() as u64);
         let (from, number) = (self.from, self.number);
-        let room = body.len().clamp(1, self.shared.room) as u32;
+        let room = bytes.clamp(1, self.shared.room) as u32;
         let room = Arc::clone(&self.shared.inbox).acquire_many_owned(room).await;
         // Neither the room nor the inbox is closed before this task is ended.
         if let Ok(room) = room {
             drop(self.inbox.send(Arrived { from, number, store, messages, _room: room }));
         }
-        Ok(())
     }
 }

@@ -19,7 +19,7 @@ use std::io;
 use tokio::io::{AsyncReadExt, ReadHalf};
 
 /// The version of everything that travels: frames, handshake, encoding of messages.
-pub const WIRE_VERSION: u8 = 2;
+pub const WIRE_VERSION: u8 = 3;
 
 /// The bytes before a body.
 pub(super) const HEADER: usize = 16;
@@ -46,11 +46,13 @@ pub(super) enum Kind {
     Ping = 5,
     /// I am.
     Pong = 6,
+    /// The next part of a message that is too long to let others wait behind it.
+    Part = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Hello, Self::Welcome, Self::Refusal, Self::Messages, Self::Ping, Self::Pong];
+    const ALL: [Self; 7] =
+        [Self::Hello, Self::Welcome, Self::Refusal, Self::Messages, Self::Ping, Self::Pong, Self::Part];
 }
 
 #[derive(Debug)]
@@ -205,6 +207,59 @@ pub(super) fn messages(
     Ok((u64::from_le_bytes(*writes), messages))
 }
 
+/// Of a body of [`Kind::Part`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Part<'a> {
+    /// The writes that the sender's store had made.
+    pub(super) writes: u64,
+    /// The bytes of the whole message.
+    pub(super) length: u32,
+    /// The next of them.
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, FrameError> {
+        let (writes, body) = body.split_first_chunk().ok_or(FrameError::Damaged)?;
+        let (length, bytes) = body.split_first_chunk().ok_or(FrameError::Damaged)?;
+        Ok(Self { writes: u64::from_le_bytes(*writes), length: u32::from_le_bytes(*length), bytes })
+    }
+
+    pub(super) fn put(self, out: &mut BytesMut) {
+        put(Kind::Part, out, |out| {
+            out.extend_from_slice(&self.writes.to_le_bytes());
+            out.extend_from_slice(&self.length.to_le_bytes());
+            out.extend_from_slice(self.bytes);
+        });
+    }
+}
+
+/// A message that comes in parts, one after the other; other frames may come between. It takes up memory as it comes.
+#[derive(Default, Debug)]
+pub(super) struct Assembly {
+    bytes: Vec<u8>,
+    length: u32,
+}
+
+impl Assembly {
+    /// Takes the next part; the message if that was the last. No message is longer than `limit`.
+    pub(super) fn take(&mut self, part: Part<'_>, limit: usize) -> Result<Option<Vec<u8>>, FrameError> {
+        if self.bytes.is_empty() {
+            self.length = part.length;
+        }
+        let length = self.length as usize;
+        if length > limit {
+            return Err(FrameError::TooLarge { length, limit });
+        }
+        let whole = self.bytes.len() + part.bytes.len();
+        if part.length != self.length || part.bytes.is_empty() || whole > length {
+            return Err(FrameError::Damaged);
+        }
+        self.bytes.extend_from_slice(part.bytes);
+        Ok((whole == length).then(|| core::mem::take(&mut self.bytes)))
+    }
+}
+
 fn check_of(kind: Kind, body: &[u8]) -> u64 {
     ((Digest::of(body).0 >> 64) as u64) ^ (u64::from(kind as u8) << 56)
 }
@@ -256,6 +311,40 @@ mod tests {
     #[test]
     fn another_version_is_named_from_its_first_byte_on() {
         assert!(matches!(decode(&[9]), Err(FrameError::Version(9))));
+    }
+
+    #[test]
+    fn a_message_in_parts_is_whole_when_all_have_come() {
+        let message: Vec<u8> = (0..100).collect();
+        let mut assembly = Assembly::default();
+        for _ in 0..2 {
+            for (at, bytes) in message.chunks(30).enumerate() {
+                let part = Part { writes: 5, length: 100, bytes };
+                let mut out = BytesMut::new();
+                part.put(&mut out);
+                let frame = decode(&out).expect("no damage").expect("whole");
+                let read = Part::read(&frame.body).expect("whole");
+                assert_eq!((frame.kind, read), (Kind::Part, part));
+                let done = assembly.take(read, 100).expect("in order");
+                assert_eq!(done, (at == 3).then(|| message.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_make_a_message_are_damaged() {
+        let part = |length, bytes| Part { writes: 0, length, bytes };
+        let begun = || {
+            let mut assembly = Assembly::default();
+            assert!(assembly.take(part(5, &[1, 2, 3]), 5).is_ok_and(|done| done.is_none()));
+            assembly
+        };
+        for wrong in [part(6, &[4]), part(5, &[4, 5, 6]), part(5, &[])] {
+            assert!(matches!(begun().take(wrong, 9), Err(FrameError::Damaged)), "{wrong:?}");
+        }
+        let long = Assembly::default().take(part(6, &[1]), 5);
+        assert!(matches!(long, Err(FrameError::TooLarge { length: 6, limit: 5 })));
+        assert!(matches!(Part::read(&[0; 11]), Err(FrameError::Damaged)));
     }
 
     #[test]

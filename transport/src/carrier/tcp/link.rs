@@ -1,11 +1,13 @@
-//! To one peer: a queue, and a task that keeps a connection and writes to it what waits.
+//! To one peer: two queues, and a task that keeps a connection and writes to it what waits. Large messages go in parts, and
+//! small ones between the parts, so that no heartbeat waits behind megabytes.
 
 use super::Shared;
-use super::frame::{FrameError, HEADER, Kind, Reader, put};
+use super::frame::{FrameError, HEADER, Kind, Part, Reader, put};
 use super::handshake::{self, Failure, Hello, Stream, Writer, buffered};
 use super::stats::{Count, PeerStats, Reason, Who};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
+use core::future::ready;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use paxos_core::NodeId;
 use std::io;
@@ -18,8 +20,46 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 /// What a queued message costs besides its bytes.
 const OVERHEAD: usize = 64;
 
-/// Messages are put into one frame up to this size. A larger one goes alone.
+/// Messages are put into one frame up to this size.
 const FRAME: usize = 1 << 18;
+
+/// A message of more bytes is a large one, and goes in parts of so many.
+const PART: usize = 1 << 16;
+
+/// Messages of one kind that wait for a peer.
+struct Queue {
+    messages: mpsc::UnboundedSender<Bytes>,
+    bytes: AtomicUsize,
+}
+
+impl Queue {
+    fn new() -> (Self, mpsc::UnboundedReceiver<Bytes>) {
+        let (messages, waiting) = mpsc::unbounded_channel();
+        (Self { messages, bytes: AtomicUsize::new(0) }, waiting)
+    }
+
+    /// Queues a message; whether there was room.
+    fn post(&self, message: Bytes, limit: usize) -> bool {
+        let size = message.len() + OVERHEAD;
+        let before = self.bytes.fetch_add(size, Ordering::Relaxed);
+        let full = before > 0 && before + size > limit;
+        if full || self.messages.send(message).is_err() {
+            self.bytes.fetch_sub(size, Ordering::Relaxed);
+        }
+        !full
+    }
+
+    fn taken(&self, messages: &[Bytes]) {
+        let bytes: usize = messages.iter().map(|message| message.len() + OVERHEAD).sum();
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The other end of a peer's queues.
+pub(super) struct Waiting {
+    small: mpsc::UnboundedReceiver<Bytes>,
+    large: mpsc::UnboundedReceiver<Bytes>,
+}
 
 /// One peer, as the sender of messages sees it.
 pub(super) struct Peer {
@@ -30,44 +70,44 @@ pub(super) struct Peer {
     /// The address is another now, or the peer is to be forgotten.
     changed: Notify,
     gone: AtomicBool,
-    queue: mpsc::UnboundedSender<Bytes>,
-    queued: AtomicUsize,
+    small: Queue,
+    /// Messages of more than [`PART`] bytes, which have room of their own: no heartbeat is dropped because of them.
+    large: Queue,
     dropped: Count,
     connected: AtomicBool,
 }
 
 impl Peer {
-    pub(super) fn new(
-        id: NodeId,
-        address: String,
-        told: bool,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Bytes>) {
-        let (queue, waiting) = mpsc::unbounded_channel();
+    pub(super) fn new(id: NodeId, address: String, told: bool) -> (Arc<Self>, Waiting) {
+        let ((small, of_small), (large, of_large)) = (Queue::new(), Queue::new());
         let peer = Self {
             id,
             address: Mutex::new(address),
             told: AtomicBool::new(told),
             changed: Notify::new(),
             gone: AtomicBool::new(false),
-            queue,
-            queued: AtomicUsize::new(0),
+            small,
+            large,
             dropped: Count::default(),
             connected: AtomicBool::new(false),
         };
-        (Arc::new(peer), waiting)
+        (Arc::new(peer), Waiting { small: of_small, large: of_large })
     }
 
     /// Queues a message, or drops it if too much waits.
     pub(super) fn post(&self, message: Bytes, shared: &Shared) {
-        let size = message.len() + OVERHEAD;
-        let before = self.queued.fetch_add(size, Ordering::Relaxed);
-        if before > 0 && before + size > shared.options.limits.queue_bytes {
-            self.queued.fetch_sub(size, Ordering::Relaxed);
+        let queue = if message.len() > PART { &self.large } else { &self.small };
+        if !queue.post(message, shared.options.limits.queue_bytes) {
             self.dropped.add(1);
             shared.counts.dropped_full.add(1);
-        } else if self.queue.send(message).is_err() {
-            self.queued.fetch_sub(size, Ordering::Relaxed);
         }
+    }
+
+    /// A message of `queue` will not reach the peer.
+    fn lost(&self, queue: &Queue, message: Bytes, shared: &Shared) {
+        queue.taken(&[message]);
+        self.dropped.add(1);
+        shared.counts.dropped_unreachable.add(1);
     }
 
     pub(super) fn address(&self) -> String {
@@ -99,19 +139,14 @@ impl Peer {
     pub(super) fn stats(&self) -> PeerStats {
         PeerStats {
             connected: self.connected.load(Ordering::Relaxed),
-            queued_bytes: self.queued.load(Ordering::Relaxed) as u64,
+            queued_bytes: [&self.small, &self.large].map(|q| q.bytes.load(Ordering::Relaxed) as u64).iter().sum(),
             dropped: self.dropped.get(),
         }
-    }
-
-    fn taken(&self, messages: &[Bytes]) {
-        let bytes: usize = messages.iter().map(|message| message.len() + OVERHEAD).sum();
-        self.queued.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
 /// Keeps a connection to `peer` for as long as the carrier lives, and sends what waits.
-pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: mpsc::UnboundedReceiver<Bytes>) {
+pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Waiting) {
     let mut backoff = delays(&shared);
     while !peer.gone.load(Ordering::Relaxed) {
         let begun = Instant::now();
@@ -121,7 +156,12 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: mpsc
                 shared.counts.forgive(peer.id);
                 tracing::info!(peer = %peer.id, "connected");
                 peer.connected.store(true, Ordering::Relaxed);
-                let failure = Link { shared: &shared, peer: &peer, reader, writer }.serve(&mut waiting).await;
+                let (shared, peer) = (&shared, &peer);
+                let mut link = Link { shared, peer, reader, writer, out: BytesMut::new(), begun: None };
+                let failure = link.serve(&mut waiting).await;
+                if let Some((message, _)) = link.begun {
+                    peer.lost(&peer.large, message, shared);
+                }
                 peer.connected.store(false, Ordering::Relaxed);
                 tracing::info!(peer = %peer.id, "not connected any more");
                 failure
@@ -140,10 +180,10 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: mpsc
             Some(Failure::Gone(error)) => tracing::debug!(peer = %peer.id, %error, "no connection"),
         }
         // What waited for a peer that cannot be reached is stale when it can.
-        while let Ok(message) = waiting.try_recv() {
-            peer.taken(&[message]);
-            peer.dropped.add(1);
-            shared.counts.dropped_unreachable.add(1);
+        for (queue, waiting) in [(&peer.small, &mut waiting.small), (&peer.large, &mut waiting.large)] {
+            while let Ok(message) = waiting.try_recv() {
+                peer.lost(queue, message, &shared);
+            }
         }
         if begun.elapsed() > shared.options.limits.silence {
             backoff = delays(&shared);
@@ -204,17 +244,21 @@ struct Link<'a> {
     peer: &'a Peer,
     reader: Reader,
     writer: Writer,
+    /// What is written next.
+    out: BytesMut,
+    /// A large message, of which so many bytes were sent.
+    begun: Option<(Bytes, usize)>,
 }
 
 impl Link<'_> {
     /// Sends what waits, until something fails, or nothing is to be sent here any more.
-    async fn serve(&mut self, waiting: &mut mpsc::UnboundedReceiver<Bytes>) -> Option<Failure> {
+    async fn serve(&mut self, waiting: &mut Waiting) -> Option<Failure> {
         let limits = &self.shared.options.limits;
         let mut ticks = interval(limits.ping);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut heard, mut messages, mut out) = (Instant::now(), Vec::new(), BytesMut::new());
+        let (mut heard, mut messages) = (Instant::now(), Vec::new());
         loop {
-            let done = tokio::select! {
+            tokio::select! {
                 biased;
                 () = self.peer.changed.notified() => return None,
                 answer = self.reader.next() => match answer {
@@ -232,34 +276,35 @@ impl Link<'_> {
                     if heard.elapsed() > limits.silence {
                         return Some(Failure::silent("the peer did not answer", limits.silence));
                     }
-                    put(Kind::Ping, &mut out, |_| {});
-                    self.flush(&mut out, 1).await
+                    put(Kind::Ping, &mut self.out, |_| {});
                 }
-                n = waiting.recv_many(&mut messages, 4096) => {
-                    if n == 0 {
-                        return None;
-                    }
-                    let begun = Instant::now();
-                    let sent = self.write(&messages, &mut out).await;
-                    // Nobody was listened to meanwhile.
-                    heard += begun.elapsed();
-                    self.peer.taken(&messages);
-                    messages.clear();
-                    sent
-                }
-            };
-            if let Err(failure) = done {
+                n = waiting.small.recv_many(&mut messages, 4096) => if n == 0 {
+                    return None;
+                },
+                large = waiting.large.recv(), if self.begun.is_none() => match large {
+                    Some(message) => self.begun = Some((message, 0)),
+                    None => return None,
+                },
+                () = ready(()), if self.begun.is_some() => {}
+            }
+            let begun = Instant::now();
+            let sent = self.write(&messages).await;
+            // Nobody was listened to meanwhile.
+            heard += begun.elapsed();
+            self.peer.small.taken(&messages);
+            messages.clear();
+            if let Err(failure) = sent {
                 return Some(failure);
             }
         }
     }
 
-    /// Writes messages, many to a frame.
-    async fn write(&mut self, messages: &[Bytes], out: &mut BytesMut) -> Result<(), Failure> {
+    /// Writes messages, many to a frame, and the next part of a large one.
+    async fn write(&mut self, messages: &[Bytes]) -> Result<(), Failure> {
         let mut rest = messages;
+        let mut frames = u64::from(!self.out.is_empty());
         while !rest.is_empty() {
-            let mut frames = 0;
-            while !rest.is_empty() && out.len() < FRAME {
+            while !rest.is_empty() && self.out.len() < FRAME {
                 let mut size = 0;
                 let fits = |message: &&Bytes| {
                     size += message.len() + 4;
@@ -267,9 +312,8 @@ impl Link<'_> {
                 };
                 let n = rest.iter().take_while(fits).count().max(1);
                 let (some, others) = rest.split_at(n);
-                // At least as new as what the messages rest on.
-                let writes = self.shared.store().map_or(0, |store| store.writes);
-                put(Kind::Messages, out, |out| {
+                let writes = self.writes();
+                put(Kind::Messages, &mut self.out, |out| {
                     out.extend_from_slice(&writes.to_le_bytes());
                     for message in some {
                         // It is shorter than a frame, whose length has four bytes as well.
@@ -280,27 +324,52 @@ impl Link<'_> {
                 rest = others;
                 frames += 1;
             }
-            self.flush(out, frames).await?;
+            if !rest.is_empty() {
+                self.flush(core::mem::take(&mut frames)).await?;
+            }
         }
         self.shared.counts.messages_sent.add(messages.len() as u64);
+        let writes = self.writes();
+        let mut whole = None;
+        if let Some((message, sent)) = &mut self.begun {
+            let end = message.len().min(*sent + PART);
+            // No message is longer than a frame may be.
+            let length = message.len() as u32;
+            Part { writes, length, bytes: &message[*sent..end] }.put(&mut self.out);
+            frames += 1;
+            *sent = end;
+            whole = (end == message.len()).then(|| message.clone());
+        }
+        self.flush(frames).await?;
+        if whole.is_some() {
+            self.peer.large.taken(whole.as_slice());
+            self.begun = None;
+            self.shared.counts.messages_sent.add(1);
+        }
         Ok(())
     }
 
-    async fn flush(&mut self, out: &mut BytesMut, frames: u64) -> Result<(), Failure> {
-        debug_assert!(out.len() >= HEADER);
+    /// What this process's store has written: at least what the messages that wait rest on.
+    fn writes(&self) -> u64 {
+        self.shared.store().map_or(0, |store| store.writes)
+    }
+
+    async fn flush(&mut self, frames: u64) -> Result<(), Failure> {
         let silence = self.shared.options.limits.silence;
+        let (out, writer) = (&mut self.out, &mut self.writer);
+        debug_assert!(out.len() >= HEADER);
         let written = async {
             let mut rest = &out[..];
             while !rest.is_empty() {
                 // A peer that takes a little now and then is slow, but there.
-                let some = timeout(silence, self.writer.write(rest)).await;
+                let some = timeout(silence, writer.write(rest)).await;
                 let n = some.map_err(|_| Failure::silent("the peer took nothing", silence))??;
                 if n == 0 {
                     return Err(io::Error::from(io::ErrorKind::WriteZero).into());
                 }
                 rest = &rest[n..];
             }
-            let flushed = timeout(silence, self.writer.flush()).await;
+            let flushed = timeout(silence, writer.flush()).await;
             flushed.map_err(|_| Failure::silent("the peer took nothing", silence))?.map_err(Failure::of_io)
         };
         written.await?;

@@ -50,10 +50,11 @@ impl TcpOptions {
 /// Bounds on what a carrier holds, and how long it waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TcpLimits {
-    /// The longest frame that is sent or taken. A message that does not fit can never be delivered, so this must be
-    /// larger than a phase 1b that reports a full window ([`paxos_core::Limits::window_bytes`]).
+    /// The longest message that is sent or taken, with the few bytes around it. One that does not fit can never be delivered, so
+    /// this must be larger than a phase 1b that reports a full window ([`paxos_core::Limits::window_bytes`]).
     pub frame_bytes: usize,
-    /// Messages that wait for one peer, in bytes; then messages for it are dropped. One message may always wait.
+    /// Messages that wait for one peer, in bytes, those of up to 64 KiB and larger ones each; then such messages for it are dropped.
+    /// One message may always wait.
     pub queue_bytes: usize,
     /// Messages that have arrived and that the host has not taken, in bytes as they came; then nothing more is read.
     pub inbox_bytes: usize,
