@@ -26,6 +26,8 @@ pub struct Proposer<V> {
     recorded: Ballot,
     /// Whether instances may be begun: no refusal since the last campaign.
     open: bool,
+    /// Whether a slot is to be decided so that a change of members comes into force, whether or not commands come.
+    awaited: bool,
     /// Whether something was decided in an instance of this base.
     proven: bool,
     queue: Queue<V>,
@@ -179,6 +181,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
             base: Ballot::ZERO,
             recorded: Ballot::ZERO,
             open: false,
+            awaited: false,
             proven: false,
             queue: Queue::default(),
             instances: VecDeque::new(),
@@ -381,6 +384,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
                 });
             }
             if !self.begin(now, chosen) {
+                let member = self.setup.config.proposers.contains(self.setup.id);
+                self.awaited = member && self.is_awaited(chosen) && self.free_slot(chosen) < chosen.limit();
                 if self.is_concerned() {
                     let instances = &self.instances;
                     self.gaps.watch(now, chosen, |slot| find(instances, slot).is_some());
@@ -401,7 +406,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     }
 
     fn has_work(&self) -> bool {
-        !self.queue.is_empty() || !self.gaps.is_empty() || self.instances.iter().any(Instance::is_held)
+        !self.queue.is_empty()
+            || !self.gaps.is_empty()
+            || self.awaited
+            || self.instances.iter().any(Instance::is_held)
     }
 
     fn load(&self) -> Load {

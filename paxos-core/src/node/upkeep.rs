@@ -100,12 +100,28 @@ impl<P: Protocol> Node<P> {
             let peer = peers.iter().nth(self.gossip.turn % peers.len()).into_iter().collect();
             self.send(To::Each(peer), self.progress());
         }
+        if let Some(stranger) = self.next_stranger() {
+            self.asked.insert(stranger);
+            self.send(To::One(stranger), self.progress());
+        }
         let unaware = To::Each(self.setup.config.proposers.without(learners));
         self.send(unaware, self.progress());
         if self.gossip.stuck_for > 2 * peers.len() {
             self.noted.0.counters.catch_ups += u64::from(!unaware.is_empty());
             self.send(unaware, Message::CatchUp { from: chosen });
         }
+    }
+
+    /// Those that a process knows as members may all be gone if it is none itself: it also asks, in turn, the others that the
+    /// cluster began with or that may have joined since.
+    fn next_stranger(&self) -> Option<NodeId> {
+        let learners = self.members.learners;
+        if !self.is_mobile() || learners.contains(self.setup.id) {
+            return None;
+        }
+        let config = &self.built.config;
+        let strangers = self.others(config.learners.union(config.spares).without(learners));
+        strangers.iter().nth(self.gossip.turn % strangers.len().max(1))
     }
 
     /// What this process tells others about how far it is.
