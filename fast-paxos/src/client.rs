@@ -101,8 +101,8 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         }
     }
 
-    fn refresh(&mut self, known: Slot) {
-        self.outstanding.refresh(known);
+    fn refresh(&mut self, now: Time, known: Slot) {
+        self.outstanding.refresh(now, known);
     }
 
     fn draw(&mut self, nonce: u32) {

@@ -156,8 +156,8 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         }
     }
 
-    fn refresh(&mut self, known: Slot) {
-        self.outstanding.refresh(known);
+    fn refresh(&mut self, now: Time, known: Slot) {
+        self.outstanding.refresh(now, known);
     }
 
     fn draw(&mut self, nonce: u32) {

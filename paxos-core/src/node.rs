@@ -300,7 +300,7 @@ impl<P: Protocol> Node<P> {
     pub fn submit(&mut self, now: Time, value: P::Value) -> Result<CommandId, Overloaded> {
         self.now = self.now.max(now);
         self.stirred = true;
-        self.client.refresh(self.chosen.first_unknown());
+        self.client.refresh(self.now, self.chosen.first_unknown());
         let submitted = self.client.submit(value);
         self.noted.0.counters.refused += u64::from(submitted.is_err());
         submitted

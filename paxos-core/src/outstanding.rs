@@ -8,14 +8,17 @@ use core::ops::Range;
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
+/// After so long without a command a session may have expired.
+const SPELL: Duration = Duration::from_secs(1);
+
 /// The commands of one client that are not answered yet. Sent together what was submitted together; asked
 /// again each [`crate::Timeouts::client`] until answered or given up, with the same names: replicas execute each
 /// once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outstanding<V> {
     id: ClientId,
-    /// What was known to be chosen when it last asked for something new.
-    used: Slot,
+    /// What was known to be chosen when it last asked for something new, and when that was.
+    used: (Slot, Time),
     /// For how many slots a session may be silent before it is renewed: half of [`crate::Limits::idle`].
     idle: u64,
     /// [`crate::Limits::session`], in commands and bytes.
@@ -58,7 +61,7 @@ impl<V: Value> Outstanding<V> {
     pub fn new(node: NodeId, life: u32, config: &Config) -> Self {
         Self {
             id: ClientId::first_of(node, life),
-            used: Slot(0),
+            used: (Slot(0), Time(0)),
             idle: config.limits.idle / 2,
             limit: Amount { count: config.limits.session, bytes: config.limits.session_bytes },
             request: config.limits.request(),
@@ -175,13 +178,15 @@ impl<V: Value> Outstanding<V> {
     }
 
     /// Everything below `known` is chosen, and a command is about to be submitted. A session that was silent for so long that
-    /// it may soon expire is renewed if nothing of it is open: a command that was never sent needs no session that may
-    /// have ended.
-    pub fn refresh(&mut self, known: Slot) {
-        if self.base == self.next && known.since(self.used) > self.idle {
+    /// it may have expired, or may soon, is renewed if nothing of it is open: a command that was never sent needs no session
+    /// that may have ended. A process that does not learn goes by the time, and so does one whose session may have made room
+    /// for others: in a second many commands are chosen, and to renew a session of which nothing is open costs nothing.
+    pub fn refresh(&mut self, now: Time, known: Slot) {
+        let (slot, time) = self.used;
+        if self.next > 0 && self.base == self.next && (known.since(slot) > self.idle || now > time.after(SPELL)) {
             self.id = self.id.renewed(0);
         }
-        self.used = self.used.max(known);
+        self.used = (slot.max(known), now);
     }
 
     /// The session of command `id` has ended, says a replica, which knows one numbered `latest`: all that is open of it ends

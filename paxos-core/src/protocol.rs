@@ -347,7 +347,7 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn draw(&mut self, nonce: u32);
     /// A value is about to be submitted, and everything below `known` is chosen: a session in which nothing is open, and
     /// that has been silent for long, is renewed.
-    fn refresh(&mut self, _known: Slot) {}
+    fn refresh(&mut self, _now: Time, _known: Slot) {}
     /// The next command that ends without an answer, until there is none. Nothing is asked or said of it again.
     fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)>;
     /// The time of [`Client::deadline`] has come: ask again.

@@ -34,7 +34,7 @@ impl<P: Protocol> Node<P> {
             return Err(Unchangeable::Fixed.into());
         }
         self.stirred = true;
-        self.client.refresh(self.chosen.first_unknown());
+        self.client.refresh(self.now, self.chosen.first_unknown());
         Ok(self.client.submit_change(change)?)
     }
 

@@ -59,7 +59,7 @@ fn a_session_that_was_silent_for_long_is_renewed_before_it_expires() {
     let mut client = Outstanding::<u64>::new(NODE, 1, &config);
     client.draw(7);
     let mut submit = |known, answered| {
-        client.refresh(Slot(known));
+        client.refresh(Time(0), Slot(known));
         let id = client.submit(0).expect("room");
         if answered {
             client.on_reply(id);
@@ -70,6 +70,21 @@ fn a_session_that_was_silent_for_long_is_renewed_before_it_expires() {
     let named = [(30, true), (70, true), (120, true), (171, true), (180, false), (300, true)]
         .map(|(k, a)| submit(k, a));
     assert_eq!(named, [(7, 0, 0), (7, 0, 1), (7, 0, 2), (7, 1, 3), (7, 1, 4), (7, 1, 5)]);
+}
+
+#[test]
+fn a_session_of_one_that_does_not_learn_is_renewed_when_it_was_silent_for_a_second() {
+    let mut client = client(0);
+    let mut submit = |ms: u64, answered| {
+        client.refresh(Time(0).after(Duration::from_millis(ms)), Slot(0));
+        let id = client.submit(0).expect("room");
+        if answered {
+            client.on_reply(id);
+        }
+        (id.client.session, id.seq)
+    };
+    let named = [(5000, true), (6000, true), (7001, true), (8001, false), (9500, true)].map(|(t, a)| submit(t, a));
+    assert_eq!(named, [(0, 0), (0, 1), (1, 2), (1, 3), (1, 4)]);
 }
 
 #[test]
