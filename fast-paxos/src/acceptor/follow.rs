@@ -4,7 +4,7 @@ use super::Acceptor;
 use crate::choice::{is_collided, pick};
 use crate::learner::Tally;
 use crate::{Accepted, Any};
-use paxos_core::{Ballot, Batch, Chosen, CommandId, Entry, NodeId, Phase, Record, Slot, Value};
+use paxos_core::{Amount, Ballot, Batch, Chosen, CommandId, Entry, NodeId, Phase, Record, Slot, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an acceptor has heard of others' votes in the open ballot and in the step that follows it. It is not on disk:
@@ -131,11 +131,20 @@ impl<V: Value> Acceptor<V> {
             .filter(|slot| !known(*slot) && !self.has_left(*slot, next))
             .filter_map(|slot| Some((slot, self.pick(any, slot)?)))
             .collect();
+        // No more of it at a time than one message holds.
         let mut runs: Vec<(Slot, Vec<Entry<V>>)> = Vec::new();
+        let mut sum = Amount::default();
         for (slot, entry) in &picked {
+            let more = Amount { count: 1, bytes: entry.bytes() };
+            sum += more;
             match runs.last_mut() {
-                Some((first, run)) if first.plus(run.len() as u64) == *slot => run.push(entry.clone()),
-                _ => runs.push((*slot, vec![entry.clone()])),
+                Some((first, run)) if first.plus(run.len() as u64) == *slot && sum.fits(self.piece) => {
+                    run.push(entry.clone());
+                }
+                _ => {
+                    runs.push((*slot, vec![entry.clone()]));
+                    sum = more;
+                }
             }
         }
         let placed: BTreeSet<CommandId> = picked.values().filter_map(Entry::id).collect();
