@@ -183,7 +183,10 @@ impl<V: Value> Outstanding<V> {
     /// for others: in a second many commands are chosen, and to renew a session of which nothing is open costs nothing.
     pub fn refresh(&mut self, now: Time, known: Slot) {
         let (slot, time) = self.used;
-        if self.next > 0 && self.base == self.next && (known.since(slot) > self.idle || now > time.after(SPELL)) {
+        if self.next > 0
+            && self.base == self.next
+            && (known.since(slot) > self.idle || now > time.after(SPELL))
+        {
             self.id = self.id.renewed(0);
         }
         self.used = (slot.max(known), now);

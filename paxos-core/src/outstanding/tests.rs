@@ -83,7 +83,8 @@ fn a_session_of_one_that_does_not_learn_is_renewed_when_it_was_silent_for_a_seco
         }
         (id.client.session, id.seq)
     };
-    let named = [(5000, true), (6000, true), (7001, true), (8001, false), (9500, true)].map(|(t, a)| submit(t, a));
+    let named =
+        [(5000, true), (6000, true), (7001, true), (8001, false), (9500, true)].map(|(t, a)| submit(t, a));
     assert_eq!(named, [(0, 0), (0, 1), (1, 2), (1, 3), (1, 4)]);
 }
 

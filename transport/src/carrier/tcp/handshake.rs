@@ -165,7 +165,9 @@ pub(super) async fn dial(hello: &Hello, reader: &mut Reader, writer: &mut Writer
     match kind {
         Kind::Welcome => Ok(()),
         Kind::Refusal => Err(refusal(hello.to, &body)),
-        Kind::Hello | Kind::Messages | Kind::Part | Kind::Ping | Kind::Pong => Err(FrameError::Damaged.into()),
+        Kind::Hello | Kind::Messages | Kind::Part | Kind::Ping | Kind::Pong => {
+            Err(FrameError::Damaged.into())
+        }
     }
 }
 

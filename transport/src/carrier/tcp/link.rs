@@ -139,7 +139,10 @@ impl Peer {
     pub(super) fn stats(&self) -> PeerStats {
         PeerStats {
             connected: self.connected.load(Ordering::Relaxed),
-            queued_bytes: [&self.small, &self.large].map(|q| q.bytes.load(Ordering::Relaxed) as u64).iter().sum(),
+            queued_bytes: [&self.small, &self.large]
+                .map(|q| q.bytes.load(Ordering::Relaxed) as u64)
+                .iter()
+                .sum(),
             dropped: self.dropped.get(),
         }
     }
