@@ -1,7 +1,8 @@
 //! Uncoordinated recovery, by hand: acceptors that go on by themselves, in the worst orders of events.
 
 use super::*;
-use paxos_core::{NodeSet, Phase};
+use paxos_core::{Limits, NodeSet, Phase};
+use std::sync::Arc;
 
 const B: Ballot = Ballot::classic(1, NodeId(0));
 
@@ -25,10 +26,13 @@ struct Bench {
 
 impl Bench {
     fn new(id: u16) -> Self {
-        let setup = Setup {
-            options: Options { recovery: Recovery::Uncoordinated, ..Options::default() },
-            ..server(id, 5)
-        };
+        Self::within(id, Limits::default())
+    }
+
+    fn within(id: u16, limits: Limits) -> Self {
+        let options = Options { recovery: Recovery::Uncoordinated, ..Options::default() };
+        let mut setup = Setup { options, ..server(id, 5) };
+        Arc::make_mut(&mut setup.config).limits = limits;
         let acceptor = <Acceptor<u64> as paxos_core::Acceptor<P>>::new(&setup);
         Self { id, acceptor, log: Vec::new(), chosen: Chosen::default() }
     }
@@ -103,6 +107,30 @@ fn an_acceptor_goes_on_when_it_has_the_votes_of_the_named_quorum() {
         let again: &[Accepted<u64>] = if id == 3 { &[accepted(fast(B), 1, &[8])] } else { &[] };
         assert_eq!(&votes[1..], again, "n{id}");
     }
+}
+
+#[test]
+fn what_it_votes_for_by_itself_fits_into_messages() {
+    let lengths = |batch, batch_bytes| {
+        let mut bench = Bench::within(4, Limits { batch, batch_bytes, ..Limits::default() });
+        bench.accept(&any_of_three(B));
+        for slot in 0..5 {
+            for (from, seq) in COLLISION {
+                bench.hears(from, fast(B), slot, 10 * slot + seq);
+            }
+        }
+        let votes = bench.votes();
+        let slots: Vec<Slot> =
+            votes.iter().flat_map(|vote| vote.first.extend(vote.batch.len() as u64).iter()).collect();
+        assert_eq!(slots, (0..5).map(Slot).collect::<Vec<_>>());
+        votes.iter().map(|vote| vote.batch.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(1024, 1 << 20), [5]);
+    assert_eq!(lengths(2, 1 << 20), [2, 2, 1]);
+    assert_eq!(lengths(1, 1 << 20), [1; 5]);
+    // A command has eight bytes, and one may always go.
+    assert_eq!(lengths(1024, 24), [3, 2]);
+    assert_eq!(lengths(1024, 1), [1; 5]);
 }
 
 #[test]
