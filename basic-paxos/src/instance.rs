@@ -1,7 +1,8 @@
 //! One instance: the two phases of one slot, as its proposer goes through them.
 
 use crate::{Accept, One, Prepare, Promise};
-use paxos_core::{Ballot, Entry, NodeId, NodeSet, Phase, QuorumSystem, Reach, Slot, Time, Value};
+use core::time::Duration;
+use paxos_core::{Again, Ballot, Entry, NodeId, NodeSet, Phase, QuorumSystem, Reach, Slot, Time, Value};
 
 /// What a proposer has under way in one slot. It lasts until the slot is known to be chosen: an instance that
 /// were forgotten and begun again in the same ballot could propose a second value there.
@@ -19,6 +20,8 @@ pub(crate) struct Instance<V> {
     /// Whether there is a question to ask, and how many.
     ask: Option<Reach>,
     asked: Time,
+    /// How often it asked in vain.
+    vain: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +47,8 @@ impl<V: Value> Instance<V> {
     /// At the start of phase 1.
     pub(crate) fn new(now: Time, slot: Slot, ballot: Ballot, own: Option<One<V>>) -> Self {
         let (stage, for_gap) = (Stage::Held, own.is_none());
-        let mut new = Self { slot, ballot, own, own_proposed: false, for_gap, stage, ask: None, asked: now };
+        let mut new =
+            Self { slot, ballot, own, own_proposed: false, for_gap, stage, ask: None, asked: now, vain: 0 };
         new.prepare(ballot);
         new
     }
@@ -67,6 +71,7 @@ impl<V: Value> Instance<V> {
         self.ballot = ballot;
         self.stage = Stage::Preparing { promised: NodeSet::EMPTY, vote: None };
         self.ask = Some(Reach::Quorum(Phase::One));
+        self.vain = 0;
     }
 
     /// Counts a promise; whether a quorum has promised now, so that [`Instance::propose`] must follow.
@@ -111,6 +116,7 @@ impl<V: Value> Instance<V> {
         self.own_proposed |= self.own.as_ref().is_some_and(|own| own.id() == entry.id());
         self.stage = Stage::Proposing { entry };
         self.ask = Some(Reach::Quorum(Phase::TwoClassic));
+        self.vain = 0;
     }
 
     /// Whether its own value may have been chosen, for those who know only that some value was.
@@ -118,14 +124,15 @@ impl<V: Value> Instance<V> {
         self.own_proposed
     }
 
-    /// When it last asked, unless it is held.
-    pub(crate) fn asked(&self) -> Option<Time> {
-        (!self.is_held()).then_some(self.asked)
+    /// When it is to ask again, unless it is held: the first time after `every`.
+    pub(crate) fn due(&self, every: Duration) -> Option<Time> {
+        (!self.is_held()).then(|| self.asked.after(every.saturating_mul(Again::factor(self.vain))))
     }
 
     /// Nobody has answered: ask all.
     pub(crate) fn ask_all(&mut self) {
         self.ask = Some(Reach::All);
+        self.vain = self.vain.saturating_add(1);
     }
 
     /// The question to ask now, once.

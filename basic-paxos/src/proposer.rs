@@ -344,7 +344,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         {
             self.resend_at = None;
             for instance in &mut self.instances {
-                let due = instance.asked().map(|at| at.after(patience));
+                let due = instance.due(patience);
                 if due.is_some_and(|at| at <= now) {
                     instance.ask_all();
                     self.resends.0 += 1;

@@ -74,9 +74,11 @@ impl<V: Value> SingleDecree<V> {
     ) {
         loop {
             let mut ready = self.node.ready();
-            ready.unbound().for_each(&mut send);
-            write(ready.records());
-            ready.written().messages().for_each(&mut send);
+            ready.messages().for_each(&mut send);
+            if let Some(records) = ready.append() {
+                write(records.records());
+                self.node.durable(records.durable());
+            }
             if !self.node.is_ready() {
                 return;
             }

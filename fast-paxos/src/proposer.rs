@@ -9,9 +9,9 @@ use crate::learner::Tally;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
 use contention::Contention;
 use paxos_core::{
-    Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Learning, Load, Nack, NodeId, NodeSet, Overloaded,
-    Phase, Pieces, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Vote,
-    Votes, answered_below,
+    Again, Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Learning, Load, Nack, NodeId, NodeSet,
+    Overloaded, Phase, Pieces, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time,
+    Value, Vote, Votes, answered_below,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -51,7 +51,7 @@ pub struct Proposer<V> {
     contention: Contention,
     /// All below is known to be chosen, here or elsewhere.
     progress: Slot,
-    resend_at: Option<Time>,
+    again: Again,
     /// Questions asked again.
     resends: Aside<u64>,
 }
@@ -92,7 +92,7 @@ impl<V: Value> Proposer<V> {
     }
 
     fn wait(&mut self, now: Time) {
-        self.resend_at = self.setup.config.timeouts.resend.map(|d| now.after(d));
+        self.again.start(now, self.setup.config.timeouts.resend);
     }
 
     fn preempted(&mut self) -> bool {
@@ -106,7 +106,7 @@ impl<V: Value> Proposer<V> {
         self.any = None;
         self.any_due = false;
         self.alive = NodeSet::EMPTY;
-        self.resend_at = None;
+        self.again.stop();
         self.pipeline.requeue();
         true
     }
@@ -179,7 +179,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             fresh: BTreeSet::new(),
             contention: Contention::default(),
             progress: Slot(0),
-            resend_at: None,
+            again: Again::default(),
             resends: Aside::default(),
         }
     }
@@ -249,6 +249,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                     return;
                 }
                 reports.push((from, promise.votes));
+                // The rest is on its way.
+                self.again.start(now, self.setup.config.timeouts.resend);
                 let config = &self.setup.config;
                 if config.quorums.is_quorum(Phase::One, pieces.promised()) {
                     let mut votes = Votes::default();
@@ -349,10 +351,10 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
         // It may be woken for a batch that lingers.
-        if self.resend_at.is_none_or(|at| at > now) {
+        if !self.again.is_due(now) {
             return;
         }
-        self.wait(now);
+        self.again.repeat(now, self.setup.config.timeouts.resend);
         self.begin_later(chosen);
         match &mut self.stage {
             Stage::Idle => {}

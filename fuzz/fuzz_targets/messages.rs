@@ -55,19 +55,20 @@ where
             turns += 1;
             assert!(turns < 100, "it goes on for ever");
             let mut ready = node.ready();
-            ready.unbound();
-            disk.extend_from_slice(ready.records());
-            let mut effects = ready.written();
-            effects.execute(&mut replica);
-            effects.messages().for_each(drop);
-            effects.outcomes();
+            ready.execute(&mut replica);
+            ready.messages();
+            ready.outcomes();
+            if let Some(write) = ready.append() {
+                disk.extend_from_slice(write.records());
+                node.durable(write.durable());
+            }
         }
         if replica.failure().is_some() {
             return;
         }
     }
     let mut node = Node::<P>::restore(setup, Time(0), 1, &disk);
-    node.ready().written().messages().for_each(drop);
+    node.ready().messages();
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,8 +2,8 @@
 
 use crate::{Accept, MultiPaxos, Prepare, Promise};
 use paxos_core::{
-    Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, Overloaded, Phase, Pieces, Pipeline, Proposal,
-    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes, answered_below,
+    Again, Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, Overloaded, Phase, Pieces, Pipeline,
+    Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes, answered_below,
 };
 use std::collections::VecDeque;
 
@@ -29,7 +29,7 @@ pub struct Proposer<V> {
     recovered: Slot,
     /// All below is chosen, as learners elsewhere say.
     progress: Slot,
-    resend_at: Option<Time>,
+    again: Again,
     /// Questions asked again.
     resends: Aside<u64>,
 }
@@ -72,7 +72,7 @@ impl<V: Value> Proposer<V> {
     }
 
     fn wait(&mut self, now: Time) {
-        self.resend_at = self.setup.config.timeouts.resend.map(|d| now.after(d));
+        self.again.start(now, self.setup.config.timeouts.resend);
     }
 
     /// Leaves the ballot. What was proposed may yet be chosen or not: it is proposed again if this process leads
@@ -86,7 +86,7 @@ impl<V: Value> Proposer<V> {
     fn leave(&mut self) -> bool {
         self.stage = Stage::Idle;
         self.outgoing.clear();
-        self.resend_at = None;
+        self.again.stop();
         self.pipeline.requeue();
         true
     }
@@ -173,7 +173,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             renew: false,
             recovered: Slot(0),
             progress: Slot(0),
-            resend_at: None,
+            again: Again::default(),
             resends: Aside::default(),
         }
     }
@@ -252,6 +252,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         for vote in &promise.votes {
             votes.note(vote.ballot, vote.first, &vote.batch);
         }
+        // The rest is on its way.
+        self.again.start(now, self.setup.config.timeouts.resend);
         let config = &self.setup.config;
         if config.quorums.is_quorum(Phase::One, pieces.promised()) {
             if !votes.is_plausible(*first, config.limits.window) {
@@ -322,7 +324,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
         // It may be woken for a batch that lingers.
-        if self.resend_at.is_none_or(|at| at > now) {
+        if !self.again.is_due(now) {
             return;
         }
         self.begin_later(chosen);
@@ -338,14 +340,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                 self.resends.0 += self.outgoing.len() as u64;
             }
         }
-        self.wait(now);
+        self.again.repeat(now, self.setup.config.timeouts.resend);
     }
 
     fn deadline(&self) -> Option<Time> {
         let waiting =
             self.pipeline.first_in_flight().is_some() || matches!(self.stage, Stage::Preparing { .. });
         let linger = self.pipeline.deadline().filter(|_| matches!(self.stage, Stage::Leading));
-        [self.resend_at.filter(|_| waiting), linger].into_iter().flatten().min()
+        [self.again.at().filter(|_| waiting), linger].into_iter().flatten().min()
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<MultiPaxos<V, R>>, Reach)> {

@@ -6,11 +6,13 @@
 //!
 //! ```text
 //!              step(now, event)                     ready()
-//!   messages ───────────────────▶  ┌──────────┐  ─────────────▶ unbound messages     send now
-//!   timeouts                       │   Node   │                 records              write, one sync
-//!   submit(now, value)             └──────────┘    written() ─▶ the other messages   send
-//!                          client · leader · proposer           decided values       execute in order
-//!                               acceptor · learner              outcomes             to the local client
+//!   messages ───────────────────▶  ┌──────────┐  ─────────────▶ messages             send
+//!   timeouts                       │   Node   │                 writes ──────┐       one sync for all that wait
+//!   submit(now, value)             └──────────┘                 decided values│      execute in order
+//!                          client · leader · proposer           outcomes      │      to the local client
+//!                               acceptor · learner                            │
+//!                                      ▲            durable(receipt)          │
+//!                                      └──────────────────────────────────────┘
 //! ```
 //!
 //! A variant of Paxos is a type that implements [`Protocol`]: five roles and their messages. Three are in the
@@ -19,7 +21,7 @@
 //!
 //! # What the core guarantees, whatever the variant
 //!
-//! - What an acceptor says is on disk before it is said; that is what [`Ready::written`] is for.
+//! - What an acceptor says is on disk before it is said; that is what [`Write`] and [`Receipt`] are for.
 //! - A message counts only if its sender plays the role it speaks in; a ballot is spoken in by its owner alone.
 //! - Values are executed in slot order, without a gap, each command once ([`Replica`]).
 //! - There is no clock, randomness, I/O, logging, `async` or `unsafe` here, nor a map with an order of its own.
@@ -74,7 +76,7 @@ pub use membership::{
 pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
 };
-pub use node::{Event, Node, Untransferable};
+pub use node::{Backlog, Event, Node, Untransferable};
 pub use outstanding::Outstanding;
 pub use pieces::Pieces;
 pub use pipeline::Pipeline;
@@ -86,7 +88,7 @@ pub use quorum::{
     Weighted, Within, ZoneQuorum, Zones, prove,
 };
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable, answered_below};
-pub use ready::{Decided, Effects, Install, Ready};
+pub use ready::{Decided, Ready, Receipt, Write};
 pub use record::{Record, Recorded, Vote, Votes};
 pub use replica::{Answering, Replica, StateMachine};
 pub use runs::{Divide, Runs};
@@ -96,4 +98,4 @@ pub use slot::{Slot, SlotRange};
 pub use snapshot::{Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
 pub use status::{Aside, Counters, Load, Plays, Status};
 pub use stores::{Amnesia, StoreMark};
-pub use time::{Jitter, Time};
+pub use time::{Again, Jitter, Time};

@@ -45,6 +45,9 @@ pub struct Limits {
     pub snapshot: u64,
     /// Bytes of a snapshot in one message.
     pub chunk: usize,
+    /// Bytes that wait for the disk while an earlier write is under way, 64 a record and the payload. With more, a process takes in nothing that it
+    /// would have to write or remember, as if the messages had been lost, until the disk has caught up.
+    pub disk_bytes: usize,
     /// Reads that wait at a process for its replica, and as many questions of others at a leader.
     pub reads: usize,
 }
@@ -68,6 +71,7 @@ impl Default for Limits {
             alpha: 8192,
             snapshot: 65_536,
             chunk: 1 << 18,
+            disk_bytes: 64 * mib,
             reads: 65_536,
         }
     }
@@ -151,6 +155,9 @@ pub enum Overloaded {
     /// [`Limits::session_bytes`].
     #[error("overloaded: {0} bytes of this client may be unanswered; try again when the oldest is answered")]
     SessionBytes(u64),
+    /// [`Limits::disk_bytes`].
+    #[error("overloaded: {0} bytes wait for this process's disk; ask another process, or try again later")]
+    Disk(u64),
     /// Requests that wait for a host's next turn.
     #[error("overloaded: {0} requests wait for this process's next turn; try again when some are answered")]
     Requests(u64),

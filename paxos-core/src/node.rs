@@ -13,6 +13,7 @@ mod peers;
 mod read;
 mod recognize;
 mod speak;
+mod underway;
 mod upkeep;
 
 use crate::reads::{Beats, Grants, Reads};
@@ -30,8 +31,10 @@ use members::Members;
 use peers::Peers;
 use recognize::Recognition;
 use std::collections::{BTreeMap, BTreeSet};
+use underway::Underway;
 
 pub use handover::Untransferable;
+pub use underway::Backlog;
 
 /// What happens to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +74,7 @@ pub struct Node<P: Protocol> {
     pub(crate) leader: P::Leader,
     pub(crate) chosen: Chosen<P::Value>,
     pub(crate) out: Out<P>,
+    pub(crate) underway: Underway<P::Record>,
     members: Members,
     gossip: Gossip,
     /// The change of members that the roles know of.
@@ -85,8 +89,8 @@ pub struct Node<P: Protocol> {
     informed: BTreeMap<NodeId, u64>,
     /// What this process knows to be chosen below is among its records or in its snapshot, on disk or about to be written.
     settled: Slot,
-    /// Whether a piece of that waits to be written.
-    settling: bool,
+    /// Whether a piece of that is among the records that were not handed out yet.
+    piece: bool,
     /// What it knows to be chosen below is on its disk.
     pub(crate) durable: Slot,
     peers: Peers,
@@ -109,6 +113,10 @@ pub struct Node<P: Protocol> {
     answering_learner: Option<NodeId>,
     /// The ballot that the leader role knows it was elected in.
     led: Option<Ballot>,
+    /// When it last tried to have another process lead because its disk stalls.
+    outpaced: Option<Time>,
+    /// Who voted in a ballot of this process since its last heartbeat.
+    voted: Aside<NodeSet>,
     /// The state of `chosen` that the proposer knows.
     told: u64,
     decisions: Vec<P::Decision>,
@@ -232,7 +240,7 @@ impl<P: Protocol> Node<P> {
             asked: NodeSet::EMPTY,
             informed: BTreeMap::new(),
             settled: Slot(0),
-            settling: false,
+            piece: false,
             durable: Slot(0),
             peers: Peers::default(),
             out: Out {
@@ -244,6 +252,7 @@ impl<P: Protocol> Node<P> {
                 changed: Vec::new(),
                 asked: Vec::new(),
             },
+            underway: Underway::default(),
             gossip: Gossip {
                 next: config.timeouts.gossip.map(|d| now.after(d)),
                 turn: usize::from(setup.id.0),
@@ -261,6 +270,8 @@ impl<P: Protocol> Node<P> {
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),
             led: None,
+            outpaced: None,
+            voted: Aside(NodeSet::EMPTY),
             told: 0,
             decisions: Vec::new(),
             beliefs: Beliefs::default(),
@@ -281,19 +292,23 @@ impl<P: Protocol> Node<P> {
         }
         self.now = self.now.max(now);
         self.stirred = true;
+        if let Event::Met { from, store } = event {
+            // Said once, and whose store it is does not depend on who the members are.
+            return self.on_met(from, store);
+        }
         // Whoever counts something now counts it among the members of now. What comes while that is not known to the disk is lost,
-        // as messages may be; a timeout comes again.
+        // as messages may be; what is due is done then.
         if !self.follow_members() {
             return;
         }
         match event {
             Event::Timeout => self.on_timeout(),
             Event::Message { from, message } => self.on_message(from, message),
-            Event::Met { from, store } => self.on_met(from, store),
+            Event::Met { .. } => {}
         }
     }
 
-    /// Gives this process's client a command to get agreed. Its answer is among [`crate::Effects::outcomes`].
+    /// Gives this process's client a command to get agreed. Its answer is among [`crate::Ready::outcomes`].
     ///
     /// # Errors
     /// [`Overloaded`] if too many are unanswered; try again when some are.
@@ -301,7 +316,11 @@ impl<P: Protocol> Node<P> {
         self.now = self.now.max(now);
         self.stirred = true;
         self.client.refresh(self.now, self.chosen.first_unknown());
-        let submitted = self.client.submit(value);
+        let submitted = if self.is_clogged() {
+            Err(Overloaded::Disk(self.setup.config.limits.disk_bytes as u64))
+        } else {
+            self.client.submit(value)
+        };
         self.noted.0.counters.refused += u64::from(submitted.is_err());
         submitted
     }
@@ -347,6 +366,10 @@ impl<P: Protocol> Node<P> {
 
     /// When to call [`Node::step`] with [`Event::Timeout`], if nothing happens before.
     pub fn deadline(&self) -> Option<Time> {
+        if self.is_settling() && self.members_changed() {
+            // It waits for the disk, and does nothing before.
+            return None;
+        }
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());
         let handover = self.handover.as_ref().and_then(Handover::deadline);

@@ -1,8 +1,8 @@
 //! The window of commands that a client has open: asked for until they are answered or given up.
 
 use crate::{
-    Amount, Aside, Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded, Refusal,
-    Refused, Slot, Time, Unanswered, Value,
+    Again, Amount, Aside, Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded,
+    Refusal, Refused, Slot, Time, Unanswered, Value,
 };
 use core::ops::Range;
 use core::time::Duration;
@@ -10,6 +10,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// After so long without a command a session may have expired.
 const SPELL: Duration = Duration::from_secs(1);
+
+/// A client doubles its patience that many times at most: whom it asks may be gone, and others may follow them.
+const DOUBLINGS: u32 = 2;
 
 /// The commands of one client that are not answered yet. Sent together what was submitted together; asked
 /// again each [`crate::Timeouts::client`] until answered or given up, with the same names: replicas execute each
@@ -37,9 +40,9 @@ pub struct Outstanding<V> {
     sizes: VecDeque<usize>,
     bytes: usize,
     asked_again: Aside<u64>,
-    /// By the time of asking.
+    /// By the time when it is due again.
     asked: VecDeque<Asked<V>>,
-    again: VecDeque<Batch<V>>,
+    again: VecDeque<(Batch<V>, u32)>,
     /// When commands were asked for the first time, up to which number; only if they may be given up.
     since: VecDeque<(Time, u64)>,
     /// What the caller is to be told.
@@ -48,9 +51,12 @@ pub struct Outstanding<V> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked<V> {
-    at: Time,
+    /// When it is asked for again.
+    due: Time,
     /// The highest number in the batch.
     last: u64,
+    /// How often it was asked in vain before.
+    vain: u32,
     /// Whether no process but the one that was asked now has ever had it: no other copy of it is on its way.
     alone: bool,
     batch: Batch<V>,
@@ -131,7 +137,7 @@ impl<V: Value> Outstanding<V> {
         let n = if open.fits(self.request) { open.count } else { self.portion() };
         let batch: Batch<V> = self.fresh.drain(..n).collect();
         let last = last_seq(&batch);
-        self.asked.push_back(Asked { at: now, last, alone, batch: batch.clone() });
+        self.note(now, batch.clone(), 0, alone);
         if self.give_up.is_some() {
             self.since.push_back((now, last));
         }
@@ -154,13 +160,12 @@ impl<V: Value> Outstanding<V> {
 
     /// Commands to send again.
     pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
-        while let Some(batch) = self.again.pop_front() {
+        while let Some((batch, vain)) = self.again.pop_front() {
             let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
             if !left.is_empty() {
                 let left = if left.len() == batch.len() { batch } else { left.into() };
-                let last = last_seq(&left);
                 self.asked_again.0 += 1;
-                self.asked.push_back(Asked { at: now, last, alone: false, batch: left.clone() });
+                self.note(now, left.clone(), vain, false);
                 return Some(left);
             }
         }
@@ -286,7 +291,7 @@ impl<V: Value> Outstanding<V> {
 
     /// Everything unanswered is to be asked again now.
     pub fn ask_all_again(&mut self) {
-        self.again.extend(self.asked.drain(..).map(|asked| asked.batch));
+        self.again.extend(self.asked.drain(..).map(|asked| (asked.batch, 0)));
     }
 
     /// What was asked longer ago than the client is patient is to be asked again, and what was asked too long ago
@@ -300,7 +305,7 @@ impl<V: Value> Outstanding<V> {
         let mut any = false;
         while self.due_again().is_some_and(|due| due <= now) {
             if let Some(asked) = self.asked.pop_front() {
-                self.again.push_back(asked.batch);
+                self.again.push_back((asked.batch, asked.vain.saturating_add(1)));
                 any = true;
             }
         }
@@ -311,8 +316,19 @@ impl<V: Value> Outstanding<V> {
         self.give_up.is_some_and(|limit| since.after(limit) <= now)
     }
 
+    /// Notes that `batch` is asked for now, after `vain` times in vain: those that are due first come first.
+    fn note(&mut self, now: Time, batch: Batch<V>, vain: u32, alone: bool) {
+        let factor = Again::factor(vain.min(DOUBLINGS));
+        let due = self.patience.map(|patience| now.after(patience.saturating_mul(factor)));
+        let due = due.unwrap_or(Time(u64::MAX));
+        let last = last_seq(&batch);
+        let at = self.asked.iter().rposition(|other| other.due <= due).map_or(0, |before| before + 1);
+        self.asked.insert(at, Asked { due, last, vain, alone, batch });
+    }
+
     fn due_again(&self) -> Option<Time> {
-        Some(self.asked.front()?.at.after(self.patience?))
+        self.patience?;
+        Some(self.asked.front()?.due)
     }
 
     /// When the oldest question becomes due again, or is given up.

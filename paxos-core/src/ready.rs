@@ -2,37 +2,61 @@
 
 use crate::{
     Answering, CommandId, Entry, Envelope, Epochs, Node, Protocol, Readable, Replica, Settled, Slot,
-    Snapshot, StateMachine, StoreMark,
+    Snapshot, StateMachine,
 };
-use core::ops::RangeBounds;
 use std::vec::Drain;
 
 /// One batch of what follows from the events so far.
 ///
-/// Send [`Ready::unbound`] at once; write [`Ready::records`] with one sync, or, if there is one, what
-/// [`Ready::install`] says instead; then [`Ready::written`] gives the rest. Dropping a `Ready` earlier loses nothing:
-/// the next one has it again.
+/// Send [`Ready::messages`], have [`Ready::write`] written, and execute ([`Ready::execute`]): in any order, for nothing
+/// among it rests on what is not on disk. When the write is durable, [`Write::durable`] gives a receipt for
+/// [`Node::durable`]; what rests on it is among the next `Ready`. Meanwhile the node goes on with whatever comes, and may ask
+/// for more writes. Dropping a `Ready` early loses nothing: the next one has it again.
 #[derive(Debug)]
-#[must_use = "records must be written, and messages sent"]
+#[must_use = "messages must be sent, records written, and decisions executed"]
 pub struct Ready<'a, P: Protocol> {
     node: &'a mut Node<P>,
 }
 
-/// What may be done once the records are on disk.
-#[derive(Debug)]
-#[must_use = "messages must be sent, and decisions executed"]
-pub struct Effects<'a, P: Protocol> {
-    node: &'a mut Node<P>,
-    released: usize,
+/// What is to be written: records to append, or a snapshot that takes the place of everything, with records. Writes are made
+/// durable in the order in which they were handed out; several may become so with one sync, and then the receipt of the last
+/// stands for all.
+///
+/// Whoever drops a write without making it durable must stop the process, as one does whose disk has failed: what rests on
+/// it is never said.
+#[derive(Clone, Debug)]
+#[must_use = "a process waits for its writes"]
+pub struct Write<P: Protocol> {
+    pub(crate) number: u64,
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) records: Vec<P::Record>,
 }
 
-/// What is to take the place of all that a process has on disk.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Install<P: Protocol> {
-    /// Stands for every slot below its [`Snapshot::next`].
-    pub snapshot: Snapshot,
-    /// All that the process must remember besides; what [`Ready::records`] says is among it.
-    pub records: Vec<P::Record>,
+/// A write is durable. Only a [`Write`] can be exchanged for one.
+#[derive(Clone, Debug)]
+#[must_use = "a process waits until it is told that its writes are durable"]
+pub struct Receipt<P: Protocol> {
+    pub(crate) number: u64,
+    /// Memory that can be used again.
+    pub(crate) spare: Vec<P::Record>,
+}
+
+impl<P: Protocol> Write<P> {
+    /// If there is one, it is to take the place of all that is on disk, together with the records, in one atomic step: after
+    /// a crash, the process finds either what was there or this. It stands for every slot below its [`Snapshot::next`].
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// Records to append, or all that must be remembered besides the snapshot.
+    pub fn records(&self) -> &[P::Record] {
+        &self.records
+    }
+
+    /// It is on disk, and so are all that were handed out before; they will be after a crash.
+    pub fn durable(self) -> Receipt<P> {
+        Receipt { number: self.number, spare: self.records }
+    }
 }
 
 /// Values to execute, for [`Replica::execute`].
@@ -53,25 +77,25 @@ impl<P: Protocol> Node<P> {
     /// What follows from the events so far.
     pub fn ready(&mut self) -> Ready<'_, P> {
         self.turn();
+        self.hold();
         Ready { node: self }
     }
 
-    /// Whether [`Node::ready`] has something to write or send.
+    /// Whether [`Node::ready`] has something to write, send or execute.
     pub fn is_ready(&self) -> bool {
         let out = &self.out;
         self.stirred
-            || self.members_changed()
-            || self.store.is_waiting()
-            || !(out.records.is_empty()
-                && out.own.is_empty()
-                && out.bound.is_empty()
-                && out.unbound.is_empty())
+            || self.waits_to_follow()
+            || self.store.is_due()
+            || !(out.records.is_empty() && out.unbound.is_empty())
+            || self.has_unheld()
     }
 
-    /// Does all that [`Ready`] asks for, for a caller with a disk of its own: `send` and `write` are called in
-    /// the order that is safe, the replica executes what is chosen, and its answers are passed on.
+    /// Does all that [`Ready`] asks for, for a caller with a disk of its own on which everything is durable when `write`
+    /// returns: `send` and `write` are called in the order that is safe, the replica executes what is chosen, and its
+    /// answers are passed on.
     ///
-    /// The disk keeps every record. A caller that would replace them by snapshots follows [`Ready::install`].
+    /// The disk keeps every record. A caller that would replace them by snapshots follows [`Ready::write`].
     pub fn process<S>(
         &mut self,
         replica: &mut Replica<S>,
@@ -82,17 +106,19 @@ impl<P: Protocol> Node<P> {
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
         loop {
-            let ready = self.ready();
-            drain(&mut ready.node.out.unbound, .., &mut send);
-            if !ready.records().is_empty() {
-                write(ready.records());
+            let mut ready = self.ready();
+            drain(&mut ready.node.out.unbound, &mut send);
+            let written = ready.append().map(|records| {
+                write(records.records());
+                records.durable()
+            });
+            if let Some(receipt) = written {
+                self.durable(receipt);
+                // What rests on that leaves with the next turn, and is executed then.
+                continue;
             }
-            let mut effects = ready.written();
-            effects.execute(replica);
-            let (out, released) = (&mut effects.node.out, effects.released);
-            drain(&mut out.unbound, .., &mut send);
-            drain(&mut out.bound, ..released, &mut send);
-            drain(&mut out.outcomes, .., &mut outcome);
+            ready.execute(replica);
+            drain(&mut ready.node.out.outcomes, &mut outcome);
             if !self.is_ready() {
                 return;
             }
@@ -101,53 +127,32 @@ impl<P: Protocol> Node<P> {
 }
 
 /// Takes out what is there; most of the time, there is nothing.
-fn drain<T>(from: &mut Vec<T>, range: impl RangeBounds<usize>, to: impl FnMut(T)) {
+fn drain<T>(from: &mut Vec<T>, to: impl FnMut(T)) {
     if !from.is_empty() {
-        from.drain(range).for_each(to);
+        from.drain(..).for_each(to);
     }
 }
 
-impl<'a, P: Protocol> Ready<'a, P> {
-    /// Messages that may leave now: they say nothing that is not on disk already.
-    pub fn unbound(&mut self) -> Drain<'_, Envelope<P>> {
+impl<P: Protocol> Ready<'_, P> {
+    /// Messages that may leave now: they say nothing that is not on disk.
+    pub fn messages(&mut self) -> Drain<'_, Envelope<P>> {
         self.node.out.unbound.drain(..)
     }
 
-    /// What must be on disk before the rest follows.
+    /// The records that wait to be handed out by [`Ready::write`].
     pub fn records(&self) -> &[P::Record] {
         &self.node.out.records
     }
 
-    /// A snapshot, taken here or received, that is to take the place of everything on disk in one atomic step: after
-    /// a crash, the process finds either what was there or this. Nothing that it says, executes or forgets
-    /// depends on the snapshot before that, whatever happens between.
-    ///
-    /// A driver whose disk keeps every record may pass this over and write [`Ready::records`]: the snapshot is then
-    /// forgotten, and nothing else.
-    pub fn install(&mut self) -> Option<Install<P>> {
-        self.node.install()
+    /// What is to be written next, if there is anything: records, and then a snapshot, taken here or received, if one waits.
+    /// Nothing that the process says, executes or forgets depends on the snapshot before it is durable.
+    pub fn write(&mut self) -> Option<Write<P>> {
+        self.node.begin_write(true)
     }
 
-    /// Tells how far the store has come with what was just written: see [`Node::tell_store`].
-    pub fn stored(&mut self, store: StoreMark) {
-        self.node.tell_store(store);
-    }
-
-    /// The records are on disk, and will be after a crash; or what [`Ready::install`] said is.
-    pub fn written(self) -> Effects<'a, P> {
-        self.node.on_stored();
-        let released = self.node.out.bound.len();
-        self.node.on_written();
-        Effects { node: self.node, released }
-    }
-}
-
-impl<P: Protocol> Effects<'_, P> {
-    /// Messages to send.
-    pub fn messages(&mut self) -> impl Iterator<Item = Envelope<P>> {
-        let out = &mut self.node.out;
-        let released = std::mem::take(&mut self.released);
-        out.unbound.drain(..).chain(out.bound.drain(..released))
+    /// As [`Ready::write`], for a driver whose disk keeps every record: a snapshot that waits is forgotten, and nothing else.
+    pub fn append(&mut self) -> Option<Write<P>> {
+        self.node.begin_write(false)
     }
 
     /// The next values to execute, from the slot named on, with the clients to answer. Each is given once.
@@ -173,8 +178,8 @@ impl<P: Protocol> Effects<'_, P> {
         self.node.snapshot()
     }
 
-    /// Executes what is decided and hands the answers back to the node: they are among the next messages, or
-    /// the next outcomes. A snapshot that is due is taken over before, or taken after that.
+    /// Executes what is decided and hands the answers back to the node: they are among [`Ready::messages`] and
+    /// [`Ready::outcomes`] then. A snapshot that is due is taken over before, or taken after that.
     ///
     /// A snapshot that the machine cannot read stops the replica: see [`Replica::failure`].
     pub fn execute<S>(&mut self, replica: &mut Replica<S>)
@@ -191,13 +196,13 @@ impl<P: Protocol> Effects<'_, P> {
         if let Some(snapshot) = replica.snapshot_each(self.node.setup.config.limits.snapshot) {
             self.node.compact(snapshot);
         }
-        drain(&mut self.node.out.asked, .., |id| replica.recall(id));
+        drain(&mut self.node.out.asked, |id| replica.recall(id));
         if replica.has_answers() {
             self.node.answer(replica.answers());
         }
     }
 
-    /// The next read that may be answered from the replica, once everything in [`Effects::decided`] is executed.
+    /// The next read that may be answered from the replica, once everything in [`Ready::decided`] is executed.
     pub fn readable(&mut self) -> Option<Readable> {
         self.node.readable()
     }

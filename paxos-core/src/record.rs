@@ -55,6 +55,19 @@ pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send +
     fn as_met(&self) -> Option<(NodeId, StoreMark)>;
     /// Tells what the record says.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
+    /// The payload bytes in it.
+    fn bytes(&self) -> usize
+    where
+        V: crate::Value,
+    {
+        let mut bytes = 0;
+        self.facts(&mut |fact| {
+            if let Fact::Vote { entry: Some(entry), .. } | Fact::Chosen { entry: Some(entry), .. } = fact {
+                bytes += entry.bytes();
+            }
+        });
+        bytes
+    }
 }
 
 impl<V: crate::Value> Recorded<V> for Record<V> {

@@ -1,6 +1,6 @@
 //! What a process tells about itself, for tables and dashboards.
 
-use crate::{Amount, Ballot, Client, Leader, Node, NodeId, NodeSet, Proposer, Protocol, Slot};
+use crate::{Amount, Backlog, Ballot, Client, Leader, Node, NodeId, NodeSet, Proposer, Protocol, Slot};
 use core::hash::{Hash, Hasher};
 
 /// What a process knows about itself. Cheap to ask for: nothing is counted or copied that is not at hand.
@@ -24,6 +24,8 @@ pub struct Status {
     /// needs nobody for it. Written when the members change, and with each snapshot. What was chosen since lives in the
     /// votes of the acceptors. Never above `first_unknown`.
     pub durable: Slot,
+    /// What it has given to its disk to write, and waits for.
+    pub disk: Backlog,
     /// The processes that were removed and may be turned off for good, as far as this one knows ([`Node::may_stop`]).
     pub may_stop: NodeSet,
     /// Every slot below is chosen, as far as it has heard.
@@ -75,6 +77,8 @@ pub struct Counters {
     pub won: u64,
     /// It lost a term that it had won.
     pub lost: u64,
+    /// It led, and asked another process to lead because its own disk had stalled.
+    pub stepped_aside: u64,
     /// An acceptor refused it.
     pub nacks: u64,
     /// Its proposer or its client asked again for want of an answer, or its client a leader that it was told of.
@@ -92,6 +96,8 @@ pub struct Counters {
     pub doubted: u64,
     /// Messages that changed nothing because their sender has forgotten what it promised ([`crate::Amnesia`]).
     pub forgotten: u64,
+    /// Messages that it took no notice of because too much waited for its disk ([`crate::Limits::disk_bytes`]).
+    pub clogged: u64,
     /// Commands that it did not take because it held as much as it may: of its own client, or of others.
     pub refused: u64,
 }
@@ -139,6 +145,7 @@ impl<P: Protocol> Node<P> {
             first_unknown: self.chosen.first_unknown(),
             applied: self.chosen.applied(),
             durable: self.durable,
+            disk: self.backlog(),
             may_stop: self.dispensable(),
             heard: self.chosen.heard(),
             log_start: self.chosen.start(),

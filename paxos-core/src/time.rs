@@ -29,6 +29,47 @@ impl fmt::Debug for Time {
     }
 }
 
+/// When a question is asked again. It waits twice as long each time it was in vain, up to sixteen times: what takes long to carry
+/// or to write takes longer yet if it is said again and again meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Again {
+    at: Option<Time>,
+    vain: u32,
+}
+
+impl Again {
+    /// How much longer than the first time to wait after so many questions in vain.
+    pub const fn factor(vain: u32) -> u32 {
+        1 << if vain < 4 { vain } else { 4 }
+    }
+
+    /// Something new was asked, or something was answered: it is asked again after `every`, never if that is none.
+    pub fn start(&mut self, now: Time, every: Option<Duration>) {
+        *self = Self { at: every.map(|every| now.after(every)), vain: 0 };
+    }
+
+    /// It is asked again now, and was not answered.
+    pub fn repeat(&mut self, now: Time, every: Option<Duration>) {
+        self.vain = self.vain.saturating_add(1);
+        self.at = every.map(|every| now.after(every.saturating_mul(Self::factor(self.vain))));
+    }
+
+    /// Nothing is to be asked.
+    pub fn stop(&mut self) {
+        *self = Self::default();
+    }
+
+    /// When to ask again.
+    pub const fn at(&self) -> Option<Time> {
+        self.at
+    }
+
+    /// Whether that has come.
+    pub fn is_due(&self, now: Time) -> bool {
+        self.at.is_some_and(|at| at <= now)
+    }
+}
+
 /// A reproducible stream of waiting times (`SplitMix64`, Steele, Lea and Flood 2014), so that processes with
 /// different seeds do not act in step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

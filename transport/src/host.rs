@@ -1,15 +1,16 @@
 //! The host: drives a node by the real clock, a carrier and a store.
 //!
 //! ```text
-//!   handles ──▶ requests ─┐                        ┌─▶ unbound messages ──▶ carrier
-//!                         ├─▶ step, step … ready ──┼─▶ records ───────────▶ store, one sync
-//!   carrier ──▶ messages ─┤                        └─▶ then: execute, the other messages, answers
-//!   clock ────▶ timeout ──┘
+//!   handles ──▶ requests ─┐                        ┌─▶ messages, answers ──▶ carrier, handles
+//!   carrier ──▶ messages ─┼─▶ step, step … ready ──┼─▶ what is chosen ─────▶ state machine
+//!   clock ────▶ timeout ──┤                        └─▶ writes ─┐
+//!             ┌─ durable ─┘                                    │
+//!             └──────────── store: all that waits, one sync ◀──┘
 //! ```
 //!
-//! One task does all of it in turns. A turn takes in all that waits, and writes once. While the store writes,
-//! messages and requests gather in bounded queues, so that the slower the disk the larger the batch; beyond the
-//! bound messages are lost (nodes say them again) and requests refused.
+//! One task does all of it in turns, but for the store, which has a task of its own. A turn takes in all that waits. While the
+//! store writes, the process goes on: it answers, votes, learns, and says what does not rest on that write. The slower the
+//! disk, the more goes into the next write; beyond bounds messages are lost (nodes say them again) and requests refused.
 
 mod change;
 mod cluster;
@@ -21,6 +22,7 @@ mod replicated;
 mod trace;
 mod transfer;
 mod waiters;
+mod writer;
 
 pub use change::ChangeError;
 pub use cluster::MemoryCluster;
@@ -40,7 +42,7 @@ use core::pin::Pin;
 use core::time::Duration;
 use pace::Pace;
 use paxos_core::{
-    Envelope, Event, Install, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica, Settled, Setup,
+    Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica, Settled, Setup,
     StateMachine, Status, StoreMark, Time,
 };
 use reads::Lookers;
@@ -48,6 +50,7 @@ use replicated::Ask;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 use waiters::Waiters;
+use writer::{Writer, Written};
 
 /// Tells a node the time: how long the process has been running, also while its machine was suspended.
 struct Clock {
@@ -83,13 +86,16 @@ impl Clock {
 /// The host's ends of what joins it to its handles.
 type Ends<P, S> = (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>, watch::Sender<(Membership, NodeSet)>);
 
+/// So long a process that ends waits for its disk.
+const DISK_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A node with all that it needs to run.
 struct Host<P: Protocol, S: StateMachine> {
     id: NodeId,
     node: Node<P>,
     replica: Replica<S>,
     transport: Box<dyn Transport<P>>,
-    storage: Box<dyn Storage<P>>,
+    writer: Writer<P>,
     /// Which store that is, and how far it has come.
     store: Option<StoreMark>,
     pace: Pace,
@@ -158,7 +164,7 @@ where
             node,
             replica,
             transport,
-            storage,
+            writer: Writer::start(storage),
             store: saved.store,
             pace: Pace::new(election),
             clock: Clock::new(),
@@ -179,6 +185,17 @@ where
     /// Runs until it is told to stop, nobody holds a handle any more, or the carrier or the store fails. Who
     /// waits for an answer then learns that the outcome is unknown, since `waiters` is dropped.
     async fn run(mut self) -> Result<(), HostError> {
+        let ended = self.turns().await;
+        let writer = self.into_writer();
+        if writer.close(DISK_PATIENCE).await { ended } else { ended.and(Err(HostError::Hung)) }
+    }
+
+    /// Lets go of all but the store. Whoever waits for an answer does not wait for the disk.
+    fn into_writer(self) -> Writer<P> {
+        self.writer
+    }
+
+    async fn turns(&mut self) -> Result<(), HostError> {
         loop {
             if let Some(amnesia) = self.node.amnesia() {
                 return Err(HostError::Forgot(amnesia));
@@ -194,47 +211,23 @@ where
         }
     }
 
-    /// Does what follows from the events so far.
+    /// Does what follows from the events so far. Nobody waits for the disk: what rests on it follows when it is done.
     async fn settle(&mut self) -> Result<(), HostError> {
         loop {
             let mut ready = self.node.ready();
-            self.outbox.extend(ready.unbound());
-            if !self.outbox.is_empty() {
-                if let Some(trace) = &mut self.trace {
-                    trace.said(self.id, &self.outbox);
-                }
-                self.transport.send(&mut self.outbox).await?;
+            self.outbox.extend(ready.messages());
+            while let Some(write) = ready.write() {
+                self.writer.begin(write);
             }
-            let install = ready.install();
-            let writes = install.is_some() || !ready.records().is_empty();
-            let begun = Instant::now();
-            if let Some(Install { snapshot, records }) = install {
-                self.storage.install(&snapshot, &records).await?;
-            } else if writes {
-                self.storage.append(ready.records()).await?;
-            }
-            if writes && let Some(slow) = self.pace.wrote(begun.elapsed(), Instant::now()) {
-                tracing::warn!(node = %self.id, "{slow}");
-            }
-            if writes && let Some(store) = &mut self.store {
-                // Before anything is said that rests on it.
-                store.writes += 1;
-                ready.stored(*store);
-                self.transport.introduce(*store);
-            }
-            if let Some(trace) = &mut self.trace {
-                trace.wrote::<P>(self.id, ready.records());
-            }
-            let mut effects = ready.written();
-            effects.execute(&mut self.replica);
+            ready.execute(&mut self.replica);
             if let Some(failure) = self.replica.failure() {
                 return Err(failure.clone().into());
             }
-            while let Some(readable) = effects.readable() {
+            while let Some(readable) = ready.readable() {
                 self.lookers.look(readable, self.replica.machine());
             }
-            self.outbox.extend(effects.messages());
-            self.answers.extend(effects.outcomes());
+            self.answers.extend(ready.outcomes());
+            self.outbox.extend(ready.messages());
             if let Some(trace) = &mut self.trace {
                 trace.executed(self.id, self.node.chosen(), &self.replica);
                 trace.said(self.id, &self.outbox);
@@ -263,6 +256,30 @@ where
         }
     }
 
+    /// Writes are durable: what rests on them follows.
+    fn take_written(&mut self, written: Written<P>) {
+        let Written { mut writes, took } = written;
+        if let Some(slow) = self.pace.wrote(took, Instant::now()) {
+            tracing::warn!(node = %self.id, "{slow}");
+        }
+        if let Some(store) = &mut self.store {
+            // Before anything is said that rests on it.
+            store.writes += 1;
+            self.node.tell_store(*store);
+            self.transport.introduce(*store);
+        }
+        if let Some(trace) = &mut self.trace {
+            // What a snapshot leaves of the log is not new.
+            for write in writes.iter().filter(|write| write.snapshot().is_none()) {
+                trace.wrote::<P>(self.id, write.records());
+            }
+        }
+        // They are in order, and the last stands for all.
+        if let Some(last) = writes.pop() {
+            self.node.durable(last.durable());
+        }
+    }
+
     /// Waits until something happens, and gathers all that has.
     async fn gather(&mut self) -> Result<(), HostError> {
         let (at_once, deadline) = (self.requests.max_capacity(), self.deadline());
@@ -272,6 +289,10 @@ where
                 // The last handle is gone.
                 self.asked.push(Ask::Stop);
             },
+            written = self.writer.done() => {
+                let written = written?;
+                self.take_written(written);
+            }
             () = self.clock.reach(deadline) => {}
         }
         // Whoever can run now may have something to say as well, and then it is all one batch. Without this, a host
@@ -281,6 +302,9 @@ where
             biased;
             received = self.transport.recv(&mut self.inbox) => received?,
             () = ready(()) => {}
+        }
+        while let Some(written) = self.writer.try_done() {
+            self.take_written(written?);
         }
         while self.asked.len() < at_once
             && let Ok(ask) = self.requests.try_recv()
@@ -307,7 +331,7 @@ where
                     // An error says that the asker has gone away meanwhile, and needs no answer.
                     Err(overloaded) => drop(waiter.send(Err(overloaded.into()))),
                 },
-                // It waited while the store wrote, and longer than its asker.
+                // It waited longer than its asker.
                 Ask::Read(_, looker) if looker.is_gone() => {}
                 Ask::Read(consistency, looker) => {
                     let mut read = self.node.read(now, consistency);

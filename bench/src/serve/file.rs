@@ -272,6 +272,7 @@ const LIMITS: Limits = Limits {
     alpha: 512,
     snapshot: 256,
     chunk: 1 << 18,
+    disk_bytes: 64 << 20,
     reads: 4096,
 };
 

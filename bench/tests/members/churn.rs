@@ -11,7 +11,7 @@ use paxos_core::{
     Ballot, Change, Config, Consistency, Leadership, Learning, Limits, Membership, NodeId, NodeSet, Protocol,
     Slot, Time, Weighted,
 };
-use paxos_transport::sim::{Chance, Cut, Delay, Fault, Links, Sim, Stop, World};
+use paxos_transport::sim::{Chance, Cut, Delay, Disk, Fault, Links, Sim, Stop, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +54,10 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     world.links = Links::lossy(ms(1), ms(5), loss, loss);
     if chance.hits(0.3) {
         world.links.delay = Delay::Tailed { low: ms(1), high: ms(5), late: 20, latest: ms(200) };
+    }
+    // Half of the disks take their time, and stall now and then for longer than an election.
+    if chance.hits(0.5) {
+        world.disk = Disk::with_sync(Delay::Tailed { low: ms(0), high: ms(3), late: 10, latest: ms(400) });
     }
     world.limit.time = Duration::from_secs(120);
     world.limit.events = 10_000_000;

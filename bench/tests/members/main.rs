@@ -11,7 +11,7 @@ use paxos_core::{
     Change, Config, Consistency, Leadership, Limits, NodeId, NodeSet, Protocol, RestoreError, Slot,
     StateMachine, Time,
 };
-use paxos_transport::sim::{Chance, Delay, Fault, Links, Sim, Stop, World};
+use paxos_transport::sim::{Chance, Delay, Disk, Fault, Links, Sim, Stop, World};
 use std::time::Duration;
 
 /// Remembers everything; the reply is how much that is.
@@ -83,6 +83,12 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     config.timeouts.lease = seed.is_multiple_of(3).then(|| ms(80));
     let mut world = World::new(config, options, seed);
     world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(5) });
+    // In two of four seeds disks take their time, and in one of these they stall now and then.
+    world.disk = match seed / 2 % 4 {
+        0 => Disk::with_sync(Delay::Uniform { low: ms(0), high: ms(2) }),
+        1 => Disk::with_sync(Delay::Tailed { low: ms(0), high: ms(2), late: 5, latest: ms(300) }),
+        _ => Disk::default(),
+    };
     world.limit.time = Duration::from_secs(60);
     world.limit.events = 5_000_000;
     world.add_clients(2);

@@ -30,6 +30,7 @@ fn system<P: Checked>(acceptors: u16) -> System<P> {
         rounds: 1,
         crashes: 0,
         forgetful: false,
+        writes: 0,
     }
 }
 
@@ -80,6 +81,24 @@ fn multi_paxos_with_a_successor_agrees() {
 #[test]
 fn multi_paxos_with_a_crash_agrees() {
     explore(System { crashes: 1, ..succession::<Multi>(3, 1) }, 150_000).assert_properties();
+}
+
+/// Messages arrive while a write is under way, and a crash loses it.
+#[test]
+fn multi_paxos_with_writes_under_way_and_a_crash_agrees() {
+    explore(System { writes: 1, crashes: 1, ..succession::<Multi>(3, 1) }, 300_000)
+        .assert_no_discovery("agreement");
+}
+
+#[test]
+fn basic_paxos_with_writes_under_way_and_a_crash_agrees() {
+    explore(System { writes: 1, crashes: 1, ..rivals::<Basic>(3) }, 150_000).assert_no_discovery("agreement");
+}
+
+#[test]
+fn fast_paxos_with_writes_under_way_and_a_crash_agrees() {
+    let system = System { writes: 1, crashes: 1, early: Vec::new(), ..succession::<Fast>(3, 2) };
+    explore(system, 150_000).assert_no_discovery("agreement");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use paxos_core::{
     Ballot, Chosen, CommandId, Config, Entry, Event, Kind, Message, Node, NodeId, NodeSet, Phase, Protocol,
-    Record, Setup, Slot, Time,
+    Record, Setup, Slot, Time, Write,
 };
 use stateright::{Model, Property};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -46,20 +46,25 @@ pub(crate) struct System<P: Checked> {
     pub(crate) crashes: u8,
     /// Whether a process that crashes loses its disk, which nothing survives.
     pub(crate) forgetful: bool,
+    /// How many writes of a process may be under way at a time, while messages arrive; 0: each is durable at once.
+    pub(crate) writes: usize,
 }
 
 /// A process and its disk. What is equal here behaves equally.
 pub(crate) struct Process<P: Checked> {
     node: Node<P>,
     disk: Vec<Record<u64>>,
+    /// On their way there, oldest first.
+    writes: VecDeque<Write<P>>,
     life: u32,
     print: u64,
 }
 
 impl<P: Checked> Process<P> {
-    fn new(node: Node<P>, disk: Vec<Record<u64>>, life: u32) -> Self {
-        let print = print(&(&node, &disk, life));
-        Self { node, disk, life, print }
+    fn new(node: Node<P>, disk: Vec<Record<u64>>, writes: VecDeque<Write<P>>, life: u32) -> Self {
+        let under_way: Vec<_> = writes.iter().map(Write::records).collect();
+        let print = print(&(&node, &disk, under_way, life));
+        Self { node, disk, writes, life, print }
     }
 }
 
@@ -120,6 +125,8 @@ pub(crate) enum Step {
     Arrive(u64, String),
     /// A message arrives, and the process crashes before it has written what follows. It starts again.
     ArriveAndCrash(u64, String),
+    /// The oldest write of a process becomes durable.
+    Durable(u16),
 }
 
 fn print(what: &impl Hash) -> u64 {
@@ -140,23 +147,41 @@ impl<P: Checked> System<P> {
         self.settle(state, letter.to.0, node, life, crash);
     }
 
-    /// Does what follows at a process, whose disk may be lost to a crash.
+    fn become_durable(&self, state: &mut State<P>, id: u16) {
+        let process = &state.processes[usize::from(id)];
+        let (mut node, mut disk, life) = (process.node.clone(), process.disk.clone(), process.life);
+        let mut writes = process.writes.clone();
+        let write = writes.pop_front().expect("one is under way");
+        disk.extend_from_slice(write.records());
+        node.durable(write.durable());
+        state.processes[usize::from(id)] = Arc::new(Process::new(node.clone(), disk, writes, life));
+        self.settle(state, id, node, life, false);
+    }
+
+    /// Does what follows at a process. A crash loses what is not on its disk, or the disk as well.
     fn settle(&self, state: &mut State<P>, id: u16, mut node: Node<P>, life: u32, crash: bool) {
-        let mut disk =
-            state.processes.get(usize::from(id)).map_or(Vec::new(), |process| process.disk.clone());
+        let before = state.processes.get(usize::from(id));
+        let (mut disk, mut writes) =
+            before.map_or_else(Default::default, |process| (process.disk.clone(), process.writes.clone()));
         let mut said = Vec::new();
         while node.is_ready() {
             let mut ready = node.ready();
-            said.extend(ready.unbound());
+            said.extend(ready.messages());
             if crash {
                 break;
             }
-            disk.extend(ready.records().iter().cloned());
-            let mut effects = ready.written();
-            while effects.decided().is_some() {}
-            effects.asked();
-            effects.outcomes();
-            said.extend(effects.messages());
+            while ready.decided().is_some() {}
+            ready.asked();
+            ready.outcomes();
+            let Some(write) = ready.append() else { continue };
+            if writes.len() < self.writes {
+                writes.push_back(write);
+                continue;
+            }
+            // With the last, all are.
+            disk.extend(writes.drain(..).flat_map(|write| write.records().to_vec()));
+            disk.extend_from_slice(write.records());
+            node.durable(write.durable());
         }
         // All else only helps progress. That it is lost shows no less about safety.
         let kinds = [Kind::Request, Kind::Prepare, Kind::Promise, Kind::Any, Kind::Accept, Kind::Accepted];
@@ -170,10 +195,11 @@ impl<P: Checked> System<P> {
                 disk.clear();
             }
             let node = Node::restore(self.setup(id), Time(0), life + 1, &disk);
-            state.processes[usize::from(id)] = Arc::new(Process::new(node.clone(), disk, life + 1));
+            let again = Process::new(node.clone(), disk, VecDeque::new(), life + 1);
+            state.processes[usize::from(id)] = Arc::new(again);
             return self.settle(state, id, node, life + 1, false);
         }
-        let process = Arc::new(Process::new(node, disk, life));
+        let process = Arc::new(Process::new(node, disk, writes, life));
         match state.processes.get_mut(usize::from(id)) {
             Some(place) => *place = process,
             None => state.processes.push(process),
@@ -250,12 +276,22 @@ impl<P: Checked> Model for System<P> {
                 next.push(Step::ArriveAndCrash(*number, says()));
             }
         }
+        for (process, id) in state.processes.iter().zip(0..) {
+            if !process.writes.is_empty() {
+                next.push(Step::Durable(id));
+            }
+        }
     }
 
     fn next_state(&self, last: &State<P>, what: Step) -> Option<State<P>> {
         let (number, crash) = match what {
             Step::Arrive(number, _) => (number, false),
             Step::ArriveAndCrash(number, _) => (number, true),
+            Step::Durable(id) => {
+                let mut state = last.clone();
+                self.become_durable(&mut state, id);
+                return Some(state);
+            }
         };
         let letter = last.letters.get(&number)?;
         let mut state = last.clone();

@@ -187,6 +187,6 @@ impl<V: Value> Proposer<V> {
                     || (self.any.is_some() && self.pipeline.waiting() > 0)
             }
         };
-        self.resend_at.filter(|_| waiting)
+        self.again.at().filter(|_| waiting)
     }
 }

@@ -12,10 +12,11 @@ fn settle(node: &mut Node<P>) -> Vec<Message<P>> {
     let mut sent = Vec::new();
     loop {
         let mut ready = node.ready();
-        sent.extend(ready.unbound().map(|envelope| envelope.message));
-        let mut effects = ready.written();
-        sent.extend(effects.messages().map(|envelope| envelope.message));
-        effects.outcomes().for_each(drop);
+        sent.extend(ready.messages().map(|envelope| envelope.message));
+        ready.outcomes().for_each(drop);
+        if let Some(write) = ready.append() {
+            node.durable(write.durable());
+        }
         if !node.is_ready() {
             return sent;
         }
@@ -190,9 +191,11 @@ fn a_second_answer_of_one_acceptor_is_not_counted() {
 fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
     let name = |envelope: paxos_core::Envelope<P>| envelope.message.kind().name();
     let mut ready = node.ready();
-    let unbound = ready.unbound().map(name).collect();
-    let records = ready.records().len();
-    (unbound, records, ready.written().messages().map(name).collect())
+    let at_once = ready.messages().map(name).collect();
+    let Some(write) = ready.append() else { return (at_once, 0, vec![]) };
+    let records = write.records().len();
+    node.durable(write.durable());
+    (at_once, records, node.ready().messages().map(name).collect())
 }
 
 #[test]

@@ -15,6 +15,7 @@ const COMMANDS: u64 = 30;
 
 /// Limits that are reached all the time by commands of 8 bytes.
 const TINY: Limits = Limits {
+    disk_bytes: 1 << 20,
     batch: 3,
     batch_bytes: 16,
     window: 5,

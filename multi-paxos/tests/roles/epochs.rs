@@ -118,14 +118,14 @@ fn what_was_learned_stays_on_disk_behind_a_snapshot() {
     let mut replica =
         paxos_core::Replica::new(super::snapshot::Sum::default(), &paxos_core::Limits::default());
     // The driver executes one piece, and takes a snapshot of that.
-    let ready = node.ready();
-    let mut effects = ready.written();
-    let piece = effects.decided().expect("it knows nine slots");
+    let mut ready = node.ready();
+    let piece = ready.decided().expect("it knows nine slots");
     replica.execute(piece);
     node.compact(replica.snapshot().expect("it can be written down"));
-    let install = node.ready().install().expect("it is to be written");
-    assert_eq!(install.snapshot.next(), Slot(4));
-    let again = Node::<P>::restore_from(setup(config(), 2), NOW, 2, Some(install.snapshot), &install.records);
+    let install = node.ready().write().expect("it is to be written");
+    let snapshot = install.snapshot().expect("it is that").clone();
+    assert_eq!(snapshot.next(), Slot(4));
+    let again = Node::<P>::restore_from(setup(config(), 2), NOW, 2, Some(snapshot), install.records());
     assert_eq!((again.status().durable, again.chosen().first_unknown()), (Slot(9), Slot(9)));
 }
 
@@ -138,7 +138,7 @@ fn votes_are_counted_among_the_members_of_now_whatever_the_driver_does_between()
     let add = Membership { proposers: more, acceptors: more, learners: more };
     let five = change(50, Change { add, remove: NodeSet::EMPTY });
     server.node.step(NOW, Event::Message { from: N0, message: told(0, vec![five]) });
-    server.node.ready().written().execute(&mut server.replica);
+    server.node.ready().execute(&mut server.replica);
     server
         .node
         .step(NOW, Event::Message { from: N0, message: Message::Accept(accept(ballot(2, 0), 1, 1..2)) });

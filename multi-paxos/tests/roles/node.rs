@@ -12,10 +12,11 @@ fn settle(node: &mut Node<P>) -> Vec<Message<P>> {
     let mut sent = Vec::new();
     loop {
         let mut ready = node.ready();
-        sent.extend(ready.unbound().map(|envelope| envelope.message));
-        let mut effects = ready.written();
-        sent.extend(effects.messages().map(|envelope| envelope.message));
-        effects.outcomes().for_each(drop);
+        sent.extend(ready.messages().map(|envelope| envelope.message));
+        ready.outcomes().for_each(drop);
+        if let Some(write) = ready.append() {
+            node.durable(write.durable());
+        }
         if !node.is_ready() {
             return sent;
         }
@@ -183,9 +184,11 @@ fn a_second_answer_of_one_acceptor_is_not_counted() {
 fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
     let name = |envelope: paxos_core::Envelope<P>| envelope.message.kind().name();
     let mut ready = node.ready();
-    let unbound = ready.unbound().map(name).collect();
-    let records = ready.records().len();
-    (unbound, records, ready.written().messages().map(name).collect())
+    let at_once = ready.messages().map(name).collect();
+    let Some(write) = ready.append() else { return (at_once, 0, vec![]) };
+    let records = write.records().len();
+    node.durable(write.durable());
+    (at_once, records, node.ready().messages().map(name).collect())
 }
 
 #[test]
@@ -219,13 +222,16 @@ fn an_own_vote_counts_when_it_is_on_disk() {
     let mut alone = Node::<P>::new(setup(config, 0), NOW);
     alone.step(NOW, Event::Timeout);
     alone.submit(NOW, 5).expect("there is room");
+    let first = alone.ready().write().expect("a ballot and a promise");
     drop(alone.ready());
     assert_eq!(alone.leading(), None);
-    let _ = alone.ready().written();
+    alone.durable(first.durable());
+    let second = alone.ready().write().expect("a vote");
     assert_eq!(alone.leading(), Some(ballot(1, 0)));
     drop(alone.ready());
     assert!(!alone.chosen().knows(Slot(0)));
-    let _ = alone.ready().written();
+    alone.durable(second.durable());
+    drop(alone.ready());
     assert!(alone.chosen().knows(Slot(0)));
 }
 

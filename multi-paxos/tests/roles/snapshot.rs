@@ -1,7 +1,7 @@
 //! Snapshots: taken, kept, offered, fetched in pieces, and believed only when they are on disk.
 
 use super::*;
-use paxos_core::{Bytes, Install, Replica, RestoreError, Snapshot, SnapshotId, StateMachine, Timeouts, To};
+use paxos_core::{Bytes, Replica, RestoreError, Snapshot, SnapshotId, StateMachine, Timeouts, To};
 use std::time::Duration;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,14 +92,15 @@ impl Server {
         let mut said = Vec::new();
         loop {
             let mut ready = self.node.ready();
-            said.extend(ready.unbound().map(|e| (e.to, e.message)));
-            match ready.install() {
-                Some(Install { snapshot, records }) => self.disk = (Some(snapshot), records),
-                None => self.disk.1.extend_from_slice(ready.records()),
+            said.extend(ready.messages().map(|e| (e.to, e.message)));
+            ready.execute(&mut self.replica);
+            if let Some(write) = ready.write() {
+                match write.snapshot() {
+                    Some(snapshot) => self.disk = (Some(snapshot.clone()), write.records().to_vec()),
+                    None => self.disk.1.extend_from_slice(write.records()),
+                }
+                self.node.durable(write.durable());
             }
-            let mut effects = ready.written();
-            effects.execute(&mut self.replica);
-            said.extend(effects.messages().map(|e| (e.to, e.message)));
             if !self.node.is_ready() {
                 return said;
             }
@@ -157,17 +158,17 @@ fn a_snapshot_counts_when_it_is_on_disk_and_not_before() {
     let chunk = fetch(&mut behind, &mut peer, Some(last)).expect("the last piece");
     behind.node.step(NOW, Event::Message { from: N1, message: chunk });
     let before = behind.node.clone();
-    let mut ready = behind.node.ready();
-    let Install { snapshot, records } = ready.install().expect("it is whole");
+    let write = behind.node.ready().write().expect("it is whole");
+    let (snapshot, records) = (write.snapshot().expect("it is that").clone(), write.records().to_vec());
     assert_eq!(snapshot.id(), peer.snapshot());
     // What the acceptor voted behind it stays, and that it voted at all.
     let voted = Record::Voted { ballot: ballot(2, 0), first: Slot(9), batch: batch(9..11) };
     let promised = Record::Promised { ballot: ballot(2, 0), slots: Slot(9).onwards() };
     assert_eq!(records, [voted, promised, Record::Started(ballot(2, 0))]);
-    drop(ready);
+    drop(behind.node.ready());
     assert_eq!(behind.node.chosen(), before.chosen());
     assert_eq!(behind.node.acceptor(), before.acceptor());
-    let _ = behind.node.ready().written();
+    behind.node.durable(write.durable());
     assert_eq!(behind.node.chosen().first_unknown(), Slot(9));
     // From the disk it starts in the same place.
     let again = Node::<P>::restore_from(setup(Server::config(), 2), NOW, 1, Some(snapshot), &records);

@@ -3,8 +3,8 @@
 use super::Node;
 use crate::snapshot::{decode, encode};
 use crate::{
-    Acceptor, EpochTable, Epochs, Install, Learner, NodeId, Proposer, Protocol, Recorded, Sections, Slot,
-    SlotRange, Snapshot, SnapshotId, Time,
+    Acceptor, EpochTable, Epochs, Learner, NodeId, Proposer, Protocol, Recorded, Sections, Slot, SlotRange,
+    Snapshot, SnapshotId, Time,
 };
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ pub(crate) struct Store {
     latest: Option<Snapshot>,
     /// Waits to be written.
     waiting: Option<Snapshot>,
-    /// Whether the driver has taken it to do so.
-    taken: bool,
+    /// Is being written.
+    writing: Option<Snapshot>,
     /// One from before the latest, which a peer is in the middle of fetching: snapshots that are taken faster than
     /// they are passed on must not keep a peer behind for ever.
     lent: Option<Snapshot>,
@@ -31,9 +31,14 @@ pub(crate) struct Store {
 const NEEDED_BYTES: u64 = 16 << 20;
 
 impl Store {
-    /// Whether there is something to be written.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
+    /// Whether there is something to be written, now.
+    pub(crate) fn is_due(&self) -> bool {
+        self.waiting.is_some() && self.writing.is_none()
+    }
+
+    /// Whether there is something to be written, or being written.
+    pub(super) fn is_busy(&self) -> bool {
+        self.waiting.is_some() || self.writing.is_some()
     }
 
     /// A snapshot for somebody who misses the slots from `first` on.
@@ -80,11 +85,19 @@ impl Store {
     }
 }
 
+/// What is to take the place of all that a process has on disk.
+pub(super) struct Install<P: Protocol> {
+    /// Stands for every slot below its [`Snapshot::next`].
+    pub(super) snapshot: Snapshot,
+    /// All that the process must remember besides.
+    pub(super) records: Vec<P::Record>,
+}
+
 impl<P: Protocol> Node<P> {
-    /// Gives the node what executing the log led to so far. When it is on disk ([`crate::Ready::install`]), the
+    /// Gives the node what executing the log led to so far. When it is on disk ([`crate::Ready::write`]), the
     /// slots that it stands for are forgotten, save the last [`crate::Limits::snapshot`] of them, which
     /// peers that are a little behind are told from memory. Those further behind fetch the snapshot. It does
-    /// not matter who else is up. [`crate::Effects::execute`] does this when it is time.
+    /// not matter who else is up. [`crate::Ready::execute`] does this when it is time.
     ///
     /// The replica must have executed everything that was delivered: the snapshot tells the members of that moment too.
     pub fn compact(&mut self, snapshot: Snapshot) {
@@ -95,11 +108,11 @@ impl<P: Protocol> Node<P> {
 
     /// A snapshot, of this process or another one, is to be written.
     pub(super) fn store_next(&mut self, snapshot: Snapshot) {
-        let known = [&self.store.latest, &self.store.waiting].into_iter().flatten().map(Snapshot::next).max();
+        let Store { latest, waiting, writing, .. } = &self.store;
+        let known = [latest, waiting, writing].into_iter().flatten().map(Snapshot::next).max();
         // Another one may be newer: it has come from elsewhere meanwhile.
         if known.is_none_or(|known| snapshot.next() > known) && self.learner.is_some() {
             self.store.waiting = Some(snapshot);
-            self.store.taken = false;
         }
     }
 
@@ -135,15 +148,16 @@ impl<P: Protocol> Node<P> {
         self.store.latest.as_ref()
     }
 
-    /// What is to be written, which the driver now knows.
-    pub(crate) fn install(&mut self) -> Option<Install<P>> {
-        let install = self.to_install();
-        self.store.taken = install.is_some();
-        install
-    }
-
-    fn to_install(&self) -> Option<Install<P>> {
-        let snapshot = self.store.waiting.clone()?;
+    /// What is to be written in place of all that is on disk; one at a time. If the driver would not do that, the disk still
+    /// needs every record, and the snapshot is forgotten.
+    pub(super) fn begin_install(&mut self, allowed: bool) -> Option<Install<P>> {
+        if !allowed {
+            self.store.waiting = None;
+        }
+        if self.store.writing.is_some() {
+            return None;
+        }
+        let snapshot = self.store.waiting.take()?;
         let acceptor = self.acceptor.as_ref().map(|a| a.retained(snapshot.next()));
         let proposer = self.proposer.as_ref().map(Proposer::retained);
         // What this process said to be on its disk stays there, also where it voted for something else.
@@ -154,14 +168,13 @@ impl<P: Protocol> Node<P> {
             records.extend(kept?);
         }
         records.extend(self.recognition.records());
+        self.store.writing = Some(snapshot.clone());
         Some(Install { snapshot, records })
     }
 
-    /// What waited is on disk, if the driver has taken it. If not, the disk still needs every record, and what the
-    /// snapshot would stand for is not to be relied on.
-    pub(crate) fn on_stored(&mut self) {
-        let Some(snapshot) = self.store.waiting.take() else { return };
-        if std::mem::take(&mut self.store.taken) {
+    /// The snapshot that was being written is on disk.
+    pub(super) fn installed(&mut self) {
+        if let Some(snapshot) = self.store.writing.take() {
             self.adopt(snapshot);
         }
     }
@@ -188,6 +201,7 @@ impl<P: Protocol> Node<P> {
         self.store.keep(snapshot, recently);
         self.stirred = true;
         self.settled = self.settled.max(next);
+        self.durable = self.durable.max(next);
         // The replica starts from it as well: what it stands for is delivered to nobody, known or not.
         if next > self.chosen.applied() {
             let membership = members.filter(|bytes| !bytes.is_empty());

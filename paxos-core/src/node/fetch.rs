@@ -42,7 +42,7 @@ impl<P: Protocol> Node<P> {
 
     /// Whether a snapshot that ends there would bring news.
     fn is_news(&self, id: SnapshotId) -> bool {
-        self.learner.is_some() && id.next > self.chosen.first_unknown() && !self.store.is_waiting()
+        self.learner.is_some() && id.next > self.chosen.first_unknown() && !self.store.is_busy()
     }
 
     #[cold]

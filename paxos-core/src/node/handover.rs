@@ -2,9 +2,11 @@
 
 use super::Node;
 use crate::{
-    Audience, Ballot, Leader, Message, NodeId, Overloaded, Proposer, Protocol, Request, Slot, Time, To,
+    Audience, Ballot, Leader, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Request, Slot, Time,
+    To,
 };
 use core::time::Duration;
+use std::mem;
 
 /// A leadership that is being handed over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +79,27 @@ impl<P: Protocol> Node<P> {
             self.stirred = true;
         }
         Ok(())
+    }
+
+    /// A leader whose disk has stalled has another one lead that has caught up: one of those that have voted for it since the
+    /// last heartbeat, so that their disks do not stall, and if nobody has although it has something under way, each in turn.
+    pub(super) fn step_aside(&mut self) {
+        let (now, window, voted) = (self.now, self.window(), mem::take(&mut self.voted.0));
+        let tried = self.outpaced.is_some_and(|last| now <= last.after(window));
+        if tried || self.is_transferring() || !self.is_stalled() {
+            return;
+        }
+        let candidates = self.others(self.members.proposers.intersection(self.setup.config.acceptors()));
+        let fit = |id: &NodeId| self.peers.recent(*id, now, window).is_some_and(|peer| peer.caught_up);
+        let fit: NodeSet = candidates.iter().filter(fit).collect();
+        let idle = self.proposer.as_ref().is_none_or(Proposer::is_settled);
+        let turn = self.noted.0.counters.stepped_aside as usize % fit.len().max(1);
+        let successor =
+            fit.intersection(voted).iter().next().or_else(|| fit.iter().nth(turn).filter(|_| !idle));
+        if let Some(successor) = successor {
+            self.outpaced = Some(now);
+            self.noted.0.counters.stepped_aside += u64::from(self.transfer(now, successor).is_ok());
+        }
     }
 
     /// Whether new commands wait, since leadership is being handed over.

@@ -16,6 +16,10 @@ impl<P: Protocol> Node<P> {
         if !self.is_credible(&message) {
             return self.disbelieve(from, message.kind());
         }
+        if self.is_clogged() && self.is_burden(&message) {
+            self.noted.0.counters.clogged += 1;
+            return;
+        }
         // Only members count: an answer from outside a role's set is nobody's answer.
         let Members { proposers, acceptors, learners, .. } = self.members;
         let (proposer, acceptor) = (proposers.contains(from), acceptors.contains(from));
@@ -105,10 +109,20 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    /// Whether a message would have to be written, or remembered until a snapshot is.
+    fn is_burden(&self, message: &Message<P>) -> bool {
+        let written = matches!(message, Message::Prepare(_) | Message::Accept(_));
+        let learned = matches!(message, Message::Decide(_) | Message::Chosen { .. } | Message::Chunk { .. });
+        // A leader goes on with the votes of others.
+        let counted = matches!(message, Message::Accepted(_)) && self.leading().is_none();
+        written || learned || counted
+    }
+
     pub(super) fn on_request(&mut self, from: NodeId, request: &Request<P::Value>) {
         let again = request.audience == Audience::Anyone;
         self.tell_members(from, again);
-        if let Some(acceptor) = &mut self.acceptor
+        let clogged = self.is_clogged();
+        if let Some(acceptor) = self.acceptor.as_mut().filter(|_| !clogged)
             && matches!(request.audience, Audience::Acceptors | Audience::Anyone)
         {
             acceptor.on_request(request);
@@ -188,7 +202,8 @@ impl<P: Protocol> Node<P> {
         if !self.is_expected(from, accept.furthest()) {
             return;
         }
-        if let Some(acceptor) = &mut self.acceptor {
+        let clogged = self.is_clogged();
+        if let Some(acceptor) = self.acceptor.as_mut().filter(|_| !clogged) {
             match acceptor.on_accept(accept, &mut self.out.records) {
                 Ok(Some(accepted)) => self.tell_vote(accepted),
                 Ok(None) => {}
@@ -250,6 +265,7 @@ impl<P: Protocol> Node<P> {
             acceptor.on_accepted(from, accepted, &self.chosen);
         }
         if let Some(proposer) = &mut self.proposer {
+            self.voted.0.insert(from);
             proposer.on_accepted(self.now, from, accepted, &self.chosen);
         }
         let Some(learner) = &mut self.learner else { return };

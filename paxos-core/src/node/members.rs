@@ -55,6 +55,11 @@ impl<P: Protocol> Node<P> {
             || self.deferred.as_ref().is_some_and(|(_, from, _)| *from < self.chosen.limit())
     }
 
+    /// Whether it can follow them now: not while it waits for the disk.
+    pub(crate) fn waits_to_follow(&self) -> bool {
+        self.members_changed() && !self.is_settling()
+    }
+
     /// Whether a role has something to say in slots whose members are not known before more is executed.
     pub(crate) fn waits_for_limit(&self) -> bool {
         let limit = self.chosen.limit();
@@ -167,14 +172,14 @@ impl<P: Protocol> Node<P> {
         if self.acceptor.is_none() || self.settled >= slot {
             return true;
         }
-        if std::mem::replace(&mut self.settling, true) {
-            // A piece waits to be written.
+        if self.is_settling() {
             return false;
         }
         let mut bytes = 0;
         for (slots, batch) in self.chosen.within(SlotRange::new(self.settled, slot)) {
             bytes += batch.amount().bytes + batch.len() * ENTRY;
             self.out.records.push(P::Record::learned(slots.start, batch));
+            self.piece = true;
             if bytes >= PIECE && slots.end < slot {
                 self.settled = slots.end;
                 return false;

@@ -1,6 +1,6 @@
 //! How what happened in a turn becomes messages and records.
 
-use super::{Node, Own};
+use super::Node;
 use crate::{
     Acceptor, Ballot, Client, Counters, InBallot, Leader, Learner, Message, NodeId, NodeSet, Proposal,
     Proposer, Protocol, Reach, Refused, Request, Settled, Time, To,
@@ -16,6 +16,7 @@ impl<P: Protocol> Node<P> {
         if !self.follow_members() {
             return;
         }
+        self.hear_own();
         while let Some((to, request)) = self.client.poll(self.now, self.leader.leader()) {
             self.post(to, request);
         }
@@ -140,32 +141,6 @@ impl<P: Protocol> Node<P> {
         } else {
             self.send(To::One(client), Message::Refuse(refused));
         }
-    }
-
-    /// The records are on disk: what the process said to itself may count.
-    pub(crate) fn on_written(&mut self) {
-        self.out.records.clear();
-        self.settling = false;
-        self.durable = self.settled;
-        if self.out.own.is_empty() {
-            return;
-        }
-        let me = self.setup.id;
-        self.stirred = true;
-        let mut own = mem::take(&mut self.out.own);
-        let mut hear = |said| match said {
-            Own::Promise(promise) => self.on_promise(me, promise),
-            Own::Accepted(accepted) => self.on_accepted(me, &accepted),
-        };
-        if own.len() == 1 {
-            own.pop().into_iter().for_each(&mut hear);
-        } else {
-            own.drain(..).for_each(&mut hear);
-        }
-        // Nothing is said to oneself in reaction to that before the next turn.
-        debug_assert!(self.out.own.is_empty());
-        self.out.own = own;
-        self.turn();
     }
 }
 

@@ -57,6 +57,7 @@ impl<P: Protocol> Node<P> {
                 Some(Duty::Heartbeat) => {
                     if let Some(ballot) = leading {
                         self.heartbeat(ballot);
+                        self.step_aside();
                     }
                 }
                 Some(Duty::Canvass) => self.canvass(),

@@ -6,8 +6,7 @@ use tokio::time::Instant;
 /// So long it says nothing more about slow writes.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Watches how long writes take. While a process writes it answers nobody, so that one whose writes take as long as
-/// an election timeout is not followed, and does not hear the leader.
+/// Watches how long writes take. An election needs two, one after the other: of the candidate's ballot, and of the promises.
 #[derive(Debug)]
 pub(super) struct Pace {
     election: Option<Duration>,
@@ -27,8 +26,8 @@ impl Pace {
         }
         self.told = Some(now);
         Some(format!(
-            "a write to the store took {took:.1?}, and the shortest election timeout is {election:.1?}: leaders do not last \
-             while writes take that long; use a faster disk, or set the election timeout to {:.1?} or more at every member",
+            "a write to the store took {took:.1?}, and the shortest election timeout is {election:.1?}: leaders are \
+             elected late while writes take that long; use a faster disk, or set the election timeout to {:.1?} or more at every member",
             took.saturating_mul(4)
         ))
     }

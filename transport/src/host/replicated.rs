@@ -137,6 +137,12 @@ pub enum HostError {
     /// must not be restarted from what it has stored.
     #[error("the other members do not believe this process any more: {0}")]
     Forgot(Amnesia),
+    /// It was to end while its disk was writing, and the disk did not answer for seconds. What was being written may be there
+    /// or not, as after a crash, and the store may not be free yet.
+    #[error(
+        "the disk does not answer: the store is free when it does, or when the operating system's process has ended"
+    )]
+    Hung,
     /// The operating system gives no random numbers.
     #[error("the process cannot name its commands: the operating system gives no random numbers ({0})")]
     Random(Arc<str>),
@@ -263,11 +269,11 @@ where
         self.patience.wait(asked).await.map_err(|_| ReadFailure::TimedOut)?
     }
 
-    /// Stops the process as it stands, and returns when its store and its place in the network are free: not while a write of
-    /// the store hangs. What it has not answered has an unknown outcome.
+    /// Stops the process as it stands, and returns when its store and its place in the network are free. What it has not
+    /// answered has an unknown outcome.
     ///
     /// # Errors
-    /// What stopped it, if it stopped by itself.
+    /// What stopped it, if it stopped by itself; [`HostError::Hung`] if the store did not finish a write in time.
     pub async fn shutdown(&self) -> Result<(), HostError> {
         // An error says that it has stopped already.
         drop(self.requests.send(Ask::Stop).await);

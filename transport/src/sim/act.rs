@@ -34,6 +34,7 @@ where
     /// Steps through the first `taken` messages and a timeout that is due, then does what follows.
     pub(super) fn turn(&mut self, out: &mut Outside<P>, taken: usize) {
         let now = self.local(out.now);
+        self.take_receipt();
         for (from, message) in self.inbox.drain(..taken) {
             if let Message::Reply(reply) = &message {
                 self.heard.push((reply.id, from));
@@ -46,34 +47,22 @@ where
         self.flush(out);
     }
 
-    /// Sends, writes and executes until nothing follows, or until the disk has to be waited for.
+    /// Sends, writes and executes until nothing follows.
     pub(super) fn flush(&mut self, out: &mut Outside<P>) {
         loop {
             let mut ready = self.node.ready();
-            for envelope in ready.unbound() {
+            for envelope in ready.messages() {
                 out.send(self.id, envelope);
             }
-            if self.disk.begin(&mut ready) {
-                let latency = out.disk.sync.draw(&mut out.platter);
-                if !latency.is_zero() {
-                    self.busy = Busy::Writing;
-                    out.queue.push(out.now.after(latency), Happening::Written(self.id, self.life));
-                    return;
-                }
-                out.stored(self.id, &self.disk);
-                self.disk.finish();
+            while let Some(write) = ready.write() {
+                self.disk.take(write);
             }
-            self.disk.release();
-            let mut effects = ready.written();
-            effects.execute(&mut self.replica);
-            while let Some(readable) = effects.readable() {
+            ready.execute(&mut self.replica);
+            while let Some(readable) = ready.readable() {
                 debug_assert_eq!(readable.applied, self.replica.next(), "the replica is as new as said");
                 self.readable.push(readable);
             }
-            for envelope in effects.messages() {
-                out.send(self.id, envelope);
-            }
-            self.outcomes.extend(effects.outcomes());
+            self.outcomes.extend(ready.outcomes());
             for changed in self.node.changes() {
                 out.changed(self.id, changed);
                 self.open = self.open.saturating_sub(1);
@@ -83,7 +72,9 @@ where
             }
             self.look(out);
             self.readable.drain(..).for_each(|readable| out.readable(self.id, readable));
-            if !self.take_outcomes(out) && !self.node.is_ready() {
+            let submitted = self.take_outcomes(out);
+            self.sync(out);
+            if !self.take_receipt() && !submitted && !self.node.is_ready() {
                 break;
             }
         }
@@ -91,12 +82,40 @@ where
         self.arrange_wake(out);
     }
 
-    /// The disk is done with what it was given.
+    /// Has the disk write what waits, if it is idle.
+    fn sync(&mut self, out: &mut Outside<P>) {
+        if !self.disk.begin() {
+            return;
+        }
+        let latency = out.disk.sync.draw(&mut out.platter);
+        if latency.is_zero() {
+            if !self.disk.is_stuck() {
+                self.finish(out);
+            }
+        } else {
+            out.queue.push(out.now.after(latency), Happening::Written(self.id, self.life));
+        }
+    }
+
+    fn finish(&mut self, out: &mut Outside<P>) {
+        let id = self.id;
+        self.receipt = self.disk.finish(|write| out.stored(id, write.snapshot(), write.records()));
+    }
+
+    /// The disk is done with what it was given, and goes on with what was given to it meanwhile. The process notices when it
+    /// has the time.
     pub(super) fn on_disk(&mut self, out: &mut Outside<P>) {
-        self.busy = Busy::No;
-        out.stored(self.id, &self.disk);
-        self.disk.finish();
-        self.flush(out);
+        if !self.disk.is_stuck() {
+            self.finish(out);
+            self.sync(out);
+        }
+    }
+
+    /// Notices that something is on disk; whether there is any.
+    fn take_receipt(&mut self) -> bool {
+        let Some(receipt) = self.receipt.take() else { return false };
+        self.node.durable(receipt);
+        true
     }
 
     /// Sees to it that it is woken when its node asks for that.

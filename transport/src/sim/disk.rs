@@ -15,7 +15,7 @@ pub enum Tail {
 /// The disks of all processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Disk {
-    /// How long writing and syncing takes, once for all records of a batch. The process does nothing else.
+    /// How long writing and syncing takes, once for all that waits when it begins. The process goes on meanwhile.
     pub sync: Delay,
     /// What a crash leaves of an unfinished write.
     pub tail: Tail,

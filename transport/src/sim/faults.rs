@@ -20,6 +20,10 @@ pub enum Fault {
     StopClock(NodeId),
     /// Its clock goes on from where it stands.
     StartClock(NodeId),
+    /// Its disk finishes nothing from now on; the process itself goes on.
+    StopDisk(NodeId),
+    /// Its disk goes on: what it was doing is done now.
+    StartDisk(NodeId),
 }
 
 /// A plan: faults of processes and of the network.

@@ -10,7 +10,7 @@ use super::trace::{Note, Row, Trace, What};
 use super::{Chance, Counts, Disk, Links, Steps};
 use core::time::Duration;
 use paxos_core::{
-    Changed, Consistency, Entry, Envelope, Executed, Install, Message, NodeId, Protocol, ReadId, Readable,
+    Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable,
     RestoreError, Settled, Slot, Snapshot, Time, Unanswered,
 };
 
@@ -148,15 +148,16 @@ impl<P: Protocol> Outside<P> {
         Some(at)
     }
 
-    /// What `disk` was writing is there: behind what was there, or in place of it.
-    pub(super) fn stored(&mut self, node: NodeId, disk: &Stored<P>) {
-        self.written(node, &disk.writing);
-        if let Some(Install { snapshot, records }) = &disk.installing {
+    /// What was being written is there: behind what was there, or, with a snapshot, in place of it.
+    pub(super) fn stored(&mut self, node: NodeId, snapshot: Option<&Snapshot>, records: &[P::Record]) {
+        if let Some(snapshot) = snapshot {
             if let Some(ledger) = &mut self.ledger {
                 let verdict = ledger.compacted(node, snapshot, records);
                 self.judge(verdict);
             }
             self.note(node, Note::Stored, || format!("snapshot <{}", snapshot.next()));
+        } else {
+            self.written(node, records);
         }
     }
 

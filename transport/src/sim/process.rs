@@ -3,8 +3,8 @@
 use super::stored::Stored;
 use core::cell::RefCell;
 use paxos_core::{
-    CommandId, Message, Node, NodeId, Protocol, Readable, Replica, RestoreError, Settled, Setup, Slot,
-    StateMachine, Time,
+    CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError, Settled, Setup,
+    Slot, StateMachine, Time,
 };
 use std::collections::VecDeque;
 
@@ -56,8 +56,6 @@ pub(super) enum Busy {
     No,
     /// With the first so many messages that wait.
     Serving(usize),
-    /// With its disk.
-    Writing,
 }
 
 /// What a process found out in this life, as far as it was noticed.
@@ -82,6 +80,8 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     /// When it will be woken.
     pub(super) wake: Option<Time>,
     pub(super) disk: Stored<P>,
+    /// What its disk has done and it has not noticed.
+    pub(super) receipt: Option<Receipt<P>>,
     /// By how much its clock goes fast, in millionths.
     pub(super) drift: i32,
     /// Since when its clock stands still.
@@ -123,6 +123,7 @@ where
             life: 0,
             wake: None,
             disk: Stored::new(),
+            receipt: None,
             drift,
             stopped: None,
             lost: 0,
@@ -158,6 +159,7 @@ where
         self.up = false;
         self.busy = Busy::No;
         self.wake = None;
+        self.receipt = None;
         self.open = 0;
         self.inbox.clear();
         self.heard.clear();

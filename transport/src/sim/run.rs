@@ -20,15 +20,17 @@ where
         | Fault::Pause(id)
         | Fault::Resume(id)
         | Fault::StopClock(id)
-        | Fault::StartClock(id)) = fault;
+        | Fault::StartClock(id)
+        | Fault::StopDisk(id)
+        | Fault::StartDisk(id)) = fault;
         let Some(at) = self.at(id) else { return };
         let (process, out) = (&mut self.processes[at], &mut self.out);
         match fault {
             Fault::Crash(_) if process.up => {
-                process.disk.tear(&out.disk, &mut out.platter);
-                out.stored(id, &process.disk);
-                process.disk.finish();
-                process.disk.lose(&out.disk, &mut out.platter);
+                let (disk, mut platter) = (out.disk, out.platter.clone());
+                let told = |snapshot: Option<&_>, records: &[_]| out.stored(id, snapshot, records);
+                process.disk.crash(&disk, &mut platter, told);
+                out.platter = platter;
                 process.crash();
                 out.crashed(id);
             }
@@ -51,6 +53,13 @@ where
             Fault::StartClock(_) => {
                 process.start_clock(out.now);
                 self.awake.insert(at);
+            }
+            Fault::StopDisk(_) => process.disk.stop(),
+            Fault::StartDisk(_) => {
+                if process.disk.start() {
+                    process.on_disk(out);
+                    self.awake.insert(at);
+                }
             }
             // It is so already.
             Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => {}

@@ -1,73 +1,99 @@
 //! What is on the disk of one simulated process, and on its way there.
 
 use super::{Chance, Disk};
-use paxos_core::{Install, Protocol, Ready, Snapshot};
+use paxos_core::{Protocol, Receipt, Snapshot, Write};
+use std::collections::VecDeque;
 
 #[derive(Debug)]
 pub(super) struct Stored<P: Protocol> {
     /// Stands before the records.
     pub(super) snapshot: Option<Snapshot>,
     pub(super) records: Vec<P::Record>,
-    /// Records that are being written.
-    pub(super) writing: Vec<P::Record>,
-    /// What is being written in place of everything; `writing` is part of it then.
-    pub(super) installing: Option<Install<P>>,
-    /// How many of the node's waiting records are on disk already, and whether its waiting snapshot is.
-    durable: (usize, bool),
+    /// What is to be written, in order.
+    waiting: VecDeque<Write<P>>,
+    /// How many of these are being written, with one sync.
+    syncing: usize,
+    /// Whether it finishes nothing, and then whether it would have finished what is being written.
+    stopped: Option<bool>,
 }
 
 impl<P: Protocol> Stored<P> {
     pub(super) const fn new() -> Self {
-        Self {
-            snapshot: None,
-            records: Vec::new(),
-            writing: Vec::new(),
-            installing: None,
-            durable: (0, false),
+        Self { snapshot: None, records: Vec::new(), waiting: VecDeque::new(), syncing: 0, stopped: None }
+    }
+
+    /// It finishes nothing from now on.
+    pub(super) fn stop(&mut self) {
+        self.stopped.get_or_insert(false);
+    }
+
+    /// It goes on; whether it is done now with what was being written.
+    pub(super) fn start(&mut self) -> bool {
+        self.stopped.take().unwrap_or(false)
+    }
+
+    /// Whether it has stopped, so that what would be finished now is not before it goes on.
+    pub(super) fn is_stuck(&mut self) -> bool {
+        self.stopped.as_mut().map(|done| *done = true).is_some()
+    }
+
+    /// Something is to be written.
+    pub(super) fn take(&mut self, write: Write<P>) {
+        self.waiting.push_back(write);
+    }
+
+    /// Begins to write all that waits, if it is idle; whether it was, and there is anything.
+    pub(super) fn begin(&mut self) -> bool {
+        if self.syncing > 0 {
+            return false;
         }
+        self.syncing = self.waiting.len();
+        self.syncing > 0
     }
 
-    /// Begins to write what a node asks for; whether there is anything.
-    pub(super) fn begin(&mut self, ready: &mut Ready<'_, P>) -> bool {
-        let (records, installed) = self.durable;
-        self.writing = ready.records().get(records..).unwrap_or_default().to_vec();
-        self.installing = if installed { None } else { ready.install() };
-        !self.writing.is_empty() || self.installing.is_some()
-    }
-
-    /// What was being written is there.
-    pub(super) fn finish(&mut self) {
-        self.durable.0 += self.writing.len();
-        if let Some(Install { snapshot, records }) = self.installing.take() {
-            self.durable.1 = true;
-            self.writing.clear();
-            (self.snapshot, self.records) = (Some(snapshot), records);
-        } else {
-            self.records.append(&mut self.writing);
+    /// What was being written is there: `tell` is called with each write, which the receipt stands for.
+    pub(super) fn finish(&mut self, mut tell: impl FnMut(&Write<P>)) -> Option<Receipt<P>> {
+        let mut receipt = None;
+        for write in self.waiting.drain(..std::mem::take(&mut self.syncing)) {
+            tell(&write);
+            if let Some(snapshot) = write.snapshot() {
+                self.snapshot = Some(snapshot.clone());
+                self.records.clear();
+            }
+            self.records.extend_from_slice(write.records());
+            receipt = Some(write.durable());
         }
+        receipt
     }
 
-    /// The node knows that all it asked for is there.
-    pub(super) fn release(&mut self) {
-        self.durable = (0, false);
-    }
-
-    /// A crash, before [`Stored::finish`]: what of the unfinished write is there all the same.
-    pub(super) fn tear(&mut self, disk: &Disk, chance: &mut Chance) {
-        if self.installing.is_none() {
-            let survivors = disk.survivors(self.writing.len(), chance);
-            self.writing.truncate(survivors);
-        } else if disk.survivors(1, chance) == 0 {
-            // A snapshot takes the place of everything at one stroke, or not at all.
-            self.installing = None;
-            self.writing.clear();
+    /// A crash: what of the unfinished writes is there all the same, which is told. Of a disk that lies, the last few records
+    /// are not there though they were said to be.
+    pub(super) fn crash(
+        &mut self,
+        disk: &Disk,
+        chance: &mut Chance,
+        mut tell: impl FnMut(Option<&Snapshot>, &[P::Record]),
+    ) {
+        // A snapshot takes the place of everything at one stroke, or not at all.
+        let parts = |write: &Write<P>| if write.snapshot().is_some() { 1 } else { write.records().len() };
+        let mut left = disk.survivors(self.waiting.iter().map(parts).sum(), chance);
+        self.syncing = 0;
+        self.stopped = self.stopped.map(|_| false);
+        for write in self.waiting.drain(..) {
+            let survivors = left.min(parts(&write));
+            left -= survivors;
+            if survivors == 0 {
+                continue;
+            }
+            if let Some(snapshot) = write.snapshot() {
+                tell(Some(snapshot), write.records());
+                (self.snapshot, self.records) = (Some(snapshot.clone()), write.records().to_vec());
+            } else {
+                tell(None, &write.records()[..survivors]);
+                self.records.extend_from_slice(&write.records()[..survivors]);
+            }
         }
-    }
-
-    /// A crash, after [`Stored::finish`]: a disk that lies loses the last few records.
-    pub(super) fn lose(&mut self, disk: &Disk, chance: &mut Chance) {
         let kept = disk.kept(self.records.len(), chance);
         self.records.truncate(kept);
-        self.release();
     }
 }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{
     Change, Config, Consistency, Inadvisable, NodeId, Protocol, ReadError, Slot, Snapshot, Timeouts,
+    Untransferable,
 };
 use paxos_transport::{
     ChangeError, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Saved, Storage, StorageError,
@@ -58,12 +59,17 @@ async fn every_call_at_a_process_whose_store_hangs_ends_in_time() {
     // It campaigns, and cannot write its ballot.
     sleep(Duration::from_secs(1)).await;
     assert_eq!(in_time(hung.propose(1)).await, Err(ProposeError::OutcomeUnknown));
-    for way in LINEARIZABLE.into_iter().chain([Consistency::Local, Consistency::AtLeast(Slot(1))]) {
+    // What it has, it tells.
+    assert!(in_time(hung.read(Consistency::Local, |_| ())).await.is_ok());
+    for way in LINEARIZABLE.into_iter().chain([Consistency::AtLeast(Slot(1))]) {
         assert_eq!(in_time(hung.read(way, |_| ())).await, Err(ReadFailure::TimedOut), "{way:?}");
     }
     let changed = in_time(hung.change(Change::remove(NodeId(2)))).await;
+    assert!(matches!(changed, Err(ChangeError::Inadvisable(Inadvisable::NoQuorum { .. }))), "{changed:?}");
+    let changed = in_time(hung.force_change(Change::remove(NodeId(2)))).await;
     assert_eq!(changed, Err(ChangeError::Unanswered(ProposeError::OutcomeUnknown)));
-    assert_eq!(in_time(hung.transfer(NodeId(1))).await, Err(TransferError::TimedOut));
+    let refused = TransferError::Untransferable(Untransferable::NotLeader(None));
+    assert_eq!(in_time(hung.transfer(NodeId(1))).await, Err(refused));
 }
 
 #[tokio::test(start_paused = true)]

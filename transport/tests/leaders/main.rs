@@ -7,4 +7,5 @@ mod failover;
 mod partitions;
 mod returning;
 mod scene;
+mod stalled;
 mod transfer;

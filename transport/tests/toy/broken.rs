@@ -194,29 +194,29 @@ dialects! {
     WithCredulousLearners: Proposer<u64>, Acceptor<u64>, Credulous;
 }
 
-/// The invariant that breaks first within 200 seeds.
-fn first_breach<P: Protocol<Value = u64, Reply = u64>>() -> Violation {
-    let broken = (0..200).find_map(|seed| run::<P>(seed, None).err());
-    broken.expect("found in 200 seeds")
+/// The invariant that breaks first within so many seeds.
+fn first_breach<P: Protocol<Value = u64, Reply = u64>>(seeds: u64) -> Violation {
+    let broken = (0..seeds).find_map(|seed| run::<P>(seed, None).err());
+    broken.unwrap_or_else(|| panic!("not found in {seeds} seeds"))
 }
 
 #[test]
 fn an_acceptor_that_votes_below_its_promise_is_found_out() {
-    // At the 14th seed, when this was written: n3 votes in 1.n0 in s16, having promised 4.n2.
-    let violation = first_breach::<WithObligingAcceptors>();
+    // Few leaders speak after they were deposed: 12 in 4,000 seeds, when this was written, the first of them the 430th.
+    let violation = first_breach::<WithObligingAcceptors>(2000);
     assert_eq!(violation.invariant, "no_vote_below_promise", "{violation}");
 }
 
 #[test]
 fn a_proposer_that_ignores_reported_votes_is_found_out() {
-    // At the 15th: 6.n1 asks for c7#3 in s2, while c7#1 may be chosen in the lower ballot 1.n0.
-    let violation = first_breach::<WithDeafProposers>();
+    // At the third, when this was written.
+    let violation = first_breach::<WithDeafProposers>(200);
     assert_eq!(violation.invariant, "proposals_are_safe", "{violation}");
 }
 
 #[test]
 fn a_learner_that_counts_nobody_is_found_out() {
     // At the first: n0 takes c4#0 for chosen in s0, and no quorum has voted for it.
-    let violation = first_breach::<WithCredulousLearners>();
+    let violation = first_breach::<WithCredulousLearners>(200);
     assert_eq!(violation.invariant, "agreement", "{violation}");
 }

@@ -1,0 +1,218 @@
+//! What was given to the disk and is not known to be there, and what waits for that.
+
+use super::compact::Install;
+use super::{Node, Own};
+use crate::{Aside, Protocol, Receipt, Recorded, Slot, Time, Write};
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::mem;
+
+/// The writes under way. They become durable in the order in which they were handed out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Underway<R> {
+    /// The number of the next write.
+    next: Aside<u64>,
+    writes: VecDeque<Waiting>,
+    /// Messages that wait for a write under way.
+    bound: usize,
+    /// Words to oneself that wait for a write under way.
+    own: usize,
+    /// Words to oneself that wait for nothing any more.
+    ripe: usize,
+    /// Of the writes under way but the first.
+    bytes: usize,
+    /// How long the disk takes for a write, at its worst of late.
+    slowest: Aside<Duration>,
+    /// Memory for records.
+    spare: Aside<Vec<R>>,
+}
+
+/// A record costs that much besides its payload, as a rule.
+const RECORD: usize = 64;
+
+/// So many messages may wait for the disk before a process takes in nothing that would lead to more.
+const HELD: usize = 1 << 16;
+
+/// A disk has stalled when it takes that many times as long as it took at its worst of late.
+const STALLED: u32 = 4;
+
+/// A write under way, and how much waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Waiting {
+    number: Aside<u64>,
+    bound: usize,
+    own: usize,
+    bytes: usize,
+    /// [`crate::Status::durable`] when it is there.
+    settled: Slot,
+    /// Whether it has a piece of what an epoch begins with.
+    settles: bool,
+    /// Whether a snapshot is in it.
+    installs: bool,
+    /// When the disk could begin with it: when it was handed out, and those before were there.
+    since: Time,
+}
+
+impl<R> Default for Underway<R> {
+    fn default() -> Self {
+        let (next, slowest, spare) = (Aside(0), Aside(Duration::ZERO), Aside(Vec::new()));
+        Self { next, writes: VecDeque::new(), bound: 0, own: 0, ripe: 0, bytes: 0, slowest, spare }
+    }
+}
+
+/// The writes that a process waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many.
+    pub writes: usize,
+    /// Their bytes, but for those of the first.
+    pub bytes: usize,
+    /// Since when the disk has been at the first.
+    pub since: Option<Time>,
+}
+
+impl<P: Protocol> Node<P> {
+    /// Whether something waits for records that were not handed out yet, or for nothing.
+    pub(crate) fn has_unheld(&self) -> bool {
+        let Underway { bound, own, ripe, .. } = self.underway;
+        self.out.bound.len() > bound || self.out.own.len() > own + ripe
+    }
+
+    /// Has what is new wait for the last write under way: it may rest on that. Where there is none, all that it rests on is on
+    /// disk. What comes with new records waits for those, which the driver takes next.
+    pub(crate) fn hold(&mut self) {
+        while self.out.records.is_empty() && self.has_unheld() {
+            let Underway { bound, own, ripe, .. } = self.underway;
+            let (new_bound, new_own) = (self.out.bound.len() - bound, self.out.own.len() - own - ripe);
+            if let Some(last) = self.underway.writes.back_mut() {
+                last.bound += new_bound;
+                last.own += new_own;
+                self.underway.bound += new_bound;
+                self.underway.own += new_own;
+                return;
+            }
+            self.release(new_bound, new_own);
+            if new_own == 0 {
+                return;
+            }
+            self.turn();
+        }
+    }
+
+    /// These many messages, the oldest, may leave, and these many words to oneself count.
+    fn release(&mut self, bound: usize, own: usize) {
+        self.out.unbound.extend(self.out.bound.drain(..bound));
+        self.underway.ripe += own;
+        self.stirred |= own > 0;
+    }
+
+    /// What the process said to itself counts once it is on disk, as what others say: if it still is who it was then.
+    pub(super) fn hear_own(&mut self) {
+        if self.underway.ripe == 0 {
+            return;
+        }
+        let (me, ripe) = (self.setup.id, mem::take(&mut self.underway.ripe));
+        let counts = self.members.acceptors.contains(me);
+        let mut own = mem::take(&mut self.out.own);
+        for said in own.drain(..ripe).filter(|_| counts) {
+            match said {
+                Own::Promise(promise) => self.on_promise(me, promise),
+                Own::Accepted(accepted) => self.on_accepted(me, &accepted),
+            }
+        }
+        // Nothing is said to oneself in reaction to that before the roles are asked.
+        debug_assert!(self.out.own.is_empty());
+        self.out.own = own;
+    }
+
+    /// Hands out what is to be written: records, and then a snapshot, if one waits and `install` allows it. If not, it is
+    /// forgotten.
+    pub(crate) fn begin_write(&mut self, install: bool) -> Option<Write<P>> {
+        let (snapshot, records) = if self.out.records.is_empty() {
+            let Install { snapshot, records } = self.begin_install(install)?;
+            (Some(snapshot), records)
+        } else {
+            let spare = mem::take(&mut self.underway.spare.0);
+            (None, mem::replace(&mut self.out.records, spare))
+        };
+        let underway = &mut self.underway;
+        let number = underway.next.0;
+        underway.next.0 += 1;
+        let cost = |record: &P::Record| record.bytes() + RECORD;
+        let bytes = if underway.writes.is_empty() { 0 } else { records.iter().map(cost).sum() };
+        let (bound, own) =
+            (self.out.bound.len() - underway.bound, self.out.own.len() - underway.own - underway.ripe);
+        underway.bound += bound;
+        underway.own += own;
+        underway.bytes += bytes;
+        underway.writes.push_back(Waiting {
+            number: Aside(number),
+            bound,
+            own,
+            bytes,
+            settled: self.settled,
+            settles: mem::take(&mut self.piece),
+            installs: snapshot.is_some(),
+            since: self.now,
+        });
+        Some(Write { number, snapshot, records })
+    }
+
+    /// A write is durable, and all that were handed out before it: after a crash at any later time they are there. What rests on
+    /// them is among the next [`Node::ready`].
+    pub fn durable(&mut self, receipt: Receipt<P>) {
+        let is_done = |write: &Waiting| write.number.0 <= receipt.number;
+        let begun = self.underway.writes.front().filter(|write| is_done(write) && !write.installs);
+        if let Some(took) = begun.map(|write| self.now.since(write.since)) {
+            let slowest = &mut self.underway.slowest.0;
+            *slowest = took.max(*slowest / 8 * 7);
+        }
+        while self.underway.writes.front().is_some_and(is_done)
+            && let Some(write) = self.underway.writes.pop_front()
+        {
+            let Waiting { bound, own, bytes, settled, installs, .. } = write;
+            self.durable = self.durable.max(settled);
+            if installs {
+                self.installed();
+            }
+            self.underway.bound -= bound;
+            self.underway.own -= own;
+            self.underway.bytes -= bytes;
+            self.release(bound, own);
+        }
+        if let Some(next) = self.underway.writes.front_mut() {
+            self.underway.bytes -= mem::take(&mut next.bytes);
+            next.since = self.now;
+        }
+        let Receipt { mut spare, .. } = receipt;
+        if spare.capacity() > self.underway.spare.0.capacity() {
+            spare.clear();
+            self.underway.spare.0 = spare;
+        }
+    }
+
+    /// Whether a piece of what an epoch begins with is not on disk yet.
+    pub(super) fn is_settling(&self) -> bool {
+        self.piece || self.underway.writes.iter().any(|write| write.settles)
+    }
+
+    /// What waits for the disk.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let Underway { writes, bytes, .. } = &self.underway;
+        Backlog { writes: writes.len(), bytes: *bytes, since: writes.front().map(|write| write.since) }
+    }
+
+    /// Whether so much waits for the disk that nothing is taken in which would be written or remembered.
+    pub(super) fn is_clogged(&self) -> bool {
+        self.underway.bytes > self.setup.config.limits.disk_bytes || self.underway.bound > HELD
+    }
+
+    /// Whether the disk has stalled for longer than an election takes, and than a write takes as a rule. A snapshot may take as
+    /// long as it takes.
+    pub(super) fn is_stalled(&self) -> bool {
+        let Some(first) = self.underway.writes.front() else { return false };
+        let Some(election) = self.setup.config.timeouts.election else { return false };
+        let patience = election.max(self.underway.slowest.0.saturating_mul(STALLED));
+        self.now > first.since.after(patience) && !first.installs
+    }
+}
