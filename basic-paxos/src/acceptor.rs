@@ -80,7 +80,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => {}
+            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } | Record::Known(_) => {}
             Record::Promised { ballot, slots } => self.promise(*slots, *ballot),
             Record::Voted { ballot, first, batch } => {
                 self.promise(first.extend(batch.len() as u64), *ballot);
@@ -137,6 +137,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
 
     fn floor(&self) -> Slot {
         self.floor
+    }
+
+    fn votes(&self) -> Option<&Votes<V>> {
+        Some(&self.votes)
     }
 
     fn voted_below(&self) -> Slot {

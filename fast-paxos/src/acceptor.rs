@@ -266,7 +266,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => {}
+            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } | Record::Known(_) => {}
             Record::Promised { ballot, slots } => {
                 let _ = self.enter(*ballot);
                 self.written = Some((*ballot, slots.start));
@@ -410,6 +410,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
 
     fn floor(&self) -> Slot {
         self.floor
+    }
+
+    fn votes(&self) -> Option<&Votes<V>> {
+        Some(&self.votes)
     }
 
     fn voted_below(&self) -> Slot {

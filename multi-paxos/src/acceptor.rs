@@ -54,7 +54,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => {}
+            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } | Record::Known(_) => {}
             Record::Promised { ballot, slots } => {
                 self.promised = self.promised.max(*ballot);
                 self.written = Some((*ballot, slots.start));
@@ -121,6 +121,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
 
     fn floor(&self) -> Slot {
         self.floor
+    }
+
+    fn votes(&self) -> Option<&Votes<V>> {
+        Some(&self.votes)
     }
 
     fn voted_below(&self) -> Slot {

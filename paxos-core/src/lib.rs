@@ -95,7 +95,7 @@ pub use runs::{Divide, Runs};
 pub use set::NodeSet;
 pub use settled::{Changed, Executed, Settled, Unanswered};
 pub use slot::{Slot, SlotRange};
-pub use snapshot::{Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
+pub use snapshot::{Capture, Captured, Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
 pub use status::{Aside, Counters, Load, Plays, Status};
 pub use stores::{Amnesia, StoreMark};
 pub use time::{Again, Jitter, Time};

@@ -7,6 +7,7 @@ mod elect;
 mod fetch;
 mod handover;
 mod hear;
+mod known;
 mod leaving;
 mod members;
 mod peers;
@@ -85,10 +86,14 @@ pub struct Node<P: Protocol> {
     deferred: Option<(NodeId, Slot, P::Prepare)>,
     /// Whom it asked what is chosen. Those that it knows as members may all be gone, and it is told so by others.
     asked: NodeSet,
+    /// When all below is known, what it was told in answer has arrived.
+    answered: Option<Slot>,
     /// Which clients were told of which change of members.
     informed: BTreeMap<NodeId, u64>,
     /// What this process knows to be chosen below is among its records or in its snapshot, on disk or about to be written.
     settled: Slot,
+    /// All below was looked at when this process wrote which of its votes are for what is chosen.
+    marked: Slot,
     /// Whether a piece of that is among the records that were not handed out yet.
     piece: bool,
     /// What it knows to be chosen below is on its disk.
@@ -214,6 +219,9 @@ impl<P: Protocol> Node<P> {
             if let Some(proposer) = &mut node.proposer {
                 proposer.restore(record);
             }
+            if let Some(slots) = record.as_known() {
+                node.recall_known(slots);
+            }
         }
         node.settled = node.chosen.first_unknown();
         node.durable = node.settled;
@@ -238,8 +246,10 @@ impl<P: Protocol> Node<P> {
             began: Slot(0),
             deferred: None,
             asked: NodeSet::EMPTY,
+            answered: None,
             informed: BTreeMap::new(),
             settled: Slot(0),
+            marked: Slot(0),
             piece: false,
             durable: Slot(0),
             peers: Peers::default(),

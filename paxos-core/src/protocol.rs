@@ -90,6 +90,11 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// The slot after the last one that it has voted in, and not below those whose votes it has forgotten: every slot
     /// that was chosen with its vote lies below.
     fn voted_below(&self) -> Slot;
+    /// Its votes, each the last of its slot, if it can tell: then the process remembers over a restart what it knows to be
+    /// chosen without writing the values again.
+    fn votes(&self) -> Option<&crate::Votes<P::Value>> {
+        None
+    }
     /// Whether it has something to say in a slot from `limit` on, as soon as the members there are known.
     fn waits_for(&self, _limit: Slot) -> bool {
         false

@@ -1,8 +1,8 @@
 //! What follows from a node's events: written before spoken, by type.
 
 use crate::{
-    Answering, CommandId, Entry, Envelope, Epochs, Node, Protocol, Readable, Replica, Settled, Slot,
-    Snapshot, StateMachine,
+    Answering, Captured, CommandId, Entry, Envelope, Epochs, Node, Protocol, Readable, Replica, Settled,
+    Slot, Snapshot, StateMachine,
 };
 use std::vec::Drain;
 
@@ -186,6 +186,17 @@ impl<P: Protocol> Ready<'_, P> {
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
+        if let Some(captured) = self.advance(replica) {
+            self.node.written_down(captured.write_down());
+        }
+    }
+
+    /// As [`Ready::execute`], but a state that is due to be written down is only captured: the caller writes it down where nobody
+    /// waits for it ([`Captured::write_down`]), and gives it to [`Node::written_down`]. No other one is captured before.
+    pub fn advance<S>(&mut self, replica: &mut Replica<S>) -> Option<Captured>
+    where
+        S: StateMachine<Command = P::Value, Reply = P::Reply>,
+    {
         if let Some(snapshot) = self.node.snapshot().filter(|s| s.next() > replica.next()) {
             // What went wrong, the replica tells.
             let _ = replica.install(snapshot);
@@ -193,13 +204,19 @@ impl<P: Protocol> Ready<'_, P> {
         while let Some(decided) = self.decided() {
             replica.execute(decided);
         }
-        if let Some(snapshot) = replica.snapshot_each(self.node.setup.config.limits.snapshot) {
-            self.node.compact(snapshot);
+        let mut captured = None;
+        if self.node.may_capture() {
+            let every = self.node.setup.config.limits.snapshot;
+            captured = replica.capture_each(every, |next| self.node.membership(next));
+            if captured.is_some() {
+                self.node.captured();
+            }
         }
         drain(&mut self.node.out.asked, |id| replica.recall(id));
         if replica.has_answers() {
             self.node.answer(replica.answers());
         }
+        captured
     }
 
     /// The next read that may be answered from the replica, once everything in [`Ready::decided`] is executed.

@@ -39,6 +39,8 @@ pub enum Record<V> {
         /// Its store, and the writes that were heard of.
         store: StoreMark,
     },
+    /// What this process voted for in these slots, as the records before this one say, is chosen.
+    Known(SlotRange),
 }
 
 /// A record of a variant, readable by the simulator's invariants.
@@ -47,6 +49,10 @@ pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send +
     fn learned(first: Slot, batch: Batch<V>) -> Self;
     /// What the record knows to be chosen.
     fn as_learned(&self) -> Option<(Slot, &Batch<V>)>;
+    /// A record that what was voted for in `slots` is chosen.
+    fn known(slots: SlotRange) -> Self;
+    /// The slots in which what was voted for is chosen.
+    fn as_known(&self) -> Option<SlotRange>;
     /// The ballot that it names, if it is about one.
     fn ballot(&self) -> Option<Ballot>;
     /// A record of what is known of a process's store.
@@ -84,8 +90,16 @@ impl<V: crate::Value> Recorded<V> for Record<V> {
             Self::Started(ballot) | Self::Promised { ballot, .. } | Self::Voted { ballot, .. } => {
                 Some(*ballot)
             }
-            Self::Learned { .. } | Self::Met { .. } => None,
+            Self::Learned { .. } | Self::Met { .. } | Self::Known(_) => None,
         }
+    }
+
+    fn known(slots: SlotRange) -> Self {
+        Self::Known(slots)
+    }
+
+    fn as_known(&self) -> Option<SlotRange> {
+        if let Self::Known(slots) = self { Some(*slots) } else { None }
     }
 
     fn met(peer: NodeId, store: StoreMark) -> Self {
@@ -99,6 +113,7 @@ impl<V: crate::Value> Recorded<V> for Record<V> {
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
         match self {
             Self::Started(_) | Self::Met { .. } => {}
+            Self::Known(slots) => slots.iter().for_each(|slot| tell(Fact::Chosen { slot, entry: None })),
             Self::Learned { first, batch } => {
                 crate::tell_each(*first, batch, tell, |slot, entry| Fact::Chosen {
                     slot,

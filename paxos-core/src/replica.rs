@@ -3,8 +3,8 @@
 
 use crate::sessions::{Found, Sessions};
 use crate::{
-    Answer, Bytes, Change, ClientId, Command, CommandId, Config, Decided, Entry, Epochs, Learning, Limits,
-    NodeId, NodeSet, Outcome, Reply, RestoreError, Sections, Slot, Snapshot, Unchangeable, Value,
+    Answer, Capture, Captured, Change, ClientId, Command, CommandId, Config, Decided, Entry, Epochs,
+    Learning, Limits, NodeId, NodeSet, Outcome, Reply, RestoreError, Slot, Snapshot, Unchangeable, Value,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -30,9 +30,19 @@ pub trait StateMachine {
     }
 
     /// The state as bytes, the same on every replica in the same state; none if it cannot be written down, and
-    /// then no process ever forgets its log. It is asked for between two commands, so it should not take long.
+    /// then no process ever forgets its log. It is asked for between two commands, so it should not take long: see
+    /// [`StateMachine::capture`].
     fn snapshot(&self) -> Option<Vec<u8>> {
         None
+    }
+
+    /// The state as [`StateMachine::snapshot`] has it, to be written down later and elsewhere, while the machine goes on. A machine
+    /// with much state keeps it so that this is cheap, in a map that shares what does not change, say.
+    ///
+    /// By default it is written down at once: no more is needed where that takes a few milliseconds.
+    fn capture(&self) -> Option<Capture> {
+        let state = self.snapshot()?;
+        Some(Box::new(move || state))
     }
 
     /// Takes over the state that [`StateMachine::snapshot`] wrote, whatever the own state was.
@@ -152,18 +162,25 @@ impl<S: StateMachine> Replica<S> {
 
     /// What was executed so far, written down with the sessions of its clients; none if the machine cannot be.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        let machine = Bytes::from(self.machine.snapshot()?);
-        let sessions = Bytes::from(self.sessions.encode());
-        Some(Snapshot::new(&Sections { next: self.next, machine, sessions, membership: Bytes::empty() }))
+        Some(self.capture(Vec::new())?.write_down())
     }
 
-    /// [`Replica::snapshot`], if `every` slots were executed since the last one; 0: never.
-    pub(crate) fn snapshot_each(&mut self, every: u64) -> Option<Snapshot> {
+    fn capture(&self, membership: Vec<u8>) -> Option<Captured> {
+        let machine = self.machine.capture()?;
+        Some(Captured { next: self.next, machine, sessions: self.sessions.encode(), membership })
+    }
+
+    /// Captures the state, with the members, if `every` slots were executed since the last time; 0: never.
+    pub(crate) fn capture_each(
+        &mut self,
+        every: u64,
+        membership: impl FnOnce(Slot) -> Option<Vec<u8>>,
+    ) -> Option<Captured> {
         if every == 0 || self.next.since(self.written) < every || self.failure.is_some() {
             return None;
         }
         self.written = self.next;
-        self.snapshot()
+        self.capture(membership(self.next)?)
     }
 
     /// Takes over the state that another replica, or a former life of this one, wrote down. A state that is no newer
@@ -181,9 +198,9 @@ impl<S: StateMachine> Replica<S> {
     }
 
     fn take_over(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
-        let sections = snapshot.sections()?;
-        let sessions = self.sessions.decode(&sections.sessions)?;
-        self.machine.restore(&sections.machine)?;
+        let parts = snapshot.parts()?;
+        let sessions = self.sessions.decode(parts.sessions)?;
+        self.machine.restore(parts.machine)?;
         self.sessions = sessions;
         self.next = snapshot.next();
         (self.written, self.installed) = (self.next, self.next);

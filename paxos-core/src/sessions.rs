@@ -6,7 +6,7 @@ mod session;
 pub(crate) use session::Session;
 
 use crate::snapshot::{decode, encode};
-use crate::{Bytes, ClientId, CommandId, Limits, NodeId, Slot, SnapshotError};
+use crate::{ClientId, CommandId, Limits, NodeId, Slot, SnapshotError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ impl<R> Sessions<R> {
     ///
     /// # Errors
     /// If that cannot be.
-    pub(crate) fn decode(&self, bytes: &Bytes) -> Result<Self, SnapshotError>
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<Self, SnapshotError>
     where
         R: DeserializeOwned,
     {

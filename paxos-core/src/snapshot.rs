@@ -6,7 +6,6 @@
 
 use crate::{Bytes, Slot};
 use core::fmt;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The first byte of what is encoded here. One that knows a layout by another number refuses this one.
@@ -79,6 +78,48 @@ pub struct Sections {
     pub membership: Bytes,
 }
 
+/// [`Sections`] where they lie.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Parts<'a> {
+    pub(crate) next: Slot,
+    pub(crate) machine: &'a [u8],
+    pub(crate) sessions: &'a [u8],
+    pub(crate) membership: &'a [u8],
+}
+
+/// A state that was captured to be written down ([`crate::StateMachine::capture`]): what it was then, whatever the machine
+/// executes meanwhile. To be written down where nobody waits for it, and then given to [`crate::Node::written_down`].
+#[must_use = "a node takes no other snapshot before it gets this one"]
+pub struct Captured {
+    pub(crate) next: Slot,
+    pub(crate) machine: Capture,
+    pub(crate) sessions: Vec<u8>,
+    pub(crate) membership: Vec<u8>,
+}
+
+/// Writes down what it captured.
+pub type Capture = Box<dyn FnOnce() -> Vec<u8> + Send>;
+
+impl fmt::Debug for Captured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captured").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl Captured {
+    /// Takes as long as the state is large.
+    pub fn write_down(self) -> Snapshot {
+        let Self { next, machine, sessions, membership } = self;
+        let machine = machine();
+        Snapshot::put_together(Parts {
+            next,
+            machine: &machine,
+            sessions: &sessions,
+            membership: &membership,
+        })
+    }
+}
+
 /// Bytes that are no snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -109,7 +150,16 @@ pub enum RestoreError {
 impl Snapshot {
     /// Puts the sections together.
     pub fn new(sections: &Sections) -> Self {
-        Self::over(sections.next, encode(sections).into())
+        let Sections { next, machine, sessions, membership } = sections;
+        Self::put_together(Parts { next: *next, machine, sessions, membership })
+    }
+
+    fn put_together(parts: Parts<'_>) -> Self {
+        let Parts { next, machine, sessions, membership } = parts;
+        let mut bytes = Vec::with_capacity(64 + machine.len() + sessions.len() + membership.len());
+        bytes.push(VERSION);
+        // Writing to memory cannot fail.
+        Self::over(next, postcard::to_extend(&parts, bytes).unwrap_or_default().into())
     }
 
     /// Reads what [`Snapshot::bytes`] returned.
@@ -118,7 +168,7 @@ impl Snapshot {
     /// If it is damaged, or of another version.
     pub fn decode(bytes: impl Into<Bytes>) -> Result<Self, SnapshotError> {
         let bytes = bytes.into();
-        let next = decode::<Sections>(&bytes)?.next;
+        let next = decode::<Parts<'_>>(&bytes)?.next;
         Ok(Self::over(next, bytes))
     }
 
@@ -150,6 +200,11 @@ impl Snapshot {
         decode(&self.bytes)
     }
 
+    /// What is in it, where it lies.
+    pub(crate) fn parts(&self) -> Result<Parts<'_>, SnapshotError> {
+        decode(&self.bytes)
+    }
+
     /// Up to `limit` bytes from `offset` on; none beyond the end.
     pub(crate) fn chunk(&self, offset: u64, limit: usize) -> Option<Bytes> {
         let rest = self.bytes.get(usize::try_from(offset).ok()?..)?;
@@ -164,7 +219,7 @@ pub(crate) fn encode(thing: &impl Serialize) -> Vec<u8> {
 }
 
 /// Reads back what [`encode`] wrote, to the last byte.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, SnapshotError> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, SnapshotError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
             Ok((thing, [])) => Ok(thing),

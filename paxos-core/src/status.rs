@@ -21,8 +21,8 @@ pub struct Status {
     /// The first slot it has not executed. What it has executed need not be on its own disk: see [`Status::durable`].
     pub applied: Slot,
     /// Every slot below is on its own disk as chosen, in its snapshot or among its records: it starts again with that, and
-    /// needs nobody for it. Written when the members change, and with each snapshot. What was chosen since lives in the
-    /// votes of the acceptors. Never above `first_unknown`.
+    /// needs nobody for it. Written when the members change, with each snapshot, and now and then with its votes. What was
+    /// chosen since lives in the votes of the acceptors. Never above `first_unknown`.
     pub durable: Slot,
     /// What it has given to its disk to write, and waits for.
     pub disk: Backlog,

@@ -8,7 +8,8 @@
 //!             └──────────── store: all that waits, one sync ◀──┘
 //! ```
 //!
-//! One task does all of it in turns, but for the store, which has a task of its own. A turn takes in all that waits. While the
+//! One task does all of it in turns, but for the store, which has a task of its own, and states that are written down for a
+//! snapshot. A turn takes in all that waits. While the
 //! store writes, the process goes on: it answers, votes, learns, and says what does not rest on that write. The slower the
 //! disk, the more goes into the next write; beyond bounds messages are lost (nodes say them again) and requests refused.
 
@@ -19,6 +20,7 @@ mod pace;
 mod patience;
 mod reads;
 mod replicated;
+mod scribe;
 mod trace;
 mod transfer;
 mod waiters;
@@ -47,6 +49,7 @@ use paxos_core::{
 };
 use reads::Lookers;
 use replicated::Ask;
+use scribe::Scribe;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 use waiters::Waiters;
@@ -96,6 +99,7 @@ struct Host<P: Protocol, S: StateMachine> {
     replica: Replica<S>,
     transport: Box<dyn Transport<P>>,
     writer: Writer<P>,
+    scribe: Scribe,
     /// Which store that is, and how far it has come.
     store: Option<StoreMark>,
     pace: Pace,
@@ -165,6 +169,7 @@ where
             replica,
             transport,
             writer: Writer::start(storage),
+            scribe: Scribe::default(),
             store: saved.store,
             pace: Pace::new(election),
             clock: Clock::new(),
@@ -219,7 +224,9 @@ where
             while let Some(write) = ready.write() {
                 self.writer.begin(write);
             }
-            ready.execute(&mut self.replica);
+            if let Some(captured) = ready.advance(&mut self.replica) {
+                self.scribe.begin(captured);
+            }
             if let Some(failure) = self.replica.failure() {
                 return Err(failure.clone().into());
             }
@@ -293,6 +300,7 @@ where
                 let written = written?;
                 self.take_written(written);
             }
+            snapshot = self.scribe.done() => self.node.written_down(snapshot?),
             () = self.clock.reach(deadline) => {}
         }
         // Whoever can run now may have something to say as well, and then it is all one batch. Without this, a host

@@ -268,7 +268,9 @@ impl Cluster {
     fn check(&mut self, at: usize, written: usize) {
         for record in &self.disks[at][written..] {
             let (ballot, slots) = match record {
-                Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => continue,
+                Record::Started(_) | Record::Learned { .. } | Record::Met { .. } | Record::Known(_) => {
+                    continue;
+                }
                 Record::Promised { ballot, slots } => (*ballot, *slots),
                 Record::Voted { ballot, first, batch } => (*ballot, first.extend(batch.len() as u64)),
             };

@@ -15,9 +15,9 @@
 //! All of this follows from commands and the state alone, so that it is the same at every replica.
 
 use super::Store;
+use imbl::OrdSet;
 use paxos_core::{NodeId, NodeSet};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// By how much the store's time may be behind the wall clocks before they move it, in milliseconds.
 pub const ALLOWANCE: u64 = 1_000;
@@ -155,11 +155,11 @@ impl Store {
             entry.expires = Some(at);
             (at, name)
         });
-        self.due = moved.collect::<BTreeSet<_>>();
+        self.due = moved.collect::<OrdSet<_>>();
     }
 
     fn expire_due(&mut self) {
-        while let Some((at, name)) = self.due.first()
+        while let Some((at, name)) = self.due.get_min()
             && *at <= self.time
         {
             let key = name.key.clone();

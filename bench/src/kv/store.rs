@@ -4,8 +4,8 @@ use super::clock::Ahead;
 use super::hash::{Name, Named, Sought};
 use super::{Budget, Command, Fault, Replies, Reply};
 use core::cell::Cell;
-use paxos_core::{Aside, Bytes, RestoreError, Slot, StateMachine, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use imbl::{OrdMap, OrdSet};
+use paxos_core::{Aside, Bytes, Capture, RestoreError, Slot, StateMachine, Value};
 
 /// The longest value, in bytes.
 pub const MAX_VALUE: usize = 16 << 20;
@@ -29,7 +29,7 @@ pub(super) struct Entry {
     pub(super) expires: Option<u64>,
 }
 
-/// Keys with values, versions and deadlines.
+/// Keys with values, versions and deadlines. A copy shares what stays the same: to copy a store takes no longer when it is large.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Store {
     pub(super) time: u64,
@@ -45,8 +45,8 @@ pub struct Store {
     pub(super) cleared: u64,
     /// The version at which a key of each group was last removed.
     pub(super) gone: Box<[u64]>,
-    pub(super) entries: BTreeMap<Name, Entry>,
-    pub(super) due: BTreeSet<(u64, Name)>,
+    pub(super) entries: OrdMap<Name, Entry>,
+    pub(super) due: OrdSet<(u64, Name)>,
     /// Bytes of all keys and values.
     pub(super) bytes: u64,
     /// Bytes of the commands that were executed since the last snapshot.
@@ -63,8 +63,8 @@ impl Default for Store {
             version: 0,
             cleared: 0,
             gone: vec![0; GROUPS].into(),
-            entries: BTreeMap::new(),
-            due: BTreeSet::new(),
+            entries: OrdMap::new(),
+            due: OrdSet::new(),
             bytes: 0,
             since: Aside::default(),
         }
@@ -99,7 +99,7 @@ impl Store {
 
     /// When the next key expires.
     pub fn next_due(&self) -> Option<u64> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.get_min().map(|(at, _)| *at)
     }
 
     pub(super) fn find(&self, key: &[u8]) -> Option<&Entry> {
@@ -165,7 +165,7 @@ impl Store {
 
     /// Removes a key; whether it was there.
     pub(super) fn remove(&mut self, key: &[u8]) -> bool {
-        let Some((name, entry)) = self.entries.remove_entry(&Sought::new(key) as &dyn Named) else {
+        let Some((name, entry)) = self.entries.remove_with_key(&Sought::new(key) as &dyn Named) else {
             return false;
         };
         self.version += 1;
@@ -219,12 +219,17 @@ impl StateMachine for Store {
 
     /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the
     /// last one. So the log is at most as long as the store, or 32 MiB if that is more.
-    fn snapshot(&self) -> Option<Vec<u8>> {
+    fn capture(&self) -> Option<Capture> {
         if self.since.0.get() < ENOUGH.max(self.bytes) {
             return None;
         }
         self.since.0.set(0);
-        Some(self.write_down())
+        let copy = self.clone();
+        Some(Box::new(move || copy.write_down()))
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.capture().map(|write_down| write_down())
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {

@@ -303,7 +303,11 @@ impl<P: Checked> Model for System<P> {
     fn within_boundary(&self, state: &State<P>) -> bool {
         let started = |record: &Record<u64>| match record {
             Record::Started(ballot) => ballot.round(),
-            Record::Promised { .. } | Record::Voted { .. } | Record::Learned { .. } | Record::Met { .. } => 0,
+            Record::Promised { .. }
+            | Record::Voted { .. }
+            | Record::Learned { .. }
+            | Record::Met { .. }
+            | Record::Known(_) => 0,
         };
         state.processes.iter().flat_map(|process| &process.disk).all(|record| started(record) <= self.rounds)
     }

@@ -87,7 +87,7 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
         (Message::CatchUp { from: Slot(0) }, learners),
         (Message::Read(ReadMessage::Index { id: ReadId::default(), lease: true }), learners),
         (Message::Read(ReadMessage::Votes { id: ReadId::default() }), learners),
-        (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2) }, learners),
+        (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2), last: true }, learners),
     ];
     all.extend((0..8).map(|node| (reply(node), learners)));
     all
@@ -260,4 +260,59 @@ fn a_restored_node_keeps_its_word() {
     assert!(
         matches!(settle(&mut again)[..], [Message::Nack(Nack { promised, .. })] if promised == ballot(4, 2))
     );
+}
+
+/// What it voted for and knows to be chosen is known to it when it starts again: not what it voted for in vain, nor the last few slots,
+/// of which nothing was written yet.
+#[test]
+fn a_restored_node_knows_which_of_its_votes_were_for_what_was_chosen() {
+    let config = Config::collapsed(3).expect("lawful");
+    let (mut acceptor, mut disk) = (Node::<P>::new(setup(config.clone(), 1), NOW), Vec::new());
+    let mut vote = |node: &mut Node<P>, first: u64, values: core::ops::Range<u64>| {
+        hear(node, NodeId(0), Message::Accept(accept(ballot(1, 0), first, values)));
+        let write = node.ready().append().expect("a vote");
+        disk.extend_from_slice(write.records());
+        node.durable(write.durable());
+    };
+    vote(&mut acceptor, 0, 0..100);
+    // In s70 another value is chosen, in a ballot of which it has heard nothing.
+    for (first, values) in [(0, 0..70), (70, 500..501), (71, 71..100)] {
+        let (first, known) = (Slot(first), Slot(100));
+        hear(&mut acceptor, NodeId(2), Message::Chosen { first, batch: batch(values), known, last: true });
+    }
+    vote(&mut acceptor, 100, 100..110);
+    let again = Node::<P>::restore(setup(config, 1), NOW, 1, &disk);
+    let chosen = again.chosen();
+    assert_eq!((chosen.first_unknown(), chosen.end()), (Slot(70), Slot(100)));
+    assert!(chosen.knows(Slot(69)) && !chosen.knows(Slot(70)) && chosen.knows(Slot(71)));
+    assert_eq!((acceptor.status().durable, again.status().durable), (Slot(70), Slot(70)));
+}
+
+#[test]
+fn who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows() {
+    let limits = paxos_core::Limits { batch: 1, ..paxos_core::Limits::default() };
+    let config = Config { limits, timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
+    let mut ahead = Node::<P>::new(setup(config.clone(), 0), NOW);
+    for k in 0..50 {
+        let (first, known) = (Slot(k), Slot(50));
+        hear(&mut ahead, NodeId(1), Message::Chosen { first, batch: batch(k..k + 1), known, last: true });
+    }
+    settle(&mut ahead);
+    hear(&mut ahead, NodeId(2), Message::CatchUp { from: Slot(0) });
+    let mut told = settle(&mut ahead);
+    let last = |m: &Message<P>| matches!(m, Message::Chosen { last: true, .. });
+    assert_eq!((told.len(), told.iter().position(last)), (32, Some(31)));
+    // Whatever order they come in.
+    told.reverse();
+    told.swap(3, 20);
+    let mut behind = Node::<P>::new(setup(config, 2), NOW);
+    let asked: Vec<_> = told
+        .into_iter()
+        .map(|message| {
+            hear(&mut behind, NodeId(0), message);
+            settle(&mut behind)
+        })
+        .collect();
+    assert!(asked[..31].iter().all(Vec::is_empty), "{asked:?}");
+    assert_eq!(asked[31], [Message::CatchUp { from: Slot(32) }]);
 }

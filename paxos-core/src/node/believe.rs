@@ -161,7 +161,7 @@ fn is_possible<P: Protocol>(message: &Message<P>) -> bool {
         | Message::TakeOver { chosen, .. } => chosen.holds(0),
         Message::Progress { chosen, durable } => chosen.holds(0) && durable.holds(0),
         Message::CatchUp { from } => from.holds(0),
-        Message::Chosen { first, batch, known } => first.holds(batch.len() as u64) && known.holds(0),
+        Message::Chosen { first, batch, known, .. } => first.holds(batch.len() as u64) && known.holds(0),
         Message::Read(ReadMessage::At { slot, .. }) => slot.is_none_or(|slot| slot.holds(0)),
         Message::Read(ReadMessage::VotedBelow { slot, .. }) => slot.holds(0),
         Message::Offer { snapshot } | Message::Fetch { snapshot, .. } | Message::Chunk { snapshot, .. } => {

@@ -3,8 +3,8 @@
 use super::Node;
 use crate::snapshot::{decode, encode};
 use crate::{
-    Acceptor, EpochTable, Epochs, Learner, NodeId, Proposer, Protocol, Recorded, Sections, Slot, SlotRange,
-    Snapshot, SnapshotId, Time,
+    Acceptor, EpochTable, Epochs, Learner, NodeId, Proposer, Protocol, Sections, Slot, SlotRange, Snapshot,
+    SnapshotId, Time,
 };
 use std::collections::BTreeMap;
 
@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 pub(crate) struct Store {
     /// The newest on disk.
     latest: Option<Snapshot>,
-    /// Waits to be written.
+    /// Whether one is being written down.
+    capturing: bool,
+    /// Waits to be written to the disk.
     waiting: Option<Snapshot>,
     /// Is being written.
     writing: Option<Snapshot>,
@@ -118,13 +120,38 @@ impl<P: Protocol> Node<P> {
 
     /// The snapshot, which the replica took of what it knows, with the members; none if they are those of another slot.
     fn with_members(&self, snapshot: Snapshot) -> Option<Snapshot> {
-        let changed = |epochs: &&Epochs| epochs.version() > 0 || !epochs.retired().is_empty();
-        let Some(epochs) = self.chosen.epochs().filter(changed) else { return Some(snapshot) };
-        if snapshot.next() != epochs.next_slot() {
-            return None;
+        let membership = self.membership(snapshot.next())?;
+        if membership.is_empty() {
+            return Some(snapshot);
         }
         let sections = snapshot.sections().ok()?;
-        Some(Snapshot::new(&Sections { membership: encode(&epochs.table()).into(), ..sections }))
+        Some(Snapshot::new(&Sections { membership: membership.into(), ..sections }))
+    }
+
+    /// The members, for a snapshot that ends at `next`: empty if they are those of the configuration, none if those of
+    /// another slot are known.
+    pub(crate) fn membership(&self, next: Slot) -> Option<Vec<u8>> {
+        let changed = |epochs: &&Epochs| epochs.version() > 0 || !epochs.retired().is_empty();
+        let Some(epochs) = self.chosen.epochs().filter(changed) else { return Some(Vec::new()) };
+        (next == epochs.next_slot()).then(|| encode(&epochs.table()))
+    }
+
+    /// Whether this process may take a snapshot: not while the last one is being written down, or waits for the disk.
+    pub(crate) fn may_capture(&self) -> bool {
+        !self.store.capturing && !self.store.is_busy()
+    }
+
+    /// Notes that a state was captured.
+    pub(crate) fn captured(&mut self) {
+        self.store.capturing = true;
+    }
+
+    /// What [`crate::Ready::advance`] captured is written down. When it is on disk ([`crate::Ready::write`]), the slots that it
+    /// stands for are forgotten, as with [`Node::compact`].
+    pub fn written_down(&mut self, snapshot: Snapshot) {
+        self.store.capturing = false;
+        self.stirred = true;
+        self.store_next(snapshot);
     }
 
     /// Forgets the log below `below` without a snapshot. The caller vouches that *every* process has executed it,
@@ -160,13 +187,11 @@ impl<P: Protocol> Node<P> {
         let snapshot = self.store.waiting.take()?;
         let acceptor = self.acceptor.as_ref().map(|a| a.retained(snapshot.next()));
         let proposer = self.proposer.as_ref().map(Proposer::retained);
-        // What this process said to be on its disk stays there, also where it voted for something else.
-        let learned = self.chosen.within(SlotRange::new(snapshot.next(), self.settled));
-        let mut records: Vec<_> =
-            learned.map(|(slots, batch)| P::Record::learned(slots.start, batch)).collect();
+        let mut votes = Vec::new();
         for kept in [acceptor, proposer].into_iter().flatten() {
-            records.extend(kept?);
+            votes.extend(kept?);
         }
+        let mut records = self.keep_known(snapshot.next(), votes);
         records.extend(self.recognition.records());
         self.store.writing = Some(snapshot.clone());
         Some(Install { snapshot, records })
@@ -195,7 +220,8 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn adopt(&mut self, snapshot: Snapshot) {
         let (next, keep) = (snapshot.next(), self.setup.config.limits.snapshot);
-        let members = snapshot.sections().ok().map(|sections| sections.membership);
+        let members = snapshot.parts().ok().map(|parts| parts.membership).filter(|bytes| !bytes.is_empty());
+        let table = members.and_then(|bytes| decode::<EpochTable>(bytes).ok());
         let patience = self.fetch_patience().unwrap_or_default().saturating_mul(8);
         let recently = Time(self.now.0.saturating_sub(patience.as_nanos() as u64));
         self.store.keep(snapshot, recently);
@@ -204,8 +230,6 @@ impl<P: Protocol> Node<P> {
         self.durable = self.durable.max(next);
         // The replica starts from it as well: what it stands for is delivered to nobody, known or not.
         if next > self.chosen.applied() {
-            let membership = members.filter(|bytes| !bytes.is_empty());
-            let table = membership.and_then(|bytes| decode::<EpochTable>(&bytes).ok());
             self.chosen.jump(next, table.as_ref());
             self.forget(next);
         } else {

@@ -58,15 +58,10 @@ impl<P: Protocol> Node<P> {
                 self.on_progress(from, chosen, durable);
             }
             Message::CatchUp { from: slot } if learner || self.is_mobile() => self.on_catch_up(from, slot),
-            Message::Chosen { first, batch, known } if learner || self.asked.contains(from) => {
+            Message::Chosen { first, batch, known, last } if learner || self.asked.contains(from) => {
                 if self.learner.is_some() {
-                    self.noted.0.counters.caught_up += batch.len() as u64;
-                    let before = self.chosen.first_unknown();
-                    self.chosen.choose(first, batch);
                     self.chosen.hear_of(known);
-                    if self.chosen.first_unknown() > before {
-                        self.catch_up(from);
-                    }
+                    self.on_chosen(from, first, batch, last);
                 }
             }
             Message::Canvass { chosen, sent } if proposer => self.on_canvass(from, chosen, sent),

@@ -3,15 +3,9 @@
 use super::Node;
 use crate::{
     Acceptor, Announce, Answering, Client, Config, Epochs, Fact, Leader, Leadership, Learner, Learning,
-    Membership, Message, NodeId, NodeSet, Phrase, Proposer, Protocol, Recorded, Slot, SlotRange, To,
+    Membership, Message, NodeId, NodeSet, Phrase, Proposer, Protocol, Slot, SlotRange, To,
 };
 use std::sync::Arc;
-
-/// So many bytes of the log are written at once when an epoch begins, and the rest of one batch.
-const PIECE: usize = 1 << 20;
-
-/// What an entry costs besides its payload, as a rule.
-const ENTRY: usize = 16;
 
 /// Of how many clients it is remembered what they were told.
 const INFORMED: usize = 4096;
@@ -162,31 +156,6 @@ impl<P: Protocol> Node<P> {
         self.leader.reconfigure(now, &setup.config);
         self.answering = Answering::new(setup.id, &setup.config);
         self.answering_learner = setup.config.answering_learner();
-    }
-
-    /// Writes what this process learned below `slot`, before it promises or votes anything from there on: the
-    /// acceptors that voted for it may be turned off now, and who remains must be able to tell it.
-    ///
-    /// The log may be long: it is written piece by piece. Whether the last one is written, or is about to be.
-    fn settle(&mut self, slot: Slot) -> bool {
-        if self.acceptor.is_none() || self.settled >= slot {
-            return true;
-        }
-        if self.is_settling() {
-            return false;
-        }
-        let mut bytes = 0;
-        for (slots, batch) in self.chosen.within(SlotRange::new(self.settled, slot)) {
-            bytes += batch.amount().bytes + batch.len() * ENTRY;
-            self.out.records.push(P::Record::learned(slots.start, batch));
-            self.piece = true;
-            if bytes >= PIECE && slots.end < slot {
-                self.settled = slots.end;
-                return false;
-            }
-        }
-        self.settled = slot;
-        true
     }
 
     /// Whether a promise asked for by `from` can be given: only for slots whose members are known here and are

@@ -128,6 +128,9 @@ impl<P: Protocol> Node<P> {
     /// Hands out what is to be written: records, and then a snapshot, if one waits and `install` allows it. If not, it is
     /// forgotten.
     pub(crate) fn begin_write(&mut self, install: bool) -> Option<Write<P>> {
+        if !self.out.records.is_empty() {
+            self.mark();
+        }
         let (snapshot, records) = if self.out.records.is_empty() {
             let Install { snapshot, records } = self.begin_install(install)?;
             (Some(snapshot), records)

@@ -3,9 +3,14 @@
 use super::Node;
 use super::speak::notice_leading;
 use crate::{
-    Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, Slot,
+    Acceptor, Ballot, Batch, Client, Duty, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, Slot,
     Standing, To,
 };
+
+/// So many messages answer one question for what is chosen, as long as they hold no more than so many bytes. With one command a
+/// message, who is behind would otherwise wait a round trip for each slot.
+const BURST: u32 = 32;
+const BURST_BYTES: usize = 1 << 16;
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_timeout(&mut self) {
@@ -169,20 +174,50 @@ impl<P: Protocol> Node<P> {
                 self.asked.insert(from);
             }
             self.noted.0.counters.catch_ups += 1;
+            self.answered = None;
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
         }
     }
 
+    /// What `from` tells of the log. When all has arrived that it was to send, it is asked for what follows.
+    #[cold]
+    pub(super) fn on_chosen(&mut self, from: NodeId, first: Slot, batch: Batch<P::Value>, last: bool) {
+        self.noted.0.counters.caught_up += batch.len() as u64;
+        let (before, end) = (self.chosen.first_unknown(), first.plus(batch.len() as u64));
+        self.chosen.choose(first, batch);
+        if last {
+            self.answered = Some(end);
+        }
+        let known = self.chosen.first_unknown();
+        if known > before && self.answered.is_some_and(|end| known >= end) {
+            self.catch_up(from);
+        }
+    }
+
+    /// Tells `to` what is chosen from `first` on: in one message, or in more if they hold little.
     #[cold]
     pub(super) fn send_chosen(&mut self, to: NodeId, first: Slot) {
-        if self.learner.is_none() || first >= self.chosen.first_unknown() {
+        let known = self.chosen.first_unknown();
+        if self.learner.is_none() || first >= known {
             return;
         }
-        let batch = self.chosen.since(first, self.setup.config.limits.message());
-        let known = self.chosen.first_unknown();
-        if !batch.is_empty() {
+        let limit = self.setup.config.limits.message();
+        let (mut next, mut bytes) = (first, 0);
+        for number in 1..=BURST {
+            let (first, batch) = (next, self.chosen.since(next, limit));
+            if batch.is_empty() {
+                break;
+            }
+            next = first.plus(batch.len() as u64);
+            bytes += batch.amount().bytes;
+            let last = number == BURST || next >= known || bytes >= BURST_BYTES;
+            self.send(To::One(to), Message::Chosen { first, batch, known, last });
+            if last {
+                break;
+            }
+        }
+        if next > first {
             self.store.need(to, first, self.now);
-            self.send(To::One(to), Message::Chosen { first, batch, known });
         } else if let Some(snapshot) = self.store.offer(first) {
             self.send(To::One(to), Message::Offer { snapshot });
         }

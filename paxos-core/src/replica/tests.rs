@@ -1,6 +1,7 @@
 use super::*;
 use crate::sessions::Session;
 use crate::snapshot::encode;
+use crate::{Bytes, Sections};
 use std::collections::BTreeMap;
 
 /// What [`replies`] tells of a command whose session has expired.

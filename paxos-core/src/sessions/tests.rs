@@ -146,7 +146,7 @@ fn of_a_session_the_last_replies_are_kept_that_go_into_the_limit() {
     let mut enter = |seq, size| {
         let found = sessions.enter(Slot(seq), id(1, 0, seq), || (seq, size));
         assert_eq!(found, done(seq), "who asks first is told");
-        let restored = sessions.decode(&sessions.encode().into()).expect("it can be read");
+        let restored = sessions.decode(&sessions.encode()).expect("it can be read");
         assert_eq!(kept(&restored, 6), kept(&sessions, 6));
         // Half of the time the rest is done by one that was restored.
         if seq % 2 == 1 {
@@ -181,7 +181,7 @@ fn whatever_the_order_of_commands_the_bytes_that_are_kept_are_within_the_limit()
                 sizes.insert(slot, size);
             }
             if below(20) == 0 {
-                sessions = sessions.decode(&sessions.encode().into()).expect("it can be read");
+                sessions = sessions.decode(&sessions.encode()).expect("it can be read");
             }
             for session in &sessions.table {
                 let replies = session.ring.iter().flatten().filter_map(|done| done.kept.as_ref());

@@ -263,6 +263,24 @@ fn a_process_that_knows_what_is_not_chosen() {
 }
 
 #[test]
+fn a_process_that_takes_a_vote_of_its_own_for_one_for_what_is_chosen() {
+    let mut scene = Scene::new();
+    scene.choose(0, 0);
+    scene.writes_known(N1, 0).expect("it voted for that");
+    let said = "n2 writes that its vote in s0 is for what is chosen, and has none there";
+    assert_breach(scene.writes_known(N2, 0), "agreement", said);
+    // It voted for another value before.
+    let mut scene = Scene::new();
+    let zero = classic(0, N2);
+    scene.elect(zero, &[N0, N2]);
+    scene.proposes(N2, zero, 0, 1).expect("free");
+    scene.writes_vote(N2, zero, 0, 1).expect("proposed");
+    scene.choose(0, 0);
+    let said = "n2 takes c9#1 for chosen in s0, where 1.n0 chose c9#0";
+    assert_breach(scene.writes_known(N2, 0), "agreement", said);
+}
+
+#[test]
 fn a_process_that_changes_its_mind() {
     let mut scene = Scene::new();
     scene.choose(0, 0);

@@ -4,6 +4,7 @@ mod broken;
 mod changes;
 mod chaos;
 mod repeat;
+mod restart;
 mod runs;
 mod scene;
 mod sessions;

@@ -85,6 +85,10 @@ impl Scene {
         self.0.wrote(node, &Record::Voted { ballot, first, batch })
     }
 
+    pub(crate) fn writes_known(&mut self, node: NodeId, slot: u64) -> Verdict {
+        self.0.wrote(node, &Record::Known(Slot(slot).extend(1)))
+    }
+
     pub(crate) fn knows(&mut self, node: NodeId, slot: u64, seq: u64) -> Verdict {
         self.0.knows(node, Slot(slot), &command(seq))
     }

@@ -18,6 +18,16 @@ pub fn agreement(slot: Slot, chosen: Option<(Ballot, Name)>, who: impl Display, 
     })
 }
 
+/// Of [`agreement`]: who writes that it voted for what is chosen has voted.
+///
+/// # Errors
+/// If it has not.
+pub fn voted_there(slot: Slot, who: impl Display, voted: bool) -> Verdict {
+    hold("agreement", voted, || {
+        format!("{who} writes that its vote in {slot} is for what is chosen, and has none there")
+    })
+}
+
 /// If a proposal with value *v* is chosen, then every higher-numbered proposal accepted by any acceptor has value
 /// *v* (*Paxos Made Simple*, §2.2, P2a); and nobody unlearns what it knows. `who` held `before` and has `now`.
 ///

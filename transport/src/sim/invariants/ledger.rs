@@ -376,7 +376,16 @@ impl<P: Protocol> Ledger<P> {
             Fact::Vote { ballot, slot, entry: Some(entry) } => self.on_vote(node, ballot, slot, entry),
             Fact::Chosen { slot, entry } => {
                 let chosen = self.books.get(&slot).and_then(|b| b.chosen);
-                chosen::agreement(slot, chosen, node, entry.and_then(Entry::id))?;
+                let name = if let Some(entry) = entry {
+                    entry.id()
+                } else {
+                    // What it voted for last.
+                    let votes = self.books.get(&slot).into_iter().flat_map(|book| book.votes_of(node));
+                    let last = votes.max_by_key(|(ballot, _)| *ballot);
+                    chosen::voted_there(slot, node, last.is_some())?;
+                    last.and_then(|(_, name)| name)
+                };
+                chosen::agreement(slot, chosen, node, name)?;
                 self.memories[index(node)].learn(slot);
                 Ok(())
             }

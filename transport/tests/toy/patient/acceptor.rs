@@ -17,7 +17,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
 
     fn restore(&mut self, record: &Record<V>) {
         match record {
-            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } => {}
+            Record::Started(_) | Record::Learned { .. } | Record::Met { .. } | Record::Known(_) => {}
             Record::Promised { ballot, .. } => self.promised = self.promised.max(*ballot),
             Record::Voted { ballot, first, batch } => {
                 self.promised = self.promised.max(*ballot);
@@ -59,6 +59,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
 
     fn follows(&self, ballot: Ballot) -> bool {
         self.promised <= ballot
+    }
+
+    fn votes(&self) -> Option<&Votes<V>> {
+        Some(&self.votes)
     }
 
     fn voted_below(&self) -> Slot {

@@ -1,0 +1,48 @@
+//! All processes start again at once: what was chosen is known at once, and not proposed again, but for its end.
+
+use crate::support::{Basic, Fast, MS, Multi, sim};
+use paxos_core::{Config, Kind, Limits, NodeId, Protocol, Slot};
+use paxos_transport::sim::{Delay, Disk, Fault, Links, Sim, Stop, World};
+
+const COMMANDS: u64 = 400;
+
+fn all_start_again<P: Protocol<Value = u64, Reply = (u64, u64)>>() {
+    for seed in 0..20 {
+        let mut config = Config::collapsed(3).expect("lawful");
+        let snapshot = if seed % 2 == 1 { 50 } else { 0 };
+        config.limits = Limits { batch: 1, snapshot, ..config.limits };
+        let mut world = World::<P>::new(config, P::Options::default(), seed);
+        world.links = Links::new(Delay::Uniform { low: MS, high: 2 * MS });
+        world.disk = Disk::with_sync(Delay::Uniform { low: MS / 2, high: MS });
+        world.limit.time *= 10;
+        let client = world.add_clients(1)[0];
+        let mut sim = sim(world);
+        sim.submit_in_turn(client, 1, 0..COMMANDS);
+        let stop = sim.run_until(Sim::all_answered).unwrap_or_else(|violation| panic!("{violation}"));
+        assert_eq!(stop, Stop::Done, "{} {seed}", P::NAME);
+        let all: Vec<NodeId> = (0..3).map(NodeId).collect();
+        for fault in [Fault::Crash, Fault::Restart] {
+            for id in &all {
+                sim.fail(fault(*id));
+            }
+        }
+        for id in all {
+            let known = sim.node(id).expect("a server").chosen().first_unknown();
+            assert!(known > Slot(COMMANDS - 80), "{} {seed}: {id} knows all below {known}", P::NAME);
+        }
+        sim.reset_counts();
+        let last = sim.submit(client, COMMANDS).expect("it is up");
+        let answered = |sim: &Sim<P, _>| sim.command(last).is_some_and(|command| command.answer.is_some());
+        let stop = sim.run_until(answered).unwrap_or_else(|violation| panic!("{violation}"));
+        assert_eq!(stop, Stop::Done, "{} {seed}", P::NAME);
+        let proposed = sim.counts().of(Kind::Accept);
+        assert!(proposed < 3 * 80, "{} {seed}: {proposed} proposals", P::NAME);
+    }
+}
+
+#[test]
+fn what_was_chosen_is_not_proposed_again_when_all_start_again() {
+    all_start_again::<Multi>();
+    all_start_again::<Basic>();
+    all_start_again::<Fast>();
+}
