@@ -161,7 +161,12 @@ impl Draw {
             2 => Message::Heartbeat { ballot: self.ballot(from), chosen: self.slot(), sent: Time(0) },
             3 => Message::Progress { chosen: self.slot(), durable: self.slot() },
             4 => Message::CatchUp { from: self.slot() },
-            5 => Message::Chosen { first: self.slot(), batch: self.batch(), known: self.slot(), last: true },
+            5 => Message::Chosen {
+                first: self.slot(),
+                batch: self.batch(),
+                known: self.slot(),
+                asked: Some(self.slot()),
+            },
             6 => Message::Refuse(Refused {
                 refusal: Refusal::NotLeader(Some(self.node())),
                 client: self.client(),

@@ -61,6 +61,11 @@ impl<V> Chosen<V> {
         Self { reach, ..Self::default() }
     }
 
+    /// Keeps what lies up to so many slots behind the first unknown one from now on; how many it was before.
+    pub(crate) fn set_reach(&mut self, reach: u64) -> u64 {
+        core::mem::replace(&mut self.reach, reach)
+    }
+
     /// Slots from here on are too far ahead to be counted or kept: whoever is so far behind catches up first. It is
     /// many windows away, so that no leader proposes there before this process, if it is not cut off, knows more.
     pub fn horizon(&self) -> Slot {

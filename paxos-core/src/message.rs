@@ -210,8 +210,8 @@ pub enum Message<P: Protocol> {
         batch: Batch<P::Value>,
         /// The sender knows everything below this slot: ask for more if you do not.
         known: Slot,
-        /// Whether it is the last message that comes without being asked for.
-        last: bool,
+        /// In the last message of an answer: from which slot on it was asked for.
+        asked: Option<Slot>,
     },
     /// Proposer to acceptors: I hear no leader; would you follow me? It asks for no promise, and is in no ballot.
     Canvass {

@@ -86,7 +86,9 @@ pub struct Node<P: Protocol> {
     deferred: Option<(NodeId, Slot, P::Prepare)>,
     /// Whom it asked what is chosen. Those that it knows as members may all be gone, and it is told so by others.
     asked: NodeSet,
-    /// When all below is known, what it was told in answer has arrived.
+    /// From which slot on it asked last what is chosen, if the answer has not arrived.
+    asking: Option<Slot>,
+    /// When all below is known, the answer has arrived.
     answered: Option<Slot>,
     /// Which clients were told of which change of members.
     informed: BTreeMap<NodeId, u64>,
@@ -205,6 +207,8 @@ impl<P: Protocol> Node<P> {
         if let Some(snapshot) = snapshot {
             node.adopt(snapshot);
         }
+        // What is on the own disk is true, however far it is.
+        let reach = node.chosen.set_reach(u64::MAX);
         for record in records {
             if let Some((first, batch)) = record.as_learned() {
                 node.chosen.choose(first, batch.clone());
@@ -223,6 +227,7 @@ impl<P: Protocol> Node<P> {
                 node.recall_known(slots);
             }
         }
+        node.chosen.set_reach(reach);
         node.settled = node.chosen.first_unknown();
         node.durable = node.settled;
         node
@@ -246,6 +251,7 @@ impl<P: Protocol> Node<P> {
             began: Slot(0),
             deferred: None,
             asked: NodeSet::EMPTY,
+            asking: None,
             answered: None,
             informed: BTreeMap::new(),
             settled: Slot(0),

@@ -11,8 +11,9 @@ use std::collections::{BTreeSet, VecDeque};
 /// After so long without a command a session may have expired.
 const SPELL: Duration = Duration::from_secs(1);
 
-/// A client doubles its patience that many times at most: whom it asks may be gone, and others may follow them.
-const DOUBLINGS: u32 = 2;
+/// What holds so many bytes takes long to be carried, and is asked for again less and less often. The rest costs nothing to be
+/// said again, and who is asked may be gone: a client that waits for long does not hear who follows them.
+const LARGE: usize = 1 << 16;
 
 /// The commands of one client that are not answered yet. Sent together what was submitted together; asked
 /// again each [`crate::Timeouts::client`] until answered or given up, with the same names: replicas execute each
@@ -318,7 +319,7 @@ impl<V: Value> Outstanding<V> {
 
     /// Notes that `batch` is asked for now, after `vain` times in vain: those that are due first come first.
     fn note(&mut self, now: Time, batch: Batch<V>, vain: u32, alone: bool) {
-        let factor = Again::factor(vain.min(DOUBLINGS));
+        let factor = if batch.amount().bytes < LARGE { 1 } else { Again::factor(vain) };
         let due = self.patience.map(|patience| now.after(patience.saturating_mul(factor)));
         let due = due.unwrap_or(Time(u64::MAX));
         let last = last_seq(&batch);

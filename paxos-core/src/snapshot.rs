@@ -6,7 +6,7 @@
 
 use crate::{Bytes, Slot};
 use core::fmt;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The first byte of what is encoded here. One that knows a layout by another number refuses this one.
 const VERSION: u8 = 4;
@@ -82,9 +82,17 @@ pub struct Sections {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Parts<'a> {
     pub(crate) next: Slot,
+    #[serde(serialize_with = "in_one_piece")]
     pub(crate) machine: &'a [u8],
+    #[serde(serialize_with = "in_one_piece")]
     pub(crate) sessions: &'a [u8],
+    #[serde(serialize_with = "in_one_piece")]
     pub(crate) membership: &'a [u8],
+}
+
+/// A slice would be written byte by byte.
+fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// A state that was captured to be written down ([`crate::StateMachine::capture`]): what it was then, whatever the machine

@@ -77,7 +77,7 @@ fn a_leader_that_slept_through_an_epoch<P: Protocol<Value = u64, Reply = u64>>()
     let first = net.nodes[0].chosen().first_unknown();
     let known = first.plus(entries.len() as u64);
     let before = net.nodes[0].setup().config.members();
-    net.give((2, 0, Message::Chosen { first, batch: Batch::from(entries), known, last: true }));
+    net.give((2, 0, Message::Chosen { first, batch: Batch::from(entries), known, asked: Some(first) }));
     let epochs = net.nodes[0].chosen().epochs().expect("members change");
     assert_eq!((epochs.current().members, net.nodes[0].chosen().first_unknown()), (before, known));
     assert_ne!(net.nodes[0].leading(), Some(ballot), "the promises of {ballot} are those of another epoch");

@@ -91,7 +91,8 @@ fn a_long_log_is_written_in_pieces<P: Protocol<Value = u64, Reply = u64>>() {
     let known = Slot(entries.len() as u64);
     let (mut first, mut longest, mut written) = (Slot(0), 0, Vec::new());
     for batch in entries.chunks(1000) {
-        let message = Message::Chosen { first, batch: Batch::from(batch.to_vec()), known, last: true };
+        let message =
+            Message::Chosen { first, batch: Batch::from(batch.to_vec()), known, asked: Some(first) };
         node.step(Time(0), Event::Message { from: NodeId(1), message });
         first = first.plus(batch.len() as u64);
         node.process(

@@ -90,7 +90,10 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
         (Message::CatchUp { from: Slot(0) }, learners),
         (Message::Read(ReadMessage::Index { id: ReadId::default(), lease: true }), learners),
         (Message::Read(ReadMessage::Votes { id: ReadId::default() }), learners),
-        (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2), last: true }, learners),
+        (
+            Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2), asked: Some(Slot(0)) },
+            learners,
+        ),
     ];
     all.extend((0..8).map(|node| (reply(node), learners)));
     all

@@ -29,7 +29,8 @@ fn after(n: u64) -> Server {
 }
 
 fn chosen(range: core::ops::Range<u64>) -> Message<P> {
-    Message::Chosen { first: Slot(range.start), known: Slot(range.end), batch: batch(range), last: true }
+    let (first, known) = (Slot(range.start), Slot(range.end));
+    Message::Chosen { first, known, batch: batch(range), asked: Some(first) }
 }
 
 /// `from` says that it knows the first `known` slots.
@@ -117,8 +118,10 @@ fn what_has_been_done_is_not_asked_for_again() {
     assert_eq!(ask(&mut server, Change::remove(N9)), Err(Inadvisable::NoMember(N9).into()));
     let id = CommandId { client: ClientId { node: N9, session: 0, nonce: 0 }, seq: 50 };
     let gone = Entry::Change(id, Box::new(Change::replace(N1, N3)));
-    server
-        .hear(N0, Message::Chosen { first: Slot(9), known: Slot(10), batch: vec![gone].into(), last: true });
+    server.hear(
+        N0,
+        Message::Chosen { first: Slot(9), known: Slot(10), batch: vec![gone].into(), asked: Some(Slot(9)) },
+    );
     assert_eq!(ask(&mut server, Change::remove(N1)), Err(Inadvisable::Removed(N1).into()));
     assert_eq!(ask(&mut server, Change::replace(N1, N3)), Err(Inadvisable::Removed(N1).into()));
     assert_eq!(ask(&mut server, Change::add(N3)), Err(Inadvisable::Member(N3).into()));

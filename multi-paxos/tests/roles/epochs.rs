@@ -16,7 +16,7 @@ fn change(seq: u64, change: Change) -> Entry<u64> {
 
 fn told(first: u64, entries: Vec<Entry<u64>>) -> Message<P> {
     let known = Slot(first + entries.len() as u64);
-    Message::Chosen { first: Slot(first), batch: entries.into(), known, last: true }
+    Message::Chosen { first: Slot(first), batch: entries.into(), known, asked: Some(Slot(first)) }
 }
 
 /// With α = 2.

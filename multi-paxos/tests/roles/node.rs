@@ -87,7 +87,10 @@ fn messages(config: &Config, from: NodeId) -> Vec<(Message<P>, paxos_core::NodeS
         (Message::CatchUp { from: Slot(0) }, learners),
         (Message::Read(ReadMessage::Index { id: ReadId::default(), lease: true }), learners),
         (Message::Read(ReadMessage::Votes { id: ReadId::default() }), learners),
-        (Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2), last: true }, learners),
+        (
+            Message::Chosen { first: Slot(0), batch: batch(0..2), known: Slot(2), asked: Some(Slot(0)) },
+            learners,
+        ),
     ];
     all.extend((0..8).map(|node| (reply(node), learners)));
     all
@@ -262,8 +265,8 @@ fn a_restored_node_keeps_its_word() {
     );
 }
 
-/// What it voted for and knows to be chosen is known to it when it starts again: not what it voted for in vain, nor the last few slots,
-/// of which nothing was written yet.
+/// What it knows to be chosen is known to it when it starts again: of what it voted for that is all that it has written, of what it
+/// voted for in vain the value; not the last few slots.
 #[test]
 fn a_restored_node_knows_which_of_its_votes_were_for_what_was_chosen() {
     let config = Config::collapsed(3).expect("lawful");
@@ -278,14 +281,21 @@ fn a_restored_node_knows_which_of_its_votes_were_for_what_was_chosen() {
     // In s70 another value is chosen, in a ballot of which it has heard nothing.
     for (first, values) in [(0, 0..70), (70, 500..501), (71, 71..100)] {
         let (first, known) = (Slot(first), Slot(100));
-        hear(&mut acceptor, NodeId(2), Message::Chosen { first, batch: batch(values), known, last: true });
+        hear(
+            &mut acceptor,
+            NodeId(2),
+            Message::Chosen { first, batch: batch(values), known, asked: Some(first) },
+        );
     }
     vote(&mut acceptor, 100, 100..110);
+    let learned: Vec<_> = disk.iter().filter_map(paxos_core::Recorded::as_learned).collect();
+    assert_eq!(learned, [(Slot(70), &batch(500..501))]);
+    let known: Vec<_> = disk.iter().filter_map(paxos_core::Recorded::as_known).collect();
+    assert_eq!(known, [Slot(0).extend(70), Slot(71).extend(29)]);
     let again = Node::<P>::restore(setup(config, 1), NOW, 1, &disk);
-    let chosen = again.chosen();
-    assert_eq!((chosen.first_unknown(), chosen.end()), (Slot(70), Slot(100)));
-    assert!(chosen.knows(Slot(69)) && !chosen.knows(Slot(70)) && chosen.knows(Slot(71)));
-    assert_eq!((acceptor.status().durable, again.status().durable), (Slot(70), Slot(70)));
+    assert_eq!((again.chosen().first_unknown(), again.chosen().end()), (Slot(100), Slot(100)));
+    assert_eq!(again.chosen().get(Slot(70)), batch(500..501).first());
+    assert_eq!((acceptor.status().durable, again.status().durable), (Slot(100), Slot(100)));
 }
 
 #[test]
@@ -295,12 +305,16 @@ fn who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows() {
     let mut ahead = Node::<P>::new(setup(config.clone(), 0), NOW);
     for k in 0..50 {
         let (first, known) = (Slot(k), Slot(50));
-        hear(&mut ahead, NodeId(1), Message::Chosen { first, batch: batch(k..k + 1), known, last: true });
+        hear(
+            &mut ahead,
+            NodeId(1),
+            Message::Chosen { first, batch: batch(k..k + 1), known, asked: Some(first) },
+        );
     }
     settle(&mut ahead);
     hear(&mut ahead, NodeId(2), Message::CatchUp { from: Slot(0) });
     let mut told = settle(&mut ahead);
-    let last = |m: &Message<P>| matches!(m, Message::Chosen { last: true, .. });
+    let last = |m: &Message<P>| matches!(m, Message::Chosen { asked: Some(_), .. });
     assert_eq!((told.len(), told.iter().position(last)), (32, Some(31)));
     // Whatever order they come in.
     told.reverse();

@@ -74,7 +74,10 @@ impl Server {
     /// One that has executed the first `n` slots.
     fn after(id: NodeId, n: u64) -> Self {
         let mut server = Self::new(id);
-        server.hear(N0, Message::Chosen { first: Slot(0), batch: batch(0..n), known: Slot(n), last: true });
+        server.hear(
+            N0,
+            Message::Chosen { first: Slot(0), batch: batch(0..n), known: Slot(n), asked: Some(Slot(0)) },
+        );
         server
     }
 
@@ -138,7 +141,10 @@ fn who_misses_what_is_forgotten_gets_it_piece_by_piece() {
     assert_eq!(peer.snapshot().next, Slot(9));
     // It keeps the log back to an interval before.
     let told = peer.answer(N2, Message::CatchUp { from: Slot(5) });
-    assert_eq!(told, Message::Chosen { first: Slot(5), batch: batch(5..9), known: Slot(9), last: true });
+    assert_eq!(
+        told,
+        Message::Chosen { first: Slot(5), batch: batch(5..9), known: Slot(9), asked: Some(Slot(5)) }
+    );
     assert_eq!(fetch(&mut behind, &mut peer, None), None);
     assert_eq!(behind.replica.machine(), peer.replica.machine());
     assert_eq!((behind.node.chosen().first_unknown(), behind.replica.next()), (Slot(9), Slot(9)));
@@ -251,7 +257,12 @@ fn a_snapshot_that_is_being_fetched_is_kept_when_a_newer_one_is_taken() {
     for n in [9, 14, 19] {
         peer.hear(
             N0,
-            Message::Chosen { first: Slot(n), batch: batch(n..n + 5), known: Slot(n + 5), last: true },
+            Message::Chosen {
+                first: Slot(n),
+                batch: batch(n..n + 5),
+                known: Slot(n + 5),
+                asked: Some(Slot(n)),
+            },
         );
         let piece = peer.answer(N2, Message::Fetch { snapshot: before, offset: 16 });
         assert_eq!(piece, chunk, "a snapshot up to {} is there", peer.snapshot().next);

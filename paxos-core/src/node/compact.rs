@@ -151,7 +151,10 @@ impl<P: Protocol> Node<P> {
     pub fn written_down(&mut self, snapshot: Snapshot) {
         self.store.capturing = false;
         self.stirred = true;
-        self.store_next(snapshot);
+        // One that ends later is on its way here, and is not to be thrown away for this one.
+        if self.fetching.as_ref().is_none_or(|fetching| !fetching.ends_behind(snapshot.next())) {
+            self.store_next(snapshot);
+        }
     }
 
     /// Forgets the log below `below` without a snapshot. The caller vouches that *every* process has executed it,
@@ -187,11 +190,11 @@ impl<P: Protocol> Node<P> {
         let snapshot = self.store.waiting.take()?;
         let acceptor = self.acceptor.as_ref().map(|a| a.retained(snapshot.next()));
         let proposer = self.proposer.as_ref().map(Proposer::retained);
-        let mut votes = Vec::new();
+        let mut records = Vec::new();
         for kept in [acceptor, proposer].into_iter().flatten() {
-            votes.extend(kept?);
+            records.extend(kept?);
         }
-        let mut records = self.keep_known(snapshot.next(), votes);
+        self.keep_known(snapshot.next(), &mut records);
         records.extend(self.recognition.records());
         self.store.writing = Some(snapshot.clone());
         Some(Install { snapshot, records })

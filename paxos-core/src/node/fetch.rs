@@ -12,7 +12,7 @@
 //! not offers its own.
 
 use super::Node;
-use crate::{Bytes, Digest, Message, NodeId, Protocol, Snapshot, SnapshotId, Time, To};
+use crate::{Bytes, Digest, Message, NodeId, Protocol, Slot, Snapshot, SnapshotId, Time, To};
 use core::time::Duration;
 
 /// A snapshot on its way here.
@@ -28,6 +28,11 @@ pub(super) struct Fetching {
 }
 
 impl Fetching {
+    /// Whether it stands for more than what lies below `next`.
+    pub(super) fn ends_behind(&self, next: Slot) -> bool {
+        self.id.next > next
+    }
+
     pub(super) fn deadline(&self) -> Option<Time> {
         self.again
     }

@@ -58,10 +58,10 @@ impl<P: Protocol> Node<P> {
                 self.on_progress(from, chosen, durable);
             }
             Message::CatchUp { from: slot } if learner || self.is_mobile() => self.on_catch_up(from, slot),
-            Message::Chosen { first, batch, known, last } if learner || self.asked.contains(from) => {
+            Message::Chosen { first, batch, known, asked } if learner || self.asked.contains(from) => {
                 if self.learner.is_some() {
                     self.chosen.hear_of(known);
-                    self.on_chosen(from, first, batch, last);
+                    self.on_chosen(from, first, batch, asked);
                 }
             }
             Message::Canvass { chosen, sent } if proposer => self.on_canvass(from, chosen, sent),

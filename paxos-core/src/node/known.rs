@@ -6,7 +6,8 @@
 //! ([`Recorded::learned`]), when somebody may rely on it.
 
 use super::Node;
-use crate::{Acceptor, Chosen, Protocol, Recorded, Slot, SlotRange};
+use crate::{Acceptor, Batch, Entry, Protocol, Recorded, Slot, SlotRange};
+use std::mem;
 
 /// So many bytes of the log are written at once when an epoch begins, and the rest of one batch.
 const PIECE: usize = 1 << 20;
@@ -22,26 +23,67 @@ const BYTES: usize = 1 << 16;
 impl<P: Protocol> Node<P> {
     /// Has the next write say which of this process's votes are for what is chosen, if there is enough to be said.
     pub(super) fn mark(&mut self) {
-        let known = SlotRange::new(self.marked, self.chosen.first_unknown());
+        let known = SlotRange::new(self.marked.max(self.settled), self.chosen.first_unknown());
         let is_large = || self.out.records.iter().map(P::Record::bytes).sum::<usize>() >= BYTES;
-        if known.is_empty() || known.len() < SLOTS && !is_large() {
+        // What an epoch begins with is written piece by piece.
+        if self.is_settling() || known.is_empty() || known.len() < SLOTS && !is_large() {
             return;
         }
         self.marked = known.end;
-        let (records, settled) = (&mut self.out.records, &mut self.settled);
-        each_voted::<P, _>(self.acceptor.as_ref(), &self.chosen, known, |run| {
-            records.push(P::Record::known(run));
-            if run.start <= *settled {
-                *settled = run.end.max(*settled);
-            }
-        });
+        let mut records = mem::take(&mut self.out.records);
+        let whole = self.say_known(known, BYTES, &mut records);
+        self.out.records = records;
+        if known.start <= self.settled {
+            self.settled = self.settled.max(whole);
+        }
     }
 
-    /// Whether this process voted for all that it knows to be chosen in `slots`.
-    fn voted_for_all(&self, slots: SlotRange) -> bool {
-        let mut voted = 0;
-        each_voted::<P, _>(self.acceptor.as_ref(), &self.chosen, slots, |run| voted += run.len());
-        voted == slots.len()
+    /// Adds to `records` that what is known in `slots` is chosen, in their order: of what this process voted for itself, whose votes
+    /// are among the records before, the slots; of the rest the values, as long as there are no more bytes than `most`. Below
+    /// which slot nothing was left out.
+    fn say_known(&self, slots: SlotRange, most: usize, records: &mut Vec<P::Record>) -> Slot {
+        let (mut run, mut whole, mut bytes) = (SlotRange::new(slots.start, slots.start), None, 0);
+        for (slots, batch) in self.chosen.within(slots) {
+            let voted = self.has_voted_for(slots, &batch);
+            if voted && run.end == slots.start {
+                run.end = slots.end;
+                continue;
+            }
+            if !run.is_empty() {
+                records.push(P::Record::known(run));
+            }
+            run = SlotRange::new(slots.end, slots.end);
+            if voted {
+                run.start = slots.start;
+                continue;
+            }
+            bytes += batch.amount().bytes + batch.len() * ENTRY;
+            if bytes <= most {
+                records.push(P::Record::learned(slots.start, batch));
+            } else {
+                whole = whole.or(Some(slots.start));
+            }
+        }
+        if !run.is_empty() {
+            records.push(P::Record::known(run));
+        }
+        whole.unwrap_or(slots.end)
+    }
+
+    /// Whether this process voted for `batch`, which is chosen in `slots`.
+    fn has_voted_for(&self, slots: SlotRange, batch: &Batch<P::Value>) -> bool {
+        let Some(votes) = self.acceptor.as_ref().and_then(Acceptor::votes) else { return false };
+        let mut next = slots.start;
+        for vote in votes.within(slots) {
+            let chosen = batch.tail(vote.first.since(slots.start)).head(vote.batch.len() as u64);
+            // Entries of one name are the same.
+            let names = || vote.batch.iter().map(Entry::id).eq(chosen.iter().map(Entry::id));
+            if vote.first != next || !(vote.batch.shares(&chosen) || names()) {
+                return false;
+            }
+            next = vote.slots().end;
+        }
+        next == slots.end
     }
 
     /// A process that starts again reads that what it voted for in `slots` is chosen.
@@ -66,12 +108,12 @@ impl<P: Protocol> Node<P> {
         }
         let mut bytes = 0;
         for (slots, batch) in self.chosen.within(SlotRange::new(self.settled, slot)) {
-            bytes += ENTRY;
+            bytes += batch.len() * ENTRY;
             self.piece = true;
-            if self.voted_for_all(slots) {
+            if self.has_voted_for(slots, &batch) {
                 self.out.records.push(P::Record::known(slots));
             } else {
-                bytes += batch.amount().bytes + batch.len() * ENTRY;
+                bytes += batch.amount().bytes;
                 self.out.records.push(P::Record::learned(slots.start, batch));
             }
             if bytes >= PIECE && slots.end < slot {
@@ -83,56 +125,10 @@ impl<P: Protocol> Node<P> {
         true
     }
 
-    /// Besides a snapshot that ends at `from` and the `votes` behind it: what this process knows to be chosen there and what it
-    /// said to be on its disk, which stays there, also where it voted for something else.
-    pub(super) fn keep_known(
-        &self,
-        from: Slot,
-        votes: impl IntoIterator<Item = P::Record>,
-    ) -> Vec<P::Record> {
-        let mut records = Vec::new();
-        for (slots, batch) in self.chosen.within(SlotRange::new(from, self.settled)) {
-            if !self.voted_for_all(slots) {
-                records.push(P::Record::learned(slots.start, batch));
-            }
-        }
-        records.extend(votes);
-        let known = SlotRange::new(from, self.settled.max(self.marked));
-        each_voted::<P, _>(self.acceptor.as_ref(), &self.chosen, known, |run| {
-            records.push(P::Record::known(run));
-        });
-        records
-    }
-}
-
-/// Tells the runs of slots, of `slots`, in which `acceptor` voted for what is chosen.
-fn each_voted<P, A>(
-    acceptor: Option<&A>,
-    chosen: &Chosen<P::Value>,
-    slots: SlotRange,
-    mut tell: impl FnMut(SlotRange),
-) where
-    P: Protocol<Acceptor = A>,
-    A: Acceptor<P>,
-{
-    let Some(votes) = acceptor.and_then(Acceptor::votes) else { return };
-    let mut run = SlotRange::new(slots.start, slots.start);
-    for (slots, batch) in chosen.within(slots) {
-        for (slot, entry) in slots.iter().zip(batch.iter()) {
-            // Entries of one name are the same.
-            if votes.get(slot).is_none_or(|(_, voted)| voted.id() != entry.id()) {
-                continue;
-            }
-            if run.end != slot {
-                if !run.is_empty() {
-                    tell(run);
-                }
-                run = slot.extend(0);
-            }
-            run.end = slot.plus(1);
-        }
-    }
-    if !run.is_empty() {
-        tell(run);
+    /// Adds to `records`, which are the votes behind a snapshot that ends at `from`, what this process knows to be chosen there. What
+    /// it said to be on its disk stays there, also where it voted for something else.
+    pub(super) fn keep_known(&self, from: Slot, records: &mut Vec<P::Record>) {
+        self.say_known(SlotRange::new(from, self.settled), usize::MAX, records);
+        self.say_known(SlotRange::new(from.max(self.settled), self.marked), BYTES, records);
     }
 }

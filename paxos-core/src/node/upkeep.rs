@@ -174,23 +174,33 @@ impl<P: Protocol> Node<P> {
                 self.asked.insert(from);
             }
             self.noted.0.counters.catch_ups += 1;
-            self.answered = None;
+            (self.asking, self.answered) = (Some(self.chosen.first_unknown()), None);
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
         }
     }
 
-    /// What `from` tells of the log. When all has arrived that it was to send, it is asked for what follows.
+    /// What `from` tells of the log. When all has arrived that it was to send, it is asked for what follows: but not if it was asked
+    /// anew meanwhile, or there would be two such streams, and then more.
     #[cold]
-    pub(super) fn on_chosen(&mut self, from: NodeId, first: Slot, batch: Batch<P::Value>, last: bool) {
+    pub(super) fn on_chosen(
+        &mut self,
+        from: NodeId,
+        first: Slot,
+        batch: Batch<P::Value>,
+        asked: Option<Slot>,
+    ) {
         self.noted.0.counters.caught_up += batch.len() as u64;
         let (before, end) = (self.chosen.first_unknown(), first.plus(batch.len() as u64));
         self.chosen.choose(first, batch);
-        if last {
+        if asked.is_some() && (self.asking.is_none() || self.asking == asked) {
             self.answered = Some(end);
         }
         let known = self.chosen.first_unknown();
-        if known > before && self.answered.is_some_and(|end| known >= end) {
-            self.catch_up(from);
+        if self.answered.is_some_and(|end| known >= end) {
+            (self.asking, self.answered) = (None, None);
+            if known > before {
+                self.catch_up(from);
+            }
         }
     }
 
@@ -202,7 +212,7 @@ impl<P: Protocol> Node<P> {
             return;
         }
         let limit = self.setup.config.limits.message();
-        let (mut next, mut bytes) = (first, 0);
+        let (asked, mut next, mut bytes) = (first, first, 0);
         for number in 1..=BURST {
             let (first, batch) = (next, self.chosen.since(next, limit));
             if batch.is_empty() {
@@ -211,7 +221,8 @@ impl<P: Protocol> Node<P> {
             next = first.plus(batch.len() as u64);
             bytes += batch.amount().bytes;
             let last = number == BURST || next >= known || bytes >= BURST_BYTES;
-            self.send(To::One(to), Message::Chosen { first, batch, known, last });
+            let asked = last.then_some(asked);
+            self.send(To::One(to), Message::Chosen { first, batch, known, asked });
             if last {
                 break;
             }

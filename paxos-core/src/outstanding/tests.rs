@@ -114,12 +114,11 @@ fn what_is_not_answered_in_time_is_given_up_and_not_asked_for_again() {
     let ids = ask(&mut client, 0, 2);
     assert!(client.on_reply(ids[0]));
     let mut later = None;
-    // It waits twice as long each time.
-    for due in [10, 30] {
+    for due in [10, 20, 30] {
         assert_eq!(client.deadline(), Some(Time(due)));
         client.on_timeout(Time(due));
         while client.poll_again(Time(due)).is_some() {}
-        later = later.or_else(|| (due == 30).then(|| ask(&mut client, due, 1)[0]));
+        later = later.or_else(|| (due == 20).then(|| ask(&mut client, due, 1)[0]));
     }
     assert_eq!((client.deadline(), ends(&mut client)), (Some(Time(35)), vec![]));
     client.on_timeout(Time(35));
@@ -131,6 +130,20 @@ fn what_is_not_answered_in_time_is_given_up_and_not_asked_for_again() {
         again.iter().flat_map(|b| b.iter()).filter_map(Entry::id).collect::<Vec<_>>(),
         Vec::from_iter(later)
     );
+}
+
+#[test]
+fn what_takes_long_to_carry_is_asked_for_again_less_and_less_often() {
+    let mut config = Config::collapsed(1).expect("lawful");
+    (config.timeouts.client, config.timeouts.give_up) = (Some(Duration::from_nanos(10)), None);
+    let mut client = Outstanding::<Vec<u8>>::new(NodeId(7), 0, &config);
+    client.submit(vec![0; LARGE]).expect("room");
+    assert!(client.poll_new(Time(0), false).is_some());
+    for due in [10, 30, 70, 150, 310, 470] {
+        assert_eq!(client.deadline(), Some(Time(due)));
+        client.on_timeout(Time(due));
+        while client.poll_again(Time(due)).is_some() {}
+    }
 }
 
 #[test]

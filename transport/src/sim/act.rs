@@ -6,7 +6,8 @@ use super::queue::Happening;
 use super::trace::Note;
 use core::time::Duration;
 use paxos_core::{
-    Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, SlotRange, StateMachine, Unasked,
+    Captured, Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, SlotRange,
+    StateMachine, Unasked,
 };
 
 /// How far behind the first unknown slot what a process knows is looked at again.
@@ -57,12 +58,15 @@ where
             while let Some(write) = ready.write() {
                 self.disk.take(write);
             }
-            ready.execute(&mut self.replica);
+            let captured = ready.advance(&mut self.replica);
             while let Some(readable) = ready.readable() {
                 debug_assert_eq!(readable.applied, self.replica.next(), "the replica is as new as said");
                 self.readable.push(readable);
             }
             self.outcomes.extend(ready.outcomes());
+            if let Some(captured) = captured {
+                self.begin_to_write_down(captured, out);
+            }
             for changed in self.node.changes() {
                 out.changed(self.id, changed);
                 self.open = self.open.saturating_sub(1);
@@ -108,6 +112,23 @@ where
         if !self.disk.is_stuck() {
             self.finish(out);
             self.sync(out);
+        }
+    }
+
+    /// Writes a state down, for about as long as the disk writes, and goes on meanwhile.
+    fn begin_to_write_down(&mut self, captured: Captured, out: &mut Outside<P>) {
+        self.captured = Some(captured);
+        let latency = out.disk.sync.draw(&mut out.platter);
+        if latency.is_zero() {
+            self.write_down();
+        } else {
+            out.queue.push(out.now.after(latency), Happening::Captured(self.id, self.life));
+        }
+    }
+
+    pub(super) fn write_down(&mut self) {
+        if let Some(captured) = self.captured.take() {
+            self.node.written_down(captured.write_down());
         }
     }
 

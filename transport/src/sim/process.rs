@@ -3,8 +3,8 @@
 use super::stored::Stored;
 use core::cell::RefCell;
 use paxos_core::{
-    CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError, Settled, Setup,
-    Slot, StateMachine, Time,
+    Captured, CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError, Settled,
+    Setup, Slot, StateMachine, Time,
 };
 use std::collections::VecDeque;
 
@@ -80,6 +80,8 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     /// When it will be woken.
     pub(super) wake: Option<Time>,
     pub(super) disk: Stored<P>,
+    /// A state that it writes down.
+    pub(super) captured: Option<Captured>,
     /// What its disk has done and it has not noticed.
     pub(super) receipt: Option<Receipt<P>>,
     /// By how much its clock goes fast, in millionths.
@@ -123,6 +125,7 @@ where
             life: 0,
             wake: None,
             disk: Stored::new(),
+            captured: None,
             receipt: None,
             drift,
             stopped: None,
@@ -159,7 +162,7 @@ where
         self.up = false;
         self.busy = Busy::No;
         self.wake = None;
-        self.receipt = None;
+        (self.receipt, self.captured) = (None, None);
         self.open = 0;
         self.inbox.clear();
         self.heard.clear();

@@ -14,6 +14,8 @@ pub(super) enum Happening<P: Protocol> {
     Wake(NodeId),
     /// A process, in this life, is done with its write.
     Written(NodeId, u32),
+    /// A process, in this life, has written down a state that it captured.
+    Captured(NodeId, u32),
     /// A process, in this life, is done with the messages it took.
     Served(NodeId, u32),
     /// A process or its disk fails, or recovers.

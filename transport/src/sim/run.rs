@@ -138,7 +138,10 @@ where
                 return;
             }
             Happening::Arrive { to, .. } => (to, happening),
-            Happening::Wake(id) | Happening::Written(id, _) | Happening::Served(id, _) => (id, happening),
+            Happening::Wake(id)
+            | Happening::Written(id, _)
+            | Happening::Captured(id, _)
+            | Happening::Served(id, _) => (id, happening),
         };
         let Some(at) = self.at(id) else { return };
         let (process, out) = (&mut self.processes[at], &mut self.out);
@@ -160,6 +163,10 @@ where
                 process.on_disk(out);
                 self.awake.insert(at);
             }
+            Happening::Captured(_, life) if process.up && process.life == life => {
+                process.write_down();
+                self.awake.insert(at);
+            }
             Happening::Served(_, life) if process.up && process.life == life => {
                 if let Busy::Serving(taken) = std::mem::replace(&mut process.busy, Busy::No) {
                     process.turn(out, taken);
@@ -170,6 +177,7 @@ where
             Happening::Arrive { .. }
             | Happening::Wake(_)
             | Happening::Written(..)
+            | Happening::Captured(..)
             | Happening::Served(..)
             | Happening::Fault(_)
             | Happening::Submit(..)

@@ -1,6 +1,7 @@
 //! What is written about each slot, and what each acceptor has on disk.
 
 use paxos_core::{Ballot, CommandId, Divide, NodeId, NodeSet, Runs, Slot, SlotRange};
+use std::collections::BTreeSet;
 
 /// The content of a slot by name: no-op, or a command.
 pub type Name = Option<CommandId>;
@@ -89,6 +90,8 @@ pub struct Memory {
     promised: Runs<Promised>,
     /// Everything below it knows to be chosen, without a look at votes.
     pub learned: Slot,
+    /// What it knows to be chosen behind that.
+    later: BTreeSet<Slot>,
     /// The highest ballot voted in anywhere.
     pub highest_vote: Ballot,
 }
@@ -136,14 +139,24 @@ impl Memory {
 
     /// Notes what is known to be chosen.
     pub fn learn(&mut self, slot: Slot) {
-        if slot == self.learned {
-            self.learned = slot.plus(1);
+        if slot >= self.learned {
+            self.later.insert(slot);
+            self.know(self.learned);
         }
     }
 
     /// Notes that everything below `slot` is known to be chosen.
     pub fn know(&mut self, slot: Slot) {
         self.learned = self.learned.max(slot);
+        self.later = self.later.split_off(&self.learned);
+        while self.later.remove(&self.learned) {
+            self.learned = self.learned.plus(1);
+        }
+    }
+
+    /// Notes that it keeps what it knows below [`Memory::learned`], and nothing else that it knew.
+    pub fn forget_later(&mut self) {
+        self.later.clear();
     }
 
     /// Notes a vote.

@@ -146,11 +146,20 @@ impl<P: Protocol> Ledger<P> {
         &mut self,
         node: NodeId,
         snapshot: &Snapshot,
-        records: impl IntoIterator<Item = &'a P::Record>,
+        records: impl IntoIterator<Item = &'a P::Record> + Clone,
     ) -> Verdict {
         self.is_true(node, snapshot)?;
-        self.remembers(node, snapshot.next(), records)?;
-        self.memories[index(node)].know(snapshot.next());
+        self.remembers(node, snapshot.next(), records.clone())?;
+        let memory = &mut self.memories[index(node)];
+        memory.forget_later();
+        memory.know(snapshot.next());
+        for record in records {
+            record.facts(&mut |fact| {
+                if let Fact::Chosen { slot, .. } = fact {
+                    memory.learn(slot);
+                }
+            });
+        }
         Ok(())
     }
 
