@@ -218,7 +218,7 @@ impl StateMachine for Store {
     }
 
     /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the
-    /// last one. So the log is at most as long as the store, or 32 MiB if that is more.
+    /// last one. So the log is as long as the store, or 32 MiB if that is more, and what comes while one is written down.
     fn capture(&self) -> Option<Capture> {
         if self.since.0.get() < ENOUGH.max(self.bytes) {
             return None;
