@@ -45,8 +45,9 @@ pub struct Limits {
     pub snapshot: u64,
     /// Bytes of a snapshot in one message.
     pub chunk: usize,
-    /// Bytes that wait for the disk while an earlier write is under way, 64 a record and the payload. With more, a process takes in nothing that it
-    /// would have to write or remember, as if the messages had been lost, until the disk has caught up.
+    /// Bytes that wait for the disk while an earlier write is under way, 64 a record and the payload. With more, a
+    /// process takes in nothing that it would have to write or remember, as if the messages had been lost, until the
+    /// disk has caught up.
     pub disk_bytes: usize,
     /// Reads that wait at a process for its replica, and as many questions of others at a leader.
     pub reads: usize,

@@ -318,3 +318,37 @@ fn a_leader_that_takes_over_a_snapshot_leads_no_more() {
         "it cannot vouch for what it has not seen"
     );
 }
+
+/// A state is written down while its process goes on. What was said to be durable meanwhile is so when the snapshot has taken the
+/// place of everything, however far behind it that is.
+#[test]
+fn a_snapshot_that_comes_late_drops_nothing_that_is_durable() {
+    let mut config = Server::config();
+    (config.limits.snapshot, config.limits.window, config.limits.batch) = (300, 4, 4);
+    let chosen = |slots: core::ops::Range<u64>| {
+        let (first, known) = (Slot(slots.start), Slot(slots.end));
+        Message::Chosen { first, batch: batch(slots), known, asked: Some(first) }
+    };
+    let mut server = Server::of(config.clone(), N1);
+    for first in (0..300).step_by(20) {
+        let message = chosen(first..first + 20);
+        server.node.step(NOW, Event::Message { from: N0, message });
+    }
+    let captured = server.node.ready().advance(&mut server.replica).expect("it is time");
+    for first in (300..400).step_by(20) {
+        server.hear(N0, Message::Accept(accept(ballot(1, 0), first, first..first + 20)));
+        server.hear(N0, chosen(first..first + 20));
+    }
+    // Of these it is told, and has not voted.
+    for first in (400..480).step_by(20) {
+        server.hear(N0, chosen(first..first + 20));
+    }
+    server.hear(N0, Message::Accept(accept(ballot(1, 0), 480, 480..484)));
+    assert_eq!((server.node.status().durable, server.disk.0.is_none()), (Slot(480), true));
+    server.node.written_down(captured.write_down());
+    server.settle();
+    assert_eq!(server.disk.0.as_ref().map(Snapshot::next), Some(Slot(300)));
+    server.restart(config);
+    assert_eq!(server.node.chosen().first_unknown(), Slot(480));
+    assert_eq!(server.node.status().durable, Slot(480));
+}

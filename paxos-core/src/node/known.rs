@@ -3,7 +3,12 @@
 //! Votes say what may have been chosen. Whoever starts again with nothing but votes has to ask the others which of them
 //! was, and if all do, a leader has to propose the whole log again. So a process also writes what it knows: of what it voted for
 //! itself no more than the slots ([`Recorded::known`]), now and then with its votes; of the rest the values
-//! ([`Recorded::learned`]), when somebody may rely on it.
+//! ([`Recorded::learned`]), when somebody may rely on it or they are short.
+//!
+//! That a vote is for what is chosen does not change any more, in whatever ballots the slot is voted in again: "if a proposal with
+//! value v is chosen, then every higher-numbered proposal that is chosen has value v", and so has every one that is accepted
+//! (*Paxos Made Simple*, §2.2, P2 and P2a). The record stands behind the vote that it speaks of, so that of a torn write there is
+//! the vote alone, or both.
 
 use super::Node;
 use crate::{Acceptor, Batch, Entry, Protocol, Recorded, Slot, SlotRange};
