@@ -16,24 +16,9 @@ const VERSION: u8 = 4;
 pub struct Digest(pub u128);
 
 impl Digest {
-    /// That of `bytes`.
+    /// That of `bytes`: XXH3, with 128 bits.
     pub fn of(bytes: &[u8]) -> Self {
-        // Two lanes of multiply and rotate, with odd constants from the digits of the golden ratio and of √2.
-        const PHI: u64 = 0x9e37_79b9_7f4a_7c15;
-        const ROOT: u64 = 0x6a09_e667_f3bc_c909;
-        let (mut a, mut b) = (PHI ^ bytes.len() as u64, ROOT);
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            let word = u64::from_le_bytes(word);
-            a = (a ^ word).wrapping_mul(ROOT).rotate_left(29);
-            b = (b.rotate_left(31) ^ word).wrapping_mul(PHI).wrapping_add(a);
-        }
-        let finish = |x: u64| {
-            let x = (x ^ (x >> 32)).wrapping_mul(PHI);
-            (x ^ (x >> 29)).wrapping_mul(ROOT)
-        };
-        Self((u128::from(finish(a)) << 64) | u128::from(finish(b ^ a.rotate_left(17))))
+        Self(xxhash_rust::xxh3::xxh3_128(bytes))
     }
 }
 

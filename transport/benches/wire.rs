@@ -14,7 +14,7 @@ use paxos_core::{
     Record, Request, Setup, Slot, StateMachine, To, Value,
 };
 use paxos_transport::{
-    Identity, MemoryStorage, RedbStorage, Replicated, Storage, TcpCarrier, TcpOptions, TlsOptions, Transport,
+    DiskStorage, Identity, MemoryStorage, Replicated, Storage, TcpCarrier, TcpOptions, TlsOptions, Transport,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde::{Deserialize, Serialize};
@@ -162,7 +162,7 @@ async fn cluster(tls: Option<&[TlsOptions]>, dir: Option<&Path>) -> Vec<Replicat
             None => Box::new(MemoryStorage::new()),
             Some(dir) => {
                 let dir = dir.join(node.to_string());
-                Box::new(RedbStorage::open(dir, &identity(node)).expect("opens"))
+                Box::new(DiskStorage::open(dir, &identity(node)).expect("opens"))
             }
         };
         let setup = Setup { id: NodeId(node), config: Arc::clone(&config), options: () };
@@ -202,7 +202,7 @@ async fn commit(members: &[Replicated<Multi, Counter>], together: usize, rounds:
 /// Microseconds of a write to a store and, in turn with it, of one sync of 1 KiB appended to a file, and of one of 1 KiB
 /// changed in its place.
 async fn writes(dir: &Path, rounds: usize) -> [f64; 3] {
-    let mut store = RedbStorage::<Multi>::open(dir, &identity(0)).expect("opens");
+    let mut store = DiskStorage::<Multi>::open(dir, &identity(0)).expect("opens");
     store.load().await.expect("new");
     let mut files = [0, 1].map(|n| {
         let mut file = File::create(dir.join(format!("floor{n}"))).expect("created");

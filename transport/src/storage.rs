@@ -1,14 +1,15 @@
 //! The port to what survives a crash.
 
+mod disk;
 mod memory;
-mod redb;
 
-pub use self::redb::{RedbStorage, StoreError};
+pub use disk::{DiskStorage, StoreError};
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;
 use paxos_core::{Protocol, Snapshot, StoreMark};
 use std::io;
+use std::sync::Arc;
 
 /// Keeps the records of one process, and counts how often it was started.
 #[async_trait]
@@ -34,7 +35,16 @@ pub trait Storage<P: Protocol>: Send + 'static {
     /// # Errors
     /// If it may not be durable. The process stops then, and what depends on it is never said.
     async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError>;
+
+    /// What to call, from any thread, with a snapshot that this process has taken and will soon install: it may write it down, which
+    /// takes as long as the state is large, while other writes go on. It need not; then [`Storage::install`] does.
+    fn stage(&self) -> Stage {
+        Arc::new(|_| Ok(()))
+    }
 }
+
+/// Writes a snapshot down before it is installed; see [`Storage::stage`].
+pub type Stage = Arc<dyn Fn(&Snapshot) -> Result<(), StorageError> + Send + Sync>;
 
 /// What a process knows of its former lives.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use core::future::Future;
 use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Setup, Time};
 use paxos_transport::{
-    BindError, Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions, TraceOut,
+    BindError, DiskStorage, Identity, Portable, Replicated, TcpCarrier, TcpOptions, TraceOut,
 };
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -278,11 +278,11 @@ async fn open_store<P: Portable>(
     dir: &Path,
     identity: Identity,
     existing: bool,
-) -> Result<RedbStorage<P>, ServeError> {
+) -> Result<DiskStorage<P>, ServeError> {
     let dir = dir.to_owned();
     // It reads the whole database.
     let opened = tokio::task::spawn_blocking(move || {
-        if existing { RedbStorage::open_existing(dir, &identity) } else { RedbStorage::open(dir, &identity) }
+        if existing { DiskStorage::open_existing(dir, &identity) } else { DiskStorage::open(dir, &identity) }
     });
     Ok(opened.await.map_err(io::Error::other)??)
 }

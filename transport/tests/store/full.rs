@@ -22,8 +22,8 @@ async fn a_full_disk_stops_the_process_and_loses_nothing() {
     let ballast = dir.path().join("ballast");
     fs::write(&ballast, vec![0; 1 << 19]).expect("written");
     // A disk of this size for each file: the system refuses to make one larger, as it does when a disk is full.
-    let blocks = fs::metadata(dir.path().join("store.redb")).expect("there").len() / 512 + 200;
-    let blocks = if small.is_some() { "unlimited".into() } else { blocks.to_string() };
+    // The first file of the log has 1 MiB, and the second would have 2.
+    let blocks = if small.is_some() { "unlimited".into() } else { (3 << 10).to_string() };
     let test = std::env::current_exe().expect("a test");
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" a_full_disk --nocapture");
     let ran = Command::new("sh").args(["-c", &script]).arg(test).env(DIR, dir.path()).output();
@@ -52,7 +52,7 @@ async fn fill(dir: &Path) {
     println!("acknowledged {acknowledged}");
     assert!(matches!(error, StorageError::Write(_)), "{error}");
     assert!(
-        error.to_string().contains("cannot store records") && error.to_string().contains("store.redb"),
+        error.to_string().contains("cannot store records") && error.to_string().contains("log-"),
         "{error}"
     );
     // It stays failed: what is on disk is not known any more.
@@ -84,7 +84,7 @@ async fn a_directory_that_cannot_be_had_is_named() {
 
 #[tokio::test]
 async fn a_file_that_is_something_else_is_refused() {
-    for name in ["store.redb", "witness", "identity"] {
+    for name in ["log-0000000000000001", "manifest"] {
         let dir = tempfile::tempdir().expect("a directory");
         drop(open(dir.path()).expect("opens"));
         fs::remove_file(dir.path().join(name)).expect("there");
@@ -92,7 +92,7 @@ async fn a_file_that_is_something_else_is_refused() {
         let error = open(dir.path()).expect_err("a directory");
         assert!(error.to_string().contains(name), "{error}");
     }
-    for name in ["store.redb", "witness", "identity"] {
+    for name in ["log-0000000000000001", "manifest"] {
         let dir = tempfile::tempdir().expect("a directory");
         drop(open(dir.path()).expect("opens"));
         fs::write(dir.path().join(name), "").expect("written");

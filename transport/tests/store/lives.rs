@@ -2,9 +2,9 @@
 
 use multi_paxos::MultiPaxos;
 use paxos_core::{Ballot, Bytes, Digest, NodeId, Record, Sections, Slot, Snapshot};
-use paxos_transport::{Identity, RedbStorage, Saved, Storage, StoreError};
+use paxos_transport::{DiskStorage, Identity, Saved, Storage, StoreError};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) type Protocol = MultiPaxos<u64, u64>;
 
@@ -12,8 +12,8 @@ pub(crate) fn identity() -> Identity {
     Identity { cluster: "test".into(), node: NodeId(1), variant: "multi".into(), configuration: Digest(7) }
 }
 
-pub(crate) fn open(dir: &Path) -> Result<RedbStorage<Protocol>, StoreError> {
-    RedbStorage::open(dir, &identity())
+pub(crate) fn open(dir: &Path) -> Result<DiskStorage<Protocol>, StoreError> {
+    DiskStorage::open(dir, &identity())
 }
 
 /// A record that differs from others.
@@ -32,7 +32,7 @@ pub(crate) fn snapshot(next: u64) -> Snapshot {
     })
 }
 
-async fn load(dir: &Path) -> (RedbStorage<Protocol>, Saved<Protocol>) {
+async fn load(dir: &Path) -> (DiskStorage<Protocol>, Saved<Protocol>) {
     let mut store = open(dir).expect("opens");
     let saved = store.load().await.expect("whole");
     (store, saved)
@@ -90,11 +90,11 @@ async fn the_directory_of_another_process_cluster_or_variant_is_refused() {
         Identity { variant: "fast".into(), ..identity() },
     ];
     for other in others {
-        let error = RedbStorage::<Protocol>::open(dir.path(), &other).expect_err("not its own");
+        let error = DiskStorage::<Protocol>::open(dir.path(), &other).expect_err("not its own");
         assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
     }
     // Waiting times and the like may change from life to life; what must not is told by the peers.
-    RedbStorage::<Protocol>::open(dir.path(), &Identity { configuration: Digest(8), ..identity() })
+    DiskStorage::<Protocol>::open(dir.path(), &Identity { configuration: Digest(8), ..identity() })
         .expect("its own");
 }
 
@@ -103,58 +103,112 @@ async fn a_process_that_ran_before_does_not_start_from_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let missing = dir.path().join("typo");
     for path in [dir.path(), &missing] {
-        let error = RedbStorage::<Protocol>::open_existing(path, &identity()).expect_err("nothing there");
+        let error = DiskStorage::<Protocol>::open_existing(path, &identity()).expect_err("nothing there");
         assert!(matches!(error, StoreError::Empty { .. }), "{error}");
     }
     assert!(!missing.exists());
     drop(open(dir.path()).expect("opens"));
-    RedbStorage::<Protocol>::open_existing(dir.path(), &identity()).expect("there now");
+    DiskStorage::<Protocol>::open_existing(dir.path(), &identity()).expect("there now");
+}
+
+/// The last file of the log.
+fn log(dir: &Path) -> PathBuf {
+    let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("readable").path());
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let logs = entries.filter(|path| name(path).is_some_and(|name| name.starts_with("log-")));
+    logs.max().expect("it has a log")
 }
 
 #[tokio::test]
 async fn each_file_that_is_missing_is_named() {
-    for name in ["identity", "store.redb", "witness"] {
-        let dir = tempfile::tempdir().expect("a directory");
-        let (mut store, _) = load(dir.path()).await;
-        store.append(&[record(0)]).await.expect("written");
-        drop(store);
-        fs::remove_file(dir.path().join(name)).expect("there");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut store, _) = load(dir.path()).await;
+    store.install(&snapshot(8), &[record(8)]).await.expect("written");
+    drop(store);
+    let mut names: Vec<_> =
+        fs::read_dir(dir.path()).expect("there").map(|entry| entry.expect("there").path()).collect();
+    names.retain(|path| !["lock", "spare"].iter().any(|name| path.ends_with(name)));
+    assert_eq!(names.len(), 3, "{names:?}");
+    for path in names {
+        let bytes = fs::read(&path).expect("there");
+        fs::remove_file(&path).expect("there");
         let error = open(dir.path()).expect_err("a file is missing");
-        assert!(matches!(&error, StoreError::Missing { path } if path.ends_with(name)), "{error}");
+        assert!(matches!(&error, StoreError::Missing { path: at } if *at == path), "{error}");
+        fs::write(&path, bytes).expect("written");
     }
+    let (_, saved) = load(dir.path()).await;
+    assert_eq!((saved.snapshot, saved.records), (Some(snapshot(8)), vec![record(8)]));
 }
 
 #[tokio::test]
 async fn a_store_that_was_not_finished_is_begun_anew() {
     let dir = tempfile::tempdir().expect("a directory");
-    drop(open(dir.path()).expect("opens"));
     // As it is if the process ends before the last step of the beginning.
-    let other = tempfile::tempdir().expect("a directory");
-    let marker = fs::read_to_string(dir.path().join("identity")).expect("there");
-    let said = marker.lines().next().expect("a line").replace("\"ready\":true", "\"ready\":false");
-    let begun = format!("{said}\n{:?}\n", Digest::of(said.as_bytes()));
-    for leave in [&[][..], &["store.redb"], &["store.redb", "witness"]] {
-        for name in leave {
-            fs::write(other.path().join(name), "half of it").expect("written");
-        }
-        fs::write(other.path().join("identity"), &begun).expect("written");
-        let (_, saved) = load(other.path()).await;
-        assert_eq!((saved.session, saved.records.len()), (0, 0));
-    }
+    fs::write(dir.path().join("log-0000000000000001.new"), "half of it").expect("written");
+    fs::write(dir.path().join("manifest.new"), "half of it").expect("written");
+    fs::write(dir.path().join("log-0000000000000001"), [0; 5_000]).expect("written");
+    let (_, saved) = load(dir.path()).await;
+    assert_eq!((saved.session, saved.records.len()), (0, 0));
+    // But one that was finished is not.
+    fs::remove_file(dir.path().join("manifest")).expect("there");
+    let error = open(dir.path()).expect_err("something was promised");
+    assert!(matches!(&error, StoreError::Missing { path } if path.ends_with("manifest")), "{error}");
 }
 
 #[tokio::test]
-async fn a_database_that_is_older_than_it_was_is_refused() {
+async fn a_log_that_is_older_than_it_was_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
-    let file = dir.path().join("store.redb");
     let (mut store, _) = load(dir.path()).await;
     store.append(&[record(0)]).await.expect("written");
     drop(store);
-    let older = fs::read(&file).expect("there");
+    let older = fs::read(log(dir.path())).expect("there");
     let (mut store, _) = load(dir.path()).await;
     store.append(&[record(1)]).await.expect("written");
     drop(store);
-    fs::write(&file, older).expect("written");
+    fs::write(log(dir.path()), older).expect("written");
     let error = open(dir.path()).expect_err("something is missing");
     assert!(matches!(error, StoreError::RolledBack { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_log_of_another_store_is_refused() {
+    let (one, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    for dir in [one.path(), other.path()] {
+        drop(load(dir).await);
+    }
+    fs::copy(log(other.path()), log(one.path())).expect("copied");
+    let error = open(one.path()).expect_err("not its own");
+    assert!(error.to_string().contains("another store"), "{error}");
+}
+
+#[tokio::test]
+async fn a_directory_of_the_former_format_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("identity"), "{}").expect("written");
+    fs::write(dir.path().join("store.redb"), "redb").expect("written");
+    let error = open(dir.path()).expect_err("another format");
+    assert!(matches!(error, StoreError::Format { found: 3, wanted: 4, .. }), "{error}");
+    assert!(error.to_string().contains("replace the process by a new member"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_snapshot_frees_is_given_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let size = || -> u64 {
+        let entries = fs::read_dir(dir.path()).expect("there");
+        entries.map(|entry| entry.expect("there").metadata().expect("there").len()).sum()
+    };
+    let (mut store, _) = load(dir.path()).await;
+    let many: Vec<_> = (0..200_000).map(record).collect();
+    for n in 0..20 {
+        store.append(&many).await.expect("written");
+        if n % 10 == 9 {
+            assert!(size() > 20 << 20, "{}", size());
+            store.install(&snapshot(n), &[record(n)]).await.expect("written");
+            assert!(size() < 70 << 20, "{}", size());
+        }
+    }
+    drop(store);
+    let (_, saved) = load(dir.path()).await;
+    assert_eq!((saved.snapshot, saved.records), (Some(snapshot(19)), vec![record(19)]));
 }

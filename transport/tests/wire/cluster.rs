@@ -5,7 +5,7 @@ use crate::secure::{Authority, secure};
 use crate::{Journal, Multi, bind, config, identity, introduce, options, soon, until};
 use core::sync::atomic::Ordering;
 use paxos_core::{Consistency, NodeId, Setup};
-use paxos_transport::{Identity, Reason, RedbStorage, Replicated, TcpHandle, TcpOptions};
+use paxos_transport::{DiskStorage, Identity, Reason, Replicated, TcpHandle, TcpOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ async fn start_with(
     }
     introduce(&handles).await;
     for (id, carrier) in (0..3).zip(carriers) {
-        let store = RedbStorage::<Multi>::open(dir.join(id.to_string()), &identity(id)).expect("opens");
+        let store = DiskStorage::<Multi>::open(dir.join(id.to_string()), &identity(id)).expect("opens");
         let setup = Setup { id: NodeId(id), config: Arc::clone(&config), options: () };
         let member = Replicated::start(setup, Journal::default(), Box::new(carrier), Box::new(store));
         members.push(member.await.expect("starts"));
@@ -97,7 +97,7 @@ async fn a_member_that_stops_leaves_its_port_and_its_directory_free() {
         let mut options = options(0);
         options.listen = address;
         let carrier = bind(options).await;
-        let store = RedbStorage::<Multi>::open(dir.path(), &identity(0)).expect("opens");
+        let store = DiskStorage::<Multi>::open(dir.path(), &identity(0)).expect("opens");
         let member = Replicated::start(setup.clone(), Journal::default(), Box::new(carrier), Box::new(store));
         let member = member.await.expect("starts");
         assert_eq!(soon(member.propose(vec![life])).await, Ok(u64::from(life)));

@@ -2,7 +2,7 @@
 
 use crate::{ANY_PORT, Journal, introduce, soon};
 use paxos_core::{Config, Consistency, NodeId, Protocol, Setup};
-use paxos_transport::{Identity, Portable, RedbStorage, Replicated, TcpCarrier, TcpOptions};
+use paxos_transport::{DiskStorage, Identity, Portable, Replicated, TcpCarrier, TcpOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ where
     introduce(&handles);
     for (id, carrier) in (0..3).map(NodeId).zip(carriers) {
         let identity = Identity::new::<P>("test", id, config);
-        let store = RedbStorage::<P>::open(dir.join(id.to_string()), &identity).expect("opens");
+        let store = DiskStorage::<P>::open(dir.join(id.to_string()), &identity).expect("opens");
         let setup = Setup { id, config: Arc::clone(config), options: P::Options::default() };
         let member = Replicated::start(setup, Journal::default(), Box::new(carrier), Box::new(store));
         members.push(member.await.expect("starts"));

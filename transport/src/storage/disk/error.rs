@@ -1,6 +1,5 @@
 //! Why a store cannot be used.
 
-use redb::{CommitError, DatabaseError, TableError, TransactionError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +23,8 @@ pub enum StoreError {
     },
     /// It was written by another version of this library.
     #[error(
-        "{path} has format {found}, and this program reads format {wanted}: use the program that wrote it",
+        "{path} has format {found}, and this program reads format {wanted}: use the program that wrote it, or replace \
+         the process by a new member, which gets everything from the others",
         path = path.display()
     )]
     Format {
@@ -73,21 +73,10 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// The database takes no row as long as this.
-    #[error(
-        "{path} cannot take {bytes} bytes in one write, and is as it was: have the process write less at a time, then restart it",
-        path = path.display()
-    )]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// How many bytes were to be written.
-        bytes: usize,
-    },
     /// The file is older than it was.
     #[error(
-        "{path} has come to write {found}, and was at {promised} before: it is damaged, or an older copy; put the \
-         newest one back, or replace the process by a new member",
+        "{path} ends with write {found}, and had {promised} before: it is damaged, or an older copy; put the newest \
+         one back, or replace the process by a new member",
         path = path.display()
     )]
     RolledBack {
@@ -108,48 +97,4 @@ impl StoreError {
     pub(super) fn damaged(path: &Path, what: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), what: what.into() }
     }
-
-    /// What the database says about `path`.
-    pub(super) fn of_redb(path: &Path, error: redb::Error) -> Self {
-        let path = path.to_owned();
-        if matches!(error, redb::Error::DatabaseAlreadyOpen) {
-            return Self::Locked { path };
-        }
-        if let redb::Error::ValueTooLarge(bytes) = error {
-            return Self::TooLarge { path, bytes };
-        }
-        let what = error.to_string();
-        // A file that is too short is no fault of the system.
-        let damaged = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
-        if let redb::Error::Io(source) = error
-            && !damaged.contains(&source.kind())
-        {
-            return Self::Io { path, source };
-        }
-        Self::Damaged { path, what }
-    }
 }
-
-/// Errors of the database, of which there are many types.
-pub(super) trait OfRedb<T> {
-    fn at(self, path: &Path) -> Result<T, StoreError>;
-}
-
-macro_rules! of_redb {
-    ($($error:ty),+) => {
-        $(impl<T> OfRedb<T> for Result<T, $error> {
-            fn at(self, path: &Path) -> Result<T, StoreError> {
-                self.map_err(|error| StoreError::of_redb(path, error.into()))
-            }
-        })+
-    };
-}
-
-of_redb!(
-    DatabaseError,
-    TableError,
-    TransactionError,
-    CommitError,
-    redb::StorageError,
-    redb::SetDurabilityError
-);

@@ -1,76 +1,87 @@
-//! A store on disk: a database file, with what it takes to notice when that file is not what it was.
+//! A store on disk: a log of what was written, with what it takes to notice when a file is not what it was.
 //!
 //! ```text
 //! DIR/lock        held by the process that uses the directory
-//! DIR/identity    whose directory it is, and that there must be a database: text, with a checksum
-//! DIR/store.redb  snapshot, blocks of records (one for each write), and their state: numbers, and a chain of checksums
-//! DIR/witness     how far the database had come when the last write was told to be durable: two copies, in turn
+//! DIR/manifest    whose directory it is, and the files that make up the store: text, with a checksum
+//! DIR/log-N       blocks from number N on, one for each write, each chained to the one before by its checksum
+//! DIR/snapshot-N  what took the place of all blocks before number N
+//! DIR/spare       a file of the log that may be used again
 //! ```
 //!
-//! The database keeps its own checksums, and survives a crash at any point. What it cannot notice is that it is older than
-//! it was: a bit in its first page decides which of the last two commits counts. So after each commit the witness is
-//! written, and a database that is behind its witness is refused, as one is that is missing, or whose blocks do not
-//! follow on each other from the first to the last.
+//! A write is one block, written twice and synced once: at the end of the log, and at a second place of the same file, where it
+//! stays until two more are durable. After a crash the block is there, or nobody was told of it; after a damage the one is
+//! written again from the other, or the store is refused. It is never shorter than what was told to be durable.
 //!
 //! Writing happens on a thread of its own.
 
 mod block;
 mod error;
-mod marker;
-mod pieces;
+mod files;
+mod manifest;
+mod recover;
+mod segment;
 mod store;
-mod witness;
+#[cfg(test)]
+mod tests;
 
 pub use error::StoreError;
 
-use super::{Saved, Storage, StorageError};
+use super::{Saved, Stage, Storage, StorageError};
 use crate::identity::{Identity, Portable};
 use async_trait::async_trait;
-use block::Block;
+use block::{Draft, Kind};
 use core::fmt;
+use files::Directory;
 use paxos_core::{Protocol, Snapshot};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use store::Store;
+use store::{Sizes, Store};
 use tokio::sync::oneshot;
 
-type Job = Box<dyn FnOnce(&mut Store) + Send>;
+type Job = Box<dyn FnOnce(&mut Store<Directory>) + Send>;
 
 /// Keeps what one process must not forget, in a directory of its own.
 ///
-/// It is as durable as the disk when [`Storage::append`] returns: what was appended was synced, and so was a witness of it.
+/// It is as durable as the disk when [`Storage::append`] returns: what was appended was synced, and is there twice.
 /// Dropping it waits for the write that is under way, and frees the directory.
-pub struct RedbStorage<P: Protocol> {
+pub struct DiskStorage<P: Protocol> {
     dir: PathBuf,
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    stage: Stage,
     variant: core::marker::PhantomData<fn() -> P>,
 }
 
-impl<P: Portable> RedbStorage<P> {
+impl<P: Portable> DiskStorage<P> {
     /// Opens the directory, and looks whether all is there that was promised to be. A directory that is missing or empty
-    /// becomes a new one, of a process without a past: [`RedbStorage::open_existing`] does not allow that.
+    /// becomes a new one, of a process without a past: [`DiskStorage::open_existing`] does not allow that.
     ///
-    /// It reads the whole database, and blocks meanwhile.
+    /// It reads all of it, and blocks meanwhile.
     ///
     /// # Errors
     /// [`StoreError`], which names the file and says what to do.
     pub fn open(dir: impl AsRef<Path>, identity: &Identity) -> Result<Self, StoreError> {
-        Self::start(Store::open(dir.as_ref(), identity, true)?)
+        Self::start(dir.as_ref(), identity, true)
     }
 
-    /// As [`RedbStorage::open`], of a process that ran before: a directory in which there is nothing is an error.
+    /// As [`DiskStorage::open`], of a process that ran before: a directory in which there is nothing is an error.
     ///
     /// # Errors
     /// [`StoreError`], which names the file and says what to do.
     pub fn open_existing(dir: impl AsRef<Path>, identity: &Identity) -> Result<Self, StoreError> {
-        Self::start(Store::open(dir.as_ref(), identity, false)?)
+        Self::start(dir.as_ref(), identity, false)
     }
 
-    fn start(mut store: Store) -> Result<Self, StoreError> {
-        let dir = store.dir().to_owned();
+    fn start(dir: &Path, identity: &Identity, create: bool) -> Result<Self, StoreError> {
+        let files = Directory::lock(dir, create)?;
+        let mut store = Store::open(files, dir, identity, create, Sizes::default())?;
+        let dir = dir.to_owned();
+        let staging = store.stage();
+        let stage: Stage = Arc::new(move |snapshot| {
+            staging.write(snapshot).map_err(|error| StorageError::Write(io::Error::other(error)))
+        });
         let (jobs, todo) = mpsc::channel::<Job>();
         let thread = thread::Builder::new()
             .name("paxos-store".into())
@@ -80,20 +91,23 @@ impl<P: Portable> RedbStorage<P> {
                 }
             })
             .map_err(|source| StoreError::Io { path: dir.clone(), source })?;
-        Ok(Self { dir, jobs: Some(jobs), thread: Some(thread), variant: core::marker::PhantomData })
+        Ok(Self { dir, jobs: Some(jobs), thread: Some(thread), stage, variant: core::marker::PhantomData })
     }
 }
 
-impl<P: Protocol> RedbStorage<P> {
+impl<P: Protocol> DiskStorage<P> {
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Has the thread do something; none if it has ended, which it does only if it panicked.
-    async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut Store) -> T + Send + 'static) -> Option<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Store<Directory>) -> T + Send + 'static,
+    ) -> Option<T> {
         let (sender, done) = oneshot::channel();
-        let job = Box::new(move |store: &mut Store| drop(sender.send(job(store))));
+        let job = Box::new(move |store: &mut Store<Directory>| drop(sender.send(job(store))));
         self.jobs.as_ref()?.send(job).ok()?;
         done.await.ok()
     }
@@ -104,7 +118,7 @@ fn ended() -> io::Error {
 }
 
 #[async_trait]
-impl<P: Portable> Storage<P> for RedbStorage<P> {
+impl<P: Portable> Storage<P> for DiskStorage<P> {
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
         let loaded = self.run(|store| store.load(block::decode::<P::Record>)).await;
         let (session, store, snapshot, records) = loaded
@@ -114,24 +128,28 @@ impl<P: Portable> Storage<P> for RedbStorage<P> {
     }
 
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {
-        let block = Block::encode(records).map_err(StorageError::Write)?;
-        let written = self.run(move |store| store.append(block)).await;
+        let draft = Draft::encode(records).map_err(StorageError::Write)?;
+        let written = self.run(move |store| store.append(Kind::Appended, draft)).await;
         written
             .ok_or_else(|| StorageError::Write(ended()))?
             .map_err(|error| StorageError::Write(io::Error::other(error)))
     }
 
+    fn stage(&self) -> Stage {
+        Arc::clone(&self.stage)
+    }
+
     async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError> {
-        let block = Block::encode(records).map_err(StorageError::Write)?;
+        let draft = Draft::encode(records).map_err(StorageError::Write)?;
         let snapshot = snapshot.clone();
-        let written = self.run(move |store| store.install(&snapshot, block)).await;
+        let written = self.run(move |store| store.install(&snapshot, draft)).await;
         written
             .ok_or_else(|| StorageError::Write(ended()))?
             .map_err(|error| StorageError::Write(io::Error::other(error)))
     }
 }
 
-impl<P: Protocol> Drop for RedbStorage<P> {
+impl<P: Protocol> Drop for DiskStorage<P> {
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
@@ -141,8 +159,8 @@ impl<P: Protocol> Drop for RedbStorage<P> {
     }
 }
 
-impl<P: Protocol> fmt::Debug for RedbStorage<P> {
+impl<P: Protocol> fmt::Debug for DiskStorage<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbStorage").field("dir", &self.dir).finish_non_exhaustive()
+        f.debug_struct("DiskStorage").field("dir", &self.dir).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,128 @@
+//! What a store needs of a file system: few enough things that a test can stand in for it, and lose what was not synced.
+
+use super::error::StoreError;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the name of a file ends with until all of it is durable.
+pub(super) const UNFINISHED: &str = ".new";
+
+/// The files of one directory. All of this blocks.
+pub(super) trait Files: Clone + Send {
+    type File: Send;
+
+    /// What is there.
+    fn names(&self) -> io::Result<Vec<String>>;
+
+    /// A file that is there.
+    fn open(&self, name: &str) -> io::Result<Self::File>;
+
+    /// An empty file, in place of the one that is there, if any.
+    fn create(&self, name: &str) -> io::Result<Self::File>;
+
+    /// All that is in a file.
+    fn read(&self, file: &Self::File) -> io::Result<Vec<u8>>;
+
+    /// Puts bytes into a file, which grows if they lie beyond its end.
+    fn write(&self, file: &Self::File, at: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// What was put into the file is durable when this returns.
+    fn sync(&self, file: &Self::File) -> io::Result<()>;
+
+    /// Gives a file another name, in place of the file that had it.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// The names are durable when this returns.
+    fn sync_names(&self) -> io::Result<()>;
+}
+
+/// A directory of the system, which no other process uses meanwhile.
+#[derive(Clone, Debug)]
+pub(super) struct Directory {
+    dir: PathBuf,
+    _lock: Arc<File>,
+}
+
+impl Directory {
+    /// Makes it, if `create` allows that.
+    pub(super) fn lock(dir: &Path, create: bool) -> Result<Self, StoreError> {
+        if create {
+            fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+        }
+        let path = dir.join("lock");
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let lock = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::Empty { path: dir.to_owned() });
+            }
+            opened => opened.map_err(StoreError::io(&path))?,
+        };
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Arc::new(lock) }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: dir.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(StoreError::io(&path)(error)),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+impl Files for Directory {
+    type File = File;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        // A name that is no text is none of the store's.
+        fs::read_dir(&self.dir)?
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
+            .collect()
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        File::options().read(true).write(true).open(self.path(name))
+    }
+
+    fn create(&self, name: &str) -> io::Result<File> {
+        File::options().read(true).write(true).create(true).truncate(true).open(self.path(name))
+    }
+
+    fn read(&self, mut file: &File) -> io::Result<Vec<u8>> {
+        io::Seek::rewind(&mut file)?;
+        let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    #[cfg(unix)]
+    fn write(&self, file: &File, at: u64, bytes: &[u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+    }
+
+    #[cfg(not(unix))]
+    fn write(&self, mut file: &File, at: u64, bytes: &[u8]) -> io::Result<()> {
+        io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
+        io::Write::write_all(&mut file, bytes)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path(name))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        // Other systems have no such call; their file systems keep names in order.
+        if cfg!(unix) { File::open(&self.dir)?.sync_all() } else { Ok(()) }
+    }
+}

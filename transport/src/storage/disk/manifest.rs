@@ -1,0 +1,129 @@
+//! Whose directory it is, and which files make up the store: text, with a checksum, written anew as a whole.
+
+use super::error::StoreError;
+use super::files::{Files, UNFINISHED};
+use crate::identity::Identity;
+use paxos_core::{Digest, NodeId, SnapshotId};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+/// Its file.
+pub(super) const NAME: &str = "manifest";
+
+/// The layout of the whole directory.
+const FORMAT: u64 = 4;
+
+/// The layout before, of other files.
+pub(super) const FORMER: u64 = 3;
+
+/// What the file says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    format: u64,
+    cluster: String,
+    node: NodeId,
+    variant: String,
+    /// What tells it from every other store ([`paxos_core::StoreMark::id`]).
+    pub(super) id: u128,
+    /// So many blocks were durable when this was written. There may be more.
+    pub(super) blocks: u64,
+    /// The check of the block before the first that is kept.
+    pub(super) base: Digest,
+    /// What took the place of the blocks before the first that is kept.
+    pub(super) snapshot: Option<SnapshotId>,
+    /// The files of the log, in order.
+    pub(super) segments: Vec<Part>,
+}
+
+/// What every format says.
+#[derive(Deserialize)]
+struct Format {
+    format: u64,
+}
+
+/// A file of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Part {
+    /// The number of the first block in it.
+    pub(super) first: u64,
+    /// How long the file is.
+    pub(super) length: u64,
+}
+
+impl Part {
+    pub(super) fn name(self) -> String {
+        format!("log-{:016}", self.first)
+    }
+}
+
+impl Manifest {
+    /// Of a store with one empty segment.
+    pub(super) fn new(identity: &Identity, id: u128, segment: Part) -> Self {
+        let Identity { cluster, node, variant, .. } = identity.clone();
+        let (base, segments) = (Digest::default(), vec![segment]);
+        Self { format: FORMAT, cluster, node, variant, id, blocks: 0, base, snapshot: None, segments }
+    }
+
+    /// Reads it; none if there is no such file.
+    pub(super) fn read(files: &impl Files, dir: &Path) -> Result<Option<Self>, StoreError> {
+        let path = &dir.join(NAME);
+        let bytes = match files.open(NAME).and_then(|file| files.read(&file)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io(path)(error)),
+        };
+        let text = String::from_utf8(bytes).ok();
+        let lines = text.as_deref().and_then(|text| text.split_once('\n'));
+        let said = lines.filter(|(said, check)| *check == format!("{:?}\n", Digest::of(said.as_bytes())));
+        let said = said.map(|(said, _)| said);
+        let damaged = || StoreError::damaged(path, "its text and its checksum do not fit each other");
+        let Format { format } = said.and_then(|said| serde_json::from_str(said).ok()).ok_or_else(damaged)?;
+        if format != FORMAT {
+            return Err(StoreError::Format { path: path.to_owned(), found: format, wanted: FORMAT });
+        }
+        let manifest: Self = said.and_then(|said| serde_json::from_str(said).ok()).ok_or_else(damaged)?;
+        if manifest.segments.is_empty() { Err(damaged()) } else { Ok(Some(manifest)) }
+    }
+
+    /// Writes it, in place of the one before or not at all. It is durable when this returns.
+    pub(super) fn write(&self, files: &impl Files, dir: &Path) -> Result<(), StoreError> {
+        let new = format!("{NAME}{UNFINISHED}");
+        let written = || -> io::Result<()> {
+            let said = serde_json::to_string(self)?;
+            let file = files.create(&new)?;
+            files.write(&file, 0, format!("{said}\n{:?}\n", Digest::of(said.as_bytes())).as_bytes())?;
+            files.sync(&file)?;
+            files.rename(&new, NAME)?;
+            files.sync_names()
+        };
+        written().map_err(StoreError::io(&dir.join(NAME)))
+    }
+
+    /// That the directory is this process's.
+    pub(super) fn check(&self, identity: &Identity, dir: &Path) -> Result<(), StoreError> {
+        let Identity { cluster, node, variant, .. } = identity;
+        if (&self.cluster, &self.node, &self.variant) == (cluster, node, variant) {
+            return Ok(());
+        }
+        let owner = |cluster, node, variant| format!("{node} of cluster {cluster:?}, running {variant:?}");
+        let (found, wanted) =
+            (owner(&self.cluster, &self.node, &self.variant), owner(cluster, node, variant));
+        Err(StoreError::Foreign { path: dir.join(NAME), found, wanted })
+    }
+
+    /// The segment to which blocks are added.
+    pub(super) fn last(&self) -> Part {
+        self.segments[self.segments.len() - 1]
+    }
+
+    /// Where the snapshot is.
+    pub(super) fn snapshot_name(&self) -> Option<String> {
+        self.snapshot.map(|_| snapshot_name(self.segments[0].first))
+    }
+}
+
+/// The file of a snapshot that was installed with the block of this number.
+pub(super) fn snapshot_name(number: u64) -> String {
+    format!("snapshot-{number:016}")
+}

@@ -1,0 +1,158 @@
+//! A file of the log: so many bytes from the beginning, and never more.
+//!
+//! ```text
+//! copy of a block with an even number │ copy of one with an odd number │ blocks, one after the other │ what was there before
+//! ```
+//!
+//! A block and its copy are written under the same sync, far from each other. So the newest block is there twice, and the one
+//! before it as well, since its copy is in the other place. A crash leaves neither of the two whole, and then nobody was told that
+//! the block is durable; a damage leaves one, and the other is written again from it. A block too long for such a
+//! place is synced first, and then a witness of it is written there: whoever finds the witness knows that the block was durable, and that
+//! it is damaged if it is not whole.
+
+use super::block::{Block, Kind, PAGE};
+use core::ops::Range;
+use paxos_core::Digest;
+
+/// One of the two places for copies has so much of a segment.
+const SHARE: u64 = 32;
+
+/// How a segment of a length is divided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Layout {
+    /// How long each of the two places for copies is.
+    pub(super) slot: u64,
+}
+
+impl Layout {
+    pub(super) fn of(length: u64) -> Self {
+        let page = PAGE as u64;
+        Self { slot: (length / SHARE / page * page).max(page) }
+    }
+
+    /// Where the copy of a block is.
+    pub(super) fn copy(self, number: u64) -> u64 {
+        number % 2 * self.slot
+    }
+
+    /// Where blocks begin.
+    pub(super) fn blocks(self) -> u64 {
+        2 * self.slot
+    }
+
+    /// How long a segment must be for a block that takes so many bytes.
+    pub(super) fn length_for(room: u64) -> u64 {
+        let page = PAGE as u64;
+        (room + 3 * page + room / (SHARE / 2 - 1) + page).next_multiple_of(SHARE * page)
+    }
+}
+
+/// How far a log goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Tail {
+    /// The number of its last block.
+    pub(super) number: u64,
+    /// The check of that block.
+    pub(super) check: Digest,
+    /// The life in which it was written.
+    pub(super) life: u32,
+}
+
+/// What was found in a segment.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    /// Where its last block is, if it has one.
+    pub(super) last: Option<Range<usize>>,
+    /// Where the next block belongs.
+    pub(super) end: usize,
+    /// What was written again from a copy.
+    pub(super) mended: Vec<Range<usize>>,
+}
+
+/// Goes through the blocks of a segment that follow on `tail`, which comes along, and writes a damaged one again from its copy. An error says
+/// what is damaged beyond that.
+pub(super) fn walk(
+    bytes: &mut [u8],
+    store: u64,
+    tail: &mut Tail,
+    visit: &mut dyn FnMut(&Block<'_>) -> Result<(), String>,
+) -> Result<Walked, String> {
+    let layout = Layout::of(bytes.len() as u64);
+    let mut walked = Walked { end: layout.blocks() as usize, ..Walked::default() };
+    loop {
+        let at = walked.end;
+        let next = Block::read(bytes.get(at..).unwrap_or_default());
+        if let Some(block) = next.filter(|block| follows(block, store, tail) && !block.head.witness) {
+            visit(&block)?;
+            *tail = Tail { number: block.head.number, check: block.check, life: block.head.life };
+            walked.end += block.pages.len();
+            walked.last = Some(at..walked.end);
+            continue;
+        }
+        let Some(copy) = missed(bytes, layout, at, store, tail)? else { return Ok(walked) };
+        let mended = at..at + copy.len();
+        if mended.end > bytes.len() {
+            return Err(format!("block {} has no room", tail.number + 1));
+        }
+        bytes.copy_within(copy, at);
+        walked.mended.push(mended);
+    }
+}
+
+fn follows(block: &Block<'_>, store: u64, tail: &Tail) -> bool {
+    (block.head.store, block.head.number, block.head.before) == (store, tail.number + 1, tail.check)
+}
+
+/// No block follows at `at`: none if none was ever durable there, and where its copy is if it is damaged.
+fn missed(
+    bytes: &[u8],
+    layout: Layout,
+    at: usize,
+    store: u64,
+    tail: &Tail,
+) -> Result<Option<Range<usize>>, String> {
+    let next = tail.number + 1;
+    let slot = layout.slot as usize;
+    let mut copy = None;
+    let mut later = false;
+    for (from, to) in [(0, slot), (slot, 2 * slot), (at, bytes.len())] {
+        let Some(block) = bytes.get(from..to).and_then(Block::read) else { continue };
+        if block.head.store != store {
+            return Err("it holds a block of another store".into());
+        }
+        if block.head.number > next {
+            later = true;
+        } else if block.head.number == next {
+            if block.head.before != tail.check {
+                return Err(format!("block {next} does not follow on the one before it"));
+            }
+            if block.head.witness {
+                return Err(format!("block {next} is damaged"));
+            }
+            copy = Some(from..from + block.pages.len());
+        }
+    }
+    if later && copy.is_none() { Err(format!("block {next} is damaged or missing")) } else { Ok(copy) }
+}
+
+/// Whether a file that nobody refers to holds a block that was appended to it, so that something did refer to it.
+pub(super) fn was_used(bytes: &[u8], store: u64, first: u64) -> bool {
+    let slot = Layout::of(bytes.len() as u64).slot as usize;
+    [0, slot, 2 * slot].iter().filter_map(|from| bytes.get(*from..).and_then(Block::read)).any(|block| {
+        block.head.store == store && block.head.number >= first && block.head.kind != Kind::Installed
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_made_for_a_block_has_room_for_it() {
+        let page = PAGE as u64;
+        for pages in (1..5_000).chain([100_000, 1_000_000]) {
+            let length = Layout::length_for(pages * page);
+            assert!(Layout::of(length).blocks() + pages * page <= length, "{pages} pages");
+        }
+    }
+}

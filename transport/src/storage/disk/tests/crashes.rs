@@ -1,0 +1,38 @@
+//! The power goes at every step of drawn histories.
+//!
+//! `CRASHES=1000 cargo test -p paxos-transport --release --lib crashes -- --nocapture` takes so many histories.
+
+use super::double::Double;
+use super::history::{draw, judge, open, run};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+
+#[test]
+fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
+    let wanted = std::env::var("CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let (mut crashes, mut in_between) = (0, 0);
+    for seed in 0..wanted {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let steps = draw(&mut random, 12);
+        let whole = Double::default();
+        run(&whole, &steps);
+        for step in 1..=whole.steps() {
+            let files = Double::default();
+            files.crash_at(step);
+            let (held, next) = run(&files, &steps);
+            let mut image = files.after_crash(&mut random);
+            // And sometimes once more, while it recovers.
+            if random.next_u32().is_multiple_of(3) {
+                let files = Double::of(&image);
+                files.crash_at(1 + random.next_u32() as usize % 8);
+                drop(open(&files));
+                image = files.after_crash(&mut random);
+            }
+            crashes += 1;
+            in_between += u32::from(held != next);
+            let what = format!("seed {seed}, step {step}");
+            judge(&image, &[&held, &next], &what).unwrap_or_else(|error| panic!("{what}: {error}"));
+        }
+    }
+    println!("{crashes} crashes in {wanted} histories, {in_between} of them in the middle of a write");
+}

@@ -1,0 +1,171 @@
+//! Whatever becomes of the files: either an error, or everything that was acknowledged.
+//!
+//! `DAMAGES=10000 cargo test -p paxos-transport --release --lib damages -- --nocapture` tries more, and prints what came of them.
+
+use super::double::{Double, Image, Written};
+use super::history::{Held, draw, judge, run};
+use crate::storage::disk::block::PAGE;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use std::collections::BTreeMap;
+
+/// A directory at rest, how it came about, and what was acknowledged by then.
+struct Past {
+    image: Image,
+    written: Vec<(String, Written)>,
+    manifests: Vec<Vec<u8>>,
+    held: Held,
+}
+
+impl Past {
+    fn draw(random: &mut ChaCha8Rng) -> Self {
+        let steps = 5 + random.next_u32() as usize % 30;
+        let steps = draw(random, steps);
+        let files = Double::default();
+        let (held, next) = run(&files, &steps);
+        assert_eq!(held, next, "nothing fails");
+        Self { image: files.image(), written: files.written(), manifests: files.manifests(), held }
+    }
+
+    /// One damage: what it was, in which file, and the files then. None if it changed nothing.
+    fn damage(&self, random: &mut ChaCha8Rng) -> Option<(&'static str, String, Image)> {
+        let mut below = |n: usize| random.next_u32() as usize % n.max(1);
+        let mut image = self.image.clone();
+        let blocks: Vec<&(String, Written)> =
+            self.written.iter().filter(|(name, _)| name.starts_with("log-")).collect();
+        // The writes of the last three blocks, each of which is written twice, in a third of the tries.
+        let newest = below(3) == 0;
+        let write = if newest {
+            blocks[blocks.len() - 1 - below(6.min(blocks.len()))]
+        } else {
+            blocks[below(blocks.len())]
+        };
+        let names: Vec<&String> = image.keys().filter(|name| *name != "spare").collect();
+        let (name, at) = if newest || below(2) == 0 {
+            (write.0.clone(), write.1.at + below(write.1.after.len()))
+        } else {
+            let name = names[below(names.len())].clone();
+            let at = below(image[&name].len());
+            (name, at)
+        };
+        let page = at / PAGE * PAGE;
+        let kind = below(9);
+        let bytes = image.get_mut(&name)?;
+        let end = bytes.len().min(page + PAGE);
+        let what = match kind {
+            0 => {
+                *bytes.get_mut(at)? ^= 1 << below(8);
+                "a flipped bit"
+            }
+            1 => {
+                *bytes.get_mut(at)? = below(256) as u8;
+                "another byte"
+            }
+            2 => {
+                bytes.get_mut(page..end)?.fill(0);
+                "a page of zeros"
+            }
+            3 => {
+                // As it was before the last write to it.
+                let covers =
+                    |w: &&(String, Written)| w.0 == name && w.1.at <= page && page < w.1.at + w.1.after.len();
+                let (_, latest) = self.written.iter().rfind(covers)?;
+                let mut before = latest.before.get(page - latest.at..).unwrap_or_default().to_vec();
+                before.resize(PAGE.max(end - page), 0);
+                bytes.get_mut(page..end)?.copy_from_slice(&before[..end - page]);
+                "a page as it was before"
+            }
+            4 => {
+                let from = below(bytes.len() / PAGE + 1) * PAGE;
+                let length = bytes.len().min(from + PAGE) - from;
+                let to = end.min(page + length);
+                bytes.copy_within(from..from + (to - page), page);
+                "a page in the place of another"
+            }
+            5 | 6 => {
+                // Only if nothing was written there since.
+                let (name, write) = write;
+                let bytes = image.get_mut(name)?;
+                if bytes.get(write.at..write.at + write.after.len())? != write.after {
+                    return None;
+                }
+                let mut before = write.before.clone();
+                before.resize(write.after.len(), 0);
+                bytes[write.at..write.at + before.len()].copy_from_slice(&before);
+                if kind == 6 {
+                    let to = below(bytes.len() / PAGE) * PAGE;
+                    let length = write.after.len().min(bytes.len() - to);
+                    bytes[to..to + length].copy_from_slice(&write.after[..length]);
+                }
+                return (image != self.image).then_some((
+                    if kind == 5 { "a lost write" } else { "a write that went elsewhere" },
+                    name.clone(),
+                    image,
+                ));
+            }
+            7 => {
+                if below(4) == 0 {
+                    image.remove(&name);
+                    return Some(("a missing file", name, image));
+                }
+                let length = if below(2) == 0 { at } else { bytes.len().saturating_sub(1 + below(64)) };
+                bytes.truncate(length);
+                "a truncated tail"
+            }
+            _ => {
+                let manifest = &self.manifests[below(self.manifests.len())];
+                image.insert("manifest".into(), manifest.clone());
+                return (image != self.image).then_some(("an older manifest", "manifest".into(), image));
+            }
+        };
+        (image != self.image).then_some((what, name, image))
+    }
+}
+
+#[test]
+fn damages_end_in_an_error_or_in_full_recovery() {
+    let wanted = std::env::var("DAMAGES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    let mut random = ChaCha8Rng::seed_from_u64(2026);
+    let mut tallies: BTreeMap<(&str, String), (u64, u64)> = BTreeMap::new();
+    let mut past = Past::draw(&mut random);
+    let mut tried = 0;
+    while tried < wanted {
+        if random.next_u32().is_multiple_of(10) {
+            past = Past::draw(&mut random);
+        }
+        let Some((kind, name, image)) = past.damage(&mut random) else { continue };
+        tried += 1;
+        let whole = judge(&image, &[&past.held], &format!("try {tried}: {kind} in {name}")).is_ok();
+        let file = name.split('-').next().unwrap_or_default().to_owned();
+        let (refused, kept) = tallies.entry((kind, file)).or_default();
+        if whole { *kept += 1 } else { *refused += 1 }
+    }
+    for ((kind, name), (refused, whole)) in &tallies {
+        println!("{kind:30} {name:12} {refused:5} refused {whole:5} whole");
+    }
+}
+
+#[test]
+fn a_damage_to_one_of_the_last_two_blocks_is_repaired() {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut repaired = 0;
+    for _ in 0..40 {
+        let past = Past::draw(&mut random);
+        let blocks: Vec<_> = past.written.iter().filter(|(name, _)| name.starts_with("log-")).collect();
+        // Each block and its copy.
+        for (name, write) in &blocks[blocks.len().saturating_sub(4)..] {
+            // A long block has a witness, and no copy.
+            if write.after.len() > PAGE {
+                continue;
+            }
+            let mut image = past.image.clone();
+            let bytes = image.get_mut(name).expect("there");
+            if bytes[write.at..write.at + write.after.len()] == write.after {
+                bytes[write.at + random.next_u32() as usize % 64] ^= 1;
+                judge(&image, &[&past.held], "a flipped bit").expect("repaired");
+                repaired += 1;
+            }
+        }
+    }
+    assert!(repaired > 40, "{repaired}");
+}

@@ -1,0 +1,251 @@
+//! A file system in memory that knows what of it is durable, and can crash at any step.
+
+use crate::storage::disk::files::Files;
+use rand_chacha::ChaCha8Rng;
+use rand_core::RngCore;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a disk writes at once.
+const SECTOR: usize = 512;
+
+/// Clones are handles to the same file system.
+#[derive(Clone, Default)]
+pub(super) struct Double(Arc<Mutex<World>>);
+
+#[derive(Default)]
+struct World {
+    files: Vec<Content>,
+    /// Each name, with its file's place in `files`.
+    names: BTreeMap<String, usize>,
+    durable: BTreeMap<String, usize>,
+    /// Changes of names that are not synced.
+    renamed: Vec<Change>,
+    /// What was written, oldest first.
+    written: Vec<Written>,
+    /// How many steps were taken.
+    steps: usize,
+    crash_at: Option<usize>,
+    crashed: bool,
+}
+
+#[derive(Clone, Default)]
+struct Content {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+    /// What was written since it was synced.
+    waiting: Vec<(usize, Vec<u8>)>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Named(String, usize),
+    Renamed(String, String),
+    Removed(String),
+}
+
+impl Change {
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Self::Named(name, file) => drop(names.insert(name.clone(), *file)),
+            Self::Renamed(from, to) => {
+                let file = names.remove(from).expect("it was there when this was asked for");
+                names.insert(to.clone(), file);
+            }
+            Self::Removed(name) => drop(names.remove(name)),
+        }
+    }
+}
+
+/// One write, and what was there before.
+#[derive(Clone)]
+pub(super) struct Written {
+    pub(super) file: usize,
+    pub(super) at: usize,
+    pub(super) before: Vec<u8>,
+    pub(super) after: Vec<u8>,
+}
+
+/// A file at rest.
+pub(super) type Image = BTreeMap<String, Vec<u8>>;
+
+impl Double {
+    /// Of files that are durable.
+    pub(super) fn of(image: &Image) -> Self {
+        let double = Self::default();
+        {
+            let mut world = double.world();
+            for (name, bytes) in image {
+                let file = world.files.len();
+                world.files.push(Content { now: bytes.clone(), durable: bytes.clone(), waiting: Vec::new() });
+                world.names.insert(name.clone(), file);
+            }
+            world.durable = world.names.clone();
+        }
+        double
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many steps were taken.
+    pub(super) fn steps(&self) -> usize {
+        self.world().steps
+    }
+
+    /// It crashes in that step, counted from the first.
+    pub(super) fn crash_at(&self, step: usize) {
+        self.world().crash_at = Some(step);
+    }
+
+    /// All that is there.
+    pub(super) fn image(&self) -> Image {
+        let world = self.world();
+        world.names.iter().map(|(name, file)| (name.clone(), world.files[*file].now.clone())).collect()
+    }
+
+    /// What was written to files that are still there, oldest first, with the names of the files.
+    pub(super) fn written(&self) -> Vec<(String, Written)> {
+        let world = self.world();
+        let name = |file| world.names.iter().find(|(_, at)| **at == file).map(|(name, _)| name.clone());
+        world.written.iter().filter_map(|w| Some((name(w.file)?, w.clone()))).collect()
+    }
+
+    /// All manifests that there ever were.
+    pub(super) fn manifests(&self) -> Vec<Vec<u8>> {
+        let world = self.world();
+        world.files.iter().map(|file| file.now.clone()).filter(|bytes| bytes.starts_with(b"{")).collect()
+    }
+
+    /// What is left after the power went: all that was synced, and of the rest what chance left, sector by sector.
+    pub(super) fn after_crash(&self, random: &mut ChaCha8Rng) -> Image {
+        let world = self.world();
+        let mut names = world.durable.clone();
+        let kept = random.next_u32() as usize % (world.renamed.len() + 1);
+        for change in &world.renamed[..kept] {
+            change.apply(&mut names);
+        }
+        let mut left = |content: &Content| {
+            let mut bytes = content.durable.clone();
+            // All, nothing, whole writes in any order, or sectors of them.
+            let mode = random.next_u32() % 4;
+            for (at, after) in &content.waiting {
+                let whole = match mode {
+                    0 => Some(true),
+                    1 => Some(false),
+                    2 => Some(random.next_u32().is_multiple_of(2)),
+                    _ => None,
+                };
+                for (place, sector) in after.chunks(SECTOR).enumerate() {
+                    if whole.unwrap_or_else(|| random.next_u32().is_multiple_of(2)) {
+                        put(&mut bytes, at + place * SECTOR, sector);
+                    }
+                }
+            }
+            bytes
+        };
+        names.into_iter().map(|(name, file)| (name, left(&world.files[file]))).collect()
+    }
+
+    /// One more step; an error if it crashed, or does now. `half` is done all the same.
+    fn step(&self, half: impl FnOnce(&mut World)) -> io::Result<MutexGuard<'_, World>> {
+        let mut world = self.world();
+        if world.crashed {
+            return Err(io::Error::other("the power is gone"));
+        }
+        world.steps += 1;
+        if world.crash_at == Some(world.steps) {
+            world.crashed = true;
+            half(&mut world);
+            return Err(io::Error::other("the power went"));
+        }
+        Ok(world)
+    }
+}
+
+fn put(bytes: &mut Vec<u8>, at: usize, some: &[u8]) {
+    if bytes.len() < at + some.len() {
+        bytes.resize(at + some.len(), 0);
+    }
+    bytes[at..at + some.len()].copy_from_slice(some);
+}
+
+impl World {
+    fn rename(&mut self, change: Change) {
+        change.apply(&mut self.names);
+        self.renamed.push(change);
+    }
+
+    fn there(&self, name: &str) -> io::Result<usize> {
+        self.names.get(name).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    fn write(&mut self, file: usize, at: usize, bytes: &[u8]) {
+        let content = &mut self.files[file];
+        let before =
+            content.now.get(at..(at + bytes.len()).min(content.now.len())).unwrap_or_default().to_vec();
+        put(&mut content.now, at, bytes);
+        content.waiting.push((at, bytes.to_vec()));
+        self.written.push(Written { file, at, before, after: bytes.to_vec() });
+    }
+}
+
+impl Files for Double {
+    type File = usize;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.world().names.keys().cloned().collect())
+    }
+
+    fn open(&self, name: &str) -> io::Result<usize> {
+        self.world().there(name)
+    }
+
+    fn create(&self, name: &str) -> io::Result<usize> {
+        let mut world = self.step(|_| ())?;
+        let file = world.files.len();
+        world.files.push(Content::default());
+        world.rename(Change::Named(name.into(), file));
+        Ok(file)
+    }
+
+    fn read(&self, file: &usize) -> io::Result<Vec<u8>> {
+        Ok(self.world().files[*file].now.clone())
+    }
+
+    fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.step(|world| world.write(*file, at as usize, bytes))?.write(*file, at as usize, bytes);
+        Ok(())
+    }
+
+    fn sync(&self, file: &usize) -> io::Result<()> {
+        let mut world = self.step(|_| ())?;
+        let content = &mut world.files[*file];
+        content.durable = content.now.clone();
+        content.waiting.clear();
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.world().there(from)?;
+        let change = Change::Renamed(from.into(), to.into());
+        self.step(|world| world.rename(change.clone()))?.rename(change);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.world().there(name)?;
+        let change = Change::Removed(name.into());
+        self.step(|world| world.rename(change.clone()))?.rename(change);
+        Ok(())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        let mut world = self.step(|_| ())?;
+        world.durable = world.names.clone();
+        world.renamed.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! What happens to a store, drawn at random, and what must be in it afterwards.
+
+use super::double::{Double, Image};
+use crate::identity::Identity;
+use crate::storage::disk::block::{Draft, Kind, decode};
+use crate::storage::disk::error::StoreError;
+use crate::storage::disk::store::{Sizes, Store};
+use paxos_core::{Bytes, Digest, NodeId, Sections, Slot, Snapshot};
+use rand_chacha::ChaCha8Rng;
+use rand_core::RngCore;
+use std::path::Path;
+
+/// Small, so that a history fills several segments.
+const SIZES: Sizes = Sizes { first: 64 << 10, longest: 256 << 10 };
+
+type Record = Vec<u8>;
+
+/// What a store holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Held {
+    pub(super) lives: u32,
+    pub(super) writes: u64,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) records: Vec<Record>,
+}
+
+#[derive(Clone)]
+pub(super) enum Step {
+    Append(Vec<Record>),
+    Install(Snapshot, Vec<Record>),
+    /// It is closed, opened and loaded again.
+    Restart,
+}
+
+pub(super) fn open(files: &Double) -> Result<Store<Double>, StoreError> {
+    let identity =
+        Identity { cluster: "test".into(), node: NodeId(1), variant: "toy".into(), configuration: Digest(7) };
+    Store::open(files.clone(), Path::new("dir"), &identity, true, SIZES)
+}
+
+/// Opens and loads it; what it held then.
+pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
+    let mut store = open(files)?;
+    let (lives, mark, snapshot, records) = store.load(decode::<Record>)?;
+    Ok((store, Held { lives, writes: mark.writes, snapshot, records }))
+}
+
+/// Some steps.
+pub(super) fn draw(random: &mut ChaCha8Rng, steps: usize) -> Vec<Step> {
+    let mut below = |n: u32| random.next_u32() % n;
+    let records = |below: &mut dyn FnMut(u32) -> u32| -> Vec<Record> {
+        // Shorter than a page, some pages, longer than a copy may be, longer than a segment.
+        let longest = [300, 300, 3_000, 20_000, 90_000][below(5) as usize];
+        (0..=below(3)).map(|_| vec![below(256) as u8; below(longest) as usize]).collect()
+    };
+    (0..steps)
+        .map(|_| match below(12) {
+            0..=8 => Step::Append(records(&mut below)),
+            9 => Step::Restart,
+            _ => {
+                let (sessions, membership) = (Bytes::empty(), Bytes::empty());
+                let machine = Bytes::from(vec![below(256) as u8; below(30_000) as usize]);
+                let next = Slot(u64::from(below(1 << 20)));
+                let snapshot = Snapshot::new(&Sections { next, machine, sessions, membership });
+                Step::Install(snapshot, if below(3) == 0 { Vec::new() } else { records(&mut below) })
+            }
+        })
+        .collect()
+}
+
+/// Takes the steps; what was acknowledged, and what would be there if the step had ended in which it failed.
+pub(super) fn run(files: &Double, steps: &[Step]) -> (Held, Held) {
+    let (mut held, mut next) = (Held::default(), Held { lives: 1, writes: 1, ..Held::default() });
+    let Ok((mut store, _)) = load(files) else { return (held, next) };
+    held = next.clone();
+    for step in steps {
+        next.writes += 1;
+        let done = match step {
+            Step::Append(records) => {
+                next.records.extend(records.iter().cloned());
+                store.append(Kind::Appended, Draft::encode(records).expect("bytes"))
+            }
+            Step::Install(snapshot, records) => {
+                // Half of them are written down before.
+                if snapshot.next().index().is_multiple_of(2) && store.stage().write(snapshot).is_err() {
+                    return (held.clone(), held);
+                }
+                (next.snapshot, next.records) = (Some(snapshot.clone()), records.clone());
+                store.install(snapshot, Draft::encode(records).expect("bytes"))
+            }
+            Step::Restart => {
+                next.lives += 1;
+                drop(store);
+                let loaded = load(files);
+                store = match loaded {
+                    Ok((store, _)) => store,
+                    Err(_) => return (held, next),
+                };
+                Ok(())
+            }
+        };
+        if done.is_err() {
+            return (held, next);
+        }
+        held = next.clone();
+    }
+    (held, next)
+}
+
+/// That what is there is one of what may be, and that the store goes on from there; an error if it is refused.
+pub(super) fn judge(image: &Image, may_be: &[&Held], what: &str) -> Result<(), StoreError> {
+    let files = Double::of(image);
+    let (mut store, found) = match load(&files) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            assert!(error.to_string().contains("dir"), "{what}: {error} names no file");
+            return Err(error);
+        }
+    };
+    // Loading is a write.
+    let found_before = Held { writes: found.writes - 1, ..found.clone() };
+    assert!(may_be.contains(&&found_before), "{what}: not what was acknowledged");
+    store.append(Kind::Appended, Draft::encode(&[vec![9_u8; 9]]).expect("bytes")).expect("it goes on");
+    drop(store);
+    let (_, again) = load(&files).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut wanted = Held { lives: found.lives + 1, writes: found.writes + 2, ..found };
+    wanted.records.push(vec![9; 9]);
+    assert!(again == wanted, "{what}: does not go on from there");
+    Ok(())
+}
