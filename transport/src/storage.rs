@@ -3,7 +3,7 @@
 mod disk;
 mod memory;
 
-pub use disk::{DiskStorage, StoreError};
+pub use disk::{DiskStorage, StoreError, StoreReport};
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;

@@ -19,12 +19,15 @@ mod error;
 mod files;
 mod manifest;
 mod recover;
+mod report;
 mod segment;
 mod store;
+mod survey;
 #[cfg(test)]
 mod tests;
 
 pub use error::StoreError;
+pub use report::StoreReport;
 
 use super::{Saved, Stage, Storage, StorageError};
 use crate::identity::{Identity, Portable};
@@ -51,7 +54,8 @@ pub struct DiskStorage<P: Protocol> {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     stage: Stage,
-    variant: core::marker::PhantomData<fn() -> P>,
+    /// What was found when it was opened, until it is loaded.
+    found: Option<(Option<Snapshot>, Vec<P::Record>)>,
 }
 
 impl<P: Portable> DiskStorage<P> {
@@ -76,7 +80,11 @@ impl<P: Portable> DiskStorage<P> {
 
     fn start(dir: &Path, identity: &Identity, create: bool) -> Result<Self, StoreError> {
         let files = Directory::lock(dir, create)?;
-        let mut store = Store::open(files, dir, identity, create, Sizes::default())?;
+        let mut records = Vec::new();
+        let (mut store, snapshot) =
+            Store::open(files, dir, identity, create, Sizes::default(), &mut |content| {
+                block::decode(content).map(|some| records.extend::<Vec<P::Record>>(some))
+            })?;
         let dir = dir.to_owned();
         let staging = store.stage();
         let stage: Stage = Arc::new(move |snapshot| {
@@ -91,7 +99,7 @@ impl<P: Portable> DiskStorage<P> {
                 }
             })
             .map_err(|source| StoreError::Io { path: dir.clone(), source })?;
-        Ok(Self { dir, jobs: Some(jobs), thread: Some(thread), stage, variant: core::marker::PhantomData })
+        Ok(Self { dir, jobs: Some(jobs), thread: Some(thread), stage, found: Some((snapshot, records)) })
     }
 }
 
@@ -120,10 +128,11 @@ fn ended() -> io::Error {
 #[async_trait]
 impl<P: Portable> Storage<P> for DiskStorage<P> {
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
-        let loaded = self.run(|store| store.load(block::decode::<P::Record>)).await;
-        let (session, store, snapshot, records) = loaded
+        let begun = self.run(Store::begin_life).await;
+        let (session, store) = begun
             .ok_or_else(|| StorageError::Read(ended()))?
             .map_err(|error| StorageError::Read(io::Error::other(error)))?;
+        let (snapshot, records) = self.found.take().unwrap_or_default();
         Ok(Saved { session, store: Some(store), snapshot, records })
     }
 

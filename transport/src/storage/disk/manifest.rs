@@ -21,9 +21,9 @@ pub(super) const FORMER: u64 = 3;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     format: u64,
-    cluster: String,
-    node: NodeId,
-    variant: String,
+    pub(super) cluster: String,
+    pub(super) node: NodeId,
+    pub(super) variant: String,
     /// What tells it from every other store ([`paxos_core::StoreMark::id`]).
     pub(super) id: u128,
     /// So many blocks were durable when this was written. There may be more.

@@ -1,39 +1,43 @@
-//! The log, its snapshot, and their manifest: what is there when they are opened. All of this blocks.
+//! What becomes of what is found when a store is opened, and where a new one begins. All of this blocks.
 
 use super::block::{Draft, Kind};
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
 use super::manifest::{self, FORMER, Manifest, Part};
-use super::segment::{self, Layout, Tail};
+use super::segment::{self, Layout};
 use super::store::{SPARE, Sizes, Store, new_segment};
+use super::survey::{self, Piece, Survey, open_file};
 use crate::identity::Identity;
 use paxos_core::{Snapshot, StoreMark};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What is loaded: the number of this life, the store with its writes, the snapshot, the records.
-pub(super) type Loaded<R> = (u32, StoreMark, Option<Snapshot>, Vec<R>);
-
-/// Reads the records of a block, or says why it cannot.
-type Decode<R> = fn(&[u8]) -> Result<Vec<R>, &'static str>;
-
 impl<F: Files> Store<F> {
-    /// Opens the store in `dir`; a new one, if there is none and `create` allows it.
+    /// Opens the store in `dir`; a new one, if there is none and `create` allows it. What is in it is read once, and shown on the way: the
+    /// snapshot is returned, and the content of each block that has some goes to `records`, which says why if it cannot be read.
     pub(super) fn open(
         files: F,
         dir: &Path,
         identity: &Identity,
         create: bool,
         sizes: Sizes,
-    ) -> Result<Self, StoreError> {
+        records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
+    ) -> Result<(Self, Option<Snapshot>), StoreError> {
         let names = files.names().map_err(StoreError::io(dir))?;
         let manifest = match Manifest::read(&files, dir)? {
             Some(manifest) => manifest,
             None => begin(&files, dir, &names, identity, create, sizes)?,
         };
         manifest.check(identity, dir)?;
-        let tail = Tail { number: manifest.segments[0].first - 1, check: manifest.base, life: 0 };
+        let snapshot = survey::snapshot(&files, dir, &manifest)?;
+        let found = survey::log(&files, dir, &manifest, &mut |block| {
+            if block.head.kind == Kind::Begun {
+                return Ok(());
+            }
+            records(block.content)
+                .map_err(|why| format!("the records of block {} cannot be read: {why}", block.head.number))
+        })?;
         let last = manifest.last();
         let path = dir.join(last.name());
         let file = open_file(&files, &path, &last.name())?;
@@ -43,86 +47,41 @@ impl<F: Files> Store<F> {
             sizes,
             manifest,
             file,
-            end: 0,
-            tail,
+            end: found.end,
+            tail: found.tail,
             spare: None,
             staged: Arc::default(),
             failed: true,
         };
-        store.recover()?;
+        store.settle(found)?;
         store.sweep()?;
         store.failed = false;
-        Ok(store)
+        Ok((store, snapshot))
     }
 
-    /// Finds the end of the log, and writes again what is damaged and can be.
-    fn recover(&mut self) -> Result<(), StoreError> {
-        self.snapshot()?;
-        let mut tail = self.tail;
-        let mut newest = None;
-        for part in self.manifest.segments.clone() {
+    /// Writes again what is damaged and can be, and the newest block.
+    fn settle(&mut self, found: Survey) -> Result<(), StoreError> {
+        let Survey { tail, end, newest, mended } = found;
+        for Piece { part, at, bytes } in mended {
             let path = self.dir.join(part.name());
-            let (file, mut bytes) = self.segment(part, tail)?;
-            let walked = segment::walk(&mut bytes, self.store(), &mut tail, &mut |_| Ok(()))
-                .map_err(|what| StoreError::damaged(&path, what))?;
-            for mended in walked.mended {
-                tracing::warn!(
-                    file = %path.display(), at = mended.start, bytes = mended.len(),
-                    "a damaged block is written again from its copy; look after this disk"
-                );
-                self.files
-                    .write(&file, mended.start as u64, &bytes[mended])
-                    .map_err(StoreError::io(&path))?;
-            }
-            self.end = walked.end as u64;
-            if let Some(last) = walked.last {
-                newest = Some((part, file, last.start as u64, bytes[last].to_vec()));
-            }
+            tracing::warn!(
+                file = %path.display(), at, bytes = bytes.len(),
+                "a damaged block is written again from its copy; look after this disk"
+            );
+            let file = open_file(&self.files, &path, &part.name())?;
+            self.files
+                .write(&file, at, &bytes)
+                .and_then(|()| self.files.sync(&file))
+                .map_err(StoreError::io(&path))?;
         }
-        let last = self.manifest.last();
-        if tail.number < self.manifest.blocks {
-            let path = self.dir.join(last.name());
-            return Err(StoreError::RolledBack { path, found: tail.number, promised: self.manifest.blocks });
-        }
-        self.tail = tail;
+        (self.tail, self.end) = (tail, end);
         // The process may have ended before the newest block was synced, and whoever reads it now may see what the disk does not have.
-        if let Some((part, file, at, pages)) = newest {
-            self.write_twice(&file, Layout::of(part.length), at, &pages)
-                .map_err(StoreError::io(&self.dir.join(part.name())))?;
+        if let Some(Piece { part, at, bytes }) = newest {
+            let path = self.dir.join(part.name());
+            let file = open_file(&self.files, &path, &part.name())?;
+            self.write_twice(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
         }
         Ok(())
-    }
-
-    /// A segment, with all that is in it, before which the log has come to `tail`.
-    fn segment(&self, part: Part, tail: Tail) -> Result<(F::File, Vec<u8>), StoreError> {
-        let path = self.dir.join(part.name());
-        let file = open_file(&self.files, &path, &part.name())?;
-        let bytes = self.files.read(&file).map_err(StoreError::io(&path))?;
-        if bytes.len() as u64 != part.length {
-            let what = format!("it has {} bytes, and had {}", bytes.len(), part.length);
-            return Err(StoreError::damaged(&path, what));
-        }
-        if tail.number + 1 != part.first {
-            let what = format!("block {} is damaged or missing", tail.number + 1);
-            return Err(StoreError::damaged(&path, what));
-        }
-        Ok((file, bytes))
-    }
-
-    /// The snapshot, if there is one, as it was when it was installed.
-    fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
-        let (Some(id), Some(name)) = (self.manifest.snapshot, self.manifest.snapshot_name()) else {
-            return Ok(None);
-        };
-        let path = self.dir.join(&name);
-        let file = open_file(&self.files, &path, &name)?;
-        let bytes = self.files.read(&file).map_err(StoreError::io(&path))?;
-        let found = Snapshot::decode(bytes).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
-        if found.id() == id {
-            Ok(Some(found))
-        } else {
-            Err(StoreError::damaged(&path, "it has another checksum than when it was written"))
-        }
     }
 
     /// Removes what a process that ended in the middle of something has left behind.
@@ -155,38 +114,15 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// Begins a new life, with all that was stored.
-    pub(super) fn load<R>(&mut self, decode: Decode<R>) -> Result<Loaded<R>, StoreError> {
-        let snapshot = self.snapshot()?;
-        let mut records = Vec::new();
-        let mut tail =
-            Tail { number: self.manifest.segments[0].first - 1, check: self.manifest.base, life: 0 };
-        for part in self.manifest.segments.clone() {
-            let (_, mut bytes) = self.segment(part, tail)?;
-            segment::walk(&mut bytes, self.store(), &mut tail, &mut |block| {
-                if block.head.kind == Kind::Begun {
-                    return Ok(());
-                }
-                let some = decode(block.content).map_err(|why| {
-                    format!("the records of block {} cannot be read: {why}", block.head.number)
-                })?;
-                records.extend(some);
-                Ok(())
-            })
-            .map_err(|what| StoreError::damaged(&self.dir.join(part.name()), what))?;
-        }
+    /// Begins a new life: its number, from 0, and the store with its writes.
+    pub(super) fn begin_life(&mut self) -> Result<(u32, StoreMark), StoreError> {
         let life = self.tail.life;
-        let path = self.dir.join(manifest::NAME);
-        if tail != self.tail {
-            return Err(StoreError::damaged(&path, "the log is not what it was when it was opened"));
-        }
         self.tail.life = life
             .checked_add(1)
-            .ok_or_else(|| StoreError::damaged(&path, "it was loaded more often than can be counted"))?;
+            .ok_or_else(|| StoreError::damaged(&self.dir, "it was loaded more often than can be counted"))?;
         self.append(Kind::Begun, Draft::empty())?;
         self.note()?;
-        let mark = StoreMark { id: self.manifest.id, writes: self.tail.number };
-        Ok((life, mark, snapshot, records))
+        Ok((life, StoreMark { id: self.manifest.id, writes: self.tail.number }))
     }
 }
 
@@ -222,21 +158,10 @@ fn begin(
         path: path.clone(),
         source: io::Error::other(format!("the system gives no random numbers: {error}")),
     })?;
-    new_segment(files, &part.name(), part.length)
+    new_segment(files, &part.name(), part.length, sizes)
         .and_then(|_| files.sync_names())
         .map_err(StoreError::io(&dir.join(part.name())))?;
     let manifest = Manifest::new(identity, u128::from_le_bytes(id), part);
     manifest.write(files, dir)?;
     Ok(manifest)
-}
-
-fn open_file<F: Files>(files: &F, path: &Path, name: &str) -> Result<F::File, StoreError> {
-    files.open(name).map_err(|error| {
-        let path = path.to_owned();
-        if error.kind() == io::ErrorKind::NotFound {
-            StoreError::Missing { path }
-        } else {
-            StoreError::Io { path, source: error }
-        }
-    })
 }

@@ -145,7 +145,34 @@ pub(super) fn was_used(bytes: &[u8], store: u64, first: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::block::{Draft, Head};
     use super::*;
+
+    #[test]
+    fn blocks_of_another_history_or_store_are_refused() {
+        let head = |number, before| Head {
+            kind: Kind::Appended,
+            witness: false,
+            life: 1,
+            store: 5,
+            number,
+            before: Digest(before),
+        };
+        let start = Tail { number: 6, check: Digest(9), life: 1 };
+        let blocks = |head| {
+            let mut bytes = vec![0; 64 * PAGE];
+            bytes[2 * PAGE..3 * PAGE].copy_from_slice(&Draft::empty().seal(&head).0);
+            bytes
+        };
+        let walk = |mut bytes: Vec<u8>, store| walk(&mut bytes, store, &mut start.clone(), &mut |_| Ok(()));
+        assert_eq!(walk(blocks(head(7, 9)), 5).expect("it follows").end, 3 * PAGE);
+        let error = walk(blocks(head(7, 8)), 5).expect_err("another history");
+        assert!(error.contains("does not follow"), "{error}");
+        let error = walk(blocks(head(7, 9)), 4).expect_err("another store");
+        assert!(error.contains("another store"), "{error}");
+        // What was there before the segment was used again.
+        assert_eq!(walk(blocks(head(6, 8)), 5).expect("old").end, 2 * PAGE);
+    }
 
     #[test]
     fn a_segment_made_for_a_block_has_room_for_it() {

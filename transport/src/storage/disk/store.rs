@@ -1,6 +1,6 @@
 //! The log, its snapshot, and their manifest: how they are written. All of this blocks.
 
-use super::block::{Block, Draft, Head, Kind};
+use super::block::{Block, Draft, Head, Kind, PAGE};
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
 use super::manifest::{Manifest, Part, snapshot_name};
@@ -153,8 +153,12 @@ impl<F: Files> Store<F> {
     fn provide(&mut self, room: u64) -> Result<Part, StoreError> {
         let last = self.manifest.last();
         let needed = Layout::length_for(room);
-        let usual = (2 * last.length).clamp(self.sizes.first, self.sizes.longest);
-        let mut part = Part { first: self.tail.number + 1, length: usual.max(needed) };
+        let mut length = (2 * last.length).clamp(self.sizes.first, self.sizes.longest);
+        if needed > length / 4 {
+            // What does not fit is left empty: at most a quarter.
+            length = length.max(Layout::length_for(4 * room));
+        }
+        let mut part = Part { first: self.tail.number + 1, length };
         let name = part.name();
         let provided = match self.spare.take() {
             Some(length) if length >= needed => {
@@ -163,7 +167,7 @@ impl<F: Files> Store<F> {
             }
             spare => {
                 self.spare = spare;
-                new_segment(&self.files, &name, part.length)
+                new_segment(&self.files, &name, part.length, self.sizes)
             }
         };
         self.file = provided.map_err(StoreError::io(&self.dir.join(&name)))?;
@@ -247,13 +251,16 @@ fn write_snapshot(files: &impl Files, name: &str, snapshot: &Snapshot) -> io::Re
     files.sync(&file)
 }
 
-/// A segment of zeros. It gets its name when all of it is durable, so that a file of the log is never shorter than it was.
-pub(super) fn new_segment<F: Files>(files: &F, name: &str, length: u64) -> io::Result<F::File> {
+/// A segment of zeros. It gets its name when all of it is durable, so that a file of the log is never shorter than it was. One for
+/// long blocks is left to the file system to fill: what such a block costs is not the sync.
+pub(super) fn new_segment<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
     let new = format!("{name}{UNFINISHED}");
     let file = files.create(&new)?;
-    let zeros = vec![0; PIECE.min(length as usize)];
-    for at in (0..length).step_by(PIECE) {
-        files.write(&file, at, &zeros[..(length - at).min(PIECE as u64) as usize])?;
+    let piece = if length <= sizes.longest { PIECE } else { PAGE };
+    let zeros = vec![0; piece.min(length as usize)];
+    let from = if length <= sizes.longest { 0 } else { length - PAGE as u64 };
+    for at in (from..length).step_by(piece) {
+        files.write(&file, at, &zeros[..(length - at).min(piece as u64) as usize])?;
     }
     files.sync(&file)?;
     files.rename(&new, name)?;

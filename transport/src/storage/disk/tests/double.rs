@@ -100,6 +100,17 @@ impl Double {
         self.world().crash_at = Some(step);
     }
 
+    /// The process is killed: no further step of it has an effect.
+    pub(super) fn kill(&self) {
+        self.world().crashed = true;
+    }
+
+    /// A new process starts, after one that was killed or whose crash was no loss of power: it sees all that was written, synced or not.
+    pub(super) fn start_again(&self) {
+        let mut world = self.world();
+        (world.crashed, world.crash_at) = (false, None);
+    }
+
     /// All that is there.
     pub(super) fn image(&self) -> Image {
         let world = self.world();

@@ -32,16 +32,16 @@ pub(super) enum Step {
     Restart,
 }
 
-pub(super) fn open(files: &Double) -> Result<Store<Double>, StoreError> {
+/// Opens it, and begins a life; what it held then.
+pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
     let identity =
         Identity { cluster: "test".into(), node: NodeId(1), variant: "toy".into(), configuration: Digest(7) };
-    Store::open(files.clone(), Path::new("dir"), &identity, true, SIZES)
-}
-
-/// Opens and loads it; what it held then.
-pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
-    let mut store = open(files)?;
-    let (lives, mark, snapshot, records) = store.load(decode::<Record>)?;
+    let mut records = Vec::new();
+    let (mut store, snapshot) =
+        Store::open(files.clone(), Path::new("dir"), &identity, true, SIZES, &mut |content| {
+            decode(content).map(|some| records.extend::<Vec<Record>>(some))
+        })?;
+    let (lives, mark) = store.begin_life()?;
     Ok((store, Held { lives, writes: mark.writes, snapshot, records }))
 }
 
@@ -68,8 +68,9 @@ pub(super) fn draw(random: &mut ChaCha8Rng, steps: usize) -> Vec<Step> {
         .collect()
 }
 
-/// Takes the steps; what was acknowledged, and what would be there if the step had ended in which it failed.
-pub(super) fn run(files: &Double, steps: &[Step]) -> (Held, Held) {
+/// Takes the steps; what was acknowledged, and what would be there if the step had ended in which it failed. In the end the
+/// process is killed, or closes the store if `close` says so.
+pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
     let (mut held, mut next) = (Held::default(), Held { lives: 1, writes: 1, ..Held::default() });
     let Ok((mut store, _)) = load(files) else { return (held, next) };
     held = next.clone();
@@ -104,11 +105,14 @@ pub(super) fn run(files: &Double, steps: &[Step]) -> (Held, Held) {
         }
         held = next.clone();
     }
+    if !close {
+        files.kill();
+    }
     (held, next)
 }
 
 /// That what is there is one of what may be, and that the store goes on from there; an error if it is refused.
-pub(super) fn judge(image: &Image, may_be: &[&Held], what: &str) -> Result<(), StoreError> {
+pub(super) fn judge(image: &Image, may_be: &[Held], what: &str) -> Result<(), StoreError> {
     let files = Double::of(image);
     let (mut store, found) = match load(&files) {
         Ok(loaded) => loaded,
@@ -119,7 +123,7 @@ pub(super) fn judge(image: &Image, may_be: &[&Held], what: &str) -> Result<(), S
     };
     // Loading is a write.
     let found_before = Held { writes: found.writes - 1, ..found.clone() };
-    assert!(may_be.contains(&&found_before), "{what}: not what was acknowledged");
+    assert!(may_be.contains(&found_before), "{what}: not what was acknowledged");
     store.append(Kind::Appended, Draft::encode(&[vec![9_u8; 9]]).expect("bytes")).expect("it goes on");
     drop(store);
     let (_, again) = load(&files).unwrap_or_else(|error| panic!("{what}: {error}"));

@@ -1,0 +1,98 @@
+//! The log, its snapshot, and their manifest: what is there. Nothing is changed here. All of this blocks.
+
+use super::block::Block;
+use super::error::StoreError;
+use super::files::Files;
+use super::manifest::{Manifest, Part};
+use super::segment::{self, Tail};
+use paxos_core::Snapshot;
+use std::io;
+use std::path::Path;
+
+/// What was found.
+pub(super) struct Survey {
+    /// How far the log has come.
+    pub(super) tail: Tail,
+    /// Where in the last segment the next block belongs.
+    pub(super) end: u64,
+    /// The newest block, if there is one.
+    pub(super) newest: Option<Piece>,
+    /// What is damaged, as it should be.
+    pub(super) mended: Vec<Piece>,
+}
+
+/// Some bytes of a segment.
+pub(super) struct Piece {
+    pub(super) part: Part,
+    pub(super) at: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Goes through all blocks, oldest first.
+pub(super) fn log(
+    files: &impl Files,
+    dir: &Path,
+    manifest: &Manifest,
+    visit: &mut dyn FnMut(&Block<'_>) -> Result<(), String>,
+) -> Result<Survey, StoreError> {
+    let tail = Tail { number: manifest.segments[0].first - 1, check: manifest.base, life: 0 };
+    let mut found = Survey { tail, end: 0, newest: None, mended: Vec::new() };
+    for part in manifest.segments.iter().copied() {
+        let path = dir.join(part.name());
+        let damaged = |what| StoreError::damaged(&path, what);
+        let file = open_file(files, &path, &part.name())?;
+        let mut bytes = files.read(&file).map_err(StoreError::io(&path))?;
+        if bytes.len() as u64 != part.length {
+            return Err(damaged(format!("it has {} bytes, and had {}", bytes.len(), part.length)));
+        }
+        if found.tail.number + 1 != part.first {
+            return Err(damaged(format!("block {} is damaged or missing", found.tail.number + 1)));
+        }
+        let walked =
+            segment::walk(&mut bytes, manifest.id as u64, &mut found.tail, visit).map_err(damaged)?;
+        let piece = |range: core::ops::Range<usize>| Piece {
+            part,
+            at: range.start as u64,
+            bytes: bytes[range].to_vec(),
+        };
+        found.mended.extend(walked.mended.into_iter().map(piece));
+        found.newest = walked.last.map(piece).or(found.newest);
+        found.end = walked.end as u64;
+    }
+    if found.tail.number < manifest.blocks {
+        let path = dir.join(manifest.last().name());
+        return Err(StoreError::RolledBack { path, found: found.tail.number, promised: manifest.blocks });
+    }
+    Ok(found)
+}
+
+/// The snapshot, if there is one, as it was when it was installed.
+pub(super) fn snapshot(
+    files: &impl Files,
+    dir: &Path,
+    manifest: &Manifest,
+) -> Result<Option<Snapshot>, StoreError> {
+    let (Some(id), Some(name)) = (manifest.snapshot, manifest.snapshot_name()) else {
+        return Ok(None);
+    };
+    let path = dir.join(&name);
+    let file = open_file(files, &path, &name)?;
+    let bytes = files.read(&file).map_err(StoreError::io(&path))?;
+    let found = Snapshot::decode(bytes).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+    if found.id() == id {
+        Ok(Some(found))
+    } else {
+        Err(StoreError::damaged(&path, "it has another checksum than when it was written"))
+    }
+}
+
+pub(super) fn open_file<F: Files>(files: &F, path: &Path, name: &str) -> Result<F::File, StoreError> {
+    files.open(name).map_err(|error| {
+        let path = path.to_owned();
+        if error.kind() == io::ErrorKind::NotFound {
+            StoreError::Missing { path }
+        } else {
+            StoreError::Io { path, source: error }
+        }
+    })
+}
