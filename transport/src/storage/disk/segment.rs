@@ -160,7 +160,7 @@ mod tests {
         };
         let start = Tail { number: 6, check: Digest(9), life: 1 };
         let blocks = |head| {
-            let mut bytes = vec![0; 64 * PAGE];
+            let mut bytes = vec![0; 32 * PAGE];
             bytes[2 * PAGE..3 * PAGE].copy_from_slice(&Draft::empty().seal(&head).0);
             bytes
         };
