@@ -32,6 +32,7 @@ pub mod report;
 pub mod resp;
 pub mod serve;
 pub mod simulate;
+pub mod store;
 pub mod survey;
 pub mod theory;
 pub mod variants;

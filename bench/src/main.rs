@@ -8,6 +8,7 @@ use paxos_bench::options::{Cli, Command, Compare, Simulate};
 use paxos_bench::report::{Row, render, write_dir};
 use paxos_bench::serve::{ServeError, serve};
 use paxos_bench::simulate::{draw, simulate};
+use paxos_bench::store::{Inspected, StoreOptions, store};
 use paxos_bench::survey::{Survey, survey};
 use std::error::Error;
 use std::io::{self, Write};
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(options)) => live(serve(&options)),
         Some(Command::Cluster(options)) => live(run_cluster(&options)),
         Some(Command::Load(options)) => run_load(&options),
+        Some(Command::Store(options)) => run_store(&options),
     }
 }
 
@@ -49,6 +51,12 @@ fn run_survey(options: &Survey) -> ExitCode {
     };
     let differs = rows.iter().filter(|row| row.differs()).count();
     end(differs, rows.len(), print(&paxos_bench::survey::render(&rows, options.format)))
+}
+
+fn run_store(options: &StoreOptions) -> ExitCode {
+    let Inspected { text, errors } = store(options);
+    let printed = finish(&[], &text);
+    errors.iter().map(|error| fail(error, 1)).next_back().unwrap_or(printed)
 }
 
 fn run_load(options: &Load) -> ExitCode {

@@ -71,6 +71,9 @@ pub enum Command {
     Cluster(Box<LocalCluster>),
     /// Put load on servers that speak the Redis protocol, and measure latency and throughput
     Load(Box<Load>),
+    /// Look at what a member that is stopped has on disk, and whether all of it is there
+    #[command(after_help = crate::store::HELP)]
+    Store(crate::store::StoreOptions),
 }
 
 /// What happens when two clients' commands meet in a fast ballot.

@@ -7,6 +7,7 @@ mod lost;
 mod output;
 mod quorums;
 mod servers;
+mod stores;
 mod traces;
 
 use std::ffi::OsStr;

@@ -1,0 +1,109 @@
+//! `paxos-bench store`: what is in the directory of a member, and whether it can be believed.
+
+use clap::{Args, Subcommand};
+use paxos_transport::{StoreError, StoreReport};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Below the options in the command's help.
+pub const HELP: &str = "\
+A member keeps its directory for itself while it runs, so stop it first. Nothing is changed: what is damaged and can be
+repaired is repaired when the member starts.
+
+Examples:
+  paxos-bench store inspect /var/lib/paxos/0
+  paxos-bench store verify /var/lib/paxos/*
+
+Exit codes: 0 every store is whole, or will be when it is opened, 1 one is not, 2 the command line is wrong.";
+
+/// What to do with stores.
+#[derive(Debug, Args)]
+pub struct StoreOptions {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Read all of a store, and tell whose it is and what is in it
+    Inspect {
+        /// The directory of one member (of `cluster --data DIR`: DIR/0, DIR/1, …)
+        #[arg(value_name = "DIR", required = true)]
+        dirs: Vec<PathBuf>,
+    },
+    /// Read all of a store, and tell in a line whether it is whole
+    Verify {
+        /// The directory of one member (of `cluster --data DIR`: DIR/0, DIR/1, …)
+        #[arg(value_name = "DIR", required = true)]
+        dirs: Vec<PathBuf>,
+    },
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Inspected {
+    /// To be printed.
+    pub text: String,
+    /// What is wrong with each store that is not whole.
+    pub errors: Vec<StoreError>,
+}
+
+/// Reads the stores, one after the other.
+pub fn store(options: &StoreOptions) -> Inspected {
+    let (dirs, short) = match &options.what {
+        What::Inspect { dirs } => (dirs, false),
+        What::Verify { dirs } => (dirs, true),
+    };
+    let mut inspected = Inspected { text: String::new(), errors: Vec::new() };
+    for dir in dirs {
+        match StoreReport::read(dir) {
+            Ok(report) => {
+                let name = dir.display();
+                // Writing to a string does not fail.
+                _ = match (short, report.damaged) {
+                    (true, 0) => writeln!(inspected.text, "{name}: whole"),
+                    (true, n) => writeln!(
+                        inspected.text,
+                        "{name}: {n} damaged, to be written again from the copy when it is opened"
+                    ),
+                    (false, _) => writeln!(inspected.text, "{name}\n{}", describe(&report)),
+                };
+            }
+            Err(error) => inspected.errors.push(error),
+        }
+    }
+    inspected
+}
+
+fn describe(report: &StoreReport) -> String {
+    let snapshot = report.snapshot.map_or_else(
+        || "none".into(),
+        |snapshot| format!("of all slots below {}, {} bytes", snapshot.next, snapshot.length),
+    );
+    let mut text = format!(
+        "  belongs to   {} of cluster {:?}, running {}
+  store        {:032x}, {} writes, started {} times
+  snapshot     {snapshot}
+  log          blocks {} to {}, {} bytes of records\n",
+        report.node,
+        report.cluster,
+        report.variant,
+        report.store.id,
+        report.store.writes,
+        report.lives,
+        report.blocks.start(),
+        report.blocks.end(),
+        report.record_bytes,
+    );
+    for (path, length) in &report.segments {
+        _ = writeln!(text, "    {} ({length} bytes)", path.display());
+    }
+    if report.damaged > 0 {
+        _ = writeln!(
+            text,
+            "  damaged      {} blocks, to be written again from their copies when it is opened",
+            report.damaged
+        );
+    }
+    text
+}
