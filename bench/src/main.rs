@@ -56,7 +56,7 @@ fn run_survey(options: &Survey) -> ExitCode {
 fn run_store(options: &StoreOptions) -> ExitCode {
     let Inspected { text, errors } = store(options);
     let printed = finish(&[], &text);
-    errors.iter().map(|error| fail(error, 1)).next_back().unwrap_or(printed)
+    errors.iter().fold(printed, |_, error| fail(error, 1))
 }
 
 fn run_load(options: &Load) -> ExitCode {

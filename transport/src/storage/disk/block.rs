@@ -4,7 +4,7 @@
 //!  0  check: of all that follows, up to the end of the content
 //! 16  version, kind and whether it is a witness, 2 bytes of zero
 //! 20  which life of the process this is
-//! 24  which store
+//! 24  the brand of the store
 //! 32  number: 1 for the first block of a store, and 1 more for each
 //! 40  length of the content
 //! 48  check of the block before it
@@ -45,7 +45,8 @@ pub(super) struct Head {
     /// It only says that the block of this number was durable when this was written, and holds no records.
     pub(super) witness: bool,
     pub(super) life: u32,
-    pub(super) store: u64,
+    /// The store whose it is.
+    pub(super) brand: u64,
     pub(super) number: u64,
     /// The check of the block before it.
     pub(super) before: Digest,
@@ -77,7 +78,7 @@ impl Draft {
         bytes[16] = VERSION;
         bytes[17] = head.kind as u8 | if head.witness { WITNESS } else { 0 };
         bytes[20..24].copy_from_slice(&head.life.to_le_bytes());
-        bytes[24..32].copy_from_slice(&head.store.to_le_bytes());
+        bytes[24..32].copy_from_slice(&head.brand.to_le_bytes());
         bytes[32..40].copy_from_slice(&head.number.to_le_bytes());
         bytes[40..48].copy_from_slice(&((length - HEAD) as u64).to_le_bytes());
         bytes[48..64].copy_from_slice(&head.before.0.to_le_bytes());
@@ -113,7 +114,7 @@ impl<'a> Block<'a> {
             return None;
         }
         let life = u32::from_le_bytes(bytes.get(20..24)?.try_into().ok()?);
-        let head = Head { kind, witness, life, store: take(24)?, number: take(32)?, before: check(48)? };
+        let head = Head { kind, witness, life, brand: take(24)?, number: take(32)?, before: check(48)? };
         let pages = bytes.get(..end.next_multiple_of(PAGE))?;
         Some(Self { head, check: check(0)?, content: &bytes[HEAD..end], pages })
     }
@@ -136,7 +137,7 @@ mod tests {
     use paxos_core::{Ballot, NodeId, Record};
 
     fn head() -> Head {
-        Head { kind: Kind::Appended, witness: false, life: 3, store: 5, number: 7, before: Digest(9) }
+        Head { kind: Kind::Appended, witness: false, life: 3, brand: 5, number: 7, before: Digest(9) }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct Manifest {
     pub(super) variant: String,
     /// What tells it from every other store ([`paxos_core::StoreMark::id`]).
     pub(super) id: u128,
+    /// What its blocks bear, and nobody knows who cannot read this directory: so that no client's value passes for a block.
+    pub(super) brand: u64,
     /// So many blocks were durable when this was written. There may be more.
     pub(super) blocks: u64,
     /// The check of the block before the first that is kept.
@@ -59,10 +61,10 @@ impl Part {
 
 impl Manifest {
     /// Of a store with one empty segment.
-    pub(super) fn new(identity: &Identity, id: u128, segment: Part) -> Self {
+    pub(super) fn new(identity: &Identity, id: u128, brand: u64, segment: Part) -> Self {
         let Identity { cluster, node, variant, .. } = identity.clone();
         let (base, segments) = (Digest::default(), vec![segment]);
-        Self { format: FORMAT, cluster, node, variant, id, blocks: 0, base, snapshot: None, segments }
+        Self { format: FORMAT, cluster, node, variant, id, brand, blocks: 0, base, snapshot: None, segments }
     }
 
     /// Reads it; none if there is no such file.

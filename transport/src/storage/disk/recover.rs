@@ -101,7 +101,7 @@ impl<F: Files> Store<F> {
             if let Some(first) = first.filter(|first| *first > self.tail.number) {
                 let file = open_file(&self.files, &path, name)?;
                 let bytes = self.files.read(&file).map_err(StoreError::io(&path))?;
-                if segment::was_used(&bytes, self.store(), first) {
+                if segment::was_used(&bytes, self.manifest.brand, first) {
                     let what = format!("it is older than it was, for it does not know of {name}");
                     return Err(StoreError::damaged(&self.dir.join(manifest::NAME), what));
                 }
@@ -153,15 +153,15 @@ fn begin(
     if !create {
         return Err(StoreError::Empty { path: dir.to_owned() });
     }
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|error| StoreError::Io {
+    let (mut id, mut brand) = ([0; 16], [0; 8]);
+    getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut brand)).map_err(|error| StoreError::Io {
         path: path.clone(),
         source: io::Error::other(format!("the system gives no random numbers: {error}")),
     })?;
     new_segment(files, &part.name(), part.length, sizes)
         .and_then(|_| files.sync_names())
         .map_err(StoreError::io(&dir.join(part.name())))?;
-    let manifest = Manifest::new(identity, u128::from_le_bytes(id), part);
+    let manifest = Manifest::new(identity, u128::from_le_bytes(id), u64::from_le_bytes(brand), part);
     manifest.write(files, dir)?;
     Ok(manifest)
 }

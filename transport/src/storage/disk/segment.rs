@@ -73,7 +73,7 @@ pub(super) struct Walked {
 /// what is damaged beyond that.
 pub(super) fn walk(
     bytes: &mut [u8],
-    store: u64,
+    brand: u64,
     tail: &mut Tail,
     visit: &mut dyn FnMut(&Block<'_>) -> Result<(), String>,
 ) -> Result<Walked, String> {
@@ -82,14 +82,14 @@ pub(super) fn walk(
     loop {
         let at = walked.end;
         let next = Block::read(bytes.get(at..).unwrap_or_default());
-        if let Some(block) = next.filter(|block| follows(block, store, tail) && !block.head.witness) {
+        if let Some(block) = next.filter(|block| follows(block, brand, tail) && !block.head.witness) {
             visit(&block)?;
             *tail = Tail { number: block.head.number, check: block.check, life: block.head.life };
             walked.end += block.pages.len();
             walked.last = Some(at..walked.end);
             continue;
         }
-        let Some(copy) = missed(bytes, layout, at, store, tail)? else { return Ok(walked) };
+        let Some(copy) = missed(bytes, layout, at, brand, tail)? else { return Ok(walked) };
         let mended = at..at + copy.len();
         if mended.end > bytes.len() {
             return Err(format!("block {} has no room", tail.number + 1));
@@ -99,29 +99,33 @@ pub(super) fn walk(
     }
 }
 
-fn follows(block: &Block<'_>, store: u64, tail: &Tail) -> bool {
-    (block.head.store, block.head.number, block.head.before) == (store, tail.number + 1, tail.check)
+fn follows(block: &Block<'_>, brand: u64, tail: &Tail) -> bool {
+    (block.head.brand, block.head.number, block.head.before) == (brand, tail.number + 1, tail.check)
 }
 
-/// No block follows at `at`: none if none was ever durable there, and where its copy is if it is damaged.
+/// No block follows at `at`: none if none was ever durable there, and where its copy is if it is damaged. A write that went elsewhere
+/// may have put the copy where it does not belong, over the block itself, so all that lies behind is looked at.
 fn missed(
     bytes: &[u8],
     layout: Layout,
     at: usize,
-    store: u64,
+    brand: u64,
     tail: &Tail,
 ) -> Result<Option<Range<usize>>, String> {
     let next = tail.number + 1;
     let slot = layout.slot as usize;
-    let mut copy = None;
-    let mut later = false;
-    for (from, to) in [(0, slot), (slot, 2 * slot), (at, bytes.len())] {
+    let mut copy: Option<Range<usize>> = None;
+    let mut later = Vec::new();
+    let behind = (at..bytes.len()).step_by(PAGE).map(|from| (from, bytes.len()));
+    for (from, to) in [(0, slot), (slot, 2 * slot)].into_iter().chain(behind) {
         let Some(block) = bytes.get(from..to).and_then(Block::read) else { continue };
-        if block.head.store != store {
-            return Err("it holds a block of another store".into());
-        }
-        if block.head.number > next {
-            later = true;
+        if block.head.brand != brand {
+            // Elsewhere it may be part of what a client stored.
+            if from < at {
+                return Err("it holds a block of another store".into());
+            }
+        } else if block.head.number > next {
+            later.push(from);
         } else if block.head.number == next {
             if block.head.before != tail.check {
                 return Err(format!("block {next} does not follow on the one before it"));
@@ -129,17 +133,24 @@ fn missed(
             if block.head.witness {
                 return Err(format!("block {next} is damaged"));
             }
-            copy = Some(from..from + block.pages.len());
+            copy = copy.or(Some(from..from + block.pages.len()));
         }
     }
-    if later && copy.is_none() { Err(format!("block {next} is damaged or missing")) } else { Ok(copy) }
+    let Some(copy) = copy else {
+        return if later.is_empty() { Ok(None) } else { Err(format!("block {next} is damaged or missing")) };
+    };
+    // What lies where it belongs is not to be lost by that.
+    if later.iter().any(|from| (at..at + copy.len()).contains(from)) {
+        return Err(format!("block {next} is damaged, and a later one lies in its place"));
+    }
+    Ok(Some(copy))
 }
 
 /// Whether a file that nobody refers to holds a block that was appended to it, so that something did refer to it.
-pub(super) fn was_used(bytes: &[u8], store: u64, first: u64) -> bool {
+pub(super) fn was_used(bytes: &[u8], brand: u64, first: u64) -> bool {
     let slot = Layout::of(bytes.len() as u64).slot as usize;
     [0, slot, 2 * slot].iter().filter_map(|from| bytes.get(*from..).and_then(Block::read)).any(|block| {
-        block.head.store == store && block.head.number >= first && block.head.kind != Kind::Installed
+        block.head.brand == brand && block.head.number >= first && block.head.kind != Kind::Installed
     })
 }
 
@@ -154,14 +165,16 @@ mod tests {
             kind: Kind::Appended,
             witness: false,
             life: 1,
-            store: 5,
+            brand: 5,
             number,
             before: Digest(before),
         };
         let start = Tail { number: 6, check: Digest(9), life: 1 };
-        let blocks = |head| {
+        let blocks = |head: Head| {
             let mut bytes = vec![0; 32 * PAGE];
-            bytes[2 * PAGE..3 * PAGE].copy_from_slice(&Draft::empty().seal(&head).0);
+            for page in [head.number as usize % 2, 2] {
+                bytes[page * PAGE..(page + 1) * PAGE].copy_from_slice(&Draft::empty().seal(&head).0);
+            }
             bytes
         };
         let walk = |mut bytes: Vec<u8>, store| walk(&mut bytes, store, &mut start.clone(), &mut |_| Ok(()));

@@ -79,11 +79,6 @@ pub(super) struct Store<F: Files> {
 }
 
 impl<F: Files> Store<F> {
-    /// By which its blocks know it.
-    pub(super) fn store(&self) -> u64 {
-        self.manifest.id as u64
-    }
-
     /// Adds a block to the log. It is durable when this returns.
     pub(super) fn append(&mut self, kind: Kind, draft: Draft) -> Result<(), StoreError> {
         self.begin_write()?;
@@ -179,8 +174,14 @@ impl<F: Files> Store<F> {
     fn put(&mut self, kind: Kind, draft: Draft) -> Result<(), StoreError> {
         let last = self.manifest.last();
         let Tail { number, check, life } = self.tail;
-        let head =
-            Head { kind, witness: false, life, store: self.store(), number: number + 1, before: check };
+        let head = Head {
+            kind,
+            witness: false,
+            life,
+            brand: self.manifest.brand,
+            number: number + 1,
+            before: check,
+        };
         let (pages, sealed) = draft.seal(&head);
         self.write_twice(&self.file, Layout::of(last.length), self.end, &pages)
             .map_err(StoreError::io(&self.dir.join(last.name())))?;

@@ -48,8 +48,7 @@ pub(super) fn log(
         if found.tail.number + 1 != part.first {
             return Err(damaged(format!("block {} is damaged or missing", found.tail.number + 1)));
         }
-        let walked =
-            segment::walk(&mut bytes, manifest.id as u64, &mut found.tail, visit).map_err(damaged)?;
+        let walked = segment::walk(&mut bytes, manifest.brand, &mut found.tail, visit).map_err(damaged)?;
         let piece = |range: core::ops::Range<usize>| Piece {
             part,
             at: range.start as u64,

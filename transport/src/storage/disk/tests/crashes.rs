@@ -9,7 +9,7 @@ use rand_core::{RngCore, SeedableRng};
 
 #[test]
 fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
-    let wanted = std::env::var("CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let wanted = std::env::var("CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
     let (mut crashes, mut in_between) = (0, 0);
     for seed in 0..wanted {
         let mut random = ChaCha8Rng::seed_from_u64(seed);

@@ -124,6 +124,23 @@ impl Double {
         world.written.iter().filter_map(|w| Some((name(w.file)?, w.clone()))).collect()
     }
 
+    /// What would be in a file if the write at this place in the list had gone elsewhere.
+    pub(super) fn misplaced(written: &[(String, Written)], index: usize, to: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let file = written[index].1.file;
+        for (place, (_, write)) in written.iter().enumerate().filter(|(_, (_, write))| write.file == file) {
+            if place == index {
+                // A file does not grow by that.
+                let room = bytes.get_mut(to..).unwrap_or_default();
+                let length = write.after.len().min(room.len());
+                room[..length].copy_from_slice(&write.after[..length]);
+            } else {
+                put(&mut bytes, write.at, &write.after);
+            }
+        }
+        bytes
+    }
+
     /// All manifests that there ever were.
     pub(super) fn manifests(&self) -> Vec<Vec<u8>> {
         let world = self.world();

@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
 use std::path::Path;
 
-/// Small, so that a history fills several segments.
-const SIZES: Sizes = Sizes { first: 64 << 10, longest: 256 << 10 };
+/// Small, so that a history fills several segments, and with copies of up to two or four pages.
+const SIZES: Sizes = Sizes { first: 256 << 10, longest: 512 << 10 };
 
 type Record = Vec<u8>;
 
@@ -50,7 +50,7 @@ pub(super) fn draw(random: &mut ChaCha8Rng, steps: usize) -> Vec<Step> {
     let mut below = |n: u32| random.next_u32() % n;
     let records = |below: &mut dyn FnMut(u32) -> u32| -> Vec<Record> {
         // Shorter than a page, some pages, longer than a copy may be, longer than a segment.
-        let longest = [300, 300, 3_000, 20_000, 90_000][below(5) as usize];
+        let longest = [300, 3_000, 6_000, 20_000, 300_000][below(5) as usize];
         (0..=below(3)).map(|_| vec![below(256) as u8; below(longest) as usize]).collect()
     };
     (0..steps)
