@@ -11,7 +11,7 @@ A member keeps its directory for itself while it runs, so stop it first. Nothing
 repaired is repaired when the member starts.
 
 Examples:
-  paxos-bench store inspect /var/lib/paxos/0
+  paxos-bench store inspect /var/lib/paxos/n0
   paxos-bench store verify /var/lib/paxos/*
 
 Exit codes: 0 every store is whole, or will be when it is opened, 1 one is not, 2 the command line is wrong.";
@@ -27,13 +27,13 @@ pub struct StoreOptions {
 enum What {
     /// Read all of a store, and tell whose it is and what is in it
     Inspect {
-        /// The directory of one member (of `cluster --data DIR`: DIR/0, DIR/1, …)
+        /// The directory of one member (of `cluster --data DIR`: DIR/n0, DIR/n1, …)
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
     },
     /// Read all of a store, and tell in a line whether it is whole
     Verify {
-        /// The directory of one member (of `cluster --data DIR`: DIR/0, DIR/1, …)
+        /// The directory of one member (of `cluster --data DIR`: DIR/n0, DIR/n1, …)
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
     },

@@ -135,13 +135,13 @@ where
         setup: Setup<P::Options>,
         machine: S,
         mut transport: Box<dyn Transport<P>>,
-        mut storage: Box<dyn Storage<P>>,
+        storage: Box<dyn Storage<P>>,
         (requests, status, members): Ends<P, S>,
         mut trace: Option<TraceOut>,
     ) -> Result<Self, HostError> {
         let id = setup.id;
         let election = setup.config.timeouts.election;
-        let saved = storage.load().await?;
+        let (storage, saved) = writer::load(storage).await?;
         let ballots = saved.records.iter().filter_map(Recorded::ballot);
         if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {
             return Err(HostError::Exhausted(last));
@@ -169,7 +169,7 @@ where
             replica,
             transport,
             scribe: Scribe::new(storage.stage()),
-            writer: Writer::start(storage),
+            writer: Writer::start(storage)?,
             store: saved.store,
             pace: Pace::new(election),
             clock: Clock::new(),

@@ -14,6 +14,12 @@ use std::sync::Arc;
 /// Keeps the records of one process, and counts how often it was started.
 #[async_trait]
 pub trait Storage<P: Protocol>: Send + 'static {
+    /// Whether its futures block while the disk works. Then the host polls them on a thread of their own, which
+    /// is the shortest way to the disk and back; otherwise as a task.
+    fn blocks(&self) -> bool {
+        false
+    }
+
     /// The last snapshot that was installed, if any, and the records installed with it and appended since, in that
     /// order. Called once, before anything is appended.
     ///

@@ -1,10 +1,13 @@
-//! The host's disk: a task that writes what it is given, all that waits with one sync, while the host goes on.
+//! The host's disk: a task, or a thread if the store blocks, that writes what it is given, all that waits with one sync, while
+//! the host goes on.
 
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Saved, Storage, StorageError};
 use core::time::Duration;
 use paxos_core::{Protocol, Write};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use std::{io, thread};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 /// Writes that became durable together, oldest first.
@@ -18,20 +21,45 @@ pub(super) struct Written<P: Protocol> {
 pub(super) struct Writer<P: Protocol> {
     writes: mpsc::UnboundedSender<Write<P>>,
     done: mpsc::UnboundedReceiver<Result<Written<P>, StorageError>>,
-    task: JoinHandle<()>,
+    /// Told, or dropped, in the end.
+    ended: oneshot::Receiver<()>,
+}
+
+/// Loads what is in the store.
+pub(super) async fn load<P: Protocol>(
+    mut storage: Box<dyn Storage<P>>,
+) -> Result<(Box<dyn Storage<P>>, Saved<P>), StorageError> {
+    if !storage.blocks() {
+        let saved = storage.load().await?;
+        return Ok((storage, saved));
+    }
+    let runtime = Handle::current();
+    let loading = spawn_blocking(move || runtime.block_on(storage.load()).map(|saved| (storage, saved)));
+    loading.await.unwrap_or_else(|_| Err(StorageError::Read(ended())))
 }
 
 impl<P: Protocol> Writer<P> {
-    pub(super) fn start(storage: Box<dyn Storage<P>>) -> Self {
+    pub(super) fn start(storage: Box<dyn Storage<P>>) -> Result<Self, StorageError> {
         let (writes, todo) = mpsc::unbounded_channel();
         let (tell, done) = mpsc::unbounded_channel();
-        let task = tokio::spawn(async move {
+        let (end, ended) = oneshot::channel();
+        let blocks = storage.blocks();
+        let work = async move {
             if let Err(error) = work(storage, todo, &tell).await {
                 // Whoever does not listen any more has gone.
                 drop(tell.send(Err(error)));
             }
-        });
-        Self { writes, done, task }
+            drop(end);
+        };
+        if blocks {
+            // Not one of the runtime's, which would wait for a disk that hangs when it ends.
+            let runtime = Handle::current();
+            let named = thread::Builder::new().name("paxos-store".into());
+            named.spawn(move || runtime.block_on(work)).map_err(StorageError::Write)?;
+        } else {
+            tokio::spawn(work);
+        }
+        Ok(Self { writes, done, ended })
     }
 
     /// Has something written after all that was given before. The node bounds how much waits here.
@@ -42,7 +70,7 @@ impl<P: Protocol> Writer<P> {
 
     /// The next writes that are durable. The future may be dropped; nothing is lost then.
     pub(super) async fn done(&mut self) -> Result<Written<P>, StorageError> {
-        self.done.recv().await.unwrap_or_else(|| Err(ended()))
+        self.done.recv().await.unwrap_or_else(|| Err(StorageError::Write(ended())))
     }
 
     /// As [`Writer::done`], if there are any now.
@@ -54,14 +82,12 @@ impl<P: Protocol> Writer<P> {
     /// if it did not end.
     pub(super) async fn close(self, patience: Duration) -> bool {
         drop((self.writes, self.done));
-        timeout(patience, self.task).await.is_ok()
+        timeout(patience, self.ended).await.is_ok()
     }
 }
 
-fn ended() -> StorageError {
-    StorageError::Write(std::io::Error::other(
-        "the task that writes has panicked: see its message on standard error",
-    ))
+fn ended() -> io::Error {
+    io::Error::other("the store has panicked: see its message on standard error")
 }
 
 /// Until the host has gone.

@@ -11,8 +11,6 @@
 //! A write is one block, written twice and synced once: at the end of the log, and at a second place of the same file, where it
 //! stays until two more are durable. After a crash the block is there, or nobody was told of it; after a damage the one is
 //! written again from the other, or the store is refused. It is never shorter than what was told to be durable.
-//!
-//! Writing happens on a thread of its own.
 
 mod block;
 mod error;
@@ -38,22 +36,16 @@ use files::Directory;
 use paxos_core::{Protocol, Snapshot};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use store::{Sizes, Store};
-use tokio::sync::oneshot;
-
-type Job = Box<dyn FnOnce(&mut Store<Directory>) + Send>;
 
 /// Keeps what one process must not forget, in a directory of its own.
 ///
-/// It is as durable as the disk when [`Storage::append`] returns: what was appended was synced, and is there twice.
-/// Dropping it waits for the write that is under way, and frees the directory.
+/// It is as durable as the disk when [`Storage::append`] returns: what was appended was synced, and is there twice. It blocks
+/// the thread meanwhile, and says so to the host ([`Storage::blocks`]). Dropping it frees the directory.
 pub struct DiskStorage<P: Protocol> {
     dir: PathBuf,
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-    stage: Stage,
+    store: Store<Directory>,
     /// What was found when it was opened, until it is loaded.
     found: Option<(Option<Snapshot>, Vec<P::Record>)>,
 }
@@ -81,25 +73,11 @@ impl<P: Portable> DiskStorage<P> {
     fn start(dir: &Path, identity: &Identity, create: bool) -> Result<Self, StoreError> {
         let files = Directory::lock(dir, create)?;
         let mut records = Vec::new();
-        let (mut store, snapshot) =
+        let (store, snapshot) =
             Store::open(files, dir, identity, create, Sizes::default(), &mut |content| {
                 block::decode(content).map(|some| records.extend::<Vec<P::Record>>(some))
             })?;
-        let dir = dir.to_owned();
-        let staging = store.stage();
-        let stage: Stage = Arc::new(move |snapshot| {
-            staging.write(snapshot).map_err(|error| StorageError::Write(io::Error::other(error)))
-        });
-        let (jobs, todo) = mpsc::channel::<Job>();
-        let thread = thread::Builder::new()
-            .name("paxos-store".into())
-            .spawn(move || {
-                while let Ok(job) = todo.recv() {
-                    job(&mut store);
-                }
-            })
-            .map_err(|source| StoreError::Io { path: dir.clone(), source })?;
-        Ok(Self { dir, jobs: Some(jobs), thread: Some(thread), stage, found: Some((snapshot, records)) })
+        Ok(Self { dir: dir.to_owned(), store, found: Some((snapshot, records)) })
     }
 }
 
@@ -108,63 +86,38 @@ impl<P: Protocol> DiskStorage<P> {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
-
-    /// Has the thread do something; none if it has ended, which it does only if it panicked.
-    async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Store<Directory>) -> T + Send + 'static,
-    ) -> Option<T> {
-        let (sender, done) = oneshot::channel();
-        let job = Box::new(move |store: &mut Store<Directory>| drop(sender.send(job(store))));
-        self.jobs.as_ref()?.send(job).ok()?;
-        done.await.ok()
-    }
 }
 
-fn ended() -> io::Error {
-    io::Error::other("the thread that writes has panicked: see its message on standard error")
+fn not_written(error: StoreError) -> StorageError {
+    StorageError::Write(io::Error::other(error))
 }
 
 #[async_trait]
 impl<P: Portable> Storage<P> for DiskStorage<P> {
+    fn blocks(&self) -> bool {
+        true
+    }
+
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
-        let begun = self.run(Store::begin_life).await;
-        let (session, store) = begun
-            .ok_or_else(|| StorageError::Read(ended()))?
-            .map_err(|error| StorageError::Read(io::Error::other(error)))?;
+        let begun = self.store.begin_life();
+        let (session, store) = begun.map_err(|error| StorageError::Read(io::Error::other(error)))?;
         let (snapshot, records) = self.found.take().unwrap_or_default();
         Ok(Saved { session, store: Some(store), snapshot, records })
     }
 
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {
         let draft = Draft::encode(records).map_err(StorageError::Write)?;
-        let written = self.run(move |store| store.append(Kind::Appended, draft)).await;
-        written
-            .ok_or_else(|| StorageError::Write(ended()))?
-            .map_err(|error| StorageError::Write(io::Error::other(error)))
-    }
-
-    fn stage(&self) -> Stage {
-        Arc::clone(&self.stage)
+        self.store.append(Kind::Appended, draft).map_err(not_written)
     }
 
     async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError> {
         let draft = Draft::encode(records).map_err(StorageError::Write)?;
-        let snapshot = snapshot.clone();
-        let written = self.run(move |store| store.install(&snapshot, draft)).await;
-        written
-            .ok_or_else(|| StorageError::Write(ended()))?
-            .map_err(|error| StorageError::Write(io::Error::other(error)))
+        self.store.install(snapshot, draft).map_err(not_written)
     }
-}
 
-impl<P: Protocol> Drop for DiskStorage<P> {
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
-            // If it panicked, that was told to whoever waited for it.
-            drop(thread.join());
-        }
+    fn stage(&self) -> Stage {
+        let stage = self.store.stage();
+        Arc::new(move |snapshot| stage.write(snapshot).map_err(not_written))
     }
 }
 
