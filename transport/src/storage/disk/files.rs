@@ -40,11 +40,23 @@ pub(super) trait Files: Clone + Send {
     fn sync_names(&self) -> io::Result<()>;
 }
 
+/// Held for as long as this is there.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that was just forked may hold the file as well, until it runs another program. If this fails, the system gives
+        // the lock up when all have closed the file.
+        drop(self.0.unlock());
+    }
+}
+
 /// A directory of the system, which no other process uses meanwhile.
 #[derive(Clone, Debug)]
 pub(super) struct Directory {
     dir: PathBuf,
-    _lock: Arc<File>,
+    _lock: Arc<Lock>,
 }
 
 impl Directory {
@@ -62,7 +74,7 @@ impl Directory {
             opened => opened.map_err(StoreError::io(&path))?,
         };
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Arc::new(lock) }),
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Arc::new(Lock(lock)) }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: dir.to_owned() }),
             Err(TryLockError::Error(error)) => Err(StoreError::io(&path)(error)),
         }

@@ -1,6 +1,6 @@
 //! What becomes of what is found when a store is opened, and where a new one begins. All of this blocks.
 
-use super::block::{Draft, Kind};
+use super::block::{Block, Draft, Kind};
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
 use super::manifest::{self, FORMER, Manifest, Part};
@@ -69,10 +69,7 @@ impl<F: Files> Store<F> {
                 "a damaged block is written again from its copy; look after this disk"
             );
             let file = open_file(&self.files, &path, &part.name())?;
-            self.files
-                .write(&file, at, &bytes)
-                .and_then(|()| self.files.sync(&file))
-                .map_err(StoreError::io(&path))?;
+            self.mend(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
         }
         (self.tail, self.end) = (tail, end);
         // The process may have ended before the newest block was synced, and whoever reads it now may see what the disk does not have.
@@ -82,6 +79,16 @@ impl<F: Files> Store<F> {
             self.write_twice(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
         }
         Ok(())
+    }
+
+    /// The copy first: it may have been found in the very place that is written next.
+    fn mend(&self, file: &F::File, layout: Layout, at: u64, pages: &[u8]) -> io::Result<()> {
+        if let Some(block) = Block::read(pages).filter(|_| pages.len() as u64 <= layout.slot) {
+            self.files.write(file, layout.copy(block.head.number), pages)?;
+            self.files.sync(file)?;
+        }
+        self.files.write(file, at, pages)?;
+        self.files.sync(file)
     }
 
     /// Removes what a process that ended in the middle of something has left behind.
