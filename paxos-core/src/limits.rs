@@ -108,7 +108,20 @@ impl Limits {
     pub fn message(&self) -> Amount {
         Amount { count: self.batch.max(1), bytes: self.batch_bytes }
     }
+
+    /// The most bytes that a message takes as carriers encode it, where no command and no reply is larger than
+    /// [`Limits::batch_bytes`].
+    pub fn longest_message(&self) -> usize {
+        self.message().longest().max(Amount { count: 0, bytes: self.chunk }.longest())
+    }
 }
+
+/// What a command takes in a message at most besides its payload: its name (29 bytes), its length (5); in a promise the slot and
+/// the ballot that it was voted for in (23); and a change of members, which has no payload, four sets (40).
+const NAMED: usize = 97;
+
+/// What a message takes at most besides commands, snapshots and replies.
+const FIXED: usize = 100;
 
 /// So many commands or slots, with so many bytes of payload.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -123,6 +136,17 @@ impl Amount {
     /// Whether it is within `limit` in both.
     pub const fn fits(self, limit: Self) -> bool {
         self.count <= limit.count && self.bytes <= limit.bytes
+    }
+
+    /// The most bytes that a message takes which holds so much, as carriers encode it: 97 for each command besides its payload,
+    /// and 100 for all the rest.
+    pub const fn longest(self) -> usize {
+        self.count.saturating_mul(NAMED).saturating_add(self.bytes).saturating_add(FIXED)
+    }
+
+    /// Whether it is within `limit`, or is a single command, which goes alone whatever its size.
+    pub const fn is_bounded(self, limit: Self) -> bool {
+        self.count == 1 || self.fits(limit)
     }
 }
 

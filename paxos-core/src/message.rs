@@ -1,12 +1,13 @@
 //! What processes say to each other.
 
 mod kind;
+mod size;
 
 pub use kind::Kind;
 
 use crate::{
-    Amount, Ballot, Batch, Bytes, ClientId, CommandId, Entry, Fact, Membership, NodeId, NodeSet, Overloaded,
-    Protocol, ReadMessage, Slot, SlotRange, SnapshotId, StoreMark, Time, Unchangeable, Value,
+    Ballot, Batch, Bytes, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Overloaded, Protocol,
+    ReadMessage, Slot, SlotRange, SnapshotId, StoreMark, Time, Unchangeable,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -295,50 +296,6 @@ impl<P: Protocol> Message<P> {
             Self::Forgotten { .. } => Kind::Forgotten,
         }
     }
-}
-
-impl<P: Protocol> Message<P> {
-    /// The commands that it carries. What it needs besides is bounded by itself, but for replies, which are as long as the
-    /// state machine makes them.
-    pub fn amount(&self) -> Amount {
-        match self {
-            Self::Request(request) => request.commands.amount(),
-            Self::Chosen { batch, .. } => batch.amount(),
-            Self::Prepare(m) => carried(m),
-            Self::Promise(m) => carried(m),
-            Self::Accept(m) => carried(m),
-            Self::Accepted(m) => carried(m),
-            Self::Decide(m) => carried(m),
-            Self::Nack(_)
-            | Self::Reply(_)
-            | Self::Refuse(_)
-            | Self::Members { .. }
-            | Self::Heartbeat { .. }
-            | Self::Heard { .. }
-            | Self::Progress { .. }
-            | Self::CatchUp { .. }
-            | Self::Canvass { .. }
-            | Self::Support { .. }
-            | Self::TakeOver { .. }
-            | Self::Read(_)
-            | Self::Offer { .. }
-            | Self::Fetch { .. }
-            | Self::Chunk { .. }
-            | Self::Forgotten { .. } => Amount::default(),
-        }
-    }
-}
-
-fn carried<V: Value>(phrase: &impl Phrase<V>) -> Amount {
-    let mut sum = Amount::default();
-    let mut add = |entry: &Entry<V>| sum += Amount { count: 1, bytes: entry.bytes() };
-    phrase.facts(&mut |fact| match fact {
-        Fact::Promise { votes, .. } => votes.iter().for_each(|(_, _, entry)| add(entry)),
-        Fact::Propose { entry, .. } => add(entry),
-        Fact::Vote { entry, .. } | Fact::Chosen { entry, .. } => entry.into_iter().for_each(&mut add),
-        Fact::Prepare { .. } | Fact::Any { .. } => {}
-    });
-    sum
 }
 
 /// Whom a message goes to. One that goes to many is encoded once.

@@ -459,12 +459,14 @@ impl<P: Protocol> Node<P> {
     }
 
     fn send(&mut self, to: To, message: Message<P>) {
+        message.assert_bounded(&self.setup.config.limits);
         if !to.is_empty() {
             self.out.unbound.push(Envelope { to, message });
         }
     }
 
     fn send_bound(&mut self, to: To, message: Message<P>) {
+        message.assert_bounded(&self.setup.config.limits);
         if !to.is_empty() {
             self.out.bound.push(Envelope { to, message });
         }

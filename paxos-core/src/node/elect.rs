@@ -53,8 +53,13 @@ impl<P: Protocol> Node<P> {
         }
         match self.leader.hears(self.now) {
             Some(leader) if request.audience == Audience::Anyone && leader != from => {
-                let (commands, audience) = (request.commands.clone(), Audience::Relayed);
-                self.send(To::One(leader), Message::Request(Request { commands, audience }));
+                // Its client may put more into a message than this process.
+                let (limit, mut rest) = (self.setup.config.limits.message(), request.commands.clone());
+                while !rest.is_empty() {
+                    let (commands, audience) = (rest.portion(limit), Audience::Relayed);
+                    rest = rest.tail(commands.len() as u64);
+                    self.send(To::One(leader), Message::Request(Request { commands, audience }));
+                }
             }
             None if matches!(request.audience, Audience::Anyone | Audience::Leader) => self.strand(from),
             Some(_) | None => {}

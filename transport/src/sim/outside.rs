@@ -2,12 +2,12 @@
 
 use super::commands::{Answered, Commands, Submitted};
 use super::facts::label;
-use super::invariants::{Breach, Ledger, Verdict, execution};
+use super::invariants::{Breach, Ledger, Verdict, execution, spoken};
 use super::queue::{Happening, Queue};
 use super::reads::Readings;
 use super::stored::Stored;
 use super::trace::{Note, Row, Trace, What};
-use super::{Chance, Counts, Disk, Links, Steps};
+use super::{Chance, Counts, Disk, Frame, Links, Steps};
 use core::time::Duration;
 use paxos_core::{
     Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable,
@@ -48,6 +48,7 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) now: Time,
     pub(super) queue: Queue<P>,
     pub(super) links: Links,
+    pub(super) frame: Option<Frame<P>>,
     pub(super) weather: Chance,
     pub(super) disk: Disk,
     pub(super) platter: Chance,
@@ -110,6 +111,11 @@ impl<P: Protocol> Outside<P> {
 
     /// What a process says is judged and written down.
     fn witness(&mut self, from: NodeId, message: &Message<P>) {
+        if let Some(Frame { most, size }) = self.frame.clone() {
+            let (kind, bytes) = (message.kind(), size(message));
+            self.judge(spoken::messages_fit_a_frame(from, kind, bytes, most));
+            self.judge(spoken::sizes_are_known(from, kind, bytes, message.amount()));
+        }
         if let Some(ledger) = &mut self.ledger {
             let verdict = ledger.said(from, message);
             self.judge(verdict);

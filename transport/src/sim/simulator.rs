@@ -91,6 +91,7 @@ where
             now: Time::default(),
             queue,
             links,
+            frame: world.frame.clone(),
             weather: Chance::new(world.seed, 0),
             disk: world.disk,
             platter: Chance::new(world.seed, 1),

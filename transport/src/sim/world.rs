@@ -1,6 +1,6 @@
 //! The settings of a simulation.
 
-use super::{Disk, Faults, Links};
+use super::{Disk, Faults, Frame, Links};
 use core::time::Duration;
 use paxos_core::{Config, NodeId, NodeSet, Protocol, Timeouts};
 use std::collections::BTreeMap;
@@ -35,6 +35,8 @@ pub struct World<P: Protocol> {
     pub seed: u64,
     /// The network.
     pub links: Links,
+    /// The largest message that it carries, if there is one: a larger one breaks an invariant.
+    pub frame: Option<Frame<P>>,
     /// The disks.
     pub disk: Disk,
     /// How long a process is busy with each message it receives. It takes all that wait at once.
@@ -71,6 +73,7 @@ impl<P: Protocol> World<P> {
             clients: Vec::new(),
             seed,
             links: Links::constant(Duration::from_millis(1)),
+            frame: None,
             disk: Disk::default(),
             service: Duration::ZERO,
             drift: BTreeMap::new(),

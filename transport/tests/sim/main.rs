@@ -3,6 +3,7 @@
 mod broken;
 mod changes;
 mod chaos;
+mod frames;
 mod repeat;
 mod restart;
 mod runs;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::sim::facts::facts_of;
 use paxos_core::{
-    Amount, Ballot, CommandId, Config, Consistency, Digest, Entry, Fact, Message, NodeId, NodeSet, Phase,
+    Ballot, CommandId, Config, Consistency, Digest, Entry, Fact, Limits, Message, NodeId, NodeSet, Phase,
     Protocol, Recorded, Slot, SlotRange, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Ledger<P: Protocol> {
     members: Members<P::Value>,
     told: Told,
-    /// The most that one message may hold.
-    message: Amount,
+    limits: Limits,
     submitted: BTreeMap<CommandId, Entry<P::Value>>,
     books: BTreeMap<Slot, Book<P::Reply>>,
     /// What each acceptor has on disk, by id.
@@ -49,7 +48,7 @@ impl<P: Protocol> Ledger<P> {
     pub fn new(config: &Config) -> Self {
         Self {
             members: Members::new(config, P::CHANGES),
-            message: config.limits.message(),
+            limits: config.limits,
             told: Told::default(),
             submitted: BTreeMap::new(),
             books: BTreeMap::new(),
@@ -97,7 +96,8 @@ impl<P: Protocol> Ledger<P> {
     /// # Errors
     /// The first invariant that it breaks.
     pub fn said(&mut self, from: NodeId, message: &Message<P>) -> Verdict {
-        let mut verdict = spoken::messages_are_bounded(from, message.kind(), message.amount(), self.message);
+        let (amount, bound) = (message.amount(), message.bound(&self.limits));
+        let mut verdict = spoken::messages_are_bounded(from, message.kind(), amount, bound);
         facts_of(message, &mut |fact| {
             if verdict.is_ok() {
                 verdict = self.on_said(from, &fact);

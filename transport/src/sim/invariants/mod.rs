@@ -22,7 +22,9 @@
 //! | [`integrity`](chosen::integrity) | only submitted commands and no-ops are proposed, voted for and chosen | *Paxos Made Simple* §2.1 |
 //! | [`members_are_known`](members::members_are_known) | nothing is proposed where the members are not decided | *Paxos Made Simple* §3 |
 //! | [`the_past_is_kept`](members::the_past_is_kept) | who promises among new members has on disk what was chosen before | [`paxos_core::Epochs`] |
-//! | [`messages_are_bounded`](spoken::messages_are_bounded) | a message holds what [`paxos_core::Limits::message`] allows, or one command | DESIGN §3 |
+//! | [`messages_are_bounded`](spoken::messages_are_bounded) | a message holds what [`paxos_core::Message::bound`] allows, or one command | DESIGN §3 |
+//! | [`messages_fit_a_frame`](spoken::messages_fit_a_frame) | a message is no longer than the network carries | DESIGN §3 |
+//! | [`sizes_are_known`](spoken::sizes_are_known) | a message takes no more than is said of what it holds | DESIGN §3 |
 //! | [`in_order`](execution::in_order) | slots are executed in order, none left out | DESIGN §3 |
 //! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
 //! | [`reads_are_fresh`](reads::reads_are_fresh) | a read sees all that was answered before it began | Herlihy and Wing 1990, §2.3 |

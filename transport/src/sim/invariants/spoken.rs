@@ -4,14 +4,37 @@ use super::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Amount, Ballot, Fact, Kind, NodeId, Slot, SlotRange};
 use std::collections::BTreeMap;
 
-/// No message grows with the log: each holds as much as [`paxos_core::Limits::message`] allows, or one command.
+/// No message grows with the log: each holds as much as [`paxos_core::Message::bound`] says, or one command.
 ///
 /// # Errors
 /// If it holds more.
 pub fn messages_are_bounded(from: NodeId, kind: Kind, amount: Amount, limit: Amount) -> Verdict {
-    let bounded = amount.count <= 1 || amount.fits(limit);
-    hold("messages_are_bounded", bounded, || {
+    hold("messages_are_bounded", amount.is_bounded(limit), || {
         format!("{from} sends a {} of {amount:?}, where {limit:?} is the most", kind.name())
+    })
+}
+
+/// A message is no longer than the network carries, as it is encoded.
+///
+/// # Errors
+/// If it is longer.
+pub fn messages_fit_a_frame(from: NodeId, kind: Kind, bytes: usize, most: usize) -> Verdict {
+    hold("messages_fit_a_frame", bytes <= most, || {
+        format!("{from} sends a {} of {bytes} bytes, where a frame holds {most}", kind.name())
+    })
+}
+
+/// A message takes no more than [`Amount::longest`] says of what it holds. Replies are as long as the state machine makes them.
+///
+/// # Errors
+/// If it takes more.
+pub fn sizes_are_known(from: NodeId, kind: Kind, bytes: usize, amount: Amount) -> Verdict {
+    hold("sizes_are_known", kind == Kind::Reply || bytes <= amount.longest(), || {
+        format!(
+            "{from} sends a {} of {bytes} bytes, where {} are the most for {amount:?}",
+            kind.name(),
+            amount.longest()
+        )
     })
 }
 

@@ -1,0 +1,69 @@
+//! How large messages are: none grows with the log.
+
+use super::{Message, Phrase};
+use crate::{Amount, Entry, Fact, InBallot, Limits, Protocol, Value};
+
+impl<P: Protocol> Message<P> {
+    /// The commands that it carries, or the bytes of a snapshot. What it needs besides is bounded by itself, but for replies,
+    /// which are as long as the state machine makes them.
+    pub fn amount(&self) -> Amount {
+        match self {
+            Self::Request(request) => request.commands.amount(),
+            Self::Chosen { batch, .. } => batch.amount(),
+            Self::Prepare(m) => carried(m),
+            Self::Promise(m) => carried(m),
+            Self::Accept(m) => carried(m),
+            Self::Accepted(m) => carried(m),
+            Self::Decide(m) => carried(m),
+            Self::Chunk { bytes, .. } => Amount { count: 0, bytes: bytes.len() },
+            Self::Nack(_)
+            | Self::Reply(_)
+            | Self::Refuse(_)
+            | Self::Members { .. }
+            | Self::Heartbeat { .. }
+            | Self::Heard { .. }
+            | Self::Progress { .. }
+            | Self::CatchUp { .. }
+            | Self::Canvass { .. }
+            | Self::Support { .. }
+            | Self::TakeOver { .. }
+            | Self::Read(_)
+            | Self::Offer { .. }
+            | Self::Fetch { .. }
+            | Self::Forgotten { .. } => Amount::default(),
+        }
+    }
+
+    /// The most that [`Message::amount`] may be under these limits. A single command may be larger.
+    pub fn bound(&self, limits: &Limits) -> Amount {
+        if let Self::Chunk { .. } = self {
+            return Amount { count: 0, bytes: limits.chunk.max(1) };
+        }
+        limits.message()
+    }
+
+    /// Panics in debug builds if a process with these limits must not send it.
+    pub(crate) fn assert_bounded(&self, limits: &Limits) {
+        // In a classic ballot a vote is for what its proposer put into one message, whose limits may be larger.
+        let echoes = matches!(self, Self::Accepted(vote) if !vote.ballot().fast);
+        debug_assert!(
+            echoes || self.amount().is_bounded(self.bound(limits)),
+            "a {} of {:?}, where {:?} is the most",
+            self.kind().name(),
+            self.amount(),
+            self.bound(limits)
+        );
+    }
+}
+
+fn carried<V: Value>(phrase: &impl Phrase<V>) -> Amount {
+    let mut sum = Amount::default();
+    let mut add = |entry: &Entry<V>| sum += Amount { count: 1, bytes: entry.bytes() };
+    phrase.facts(&mut |fact| match fact {
+        Fact::Promise { votes, .. } => votes.iter().for_each(|(_, _, entry)| add(entry)),
+        Fact::Propose { entry, .. } => add(entry),
+        Fact::Vote { entry, .. } | Fact::Chosen { entry, .. } => entry.into_iter().for_each(&mut add),
+        Fact::Prepare { .. } | Fact::Any { .. } => {}
+    });
+    sum
+}
