@@ -97,5 +97,5 @@ pub use settled::{Changed, Executed, Settled, Unanswered};
 pub use slot::{Slot, SlotRange};
 pub use snapshot::{Capture, Captured, Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
 pub use status::{Aside, Counters, Load, Plays, Status};
-pub use stores::{Amnesia, StoreMark};
+pub use stores::{Amnesia, StoreLife, StoreMark};
 pub use time::{Again, Jitter, Time};

@@ -7,7 +7,7 @@ pub use kind::Kind;
 
 use crate::{
     Ballot, Batch, Bytes, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Overloaded, Protocol,
-    ReadMessage, Slot, SlotRange, SnapshotId, StoreMark, Time, Unchangeable,
+    ReadMessage, Slot, SlotRange, SnapshotId, StoreLife, Time, Unchangeable,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -261,9 +261,9 @@ pub enum Message<P: Protocol> {
     /// Server to a process whose store it was told of: I remember another one, or more of it, and do not believe you.
     Forgotten {
         /// The store that was told of.
-        store: StoreMark,
+        store: StoreLife,
         /// The store that is remembered.
-        known: StoreMark,
+        known: StoreLife,
     },
 }
 

@@ -22,7 +22,7 @@ use crate::status::Noted;
 use crate::{
     Acceptor, Answering, Aside, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope,
     Executed, Leader, Learner, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded,
-    Reply, Settled, Setup, Slot, Snapshot, StoreMark, Time, To, Unanswered,
+    Reply, Settled, Setup, Slot, Snapshot, StoreLife, Time, To, Unanswered,
 };
 use believe::Beliefs;
 use compact::Store;
@@ -53,7 +53,7 @@ pub enum Event<P: Protocol> {
         /// Whose; the carrier vouches for that.
         from: NodeId,
         /// The store, with at least as many writes as what arrives next rests on.
-        store: StoreMark,
+        store: StoreLife,
     },
     /// [`Node::deadline`] has come.
     Timeout,

@@ -1,6 +1,6 @@
 //! What must survive a crash.
 
-use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, NodeId, Runs, Slot, SlotRange, StoreMark};
+use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, NodeId, Runs, Slot, SlotRange, StoreLife};
 use serde::{Deserialize, Serialize};
 
 /// One thing that an acceptor or proposer must never forget. Records are appended, and replayed in order.
@@ -36,8 +36,8 @@ pub enum Record<V> {
     Met {
         /// The process.
         peer: NodeId,
-        /// Its store, and the writes that were heard of.
-        store: StoreMark,
+        /// Its store, the life that it is in, and the writes that were heard of.
+        store: StoreLife,
     },
     /// What this process voted for in these slots, as the records before this one say, is chosen.
     Known(SlotRange),
@@ -56,9 +56,9 @@ pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send +
     /// The ballot that it names, if it is about one.
     fn ballot(&self) -> Option<Ballot>;
     /// A record of what is known of a process's store.
-    fn met(peer: NodeId, store: StoreMark) -> Self;
+    fn met(peer: NodeId, store: StoreLife) -> Self;
     /// Whose store the record knows, and how far that had come.
-    fn as_met(&self) -> Option<(NodeId, StoreMark)>;
+    fn as_met(&self) -> Option<(NodeId, StoreLife)>;
     /// Tells what the record says.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
     /// The payload bytes in it.
@@ -102,11 +102,11 @@ impl<V: crate::Value> Recorded<V> for Record<V> {
         if let Self::Known(slots) = self { Some(*slots) } else { None }
     }
 
-    fn met(peer: NodeId, store: StoreMark) -> Self {
+    fn met(peer: NodeId, store: StoreLife) -> Self {
         Self::Met { peer, store }
     }
 
-    fn as_met(&self) -> Option<(NodeId, StoreMark)> {
+    fn as_met(&self) -> Option<(NodeId, StoreLife)> {
         if let Self::Met { peer, store } = self { Some((*peer, *store)) } else { None }
     }
 

@@ -10,7 +10,7 @@ pub use tcp::{
 };
 
 use async_trait::async_trait;
-use paxos_core::{Envelope, Event, Protocol, StoreMark};
+use paxos_core::{Envelope, Event, Protocol, StoreLife};
 use std::io;
 
 /// Carries messages between processes. They may be lost, doubled and reordered, but not changed, and their sender
@@ -40,7 +40,7 @@ pub trait Transport<P: Protocol>: Send + 'static {
 
     /// Tells which store this process has and how far that has come: before anything is sent, and whenever something
     /// has been written.
-    fn introduce(&mut self, store: StoreMark);
+    fn introduce(&mut self, store: StoreLife);
 }
 
 /// A carrier that is of no use any more.

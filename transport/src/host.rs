@@ -45,7 +45,7 @@ use core::time::Duration;
 use pace::Pace;
 use paxos_core::{
     Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica, Settled, Setup,
-    StateMachine, Status, StoreMark, Time,
+    StateMachine, Status, StoreLife, Time,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -100,8 +100,8 @@ struct Host<P: Protocol, S: StateMachine> {
     transport: Box<dyn Transport<P>>,
     writer: Writer<P>,
     scribe: Scribe,
-    /// Which store that is, and how far it has come.
-    store: Option<StoreMark>,
+    /// Which store that is, in which life, and how far it has come.
+    store: Option<StoreLife>,
     pace: Pace,
     clock: Clock,
     requests: mpsc::Receiver<Ask<P, S>>,
@@ -158,8 +158,10 @@ where
             }
             Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
         };
-        node.draw(draw_nonce()?);
-        if let Some(store) = saved.store {
+        let nonce = draw_nonce()?;
+        node.draw(nonce);
+        let store = saved.store.map(|mark| StoreLife::begin(mark, nonce));
+        if let Some(store) = store {
             node.tell_store(store);
             transport.introduce(store);
         }
@@ -170,7 +172,7 @@ where
             transport,
             scribe: Scribe::new(storage.stage()),
             writer: Writer::start(storage)?,
-            store: saved.store,
+            store,
             pace: Pace::new(election),
             clock: Clock::new(),
             requests,
@@ -271,7 +273,7 @@ where
         }
         if let Some(store) = &mut self.store {
             // Before anything is said that rests on it.
-            store.writes += 1;
+            store.mark.writes += 1;
             self.node.tell_store(*store);
             self.transport.introduce(*store);
         }

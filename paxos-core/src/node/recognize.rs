@@ -1,7 +1,7 @@
 //! How a node notices others that have forgotten, and hears that it has forgotten itself: see [`crate::StoreMark`].
 
 use super::Node;
-use crate::{Amnesia, Message, NodeId, NodeSet, Protocol, Recorded, StoreMark, To};
+use crate::{Amnesia, Message, NodeId, NodeSet, Protocol, Recorded, StoreLife, To};
 use std::collections::BTreeMap;
 
 /// No store makes more writes: at one a microsecond that takes 2,000 years.
@@ -11,7 +11,7 @@ const MOST_WRITES: u64 = 1 << 56;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Recognition {
     /// Its own store; none where nobody tells.
-    own: Option<StoreMark>,
+    own: Option<StoreLife>,
     known: BTreeMap<NodeId, Known>,
     /// Whose store is not the one that it was.
     refused: NodeSet,
@@ -25,7 +25,7 @@ pub(super) struct Recognition {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Known {
-    store: StoreMark,
+    store: StoreLife,
     /// The writes that this process's own disk knows of.
     noted: u64,
 }
@@ -43,12 +43,12 @@ impl Recognition {
     }
 
     /// What was on disk about the store of `node`.
-    pub(super) fn restore(&mut self, me: NodeId, node: NodeId, store: StoreMark) {
+    pub(super) fn restore(&mut self, me: NodeId, node: NodeId, store: StoreLife) {
         if node == me {
             // Nobody notes its own store: another process has written this.
             self.amnesia = Some(Amnesia::Misplaced { node });
         }
-        self.known.insert(node, Known { store, noted: store.writes });
+        self.known.insert(node, Known { store, noted: store.mark.writes });
     }
 
     /// All that is known, for a disk on which nothing else is kept.
@@ -58,9 +58,9 @@ impl Recognition {
 }
 
 impl<P: Protocol> Node<P> {
-    /// Tells the node which store its records go to and how far that has come: before anything else happens, and whenever
+    /// Tells the node which store its records go to, in which life, and how far that has come: before anything else happens, and whenever
     /// what it asked to be written is durable. Without it, the others cannot notice that this process has forgotten.
-    pub fn tell_store(&mut self, store: StoreMark) {
+    pub fn tell_store(&mut self, store: StoreLife) {
         self.recognition.own = Some(store);
     }
 
@@ -86,11 +86,11 @@ impl<P: Protocol> Node<P> {
         self.members.acceptors.union(self.members.proposers).union(learners).union(spares).contains(node)
     }
 
-    pub(super) fn on_met(&mut self, from: NodeId, found: StoreMark) {
+    pub(super) fn on_met(&mut self, from: NodeId, found: StoreLife) {
         if from == self.setup.id || from.0 >= NodeSet::CAPACITY {
             return;
         }
-        if found.writes > MOST_WRITES {
+        if found.mark.writes > MOST_WRITES || found.opened > found.mark.writes {
             self.noted.0.counters.disbelieved += 1;
             return;
         }
@@ -112,9 +112,9 @@ impl<P: Protocol> Node<P> {
         }
         match self.recognition.known.get_mut(&from) {
             // It is noted with what is written next.
-            Some(known) if known.store.id == found.id => known.store = found,
+            Some(known) if known.store.mark.id == found.mark.id => known.store = found,
             Some(_) | None => {
-                self.recognition.known.insert(from, Known { store: found, noted: found.writes });
+                self.recognition.known.insert(from, Known { store: found, noted: found.mark.writes });
                 self.out.records.push(P::Record::met(from, found));
             }
         }
@@ -123,9 +123,9 @@ impl<P: Protocol> Node<P> {
 
     /// `from` was told of the store of this process, and remembers another one.
     #[cold]
-    pub(super) fn on_forgotten(&mut self, from: NodeId, store: StoreMark, known: StoreMark) {
+    pub(super) fn on_forgotten(&mut self, from: NodeId, store: StoreLife, known: StoreLife) {
         // What was said of a former store, or of this one as it was earlier, comes too late.
-        let Some(own) = self.recognition.own.filter(|own| own.id == store.id) else { return };
+        let Some(own) = self.recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
         let Some(amnesia) = Amnesia::between(self.setup.id, known, own) else { return };
         let members = self.setup.config.acceptors().union(self.setup.config.proposers);
         if members.contains(from) {
@@ -141,8 +141,8 @@ impl<P: Protocol> Node<P> {
             return;
         }
         for (node, known) in &mut self.recognition.known {
-            if known.store.writes > known.noted {
-                known.noted = known.store.writes;
+            if known.store.mark.writes > known.noted {
+                known.noted = known.store.mark.writes;
                 self.out.records.push(P::Record::met(*node, known.store));
             }
         }

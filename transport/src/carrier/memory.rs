@@ -2,7 +2,7 @@
 
 use super::{Transport, TransportError};
 use async_trait::async_trait;
-use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreMark};
+use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreLife};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,7 +95,7 @@ pub struct MemoryCarrier<P: Protocol> {
     id: NodeId,
     inbox: mpsc::Receiver<Event<P>>,
     network: MemoryNetwork<P>,
-    store: Option<StoreMark>,
+    store: Option<StoreLife>,
     /// Who was told of that store: the how manieth process of its name that was, and how many writes there were.
     met: BTreeMap<NodeId, (u64, u64)>,
 }
@@ -125,10 +125,10 @@ impl<P: Protocol> MemoryCarrier<P> {
         let Some(inbox) = &port.inbox else { return };
         let from = self.id;
         if let Some(store) = self.store
-            && self.met.get(&to) != Some(&(port.joined, store.writes))
+            && self.met.get(&to) != Some(&(port.joined, store.mark.writes))
         {
             match inbox.try_send(Event::Met { from, store }) {
-                Ok(()) => drop(self.met.insert(to, (port.joined, store.writes))),
+                Ok(()) => drop(self.met.insert(to, (port.joined, store.mark.writes))),
                 Err(error) => return self.lost(&error),
             }
         }
@@ -158,7 +158,7 @@ impl<P: Protocol> Transport<P> for MemoryCarrier<P> {
         }
     }
 
-    fn introduce(&mut self, store: StoreMark) {
+    fn introduce(&mut self, store: StoreLife) {
         self.store = Some(store);
     }
 }

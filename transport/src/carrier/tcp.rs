@@ -28,7 +28,7 @@ use bytes::Bytes;
 use core::fmt;
 use core::future::Future;
 use link::Peer;
-use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreMark};
+use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreLife};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -49,7 +49,7 @@ struct Shared {
     /// Who reads what which peer says, and the how manieth connection that is.
     readers: Mutex<BTreeMap<NodeId, (u64, AbortHandle)>>,
     /// This process's store, as its host told last.
-    store: Mutex<Option<StoreMark>>,
+    store: Mutex<Option<StoreLife>>,
     /// None when the carrier is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
     /// Room for messages that the host has not taken, in bytes.
@@ -98,13 +98,13 @@ impl Shared {
         }
     }
 
-    fn store(&self) -> Option<StoreMark> {
+    fn store(&self) -> Option<StoreLife> {
         *lock(&self.store)
     }
 
     /// Tells peers that connect from now on which store this process has. If that was not known before, those that are
     /// connected already get to know it.
-    fn introduce(&self, store: StoreMark) {
+    fn introduce(&self, store: StoreLife) {
         let known = lock(&self.store).replace(store);
         if known.is_none() {
             let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
@@ -251,7 +251,7 @@ impl<P: Portable> Transport<P> for TcpCarrier<P> {
         Ok(())
     }
 
-    fn introduce(&mut self, store: StoreMark) {
+    fn introduce(&mut self, store: StoreLife) {
         self.shared.introduce(store);
     }
 }

@@ -36,11 +36,21 @@ where
     pub(super) fn turn(&mut self, out: &mut Outside<P>, taken: usize) {
         let now = self.local(out.now);
         self.take_receipt();
-        for (from, message) in self.inbox.drain(..taken) {
+        for (at, (from, message)) in self.inbox.drain(..taken).enumerate() {
+            while let Some((before, whose, store)) = self.showing.front().copied()
+                && before <= at
+            {
+                self.showing.pop_front();
+                self.node.step(now, Event::Met { from: whose, store });
+            }
             if let Message::Reply(reply) = &message {
                 self.heard.push((reply.id, from));
             }
             self.node.step(now, Event::Message { from, message });
+        }
+        self.showing.iter_mut().for_each(|(before, ..)| *before -= taken);
+        if let Some(amnesia) = self.node.amnesia() {
+            return self.stop(amnesia, out);
         }
         if self.node.deadline().is_some_and(|at| at <= now) {
             self.node.step(now, Event::Timeout);
@@ -51,9 +61,10 @@ where
     /// Sends, writes and executes until nothing follows.
     pub(super) fn flush(&mut self, out: &mut Outside<P>) {
         loop {
+            let shown = self.shows();
             let mut ready = self.node.ready();
             for envelope in ready.messages() {
-                out.send(self.id, envelope);
+                out.send(self.id, shown, envelope);
             }
             while let Some(write) = ready.write() {
                 self.disk.take(write);
@@ -130,13 +141,6 @@ where
         if let Some(captured) = self.captured.take() {
             self.node.written_down(captured.write_down());
         }
-    }
-
-    /// Notices that something is on disk; whether there is any.
-    fn take_receipt(&mut self) -> bool {
-        let Some(receipt) = self.receipt.take() else { return false };
-        self.node.durable(receipt);
-        true
     }
 
     /// Sees to it that it is woken when its node asks for that.

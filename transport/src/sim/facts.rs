@@ -68,7 +68,7 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Members { members, .. } => format!("{name} {}", members.servers()),
         Message::Heard { ballot, .. } => format!("{name} {ballot}"),
         Message::Progress { chosen, .. } => format!("{name} chosen <{chosen}"),
-        Message::Forgotten { known, .. } => format!("{name} {known}"),
+        Message::Forgotten { known, .. } => format!("{name} {}", known.mark),
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
         Message::Canvass { chosen, .. } => format!("{name} {}", chosen.onwards()),
         Message::Support { granted: true, .. } => name.to_owned(),

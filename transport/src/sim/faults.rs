@@ -24,6 +24,14 @@ pub enum Fault {
     StopDisk(NodeId),
     /// Its disk goes on: what it was doing is done now.
     StartDisk(NodeId),
+    /// What is on its disk is copied.
+    CopyDisk(NodeId),
+    /// Its disk is lost while it is down, and an empty one comes in its place.
+    WipeDisk(NodeId),
+    /// While it is down, its disk becomes again what it was when it was copied last.
+    PutDiskBack(NodeId),
+    /// Two processes that are down get each other's disks.
+    SwapDisks(NodeId, NodeId),
 }
 
 /// A plan: faults of processes and of the network.

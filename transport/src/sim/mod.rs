@@ -10,6 +10,7 @@
 //! time does nothing else meanwhile. Equal worlds give equal runs, to the byte and on every machine.
 
 mod act;
+mod amnesia;
 mod chance;
 mod commands;
 mod counts;

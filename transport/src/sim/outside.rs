@@ -3,6 +3,7 @@
 use super::commands::{Answered, Commands, Submitted};
 use super::facts::label;
 use super::invariants::{Breach, Ledger, Verdict, execution, spoken};
+use super::process::Shown;
 use super::queue::{Happening, Queue};
 use super::reads::Readings;
 use super::stored::Stored;
@@ -13,6 +14,7 @@ use paxos_core::{
     Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable,
     RestoreError, Settled, Slot, Snapshot, Time, Unanswered,
 };
+use std::collections::BTreeMap;
 
 /// A message to one receiver, on its way out.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) reads: Readings,
     /// Snapshots of others that were taken over.
     pub(super) jumps: u64,
+    /// How many writes of the store of one process another one has heard of.
+    pub(super) heard: BTreeMap<(NodeId, NodeId), u64>,
 }
 
 impl<P: Protocol> Outside<P> {
@@ -74,36 +78,36 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    pub(super) fn send(&mut self, from: NodeId, envelope: Envelope<P>) {
+    pub(super) fn send(&mut self, from: NodeId, shown: Option<Shown>, envelope: Envelope<P>) {
         let Envelope { to, message } = envelope;
         if self.carrier.is_some() {
             for to in to.iter().filter(|to| *to != from) {
-                self.send_by_carrier(Post { at: self.now, from, to, message: message.clone() });
+                self.send_by_carrier(Post { at: self.now, from, to, message: message.clone() }, shown);
             }
             return;
         }
         self.witness(from, &message);
-        let shown = self.trace.is_some().then(|| (label(&message), message.kind()));
+        let drawn = self.trace.is_some().then(|| (label(&message), message.kind()));
         let mut reached = Vec::new();
         for to in to.iter().filter(|to| *to != from) {
             let post = Post { at: self.now, from, to, message: message.clone() };
-            let arrives = self.carry(post, Fate::Usual);
-            if shown.is_some() {
+            let arrives = self.carry(post, Fate::Usual, shown);
+            if drawn.is_some() {
                 reached.push((to, arrives));
             }
         }
-        if let (Some(trace), Some((label, kind))) = (&mut self.trace, shown) {
+        if let (Some(trace), Some((label, kind))) = (&mut self.trace, drawn) {
             trace.rows.push(Row { at: self.now, node: from, what: What::Sent { kind, label, to: reached } });
         }
     }
 
-    fn send_by_carrier(&mut self, mut post: Post<P>) {
+    fn send_by_carrier(&mut self, mut post: Post<P>, shown: Option<Shown>) {
         let fate = self.carrier.as_mut().map_or(Fate::Usual, |carrier| carrier(&mut post));
         self.witness(post.from, &post.message);
-        let shown = self.trace.is_some().then(|| (label(&post.message), post.message.kind()));
+        let drawn = self.trace.is_some().then(|| (label(&post.message), post.message.kind()));
         let (from, to) = (post.from, post.to);
-        let arrives = self.carry(post, fate);
-        if let (Some(trace), Some((label, kind))) = (&mut self.trace, shown) {
+        let arrives = self.carry(post, fate, shown);
+        if let (Some(trace), Some((label, kind))) = (&mut self.trace, drawn) {
             let what = What::Sent { kind, label, to: vec![(to, arrives)] };
             trace.rows.push(Row { at: self.now, node: from, what });
         }
@@ -126,7 +130,7 @@ impl<P: Protocol> Outside<P> {
     }
 
     /// Puts one message on its way; when it arrives, none if it is lost.
-    fn carry(&mut self, post: Post<P>, fate: Fate) -> Option<Time> {
+    fn carry(&mut self, post: Post<P>, fate: Fate, shown: Option<Shown>) -> Option<Time> {
         let Post { from, to, message, .. } = post;
         let (now, links, weather) = (self.now, &self.links, &mut self.weather);
         self.counts.add(message.kind(), 1);
@@ -144,13 +148,13 @@ impl<P: Protocol> Outside<P> {
                     }
                     let again = now.after(links.draw(from, to, weather));
                     let message = message.clone();
-                    self.queue.push(again, Happening::Arrive { to, from, message });
+                    self.queue.push(again, Happening::Arrive { to, from, message, shown });
                 }
                 delay
             }
         };
         let at = now.after(delay);
-        self.queue.push_ranked(at, fate == Fate::Last, Happening::Arrive { to, from, message });
+        self.queue.push_ranked(at, fate == Fate::Last, Happening::Arrive { to, from, message, shown });
         Some(at)
     }
 

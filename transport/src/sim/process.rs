@@ -3,10 +3,10 @@
 use super::stored::Stored;
 use core::cell::RefCell;
 use paxos_core::{
-    Captured, CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError, Settled,
-    Setup, Slot, StateMachine, Time,
+    Amnesia, Captured, CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError,
+    Settled, Setup, Slot, StateMachine, StoreLife, Time,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A state machine that is watched.
 #[derive(Clone, Debug)]
@@ -50,6 +50,14 @@ impl<S: StateMachine> StateMachine for Watched<S> {
     }
 }
 
+/// Which store a process has as it says something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Shown {
+    /// How often the process was restarted.
+    pub(super) life: u32,
+    pub(super) store: StoreLife,
+}
+
 /// What a process is busy with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Busy {
@@ -72,6 +80,16 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) node: Node<P>,
     pub(super) replica: Replica<Watched<S>>,
     pub(super) inbox: Vec<(NodeId, Message<P>)>,
+    /// How many writes its disk had made when it started; none if it does not tell which store it has.
+    opened: Option<u64>,
+    /// How many writes of its store each other process showed last, in which of its lives.
+    shown: BTreeMap<NodeId, (u32, u64)>,
+    /// Stores that are shown with the first so many messages that wait.
+    pub(super) showing: VecDeque<(usize, NodeId, StoreLife)>,
+    /// Whether its disk holds less than it did, or what another process wrote.
+    pub(super) has_forgotten: bool,
+    /// Why it stopped, if it was told that it has forgotten something.
+    pub(super) amnesia: Option<Amnesia>,
     pub(super) up: bool,
     pub(super) paused: bool,
     pub(super) busy: Busy,
@@ -80,6 +98,8 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     /// When it will be woken.
     pub(super) wake: Option<Time>,
     pub(super) disk: Stored<P>,
+    /// What was on it once.
+    pub(super) copied: Option<Stored<P>>,
     /// A state that it writes down.
     pub(super) captured: Option<Captured>,
     /// What its disk has done and it has not noticed.
@@ -112,19 +132,26 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    pub(super) fn new(setup: Setup<P::Options>, drift: i32, machine: S) -> Self {
+    pub(super) fn new(setup: Setup<P::Options>, drift: i32, tells_store: bool, machine: S) -> Self {
         let replica = Replica::new(Watched::new(machine), &setup.config.limits);
-        Self {
+        let disk = Stored::new(u128::from(setup.id.0) << 96);
+        let mut process = Self {
             id: setup.id,
             node: Node::new(setup, Time::default()),
             replica,
             inbox: Vec::new(),
+            opened: tells_store.then_some(0),
+            shown: BTreeMap::new(),
+            showing: VecDeque::new(),
+            has_forgotten: false,
+            amnesia: None,
             up: true,
             paused: false,
             busy: Busy::No,
             life: 0,
             wake: None,
-            disk: Stored::new(),
+            disk,
+            copied: None,
             captured: None,
             receipt: None,
             drift,
@@ -139,7 +166,58 @@ where
             noticed: Noticed::default(),
             learned: Vec::new(),
             applied: Vec::new(),
+        };
+        process.introduce();
+        process
+    }
+
+    /// Tells its node which of its lives this is, and which store it has.
+    fn introduce(&mut self) {
+        if self.opened.is_some() {
+            self.opened = Some(self.disk.mark.writes);
+            self.node.draw(self.life + 1);
         }
+        self.tell_store();
+    }
+
+    fn tell_store(&mut self) {
+        if let Some(store) = self.store() {
+            self.node.tell_store(store);
+        }
+    }
+
+    /// Its store, in this life.
+    fn store(&self) -> Option<StoreLife> {
+        Some(StoreLife { mark: self.disk.mark, opened: self.opened?, nonce: self.life + 1 })
+    }
+
+    /// Notices that something is on disk; whether there is any.
+    pub(super) fn take_receipt(&mut self) -> bool {
+        let Some(receipt) = self.receipt.take() else { return false };
+        self.tell_store();
+        self.node.durable(receipt);
+        true
+    }
+
+    /// The store that it shows with what it says now.
+    pub(super) fn shows(&self) -> Option<Shown> {
+        Some(Shown { life: self.life, store: self.store()? })
+    }
+
+    /// Takes in a message, with the store of its sender. A carrier shows no store after a later one, and what a former life
+    /// said not after what a later one did.
+    pub(super) fn hear(&mut self, from: NodeId, message: Message<P>, shown: Option<Shown>) {
+        if let Some(Shown { life, store }) = shown {
+            let last = self.shown.get(&from).copied();
+            if last.is_some_and(|(last, _)| life < last) {
+                return;
+            }
+            if last.is_none_or(|(last, writes)| life > last || store.mark.writes > writes) {
+                self.shown.insert(from, (life, store.mark.writes));
+                self.showing.push_back((self.inbox.len(), from, store));
+            }
+        }
+        self.inbox.push((from, message));
     }
 
     /// Starts again from the disk.
@@ -152,7 +230,15 @@ where
             // What went wrong, the replica tells.
             let _ = self.replica.install(snapshot);
         }
-        self.node = Node::restore_from(setup, self.local(now), self.life, snapshot, &self.disk.records);
+        let lives = self.disk.open();
+        let fresh = lives == 0 && snapshot.is_none() && self.disk.records.is_empty();
+        let now = self.local(now);
+        self.node = if fresh {
+            Node::new(setup, now)
+        } else {
+            Node::restore_from(setup, now, lives, snapshot, &self.disk.records)
+        };
+        self.introduce();
         self.noticed = Noticed { applied: self.replica.next(), ..Noticed::default() };
         self.up = true;
     }
@@ -165,6 +251,8 @@ where
         (self.receipt, self.captured) = (None, None);
         self.open = 0;
         self.inbox.clear();
+        self.shown.clear();
+        self.showing.clear();
         self.heard.clear();
     }
 

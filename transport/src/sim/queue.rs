@@ -1,6 +1,7 @@
 //! What is going to happen, in order of time and, at one time, of arrangement.
 
 use super::Fault;
+use super::process::Shown;
 use core::cmp::Ordering;
 use paxos_core::{Consistency, Message, NodeId, Protocol, Time};
 use std::collections::BinaryHeap;
@@ -9,7 +10,7 @@ use std::collections::BinaryHeap;
 #[derive(Debug)]
 pub(super) enum Happening<P: Protocol> {
     /// A message arrives.
-    Arrive { to: NodeId, from: NodeId, message: Message<P> },
+    Arrive { to: NodeId, from: NodeId, message: Message<P>, shown: Option<Shown> },
     /// A process asked to be woken.
     Wake(NodeId),
     /// A process, in this life, is done with its write.

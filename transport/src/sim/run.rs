@@ -22,7 +22,11 @@ where
         | Fault::StopClock(id)
         | Fault::StartClock(id)
         | Fault::StopDisk(id)
-        | Fault::StartDisk(id)) = fault;
+        | Fault::StartDisk(id)
+        | Fault::CopyDisk(id)
+        | Fault::WipeDisk(id)
+        | Fault::PutDiskBack(id)
+        | Fault::SwapDisks(id, _)) = fault;
         let Some(at) = self.at(id) else { return };
         let (process, out) = (&mut self.processes[at], &mut self.out);
         match fault {
@@ -34,7 +38,8 @@ where
                 process.crash();
                 out.crashed(id);
             }
-            Fault::Restart(_) if !process.up => {
+            // With the disk that it was stopped for, it would be stopped again.
+            Fault::Restart(_) if !process.up && process.amnesia.is_none() => {
                 process.restart(out.now, (self.machine)(id));
                 out.restarted(id, process.life, &process.disk);
                 process.go_on(out);
@@ -61,6 +66,10 @@ where
                     self.awake.insert(at);
                 }
             }
+            Fault::CopyDisk(_) => process.copied = Some(process.disk.copy()),
+            Fault::WipeDisk(_) => self.wipe(id),
+            Fault::PutDiskBack(_) => self.put_back(id),
+            Fault::SwapDisks(_, other) => self.swap(id, other),
             // It is so already.
             Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => {}
         }
@@ -146,8 +155,12 @@ where
         let Some(at) = self.at(id) else { return };
         let (process, out) = (&mut self.processes[at], &mut self.out);
         match happening {
-            Happening::Arrive { from, message, .. } if process.up => {
-                process.inbox.push((from, message));
+            Happening::Arrive { from, message, shown, .. } if process.up => {
+                if let Some(shown) = shown {
+                    let heard = out.heard.entry((from, id)).or_default();
+                    *heard = shown.store.mark.writes.max(*heard);
+                }
+                process.hear(from, message, shown);
                 self.awake.insert(at);
             }
             Happening::Wake(_) if process.wake.is_some_and(|wake| wake <= out.now) => {

@@ -12,7 +12,7 @@ use core::fmt;
 use paxos_core::{
     Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time, Unasked,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a run stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,7 +78,7 @@ where
         let ids = world.processes();
         let build = |id: &NodeId| {
             let setup = Setup { id: *id, config: world.config.clone(), options: world.options.clone() };
-            Process::new(setup, world.drift.get(id).copied().unwrap_or(0), machine(*id))
+            Process::new(setup, world.drift.get(id).copied().unwrap_or(0), world.stores, machine(*id))
         };
         let processes: Vec<_> = ids.iter().map(build).collect();
         let mut queue = Queue::new();
@@ -104,6 +104,7 @@ where
             commands: Commands::new(),
             reads: Readings::default(),
             jumps: 0,
+            heard: BTreeMap::new(),
         };
         Self {
             awake: (0..processes.len()).collect(),

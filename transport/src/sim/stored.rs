@@ -1,7 +1,7 @@
 //! What is on the disk of one simulated process, and on its way there.
 
 use super::{Chance, Disk};
-use paxos_core::{Protocol, Receipt, Snapshot, Write};
+use paxos_core::{Protocol, Receipt, Snapshot, StoreMark, Write};
 use std::collections::VecDeque;
 
 #[derive(Debug)]
@@ -9,6 +9,10 @@ pub(super) struct Stored<P: Protocol> {
     /// Stands before the records.
     pub(super) snapshot: Option<Snapshot>,
     pub(super) records: Vec<P::Record>,
+    /// Which store it is, and how many writes it has made.
+    pub(super) mark: StoreMark,
+    /// How often it was opened.
+    pub(super) lives: u32,
     /// What is to be written, in order.
     waiting: VecDeque<Write<P>>,
     /// How many of these are being written, with one sync.
@@ -18,8 +22,35 @@ pub(super) struct Stored<P: Protocol> {
 }
 
 impl<P: Protocol> Stored<P> {
-    pub(super) const fn new() -> Self {
-        Self { snapshot: None, records: Vec::new(), waiting: VecDeque::new(), syncing: 0, stopped: None }
+    /// An empty one under a name that no other has.
+    pub(super) const fn new(id: u128) -> Self {
+        Self {
+            snapshot: None,
+            records: Vec::new(),
+            mark: StoreMark { id, writes: 1 },
+            lives: 1,
+            waiting: VecDeque::new(),
+            syncing: 0,
+            stopped: None,
+        }
+    }
+
+    /// One that no process has started with.
+    pub(super) fn blank(id: u128) -> Self {
+        Self { mark: StoreMark { id, writes: 0 }, lives: 0, ..Self::new(id) }
+    }
+
+    /// What is on it, without what is on its way there.
+    pub(super) fn copy(&self) -> Self {
+        let (snapshot, records) = (self.snapshot.clone(), self.records.clone());
+        Self { snapshot, records, mark: self.mark, lives: self.lives, ..Self::new(0) }
+    }
+
+    /// A process starts with it; how often one did before.
+    pub(super) fn open(&mut self) -> u32 {
+        self.mark.writes += 1;
+        self.lives += 1;
+        self.lives - 1
     }
 
     /// It finishes nothing from now on.
@@ -54,6 +85,7 @@ impl<P: Protocol> Stored<P> {
     /// What was being written is there: `tell` is called with each write, which the receipt stands for.
     pub(super) fn finish(&mut self, mut tell: impl FnMut(&Write<P>)) -> Option<Receipt<P>> {
         let mut receipt = None;
+        self.mark.writes += u64::from(self.syncing > 0);
         for write in self.waiting.drain(..std::mem::take(&mut self.syncing)) {
             tell(&write);
             if let Some(snapshot) = write.snapshot() {
@@ -77,6 +109,7 @@ impl<P: Protocol> Stored<P> {
         // A snapshot takes the place of everything at one stroke, or not at all.
         let parts = |write: &Write<P>| if write.snapshot().is_some() { 1 } else { write.records().len() };
         let mut left = disk.survivors(self.waiting.iter().map(parts).sum(), chance);
+        self.mark.writes += u64::from(left > 0);
         self.syncing = 0;
         self.stopped = self.stopped.map(|_| false);
         for write in self.waiting.drain(..) {

@@ -24,6 +24,7 @@ impl Default for Limit {
 
 /// Everything that a run depends on, besides what clients submit. Two runs of equal worlds are equal.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are switches, each on its own")]
 pub struct World<P: Protocol> {
     /// The cluster.
     pub config: Arc<Config>,
@@ -39,6 +40,9 @@ pub struct World<P: Protocol> {
     pub frame: Option<Frame<P>>,
     /// The disks.
     pub disk: Disk,
+    /// Whether processes show which store they have, so that the others notice one that has forgotten something
+    /// ([`paxos_core::StoreMark`]).
+    pub stores: bool,
     /// How long a process is busy with each message it receives. It takes all that wait at once.
     pub service: Duration,
     /// By how much a process's clock goes fast (or slow, if negative), in millionths.
@@ -75,6 +79,7 @@ impl<P: Protocol> World<P> {
             links: Links::constant(Duration::from_millis(1)),
             frame: None,
             disk: Disk::default(),
+            stores: false,
             service: Duration::ZERO,
             drift: BTreeMap::new(),
             faults: Faults::default(),

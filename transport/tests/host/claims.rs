@@ -7,7 +7,7 @@ use crate::{assert_exactly_once, join, journals, propose_at, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{
-    Config, Consistency, Envelope, Event, Jitter, NodeId, Protocol, ReadError, Slot, Snapshot, StoreMark,
+    Config, Consistency, Envelope, Event, Jitter, NodeId, Protocol, ReadError, Slot, Snapshot, StoreLife,
 };
 use paxos_transport::{
     HostError, MemoryCarrier, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Replicated, Saved,
@@ -325,7 +325,7 @@ impl<P: Protocol> Transport<P> for Lossy<P> {
         Ok(())
     }
 
-    fn introduce(&mut self, store: StoreMark) {
+    fn introduce(&mut self, store: StoreLife) {
         self.inner.introduce(store);
     }
 }

@@ -1,5 +1,6 @@
 //! The simulator, shown with Multi-Paxos and with things deliberately broken.
 
+mod amnesia;
 mod broken;
 mod changes;
 mod chaos;

@@ -8,7 +8,7 @@ use super::stats::{Reason, Who};
 use core::future::poll_fn;
 use core::task::Poll;
 use core::time::Duration;
-use paxos_core::{Message, NodeId, StoreMark};
+use paxos_core::{Message, NodeId, StoreLife, StoreMark};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(super) struct Arrived<P: paxos_core::Protocol> {
     /// The how manieth connection it came on.
     pub(super) number: u64,
     /// The sender's store when it sent them.
-    pub(super) store: Option<StoreMark>,
+    pub(super) store: Option<StoreLife>,
     pub(super) messages: Vec<Message<P>>,
     pub(super) _room: tokio::sync::OwnedSemaphorePermit,
 }
@@ -164,8 +164,8 @@ struct Receiver<P: paxos_core::Protocol> {
     from: NodeId,
     /// The how manieth connection this is.
     number: u64,
-    /// The identity of its store.
-    store: Option<u128>,
+    /// Its store, as it was when it said who it is.
+    store: Option<StoreLife>,
     reader: Reader,
     writer: Writer,
     /// What has come of a large message.
@@ -230,7 +230,7 @@ impl<P: crate::Portable> Receiver<P> {
     /// Hands messages to the host, which came in so many bytes. As long as it holds too many, nothing more is read, so that
     /// the sender notices.
     async fn hand_over(&mut self, writes: u64, messages: Vec<Message<P>>, bytes: usize) {
-        let store = self.store.map(|id| StoreMark { id, writes });
+        let store = self.store.map(|life| StoreLife { mark: StoreMark { writes, ..life.mark }, ..life });
         let counts = &self.shared.counts;
         counts.bytes_received.add(bytes as u64);
         counts.messages_received.add(messages.len() as u64);

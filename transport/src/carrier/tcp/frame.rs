@@ -19,7 +19,7 @@ use std::io;
 use tokio::io::{AsyncReadExt, ReadHalf};
 
 /// The version of everything that travels: frames, handshake, encoding of messages.
-pub const WIRE_VERSION: u8 = 4;
+pub const WIRE_VERSION: u8 = 5;
 
 /// The bytes before a body.
 pub(super) const HEADER: usize = 16;

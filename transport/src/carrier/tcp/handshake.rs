@@ -13,7 +13,7 @@ use super::stats::Reason;
 use super::tls;
 use crate::identity::Identity;
 use core::time::Duration;
-use paxos_core::{Digest, NodeId};
+use paxos_core::{Digest, NodeId, StoreLife};
 use serde::{Deserialize, Serialize};
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, WriteHalf};
@@ -100,8 +100,8 @@ pub(super) struct Hello {
     to: NodeId,
     /// Where the sender listens, if it wants that told.
     pub(super) address: Option<String>,
-    /// The identity of its store, if it is known yet; how far that has come is told with the messages.
-    pub(super) store: Option<u128>,
+    /// Its store and the life that this is in, if that is known yet; how far it comes is told with the messages.
+    pub(super) store: Option<StoreLife>,
 }
 
 const MAGIC: [u8; 8] = *b"paxos\r\n\0";
@@ -115,7 +115,7 @@ struct Refusal {
 }
 
 impl Hello {
-    pub(super) fn new(me: &Identity, to: NodeId, address: Option<String>, store: Option<u128>) -> Self {
+    pub(super) fn new(me: &Identity, to: NodeId, address: Option<String>, store: Option<StoreLife>) -> Self {
         let Identity { cluster, node, variant, configuration } = me.clone();
         Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address, store }
     }

@@ -233,7 +233,7 @@ async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failu
         };
         let (mut reader, mut writer) = handshake::split(stream);
         let advertised = shared.options.advertise.clone();
-        let hello = Hello::new(&shared.options.identity, peer.id, advertised, shared.store().map(|s| s.id));
+        let hello = Hello::new(&shared.options.identity, peer.id, advertised, shared.store());
         handshake::dial(&hello, &mut reader, &mut writer).await?;
         Ok((reader, writer))
     };
@@ -354,7 +354,7 @@ impl Link<'_> {
 
     /// What this process's store has written: at least what the messages that wait rest on.
     fn writes(&self) -> u64 {
-        self.shared.store().map_or(0, |store| store.writes)
+        self.shared.store().map_or(0, |store| store.mark.writes)
     }
 
     async fn flush(&mut self, frames: u64) -> Result<(), Failure> {

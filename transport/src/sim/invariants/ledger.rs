@@ -28,6 +28,8 @@ pub struct Ledger<P: Protocol> {
     /// In which lives of its owner each term was used, and for what.
     terms: BTreeMap<(u64, NodeId), Vec<(u32, SlotRange)>>,
     lives: BTreeMap<NodeId, Life>,
+    /// Those that have lost what was on their disks. Nothing counts that they say.
+    forgetful: NodeSet,
     /// Every command that was answered to anybody, and every slot that a linearizable read saw, lies below.
     seen: Slot,
     /// The first snapshot that anybody had, by the slot that it ends at.
@@ -56,6 +58,7 @@ impl<P: Protocol> Ledger<P> {
             opened: BTreeMap::new(),
             terms: BTreeMap::new(),
             lives: BTreeMap::new(),
+            forgetful: NodeSet::EMPTY,
             seen: Slot(0),
             snapshots: BTreeMap::new(),
         }
@@ -91,6 +94,13 @@ impl<P: Protocol> Ledger<P> {
         self.submitted.extend(entry.id().map(|id| (id, entry)));
     }
 
+    /// What was on the disk of `node` is lost. What it said and wrote before counts on, and nothing that it says or writes from
+    /// now on: whoever counts that takes something to be chosen that is not, or votes for what nobody proposed. What
+    /// it takes to be chosen itself is not judged, for its own vote counts with it until it is told.
+    pub fn forgets(&mut self, node: NodeId) {
+        self.forgetful.insert(node);
+    }
+
     /// A message leaves a process.
     ///
     /// # Errors
@@ -98,8 +108,9 @@ impl<P: Protocol> Ledger<P> {
     pub fn said(&mut self, from: NodeId, message: &Message<P>) -> Verdict {
         let (amount, bound) = (message.amount(), message.bound(&self.limits));
         let mut verdict = spoken::messages_are_bounded(from, message.kind(), amount, bound);
+        let counts = !self.forgetful.contains(from);
         facts_of(message, &mut |fact| {
-            if verdict.is_ok() {
+            if verdict.is_ok() && counts {
                 verdict = self.on_said(from, &fact);
             }
         });
@@ -112,8 +123,9 @@ impl<P: Protocol> Ledger<P> {
     /// The first invariant that it breaks.
     pub fn wrote(&mut self, node: NodeId, record: &P::Record) -> Verdict {
         let mut verdict = Ok(());
+        let counts = !self.forgetful.contains(node);
         record.facts(&mut |fact| {
-            if verdict.is_ok() {
+            if verdict.is_ok() && counts {
                 verdict = self.on_written(node, &fact);
             }
         });
@@ -132,6 +144,9 @@ impl<P: Protocol> Ledger<P> {
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Verdict {
         self.lives.insert(node, Life { number: life, ..Life::default() });
+        if self.forgetful.contains(node) {
+            return Ok(());
+        }
         if let Some(snapshot) = snapshot {
             self.jumped(node, snapshot)?;
         }
@@ -148,6 +163,9 @@ impl<P: Protocol> Ledger<P> {
         snapshot: &Snapshot,
         records: impl IntoIterator<Item = &'a P::Record> + Clone,
     ) -> Verdict {
+        if self.forgetful.contains(node) {
+            return Ok(());
+        }
         self.is_true(node, snapshot)?;
         self.remembers(node, snapshot.next(), records.clone())?;
         let memory = &mut self.memories[index(node)];
@@ -168,6 +186,9 @@ impl<P: Protocol> Ledger<P> {
     /// # Errors
     /// If the snapshot does not tell the truth, or leads back.
     pub fn jumped(&mut self, node: NodeId, snapshot: &Snapshot) -> Verdict {
+        if self.forgetful.contains(node) {
+            return Ok(());
+        }
         self.is_true(node, snapshot)?;
         let (next, life) = (snapshot.next(), self.lives.entry(node).or_default());
         // A state that is older than the own one would be executed upon again.
@@ -213,6 +234,9 @@ impl<P: Protocol> Ledger<P> {
     /// # Errors
     /// If it is not, or if the process took something else to be chosen before.
     pub fn knows(&mut self, node: NodeId, slot: Slot, entry: &Entry<P::Value>) -> Verdict {
+        if self.forgetful.contains(node) {
+            return Ok(());
+        }
         let name = entry.id();
         let known = &mut self.lives.entry(node).or_default().known;
         let at = slot.index() as usize;
@@ -238,6 +262,9 @@ impl<P: Protocol> Ledger<P> {
         entry: &Entry<P::Value>,
         effect: Option<&P::Reply>,
     ) -> Verdict {
+        if self.forgetful.contains(node) {
+            return Ok(());
+        }
         let life = self.lives.entry(node).or_default();
         execution::in_order(node, life.next, slot)?;
         life.next = slot.plus(1);

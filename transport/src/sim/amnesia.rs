@@ -1,0 +1,83 @@
+//! Disks that are lost, put back from copies, or exchanged, and processes that stop because of that.
+
+use super::Sim;
+use super::outside::Outside;
+use super::process::Process;
+use super::stored::Stored;
+use paxos_core::{Amnesia, NodeId, Protocol, StateMachine};
+
+impl<P, S> Sim<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    /// Why a process stopped, if it was told that it has forgotten something.
+    pub fn amnesia(&self, node: NodeId) -> Option<Amnesia> {
+        self.processes[self.at(node)?].amnesia
+    }
+
+    /// Whether the disk of `node` holds less than it did, or what another process wrote.
+    pub fn has_forgotten(&self, node: NodeId) -> bool {
+        self.at(node).is_some_and(|at| self.processes[at].has_forgotten)
+    }
+
+    /// The disk of `node`, which is down, is lost.
+    pub(super) fn wipe(&mut self, node: NodeId) {
+        let Some(at) = self.down(node) else { return };
+        let id = self.processes[at].disk.mark.id + 1;
+        self.lose(at, Stored::blank(id));
+    }
+
+    /// The disk of `node`, which is down, becomes what it was when it was copied.
+    pub(super) fn put_back(&mut self, node: NodeId) {
+        let Some(at) = self.down(node) else { return };
+        // Who has heard of nothing that was written since cannot miss it: see `paxos_core::StoreMark`.
+        let heard = self.least_heard_of(node);
+        let copied = self.processes[at].copied.as_ref();
+        if let Some(copy) = copied.filter(|copy| copy.mark.writes < heard).map(Stored::copy) {
+            self.lose(at, copy);
+        }
+    }
+
+    /// These two, which are down, get each other's disks.
+    pub(super) fn swap(&mut self, one: NodeId, other: NodeId) {
+        let (Some(one), Some(other)) = (self.down(one), self.down(other)) else { return };
+        let (mine, theirs) = (self.processes[one].disk.copy(), self.processes[other].disk.copy());
+        self.lose(one, theirs);
+        self.lose(other, mine);
+    }
+
+    fn down(&self, node: NodeId) -> Option<usize> {
+        self.at(node).filter(|at| !self.processes[*at].up)
+    }
+
+    /// How many writes of the store of `node` each other server that is up has heard of.
+    fn least_heard_of(&self, node: NodeId) -> u64 {
+        let servers = self.world.config.servers();
+        let others =
+            self.processes.iter().filter(|other| other.up && other.id != node && servers.contains(other.id));
+        let heard = others.map(|other| self.out.heard.get(&(node, other.id)).copied().unwrap_or(0));
+        heard.min().unwrap_or(0)
+    }
+
+    fn lose(&mut self, at: usize, disk: Stored<P>) {
+        let process = &mut self.processes[at];
+        (process.disk, process.has_forgotten, process.amnesia) = (disk, true, None);
+        if let Some(ledger) = &mut self.out.ledger {
+            ledger.forgets(process.id);
+        }
+    }
+}
+
+impl<P, S> Process<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+{
+    /// It is told that it has forgotten something: what it had to say is not said.
+    pub(super) fn stop(&mut self, amnesia: Amnesia, out: &mut Outside<P>) {
+        self.amnesia = Some(amnesia);
+        self.crash();
+        out.crashed(self.id);
+    }
+}

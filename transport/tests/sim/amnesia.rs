@@ -1,0 +1,178 @@
+//! Disks that are lost, put back from an older copy, or exchanged, of fewer processes than half. The others notice: whoever
+//! has forgotten stops, and counts in no quorum from then on.
+//!
+//! `SEEDS=20000` runs more of them, `FIRST=3769` starts there, and `SEED=3769 … show` draws one.
+
+use crate::chaos::{RIVALS, number};
+use crate::support::{Basic, Fast, MS, Machine, Multi, recovering, sim, usual};
+use core::time::Duration;
+use paxos_core::{Amnesia, Config, Consistency, Leadership, Learning, NodeId, Protocol, Time};
+use paxos_transport::sim::{Chance, Cut, Delay, Disk, Fault, Links, Sim, Stop, World};
+
+/// When faults are over.
+const END: Duration = Duration::from_millis(1500);
+
+/// Chooses `n` of `all`.
+fn some(all: &[NodeId], n: usize, chance: &mut Chance) -> Vec<NodeId> {
+    let mut left = all.to_vec();
+    (0..n.min(all.len())).map(|_| left.swap_remove(chance.below(left.len() as u64) as usize)).collect()
+}
+
+/// A run in which some disks forget while two clients write and everybody reads.
+fn forgetting<P>(
+    seed: u64,
+    leadership: Option<Leadership>,
+    stores: bool,
+    options: P::Options,
+) -> Sim<P, Machine>
+where
+    P: Protocol<Value = u64, Reply = (u64, u64)>,
+{
+    let mut chance = Chance::new(seed, 40);
+    let servers = 3 + 2 * (seed % 2) as u16;
+    let mut config = Config::collapsed(servers).expect("acceptors");
+    config.leadership = leadership.unwrap_or(config.leadership);
+    if chance.hits(0.5) {
+        config.learning = Learning::Everyone;
+    }
+    config.limits.snapshot = if chance.hits(0.5) { 1 + chance.below(12) } else { 0 };
+    let mut world = World::<P>::new(config, options, seed);
+    world.replay = format!("cargo test -p paxos-transport --test sim amnesia with FIRST = ({})", P::NAME);
+    world.limit.events = 2_000_000;
+    world.stores = stores;
+    world.links = Links::lossy(MS / 2, 5 * MS, 0.05, 0.05);
+    world.links.reliable_from = Some(Time::default().after(END));
+    if chance.hits(0.7) {
+        world.disk = Disk::with_sync(Delay::Uniform { low: Duration::ZERO, high: 2 * MS });
+    }
+    let ids: Vec<NodeId> = world.config.servers().iter().collect();
+    let clients = world.add_clients(2);
+    let mut sim = sim(world);
+    let at = |time| Time::default().after(time);
+    let victims = some(&ids, 1 + chance.below(u64::from(servers) / 2) as usize, &mut chance);
+    for victim in &victims {
+        // It was up for long enough to be known.
+        let copied = chance.between(60 * MS, 600 * MS);
+        let down = copied + chance.between(Duration::ZERO, 400 * MS);
+        sim.fail_at(at(copied), Fault::CopyDisk(*victim));
+        sim.fail_at(at(down), Fault::Crash(*victim));
+    }
+    let up = |chance: &mut Chance| at(chance.between(1000 * MS, 1300 * MS));
+    if let (&[one, other], true) = (&victims[..], chance.hits(0.4)) {
+        sim.fail_at(at(1000 * MS), Fault::SwapDisks(one, other));
+    } else {
+        for victim in &victims {
+            let fault = if chance.hits(0.5) { Fault::WipeDisk(*victim) } else { Fault::PutDiskBack(*victim) };
+            sim.fail_at(at(1000 * MS), fault);
+        }
+    }
+    for victim in &victims {
+        sim.fail_at(up(&mut chance), Fault::Restart(*victim));
+    }
+    // Leaders change, before and after.
+    for _ in 0..2 {
+        let paused = ids[chance.below(u64::from(servers)) as usize];
+        let start = chance.between(100 * MS, 1200 * MS);
+        sim.fail_at(at(start), Fault::Pause(paused));
+        sim.fail_at(at(start + chance.between(10 * MS, 300 * MS)), Fault::Resume(paused));
+    }
+    for _ in 0..2 {
+        let (from, to) = ids.iter().partition(|_| chance.hits(0.5));
+        let start = at(chance.between(100 * MS, 1200 * MS));
+        let end = start.after(chance.between(10 * MS, 300 * MS));
+        sim.links_mut().cuts.push(Cut { from, to, both_ways: chance.hits(0.5), start, end });
+    }
+    for _ in 0..20 {
+        let reader = ids[chance.below(u64::from(servers)) as usize];
+        let way = [Consistency::Confirmed, Consistency::Quorum][chance.below(2) as usize];
+        sim.read_at(at(chance.between(Duration::ZERO, END)), reader, way);
+    }
+    for (i, client) in (0..).zip(clients) {
+        for k in 0..30 {
+            sim.submit_at(at(chance.between(Duration::ZERO, END)), client, 100 * i + k);
+        }
+        sim.submit_in_turn(client, 2, (30..40).map(|k| 100 * i + k));
+    }
+    sim
+}
+
+/// What became of each kind of amnesia: another store, an older one, one of another process.
+#[derive(Debug, Default)]
+struct Found {
+    another: u64,
+    older: u64,
+    misplaced: u64,
+}
+
+fn survives<P>(leadership: Option<Leadership>, usual: u64, options: fn(u64) -> P::Options)
+where
+    P: Protocol<Value = u64, Reply = (u64, u64)>,
+{
+    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(usual));
+    let mut found = Found::default();
+    for seed in first..first + seeds {
+        let mut sim = forgetting::<P>(seed, leadership, true, options(seed));
+        let stop = sim.run_for(END).unwrap_or_else(|breach| panic!("{breach}"));
+        assert_eq!(stop, Stop::Time, "seed {seed}: {:?}", sim.counts());
+        let patience = sim.now().after(Duration::from_secs(20));
+        let noticed = |sim: &Sim<P, Machine>| {
+            sim.ids().iter().all(|id| sim.amnesia(*id).is_some() == sim.has_forgotten(*id))
+        };
+        let done = |sim: &Sim<P, Machine>| sim.all_answered() && noticed(sim);
+        let stop = sim.run_until(|sim| done(sim) || sim.now() > patience);
+        stop.unwrap_or_else(|breach| panic!("{breach}"));
+        let amnesias: Vec<_> = sim.ids().iter().filter_map(|id| sim.amnesia(*id)).collect();
+        assert!(done(&sim), "seed {seed} ({}): {amnesias:?}, {:?}", P::NAME, sim.counts());
+        for amnesia in amnesias {
+            match amnesia {
+                Amnesia::Another { .. } => found.another += 1,
+                Amnesia::Older { .. } => found.older += 1,
+                Amnesia::Misplaced { .. } => found.misplaced += 1,
+                Amnesia::Outnumbered { .. } | Amnesia::Contradicts { .. } => panic!("seed {seed}: {amnesia}"),
+            }
+        }
+    }
+    let Found { another, older, misplaced } = found;
+    assert!(another > seeds / 8 && older > seeds / 8 && misplaced > seeds / 20, "{found:?} in {seeds} seeds");
+}
+
+#[test]
+fn basic_paxos_survives_disks_that_forget() {
+    survives::<Basic>(RIVALS, 100, usual::<Basic>);
+}
+
+#[test]
+fn simple_paxos_survives_disks_that_forget() {
+    survives::<Basic>(None, 50, usual::<Basic>);
+}
+
+#[test]
+fn multi_paxos_survives_disks_that_forget() {
+    survives::<Multi>(None, 200, usual::<Multi>);
+}
+
+#[test]
+fn fast_paxos_survives_disks_that_forget() {
+    survives::<Fast>(None, 50, usual::<Fast>);
+    survives::<Fast>(None, 50, recovering::<Fast>);
+}
+
+/// Where nobody tells which store it has, nobody notices, and what was decided is decided again.
+#[test]
+fn a_disk_that_forgets_unnoticed_is_found_by_the_invariants() {
+    let breach = (0..200).find_map(|seed| forgetting::<Multi>(seed, None, false, ()).run_for(2 * END).err());
+    let breach = breach.expect("somebody counts an acceptor that has forgotten");
+    assert!(["agreement", "votes_follow_proposals"].contains(&breach.invariant), "{breach}");
+}
+
+#[test]
+#[allow(clippy::print_stdout)] // that is what it is for
+fn show() {
+    let Some(seed) = number("SEED") else { return };
+    let mut sim = forgetting::<Multi>(seed, None, true, ());
+    let outcome = sim.run_for(END + 500 * MS);
+    for id in sim.ids() {
+        println!("{id} has forgotten {}, {:?}", sim.has_forgotten(*id), sim.amnesia(*id));
+    }
+    println!("{outcome:?}");
+}
