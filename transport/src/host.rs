@@ -193,13 +193,14 @@ where
     /// waits for an answer then learns that the outcome is unknown, since `waiters` is dropped.
     async fn run(mut self) -> Result<(), HostError> {
         let ended = self.turns().await;
-        let writer = self.into_writer();
-        if writer.close(DISK_PATIENCE).await { ended } else { ended.and(Err(HostError::Hung)) }
+        let (scribe, writer) = self.into_disk();
+        let closed = scribe.close(DISK_PATIENCE).await && writer.close(DISK_PATIENCE).await;
+        if closed { ended } else { ended.and(Err(HostError::Hung)) }
     }
 
     /// Lets go of all but the store. Whoever waits for an answer does not wait for the disk.
-    fn into_writer(self) -> Writer<P> {
-        self.writer
+    fn into_disk(self) -> (Scribe, Writer<P>) {
+        (self.scribe, self.writer)
     }
 
     async fn turns(&mut self) -> Result<(), HostError> {
@@ -227,7 +228,7 @@ where
                 self.writer.begin(write);
             }
             if let Some(captured) = ready.advance(&mut self.replica) {
-                self.scribe.begin(captured);
+                self.scribe.begin(captured)?;
             }
             if let Some(failure) = self.replica.failure() {
                 return Err(failure.clone().into());

@@ -3,35 +3,52 @@
 use super::HostError;
 use crate::storage::{Stage, StorageError};
 use core::future::pending;
+use core::time::Duration;
 use paxos_core::{Captured, Snapshot};
-use tokio::task::{JoinHandle, spawn_blocking};
+use std::thread;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Writes down one state at a time.
 pub(super) struct Scribe {
     stage: Stage,
-    task: Option<JoinHandle<Result<Snapshot, StorageError>>>,
+    done: Option<oneshot::Receiver<Result<Snapshot, StorageError>>>,
 }
 
 impl Scribe {
     pub(super) fn new(stage: Stage) -> Self {
-        Self { stage, task: None }
+        Self { stage, done: None }
     }
 
     /// Begins. The node captures no other state before it has this one.
-    pub(super) fn begin(&mut self, captured: Captured) {
+    pub(super) fn begin(&mut self, captured: Captured) -> Result<(), StorageError> {
         let stage = Stage::clone(&self.stage);
-        self.task = Some(spawn_blocking(move || {
+        let (tell, done) = oneshot::channel();
+        // Not a thread of the runtime's, which would wait for a disk that hangs when it ends.
+        let named = thread::Builder::new().name("paxos-snapshot".into());
+        let work = move || {
             let snapshot = captured.write_down();
-            stage(&snapshot)?;
-            Ok(snapshot)
-        }));
+            let staged = stage(&snapshot).map(|()| snapshot);
+            drop(stage);
+            // Whoever does not listen any more has gone.
+            drop(tell.send(staged));
+        };
+        named.spawn(work).map_err(StorageError::Write)?;
+        self.done = Some(done);
+        Ok(())
     }
 
     /// The state, when it is written down; never if there is none. The future may be dropped; nothing is lost then.
     pub(super) async fn done(&mut self) -> Result<Snapshot, HostError> {
-        let Some(task) = &mut self.task else { return pending().await };
-        let written = task.await;
-        self.task = None;
+        let Some(done) = &mut self.done else { return pending().await };
+        let written = done.await;
+        self.done = None;
         Ok(written.map_err(|_| HostError::Panicked)??)
+    }
+
+    /// Ends when what is being written down is, which uses the store, but no later than after `patience`. False if it did not end.
+    pub(super) async fn close(self, patience: Duration) -> bool {
+        let Some(done) = self.done else { return true };
+        timeout(patience, done).await.is_ok()
     }
 }

@@ -21,6 +21,9 @@ use std::io;
 /// What blocks are aligned to.
 pub(super) const PAGE: usize = 4096;
 
+/// What a disk writes at once.
+pub(super) const SECTOR: usize = 512;
+
 const VERSION: u8 = 1;
 const HEAD: usize = 64;
 
@@ -100,6 +103,11 @@ pub(super) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// Whether these bytes begin as a block of that store does: what a client stored cannot.
+    pub(super) fn bears(bytes: &[u8], brand: u64) -> bool {
+        bytes.get(24..32) == Some(&brand.to_le_bytes())
+    }
+
     /// The block that begins with these bytes, if there is one, unchanged.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let take = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);

@@ -63,7 +63,7 @@ impl Directory {
     /// Makes it, if `create` allows that.
     pub(super) fn lock(dir: &Path, create: bool) -> Result<Self, StoreError> {
         if create {
-            fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+            make_durably(dir)?;
         }
         let path = dir.join("lock");
         let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -83,6 +83,29 @@ impl Directory {
     fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
+}
+
+/// Makes a directory and those above it, so that none of them is gone after a loss of power.
+fn make_durably(dir: &Path) -> Result<(), StoreError> {
+    let above = |dir: &Path| dir.parent().map(Path::to_owned).filter(|dir| !dir.as_os_str().is_empty());
+    // One whose process was killed before it came to that is there already.
+    let mut made = vec![dir];
+    made.extend(dir.ancestors().skip(1).take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()));
+    fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+    for dir in made.into_iter().rev() {
+        let above = above(dir).unwrap_or_else(|| ".".into());
+        match sync_dir(&above) {
+            // Nobody but its owner can do that to one that was there before.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced.map_err(StoreError::io(&above))?,
+        }
+    }
+    Ok(())
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    // Other systems have no such call; their file systems keep names in order.
+    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 impl Files for Directory {
@@ -134,7 +157,6 @@ impl Files for Directory {
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        // Other systems have no such call; their file systems keep names in order.
-        if cfg!(unix) { File::open(&self.dir)?.sync_all() } else { Ok(()) }
+        sync_dir(&self.dir)
     }
 }

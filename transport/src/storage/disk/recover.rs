@@ -3,7 +3,7 @@
 use super::block::{Block, Draft, Kind};
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
-use super::manifest::{self, FORMER, Manifest, Part};
+use super::manifest::{self, FORMER, Manifest, Part, snapshot_name};
 use super::segment::{self, Layout};
 use super::store::{SPARE, Sizes, Store, new_segment};
 use super::survey::{self, Piece, Survey, open_file};
@@ -59,9 +59,10 @@ impl<F: Files> Store<F> {
         Ok((store, snapshot))
     }
 
-    /// Writes again what is damaged and can be, and the newest block.
+    /// Writes again what is damaged and can be, and the newest block: the process may have ended before it was synced, and
+    /// whoever reads it now may see what the disk does not have.
     fn settle(&mut self, found: Survey) -> Result<(), StoreError> {
-        let Survey { tail, end, newest, mended } = found;
+        let Survey { newest, witnessed, mended, .. } = found;
         for Piece { part, at, bytes } in mended {
             let path = self.dir.join(part.name());
             tracing::warn!(
@@ -71,17 +72,22 @@ impl<F: Files> Store<F> {
             let file = open_file(&self.files, &path, &part.name())?;
             self.mend(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
         }
-        (self.tail, self.end) = (tail, end);
-        // The process may have ended before the newest block was synced, and whoever reads it now may see what the disk does not have.
-        if let Some(Piece { part, at, bytes }) = newest {
+        // Of a long block there is one only, which is not written over in vain.
+        if let Some(Piece { part, at, bytes }) = newest.filter(|_| !witnessed) {
             let path = self.dir.join(part.name());
+            let layout = Layout::of(part.length);
             let file = open_file(&self.files, &path, &part.name())?;
-            self.write_twice(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
+            let settled = if bytes.len() as u64 <= layout.slot {
+                self.mend(&file, layout, at, &bytes)
+            } else {
+                self.write_twice(&file, layout, at, &bytes)
+            };
+            settled.map_err(StoreError::io(&path))?;
         }
         Ok(())
     }
 
-    /// The copy first: it may have been found in the very place that is written next.
+    /// The copy first, so that one of the two is whole at any time.
     fn mend(&self, file: &F::File, layout: Layout, at: u64, pages: &[u8]) -> io::Result<()> {
         if let Some(block) = Block::read(pages).filter(|_| pages.len() as u64 <= layout.slot) {
             self.files.write(file, layout.copy(block.head.number), pages)?;
@@ -91,32 +97,48 @@ impl<F: Files> Store<F> {
         self.files.sync(file)
     }
 
-    /// Removes what a process that ended in the middle of something has left behind.
+    /// Removes what a process that ended in the middle of something has left behind, once all of it has been looked at.
     fn sweep(&mut self) -> Result<(), StoreError> {
+        // What the manifest refers to, and that it does, is durable before anything goes.
+        self.files.sync_names().map_err(StoreError::io(&self.dir))?;
         let names = self.files.names().map_err(StoreError::io(&self.dir))?;
         let mut kept: Vec<String> = self.manifest.segments.iter().map(|part| part.name()).collect();
         kept.extend(self.manifest.snapshot_name());
+        let read = |name| self.files.open(name).and_then(|file| self.files.read(&file));
+        let mut left = Vec::new();
         for name in names.iter().filter(|name| !kept.contains(name)) {
-            let path = self.dir.join(name);
+            let number = |prefix| name.strip_prefix(prefix).and_then(|number| number.parse().ok());
             if name == SPARE {
-                let file = open_file(&self.files, &path, name)?;
-                self.spare = Some(self.files.read(&file).map_err(StoreError::io(&path))?.len() as u64);
-                continue;
-            }
-            // What comes before the log was replaced by a snapshot; what comes after it was never part of it, or this manifest is older.
-            let first = name.strip_prefix("log-").and_then(|number| number.parse().ok());
-            if let Some(first) = first.filter(|first| *first > self.tail.number) {
-                let file = open_file(&self.files, &path, name)?;
-                let bytes = self.files.read(&file).map_err(StoreError::io(&path))?;
-                if segment::was_used(&bytes, self.manifest.brand, first) {
+                // An installation that did not come to its end may have left a block in it, which must not come into the log.
+                let fit =
+                    read(name).ok().filter(|bytes| segment::is_older(bytes, self.manifest.brand, &self.tail));
+                self.spare = fit.map(|bytes| bytes.len() as u64);
+                left.extend(self.spare.is_none().then_some(name));
+            } else if let Some(first) =
+                number("log-").filter(|first| Part { first: *first, length: 0 }.name() == *name)
+            {
+                // What comes before the log was replaced by a snapshot; what comes after it was never part of it, or this
+                // manifest is older.
+                let path = self.dir.join(name);
+                if first > self.tail.number
+                    && segment::was_used(
+                        &read(name).map_err(StoreError::io(&path))?,
+                        self.manifest.brand,
+                        first,
+                    )
+                {
                     let what = format!("it is older than it was, for it does not know of {name}");
                     return Err(StoreError::damaged(&self.dir.join(manifest::NAME), what));
                 }
+                left.push(name);
+            } else if name.ends_with(UNFINISHED)
+                || number("snapshot-").is_some_and(|number| snapshot_name(number) == *name)
+            {
+                left.push(name);
             }
-            let ours = ["log-", "snapshot-"].iter().any(|prefix| name.starts_with(prefix));
-            if ours || name.ends_with(UNFINISHED) {
-                self.files.remove(name).map_err(StoreError::io(&path))?;
-            }
+        }
+        for name in left {
+            self.files.remove(name).map_err(StoreError::io(&self.dir.join(name)))?;
         }
         Ok(())
     }

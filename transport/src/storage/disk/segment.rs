@@ -10,7 +10,7 @@
 //! place is synced first, and then a witness of it is written there: whoever finds the witness knows that the block was durable, and that
 //! it is damaged if it is not whole.
 
-use super::block::{Block, Kind, PAGE};
+use super::block::{Block, Kind, PAGE, SECTOR};
 use core::ops::Range;
 use paxos_core::Digest;
 
@@ -67,6 +67,8 @@ pub(super) struct Walked {
     pub(super) end: usize,
     /// What was written again from a copy.
     pub(super) mended: Vec<Range<usize>>,
+    /// The last block is a long one, and there is a witness that it was durable.
+    pub(super) witnessed: bool,
 }
 
 /// Goes through the blocks of a segment that follow on `tail`, which comes along, and writes a damaged one again from its copy. An error says
@@ -89,7 +91,11 @@ pub(super) fn walk(
             walked.last = Some(at..walked.end);
             continue;
         }
-        let Some(copy) = missed(bytes, layout, at, brand, tail)? else { return Ok(walked) };
+        let Some(copy) = missed(bytes, layout, at, brand, tail)? else {
+            let copy = bytes.get(layout.copy(tail.number) as usize..).and_then(Block::read);
+            walked.witnessed = copy.is_some_and(|copy| copy.head.witness && copy.head.number == tail.number);
+            return Ok(walked);
+        };
         let mended = at..at + copy.len();
         if mended.end > bytes.len() {
             return Err(format!("block {} has no room", tail.number + 1));
@@ -104,7 +110,7 @@ fn follows(block: &Block<'_>, brand: u64, tail: &Tail) -> bool {
 }
 
 /// No block follows at `at`: none if none was ever durable there, and where its copy is if it is damaged. A write that went elsewhere
-/// may have put the copy where it does not belong, over the block itself, so all that lies behind is looked at.
+/// may have put a copy or a witness where it does not belong, over the block itself, so every sector is looked at.
 fn missed(
     bytes: &[u8],
     layout: Layout,
@@ -114,36 +120,45 @@ fn missed(
 ) -> Result<Option<Range<usize>>, String> {
     let next = tail.number + 1;
     let slot = layout.slot as usize;
-    let mut copy: Option<Range<usize>> = None;
-    let mut later = Vec::new();
-    let behind = (at..bytes.len()).step_by(PAGE).map(|from| (from, bytes.len()));
-    for (from, to) in [(0, slot), (slot, 2 * slot)].into_iter().chain(behind) {
-        let Some(block) = bytes.get(from..to).and_then(Block::read) else { continue };
+    let (mut copy, mut later) = (None, false);
+    for from in [0, slot] {
+        let Some(block) = bytes.get(from..from + slot).and_then(Block::read) else { continue };
         if block.head.brand != brand {
-            // Elsewhere it may be part of what a client stored.
-            if from < at {
-                return Err("it holds a block of another store".into());
-            }
-        } else if block.head.number > next {
-            later.push(from);
-        } else if block.head.number == next {
+            return Err("it holds a block of another store".into());
+        }
+        later |= block.head.number > next;
+        if block.head.number == next {
             if block.head.before != tail.check {
                 return Err(format!("block {next} does not follow on the one before it"));
             }
             if block.head.witness {
                 return Err(format!("block {next} is damaged"));
             }
-            copy = copy.or(Some(from..from + block.pages.len()));
+            copy = Some(from..from + block.pages.len());
         }
     }
-    let Some(copy) = copy else {
-        return if later.is_empty() { Ok(None) } else { Err(format!("block {next} is damaged or missing")) };
-    };
-    // What lies where it belongs is not to be lost by that.
-    if later.iter().any(|from| (at..at + copy.len()).contains(from)) {
-        return Err(format!("block {next} is damaged, and a later one lies in its place"));
+    if later && copy.is_none() {
+        return Err(format!("block {next} is damaged or missing"));
     }
-    Ok(Some(copy))
+    let place = copy.as_ref().map_or(at..at, |copy| at..at + copy.len());
+    let strays = (SECTOR..2 * slot).chain(at..bytes.len()).step_by(SECTOR);
+    for from in strays.filter(|from| *from != slot && Block::bears(&bytes[*from..], brand)) {
+        let Some(block) = Block::read(&bytes[from..]) else { continue };
+        // Behind its place later blocks may lie; elsewhere nothing that is as new.
+        let later = block.head.number > next && copy.is_some() && from >= place.end;
+        if block.head.number >= next && !later {
+            return Err(format!("block {next} is damaged, or block {} lies in its place", block.head.number));
+        }
+    }
+    Ok(copy)
+}
+
+/// Whether a segment may be used again, for blocks from the one behind `tail` on: all that is in it is older, and of this store.
+pub(super) fn is_older(bytes: &[u8], brand: u64, tail: &Tail) -> bool {
+    let slot = Layout::of(bytes.len() as u64).slot as usize;
+    let mut blocks =
+        [0, slot, 2 * slot].into_iter().filter_map(|from| bytes.get(from..).and_then(Block::read));
+    blocks.all(|block| block.head.brand == brand && block.head.number <= tail.number)
 }
 
 /// Whether a file that nobody refers to holds a block that was appended to it, so that something did refer to it.

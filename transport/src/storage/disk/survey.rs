@@ -17,6 +17,8 @@ pub(super) struct Survey {
     pub(super) end: u64,
     /// The newest block, if there is one.
     pub(super) newest: Option<Piece>,
+    /// It is a long one, and there is a witness that it was durable.
+    pub(super) witnessed: bool,
     /// What is damaged, as it should be.
     pub(super) mended: Vec<Piece>,
 }
@@ -36,7 +38,7 @@ pub(super) fn log(
     visit: &mut dyn FnMut(&Block<'_>) -> Result<(), String>,
 ) -> Result<Survey, StoreError> {
     let tail = Tail { number: manifest.segments[0].first - 1, check: manifest.base, life: 0 };
-    let mut found = Survey { tail, end: 0, newest: None, mended: Vec::new() };
+    let mut found = Survey { tail, end: 0, newest: None, witnessed: false, mended: Vec::new() };
     for part in manifest.segments.iter().copied() {
         let path = dir.join(part.name());
         let damaged = |what| StoreError::damaged(&path, what);
@@ -55,6 +57,9 @@ pub(super) fn log(
             bytes: bytes[range].to_vec(),
         };
         found.mended.extend(walked.mended.into_iter().map(piece));
+        if walked.last.is_some() {
+            found.witnessed = walked.witnessed;
+        }
         found.newest = walked.last.map(piece).or(found.newest);
         found.end = walked.end as u64;
     }

@@ -27,6 +27,17 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
             if random.next_u32().is_multiple_of(2) {
                 // Only the process ended. The next one begins a life, and the power goes then.
                 files.start_again();
+                if random.next_u32().is_multiple_of(2) {
+                    // While it recovers.
+                    files.crash_at(files.steps() + 1 + random.next_u32() as usize % 12);
+                    drop(load(&files));
+                    let begun =
+                        |held: &Held| Held { lives: held.lives + 1, writes: held.writes + 1, ..held.clone() };
+                    let may_be = [held.clone(), next.clone(), begun(&held), begun(&next)];
+                    judge(&files.after_crash(&mut random), &may_be, &what)
+                        .unwrap_or_else(|error| panic!("{what}, started again: {error}"));
+                    continue;
+                }
                 let (store, found) = load(&files).unwrap_or_else(|error| panic!("{what}: {error}"));
                 files.kill();
                 drop(store);

@@ -4,7 +4,7 @@
 
 use super::double::{Double, Image, Written};
 use super::history::{Held, draw, judge, run};
-use crate::storage::disk::block::PAGE;
+use crate::storage::disk::block::{PAGE, SECTOR};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeMap;
@@ -98,14 +98,10 @@ impl Past {
                 let (name, write) = write;
                 let index = self.written.iter().position(|(_, other)| core::ptr::eq(other, write))?;
                 let length = image[name].len();
-                // Often not far from where it belongs, or where its copy does.
-                let near = write.at / PAGE + below(9);
-                let to = if below(2) == 0 { near.saturating_sub(4) } else { below(length / PAGE) } * PAGE;
-                let blank = write.before.is_empty() || to >= length;
-                if blank {
-                    return None;
-                }
-                image.insert(name.clone(), Double::misplaced(&self.written, index, to));
+                // Often not far from where it belongs, or where its copy does; and a disk takes what one sync makes durable in any order.
+                let near = (write.at / SECTOR + below(64)).saturating_sub(32);
+                let to = if below(2) == 0 { near } else { below(length / SECTOR) } * SECTOR;
+                image.insert(name.clone(), Double::misplaced(&self.written, index, to, below(2) == 0));
                 return (image != self.image).then_some(("a write that went elsewhere", name.clone(), image));
             }
             7 => {

@@ -1,14 +1,12 @@
 //! A file system in memory that knows what of it is durable, and can crash at any step.
 
+use crate::storage::disk::block::SECTOR;
 use crate::storage::disk::files::Files;
 use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// What a disk writes at once.
-const SECTOR: usize = 512;
 
 /// Clones are handles to the same file system.
 #[derive(Clone, Default)]
@@ -124,11 +122,19 @@ impl Double {
         world.written.iter().filter_map(|w| Some((name(w.file)?, w.clone()))).collect()
     }
 
-    /// What would be in a file if the write at this place in the list had gone elsewhere.
-    pub(super) fn misplaced(written: &[(String, Written)], index: usize, to: usize) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    /// What would be in a file if the write at this place in the list had gone elsewhere, in its turn or after the next.
+    pub(super) fn misplaced(written: &[(String, Written)], index: usize, to: usize, late: bool) -> Vec<u8> {
         let file = written[index].1.file;
-        for (place, (_, write)) in written.iter().enumerate().filter(|(_, (_, write))| write.file == file) {
+        let mut order: Vec<usize> =
+            (0..written.len()).filter(|place| written[*place].1.file == file).collect();
+        if let Some(turn) =
+            order.iter().position(|place| *place == index).filter(|turn| late && turn + 1 < order.len())
+        {
+            order.swap(turn, turn + 1);
+        }
+        let mut bytes = Vec::new();
+        for place in order {
+            let write = &written[place].1;
             if place == index {
                 // A file does not grow by that.
                 let room = bytes.get_mut(to..).unwrap_or_default();
