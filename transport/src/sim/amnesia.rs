@@ -23,7 +23,8 @@ where
 
     /// The disk of `node`, which is down, is lost.
     pub(super) fn wipe(&mut self, node: NodeId) {
-        let Some(at) = self.down(node) else { return };
+        // Who has never heard of the process cannot miss its store: see `paxos_core::StoreMark`.
+        let Some(at) = self.down(node).filter(|_| self.least_heard_of(node) > 0) else { return };
         let id = self.processes[at].disk.mark.id + 1;
         self.lose(at, Stored::blank(id));
     }
@@ -41,7 +42,8 @@ where
 
     /// These two, which are down, get each other's disks.
     pub(super) fn swap(&mut self, one: NodeId, other: NodeId) {
-        let (Some(one), Some(other)) = (self.down(one), self.down(other)) else { return };
+        let known = [one, other].into_iter().all(|node| self.least_heard_of(node) > 0);
+        let (Some(one), Some(other), true) = (self.down(one), self.down(other), known) else { return };
         let (mine, theirs) = (self.processes[one].disk.copy(), self.processes[other].disk.copy());
         self.lose(one, theirs);
         self.lose(other, mine);
@@ -51,8 +53,11 @@ where
         self.at(node).filter(|at| !self.processes[*at].up)
     }
 
-    /// How many writes of the store of `node` each other server that is up has heard of.
+    /// How many writes of the store of `node` each other server that is up has heard of; no limit where nobody tells.
     fn least_heard_of(&self, node: NodeId) -> u64 {
+        if !self.world.stores {
+            return u64::MAX;
+        }
         let servers = self.world.config.servers();
         let others =
             self.processes.iter().filter(|other| other.up && other.id != node && servers.contains(other.id));

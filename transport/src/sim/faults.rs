@@ -26,7 +26,8 @@ pub enum Fault {
     StartDisk(NodeId),
     /// What is on its disk is copied.
     CopyDisk(NodeId),
-    /// Its disk is lost while it is down, and an empty one comes in its place.
+    /// Its disk is lost while it is down, and an empty one comes in its place. Nothing happens, with this fault and the next two, where
+    /// a server that is up has never heard of what is lost: nobody notices that ([`paxos_core::StoreMark`]).
     WipeDisk(NodeId),
     /// While it is down, its disk becomes again what it was when it was copied last.
     PutDiskBack(NodeId),
