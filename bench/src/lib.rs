@@ -14,7 +14,7 @@
 //! ```text
 //! kv        the state machine                 serve          one member
 //! resp      the protocol                      local_cluster  all members, each a process
-//! load      a load generator
+//! load      a load generator                linearize      whether what clients saw is right
 //! ```
 
 mod address;
@@ -23,6 +23,7 @@ pub mod compare;
 pub mod counts;
 pub mod faults;
 pub mod kv;
+pub mod linearize;
 pub mod load;
 pub mod local_cluster;
 pub mod matrix;

@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
+use paxos_bench::linearize::{Linearize, linearize};
 use paxos_bench::load::{Form, Load, load};
 use paxos_bench::local_cluster::run_cluster;
 use paxos_bench::options::{Cli, Command, Compare, Simulate};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Some(Command::Cluster(options)) => live(run_cluster(&options)),
         Some(Command::Load(options)) => run_load(&options),
         Some(Command::Store(options)) => run_store(&options),
+        Some(Command::Linearize(options)) => run_linearize(&options),
     }
 }
 
@@ -67,12 +69,36 @@ fn run_load(options: &Load) -> ExitCode {
         Ok(report) => report,
         Err(error) => return fail(&error, code(error.is_input())),
     };
-    match options.format {
-        Form::Table => finish(&[], &report.table()),
-        Form::Json => match serde_json::to_string_pretty(&report) {
-            Ok(json) => finish(&[], &(json + "\n")),
-            Err(error) => fail(&error, 1),
-        },
+    match text(options.format, &report, report.table()) {
+        Ok(text) => finish(&[], &text),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn run_linearize(options: &Linearize) -> ExitCode {
+    let bar = progress();
+    let done = linearize(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    let report = match done {
+        Ok(report) => report,
+        Err(error) => return fail(&error, code(error.is_input())),
+    };
+    let text = match text(options.format, &report, report.table()) {
+        Ok(text) => text,
+        Err(error) => return fail(&error, 1),
+    };
+    let printed = end(0, 0, print(&text));
+    match report.end() {
+        Err(error) if printed == ExitCode::SUCCESS => fail(&error, 1),
+        Ok(()) | Err(_) => printed,
+    }
+}
+
+/// A result in the form that was asked for.
+fn text(form: Form, report: &impl serde::Serialize, table: String) -> serde_json::Result<String> {
+    match form {
+        Form::Table => Ok(table),
+        Form::Json => Ok(serde_json::to_string_pretty(report)? + "\n"),
     }
 }
 

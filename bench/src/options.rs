@@ -5,6 +5,7 @@ mod misfit;
 pub use misfit::Misfit;
 
 use crate::faults::{Drawing, Scenario};
+use crate::linearize::Linearize;
 use crate::load::Load;
 use crate::local_cluster::LocalCluster;
 use crate::quorums::QuorumChoice;
@@ -74,6 +75,9 @@ pub enum Command {
     /// Look at what a member that is stopped has on disk, and whether all of it is there
     #[command(after_help = crate::store::HELP)]
     Store(crate::store::StoreOptions),
+    /// Check whether a history of operations on keys is linearizable, and show which contradict each other
+    #[command(after_long_help = crate::linearize::HELP)]
+    Linearize(Linearize),
 }
 
 /// What happens when two clients' commands meet in a fast ballot.

@@ -2,6 +2,7 @@
 
 mod checker;
 mod input;
+mod linearize;
 #[cfg(unix)]
 mod lost;
 mod output;

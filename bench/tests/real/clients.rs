@@ -1,7 +1,7 @@
 //! Clients that write down what they did and saw.
 
-use crate::checker::{Deed, Op, check};
 use crate::{Chance, LONG, chance};
+use paxos_bench::linearize::{Deed, Operation, Report, Verdict, check};
 use paxos_bench::resp::{Client, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -12,6 +12,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Longer than a member takes to say that the outcome is unknown.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The client that reads everything at the end.
+const READER: u64 = u64::MAX;
+
+/// What the search for an order may use.
+const MEMORY: usize = 1 << 30;
 
 /// Keys that all clients use: counters, lists and registers.
 const KEYS: [&str; 7] = ["c:0", "c:1", "l:0", "l:1", "r:0", "r:1", "r:2"];
@@ -24,7 +30,7 @@ struct Shared {
     epoch: Instant,
     stop: AtomicBool,
     acknowledged: AtomicU64,
-    history: Mutex<Vec<Op>>,
+    history: Mutex<Vec<Operation>>,
     /// What was acknowledged under keys that are written once.
     written: Mutex<BTreeMap<String, String>>,
     /// Answers that no client should ever get.
@@ -39,6 +45,12 @@ enum Heard {
     Unknown,
     /// Unknown, and the connection is of no use.
     Broken,
+}
+
+/// A client while it is connected.
+struct Caller {
+    name: u64,
+    client: Client,
 }
 
 pub(crate) struct Clients {
@@ -84,7 +96,7 @@ impl Clients {
             for key in &used {
                 let begun = shared.now();
                 let value = insist(address, &["GET", key]).await;
-                shared.note(key, Deed::Get(value.text()), begun, true);
+                shared.note(READER, key, Deed::Get(value.text()), begun, true);
             }
             for (key, value) in &written {
                 let found = insist(address, &["GET", key]).await.text();
@@ -94,14 +106,18 @@ impl Clients {
         let odd = shared.odd.lock().expect("nobody panicked").clone();
         assert!(odd.is_empty(), "no client should get such answers: {odd:?}");
         let history = std::mem::take(&mut *shared.history.lock().expect("nobody panicked"));
-        let checked = tokio::task::spawn_blocking(move || check(&history)).await.expect("it does not panic");
-        match checked {
-            Ok((ops, unknown)) => format!(
-                "{ops} operations ({unknown} of unknown outcome) are linearizable; {} keys written once, none lost",
-                written.len()
-            ),
-            Err(why) => panic!("not linearizable: {why}"),
-        }
+        let checked = tokio::task::spawn_blocking(move || {
+            let verdict = check(&history, MEMORY, |_| {});
+            (verdict == Verdict::Linearizable, Report::new(&history, verdict))
+        });
+        let (is_right, report) = checked.await.expect("it does not panic");
+        assert!(is_right, "{}", report.table());
+        format!(
+            "{} operations ({} of unknown outcome) are linearizable; {} keys written once, none lost",
+            report.operations,
+            report.unknown,
+            written.len()
+        )
     }
 }
 
@@ -124,10 +140,11 @@ async fn work(shared: Arc<Shared>, nth: u64) {
     let (mut address, mut drawn) = (nth as usize, 0_u64);
     while !shared.stop.load(SeqCst) {
         let at = &shared.addresses[address % shared.addresses.len()];
-        if let Ok(Ok(mut client)) = timeout(PATIENCE, Client::connect(at)).await {
+        if let Ok(Ok(client)) = timeout(PATIENCE, Client::connect(at)).await {
+            let mut caller = Caller { name: nth, client };
             while !shared.stop.load(SeqCst) {
                 drawn += 1;
-                let fine = shared.turn(&mut client, &mut chance, format!("{nth}.{drawn},")).await;
+                let fine = shared.turn(&mut caller, &mut chance, format!("{nth}.{drawn},")).await;
                 if !fine {
                     break;
                 }
@@ -145,43 +162,46 @@ impl Shared {
         self.epoch.elapsed().as_nanos() as u64
     }
 
-    fn note(&self, key: &str, deed: Deed, begun: u64, known: bool) {
-        let op = Op { key: key.into(), deed, begun, ended: known.then(|| self.now()) };
-        self.history.lock().expect("nobody panicked").push(op);
+    fn note(&self, client: u64, key: &str, deed: Deed, begun: u64, known: bool) {
+        let ended = known.then(|| self.now());
+        let operation = Operation { client, key: key.into(), deed, begun, ended };
+        self.history.lock().expect("nobody panicked").push(operation);
     }
 
     /// Does one thing, and writes it down; whether the connection is still good.
-    async fn turn(&self, client: &mut Client, chance: &mut Chance, value: String) -> bool {
+    async fn turn(&self, caller: &mut Caller, chance: &mut Chance, value: String) -> bool {
         let key = KEYS[chance.below(KEYS.len() as u64) as usize];
         let key = &*format!("{key}:{}", self.acknowledged.load(SeqCst) / GENERATION);
         let dice = chance.below(100);
         match (key.as_bytes()[0], dice) {
-            (_, 0..15) => self.write_once(client, value).await,
-            (_, 15..45) => self.deed(client, key, Deed::Get(None)).await,
-            (b'c', _) => self.deed(client, key, Deed::Incr(None)).await,
-            (b'l', 45..95) => self.deed(client, key, Deed::Append(value, None)).await,
-            (b'r', 75..) => self.compare_and_set(client, key, value).await,
-            _ => self.deed(client, key, Deed::Put(value)).await,
+            (_, 0..15) => self.write_once(caller, value).await,
+            (_, 15..45) => self.deed(caller, key, Deed::Get(None)).await,
+            (b'c', _) => self.deed(caller, key, Deed::Incr(None)).await,
+            (b'l', 45..95) => self.deed(caller, key, Deed::Append(value, None)).await,
+            (b'r', 75..) => self.compare_and_set(caller, key, value).await,
+            _ => self.deed(caller, key, Deed::Put(value)).await,
         }
     }
 
-    async fn write_once(&self, client: &mut Client, value: String) -> bool {
+    async fn write_once(&self, caller: &mut Caller, value: String) -> bool {
         let key = format!("w:{value}");
-        let heard = self.ask(client, &[&["SET", &key, &value]]).await;
+        let heard = self.ask(&mut caller.client, &[&["SET", &key, &value]]).await;
         if let Heard::Answer(_) = &heard {
             self.written.lock().expect("nobody panicked").insert(key, value);
         }
         !matches!(heard, Heard::Broken)
     }
 
-    async fn deed(&self, client: &mut Client, key: &str, mut deed: Deed) -> bool {
+    async fn deed(&self, caller: &mut Caller, key: &str, mut deed: Deed) -> bool {
         let begun = self.now();
         let heard = match &deed {
-            Deed::Get(_) => self.ask(client, &[&["GET", key]]).await,
-            Deed::Put(value) | Deed::Cas(_, value) => self.ask(client, &[&["SET", key, value]]).await,
-            Deed::Append(value, _) => self.ask(client, &[&["APPEND", key, value]]).await,
-            Deed::Delete(_) => self.ask(client, &[&["DEL", key]]).await,
-            Deed::Incr(_) => self.ask(client, &[&["INCR", key]]).await,
+            Deed::Get(_) => self.ask(&mut caller.client, &[&["GET", key]]).await,
+            Deed::Put(value) | Deed::Cas(_, value) => {
+                self.ask(&mut caller.client, &[&["SET", key, value]]).await
+            }
+            Deed::Append(value, _) => self.ask(&mut caller.client, &[&["APPEND", key, value]]).await,
+            Deed::Delete(_) => self.ask(&mut caller.client, &[&["DEL", key]]).await,
+            Deed::Incr(_) => self.ask(&mut caller.client, &[&["INCR", key]]).await,
         };
         if let Heard::Answer(value) = &heard {
             let number = if let Value::Int(n) = value { Some(*n) } else { None };
@@ -193,31 +213,31 @@ impl Shared {
                 Deed::Put(_) | Deed::Cas(..) => {}
             }
         }
-        self.conclude(key, deed, begun, &heard)
+        self.conclude(caller.name, key, deed, begun, &heard)
     }
 
-    async fn compare_and_set(&self, client: &mut Client, key: &str, value: String) -> bool {
+    async fn compare_and_set(&self, caller: &mut Caller, key: &str, value: String) -> bool {
         let begun = self.now();
-        let from = match self.ask(client, &[&["WATCH", key], &["GET", key]]).await {
+        let from = match self.ask(&mut caller.client, &[&["WATCH", key], &["GET", key]]).await {
             Heard::Answer(value) => value.text(),
             Heard::Broken => return false,
             Heard::NotDone | Heard::Unknown => return true,
         };
-        self.note(key, Deed::Get(from.clone()), begun, true);
+        self.note(caller.name, key, Deed::Get(from.clone()), begun, true);
         let begun = self.now();
-        let heard = self.ask(client, &[&["MULTI"], &["SET", key, &value], &["EXEC"]]).await;
+        let heard = self.ask(&mut caller.client, &[&["MULTI"], &["SET", key, &value], &["EXEC"]]).await;
         // Somebody else was faster.
         if matches!(heard, Heard::Answer(Value::Nil)) {
             return true;
         }
-        self.conclude(key, Deed::Cas(from, value), begun, &heard)
+        self.conclude(caller.name, key, Deed::Cas(from, value), begun, &heard)
     }
 
-    fn conclude(&self, key: &str, deed: Deed, begun: u64, heard: &Heard) -> bool {
+    fn conclude(&self, name: u64, key: &str, deed: Deed, begun: u64, heard: &Heard) -> bool {
         match heard {
-            Heard::Answer(_) => self.note(key, deed, begun, true),
+            Heard::Answer(_) => self.note(name, key, deed, begun, true),
             Heard::Unknown | Heard::Broken if !matches!(deed, Deed::Get(_)) => {
-                self.note(key, deed, begun, false);
+                self.note(name, key, deed, begun, false);
             }
             Heard::Unknown | Heard::Broken | Heard::NotDone => {}
         }

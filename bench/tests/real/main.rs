@@ -11,8 +11,6 @@
 // A campaign prints its figures.
 #![allow(clippy::print_stderr)]
 
-mod checker;
-mod checker_tests;
 mod clients;
 mod hostile;
 mod killed;

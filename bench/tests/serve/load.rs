@@ -84,4 +84,10 @@ fn a_history_has_every_operation_with_its_time_and_no_value_from_nowhere() {
         }
     }
     assert!(cluster.stop());
+    // And it is what `linearize` reads.
+    let checked = Command::new(env!("CARGO_BIN_EXE_paxos-bench")).args(["linearize", file]).output();
+    let checked = checked.expect("it runs");
+    let found = String::from_utf8_lossy(&checked.stdout);
+    assert!(found.starts_with(&format!("linearizable: {} operations over 5 keys", lines.len())), "{found}");
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
 }

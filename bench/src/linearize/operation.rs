@@ -1,0 +1,77 @@
+//! What a client did to a key, and what it saw.
+
+use std::fmt;
+
+/// What was done to a key, and what was seen of it. Where the outcome is unknown, nothing was seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    /// A read, with the value that it saw; none: the key had no value.
+    Get(Option<String>),
+    /// A write, whatever was there.
+    Put(String),
+    /// Compare-and-set: the key had the first value, and has the second from then on.
+    Cas(Option<String>, String),
+    /// An append, with the length in bytes after it.
+    Append(String, Option<usize>),
+    /// A removal, and whether there was a value.
+    Delete(Option<bool>),
+    /// Adds 1, with the number after it. A key without a value counts as 0.
+    Incr(Option<i64>),
+}
+
+/// An operation of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The client that did it.
+    pub client: u64,
+    /// The key.
+    pub key: String,
+    /// What was done and seen.
+    pub deed: Deed,
+    /// When it was called. Any unit, the same clock for the whole history.
+    pub begun: u64,
+    /// When it was answered; none: the outcome is unknown.
+    pub ended: Option<u64>,
+}
+
+impl Deed {
+    /// The same, with nothing seen of it.
+    pub(super) fn unseen(&self) -> Self {
+        match self {
+            Self::Get(_) | Self::Put(_) | Self::Cas(..) => self.clone(),
+            Self::Append(value, _) => Self::Append(value.clone(), None),
+            Self::Delete(_) => Self::Delete(None),
+            Self::Incr(_) => Self::Incr(None),
+        }
+    }
+}
+
+/// How much of a value is shown.
+const SHOWN: usize = 24;
+
+fn short(value: &str) -> String {
+    let whole = value.chars().count() <= SHOWN;
+    let kept: String = value.chars().take(SHOWN).collect();
+    if whole { format!("{kept:?}") } else { format!("{kept:?}… ({} bytes)", value.len()) }
+}
+
+fn perhaps(value: Option<&str>) -> String {
+    value.map_or_else(|| "nothing".into(), short)
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Get(seen) => write!(f, "get -> {}", perhaps(seen.as_deref())),
+            Self::Put(value) => write!(f, "put {}", short(value)),
+            Self::Cas(from, to) => write!(f, "cas {} to {}", perhaps(from.as_deref()), short(to)),
+            Self::Append(value, None) => write!(f, "append {}", short(value)),
+            Self::Append(value, Some(length)) => write!(f, "append {} -> length {length}", short(value)),
+            Self::Delete(None) => f.write_str("del"),
+            Self::Delete(Some(true)) => f.write_str("del -> there was a value"),
+            Self::Delete(Some(false)) => f.write_str("del -> there was none"),
+            Self::Incr(None) => f.write_str("incr"),
+            Self::Incr(Some(number)) => write!(f, "incr -> {number}"),
+        }
+    }
+}
