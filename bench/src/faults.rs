@@ -189,7 +189,7 @@ impl WithProtocol for Run<'_> {
 }
 
 /// Replicas that executed the same slots and are not in the same state.
-fn disagreement<P>(sim: &Sim<P, Digest>) -> Option<String>
+pub(crate) fn disagreement<P>(sim: &Sim<P, Digest>) -> Option<String>
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {

@@ -7,6 +7,7 @@
 //! counts    one decision, counted             wide      one decision over a wide area
 //! faults    many decisions, with faults       report    tables, JSON, CSV, Markdown
 //! quorums   quorum systems by name            survey    what a quorum system does
+//! lab       experiments with figures, and the report of all
 //! ```
 //!
 //! And what runs for real: a replicated key-value store behind the Redis protocol.
@@ -23,6 +24,7 @@ pub mod compare;
 pub mod counts;
 pub mod faults;
 pub mod kv;
+pub mod lab;
 pub mod linearize;
 pub mod load;
 pub mod local_cluster;

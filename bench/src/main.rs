@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::compare::{CompareError, compare};
+use paxos_bench::lab::{ExperimentOptions, ReportOptions, experiment, report};
 use paxos_bench::linearize::{Linearize, linearize};
 use paxos_bench::load::{Form, Load, load};
 use paxos_bench::local_cluster::run_cluster;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
             Err(error) => fail(&error, code(error.is_input())),
         },
         Some(Command::Quorums(options)) => run_survey(&options),
+        Some(Command::Experiment(options)) => run_experiment(&options),
+        Some(Command::Report(options)) => run_report(&options),
         Some(Command::Serve(options)) => live(serve(&options)),
         Some(Command::Cluster(options)) => live(run_cluster(&options)),
         Some(Command::Load(options)) => run_load(&options),
@@ -59,6 +62,26 @@ fn run_store(options: &StoreOptions) -> ExitCode {
     let Inspected { text, errors } = store(options);
     let printed = finish(&[], &text);
     errors.iter().fold(printed, |_, error| fail(error, 1))
+}
+
+fn run_experiment(options: &ExperimentOptions) -> ExitCode {
+    let bar = progress();
+    let text = experiment(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    match text {
+        Ok(text) => finish(&[], &text),
+        Err(error) => fail(&error, code(error.is_input())),
+    }
+}
+
+fn run_report(options: &ReportOptions) -> ExitCode {
+    let bar = progress();
+    let file = report(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    match file {
+        Ok(file) => finish(&[], &format!("{}\n", file.display())),
+        Err(error) => fail(&error, code(error.is_input())),
+    }
 }
 
 fn run_load(options: &Load) -> ExitCode {

@@ -66,6 +66,10 @@ pub enum Command {
     /// List quorum systems with what they do to fault tolerance, load, latency and collisions, or look at one of them
     #[command(after_long_help = crate::survey::HELP)]
     Quorums(Box<crate::survey::Survey>),
+    /// Run an experiment, or all: data, figures and what to take home, the same for the same seed
+    Experiment(Box<crate::lab::ExperimentOptions>),
+    /// Run all experiments and write one HTML file about them, with figures, that needs nothing else
+    Report(Box<crate::lab::ReportOptions>),
     /// Run one member of a cluster that replicates a key-value store and speaks the Redis protocol
     Serve(Box<Serve>),
     /// Run a whole cluster of such members on this machine, each a process of its own

@@ -1,0 +1,68 @@
+//! An experiment of one's own: how many messages a decision takes if Multi-Paxos asks a quorum only (*thrifty*).
+//! `cargo run -p paxos-bench --example own_experiment` writes its data, figure and text into `own/thrifty`.
+
+use paxos_bench::cluster::Shape;
+use paxos_bench::counts::measure;
+use paxos_bench::lab::chart::{Axis, Figure, Look, Panel, draw};
+use paxos_bench::lab::{Experiment, Findings, LabError, Progress, Setting, Table, palette, write};
+use paxos_bench::quorums::QuorumChoice;
+use paxos_bench::row;
+use paxos_bench::theory::{Layout, Learning, Run};
+use paxos_bench::variants::Variant;
+use std::path::Path;
+
+const THRIFTY: Experiment = Experiment {
+    name: "thrifty",
+    question: "How many messages does a leader save that asks a quorum only?",
+    source: "Lamport, Cheap Paxos (2004), in spirit.",
+    run,
+};
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let mut found = Findings::default();
+    found.constant("links", "one delay, nothing lost");
+    let mut table =
+        Table::new("thrifty", &[("n", "servers"), ("all", "messages"), ("thrifty", "messages, thrifty")]);
+    let mut panel = Panel::new("", Axis::new("servers"), Axis::new("messages of a decision"));
+    let (mut everyone, mut quorum) = (Vec::new(), Vec::new());
+    for n in [3, 5, 7, 9] {
+        progress(format!("{n} servers"));
+        let count = |thrifty| {
+            let (variant, layout, learning) = (Variant::Multi, Layout::Collapsed, Learning::Distinguished);
+            let shape = Shape {
+                variant,
+                layout,
+                learning,
+                acceptors: n,
+                learners: n,
+                thrifty,
+                quorum: QuorumChoice::Majority,
+            };
+            measure(shape, Run::MultiSteady, setting.seed).map(|row| row.messages)
+        };
+        let (all, thrifty) = (count(false)?, count(true)?);
+        table.push(row![n, all, thrifty]);
+        everyone.push((f64::from(n), all as f64));
+        quorum.push((f64::from(n), thrifty as f64));
+        if n == 9 {
+            found.facts.add("saved", all - thrifty, "", "all − thrifty of thrifty.csv, 9 servers");
+        }
+    }
+    panel.line(Look::new("asks everyone", palette::of(Variant::Multi)), everyone);
+    panel.line(Look::new("asks a quorum", palette::GREEN), quorum);
+    found.tables.push(table);
+    found.lessons.push("With 9 servers it saves {saved} messages a decision.".into());
+    let (name, title) = ("thrifty", "Messages of a thrifty leader".to_owned());
+    found.figures.push(Figure {
+        name,
+        title,
+        caption: "The gap grows.".into(),
+        svg: draw(&[panel], 1, 300)?,
+    });
+    Ok(found)
+}
+
+fn main() -> Result<(), LabError> {
+    let setting = Setting::default();
+    write(&THRIFTY, &setting, &run(&setting, &mut |_| ())?, Path::new("own"))
+}

@@ -1,0 +1,140 @@
+//! `paxos-bench report`: all experiments as one HTML file that needs nothing else.
+
+use super::files::{arguments, command, make, put};
+use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting, write};
+use crate::matrix::RttMatrix;
+use crate::options::whole;
+use askama::Template;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Where the report goes.
+#[derive(Debug, Args)]
+pub struct ReportOptions {
+    /// Fewer runs, so that it takes a minute or two
+    #[arg(long)]
+    pub quick: bool,
+    /// Where everything random is drawn from
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
+    pub seed: u64,
+    /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
+    #[arg(long, value_name = "FILE")]
+    pub rtt_file: Option<PathBuf>,
+    /// Write DIR/report.html, and beside it what `experiment all --out DIR` writes
+    #[arg(long, default_value = "paxos-report", value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Runs all experiments and writes the report; returns where it is.
+///
+/// # Errors
+/// [`LabError`], before anything is run if the command line is at fault.
+pub fn report(options: &ReportOptions, mut progress: impl FnMut(String)) -> Result<PathBuf, LabError> {
+    let world = options.rtt_file.as_deref().map_or_else(|| Ok(RttMatrix::aws()), RttMatrix::from_file)?;
+    let setting = Setting { quick: options.quick, seed: options.seed, world };
+    make(&options.out)?;
+    let mut all = Vec::new();
+    for (nth, experiment) in EXPERIMENTS.iter().enumerate() {
+        let left = format!("{} of {}, {}", nth + 1, EXPERIMENTS.len(), experiment.name);
+        let findings = (experiment.run)(&setting, &mut |step| progress(format!("{left}: {step}")))?;
+        write(experiment, &setting, &findings, &options.out)?;
+        all.push((*experiment, findings));
+    }
+    let file = options.out.join("report.html");
+    put(&file, &page(&all, &setting)?)?;
+    Ok(file)
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    version: &'static str,
+    seed: u64,
+    quick: bool,
+    command: String,
+    sections: Vec<Section>,
+}
+
+struct Section {
+    name: &'static str,
+    question: &'static str,
+    source: &'static str,
+    command: String,
+    lessons: Vec<Vec<Part>>,
+    figures: Vec<Picture>,
+    parameters: Vec<(&'static str, String)>,
+    facts: Vec<[String; 4]>,
+}
+
+struct Picture {
+    name: &'static str,
+    title: String,
+    caption: Vec<Part>,
+    svg: String,
+}
+
+/// Words, or a number with where it comes from.
+struct Part {
+    text: String,
+    value: String,
+    source: String,
+}
+
+fn parts(experiment: &Experiment, findings: &Findings, sentence: &str) -> Vec<Part> {
+    let part = |piece| match piece {
+        Piece::Words(text) => Part { text, value: String::new(), source: String::new() },
+        Piece::Fact { shown, value, row } => {
+            Part { text: shown, value, source: format!("{}/summary.csv:{row}", experiment.name) }
+        }
+    };
+    findings.facts.say(sentence).into_iter().map(part).collect()
+}
+
+/// The page of these findings.
+///
+/// # Errors
+/// [`LabError::Page`] if the template does not take them.
+pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String, LabError> {
+    let section = |(experiment, findings): &(Experiment, Findings)| {
+        let parts = |sentence: &str| parts(experiment, findings, sentence);
+        let facts = findings.facts.table().rows.iter();
+        Section {
+            name: experiment.name,
+            question: experiment.question,
+            source: experiment.source,
+            command: command(experiment, setting),
+            lessons: findings.lessons.iter().map(|lesson| parts(lesson)).collect(),
+            figures: findings
+                .figures
+                .iter()
+                .map(|figure| Picture {
+                    name: figure.name,
+                    title: figure.title.clone(),
+                    caption: parts(&figure.caption),
+                    svg: inline(&figure.svg, &figure.title),
+                })
+                .collect(),
+            parameters: findings.parameters.clone(),
+            facts: facts.map(|row| std::array::from_fn(|i| row[i].text())).collect(),
+        }
+    };
+    let page = Page {
+        version: env!("CARGO_PKG_VERSION"),
+        seed: setting.seed,
+        quick: setting.quick,
+        command: format!("paxos-bench report{}", arguments(setting)),
+        sections: all.iter().map(section).collect(),
+    };
+    Ok(page.render()?)
+}
+
+/// A picture as part of a page: ink, grid and paper are the page's, and it has a name for those who do not see it.
+fn inline(svg: &str, title: &str) -> String {
+    let mut svg = svg.to_owned();
+    for (color, css) in [("#111113", "currentColor"), ("#DDDDDF", "var(--grid)"), ("#FFFFFE", "var(--paper)")]
+    {
+        svg = svg.replace(&format!("\"{color}\""), &format!("\"{css}\""));
+    }
+    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1)
+}

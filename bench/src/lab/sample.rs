@@ -1,0 +1,65 @@
+//! What is said of many measurements.
+
+/// Measurements, in order of size.
+#[derive(Clone, Debug, Default)]
+pub struct Sample(Vec<f64>);
+
+impl Sample {
+    /// These.
+    pub fn new(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Their mean.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.0.is_empty()).then(|| self.0.iter().sum::<f64>() / self.0.len() as f64)
+    }
+
+    /// The one that this share of them do not exceed.
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        let last = self.0.len().checked_sub(1)?;
+        self.0.get(((last as f64) * share).round() as usize).copied()
+    }
+
+    /// The share of them that is not above each of them, as a curve of at most so many points.
+    pub fn curve(&self, points: usize) -> Vec<(f64, f64)> {
+        let n = self.0.len();
+        let step = n.div_ceil(points.max(1)).max(1);
+        let mut curve: Vec<(f64, f64)> = self
+            .0
+            .iter()
+            .enumerate()
+            .step_by(step)
+            .map(|(i, value)| (*value, (i + 1) as f64 / n as f64))
+            .collect();
+        curve.extend(self.0.last().map(|last| (*last, 1.0)));
+        curve
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_knows_its_middle_and_its_ends() {
+        let sample = Sample::new(vec![3.0, 1.0, 2.0, 10.0, 4.0]);
+        assert_eq!(
+            (sample.mean(), sample.quantile(0.5), sample.quantile(1.0)),
+            (Some(4.0), Some(3.0), Some(10.0))
+        );
+        assert_eq!(sample.curve(2), [(1.0, 0.2), (4.0, 0.8), (10.0, 1.0)]);
+        assert_eq!((Sample::default().mean(), Sample::default().quantile(0.5)), (None, None));
+    }
+}

@@ -1,0 +1,213 @@
+//! What papers say of these protocols, found again by the lab's experiments, and whether their files hold what their
+//! sentences say.
+
+use paxos_bench::lab::{Cell, EXPERIMENTS, Experiment, Findings, Setting, Table, named, page, render, write};
+use paxos_bench::quorums::QuorumChoice;
+use paxos_bench::report::Format;
+use paxos_bench::survey::{collide, fast_chance};
+use paxos_core::NodeSet;
+use std::collections::BTreeMap;
+
+fn quick() -> Setting {
+    Setting { quick: true, ..Setting::default() }
+}
+
+fn find(name: &str) -> Findings {
+    let experiment = named(name).expect("an experiment");
+    (experiment.run)(&quick(), &mut |_| ()).unwrap_or_else(|why| panic!("{name}: {why}"))
+}
+
+fn table<'a>(findings: &'a Findings, name: &str) -> &'a Table {
+    findings.table(name).unwrap_or_else(|| panic!("there is a table {name}"))
+}
+
+fn text(table: &Table, row: usize, column: &str) -> String {
+    table.cell(row, column).unwrap_or_else(|| panic!("{} has {column}", table.name)).text()
+}
+
+fn number(table: &Table, row: usize, column: &str) -> f64 {
+    let cell = table.cell(row, column).and_then(Cell::number);
+    cell.unwrap_or_else(|| panic!("{}.csv has a number in row {row}, {column}", table.name))
+}
+
+#[test]
+fn every_count_is_the_formula() {
+    let found = find("counts");
+    let counts = table(&found, "counts");
+    assert!(counts.rows.len() > 150 && found.facts.number("compared") > Some(150.0));
+    assert_eq!((0..counts.rows.len()).find(|row| number(counts, *row, "differs") != 0.0), None);
+}
+
+#[test]
+fn fast_never_beats_multi_for_the_client_beside_the_leader_and_wins_or_loses_on_average() {
+    let found = find("wan");
+    let latency = table(&found, "latency");
+    let rows = || 0..latency.rows.len();
+    let fast: BTreeMap<String, f64> = rows()
+        .filter(|row| text(latency, *row, "variant") == "fast")
+        .map(|row| (text(latency, row, "client"), number(latency, row, "latency_ms")))
+        .collect();
+    let mut beside = 0;
+    for row in rows().filter(|row| text(latency, *row, "variant") == "multi") {
+        let client = text(latency, row, "client");
+        if client == text(latency, row, "leader") {
+            beside += 1;
+            assert!(fast[&client] >= number(latency, row, "latency_ms"), "{client}");
+        }
+        assert!((number(latency, row, "latency_ms") - number(latency, row, "predicted_ms")).abs() < 0.2);
+    }
+    assert_eq!((beside, fast.len()), (5, 5));
+    assert_eq!(found.facts.number("home"), found.facts.number("placements"));
+    // By theory and in the simulator: a placement where Fast Paxos loses on average, and one where it wins.
+    let fact = |name| found.facts.number(name).expect("a number");
+    assert!(fact("loss_fast") > fact("loss_multi") && fact("win_fast") < fact("win_multi"));
+    let placements = table(&found, "placements");
+    for row in 0..placements.rows.len() {
+        for (simulated, formula) in [("simulated_multi_ms", "multi_ms"), ("simulated_fast_ms", "fast_ms")] {
+            assert!(
+                (number(placements, row, simulated) - number(placements, row, formula)).abs() < 0.2,
+                "{row}"
+            );
+        }
+    }
+}
+
+#[test]
+fn constant_delays_without_collisions_are_always_won_by_fast() {
+    let found = find("crossover");
+    let crossover = table(&found, "crossover");
+    let rows = |delays: &'static str| {
+        (0..crossover.rows.len()).filter(move |row| text(crossover, *row, "delays") == delays)
+    };
+    for row in rows("constant") {
+        assert_eq!(number(crossover, row, "fast_won"), 1.0);
+        // Two delays instead of three.
+        assert!(
+            (number(crossover, row, "fast_mean_ms") / number(crossover, row, "multi_mean_ms") - 2.0 / 3.0)
+                .abs()
+                < 1e-9
+        );
+    }
+    assert_eq!(rows("constant").count(), 5);
+    // And where they vary much, it wins less often than it loses.
+    assert!(rows("pareto").chain(rows("log-normal")).any(|row| number(crossover, row, "fast_won") < 0.5));
+}
+
+#[test]
+fn collision_probabilities_are_within_a_hundredth_of_the_formula() {
+    // The standard deviation of 16,000 pairs is 0.0038; systems that never collide need few.
+    for (n, choice, pairs) in
+        [(5, QuorumChoice::Majority, 16_000), (5, QuorumChoice::FastFlexible(5, 1, 3), 500)]
+    {
+        let collided = collide(choice, n, pairs, 1).expect("every command is decided");
+        let formula = fast_chance(&*choice.over(NodeSet::first(n)).expect("lawful")).expect("few acceptors");
+        let share = collided.undecided as f64 / collided.collisions as f64;
+        assert!((share - formula).abs() <= 0.01, "{choice} of {n}: {share}, not {formula}");
+    }
+}
+
+#[test]
+fn duelling_leaders_without_back_off_live_in_lock_and_with_it_decide() {
+    let found = find("duel");
+    let duels = table(&found, "duels");
+    for row in 0..duels.rows.len() {
+        let (proposers, undecided) = (number(duels, row, "proposers"), number(duels, row, "undecided"));
+        let locks = text(duels, row, "backoff") == "none"
+            && text(duels, row, "delays") == "constant"
+            && proposers > 2.0;
+        assert_eq!(undecided > 0.0, locks, "{:?}", duels.rows[row]);
+    }
+}
+
+#[test]
+fn downtime_medians_are_within_a_quarter_of_the_direct_calculation() {
+    let found = find("failover");
+    let downtime = table(&found, "downtime");
+    for row in 0..downtime.rows.len() {
+        assert_eq!(number(downtime, row, "missing"), 0.0, "{:?}", downtime.rows[row]);
+        let ratio = number(downtime, row, "p50_ms") / number(downtime, row, "calculated_ms");
+        assert!((ratio - 1.0).abs() <= 0.25, "{:?}", downtime.rows[row]);
+    }
+    // A leader that comes back deposes nobody: its return makes no gap of an election timeout.
+    assert!(found.facts.number("gap_return") < Some(150.0));
+}
+
+#[test]
+fn bad_networks_break_no_invariant_and_no_history() {
+    let found = find("loss");
+    assert_eq!((found.facts.number("wrong"), found.facts.number("unordered")), (Some(0.0), Some(0.0)));
+}
+
+#[test]
+fn smaller_phase_2_quorums_serve_more() {
+    let found = find("quorums");
+    let sizes = table(&found, "sizes");
+    let rates: Vec<f64> = (0..sizes.rows.len()).map(|row| number(sizes, row, "rate")).collect();
+    assert!(rates.len() == 8 && rates.windows(2).all(|pair| pair[0] > pair[1]), "{rates:?}");
+}
+
+/// An experiment that takes no time.
+fn small() -> (Experiment, Findings) {
+    let experiment = *named("counts").expect("an experiment");
+    (experiment, find("counts"))
+}
+
+#[test]
+fn equal_seeds_write_equal_bytes() {
+    for name in ["counts", "failover"] {
+        let csv = |findings: Findings| findings.tables().map(Table::csv).collect::<Vec<_>>();
+        assert_eq!(csv(find(name)), csv(find(name)), "{name}");
+    }
+}
+
+#[test]
+fn every_number_in_the_report_is_in_its_row_of_the_csv() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = quick();
+    let all = vec![small(), (*named("wan").expect("an experiment"), find("wan"))];
+    for (experiment, findings) in &all {
+        write(experiment, &setting, findings, dir.path()).expect("written");
+    }
+    let html = page(&all, &setting).expect("a page");
+    let mut traced = 0;
+    for datum in html.split("<data").skip(1).filter(|datum| datum.contains("title=")) {
+        let attribute = |name: &str| {
+            let from = datum.find(&format!("{name}=\"")).expect("it is there") + name.len() + 2;
+            datum[from..].split('"').next().expect("it ends").to_owned()
+        };
+        let (source, value) = (attribute("title"), attribute("value"));
+        let (file, row) = source.split_once(':').expect("a file and a row");
+        let mut reader = csv::Reader::from_path(dir.path().join(file)).expect("the file");
+        let record =
+            reader.records().nth(row.parse::<usize>().expect("a number") - 1).expect("the row").expect("CSV");
+        assert_eq!(record[1], value, "{source}");
+        traced += 1;
+    }
+    assert!(traced >= 20, "{traced}");
+    let elsewhere = html.replace("http://www.w3.org/2000/svg", "");
+    assert!(html.len() < 3_000_000 && !elsewhere.contains("://") && !elsewhere.contains("<script"));
+}
+
+#[test]
+fn what_is_written_holds_every_parameter_and_the_command_that_repeats_it() {
+    let (experiment, findings) = small();
+    let json = render(&experiment, &quick(), &findings, Format::Json);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["command"], "paxos-bench experiment counts --quick --seed 1");
+    assert_eq!((&json["seed"], &json["version"]), (&1.into(), &env!("CARGO_PKG_VERSION").into()));
+    assert!(json["parameters"].as_object().is_some_and(|parameters| parameters.len() >= 3));
+    assert!(json["tables"]["counts"]["rows"].as_array().is_some_and(|rows| rows.len() > 150));
+    let markdown = render(&experiment, &quick(), &findings, Format::Markdown);
+    assert!(
+        markdown.contains("![Messages of one decision") && markdown.contains("](messages.svg)"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn experiments_have_names_of_their_own_and_unknown_ones_are_told_them() {
+    let names: Vec<&str> = EXPERIMENTS.iter().map(|experiment| experiment.name).collect();
+    assert!(names.iter().enumerate().all(|(i, name)| !names[..i].contains(name)), "{names:?}");
+    let error = named("count").expect_err("misspelt").to_string();
+    assert!(names.iter().all(|name| error.contains(name)), "{error}");
+}
