@@ -52,7 +52,8 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
         "Of 5 acceptors with fast quorums of 4, {five} of simultaneous pairs collide; with 7 acceptors it is {seven}. Majority \
          fast quorums of an odd number never collide, at the price of asking everyone in phase 1."
             .into(),
-        "Two commands have to be {safe_gap} or more apart, with delays of 10 ms in the mean, to collide in less than 5 % of the cases."
+        "Two commands have to be {safe_gap} or more apart, with delays of 10 ms in the mean, for the coordinator to step in for less than 5 % \
+         of them."
             .into(),
         "With {most} clients that submit within 10 ms Fast Paxos takes {coordinated} in the mean with coordinated recovery, \
          {uncoordinated} with uncoordinated and {classic} with classic; Multi-Paxos takes {multi}."
@@ -94,7 +95,7 @@ fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
             let choice = if hue == fast {
                 QuorumChoice::Majority
             } else {
-                QuorumChoice::FastFlexible(all, 1, all / 2 + 1)
+                QuorumChoice::FastFlexible(all, all / 2 + 1, all / 2 + 1)
             };
             let quorums = choice.over(NodeSet::first(n))?;
             let missing = || LabError::Unfinished(format!("{choice} of {n} has no chance of a collision"));
@@ -107,9 +108,9 @@ fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
             measured.push((f64::from(n), share));
             predicted.push((f64::from(n), formula));
             if hue == fast && (n == 5 || n == 7) {
-                let fact = if n == 5 { "five" } else { "seven" };
+                let key = if n == 5 { "five" } else { "seven" };
                 found.facts.add(
-                    fact,
+                    key,
                     share * 100.0,
                     "%",
                     format!("share of chances.csv, {n} acceptors, smallest fast quorums"),
@@ -145,13 +146,19 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
             ("gap_ms", "how much later the second command is submitted, in ms"),
             ("quorum", "the quorum system"),
             ("recovery", "how a collision is recovered from"),
-            ("share", "the share of rounds in which a coordinator proposed; empty: there is none"),
-            ("formula", "the chance that neither command has a fast quorum, by the formula"),
+            (
+                "share",
+                "the share of rounds in which the coordinator proposed something; empty: there is no coordinator",
+            ),
+            (
+                "formula",
+                "the chance that neither command has a fast quorum in the first slot, by the formula",
+            ),
             ("mean_ms", "mean latency of both commands, in ms"),
             ("p99_ms", "99th percentile of the latency, in ms"),
         ],
     );
-    let mut rate = Panel::new("", Axis::new("gap (ms)"), Axis::new("share that collides").range(0.0, 0.7));
+    let mut rate = Panel::new("", Axis::new("gap (ms)"), Axis::new("share of pairs").range(0.0, 1.0));
     let mut time = Panel::new("", Axis::new("gap (ms)"), Axis::new("mean latency (ms)"));
     let hue = palette::of(Variant::Fast);
     let mut formula_drawn = false;
@@ -164,13 +171,19 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
             let gap = Duration::from_millis(gap_ms);
             let quorum = QuorumChoice::Majority;
             let moments = &mut |client| gap * u32::from(client);
-            let work =
-                Rounds { variant: Variant::Fast, quorum, clients: 2, rounds, seed: setting.seed, moments };
+            let work = Rounds {
+                variant: Variant::Fast,
+                quorum,
+                clients: 2,
+                times: rounds,
+                seed: setting.seed,
+                moments,
+            };
             let copies = recovery != Recovery::Uncoordinated;
             let cost = Variant::Fast.with(recovery, copies, work)?;
             let share = copies.then(|| cost.recovered as f64 / rounds as f64);
             let formula = gap_chance(gap, usize::from(ACCEPTORS), 4);
-            if formula < 0.05 && safe.is_none() {
+            if share.is_some_and(|share| share < 0.05) && safe.is_none() {
                 safe = Some(gap_ms);
             }
             let mean = cost.latencies.mean();
@@ -189,22 +202,31 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
         }
         let look = Look::new(format!("fast, {recovery} recovery"), hue).dash(dash).marker(marker);
         if !formula_drawn {
-            rate.line(Look::new("formula", GREY).dash(Dash::Long).marker(Marker::None), formulas);
+            rate.line(
+                Look::new("neither has a fast quorum, formula", GREY).dash(Dash::Long).marker(Marker::None),
+                formulas,
+            );
             formula_drawn = true;
         }
-        rate.line(look.clone().points(), shares);
+        rate.line(look.clone(), shares);
         time.line(look, means);
     }
-    found.facts.add("safe_gap", safe, "ms", "the least gap of gaps.csv with a formula below 0.05");
+    found.facts.add(
+        "safe_gap",
+        safe,
+        "ms",
+        "the least gap of gaps.csv with a share below 0.05, coordinated recovery",
+    );
     found.facts.add("rounds", rounds, "", "pairs of commands for each row of gaps.csv");
     found.tables.push(table);
     Ok(Figure {
         name: "gaps",
         title: "Collisions and latency against the time between two commands".into(),
-        caption: "Left: points on the dashed line, the formula for exponentially distributed delays; it does not depend on the \
-                  recovery (with uncoordinated recovery nobody proposes, so there is nothing to count). Right: the latency falls \
-                  to that without a collision as the commands move apart. Held constant: 5 servers, fast quorums of 4, two clients, \
-                  delays of 5 ms and 5 ms on top in the mean, {rounds} pairs a point."
+        caption: "Left: how often the coordinator has to propose, against the chance that neither command has a fast quorum in the \
+                  slot that both meet in (dashed). It lies above: the coordinator steps in for later slots and repeated commands as \
+                  well, which are not told apart here; with uncoordinated recovery there is no coordinator. Right: the latency falls to \
+                  that without a collision as the commands move apart. Held constant: 5 servers, fast quorums of 4, two clients, delays of \
+                  5 ms and 5 ms on top in the mean, {rounds} pairs a point."
             .into(),
         svg: draw(&[rate, time], 2, 300)?,
     })
@@ -228,7 +250,7 @@ fn by_clients(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
     let mut time = Panel::new("", Axis::new("clients").log(), Axis::new("mean latency (ms)"));
     let mut sent = Panel::new("", Axis::new("clients").log(), Axis::new("messages a command"));
     let fast = palette::of(Variant::Fast);
-    let flexible = QuorumChoice::FastFlexible(5, 1, 3);
+    let flexible = QuorumChoice::FastFlexible(5, 3, 3);
     let rows = [
         (
             "multi",
@@ -277,19 +299,19 @@ fn by_clients(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
         ),
     ];
     let most = 16;
-    for (fact, variant, recovery, quorum, hue, dash, marker) in rows {
+    for (key, variant, recovery, quorum, hue, dash, marker) in rows {
         let (mut means, mut messages) = (Vec::new(), Vec::new());
         for clients in [1, 2, 4, 8, most] {
-            progress(format!("{clients} clients, {fact}"));
+            progress(format!("{clients} clients, {key}"));
             let mut chance = Chance::new(setting.seed, u64::from(clients));
             let moments = &mut |_| chance.between(Duration::ZERO, Duration::from_millis(10));
-            let work = Rounds { variant, quorum, clients, rounds, seed: setting.seed, moments };
+            let work = Rounds { variant, quorum, clients, times: rounds, seed: setting.seed, moments };
             let recovers = recovery.unwrap_or(Recovery::Coordinated);
             let cost = variant.with(recovers, recovers != Recovery::Uncoordinated, work)?;
             let mean = cost.latencies.mean();
             if clients == most {
-                let meaning = format!("mean_ms of clients.csv, {clients} clients, {fact}");
-                found.facts.add(fact, mean, "ms", meaning);
+                let meaning = format!("mean_ms of clients.csv, {clients} clients, {key}");
+                found.facts.add(key, mean, "ms", meaning);
             }
             let name = recovery.map(|recovery| recovery.to_string());
             let late = cost.latencies.quantile(0.99);
@@ -312,7 +334,7 @@ fn by_clients(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
         name: "clients",
         title: "Latency and messages against the number of clients".into(),
         caption: "One client: Fast Paxos is faster. With more clients at a time collisions take the gain away; Multi-Paxos does not \
-                  mind, since its leader puts commands in order, and carries many in one message. Held constant: 5 servers, every client submits one command at a \
+                  mind, since its leader puts commands in order. Held constant: 5 servers, every client submits one command at a \
                   random moment within 10 ms, delays of 5 ms and 5 ms on top in the mean."
             .into(),
         svg: draw(&[time, sent], 2, 300)?,

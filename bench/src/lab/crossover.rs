@@ -101,7 +101,10 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
                 let share = |wins: fn(&(&f64, &f64)) -> bool| {
                     multi.iter().zip(&fast).filter(wins).count() as f64 / commands as f64
                 };
-                let (won, tied) = (share(|(multi, fast)| fast < multi), share(|(multi, fast)| fast == multi));
+                let (won, tied) = (
+                    share(|(multi, fast)| fast < multi),
+                    share(|(multi, fast)| fast.total_cmp(multi).is_eq()),
+                );
                 let (multi, fast) = (Sample::new(multi), Sample::new(fast));
                 points.push(Point { family, spread, acceptors, won, tied, multi, fast });
             }

@@ -11,7 +11,7 @@ use crate::row;
 use crate::theory::{Layout, Learning, Recovery};
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Kind, Leadership, NodeId, Protocol};
-use paxos_transport::sim::{Delay, Links, Sim, World};
+use paxos_transport::sim::{Delay, Links, Sim, Submitted, World};
 use std::time::Duration;
 
 /// The experiment.
@@ -86,7 +86,7 @@ impl WithProtocol for Duel {
             sim.submit(NodeId(proposer), proposer.into()).map_err(refused)?;
         }
         sim.run_until(|sim| sim.all_answered() || sim.now() >= end)?;
-        let last = sim.commands().iter().filter_map(|c| c.latency()).max().filter(|_| sim.all_answered());
+        let last = sim.commands().iter().filter_map(Submitted::latency).max().filter(|_| sim.all_answered());
         let ballots = sim.counts().of(Kind::Prepare) as f64 / f64::from(SERVERS - 1);
         Ok(Ended { all: last.map(|last| last.as_secs_f64() * 1e3), ballots })
     }

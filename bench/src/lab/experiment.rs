@@ -79,6 +79,7 @@ pub struct Findings {
 
 impl Findings {
     /// Notes what was held constant.
+    #[expect(clippy::needless_pass_by_value, reason = "so that words and numbers are given alike")]
     pub fn constant(&mut self, name: &'static str, value: impl ToString) {
         self.parameters.push((name, value.to_string()));
     }

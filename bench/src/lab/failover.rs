@@ -239,7 +239,7 @@ impl WithProtocol for Outage {
             "crash" => world.faults.plan = vec![(start, Fault::Crash(leader)), (end, Fault::Restart(leader))],
             "pause" => world.faults.plan = vec![(start, Fault::Pause(leader)), (end, Fault::Resume(leader))],
             _ => {
-                world.faults.cuts = vec![Cut { from: vec![leader], to: others, both_ways: true, start, end }]
+                world.faults.cuts = vec![Cut { from: vec![leader], to: others, both_ways: true, start, end }];
             }
         }
         let mut sim = Sim::new(world, |_| Digest::default());

@@ -166,7 +166,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
                 let (mean, p99) = (outcome.latencies.mean(), outcome.latencies.quantile(0.99));
                 late.extend(p99.map(|p99| (share, p99)));
                 messages.push((share, outcome.messages));
-                if trouble == "loss" && (share == 0.0 || share == 0.1) {
+                if trouble == "loss" && [0.0, 0.1].iter().any(|named: &f64| named.total_cmp(&share).is_eq()) {
                     let at = if share > 0.0 { "lossy" } else { "quiet" };
                     let meaning = format!("p99_ms of loss.csv, {variant}, loss {share}");
                     found.facts.add(&format!("{variant}_{at}"), p99, "ms", meaning);

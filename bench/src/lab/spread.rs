@@ -78,9 +78,9 @@ fn weibull_shape(squared: f64) -> f64 {
         let shape = f64::midpoint(low, high);
         let first = libm::tgamma(1.0 + 1.0 / shape);
         if libm::tgamma(1.0 + 2.0 / shape) / (first * first) - 1.0 > squared {
-            low = shape
+            low = shape;
         } else {
-            high = shape
+            high = shape;
         }
     }
     f64::midpoint(low, high)

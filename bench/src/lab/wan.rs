@@ -66,8 +66,11 @@ impl Placed {
 /// All ways to choose `k` of `n`.
 fn choices(n: usize, k: usize) -> Vec<Vec<usize>> {
     let mut all = Vec::new();
+    if k > n {
+        return all;
+    }
     let mut chosen: Vec<usize> = (0..k).collect();
-    while k <= n {
+    loop {
         all.push(chosen.clone());
         let Some(movable) = (0..k).rev().find(|i| chosen[*i] < n - k + i) else { break };
         chosen[movable] += 1;

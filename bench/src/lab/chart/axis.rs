@@ -81,7 +81,8 @@ impl Axis {
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|s| s * power).find(|step| *step >= rough);
         let step = step.unwrap_or(rough);
         let first = (low / step - 1e-9).ceil() as i64;
-        (first..).map(|i| i as f64 * step).take_while(|tick| *tick <= high + step * 1e-9).collect()
+        let last = (high / step + 1e-9).floor() as i64;
+        (first..=last).map(|i| i as f64 * step).collect()
     }
 
     /// What stands at a tick.

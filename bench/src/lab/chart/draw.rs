@@ -31,7 +31,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub fn draw(panels: &[Panel], columns: usize, height: i32) -> Result<String, LabError> {
     let wrong = |why: &dyn std::fmt::Display| LabError::Drawing(why.to_string());
     let legend = legend(panels);
-    let rows = panels.len().div_ceil(columns.max(1)) as i32;
+    let rows = i32::try_from(panels.len().div_ceil(columns.max(1))).map_err(|why| wrong(&why))?;
     let (charts, keys) = (rows * height, legend.last().map_or(0, |(_, _, y)| y + LEGEND_LINE + 6));
     let mut svg = String::new();
     {

@@ -45,9 +45,9 @@ pub fn heat(title: &str, x: (&str, &[String]), y: (&str, &[String]), values: &[V
         for (column, value) in line.iter().enumerate() {
             let share = if high > low { (value - low) / (high - low) } else { 0.0 };
             let (left, bottom) = (column as f64, (values.len() - 1 - row) as f64);
-            let tile =
+            let cell =
                 Mark::Tile(shade(share), (left, bottom), (left + 1.0, bottom + 1.0), rounded(value.round()));
-            panel.marks.push(tile);
+            panel.marks.push(cell);
         }
     }
     panel

@@ -22,7 +22,7 @@ pub(super) struct Rounds<'a> {
     pub(super) variant: Variant,
     pub(super) quorum: QuorumChoice,
     pub(super) clients: u16,
-    pub(super) rounds: u64,
+    pub(super) times: u64,
     pub(super) seed: u64,
     /// When each client submits, after the round has begun.
     pub(super) moments: &'a mut dyn FnMut(u16) -> Duration,
@@ -60,7 +60,7 @@ impl WithProtocol for Rounds<'_> {
         sim.run_to_quiescence(long)?;
         let unfinished = || LabError::Unfinished(format!("{shape:?}: a command was not decided"));
         let (mut recovered, mut messages) = (0, 0);
-        for round in 0..=self.rounds {
+        for round in 0..=self.times {
             // The first round finds the cluster in its steady state, and is not counted.
             sim.reset_counts();
             let start = sim.now();
