@@ -40,8 +40,8 @@ fn every_count_is_the_formula() {
 
 #[test]
 fn fast_never_beats_multi_for_the_client_beside_the_leader_and_wins_or_loses_on_average() {
-    let found = find("wan");
-    let latency = table(&found, "latency");
+    let wan = find("wan");
+    let latency = table(&wan, "latency");
     let rows = || 0..latency.rows.len();
     let fast: BTreeMap<String, f64> = rows()
         .filter(|row| text(latency, *row, "variant") == "fast")
@@ -57,11 +57,11 @@ fn fast_never_beats_multi_for_the_client_beside_the_leader_and_wins_or_loses_on_
         assert!((number(latency, row, "latency_ms") - number(latency, row, "predicted_ms")).abs() < 0.2);
     }
     assert_eq!((beside, fast.len()), (5, 5));
-    assert_eq!(found.facts.number("home"), found.facts.number("placements"));
+    assert_eq!(wan.facts.number("home"), wan.facts.number("placements"));
     // By theory and in the simulator: a placement where Fast Paxos loses on average, and one where it wins.
-    let fact = |name| found.facts.number(name).expect("a number");
-    assert!(fact("loss_fast") > fact("loss_multi") && fact("win_fast") < fact("win_multi"));
-    let placements = table(&found, "placements");
+    let value = |name| wan.facts.number(name).expect("a number");
+    assert!(value("loss_fast") > value("loss_multi") && value("win_fast") < value("win_multi"));
+    let placements = table(&wan, "placements");
     for row in 0..placements.rows.len() {
         for (simulated, formula) in [("simulated_multi_ms", "multi_ms"), ("simulated_fast_ms", "fast_ms")] {
             assert!(
