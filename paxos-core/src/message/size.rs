@@ -44,8 +44,8 @@ impl<P: Protocol> Message<P> {
 
     /// Panics in debug builds if a process with these limits must not send it.
     pub(crate) fn assert_bounded(&self, limits: &Limits) {
-        // In a classic ballot a vote is for what its proposer put into one message, whose limits may be larger.
-        let echoes = matches!(self, Self::Accepted(vote) if !vote.ballot().fast);
+        // A vote is for what its proposer put into one message, whose limits may be larger.
+        let echoes = matches!(self, Self::Accepted(_));
         debug_assert!(
             echoes || self.amount().is_bounded(self.bound(limits)),
             "a {} of {:?}, where {:?} is the most",
