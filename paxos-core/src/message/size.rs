@@ -1,7 +1,7 @@
 //! How large messages are: none grows with the log.
 
 use super::{Message, Phrase};
-use crate::{Amount, Entry, Fact, InBallot, Limits, Protocol, Value};
+use crate::{Amount, Entry, Fact, Limits, Protocol, Value};
 
 impl<P: Protocol> Message<P> {
     /// The commands that it carries, or the bytes of a snapshot. What it needs besides is bounded by itself, but for replies,
