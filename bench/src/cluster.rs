@@ -25,6 +25,19 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// So many servers, each in all roles, the leader alone hears votes, and quorums are majorities.
+    pub fn collapsed(variant: Variant, servers: u16) -> Self {
+        Self {
+            variant,
+            layout: Layout::Collapsed,
+            learning: Learning::Distinguished,
+            acceptors: servers,
+            learners: servers,
+            thrifty: false,
+            quorum: QuorumChoice::Majority,
+        }
+    }
+
     /// Its configuration, without any timeout.
     ///
     /// # Errors

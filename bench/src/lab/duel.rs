@@ -6,9 +6,8 @@ use super::palette::SERIES;
 use super::sample::Sample;
 use super::{Experiment, Findings, LabError, Progress, Setting};
 use crate::cluster::Shape;
-use crate::quorums::QuorumChoice;
 use crate::row;
-use crate::theory::{Layout, Learning, Recovery};
+use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Kind, Leadership, NodeId, Protocol};
 use paxos_transport::sim::{Delay, Links, Sim, Submitted, World};
@@ -65,16 +64,7 @@ impl WithProtocol for Duel {
     type Out = Result<Ended, LabError>;
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
-        let shape = Shape {
-            variant: Variant::Basic,
-            layout: Layout::Collapsed,
-            learning: Learning::Distinguished,
-            acceptors: SERVERS,
-            learners: SERVERS,
-            thrifty: false,
-            quorum: QuorumChoice::Majority,
-        };
-        let mut config = shape.config()?;
+        let mut config = Shape::collapsed(Variant::Basic, SERVERS).config()?;
         config.leadership = Leadership::SelfAppointed { backoff: self.backoff };
         let mut world = World::<P>::new(config, options, self.seed);
         world.links = Links::new(self.delay);

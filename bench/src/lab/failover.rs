@@ -6,9 +6,8 @@ use super::palette::{self, GREY, SERIES};
 use super::sample::Sample;
 use super::{Experiment, Findings, LabError, Progress, Setting};
 use crate::cluster::Shape;
-use crate::quorums::QuorumChoice;
 use crate::row;
-use crate::theory::{Layout, Learning, Recovery};
+use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Config, NodeId, Protocol, QuorumError, Time, Timeouts};
 use paxos_transport::sim::{Chance, Cut, Delay, Fault, Links, Sim, World};
@@ -38,18 +37,9 @@ fn in_ms(time: Duration) -> f64 {
 }
 
 fn config(variant: Variant, election: Duration) -> Result<Config, QuorumError> {
-    let shape = Shape {
-        variant,
-        layout: Layout::Collapsed,
-        learning: Learning::Distinguished,
-        acceptors: SERVERS,
-        learners: SERVERS,
-        thrifty: false,
-        quorum: QuorumChoice::Majority,
-    };
     let timeouts =
         Timeouts { election: Some(election), heartbeat: Some(election / 2), ..Timeouts::default() };
-    Ok(Config { timeouts, ..shape.config()? })
+    Ok(Config { timeouts, ..Shape::collapsed(variant, SERVERS).config()? })
 }
 
 /// The leader crashes at a moment drawn from one heartbeat interval.

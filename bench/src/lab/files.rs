@@ -19,15 +19,8 @@ pub struct ExperimentOptions {
     /// List the experiments and what each finds out
     #[arg(long, conflicts_with = "name")]
     pub list: bool,
-    /// Fewer runs, so that all experiments take a minute or two
-    #[arg(long)]
-    pub quick: bool,
-    /// Where everything random is drawn from
-    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
-    pub seed: u64,
-    /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
-    #[arg(long, value_name = "FILE")]
-    pub rtt_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) setting: SettingOptions,
     /// Write DIR/NAME/*.csv, NAME.json, *.svg and NAME.md
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -36,12 +29,22 @@ pub struct ExperimentOptions {
     pub format: Format,
 }
 
-impl ExperimentOptions {
-    /// What the experiments depend on.
-    ///
-    /// # Errors
-    /// If the round trips cannot be read.
-    pub fn setting(&self) -> Result<Setting, LabError> {
+/// What experiments depend on, as the command line has it.
+#[derive(Debug, Args)]
+pub(super) struct SettingOptions {
+    /// Fewer runs, so that all experiments take a minute or two
+    #[arg(long)]
+    quick: bool,
+    /// Where everything random is drawn from
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
+    seed: u64,
+    /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
+    #[arg(long, value_name = "FILE")]
+    rtt_file: Option<PathBuf>,
+}
+
+impl SettingOptions {
+    pub(super) fn read(&self) -> Result<Setting, LabError> {
         let world = self.rtt_file.as_deref().map_or_else(|| Ok(RttMatrix::aws()), RttMatrix::from_file)?;
         Ok(Setting { quick: self.quick, seed: self.seed, world })
     }
@@ -56,7 +59,7 @@ pub fn experiment(options: &ExperimentOptions, mut progress: impl FnMut(String))
         let line = |experiment: &Experiment| format!("{:<12} {}\n", experiment.name, experiment.question);
         return Ok(EXPERIMENTS.iter().map(line).collect());
     }
-    let setting = options.setting()?;
+    let setting = options.setting.read()?;
     let chosen: Vec<&Experiment> = match options.name.as_deref() {
         None | Some("all") => EXPERIMENTS.iter().collect(),
         Some(name) => vec![named(name)?],

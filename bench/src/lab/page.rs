@@ -1,9 +1,7 @@
 //! `paxos-bench report`: all experiments as one HTML file that needs nothing else.
 
-use super::files::{arguments, command, make, put};
+use super::files::{SettingOptions, arguments, command, make, put};
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting, write};
-use crate::matrix::RttMatrix;
-use crate::options::whole;
 use askama::Template;
 use clap::Args;
 use std::path::PathBuf;
@@ -11,15 +9,8 @@ use std::path::PathBuf;
 /// Where the report goes.
 #[derive(Debug, Args)]
 pub struct ReportOptions {
-    /// Fewer runs, so that it takes a minute or two
-    #[arg(long)]
-    pub quick: bool,
-    /// Where everything random is drawn from
-    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
-    pub seed: u64,
-    /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
-    #[arg(long, value_name = "FILE")]
-    pub rtt_file: Option<PathBuf>,
+    #[command(flatten)]
+    setting: SettingOptions,
     /// Write DIR/report.html, and beside it what `experiment all --out DIR` writes
     #[arg(long, default_value = "paxos-report", value_name = "DIR")]
     pub out: PathBuf,
@@ -30,8 +21,7 @@ pub struct ReportOptions {
 /// # Errors
 /// [`LabError`], before anything is run if the command line is at fault.
 pub fn report(options: &ReportOptions, mut progress: impl FnMut(String)) -> Result<PathBuf, LabError> {
-    let world = options.rtt_file.as_deref().map_or_else(|| Ok(RttMatrix::aws()), RttMatrix::from_file)?;
-    let setting = Setting { quick: options.quick, seed: options.seed, world };
+    let setting = options.setting.read()?;
     make(&options.out)?;
     let mut all = Vec::new();
     for (nth, experiment) in EXPERIMENTS.iter().enumerate() {

@@ -10,7 +10,7 @@ use crate::quorums::QuorumChoice;
 use crate::report::Format;
 use crate::row;
 use crate::survey::{Survey, SystemRow, survey};
-use crate::theory::{Layout, Learning, Recovery};
+use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Protocol, Time};
 use paxos_transport::sim::{Delay, Links, Sim, World};
@@ -43,15 +43,8 @@ impl WithProtocol for Load {
 
     /// Commands answered a second, and their latencies in milliseconds.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
-        let shape = Shape {
-            variant: Variant::Multi,
-            layout: Layout::Collapsed,
-            learning: Learning::Distinguished,
-            acceptors: REPLICAS,
-            learners: REPLICAS,
-            thrifty: true,
-            quorum: QuorumChoice::Flexible(usize::from(REPLICAS) + 1 - self.q2, self.q2),
-        };
+        let quorum = QuorumChoice::Flexible(usize::from(REPLICAS) + 1 - self.q2, self.q2);
+        let shape = Shape { thrifty: true, quorum, ..Shape::collapsed(Variant::Multi, REPLICAS) };
         let mut config = shape.config()?;
         // Each command in messages of its own, so that what a message costs is seen.
         config.limits.batch = 1;

@@ -3,7 +3,6 @@
 use crate::cluster::Shape;
 use crate::lab::{LabError, Sample};
 use crate::quorums::QuorumChoice;
-use crate::theory::{Layout, Learning};
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Kind, Protocol, Timeouts};
 use paxos_transport::sim::{Delay, Links, Sim, World};
@@ -40,15 +39,7 @@ impl WithProtocol for Rounds<'_> {
     type Out = Result<Cost, LabError>;
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
-        let shape = Shape {
-            variant: self.variant,
-            layout: Layout::Collapsed,
-            learning: Learning::Distinguished,
-            acceptors: ACCEPTORS,
-            learners: ACCEPTORS,
-            thrifty: false,
-            quorum: self.quorum,
-        };
+        let shape = Shape { quorum: self.quorum, ..Shape::collapsed(self.variant, ACCEPTORS) };
         let mut config = shape.config()?;
         // A command that lost a slot is asked for again; nothing else is said that is no answer.
         config.timeouts = Timeouts { resend: Some(PATIENCE), client: Some(2 * PATIENCE), ..Timeouts::NEVER };
