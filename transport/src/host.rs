@@ -170,7 +170,7 @@ where
             node,
             replica,
             transport,
-            scribe: Scribe::new(storage.stage()),
+            scribe: Scribe::new(&*storage),
             writer: Writer::start(storage)?,
             store,
             pace: Pace::new(election),

@@ -1,31 +1,33 @@
 //! Writes states down beside the host, which goes on meanwhile; on disk as well, so that to install one is quick.
 
 use super::HostError;
-use crate::storage::{Stage, StorageError};
+use crate::storage::{Stage, Storage, StorageError};
 use core::future::pending;
 use core::time::Duration;
-use paxos_core::{Captured, Snapshot};
+use paxos_core::{Captured, Protocol, Snapshot};
 use std::thread;
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// Writes down one state at a time.
 pub(super) struct Scribe {
     stage: Stage,
+    /// Whether that waits for a disk.
+    blocks: bool,
     done: Option<oneshot::Receiver<Result<Snapshot, StorageError>>>,
 }
 
 impl Scribe {
-    pub(super) fn new(stage: Stage) -> Self {
-        Self { stage, done: None }
+    /// For that store.
+    pub(super) fn new<P: Protocol>(storage: &dyn Storage<P>) -> Self {
+        Self { stage: storage.stage(), blocks: storage.blocks(), done: None }
     }
 
     /// Begins. The node captures no other state before it has this one.
     pub(super) fn begin(&mut self, captured: Captured) -> Result<(), StorageError> {
         let stage = Stage::clone(&self.stage);
         let (tell, done) = oneshot::channel();
-        // Not a thread of the runtime's, which would wait for a disk that hangs when it ends.
-        let named = thread::Builder::new().name("paxos-snapshot".into());
         let work = move || {
             let snapshot = captured.write_down();
             let staged = stage(&snapshot).map(|()| snapshot);
@@ -33,7 +35,14 @@ impl Scribe {
             // Whoever does not listen any more has gone.
             drop(tell.send(staged));
         };
-        named.spawn(work).map_err(StorageError::Write)?;
+        if self.blocks {
+            // Not a thread of the runtime's, which would wait for a disk that hangs when it ends.
+            let named = thread::Builder::new().name("paxos-snapshot".into());
+            named.spawn(work).map_err(StorageError::Write)?;
+        } else {
+            // Meanwhile a clock that tests have paused stands still.
+            drop(spawn_blocking(work));
+        }
         self.done = Some(done);
         Ok(())
     }

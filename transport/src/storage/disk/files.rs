@@ -5,12 +5,13 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 /// What the name of a file ends with until all of it is durable.
 pub(super) const UNFINISHED: &str = ".new";
 
 /// The files of one directory. All of this blocks.
-pub(super) trait Files: Clone + Send {
+pub(super) trait Files: Clone + Send + 'static {
     type File: Send;
 
     /// What is there.
@@ -38,7 +39,13 @@ pub(super) trait Files: Clone + Send {
 
     /// The names are durable when this returns.
     fn sync_names(&self) -> io::Result<()>;
+
+    /// Begins something that goes on beside other work; what is returned waits for its end.
+    fn aside(&self, job: Job) -> Job;
 }
+
+/// Something to do, once.
+pub(super) type Job = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 /// Held for as long as this is there.
 #[derive(Debug)]
@@ -158,5 +165,16 @@ impl Files for Directory {
 
     fn sync_names(&self) -> io::Result<()> {
         sync_dir(&self.dir)
+    }
+
+    fn aside(&self, job: Job) -> Job {
+        match thread::Builder::new().name("paxos-segment".into()).spawn(job) {
+            Ok(thread) => Box::new(|| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a thread has panicked: see its message")))
+            }),
+            Err(error) => Box::new(|| Err(error)),
+        }
     }
 }

@@ -50,6 +50,7 @@ impl<F: Files> Store<F> {
             end: found.end,
             tail: found.tail,
             spare: None,
+            making: None,
             staged: Arc::default(),
             failed: true,
         };
@@ -110,8 +111,10 @@ impl<F: Files> Store<F> {
             let number = |prefix| name.strip_prefix(prefix).and_then(|number| number.parse().ok());
             if name == SPARE {
                 // An installation that did not come to its end may have left a block in it, which must not come into the log.
-                let fit =
-                    read(name).ok().filter(|bytes| segment::is_older(bytes, self.manifest.brand, &self.tail));
+                let fit = read(name).ok().filter(|bytes| {
+                    bytes.len() as u64 >= self.sizes.first
+                        && segment::is_older(bytes, self.manifest.brand, &self.tail)
+                });
                 self.spare = fit.map(|bytes| bytes.len() as u64);
                 left.extend(self.spare.is_none().then_some(name));
             } else if let Some(first) =

@@ -2,7 +2,7 @@
 
 use super::block::{Block, Draft, Head, Kind, PAGE};
 use super::error::StoreError;
-use super::files::{Files, UNFINISHED};
+use super::files::{Files, Job, UNFINISHED};
 use super::manifest::{Manifest, Part, snapshot_name};
 use super::segment::{Layout, Tail};
 use paxos_core::{Snapshot, SnapshotId};
@@ -29,6 +29,9 @@ const PIECE: usize = 4 << 20;
 
 /// A segment that was used and may be used again.
 pub(super) const SPARE: &str = "spare";
+
+/// A segment that was never used, and is made before it is needed.
+const NEXT: &str = "next.new";
 
 /// Writes a snapshot down beside other writes, so that to install it is quick.
 pub(super) struct Stage<F: Files> {
@@ -73,6 +76,8 @@ pub(super) struct Store<F: Files> {
     pub(super) tail: Tail,
     /// How long the spare segment is, if there is one.
     pub(super) spare: Option<u64>,
+    /// How long the segment is that is being made beside other writes, and what waits for it.
+    pub(super) making: Option<(u64, Job)>,
     pub(super) staged: Arc<Mutex<Option<SnapshotId>>>,
     /// A write failed, so that what is on disk is not known any more.
     pub(super) failed: bool,
@@ -89,6 +94,7 @@ impl<F: Files> Store<F> {
             self.files.sync_names().map_err(StoreError::io(&self.dir))?;
             self.manifest.segments.push(part);
             self.note()?;
+            self.prepare();
         }
         self.put(kind, draft)?;
         self.failed = false;
@@ -153,21 +159,40 @@ impl<F: Files> Store<F> {
             // What does not fit is left empty: at most a quarter.
             length = length.max(Layout::length_for(4 * room));
         }
-        let mut part = Part { first: self.tail.number + 1, length };
-        let name = part.name();
-        let provided = match self.spare.take() {
-            Some(length) if length >= needed => {
-                part.length = length;
-                self.files.rename(SPARE, &name).and_then(|()| self.files.open(&name))
-            }
-            spare => {
-                self.spare = spare;
-                new_segment(&self.files, &name, part.length, self.sizes)
-            }
-        };
-        self.file = provided.map_err(StoreError::io(&self.dir.join(&name)))?;
-        self.end = Layout::of(part.length).blocks();
-        Ok(part)
+        let first = self.tail.number + 1;
+        let name = Part { first, length: 0 }.name();
+        let path = self.dir.join(&name);
+        let (file, length) = self.fetch(&name, needed, length).map_err(StoreError::io(&path))?;
+        self.file = file;
+        self.end = Layout::of(length).blocks();
+        Ok(Part { first, length })
+    }
+
+    /// Has the segment made that will be needed next, while others are written, unless there is one.
+    fn prepare(&mut self) {
+        let length = self.manifest.last().length;
+        if self.spare.is_none() && self.making.is_none() && length <= self.sizes.longest {
+            let (files, sizes) = (self.files.clone(), self.sizes);
+            let length = (2 * length).min(sizes.longest);
+            let made = self.files.aside(Box::new(move || fill(&files, NEXT, length, sizes).map(drop)));
+            self.making = Some((length, made));
+        }
+    }
+
+    /// A segment under this name: the spare one, the one that was made in time, or a new one; and how long it is, at least `needed`.
+    fn fetch(&mut self, name: &str, needed: u64, usual: u64) -> io::Result<(F::File, u64)> {
+        if let Some(length) = self.spare.take_if(|length| *length >= needed) {
+            self.files.rename(SPARE, name)?;
+            return Ok((self.files.open(name)?, length));
+        }
+        // If it failed, to make one here fails as well, or does not.
+        if let Some((length, made)) = self.making.take_if(|(length, _)| *length >= needed)
+            && made().is_ok()
+        {
+            self.files.rename(NEXT, name)?;
+            return Ok((self.files.open(name)?, length));
+        }
+        Ok((new_segment(&self.files, name, usual, self.sizes)?, usual))
     }
 
     /// Writes a block at the end of the last segment, for which there is room.
@@ -217,10 +242,10 @@ impl<F: Files> Store<F> {
         self.manifest.write(&self.files, &self.dir)
     }
 
-    /// What `former` referred to; but one segment may be used again.
+    /// What `former` referred to; but its longest segment of a usual length may be used again.
     fn remove(&mut self, former: &Manifest) -> io::Result<()> {
         for part in &former.segments {
-            if self.spare.is_none() && part.length <= self.sizes.longest {
+            if part.length <= self.sizes.longest && self.spare.is_none_or(|spare| spare < part.length) {
                 self.files.rename(&part.name(), SPARE)?;
                 self.spare = Some(part.length);
             } else {
@@ -241,6 +266,15 @@ impl<F: Files> Drop for Store<F> {
         {
             tracing::warn!(%error, "closed without a note of how far the log has come");
         }
+        // It uses the directory, which is free afterwards. Without a name, what was made is removed the next time.
+        if let Some((_, made)) = self.making.take()
+            && made().is_ok()
+            && !self.failed
+            && self.spare.is_none()
+            && let Err(error) = self.files.rename(NEXT, SPARE)
+        {
+            tracing::warn!(%error, "closed without the segment that was made in advance");
+        }
     }
 }
 
@@ -256,14 +290,20 @@ fn write_snapshot(files: &impl Files, name: &str, snapshot: &Snapshot) -> io::Re
 /// long blocks is left to the file system to fill: what such a block costs is not the sync.
 pub(super) fn new_segment<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
     let new = format!("{name}{UNFINISHED}");
-    let file = files.create(&new)?;
+    let file = fill(files, &new, length, sizes)?;
+    files.rename(&new, name)?;
+    Ok(file)
+}
+
+/// The file of a segment, durable but for its name. It is synced piece by piece, so that other writes need not wait for all of it.
+fn fill<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
+    let file = files.create(name)?;
     let piece = if length <= sizes.longest { PIECE } else { PAGE };
     let zeros = vec![0; piece.min(length as usize)];
     let from = if length <= sizes.longest { 0 } else { length - PAGE as u64 };
     for at in (from..length).step_by(piece) {
         files.write(&file, at, &zeros[..(length - at).min(piece as u64) as usize])?;
+        files.sync(&file)?;
     }
-    files.sync(&file)?;
-    files.rename(&new, name)?;
     Ok(file)
 }
