@@ -16,7 +16,7 @@ struct Line<'a> {
 
 impl Trace {
     /// What is drawn, in order: the same note at several processes is one line, and so is one message to several
-    /// receivers even where it was carried to each apart.
+    /// receivers, unless it was carried to each apart.
     fn lines(&self) -> Vec<Line<'_>> {
         let mut lines: Vec<Line<'_>> = Vec::new();
         for Row { at, node, what } in &self.rows {

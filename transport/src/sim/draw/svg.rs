@@ -1,6 +1,6 @@
 //! Message sequence charts as SVG: one self-contained file, no script, no font of its own.
 
-use super::{Line, Trace, What, millis};
+use super::{Line, Row, Trace, What, millis};
 use core::fmt::Write;
 use paxos_core::Time;
 use std::collections::BTreeMap;
@@ -13,8 +13,10 @@ const TOP: usize = 30;
 impl Trace {
     /// The run as an SVG picture: time runs down, arrows lead from where a message was sent to where and when
     /// it arrives. Equal times are equally far down, different ones not to scale.
+    /// What is written stands above all arrows, with a white edge.
     pub fn to_svg(&self) -> String {
-        let lines = self.lines();
+        let fanned = self.fanned();
+        let lines = fanned.lines();
         let heights = heights(&lines);
         let height = heights.values().map(|(top, rows)| top + rows * ROW).max().unwrap_or(TOP) + ROW;
         let width = MARGIN + self.nodes.len() * COLUMN + MARGIN;
@@ -48,19 +50,44 @@ impl Trace {
             );
         }
         let mut used: BTreeMap<Time, usize> = BTreeMap::new();
+        let mut labels = String::new();
         for line in &lines {
             let row = used.entry(line.at).or_default();
             let y = heights.get(&line.at).map_or(TOP, |(top, _)| top + *row * ROW);
             *row += 1;
-            self.svg_line(&mut svg, line, y, &heights);
+            self.svg_line(&mut svg, &mut labels, line, y, &heights);
         }
-        svg.push_str("</svg>\n");
+        push(
+            &mut svg,
+            format_args!(
+                "<g paint-order=\"stroke\" stroke=\"white\" stroke-width=\"3\">\n{labels}</g>\n</svg>"
+            ),
+        );
         svg
+    }
+
+    /// The same run, with one message where the same one was sent to each of several receivers apart.
+    fn fanned(&self) -> Self {
+        let mut rows: Vec<Row> = Vec::new();
+        for row in &self.rows {
+            if let What::Sent { label, to, .. } = &row.what
+                && let Some(last) = rows.last_mut()
+                && (last.at, last.node) == (row.at, row.node)
+                && let What::Sent { label: before, to: receivers, .. } = &mut last.what
+                && before == label
+            {
+                receivers.extend(to.iter().copied());
+            } else {
+                rows.push(row.clone());
+            }
+        }
+        Self { nodes: self.nodes.clone(), rows }
     }
 
     fn svg_line(
         &self,
         svg: &mut String,
+        labels: &mut String,
         line: &Line<'_>,
         y: usize,
         heights: &BTreeMap<Time, (usize, usize)>,
@@ -84,7 +111,7 @@ impl Trace {
                     label.clone()
                 }
             };
-            push(svg, format_args!("<text x=\"{}\" y=\"{}\">{}</text>", from + 5, y - 3, escape(&text)));
+            push(labels, format_args!("<text x=\"{}\" y=\"{}\">{}</text>", from + 5, y - 3, escape(&text)));
         }
     }
 }
