@@ -1,16 +1,59 @@
-//! The README shows what the code does: its picture, its table and its example are made from it.
-//! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test readme` brings it up to date.
+//! The READMEs and the page of counts show what the code does: their pictures, tables and example are made from it.
+//! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test readme` brings them up to date.
 
+use basic_paxos::BasicPaxos;
+use fast_paxos::FastPaxos;
+use multi_paxos::MultiPaxos;
 use paxos_bench::cluster::Shape;
 use paxos_bench::counts::{measure, picture};
 use paxos_bench::quorums::QuorumChoice;
-use paxos_bench::theory::{Layout, Learning, Run};
+use paxos_bench::theory::{Layout, Learning, Recovery, Run};
 use paxos_bench::variants::Variant;
+use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine};
+use paxos_transport::MemoryCluster;
 use std::fmt::Write;
+use std::fs::{read_dir, read_to_string, write};
 use std::path::{Path, PathBuf};
+
+const COUNTS: &str = "<!-- counts: generated, kept current by bench/tests/readme.rs -->\n";
+const EXAMPLE: &str =
+    "<!-- example: transport/examples/counter.rs, kept current by bench/tests/readme.rs -->\n";
+const END: &str = "<!-- end -->";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn example() -> String {
+    read_to_string(root().join("transport/examples/counter.rs")).expect("the example")
+}
+
+/// Writes `wanted` in place of what the file holds, if updates are asked for, and fails otherwise.
+fn expect_file(name: &str, found: Option<&str>, wanted: &str) {
+    if found == Some(wanted) {
+        return;
+    }
+    assert!(std::env::var_os("UPDATE_EXPECT").is_some(), "{name} is out of date; run with UPDATE_EXPECT=1");
+    write(root().join(name), wanted).expect("written");
+}
+
+/// Holds what stands in a file between `begin` and the next [`END`] to `content`.
+fn keep_current(name: &str, begin: &str, content: &str) {
+    let text = read_to_string(root().join(name)).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let from = text.find(begin).unwrap_or_else(|| panic!("{name} has no {begin}")) + begin.len();
+    let to = from + text[from..].find(END).unwrap_or_else(|| panic!("{name} has no {END} behind {begin}"));
+    expect_file(name, Some(&text), &format!("{}{content}{}", &text[..from], &text[to..]));
+}
+
+/// One row of the counts, for five acceptors.
+struct Row {
+    run: Run,
+    name: String,
+    layout: Layout,
+    learning: Learning,
+    messages: u64,
+    learn: String,
+    reply: u64,
 }
 
 fn shape(variant: Variant, layout: Layout, learning: Learning, acceptors: u16) -> Shape {
@@ -18,65 +61,126 @@ fn shape(variant: Variant, layout: Layout, learning: Learning, acceptors: u16) -
     Shape { variant, layout, learning, acceptors, learners, thrifty: false, quorum: QuorumChoice::Majority }
 }
 
-/// Replaces what stands between `begin` and `end` by `content`, and demands that it stood there already.
-fn keep_current(begin: &str, end: &str, content: &str) {
-    let file = root().join("README.md");
-    let readme = std::fs::read_to_string(&file).expect("a README");
-    let from = readme.find(begin).unwrap_or_else(|| panic!("README has {begin}")) + begin.len();
-    let to = from + readme[from..].find(end).unwrap_or_else(|| panic!("README has {end} behind {begin}"));
-    if readme[from..to] == *content {
-        return;
-    }
-    assert!(std::env::var_os("UPDATE_EXPECT").is_some(), "README.md is out of date behind {begin}");
-    std::fs::write(&file, format!("{}{content}{}", &readme[..from], &readme[to..])).expect("written");
-}
-
-fn delays(first: u64, last: u64) -> String {
-    if first == last { first.to_string() } else { format!("{first}/{last}") }
-}
-
-#[test]
-fn the_readme_is_current() {
-    let steady = shape(Variant::Multi, Layout::Collapsed, Learning::Distinguished, 3);
-    let run = picture(steady, Run::MultiSteady, 0).expect("a decision").draw();
-    keep_current("```text\n", "```", &run);
-
-    let mut table = String::from(
-        "\n| variant | roles | learning | messages | learn | reply |\n|---|---|---|---:|---:|---:|\n",
-    );
+fn rows() -> Vec<(Variant, Row)> {
+    let mut rows = Vec::new();
     for variant in Variant::ALL.iter().copied() {
         for run in variant.traits().runs.iter().copied() {
             for layout in [Layout::Separate, Layout::Collapsed] {
                 for learning in [Learning::Everyone, Learning::Distinguished] {
-                    if variant.placed(layout, learning) != (layout, learning) {
-                        continue;
+                    if variant.placed(layout, learning) == (layout, learning) {
+                        rows.push((variant, row(variant, run, layout, learning)));
                     }
-                    let row = measure(shape(variant, layout, learning, 5), run, 0).expect("a decision");
-                    assert!(!row.differs(), "{row:?}");
-                    let name = match run {
-                        Run::MultiFirst => "multi, first decision".to_owned(),
-                        Run::MultiSteady => "multi, steady".to_owned(),
-                        Run::FastCollision(recovery) => format!("fast, collision, {recovery} recovery"),
-                        Run::Basic | Run::Fast => variant.to_string(),
-                    };
-                    let learn = delays(row.learn_first, row.learn_last);
-                    let (messages, reply) = (row.messages, row.reply);
-                    let line = format!("| {name} | {layout} | {learning} | {messages} | {learn} | {reply} |");
-                    writeln!(table, "{line}").expect("a string");
                 }
             }
         }
     }
-    keep_current(
-        "<!-- counts: generated, kept current by bench/tests/readme.rs -->\n",
-        "<!-- end -->",
-        &table,
-    );
+    rows
+}
 
-    let example = std::fs::read_to_string(root().join("transport/examples/counter.rs")).expect("the example");
-    keep_current(
-        "<!-- example: transport/examples/counter.rs, kept current by bench/tests/readme.rs -->\n",
-        "<!-- end -->",
-        &format!("\n```rust\n{example}```\n"),
+fn row(variant: Variant, run: Run, layout: Layout, learning: Learning) -> Row {
+    let row = measure(shape(variant, layout, learning, 5), run, 0).expect("a decision");
+    assert!(!row.differs(), "{row:?}");
+    let name = match run {
+        Run::MultiFirst => "multi, first decision".to_owned(),
+        Run::MultiSteady => "multi, steady".to_owned(),
+        Run::FastCollision(recovery) => format!("fast, collision, {recovery} recovery"),
+        Run::Basic | Run::Fast => variant.to_string(),
+    };
+    let (first, last) = (row.learn_first, row.learn_last);
+    let learn = if first == last { first.to_string() } else { format!("{first}/{last}") };
+    Row { run, name, layout, learning, messages: row.messages, learn, reply: row.reply }
+}
+
+/// Every row, for the page of counts.
+fn whole_table(rows: &[(Variant, Row)]) -> String {
+    let mut table =
+        "\n| variant | roles | learning | messages | learn | reply |\n|---|---|---|---:|---:|---:|\n"
+            .to_owned();
+    for (_, Row { name, layout, learning, messages, learn, reply, .. }) in rows {
+        let line = format!("| {name} | {layout} | {learning} | {messages} | {learn} | {reply} |");
+        writeln!(table, "{line}").expect("a string");
+    }
+    table
+}
+
+/// The rows that differ where each server plays all roles and the leader alone hears votes.
+fn excerpt(rows: &[(Variant, Row)], head: &str) -> String {
+    let mut table = format!("\n| {head} |\n|---|---:|---:|---:|\n");
+    for (variant, row) in rows {
+        let placed = (row.layout, row.learning) == (Layout::Collapsed, Learning::Distinguished);
+        // Simple Paxos is Basic Paxos so placed, and a first decision of Multi-Paxos costs the same.
+        if placed && *variant != Variant::Simple && row.run != Run::MultiFirst {
+            let Row { name, messages, learn, reply, .. } = row;
+            writeln!(table, "| {name} | {messages} | {learn} | {reply} |").expect("a string");
+        }
+    }
+    table
+}
+
+#[test]
+fn the_pages_are_current() {
+    let rows = rows();
+    keep_current("docs/counts.md", COUNTS, &whole_table(&rows));
+    keep_current("README.md", COUNTS, &excerpt(&rows, "variant | messages | learn | reply"));
+    keep_current("README.ko.md", COUNTS, &excerpt(&rows, "변형 | 메시지 수 | 학습 | 응답"));
+    let example = format!("\n```rust\n{}```\n", example());
+    keep_current("README.md", EXAMPLE, &example);
+    keep_current("README.ko.md", EXAMPLE, &example);
+    let collision = Run::FastCollision(Recovery::Coordinated);
+    keep_picture("docs/pictures/multi-steady.svg", Variant::Multi, Run::MultiSteady);
+    keep_picture("docs/pictures/fast-collision.svg", Variant::Fast, collision);
+}
+
+/// Holds a picture to what `paxos-bench draw --as svg` draws of that decision among three servers.
+fn keep_picture(name: &str, variant: Variant, run: Run) {
+    let drawn = picture(shape(variant, Layout::Collapsed, Learning::Distinguished, 3), run, 0);
+    let found = read_to_string(root().join(name)).ok();
+    expect_file(name, found.as_deref(), &drawn.expect("a decision").to_svg());
+}
+
+struct Counter(u64);
+
+impl StateMachine for Counter {
+    type Command = u64;
+    type Reply = u64;
+
+    fn apply(&mut self, _slot: Slot, add: &u64) -> u64 {
+        self.0 += add;
+        self.0
+    }
+}
+
+/// What the example does, with the variant that takes the place of its own.
+async fn count<P: Protocol<Value = u64, Reply = u64>>() {
+    let config = Config::collapsed(3).expect("a cluster");
+    let started = MemoryCluster::<P, _>::start(config, &Default::default(), |_| Counter(0)).await;
+    let cluster = started.expect("started");
+    assert_eq!(cluster.member(NodeId(2)).propose(40).await.expect("an answer"), 40);
+    cluster.member(NodeId(0)).shutdown().await.expect("stopped");
+    assert_eq!(cluster.member(NodeId(1)).propose(2).await.expect("an answer"), 42);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_variant_is_another_name_in_the_example() {
+    assert!(
+        example().contains("\nuse multi_paxos::MultiPaxos as Variant;\n"),
+        "the line that the README changes"
     );
+    count::<MultiPaxos<_, _>>().await;
+    count::<FastPaxos<_, _>>().await;
+    count::<BasicPaxos<_, _>>().await;
+}
+
+#[test]
+fn every_link_to_a_file_leads_to_one() {
+    let docs = read_dir(root().join("docs")).expect("the pages").map(|page| page.expect("a page").path());
+    let pages = docs.chain(read_dir(root()).expect("the workspace").map(|page| page.expect("a page").path()));
+    for page in pages.filter(|page| page.extension().is_some_and(|end| end == "md")) {
+        let text = read_to_string(&page).expect("text");
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#', ' ']).next());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+            let file = page.parent().expect("a folder").join(target);
+            assert!(file.exists(), "{} leads to {target}, which is not there", page.display());
+        }
+    }
 }
