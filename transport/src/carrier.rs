@@ -41,6 +41,11 @@ pub trait Transport<P: Protocol>: Send + 'static {
     /// Tells which store this process has and how far that has come: before anything is sent, and whenever something
     /// has been written.
     fn introduce(&mut self, store: StoreLife);
+
+    /// The longest message that it carries, in bytes as postcard writes it. A longer one never arrives. None: any.
+    fn longest_message(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// A carrier that is of no use any more.

@@ -44,8 +44,8 @@ use core::pin::Pin;
 use core::time::Duration;
 use pace::Pace;
 use paxos_core::{
-    Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica, Settled, Setup,
-    StateMachine, Status, StoreLife, Time,
+    Amount, CommandId, Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica,
+    Settled, Setup, StateMachine, Status, StoreLife, Time, Value,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -141,6 +141,10 @@ where
     ) -> Result<Self, HostError> {
         let id = setup.id;
         let election = setup.config.timeouts.election;
+        let (needed, longest) = (setup.config.limits.longest_message(), transport.longest_message());
+        if let Some(longest) = longest.filter(|longest| *longest < needed) {
+            return Err(HostError::Carrier { needed, longest });
+        }
         let (storage, saved) = writer::load(storage).await?;
         let ballots = saved.records.iter().filter_map(Recorded::ballot);
         if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {
@@ -328,6 +332,7 @@ where
     /// Tells the node what was gathered.
     fn take_in(&mut self) -> ControlFlow<()> {
         let now = self.clock.now();
+        let longest = self.transport.longest_message();
         for event in self.inbox.drain(..) {
             self.node.step(now, event);
         }
@@ -337,10 +342,10 @@ where
         }
         for ask in self.asked.drain(..) {
             match ask {
-                Ask::Propose(value, waiter) => match self.node.submit(now, value) {
+                Ask::Propose(value, waiter) => match propose(&mut self.node, longest, now, value) {
                     Ok(id) => self.waiters.wait(id, waiter),
                     // An error says that the asker has gone away meanwhile, and needs no answer.
-                    Err(overloaded) => drop(waiter.send(Err(overloaded.into()))),
+                    Err(error) => drop(waiter.send(Err(error))),
                 },
                 // It waited longer than its asker.
                 Ask::Read(_, looker) if looker.is_gone() => {}
@@ -384,5 +389,20 @@ where
             let new = (epochs.current().members, epochs.retired());
             self.members.send_if_modified(|members| core::mem::replace(members, new) != new);
         }
+    }
+}
+
+/// Takes a command, if a message of up to `longest` bytes can carry it by itself.
+fn propose<P: Protocol>(
+    node: &mut Node<P>,
+    longest: Option<usize>,
+    now: Time,
+    value: P::Value,
+) -> Result<CommandId, ProposeError> {
+    let bytes = value.bytes();
+    let alone = Amount { count: 1, bytes };
+    match longest.filter(|longest| *longest < alone.longest()) {
+        Some(longest) => Err(ProposeError::TooLarge { bytes, longest }),
+        None => Ok(node.submit(now, value)?),
     }
 }

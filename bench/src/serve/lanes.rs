@@ -220,6 +220,7 @@ fn why_not_written(error: &ProposeError) -> Box<str> {
     let code = match error {
         ProposeError::Overloaded(_) => "TRYAGAIN not done:",
         ProposeError::NotLeader { .. } | ProposeError::Stopped(_) => "CLUSTERDOWN not done:",
+        ProposeError::TooLarge { .. } => "ERR not done:",
         ProposeError::AnswerNotKept { .. } => LOST,
         // Whatever else there may be one day, nothing is known of the command.
         ProposeError::OutcomeUnknown | ProposeError::SessionExpired | _ => "UNKNOWN outcome unknown:",

@@ -254,6 +254,10 @@ impl<P: Portable> Transport<P> for TcpCarrier<P> {
     fn introduce(&mut self, store: StoreLife) {
         self.shared.introduce(store);
     }
+
+    fn longest_message(&self) -> Option<usize> {
+        Some(link::longest(self.shared.options.limits.frame_bytes))
+    }
 }
 
 impl<P: Protocol> Drop for TcpCarrier<P> {

@@ -73,6 +73,17 @@ pub enum ProposeError {
         /// Where it was executed.
         slot: Slot,
     },
+    /// No message could carry it ([`Transport::longest_message`]). It was not taken, and will not happen.
+    #[error(
+        "the command has {bytes} bytes, and the carrier takes messages of up to {longest} bytes: propose smaller ones, or raise \
+         the carrier's limit on every process"
+    )]
+    TooLarge {
+        /// The size of the command ([`paxos_core::Value::bytes`]).
+        bytes: usize,
+        /// The longest message.
+        longest: usize,
+    },
     /// The process had stopped before. The command was not taken, and will not happen.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -137,6 +148,17 @@ pub enum HostError {
     /// must not be restarted from what it has stored.
     #[error("the other members do not believe this process any more: {0}")]
     Forgot(Amnesia),
+    /// The carrier takes no messages as long as those that the limits allow; they would never arrive.
+    #[error(
+        "messages may have up to {needed} bytes (`Limits::longest_message`), and the carrier takes up to {longest}: raise the \
+         carrier's limit, or lower `Limits::batch_bytes`, `batch` or `chunk`, on every process"
+    )]
+    Carrier {
+        /// The longest message that the configuration allows, in bytes.
+        needed: usize,
+        /// The longest one that the carrier takes.
+        longest: usize,
+    },
     /// It was to end while its disk was writing, and the disk did not answer for seconds. What was being written may be there
     /// or not, as after a crash, and the store may not be free yet.
     #[error(
@@ -180,7 +202,8 @@ where
     ///
     /// # Errors
     /// [`HostError::Storage`] if what is stored cannot be read, [`HostError::Exhausted`] if it cannot be true,
-    /// [`HostError::Restore`] if `machine` cannot take over the snapshot among it.
+    /// [`HostError::Restore`] if `machine` cannot take over the snapshot among it, [`HostError::Carrier`] if `transport` takes no
+    /// messages as long as the configuration allows.
     ///
     /// # Panics
     /// Outside of a tokio runtime with timers.

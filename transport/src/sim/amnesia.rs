@@ -58,7 +58,7 @@ where
         if !self.world.stores {
             return u64::MAX;
         }
-        let servers = self.world.config.servers();
+        let servers = self.world.config.servers().union(self.world.config.spares);
         let others =
             self.processes.iter().filter(|other| other.up && other.id != node && servers.contains(other.id));
         let heard = others.map(|other| self.out.heard.get(&(node, other.id)).copied().unwrap_or(0));

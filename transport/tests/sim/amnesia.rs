@@ -6,7 +6,9 @@
 use crate::chaos::{RIVALS, number};
 use crate::support::{Basic, Fast, MS, Machine, Multi, recovering, sim, usual};
 use core::time::Duration;
-use paxos_core::{Amnesia, Config, Consistency, Leadership, Learning, NodeId, Protocol, Time};
+use paxos_core::{
+    Amnesia, Change, Config, Consistency, Leadership, Learning, NodeId, NodeSet, Protocol, Time,
+};
 use paxos_transport::sim::{Chance, Cut, Delay, Disk, Fault, Links, Sim, Stop, World};
 
 /// When faults are over.
@@ -155,6 +157,54 @@ fn multi_paxos_survives_disks_that_forget() {
 fn fast_paxos_survives_disks_that_forget() {
     survives::<Fast>(None, 50, usual::<Fast>);
     survives::<Fast>(None, 50, recovering::<Fast>);
+}
+
+/// All members have been replaced, so that the configuration names none of the processes that remember. A member that is put back from
+/// a copy stops all the same, and one that is emptied is
+/// no member as far as it knows, and counts nowhere.
+#[test]
+fn a_member_that_came_later_is_told_what_it_has_forgotten() {
+    for seed in 0..40 {
+        let mut config = Config::collapsed(3).expect("acceptors");
+        config.spares = [3, 4, 5].map(NodeId).into_iter().collect();
+        config.limits.alpha = 4;
+        let mut world = World::<Multi>::new(config, (), seed);
+        world.stores = true;
+        world.links = Links::lossy(MS / 2, 5 * MS, 0.02, 0.02);
+        let client = world.add_clients(1)[0];
+        let mut sim = sim(world);
+        let run = |sim: &mut Sim<Multi, Machine>, time| {
+            sim.run_for(time).unwrap_or_else(|breach| panic!("{breach}"));
+        };
+        run(&mut sim, 500 * MS);
+        let later: NodeSet = [3, 4, 5].map(NodeId).into_iter().collect();
+        for (old, new) in (0..3).map(NodeId).zip(later.iter()) {
+            _ = sim.force_change(NodeId(2), Change::replace(old, new));
+            run(&mut sim, 500 * MS);
+        }
+        let acceptors = |sim: &Sim<Multi, Machine>| {
+            let epochs = sim.node(NodeId(4)).and_then(|node| node.chosen().epochs());
+            epochs.map(|epochs| epochs.current().members.acceptors)
+        };
+        sim.submit_in_turn(client, 2, 0..100);
+        run(&mut sim, 1000 * MS);
+        assert_eq!(acceptors(&sim), Some(later), "seed {seed}");
+        (0..3).for_each(|old| sim.fail(Fault::Crash(NodeId(old))));
+        let victim = NodeId(3 + (seed % 3) as u16);
+        sim.fail(Fault::CopyDisk(victim));
+        sim.submit_in_turn(client, 2, 100..200);
+        run(&mut sim, 1000 * MS);
+        sim.fail(Fault::Crash(victim));
+        let older = seed % 2 == 0;
+        sim.fail(if older { Fault::PutDiskBack(victim) } else { Fault::WipeDisk(victim) });
+        sim.fail(Fault::Restart(victim));
+        run(&mut sim, 2000 * MS);
+        assert!(sim.has_forgotten(victim), "seed {seed}");
+        assert_eq!(sim.amnesia(victim).is_some(), older, "seed {seed}");
+        sim.submit_in_turn(client, 2, 200..220);
+        let stop = sim.run_until(Sim::all_answered).unwrap_or_else(|breach| panic!("{breach}"));
+        assert_eq!(stop, Stop::Done, "seed {seed}");
+    }
 }
 
 /// Where nobody tells which store it has, nobody notices, and what was decided is decided again.

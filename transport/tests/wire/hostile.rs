@@ -1,11 +1,13 @@
 //! Networks and peers that do not behave.
 
 use crate::raw::{self, MESSAGES, PING, frame, header};
-use crate::{ANY_PORT, Multi, bind, identity, options, soon, until};
+use crate::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use paxos_core::{Audience, Batch, ClientId, Entry, Envelope, Event, Message, NodeId, Request, To};
-use paxos_transport::{Reason, TcpCarrier, Transport};
+use paxos_core::{
+    Amount, Audience, Batch, ClientId, Entry, Envelope, Event, Message, NodeId, Request, Setup, To,
+};
+use paxos_transport::{HostError, MemoryStorage, ProposeError, Reason, Replicated, TcpCarrier, Transport};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::net::SocketAddr;
@@ -216,6 +218,37 @@ async fn a_message_that_fits_no_frame_is_dropped_and_counted() {
     assert_eq!(receiver.handle().stats().messages_received, 0);
 }
 
+/// A member of one, whose carrier takes frames of `frame_bytes`.
+async fn alone_with(frame_bytes: usize) -> Result<Replicated<Multi, Journal>, HostError> {
+    let mut small = options(0);
+    small.limits.frame_bytes = frame_bytes;
+    let setup = Setup { id: NodeId(0), config: Arc::new(config(1)), options: () };
+    Replicated::start(setup, Journal::default(), Box::new(bind(small).await), Box::new(MemoryStorage::new()))
+        .await
+}
+
+#[tokio::test]
+async fn a_carrier_for_shorter_messages_than_the_limits_allow_is_refused_at_the_start() {
+    let needed = config(1).limits.longest_message();
+    // Twelve bytes of a frame are its own.
+    let refused = alone_with(needed + 11).await.expect_err("one byte is missing");
+    assert!(
+        matches!(refused, HostError::Carrier { needed: n, longest } if n == needed && longest == n - 1),
+        "{refused}"
+    );
+    assert!(alone_with(needed + 12).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_command_that_no_message_can_carry_is_refused() {
+    let member = alone_with(2 << 20).await.expect("starts");
+    let longest = (2 << 20) - 12;
+    let fits = longest - Amount { count: 1, bytes: 0 }.longest();
+    assert!(soon(member.propose(vec![1; fits])).await.is_ok());
+    let refused = soon(member.propose(vec![1; fits + 1])).await.expect_err("it could not be passed on");
+    assert_eq!(refused, ProposeError::TooLarge { bytes: fits + 1, longest });
+}
+
 /// Resident memory of this program in bytes, where the system tells.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -300,9 +333,15 @@ async fn a_long_frame_costs_memory_as_it_comes_and_not_before() {
 
 #[tokio::test]
 async fn a_small_message_waits_behind_no_large_ones() {
-    let mut n1 = bind(options(1)).await;
+    // Both cores may be busy with other tests for longer than a peer may be silent; what was sent is lost then.
+    let patient = |id| {
+        let mut options = options(id);
+        options.limits.silence = Duration::from_secs(120);
+        options
+    };
+    let mut n1 = bind(patient(1)).await;
     let address = n1.handle().local_address().to_string();
-    let mut n0 = bind(options(0).peer(NodeId(1), address)).await;
+    let mut n0 = bind(patient(0).peer(NodeId(1), address)).await;
     until(|| n0.handle().stats().connected == 1).await;
     let size = |n| if n < 48 { 700_000 } else { 100 };
     let post = |n| Envelope { to: To::One(NodeId(1)), message: message(n, size(n)) };
