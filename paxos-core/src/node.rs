@@ -367,6 +367,11 @@ impl<P: Protocol> Node<P> {
             self.stirred = true;
             return;
         }
+        // The answer is not lost for a process whose own replica is still to come to that slot.
+        let comes = self.learner.is_some() && reply.slot >= self.chosen.applied();
+        if reply.outcome == Outcome::NotKept && from != self.setup.id && comes {
+            return;
+        }
         if !self.client.on_reply(from, &reply) {
             return;
         }
