@@ -26,76 +26,42 @@
 //! - Values are executed in slot order, without a gap, each command once ([`Replica`]).
 //! - There is no clock, randomness, I/O, logging, `async` or `unsafe` here, nor a map with an order of its own.
 
-mod ballot;
-mod bytes;
-mod chosen;
-mod client;
-mod command;
 mod config;
-mod contact;
-mod election;
-mod fact;
-mod id;
-mod limits;
+mod leadership;
+mod log;
 mod membership;
-mod message;
 mod node;
-mod outstanding;
-mod pieces;
-mod pipeline;
-mod protocol;
 mod quorum;
 mod reads;
-mod ready;
-mod record;
-mod replica;
-mod runs;
-mod sessions;
-mod set;
-mod settled;
-mod slot;
-mod snapshot;
-mod status;
-mod stores;
-mod time;
+mod roles;
+mod words;
 
-pub use ballot::Ballot;
-pub use bytes::Bytes;
-pub use chosen::Chosen;
-pub use client::LeaderClient;
-pub use command::{Batch, Command, Entry, Value};
 pub use config::{Announce, Campaign, Config, Leadership, Learning, Patience, Setup, Timeouts};
-pub use contact::Contact;
-pub use election::{Election, Elections};
-pub use fact::Fact;
-pub use id::{ClientId, CommandId, NodeId};
-pub use limits::{Amount, Limits, Overloaded};
+pub use leadership::{Contact, Election, Elections};
+pub use log::{
+    Answering, Batch, Capture, Captured, Chosen, Command, Digest, Divide, Entry, Pieces, Pipeline, Replica,
+    RestoreError, Runs, Sections, Snapshot, SnapshotError, SnapshotId, StateMachine, Value,
+};
 pub use membership::{
-    Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, StillNeeded, Unasked, Unchangeable,
+    Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, StillNeeded, StoreLife,
+    StoreMark, Unasked, Unchangeable,
 };
-pub use message::{
-    Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
-};
-pub use node::{Backlog, Event, Node, Untransferable};
-pub use outstanding::Outstanding;
-pub use pieces::Pieces;
-pub use pipeline::Pipeline;
-pub use protocol::{
-    Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing, tell_each,
+pub use node::{
+    Aside, Backlog, Counters, Decided, Event, Load, Node, Plays, Ready, Receipt, Status, Untransferable,
+    Write,
 };
 pub use quorum::{
     Composed, Counts, EXHAUSTIVE, Grid, Phase, Places, QuorumError, QuorumSystem, Remedy, Rule, Sets,
     Weighted, Within, ZoneQuorum, Zones, prove,
 };
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable, answered_below};
-pub use ready::{Decided, Ready, Receipt, Write};
-pub use record::{Record, Recorded, Vote, Votes};
-pub use replica::{Answering, Replica, StateMachine};
-pub use runs::{Divide, Runs};
-pub use set::NodeSet;
-pub use settled::{Changed, Executed, Settled, Unanswered};
-pub use slot::{Slot, SlotRange};
-pub use snapshot::{Capture, Captured, Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
-pub use status::{Aside, Counters, Load, Plays, Status};
-pub use stores::{Amnesia, StoreLife, StoreMark};
-pub use time::{Again, Jitter, Time};
+pub use roles::{
+    Acceptor, Answer, Audience, Changed, Client, Duty, Envelope, Executed, Fact, InBallot, Kind, Leader,
+    LeaderClient, Learner, Message, Nack, Outcome, Outstanding, Phrase, Proposal, Proposer, Protocol, Reach,
+    Record, Recorded, Refusal, Refused, Reply, Request, Settled, Standing, To, Unanswered, Vote, Votes,
+    tell_each,
+};
+pub use words::{
+    Again, Amount, Ballot, Bytes, ClientId, CommandId, Jitter, Limits, NodeId, NodeSet, Overloaded, Slot,
+    SlotRange, Time,
+};

@@ -11,12 +11,14 @@
 
 mod inadvisable;
 mod leaving;
+mod stores;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use inadvisable::Inadvisable;
 pub use leaving::StillNeeded;
+pub use stores::{Amnesia, StoreLife, StoreMark};
 pub use table::{EpochRow, EpochTable};
 
 use crate::{NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};

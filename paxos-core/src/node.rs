@@ -1,40 +1,36 @@
 //! A process: the roles it plays, and the routing of messages between them and the world.
 
-mod believe;
-mod change;
-mod compact;
 mod elect;
-mod fetch;
-mod handover;
 mod hear;
 mod known;
-mod leaving;
 mod members;
 mod peers;
 mod read;
-mod recognize;
+mod ready;
+mod snapshots;
 mod speak;
+mod status;
 mod underway;
 mod upkeep;
 
 use crate::reads::{Beats, Grants, Reads};
-use crate::status::Noted;
 use crate::{
-    Acceptor, Answering, Aside, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope,
-    Executed, Leader, Learner, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded,
-    Reply, Settled, Setup, Slot, Snapshot, StoreLife, Time, To, Unanswered,
+    Acceptor, Answering, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope, Executed,
+    Leader, Learner, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Recorded, Reply,
+    Settled, Setup, Slot, Snapshot, StoreLife, Time, To, Unanswered,
 };
-use believe::Beliefs;
-use compact::Store;
-use fetch::Fetching;
-use handover::Handover;
-use members::Members;
+use elect::Handover;
+use hear::Beliefs;
+use members::{Members, Recognition};
 use peers::Peers;
-use recognize::Recognition;
+use snapshots::{Fetching, Store};
+use status::Noted;
 use std::collections::{BTreeMap, BTreeSet};
 use underway::Underway;
 
-pub use handover::Untransferable;
+pub use elect::Untransferable;
+pub use ready::{Decided, Ready, Receipt, Write};
+pub use status::{Aside, Counters, Load, Plays, Status};
 pub use underway::Backlog;
 
 /// What happens to a node.

@@ -1,5 +1,10 @@
 //! Who leads: the questions and answers of an election, and what clients are told meanwhile.
 
+mod handover;
+
+pub(super) use handover::Handover;
+pub use handover::Untransferable;
+
 use super::Node;
 use crate::{
     Acceptor, Audience, ClientId, CommandId, Leader, Message, NodeId, Proposer, Protocol, Refusal, Refused,

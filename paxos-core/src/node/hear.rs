@@ -1,5 +1,9 @@
 //! What a node does about each message: it goes to the role it is meant for, and the answer to whom it concerns.
 
+mod believe;
+
+pub(super) use believe::Beliefs;
+
 use super::{Members, Node, Own};
 use crate::{
     Acceptor, Audience, Ballot, Client, Entry, Fact, InBallot, Leader, Learner, Message, Nack, NodeId,

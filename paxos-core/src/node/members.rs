@@ -1,5 +1,11 @@
 //! How a node follows a change of members.
 
+mod change;
+mod leaving;
+mod recognize;
+
+pub(super) use recognize::Recognition;
+
 use super::Node;
 use crate::{
     Acceptor, Announce, Answering, Client, Config, Epochs, Fact, Leader, Leadership, Learner, Learning,

@@ -1,6 +1,6 @@
 //! What was given to the disk and is not known to be there, and what waits for that.
 
-use super::compact::Install;
+use super::snapshots::Install;
 use super::{Node, Own};
 use crate::{Aside, Protocol, Receipt, Recorded, Slot, Time, Write};
 use core::time::Duration;

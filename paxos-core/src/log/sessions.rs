@@ -5,7 +5,7 @@ mod session;
 
 pub(crate) use session::Session;
 
-use crate::snapshot::{decode, encode};
+use crate::log::{decode, encode};
 use crate::{ClientId, CommandId, Limits, NodeId, Slot, SnapshotError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,7 +1,6 @@
 //! How a node notices others that have forgotten, and hears that it has forgotten itself: see [`crate::StoreMark`].
 
-use super::Node;
-use crate::{Amnesia, Message, NodeId, NodeSet, Protocol, Recorded, StoreLife, To};
+use crate::{Amnesia, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreLife, To};
 use std::collections::BTreeMap;
 
 /// No store makes more writes: at one a microsecond that takes 2,000 years.
@@ -9,7 +8,7 @@ const MOST_WRITES: u64 = 1 << 56;
 
 /// What a process knows of the stores of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Recognition {
+pub(in crate::node) struct Recognition {
     /// Its own store; none where nobody tells.
     own: Option<StoreLife>,
     known: BTreeMap<NodeId, Known>,
@@ -33,17 +32,17 @@ struct Known {
 impl Recognition {
     /// Whether what `from` says does not count.
     #[inline]
-    pub(super) fn refuses(&self, from: NodeId) -> bool {
+    pub(in crate::node) fn refuses(&self, from: NodeId) -> bool {
         self.disbelieved().contains(from)
     }
 
     /// Whose words do not count.
-    pub(super) fn disbelieved(&self) -> NodeSet {
+    pub(in crate::node) fn disbelieved(&self) -> NodeSet {
         self.refused.union(self.contradicting)
     }
 
     /// What was on disk about the store of `node`.
-    pub(super) fn restore(&mut self, me: NodeId, node: NodeId, store: StoreLife) {
+    pub(in crate::node) fn restore(&mut self, me: NodeId, node: NodeId, store: StoreLife) {
         if node == me {
             // Nobody notes its own store: another process has written this.
             self.amnesia = Some(Amnesia::Misplaced { node });
@@ -52,7 +51,7 @@ impl Recognition {
     }
 
     /// All that is known, for a disk on which nothing else is kept.
-    pub(super) fn records<V, R: Recorded<V>>(&self) -> impl Iterator<Item = R> {
+    pub(in crate::node) fn records<V, R: Recorded<V>>(&self) -> impl Iterator<Item = R> {
         self.known.iter().map(|(node, known)| R::met(*node, known.store))
     }
 }
@@ -86,7 +85,7 @@ impl<P: Protocol> Node<P> {
         self.members.acceptors.union(self.members.proposers).union(learners).union(spares).contains(node)
     }
 
-    pub(super) fn on_met(&mut self, from: NodeId, found: StoreLife) {
+    pub(in crate::node) fn on_met(&mut self, from: NodeId, found: StoreLife) {
         if from == self.setup.id || from.0 >= NodeSet::CAPACITY {
             return;
         }
@@ -123,7 +122,7 @@ impl<P: Protocol> Node<P> {
 
     /// `from` was told of the store of this process, and remembers another one.
     #[cold]
-    pub(super) fn on_forgotten(&mut self, from: NodeId, store: StoreLife, known: StoreLife) {
+    pub(in crate::node) fn on_forgotten(&mut self, from: NodeId, store: StoreLife, known: StoreLife) {
         // What was said of a former store, or of this one as it was earlier, comes too late.
         let Some(own) = self.recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
         let Some(amnesia) = Amnesia::between(self.setup.id, known, own) else { return };
@@ -136,7 +135,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Adds what was heard of others' stores to what is to be written anyway.
-    pub(super) fn note_stores(&mut self) {
+    pub(in crate::node) fn note_stores(&mut self) {
         if self.out.records.is_empty() {
             return;
         }

@@ -1,10 +1,9 @@
 //! How a node forgets: a snapshot takes the place of what is on disk, and then of what is in memory.
 
-use super::Node;
-use crate::snapshot::{decode, encode};
+use crate::log::{decode, encode};
 use crate::{
-    Acceptor, EpochTable, Epochs, Learner, NodeId, Proposer, Protocol, Sections, Slot, SlotRange, Snapshot,
-    SnapshotId, Time,
+    Acceptor, EpochTable, Epochs, Learner, Node, NodeId, Proposer, Protocol, Sections, Slot, SlotRange,
+    Snapshot, SnapshotId, Time,
 };
 use std::collections::BTreeMap;
 
@@ -39,7 +38,7 @@ impl Store {
     }
 
     /// Whether there is something to be written, or being written.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(in crate::node) fn is_busy(&self) -> bool {
         self.waiting.is_some() || self.writing.is_some()
     }
 
@@ -49,7 +48,7 @@ impl Store {
     }
 
     /// `peer` asks for the log from `first` on, which follows on a snapshot that it has, or is to have.
-    pub(super) fn need(&mut self, peer: NodeId, first: Slot, now: Time) {
+    pub(in crate::node) fn need(&mut self, peer: NodeId, first: Slot, now: Time) {
         if self.latest.is_some() {
             self.needed.insert(peer, (first, now));
         }
@@ -62,7 +61,7 @@ impl Store {
     }
 
     /// The snapshot of this name, for a peer.
-    pub(super) fn lend(&mut self, peer: NodeId, id: SnapshotId, now: Time) -> Option<&Snapshot> {
+    pub(in crate::node) fn lend(&mut self, peer: NodeId, id: SnapshotId, now: Time) -> Option<&Snapshot> {
         let lent = [&self.latest, &self.lent].into_iter().flatten().any(|s| s.id() == id);
         if lent {
             self.need(peer, id.next, now);
@@ -88,11 +87,11 @@ impl Store {
 }
 
 /// What is to take the place of all that a process has on disk.
-pub(super) struct Install<P: Protocol> {
+pub(in crate::node) struct Install<P: Protocol> {
     /// Stands for every slot below its [`Snapshot::next`].
-    pub(super) snapshot: Snapshot,
+    pub(in crate::node) snapshot: Snapshot,
     /// All that the process must remember besides.
-    pub(super) records: Vec<P::Record>,
+    pub(in crate::node) records: Vec<P::Record>,
 }
 
 impl<P: Protocol> Node<P> {
@@ -109,7 +108,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// A snapshot, of this process or another one, is to be written.
-    pub(super) fn store_next(&mut self, snapshot: Snapshot) {
+    pub(in crate::node) fn store_next(&mut self, snapshot: Snapshot) {
         let Store { latest, waiting, writing, .. } = &self.store;
         let known = [latest, waiting, writing].into_iter().flatten().map(Snapshot::next).max();
         // Another one may be newer: it has come from elsewhere meanwhile.
@@ -180,7 +179,7 @@ impl<P: Protocol> Node<P> {
 
     /// What is to be written in place of all that is on disk; one at a time. If the driver would not do that, the disk still
     /// needs every record, and the snapshot is forgotten.
-    pub(super) fn begin_install(&mut self, allowed: bool) -> Option<Install<P>> {
+    pub(in crate::node) fn begin_install(&mut self, allowed: bool) -> Option<Install<P>> {
         if !allowed {
             self.store.waiting = None;
         }
@@ -201,7 +200,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// The snapshot that was being written is on disk.
-    pub(super) fn installed(&mut self) {
+    pub(in crate::node) fn installed(&mut self) {
         if let Some(snapshot) = self.store.writing.take() {
             self.adopt(snapshot);
         }
@@ -221,7 +220,7 @@ impl<P: Protocol> Node<P> {
 
     /// `snapshot` is on disk, and what it stands for need not be remembered in any other way.
     #[cold]
-    pub(super) fn adopt(&mut self, snapshot: Snapshot) {
+    pub(in crate::node) fn adopt(&mut self, snapshot: Snapshot) {
         let (next, keep) = (snapshot.next(), self.setup.config.limits.snapshot);
         let members = snapshot.parts().ok().map(|parts| parts.membership).filter(|bytes| !bytes.is_empty());
         let table = members.and_then(|bytes| decode::<EpochTable>(bytes).ok());

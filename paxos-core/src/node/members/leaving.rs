@@ -1,7 +1,6 @@
 //! When a process that was removed may be turned off.
 
-use super::Node;
-use crate::{Epoch, NodeId, NodeSet, Phase, Protocol, StillNeeded};
+use crate::{Epoch, Node, NodeId, NodeSet, Phase, Protocol, StillNeeded};
 
 impl<P: Protocol> Node<P> {
     /// Whether a process may be turned off for good, as far as this one knows: it was removed, and enough of the present

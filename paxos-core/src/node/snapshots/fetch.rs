@@ -11,13 +11,12 @@
 //! The peer remembers nothing of it, so it may crash: another one that has the same snapshot goes on, and one that has
 //! not offers its own.
 
-use super::Node;
-use crate::{Bytes, Digest, Message, NodeId, Protocol, Slot, Snapshot, SnapshotId, Time, To};
+use crate::{Bytes, Digest, Message, Node, NodeId, Protocol, Slot, Snapshot, SnapshotId, Time, To};
 use core::time::Duration;
 
 /// A snapshot on its way here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Fetching {
+pub(in crate::node) struct Fetching {
     id: SnapshotId,
     peer: NodeId,
     bytes: Vec<u8>,
@@ -29,18 +28,18 @@ pub(super) struct Fetching {
 
 impl Fetching {
     /// Whether it stands for more than what lies below `next`.
-    pub(super) fn ends_behind(&self, next: Slot) -> bool {
+    pub(in crate::node) fn ends_behind(&self, next: Slot) -> bool {
         self.id.next > next
     }
 
-    pub(super) fn deadline(&self) -> Option<Time> {
+    pub(in crate::node) fn deadline(&self) -> Option<Time> {
         self.again
     }
 }
 
 impl<P: Protocol> Node<P> {
     /// How long to wait for a piece; none where nothing is ever said again.
-    pub(super) fn fetch_patience(&self) -> Option<Duration> {
+    pub(in crate::node) fn fetch_patience(&self) -> Option<Duration> {
         let timeouts = self.setup.config.timeouts;
         timeouts.resend.or(timeouts.gossip).map(|patience| patience.max(Duration::from_nanos(1)))
     }
@@ -51,7 +50,7 @@ impl<P: Protocol> Node<P> {
     }
 
     #[cold]
-    pub(super) fn on_offer(&mut self, from: NodeId, id: SnapshotId) {
+    pub(in crate::node) fn on_offer(&mut self, from: NodeId, id: SnapshotId) {
         if !self.is_news(id) || id.length == 0 {
             return;
         }
@@ -83,7 +82,7 @@ impl<P: Protocol> Node<P> {
 
     /// A peer asks for a piece. One that asks for a snapshot which is not here any more is told of the present one.
     #[cold]
-    pub(super) fn on_fetch(&mut self, from: NodeId, id: SnapshotId, offset: u64) {
+    pub(in crate::node) fn on_fetch(&mut self, from: NodeId, id: SnapshotId, offset: u64) {
         let limit = self.setup.config.limits.chunk;
         let chunk = self.store.lend(from, id, self.now).and_then(|snapshot| snapshot.chunk(offset, limit));
         if let Some(bytes) = chunk {
@@ -94,7 +93,7 @@ impl<P: Protocol> Node<P> {
     }
 
     #[cold]
-    pub(super) fn on_chunk(&mut self, from: NodeId, id: SnapshotId, offset: u64, bytes: &Bytes) {
+    pub(in crate::node) fn on_chunk(&mut self, from: NodeId, id: SnapshotId, offset: u64, bytes: &Bytes) {
         self.drop_useless_fetch();
         let Some(fetching) = &mut self.fetching else { return };
         let have = fetching.bytes.len() as u64;
@@ -119,7 +118,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Nobody has answered for a while.
-    pub(super) fn fetch_again(&mut self) {
+    pub(in crate::node) fn fetch_again(&mut self) {
         if self.fetching.as_ref().is_none_or(|f| f.again.is_none_or(|at| at > self.now)) {
             return;
         }
@@ -142,7 +141,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// What was fetched has been learned in another way meanwhile.
-    pub(super) fn drop_useless_fetch(&mut self) {
+    pub(in crate::node) fn drop_useless_fetch(&mut self) {
         if self.fetching.as_ref().is_some_and(|f| !self.is_news(f.id)) {
             self.fetching = None;
         }

@@ -1,16 +1,15 @@
 //! Handing leadership over: what is under way is finished, new commands wait, and the successor is asked to campaign.
 
-use super::Node;
 use crate::{
-    Audience, Ballot, Leader, Message, NodeId, NodeSet, Overloaded, Proposer, Protocol, Request, Slot, Time,
-    To,
+    Audience, Ballot, Leader, Message, Node, NodeId, NodeSet, Overloaded, Proposer, Protocol, Request, Slot,
+    Time, To,
 };
 use core::time::Duration;
 use std::mem;
 
 /// A leadership that is being handed over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Handover<P: Protocol> {
+pub(in crate::node) struct Handover<P: Protocol> {
     to: NodeId,
     /// When the successor is asked though not all that is under way is chosen.
     ask_at: Option<Time>,
@@ -40,7 +39,7 @@ pub enum Untransferable {
 
 impl<P: Protocol> Handover<P> {
     /// When there is something to do about it.
-    pub(super) fn deadline(&self) -> Option<Time> {
+    pub(in crate::node) fn deadline(&self) -> Option<Time> {
         self.ask_at.filter(|_| self.asked.is_none()).into_iter().chain(self.until).min()
     }
 }
@@ -83,7 +82,7 @@ impl<P: Protocol> Node<P> {
 
     /// A leader whose disk has stalled has another one lead that has caught up: one of those that have voted for it since the
     /// last heartbeat, so that their disks do not stall, and if nobody has although it has something under way, each in turn.
-    pub(super) fn step_aside(&mut self) {
+    pub(in crate::node) fn step_aside(&mut self) {
         let (now, window, voted) = (self.now, self.window(), mem::take(&mut self.voted.0));
         let tried = self.outpaced.is_some_and(|last| now <= last.after(window));
         if tried || self.is_transferring() || !self.is_stalled() {
@@ -109,7 +108,11 @@ impl<P: Protocol> Node<P> {
 
     /// Keeps a request until it is known who leads; no request of a fast ballot, which needs no leader.
     #[cold]
-    pub(super) fn hold_back(&mut self, from: NodeId, request: &Request<P::Value>) -> Result<(), Overloaded> {
+    pub(in crate::node) fn hold_back(
+        &mut self,
+        from: NodeId,
+        request: &Request<P::Value>,
+    ) -> Result<(), Overloaded> {
         let limit = self.setup.config.limits.queue;
         let Some(handover) = &mut self.handover else { return Ok(()) };
         if handover.waiting + request.commands.len() > limit {
@@ -120,13 +123,13 @@ impl<P: Protocol> Node<P> {
         Ok(())
     }
 
-    pub(super) fn holds_back(&self, audience: Audience) -> bool {
+    pub(in crate::node) fn holds_back(&self, audience: Audience) -> bool {
         self.handover.is_some() && audience != Audience::Acceptors
     }
 
     /// Asks the successor when the time for that has come, and stops when this process leads no more.
     #[cold]
-    pub(super) fn hand_over(&mut self) {
+    pub(in crate::node) fn hand_over(&mut self) {
         let (Some(handover), Some(proposer)) = (&mut self.handover, &self.proposer) else { return };
         let now = self.now;
         if handover.until.is_some_and(|at| at <= now) || !self.leader.leads() {
@@ -144,7 +147,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Asks, or asks again: with each heartbeat.
-    pub(super) fn ask_successor(&mut self, ballot: Ballot) {
+    pub(in crate::node) fn ask_successor(&mut self, ballot: Ballot) {
         if let Some(Handover { to, asked: Some(chosen), .. }) = self.handover {
             // The acceptors are free to answer the successor, and this process answers no read alone any more.
             self.release_lease(self.now);
@@ -170,7 +173,7 @@ impl<P: Protocol> Node<P> {
     /// The leader wants this process to lead in its place. It says so again until that is so, and meanwhile what
     /// is missing here can be learned.
     #[cold]
-    pub(super) fn on_take_over(&mut self, ballot: Ballot, chosen: Slot) {
+    pub(in crate::node) fn on_take_over(&mut self, ballot: Ballot, chosen: Slot) {
         self.on_ballot(ballot);
         if self.learner.is_some() {
             self.chosen.hear_of(chosen);

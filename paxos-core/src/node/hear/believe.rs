@@ -19,9 +19,8 @@
 //! What is believed at once, since nothing could tell a lie from the truth: a value, a snapshot whose checksum is right, and a
 //! slot in reach.
 
-use super::Node;
 use crate::{
-    Acceptor, Aside, Ballot, Epochs, InBallot, Kind, Message, NodeId, Phrase, Proposer, Protocol,
+    Acceptor, Aside, Ballot, Epochs, InBallot, Kind, Message, Node, NodeId, Phrase, Proposer, Protocol,
     ReadMessage, Slot,
 };
 use std::collections::BTreeSet;
@@ -31,7 +30,7 @@ const NOTED: usize = 1024;
 
 /// What is to be said again before it is believed, and what is never believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Beliefs {
+pub(in crate::node) struct Beliefs {
     /// A phase 2a named a slot far beyond what is known here.
     proposed: Doubt,
     /// Everything below is chosen, as a proposer that does not learn was told and believes.
@@ -63,7 +62,7 @@ impl Doubt {
 
 impl<P: Protocol> Node<P> {
     /// Whether every number in `message` can be true.
-    pub(super) fn is_credible(&self, message: &Message<P>) -> bool {
+    pub(in crate::node) fn is_credible(&self, message: &Message<P>) -> bool {
         is_possible(message)
             && ballot_of(message)
                 .is_none_or(|ballot| ballot.is_credible(Ballot::ZERO) || ballot.is_credible(self.seen()))
@@ -78,7 +77,7 @@ impl<P: Protocol> Node<P> {
 
     /// A message with a number that cannot be true.
     #[cold]
-    pub(super) fn disbelieve(&mut self, from: NodeId, kind: Kind) {
+    pub(in crate::node) fn disbelieve(&mut self, from: NodeId, kind: Kind) {
         self.noted.0.counters.disbelieved += 1;
         let Disbelieved { noted, untold } = &mut self.beliefs.disbelieved.0;
         if noted.len() < NOTED && noted.insert((from, kind)) {
@@ -94,7 +93,7 @@ impl<P: Protocol> Node<P> {
 
     /// Whether to act on a phase 2a that names slots up to `furthest`.
     #[inline]
-    pub(super) fn is_expected(&mut self, from: NodeId, furthest: Slot) -> bool {
+    pub(in crate::node) fn is_expected(&mut self, from: NodeId, furthest: Slot) -> bool {
         let voted = self.acceptor.as_ref().map_or(Slot(0), Acceptor::voted_below);
         let (known, reach) = (self.chosen.first_unknown().max(voted), self.setup.config.limits.reach());
         let expected = from == self.setup.id || self.beliefs.proposed.is_over(furthest, known, reach);
@@ -103,7 +102,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Whether a proposer that does not learn is to believe that everything below `slot` is chosen.
-    pub(super) fn is_told(&mut self, slot: Slot) -> bool {
+    pub(in crate::node) fn is_told(&mut self, slot: Slot) -> bool {
         let reach = self.setup.config.limits.reach();
         let Beliefs { told: known, unsure, .. } = &mut self.beliefs;
         let told = unsure.is_over(slot, *known, reach);

@@ -1,7 +1,7 @@
 //! Execution: a state machine behind client sessions, so that a command takes effect once however often it was
 //! sent or chosen.
 
-use crate::sessions::{Found, Sessions};
+use crate::log::sessions::{Found, Sessions};
 use crate::{
     Answer, Capture, Captured, Change, ClientId, Command, CommandId, Config, Decided, Entry, Epochs,
     Learning, Limits, NodeId, NodeSet, Outcome, Reply, RestoreError, Slot, Snapshot, Unchangeable, Value,

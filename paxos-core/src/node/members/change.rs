@@ -1,9 +1,8 @@
 //! Asking for a change of members, and whether that is a good idea now.
 
-use super::Node;
 use crate::{
-    Change, Client, CommandId, Epochs, Inadvisable, Membership, NodeId, NodeSet, Phase, Protocol, Unasked,
-    Unchangeable,
+    Change, Client, CommandId, Epochs, Inadvisable, Membership, Node, NodeId, NodeSet, Phase, Protocol,
+    Unasked, Unchangeable,
 };
 use core::time::Duration;
 
@@ -72,7 +71,7 @@ impl<P: Protocol> Node<P> {
 
     /// Within this time, each process that is there has told this one how far it is: each tells one after the other, in as
     /// many turns of gossip as there are others, and a message may be lost or late.
-    pub(super) fn window(&self) -> Duration {
+    pub(in crate::node) fn window(&self) -> Duration {
         let timeouts = self.setup.config.timeouts;
         let round = timeouts.gossip.unwrap_or_default().saturating_mul(self.members.servers.len() as u32 + 1);
         timeouts.election.unwrap_or_default().saturating_add(round.saturating_mul(2))

@@ -1,6 +1,6 @@
 use super::*;
-use crate::sessions::Session;
-use crate::snapshot::encode;
+use crate::log::encode;
+use crate::log::sessions::Session;
 use crate::{Bytes, Sections};
 use std::collections::BTreeMap;
 

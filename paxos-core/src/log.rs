@@ -1,0 +1,19 @@
+//! The log: what it holds, what is known to be chosen, and what executing it leads to.
+
+mod chosen;
+mod command;
+mod pieces;
+mod pipeline;
+mod replica;
+mod runs;
+mod sessions;
+mod snapshot;
+
+pub use chosen::Chosen;
+pub use command::{Batch, Command, Entry, Value};
+pub use pieces::Pieces;
+pub use pipeline::Pipeline;
+pub use replica::{Answering, Replica, StateMachine};
+pub use runs::{Divide, Runs};
+pub use snapshot::{Capture, Captured, Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
+pub(crate) use snapshot::{decode, encode};

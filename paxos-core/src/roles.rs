@@ -1,0 +1,21 @@
+//! The five roles as traits, what they say to each other and write down, and the client that protocols with a leader share.
+
+mod client;
+mod fact;
+mod message;
+mod outstanding;
+mod protocol;
+mod record;
+mod settled;
+
+pub use client::LeaderClient;
+pub use fact::Fact;
+pub use message::{
+    Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
+};
+pub use outstanding::Outstanding;
+pub use protocol::{
+    Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing, tell_each,
+};
+pub use record::{Record, Recorded, Vote, Votes};
+pub use settled::{Changed, Executed, Settled, Unanswered};
