@@ -28,7 +28,7 @@ fn a_canvass_of_one_who_does_not_hear_the_leader_fails() {
     submit(&mut sim, 2, 7);
     sim.run_for(ms(50)).expect("no invariant breaks");
     assert!(sim.all_answered() && sim.leader() == Some(NodeId(0)));
-    expect_file!["../runs/canvass_fails.txt"].assert_eq(&drawn(&sim, start));
+    expect_file!["../runs/leaders/canvass_fails.txt"].assert_eq(&drawn(&sim, start));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_canvass_after_the_crash_of_the_leader_succeeds() {
     submit(&mut sim, 3, 7);
     sim.run_for(ms(250)).expect("no invariant breaks");
     assert!(sim.all_answered());
-    expect_file!["../runs/canvass_succeeds.txt"].assert_eq(&drawn(&sim, start));
+    expect_file!["../runs/leaders/canvass_succeeds.txt"].assert_eq(&drawn(&sim, start));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_leader_that_does_not_hear_steps_down() {
     submit(&mut sim, 1, 7);
     sim.run_for(ms(400)).expect("no invariant breaks");
     assert!(sim.all_answered());
-    expect_file!["../runs/step_down.txt"].assert_eq(&drawn(&sim, start));
+    expect_file!["../runs/leaders/step_down.txt"].assert_eq(&drawn(&sim, start));
 }
 
 #[test]
@@ -62,6 +62,6 @@ fn a_leader_hands_over_while_commands_come() {
     sim.transfer(NodeId(0), NodeId(2)).expect("n0 leads");
     submit(&mut sim, 3, 8);
     sim.run_for(ms(50)).expect("no invariant breaks");
-    expect_file!["../runs/transfer.txt"].assert_eq(&drawn(&sim, start));
+    expect_file!["../runs/leaders/transfer.txt"].assert_eq(&drawn(&sim, start));
     assert!(sim.all_answered() && sim.leader() == Some(NodeId(2)));
 }

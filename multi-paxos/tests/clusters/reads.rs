@@ -38,18 +38,18 @@ fn run(node: NodeId, ways: &[Consistency]) -> String {
 
 #[test]
 fn a_confirmed_read_at_a_follower() {
-    expect_file!["../runs/read_confirmed.txt"].assert_eq(&run(N1, &[Consistency::Confirmed]));
+    expect_file!["../runs/reads/read_confirmed.txt"].assert_eq(&run(N1, &[Consistency::Confirmed]));
 }
 
 #[test]
 fn a_read_by_lease_at_the_leader() {
     // The first one finds no lease and is confirmed, which is a lease for the second.
-    expect_file!["../runs/read_lease.txt"].assert_eq(&run(N0, &[Consistency::Lease, Consistency::Lease]));
+    expect_file!["../runs/reads/read_lease.txt"].assert_eq(&run(N0, &[Consistency::Lease, Consistency::Lease]));
 }
 
 #[test]
 fn a_quorum_read_at_a_follower() {
-    expect_file!["../runs/read_quorum.txt"].assert_eq(&run(N1, &[Consistency::Quorum]));
+    expect_file!["../runs/reads/read_quorum.txt"].assert_eq(&run(N1, &[Consistency::Quorum]));
 }
 
 #[test]

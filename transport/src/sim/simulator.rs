@@ -1,17 +1,31 @@
 //! The simulator: processes, the world around them, and the clock that both live by.
 
-use super::commands::{Commands, Submitted};
-use super::invariants::{Ledger, Violation};
-use super::outside::{Carrier, Fate, Outside, Post};
-use super::process::Process;
-use super::queue::{Happening, Queue};
-use super::reads::Readings;
-use super::trace::Trace;
-use super::{Chance, Counts, Fault, Links, Steps, World};
+mod act;
+mod amnesia;
+mod commands;
+mod leadership;
+mod outside;
+mod process;
+mod queue;
+mod reads;
+mod run;
+
+pub use commands::{Answered, Submitted};
+pub use outside::{Fate, Post};
+pub use reads::{Reading, Seen, Unread};
+
+use crate::sim::invariants::{Ledger, Violation};
+use crate::sim::trace::Trace;
+use crate::sim::{Chance, Counts, Fault, Links, Steps, World};
+use commands::Commands;
 use core::fmt;
+use outside::{Carrier, Outside};
 use paxos_core::{
     Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time, Unasked,
 };
+use process::Process;
+use queue::{Happening, Queue};
+use reads::Readings;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a run stopped.
@@ -56,15 +70,15 @@ pub enum Unsubmitted {
 
 /// A cluster in virtual time.
 pub struct Sim<P: Protocol, S: StateMachine<Command = P::Value, Reply = P::Reply>> {
-    pub(super) world: World<P>,
-    pub(super) machine: Box<dyn FnMut(NodeId) -> S>,
-    pub(super) ids: Vec<NodeId>,
-    pub(super) processes: Vec<Process<P, S>>,
-    pub(super) out: Outside<P>,
+    world: World<P>,
+    machine: Box<dyn FnMut(NodeId) -> S>,
+    ids: Vec<NodeId>,
+    processes: Vec<Process<P, S>>,
+    out: Outside<P>,
     /// Who has something to do now.
-    pub(super) awake: BTreeSet<usize>,
-    pub(super) events: u64,
-    pub(super) unsubmitted: u64,
+    awake: BTreeSet<usize>,
+    events: u64,
+    unsubmitted: u64,
 }
 
 impl<P, S> Sim<P, S>
@@ -144,7 +158,7 @@ where
         &self.ids
     }
 
-    pub(super) fn at(&self, node: NodeId) -> Option<usize> {
+    fn at(&self, node: NodeId) -> Option<usize> {
         self.ids.binary_search(&node).ok()
     }
 

@@ -1,6 +1,15 @@
 //! The settings of a simulation.
 
-use super::{Disk, Faults, Frame, Links};
+mod disk;
+mod faults;
+mod frame;
+mod links;
+
+pub use disk::{Disk, Tail};
+pub use faults::{Fault, Faults};
+pub use frame::Frame;
+pub use links::{Cut, Delay, Links, Sites};
+
 use core::time::Duration;
 use paxos_core::{Config, NodeId, NodeSet, Protocol, Timeouts};
 use std::collections::BTreeMap;

@@ -1,14 +1,11 @@
 //! The simulator, shown with Multi-Paxos and with things deliberately broken.
 
-mod amnesia;
 mod broken;
-mod changes;
 mod chaos;
+mod disks;
 mod frames;
 mod repeat;
-mod restart;
 mod runs;
 mod scene;
-mod sessions;
-mod snapshots;
 mod support;
+mod told;

@@ -1,8 +1,8 @@
 //! From the peers: whoever connects says who it is, and then messages are read.
 
 use super::Shared;
-use super::frame::{Assembly, FrameError, Kind, Part, Reader, messages};
-use super::handshake::{self, Failure, Hello, Stream, Writer, buffered};
+use super::frame::{Assembly, FrameError, Kind, Part, Reader, Stream, messages};
+use super::handshake::{self, Failure, Hello, Writer, buffered};
 use super::link::out_of_turn;
 use super::stats::{Reason, Who};
 use core::future::poll_fn;

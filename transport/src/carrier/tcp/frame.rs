@@ -12,11 +12,10 @@
 //! damage through, and so may a proxy on the way. The check of a body surely tells a change within eight bytes, and
 //! any other but for one in 2⁶⁴.
 
-use super::handshake::Stream;
 use bytes::{Buf, Bytes, BytesMut};
 use paxos_core::Digest;
 use std::io;
-use tokio::io::{AsyncReadExt, ReadHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf};
 
 /// The version of everything that travels: frames, handshake, encoding of messages.
 pub const WIRE_VERSION: u8 = 5;
@@ -124,6 +123,10 @@ impl Frames {
         Ok(Some(Frame { kind, body }))
     }
 }
+
+/// A connection, with or without TLS.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// The receiving half of a connection.
 pub(super) struct Reader {

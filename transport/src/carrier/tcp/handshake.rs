@@ -8,7 +8,7 @@
 //!                                       ◀────────  Welcome, or Refusal: reason, words
 //! ```
 
-use super::frame::{Frame, FrameError, Kind, Reader, WIRE_VERSION, frame};
+use super::frame::{Frame, FrameError, Kind, Reader, Stream, WIRE_VERSION, frame};
 use super::stats::Reason;
 use super::tls;
 use crate::identity::Identity;
@@ -16,12 +16,8 @@ use core::time::Duration;
 use paxos_core::{Digest, NodeId, StoreLife};
 use serde::{Deserialize, Serialize};
 use std::io;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, WriteHalf};
+use tokio::io::{AsyncWriteExt, BufReader, WriteHalf};
 use tokio::net::TcpStream;
-
-/// A connection, with or without TLS.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 pub(super) type Writer = WriteHalf<Box<dyn Stream>>;
 

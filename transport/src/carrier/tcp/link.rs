@@ -2,8 +2,8 @@
 //! small ones between the parts, so that no heartbeat waits behind megabytes.
 
 use super::Shared;
-use super::frame::{FrameError, HEADER, Kind, Part, Reader, put};
-use super::handshake::{self, Failure, Hello, Stream, Writer, buffered};
+use super::frame::{FrameError, HEADER, Kind, Part, Reader, Stream, put};
+use super::handshake::{self, Failure, Hello, Writer, buffered};
 use super::stats::{Count, PeerStats, Reason, Who};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};

@@ -1,8 +1,11 @@
 //! The book-keeping behind the invariants: what was said, written, learned and executed so far.
 
+mod book;
 mod facts;
 
-use super::{Book, Members, Memory, Name, Told, Verdict};
+pub use book::{Book, Memory, Name};
+
+use super::{Members, Told, Verdict};
 use super::{chosen, execution, promises, reads, snapshots, spoken};
 use crate::sim::facts::facts_of;
 use paxos_core::{

@@ -1,10 +1,11 @@
 //! How a simulation runs: from moment to moment, each with all that happens then.
 
-use super::invariants::Violation;
 use super::process::Busy;
 use super::queue::Happening;
-use super::trace::Note;
-use super::{Fault, Sim, Stop};
+use super::{Sim, Stop};
+use crate::sim::Fault;
+use crate::sim::invariants::Violation;
+use crate::sim::trace::Note;
 use core::time::Duration;
 use paxos_core::{Protocol, StateMachine, Time};
 

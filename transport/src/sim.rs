@@ -9,41 +9,20 @@
 //! that has arrived, sends what may leave at once, writes, and then does what follows. A process whose disk takes
 //! time does nothing else meanwhile. Equal worlds give equal runs, to the byte and on every machine.
 
-mod act;
-mod amnesia;
 mod chance;
-mod commands;
 mod counts;
-mod disk;
 mod draw;
 mod facts;
-mod faults;
-mod frame;
 pub mod invariants;
-mod leadership;
-mod links;
-mod outside;
-mod process;
-mod queue;
-mod reads;
-mod run;
 mod simulator;
 mod steps;
-mod stored;
 mod trace;
 mod world;
 
 pub use chance::Chance;
-pub use commands::{Answered, Submitted};
 pub use counts::Counts;
-pub use disk::{Disk, Tail};
-pub use faults::{Fault, Faults};
-pub use frame::Frame;
 pub use invariants::{Breach, Violation};
-pub use links::{Cut, Delay, Links, Sites};
-pub use outside::{Fate, Post};
-pub use reads::{Reading, Seen, Unread};
-pub use simulator::{Sim, Stop, Unsubmitted};
+pub use simulator::{Answered, Fate, Post, Reading, Seen, Sim, Stop, Submitted, Unread, Unsubmitted};
 pub use steps::{Step, Steps};
 pub use trace::{Note, Row, Trace, What};
-pub use world::{Limit, World};
+pub use world::{Cut, Delay, Disk, Fault, Faults, Frame, Limit, Links, Sites, Tail, World};

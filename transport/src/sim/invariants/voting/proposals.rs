@@ -1,6 +1,6 @@
 //! What may be proposed together in one ballot.
 
-use super::{Book, Name, Verdict, hold, show};
+use crate::sim::invariants::{Book, Name, Verdict, hold, show};
 use paxos_core::{Ballot, Slot, SlotRange};
 
 /// A proposal is a number and a value, and different proposals have different numbers (*Paxos Made Simple*,

@@ -3,7 +3,7 @@
 use super::outside::Outside;
 use super::process::{Busy, Process, note};
 use super::queue::Happening;
-use super::trace::Note;
+use crate::sim::trace::Note;
 use core::time::Duration;
 use paxos_core::{
     Captured, Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, SlotRange,

@@ -1,6 +1,7 @@
 //! Disks: what a process finds again after a crash.
 
-use super::{Chance, Delay};
+use super::Delay;
+use crate::sim::Chance;
 
 /// What a crash leaves of records whose sync was not finished.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

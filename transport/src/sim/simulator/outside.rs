@@ -1,14 +1,14 @@
 //! All that is around the processes: network, witnesses, results.
 
 use super::commands::{Answered, Commands, Submitted};
-use super::facts::label;
-use super::invariants::{Breach, Ledger, Verdict, execution, spoken};
 use super::process::Shown;
+use super::process::Stored;
 use super::queue::{Happening, Queue};
 use super::reads::Readings;
-use super::stored::Stored;
-use super::trace::{Note, Row, Trace, What};
-use super::{Chance, Counts, Disk, Frame, Links, Steps};
+use crate::sim::facts::label;
+use crate::sim::invariants::{Breach, Ledger, Verdict, execution, spoken};
+use crate::sim::trace::{Note, Row, Trace, What};
+use crate::sim::{Chance, Counts, Disk, Frame, Links, Steps};
 use core::time::Duration;
 use paxos_core::{
     Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable,

@@ -1,7 +1,7 @@
 //! What is going to happen, in order of time and, at one time, of arrangement.
 
-use super::Fault;
 use super::process::Shown;
+use crate::sim::Fault;
 use core::cmp::Ordering;
 use paxos_core::{Consistency, Message, NodeId, Protocol, Time};
 use std::collections::BinaryHeap;

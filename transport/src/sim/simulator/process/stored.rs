@@ -1,18 +1,18 @@
 //! What is on the disk of one simulated process, and on its way there.
 
-use super::{Chance, Disk};
+use crate::sim::{Chance, Disk};
 use paxos_core::{Protocol, Receipt, Snapshot, StoreMark, Write};
 use std::collections::VecDeque;
 
 #[derive(Debug)]
-pub(super) struct Stored<P: Protocol> {
+pub(in crate::sim::simulator) struct Stored<P: Protocol> {
     /// Stands before the records.
-    pub(super) snapshot: Option<Snapshot>,
-    pub(super) records: Vec<P::Record>,
+    pub(in crate::sim::simulator) snapshot: Option<Snapshot>,
+    pub(in crate::sim::simulator) records: Vec<P::Record>,
     /// Which store it is, and how many writes it has made.
-    pub(super) mark: StoreMark,
+    pub(in crate::sim::simulator) mark: StoreMark,
     /// How often it was opened.
-    pub(super) lives: u32,
+    pub(in crate::sim::simulator) lives: u32,
     /// What is to be written, in order.
     waiting: VecDeque<Write<P>>,
     /// How many of these are being written, with one sync.
@@ -23,7 +23,7 @@ pub(super) struct Stored<P: Protocol> {
 
 impl<P: Protocol> Stored<P> {
     /// An empty one under a name that no other has.
-    pub(super) const fn new(id: u128) -> Self {
+    pub(in crate::sim::simulator) const fn new(id: u128) -> Self {
         Self {
             snapshot: None,
             records: Vec::new(),
@@ -36,45 +36,45 @@ impl<P: Protocol> Stored<P> {
     }
 
     /// One that no process has started with.
-    pub(super) fn blank(id: u128) -> Self {
+    pub(in crate::sim::simulator) fn blank(id: u128) -> Self {
         Self { mark: StoreMark { id, writes: 0 }, lives: 0, ..Self::new(id) }
     }
 
     /// What is on it, without what is on its way there.
-    pub(super) fn copy(&self) -> Self {
+    pub(in crate::sim::simulator) fn copy(&self) -> Self {
         let (snapshot, records) = (self.snapshot.clone(), self.records.clone());
         Self { snapshot, records, mark: self.mark, lives: self.lives, ..Self::new(0) }
     }
 
     /// A process starts with it; how often one did before.
-    pub(super) fn open(&mut self) -> u32 {
+    pub(in crate::sim::simulator) fn open(&mut self) -> u32 {
         self.mark.writes += 1;
         self.lives += 1;
         self.lives - 1
     }
 
     /// It finishes nothing from now on.
-    pub(super) fn stop(&mut self) {
+    pub(in crate::sim::simulator) fn stop(&mut self) {
         self.stopped.get_or_insert(false);
     }
 
     /// It goes on; whether it is done now with what was being written.
-    pub(super) fn start(&mut self) -> bool {
+    pub(in crate::sim::simulator) fn start(&mut self) -> bool {
         self.stopped.take().unwrap_or(false)
     }
 
     /// Whether it has stopped, so that what would be finished now is not before it goes on.
-    pub(super) fn is_stuck(&mut self) -> bool {
+    pub(in crate::sim::simulator) fn is_stuck(&mut self) -> bool {
         self.stopped.as_mut().map(|done| *done = true).is_some()
     }
 
     /// Something is to be written.
-    pub(super) fn take(&mut self, write: Write<P>) {
+    pub(in crate::sim::simulator) fn take(&mut self, write: Write<P>) {
         self.waiting.push_back(write);
     }
 
     /// Begins to write all that waits, if it is idle; whether it was, and there is anything.
-    pub(super) fn begin(&mut self) -> bool {
+    pub(in crate::sim::simulator) fn begin(&mut self) -> bool {
         if self.syncing > 0 {
             return false;
         }
@@ -83,7 +83,10 @@ impl<P: Protocol> Stored<P> {
     }
 
     /// What was being written is there: `tell` is called with each write, which the receipt stands for.
-    pub(super) fn finish(&mut self, mut tell: impl FnMut(&Write<P>)) -> Option<Receipt<P>> {
+    pub(in crate::sim::simulator) fn finish(
+        &mut self,
+        mut tell: impl FnMut(&Write<P>),
+    ) -> Option<Receipt<P>> {
         let mut receipt = None;
         self.mark.writes += u64::from(self.syncing > 0);
         for write in self.waiting.drain(..std::mem::take(&mut self.syncing)) {
@@ -100,7 +103,7 @@ impl<P: Protocol> Stored<P> {
 
     /// A crash: what of the unfinished writes is there all the same, which is told. Of a disk that lies, the last few records
     /// are not there though they were said to be.
-    pub(super) fn crash(
+    pub(in crate::sim::simulator) fn crash(
         &mut self,
         disk: &Disk,
         chance: &mut Chance,

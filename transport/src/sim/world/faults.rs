@@ -1,6 +1,7 @@
 //! Plans of what goes wrong when.
 
-use super::{Chance, Cut};
+use super::Cut;
+use crate::sim::Chance;
 use core::time::Duration;
 use paxos_core::{NodeId, Time};
 

@@ -1,6 +1,6 @@
 //! What became of each command.
 
-use super::Counts;
+use crate::sim::Counts;
 use core::time::Duration;
 use paxos_core::{Changed, CommandId, NodeId, Protocol, Slot, Time, Unanswered};
 use std::collections::BTreeMap;

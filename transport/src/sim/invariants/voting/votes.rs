@@ -1,6 +1,6 @@
 //! What an acceptor may vote for.
 
-use super::{Book, Memory, Name, Verdict, hold, show};
+use crate::sim::invariants::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Ballot, NodeId, Slot};
 
 /// An acceptor accepts a proposal unless it has already responded to a prepare request with a greater number

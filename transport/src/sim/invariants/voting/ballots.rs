@@ -1,6 +1,6 @@
 //! Ballots belong to their owners.
 
-use super::{Verdict, hold};
+use crate::sim::invariants::{Verdict, hold};
 use paxos_core::{Ballot, NodeId, SlotRange};
 
 /// Different proposers choose their numbers from disjoint sets (*Paxos Made Simple*, §2.5); a round has one

@@ -1,6 +1,9 @@
 //! One simulated process: its node, its replica, its disk and its clock.
 
-use super::stored::Stored;
+mod stored;
+
+pub(super) use stored::Stored;
+
 use core::cell::RefCell;
 use paxos_core::{
     Amnesia, Captured, CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError,

@@ -1,6 +1,6 @@
 //! What an acceptor promised stays promised.
 
-use super::{Book, Memory, Name, Verdict, hold, show};
+use crate::sim::invariants::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Ballot, NodeId, Slot, SlotRange};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 use super::Sim;
 use super::outside::Outside;
 use super::process::Process;
-use super::stored::Stored;
+use super::process::Stored;
 use paxos_core::{Amnesia, NodeId, Protocol, StateMachine};
 
 impl<P, S> Sim<P, S>

@@ -27,7 +27,7 @@ pub struct Book<R> {
     /// What a quorum voted for, and the ballot in which that was noticed first.
     pub chosen: Option<(Ballot, Name)>,
     /// What the first replica that executed it returned.
-    pub(super) reply: Option<R>,
+    pub(in crate::sim::invariants) reply: Option<R>,
 }
 
 impl<R> Default for Book<R> {
@@ -64,7 +64,12 @@ impl<R> Book<R> {
         self.reply.as_ref().and(self.chosen).map(|(_, name)| name)
     }
 
-    pub(super) fn add_vote(&mut self, node: NodeId, ballot: Ballot, name: Name) -> NodeSet {
+    pub(in crate::sim::invariants) fn add_vote(
+        &mut self,
+        node: NodeId,
+        ballot: Ballot,
+        name: Name,
+    ) -> NodeSet {
         let at = self.votes.iter().position(|v| v.ballot == ballot && v.name == name);
         let at = at.unwrap_or_else(|| {
             self.votes.push(Ballotbox { ballot, name, voters: NodeSet::EMPTY });

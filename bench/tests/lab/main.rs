@@ -1,6 +1,8 @@
 //! What papers say of these protocols, found again by the lab's experiments, and whether their files hold what their
 //! sentences say.
 
+mod wide_area;
+
 use paxos_bench::lab::{Cell, EXPERIMENTS, Experiment, Findings, Setting, Table, named, page, render, write};
 use paxos_bench::quorums::QuorumChoice;
 use paxos_bench::report::Format;

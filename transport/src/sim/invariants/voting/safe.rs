@@ -1,6 +1,6 @@
 //! The heart of it: every phase 2a is safe.
 
-use super::{Book, Memory, Name, Verdict, hold, show};
+use crate::sim::invariants::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Ballot, NodeSet, Phase, QuorumSystem, Slot};
 
 /// What a phase 2a asks votes for.

@@ -1,6 +1,6 @@
 //! The network: how long messages take, and which of them get lost, doubled or cut off.
 
-use super::Chance;
+use crate::sim::Chance;
 use core::time::Duration;
 use paxos_core::{NodeId, Time};
 use std::collections::BTreeMap;

@@ -34,25 +34,20 @@
 //! | [`replicas_are_equal`](execution::replicas_are_equal) | all replicas execute the same with the same result | *Paxos Made Simple* §3 |
 //! | [`snapshots_tell_the_truth`](snapshots::snapshots_tell_the_truth) | a snapshot stands for chosen slots only, and is the same everywhere | *Paxos Made Simple* §3 |
 
-pub mod ballots;
-mod book;
 pub mod chosen;
 pub mod execution;
 mod ledger;
 pub mod members;
-pub mod promises;
-pub mod proposals;
 pub mod reads;
-pub mod safe;
 pub mod snapshots;
 pub mod spoken;
 pub mod told;
-pub mod votes;
+mod voting;
 
-pub use book::{Book, Memory, Name};
-pub use ledger::Ledger;
+pub use ledger::{Book, Ledger, Memory, Name};
 pub use members::Members;
 pub use told::Told;
+pub use voting::{ballots, promises, proposals, safe, votes};
 
 use core::fmt;
 use paxos_core::Time;
