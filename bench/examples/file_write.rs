@@ -2,7 +2,7 @@
 //!
 //! `paxos-bench cluster`, then `cargo run -p paxos-bench --example file_write [ADDR]`.
 
-use paxos_bench::resp::{CallError, Client, Value};
+use paxos_bench::server::resp::{CallError, Client, Value};
 
 /// How much goes into one request.
 const BLOCK: usize = 64 << 10;

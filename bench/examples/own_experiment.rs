@@ -1,11 +1,11 @@
 //! An experiment of one's own: how many messages a decision takes if Multi-Paxos asks a quorum only (*thrifty*).
 //! `cargo run -p paxos-bench --example own_experiment` writes its data, figure and text into `own/thrifty`.
 
-use paxos_bench::cluster::Shape;
-use paxos_bench::counts::measure;
-use paxos_bench::lab::chart::{Axis, Figure, Look, Panel, draw};
-use paxos_bench::lab::{Experiment, Findings, LabError, Progress, Setting, Table, palette, write};
-use paxos_bench::quorums::QuorumChoice;
+use paxos_bench::lab::cluster::Shape;
+use paxos_bench::lab::counts::measure;
+use paxos_bench::lab::experiments::chart::{Axis, Figure, Look, Panel, draw, palette};
+use paxos_bench::lab::experiments::{Experiment, Findings, LabError, Progress, Setting, Table, write};
+use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::row;
 use paxos_bench::theory::{Layout, Learning, Run};
 use paxos_bench::variants::Variant;

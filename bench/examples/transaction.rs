@@ -2,7 +2,7 @@
 //!
 //! `paxos-bench cluster`, then `cargo run -p paxos-bench --example transaction [ADDR,ADDR…]`.
 
-use paxos_bench::resp::{CallError, Client, Value};
+use paxos_bench::server::resp::{CallError, Client, Value};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

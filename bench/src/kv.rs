@@ -37,5 +37,3 @@ pub const FORMAT: u8 = 2;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod time_tests;

@@ -1,37 +1,21 @@
-//! Experiments of one command each, that belong in a paper: data, figures, and what to take home from them.
-//!
-//! An [`Experiment`] is a line in [`EXPERIMENTS`] and a function from a [`Setting`] to [`Findings`]: tables, facts,
-//! figures made of them, and sentences made of the facts. All run the shipped nodes in virtual time, so equal settings
-//! give equal findings, to the byte. One of your own is a function and a line: `bench/examples/own_experiment.rs`.
+//! The lab: compares the variants' messages, delays and latencies with what theory predicts, runs them under
+//! faults with every invariant checked, and reports.
 //!
 //! ```text
-//! experiment   what an experiment is, and the list       chart     figures, as SVG
-//! data, facts  what it finds                             files     CSV, JSON, SVG, Markdown
-//! counts … loss   the experiments                        page      all of them as one HTML file
+//! counts    one decision, counted             compare   all rows that the command line asks for
+//! wide      one decision over a wide area     simulate  one run, or one decision drawn
+//! faults    many decisions, with faults       survey    what a quorum system does
+//! quorums   quorum systems by name            report    tables, JSON, CSV, Markdown
+//! cluster   from a wish to a configuration    experiments  data, figures, and the report of all
 //! ```
 
-pub mod chart;
-mod data;
-mod experiment;
-mod facts;
-mod files;
-mod page;
-pub mod palette;
-
-mod collisions;
-mod counts;
-mod crossover;
-mod duel;
-mod failover;
-mod loss;
-mod quorums;
-mod sample;
-mod spread;
-mod wan;
-
-pub use data::{Cell, Table};
-pub use experiment::{EXPERIMENTS, Experiment, Findings, LabError, Progress, Setting, named};
-pub use facts::{Facts, Piece};
-pub use files::{ExperimentOptions, experiment, render, write};
-pub use page::{ReportOptions, page, report};
-pub use sample::Sample;
+pub mod cluster;
+pub mod compare;
+pub mod counts;
+pub mod experiments;
+pub mod faults;
+pub mod quorums;
+pub mod report;
+pub mod simulate;
+pub mod survey;
+pub mod wide;

@@ -14,7 +14,7 @@ pub use history::Line;
 pub use options::{Form, Load, Skew, Workload};
 pub use tally::{Report, Row};
 
-use crate::options::Misfit;
+use crate::arguments::Misfit;
 use client::{Shared, Worker};
 use core::time::Duration;
 use draw::{Draw, Zipf};

@@ -1,17 +1,17 @@
 //! The lab's command line.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use paxos_bench::compare::{CompareError, compare};
-use paxos_bench::lab::{ExperimentOptions, ReportOptions, experiment, report};
+use paxos_bench::lab::compare::{Compare, CompareError, compare};
+use paxos_bench::lab::experiments::{ExperimentOptions, ReportOptions, experiment, report};
+use paxos_bench::lab::report::{Row, render, write_dir};
+use paxos_bench::lab::simulate::{Simulate, draw, simulate};
+use paxos_bench::lab::survey::{Survey, survey};
 use paxos_bench::linearize::{Linearize, linearize};
 use paxos_bench::load::{Form, Load, load};
-use paxos_bench::local_cluster::run_cluster;
-use paxos_bench::options::{Cli, Command, Compare, Simulate};
-use paxos_bench::report::{Row, render, write_dir};
-use paxos_bench::serve::{ServeError, serve};
-use paxos_bench::simulate::{draw, simulate};
-use paxos_bench::store::{Inspected, StoreOptions, store};
-use paxos_bench::survey::{Survey, survey};
+use paxos_bench::options::{Cli, Command};
+use paxos_bench::server::local_cluster::run_cluster;
+use paxos_bench::server::store::{Inspected, StoreOptions, store};
+use paxos_bench::server::{ServeError, serve};
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ fn run_survey(options: &Survey) -> ExitCode {
         Err(error) => return fail(&error, code(error.is_input())),
     };
     let differs = rows.iter().filter(|row| row.differs()).count();
-    end(differs, rows.len(), print(&paxos_bench::survey::render(&rows, options.format)))
+    end(differs, rows.len(), print(&paxos_bench::lab::survey::render(&rows, options.format)))
 }
 
 fn run_store(options: &StoreOptions) -> ExitCode {

@@ -15,6 +15,7 @@
 //! chance of a collision](collision_probability) and [latency over a wide area](wide_area_latency) complete
 //! it.
 
+pub mod matrix;
 mod quorum;
 mod savings;
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A thousand bad days for each variant: messages lost, doubled and out of order, a crash with a restart, pauses,
 //! a partition that heals. No invariant breaks, and when it is over every command is decided.
 
-use paxos_bench::cluster::Shape;
-use paxos_bench::faults::{Scenario, Trial};
-use paxos_bench::quorums::QuorumChoice;
+use paxos_bench::lab::cluster::Shape;
+use paxos_bench::lab::faults::{Scenario, Trial};
+use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::theory::{Layout, Learning, Recovery};
 use paxos_bench::variants::Variant;
 

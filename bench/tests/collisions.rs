@@ -4,7 +4,7 @@
 //! every command is decided, and executed once by everybody.
 
 use fast_paxos::{FastPaxos, Hysteresis, Options, Recovery};
-use paxos_bench::quorums::QuorumChoice;
+use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::variants::Digest;
 use paxos_core::{Config, Learning, NodeId, NodeSet, Time};
 use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, World};

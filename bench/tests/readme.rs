@@ -4,9 +4,9 @@
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
-use paxos_bench::cluster::Shape;
-use paxos_bench::counts::{measure, picture};
-use paxos_bench::quorums::QuorumChoice;
+use paxos_bench::lab::cluster::Shape;
+use paxos_bench::lab::counts::{measure, picture};
+use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::theory::{Layout, Learning, Recovery, Run};
 use paxos_bench::variants::Variant;
 use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine};

@@ -1,3 +1,5 @@
+mod time;
+
 use super::*;
 use paxos_core::{Slot, StateMachine};
 use proptest::prelude::*;

@@ -1,290 +1,201 @@
-//! Messages and delays of one decision against the number of acceptors, beside theory.
+//! One decision in a quiet cluster in which every link takes one delay: its messages and delays.
 
-use super::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw, stacked};
-use super::data::Table;
-use super::palette::{self, SERIES};
-use super::{Experiment, Findings, LabError, Progress, Setting};
-use crate::cluster::Shape;
-use crate::counts::measure;
-use crate::quorums::QuorumChoice;
-use crate::report::CountRow;
-use crate::row;
-use crate::theory::{Layout, Learning, Recovery, Run};
-use crate::variants::Variant;
+mod predicted;
 
-/// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "counts",
-    question: "How many messages and message delays does one decision take, and how do they grow with the acceptors?",
-    source: "Lamport, Paxos Made Simple (2001) and Fast Paxos (2006): the numbers of messages follow from the protocols; \
-             docs/verification.md says how they are counted.",
-    run,
-};
+use crate::lab::cluster::Shape;
+use crate::lab::report::CountRow;
+use crate::theory::{Case, Recovery, Run};
+use crate::variants::{Digest, Payload, WithProtocol};
+use paxos_core::{Campaign, CommandId, Kind, NodeId, Phase, Protocol, Slot, Time};
+use paxos_transport::sim::{Counts, Fate, Sim, Trace, Violation, What, World};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-const SIZES: [u16; 6] = [3, 4, 5, 7, 9, 11];
-/// Of the figures that show one size.
-const SIZE: u16 = 5;
-/// Where the layout has learners of its own.
-const LEARNERS: u16 = 3;
+/// One delay.
+const DELAY: Duration = Duration::from_millis(1);
 
-const COLUMNS: [(&str, &str); 14] = [
-    ("variant", "the variant"),
-    ("run", "how the command comes to be decided"),
-    ("roles", "which process plays which roles: separate or collapsed"),
-    ("learning", "who hears the votes: everyone, or the leader as distinguished learner"),
-    ("acceptors", "the number of acceptors"),
-    ("learners", "the number of learners"),
-    ("messages", "messages between distinct processes, the request and one reply included"),
-    ("predicted_messages", "the same, by the formula; empty: there is none"),
-    ("learn_first", "delays until the first learner knows the value"),
-    ("learn_last", "delays until the last learner knows the value"),
-    ("reply", "delays until the client has its answer"),
-    ("predicted_reply", "the same, by the formula; empty: there is none"),
-    ("kinds", "the messages by kind"),
-    ("differs", "1 if a number is not the predicted one, else 0"),
+/// Messages that are not part of a decision. *Any* by itself prepares decisions to come.
+const UPKEEP: [Kind; 9] = [
+    Kind::Any,
+    Kind::Heartbeat,
+    Kind::Heard,
+    Kind::Progress,
+    Kind::CatchUp,
+    Kind::Chosen,
+    Kind::Offer,
+    Kind::Fetch,
+    Kind::Chunk,
 ];
 
-fn name(variant: Variant, run: Run) -> String {
-    match run {
-        Run::MultiFirst => format!("{variant}, first decision"),
-        Run::MultiSteady => format!("{variant}, steady"),
-        Run::FastCollision(recovery) => format!("{variant}, collision, {recovery}"),
-        Run::Basic | Run::Fast => variant.to_string(),
-    }
+/// Measures one row and sets it beside its prediction.
+///
+/// # Errors
+/// What went wrong in the simulation: a broken invariant, or no decision.
+pub fn measure(shape: Shape, run: Run, seed: u64) -> Result<CountRow, CountError> {
+    Ok(decide(shape, run, seed, false)?.0)
 }
 
-fn look(variant: Variant, run: Run) -> Look {
-    let look = Look::new(name(variant, run), palette::of(variant));
-    match run {
-        Run::MultiFirst => look.dash(Dash::Short).marker(Marker::Triangle),
-        Run::FastCollision(Recovery::Coordinated) => look.dash(Dash::Long).marker(Marker::Triangle),
-        Run::FastCollision(Recovery::Uncoordinated) => look.dash(Dash::Short).marker(Marker::Cross),
-        Run::FastCollision(Recovery::Classic) => look.dash(Dash::Long).marker(Marker::Ring),
-        Run::Basic | Run::MultiSteady | Run::Fast => look,
-    }
+/// Whether such a decision comes to an end without timeouts, of which there are none here. Thrifty clients that collide
+/// ask a fast quorum only; unless that is a phase 1 quorum as well, its votes do not tell the coordinator what to propose.
+pub fn ends_by_itself(shape: Shape, run: Run) -> bool {
+    let Ok(config) = shape.config() else { return true };
+    let asked = config.quorums.minimal_quorum(Phase::TwoFast, NodeId(0));
+    let collides = matches!(run, Run::FastCollision(_));
+    !(shape.thrifty && collides) || config.quorums.is_quorum(Phase::One, asked)
 }
 
-struct Counted {
-    variant: Variant,
+/// The decision as a picture to draw, without what comes before it.
+///
+/// # Errors
+/// As [`measure`].
+pub fn picture(shape: Shape, run: Run, seed: u64) -> Result<Trace, CountError> {
+    Ok(decide(shape, run, seed, true)?.1)
+}
+
+fn decide(shape: Shape, run: Run, seed: u64, trace: bool) -> Result<(CountRow, Trace), CountError> {
+    let recovery = if let Run::FastCollision(recovery) = run { recovery } else { Recovery::Coordinated };
+    // Where acceptors recover by themselves, they hear each other's votes, and the coordinator need not.
+    let copy_votes = matches!(run, Run::FastCollision(Recovery::Coordinated | Recovery::Classic));
+    shape.variant.with(recovery, copy_votes, Decision { shape, run, seed, trace })
+}
+
+/// Why a decision could not be measured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CountError {
+    /// The cluster cannot be built.
+    #[error(transparent)]
+    Quorum(#[from] paxos_core::QuorumError),
+    /// An invariant broke.
+    #[error(transparent)]
+    Violation(#[from] Violation),
+    /// The command was not submitted, or never answered.
+    #[error("{0} did not decide in a quiet network; this is a bug, please report it with this command line")]
+    Undecided(String),
+}
+
+struct Decision {
+    shape: Shape,
     run: Run,
-    layout: Layout,
-    learning: Learning,
-    row: CountRow,
+    seed: u64,
+    trace: bool,
 }
 
-fn all(setting: &Setting, progress: Progress<'_>) -> Result<Vec<Counted>, LabError> {
-    let mut counted = Vec::new();
-    for variant in Variant::ALL.iter().copied() {
-        for run in variant.traits().runs.iter().copied() {
-            progress(name(variant, run));
-            for layout in [Layout::Separate, Layout::Collapsed] {
-                for learning in [Learning::Everyone, Learning::Distinguished] {
-                    if variant.placed(layout, learning) != (layout, learning) {
-                        continue;
-                    }
-                    for acceptors in SIZES {
-                        let learners = if layout == Layout::Separate { LEARNERS } else { acceptors };
-                        let quorum = QuorumChoice::Majority;
-                        let shape =
-                            Shape { variant, layout, learning, acceptors, learners, thrifty: false, quorum };
-                        let row = measure(shape, run, setting.seed)?;
-                        counted.push(Counted { variant, run, layout, learning, row });
-                    }
-                }
-            }
+impl WithProtocol for Decision {
+    type Out = Result<(CountRow, Trace), CountError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let Self { shape, run, seed, trace } = self;
+        let mut config = shape.config()?;
+        let (quorums, first) = (config.quorums.clone(), config.proposers.smallest().unwrap_or_default());
+        if run == Run::MultiFirst {
+            config.campaign = Campaign::Lazy;
         }
-    }
-    Ok(counted)
-}
-
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
-    let counted = all(setting, progress)?;
-    let mut found = Findings::default();
-    found.constant("a link", "one delay, nothing lost");
-    found.constant("quorums", "majorities, and the smallest fast quorums beside them");
-    found.constant("learners with separate roles", LEARNERS);
-    let mut table = Table::new("counts", &COLUMNS);
-    for Counted { variant, run, row, .. } in &counted {
-        let kinds: Vec<String> = row.messages_by_kind.iter().map(|(kind, n)| format!("{kind}={n}")).collect();
-        table.push(row![
-            variant.name(),
-            name(*variant, *run),
-            row.roles.as_str(),
-            row.learning.as_str(),
-            row.acceptors,
-            row.learners,
-            row.messages,
-            row.predicted_messages,
-            row.learn_first,
-            row.learn_last,
-            row.reply,
-            row.predicted_reply,
-            kinds.join(" "),
-            u64::from(row.differs()),
-        ]);
-    }
-    facts(&mut found, &counted);
-    found.tables.push(table);
-    found.figures = vec![growth(&counted)?, kinds(&counted)?, delays(&counted)?];
-    found.lessons = vec![
-        "All {compared} counts that theory has a formula for are equal to it ({differing} differ).".into(),
-        "With {n} servers that play all roles and the leader learning, a steady Multi-Paxos decision takes {multi} messages and \
-         {multi_reply} delays to the client's answer, Fast Paxos {fast} messages and {fast_reply} delays."
-            .into(),
-        "Fast Paxos saves a delay, not messages: with {most} servers it sends {fast_most}, Multi-Paxos {multi_most}.".into(),
-        "A collision costs Fast Paxos {collision} messages and {collision_reply} delays with coordinated recovery, more than the \
-         {multi_reply} delays of Multi-Paxos: it pays only where collisions are rare."
-            .into(),
-        "Telling every learner directly saves the followers a delay and costs messages quadratic in the servers: {everyone} \
-         instead of {multi} with {n}."
-            .into(),
-    ];
-    Ok(found)
-}
-
-fn facts(found: &mut Findings, counted: &[Counted]) {
-    let of = |run: Run, learning: Learning, n: u16| {
-        let fits = |c: &&Counted| {
-            c.run == run
-                && c.layout == Layout::Collapsed
-                && c.learning == learning
-                && c.row.acceptors == usize::from(n)
+        let learners = config.all_learners();
+        let acceptors: Vec<NodeId> = config.acceptors().iter().collect();
+        let mut world = World::<P>::new(config, options, seed);
+        world.trace = trace;
+        let collides = matches!(run, Run::FastCollision(_));
+        let clients = world.add_clients(if collides { 2 } else { 1 });
+        let mut sim = Sim::new(world, |_| Digest::default());
+        // Whatever comes before the first command, then one command, so that everyone is in its steady state.
+        sim.run_to_quiescence(60 * DELAY)?;
+        let mut slot = 0;
+        if run != Run::MultiFirst {
+            submit(&mut sim, clients[0], 1, shape)?;
+            sim.run_to_quiescence(60 * DELAY)?;
+            slot = 1;
+        }
+        // The decision begins at a moment of its own.
+        sim.run_for(DELAY)?;
+        sim.reset_counts();
+        let start = sim.now();
+        if collides {
+            let half: Vec<NodeId> = acceptors.iter().skip(acceptors.len().div_ceil(2)).copied().collect();
+            let late = clients[0];
+            // The second half of the acceptors hears the second client first.
+            sim.set_carrier(move |post| {
+                if post.from == late && half.contains(&post.to) { Fate::Last } else { Fate::Usual }
+            });
+            submit(&mut sim, clients[1], 3, shape)?;
+        }
+        submit(&mut sim, clients[0], 2, shape)?;
+        sim.run_to_quiescence(60 * DELAY)?;
+        let undecided = || CountError::Undecided(format!("{shape:?} {run:?}"));
+        let answers = sim.commands().iter().filter(|c| c.at >= start).filter_map(|c| c.answer.as_ref());
+        let answer = answers.min_by_key(|a| a.at).ok_or_else(undecided)?;
+        let delays = |at: Time| at.since(start).as_nanos() as u64 / DELAY.as_nanos() as u64;
+        let slot = if collides { answer.slot } else { Slot(slot) };
+        let learned: Vec<u64> =
+            learners.iter().filter_map(|node| sim.learned(node, slot)).map(delays).collect();
+        if learned.len() < learners.len() && !shape.thrifty {
+            return Err(undecided());
+        }
+        let decision = decision_only(sim.counts());
+        let case = Case {
+            run,
+            layout: shape.layout,
+            learning: shape.learning,
+            acceptors: usize::from(shape.acceptors),
+            learners: usize::from(shape.learners),
         };
-        counted.iter().find(fits).map(|counted| &counted.row)
-    };
-    let led = Learning::Distinguished;
-    let most = SIZES[SIZES.len() - 1];
-    let facts = &mut found.facts;
-    facts.add("n", SIZE, "", "servers in the sentences and figures that show one size");
-    facts.add("most", most, "", "the most servers counted");
-    let compared = counted.iter().filter(|c| c.row.predicted_messages.is_some());
-    facts.add("compared", compared.count(), "", "rows of counts.csv with a prediction");
-    facts.add(
-        "differing",
-        counted.iter().filter(|c| c.row.differs()).count(),
-        "",
-        "rows of counts.csv that differ from it",
-    );
-    for (fact, run, learning, n) in [
-        ("multi", Run::MultiSteady, led, SIZE),
-        ("fast", Run::Fast, led, SIZE),
-        ("multi_most", Run::MultiSteady, led, most),
-        ("fast_most", Run::Fast, led, most),
-        ("collision", Run::FastCollision(Recovery::Coordinated), led, SIZE),
-        ("everyone", Run::MultiSteady, Learning::Everyone, SIZE),
-    ] {
-        let meaning = format!("messages of {run:?}, {n} collapsed servers, votes heard by: {learning}");
-        facts.add(fact, of(run, learning, n).map(|row| row.messages), "", meaning);
-    }
-    for (fact, run) in [
-        ("multi_reply", Run::MultiSteady),
-        ("fast_reply", Run::Fast),
-        ("collision_reply", Run::FastCollision(Recovery::Coordinated)),
-    ] {
-        let meaning =
-            format!("delays of {run:?} to the answer, {SIZE} collapsed servers, votes heard by: {led}");
-        facts.add(fact, of(run, led, SIZE).map(|row| row.reply), "", meaning);
-    }
-}
-
-/// Messages against the number of acceptors.
-fn growth(counted: &[Counted]) -> Result<Figure, LabError> {
-    let mut panels = Vec::new();
-    for layout in [Layout::Collapsed, Layout::Separate] {
-        for learning in [Learning::Distinguished, Learning::Everyone] {
-            let hears = if learning == Learning::Everyone {
-                "everyone hears votes"
+        let prediction = predicted::prediction(case, shape, &*quorums, first);
+        let row = CountRow {
+            variant: shape.variant.to_string(),
+            roles: shape.layout.to_string(),
+            learning: shape.learning.to_string(),
+            collision: if let Run::FastCollision(recovery) = run {
+                recovery.to_string()
             } else {
-                "the leader hears votes"
-            };
-            let title = format!("{layout} roles, {hears}");
-            let mut panel = Panel::new(title, Axis::new("acceptors"), Axis::new("messages"));
-            panel.x = panel.x.range(2.5, 11.5);
-            for variant in Variant::ALL {
-                for run in variant.traits().runs {
-                    let here = |c: &&Counted| {
-                        (c.variant, c.run, c.layout, c.learning) == (*variant, *run, layout, learning)
-                    };
-                    let rows: Vec<&CountRow> = counted.iter().filter(here).map(|c| &c.row).collect();
-                    panel.line(
-                        look(*variant, *run),
-                        rows.iter().map(|r| (r.acceptors as f64, r.messages as f64)),
-                    );
-                }
-            }
-            panels.push(panel);
-        }
+                "none".into()
+            },
+            first_decision: run == Run::MultiFirst,
+            thrifty: shape.thrifty,
+            quorum: shape.quorum.name(case.acceptors, shape.variant.traits().fast),
+            acceptors: case.acceptors,
+            learners: case.learners,
+            messages: decision.values().sum(),
+            learn_first: learned.iter().copied().min().ok_or_else(undecided)?,
+            learn_last: learned.iter().copied().max().ok_or_else(undecided)?,
+            reply: delays(answer.at),
+            messages_by_kind: decision,
+            ..CountRow::default()
+        };
+        Ok((row.with_prediction(prediction), since(start, sim.trace())))
     }
-    Ok(Figure {
-        name: "messages",
-        title: "Messages of one decision against the number of acceptors".into(),
-        caption: "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
-                  votes (upper right), and in uncoordinated recovery, with their square. A collision that the coordinator \
-                  recovers from roughly doubles what Fast Paxos sends. Some lines cover each other: a first decision of \
-                  Multi-Paxos takes what Basic Paxos takes, a fast one about what a steady one does. Held constant: majority \
-                  quorums, one client, every link one delay, nothing lost, 3 learners where roles are separate. All {compared} \
-                  points with a formula lie on it."
-            .into(),
-        svg: draw(&panels, 2, 300)?,
-    })
 }
 
-/// The messages by kind, with one size.
-fn kinds(counted: &[Counted]) -> Result<Figure, LabError> {
-    let shown: Vec<&Counted> = counted
-        .iter()
-        .filter(|c| c.layout == Layout::Collapsed && c.learning == Learning::Distinguished)
-        .filter(|c| c.row.acceptors == usize::from(SIZE))
-        .collect();
-    let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
-    let kinds = ["request", "prepare", "promise", "accept", "accepted", "decide", "reply"];
-    let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::GREY];
-    let part = |(kind, hue): (&&str, _)| {
-        let look = Look::new(*kind, hue).points().marker(Marker::None);
-        let of = |c: &&Counted| c.row.messages_by_kind.get(*kind).copied().unwrap_or(0) as f64;
-        (look, shown.iter().map(of).collect())
-    };
-    let parts: Vec<(Look, Vec<f64>)> = kinds.iter().zip(hues).map(part).collect();
-    let panel = stacked("", &names, Axis::new("messages"), &parts);
-    Ok(Figure {
-        name: "kinds",
-        title: format!("Messages of one decision by kind, {SIZE} servers"),
-        caption: "Where the messages go. Multi-Paxos spends phase 1 (prepare, promise) once and then only accept, accepted and \
-                  decide; Fast Paxos sends its requests to all acceptors in place of accept. Colours are kinds of message here, \
-                  not variants. Held constant: {n} servers with all roles, the leader hears the votes."
-            .into(),
-        svg: draw(&[panel], 1, 360)?,
-    })
+/// What happened from `start` on, at time 0 then.
+fn since(start: Time, trace: Option<&Trace>) -> Trace {
+    let Some(trace) = trace else { return Trace::default() };
+    let shifted = |at: Time| Time(at.0.saturating_sub(start.0));
+    let rows = trace.rows.iter().filter(|row| row.at >= start).cloned().map(|mut row| {
+        row.at = shifted(row.at);
+        if let What::Sent { to, .. } = &mut row.what {
+            for (_, at) in to {
+                *at = at.map(shifted);
+            }
+        }
+        row
+    });
+    Trace { nodes: trace.nodes.clone(), rows: rows.collect() }
 }
 
-/// Delays to the answer.
-fn delays(counted: &[Counted]) -> Result<Figure, LabError> {
-    let fits = |c: &&Counted| {
-        (c.layout, c.learning, c.row.acceptors)
-            == (Layout::Collapsed, Learning::Distinguished, usize::from(SIZE))
-    };
-    let shown: Vec<&Counted> = counted.iter().filter(fits).collect();
-    let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
-    let parts: Vec<(Look, Vec<f64>)> = Variant::ALL
+fn submit<P: Protocol<Value = Payload, Reply = u64>>(
+    sim: &mut Sim<P, Digest>,
+    client: NodeId,
+    value: Payload,
+    shape: Shape,
+) -> Result<CommandId, CountError> {
+    sim.submit(client, value).map_err(|why| CountError::Undecided(format!("{shape:?}: {why}")))
+}
+
+/// The messages of the decision by kind, with one reply: where two commands were decided, the second reply is
+/// not the first command's.
+fn decision_only(counts: Counts) -> BTreeMap<String, u64> {
+    counts
         .iter()
-        .map(|variant| {
-            let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
-            (
-                look,
-                shown.iter().map(|c| if c.variant == *variant { c.row.reply as f64 } else { 0.0 }).collect(),
-            )
-        })
-        .collect();
-    let panel =
-        stacked("", &names, Axis::new("message delays to the client's answer").range(0.0, 7.4), &parts);
-    Ok(Figure {
-        name: "delays",
-        title: format!("Delays from a client's request to its answer, {SIZE} servers"),
-        caption: "Fast Paxos answers after {fast_reply} delays, Multi-Paxos after {multi_reply}. After a collision Fast Paxos \
-                  is as fast as Multi-Paxos with uncoordinated recovery, and slower with the others. Held constant: {n} \
-                  servers with all roles, the leader hears the votes, the client is apart, every link one delay. The number of \
-                  servers does not matter."
-            .into(),
-        svg: draw(&[panel], 1, 360)?,
-    })
+        .filter(|(kind, _)| !UPKEEP.contains(kind))
+        .map(|(kind, n)| (kind.name().to_owned(), if kind == Kind::Reply { n.min(1) } else { n }))
+        .collect()
 }

@@ -4,7 +4,7 @@ use super::draw::{Deed, Draw};
 use super::history::{History, Line};
 use super::options::Load;
 use super::tally::Tally;
-use crate::resp::{CallError, Client, Value};
+use crate::server::resp::{CallError, Client, Value};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;

@@ -1,7 +1,7 @@
 //! The command line of `load`.
 
-use crate::address::reachable;
-use crate::options::whole;
+use crate::arguments::address::reachable;
+use crate::arguments::{Misfit, whole};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -104,6 +104,31 @@ pub struct Load {
 }
 
 impl Load {
+    /// That each option has an effect.
+    pub(crate) fn check(&self) -> Result<(), Misfit> {
+        let name = |workload| match workload {
+            Workload::A => "a",
+            Workload::B => "b",
+            Workload::C => "c",
+            Workload::D => "d",
+            Workload::E => "e",
+            Workload::F => "f",
+            Workload::Write => "write",
+            Workload::Register => "register",
+        };
+        let with = format!("with --workload {}", name(self.workload));
+        if self.pipeline.is_some_and(|pipeline| pipeline as usize != self.depth()) {
+            let because = format!("{with}, whose clients wait for each answer");
+            return Err(Misfit::new("--pipeline", because, "choose another workload"));
+        }
+        let skew: Option<Skew> = self.skew;
+        if skew.is_some() && self.workload == Workload::E {
+            let because = format!("{with}, whose scans and inserts draw no key");
+            return Err(Misfit::new("--skew", because, "choose another workload"));
+        }
+        Ok(())
+    }
+
     /// How keys are drawn.
     pub fn skew(&self) -> Skew {
         self.skew.unwrap_or(match self.workload {

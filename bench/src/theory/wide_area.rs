@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::majority;
-use crate::matrix::RttMatrix;
+use crate::theory::matrix::RttMatrix;
 
 /// The five regions, on three continents, that the comparison uses unless others are named.
 pub const FIVE_SITES: [&str; 5] = ["us-east-1", "us-west-1", "us-west-2", "eu-west-1", "ap-northeast-1"];
@@ -79,13 +79,13 @@ impl WideAreaLatency {
 /// leader, or no quorum of that size.
 ///
 /// ```
-/// use paxos_bench::matrix::RttMatrix;
+/// use paxos_bench::theory::matrix::RttMatrix;
 /// use paxos_bench::theory::{FIVE_SITES, WideArea, wide_area_latency};
 ///
 /// let world = RttMatrix::aws().select(&FIVE_SITES)?;
 /// let fast = wide_area_latency(&world, WideArea::FastPaxos { quorum: 4 }).unwrap();
 /// assert!((fast.mean_ms - 115.7).abs() < 0.06);
-/// # Ok::<(), paxos_bench::matrix::MatrixError>(())
+/// # Ok::<(), paxos_bench::theory::matrix::MatrixError>(())
 /// ```
 pub fn wide_area_latency(world: &RttMatrix, variant: WideArea) -> Option<WideAreaLatency> {
     let sites = 0..world.sites().len();

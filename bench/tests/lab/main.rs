@@ -3,10 +3,12 @@
 
 mod wide_area;
 
-use paxos_bench::lab::{Cell, EXPERIMENTS, Experiment, Findings, Setting, Table, named, page, render, write};
-use paxos_bench::quorums::QuorumChoice;
-use paxos_bench::report::Format;
-use paxos_bench::survey::{collide, fast_chance};
+use paxos_bench::lab::experiments::{
+    Cell, EXPERIMENTS, Experiment, Findings, Setting, Table, named, page, render, write,
+};
+use paxos_bench::lab::quorums::QuorumChoice;
+use paxos_bench::lab::report::Format;
+use paxos_bench::lab::survey::{collide, fast_chance};
 use paxos_core::NodeSet;
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! Latency over a wide area: what is simulated is what theory says, wherever the servers stand.
 
-use paxos_bench::matrix::RttMatrix;
-use paxos_bench::quorums::QuorumChoice;
-use paxos_bench::report::LatencyRow;
+use paxos_bench::lab::quorums::QuorumChoice;
+use paxos_bench::lab::report::LatencyRow;
+use paxos_bench::lab::wide::{Placement, measure};
+use paxos_bench::theory::matrix::RttMatrix;
 use paxos_bench::variants::Variant;
-use paxos_bench::wide::{Placement, measure};
 use paxos_transport::sim::Chance;
 
 /// The rows of a comparison over these sites: each variant, and Fast Paxos with fast quorums that are majorities.

@@ -2,7 +2,7 @@
 
 use crate::{Chance, LONG, chance};
 use paxos_bench::linearize::{Deed, Operation, Report, Verdict, check};
-use paxos_bench::resp::{Client, Value};
+use paxos_bench::server::resp::{Client, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

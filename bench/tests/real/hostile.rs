@@ -2,7 +2,7 @@
 
 use crate::members::{Members, call};
 use crate::{LONG, alone, amount, chance};
-use paxos_bench::resp::{Client, Value};
+use paxos_bench::server::resp::{Client, Value};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

@@ -1,7 +1,7 @@
 //! A cluster of processes that a test starts, kills, stops and starts again.
 
 use crate::LONG;
-use paxos_bench::resp::{Client, Value};
+use paxos_bench::server::resp::{Client, Value};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};

@@ -3,7 +3,7 @@
 use crate::members::{ELECTION, Members, call};
 use crate::network::{Network, Weather};
 use crate::{LONG, alone, amount};
-use paxos_bench::resp::{Client, Value};
+use paxos_bench::server::resp::{Client, Value};
 use rustix::process::Signal;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};

@@ -1,6 +1,6 @@
 //! A cluster that a test runs.
 
-use paxos_bench::resp::{Client, Value};
+use paxos_bench::server::resp::{Client, Value};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,7 @@
 //! What clients see, of every variant.
 
 use crate::cluster::{Cluster, bulk, call, ok};
-use paxos_bench::resp::{Client, Value};
+use paxos_bench::server::resp::{Client, Value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_member_of_basic_paxos_takes_any_command() {

@@ -1,7 +1,7 @@
 //! Latencies between the regions.
 
 use super::*;
-use crate::matrix::RttMatrix;
+use crate::theory::matrix::RttMatrix;
 
 fn five_sites() -> RttMatrix {
     RttMatrix::aws().select(&FIVE_SITES).unwrap()

@@ -1,0 +1,11 @@
+//! What every command reads alike from its arguments: whole numbers, addresses, and options that have no effect.
+
+pub(crate) mod address;
+mod misfit;
+
+pub use misfit::Misfit;
+
+/// Reads a number of things, or a seed.
+pub(crate) fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}

@@ -1,0 +1,290 @@
+//! Messages and delays of one decision against the number of acceptors, beside theory.
+
+use crate::lab::cluster::Shape;
+use crate::lab::counts::measure;
+use crate::lab::experiments::chart::palette::{self, SERIES};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw, stacked};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::quorums::QuorumChoice;
+use crate::lab::report::CountRow;
+use crate::row;
+use crate::theory::{Layout, Learning, Recovery, Run};
+use crate::variants::Variant;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "counts",
+    question: "How many messages and message delays does one decision take, and how do they grow with the acceptors?",
+    source: "Lamport, Paxos Made Simple (2001) and Fast Paxos (2006): the numbers of messages follow from the protocols; \
+             docs/verification.md says how they are counted.",
+    run,
+};
+
+const SIZES: [u16; 6] = [3, 4, 5, 7, 9, 11];
+/// Of the figures that show one size.
+const SIZE: u16 = 5;
+/// Where the layout has learners of its own.
+const LEARNERS: u16 = 3;
+
+const COLUMNS: [(&str, &str); 14] = [
+    ("variant", "the variant"),
+    ("run", "how the command comes to be decided"),
+    ("roles", "which process plays which roles: separate or collapsed"),
+    ("learning", "who hears the votes: everyone, or the leader as distinguished learner"),
+    ("acceptors", "the number of acceptors"),
+    ("learners", "the number of learners"),
+    ("messages", "messages between distinct processes, the request and one reply included"),
+    ("predicted_messages", "the same, by the formula; empty: there is none"),
+    ("learn_first", "delays until the first learner knows the value"),
+    ("learn_last", "delays until the last learner knows the value"),
+    ("reply", "delays until the client has its answer"),
+    ("predicted_reply", "the same, by the formula; empty: there is none"),
+    ("kinds", "the messages by kind"),
+    ("differs", "1 if a number is not the predicted one, else 0"),
+];
+
+fn name(variant: Variant, run: Run) -> String {
+    match run {
+        Run::MultiFirst => format!("{variant}, first decision"),
+        Run::MultiSteady => format!("{variant}, steady"),
+        Run::FastCollision(recovery) => format!("{variant}, collision, {recovery}"),
+        Run::Basic | Run::Fast => variant.to_string(),
+    }
+}
+
+fn look(variant: Variant, run: Run) -> Look {
+    let look = Look::new(name(variant, run), palette::of(variant));
+    match run {
+        Run::MultiFirst => look.dash(Dash::Short).marker(Marker::Triangle),
+        Run::FastCollision(Recovery::Coordinated) => look.dash(Dash::Long).marker(Marker::Triangle),
+        Run::FastCollision(Recovery::Uncoordinated) => look.dash(Dash::Short).marker(Marker::Cross),
+        Run::FastCollision(Recovery::Classic) => look.dash(Dash::Long).marker(Marker::Ring),
+        Run::Basic | Run::MultiSteady | Run::Fast => look,
+    }
+}
+
+struct Counted {
+    variant: Variant,
+    run: Run,
+    layout: Layout,
+    learning: Learning,
+    row: CountRow,
+}
+
+fn all(setting: &Setting, progress: Progress<'_>) -> Result<Vec<Counted>, LabError> {
+    let mut counted = Vec::new();
+    for variant in Variant::ALL.iter().copied() {
+        for run in variant.traits().runs.iter().copied() {
+            progress(name(variant, run));
+            for layout in [Layout::Separate, Layout::Collapsed] {
+                for learning in [Learning::Everyone, Learning::Distinguished] {
+                    if variant.placed(layout, learning) != (layout, learning) {
+                        continue;
+                    }
+                    for acceptors in SIZES {
+                        let learners = if layout == Layout::Separate { LEARNERS } else { acceptors };
+                        let quorum = QuorumChoice::Majority;
+                        let shape =
+                            Shape { variant, layout, learning, acceptors, learners, thrifty: false, quorum };
+                        let row = measure(shape, run, setting.seed)?;
+                        counted.push(Counted { variant, run, layout, learning, row });
+                    }
+                }
+            }
+        }
+    }
+    Ok(counted)
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let counted = all(setting, progress)?;
+    let mut found = Findings::default();
+    found.constant("a link", "one delay, nothing lost");
+    found.constant("quorums", "majorities, and the smallest fast quorums beside them");
+    found.constant("learners with separate roles", LEARNERS);
+    let mut table = Table::new("counts", &COLUMNS);
+    for Counted { variant, run, row, .. } in &counted {
+        let kinds: Vec<String> = row.messages_by_kind.iter().map(|(kind, n)| format!("{kind}={n}")).collect();
+        table.push(row![
+            variant.name(),
+            name(*variant, *run),
+            row.roles.as_str(),
+            row.learning.as_str(),
+            row.acceptors,
+            row.learners,
+            row.messages,
+            row.predicted_messages,
+            row.learn_first,
+            row.learn_last,
+            row.reply,
+            row.predicted_reply,
+            kinds.join(" "),
+            u64::from(row.differs()),
+        ]);
+    }
+    facts(&mut found, &counted);
+    found.tables.push(table);
+    found.figures = vec![growth(&counted)?, kinds(&counted)?, delays(&counted)?];
+    found.lessons = vec![
+        "All {compared} counts that theory has a formula for are equal to it ({differing} differ).".into(),
+        "With {n} servers that play all roles and the leader learning, a steady Multi-Paxos decision takes {multi} messages and \
+         {multi_reply} delays to the client's answer, Fast Paxos {fast} messages and {fast_reply} delays."
+            .into(),
+        "Fast Paxos saves a delay, not messages: with {most} servers it sends {fast_most}, Multi-Paxos {multi_most}.".into(),
+        "A collision costs Fast Paxos {collision} messages and {collision_reply} delays with coordinated recovery, more than the \
+         {multi_reply} delays of Multi-Paxos: it pays only where collisions are rare."
+            .into(),
+        "Telling every learner directly saves the followers a delay and costs messages quadratic in the servers: {everyone} \
+         instead of {multi} with {n}."
+            .into(),
+    ];
+    Ok(found)
+}
+
+fn facts(found: &mut Findings, counted: &[Counted]) {
+    let of = |run: Run, learning: Learning, n: u16| {
+        let fits = |c: &&Counted| {
+            c.run == run
+                && c.layout == Layout::Collapsed
+                && c.learning == learning
+                && c.row.acceptors == usize::from(n)
+        };
+        counted.iter().find(fits).map(|counted| &counted.row)
+    };
+    let led = Learning::Distinguished;
+    let most = SIZES[SIZES.len() - 1];
+    let facts = &mut found.facts;
+    facts.add("n", SIZE, "", "servers in the sentences and figures that show one size");
+    facts.add("most", most, "", "the most servers counted");
+    let compared = counted.iter().filter(|c| c.row.predicted_messages.is_some());
+    facts.add("compared", compared.count(), "", "rows of counts.csv with a prediction");
+    facts.add(
+        "differing",
+        counted.iter().filter(|c| c.row.differs()).count(),
+        "",
+        "rows of counts.csv that differ from it",
+    );
+    for (fact, run, learning, n) in [
+        ("multi", Run::MultiSteady, led, SIZE),
+        ("fast", Run::Fast, led, SIZE),
+        ("multi_most", Run::MultiSteady, led, most),
+        ("fast_most", Run::Fast, led, most),
+        ("collision", Run::FastCollision(Recovery::Coordinated), led, SIZE),
+        ("everyone", Run::MultiSteady, Learning::Everyone, SIZE),
+    ] {
+        let meaning = format!("messages of {run:?}, {n} collapsed servers, votes heard by: {learning}");
+        facts.add(fact, of(run, learning, n).map(|row| row.messages), "", meaning);
+    }
+    for (fact, run) in [
+        ("multi_reply", Run::MultiSteady),
+        ("fast_reply", Run::Fast),
+        ("collision_reply", Run::FastCollision(Recovery::Coordinated)),
+    ] {
+        let meaning =
+            format!("delays of {run:?} to the answer, {SIZE} collapsed servers, votes heard by: {led}");
+        facts.add(fact, of(run, led, SIZE).map(|row| row.reply), "", meaning);
+    }
+}
+
+/// Messages against the number of acceptors.
+fn growth(counted: &[Counted]) -> Result<Figure, LabError> {
+    let mut panels = Vec::new();
+    for layout in [Layout::Collapsed, Layout::Separate] {
+        for learning in [Learning::Distinguished, Learning::Everyone] {
+            let hears = if learning == Learning::Everyone {
+                "everyone hears votes"
+            } else {
+                "the leader hears votes"
+            };
+            let title = format!("{layout} roles, {hears}");
+            let mut panel = Panel::new(title, Axis::new("acceptors"), Axis::new("messages"));
+            panel.x = panel.x.range(2.5, 11.5);
+            for variant in Variant::ALL {
+                for run in variant.traits().runs {
+                    let here = |c: &&Counted| {
+                        (c.variant, c.run, c.layout, c.learning) == (*variant, *run, layout, learning)
+                    };
+                    let rows: Vec<&CountRow> = counted.iter().filter(here).map(|c| &c.row).collect();
+                    panel.line(
+                        look(*variant, *run),
+                        rows.iter().map(|r| (r.acceptors as f64, r.messages as f64)),
+                    );
+                }
+            }
+            panels.push(panel);
+        }
+    }
+    Ok(Figure {
+        name: "messages",
+        title: "Messages of one decision against the number of acceptors".into(),
+        caption: "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
+                  votes (upper right), and in uncoordinated recovery, with their square. A collision that the coordinator \
+                  recovers from roughly doubles what Fast Paxos sends. Some lines cover each other: a first decision of \
+                  Multi-Paxos takes what Basic Paxos takes, a fast one about what a steady one does. Held constant: majority \
+                  quorums, one client, every link one delay, nothing lost, 3 learners where roles are separate. All {compared} \
+                  points with a formula lie on it."
+            .into(),
+        svg: draw(&panels, 2, 300)?,
+    })
+}
+
+/// The messages by kind, with one size.
+fn kinds(counted: &[Counted]) -> Result<Figure, LabError> {
+    let shown: Vec<&Counted> = counted
+        .iter()
+        .filter(|c| c.layout == Layout::Collapsed && c.learning == Learning::Distinguished)
+        .filter(|c| c.row.acceptors == usize::from(SIZE))
+        .collect();
+    let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
+    let kinds = ["request", "prepare", "promise", "accept", "accepted", "decide", "reply"];
+    let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::GREY];
+    let part = |(kind, hue): (&&str, _)| {
+        let look = Look::new(*kind, hue).points().marker(Marker::None);
+        let of = |c: &&Counted| c.row.messages_by_kind.get(*kind).copied().unwrap_or(0) as f64;
+        (look, shown.iter().map(of).collect())
+    };
+    let parts: Vec<(Look, Vec<f64>)> = kinds.iter().zip(hues).map(part).collect();
+    let panel = stacked("", &names, Axis::new("messages"), &parts);
+    Ok(Figure {
+        name: "kinds",
+        title: format!("Messages of one decision by kind, {SIZE} servers"),
+        caption: "Where the messages go. Multi-Paxos spends phase 1 (prepare, promise) once and then only accept, accepted and \
+                  decide; Fast Paxos sends its requests to all acceptors in place of accept. Colours are kinds of message here, \
+                  not variants. Held constant: {n} servers with all roles, the leader hears the votes."
+            .into(),
+        svg: draw(&[panel], 1, 360)?,
+    })
+}
+
+/// Delays to the answer.
+fn delays(counted: &[Counted]) -> Result<Figure, LabError> {
+    let fits = |c: &&Counted| {
+        (c.layout, c.learning, c.row.acceptors)
+            == (Layout::Collapsed, Learning::Distinguished, usize::from(SIZE))
+    };
+    let shown: Vec<&Counted> = counted.iter().filter(fits).collect();
+    let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
+    let parts: Vec<(Look, Vec<f64>)> = Variant::ALL
+        .iter()
+        .map(|variant| {
+            let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+            (
+                look,
+                shown.iter().map(|c| if c.variant == *variant { c.row.reply as f64 } else { 0.0 }).collect(),
+            )
+        })
+        .collect();
+    let panel =
+        stacked("", &names, Axis::new("message delays to the client's answer").range(0.0, 7.4), &parts);
+    Ok(Figure {
+        name: "delays",
+        title: format!("Delays from a client's request to its answer, {SIZE} servers"),
+        caption: "Fast Paxos answers after {fast_reply} delays, Multi-Paxos after {multi_reply}. After a collision Fast Paxos \
+                  is as fast as Multi-Paxos with uncoordinated recovery, and slower with the others. Held constant: {n} \
+                  servers with all roles, the leader hears the votes, the client is apart, every link one delay. The number of \
+                  servers does not matter."
+            .into(),
+        svg: draw(&[panel], 1, 360)?,
+    })
+}

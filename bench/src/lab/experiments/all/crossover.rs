@@ -1,0 +1,258 @@
+//! When Fast Paxos beats Multi-Paxos: two delays and a larger quorum against three delays and a smaller one.
+
+use super::spread::{Family, MEAN_MS, Spread};
+use crate::lab::cluster::Shape;
+use crate::lab::experiments::chart::palette::{GREY, SERIES};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::sample::Sample;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::quorums::QuorumChoice;
+use crate::row;
+use crate::theory::{Layout, Learning, Recovery};
+use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use paxos_core::Protocol;
+use paxos_transport::sim::{Fate, Sim, World};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+use std::time::Duration;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "crossover",
+    question: "How much may delays vary before Multi-Paxos is faster than Fast Paxos?",
+    source: "Junqueira, Mao, Marzullo, Classic Paxos vs. Fast Paxos: Caveat Emptor (2007).",
+    run,
+};
+
+const SIZES: [u16; 5] = [3, 4, 5, 7, 9];
+
+/// Commands of one client that hears the votes itself, one after the other, each message's delay drawn anew.
+struct Race {
+    acceptors: u16,
+    variant: Variant,
+    delays: Spread,
+    commands: u64,
+    seed: u64,
+}
+
+impl Race {
+    fn latencies(self) -> Result<Vec<f64>, LabError> {
+        self.variant.with(Recovery::Coordinated, false, self)
+    }
+}
+
+impl WithProtocol for Race {
+    type Out = Result<Vec<f64>, LabError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let shape = Shape {
+            variant: self.variant,
+            layout: Layout::Separate,
+            learning: Learning::Everyone,
+            acceptors: self.acceptors,
+            learners: 1,
+            thrifty: false,
+            quorum: QuorumChoice::Majority,
+        };
+        let config = shape.config()?;
+        let unfinished = || LabError::Unfinished(format!("{shape:?}: a command was not decided"));
+        let client = config.all_learners().smallest().ok_or_else(unfinished)?;
+        let mut sim = Sim::new(World::<P>::new(config, options, self.seed), |_| Digest::default());
+        let long = Duration::from_secs(1_000_000);
+        sim.run_to_quiescence(long)?;
+        let (mut rng, delays) = (ChaCha8Rng::seed_from_u64(self.seed), self.delays);
+        rng.set_stream(100 + self.variant as u64);
+        sim.set_carrier(move |_| Fate::After(delays.draw(&mut rng)));
+        let mut latencies = Vec::new();
+        for value in 0..self.commands {
+            let id = sim.submit(client, value).map_err(|_| unfinished())?;
+            sim.run_to_quiescence(long)?;
+            let latency = sim.command(id).and_then(paxos_transport::sim::Submitted::latency);
+            latencies.push(latency.ok_or_else(unfinished)?.as_secs_f64() * 1e3);
+        }
+        Ok(latencies)
+    }
+}
+
+/// One point: of so many commands, the share that Fast Paxos decides sooner, and both latencies.
+struct Point {
+    family: Family,
+    spread: f64,
+    acceptors: u16,
+    won: f64,
+    tied: f64,
+    multi: Sample,
+    fast: Sample,
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let commands = setting.either(300, 5_000);
+    let mut points = Vec::new();
+    for family in Family::ALL {
+        for spread in family.spreads().iter().copied() {
+            progress(format!("{} delays, spread {spread}", family.name()));
+            for acceptors in SIZES {
+                let none = || LabError::Unfinished(format!("no {family:?} distribution has spread {spread}"));
+                let delays = family.with_spread(spread).ok_or_else(none)?;
+                let race =
+                    |variant| Race { acceptors, variant, delays, commands, seed: setting.seed }.latencies();
+                let (multi, fast) = (race(Variant::Multi)?, race(Variant::Fast)?);
+                let share = |wins: fn(&(&f64, &f64)) -> bool| {
+                    multi.iter().zip(&fast).filter(wins).count() as f64 / commands as f64
+                };
+                let (won, tied) = (
+                    share(|(multi, fast)| fast < multi),
+                    share(|(multi, fast)| fast.total_cmp(multi).is_eq()),
+                );
+                let (multi, fast) = (Sample::new(multi), Sample::new(fast));
+                points.push(Point { family, spread, acceptors, won, tied, multi, fast });
+            }
+        }
+    }
+    let mut found = Findings::default();
+    found.constant("mean delay of a message", format!("{MEAN_MS} ms"));
+    found.constant("commands a point", commands);
+    found.constant("client", "one, which hears the votes itself; no collision");
+    found.constant("quorums", "majorities, and the smallest fast quorums beside them");
+    tables(&mut found, &points);
+    found.figures = vec![shares(&points)?, means(&points)?];
+    found.lessons = vec![
+        "With constant delays Fast Paxos wins every time ({constant}): two delays instead of three.".into(),
+        "With {n} acceptors it wins {exponential} of the commands if delays are exponentially distributed with spread 1: it waits \
+         for the 4th of 5 answers, Multi-Paxos for the 3rd, and the more delays vary the farther the two are apart."
+            .into(),
+        "The spread is not all: of spread 4 it wins {heavy} with a Pareto tail, where most delays are alike and a few are very long, and \
+         {weibull} with Weibull delays, where few are alike."
+            .into(),
+        "Its smallest share of all settings is {least}, with {least_where}.".into(),
+        "In the mean Multi-Paxos is faster in {slower} of {settings} settings.".into(),
+    ];
+    Ok(found)
+}
+
+fn tables(found: &mut Findings, points: &[Point]) {
+    let mut table = Table::new(
+        "crossover",
+        &[
+            ("delays", "the family of the messages' delays"),
+            ("spread", "their standard deviation divided by their mean"),
+            ("acceptors", "the number of acceptors"),
+            (
+                "fast_won",
+                "the share of commands that Fast Paxos decides sooner than Multi-Paxos, each with draws of its own",
+            ),
+            ("tied", "the share that takes both equally long"),
+            ("multi_mean_ms", "mean latency of Multi-Paxos, in ms"),
+            ("fast_mean_ms", "mean latency of Fast Paxos, in ms"),
+            ("multi_p50_ms", "median of Multi-Paxos, in ms"),
+            ("fast_p50_ms", "median of Fast Paxos, in ms"),
+            ("multi_p99_ms", "99th percentile of Multi-Paxos, in ms"),
+            ("fast_p99_ms", "99th percentile of Fast Paxos, in ms"),
+        ],
+    );
+    for p in points {
+        let both = |of: fn(&Sample) -> Option<f64>| (of(&p.multi), of(&p.fast));
+        let (mean, median) = (both(Sample::mean), both(|s| s.quantile(0.5)));
+        let late = both(|s| s.quantile(0.99));
+        table.push(row![
+            p.family.name(),
+            p.spread,
+            p.acceptors,
+            p.won,
+            p.tied,
+            mean.0,
+            mean.1,
+            median.0,
+            median.1,
+            late.0,
+            late.1
+        ]);
+    }
+    let at = |family: Family, spread: f64| {
+        points
+            .iter()
+            .find(|p| p.family == family && p.acceptors == 5 && p.spread >= spread)
+            .map(|p| p.won * 100.0)
+    };
+    let constant =
+        points.iter().filter(|p| p.family == Family::Constant).map(|p| p.won * 100.0).fold(100.0, f64::min);
+    let least = points.iter().min_by(|a, b| a.won.total_cmp(&b.won));
+    let slower = points.iter().filter(|p| p.multi.mean() < p.fast.mean()).count();
+    let name = |p: &Point| {
+        format!("{} delays of spread {} and {} acceptors", p.family.name(), p.spread, p.acceptors)
+    };
+    let facts = &mut found.facts;
+    facts.add("n", 5_u64, "", "acceptors in the sentences that name one number");
+    facts.add("constant", constant, "%", "least fast_won with constant delays, as a percentage");
+    facts.add(
+        "exponential",
+        at(Family::Exponential, 1.0),
+        "%",
+        "fast_won, exponential delays of spread 1, 5 acceptors",
+    );
+    facts.add("weibull", at(Family::Weibull, 4.0), "%", "fast_won, Weibull delays of spread 4, 5 acceptors");
+    facts.add("heavy", at(Family::Pareto, 4.0), "%", "fast_won, Pareto delays of spread 4, 5 acceptors");
+    facts.add("least", least.map(|p| p.won * 100.0), "%", "least fast_won in crossover.csv");
+    facts.add("least_where", least.map(name), "", "the row with it");
+    facts.add("slower", slower, "", "rows where multi_mean_ms is below fast_mean_ms");
+    facts.add("settings", points.len(), "", "rows of crossover.csv");
+    found.tables.push(table);
+}
+
+/// A panel for each family, a line for each number of acceptors.
+fn panels(points: &[Point], y: &Axis, value: fn(&Point) -> Option<f64>) -> Vec<Panel> {
+    let families = [Family::Exponential, Family::Weibull, Family::LogNormal, Family::Pareto];
+    let panel = |family: Family| {
+        let x = Axis::new("spread (standard deviation / mean)")
+            .range(0.0, if family == Family::Exponential { 1.05 } else { 4.2 });
+        let mut panel = Panel::new(format!("{} delays", family.name()), x, y.clone());
+        for ((acceptors, hue), marker) in
+            SIZES.into_iter().zip(SERIES).zip(Marker::SERIES.into_iter().cycle())
+        {
+            // Constant delays are every family's spread 0.
+            let here = points.iter().filter(|p| p.acceptors == acceptors);
+            let here = here.filter(|p| p.family == family || p.family == Family::Constant);
+            let look = Look::new(format!("{acceptors} acceptors"), hue).marker(marker);
+            panel.line(look, here.filter_map(|p| Some((p.spread, value(p)?))));
+        }
+        panel.line(
+            Look::new("", GREY).dash(Dash::Short).marker(Marker::None),
+            [
+                (0.0, if y.label.starts_with("share") { 0.5 } else { 1.0 }),
+                (
+                    4.2_f64.min(panel.x.range.map_or(4.2, |r| r.1)),
+                    if y.label.starts_with("share") { 0.5 } else { 1.0 },
+                ),
+            ],
+        );
+        panel
+    };
+    families.map(panel).into()
+}
+
+fn shares(points: &[Point]) -> Result<Figure, LabError> {
+    let panels = panels(points, &Axis::new("share won by fast").range(0.0, 1.02), |p| Some(p.won));
+    Ok(Figure {
+        name: "won",
+        title: "Share of commands that Fast Paxos decides sooner than Multi-Paxos".into(),
+        caption: "All lines begin at 1: with constant delays Fast Paxos always wins. The more delays vary the less it does; below \
+                  the dotted line Multi-Paxos wins more often. Colours are numbers of acceptors here. Held constant: a mean delay \
+                  of 10 ms, one client that hears the votes itself, no collision, majority quorums."
+            .into(),
+        svg: draw(&panels, 2, 280)?,
+    })
+}
+
+fn means(points: &[Point]) -> Result<Figure, LabError> {
+    let ratio = |p: &Point| Some(p.fast.mean()? / p.multi.mean()?);
+    let panels = panels(points, &Axis::new("fast / multi, mean"), ratio);
+    Ok(Figure {
+        name: "means",
+        title: "Mean latency of Fast Paxos divided by that of Multi-Paxos".into(),
+        caption: "At spread 0 it is two thirds: two delays instead of three. Above the dotted line Multi-Paxos is faster in the \
+                  mean, as in {slower} of {settings} settings. Held constant: as above."
+            .into(),
+        svg: draw(&panels, 2, 280)?,
+    })
+}

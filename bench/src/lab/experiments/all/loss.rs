@@ -1,0 +1,268 @@
+//! Bad networks: latency and messages against loss, duplication and reordering, with verdicts.
+
+use crate::lab::cluster::Shape;
+use crate::lab::experiments::chart::palette;
+use crate::lab::experiments::chart::{Axis, Figure, Look, Mark, Marker, Panel, draw};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::sample::Sample;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::faults::disagreement;
+use crate::lab::quorums::QuorumChoice;
+use crate::row;
+use crate::theory::{Layout, Learning, Recovery};
+use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use paxos_core::{Leadership, Protocol, Timeouts};
+use paxos_transport::sim::{Delay, Links, Sim, Submitted, World};
+use std::time::Duration;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "loss",
+    question: "What do lost, doubled and late messages do to latency and traffic, and is everything still correct?",
+    source: "Lamport, The Part-Time Parliament (1998): messages may be lost, doubled and take arbitrarily long. Linearizability: \
+             Herlihy and Wing (1990).",
+    run,
+};
+
+const SERVERS: u16 = 5;
+const CLIENTS: u16 = 3;
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// What is wrong with the network: the name, and the shares that are tried.
+const TROUBLES: [(&str, &[f64]); 3] = [
+    ("loss", &[0.0, 0.01, 0.02, 0.05, 0.1, 0.2]),
+    ("duplication", &[0.0, 0.05, 0.1, 0.2, 0.5]),
+    ("reordering", &[0.0, 0.01, 0.02, 0.05, 0.1, 0.2]),
+];
+
+fn links(trouble: &str, share: f64) -> Links {
+    let mut links = Links::new(Delay::Uniform { low: ms(4), high: ms(6) });
+    match trouble {
+        "loss" => links.loss = share,
+        "duplication" => links.duplication = share,
+        _ => {
+            let late = (share * 1000.0).round() as u16;
+            links.delay = Delay::Tailed { low: ms(4), high: ms(6), late, latest: ms(100) };
+        }
+    }
+    links
+}
+
+/// Clients that ask one thing after the other.
+struct Traffic {
+    variant: Variant,
+    links: Links,
+    commands: u64,
+    seed: u64,
+}
+
+struct Outcome {
+    latencies: Sample,
+    messages: f64,
+    violations: Vec<String>,
+    linearizable: bool,
+}
+
+impl WithProtocol for Traffic {
+    type Out = Result<Outcome, LabError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let learning = Learning::Distinguished;
+        let (acceptors, quorum) = (SERVERS, QuorumChoice::Majority);
+        let (variant, layout, thrifty) = (self.variant, Layout::Collapsed, false);
+        let shape = Shape { variant, layout, learning, acceptors, learners: acceptors, thrifty, quorum };
+        let mut config = shape.config()?;
+        config.timeouts = Timeouts::default();
+        if variant.traits().leaderless {
+            config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
+        }
+        let mut world = World::<P>::new(config, options, self.seed);
+        let clients = world.add_clients(CLIENTS);
+        world.links = self.links;
+        world.limit.time = Duration::from_secs(3600);
+        let mut sim = Sim::new(world, |_| Digest::default());
+        for (client, nth) in clients.iter().zip(0..) {
+            sim.submit_in_turn(*client, 1, (0..self.commands).map(|k| nth * 1_000_000 + k));
+        }
+        let mut violations = Vec::new();
+        let ran = sim.run_until(Sim::all_answered);
+        let messages = sim.counts().total() as f64 / sim.commands().len().max(1) as f64;
+        // What is left of the run lets every replica catch up, so that they can be compared.
+        match ran.and_then(|_| sim.run_for(Duration::from_secs(3))) {
+            Err(violation) => violations.push(violation.to_string()),
+            Ok(_) if !sim.all_answered() => violations.push("not every command was decided".into()),
+            Ok(_) => violations.extend(disagreement(&sim)),
+        }
+        let latencies =
+            sim.commands().iter().filter_map(|c| Some(c.latency()?.as_secs_f64() * 1e3)).collect();
+        let linearizable = is_linearizable(sim.commands());
+        Ok(Outcome { latencies: Sample::new(latencies), messages, violations, linearizable })
+    }
+}
+
+/// Whether commands took effect between their submission and their answer: they are executed in the order of their slots, so
+/// this is so if none that was submitted after another's answer has an earlier slot. (That answers are those of this order,
+/// the invariants check.)
+fn is_linearizable<R>(commands: &[Submitted<R>]) -> bool {
+    let mut answered: Vec<_> = commands
+        .iter()
+        .filter_map(|c| c.answer.as_ref().map(|answer| (answer.slot, c.at, answer.at)))
+        .collect();
+    answered.sort_by_key(|(slot, ..)| *slot);
+    // From the last slot back: the earliest answer of all later slots.
+    let mut earliest = None;
+    for (_, submitted, at) in answered.into_iter().rev() {
+        if earliest.is_some_and(|earliest| earliest < submitted) {
+            return false;
+        }
+        earliest = Some(earliest.map_or(at, |known: paxos_core::Time| known.min(at)));
+    }
+    true
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let commands = setting.either(60, 1_000);
+    let mut found = Findings::default();
+    found.constant("servers", SERVERS);
+    found.constant("clients", format!("{CLIENTS}, each with one command at a time"));
+    found.constant("commands of each client", commands);
+    found.constant("delay of a message", "4 to 6 ms; late ones up to 100 ms");
+    found.constant("timeouts", "resend 50 ms, client 200 ms, heartbeat 20 ms, election 100 to 200 ms");
+    let mut table = Table::new(
+        "loss",
+        &[
+            ("trouble", "what is wrong with the network"),
+            ("share", "the share of messages that are lost, doubled, or late (up to 100 ms)"),
+            ("variant", "the variant"),
+            ("commands", "commands decided"),
+            ("mean_ms", "mean latency, in ms"),
+            ("p99_ms", "99th percentile of the latency, in ms"),
+            ("messages", "messages a command, heartbeats included"),
+            (
+                "violations",
+                "invariants that broke, replicas that differ or commands undecided; 0 in a correct run",
+            ),
+            ("linearizable", "1 if the history is linearizable, else 0"),
+        ],
+    );
+    let (mut runs, mut wrong, mut unordered) = (0_u64, 0, 0);
+    let (mut time, mut sent) = (Vec::new(), Vec::new());
+    for (trouble, shares) in TROUBLES {
+        let mut panel = Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("p99 (ms)").log());
+        let mut traffic =
+            Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("messages a command"));
+        for (variant, marker) in Variant::ALL.iter().copied().zip(Marker::SERIES.into_iter().cycle()) {
+            let (mut late, mut messages) = (Vec::new(), Vec::new());
+            for share in shares.iter().copied() {
+                progress(format!("{variant}, {trouble} {share}"));
+                let work = Traffic { variant, links: links(trouble, share), commands, seed: setting.seed };
+                let outcome = variant.with(Recovery::Coordinated, true, work)?;
+                runs += 1;
+                wrong += outcome.violations.len() as u64;
+                unordered += u64::from(!outcome.linearizable);
+                let (mean, p99) = (outcome.latencies.mean(), outcome.latencies.quantile(0.99));
+                late.extend(p99.map(|p99| (share, p99)));
+                messages.push((share, outcome.messages));
+                if trouble == "loss" && [0.0, 0.1].iter().any(|named: &f64| named.total_cmp(&share).is_eq()) {
+                    let at = if share > 0.0 { "lossy" } else { "quiet" };
+                    let meaning = format!("p99_ms of loss.csv, {variant}, loss {share}");
+                    found.facts.add(&format!("{variant}_{at}"), p99, "ms", meaning);
+                }
+                table.push(row![
+                    trouble,
+                    share,
+                    variant.name(),
+                    outcome.latencies.len(),
+                    mean,
+                    p99,
+                    outcome.messages,
+                    outcome.violations.len(),
+                    u64::from(outcome.linearizable)
+                ]);
+            }
+            let look = Look::new(variant.name(), palette::of(variant)).marker(marker);
+            panel.line(look.clone(), late);
+            traffic.line(look, messages);
+        }
+        time.push(panel);
+        sent.push(traffic);
+    }
+    // One scale for all, so that troubles can be compared.
+    for (panels, from) in [(&mut time, 0.8), (&mut sent, 0.0)] {
+        let all = || panels.iter().flat_map(|panel| &panel.marks);
+        let values = || {
+            all()
+                .filter_map(|mark| if let Mark::Line(_, points) = mark { Some(points) } else { None })
+                .flatten()
+        };
+        let (low, high) =
+            values().fold((f64::MAX, 0.0_f64), |(low, high), (_, y)| (low.min(*y), high.max(*y)));
+        for panel in panels.iter_mut() {
+            panel.y.range = Some((low * from, high * 1.1));
+        }
+    }
+    found.facts.add("runs", runs, "", "rows of loss.csv");
+    found.facts.add("wrong", wrong, "", "sum of violations in loss.csv");
+    found.facts.add("unordered", unordered, "", "rows of loss.csv that are not linearizable");
+    found.tables.push(table);
+    found.figures = vec![
+        Figure {
+            name: "latency",
+            title: "99th percentile of the latency on bad networks".into(),
+            caption: "A lost message costs a timeout, so the slowest hundredth jumps as soon as messages are lost; doubled ones cost \
+                      no time. In none of {runs} runs an invariant broke ({wrong}), and every history is linearizable. Held \
+                      constant: 5 servers, 3 clients, delays of 4 to 6 ms, resend after 50 ms, clients ask again after 200 ms."
+                .into(),
+            svg: draw(&time, 3, 300)?,
+        },
+        Figure {
+            name: "messages",
+            title: "Messages a command on bad networks".into(),
+            caption: "Repeated questions add messages, and so do heartbeats while commands wait. Held constant: as above.".into(),
+            svg: draw(&sent, 3, 300)?,
+        },
+    ];
+    found.lessons = vec![
+        "{runs} runs with loss, duplicates and late messages: {wrong} broken invariants, {unordered} histories that are not linearizable."
+            .into(),
+        "At 10 % loss the slowest hundredth of commands takes {multi_lossy} with Multi-Paxos (without loss {multi_quiet}) and {fast_lossy} with \
+         Fast Paxos ({fast_quiet}): timeouts decide, not message delays."
+            .into(),
+    ];
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paxos_core::{ClientId, CommandId, Slot, Time};
+    use paxos_transport::sim::{Answered, Counts};
+
+    #[test]
+    fn an_order_against_time_is_noticed() {
+        let command = |slot: u64, at: u64, answered: u64| {
+            let answer = Answered {
+                at: Time(answered),
+                by: paxos_core::NodeId(0),
+                slot: Slot(slot),
+                reply: 0_u64,
+                sent: Counts::default(),
+            };
+            let id = CommandId { client: ClientId::default(), seq: slot };
+            Submitted {
+                id,
+                at: Time(at),
+                answer: Some(answer),
+                unanswered: None,
+                changed: None,
+                abandoned: false,
+            }
+        };
+        assert!(is_linearizable(&[command(0, 0, 10), command(1, 5, 8)]));
+        assert!(is_linearizable(&[command(1, 0, 10), command(0, 5, 12)]));
+        assert!(!is_linearizable(&[command(1, 0, 10), command(0, 11, 12)]));
+    }
+}

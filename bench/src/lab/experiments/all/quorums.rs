@@ -1,0 +1,244 @@
+//! Quorum systems by number: what they cost, what they survive, and which are never the worse choice.
+
+use crate::lab::cluster::Shape;
+use crate::lab::experiments::chart::palette::{self, GREY};
+use crate::lab::experiments::chart::{Axis, Figure, Look, Mark, Marker, Panel, draw};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::sample::Sample;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::quorums::QuorumChoice;
+use crate::lab::report::Format;
+use crate::lab::survey::{Survey, SystemRow, survey};
+use crate::row;
+use crate::theory::Recovery;
+use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use paxos_core::{Protocol, Time};
+use paxos_transport::sim::{Delay, Links, Sim, World};
+use std::time::Duration;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "quorums",
+    question: "Which sizes of quorums are worth having, and what do smaller phase 2 quorums gain?",
+    source: "Howard, Malkhi, Spiegelman, Flexible Paxos (2016), throughput and latency against |Q2|; Howard, Charapko, Mortier, \
+             Fast Flexible Paxos (2021); Naor and Wool (1998), load.",
+    run,
+};
+
+const ACCEPTORS: [u16; 2] = [5, 7];
+const REPLICAS: u16 = 8;
+const CLIENTS: u16 = 16;
+/// How long a process is busy with each message.
+const SERVICE: Duration = Duration::from_micros(20);
+
+/// Clients that ask all the time, of replicas that ask a quorum only.
+struct Load {
+    q2: usize,
+    commands: u64,
+    seed: u64,
+}
+
+impl WithProtocol for Load {
+    type Out = Result<(f64, Sample), LabError>;
+
+    /// Commands answered a second, and their latencies in milliseconds.
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let quorum = QuorumChoice::Flexible(usize::from(REPLICAS) + 1 - self.q2, self.q2);
+        let shape = Shape { thrifty: true, quorum, ..Shape::collapsed(Variant::Multi, REPLICAS) };
+        let mut config = shape.config()?;
+        // Each command in messages of its own, so that what a message costs is seen.
+        config.limits.batch = 1;
+        let mut world = World::<P>::new(config, options, self.seed);
+        world.check = false;
+        world.links =
+            Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });
+        world.service = SERVICE;
+        let clients = world.add_clients(CLIENTS);
+        let mut sim = Sim::new(world, |_| Digest::default());
+        let start = sim.now();
+        for (client, nth) in clients.iter().zip(0..) {
+            sim.submit_in_turn(
+                *client,
+                4,
+                (0..self.commands / u64::from(CLIENTS)).map(|k| nth * 1_000_000 + k),
+            );
+        }
+        sim.run_until(Sim::all_answered)?;
+        if !sim.all_answered() {
+            return Err(LabError::Unfinished(format!("{shape:?}: a command was not decided")));
+        }
+        let last = sim.commands().iter().filter_map(|c| Some(c.answer.as_ref()?.at)).max().unwrap_or(Time(0));
+        let latencies: Vec<f64> =
+            sim.commands().iter().filter_map(|c| Some(c.latency()?.as_secs_f64() * 1e3)).collect();
+        Ok((latencies.len() as f64 / last.since(start).as_secs_f64(), Sample::new(latencies)))
+    }
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let mut found = Findings::default();
+    found.constant("sites of the acceptors", "as many AWS regions, those of three continents first");
+    found.constant("leader", "where the mean latency is lowest");
+    let systems = systems(&mut found, setting, progress)?;
+    let sizes = sizes(&mut found, setting, progress)?;
+    found.figures = vec![front(&systems)?, sizes];
+    found.lessons = vec![
+        "Of {legal} legal choices of (Q1, Q2c, Q2f) for 5 and 7 acceptors {front} are on the Pareto front: in each other one is at least as \
+         good in everything and better in something."
+            .into(),
+        "With 5 acceptors fast quorums of a majority bring the mean latency of Fast Paxos from {fast_majority} to {fast_flexible}, and \
+         the chance of a collision to {collision_flexible}; but then a new leader has to reach everyone, so no failure may be left unrepaired when the leader fails."
+            .into(),
+        "Of 8 replicas that ask a quorum only, one with |Q2| = 2 serves {rate_2} commands a second and one with |Q2| = 8 {rate_8}: \
+         the leader's messages grow with the quorum."
+            .into(),
+    ];
+    Ok(found)
+}
+
+fn systems(
+    found: &mut Findings,
+    setting: &Setting,
+    progress: Progress<'_>,
+) -> Result<Vec<SystemRow>, LabError> {
+    let options = Survey {
+        acceptors: ACCEPTORS.to_vec(),
+        quorum: None,
+        all: true,
+        sites: Vec::new(),
+        rtt_file: None,
+        leader: None,
+        collisions: setting.either(500, 10_000),
+        seed: setting.seed,
+        format: Format::Table,
+    };
+    let systems = survey(&options, progress)?;
+    let mut table = Table::new(
+        "systems",
+        &[
+            ("acceptors", "the number of acceptors"),
+            ("quorum", "the system: Q1, Q2c and Q2f"),
+            ("survives_q1", "how many acceptors may fail with a phase 1 quorum left"),
+            ("survives_q2c", "the same for classic phase 2 quorums"),
+            ("survives_q2f", "the same for fast quorums"),
+            ("load_q2c", "the share of phase 2 quorums that the busiest acceptor is in"),
+            ("load_q2f", "the share of fast quorums that the busiest acceptor is in"),
+            ("classic_ms", "mean latency of Multi-Paxos, in ms, simulated"),
+            ("fast_ms", "mean latency of Fast Paxos, in ms, simulated"),
+            ("collision", "the chance that two simultaneous commands collide"),
+            ("collided", "the share of simulated pairs that did"),
+            ("front", "1 if it is on the Pareto front of its number of acceptors, else 0"),
+        ],
+    );
+    for s in &systems {
+        let collided = s.collisions.zip(s.undecided).map(|(all, undecided)| undecided as f64 / all as f64);
+        table.push(row![
+            s.acceptors,
+            s.quorum.as_str(),
+            s.survives_q1,
+            s.survives_q2c,
+            s.survives_q2f,
+            s.load_q2c,
+            s.load_q2f,
+            s.classic_ms,
+            s.fast_ms,
+            s.predicted_collision,
+            collided,
+            u64::from(s.front)
+        ]);
+    }
+    let of = |name: &str| systems.iter().find(|s| s.acceptors == 5 && s.quorum == name);
+    let facts = &mut found.facts;
+    facts.add("legal", systems.len(), "", "rows of systems.csv");
+    facts.add("front", systems.iter().filter(|s| s.front).count(), "", "of these, those on the front");
+    let (majority, flexible) = (of("fast-flexible:3,3,4"), of("fast-flexible:5,1,3"));
+    facts.add(
+        "fast_majority",
+        majority.and_then(|s| s.fast_ms),
+        "ms",
+        "fast_ms of systems.csv, 5 acceptors, fast-flexible:3,3,4",
+    );
+    facts.add("fast_flexible", flexible.and_then(|s| s.fast_ms), "ms", "the same, fast-flexible:5,1,3");
+    let collision = flexible.and_then(|s| s.predicted_collision);
+    facts.add("collision_flexible", collision, "", "collision in the same row");
+    found.tables.push(table);
+    Ok(systems)
+}
+
+fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
+    let mut panels = Vec::new();
+    for n in ACCEPTORS {
+        let longest = |of: fn(&SystemRow) -> Option<f64>| systems.iter().filter_map(of).fold(0.0, f64::max);
+        let x = Axis::new("fast: mean latency (ms)").range(0.0, longest(|s| s.fast_ms) * 1.25);
+        let y = Axis::new("classic: mean latency (ms)").range(0.0, longest(|s| Some(s.classic_ms)) * 1.1);
+        let mut panel = Panel::new(format!("{n} acceptors"), x, y);
+        let here = systems.iter().filter(|s| s.acceptors == usize::from(n));
+        for (name, hue, marker, front) in [
+            ("another is at least as good", GREY, Marker::Ring, false),
+            ("on the Pareto front", palette::of(Variant::Fast), Marker::Circle, true),
+        ] {
+            let chosen: Vec<&SystemRow> = here.clone().filter(|s| s.front == front).collect();
+            let points = chosen.iter().filter_map(|s| Some((s.fast_ms?, s.classic_ms)));
+            panel.line(Look::new(name, hue).marker(marker).points(), points);
+            if front {
+                // Neighbours have their words on different sides.
+                let words = |(nth, s): (usize, &&SystemRow)| {
+                    let sizes = s.quorum.trim_start_matches("fast-flexible:").to_owned();
+                    Some(Mark::Words((s.fast_ms?, s.classic_ms), sizes, nth % 2 == 0))
+                };
+                panel.marks.extend(chosen.iter().enumerate().filter_map(words));
+            }
+        }
+        panels.push(panel);
+    }
+    Ok(Figure {
+        name: "front",
+        title: "Every legal choice of quorums by latency".into(),
+        caption: "Each point is a legal (Q1, Q2c, Q2f), many of the same place; farther left and below is faster. The {front} filled ones are on the \
+                  Pareto front over latency, failures survived and collisions: speed to the left is paid for with a large Q1. Held \
+                  constant: acceptors and clients in as many regions, the best leader, no collision."
+            .into(),
+        svg: draw(&panels, 2, 340)?,
+    })
+}
+
+fn sizes(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
+    let commands = setting.either(4_000, 40_000);
+    let mut table = Table::new(
+        "sizes",
+        &[
+            ("q2", "the size of phase 2 quorums of 8 replicas; phase 1 quorums have 9 − q2"),
+            ("rate", "commands answered a second, of 64 that are always under way"),
+            ("mean_ms", "their mean latency, in ms"),
+            ("p99_ms", "the 99th percentile of the latency, in ms"),
+        ],
+    );
+    let hue = palette::of(Variant::Multi);
+    let axis = || Axis::new("|Q2| of 8 replicas").range(0.5, 8.5);
+    let mut rate = Panel::new("", axis(), Axis::new("commands a second (1,000)"));
+    let mut time = Panel::new("", axis(), Axis::new("mean latency (ms)"));
+    let (mut rates, mut times) = (Vec::new(), Vec::new());
+    for q2 in 1..=usize::from(REPLICAS) {
+        progress(format!("8 replicas with phase 2 quorums of {q2}"));
+        let load = Load { q2, commands, seed: setting.seed };
+        let (served, latencies) = Variant::Multi.with(Recovery::Coordinated, false, load)?;
+        let mean = latencies.mean();
+        table.push(row![q2, served, mean, latencies.quantile(0.99)]);
+        rates.push((q2 as f64, served / 1e3));
+        times.extend(mean.map(|mean| (q2 as f64, mean)));
+        if q2 == 2 || q2 == 8 {
+            found.facts.add(&format!("rate_{q2}"), served, "", format!("rate of sizes.csv, q2 = {q2}"));
+        }
+    }
+    rate.line(Look::new("multi, thrifty", hue), rates);
+    time.line(Look::new("multi, thrifty", hue), times);
+    found.tables.push(table);
+    Ok(Figure {
+        name: "sizes",
+        title: "Throughput and latency against the size of phase 2 quorums".into(),
+        caption: "In shape as in Flexible Paxos (2016): the fewer replicas a leader asks, the more it serves and the sooner. Held \
+                  constant: 8 replicas of Multi-Paxos that ask a quorum only, 64 commands under way, one command a message, delays of \
+                  0.4 to 0.6 ms, 20 µs of work for each message received (sending costs nothing here)."
+            .into(),
+        svg: draw(&[rate, time], 2, 280)?,
+    })
+}

@@ -1,0 +1,401 @@
+//! Latency over a wide area: per client, per leader, and over all placements.
+
+use crate::lab::experiments::chart::palette::{self, FLEXIBLE};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, bars, draw, heat};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::sample::Sample;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::quorums::QuorumChoice;
+use crate::lab::report::LatencyRow;
+use crate::lab::wide::{Placement, best_leader, measure};
+use crate::row;
+use crate::theory::matrix::RttMatrix;
+use crate::theory::{FIVE_SITES, WideArea, fast_flexible_quorum, fast_quorum, majority, wide_area_latency};
+use crate::variants::Variant;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "wan",
+    question: "What latency does each client see over a wide area, and where should servers and leader stand?",
+    source: "Junqueira, Mao, Marzullo, Classic Paxos vs. Fast Paxos: Caveat Emptor (2007): Fast Paxos waits for farther \
+             acceptors. Round trips: the data of the fantoch project (2020).",
+    run,
+};
+
+/// How many of all sites the searched placements have.
+const SEARCHED: [usize; 3] = [3, 5, 7];
+/// The number of servers in the figures.
+const SERVERS: usize = 5;
+
+/// A placement, and what theory says of it.
+struct Placed {
+    sites: Vec<usize>,
+    leader: usize,
+    multi_ms: f64,
+    fast_ms: f64,
+    flexible_ms: f64,
+    /// Whether the client beside some leader is served sooner by Fast Paxos than by that leader.
+    beaten_at_home: bool,
+}
+
+impl Placed {
+    fn new(world: &RttMatrix, sites: Vec<usize>) -> Result<Self, LabError> {
+        let names: Vec<&String> = sites.iter().map(|site| &world.sites()[*site]).collect();
+        let here = world.select(&names)?;
+        let n = sites.len();
+        let latency = |variant| {
+            let missing =
+                || LabError::Unfinished(format!("there is no formula for {variant:?} over {n} sites"));
+            wide_area_latency(&here, variant).ok_or_else(missing)
+        };
+        let fast = latency(WideArea::FastPaxos { quorum: fast_quorum(n) })?;
+        let flexible = latency(WideArea::FastPaxos { quorum: fast_flexible_quorum(n, n) })?;
+        let led = |leader| latency(WideArea::MultiPaxos { leader, quorum: majority(n) });
+        let led: Vec<_> = (0..n).map(led).collect::<Result<_, _>>()?;
+        let leader = (0..n).min_by(|a, b| led[*a].mean_ms.total_cmp(&led[*b].mean_ms)).unwrap_or(0);
+        let beaten_at_home = (0..n).any(|leader| fast.ms[leader] < led[leader].ms[leader]);
+        let (multi_ms, fast_ms, flexible_ms) = (led[leader].mean_ms, fast.mean_ms, flexible.mean_ms);
+        Ok(Self { sites, leader, multi_ms, fast_ms, flexible_ms, beaten_at_home })
+    }
+
+    fn names(&self, world: &RttMatrix) -> Vec<String> {
+        self.sites.iter().map(|site| world.sites()[*site].clone()).collect()
+    }
+}
+
+/// All ways to choose `k` of `n`.
+fn choices(n: usize, k: usize) -> Vec<Vec<usize>> {
+    let mut all = Vec::new();
+    if k > n {
+        return all;
+    }
+    let mut chosen: Vec<usize> = (0..k).collect();
+    loop {
+        all.push(chosen.clone());
+        let Some(movable) = (0..k).rev().find(|i| chosen[*i] < n - k + i) else { break };
+        chosen[movable] += 1;
+        for i in movable + 1..k {
+            chosen[i] = chosen[i - 1] + 1;
+        }
+    }
+    all
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let world = &setting.world;
+    let known = world.sites().len();
+    if known < SERVERS {
+        return Err(LabError::Sites { file: world.name().to_owned(), wanted: SERVERS, known });
+    }
+    let five = world.select(&FIVE_SITES).or_else(|_| world.select(&world.sites()[..SERVERS]))?;
+    let mut found = Findings::default();
+    found.constant("round trips", world.name());
+    found.constant("clients", "one beside each server, one command at a time");
+    found.constant("delays", "half of the round trip, always the same; within a site none");
+    let rows = measured(&five, setting.seed, progress)?;
+    let searched = search(world, progress)?;
+    latencies(&mut found, &rows);
+    placements(&mut found, world, &searched, setting.seed)?;
+    found.figures = vec![by_client(&five, &rows)?, by_leader(&five, &rows)?, over_all(&searched)?];
+    found.lessons = vec![
+        "Over {servers} regions on three continents Multi-Paxos with its best leader ({leader}) answers after {multi} in the mean, \
+         Fast Paxos after {fast}, and with fast quorums of a majority after {flexible}."
+            .into(),
+        "The leader's place matters: with the worst one Multi-Paxos takes {worst_leader_ms}.".into(),
+        "The client beside the leader is never served sooner by Fast Paxos: in {home} of {placements} placements, with any \
+         leader. Its fast quorum is larger, so it waits for a farther acceptor."
+            .into(),
+        "On average Fast Paxos loses to a well-placed leader in {loses} of the {of_five} placements of {servers} servers; \
+         worst over {loss_sites}: {loss_fast} instead of {loss_multi}."
+            .into(),
+        "It gains most over {win_sites}: {win_fast} instead of {win_multi}.".into(),
+    ];
+    Ok(found)
+}
+
+/// The rows: each variant with each leader, and Fast Paxos with both kinds of quorums.
+fn measured(
+    five: &RttMatrix,
+    seed: u64,
+    progress: Progress<'_>,
+) -> Result<Vec<(Variant, bool, LatencyRow)>, LabError> {
+    let mut rows = Vec::new();
+    for variant in Variant::ALL.iter().copied() {
+        progress(format!("{variant} over {SERVERS} regions"));
+        let kinds = if variant.traits().fast {
+            vec![(0, false), (0, true)]
+        } else {
+            (0..SERVERS).map(|l| (l, false)).collect()
+        };
+        for (leader, flexible) in kinds {
+            let placement =
+                Placement { world: five, variant, leader, quorum: QuorumChoice::Majority, flexible, seed };
+            rows.push((variant, flexible, measure(placement)?));
+        }
+    }
+    Ok(rows)
+}
+
+fn search(world: &RttMatrix, progress: Progress<'_>) -> Result<Vec<Placed>, LabError> {
+    let mut all = Vec::new();
+    for k in SEARCHED.into_iter().filter(|k| *k <= world.sites().len()) {
+        progress(format!("all placements of {k} of {} sites", world.sites().len()));
+        for sites in choices(world.sites().len(), k) {
+            all.push(Placed::new(world, sites)?);
+        }
+    }
+    Ok(all)
+}
+
+fn title(variant: Variant, flexible: bool) -> String {
+    if flexible { format!("{variant}, majority fast quorums") } else { variant.to_string() }
+}
+
+fn latencies(found: &mut Findings, rows: &[(Variant, bool, LatencyRow)]) {
+    let mut table = Table::new(
+        "latency",
+        &[
+            ("variant", "the variant"),
+            ("quorum", "the quorums, with their sizes"),
+            ("leader", "the leader's region; empty: clients ask the acceptors"),
+            ("client", "the client's region"),
+            ("latency_ms", "from the request to the answer, simulated, in ms"),
+            ("predicted_ms", "the same, by the formula, in ms"),
+            ("mean_ms", "the mean over all clients, simulated, in ms"),
+        ],
+    );
+    for (variant, flexible, row) in rows {
+        for site in &row.sites {
+            let predicted = row.predicted_ms_by_site.as_ref().and_then(|ms| ms.get(site)).copied();
+            let latency = row.latency_ms_by_site.get(site).copied();
+            let leader = row.leader.as_deref();
+            table.push(row![
+                title(*variant, *flexible),
+                row.quorum.as_str(),
+                leader,
+                site.as_str(),
+                latency,
+                predicted,
+                row.mean_ms
+            ]);
+        }
+    }
+    let mean = |row: &&(Variant, bool, LatencyRow)| row.2.mean_ms;
+    let of = |variant, flexible| rows.iter().filter(move |row| (row.0, row.1) == (variant, flexible));
+    let best = of(Variant::Multi, false).min_by(|a, b| mean(a).total_cmp(&mean(b)));
+    let worst = of(Variant::Multi, false).max_by(|a, b| mean(a).total_cmp(&mean(b)));
+    let facts = &mut found.facts;
+    facts.add("servers", SERVERS, "", "servers, and clients, in the figures");
+    facts.add(
+        "leader",
+        best.and_then(|row| row.2.leader.as_deref()),
+        "",
+        "the leader with the lowest mean of Multi-Paxos in latency.csv",
+    );
+    facts.add("multi", best.as_ref().map(mean), "ms", "mean of Multi-Paxos with that leader");
+    facts.add("worst_leader_ms", worst.as_ref().map(mean), "ms", "mean of Multi-Paxos with the worst leader");
+    facts.add("fast", of(Variant::Fast, false).next().as_ref().map(mean), "ms", "mean of Fast Paxos");
+    facts.add(
+        "flexible",
+        of(Variant::Fast, true).next().as_ref().map(mean),
+        "ms",
+        "mean of Fast Paxos, majority fast quorums",
+    );
+    found.tables.push(table);
+}
+
+fn placements(
+    found: &mut Findings,
+    world: &RttMatrix,
+    searched: &[Placed],
+    seed: u64,
+) -> Result<(), LabError> {
+    let mut table = Table::new(
+        "placements",
+        &[
+            ("servers", "how many servers, with a client beside each"),
+            ("which", "what the placement is, of all of that size"),
+            ("sites", "where they stand"),
+            ("leader", "the best leader"),
+            ("multi_ms", "mean of Multi-Paxos with that leader, in ms, by the formula"),
+            ("fast_ms", "mean of Fast Paxos, in ms, by the formula"),
+            ("flexible_ms", "mean of Fast Paxos with majority fast quorums, in ms, by the formula"),
+            ("simulated_multi_ms", "as multi_ms, simulated"),
+            ("simulated_fast_ms", "as fast_ms, simulated"),
+        ],
+    );
+    for k in SEARCHED {
+        let of = || searched.iter().filter(|placed| placed.sites.len() == k);
+        let least = |by: fn(&Placed) -> f64| of().min_by(|a, b| by(a).total_cmp(&by(b)));
+        for (which, placed) in [
+            ("best for multi", least(|p| p.multi_ms)),
+            ("worst for multi", least(|p| -p.multi_ms)),
+            ("best for fast", least(|p| p.fast_ms)),
+            ("worst for fast", least(|p| -p.fast_ms)),
+            ("fast gains most", least(|p| p.fast_ms - p.multi_ms)),
+            ("fast loses most", least(|p| p.multi_ms - p.fast_ms)),
+        ] {
+            let Some(placed) = placed else { continue };
+            let names = placed.names(world);
+            let here = world.select(&names)?;
+            let simulated = |variant| {
+                let quorum = QuorumChoice::Majority;
+                let leader = placed.leader;
+                measure(Placement { world: &here, variant, leader, quorum, flexible: false, seed })
+            };
+            let (multi, fast) = (simulated(Variant::Multi)?.mean_ms, simulated(Variant::Fast)?.mean_ms);
+            if k == SERVERS && which == "fast gains most" {
+                found.facts.add(
+                    "win_sites",
+                    names.join(", "),
+                    "",
+                    "placements.csv, 5 servers, fast gains most",
+                );
+                found.facts.add("win_fast", fast, "ms", "the same row, Fast Paxos, simulated");
+                found.facts.add(
+                    "win_multi",
+                    multi,
+                    "ms",
+                    "the same row, Multi-Paxos with its best leader, simulated",
+                );
+            }
+            if k == SERVERS && which == "fast loses most" {
+                found.facts.add(
+                    "loss_sites",
+                    names.join(", "),
+                    "",
+                    "placements.csv, 5 servers, fast loses most",
+                );
+                found.facts.add("loss_fast", fast, "ms", "the same row, Fast Paxos, simulated");
+                found.facts.add(
+                    "loss_multi",
+                    multi,
+                    "ms",
+                    "the same row, Multi-Paxos with its best leader, simulated",
+                );
+            }
+            let leader = names[placed.leader].clone();
+            table.push(row![
+                k,
+                which,
+                names.join(" "),
+                leader,
+                placed.multi_ms,
+                placed.fast_ms,
+                placed.flexible_ms,
+                multi,
+                fast
+            ]);
+        }
+    }
+    let five = searched.iter().filter(|placed| placed.sites.len() == SERVERS);
+    let loses = five.clone().filter(|placed| placed.fast_ms > placed.multi_ms).count();
+    let beaten = searched.iter().filter(|placed| placed.beaten_at_home).count();
+    found.facts.add("of_five", five.count(), "", "placements of 5 servers searched");
+    found.facts.add(
+        "loses",
+        loses,
+        "",
+        "of these, those where the mean of Fast Paxos is above that of Multi-Paxos with its best leader",
+    );
+    found.facts.add("placements", searched.len(), "", "placements of 3, 5 and 7 servers searched");
+    found.facts.add(
+        "home",
+        searched.len() - beaten,
+        "",
+        "of these, those where no client beside a leader gains by Fast Paxos",
+    );
+    found.tables.push(table);
+    Ok(())
+}
+
+fn by_client(five: &RttMatrix, rows: &[(Variant, bool, LatencyRow)]) -> Result<Figure, LabError> {
+    let mut series = Vec::new();
+    for variant in [Variant::Basic, Variant::Multi] {
+        let best = best_leader(five, variant, QuorumChoice::Majority).unwrap_or(0);
+        let site = &five.sites()[best];
+        let look = Look::new(format!("{variant}, leader {site}"), palette::of(variant));
+        let is = |row: &&(Variant, bool, LatencyRow)| row.0 == variant && row.2.leader.as_ref() == Some(site);
+        series.extend(rows.iter().find(is).map(|row| (look, &row.2)));
+    }
+    for (variant, flexible, row) in rows.iter().filter(|row| row.0.traits().fast) {
+        let hue = if *flexible { FLEXIBLE } else { palette::of(*variant) };
+        series.push((Look::new(title(*variant, *flexible), hue), row));
+    }
+    let series: Vec<(Look, Vec<Option<f64>>)> = series
+        .into_iter()
+        .map(|(look, row)| {
+            let values = row.sites.iter().map(|site| row.latency_ms_by_site.get(site).copied()).collect();
+            (look.points().marker(Marker::None), values)
+        })
+        .collect();
+    let mut panel = bars("", five.sites(), Axis::new("latency (ms)"), &series);
+    panel.x.label = "the client's region".into();
+    Ok(Figure {
+        name: "clients",
+        title: "Latency that the client in each region sees".into(),
+        caption: "With a leader, the client beside it is served best and the farthest one worst; Fast Paxos evens this out, and \
+                  with fast quorums of a majority no client waits for a far continent twice. Beside the leader ({leader}) Fast \
+                  Paxos is no faster. Held constant: a server and a client in each region, one command at a time, no collision, \
+                  delays always half of the round trip."
+            .into(),
+        svg: draw(&[panel], 1, 380)?,
+    })
+}
+
+fn by_leader(five: &RttMatrix, rows: &[(Variant, bool, LatencyRow)]) -> Result<Figure, LabError> {
+    let led = rows.iter().filter(|row| row.0 == Variant::Multi).map(|row| &row.2);
+    let value =
+        |row: &LatencyRow, site: &String| row.latency_ms_by_site.get(site).copied().unwrap_or(f64::NAN);
+    let values: Vec<Vec<f64>> =
+        led.map(|row| five.sites().iter().map(|site| value(row, site)).collect()).collect();
+    let panel =
+        heat("", ("the client's region", five.sites()), ("the leader's region", five.sites()), &values);
+    Ok(Figure {
+        name: "leaders",
+        title: "Latency of Multi-Paxos by leader and client (ms)".into(),
+        caption: "Each row is a leader, each column a client; pale is fast. The diagonal is the client beside the leader. A good \
+                  leader has a pale row: here {leader}, with {multi} in the mean; the worst has {worst_leader_ms}. Held \
+                  constant: majority quorums, one command at a time."
+            .into(),
+        svg: draw(&[panel], 1, 330)?,
+    })
+}
+
+fn over_all(searched: &[Placed]) -> Result<Figure, LabError> {
+    let mut panel = Panel::new(
+        "",
+        Axis::new("mean latency over the clients (ms)"),
+        Axis::new("share of the placements").range(0.0, 1.0),
+    );
+    let fast = palette::of(Variant::Fast);
+    let of = |by: fn(&Placed) -> f64| {
+        Sample::new(searched.iter().filter(|placed| placed.sites.len() == SERVERS).map(by).collect())
+            .curve(200)
+    };
+    let plain = |name: &str, hue| Look::new(name, hue).marker(Marker::None);
+    panel.line(plain("multi, best leader", palette::of(Variant::Multi)), of(|p| p.multi_ms));
+    panel.line(plain("fast", fast).dash(Dash::Long), of(|p| p.fast_ms));
+    panel.line(plain("fast, majority fast quorums", FLEXIBLE).dash(Dash::Short), of(|p| p.flexible_ms));
+    Ok(Figure {
+        name: "placements",
+        title: "Mean latency over all placements of 5 servers".into(),
+        caption: "The share of all {of_five} placements with a mean latency of at most x: a curve farther left is better. Fast \
+                  Paxos is behind the best leader in {loses} of them. By the formula, which the simulator repeats to 0.2 ms. Held \
+                  constant: a client beside each server, the leader of Multi-Paxos where the mean is lowest, no collision."
+            .into(),
+        svg: draw(&[panel], 1, 340)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_choices_are_made_once() {
+        assert_eq!(choices(4, 2), [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]].map(Vec::from));
+        assert_eq!(choices(13, 5).len(), 1287);
+        assert!(choices(2, 3).is_empty());
+    }
+}

@@ -1,0 +1,60 @@
+//! Panels of the usual kinds.
+
+use super::{Axis, Look, Mark, Panel};
+use crate::lab::experiments::chart::palette::Hue;
+use crate::lab::experiments::facts::rounded;
+
+/// How wide all bars of a group are together.
+const GROUP: f64 = 0.8;
+
+/// Bars in groups, one group for each name and in it one bar for each series; a value that is none has no bar.
+pub fn bars(title: &str, names: &[String], y: Axis, series: &[(Look, Vec<Option<f64>>)]) -> Panel {
+    let mut panel = Panel::new(title, Axis::named("", names.to_vec()), y);
+    let width = GROUP / series.len().max(1) as f64;
+    for (nth, (look, values)) in series.iter().enumerate() {
+        for (group, value) in values.iter().enumerate().filter_map(|(i, value)| Some((i, (*value)?))) {
+            let left = group as f64 + (1.0 - GROUP) / 2.0 + nth as f64 * width;
+            panel.marks.push(Mark::Bar(look.clone(), (left, 0.0), (left + width, value)));
+        }
+    }
+    panel
+}
+
+/// Bars from left to right, one for each name, each made of parts.
+pub fn stacked(title: &str, names: &[String], x: Axis, parts: &[(Look, Vec<f64>)]) -> Panel {
+    let mut panel = Panel::new(title, x, Axis::named("", names.iter().rev().cloned().collect()));
+    let mut ends = vec![0.0; names.len()];
+    for (look, values) in parts {
+        for (row, (end, value)) in ends.iter_mut().zip(values).enumerate().filter(|(_, (_, v))| **v > 0.0) {
+            let middle = (names.len() - 1 - row) as f64 + 0.5;
+            let (low, high) = (middle - GROUP / 2.0, middle + GROUP / 2.0);
+            panel.marks.push(Mark::Bar(look.clone(), (*end, low), (*end + value, high)));
+            *end += value;
+        }
+    }
+    panel
+}
+
+/// A table of numbers in colours, pale for the least.
+pub fn heat(title: &str, x: (&str, &[String]), y: (&str, &[String]), values: &[Vec<f64>]) -> Panel {
+    let below: Vec<String> = y.1.iter().rev().cloned().collect();
+    let mut panel = Panel::new(title, Axis::named(x.0, x.1.to_vec()), Axis::named(y.0, below));
+    let all = || values.iter().flatten().copied();
+    let (low, high) = (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max));
+    for (row, line) in values.iter().enumerate() {
+        for (column, value) in line.iter().enumerate() {
+            let share = if high > low { (value - low) / (high - low) } else { 0.0 };
+            let (left, bottom) = (column as f64, (values.len() - 1 - row) as f64);
+            let cell =
+                Mark::Tile(shade(share), (left, bottom), (left + 1.0, bottom + 1.0), rounded(value.round()));
+            panel.marks.push(cell);
+        }
+    }
+    panel
+}
+
+/// From almost white to blue.
+fn shade(share: f64) -> Hue {
+    let between = |from: f64, to: f64| (from + (to - from) * share).round() as u8;
+    Hue(between(240.0, 0.0), between(246.0, 92.0), between(252.0, 160.0))
+}

@@ -1,0 +1,144 @@
+//! Latency over a wide area, simulated: a server with a client of its own at each site.
+
+use crate::lab::counts::CountError;
+use crate::lab::quorums::QuorumChoice;
+use crate::lab::report::LatencyRow;
+use crate::theory::matrix::RttMatrix;
+use crate::theory::{
+    Recovery, Run, WideArea, WideAreaLatency, fast_flexible_quorum, majority, wide_area_latency,
+};
+use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use paxos_core::{Config, Leadership, Learning, NodeId, NodeSet, Phase, Protocol, Timeouts};
+use paxos_transport::sim::{Links, Sim, Sites, World};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One row to measure: a variant with its quorums, and who leads.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement<'a> {
+    /// Where the servers stand, one at each site.
+    pub world: &'a RttMatrix,
+    /// The variant.
+    pub variant: Variant,
+    /// The site of the leader.
+    pub leader: usize,
+    /// The quorums.
+    pub quorum: QuorumChoice,
+    /// Instead of these, whether fast quorums are majorities, at the price of asking everyone in phase 1.
+    pub flexible: bool,
+    /// For the simulation.
+    pub seed: u64,
+}
+
+impl Placement<'_> {
+    fn n(&self) -> usize {
+        self.world.sites().len()
+    }
+
+    fn choice(&self) -> QuorumChoice {
+        let n = self.n();
+        if self.flexible {
+            QuorumChoice::FastFlexible(n, majority(n), fast_flexible_quorum(n, n))
+        } else {
+            self.quorum
+        }
+    }
+
+    /// What theory has to say, if it has a formula for these quorums.
+    fn prediction(&self) -> Option<WideAreaLatency> {
+        let leader = self.leader;
+        let quorums = self.choice().counts(NodeSet::first(self.n() as u16))?;
+        let quorum = quorums.size(Phase::TwoClassic)?;
+        let traits = self.variant.traits();
+        let variant = if traits.fast {
+            WideArea::FastPaxos { quorum: quorums.size(Phase::TwoFast)? }
+        } else if traits.runs.contains(&Run::MultiSteady) {
+            WideArea::MultiPaxos { leader, quorum }
+        } else if quorums.size(Phase::One) == Some(quorum) {
+            WideArea::BasicPaxos { leader, quorum }
+        } else {
+            return None;
+        };
+        wide_area_latency(self.world, variant)
+    }
+}
+
+/// The site from which a leader serves all clients best, by theory; none if theory has no formula.
+pub fn best_leader(world: &RttMatrix, variant: Variant, quorum: QuorumChoice) -> Option<usize> {
+    let mean = |leader| {
+        let placement = Placement { world, variant, leader, quorum, flexible: false, seed: 0 };
+        Some((leader, placement.prediction()?.mean_ms))
+    };
+    let means = (0..world.sites().len()).filter_map(mean);
+    means.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(leader, _)| leader)
+}
+
+/// Measures the latency that the client at each site sees for one command in the steady state.
+///
+/// # Errors
+/// As [`crate::lab::counts::measure`].
+pub fn measure(placement: Placement<'_>) -> Result<LatencyRow, CountError> {
+    let recovery = Recovery::Coordinated;
+    let ms = placement.variant.with(recovery, true, Journey(placement))?;
+    let sites = placement.world.sites().to_vec();
+    let mean_ms = ms.iter().sum::<f64>() / ms.len().max(1) as f64;
+    let row = LatencyRow {
+        variant: placement.variant.to_string(),
+        leader: (!placement.variant.traits().fast).then(|| sites[placement.leader].clone()),
+        quorum: placement.choice().name(placement.n(), placement.variant.traits().fast),
+        latency_ms_by_site: sites.iter().cloned().zip(ms).collect::<BTreeMap<_, _>>(),
+        sites,
+        mean_ms,
+        ..LatencyRow::default()
+    };
+    Ok(row.with_prediction(placement.prediction().as_ref()))
+}
+
+struct Journey<'a>(Placement<'a>);
+
+impl WithProtocol for Journey<'_> {
+    type Out = Result<Vec<f64>, CountError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let Self(placement) = self;
+        let leader = NodeId(placement.leader as u16);
+        let config = Config {
+            // The client that asks acceptors hears their votes; the one that asks a leader hears the leader.
+            learning: if placement.variant.traits().fast {
+                Learning::Everyone
+            } else {
+                Learning::Distinguished
+            },
+            leadership: Leadership::Elected { first: Some(leader) },
+            timeouts: Timeouts::NEVER,
+            ..Config::new(placement.choice().over(NodeSet::first(placement.n() as u16))?)
+        };
+        let mut world = World::<P>::new(config, options, placement.seed);
+        world.links = Links::between(sites(placement.world));
+        let mut sim = Sim::new(world, |_| Digest::default());
+        let long = Duration::from_secs(60);
+        sim.run_to_quiescence(long)?;
+        let mut latencies = Vec::new();
+        for site in 0..placement.n() {
+            let undecided = || CountError::Undecided(format!("{} at site {site}", placement.variant));
+            let id = sim.submit(NodeId(site as u16), site as u64).map_err(|_| undecided())?;
+            sim.run_to_quiescence(long)?;
+            let latency = sim.command(id).and_then(paxos_transport::sim::Submitted::latency);
+            latencies.push(latency.ok_or_else(undecided)?.as_secs_f64() * 1e3);
+        }
+        Ok(latencies)
+    }
+}
+
+/// A server at each site; what stays at a site takes no time.
+fn sites(world: &RttMatrix) -> Sites {
+    let n = world.sites().len();
+    let between =
+        |a, b| Duration::from_nanos(if a == b { 0 } else { (world.rtt_ms(a, b) * 1e6).round() as u64 });
+    let round_trips: Vec<Vec<Duration>> = (0..n).map(|a| (0..n).map(|b| between(a, b)).collect()).collect();
+    let mut sites = Sites::new(&round_trips);
+    for site in 0..n {
+        sites.place(NodeId(site as u16), site);
+    }
+    sites
+}

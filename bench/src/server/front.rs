@@ -1,0 +1,160 @@
+//! The front of a member: its connections with clients, and what all of them share.
+//!
+//! ```text
+//!   clients ──▶ connection ─▶ session ─┬─ replies that need no state, and errands
+//!                (parser)   (MULTI, …) └─ operations ─▶ lanes
+//! ```
+
+mod connection;
+mod errand;
+mod listener;
+mod operation;
+mod session;
+mod table;
+mod time;
+
+pub use listener::Server;
+
+use super::clock::Clocks;
+use super::lanes::Lanes;
+use super::member::Member;
+use super::{Peer, Settings};
+use crate::kv::Reply;
+use crate::server::resp::{CallError, Client, Value};
+use core::fmt;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::time::Duration;
+use paxos_core::NodeId;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, timeout};
+
+/// Bytes of unfinished requests, and of replies that are not taken, of all clients together.
+const UNFINISHED: usize = 512 << 20;
+
+/// What all connections of a server share.
+struct Front {
+    member: Arc<dyn Member>,
+    settings: Settings,
+    lanes: Lanes,
+    clocks: Arc<Clocks>,
+    started: Instant,
+    clients: AtomicUsize,
+    connections: AtomicU64,
+    commands: AtomicU64,
+    rejected: AtomicU64,
+    unfinished: AtomicUsize,
+    closing: watch::Sender<bool>,
+    /// Few look at the replica at a time, lest they take the places of commands.
+    lookers: Semaphore,
+}
+
+/// What a server has counted.
+#[derive(Clone, Copy, Debug)]
+struct Counters {
+    clients: usize,
+    connections: u64,
+    commands: u64,
+    rejected: u64,
+}
+
+impl Front {
+    /// Turns true when the server stops.
+    fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Changes what a connection holds of unfinished requests; whether all together may hold that.
+    fn charge(&self, before: usize, now: usize) -> bool {
+        if now >= before {
+            let more = now - before;
+            self.unfinished.fetch_add(more, Relaxed) + more <= UNFINISHED || more == 0
+        } else {
+            self.unfinished.fetch_sub(before - now, Relaxed);
+            true
+        }
+    }
+
+    /// Counts requests.
+    fn count(&self, requests: usize) {
+        self.commands.fetch_add(requests as u64, Relaxed);
+    }
+
+    fn counters(&self) -> Counters {
+        Counters {
+            clients: self.clients.load(Relaxed),
+            connections: self.connections.load(Relaxed),
+            commands: self.commands.load(Relaxed),
+            rejected: self.rejected.load(Relaxed),
+        }
+    }
+
+    fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Settings by Redis's names.
+    fn config(&self) -> Vec<(&'static str, String)> {
+        let settings = &self.settings;
+        vec![
+            ("appendonly", "yes".into()),
+            ("databases", "1".into()),
+            ("maxclients", settings.clients.to_string()),
+            ("maxmemory", "0".into()),
+            ("proto-max-bulk-len", settings.bounds.argument.to_string()),
+            ("reads", crate::server::reads_name(settings.reads).into()),
+            ("save", String::new()),
+            ("timeout", "0".into()),
+            ("variant", settings.variant.into()),
+        ]
+    }
+
+    /// Where clients find a member.
+    fn resp_of(&self, id: NodeId) -> &str {
+        if id == self.member.id() {
+            return &self.settings.resp;
+        }
+        self.settings.peers.iter().find(|peer| peer.id == id).map_or("", |peer| &peer.resp)
+    }
+
+    /// What a process of the cluster's file is now.
+    fn role_of(&self, peer: &Peer) -> &'static str {
+        if self.member.members().servers().contains(peer.id) {
+            if self.member.status().leader == Some(peer.id) { "leader" } else { "member" }
+        } else if peer.spare && !self.member.removed().contains(peer.id) {
+            "spare"
+        } else {
+            "removed"
+        }
+    }
+
+    /// Asks another member.
+    async fn forward(&self, to: NodeId, words: &[&str]) -> Result<Reply, String> {
+        let address = self.resp_of(to);
+        if address.is_empty() {
+            return Err(format!("ERR {to} leads, and the cluster's file does not say where clients find it"));
+        }
+        let asked = timeout(self.settings.patience, self.ask(address, words)).await;
+        match asked {
+            Ok(Ok(Value::Int(n))) => Ok(Reply::Int(n)),
+            Ok(Ok(_)) => Ok(Reply::Ok),
+            Ok(Err(CallError::Refused(text))) => Err(text),
+            Ok(Err(error)) => Err(format!("ERR {to} at {address} leads and cannot be asked: {error}")),
+            Err(_) => Err(format!("ERR {to} at {address} leads and does not answer")),
+        }
+    }
+
+    async fn ask(&self, address: &str, words: &[&str]) -> Result<Value, CallError> {
+        let mut client = Client::connect(address).await?;
+        if let Some(password) = &self.settings.password {
+            client.call(&["AUTH", password]).await?;
+        }
+        client.call(words).await
+    }
+}
+
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front").field("member", &self.member.id()).finish_non_exhaustive()
+    }
+}

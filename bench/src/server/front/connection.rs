@@ -1,0 +1,235 @@
+//! One connection of a client.
+
+use super::Front;
+use super::errand;
+use super::session::{Session, Step};
+use crate::kv::{Ops, Reply};
+use crate::server::lanes::or_failure;
+use crate::server::resp::{Bounds, ParseError, Parser, Version, encode};
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Requests that are answered together at most.
+const TOGETHER: usize = 1024;
+
+/// Bytes of operations that are given to the store together at most.
+const TOGETHER_BYTES: usize = 1 << 20;
+
+/// Bytes of replies that are gathered before they are sent.
+const GATHERED: usize = 64 << 10;
+
+/// Bytes that are read at a time.
+const READ: usize = 16 << 10;
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    /// The client closed it, or the network did.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It says what is no request.
+    #[error("{0}")]
+    Parse(#[from] ParseError),
+    /// It does not read its replies.
+    #[error("the client reads no replies")]
+    Slow,
+    /// All clients together have too much that is not whole, or not taken.
+    #[error("ERR all clients together have too much under way; ask for less at a time")]
+    Full,
+    /// It said good-bye, or the server stops.
+    #[error("closed")]
+    Closed,
+}
+
+/// The answer to a request, in order.
+enum Slot {
+    Now(Reply, Version),
+    /// That of the next operation.
+    Next(Version),
+}
+
+pub(super) struct Connection {
+    front: Arc<Front>,
+    stream: TcpStream,
+    session: Session,
+    parser: Parser,
+    input: Vec<u8>,
+    /// How much of its buffers is charged to the server's account.
+    charged: usize,
+    out: Vec<u8>,
+    ops: Ops,
+    slots: Vec<Slot>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.front.charge(self.charged, 0);
+    }
+}
+
+impl Connection {
+    pub(super) fn new(front: Arc<Front>, stream: TcpStream, id: u64, address: String) -> Self {
+        let session = Session::new(Arc::clone(&front), id, address);
+        Self {
+            parser: Parser::new(bounds(&session, &front)),
+            front,
+            stream,
+            session,
+            input: Vec::new(),
+            charged: 0,
+            out: Vec::new(),
+            ops: Ops::default(),
+            slots: Vec::new(),
+        }
+    }
+
+    /// Serves until the connection ends; says why to a client that broke the rules.
+    pub(super) async fn serve(mut self) -> End {
+        let Err(end) = self.run().await;
+        if let End::Parse(_) | End::Full = end {
+            encode(&Reply::refused(end.to_string()), self.session.version(), &mut self.out);
+            // It goes away in any case.
+            drop(self.send().await);
+        }
+        end
+    }
+
+    async fn run(&mut self) -> Result<core::convert::Infallible, End> {
+        let mut closing = self.front.closing();
+        loop {
+            tokio::select! {
+                readable = self.stream.readable() => readable?,
+                _ = closing.wait_for(|closing| *closing) => return Err(End::Closed),
+            }
+            self.receive()?;
+            self.answer_all().await?;
+            self.send().await?;
+            if self.session.is_closing() {
+                return Err(End::Closed);
+            }
+        }
+    }
+
+    /// Takes what has come in. A connection that is idle holds no memory for that.
+    fn receive(&mut self) -> Result<(), End> {
+        self.input.reserve(READ);
+        match self.stream.try_read_buf(&mut self.input) {
+            Ok(0) => Err(End::Closed),
+            Ok(_) => self.account(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Charges what it holds to the account of all.
+    fn account(&mut self) -> Result<(), End> {
+        let large = |buffer: &Vec<u8>| if buffer.len() > GATHERED { buffer.capacity() } else { 0 };
+        let now = large(&self.input) + large(&self.out);
+        let fits = self.front.charge(self.charged, now);
+        self.charged = now;
+        if fits { Ok(()) } else { Err(End::Full) }
+    }
+
+    /// Answers all requests that have come in whole.
+    async fn answer_all(&mut self) -> Result<(), End> {
+        let mut taken = 0;
+        loop {
+            let input = self.input.get(taken..).unwrap_or_default();
+            let step = match self.parser.next(input) {
+                Err(error) => {
+                    // Those before it are answered.
+                    self.flush().await?;
+                    return Err(error.into());
+                }
+                Ok(None) => break,
+                Ok(Some((request, length))) => {
+                    taken += length;
+                    if request.is_empty() {
+                        continue;
+                    }
+                    let words: Vec<&[u8]> = request.words().collect();
+                    self.session.take(&words, &mut self.ops)
+                }
+            };
+            let version = self.session.version();
+            match step {
+                Step::Answer(reply) => self.slots.push(Slot::Now(reply, version)),
+                Step::Waits => self.slots.push(Slot::Next(version)),
+                Step::Errand(errand, words) => {
+                    self.flush().await?;
+                    let reply = errand::run(errand, words, &mut self.session, &self.front).await;
+                    self.slots.push(Slot::Now(reply, version));
+                }
+            }
+            if self.session.is_closing() {
+                break;
+            }
+            self.parser.set_bounds(bounds(&self.session, &self.front));
+            if self.slots.len() >= TOGETHER || self.ops.bytes().len() >= TOGETHER_BYTES {
+                self.flush().await?;
+            }
+        }
+        self.input.drain(..taken);
+        if self.input.len() < READ / 16 {
+            // Whoever has begun a request and goes no further is as good as idle.
+            self.input.shrink_to_fit();
+        }
+        self.flush().await?;
+        self.account()
+    }
+
+    /// Has the waiting operations done, and puts all replies in order.
+    async fn flush(&mut self) -> Result<(), End> {
+        if self.slots.is_empty() {
+            return Ok(());
+        }
+        self.front.count(self.slots.len());
+        let answers = match self.ops.count() {
+            0 => None,
+            _ => Some(self.front.lanes.run(std::mem::take(&mut self.ops)).await),
+        };
+        let mut next = 0;
+        for slot in std::mem::take(&mut self.slots) {
+            match (slot, &answers) {
+                (Slot::Now(reply, version), _) => encode(&reply, version, &mut self.out),
+                (Slot::Next(version), Some(answers)) => {
+                    match answers.get(next) {
+                        Some(reply) => encode(reply, version, &mut self.out),
+                        None => encode(&or_failure(answers, next), version, &mut self.out),
+                    }
+                    next += 1;
+                }
+                (Slot::Next(_), None) => {}
+            }
+            if self.out.len() >= GATHERED {
+                self.send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is gathered. A client that takes nothing for too long is let go.
+    async fn send(&mut self) -> Result<(), End> {
+        self.account()?;
+        let mut sent = 0;
+        while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.try_write(rest) {
+                Ok(n) => sent += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let writable = timeout(self.front.settings.slow, self.stream.writable()).await;
+                    writable.map_err(|_| End::Slow)??;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.out = Vec::new();
+        Ok(())
+    }
+}
+
+/// Who has not said who it is may say little.
+fn bounds(session: &Session, front: &Front) -> Bounds {
+    if session.is_known() { front.settings.bounds } else { Bounds::STRANGER }
+}

@@ -1,0 +1,310 @@
+//! Requests about the server and the cluster.
+
+use super::Front;
+use super::session::Session;
+use super::table::Errand;
+use super::time::{self, Times};
+use crate::kv::{Op, Ops, Raw, Reply, natural};
+use paxos_core::{Change, Consistency, NodeId, NodeSet};
+use paxos_transport::{ChangeError, LeaveError};
+use std::fmt::Write;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Does what a request asks for, when all before it is done.
+pub(super) async fn run(
+    errand: Errand,
+    words: Vec<Box<[u8]>>,
+    session: &mut Session,
+    front: &Arc<Front>,
+) -> Reply {
+    match errand {
+        Errand::Watch => watch(words, session, front).await,
+        Errand::Info => info(&words, front).await,
+        Errand::Paxos => paxos(&words, front).await.unwrap_or_else(Reply::refused),
+        Errand::Auth
+        | Errand::Client
+        | Errand::Command
+        | Errand::Config
+        | Errand::Discard
+        | Errand::Exec
+        | Errand::Hello
+        | Errand::Multi
+        | Errand::Quit
+        | Errand::Reset
+        | Errand::Unwatch => Reply::refused("ERR the session does that by itself"),
+    }
+}
+
+/// A version that no key ever has.
+const NEVER: u64 = u64::MAX;
+
+/// Notes the versions that keys have now: EXEC takes them along, and whoever executes it compares.
+async fn watch(keys: Vec<Box<[u8]>>, session: &mut Session, front: &Front) -> Reply {
+    let mut ops = Ops::default();
+    ops.push(&Op::Versions(keys.iter().map(|key| Raw(key)).collect()));
+    let answers = front.lanes.run(ops).await;
+    match answers.get(0) {
+        Some(Reply::Array(versions)) => {
+            let seen = keys.into_iter().zip(versions).map(|(key, version)| {
+                let Reply::Int(version) = version else { return (key, NEVER) };
+                (key, version.cast_unsigned())
+            });
+            session.watch(seen);
+            Reply::Ok
+        }
+        _ => Reply::refused(answers.failure()),
+    }
+}
+
+async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
+    let wanted = |name: &str| {
+        let is = |section: &[u8], name: &str| section.eq_ignore_ascii_case(name.as_bytes());
+        let all = |section: &[u8]| ["all", "default", "everything"].iter().any(|name| is(section, name));
+        sections.is_empty() || sections.iter().any(|section| is(section, name) || all(section))
+    };
+    let status = front.member.status();
+    let mut text = String::new();
+    let mut section = |name: &str, lines: &[(&str, String)]| {
+        if wanted(name) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}# {name}\r\n", if text.is_empty() { "" } else { "\r\n" });
+            for (name, value) in lines {
+                let _ = write!(text, "{name}:{value}\r\n");
+            }
+        }
+    };
+    let Facts { keys, expiring, bytes, time } = facts(front).await.unwrap_or_default();
+    let counters = front.counters();
+    section(
+        "Server",
+        &[
+            ("redis_version", crate::server::REDIS_VERSION.into()),
+            ("redis_mode", "standalone".into()),
+            ("paxos_version", env!("CARGO_PKG_VERSION").into()),
+            ("process_id", std::process::id().to_string()),
+            ("tcp_port", front.settings.resp.rsplit(':').next().unwrap_or_default().into()),
+            ("uptime_in_seconds", front.uptime().as_secs().to_string()),
+        ],
+    );
+    section(
+        "Clients",
+        &[
+            ("connected_clients", counters.clients.to_string()),
+            ("maxclients", front.settings.clients.to_string()),
+        ],
+    );
+    section("Memory", &[("used_memory_dataset", bytes.to_string())]);
+    section(
+        "Stats",
+        &[
+            ("total_connections_received", counters.connections.to_string()),
+            ("total_commands_processed", counters.commands.to_string()),
+            ("rejected_connections", counters.rejected.to_string()),
+        ],
+    );
+    section("Replication", &[("role", "master".into()), ("connected_slaves", "0".into())]);
+    let leader = status.leader.map_or("none".into(), |leader| leader.to_string());
+    section(
+        "Paxos",
+        &[
+            ("variant", front.settings.variant.into()),
+            ("id", front.member.id().to_string()),
+            ("leader", leader),
+            ("applied", status.applied.index().to_string()),
+            ("forgetful_peers", status.forgetful.to_string()),
+            ("durable", status.durable.index().to_string()),
+            ("may_stop", listed(status.may_stop)),
+            ("time_ms", time.store.to_string()),
+            ("clock_ahead_ms", time.ahead().to_string()),
+            ("clock_jumps", time.jumps.to_string()),
+            ("clock_moves", time.moves.to_string()),
+        ],
+    );
+    section("Keyspace", &[("db0", format!("keys={keys},expires={expiring},avg_ttl=0"))]);
+    Reply::text(text)
+}
+
+/// What this replica has.
+#[derive(Debug, Default)]
+struct Facts {
+    keys: usize,
+    expiring: usize,
+    bytes: u64,
+    time: Times,
+}
+
+async fn facts(front: &Front) -> Option<Facts> {
+    let _place = front.lookers.acquire().await.ok()?;
+    let (sender, facts) = oneshot::channel();
+    let clocks = Arc::clone(&front.clocks);
+    let looker = Box::new(move |store: &crate::kv::Store| {
+        let time = Times::of(store, &clocks);
+        _ = sender.send(Facts { keys: store.len(), expiring: store.expiring(), bytes: store.bytes(), time });
+    });
+    front.member.look(Consistency::Local, looker).await.ok()?;
+    facts.await.ok()
+}
+
+async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
+    let verb = words.first().map(|word| word.to_ascii_uppercase()).unwrap_or_default();
+    match (verb.as_slice(), words.get(1..).unwrap_or_default()) {
+        (b"STATUS", []) => Ok(status(front)),
+        (b"LEADER", []) => Ok(front.member.status().leader.map_or(Reply::Nil, |leader| {
+            Reply::Array(vec![Reply::Int(leader.0.into()), Reply::text(front.resp_of(leader))])
+        })),
+        (b"MEMBERS", []) => Ok(members(front)),
+        (b"CLOCK", []) => time::show(front).await,
+        (b"CLOCK", [set, to]) if set.eq_ignore_ascii_case(b"set") => time::set(to, front).await,
+        (b"TRANSFER", [to]) => transfer(node(to)?, front).await,
+        (b"ADD", [new, force @ ..]) => change(Change::add(node(new)?), force, front).await,
+        (b"REMOVE", [old, force @ ..]) => change(Change::remove(node(old)?), force, front).await,
+        (b"MAYSTOP", [old]) => may_stop(node(old)?, front).await,
+        (b"HELP", []) => Ok(Reply::Array(HELP.iter().map(Reply::text).collect())),
+        _ => Err(format!("ERR unknown subcommand: {}", HELP.join("; "))),
+    }
+}
+
+const HELP: &[&str] = &[
+    "PAXOS STATUS: what this member knows",
+    "PAXOS LEADER: who leads, and where it listens",
+    "PAXOS MEMBERS: who is in the cluster's file, what each is now, and where it is found",
+    "PAXOS CLOCK: the store's time, this member's wall clock, by how much that is ahead, and who else is ahead",
+    "PAXOS CLOCK SET ms: set the store's time, in milliseconds since 1970",
+    "PAXOS TRANSFER id: let another member lead",
+    "PAXOS ADD id [FORCE]: make a spare a member when it is there and has caught up; FORCE: at once",
+    "PAXOS REMOVE id [FORCE]: remove a member, for ever, if those left are a quorum; FORCE: in any case",
+    "PAXOS MAYSTOP id: whether a member that was removed may be turned off",
+];
+
+fn node(word: &[u8]) -> Result<NodeId, String> {
+    let digits = word.strip_prefix(b"n").unwrap_or(word);
+    let id = natural(digits).and_then(|id| u16::try_from(id).ok()).filter(|id| *id < 64);
+    id.map(NodeId).ok_or_else(|| "ERR a member is named by its id, 0 to 63".into())
+}
+
+fn status(front: &Front) -> Reply {
+    let status = front.member.status();
+    let counters = status.counters;
+    let number = |n: u64| Reply::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let leader = status.leader.map_or(Reply::Nil, |leader| Reply::Int(leader.0.into()));
+    let fields = [
+        ("variant", Reply::text(front.settings.variant)),
+        ("id", Reply::Int(front.member.id().0.into())),
+        ("leader", leader),
+        ("leads", Reply::Int(status.leads.into())),
+        ("ballot", Reply::text(status.ballot.to_string())),
+        ("applied", number(status.applied.index())),
+        ("durable", number(status.durable.index())),
+        ("may_stop", Reply::text(listed(status.may_stop))),
+        ("first_unknown", number(status.first_unknown.index())),
+        ("log_start", number(status.log_start.index())),
+        ("in_flight", Reply::number(status.load.in_flight.count)),
+        ("waiting", Reply::number(status.load.waiting.count)),
+        ("unanswered", Reply::number(status.unanswered)),
+        ("campaigns", number(counters.campaigns)),
+        ("won", number(counters.won)),
+        ("lost", number(counters.lost)),
+        ("nacks", number(counters.nacks)),
+        ("retransmissions", number(counters.retransmissions)),
+        ("catch_ups", number(counters.catch_ups)),
+        ("refused", number(counters.refused)),
+        ("forgetful_peers", Reply::text(status.forgetful.to_string())),
+    ];
+    Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect())
+}
+
+fn members(front: &Front) -> Reply {
+    let line = |peer: &crate::server::Peer| {
+        Reply::Array(vec![
+            Reply::Int(peer.id.0.into()),
+            Reply::text(front.role_of(peer)),
+            Reply::text(&peer.peer),
+            Reply::text(&peer.resp),
+        ])
+    };
+    Reply::Array(front.settings.peers.iter().map(line).collect())
+}
+
+/// Only the leader can hand over: any other member asks it to.
+async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
+    let status = front.member.status();
+    if status.leader == Some(to) {
+        return Ok(Reply::Ok);
+    }
+    match status.leader.filter(|leader| *leader != front.member.id()) {
+        None => {
+            front.member.transfer(to).await.map_err(|error| format!("ERR {error}"))?;
+            Ok(Reply::Ok)
+        }
+        Some(leader) => front.forward(leader, &["PAXOS", "TRANSFER", &to.0.to_string()]).await,
+    }
+}
+
+async fn change(change: Change, force: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
+    let changed = match force {
+        [] => front.member.change(change).await,
+        [word] if word.eq_ignore_ascii_case(b"FORCE") => front.member.force_change(change).await,
+        _ => return Err("ERR syntax error".into()),
+    };
+    let slot = changed.map_err(unchanged)?;
+    Ok(Reply::Int(i64::try_from(slot.index()).unwrap_or(i64::MAX)))
+}
+
+/// Why the members are as they were, or may be.
+fn unchanged(error: ChangeError) -> String {
+    match error {
+        ChangeError::Inadvisable(why) if why.may_pass() => {
+            format!("ERR not done, since the cluster might not survive it: {why}. FORCE does it in any case")
+        }
+        ChangeError::Inadvisable(why) => format!("ERR not done: {why}"),
+        error @ (ChangeError::Unchangeable(_) | ChangeError::Unanswered(_) | _) => format!("ERR {error}"),
+    }
+}
+
+/// The answer that an operator waits for before a removed member is turned off.
+async fn may_stop(id: NodeId, front: &Front) -> Result<Reply, String> {
+    match front.member.may_stop(id).await {
+        Ok(()) => Ok(Reply::text("yes")),
+        Err(LeaveError::StillNeeded(why)) => Ok(Reply::text(format!("no: {why}"))),
+        Err(error) => Err(format!("ERR {error}")),
+    }
+}
+
+/// Processes, for people: `n0 n4`, or `none`.
+fn listed(set: NodeSet) -> String {
+    let names: Vec<String> = set.iter().map(|id| id.to_string()).collect();
+    if names.is_empty() { "none".into() } else { names.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paxos_core::{Inadvisable, Slot};
+
+    #[test]
+    fn a_change_that_is_not_made_says_what_is_missing_and_what_to_do() {
+        let text = |why: Inadvisable| unchanged(why.into());
+        assert_eq!(text(Inadvisable::Member(NodeId(1))), "ERR not done: n1 is a member already");
+        assert_eq!(text(Inadvisable::NoMember(NodeId(9))), "ERR not done: n9 is no member");
+        assert_eq!(text(Inadvisable::Removed(NodeId(2))), "ERR not done: n2 was removed already");
+        let waits = [
+            (Inadvisable::NotHeard(NodeId(3)), "not heard from n3: start it"),
+            (
+                Inadvisable::Behind { node: NodeId(3), known: Slot(1200), of: Slot(50_000) },
+                "n3 has 1200 of 50000 slots: wait",
+            ),
+            (
+                Inadvisable::NoQuorum { reachable: 2, members: 4, quorum: 3 },
+                "2 of 4 members would be reachable, a quorum is 3",
+            ),
+        ];
+        for (why, says) in waits {
+            let text = text(why);
+            assert!(
+                text.contains(says) && text.starts_with("ERR not done") && text.contains("FORCE"),
+                "{text}"
+            );
+        }
+    }
+}

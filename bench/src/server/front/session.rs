@@ -1,0 +1,325 @@
+//! What a connection has said so far, and what a request of it means.
+
+use super::Front;
+use super::operation::operation;
+use super::table::{COMMANDS, Errand, Group, Spec, Verb, find};
+use crate::kv::{Op, Ops, Raw, Reply, Word, integer, matches};
+use crate::server::resp::Version;
+use std::sync::Arc;
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// It is answered.
+    Answer(Reply),
+    /// It became an operation, the last of those that wait.
+    Waits,
+    /// It has to wait for what was asked before, and is then done by [`super::errand`].
+    Errand(Errand, Vec<Box<[u8]>>),
+}
+
+/// Operations between MULTI and EXEC.
+#[derive(Debug, Default)]
+struct Transaction {
+    ops: Ops,
+    /// Something in it was refused: it will not be executed.
+    broken: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    front: Arc<Front>,
+    id: u64,
+    address: String,
+    name: String,
+    known: bool,
+    version: Version,
+    transaction: Option<Transaction>,
+    /// Keys with the versions that were seen.
+    watched: Vec<(Box<[u8]>, u64)>,
+    closing: bool,
+}
+
+impl Session {
+    pub(super) fn new(front: Arc<Front>, id: u64, address: String) -> Self {
+        let known = front.settings.password.is_none();
+        Self {
+            front,
+            id,
+            address,
+            name: String::new(),
+            known,
+            version: Version::Two,
+            transaction: None,
+            watched: Vec::new(),
+            closing: false,
+        }
+    }
+
+    /// Whether it may ask for anything.
+    pub(super) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether it said good-bye.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Remembers the versions of keys.
+    pub(super) fn watch(&mut self, seen: impl IntoIterator<Item = (Box<[u8]>, u64)>) {
+        for (key, version) in seen {
+            // A key that is watched twice has the version that was seen first.
+            if !self.watched.iter().any(|(watched, _)| *watched == key) {
+                self.watched.push((key, version));
+            }
+        }
+    }
+
+    /// Takes a request; `waiting` are the operations that wait.
+    pub(super) fn take(&mut self, words: &[&[u8]], waiting: &mut Ops) -> Step {
+        let [name, words @ ..] = words else { return Step::Answer(Reply::Nil) };
+        let spec = find(name);
+        let free = [Errand::Auth, Errand::Hello, Errand::Quit, Errand::Reset].map(Group::Server);
+        if !self.known && !spec.is_some_and(|spec| free.contains(&spec.group)) {
+            return Step::Answer(Reply::refused("NOAUTH Authentication required."));
+        }
+        let step = match spec {
+            None => Err(unknown(name, words)),
+            Some(spec) if !spec.takes(words.len() + 1) => Err(wrong_number(spec.name)),
+            Some(Spec { group: Group::Store(verb), .. }) => self.store(*verb, words, waiting),
+            Some(Spec { group: Group::Server(errand), name, .. }) => {
+                self.errand(*errand, name, words, waiting)
+            }
+        };
+        step.unwrap_or_else(|text| {
+            if let Some(transaction) = &mut self.transaction {
+                transaction.broken = true;
+            }
+            Step::Answer(Reply::refused(text))
+        })
+    }
+
+    fn store(&mut self, verb: Verb, words: &[&[u8]], waiting: &mut Ops) -> Result<Step, String> {
+        let op = operation(verb, words)?;
+        if let Some(transaction) = &mut self.transaction {
+            if transaction.ops.bytes().len() > self.front.settings.bounds.request {
+                return Err("ERR the transaction is too long".into());
+            }
+            transaction.ops.push(&op);
+            return Ok(Step::Answer(Reply::Word(Word::Queued)));
+        }
+        // What is the same in every state needs none.
+        Ok(if let Op::Nothing = op {
+            Step::Answer(Reply::Ok)
+        } else if let Op::Echo(text) = op {
+            Step::Answer(text.map_or(Reply::Pong, |text| Reply::Bulk(text.0.into())))
+        } else {
+            waiting.push(&op);
+            Step::Waits
+        })
+    }
+
+    fn errand(
+        &mut self,
+        errand: Errand,
+        name: &str,
+        words: &[&[u8]],
+        waiting: &mut Ops,
+    ) -> Result<Step, String> {
+        let in_transaction = [Errand::Exec, Errand::Discard, Errand::Multi, Errand::Quit, Errand::Reset];
+        if self.transaction.is_some() && !in_transaction.contains(&errand) {
+            return Err(if errand == Errand::Watch {
+                "ERR WATCH inside MULTI is not allowed".into()
+            } else {
+                format!("ERR '{name}' is not allowed in transactions")
+            });
+        }
+        Ok(Step::Answer(match errand {
+            Errand::Auth => self.auth(words)?,
+            Errand::Client => self.client(words)?,
+            Errand::Command => command(words),
+            Errand::Config => config(words, &self.front)?,
+            Errand::Discard => {
+                self.transaction.take().ok_or("ERR DISCARD without MULTI")?;
+                self.watched.clear();
+                Reply::Ok
+            }
+            Errand::Exec => return self.exec(waiting),
+            Errand::Hello => self.hello(words)?,
+            Errand::Multi => {
+                if self.transaction.is_some() {
+                    // Redis goes on with the transaction.
+                    return Ok(Step::Answer(Reply::refused("ERR MULTI calls can not be nested")));
+                }
+                self.transaction = Some(Transaction::default());
+                Reply::Ok
+            }
+            Errand::Quit => {
+                self.closing = true;
+                Reply::Ok
+            }
+            Errand::Reset => {
+                *self = Self::new(Arc::clone(&self.front), self.id, std::mem::take(&mut self.address));
+                Reply::Word(Word::Reset)
+            }
+            Errand::Unwatch => {
+                self.watched.clear();
+                Reply::Ok
+            }
+            Errand::Info | Errand::Paxos | Errand::Watch => {
+                return Ok(Step::Errand(errand, words.iter().map(|word| (*word).into()).collect()));
+            }
+        }))
+    }
+
+    /// One operation, with all that it watches.
+    fn exec(&mut self, waiting: &mut Ops) -> Result<Step, String> {
+        let Some(Transaction { ops, broken }) = self.transaction.take() else {
+            return Err("ERR EXEC without MULTI".into());
+        };
+        let watched = std::mem::take(&mut self.watched);
+        if broken {
+            return Err("EXECABORT Transaction discarded because of previous errors.".into());
+        }
+        let watched = watched.iter().map(|(key, version)| (Raw(key), *version)).collect();
+        waiting.push(&Op::Exec { watched, ops: Raw(ops.bytes()) });
+        Ok(Step::Waits)
+    }
+
+    fn auth(&mut self, words: &[&[u8]]) -> Result<Reply, String> {
+        let (user, given) = match words {
+            [given] => (b"default".as_slice(), given),
+            [user, given] => (*user, given),
+            _ => return Err(wrong_number("auth")),
+        };
+        let Some(password) = &self.front.settings.password else {
+            return Err(
+                "ERR AUTH <password> called without any password configured for the default user. Are \
+                        you sure your configuration is correct?"
+                    .into(),
+            );
+        };
+        // It takes as long for a password that is nearly right.
+        let differs = given.iter().zip(password.bytes().cycle()).fold(0, |sum, (a, b)| sum | (a ^ b));
+        if differs == 0 && given.len() == password.len() && user == b"default" {
+            self.known = true;
+            return Ok(Reply::Ok);
+        }
+        Err("WRONGPASS invalid username-password pair or user is disabled.".into())
+    }
+
+    fn hello(&mut self, words: &[&[u8]]) -> Result<Reply, String> {
+        let version = match words.first().map(|word| integer(word)) {
+            None => self.version,
+            Some(Some(2)) => Version::Two,
+            Some(Some(3)) => Version::Three,
+            Some(_) => return Err("NOPROTO unsupported protocol version".into()),
+        };
+        let mut options = words.get(1..).unwrap_or_default();
+        loop {
+            options = match options {
+                [] => break,
+                [auth, user, password, rest @ ..] if auth.eq_ignore_ascii_case(b"auth") => {
+                    self.auth(&[user, password])?;
+                    rest
+                }
+                [word, name, rest @ ..] if word.eq_ignore_ascii_case(b"setname") => {
+                    self.name = String::from_utf8_lossy(name).into_owned();
+                    rest
+                }
+                _ => return Err("ERR Syntax error in HELLO".into()),
+            };
+        }
+        if !self.known {
+            return Err("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+                        <proto> AUTH <user> <pass> option can be used to authenticate the client and select the \
+                        RESP protocol version at the same time"
+                .into());
+        }
+        self.version = version;
+        let number = if version == Version::Two { 2 } else { 3 };
+        let pair = |name: &str, value| (Reply::text(name), value);
+        Ok(Reply::Map(vec![
+            pair("server", Reply::text("redis")),
+            pair("version", Reply::text(crate::server::REDIS_VERSION)),
+            pair("proto", Reply::Int(number)),
+            pair("id", Reply::Int(self.id.cast_signed())),
+            pair("mode", Reply::text("standalone")),
+            pair("role", Reply::text("master")),
+            pair("modules", Reply::Array(Vec::new())),
+        ]))
+    }
+
+    fn client(&mut self, words: &[&[u8]]) -> Result<Reply, String> {
+        let [verb, words @ ..] = words else { return Err(wrong_number("client")) };
+        let line = |session: &Self| {
+            format!("id={} addr={} name={} db=0\n", session.id, session.address, session.name)
+        };
+        Ok(match (verb.to_ascii_uppercase().as_slice(), words) {
+            (b"ID", []) => Reply::Int(self.id.cast_signed()),
+            (b"GETNAME", []) => Reply::text(&self.name),
+            (b"SETNAME", [name]) if name.iter().all(u8::is_ascii_graphic) => {
+                self.name = String::from_utf8_lossy(name).into_owned();
+                Reply::Ok
+            }
+            (b"INFO" | b"LIST", _) => Reply::text(line(self)),
+            (b"SETINFO", [_, _]) | (b"NO-EVICT" | b"NO-TOUCH", [_]) => Reply::Ok,
+            (verb, _) => {
+                return Err(format!(
+                    "ERR unknown subcommand or wrong number of arguments for '{}'",
+                    verb.escape_ascii()
+                ));
+            }
+        })
+    }
+}
+
+fn wrong_number(name: &str) -> String {
+    format!("ERR wrong number of arguments for '{name}' command")
+}
+
+fn unknown(name: &[u8], words: &[&[u8]]) -> String {
+    let short = |word: &[u8]| word.get(..word.len().min(64)).unwrap_or_default().escape_ascii().to_string();
+    let words: Vec<String> = words.iter().take(8).map(|word| format!("'{}' ", short(word))).collect();
+    format!("ERR unknown command '{}', with args beginning with: {}", short(name), words.concat())
+}
+
+fn command(words: &[&[u8]]) -> Reply {
+    let describe = |spec: &Spec| {
+        let (first, last, step) = spec.keys;
+        let flags = spec.flags.iter().map(Reply::text).collect();
+        let mut parts = vec![Reply::text(spec.name), Reply::Int(spec.arity), Reply::Array(flags)];
+        parts.extend([first, last, step].map(Reply::Int));
+        Reply::Array(parts)
+    };
+    match words {
+        [] => Reply::Array(COMMANDS.iter().map(describe).collect()),
+        [verb] if verb.eq_ignore_ascii_case(b"count") => Reply::number(COMMANDS.len()),
+        [verb, names @ ..] if verb.eq_ignore_ascii_case(b"info") => {
+            Reply::Array(names.iter().map(|name| find(name).map_or(Reply::NilArray, describe)).collect())
+        }
+        [verb, ..] if verb.eq_ignore_ascii_case(b"docs") => Reply::Map(Vec::new()),
+        _ => Reply::refused("ERR unknown subcommand of 'command': COUNT, DOCS and INFO are known"),
+    }
+}
+
+fn config(words: &[&[u8]], front: &Front) -> Result<Reply, String> {
+    let [verb, patterns @ ..] = words else { return Err(wrong_number("config")) };
+    if !verb.eq_ignore_ascii_case(b"get") || patterns.is_empty() {
+        return Err(
+            "ERR CONFIG GET alone is known: settings are on the command line and in the cluster's file"
+                .into(),
+        );
+    }
+    let settings = front.config();
+    let asked = settings.into_iter().filter(|(name, _)| {
+        patterns.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), name.as_bytes()))
+    });
+    Ok(Reply::Map(asked.map(|(name, value)| (Reply::text(name), Reply::text(value))).collect()))
+}

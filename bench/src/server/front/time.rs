@@ -1,0 +1,73 @@
+//! The store's time for operators: seeing it, and setting it.
+
+use super::Front;
+use crate::kv::{Op, Ops, Reply, Store, natural};
+use crate::server::clock::Clocks;
+use crate::server::lanes::or_failure;
+use paxos_core::{Consistency, NodeId};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// The store's time beside the wall clock of this member, in milliseconds since 1970.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Times {
+    pub(super) store: u64,
+    pub(super) wall: u64,
+    pub(super) jumps: u64,
+    pub(super) moves: u64,
+    /// Members whose wall clocks are ahead, with what they said last.
+    pub(super) others: Vec<(NodeId, u64)>,
+}
+
+impl Times {
+    pub(super) fn of(store: &Store, clocks: &Clocks) -> Self {
+        Self {
+            store: clocks.see(store),
+            wall: clocks.wall(),
+            jumps: store.clock_jumps(),
+            moves: store.clock_moves(),
+            others: store.ahead().collect(),
+        }
+    }
+
+    /// By how much the wall clock is ahead of the store's time.
+    pub(super) fn ahead(&self) -> i64 {
+        i64::try_from(i128::from(self.wall) - i128::from(self.store)).unwrap_or(i64::MAX)
+    }
+}
+
+/// `PAXOS CLOCK`.
+pub(super) async fn show(front: &Front) -> Result<Reply, String> {
+    let (sender, times) = oneshot::channel();
+    let clocks = Arc::clone(&front.clocks);
+    // An error says that nobody waits any more.
+    let looker = Box::new(move |store: &Store| drop(sender.send(Times::of(store, &clocks))));
+    front.member.look(Consistency::Local, looker).await.map_err(|error| format!("ERR {error}"))?;
+    let times = times.await.map_err(|_| "ERR this member stops")?;
+    let number = |n: u64| Reply::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let other = |(member, wall): &(NodeId, u64)| {
+        Reply::Array(vec![Reply::Int(member.0.into()), number(wall.saturating_sub(times.store))])
+    };
+    let fields = [
+        ("store_ms", number(times.store)),
+        ("wall_ms", number(times.wall)),
+        ("ahead_ms", Reply::Int(times.ahead())),
+        ("jumps", number(times.jumps)),
+        ("moves", number(times.moves)),
+        ("members_ahead", Reply::Array(times.others.iter().map(other).collect())),
+    ];
+    Ok(Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect()))
+}
+
+/// `PAXOS CLOCK SET ms`: the time that the store had.
+pub(super) async fn set(to: &[u8], front: &Front) -> Result<Reply, String> {
+    let to = natural(to)
+        .filter(|to| i64::try_from(*to).is_ok())
+        .ok_or("ERR the store's time is set to a number of milliseconds since 1970")?;
+    let mut ops = Ops::default();
+    ops.push(&Op::Clock(to));
+    Ok(or_failure(&front.lanes.run(ops).await, 0))
+}
+
+#[cfg(test)]
+mod tests;

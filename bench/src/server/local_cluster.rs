@@ -1,0 +1,266 @@
+//! `paxos-bench cluster`: a whole cluster on this machine, each member a process of its own.
+
+use crate::arguments::address::Address;
+use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, init_log, make_dir};
+use crate::variants::Variant;
+use clap::Args;
+use std::io::{self, Write};
+use std::net::TcpListener as Probe;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, timeout};
+
+/// How long members may take to stop before they are killed.
+const STOP: Duration = Duration::from_secs(10);
+
+/// How far the ports of clients and members are apart.
+const APART: u16 = 100;
+
+/// From here on, the ports of 32 members and 16 spares would go beyond 65,535.
+const HIGHEST_PORT: i64 = 65_535 - APART as i64 - (32 + 16 - 1);
+
+/// A cluster on this machine.
+#[derive(Debug, Args)]
+pub struct LocalCluster {
+    /// The variant
+    #[arg(long, value_enum, default_value_t = Variant::Multi)]
+    pub variant: Variant,
+    /// How many members it begins with [default: 3, or as many as --data has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub nodes: Option<u16>,
+    /// How many more processes run that may become members with PAXOS ADD [default: none, or as many as --data has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=16))]
+    pub spares: Option<u16>,
+    /// Where the members keep what they must not forget [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The port of the first member for clients; the next have the next, and 100 higher are those for members.
+    /// 0: any that are free [default: 7001, or as --data has it]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=HIGHEST_PORT))]
+    pub port: Option<u16>,
+    /// Write the protocol steps of member N as JSON lines to PREFIX.nN.jsonl
+    #[arg(long, value_name = "PREFIX")]
+    pub trace_out: Option<PathBuf>,
+    /// How members treat clients
+    #[command(flatten)]
+    pub clients: Clients,
+}
+
+/// Runs a cluster until it is told to stop.
+///
+/// # Errors
+/// [`ServeError`]: it cannot run, or a member ended by itself.
+pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
+    init_log(&options.clients.log)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let temporary;
+    let data = if let Some(data) = &options.data {
+        make_dir(data)?;
+        data.as_path()
+    } else {
+        temporary = tempfile::Builder::new().prefix("paxos-cluster-").tempdir()?;
+        temporary.path()
+    };
+    let path = data.join("cluster.toml");
+    let file = if path.exists() {
+        // Members do not move while they are away.
+        let file = ClusterFile::read(&path)?;
+        agree(options, &file, &path)?;
+        file
+    } else {
+        describe(options)?
+    };
+    file.allows(options.clients.reads)?;
+    probe(&file)?;
+    if !path.exists() {
+        let wrong = |source| ServeError::Write { path: path.display().to_string(), source };
+        file.write(&path).map_err(wrong)?;
+    }
+    runtime.block_on(run(options, &file, data))
+}
+
+/// A cluster that is there is the one that is asked for.
+fn agree(options: &LocalCluster, file: &ClusterFile, path: &Path) -> Result<(), ServeError> {
+    let (members, spares) = (file.members.len(), file.spares.len());
+    let port = file.members.first().and_then(|place| place.resp.parse::<Address>().ok()).map(|at| at.port);
+    let other = |option: &str, given: u16, found: usize| {
+        let path = path.display().to_string();
+        let (found, option) = (format!("{option} {found}"), format!("{option} {given}"));
+        Err(ServeError::Other { path, found, option })
+    };
+    match *options {
+        LocalCluster { nodes: Some(nodes), .. } if usize::from(nodes) != members => {
+            other("--nodes", nodes, members)
+        }
+        LocalCluster { spares: Some(given), .. } if usize::from(given) != spares => {
+            other("--spares", given, spares)
+        }
+        LocalCluster { port: Some(given @ 1..), .. } if port.is_some_and(|port| port != given) => {
+            other("--port", given, port.unwrap_or_default().into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether all addresses are free.
+fn probe(file: &ClusterFile) -> Result<(), ServeError> {
+    let addresses = file.places().flat_map(|place| [&place.peer, &place.resp]);
+    let held = addresses.filter(|address| !address.is_empty()).map(|address| {
+        Probe::bind(address).map_err(|source| ServeError::Listen { address: address.clone(), source })
+    });
+    held.collect::<Result<Vec<_>, _>>().map(drop)
+}
+
+/// Chooses the addresses.
+fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
+    let (nodes, spares, port) =
+        (options.nodes.unwrap_or(3), options.spares.unwrap_or(0), options.port.unwrap_or(7001));
+    let count = nodes + spares;
+    let ports: Vec<(u16, u16)> = if port == 0 {
+        // All are held until all are known, so that none is chosen twice.
+        let probe = || Probe::bind("127.0.0.1:0");
+        let held: Vec<_> = (0..count).map(|_| Ok((probe()?, probe()?))).collect::<io::Result<_>>()?;
+        let port = |probe: &Probe| probe.local_addr().map(|address| address.port());
+        held.iter().map(|(resp, peer)| Ok((port(resp)?, port(peer)?))).collect::<io::Result<_>>()?
+    } else {
+        (0..count).map(|nth| (port + nth, port + APART + nth)).collect()
+    };
+    let mut places: Vec<Place> = ports
+        .iter()
+        .zip(0..)
+        .map(|((resp, peer), id)| Place {
+            id,
+            peer: format!("127.0.0.1:{peer}"),
+            resp: format!("127.0.0.1:{resp}"),
+        })
+        .collect();
+    let spares = places.split_off(usize::from(nodes));
+    let lease = if options.clients.reads == Reads::Lease { 250 } else { 0 };
+    let timeouts = Waits { lease_ms: lease, ..Waits::default() };
+    Ok(ClusterFile { name: "local".into(), members: places, spares, tls: None, timeouts })
+}
+
+/// What a member says.
+enum Said {
+    Line(String),
+    Ended(u16, io::Result<std::process::ExitStatus>),
+}
+
+async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<(), ServeError> {
+    let stopping = crate::server::stop_signal(false)?;
+    let (say, mut said) = mpsc::channel(64);
+    let mut members = JoinSet::new();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut count = 0_usize;
+    for place in file.places() {
+        let mut child = start(options, place, data)?;
+        if let Some(out) = child.stdout.take() {
+            tokio::spawn(pass_on(out, say.clone()));
+        }
+        members.spawn(mind(place.id, child, stopped.clone(), say.clone()));
+        count += 1;
+    }
+    print(&format!(
+        "cluster variant={} members={} data={}",
+        options.variant,
+        file.members.len(),
+        data.display()
+    ))?;
+    tokio::pin!(stopping);
+    let (mut ready, mut alive, mut first_dead) = (0, count, None);
+    while alive > 0 {
+        tokio::select! {
+            () = &mut stopping => break,
+            heard = said.recv() => match heard {
+                Some(Said::Line(line)) => {
+                    print(&line)?;
+                    ready += usize::from(line.starts_with("ready "));
+                    if ready == count && line.starts_with("ready ") {
+                        print("all ready; stop with Ctrl-C")?;
+                    }
+                }
+                Some(Said::Ended(id, status)) => {
+                    let input = status.as_ref().is_ok_and(|status| status.code() == Some(2));
+                    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+                    print(&format!("ended id={id} {status}"))?;
+                    tracing::error!(id, status, "a member ended by itself; the others go on if they are a quorum");
+                    first_dead = first_dead.or(Some(ServeError::Died { id, input }));
+                    alive -= 1;
+                }
+                None => break,
+            },
+        }
+    }
+    stop.send_replace(true);
+    while members.join_next().await.is_some() {}
+    first_dead.map_or(Ok(()), Err)
+}
+
+fn print(line: &str) -> Result<(), ServeError> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(ServeError::Output)
+}
+
+fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, ServeError> {
+    let mut command = tokio::process::Command::new(std::env::current_exe()?);
+    let clients = &options.clients;
+    command
+        .args(["serve", "--variant", options.variant.name(), "--id", &place.id.to_string()])
+        .arg("--cluster")
+        .arg(data.join("cluster.toml"))
+        .arg("--data")
+        .arg(data.join(format!("n{}", place.id)))
+        .args(["--log", &clients.log, "--reads", crate::server::reads_name(clients.reads.into())])
+        .args(["--maxclients", &clients.maxclients.to_string(), "--lanes", &clients.lanes.to_string()])
+        // Its end tells a member that this process is gone, however that came about.
+        .arg("--until-stdin-ends");
+    if let Some(password) = &clients.requirepass {
+        // A command line can be read by everyone on this machine.
+        command.env("PAXOS_REQUIREPASS", password);
+    }
+    if let Some(prefix) = &options.trace_out {
+        command.arg("--trace-out").arg(format!("{}.n{}.jsonl", prefix.display(), place.id));
+    }
+    #[cfg(unix)]
+    {
+        // Ctrl-C in a terminal is for this process, which stops the members one way or the other.
+        command.process_group(0);
+    }
+    Ok(command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?)
+}
+
+async fn pass_on(out: ChildStdout, say: mpsc::Sender<Said>) {
+    let mut lines = BufReader::new(out).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if say.send(Said::Line(line)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits until a member ends, by itself or because it is told to.
+async fn mind(
+    id: u16,
+    mut child: Child,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+    say: mpsc::Sender<Said>,
+) {
+    let stdin = child.stdin.take();
+    let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
+    tokio::select! {
+        status = child.wait() => {
+            drop(say.send(Said::Ended(id, status)).await);
+            return;
+        }
+        () = told => {}
+    }
+    drop(stdin);
+    if timeout(STOP, child.wait()).await.is_err() {
+        tracing::warn!(id, "a member does not stop, and is killed");
+        drop(child.kill().await);
+    }
+}

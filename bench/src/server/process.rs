@@ -1,0 +1,329 @@
+//! A member as a process: from the command line to a server, and to its end.
+
+mod certificates;
+mod moved;
+
+use super::options::Serve;
+use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
+use crate::kv::{Command, Replies, Store};
+use crate::variants::WithStore;
+use certificates::Certificates;
+use core::future::Future;
+use core::time::Duration;
+use moved::Moved;
+use paxos_core::{NodeId, Protocol, Setup, Time};
+use paxos_transport::{
+    BindError, DiskStorage, Identity, Portable, Replicated, TcpCarrier, TcpOptions, TraceOut,
+};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, lookup_host};
+use tokio::time::{sleep, timeout};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Runs a member until it is told to stop.
+///
+/// # Errors
+/// [`ServeError`]: it cannot run, or not any more.
+pub fn serve(options: &Serve) -> Result<(), ServeError> {
+    init_log(&options.clients.log)?;
+    let file = ClusterFile::read(&options.cluster)?;
+    if file.place(options.id).is_none() {
+        return Err(ServeError::Stranger(options.id));
+    }
+    more_files(options.clients.maxclients);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    options.variant.with_store(Running { options, file, runtime })
+}
+
+/// Sends the log to the standard error.
+///
+/// # Errors
+/// [`ServeError::Log`] if there is no such level.
+pub fn init_log(level: &str) -> Result<(), ServeError> {
+    let wrong = || ServeError::Log(level.into());
+    // A word alone would be taken for a module, of which all is logged, and of the others nothing.
+    if !level.contains(['=', ',']) && level.parse::<LevelFilter>().is_err() {
+        return Err(wrong());
+    }
+    let filter = EnvFilter::try_new(level).map_err(|_| wrong())?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // One that is there already goes on.
+    drop(log.try_init());
+    Ok(())
+}
+
+/// Each client is an open file.
+#[cfg(unix)]
+fn more_files(clients: u32) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = u64::from(clients) + 256;
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
+    if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_err() || current != Some(wanted) {
+        tracing::warn!(
+            ?current,
+            wanted,
+            "fewer files may be open than --maxclients needs; raise `ulimit -n`"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn more_files(_clients: u32) {}
+
+struct Running<'a> {
+    options: &'a Serve,
+    file: ClusterFile,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl WithStore for Running<'_> {
+    type Out = Result<(), ServeError>;
+
+    fn run<P>(self, variant: P::Options) -> Self::Out
+    where
+        P: Portable + Protocol<Value = Command, Reply = Replies>,
+    {
+        let Self { options, file, runtime } = self;
+        let done = runtime.block_on(run::<P>(options, &file, variant));
+        // Clients that still wait do not hold it up.
+        runtime.shutdown_background();
+        done
+    }
+}
+
+async fn run<P>(options: &Serve, file: &ClusterFile, variant: P::Options) -> Result<(), ServeError>
+where
+    P: Portable + Protocol<Value = Command, Reply = Replies>,
+{
+    let stopping = stop_signal(options.until_stdin_ends)?;
+    let place = file.place(options.id).ok_or(ServeError::Stranger(options.id))?;
+    let id = NodeId(options.id);
+    let config = file.config(options.id, options.variant.traits().leaderless)?;
+    let identity = Identity {
+        // Variants of one type do not meet either.
+        variant: format!("{}, commands of format {}", options.variant.name(), crate::kv::FORMAT),
+        ..Identity::new::<P>(&file.name, id, &config)
+    };
+    let address = options.resp.clone().unwrap_or_else(|| place.resp.clone());
+    if address.is_empty() {
+        return Err(ServeError::NoResp);
+    }
+    let resp = resolve("the address for clients", &address).await?;
+    let peer = resolve("the address for members", &place.peer).await?;
+    check_bind(options.insecure_bind, file, resp, peer)?;
+    file.allows(options.clients.reads)?;
+    let mut tcp = tcp(file, options.id, identity.clone(), peer);
+    let certificates = file.tls.as_ref().map(|tls| Certificates::read(tls, options.id)).transpose();
+    let (certificates, tls) = certificates.map_err(ServeError::Tls)?.unzip();
+    if let Some(tls) = &tls {
+        tls.check(id).map_err(BindError::from)?;
+    }
+    tcp.tls = tls;
+    let failed = |source| ServeError::Listen { address: resp.to_string(), source };
+    let listener = TcpListener::bind(resp).await.map_err(failed)?;
+    let resp = listener.local_addr().map_err(failed)?.to_string();
+    let trace = options.trace_out.as_deref().map(trace).transpose()?;
+
+    if !options.existing {
+        make_dir(&options.data)?;
+    }
+    let storage = open_store::<P>(&options.data, identity, options.existing).await?;
+    tell_moved(&options.data, file);
+    let carrier = TcpCarrier::<P>::bind(tcp).await?;
+    if let Some(certificates) = certificates {
+        tokio::spawn(certificates.keep(carrier.handle()));
+    }
+    let setup = Setup { id, config: Arc::new(config), options: variant };
+    let (carrier, storage) = (Box::new(carrier), Box::new(storage));
+    let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
+    let member: Arc<dyn Member> = Arc::new(member);
+    let settings = settings(options, file, resp.clone());
+    let server = Server::start(Arc::clone(&member), listener, settings);
+    ready(options, &resp, &place.peer).map_err(ServeError::Output)?;
+
+    tokio::select! {
+        ended = member.stopped() => {
+            server.stop().await;
+            return Ok(ended?);
+        }
+        () = stopping => {}
+    }
+    tracing::info!(%id, "stopping");
+    hand_over(&member).await;
+    server.stop().await;
+    member.shutdown().await?;
+    tracing::info!(%id, "stopped");
+    Ok(())
+}
+
+/// How long a leader that stops waits for another to lead.
+const HAND_OVER: Duration = Duration::from_millis(500);
+
+/// The others need no election if the leader names the next one before it goes.
+async fn hand_over(member: &Arc<dyn Member>) {
+    let others = member.members().proposers.iter().filter(|other| *other != member.id());
+    let handed = async {
+        for other in others {
+            if !member.status().leads || member.transfer(other).await.is_err() {
+                return;
+            }
+            for _ in 0..10 {
+                sleep(HAND_OVER / 20).await;
+                if !member.status().leads {
+                    return;
+                }
+            }
+        }
+    };
+    // If it takes too long, there will be an election.
+    drop(timeout(HAND_OVER, handed).await);
+}
+
+/// Makes a directory, and those above it.
+pub(crate) fn make_dir(path: &Path) -> Result<(), ServeError> {
+    let wrong = |source| ServeError::Directory { path: path.display().to_string(), source };
+    fs::create_dir_all(path).map_err(wrong)
+}
+
+/// Whoever moved a process knows; whoever mistyped an address does not.
+fn tell_moved(dir: &Path, file: &ClusterFile) {
+    match moved::since(dir, file) {
+        Ok(moved) => {
+            for Moved { id, what, before, now } in moved {
+                tracing::warn!(
+                    "`{what}` of process {id} is {now} in the cluster's file, and was {before} when this member last ran; \
+                     correct the file, unless that process has moved"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(%error, "it is not known who has moved: remove `addresses` in --data"),
+    }
+}
+
+/// A trace goes on where a former life of the member ended.
+fn trace(path: &Path) -> Result<TraceOut, ServeError> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = file.map_err(|source| ServeError::Trace { path: path.display().to_string(), source })?;
+    Ok(TraceOut::new(file, || Time(super::clock::wall_nanos())))
+}
+
+/// One line for people and programs.
+fn ready(options: &Serve, resp: &str, peer: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let pid = std::process::id();
+    writeln!(out, "ready id={} variant={} resp={resp} peer={peer} pid={pid}", options.id, options.variant)?;
+    out.flush()
+}
+
+fn settings(options: &Serve, file: &ClusterFile, resp: String) -> Settings {
+    let spare = |id| file.spares.iter().any(|spare| spare.id == id);
+    let peers = file.places().map(|place| Peer {
+        id: NodeId(place.id),
+        peer: place.peer.clone(),
+        resp: if place.id == options.id { resp.clone() } else { place.resp.clone() },
+        spare: spare(place.id),
+    });
+    Settings {
+        variant: options.variant.name(),
+        reads: options.clients.reads.into(),
+        password: options.clients.requirepass.clone(),
+        clients: options.clients.maxclients as usize,
+        patience: file.patience(),
+        lanes: options.clients.lanes.into(),
+        peers: peers.collect(),
+        resp,
+        ..Settings::default()
+    }
+}
+
+async fn resolve(what: &'static str, address: &str) -> Result<SocketAddr, ServeError> {
+    let wrong = |source| ServeError::Address { what, address: address.to_owned(), source };
+    let none = || wrong(io::Error::other("the name has no address"));
+    lookup_host(address).await.map_err(wrong)?.next().ok_or_else(none)
+}
+
+/// Nothing that others can reach is open by accident.
+fn check_bind(
+    insecure: bool,
+    file: &ClusterFile,
+    resp: SocketAddr,
+    peer: SocketAddr,
+) -> Result<(), ServeError> {
+    let open = |address: SocketAddr| !insecure && !address.ip().is_loopback();
+    if open(resp) {
+        return Err(ServeError::Insecure {
+            what: "the address for clients",
+            address: resp.to_string(),
+            remedy: "put a proxy with TLS in front of a loopback address",
+        });
+    }
+    if open(peer) && file.tls.is_none() {
+        return Err(ServeError::Insecure {
+            what: "the address for members",
+            address: peer.to_string(),
+            remedy: "add [tls] to the cluster's file",
+        });
+    }
+    Ok(())
+}
+
+async fn open_store<P: Portable>(
+    dir: &Path,
+    identity: Identity,
+    existing: bool,
+) -> Result<DiskStorage<P>, ServeError> {
+    let dir = dir.to_owned();
+    // It reads the whole database.
+    let opened = tokio::task::spawn_blocking(move || {
+        if existing { DiskStorage::open_existing(dir, &identity) } else { DiskStorage::open(dir, &identity) }
+    });
+    Ok(opened.await.map_err(io::Error::other)??)
+}
+
+fn tcp(file: &ClusterFile, id: u16, identity: Identity, listen: SocketAddr) -> TcpOptions {
+    let mut options = TcpOptions::new(identity, listen);
+    for place in file.places().filter(|place| place.id != id) {
+        options = options.peer(NodeId(place.id), &place.peer);
+    }
+    options.advertise = file.place(id).map(|place| place.peer.clone());
+    options
+}
+
+/// Ready when the process is told to stop.
+pub(crate) fn stop_signal(at_end_of_stdin: bool) -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    let stdin = async move {
+        if !at_end_of_stdin {
+            core::future::pending::<()>().await;
+        }
+        let mut rest = Vec::new();
+        // However it ends, it has ended.
+        drop(tokio::io::stdin().read_to_end(&mut rest).await);
+    };
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = stdin => {}
+        }
+        #[cfg(not(unix))]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = stdin => {}
+        }
+    })
+}
