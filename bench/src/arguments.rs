@@ -1,4 +1,4 @@
-//! What every command reads alike from its arguments: whole numbers, addresses, and options that have no effect.
+//! Arguments that several commands read alike: whole numbers, addresses, and options that have no effect.
 
 pub(crate) mod address;
 mod misfit;

@@ -1,16 +1,16 @@
-//! Paxos in use, in three products of one command line: the lab, a server, and a load generator with a checker.
+//! Programs built on the Paxos crates, behind one command line: a lab, a server, a load generator and a checker.
 //!
 //! ```text
-//! lab        compares the variants with what theory predicts, runs them under faults, experiments, reports
-//! server     a replicated key-value store behind the Redis protocol, for real
+//! lab        compares the variants with theory, runs them under faults, experiments, reports
+//! server     a replicated key-value store that speaks the Redis protocol
 //! load       a load generator                      linearize  whether what clients saw is right
 //! ```
 //!
-//! And what they share.
+//! All of them share these:
 //!
 //! ```text
 //! options    the command line, of all commands     variants   the variants, one line each
-//! arguments  what every command reads alike        theory     what the numbers must be
+//! arguments  what several commands read alike      theory     what the numbers must be
 //! kv         the key-value store as a state machine
 //! ```
 

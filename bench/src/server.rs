@@ -1,4 +1,4 @@
-//! What runs for real: members of a cluster that replicates a key-value store and speaks the Redis protocol.
+//! Members of a cluster that replicates a key-value store and speaks the Redis protocol, each a real process.
 //!
 //! `paxos-bench serve` runs one member ([`serve()`]), `cluster` all of them ([`local_cluster`]), and `store` looks at what one
 //! that is stopped has on disk ([`store`]).

@@ -1,4 +1,4 @@
-//! Who leads, and who still follows.
+//! Who leads, and which processes still answer the leader.
 
 mod contact;
 mod election;

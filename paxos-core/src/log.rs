@@ -1,4 +1,4 @@
-//! The log: what it holds, what is known to be chosen, and what executing it leads to.
+//! The log: what it holds, what is known to be chosen, and the state that executing it leads to.
 
 mod chosen;
 mod command;

@@ -1,4 +1,4 @@
-//! The five roles as traits, what they say to each other and write down, and the client that protocols with a leader share.
+//! The five roles as traits, the messages and records they use, and the client for protocols with a leader.
 
 mod client;
 mod fact;

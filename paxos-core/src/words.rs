@@ -1,6 +1,6 @@
-//! The words that all else is said in: processes and clients, ballots, slots, sets, bytes, bounds and time.
+//! The core's vocabulary: processes and clients, ballots, slots, sets, bytes, bounds and time.
 //!
-//! Nothing here knows of anything outside this folder.
+//! Nothing here depends on any other module.
 
 mod ballot;
 mod bytes;

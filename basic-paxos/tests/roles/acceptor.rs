@@ -1,3 +1,5 @@
+//! The acceptor: promises and votes, slot by slot.
+
 use super::*;
 
 fn acceptor() -> (Acceptor<u64>, Vec<Record<u64>>) {

@@ -1,3 +1,5 @@
+//! The learner: which votes add up to a decision.
+
 use super::*;
 
 struct Bench {

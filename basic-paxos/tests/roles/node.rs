@@ -1,3 +1,5 @@
+//! The node: strangers and repeated messages change nothing.
+
 use super::*;
 
 fn node(id: u16) -> Node<P> {

@@ -1,3 +1,5 @@
+//! The proposer: both phases for every command.
+
 use super::*;
 
 struct Bench {

@@ -1,3 +1,5 @@
+//! What clients see of the store, whatever they ask for.
+
 mod time;
 
 use super::*;

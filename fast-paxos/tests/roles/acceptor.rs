@@ -1,3 +1,5 @@
+//! The acceptor: promises, and votes in classic and fast ballots.
+
 use super::*;
 
 struct Bench {

@@ -1,3 +1,5 @@
+//! The learner: which votes add up to a decision, in classic and fast ballots.
+
 use super::*;
 
 /// One of four servers, or of five: fast quorums are three and four.

@@ -1,3 +1,5 @@
+//! The proposer: what it may propose, and how it recovers from collisions.
+
 use super::*;
 use paxos_core::Proposer as _;
 

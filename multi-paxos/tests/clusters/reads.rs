@@ -44,7 +44,8 @@ fn a_confirmed_read_at_a_follower() {
 #[test]
 fn a_read_by_lease_at_the_leader() {
     // The first one finds no lease and is confirmed, which is a lease for the second.
-    expect_file!["../runs/reads/read_lease.txt"].assert_eq(&run(N0, &[Consistency::Lease, Consistency::Lease]));
+    expect_file!["../runs/reads/read_lease.txt"]
+        .assert_eq(&run(N0, &[Consistency::Lease, Consistency::Lease]));
 }
 
 #[test]

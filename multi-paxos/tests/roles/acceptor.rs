@@ -1,3 +1,5 @@
+//! The acceptor: one promise for all slots, and votes.
+
 use super::*;
 
 struct Bench {

@@ -1,3 +1,5 @@
+//! The node: who may speak, and what is written before it is said.
+
 use super::*;
 use paxos_core::{Learning, Outcome, ReadId, ReadMessage, Refusal, Refused, Reply, Timeouts};
 

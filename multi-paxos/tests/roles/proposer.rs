@@ -1,3 +1,5 @@
+//! The proposer: phase 1 once, then phase 2 for each batch.
+
 use super::*;
 use paxos_core::Proposer as _;
 

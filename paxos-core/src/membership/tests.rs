@@ -1,3 +1,5 @@
+//! When changes take effect, and which are refused.
+
 use super::*;
 use crate::{Counts, Phase, Weighted};
 

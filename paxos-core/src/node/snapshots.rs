@@ -1,4 +1,4 @@
-//! Snapshots on a node: how one takes the place of what it stands for, and how a process that is far behind gets one.
+//! Snapshots in a node: how a snapshot replaces the log below it, and how a process that is far behind fetches one.
 
 mod compact;
 mod fetch;

@@ -1,4 +1,4 @@
-//! What processes have on disk when they start again: all of it, a snapshot with what follows, or what somebody put there.
+//! Restarts, snapshots and lost disks: what a process finds on its disk when it starts again.
 
 mod amnesia;
 mod restart;

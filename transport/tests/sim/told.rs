@@ -1,4 +1,4 @@
-//! What callers are told of commands and of changes of members, whatever goes wrong meanwhile.
+//! What callers are told about commands and changes of members, whatever goes wrong.
 
 mod changes;
 mod sessions;

@@ -1,4 +1,4 @@
-//! What an experiment is, and what comes of it.
+//! What an experiment is, and what it finds.
 
 use super::chart::Figure;
 use super::{Facts, Table};

@@ -1,3 +1,5 @@
+//! Names of quorum systems: how they are read, written and refused.
+
 use super::*;
 
 const NAMES: [&str; 18] = [

@@ -1,3 +1,5 @@
+//! The survey beside theory.
+
 use super::*;
 use crate::theory::{WideArea, collision_probability, wide_area_latency};
 

@@ -1,4 +1,4 @@
-//! A server: it lets clients in, and has the store's time move on.
+//! The server: it accepts clients, and advances the store's time when no client does.
 
 use super::Front;
 use super::connection::{Connection, End};

@@ -1,3 +1,5 @@
+//! How long a run waits at most.
+
 use super::super::options::PATIENCE;
 use super::*;
 use crate::kv::{Op, Raw};

@@ -1,3 +1,5 @@
+//! Requests and replies, whole, in pieces and malformed.
+
 use super::*;
 use crate::kv::Reply;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What waits, what is under way, and within which limits.
+
 use super::*;
 use crate::{ClientId, Counts, NodeId, NodeSet};
 use std::sync::Arc;

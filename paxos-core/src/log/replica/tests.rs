@@ -1,3 +1,5 @@
+//! Each command is executed once and answered alike, also after a snapshot.
+
 use super::*;
 use crate::log::encode;
 use crate::log::sessions::Session;

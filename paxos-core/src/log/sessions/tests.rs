@@ -1,3 +1,5 @@
+//! When sessions expire, and which replies they keep.
+
 use super::*;
 use crate::Jitter;
 

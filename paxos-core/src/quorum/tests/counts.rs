@@ -1,3 +1,5 @@
+//! Quorums by number: which sizes are lawful.
+
 use super::{is_lawful, keeps_o4, names_a_breach, nodes, subsets};
 use crate::quorum::{Counts, Phase, Places, QuorumError, QuorumSystem, prove};
 use crate::{NodeId, NodeSet};

@@ -1,3 +1,5 @@
+//! When an open command ends, and when a session is renewed.
+
 use super::*;
 
 const NODE: NodeId = NodeId(9);

@@ -1,4 +1,4 @@
-//! What holds of ballots: who speaks in them, what acceptors promise and vote for in them, and what is proposed.
+//! Invariants about ballots: who may use one, what acceptors promise and vote for in it, and what may be proposed in it.
 
 pub mod ballots;
 pub mod promises;

@@ -1,3 +1,5 @@
+//! The store's time in servers whose wall clocks are wrong.
+
 use super::*;
 use crate::kv::{Command, Expiry, Only, Raw, Replies, Unit};
 use crate::server::Server;
