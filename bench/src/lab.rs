@@ -7,6 +7,7 @@
 //! faults    many decisions, with faults       survey    what a quorum system does
 //! quorums   quorum systems by name            report    tables, JSON, CSV, Markdown
 //! cluster   from a wish to a configuration    experiments  data, figures, and the report of all
+//! soak      any cluster with any mishaps, from a seed
 //! ```
 
 pub mod cluster;
@@ -17,5 +18,6 @@ pub mod faults;
 pub mod quorums;
 pub mod report;
 pub mod simulate;
+pub mod soak;
 pub mod survey;
 pub mod wide;

@@ -5,6 +5,7 @@ use paxos_bench::lab::compare::{Compare, CompareError, compare};
 use paxos_bench::lab::experiments::{ExperimentOptions, ReportOptions, experiment, report};
 use paxos_bench::lab::report::{Row, render, write_dir};
 use paxos_bench::lab::simulate::{Simulate, draw, simulate};
+use paxos_bench::lab::soak::{Soak, soak};
 use paxos_bench::lab::survey::{Survey, survey};
 use paxos_bench::linearize::{Linearize, linearize};
 use paxos_bench::load::{Form, Load, load};
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         None => run_compare(&cli.compare),
         Some(Command::Compare(options)) => run_compare(&options),
         Some(Command::Simulate(options)) => run_simulate(&options),
+        Some(Command::Soak(options)) => run_soak(&options),
         Some(Command::Draw(options)) => match draw(&options) {
             Ok(picture) => finish(&[], &picture),
             Err(error) => fail(&error, code(error.is_input())),
@@ -56,6 +58,20 @@ fn run_survey(options: &Survey) -> ExitCode {
     };
     let differs = rows.iter().filter(|row| row.differs()).count();
     end(differs, rows.len(), print(&paxos_bench::lab::survey::render(&rows, options.format)))
+}
+
+fn run_soak(options: &Soak) -> ExitCode {
+    let bar = progress();
+    let done = soak(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    let tally = match done {
+        Ok(tally) => tally,
+        Err(error) => return fail(&error, BAD_INPUT),
+    };
+    match text(options.format, &tally, tally.table()) {
+        Ok(text) => end(tally.failures.len(), tally.runs as usize, print(&text)),
+        Err(error) => fail(&error, 1),
+    }
 }
 
 fn run_store(options: &StoreOptions) -> ExitCode {

@@ -3,6 +3,7 @@
 use crate::lab::compare::Compare;
 use crate::lab::experiments::{ExperimentOptions, ReportOptions};
 use crate::lab::simulate::{Draw, Simulate};
+use crate::lab::soak::{self, Soak};
 use crate::lab::survey::{self, Survey};
 use crate::linearize::{self, Linearize};
 use crate::load::Load;
@@ -51,6 +52,9 @@ pub enum Command {
     Compare(Box<Compare>),
     /// Run one variant with several clients in the simulator, with faults, and draw or trace the run
     Simulate(Box<Simulate>),
+    /// Run any cluster with any mishaps from each of many seeds, and reduce what fails to what it takes
+    #[command(after_long_help = soak::HELP)]
+    Soak(Box<Soak>),
     /// Draw one decision, every link taking one delay: who says what to whom
     Draw(Draw),
     /// List quorum systems with what they do to fault tolerance, load, latency and collisions, or look at one of them

@@ -1,0 +1,231 @@
+//! `paxos-bench soak`: from each seed a cluster, a workload and mishaps are drawn and run, with every invariant checked
+//! after every event. What fails is reduced to the mishaps that it takes.
+//!
+//! ```text
+//! mishap   what may go wrong          trial   one run                 tally   what was reached, and the report
+//! plan     what a seed stands for     shrink  less that still fails
+//! ```
+
+mod mishap;
+mod plan;
+mod shrink;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+pub use mishap::{Kind, Mishap};
+pub use plan::Plan;
+pub use tally::{Failure, Tally};
+pub use trial::{Ran, run};
+
+use crate::arguments::whole;
+use crate::lab::faults::Drawing;
+use crate::load::Form;
+use crate::variants::Variant;
+use clap::{Args, ValueEnum};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// What the help ends with.
+pub const HELP: &str = "\
+A seed stands for all of a run: the variant, how many acceptors, their quorums and roles, limits, disks, clocks, clients, reads, and
+mishaps, each with its time: loss up to 30 %, duplication up to 50 %, late messages, one-way and partial cuts, crashes of one or
+all, pauses, clocks and disks that stand still, leadership transfers, members that are replaced, disks that are lost, put back from
+a copy or exchanged. After 1.5 s of virtual time nothing goes wrong any more: everything must be decided, and all replicas agree.
+
+Every hundredth seed is run twice, and both runs must be equal. A seed that fails is run again and again with fewer mishaps, for as
+long as it fails; the command that repeats the rest is printed.
+
+  paxos-bench soak                                    10,000 seeds, on all cores
+  paxos-bench soak --seeds 0..1000000 --shard 2/4     the second quarter of a million
+  paxos-bench soak --seeds 7 --draw ascii             one seed: what it stands for, and a drawing of its run
+  paxos-bench soak --planted lying-disks              what it looks like when something is wrong
+
+Exit codes: 0 all held, 1 something failed, 2 the command line is wrong.";
+
+/// Which seeds to run, and how.
+#[derive(Clone, Debug, Args)]
+pub struct Soak {
+    /// One seed, or those from the first to the one before the last
+    #[arg(long, default_value = "0..10000", value_name = "A..B", value_parser = seeds)]
+    pub seeds: Range<u64>,
+    /// Only every Nth seed, from the Kth on: K/N, for as many machines
+    #[arg(long, default_value = "1/1", value_name = "K/N", value_parser = shard)]
+    pub shard: (u64, u64),
+    /// How many at a time [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Only this variant
+    #[arg(long)]
+    pub variant: Option<Variant>,
+    /// Of a single seed, only these of its mishaps, by their numbers
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub only: Option<Vec<usize>>,
+    /// Draws the run of a single seed
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub draw: Option<Drawing>,
+    /// A mistake that is made on purpose, to see it found
+    #[arg(long, value_enum)]
+    pub planted: Option<Planted>,
+    /// After how many failures to stop
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub failures: usize,
+    /// How to print the results
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Form,
+}
+
+/// What can be made wrong on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Planted {
+    /// Disks report writes as durable that are not
+    LyingDisks,
+    /// Nobody notices a disk that has forgotten
+    UnnoticedAmnesia,
+}
+
+impl Planted {
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LyingDisks => "lying-disks",
+            Self::UnnoticedAmnesia => "unnoticed-amnesia",
+        }
+    }
+}
+
+/// Options that do not go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SoakError {
+    /// They are about one seed.
+    #[error("`{0}` is about the run of one seed: give one, as `--seeds 7`")]
+    OneSeed(&'static str),
+    /// The seed stands for fewer mishaps.
+    #[error("the seed stands for {mishaps} mishaps, numbered from 0: there is no {number}")]
+    NoMishap {
+        /// How many there are.
+        mishaps: usize,
+        /// Which was asked for.
+        number: usize,
+    },
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let range = match text.split_once("..") {
+        None => whole(text).and_then(|seed| Ok(seed..seed.checked_add(1).ok_or("that is the last seed")?)),
+        Some((first, end)) => Ok(whole(first)?..whole(end)?),
+    }?;
+    if range.is_empty() {
+        Err("the first seed must be before the end, as in 0..10000".into())
+    } else {
+        Ok(range)
+    }
+}
+
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let wrong = || "give K/N with K from 1 to N, as in 2/4".to_owned();
+    let (k, n) = text.split_once('/').ok_or_else(wrong)?;
+    let (k, n) = (whole(k)?, whole(n)?);
+    if (1..=n).contains(&k) { Ok((k, n)) } else { Err(wrong()) }
+}
+
+impl Soak {
+    /// What the `nth` seed of this shard stands for, if there is one.
+    fn plan(&self, nth: u64) -> Option<Plan> {
+        let (k, n) = self.shard;
+        let seed = nth.checked_mul(n)?.checked_add(k - 1)?.checked_add(self.seeds.start)?;
+        self.seeds.contains(&seed).then(|| Plan::draw(seed, self.variant, self.planted))
+    }
+
+    fn count(&self) -> u64 {
+        let (k, n) = self.shard;
+        (self.seeds.end - self.seeds.start).saturating_sub(k - 1).div_ceil(n)
+    }
+
+    fn is_single(&self) -> bool {
+        self.seeds.end - self.seeds.start == 1
+    }
+}
+
+/// Runs them.
+///
+/// # Errors
+/// [`SoakError`] if the options do not go together.
+pub fn soak(options: &Soak, progress: impl Fn(String) + Sync) -> Result<Tally, SoakError> {
+    let about_one = [("--only", options.only.is_some()), ("--draw", options.draw.is_some())];
+    if let Some((name, _)) = about_one.into_iter().find(|(_, given)| *given && !options.is_single()) {
+        return Err(SoakError::OneSeed(name));
+    }
+    if options.is_single() { one(options) } else { Ok(many(options, progress)) }
+}
+
+/// One seed, told in full.
+fn one(options: &Soak) -> Result<Tally, SoakError> {
+    let mut plan = Plan::draw(options.seeds.start, options.variant, options.planted);
+    if let Some(only) = &options.only {
+        let mishaps = plan.mishaps.len();
+        if let Some(number) = only.iter().copied().find(|number| *number >= mishaps) {
+            return Err(SoakError::NoMishap { mishaps, number });
+        }
+        plan = plan.with_only(only);
+    }
+    let ran = run(&plan, options.draw);
+    let mut tally = Tally::default();
+    tally.told = Some(plan.to_string());
+    tally.drawing = ran.drawing.clone();
+    tally.add(&plan, &ran);
+    if ran.failure.is_some() {
+        let failure =
+            if options.only.is_some() { Failure::of(&plan, &ran) } else { shrink::shrink(&plan, &ran) };
+        tally.failures.push(failure);
+    }
+    Ok(tally)
+}
+
+fn many(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
+    let jobs = options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let sum = Mutex::new(Tally::default());
+    let count = options.count();
+    let work = || {
+        let mut own = Tally::default();
+        while !stop.load(Ordering::Relaxed) {
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            let Some(plan) = options.plan(nth) else { break };
+            let mut ran = run(&plan, None);
+            if nth % 100 == 0 && ran.failure.is_none() {
+                own.replayed += 1;
+                if run(&plan, None).print != ran.print {
+                    ran.failure = Some("two runs of this seed differ".into());
+                }
+            }
+            own.add(&plan, &ran);
+            if ran.failure.is_some() {
+                let failure = shrink::shrink(&plan, &ran);
+                let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                sum.failures.push(failure);
+                if sum.failures.len() >= options.failures.max(1) {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done % 64 == 0 {
+                progress(format!("{done} of {count} seeds"));
+            }
+        }
+        sum.lock().unwrap_or_else(PoisonError::into_inner).join(own);
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
+    let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    sum.failures.sort_by_key(|failure| failure.seed);
+    sum
+}

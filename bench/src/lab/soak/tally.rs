@@ -1,0 +1,149 @@
+//! What the seeds have reached, and what they have found.
+
+use super::{Kind, Plan, Ran};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// A seed that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// What is wrong.
+    pub what: String,
+    /// The run, in words, with the mishaps that it takes.
+    pub run: String,
+    /// The command that repeats it.
+    pub replay: String,
+}
+
+impl Failure {
+    /// Of a run that failed.
+    pub(super) fn of(plan: &Plan, ran: &Ran) -> Self {
+        let numbers: Vec<String> = plan.mishaps.iter().map(|mishap| mishap.number.to_string()).collect();
+        let mut replay = format!("paxos-bench soak --seeds {}", plan.seed);
+        if plan.asked {
+            let _ = write!(replay, " --variant {}", plan.shape.variant);
+        }
+        if let Some(planted) = plan.planted {
+            let _ = write!(replay, " --planted {}", planted.name());
+        }
+        if !numbers.is_empty() {
+            let _ = write!(replay, " --only {}", numbers.join(","));
+        }
+        Self { seed: plan.seed, what: ran.failure.clone().unwrap_or_default(), run: plan.to_string(), replay }
+    }
+}
+
+/// The sum over many seeds.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Tally {
+    /// How many were run.
+    pub runs: u64,
+    /// How many of them twice.
+    pub replayed: u64,
+    /// How many commands were answered.
+    pub answered: u64,
+    /// How many reads were answered.
+    pub read: u64,
+    /// How many runs of each variant.
+    pub variants: BTreeMap<String, u64>,
+    /// In how many runs each kind of mishap happened.
+    pub kinds: BTreeMap<Kind, u64>,
+    /// In how many runs each two kinds happened; a kind with itself: more than once.
+    #[serde(skip)]
+    pub pairs: BTreeMap<(Kind, Kind), u64>,
+    /// Which failed.
+    pub failures: Vec<Failure>,
+    /// Of a single seed, what it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
+    /// Of a single seed, its drawing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<String>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, plan: &Plan, ran: &Ran) {
+        self.runs += 1;
+        self.answered += ran.answered;
+        self.read += ran.read;
+        *self.variants.entry(plan.shape.variant.to_string()).or_default() += 1;
+        let mut kinds: Vec<Kind> = plan.mishaps.iter().map(|mishap| mishap.kind).collect();
+        kinds.sort_unstable();
+        let mut pairs: Vec<(Kind, Kind)> = Vec::new();
+        for (nth, kind) in kinds.iter().enumerate() {
+            pairs.extend(kinds[nth + 1..].iter().map(|other| (*kind, *other)));
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        kinds.dedup();
+        kinds.into_iter().for_each(|kind| *self.kinds.entry(kind).or_default() += 1);
+        pairs.into_iter().for_each(|pair| *self.pairs.entry(pair).or_default() += 1);
+    }
+
+    pub(super) fn join(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.replayed += other.replayed;
+        self.answered += other.answered;
+        self.read += other.read;
+        other.variants.into_iter().for_each(|(name, n)| *self.variants.entry(name).or_default() += n);
+        other.kinds.into_iter().for_each(|(kind, n)| *self.kinds.entry(kind).or_default() += n);
+        other.pairs.into_iter().for_each(|(pair, n)| *self.pairs.entry(pair).or_default() += n);
+        self.failures.extend(other.failures);
+    }
+
+    /// Pairs of different kinds that may happen in one run, and how many of them did.
+    fn reached(&self) -> (usize, usize) {
+        let all = Kind::ALL
+            .iter()
+            .enumerate()
+            .flat_map(|(nth, one)| Kind::ALL[nth + 1..].iter().map(move |other| (*one, *other)));
+        let possible: Vec<_> = all.filter(|(one, other)| one.apart(*other).is_none()).collect();
+        let reached = possible.iter().filter(|(one, other)| {
+            self.pairs.contains_key(&(*one, *other)) || self.pairs.contains_key(&(*other, *one))
+        });
+        (reached.count(), possible.len())
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut text = self.told.clone().unwrap_or_default();
+        text += self.drawing.as_deref().unwrap_or_default();
+        for failure in &self.failures {
+            let _ = writeln!(
+                text,
+                "seed {} FAILED: {}\n{}repeat it: {}\n",
+                failure.seed, failure.what, failure.run, failure.replay
+            );
+        }
+        if self.told.is_none() {
+            let mut table = Table::new();
+            table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["mishap", "runs with it"]);
+            for kind in Kind::ALL {
+                let runs = self.kinds.get(&kind).copied().unwrap_or(0);
+                table.add_row([kind.to_string(), runs.to_string()]);
+            }
+            if let Some(column) = table.column_mut(1) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            let _ = writeln!(text, "{table}");
+            let (reached, possible) = self.reached();
+            let _ = writeln!(text, "{reached} of {possible} pairs of kinds that may happen together did");
+        }
+        let variants: Vec<String> = self.variants.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let _ = writeln!(
+            text,
+            "{} runs ({}), {} of them twice; {} commands and {} reads answered; {} failed",
+            self.runs,
+            variants.join(", "),
+            self.replayed,
+            self.answered,
+            self.read,
+            self.failures.len()
+        );
+        text
+    }
+}
