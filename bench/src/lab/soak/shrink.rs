@@ -2,8 +2,8 @@
 
 use super::{Failure, Plan, Ran, run};
 
-/// The failure with as few mishaps, and then as few commands and reads, as it takes: it fails without any one of the mishaps left
-/// out, and would hold without any one of those that are left (delta debugging, Zeller 2002, for single mishaps).
+/// The failure with as few mishaps as it takes: without any one of those that are left, the run holds (delta debugging, Zeller
+/// and Hildebrandt 2002, one mishap at a time).
 pub(super) fn shrink(plan: &Plan, ran: &Ran) -> Failure {
     let mut smallest = (plan.clone(), ran.clone());
     let mut left: Vec<usize> = plan.mishaps.iter().map(|mishap| mishap.number).collect();
