@@ -69,7 +69,11 @@ fn run_soak(options: &Soak) -> ExitCode {
         Err(error) => return fail(&error, BAD_INPUT),
     };
     match text(options.format, &tally, tally.table()) {
-        Ok(text) => end(tally.failures.len(), tally.runs as usize, print(&text)),
+        // The text says what failed.
+        Ok(text) => match end(0, 0, print(&text)) {
+            ExitCode::SUCCESS if !tally.failures.is_empty() => ExitCode::from(1),
+            printed => printed,
+        },
         Err(error) => fail(&error, 1),
     }
 }

@@ -175,9 +175,7 @@ fn one(options: &Soak) -> Result<Tally, SoakError> {
         plan = plan.with_only(only);
     }
     let ran = run(&plan, options.draw);
-    let mut tally = Tally::default();
-    tally.told = Some(plan.to_string());
-    tally.drawing = ran.drawing.clone();
+    let mut tally = Tally { told: Some(plan.to_string()), drawing: ran.drawing.clone(), ..Tally::default() };
     tally.add(&plan, &ran);
     if ran.failure.is_some() {
         let failure =

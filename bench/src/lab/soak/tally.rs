@@ -70,7 +70,7 @@ impl Tally {
         self.runs += 1;
         self.answered += ran.answered;
         self.read += ran.read;
-        *self.variants.entry(plan.shape.variant.to_string()).or_default() += 1;
+        add(&mut self.variants, [(plan.shape.variant.to_string(), 1)]);
         let mut kinds: Vec<Kind> = plan.mishaps.iter().map(|mishap| mishap.kind).collect();
         kinds.sort_unstable();
         let mut pairs: Vec<(Kind, Kind)> = Vec::new();
@@ -80,8 +80,8 @@ impl Tally {
         pairs.sort_unstable();
         pairs.dedup();
         kinds.dedup();
-        kinds.into_iter().for_each(|kind| *self.kinds.entry(kind).or_default() += 1);
-        pairs.into_iter().for_each(|pair| *self.pairs.entry(pair).or_default() += 1);
+        add(&mut self.kinds, kinds.into_iter().map(|kind| (kind, 1)));
+        add(&mut self.pairs, pairs.into_iter().map(|pair| (pair, 1)));
     }
 
     pub(super) fn join(&mut self, other: Self) {
@@ -89,9 +89,9 @@ impl Tally {
         self.replayed += other.replayed;
         self.answered += other.answered;
         self.read += other.read;
-        other.variants.into_iter().for_each(|(name, n)| *self.variants.entry(name).or_default() += n);
-        other.kinds.into_iter().for_each(|(kind, n)| *self.kinds.entry(kind).or_default() += n);
-        other.pairs.into_iter().for_each(|(pair, n)| *self.pairs.entry(pair).or_default() += n);
+        add(&mut self.variants, other.variants);
+        add(&mut self.kinds, other.kinds);
+        add(&mut self.pairs, other.pairs);
         self.failures.extend(other.failures);
     }
 
@@ -145,5 +145,11 @@ impl Tally {
             self.failures.len()
         );
         text
+    }
+}
+
+fn add<K: Ord>(sum: &mut BTreeMap<K, u64>, more: impl IntoIterator<Item = (K, u64)>) {
+    for (key, n) in more {
+        *sum.entry(key).or_default() += n;
     }
 }
