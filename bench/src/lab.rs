@@ -8,8 +8,10 @@
 //! quorums   quorum systems by name            report    tables, JSON, CSV, Markdown
 //! cluster   from a wish to a configuration    experiments  data, figures, and the report of all
 //! soak      any cluster with any mishaps, from a seed
+//! check     every run of a small cluster
 //! ```
 
+pub mod check;
 pub mod cluster;
 pub mod compare;
 pub mod counts;

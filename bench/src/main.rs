@@ -1,6 +1,7 @@
 //! The lab's command line.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use paxos_bench::lab::check::{Check, check};
 use paxos_bench::lab::compare::{Compare, CompareError, compare};
 use paxos_bench::lab::experiments::{ExperimentOptions, ReportOptions, experiment, report};
 use paxos_bench::lab::report::{Row, render, write_dir};
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Some(Command::Compare(options)) => run_compare(&options),
         Some(Command::Simulate(options)) => run_simulate(&options),
         Some(Command::Soak(options)) => run_soak(&options),
+        Some(Command::Check(options)) => run_check(&options),
         Some(Command::Draw(options)) => match draw(&options) {
             Ok(picture) => finish(&[], &picture),
             Err(error) => fail(&error, code(error.is_input())),
@@ -72,6 +74,24 @@ fn run_soak(options: &Soak) -> ExitCode {
         // The text says what failed.
         Ok(text) => match end(0, 0, print(&text)) {
             ExitCode::SUCCESS if !tally.failures.is_empty() => ExitCode::from(1),
+            printed => printed,
+        },
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn run_check(options: &Check) -> ExitCode {
+    let bar = progress();
+    let done = check(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    let explored = match done {
+        Ok(explored) => explored,
+        Err(error) => return fail(&error, BAD_INPUT),
+    };
+    match text(options.format, &explored, explored.table()) {
+        // The text says what does not hold.
+        Ok(text) => match end(0, 0, print(&text)) {
+            ExitCode::SUCCESS if explored.fails() => ExitCode::from(1),
             printed => printed,
         },
         Err(error) => fail(&error, 1),

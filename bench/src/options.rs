@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::lab::check::{self, Check};
 use crate::lab::compare::Compare;
 use crate::lab::experiments::{ExperimentOptions, ReportOptions};
 use crate::lab::simulate::{Draw, Simulate};
@@ -55,6 +56,9 @@ pub enum Command {
     /// Run any cluster with any mishaps from each of many seeds, and reduce what fails to what it takes
     #[command(after_long_help = soak::HELP)]
     Soak(Box<Soak>),
+    /// Explore every run of a small cluster, by model checking
+    #[command(after_long_help = check::HELP)]
+    Check(Box<Check>),
     /// Draw one decision, every link taking one delay: who says what to whom
     Draw(Draw),
     /// List quorum systems with what they do to fault tolerance, load, latency and collisions, or look at one of them

@@ -10,8 +10,15 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// What a variant must be so that its runs can be told apart.
-pub(crate) trait Checked:
+/// Two processes never know different values for a slot, and none knows another than a quorum voted for in one ballot.
+pub(super) const AGREEMENT: &str = "agreement";
+/// A run in which a value is chosen.
+pub(super) const SOMETHING: &str = "a decision is reachable";
+/// A run in which every command is chosen.
+pub(super) const EVERYTHING: &str = "every command can be decided";
+
+/// What a variant must be so that its states can be told apart.
+pub(super) trait Checked:
     Protocol<
         Value = u64,
         Record = Record<u64>,
@@ -31,27 +38,27 @@ impl Checked for fast_paxos::FastPaxos<u64, u64> {}
 impl Checked for multi_paxos::MultiPaxos<u64, u64> {}
 
 /// What is to be explored.
-pub(crate) struct System<P: Checked> {
-    pub(crate) config: Arc<Config>,
-    pub(crate) options: P::Options,
+pub(super) struct System<P: Checked> {
+    pub(super) config: Arc<Config>,
+    pub(super) options: P::Options,
     /// Who gives a command to its own client at the start, and which.
-    pub(crate) commands: Vec<(u16, u64)>,
+    pub(super) commands: Vec<(u16, u64)>,
     /// Messages that are under way when the commands are given, when all that is said at the start is heard.
-    pub(crate) early: Vec<(u16, u16, Message<P>)>,
+    pub(super) early: Vec<(u16, u16, Message<P>)>,
     /// How many processes there are.
-    pub(crate) processes: u16,
+    pub(super) processes: u16,
     /// No proposer starts a term of a higher round.
-    pub(crate) rounds: u64,
+    pub(super) rounds: u64,
     /// How many crashes there may be in a run.
-    pub(crate) crashes: u8,
+    pub(super) crashes: u8,
     /// Whether a process that crashes loses its disk, which nothing survives.
-    pub(crate) forgetful: bool,
+    pub(super) forgetful: bool,
     /// How many writes of a process may be under way at a time, while messages arrive; 0: each is durable at once.
-    pub(crate) writes: usize,
+    pub(super) writes: usize,
 }
 
 /// A process and its disk. What is equal here behaves equally.
-pub(crate) struct Process<P: Checked> {
+pub(super) struct Process<P: Checked> {
     node: Node<P>,
     disk: Vec<Record<u64>>,
     /// On their way there, oldest first.
@@ -69,7 +76,7 @@ impl<P: Checked> Process<P> {
 }
 
 /// A message that was sent. It may arrive at any time from then on, any number of times, or never.
-pub(crate) struct Letter<P: Checked> {
+pub(super) struct Letter<P: Checked> {
     from: NodeId,
     to: NodeId,
     message: Message<P>,
@@ -83,7 +90,7 @@ impl<P: Checked> Letter<P> {
 }
 
 /// The processes, and all that was ever said.
-pub(crate) struct State<P: Checked> {
+pub(super) struct State<P: Checked> {
     processes: Vec<Arc<Process<P>>>,
     letters: BTreeMap<u64, Arc<Letter<P>>>,
     crashes: u8,
@@ -119,12 +126,12 @@ impl<P: Checked> fmt::Debug for State<P> {
 }
 
 /// What happens next.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
-    /// A message arrives; its number, and what it says.
-    Arrive(u64, String),
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// A message arrives, by its number.
+    Arrive(u64),
     /// A message arrives, and the process crashes before it has written what follows. It starts again.
-    ArriveAndCrash(u64, String),
+    ArriveAndCrash(u64),
     /// The oldest write of a process becomes durable.
     Durable(u16),
 }
@@ -151,7 +158,7 @@ impl<P: Checked> System<P> {
         let process = &state.processes[usize::from(id)];
         let (mut node, mut disk, life) = (process.node.clone(), process.disk.clone(), process.life);
         let mut writes = process.writes.clone();
-        let write = writes.pop_front().expect("one is under way");
+        let Some(write) = writes.pop_front() else { return };
         disk.extend_from_slice(write.records());
         node.durable(write.durable());
         state.processes[usize::from(id)] = Arc::new(Process::new(node.clone(), disk, writes, life));
@@ -206,9 +213,24 @@ impl<P: Checked> System<P> {
         }
     }
 
+    /// What happens in `step`, from `state` on.
+    pub(super) fn tell(state: &State<P>, step: Step) -> String {
+        let letter = |number| match state.letters.get(&number) {
+            Some(letter) => format!("{} hears from {}: {:?}", letter.to, letter.from, letter.message),
+            None => format!("message {number:x} arrives"),
+        };
+        match step {
+            Step::Arrive(number) => letter(number),
+            Step::ArriveAndCrash(number) => {
+                format!("{}; it crashes before it has written anything of that, and restarts", letter(number))
+            }
+            Step::Durable(id) => format!("n{id} is told that its oldest write is durable"),
+        }
+    }
+
     /// The values that a quorum voted for in one ballot, slot by slot. Votes are never taken back, so what was ever
     /// chosen is on the disks.
-    pub(crate) fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, BTreeSet<Option<CommandId>>> {
+    pub(super) fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, BTreeSet<Option<CommandId>>> {
         let mut votes: BTreeMap<(Slot, Ballot, Option<CommandId>), NodeSet> = BTreeMap::new();
         for (process, id) in state.processes.iter().zip(0..) {
             for record in &process.disk {
@@ -262,7 +284,8 @@ impl<P: Checked> Model for System<P> {
         }
         for (client, value) in &self.commands {
             let mut node = state.processes[usize::from(*client)].node.clone();
-            node.submit(Time(0), *value).expect("room");
+            // A client without anything open has room.
+            _ = node.submit(Time(0), *value);
             self.settle(&mut state, *client, node, 0, false);
         }
         vec![state]
@@ -270,10 +293,9 @@ impl<P: Checked> Model for System<P> {
 
     fn actions(&self, state: &State<P>, next: &mut Vec<Step>) {
         for (number, letter) in &state.letters {
-            let says = || format!("{} to {}: {:?}", letter.from, letter.to, letter.message);
-            next.push(Step::Arrive(*number, says()));
+            next.push(Step::Arrive(*number));
             if state.crashes < self.crashes && self.config.servers().contains(letter.to) {
-                next.push(Step::ArriveAndCrash(*number, says()));
+                next.push(Step::ArriveAndCrash(*number));
             }
         }
         for (process, id) in state.processes.iter().zip(0..) {
@@ -285,8 +307,8 @@ impl<P: Checked> Model for System<P> {
 
     fn next_state(&self, last: &State<P>, what: Step) -> Option<State<P>> {
         let (number, crash) = match what {
-            Step::Arrive(number, _) => (number, false),
-            Step::ArriveAndCrash(number, _) => (number, true),
+            Step::Arrive(number) => (number, false),
+            Step::ArriveAndCrash(number) => (number, true),
             Step::Durable(id) => {
                 let mut state = last.clone();
                 self.become_durable(&mut state, id);
@@ -314,11 +336,9 @@ impl<P: Checked> Model for System<P> {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("agreement", |system: &Self, state| system.agrees(state)),
-            Property::sometimes("something is chosen", |system: &Self, state| {
-                !system.chosen(state).is_empty()
-            }),
-            Property::sometimes("everything is chosen", |system: &Self, state| {
+            Property::always(AGREEMENT, |system: &Self, state| system.agrees(state)),
+            Property::sometimes(SOMETHING, |system: &Self, state| !system.chosen(state).is_empty()),
+            Property::sometimes(EVERYTHING, |system: &Self, state| {
                 let values: BTreeSet<_> = system.chosen(state).into_values().flatten().flatten().collect();
                 values.len() == system.commands.len()
             }),

@@ -1,0 +1,130 @@
+//! Small clusters, explored as far as a test may take. `STATES=0` explores all there is.
+
+use super::*;
+
+/// As far as `states`, with the shipped defaults.
+fn explored(variant: Checkable, scenario: Scene, states: u64, change: impl FnOnce(&mut Check)) -> Explored {
+    let states = std::env::var("STATES").ok().and_then(|n| n.parse().ok()).unwrap_or(states);
+    let mut options = Check {
+        variant,
+        scenario,
+        acceptors: 3,
+        clients: None,
+        recovery: Recovery::Coordinated,
+        rounds: None,
+        crashes: 0,
+        writes: 0,
+        forgetful: false,
+        states,
+        seconds: 0,
+        threads: NonZeroUsize::new(2),
+        format: Form::Table,
+    };
+    change(&mut options);
+    check(&options, |_| {}).expect("a lawful cluster")
+}
+
+fn agrees(explored: &Explored) {
+    assert!(explored.agreement && explored.states > 1000, "{}", explored.table());
+}
+
+/// That, and something is decided on the way.
+fn decides(explored: &Explored) {
+    agrees(explored);
+    assert!(explored.everything, "{}", explored.table());
+}
+
+#[test]
+fn basic_paxos_with_two_proposers_agrees() {
+    agrees(&explored(Checkable::Basic, Scene::Rivals, 150_000, |_| {}));
+}
+
+#[test]
+fn multi_paxos_with_two_proposers_agrees() {
+    decides(&explored(Checkable::Multi, Scene::Rivals, 400_000, |_| {}));
+}
+
+#[test]
+fn multi_paxos_with_a_successor_agrees() {
+    decides(&explored(Checkable::Multi, Scene::Succession, 150_000, |_| {}));
+}
+
+#[test]
+fn multi_paxos_with_a_crash_agrees() {
+    decides(&explored(Checkable::Multi, Scene::Succession, 150_000, |check| check.crashes = 1));
+}
+
+/// Messages arrive while a write is under way, and a crash loses it.
+#[test]
+fn multi_paxos_with_writes_under_way_and_a_crash_agrees() {
+    let change = |check: &mut Check| (check.writes, check.crashes) = (1, 1);
+    agrees(&explored(Checkable::Multi, Scene::Succession, 300_000, change));
+}
+
+#[test]
+fn basic_paxos_with_writes_under_way_and_a_crash_agrees() {
+    let change = |check: &mut Check| (check.writes, check.crashes) = (1, 1);
+    agrees(&explored(Checkable::Basic, Scene::Rivals, 150_000, change));
+}
+
+#[test]
+fn fast_paxos_with_writes_under_way_and_a_crash_agrees() {
+    let change = |check: &mut Check| (check.writes, check.crashes) = (1, 1);
+    agrees(&explored(Checkable::Fast, Scene::Collision, 150_000, change));
+}
+
+#[test]
+fn fast_paxos_with_a_successor_agrees() {
+    decides(&explored(Checkable::Fast, Scene::Succession, 150_000, |_| {}));
+}
+
+#[test]
+fn fast_paxos_with_a_collision_agrees() {
+    decides(&explored(Checkable::Fast, Scene::Collision, 150_000, |_| {}));
+}
+
+#[test]
+fn fast_paxos_whose_acceptors_recover_by_themselves_agrees() {
+    let change = |check: &mut Check| check.recovery = Recovery::Uncoordinated;
+    decides(&explored(Checkable::Fast, Scene::Collision, 150_000, change));
+}
+
+#[test]
+fn fast_paxos_whose_acceptors_recover_by_themselves_agrees_with_a_successor() {
+    let change = |check: &mut Check| (check.recovery, check.clients) = (Recovery::Uncoordinated, Some(2));
+    agrees(&explored(Checkable::Fast, Scene::Succession, 300_000, change));
+}
+
+#[test]
+fn an_acceptor_that_loses_its_disk_breaks_agreement_and_the_way_there_is_told() {
+    let change = |check: &mut Check| (check.crashes, check.forgetful) = (1, true);
+    let explored = explored(Checkable::Multi, Scene::Rivals, 3_000_000, change);
+    assert!(explored.fails() && !explored.agreement, "{}", explored.table());
+    let told = explored.counterexample.iter().any(|step| step.contains("it crashes"));
+    assert!(told, "{}", explored.table());
+}
+
+#[test]
+fn what_has_no_effect_is_refused() {
+    let lawful = |change: fn(&mut Check)| {
+        let mut options = Check {
+            variant: Checkable::Multi,
+            scenario: Scene::Rivals,
+            acceptors: 3,
+            clients: None,
+            recovery: Recovery::Coordinated,
+            rounds: None,
+            crashes: 0,
+            writes: 0,
+            forgetful: false,
+            states: 1,
+            seconds: 0,
+            threads: None,
+            format: Form::Table,
+        };
+        change(&mut options);
+        check(&options, |_| {}).err()
+    };
+    assert!(matches!(lawful(|check| check.forgetful = true), Some(CheckError::NoCrash)));
+    assert!(matches!(lawful(|check| check.clients = Some(1)), Some(CheckError::NoClients)));
+}
