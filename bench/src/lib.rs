@@ -4,6 +4,7 @@
 //! lab        compares the variants with theory, runs them under faults, experiments, reports
 //! server     a replicated key-value store that speaks the Redis protocol
 //! load       a load generator                      linearize  whether what clients saw is right
+//! versus     the server beside etcd, Redis and the least that has to be done
 //! ```
 //!
 //! All of them share these:
@@ -23,3 +24,4 @@ pub mod options;
 pub mod server;
 pub mod theory;
 pub mod variants;
+pub mod versus;

@@ -7,10 +7,13 @@
 mod client;
 mod draw;
 mod history;
+mod link;
 mod options;
 mod tally;
 
 pub use history::Line;
+pub(crate) use link::Wire;
+pub(crate) use options::positive;
 pub use options::{Form, Load, Skew, Workload};
 pub use tally::{Report, Row};
 
@@ -71,10 +74,16 @@ impl LoadError {
 /// [`LoadError`]; that servers fail while it runs is part of the result.
 pub fn load(options: &Load, progress: impl FnMut(String) + Send) -> Result<Report, LoadError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(options, progress))
+    runtime.block_on(run(options, Wire::Redis, progress))
 }
 
-async fn run(options: &Load, mut progress: impl FnMut(String)) -> Result<Report, LoadError> {
+/// Makes a load on servers that speak `wire`. Only updates can be made where that is not the Redis protocol.
+pub(crate) async fn run(
+    options: &Load,
+    wire: Wire,
+    mut progress: impl FnMut(String),
+) -> Result<Report, LoadError> {
+    assert!(wire == Wire::Redis || options.workload == Workload::Write, "etcd gets updates only");
     options.check()?;
     for address in &options.addr {
         let wrong = |source| LoadError::Address { address: address.clone(), source };
@@ -94,6 +103,7 @@ async fn run(options: &Load, mut progress: impl FnMut(String)) -> Result<Report,
         began: Instant::now(),
         until: Instant::now(),
         left: AtomicU64::new(options.count.unwrap_or(u64::MAX)),
+        wire,
         options: options.clone(),
     };
     // A history begins with nothing, or with what is in it.

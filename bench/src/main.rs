@@ -14,6 +14,8 @@ use paxos_bench::options::{Cli, Command};
 use paxos_bench::server::local_cluster::run_cluster;
 use paxos_bench::server::store::{Inspected, StoreOptions, store};
 use paxos_bench::server::{ServeError, serve};
+use paxos_bench::versus::floor::floor;
+use paxos_bench::versus::{Versus, versus};
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         Some(Command::Serve(options)) => live(serve(&options)),
         Some(Command::Cluster(options)) => live(run_cluster(&options)),
         Some(Command::Load(options)) => run_load(&options),
+        Some(Command::Versus(options)) => run_versus(&options),
+        Some(Command::Floor(options)) => live(floor(&options)),
         Some(Command::Store(options)) => run_store(&options),
         Some(Command::Linearize(options)) => run_linearize(&options),
     }
@@ -127,6 +131,20 @@ fn run_report(options: &ReportOptions) -> ExitCode {
 fn run_load(options: &Load) -> ExitCode {
     let bar = progress();
     let done = load(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    let report = match done {
+        Ok(report) => report,
+        Err(error) => return fail(&error, code(error.is_input())),
+    };
+    match text(options.format, &report, report.table()) {
+        Ok(text) => finish(&[], &text),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn run_versus(options: &Versus) -> ExitCode {
+    let bar = progress();
+    let done = versus(options, |step| bar.set_message(step));
     bar.finish_and_clear();
     let report = match done {
         Ok(report) => report,

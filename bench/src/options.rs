@@ -11,6 +11,8 @@ use crate::load::Load;
 use crate::server::Serve;
 use crate::server::local_cluster::LocalCluster;
 use crate::server::store::{self, StoreOptions};
+use crate::versus::floor::Floor;
+use crate::versus::{self, Versus};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Compares variants of Paxos: messages, delays and latency beside what theory predicts, and runs under faults
@@ -74,6 +76,12 @@ pub enum Command {
     Cluster(Box<LocalCluster>),
     /// Put load on servers that speak the Redis protocol, and measure latency and throughput
     Load(Box<Load>),
+    /// Measure a cluster beside etcd, Redis and the least that has to be done, in turn with the same load
+    #[command(after_long_help = versus::HELP)]
+    Versus(Box<Versus>),
+    /// Run the least that a replicated store has to do: what `versus` compares with
+    #[command(hide = true)]
+    Floor(Floor),
     /// Look at what a member that is stopped has on disk, and whether all of it is there
     #[command(after_help = store::HELP)]
     Store(StoreOptions),

@@ -21,6 +21,11 @@ impl Misfit {
         Self { option: option.into(), because: because.into(), instead: instead.into() }
     }
 
+    /// Of something in a list that is there already.
+    pub(crate) fn twice(option: &str, one: impl std::fmt::Display) -> Self {
+        Self::new(format!("the second {one} in {option}"), "beside the first", "give another in its place")
+    }
+
     /// Of learners, where no layout has learners of its own.
     pub(crate) fn learners() -> Self {
         Self::new("--learners", "with collapsed roles, where every server learns", "give --roles separate")

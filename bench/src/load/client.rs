@@ -2,9 +2,10 @@
 
 use super::draw::{Deed, Draw};
 use super::history::{History, Line};
+use super::link::{Link, Wire};
 use super::options::Load;
 use super::tally::Tally;
-use crate::server::resp::{CallError, Client, Value};
+use crate::server::resp::Value;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
@@ -19,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) options: Load,
+    /// What the servers speak.
+    pub(super) wire: Wire,
     pub(super) tally: Tally,
     pub(super) history: Option<History>,
     /// When the clock of the history began.
@@ -97,16 +100,11 @@ impl Worker {
         Duration::from_secs_f64(self.shared.options.timeout)
     }
 
-    async fn connect(&mut self) -> Option<Client> {
+    async fn connect(&mut self) -> Option<Link> {
         let options = &self.shared.options;
         let address = &options.addr[self.address % options.addr.len()];
-        let connected = timeout(self.patience(), async {
-            let mut client = Client::connect(address).await?;
-            if let Some(password) = &options.password {
-                client.call(&["AUTH", password]).await?;
-            }
-            Ok::<_, CallError>(client)
-        });
+        let link = Link::connect(self.shared.wire, address, options.password.as_deref());
+        let connected = timeout(self.patience(), link);
         let error = match connected.await {
             Ok(Ok(client)) => return Some(client),
             Ok(Err(error)) => format!("{address}: {error}"),
@@ -119,7 +117,7 @@ impl Worker {
     }
 
     /// Begins what is to begin, and takes what has come.
-    async fn turn(&mut self, client: &mut Client) -> Result<(), Broken> {
+    async fn turn(&mut self, client: &mut Link) -> Result<(), Broken> {
         let wake = self.begin(client).await?;
         client.flush().await.map_err(|_| Broken)?;
         let Some(oldest) = self.pending.front() else {
@@ -144,7 +142,7 @@ impl Worker {
     }
 
     /// Begins as many requests as may begin; when the next is due.
-    async fn begin(&mut self, client: &mut Client) -> Result<Option<Instant>, Broken> {
+    async fn begin(&mut self, client: &mut Link) -> Result<Option<Instant>, Broken> {
         while self.pending.len() < self.shared.options.depth() {
             let begun = Instant::now();
             let due = match self.pace {
@@ -165,7 +163,7 @@ impl Worker {
                 self.cas(client, key, new, due).await?;
                 continue;
             }
-            push(client, &deed);
+            client.push(&deed);
             self.pending.push_back(Pending { deed, due, begun });
         }
         Ok(None)
@@ -233,10 +231,10 @@ impl Worker {
     }
 
     /// Reads a key, and sets it unless somebody has set it meanwhile.
-    async fn cas(&mut self, client: &mut Client, key: &[u8], new: &[u8], due: Instant) -> Result<(), Broken> {
+    async fn cas(&mut self, client: &mut Link, key: &[u8], new: &[u8], due: Instant) -> Result<(), Broken> {
         let begun = Instant::now();
-        client.push(&[b"WATCH", key]);
-        client.push(&[b"GET", key]);
+        client.words(&[b"WATCH", key]);
+        client.words(&[b"GET", key]);
         let mut seen = self.replies(client, 2).await?;
         let read = Pending { deed: Deed::Get(key.to_vec()), due, begun };
         let value = seen.pop().unwrap_or(Value::Nil);
@@ -251,9 +249,9 @@ impl Worker {
         let line = Line { out: from.clone().map(Into::into), ..self.line(&read.deed, begun, Some(now)) };
         self.note(&line);
 
-        client.push(&[b"MULTI"]);
-        client.push(&[b"SET", key, new]);
-        client.push(&[b"EXEC"]);
+        client.words(&[b"MULTI"]);
+        client.words(&[b"SET", key, new]);
+        client.words(&[b"EXEC"]);
         let deed = Deed::Cas(key.to_vec(), new.to_vec());
         let mut line = Line { from: from.map(Into::into), ..self.line(&deed, now, None) };
         let Ok(mut replies) = self.replies(client, 3).await else {
@@ -286,7 +284,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn replies(&self, client: &mut Client, count: usize) -> Result<Vec<Value>, Broken> {
+    async fn replies(&self, client: &mut Link, count: usize) -> Result<Vec<Value>, Broken> {
         client.flush().await.map_err(|_| Broken)?;
         let mut replies = Vec::with_capacity(count);
         while replies.len() < count {
@@ -346,7 +344,7 @@ impl Worker {
                 let deeds: Vec<Deed> =
                     part.clone().map(|n| Deed::Put(self.draw.name(n), self.draw.value())).collect();
                 for deed in &deeds {
-                    push(&mut client, deed);
+                    client.push(deed);
                 }
                 let Ok(replies) = self.replies(&mut client, deeds.len()).await else { break };
                 let done = Instant::now();
@@ -365,17 +363,5 @@ impl Worker {
             }
         }
         Ok(())
-    }
-}
-
-fn push(client: &mut Client, deed: &Deed) {
-    match deed {
-        Deed::Get(key) => client.push(&[b"GET", key]),
-        Deed::Put(key, value) | Deed::Cas(key, value) => client.push(&[b"SET", key, value]),
-        Deed::Append(key, value) => client.push(&[b"APPEND", key, value]),
-        Deed::Delete(key) => client.push(&[b"DEL", key]),
-        Deed::Scan(cursor, count) => {
-            client.push(&[b"SCAN", cursor.to_string().as_bytes(), b"COUNT", count.to_string().as_bytes()]);
-        }
     }
 }

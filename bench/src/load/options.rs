@@ -153,7 +153,7 @@ impl Load {
 }
 
 /// Reads a number above 0 that has an end: a rate of 0, or a time that never comes, is a typing mistake.
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
     let is_usable = number.is_finite() && number > 0.0 && number <= 1e9;
     if is_usable { Ok(number) } else { Err("give a number above 0, and no more than 1,000,000,000".into()) }

@@ -45,6 +45,9 @@ pub struct LocalCluster {
     /// Write the protocol steps of member N as JSON lines to PREFIX.nN.jsonl
     #[arg(long, value_name = "PREFIX")]
     pub trace_out: Option<PathBuf>,
+    /// Stop when the standard input ends: who started this cluster is gone
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
     /// How members treat clients
     #[command(flatten)]
     pub clients: Clients,
@@ -151,7 +154,7 @@ enum Said {
 }
 
 async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<(), ServeError> {
-    let stopping = crate::server::stop_signal(false)?;
+    let stopping = crate::server::stop_signal(options.until_stdin_ends)?;
     let (say, mut said) = mpsc::channel(64);
     let mut members = JoinSet::new();
     let (stop, stopped) = tokio::sync::watch::channel(false);

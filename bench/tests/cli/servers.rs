@@ -99,3 +99,29 @@ fn a_word_that_is_no_level_is_refused() {
     let serve = ["serve", "--log", "loud", "--id", "0", "--cluster", &cluster, "--data", &data];
     is_refused_in_one_line(&serve, &["--log loud"]);
 }
+
+#[test]
+fn what_cannot_be_measured_is_refused_before_anything_starts() {
+    let dir = Dir::with(&[]);
+    let data = dir.path("");
+    let versus = |more: &[&'static str]| [&["versus", "--data", &data][..], more].concat();
+    for (given, words) in [
+        (&["--clients", "0"][..], &["0", "--clients", "1..=512"][..]),
+        (&["--clients", "many"], &["many", "--clients"]),
+        (&["--value-size", "1"], &["1", "--value-size", "16.."]),
+        (&["--nodes", "0"], &["0", "--nodes", "1..=9"]),
+        (&["--rounds", "0"], &["0", "--rounds"]),
+        (&["--seconds", "0"], &["0", "--seconds", "above 0"]),
+        (&["--seconds", "1e6"], &["1e6", "--seconds", "3,600"]),
+        (&["--against", "raft"], &["raft", "--against"]),
+        (&["--variant", "raft"], &["raft", "--variant"]),
+    ] {
+        is_refused(&versus(given), words);
+    }
+    is_refused_in_one_line(&versus(&["--clients", "1,8,1"]), &["second 1", "--clients"]);
+    is_refused_in_one_line(&versus(&["--against", "floor,floor"]), &["second floor", "--against"]);
+    let large = ["--clients", "512", "--value-size", "1048576"];
+    is_refused_in_one_line(&versus(&large), &["--clients 512", "64 MiB", "lower"]);
+    is_refused_in_one_line(&["versus", "--data", &dir.path("none")], &["none", "not found", "--data"]);
+    assert!(dir.files().is_empty());
+}

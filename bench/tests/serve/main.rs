@@ -5,3 +5,4 @@ mod commands;
 mod load;
 mod restarts;
 mod traces;
+mod versus;

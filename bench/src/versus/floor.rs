@@ -1,0 +1,66 @@
+//! `paxos-bench floor`: the least that a replicated store has to do, to measure others against.
+//!
+//! A leader gathers what its clients have sent meanwhile, sends it to the followers, writes it and syncs it once, and answers
+//! when enough followers for a majority have done the same. There is no protocol: no ballot, no election, no state, no read.
+//!
+//! ```text
+//! client    o--->|                                |--->o    SET key value, OK
+//! leader         |-->|---->  write, fdatasync --->|         one batch of whole blocks: all that has come in
+//! follower           |-->  write, fdatasync  ---->|         this one is waited for
+//! follower           |-->  write, fdatasync  ------->|      this one is not
+//! ```
+//!
+//! All members are threads of one process with a file each, and TCP between them.
+
+mod clients;
+mod journal;
+mod members;
+
+use crate::server::{ServeError, make_dir, stop_signal};
+use clap::Args;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+
+/// A leader and its followers.
+#[derive(Debug, Args)]
+pub struct Floor {
+    /// How many members
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub nodes: u16,
+    /// Where the members write, a file each
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Stop when the standard input ends: who started this process is gone
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
+}
+
+/// Runs until it is told to stop. It says where clients find it, and takes `SET key value` and nothing else.
+///
+/// # Errors
+/// [`ServeError`].
+pub fn floor(options: &Floor) -> Result<(), ServeError> {
+    make_dir(&options.data)?;
+    // The members are threads of their own; what is left is to pass on what clients say.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(options))
+}
+
+async fn run(options: &Floor) -> Result<(), ServeError> {
+    let stopping = stop_signal(options.until_stdin_ends)?;
+    let members = members::start(&options.data, options.nodes)?;
+    let address = "127.0.0.1:0";
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address: address.into(), source })?;
+    let mut out = io::stdout().lock();
+    let ready = writeln!(out, "ready floor nodes={} resp={}", options.nodes, listener.local_addr()?);
+    ready.and_then(|()| out.flush()).map_err(ServeError::Output)?;
+    drop(out);
+    tokio::select! {
+        () = stopping => Ok(()),
+        error = members.failed => Err(error.unwrap_or_else(|_| io::Error::other("the leader has ended")).into()),
+        error = clients::serve(listener, members.leader) => Err(error.into()),
+    }
+}

@@ -1,0 +1,118 @@
+//! The command line of `versus`.
+
+use super::VersusError;
+use crate::arguments::Misfit;
+use crate::load::{Form, positive};
+use crate::variants::Variant;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Below the options in the command's help.
+pub const HELP: &str = "\
+Each system gets the same load, one after the other: N clients, each with a connection of its own, write a value, wait for
+the answer, and write the next. All run on this machine, talk over loopback, and write to the same file system. Each answers a
+write when it is synced to disk:
+
+  cluster  this cluster, each member a process (paxos-bench cluster): on the disks of a majority
+  etcd     as many members: on the disks of a majority. It is asked by HTTP/JSON, which costs it more than gRPC would
+  redis    one server, appendonly yes, appendfsync always: on one disk, not replicated
+  floor    a leader that writes a block, and followers that do the same, without any protocol (paxos-bench floor): on
+           the disks of a majority. It is the least that a replicated store has to do
+
+etcd and redis-server are taken from the PATH; one that is not there is named, and left out. All are started on free
+ports and stopped at the end, however it ends, and what they wrote is removed.
+
+The systems take turns in rounds. A ratio is made of two measurements of one round, and its median, lowest and
+highest over the rounds are shown: writes/s above 1 x means that the cluster does more, a latency above 1 x that it
+takes longer. How to read it, and what is unfair about it: docs/versus.md.
+
+Examples:
+  paxos-bench versus
+  paxos-bench versus --against floor --clients 1 --seconds 1 --rounds 3
+  paxos-bench versus --variant fast --nodes 5 --rounds 9 --data /mnt/ssd --format json > versus.json
+
+Exit codes: 0 all was measured, 1 a server failed or it was stopped, 2 the command line is wrong.";
+
+/// How many bytes may be under way.
+const UNDER_WAY: u64 = 64 << 20;
+
+/// What to compare the cluster with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Against {
+    /// etcd, from the PATH
+    Etcd,
+    /// Redis, from the PATH
+    Redis,
+    /// A leader and followers without a protocol
+    Floor,
+}
+
+impl Against {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::Redis => "redis",
+            Self::Floor => "floor",
+        }
+    }
+}
+
+/// What to compare.
+#[derive(Clone, Debug, Args)]
+pub struct Versus {
+    /// The variant of this cluster
+    #[arg(long, value_enum, default_value_t = Variant::Multi)]
+    pub variant: Variant,
+    /// What to compare it with
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Against::Etcd, Against::Redis, Against::Floor])]
+    pub against: Vec<Against>,
+    /// Numbers of clients, each measured by itself
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256], value_name = "N", value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub clients: Vec<u32>,
+    /// The length of values in bytes
+    #[arg(long, default_value_t = 100, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
+    pub value_size: u32,
+    /// How many members this cluster, etcd and the floor have
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub nodes: u16,
+    /// How many rounds
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// For how many seconds each system is measured in a round, with each number of clients
+    #[arg(long, default_value_t = 3.0, value_name = "S", value_parser = short)]
+    pub seconds: f64,
+    /// Where all write, in a directory of their own that is removed at the end [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    pub format: Form,
+}
+
+/// A measurement of more than an hour is a typing mistake.
+fn short(text: &str) -> Result<f64, String> {
+    let seconds = positive(text)?;
+    if seconds <= 3600.0 { Ok(seconds) } else { Err("give no more than 3,600 seconds".into()) }
+}
+
+impl Versus {
+    /// That each option has an effect, and that the machine can do it.
+    pub(super) fn check(&self) -> Result<(), VersusError> {
+        for (nth, clients) in self.clients.iter().enumerate() {
+            if self.clients[..nth].contains(clients) {
+                return Err(Misfit::twice("--clients", clients).into());
+            }
+            let size = self.value_size;
+            if u64::from(*clients) * u64::from(size) > UNDER_WAY {
+                return Err(VersusError::TooMuch { clients: *clients, size });
+            }
+        }
+        for (nth, against) in self.against.iter().enumerate() {
+            if self.against[..nth].contains(against) {
+                return Err(Misfit::twice("--against", against.name()).into());
+            }
+        }
+        Ok(())
+    }
+}

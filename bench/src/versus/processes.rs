@@ -1,0 +1,242 @@
+//! The servers, as processes: started, watched, and stopped however the run ends.
+
+use super::VersusError;
+use super::home::Home;
+use core::time::Duration;
+use std::fs::File;
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long processes of ours may take to stop before they are killed. A cluster gives its members 10 s.
+const STOP: Duration = Duration::from_secs(15);
+
+/// How many lines of what a server said last are told when it fails.
+const LAST_LINES: usize = 5;
+
+/// How many bytes of the end of what a server said are looked at.
+const LAST_BYTES: u64 = 16 << 10;
+
+/// A program with its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+}
+
+impl Line {
+    pub(super) fn new(program: &Path, arguments: &[&str]) -> Self {
+        Self {
+            program: program.to_owned(),
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    /// As a shell takes it, with the program's name alone.
+    pub(super) fn show(&self) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,".contains(&byte);
+        let quote = |word: &str| {
+            let is_plain = !word.is_empty() && word.bytes().all(plain);
+            if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        };
+        let name =
+            self.program.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let words: Vec<String> =
+            [quote(&name)].into_iter().chain(self.arguments.iter().map(|word| quote(word))).collect();
+        words.join(" ")
+    }
+}
+
+#[derive(Debug)]
+struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+    /// Whether it is a process of this project, which may have started others.
+    ours: bool,
+}
+
+/// All that runs.
+#[derive(Debug)]
+pub(super) struct Processes<'h> {
+    running: Vec<Process>,
+    home: &'h Home,
+}
+
+impl<'h> Processes<'h> {
+    pub(super) fn new(home: &'h Home) -> Self {
+        Self { running: Vec::new(), home }
+    }
+
+    pub(super) fn home(&self) -> &'h Home {
+        self.home
+    }
+
+    /// Starts somebody else's server. What it says goes to a file.
+    pub(super) fn start(&mut self, name: &'static str, line: &Line) -> Result<(), VersusError> {
+        self.spawn(name, line, None).map(drop)
+    }
+
+    /// Starts a process of this project, whose standard output says when it is ready.
+    pub(super) fn start_ours(
+        &mut self,
+        name: &'static str,
+        line: &Line,
+    ) -> Result<Lines<BufReader<ChildStdout>>, VersusError> {
+        let out = self.spawn(name, line, Some(Stdio::piped()))?;
+        let out = out.ok_or_else(|| io::Error::other("a process has no standard output"))?;
+        Ok(BufReader::new(out).lines())
+    }
+
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        line: &Line,
+        out: Option<Stdio>,
+    ) -> Result<Option<ChildStdout>, VersusError> {
+        let log = self.home.path().join(format!("{name}.{}.log", self.running.len()));
+        let said = File::create(&log)?;
+        let mut command = Command::new(&line.program);
+        command.args(&line.arguments).current_dir(self.home.path()).kill_on_drop(true);
+        // Ours stop when their standard input ends, even if this process is killed.
+        command.stdin(Stdio::piped()).stderr(said.try_clone()?).stdout(out.unwrap_or_else(|| said.into()));
+        for (variable, _) in std::env::vars_os() {
+            if is_setting(&variable.to_string_lossy()) {
+                command.env_remove(variable);
+            }
+        }
+        // Ctrl-C in a terminal is for this process, which stops the others.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn().map_err(|error| {
+            let why = format!("{}: {error}; check that it can be run", line.program.display());
+            VersusError::Start { name, why }
+        })?;
+        let out = child.stdout.take();
+        self.running.push(Process { name, child, log, ours: out.is_some() });
+        Ok(out)
+    }
+
+    /// # Errors
+    /// Which of them has ended, with its last words.
+    pub(super) fn all_run(&mut self) -> Result<(), VersusError> {
+        for Process { name, child, log, .. } in &mut self.running {
+            if let Some(status) = child.try_wait()? {
+                return Err(VersusError::Died { name, status, said: last_words(log)? });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits a little for a process that was said to have ended.
+    pub(super) async fn ended(&mut self, name: &str) {
+        for process in self.running.iter_mut().filter(|process| process.name == name) {
+            // If it still runs, then that is what is to be told.
+            _ = timeout(Duration::from_secs(1), process.child.wait()).await;
+        }
+    }
+
+    /// Stops all. What they wrote is thrown away, so servers of others are killed: etcd takes seconds to stop by itself.
+    pub(super) async fn stop(&mut self) {
+        for process in &mut self.running {
+            process.end();
+        }
+        let end = Instant::now() + STOP;
+        for process in &mut self.running {
+            // It closes the standard input, too.
+            if timeout_at(end, process.child.wait()).await.is_err() {
+                // One that cannot be killed has ended meanwhile.
+                _ = process.child.kill().await;
+            }
+        }
+        self.running.clear();
+    }
+}
+
+impl Process {
+    /// Has it end. If that cannot be done it has ended, or is killed later.
+    fn end(&mut self) {
+        #[cfg(unix)]
+        if self.ours {
+            use rustix::process::{Pid, Signal, kill_process};
+            let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                _ = kill_process(pid, Signal::TERM);
+            }
+            return;
+        }
+        _ = self.child.start_kill();
+    }
+}
+
+/// Whether a variable of the environment would make a server another than its command line says.
+fn is_setting(variable: &str) -> bool {
+    let etcd = variable.starts_with("ETCD_") && variable != "ETCD_UNSUPPORTED_ARCH";
+    etcd || variable.starts_with("PAXOS_") || variable == "RUST_LOG"
+}
+
+/// The end of what a process said.
+fn last_words(log: &Path) -> io::Result<String> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LAST_BYTES)))?;
+    let mut said = Vec::new();
+    file.take(LAST_BYTES).read_to_end(&mut said)?;
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    Ok(last.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
+}
+
+/// So many ports that nobody listens at.
+pub(super) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    // All are held until all are known, so that none is chosen twice.
+    let held: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<io::Result<_>>()?;
+    held.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect()
+}
+
+/// Where a program is, if it is on the PATH.
+pub(super) fn on_path(program: &str) -> Option<PathBuf> {
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    let path = std::env::var_os("PATH")?;
+    // A relative directory would mean another one to the process, which runs elsewhere.
+    let files = std::env::split_paths(&path).map(|directory| directory.join(&name));
+    files.filter(|file| file.is_file()).find_map(|file| std::path::absolute(file).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_given_to_a_shell() {
+        let line = Line::new(Path::new("/usr/bin/redis-server"), &["--save", "", "--dir", "/a b/it's"]);
+        assert_eq!(line.show(), r"redis-server --save '' --dir '/a b/it'\''s'");
+    }
+
+    #[test]
+    fn settings_from_the_environment_do_not_reach_the_servers() {
+        for variable in ["ETCD_NAME", "PAXOS_REQUIREPASS", "RUST_LOG"] {
+            assert!(is_setting(variable), "{variable}");
+        }
+        for variable in ["PATH", "HOME", "ETCD_UNSUPPORTED_ARCH"] {
+            assert!(!is_setting(variable), "{variable}");
+        }
+    }
+
+    #[test]
+    fn last_words_are_the_last_lines() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = dir.path().join("log");
+        let lines: Vec<String> = (0..10_000).map(|nth| format!("line {nth}")).collect();
+        std::fs::write(&log, lines.join("\n")).expect("written");
+        let said = last_words(&log).expect("read");
+        assert!(said.starts_with("  line 9995\n") && said.ends_with("  line 9999"), "{said}");
+    }
+}
