@@ -93,9 +93,9 @@ pub struct Check {
     /// A process that crashes loses its disk: nothing survives that
     #[arg(long)]
     pub forgetful: bool,
-    /// After so many states to stop; 0: when all are explored
+    /// After so many steps to stop, each from a state to another or the same one; 0: when all states are explored
     #[arg(long, default_value = "1000000", value_name = "N", value_parser = whole)]
-    pub states: u64,
+    pub steps: u64,
     /// After so many seconds to stop; 0: when all are explored
     #[arg(long, default_value = "0", value_name = "S", value_parser = whole)]
     pub seconds: u64,
@@ -160,10 +160,14 @@ impl Explored {
     pub fn table(&self) -> String {
         let (holds, fails) = ("holds", "DOES NOT HOLD");
         let mut text = String::new();
-        let all = if self.complete { "all states" } else { "states up to the limit, not all" };
+        let all = match (self.complete, self.agreement) {
+            (true, _) => "that is all",
+            (false, true) => "there are more",
+            (false, false) => "no more were looked for",
+        };
         let _ = writeln!(
             text,
-            "{} {all}, {} steps, at most {} from the start, in {:.1} s",
+            "{} states, {all}; {} steps; at most {} from the start; {:.1} s",
             self.states, self.steps, self.depth, self.seconds
         );
         let reachable = |found| match (found, self.complete) {
@@ -240,8 +244,8 @@ fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl Fn
     let threads =
         options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let mut checker = system.checker().threads(threads);
-    if options.states > 0 {
-        checker = checker.target_state_count(usize::try_from(options.states).unwrap_or(usize::MAX));
+    if options.steps > 0 {
+        checker = checker.target_state_count(usize::try_from(options.steps).unwrap_or(usize::MAX));
     }
     if options.seconds > 0 {
         checker = checker.timeout(Duration::from_secs(options.seconds));
@@ -266,7 +270,7 @@ fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl Fn
             .filter_map(|(state, step)| Some(System::<P>::tell(&state, step?)))
             .collect::<Vec<_>>()
     });
-    let cut = options.states > 0 && checker.state_count() as u64 >= options.states
+    let cut = options.steps > 0 && checker.state_count() as u64 >= options.steps
         || options.seconds > 0 && start.elapsed() >= Duration::from_secs(options.seconds);
     let counterexample: Vec<String> = steps.collect();
     Explored {

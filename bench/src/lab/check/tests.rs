@@ -1,10 +1,10 @@
-//! Small clusters, explored as far as a test may take. `STATES=0` explores all there is.
+//! Small clusters, explored as far as a test may take. `STEPS=0` explores all there is.
 
 use super::*;
 
-/// As far as `states`, with the shipped defaults.
-fn explored(variant: Checkable, scenario: Scene, states: u64, change: impl FnOnce(&mut Check)) -> Explored {
-    let states = std::env::var("STATES").ok().and_then(|n| n.parse().ok()).unwrap_or(states);
+/// As far as so many steps lead, with the shipped defaults.
+fn explored(variant: Checkable, scenario: Scene, steps: u64, change: impl FnOnce(&mut Check)) -> Explored {
+    let steps = std::env::var("STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(steps);
     let mut options = Check {
         variant,
         scenario,
@@ -15,7 +15,7 @@ fn explored(variant: Checkable, scenario: Scene, states: u64, change: impl FnOnc
         crashes: 0,
         writes: 0,
         forgetful: false,
-        states,
+        steps,
         seconds: 0,
         threads: NonZeroUsize::new(2),
         format: Form::Table,
@@ -117,7 +117,7 @@ fn what_has_no_effect_is_refused() {
             crashes: 0,
             writes: 0,
             forgetful: false,
-            states: 1,
+            steps: 1,
             seconds: 0,
             threads: None,
             format: Form::Table,
