@@ -15,23 +15,27 @@ mod file;
 mod front;
 mod lanes;
 pub mod local_cluster;
+mod log;
 mod member;
 mod options;
 mod process;
 pub mod resp;
 pub mod store;
+mod watch;
 
 pub use clock::wall_clock;
 pub use error::ServeError;
 pub use file::{ClusterFile, FileError, Place, Tls, Waits};
 pub use front::Server;
+pub use log::init_log;
 pub use member::{Looker, Member};
 pub use options::{Clients, Reads, Serve};
-pub use process::{init_log, serve};
+pub use process::serve;
 pub(crate) use process::{make_dir, stop_signal};
 
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId};
+use paxos_transport::TcpHandle;
 use resp::Bounds;
 
 /// The version of Redis that clients are told, which decides what they try.
@@ -73,6 +77,8 @@ pub struct Settings {
     pub lanes: usize,
     /// All that the cluster's file names.
     pub peers: Vec<Peer>,
+    /// The network of the member, for what it tells about its peers.
+    pub carrier: Option<TcpHandle>,
 }
 
 impl Default for Settings {
@@ -88,6 +94,7 @@ impl Default for Settings {
             slow: Duration::from_secs(30),
             lanes: 4,
             peers: Vec::new(),
+            carrier: None,
         }
     }
 }

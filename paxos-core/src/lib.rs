@@ -47,8 +47,8 @@ pub use membership::{
     StoreMark, Unasked, Unchangeable,
 };
 pub use node::{
-    Aside, Backlog, Counters, Decided, Event, Load, Node, Plays, Ready, Receipt, Status, Untransferable,
-    Write,
+    Aside, Backlog, Counters, Decided, Event, Load, Node, PeerStatus, Plays, Ready, Receipt, Status,
+    Surroundings, Untransferable, Write,
 };
 pub use quorum::{
     Composed, Counts, EXHAUSTIVE, Grid, Phase, Places, QuorumError, QuorumSystem, Remedy, Rule, Sets,

@@ -30,7 +30,7 @@ use underway::Underway;
 
 pub use elect::Untransferable;
 pub use ready::{Decided, Ready, Receipt, Write};
-pub use status::{Aside, Counters, Load, Plays, Status};
+pub use status::{Aside, Counters, Load, PeerStatus, Plays, Status, Surroundings};
 pub use underway::Backlog;
 
 /// What happens to a node.

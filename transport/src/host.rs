@@ -16,6 +16,7 @@
 mod change;
 mod cluster;
 mod leaving;
+mod notices;
 mod pace;
 mod patience;
 mod reads;
@@ -30,7 +31,7 @@ pub use change::ChangeError;
 pub use cluster::MemoryCluster;
 pub use leaving::LeaveError;
 pub use reads::Seen;
-pub use replicated::{HostError, ProposeError, ReadFailure, Replicated, Stopped};
+pub use replicated::{HostError, Outlook, ProposeError, ReadFailure, Replicated, Stopped};
 pub use trace::TraceOut;
 pub use transfer::TransferError;
 
@@ -42,6 +43,7 @@ use core::future::ready;
 use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
+use notices::Notices;
 use pace::Pace;
 use paxos_core::{
     Amount, CommandId, Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica,
@@ -103,6 +105,9 @@ struct Host<P: Protocol, S: StateMachine> {
     /// Which store that is, in which life, and how far it has come.
     store: Option<StoreLife>,
     pace: Pace,
+    notices: Notices,
+    /// How many writes became durable, and how long they took together.
+    written: (u64, Duration),
     clock: Clock,
     requests: mpsc::Receiver<Ask<P, S>>,
     waiters: Waiters<P::Reply>,
@@ -178,6 +183,8 @@ where
             writer: Writer::start(storage)?,
             store,
             pace: Pace::new(election),
+            notices: Notices::default(),
+            written: (0, Duration::ZERO),
             clock: Clock::new(),
             requests,
             waiters: Waiters::default(),
@@ -213,7 +220,7 @@ where
                 return Err(HostError::Forgot(amnesia));
             }
             while let Some(amnesia) = self.node.noticed() {
-                tracing::error!(node = %self.id, "{amnesia}");
+                tracing::error!("{amnesia}");
             }
             self.settle().await?;
             self.gather().await?;
@@ -229,6 +236,9 @@ where
             let mut ready = self.node.ready();
             self.outbox.extend(ready.messages());
             while let Some(write) = ready.write() {
+                if let Some(snapshot) = write.snapshot() {
+                    self.notices.installed(snapshot.next(), snapshot.id().length);
+                }
                 self.writer.begin(write);
             }
             if let Some(captured) = ready.advance(&mut self.replica) {
@@ -253,8 +263,8 @@ where
                 self.lookers.refuse(id, why);
             }
             while let Some((from, kind)) = self.node.disbelieved() {
-                let (node, kind) = (self.id, kind.name());
-                tracing::warn!(%node, peer = %from, kind, "ignores messages with a number that cannot be true");
+                let kind = kind.name();
+                tracing::warn!(peer = %from, kind, "ignores messages with a number that cannot be true");
             }
             // Whoever is answered is to find a status as new as the answer.
             self.publish();
@@ -273,8 +283,9 @@ where
     /// Writes are durable: what rests on them follows.
     fn take_written(&mut self, written: Written<P>) {
         let Written { mut writes, took } = written;
+        self.written = (self.written.0 + writes.len() as u64, self.written.1.saturating_add(took));
         if let Some(slow) = self.pace.wrote(took, Instant::now()) {
-            tracing::warn!(node = %self.id, "{slow}");
+            tracing::warn!("{slow}");
         }
         if let Some(store) = &mut self.store {
             // Before anything is said that rests on it.
@@ -307,7 +318,11 @@ where
                 let written = written?;
                 self.take_written(written);
             }
-            snapshot = self.scribe.done() => self.node.written_down(snapshot?),
+            snapshot = self.scribe.done() => {
+                let snapshot = snapshot?;
+                self.notices.taken(snapshot.next(), snapshot.id().length);
+                self.node.written_down(snapshot);
+            }
             () = self.clock.reach(deadline) => {}
         }
         // Whoever can run now may have something to say as well, and then it is all one batch. Without this, a host
@@ -361,6 +376,12 @@ where
                 }
                 // An error says that the asker has gone away meanwhile.
                 Ask::MayStop(id, answer) => drop(answer.send(self.node.may_stop(id))),
+                Ask::Look(answer) => {
+                    let stalled = self.node.status().disk.since.map(|since| now.since(since));
+                    let (writes, writing) = self.written;
+                    let surroundings = self.node.surroundings();
+                    drop(answer.send(Outlook { surroundings, writes, writing, stalled }));
+                }
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
                 Ask::Change(change, waiter) => {
                     let timeouts = &self.node.setup().config.timeouts;
@@ -382,11 +403,13 @@ where
         self.node.deadline().into_iter().chain(self.changes.deadline()).min()
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let new = self.node.status();
+        self.notices.compare(self.clock.now(), &self.node, &new);
         self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
         if let Some(epochs) = self.node.chosen().epochs() {
             let new = (epochs.current().members, epochs.retired());
+            self.notices.members(new);
             self.members.send_if_modified(|members| core::mem::replace(members, new) != new);
         }
     }

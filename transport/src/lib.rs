@@ -27,13 +27,13 @@ pub use carrier::{
     TcpLimits, TcpOptions, TlsError, TlsOptions, Transport, TransportError, WIRE_VERSION,
 };
 pub use host::{
-    ChangeError, HostError, LeaveError, MemoryCluster, ProposeError, ReadFailure, Replicated, Seen, Stopped,
-    TraceOut, TransferError,
+    ChangeError, HostError, LeaveError, MemoryCluster, Outlook, ProposeError, ReadFailure, Replicated, Seen,
+    Stopped, TraceOut, TransferError,
 };
 pub use identity::{Identity, Portable, fingerprint};
 pub use local::LocalCluster;
 /// The core that all crates share, for those who do not depend on it by themselves.
 pub use paxos_core;
-pub use paxos_core::Status;
+pub use paxos_core::{PeerStatus, Status, Surroundings};
 pub use storage::{DiskStorage, MemoryStorage, Saved, Stage, Storage, StorageError, StoreError, StoreReport};
 pub use uptime::Uptime;

@@ -1,60 +1,136 @@
-//! Numbers for Prometheus: what a process knows about itself and what its carrier counts, as text, and an endpoint that
-//! serves it. Behind the feature `metrics`.
+//! Numbers for Prometheus: what a process knows about itself and what its carrier counts, and an endpoint that serves them.
+//! Behind the feature `metrics`.
 
 use crate::carrier::CarrierStats;
-use core::fmt::{Display, Write};
+use crate::host::Outlook;
+use core::convert::Infallible;
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
 use core::time::Duration;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use paxos_core::{NodeId, Status};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// Requests that are served at a time; more have to wait.
+/// Connections that are served at a time; more have to wait.
 const AT_A_TIME: usize = 16;
-/// Within this time somebody has to have asked, and to have taken the answer.
+/// A connection lasts no longer: one request, and its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The numbers of `node` in the text format of Prometheus (0.0.4).
-pub fn exposition(node: NodeId, status: &Status, carrier: Option<&CarrierStats>) -> String {
-    let mut page = Page { text: String::new(), node };
-    page.of_status(status);
-    if let Some(stats) = carrier {
-        page.of_carrier(stats);
-    }
-    page.text
+/// All that is known of a process at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers {
+    /// What it knows about itself.
+    pub status: Status,
+    /// What it knows about the others, and how its disk does; none if it does not say.
+    pub outlook: Option<Outlook>,
+    /// What its carrier counts, if it counts.
+    pub carrier: Option<CarrierStats>,
+    /// Further numbers, counters first, then gauges: name, help, value.
+    pub further: (Vec<(&'static str, &'static str, u64)>, Vec<(&'static str, &'static str, u64)>),
 }
 
-struct Page {
-    text: String,
-    node: NodeId,
+/// The numbers of `node` in the text format of OpenMetrics, which Prometheus reads.
+pub fn exposition(node: NodeId, numbers: Numbers) -> String {
+    let labels = [("node".into(), node.to_string().into())];
+    let mut registry = Registry::with_prefix_and_labels("paxos", labels.into_iter());
+    registry.register_collector(Box::new(numbers));
+    let mut page = String::new();
+    // Writing to a string does not fail.
+    _ = text::encode(&mut page, &registry);
+    page
 }
 
-impl Page {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string does not fail.
-        _ = writeln!(self.text, "# HELP paxos_{name} {help}\n# TYPE paxos_{name} {kind}");
+impl Collector for Numbers {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        page.of_status(&self.status)?;
+        if let Some(outlook) = &self.outlook {
+            page.of_outlook(outlook)?;
+        }
+        if let Some(stats) = &self.carrier {
+            page.of_carrier(stats)?;
+        }
+        for (name, help, value) in &self.further.0 {
+            page.counter(name, help, *value)?;
+        }
+        for (name, help, value) in &self.further.1 {
+            page.gauge(name, help, *value)?;
+        }
+        Ok(())
+    }
+}
+
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    fn metric(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result {
+        // The format puts a full stop of its own behind it.
+        let help = help.trim_end_matches('.');
+        metric.encode(self.0.encode_descriptor(name, help, None, metric.metric_type())?)
     }
 
-    fn value(&mut self, name: &str, labels: &str, value: impl Display) {
-        _ = writeln!(self.text, "paxos_{name}{{node=\"{}\"{labels}}} {value}", self.node);
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.metric(name, help, &ConstGauge::new(value))
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
-        self.head(name, "gauge", help);
-        self.value(name, "", value);
+    fn seconds(&mut self, name: &str, help: &str, value: Duration) -> fmt::Result {
+        self.metric(name, help, &ConstGauge::new(value.as_secs_f64()))
     }
 
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.head(name, "counter", help);
-        self.value(name, "", value);
+    /// The name ends in `_total` on the page.
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.metric(name, help, &ConstCounter::new(value))
     }
 
-    fn of_status(&mut self, status: &Status) {
+    /// One metric with a value for each value of a label.
+    fn each<M: EncodeMetric>(
+        &mut self,
+        (name, help, label): (&str, &str, &str),
+        values: impl Iterator<Item = (String, M)>,
+    ) -> fmt::Result {
+        let mut values = values.peekable();
+        let Some((_, first)) = values.peek() else { return Ok(()) };
+        let help = help.trim_end_matches('.');
+        let mut family = self.0.encode_descriptor(name, help, None, first.metric_type())?;
+        for (value, metric) in values {
+            metric.encode(family.encode_family(&[(label, value)])?)?;
+        }
+        Ok(())
+    }
+
+    fn of_outlook(&mut self, outlook: &Outlook) -> fmt::Result {
+        let Outlook { surroundings, writes, writing, stalled } = outlook;
+        self.gauge("hears_quorum", "Whether a quorum of members is heard.", surroundings.quorum.into())?;
+        self.counter("store_writes", "Writes that became durable.", *writes)?;
+        let help = "Time that writes took until they were durable.";
+        self.metric("store_write_seconds", help, &ConstCounter::new(writing.as_secs_f64()))?;
+        let help = "How long the write that is under way has taken so far; 0 if there is none.";
+        self.seconds("store_write_age_seconds", help, stalled.unwrap_or_default())?;
+        let peers = || surroundings.peers.iter();
+        let heard = peers().map(|peer| (peer.id.to_string(), ConstGauge::new(u64::from(peer.heard))));
+        self.each(("peer_heard", "Whether the peer said lately how far it is.", "peer"), heard)?;
+        let lag = peers().filter_map(|peer| Some((peer.id.to_string(), ConstGauge::new(peer.lag?))));
+        self.each(("peer_lag_slots", "Slots that the peer is behind this process.", "peer"), lag)
+    }
+
+    fn of_status(&mut self, status: &Status) -> fmt::Result {
         let Status {
             leads,
             first_unknown,
@@ -67,68 +143,85 @@ impl Page {
             counters,
             ..
         } = status;
-        self.gauge("leads", "Whether this process leads.", u8::from(*leads));
-        self.gauge("has_leader", "Whether a leader is known.", u8::from(status.leader.is_some()));
-        self.gauge("first_unknown_slot", "The first slot whose value is not known.", first_unknown.index());
-        self.gauge("applied_slot", "The first slot that is not executed.", applied.index());
-        self.gauge("durable_slot", "Every slot below is on this process's disk as chosen.", durable.index());
-        self.gauge("heard_slot", "Every slot below is chosen, as far as heard.", heard.index());
-        self.gauge("log_start_slot", "The first slot whose value is still held.", log_start.index());
-        self.gauge("in_flight_commands", "Slots under way.", load.in_flight.count);
-        self.gauge("in_flight_bytes", "Bytes under way.", load.in_flight.bytes);
-        self.gauge("waiting_commands", "Commands that wait for the window.", load.waiting.count);
-        self.gauge("waiting_bytes", "Bytes that wait for the window.", load.waiting.bytes);
-        self.gauge("unanswered_commands", "Commands of the local client without an answer.", unanswered);
-        self.gauge("forgetful_peers", "Peers whose store is not the one they had.", status.forgetful.len());
-        self.counter("campaigns_total", "Campaigns begun.", counters.campaigns);
-        self.counter("terms_won_total", "Terms won.", counters.won);
-        self.counter("terms_lost_total", "Terms lost that had been won.", counters.lost);
-        self.counter("nacks_total", "Refusals by acceptors.", counters.nacks);
-        self.counter("retransmissions_total", "Questions asked again.", counters.retransmissions);
-        self.counter("catch_ups_total", "Questions for what was missed.", counters.catch_ups);
-        self.counter("ignored_total", "Messages without effect.", counters.ignored);
+        self.gauge("leads", "Whether this process leads.", u64::from(*leads))?;
+        self.gauge("has_leader", "Whether a leader is known.", u64::from(status.leader.is_some()))?;
+        self.gauge("first_unknown_slot", "The first slot whose value is not known.", first_unknown.index())?;
+        self.gauge("applied_slot", "The first slot that is not executed.", applied.index())?;
+        self.gauge("durable_slot", "Every slot below is on this process's disk as chosen.", durable.index())?;
+        self.gauge("heard_slot", "Every slot below is chosen, as far as heard.", heard.index())?;
+        self.gauge("log_start_slot", "The first slot whose value is still held.", log_start.index())?;
+        self.gauge("in_flight_commands", "Slots under way.", load.in_flight.count as u64)?;
+        self.gauge("in_flight_bytes", "Bytes under way.", load.in_flight.bytes as u64)?;
+        self.gauge("waiting_commands", "Commands that wait for the window.", load.waiting.count as u64)?;
+        self.gauge("waiting_bytes", "Bytes that wait for the window.", load.waiting.bytes as u64)?;
+        self.gauge(
+            "unanswered_commands",
+            "Commands of the local client without an answer.",
+            *unanswered as u64,
+        )?;
+        self.gauge(
+            "forgetful_peers",
+            "Peers whose store is not the one they had.",
+            status.forgetful.len() as u64,
+        )?;
+        self.counter("campaigns", "Campaigns begun.", counters.campaigns)?;
+        self.counter("terms_won", "Terms won.", counters.won)?;
+        self.counter("terms_lost", "Terms lost that had been won.", counters.lost)?;
+        self.counter("nacks", "Refusals by acceptors.", counters.nacks)?;
+        self.counter("retransmissions", "Questions asked again.", counters.retransmissions)?;
+        self.counter("catch_ups", "Questions for what was missed.", counters.catch_ups)?;
+        self.counter("ignored", "Messages without effect.", counters.ignored)?;
         let disbelieved = "Messages without effect because a number in them cannot be true.";
-        self.counter("disbelieved_total", disbelieved, counters.disbelieved);
+        self.counter("disbelieved", disbelieved, counters.disbelieved)?;
         let doubted = "Messages without effect because they name a slot far ahead for the first time.";
-        self.counter("doubted_total", doubted, counters.doubted);
-        self.counter("forgotten_total", "Messages of processes that have forgotten.", counters.forgotten);
-        self.counter("refused_commands_total", "Commands refused at a limit.", counters.refused);
+        self.counter("doubted", doubted, counters.doubted)?;
+        self.counter("forgotten", "Messages of processes that have forgotten.", counters.forgotten)?;
+        self.counter("refused_commands", "Commands refused at a limit.", counters.refused)?;
+        self.counter(
+            "stepped_aside",
+            "Terms given up because the disk had stalled.",
+            counters.stepped_aside,
+        )?;
+        self.gauge("store_pending_writes", "Writes that are not durable yet.", status.disk.writes as u64)?;
+        self.gauge("store_pending_bytes", "Bytes that are not durable yet.", status.disk.bytes as u64)
     }
 
-    fn of_carrier(&mut self, stats: &CarrierStats) {
-        self.counter("frames_sent_total", "Frames written.", stats.frames_sent);
-        self.counter("frames_received_total", "Frames read.", stats.frames_received);
-        self.counter("bytes_sent_total", "Bytes written.", stats.bytes_sent);
-        self.counter("bytes_received_total", "Bytes of messages read.", stats.bytes_received);
-        self.counter("messages_sent_total", "Messages written.", stats.messages_sent);
-        self.counter("messages_received_total", "Messages read.", stats.messages_received);
-        self.counter("connected_total", "Connections made.", stats.connected);
-        self.counter("connect_failed_total", "Attempts to connect that failed.", stats.failed);
-        self.counter("accepted_total", "Connections taken.", stats.accepted);
-        self.head("messages_dropped_total", "counter", "Messages dropped before they were sent.");
-        for (why, count) in [
+    fn of_carrier(&mut self, stats: &CarrierStats) -> fmt::Result {
+        self.counter("frames_sent", "Frames written.", stats.frames_sent)?;
+        self.counter("frames_received", "Frames read.", stats.frames_received)?;
+        self.counter("bytes_sent", "Bytes written.", stats.bytes_sent)?;
+        self.counter("bytes_received", "Bytes of messages read.", stats.bytes_received)?;
+        self.counter("messages_sent", "Messages written.", stats.messages_sent)?;
+        self.counter("messages_received", "Messages read.", stats.messages_received)?;
+        self.counter("connected", "Connections made.", stats.connected)?;
+        self.counter("connect_failed", "Attempts to connect that failed.", stats.failed)?;
+        self.counter("accepted", "Connections taken.", stats.accepted)?;
+        let dropped = [
             ("full", stats.dropped_full),
             ("unreachable", stats.dropped_unreachable),
             ("too_large", stats.dropped_too_large),
-        ] {
-            self.value("messages_dropped_total", &format!(",reason=\"{why}\""), count);
-        }
-        self.head("connections_refused_total", "counter", "Connections refused or given up.");
-        for (reason, count) in &stats.refused {
-            self.value("connections_refused_total", &format!(",reason=\"{reason}\""), count);
-        }
-        self.head("peer_connected", "gauge", "Whether there is a connection to send on.");
-        for (peer, stats) in &stats.peers {
-            self.value("peer_connected", &format!(",peer=\"{peer}\""), u8::from(stats.connected));
-        }
-        self.head("peer_queued_bytes", "gauge", "Bytes that wait to be sent.");
-        for (peer, stats) in &stats.peers {
-            self.value("peer_queued_bytes", &format!(",peer=\"{peer}\""), stats.queued_bytes);
-        }
+        ];
+        let dropped = dropped.map(|(why, count)| (why.to_owned(), ConstCounter::new(count)));
+        let help = "Messages dropped before they were sent.";
+        self.each(("messages_dropped", help, "reason"), dropped.into_iter())?;
+        let refused = stats.refused.iter().map(|(why, count)| (why.to_string(), ConstCounter::new(*count)));
+        self.each(("connections_refused", "Connections refused or given up.", "reason"), refused)?;
+        let peers = || stats.peers.iter();
+        let connected =
+            peers().map(|(id, peer)| (id.to_string(), ConstGauge::new(u64::from(peer.connected))));
+        self.each(("peer_connected", "Whether there is a connection to send on.", "peer"), connected)?;
+        let queued = peers().map(|(id, peer)| (id.to_string(), ConstGauge::new(peer.queued_bytes)));
+        self.each(("peer_queued_bytes", "Bytes that wait to be sent.", "peer"), queued)
     }
 }
 
-/// Serves what a function returns at the moment, over HTTP, to whoever asks for `/metrics`. Dropping it ends that.
+/// What a page says: whether all is well, and the text.
+pub type Answer = Pin<Box<dyn Future<Output = (bool, String)> + Send>>;
+
+/// Answers a path; none: there is no such page.
+pub type Pages = dyn Fn(&str) -> Option<Answer> + Send + Sync;
+
+/// Serves pages over HTTP: `/metrics` for Prometheus, and whatever else there is to ask. Dropping it ends that.
 #[derive(Debug)]
 pub struct MetricsServer {
     local: SocketAddr,
@@ -136,17 +229,16 @@ pub struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// Listens at `address`; with port 0 the system chooses one.
+    /// Serves what `pages` answers to those who connect to `listener`: with status 503 if all is not well.
     ///
     /// # Errors
-    /// If the address cannot be had.
-    pub async fn bind(
-        address: SocketAddr,
-        text: impl Fn() -> String + Send + Sync + 'static,
+    /// If the listener has no address.
+    pub fn start(
+        listener: TcpListener,
+        pages: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
         let local = listener.local_addr()?;
-        Ok(Self { local, task: tokio::spawn(serve(listener, Arc::new(text))) })
+        Ok(Self { local, task: tokio::spawn(serve(listener, Arc::new(pages))) })
     }
 
     /// Where it listens.
@@ -161,7 +253,7 @@ impl Drop for MetricsServer {
     }
 }
 
-async fn serve(listener: TcpListener, text: Arc<dyn Fn() -> String + Send + Sync>) {
+async fn serve(listener: TcpListener, pages: Arc<Pages>) {
     let places = Arc::new(Semaphore::new(AT_A_TIME));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -170,67 +262,61 @@ async fn serve(listener: TcpListener, text: Arc<dyn Fn() -> String + Send + Sync
             sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let text = Arc::clone(&text);
+        let pages = Arc::clone(&pages);
         tokio::spawn(async move {
-            // Who does not ask, or does not listen, is no concern of ours.
-            drop(timeout(PATIENCE, answer(stream, &*text)).await);
+            talk(stream, pages).await;
             drop(place);
         });
     }
 }
 
-async fn answer(mut stream: TcpStream, text: &(dyn Fn() -> String + Send + Sync)) -> io::Result<()> {
-    let (mut asked, mut n) = ([0; 4096], 0);
-    while !asked[..n].windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read(&mut asked[n..]).await? {
-            0 => return Ok(()),
-            more => n += more,
-        }
-    }
-    let (status, body) = if asked.starts_with(b"GET /metrics ") {
-        ("200 OK", text())
-    } else {
-        ("404 Not Found", "ask for /metrics\n".into())
+async fn talk(stream: TcpStream, pages: Arc<Pages>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let pages = Arc::clone(&pages);
+        async move { Ok::<_, Infallible>(answer(&request, &*pages).await) }
+    });
+    let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
+    // A client that does not ask, or does not listen, is let go.
+    drop(timeout(PATIENCE, served).await);
+}
+
+async fn answer(request: &Request<Incoming>, pages: &Pages) -> Response<String> {
+    let path = request.uri().path();
+    let page = if request.method() == Method::GET { pages(path) } else { None };
+    let (status, body) = match page {
+        Some(page) => match page.await {
+            (true, text) => (StatusCode::OK, text),
+            (false, text) => (StatusCode::SERVICE_UNAVAILABLE, text),
+        },
+        None => (StatusCode::NOT_FOUND, "there is no such page: ask for /metrics\n".into()),
     };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.shutdown().await
+    let kind = if path == "/metrics" && status == StatusCode::OK {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    } else {
+        "text/plain; charset=utf-8"
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn get(address: SocketAddr, path: &str) -> String {
-        let mut stream = TcpStream::connect(address).await.expect("somebody listens");
-        stream
-            .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
-            .await
-            .expect("written");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.expect("text");
-        text
-    }
-
-    #[tokio::test]
-    async fn prometheus_finds_what_it_asks_for() {
+    #[test]
+    fn prometheus_finds_what_it_asks_for() {
         let mut stats = CarrierStats { frames_sent: 7, ..CarrierStats::default() };
         stats.refused.insert(crate::Reason::Expired, 3);
-        let text = move || exposition(NodeId(1), &Status::default(), Some(&stats));
-        let server = MetricsServer::bind(([127, 0, 0, 1], 0).into(), text).await.expect("a port");
-        let page = get(server.local_address(), "/metrics").await;
-        assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+        let page = exposition(NodeId(1), Numbers { carrier: Some(stats), ..Numbers::default() });
         for line in [
-            "# TYPE paxos_frames_sent_total counter\npaxos_frames_sent_total{node=\"n1\"} 7\n",
+            "# TYPE paxos_frames_sent counter\npaxos_frames_sent_total{node=\"n1\"} 7\n",
             "paxos_connections_refused_total{node=\"n1\",reason=\"expired\"} 3\n",
             "paxos_leads{node=\"n1\"} 0\n",
         ] {
             assert!(page.contains(line), "{page}");
         }
-        assert!(get(server.local_address(), "/").await.starts_with("HTTP/1.1 404"));
+        assert!(page.ends_with("# EOF\n"), "{page}");
     }
 }

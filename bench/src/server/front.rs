@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout};
 const UNFINISHED: usize = 512 << 20;
 
 /// What all connections of a server share.
-struct Front {
+pub(super) struct Front {
     member: Arc<dyn Member>,
     settings: Settings,
     lanes: Lanes,

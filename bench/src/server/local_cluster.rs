@@ -4,12 +4,13 @@ use crate::arguments::address::Address;
 use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, init_log, make_dir};
 use crate::variants::Variant;
 use clap::Args;
+use paxos_core::NodeId;
 use std::io::{self, Write};
 use std::net::TcpListener as Probe;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
@@ -42,6 +43,9 @@ pub struct LocalCluster {
     /// 0: any that are free [default: 7001, or as --data has it]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=HIGHEST_PORT))]
     pub port: Option<u16>,
+    /// Serve /metrics, /healthz and /readyz of member N over HTTP at port BASE + N of 127.0.0.1
+    #[arg(long, value_name = "BASE", value_parser = clap::value_parser!(u16).range(1..=65_535 - 47))]
+    pub metrics_port: Option<u16>,
     /// Write the protocol steps of member N as JSON lines to PREFIX.nN.jsonl
     #[arg(long, value_name = "PREFIX")]
     pub trace_out: Option<PathBuf>,
@@ -58,7 +62,7 @@ pub struct LocalCluster {
 /// # Errors
 /// [`ServeError`]: it cannot run, or a member ended by itself.
 pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
-    init_log(&options.clients.log)?;
+    init_log(&options.clients.log, "cluster")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let temporary;
     let data = if let Some(data) = &options.data {
@@ -161,6 +165,9 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
     let mut count = 0_usize;
     for place in file.places() {
         let mut child = start(options, place, data)?;
+        if let Some(log) = child.stderr.take() {
+            tokio::spawn(prefix(log, NodeId(place.id)));
+        }
         if let Some(out) = child.stdout.take() {
             tokio::spawn(pass_on(out, say.clone()));
         }
@@ -190,7 +197,7 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
                     let input = status.as_ref().is_ok_and(|status| status.code() == Some(2));
                     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                     print(&format!("ended id={id} {status}"))?;
-                    tracing::error!(id, status, "a member ended by itself; the others go on if they are a quorum");
+                    tracing::error!("{} ended by itself ({status}); the others go on if they are a quorum", NodeId(id));
                     first_dead = first_dead.or(Some(ServeError::Died { id, input }));
                     alive -= 1;
                 }
@@ -225,6 +232,9 @@ fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, Se
         // A command line can be read by everyone on this machine.
         command.env("PAXOS_REQUIREPASS", password);
     }
+    if let Some(base) = options.metrics_port {
+        command.arg("--metrics").arg(format!("127.0.0.1:{}", base + place.id));
+    }
     if let Some(prefix) = &options.trace_out {
         command.arg("--trace-out").arg(format!("{}.n{}.jsonl", prefix.display(), place.id));
     }
@@ -233,7 +243,27 @@ fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, Se
         // Ctrl-C in a terminal is for this process, which stops the members one way or the other.
         command.process_group(0);
     }
-    Ok(command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?)
+    Ok(command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?)
+}
+
+/// Passes on what a member logs, and whatever else it writes there, with its name before each line.
+async fn prefix(log: ChildStderr, id: NodeId) {
+    let (mut log, mut line) = (BufReader::new(log), Vec::new());
+    let name = format!("{id} ");
+    while log.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        // The member names itself in the same way.
+        let text = text.strip_prefix(&name).unwrap_or(text);
+        // Where nobody reads it, nothing is lost.
+        _ = writeln!(io::stderr().lock(), "{id} │ {text}");
+        line.clear();
+    }
 }
 
 async fn pass_on(out: ChildStdout, say: mpsc::Sender<Said>) {
@@ -263,7 +293,7 @@ async fn mind(
     }
     drop(stdin);
     if timeout(STOP, child.wait()).await.is_err() {
-        tracing::warn!(id, "a member does not stop, and is killed");
+        tracing::warn!("{} does not stop, and is killed", NodeId(id));
         drop(child.kill().await);
     }
 }

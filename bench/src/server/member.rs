@@ -4,7 +4,8 @@ use crate::kv::{Command, Replies, Store};
 use async_trait::async_trait;
 use paxos_core::{Change, Consistency, Executed, Membership, NodeId, NodeSet, Protocol, Slot, Status};
 use paxos_transport::{
-    ChangeError, HostError, LeaveError, ProposeError, ReadFailure, Replicated, TransferError,
+    ChangeError, HostError, LeaveError, Outlook, ProposeError, ReadFailure, Replicated, Stopped,
+    TransferError,
 };
 
 /// What looks at the store, once.
@@ -17,6 +18,10 @@ pub trait Member: Send + Sync + 'static {
     fn id(&self) -> NodeId;
     /// What it knows about itself.
     fn status(&self) -> Status;
+    /// What it knows about the others; it takes a turn of the member.
+    async fn outlook(&self) -> Result<Outlook, Stopped> {
+        Ok(Outlook::default())
+    }
     /// Who the members are.
     fn members(&self) -> Membership;
     /// Who was removed.
@@ -50,6 +55,10 @@ where
 
     fn status(&self) -> Status {
         Self::status(self)
+    }
+
+    async fn outlook(&self) -> Result<Outlook, Stopped> {
+        Self::outlook(self).await
     }
 
     fn members(&self) -> Membership {

@@ -57,6 +57,9 @@ pub struct Serve {
     /// Write the protocol steps as JSON lines (the format: docs/trace-format.md)
     #[arg(long, value_name = "FILE")]
     pub trace_out: Option<PathBuf>,
+    /// Serve /metrics for Prometheus, /healthz and /readyz over HTTP at this address; port 0: any that is free
+    #[arg(long, value_name = "ADDR", value_parser = address::written)]
+    pub metrics: Option<String>,
     /// Listen on addresses that others can reach, though nothing is encrypted
     #[arg(long)]
     pub insecure_bind: bool,

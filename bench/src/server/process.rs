@@ -3,7 +3,9 @@
 mod certificates;
 mod moved;
 
+use super::log::init_log;
 use super::options::Serve;
+use super::watch::Watch;
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
@@ -12,6 +14,7 @@ use core::future::Future;
 use core::time::Duration;
 use moved::Moved;
 use paxos_core::{NodeId, Protocol, Setup, Time};
+use paxos_transport::metrics::MetricsServer;
 use paxos_transport::{
     BindError, DiskStorage, Identity, Portable, Replicated, TcpCarrier, TcpOptions, TraceOut,
 };
@@ -23,15 +26,13 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::time::{sleep, timeout};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// Runs a member until it is told to stop.
 ///
 /// # Errors
 /// [`ServeError`]: it cannot run, or not any more.
 pub fn serve(options: &Serve) -> Result<(), ServeError> {
-    init_log(&options.clients.log)?;
+    init_log(&options.clients.log, &NodeId(options.id).to_string())?;
     let file = ClusterFile::read(&options.cluster)?;
     if file.place(options.id).is_none() {
         return Err(ServeError::Stranger(options.id));
@@ -39,23 +40,6 @@ pub fn serve(options: &Serve) -> Result<(), ServeError> {
     more_files(options.clients.maxclients);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     options.variant.with_store(Running { options, file, runtime })
-}
-
-/// Sends the log to the standard error.
-///
-/// # Errors
-/// [`ServeError::Log`] if there is no such level.
-pub fn init_log(level: &str) -> Result<(), ServeError> {
-    let wrong = || ServeError::Log(level.into());
-    // A word alone would be taken for a module, of which all is logged, and of the others nothing.
-    if !level.contains(['=', ',']) && level.parse::<LevelFilter>().is_err() {
-        return Err(wrong());
-    }
-    let filter = EnvFilter::try_new(level).map_err(|_| wrong())?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // One that is there already goes on.
-    drop(log.try_init());
-    Ok(())
 }
 
 /// Each client is an open file.
@@ -132,6 +116,10 @@ where
     let failed = |source| ServeError::Listen { address: resp.to_string(), source };
     let listener = TcpListener::bind(resp).await.map_err(failed)?;
     let resp = listener.local_addr().map_err(failed)?.to_string();
+    let metrics = match &options.metrics {
+        Some(address) => Some(listen_for_metrics(address, options.insecure_bind).await?),
+        None => None,
+    };
     let trace = options.trace_out.as_deref().map(trace).transpose()?;
 
     if !options.existing {
@@ -140,6 +128,7 @@ where
     let storage = open_store::<P>(&options.data, identity, options.existing).await?;
     tell_moved(&options.data, file);
     let carrier = TcpCarrier::<P>::bind(tcp).await?;
+    let handle = carrier.handle();
     if let Some(certificates) = certificates {
         tokio::spawn(certificates.keep(carrier.handle()));
     }
@@ -147,8 +136,16 @@ where
     let (carrier, storage) = (Box::new(carrier), Box::new(storage));
     let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
     let member: Arc<dyn Member> = Arc::new(member);
-    let settings = settings(options, file, resp.clone());
+    let settings = Settings { carrier: Some(handle.clone()), ..settings(options, file, resp.clone()) };
     let server = Server::start(Arc::clone(&member), listener, settings);
+    let watch = Watch::new(Arc::clone(server.front()), handle);
+    // It serves until this function ends.
+    let _metrics = metrics
+        .map(|listener| {
+            tracing::info!("serves /metrics, /healthz and /readyz at {}", listener.local_addr()?);
+            MetricsServer::start(listener, move |path| watch.page(path))
+        })
+        .transpose()?;
     ready(options, &resp, &place.peer).map_err(ServeError::Output)?;
 
     tokio::select! {
@@ -158,12 +155,24 @@ where
         }
         () = stopping => {}
     }
-    tracing::info!(%id, "stopping");
+    tracing::info!("stops");
     hand_over(&member).await;
     server.stop().await;
     member.shutdown().await?;
-    tracing::info!(%id, "stopped");
+    tracing::info!("has stopped");
     Ok(())
+}
+
+/// Binds the address for Prometheus, before anything is started.
+async fn listen_for_metrics(address: &str, insecure: bool) -> Result<TcpListener, ServeError> {
+    let what = "the address for metrics";
+    let at = resolve(what, address).await?;
+    if !insecure && !at.ip().is_loopback() {
+        let remedy = "put a proxy with TLS in front of a loopback address";
+        return Err(ServeError::Insecure { what, address: at.to_string(), remedy });
+    }
+    let failed = |source| ServeError::Listen { address: at.to_string(), source };
+    TcpListener::bind(at).await.map_err(failed)
 }
 
 /// How long a leader that stops waits for another to lead.

@@ -3,6 +3,7 @@
 mod cluster;
 mod commands;
 mod load;
+mod operator;
 mod restarts;
 mod traces;
 mod versus;

@@ -53,6 +53,11 @@ impl Peers {
         self.0.get(&node).filter(|peer| now.since(peer.at) <= window)
     }
 
+    /// How far `node` was when it spoke last.
+    pub(super) fn known(&self, node: NodeId) -> Option<Slot> {
+        self.0.get(&node).map(|peer| peer.known)
+    }
+
     /// Who spoke less than `window` ago.
     pub(super) fn heard_within(&self, now: Time, window: Duration) -> NodeSet {
         self.0.keys().copied().filter(|node| self.recent(*node, now, window).is_some()).collect()

@@ -1,6 +1,8 @@
 //! What a process tells about itself, for tables and dashboards.
 
-use crate::{Amount, Backlog, Ballot, Client, Leader, Node, NodeId, NodeSet, Proposer, Protocol, Slot};
+use crate::{
+    Amount, Backlog, Ballot, Client, Leader, Node, NodeId, NodeSet, Proposer, Protocol, Slot, StoreMark,
+};
 use core::hash::{Hash, Hasher};
 
 /// What a process knows about itself. Cheap to ask for: nothing is counted or copied that is not at hand.
@@ -102,6 +104,32 @@ pub struct Counters {
     pub refused: u64,
 }
 
+/// What a process knows about the others, for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Its own store; none where nobody tells.
+    pub store: Option<StoreMark>,
+    /// Whether it hears a quorum of acceptors, itself included: [`Node::hears_quorum`].
+    pub quorum: bool,
+    /// The other members and spares, in order.
+    pub peers: Vec<PeerStatus>,
+}
+
+/// What a process knows about another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// The other process.
+    pub id: NodeId,
+    /// Whether it said lately how far it is.
+    pub heard: bool,
+    /// It knew all slots below when it said so last; none if it never did.
+    pub known: Option<Slot>,
+    /// The slots that it was behind this process by then, or is by now; none if it never said how far it is.
+    pub lag: Option<u64>,
+    /// Its store, and how far that had come when it was heard of last; none if it was not heard of.
+    pub store: Option<StoreMark>,
+}
+
 /// Something that is noted on the way and has no effect. It does not tell two states apart, lest whoever explores
 /// states finds no end of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,6 +155,19 @@ pub(crate) struct Noted {
 }
 
 impl<P: Protocol> Node<P> {
+    /// What it knows about the others.
+    pub fn surroundings(&self) -> Surroundings {
+        let (known, quorum) = (self.chosen.first_unknown(), self.hears_quorum());
+        let others = self.setup.config.members().servers().union(self.setup.config.spares);
+        let others = others.iter().filter(|id| *id != self.setup.id);
+        let peers = others.map(|id| {
+            let (heard, said) = self.heard_of(id);
+            let lag = said.map(|said| known.index().saturating_sub(said.index()));
+            PeerStatus { id, heard, known: said, lag, store: self.store_of(id) }
+        });
+        Surroundings { store: self.store_of(self.setup.id), quorum, peers: peers.collect() }
+    }
+
     /// What it knows about itself.
     pub fn status(&self) -> Status {
         let load = self.proposer.as_ref().map(Proposer::load).unwrap_or_default();

@@ -36,6 +36,7 @@ use tls::Tls;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
+use tracing::Instrument;
 
 /// What the carrier, its handles and its tasks share.
 struct Shared {
@@ -73,7 +74,8 @@ impl Shared {
         let mut tasks = lock(&self.tasks);
         let tasks = tasks.as_mut()?;
         while tasks.try_join_next().is_some() {}
-        Some(tasks.spawn(task))
+        let span = tracing::error_span!("process", id = %self.options.identity.node);
+        Some(tasks.spawn(task.instrument(span)))
     }
 
     /// Whether `from` may be connected.
@@ -121,7 +123,7 @@ impl Shared {
         if let Some(peer) = peers.get(&id) {
             peer.move_to(address, told);
         } else if told || peers.len() < self.options.limits.connections {
-            tracing::info!(peer = %id, %address, told, "a new peer");
+            tracing::debug!(peer = %id, %address, told, "knows a new peer");
             let (peer, waiting) = Peer::new(id, address, told);
             peers.insert(id, Arc::clone(&peer));
             self.spawn(link::keep(Arc::clone(self), peer, waiting));

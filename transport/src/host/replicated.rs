@@ -7,13 +7,16 @@ use super::reads::{Look, Looker, Seen};
 use super::waiters::{ChangeWaiter, Waiter};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
+use core::time::Duration;
 use paxos_core::{
     Amnesia, Ballot, Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol,
-    ReadError, RestoreError, Setup, Slot, StateMachine, Status, StillNeeded, Unanswered, Untransferable,
+    ReadError, RestoreError, Setup, Slot, StateMachine, Status, StillNeeded, Surroundings, Unanswered,
+    Untransferable,
 };
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument;
 
 /// A state machine that is replicated: the handle to one process of its cluster, which runs in a task of its own.
 /// Clones are handles to the same process; it stops when the last of them is dropped.
@@ -29,6 +32,19 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
     pub(super) patience: Patience,
 }
 
+/// What a process tells operators besides its [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What it knows about the others, and its own store.
+    pub surroundings: Surroundings,
+    /// How many writes its store has made durable since the start.
+    pub writes: u64,
+    /// How long they took together.
+    pub writing: Duration,
+    /// How long the write that is under way has taken so far; none if there is none.
+    pub stalled: Option<Duration>,
+}
+
 /// What a handle asks of the host.
 pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
@@ -36,6 +52,7 @@ pub(super) enum Ask<P: Protocol, S> {
     Change(Change, ChangeWaiter),
     ForceChange(Change, ChangeWaiter),
     Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
+    Look(oneshot::Sender<Outlook>),
     MayStop(NodeId, oneshot::Sender<Result<(), StillNeeded>>),
     Stop,
 }
@@ -237,11 +254,13 @@ where
         let (ended, end) = watch::channel(None);
         let host =
             Host::open(setup, machine, transport, storage, (asked, publish, publish_members), trace).await?;
-        tokio::spawn(async move {
+        let running = async move {
             let result = host.run().await;
             // The host is gone by now, so that its store and its place in the network are free.
             ended.send_replace(Some(result));
-        });
+        };
+        // Each line tells which process speaks.
+        tokio::spawn(running.instrument(tracing::error_span!("process", %id)));
         Ok(Self { id, requests, status, members, end, patience })
     }
 
@@ -342,6 +361,16 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// What the process knows about itself; if it has stopped, what it knew at last.
     pub fn status(&self) -> Status {
         *self.status.borrow()
+    }
+
+    /// What the process knows about the others, and how its disk does.
+    ///
+    /// # Errors
+    /// [`Stopped`] if the process does not run.
+    pub async fn outlook(&self) -> Result<Outlook, Stopped> {
+        let (sender, answer) = oneshot::channel();
+        self.requests.send(Ask::Look(sender)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
     }
 
     /// Who the members are, in the slots that this process executes now.

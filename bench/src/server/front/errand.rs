@@ -5,11 +5,13 @@ use super::session::Session;
 use super::table::Errand;
 use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, natural};
-use paxos_core::{Change, Consistency, NodeId, NodeSet};
+use core::time::Duration;
+use paxos_core::{Change, Consistency, NodeId, NodeSet, PeerStatus, StoreMark};
 use paxos_transport::{ChangeError, LeaveError};
 use std::fmt::Write;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Does what a request asks for, when all before it is done.
 pub(super) async fn run(
@@ -121,6 +123,12 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("clock_moves", time.moves.to_string()),
         ],
     );
+    let (store, peers) = around(front).await;
+    let lines = peers.iter().filter_map(|line| line.split_once(' '));
+    let lines = lines.map(|(id, fields)| (format!("peer_{id}"), fields.replace(' ', ",")));
+    let lines: Vec<(String, String)> = [("store".to_owned(), store)].into_iter().chain(lines).collect();
+    let lines: Vec<(&str, String)> = lines.iter().map(|(name, value)| (&**name, value.clone())).collect();
+    section("Peers", &lines);
     section("Keyspace", &[("db0", format!("keys={keys},expires={expiring},avg_ttl=0"))]);
     Reply::text(text)
 }
@@ -149,7 +157,7 @@ async fn facts(front: &Front) -> Option<Facts> {
 async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
     let verb = words.first().map(|word| word.to_ascii_uppercase()).unwrap_or_default();
     match (verb.as_slice(), words.get(1..).unwrap_or_default()) {
-        (b"STATUS", []) => Ok(status(front)),
+        (b"STATUS", []) => Ok(status(front).await),
         (b"LEADER", []) => Ok(front.member.status().leader.map_or(Reply::Nil, |leader| {
             Reply::Array(vec![Reply::Int(leader.0.into()), Reply::text(front.resp_of(leader))])
         })),
@@ -183,7 +191,8 @@ fn node(word: &[u8]) -> Result<NodeId, String> {
     id.map(NodeId).ok_or_else(|| "ERR a member is named by its id, 0 to 63".into())
 }
 
-fn status(front: &Front) -> Reply {
+async fn status(front: &Front) -> Reply {
+    let (store, peers) = around(front).await;
     let status = front.member.status();
     let counters = status.counters;
     let number = |n: u64| Reply::Int(i64::try_from(n).unwrap_or(i64::MAX));
@@ -210,8 +219,29 @@ fn status(front: &Front) -> Reply {
         ("catch_ups", number(counters.catch_ups)),
         ("refused", number(counters.refused)),
         ("forgetful_peers", Reply::text(status.forgetful.to_string())),
+        ("store", Reply::text(store)),
+        ("peers", Reply::Array(peers.iter().map(Reply::text).collect())),
     ];
     Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect())
+}
+
+/// This member's store, and a line for each other process: `n1 connected=yes heard=yes lag=0 store=1f2e3d4c`. A lag is in slots.
+async fn around(front: &Front) -> (String, Vec<String>) {
+    // A member that takes no turn in this time says nothing about the others.
+    let outlook = timeout(Duration::from_secs(1), front.member.outlook()).await;
+    let around = outlook.ok().and_then(Result::ok).unwrap_or_default().surroundings;
+    let links = front.settings.carrier.as_ref().map(|carrier| carrier.stats().peers).unwrap_or_default();
+    let named = |store: Option<StoreMark>| {
+        store.map_or_else(|| "unknown".into(), |mark| format!("{:08x}", (mark.id >> 96) as u32))
+    };
+    let yes = |is: bool| if is { "yes" } else { "no" };
+    let line = |peer: &PeerStatus| {
+        let connected = yes(links.get(&peer.id).is_some_and(|link| link.connected));
+        let lag = peer.lag.map_or_else(|| "unknown".into(), |lag| lag.to_string());
+        let (heard, store) = (yes(peer.heard), named(peer.store));
+        format!("{} connected={connected} heard={heard} lag={lag} store={store}", peer.id)
+    };
+    (named(around.store), around.peers.iter().map(line).collect())
 }
 
 fn members(front: &Front) -> Reply {

@@ -64,8 +64,7 @@ impl Server {
     }
 
     /// What its connections share.
-    #[cfg(test)]
-    pub(super) fn front(&self) -> &Front {
+    pub(in crate::server) fn front(&self) -> &Arc<Front> {
         &self.front
     }
 

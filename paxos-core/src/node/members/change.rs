@@ -1,7 +1,7 @@
 //! Asking for a change of members, and whether that is a good idea now.
 
 use crate::{
-    Change, Client, CommandId, Epochs, Inadvisable, Membership, Node, NodeId, NodeSet, Phase, Protocol,
+    Change, Client, CommandId, Epochs, Inadvisable, Membership, Node, NodeId, NodeSet, Phase, Protocol, Slot,
     Unasked, Unchangeable,
 };
 use core::time::Duration;
@@ -67,6 +67,20 @@ impl<P: Protocol> Node<P> {
             return Ok(());
         }
         Err(Inadvisable::Behind { node: new, known: peer.known, of: self.chosen.first_unknown() })
+    }
+
+    /// Whether it has heard a quorum of acceptors lately, itself included: with these it can elect a leader and choose values.
+    pub fn hears_quorum(&self) -> bool {
+        let me = NodeSet::only(self.setup.id);
+        let heard = self.peers.heard_within(self.now, self.window()).union(me).without(self.forgetful());
+        let quorums = &self.setup.config.quorums;
+        [Phase::One, Phase::TwoClassic].into_iter().all(|phase| quorums.is_quorum(phase, heard))
+    }
+
+    /// Whether `id` said lately how far it is, and what it said last.
+    pub(crate) fn heard_of(&self, id: NodeId) -> (bool, Option<Slot>) {
+        let lately = self.peers.recent(id, self.now, self.window()).is_some();
+        (lately, self.peers.known(id))
     }
 
     /// Within this time, each process that is there has told this one how far it is: each tells one after the other, in as

@@ -1,6 +1,6 @@
 //! How a node notices others that have forgotten, and hears that it has forgotten itself: see [`crate::StoreMark`].
 
-use crate::{Amnesia, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreLife, To};
+use crate::{Amnesia, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreLife, StoreMark, To};
 use std::collections::BTreeMap;
 
 /// No store makes more writes: at one a microsecond that takes 2,000 years.
@@ -66,6 +66,13 @@ impl<P: Protocol> Node<P> {
     /// Why this process must stop: the others know that it has forgotten something. It takes in nothing any more.
     pub fn amnesia(&self) -> Option<Amnesia> {
         self.recognition.amnesia
+    }
+
+    /// The store of `id`, which may be this process, as it was heard of last.
+    pub(crate) fn store_of(&self, id: NodeId) -> Option<StoreMark> {
+        let Recognition { own, known, .. } = &self.recognition;
+        let life = if id == self.setup.id { *own } else { known.get(&id).map(|known| known.store) };
+        life.map(|life| life.mark)
     }
 
     /// The processes that are not believed.

@@ -151,13 +151,17 @@ impl Peer {
 /// Keeps a connection to `peer` for as long as the carrier lives, and sends what waits.
 pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Waiting) {
     let mut backoff = delays(&shared);
+    // As it was logged last: a connection that is made anew on purpose is no news.
+    let mut reached = false;
     while !peer.gone.load(Ordering::Relaxed) {
         let begun = Instant::now();
         let failure = match connect(&shared, &peer).await {
             Ok((reader, writer)) => {
                 shared.counts.connected.add(1);
                 shared.counts.forgive(peer.id);
-                tracing::info!(peer = %peer.id, "connected");
+                if !core::mem::replace(&mut reached, true) {
+                    tracing::info!(address = peer.address(), "reaches {}", peer.id);
+                }
                 peer.connected.store(true, Ordering::Relaxed);
                 let (shared, peer) = (&shared, &peer);
                 let mut link = Link { shared, peer, reader, writer, out: BytesMut::new(), begun: None };
@@ -166,7 +170,6 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
                     peer.lost(&peer.large, message, shared);
                 }
                 peer.connected.store(false, Ordering::Relaxed);
-                tracing::info!(peer = %peer.id, "not connected any more");
                 failure
             }
             Err(failure) => {
@@ -174,6 +177,10 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
                 Some(failure)
             }
         };
+        if reached && (failure.is_some() || peer.gone.load(Ordering::Relaxed)) {
+            reached = false;
+            tracing::info!("has lost the connection to {}", peer.id);
+        }
         match failure {
             // Told to connect anew, or to end.
             None => continue,

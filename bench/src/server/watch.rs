@@ -1,0 +1,102 @@
+//! What a member answers to Prometheus and to those who watch over processes: `/metrics`, `/healthz`, `/readyz`.
+
+use super::front::Front;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use paxos_transport::metrics::{Answer, Numbers, exposition};
+use paxos_transport::{Outlook, TcpHandle};
+use std::sync::Arc;
+use tokio::time::timeout;
+
+/// A member that does not say in this time how it is, is not well.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A disk at which a write takes longer is not well.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// The goal of a member that has none yet.
+const UNSET: u64 = u64::MAX;
+
+/// Watches one member.
+#[derive(Debug)]
+pub(super) struct Watch {
+    front: Arc<Front>,
+    carrier: TcpHandle,
+    /// All slots below were known to be chosen when the member first heard a leader and a quorum.
+    goal: AtomicU64,
+}
+
+impl Watch {
+    pub(super) fn new(front: Arc<Front>, carrier: TcpHandle) -> Arc<Self> {
+        Arc::new(Self { front, carrier, goal: AtomicU64::new(UNSET) })
+    }
+
+    /// The page at `path`.
+    pub(super) fn page(self: &Arc<Self>, path: &str) -> Option<Answer> {
+        let watch = Arc::clone(self);
+        match path {
+            "/metrics" => Some(Box::pin(async move { (true, watch.metrics().await) })),
+            "/healthz" => Some(Box::pin(async move { said(watch.health().await) })),
+            "/readyz" => Some(Box::pin(async move { said(watch.readiness().await) })),
+            _ => None,
+        }
+    }
+
+    async fn outlook(&self) -> Option<Outlook> {
+        timeout(PATIENCE, self.front.member.outlook()).await.ok()?.ok()
+    }
+
+    async fn metrics(&self) -> String {
+        let counters = self.front.counters();
+        let counts = vec![
+            ("client_connections", "Connections of clients that were taken.", counters.connections),
+            ("client_connections_rejected", "Connections beyond --maxclients.", counters.rejected),
+            ("client_commands", "Commands of clients.", counters.commands),
+        ];
+        let gauges = vec![("clients", "Clients that are connected.", counters.clients as u64)];
+        let numbers = Numbers {
+            status: self.front.member.status(),
+            outlook: self.outlook().await,
+            carrier: Some(self.carrier.stats()),
+            further: (counts, gauges),
+        };
+        exposition(self.front.member.id(), numbers)
+    }
+
+    /// It runs, and its disk answers.
+    async fn health(&self) -> Result<(), String> {
+        let outlook = self.outlook().await.ok_or("the member does not answer")?;
+        match outlook.stalled.filter(|stalled| *stalled > STALLED) {
+            Some(stalled) => Err(format!("the disk has stalled: a write has taken {stalled:.1?} so far")),
+            None => Ok(()),
+        }
+    }
+
+    /// It knows a leader, hears a quorum, and has executed what it knew to be chosen when that first was so.
+    async fn readiness(&self) -> Result<(), String> {
+        self.health().await?;
+        let outlook = self.outlook().await.ok_or("the member does not answer")?;
+        let status = self.front.member.status();
+        status.leader.ok_or("no leader is known")?;
+        if !outlook.surroundings.quorum {
+            return Err("too few members are heard for a quorum".into());
+        }
+        let heard = status.heard.max(status.first_unknown).index();
+        let goal = match self.goal.compare_exchange(UNSET, heard, Relaxed, Relaxed) {
+            Ok(_) => heard,
+            Err(goal) => goal,
+        };
+        let applied = status.applied.index();
+        if applied < goal {
+            return Err(format!("{applied} of {goal} slots are executed"));
+        }
+        Ok(())
+    }
+}
+
+fn said(well: Result<(), String>) -> (bool, String) {
+    match well {
+        Ok(()) => (true, "ok\n".into()),
+        Err(why) => (false, format!("{why}\n")),
+    }
+}

@@ -1,0 +1,128 @@
+//! What an operator reads in the log: one line when something changes, and none while nothing does.
+
+use core::time::Duration;
+use paxos_core::{Leadership, Membership, Node, NodeId, NodeSet, Protocol, Slot, Status, Time};
+
+/// A write that takes longer than this has stalled, unless elections take longer.
+const STALL: Duration = Duration::from_secs(1);
+
+/// What was logged last.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    leader: Option<NodeId>,
+    /// Since when no leader is known.
+    leaderless: Option<Time>,
+    /// Whether that was logged.
+    told_leaderless: bool,
+    quorum: Option<bool>,
+    members: Option<(Membership, NodeSet)>,
+    stalled: bool,
+    /// The first slot that is not in the newest snapshot that was taken here.
+    taken: Option<Slot>,
+}
+
+impl Notices {
+    /// Logs what has changed. An election is one line: that no leader is known is logged when it lasts.
+    pub(super) fn compare<P: Protocol>(&mut self, now: Time, node: &Node<P>, status: &Status) {
+        let timeouts = &node.setup().config.timeouts;
+        let patience = timeouts.election.unwrap_or(STALL).saturating_mul(4).max(STALL);
+        // Without gossip no process hears of others.
+        if timeouts.gossip.is_some() {
+            self.compare_quorum(now, patience, node.hears_quorum());
+        }
+        if matches!(node.setup().config.leadership, Leadership::Elected { .. }) {
+            self.compare_leader(now, patience, status);
+        }
+        self.compare_disk(now, patience, status);
+    }
+
+    fn compare_quorum(&mut self, now: Time, patience: Duration, quorum: bool) {
+        if self.quorum.unwrap_or(false) == quorum {
+            // A process that has just started has heard nobody yet.
+            if !quorum && self.quorum.is_none() && now.since(Time(0)) > patience {
+                self.quorum = Some(false);
+                tracing::warn!(
+                    "does not hear a quorum of members: start more of them, or repair the network"
+                );
+            }
+            return;
+        }
+        self.quorum = Some(quorum);
+        if quorum {
+            tracing::info!("hears a quorum of members");
+        } else {
+            tracing::warn!("has lost the quorum: it hears too few members to agree on anything");
+        }
+    }
+
+    fn compare_leader(&mut self, now: Time, patience: Duration, status: &Status) {
+        let Some(leader) = status.leader else {
+            let since = *self.leaderless.get_or_insert(now);
+            if !self.told_leaderless && now.since(since) > patience {
+                self.told_leaderless = true;
+                match self.leader.take() {
+                    Some(former) => tracing::warn!(%former, "has lost the leader, and no other is elected"),
+                    None => tracing::warn!("knows no leader"),
+                }
+            }
+            return;
+        };
+        self.leaderless = None;
+        if self.leader == Some(leader) && !self.told_leaderless {
+            return;
+        }
+        let ballot = status.highest;
+        let former = self.leader.replace(leader);
+        self.told_leaderless = false;
+        match (status.leads, former) {
+            (true, Some(former)) => tracing::info!(%ballot, %former, "leads now"),
+            (true, None) => tracing::info!(%ballot, "leads now"),
+            (false, Some(former)) => tracing::info!(%ballot, %former, "follows {leader} now"),
+            (false, None) => tracing::info!(%ballot, "follows {leader} now"),
+        }
+    }
+
+    fn compare_disk(&mut self, now: Time, patience: Duration, status: &Status) {
+        let waited = status.disk.since.map(|since| now.since(since));
+        match waited {
+            Some(waited) if waited > patience && !self.stalled => {
+                self.stalled = true;
+                let (writes, bytes) = (status.disk.writes, status.disk.bytes);
+                tracing::warn!(
+                    writes,
+                    bytes,
+                    "the disk has stalled: a write has been under way for {waited:.1?}"
+                );
+            }
+            Some(waited) if waited > patience => {}
+            Some(_) | None => {
+                if std::mem::take(&mut self.stalled) {
+                    tracing::info!("the disk writes again");
+                }
+            }
+        }
+    }
+
+    /// Who the members are. The first time, nothing has changed.
+    pub(super) fn members(&mut self, new: (Membership, NodeSet)) {
+        let Some((before, removed_before)) = self.members.replace(new).filter(|before| *before != new) else {
+            return;
+        };
+        let (members, joined) = (new.0.servers(), new.0.servers().without(before.servers()));
+        let left = before.servers().without(members).union(new.1.without(removed_before));
+        tracing::info!(%members, %joined, %left, "the members have changed");
+    }
+
+    /// This process has written its own state down.
+    pub(super) fn taken(&mut self, next: Slot, bytes: u64) {
+        self.taken = Some(next);
+        tracing::info!(slots = next.index(), bytes, "has taken a snapshot");
+    }
+
+    /// A snapshot takes the place of the log.
+    pub(super) fn installed(&mut self, next: Slot, bytes: u64) {
+        if self.taken != Some(next) {
+            tracing::info!(slots = next.index(), bytes, "takes over a snapshot of another member");
+        }
+    }
+}
