@@ -62,7 +62,7 @@ pub struct LocalCluster {
 /// # Errors
 /// [`ServeError`]: it cannot run, or a member ended by itself.
 pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
-    init_log(&options.clients.log, "cluster")?;
+    init_log(&options.clients.log, "cluster │")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let temporary;
     let data = if let Some(data) = &options.data {
@@ -160,13 +160,13 @@ enum Said {
 async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<(), ServeError> {
     let stopping = crate::server::stop_signal(options.until_stdin_ends)?;
     let (say, mut said) = mpsc::channel(64);
-    let mut members = JoinSet::new();
+    let (mut members, mut logs) = (JoinSet::new(), JoinSet::new());
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut count = 0_usize;
     for place in file.places() {
         let mut child = start(options, place, data)?;
         if let Some(log) = child.stderr.take() {
-            tokio::spawn(prefix(log, NodeId(place.id)));
+            logs.spawn(prefix(log, NodeId(place.id)));
         }
         if let Some(out) = child.stdout.take() {
             tokio::spawn(pass_on(out, say.clone()));
@@ -207,6 +207,8 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
     }
     stop.send_replace(true);
     while members.join_next().await.is_some() {}
+    // The last words of each member.
+    drop(timeout(STOP, async { while logs.join_next().await.is_some() {} }).await);
     first_dead.map_or(Ok(()), Err)
 }
 
