@@ -21,7 +21,6 @@ mod options;
 mod process;
 pub mod resp;
 pub mod store;
-mod watch;
 
 pub use clock::wall_clock;
 pub use error::ServeError;

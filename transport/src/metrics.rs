@@ -43,10 +43,13 @@ pub struct Numbers {
     /// What its carrier counts, if it counts.
     pub carrier: Option<CarrierStats>,
     /// Further numbers, counters first, then gauges: name, help, value.
-    pub further: (Vec<(&'static str, &'static str, u64)>, Vec<(&'static str, &'static str, u64)>),
+    pub further: (Vec<Series>, Vec<Series>),
 }
 
-/// The numbers of `node` in the text format of OpenMetrics, which Prometheus reads.
+/// A name, what it says, and its value.
+pub type Series = (&'static str, &'static str, u64);
+
+/// The numbers of `node` in the text format of `OpenMetrics`, which Prometheus reads.
 pub fn exposition(node: NodeId, numbers: Numbers) -> String {
     let labels = [("node".into(), node.to_string().into())];
     let mut registry = Registry::with_prefix_and_labels("paxos", labels.into_iter());

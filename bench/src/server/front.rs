@@ -9,6 +9,7 @@ mod connection;
 mod errand;
 mod listener;
 mod operation;
+mod probes;
 mod session;
 mod table;
 mod time;
@@ -33,7 +34,7 @@ use tokio::time::{Instant, timeout};
 const UNFINISHED: usize = 512 << 20;
 
 /// What all connections of a server share.
-pub(super) struct Front {
+struct Front {
     member: Arc<dyn Member>,
     settings: Settings,
     lanes: Lanes,

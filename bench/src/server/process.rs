@@ -5,7 +5,6 @@ mod moved;
 
 use super::log::init_log;
 use super::options::Serve;
-use super::watch::Watch;
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
@@ -138,7 +137,7 @@ where
     let member: Arc<dyn Member> = Arc::new(member);
     let settings = Settings { carrier: Some(handle.clone()), ..settings(options, file, resp.clone()) };
     let server = Server::start(Arc::clone(&member), listener, settings);
-    let watch = Watch::new(Arc::clone(server.front()), handle);
+    let watch = server.watch(handle);
     // It serves until this function ends.
     let _metrics = metrics
         .map(|listener| {

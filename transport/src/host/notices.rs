@@ -60,9 +60,10 @@ impl Notices {
             let since = *self.leaderless.get_or_insert(now);
             if !self.told_leaderless && now.since(since) > patience {
                 self.told_leaderless = true;
-                match self.leader.take() {
-                    Some(former) => tracing::warn!(%former, "has lost the leader, and no other is elected"),
-                    None => tracing::warn!("knows no leader"),
+                if let Some(former) = self.leader.take() {
+                    tracing::warn!(%former, "has lost the leader, and no other is elected");
+                } else {
+                    tracing::warn!("knows no leader");
                 }
             }
             return;

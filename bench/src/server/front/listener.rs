@@ -2,6 +2,7 @@
 
 use super::Front;
 use super::connection::{Connection, End};
+use super::probes::Watch;
 use crate::kv::{ALLOWANCE, Ops};
 use crate::server::Settings;
 use crate::server::clock::{Clocks, Seen, wall_clock};
@@ -9,6 +10,7 @@ use crate::server::lanes::{Lanes, Width};
 use crate::server::member::Member;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
+use paxos_transport::TcpHandle;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -64,8 +66,14 @@ impl Server {
     }
 
     /// What its connections share.
-    pub(in crate::server) fn front(&self) -> &Arc<Front> {
+    #[cfg(test)]
+    pub(super) fn front(&self) -> &Front {
         &self.front
+    }
+
+    /// What is told of it to those who watch over processes.
+    pub(in crate::server) fn watch(&self, carrier: TcpHandle) -> Arc<Watch> {
+        Watch::new(Arc::clone(&self.front), carrier)
     }
 
     /// Stops listening, lets clients have the answers that they wait for, and closes their connections. The member

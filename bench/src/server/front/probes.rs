@@ -1,6 +1,6 @@
 //! What a member answers to Prometheus and to those who watch over processes: `/metrics`, `/healthz`, `/readyz`.
 
-use super::front::Front;
+use super::Front;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use paxos_transport::metrics::{Answer, Numbers, exposition};
@@ -19,7 +19,7 @@ const UNSET: u64 = u64::MAX;
 
 /// Watches one member.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in crate::server) struct Watch {
     front: Arc<Front>,
     carrier: TcpHandle,
     /// All slots below were known to be chosen when the member first heard a leader and a quorum.
@@ -32,7 +32,7 @@ impl Watch {
     }
 
     /// The page at `path`.
-    pub(super) fn page(self: &Arc<Self>, path: &str) -> Option<Answer> {
+    pub(in crate::server) fn page(self: &Arc<Self>, path: &str) -> Option<Answer> {
         let watch = Arc::clone(self);
         match path {
             "/metrics" => Some(Box::pin(async move { (true, watch.metrics().await) })),
