@@ -3,7 +3,7 @@
 use super::hash::{Name, Sought};
 use super::reply::Word;
 use super::store::Entry;
-use super::{Budget, Op, Reply, Store, Unit, matches};
+use super::{Budget, Op, Reply, Store, Unit, integer, matches};
 use std::ops::Bound;
 
 /// The most keys that a scan looks at in one go.
@@ -87,6 +87,34 @@ impl Store {
                 }
                 Reply::Array(versions)
             }
+            Op::Refuse { text, unless_absent } => match unless_absent {
+                Some(key) if self.alive(key.0, clock)?.is_none() => Reply::Nil,
+                Some(_) | None => Reply::refused(String::from_utf8_lossy(text.0)),
+            },
+            Op::Range(key, start, end) => {
+                let value = self.alive(key.0, clock)?.map_or(&[][..], |entry| &entry.value);
+                let part = part(value, *start, *end);
+                budget.admit(part.len(), || Reply::Bulk(part.into()))
+            }
+            Op::Deadline(key, unit) => Reply::Int(match self.alive(key.0, clock)? {
+                None => -2,
+                Some(Entry { expires: None, .. }) => -1,
+                Some(Entry { expires: Some(at), .. }) => in_unit(*at, *unit),
+            }),
+            Op::Random(from) => {
+                nothing_due()?;
+                let first = Name { hash: *from, key: Sought::new(&[]).to_name().key };
+                let next = self.entries.range((Bound::Included(first), Bound::Unbounded)).next();
+                let found = next.or_else(|| self.entries.iter().next());
+                found.map_or(Reply::Nil, |(name, _)| budget.bulk(&name.key))
+            }
+            Op::Encoding(key) => {
+                self.alive(key.0, clock)?.map_or(Reply::Nil, |entry| Reply::text(encoding(&entry.value)))
+            }
+            Op::Time => {
+                let parts = [clock / 1000, clock % 1000 * 1000];
+                Reply::Array(parts.map(|part| Reply::text(part.to_string())).into())
+            }
             // Who calls this has seen to it.
             Op::Set { .. }
             | Op::SetMany(_)
@@ -97,7 +125,16 @@ impl Store {
             | Op::Persist(_)
             | Op::Clear
             | Op::Exec { .. }
-            | Op::Clock(_) => Reply::Nil,
+            | Op::Clock(_)
+            | Op::SetAbsent(_)
+            | Op::Take(_)
+            | Op::Renew(..)
+            | Op::Overwrite { .. }
+            | Op::AddFloat(..)
+            | Op::ExpireIf(..)
+            | Op::Rename { .. }
+            | Op::Copy { .. }
+            | Op::DeleteIf(..) => Reply::Nil,
         })
     }
 
@@ -130,6 +167,32 @@ impl Store {
             }
         }
         Reply::Array(vec![Reply::text(next.to_string()), list(found.into_iter(), budget)])
+    }
+}
+
+/// The bytes from `start` to `end`, both included; negative ones count from the end of the value.
+fn part(value: &[u8], start: i64, end: i64) -> &[u8] {
+    let length = i64::try_from(value.len()).unwrap_or(i64::MAX);
+    let from_front = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
+    if start < 0 && end < 0 && start > end {
+        return &[];
+    }
+    // An end before the value is taken for its first byte, as Redis has it.
+    let (start, end) = (from_front(start).max(0), from_front(end).max(0).min(length - 1));
+    match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(start), Ok(end)) => value.get(start..=end).unwrap_or_default(),
+        _ => &[],
+    }
+}
+
+/// How Redis keeps a value that was set in one piece.
+fn encoding(value: &[u8]) -> &'static str {
+    /// The longest value that Redis keeps beside its header.
+    const EMBEDDED: usize = 44;
+    match value.len() {
+        _ if integer(value).is_some() => "int",
+        ..=EMBEDDED => "embstr",
+        _ => "raw",
     }
 }
 

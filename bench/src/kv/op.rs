@@ -43,17 +43,54 @@ pub enum Expiry {
     Kept,
     /// So many milliseconds from now on.
     After(u64),
+    /// At this time, in milliseconds since 1970.
+    At(u64),
 }
 
 /// On what condition a value is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Only {
+pub enum Only<'a> {
     /// None.
     Always,
     /// There is no such key.
     Absent,
     /// There is such a key.
     Present,
+    /// The key has this value.
+    Equal(#[serde(borrow)] Raw<'a>),
+    /// The key has another value, or there is no such key.
+    Differs(Raw<'a>),
+}
+
+impl Only<'_> {
+    /// Whether a key with this value, or one that is absent, meets the condition.
+    pub(super) fn allows(self, held: Option<&[u8]>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Absent => held.is_none(),
+            Self::Present => held.is_some(),
+            Self::Equal(value) => held == Some(value.0),
+            Self::Differs(value) => held != Some(value.0),
+        }
+    }
+}
+
+/// When a key is to expire, in milliseconds. What is not after now removes the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum When {
+    /// From now on.
+    In(i64),
+    /// Since 1970.
+    At(i64),
+}
+
+/// On what condition a key gets another deadline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Renewal {
+    /// Whether the key must have a deadline already.
+    pub expiring: Option<bool>,
+    /// Whether the new deadline must be later than the old one, or earlier. A key without one has the latest of all.
+    pub later: Option<bool>,
 }
 
 /// How a time to live is told.
@@ -109,7 +146,7 @@ pub enum Op<'a> {
         /// When that expires.
         expiry: Expiry,
         /// On what condition it is set.
-        only: Only,
+        only: Only<'a>,
         /// Whether to answer with the value that was there.
         get: bool,
     },
@@ -136,6 +173,62 @@ pub enum Op<'a> {
     },
     /// An operator sets the store's time, in milliseconds since 1970; the time that it had.
     Clock(u64),
+    /// Answers with an error that the server found in the request; with nothing, if a key is named that is absent.
+    Refuse {
+        /// The text of the error.
+        text: Raw<'a>,
+        /// The key without which nothing is wrong.
+        unless_absent: Option<Raw<'a>>,
+    },
+    /// A part of a value, both ends included; negative ones count from its end.
+    Range(Raw<'a>, i64, i64),
+    /// When a key expires, since 1970.
+    Deadline(Raw<'a>, Unit),
+    /// The key whose hash comes next after this number.
+    Random(u64),
+    /// How Redis would keep a value.
+    Encoding(Raw<'a>),
+    /// The store's time.
+    Time,
+    /// Sets keys if none of them is there.
+    SetAbsent(Vec<(Raw<'a>, Raw<'a>)>),
+    /// Removes a key; the value that it had.
+    Take(Raw<'a>),
+    /// Changes when a key expires; its value.
+    Renew(Raw<'a>, Expiry),
+    /// Overwrites a part of a value; its length.
+    Overwrite {
+        /// The key.
+        key: Raw<'a>,
+        /// Where the part begins.
+        offset: u64,
+        /// The part.
+        part: Raw<'a>,
+    },
+    /// Adds to a number with a fraction; the sum.
+    AddFloat(Raw<'a>, Raw<'a>),
+    /// Changes when a key expires, on a condition; whether that was met.
+    ExpireIf(Raw<'a>, When, Renewal),
+    /// Gives a key another name.
+    Rename {
+        /// The name that it has.
+        from: Raw<'a>,
+        /// The name that it gets.
+        to: Raw<'a>,
+        /// Whether a key of that name prevents it.
+        only_absent: bool,
+    },
+    /// Copies a key with its deadline; whether that was done.
+    Copy {
+        /// The key.
+        from: Raw<'a>,
+        /// The copy.
+        to: Raw<'a>,
+        /// Whether it may take the place of a key.
+        replace: bool,
+    },
+    /// Removes a key on a condition; how many were removed.
+    DeleteIf(Raw<'a>, Only<'a>),
 }
 
 impl Op<'_> {
@@ -153,7 +246,13 @@ impl Op<'_> {
             | Self::Keys(_)
             | Self::Scan { .. }
             | Self::Size
-            | Self::Versions(_) => true,
+            | Self::Versions(_)
+            | Self::Refuse { .. }
+            | Self::Range(..)
+            | Self::Deadline(..)
+            | Self::Random(_)
+            | Self::Encoding(_)
+            | Self::Time => true,
             Self::Set { .. }
             | Self::SetMany(_)
             | Self::Delete(_)
@@ -163,7 +262,16 @@ impl Op<'_> {
             | Self::Persist(_)
             | Self::Clear
             | Self::Exec { .. }
-            | Self::Clock(_) => false,
+            | Self::Clock(_)
+            | Self::SetAbsent(_)
+            | Self::Take(_)
+            | Self::Renew(..)
+            | Self::Overwrite { .. }
+            | Self::AddFloat(..)
+            | Self::ExpireIf(..)
+            | Self::Rename { .. }
+            | Self::Copy { .. }
+            | Self::DeleteIf(..) => false,
         }
     }
 }

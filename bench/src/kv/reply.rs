@@ -87,6 +87,15 @@ pub enum Fault {
     /// A server wrote what this one cannot read.
     #[error("ERR this command was written by a newer version: let all members run the same one")]
     Unreadable,
+    /// It is no number with a fraction.
+    #[error("ERR value is not a valid float")]
+    NotFloat,
+    /// The sum is beyond all numbers.
+    #[error("ERR increment would produce NaN or Infinity")]
+    NotFinite,
+    /// There is no such key.
+    #[error("ERR no such key")]
+    NoKey,
 }
 
 impl Reply {

@@ -69,7 +69,7 @@ fn set<'a>(key: &'a str, value: &'a str) -> Op<'a> {
     with(key, value, Expiry::Never, Only::Always, false)
 }
 
-fn with<'a>(key: &'a str, value: &'a str, expiry: Expiry, only: Only, get: bool) -> Op<'a> {
+fn with<'a>(key: &'a str, value: &'a str, expiry: Expiry, only: Only<'a>, get: bool) -> Op<'a> {
     Op::Set { key: raw(key), value: raw(value), expiry, only, get }
 }
 

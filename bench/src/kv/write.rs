@@ -38,6 +38,18 @@ impl Store {
                 self.set_time(*to);
                 Reply::Int(i64::try_from(before).unwrap_or(i64::MAX))
             }
+            Op::SetAbsent(pairs) => self.set_absent(pairs),
+            Op::Take(key) => self.take(key.0, budget),
+            Op::Renew(key, expiry) => self.renew(key.0, *expiry, budget),
+            Op::Overwrite { key, offset, part } => self.overwrite(key.0, *offset, part.0),
+            Op::AddFloat(key, by) => self.add_float(key.0, by.0).unwrap_or_else(Reply::Error),
+            Op::ExpireIf(key, when, only) => self.expire_if(key.0, *when, *only),
+            Op::Rename { from, to, only_absent } => self.rename(from.0, to.0, *only_absent),
+            Op::Copy { from, to, replace } => self.copy(from.0, to.0, *replace),
+            Op::DeleteIf(key, only) => {
+                let meets = self.find(key.0).is_some_and(|entry| only.allows(Some(&entry.value)));
+                Reply::Int(i64::from(meets && self.remove(key.0)))
+            }
             Op::Nothing
             | Op::Echo(_)
             | Op::Get(_)
@@ -49,7 +61,13 @@ impl Store {
             | Op::Keys(_)
             | Op::Scan { .. }
             | Op::Size
-            | Op::Versions(_) => self.see_now(op, budget),
+            | Op::Versions(_)
+            | Op::Refuse { .. }
+            | Op::Range(..)
+            | Op::Deadline(..)
+            | Op::Random(_)
+            | Op::Encoding(_)
+            | Op::Time => self.see_now(op, budget),
         }
     }
 
@@ -57,7 +75,7 @@ impl Store {
         &mut self,
         key: &[u8],
         value: &[u8],
-        (expiry, only): (Expiry, Only),
+        (expiry, only): (Expiry, Only<'_>),
         get: bool,
         budget: &mut Budget,
     ) -> Reply {
@@ -65,11 +83,7 @@ impl Store {
             return Reply::Error(Fault::TooLong);
         }
         let held = self.find(key);
-        let wanted = match only {
-            Only::Always => true,
-            Only::Absent => held.is_none(),
-            Only::Present => held.is_some(),
-        };
+        let wanted = only.allows(held.map(|entry| &entry.value[..]));
         let before = match held {
             Some(entry) if get => budget.bulk(&entry.value),
             _ => Reply::Nil,
@@ -78,14 +92,18 @@ impl Store {
             Expiry::Never => Some(None),
             Expiry::Kept => Some(held.and_then(|entry| entry.expires)),
             Expiry::After(millis) => self.deadline(millis).map(Some),
+            Expiry::At(at) => Some(Some(at)),
         };
         // Nothing has happened yet: an answer that cannot be given is no reason to lose what it is about.
         if let Reply::Error(_) = before {
             return before;
         }
         let Some(expires) = expires else { return Reply::Error(Fault::ExpireTime) };
-        if wanted {
-            self.put(key, value.into(), expires);
+        match expires {
+            _ if !wanted => {}
+            // It is set, and due at once.
+            Some(at) if at <= self.time => _ = self.remove(key),
+            _ => self.put(key, value.into(), expires),
         }
         if wanted && !get { Reply::Ok } else { before }
     }
@@ -127,7 +145,7 @@ impl Store {
     }
 
     /// So many milliseconds from now on, if clients can be told of it.
-    fn deadline(&self, millis: u64) -> Option<u64> {
+    pub(super) fn deadline(&self, millis: u64) -> Option<u64> {
         self.time.checked_add(millis).filter(|at| *at > self.time && i64::try_from(*at).is_ok())
     }
 

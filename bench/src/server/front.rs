@@ -7,12 +7,14 @@
 
 mod connection;
 mod errand;
+mod expiry;
 mod listener;
 mod operation;
 mod probes;
 mod session;
 mod table;
 mod time;
+mod unsupported;
 
 pub use listener::Server;
 

@@ -112,7 +112,7 @@ async fn hostile_requests_that_announce_too_much_are_refused_and_others_are_serv
     let address = members.resp[0].clone();
     let slow = tokio::spawn(a_byte_at_a_time(address.clone()));
     let bulk = refusal(&address, b"*2\r\n$3\r\nGET\r\n$536870912\r\n", &vec![b'x'; 64 << 10]).await;
-    assert_eq!(bulk, "-ERR Protocol error: invalid bulk length");
+    assert!(bulk.starts_with("-ERR Protocol error: an argument of 536870912 bytes is longer than"), "{bulk}");
     let nested = refusal(&address, b"", &b"*1\r\n".repeat(1_000_000)).await;
     assert_eq!(nested, "-ERR Protocol error: expected '$', got '*'");
     let list = refusal(&address, b"*1000000000\r\n", b"").await;

@@ -4,6 +4,7 @@ mod cluster;
 mod commands;
 mod load;
 mod operator;
+mod redis;
 mod restarts;
 mod traces;
 mod versus;

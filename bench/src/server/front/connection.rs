@@ -8,6 +8,8 @@ use crate::server::lanes::or_failure;
 use crate::server::resp::{Bounds, ParseError, Parser, Version, encode};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -22,6 +24,9 @@ const GATHERED: usize = 64 << 10;
 
 /// Bytes that are read at a time.
 const READ: usize = 16 << 10;
+
+/// How long a client that broke the rules may go on sending, so that it comes to read what it is told.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Why a connection ends.
 #[derive(Debug, thiserror::Error)]
@@ -92,8 +97,20 @@ impl Connection {
             encode(&Reply::refused(end.to_string()), self.session.version(), &mut self.out);
             // It goes away in any case.
             drop(self.send().await);
+            if !matches!(end, End::Parse(error) if error.is_foreign()) {
+                drop(timeout(LINGER, self.discard()).await);
+            }
         }
         end
+    }
+
+    /// Reads what still comes, and forgets it. A connection that is closed while bytes wait to be read is reset, and then
+    /// the client may never see why.
+    async fn discard(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        self.input = vec![0; READ];
+        while self.stream.read(&mut self.input).await? > 0 {}
+        Ok(())
     }
 
     async fn run(&mut self) -> Result<core::convert::Infallible, End> {

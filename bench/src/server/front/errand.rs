@@ -4,7 +4,7 @@ use super::Front;
 use super::session::Session;
 use super::table::Errand;
 use super::time::{self, Times};
-use crate::kv::{Op, Ops, Raw, Reply, natural};
+use crate::kv::{Op, Ops, Raw, Reply, integer, natural};
 use core::time::Duration;
 use paxos_core::{Change, Consistency, NodeId, NodeSet, PeerStatus, StoreMark};
 use paxos_transport::{ChangeError, LeaveError};
@@ -24,6 +24,8 @@ pub(super) async fn run(
         Errand::Watch => watch(words, session, front).await,
         Errand::Info => info(&words, front).await,
         Errand::Paxos => paxos(&words, front).await.unwrap_or_else(Reply::refused),
+        Errand::Role => role(front),
+        Errand::Wait => wait(&words, front).unwrap_or_else(Reply::refused),
         Errand::Auth
         | Errand::Client
         | Errand::Command
@@ -36,6 +38,32 @@ pub(super) async fn run(
         | Errand::Reset
         | Errand::Unwatch => Reply::refused("ERR the session does that by itself"),
     }
+}
+
+/// `ROLE`: every member takes writes, so each is a master; the other members are its replicas.
+fn role(front: &Front) -> Reply {
+    let applied = Reply::Int(i64::try_from(front.member.status().applied.index()).unwrap_or(i64::MAX));
+    let others = front.member.members().servers().iter().filter(|id| *id != front.member.id());
+    let replica = |id| {
+        let address = front.resp_of(id);
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+        // What others have executed is not known here.
+        Reply::Array([host, port, "0"].map(Reply::text).into())
+    };
+    Reply::Array(vec![Reply::text("master"), applied, Reply::Array(others.map(replica).collect())])
+}
+
+/// `WAIT`: how many other members have all writes on their disks that this connection got answers to.
+fn wait(words: &[Box<[u8]>], front: &Front) -> Result<Reply, &'static str> {
+    let [wanted, millis] = words else { return Err("ERR syntax error") };
+    integer(wanted).ok_or("ERR value is not an integer or out of range")?;
+    let millis = integer(millis).ok_or("ERR timeout is not an integer or out of range")?;
+    if millis < 0 {
+        return Err("ERR timeout is negative");
+    }
+    // An answer means that a majority or more have it on their disks, this member perhaps among them. Those beyond
+    // that are not counted, so there is nothing to wait for.
+    Ok(Reply::number(front.member.members().acceptors.len() / 2))
 }
 
 /// A version that no key ever has.

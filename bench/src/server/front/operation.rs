@@ -1,10 +1,12 @@
 //! From the words of a request to an operation of the store.
 
+use super::expiry::{FAR, delete_if, expire, get_and_renew, positive, set};
 use super::table::Verb;
-use crate::kv::{Expiry, Only, Op, Raw, Unit, integer, natural};
+use crate::kv::{Expiry, Float, Only, Op, Raw, Unit, integer, natural};
+use std::hash::{BuildHasher, RandomState};
 
-const SYNTAX: &str = "ERR syntax error";
-const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+pub(super) const SYNTAX: &str = "ERR syntax error";
+pub(super) const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
 
 /// The operation that a request asks for; the words are those behind its name, and as many as the command may have.
 ///
@@ -23,28 +25,35 @@ pub(super) fn operation<'a>(verb: Verb, words: &[&'a [u8]]) -> Result<Op<'a>, St
         Verb::Del => Op::Delete(all()),
         Verb::Echo => Op::Echo(Some(first())),
         Verb::Exists => Op::Exists(all()),
-        Verb::Expire => {
-            let millis = number()?.checked_mul(1000).ok_or("ERR invalid expire time in 'expire' command")?;
-            Op::Expire(first(), millis)
-        }
+        Verb::DelEx => delete_if(words)?,
+        Verb::Copy => copy(words)?,
+        Verb::Expire | Verb::ExpireAt | Verb::PExpire | Verb::PExpireAt => expire(verb, words)?,
+        Verb::ExpireTime => Op::Deadline(first(), Unit::Seconds),
         Verb::FlushAll => match words {
             [] => Op::Clear,
             [how] if how.eq_ignore_ascii_case(b"sync") || how.eq_ignore_ascii_case(b"async") => Op::Clear,
             _ => return Err(SYNTAX.into()),
         },
         Verb::Get => Op::Get(first()),
+        Verb::GetDel => Op::Take(first()),
+        Verb::GetEx => get_and_renew(words)?,
+        Verb::GetRange => {
+            let end = words.get(2).and_then(|end| integer(end)).ok_or(NOT_INTEGER)?;
+            Op::Range(first(), number()?, end)
+        }
+        Verb::GetSet => put(first(), second(), Expiry::Never, true),
         Verb::Incr => Op::Add(first(), 1),
         Verb::IncrBy => Op::Add(first(), number()?),
+        Verb::IncrByFloat => match Float::parse(second().0) {
+            Some(_) => Op::AddFloat(first(), second()),
+            None => return Err("ERR value is not a valid float".into()),
+        },
         Verb::Keys => Op::Keys(first()),
         Verb::MGet => Op::GetMany(all()),
-        Verb::MSet => {
-            let pairs = words.chunks_exact(2);
-            if !pairs.remainder().is_empty() {
-                return Err("ERR wrong number of arguments for 'mset' command".into());
-            }
-            Op::SetMany(pairs.filter_map(|pair| Some((Raw(pair.first()?), Raw(pair.get(1)?)))).collect())
-        }
-        Verb::PExpire => Op::Expire(first(), number()?),
+        Verb::MSet => Op::SetMany(pairs("mset", words)?),
+        Verb::MSetNx => Op::SetAbsent(pairs("msetnx", words)?),
+        Verb::Object => object(words)?,
+        Verb::PExpireTime => Op::Deadline(first(), Unit::Millis),
         Verb::Persist => Op::Persist(first()),
         Verb::Ping => match words {
             [] => Op::Echo(None),
@@ -52,6 +61,16 @@ pub(super) fn operation<'a>(verb: Verb, words: &[&'a [u8]]) -> Result<Op<'a>, St
             _ => return Err("ERR wrong number of arguments for 'ping' command".into()),
         },
         Verb::PTtl => Op::Ttl(first(), Unit::Millis),
+        Verb::PSetEx | Verb::SetEx => {
+            let (name, unit) = if verb == Verb::SetEx { ("setex", 1000) } else { ("psetex", 1) };
+            let after = positive(second().0, unit, FAR, name)?;
+            let value = Raw(words.get(2).copied().unwrap_or_default());
+            put(first(), value, Expiry::After(after), false)
+        }
+        Verb::RandomKey => Op::Random(RandomState::new().hash_one(()) >> 1),
+        Verb::Rename | Verb::RenameNx => {
+            Op::Rename { from: first(), to: second(), only_absent: verb == Verb::RenameNx }
+        }
         Verb::Scan => scan(words)?,
         Verb::Select => match integer(first().0) {
             Some(0) => Op::Nothing,
@@ -59,39 +78,61 @@ pub(super) fn operation<'a>(verb: Verb, words: &[&'a [u8]]) -> Result<Op<'a>, St
             None => return Err(NOT_INTEGER.into()),
         },
         Verb::Set => set(words)?,
+        Verb::SetNx => Op::SetAbsent(vec![(first(), second())]),
+        Verb::SetRange => {
+            let offset = u64::try_from(number()?).map_err(|_| "ERR offset is out of range")?;
+            Op::Overwrite { key: first(), offset, part: Raw(words.get(2).copied().unwrap_or_default()) }
+        }
         Verb::StrLen => Op::Length(first()),
+        Verb::Time => Op::Time,
         Verb::Ttl => Op::Ttl(first(), Unit::Seconds),
         Verb::Type => Op::Type(first()),
     })
 }
 
-fn set<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
-    let [key, value, options @ ..] = words else { return Err(SYNTAX) };
-    let (mut expiry, mut only, mut get) = (None, None, false);
+fn put<'a>(key: Raw<'a>, value: Raw<'a>, expiry: Expiry, get: bool) -> Op<'a> {
+    Op::Set { key, value, expiry, only: Only::Always, get }
+}
+
+/// Keys with values.
+fn pairs<'a>(name: &str, words: &[&'a [u8]]) -> Result<Vec<(Raw<'a>, Raw<'a>)>, String> {
+    let pairs = words.chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return Err(format!("ERR wrong number of arguments for '{name}' command"));
+    }
+    Ok(pairs.filter_map(|pair| Some((Raw(pair.first()?), Raw(pair.get(1)?)))).collect())
+}
+
+fn copy<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
+    let [from, to, options @ ..] = words else { return Err(SYNTAX) };
+    let mut replace = false;
     let mut options = options.iter();
     while let Some(option) = options.next() {
-        let new = match option.to_ascii_uppercase().as_slice() {
-            b"NX" => only.replace(Only::Absent).is_none(),
-            b"XX" => only.replace(Only::Present).is_none(),
-            b"GET" => !std::mem::replace(&mut get, true),
-            b"KEEPTTL" => expiry.replace(Expiry::Kept).is_none(),
-            unit @ (b"EX" | b"PX") => {
-                let time = options.next().ok_or(SYNTAX)?;
-                let millis = if unit == b"EX" { 1000 } else { 1 };
-                let time = integer(time).ok_or(NOT_INTEGER)?;
-                let time = u64::try_from(time).ok().filter(|time| *time > 0);
-                let after = time.and_then(|time| time.checked_mul(millis));
-                let after = after.ok_or("ERR invalid expire time in 'set' command")?;
-                expiry.replace(Expiry::After(after)).is_none()
-            }
-            _ => false,
-        };
-        if !new {
-            return Err(SYNTAX);
+        match option.to_ascii_uppercase().as_slice() {
+            b"REPLACE" => replace = true,
+            b"DB" => match integer(options.next().ok_or(SYNTAX)?) {
+                Some(0) => {}
+                Some(_) => return Err("ERR DB index is out of range"),
+                None => return Err(NOT_INTEGER),
+            },
+            _ => return Err(SYNTAX),
         }
     }
-    let expiry = expiry.unwrap_or(Expiry::Never);
-    Ok(Op::Set { key: Raw(key), value: Raw(value), expiry, only: only.unwrap_or(Only::Always), get })
+    if from == to {
+        return Err("ERR source and destination objects are the same");
+    }
+    Ok(Op::Copy { from: Raw(from), to: Raw(to), replace })
+}
+
+fn object<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, String> {
+    match words {
+        [verb, key] if verb.eq_ignore_ascii_case(b"encoding") => Ok(Op::Encoding(Raw(key))),
+        [verb, ..] if verb.eq_ignore_ascii_case(b"encoding") => {
+            Err("ERR wrong number of arguments for 'object|encoding' command".into())
+        }
+        [verb, ..] => Err(format!("ERR '{}' of 'object' is not supported: ENCODING is", verb.escape_ascii())),
+        [] => Err(SYNTAX.into()),
+    }
 }
 
 fn scan<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
@@ -135,8 +176,11 @@ mod tests {
         assert_eq!(parsed("set k v"), with(Expiry::Never, Only::Always, false));
         assert_eq!(parsed("set k v nx ex 2 get"), with(Expiry::After(2000), Only::Absent, true));
         assert_eq!(parsed("set k v XX KEEPTTL"), with(Expiry::Kept, Only::Present, false));
+        assert_eq!(parsed("set k v get get"), with(Expiry::Never, Only::Always, true));
+        assert_eq!(parsed("set k v exat 5"), with(Expiry::At(5000), Only::Always, false));
+        assert_eq!(parsed("set k v ifeq w"), with(Expiry::Never, Only::Equal(Raw(b"w")), false));
         assert_eq!(parsed("set k v px 5"), with(Expiry::After(5), Only::Always, false));
-        for wrong in ["nx xx", "ex 1 px 1", "ex", "keepttl ex 1", "get get", "nonsense"] {
+        for wrong in ["nx xx", "ex 1 px 1", "ex", "keepttl ex 1", "ex x nonsense", "nx ifeq v", "nonsense"] {
             assert_eq!(parsed(&format!("set k v {wrong}")), Err(SYNTAX.into()), "{wrong}");
         }
         let time = Err("ERR invalid expire time in 'set' command".to_owned());

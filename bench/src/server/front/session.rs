@@ -3,6 +3,7 @@
 use super::Front;
 use super::operation::operation;
 use super::table::{COMMANDS, Errand, Group, Spec, Verb, find};
+use super::unsupported::refusal;
 use crate::kv::{Op, Ops, Raw, Reply, Word, integer, matches};
 use crate::server::resp::Version;
 use std::sync::Arc;
@@ -90,7 +91,7 @@ impl Session {
             return Step::Answer(Reply::refused("NOAUTH Authentication required."));
         }
         let step = match spec {
-            None => Err(unknown(name, words)),
+            None => Err(refusal(name).unwrap_or_else(|| unknown(name, words))),
             Some(spec) if !spec.takes(words.len() + 1) => Err(wrong_number(spec.name)),
             Some(Spec { group: Group::Store(verb), .. }) => self.store(*verb, words, waiting),
             Some(Spec { group: Group::Server(errand), name, .. }) => {
@@ -106,14 +107,22 @@ impl Session {
     }
 
     fn store(&mut self, verb: Verb, words: &[&[u8]], waiting: &mut Ops) -> Result<Step, String> {
-        let op = operation(verb, words)?;
+        let op = operation(verb, words);
         if let Some(transaction) = &mut self.transaction {
+            // What is wrong is told where the answer would be, as Redis does; the rest of the transaction is executed.
             if transaction.ops.bytes().len() > self.front.settings.bounds.request {
                 return Err("ERR the transaction is too long".into());
             }
-            transaction.ops.push(&op);
+            match &op {
+                Ok(op) => transaction.ops.push(op),
+                Err(text) => {
+                    let text = Raw(text.as_bytes());
+                    transaction.ops.push(&Op::Refuse { text, unless_absent: None });
+                }
+            }
             return Ok(Step::Answer(Reply::Word(Word::Queued)));
         }
+        let op = op?;
         // What is the same in every state needs none.
         Ok(if let Op::Nothing = op {
             Step::Answer(Reply::Ok)
@@ -172,7 +181,7 @@ impl Session {
                 self.watched.clear();
                 Reply::Ok
             }
-            Errand::Info | Errand::Paxos | Errand::Watch => {
+            Errand::Info | Errand::Paxos | Errand::Role | Errand::Wait | Errand::Watch => {
                 return Ok(Step::Errand(errand, words.iter().map(|word| (*word).into()).collect()));
             }
         }))

@@ -35,9 +35,14 @@ pub enum ParseError {
     /// A list announces more arguments than may be, or none of its header can be read.
     #[error("ERR Protocol error: invalid multibulk length")]
     List,
-    /// An argument announces more bytes than may be, or none of its header can be read.
+    /// The header of an argument cannot be read.
     #[error("ERR Protocol error: invalid bulk length")]
     Argument,
+    /// An argument announces more bytes than may be.
+    #[error(
+        "ERR Protocol error: an argument of {0} bytes is longer than {1}, the most that this server takes"
+    )]
+    Long(usize, usize),
     /// An argument begins otherwise; lists in lists, too.
     #[error("ERR Protocol error: expected '$', got '{}'", .0.escape_ascii())]
     NoArgument(u8),
@@ -202,7 +207,7 @@ impl Parser {
                     let Some(length) = self.header(bytes, ParseError::Argument)? else { return Ok(false) };
                     let length = usize::try_from(length).map_err(|_| ParseError::Argument)?;
                     if length > self.bounds.argument {
-                        return Err(ParseError::Argument);
+                        return Err(ParseError::Long(length, self.bounds.argument));
                     }
                     if self.at + length > self.bounds.request {
                         return Err(ParseError::TooLong);
