@@ -31,7 +31,9 @@ impl Notices {
             self.compare_quorum(now, patience, node.hears_quorum());
         }
         if matches!(node.setup().config.leadership, Leadership::Elected { .. }) {
-            self.compare_leader(now, patience, status);
+            // A candidate names itself; it leads when it is elected.
+            let leader = status.leader.filter(|leader| status.leads || *leader != node.setup().id);
+            self.compare_leader(now, patience, &Status { leader, ..*status });
         }
         self.compare_disk(now, patience, status);
     }
