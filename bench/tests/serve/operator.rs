@@ -1,6 +1,7 @@
 //! What an operator sees: metrics, health, and the log.
 
 use crate::cluster::{Cluster, call, ok, signal};
+use paxos_bench::resp::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -63,7 +64,8 @@ async fn a_member_tells_prometheus_its_numbers_and_is_not_ready_without_a_quorum
     let unknown: Vec<_> = names.difference(&told).collect();
     assert!(names.len() > 5 && unknown.is_empty(), "the dashboard asks for {unknown:?}");
 
-    let info = format!("{:?}", call(&mut client, "INFO").await);
+    let Value::Bulk(info) = call(&mut client, "INFO").await else { panic!("INFO is a text") };
+    let info = String::from_utf8_lossy(&info);
     assert!(info.contains("peer_n0:connected=yes,heard=yes,lag="), "{info}");
     for nth in [0, 1] {
         signal(cluster.members[nth].1, rustix::process::Signal::KILL);
