@@ -1,7 +1,7 @@
 //! What an operator sees: metrics, health, and the log.
 
 use crate::cluster::{Cluster, call, ok, signal};
-use paxos_bench::resp::Value;
+use paxos_bench::server::resp::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,7 @@
 //! The same random commands to this server and to Redis 7: the same replies, byte for byte.
 
 use crate::cluster::Cluster;
-use paxos_bench::resp::{Client, Value};
+use paxos_bench::server::resp::{Client, Value};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::process::{Child, Command, Stdio};
