@@ -340,9 +340,7 @@ impl Hash for Origin {
 #[non_exhaustive]
 pub enum Unchangeable {
     /// It names a process that was removed before.
-    #[error(
-        "a member that was removed does not come back; start it with an empty disk under an id never used"
-    )]
+    #[error("a removed member cannot rejoin: start it with an empty disk under an id that was never used")]
     Retired,
     /// It changes nothing.
     #[error("the change names nobody; ids of members are below 64")]

@@ -72,8 +72,8 @@ pub struct Soak {
     #[arg(long, value_enum)]
     pub planted: Option<Planted>,
     /// After how many failures to stop
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub failures: usize,
+    #[arg(long, default_value = "1", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub failures: u64,
     /// How to print the results
     #[arg(long, value_enum, default_value = "table")]
     pub format: Form,
@@ -207,7 +207,7 @@ fn many(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
                 let failure = shrink::shrink(&plan, &ran);
                 let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                 sum.failures.push(failure);
-                if sum.failures.len() >= options.failures.max(1) {
+                if sum.failures.len() as u64 >= options.failures {
                     stop.store(true, Ordering::Relaxed);
                 }
             }

@@ -10,7 +10,7 @@ fn explored(variant: Checkable, scenario: Scene, steps: u64, change: impl FnOnce
         scenario,
         acceptors: 3,
         clients: None,
-        recovery: Recovery::Coordinated,
+        recovery: None,
         rounds: None,
         crashes: 0,
         writes: 0,
@@ -85,13 +85,14 @@ fn fast_paxos_with_a_collision_agrees() {
 
 #[test]
 fn fast_paxos_whose_acceptors_recover_by_themselves_agrees() {
-    let change = |check: &mut Check| check.recovery = Recovery::Uncoordinated;
+    let change = |check: &mut Check| check.recovery = Some(Recovery::Uncoordinated);
     decides(&explored(Checkable::Fast, Scene::Collision, 150_000, change));
 }
 
 #[test]
 fn fast_paxos_whose_acceptors_recover_by_themselves_agrees_with_a_successor() {
-    let change = |check: &mut Check| (check.recovery, check.clients) = (Recovery::Uncoordinated, Some(2));
+    let change =
+        |check: &mut Check| (check.recovery, check.clients) = (Some(Recovery::Uncoordinated), Some(2));
     agrees(&explored(Checkable::Fast, Scene::Succession, 300_000, change));
 }
 
@@ -112,7 +113,7 @@ fn what_has_no_effect_is_refused() {
             scenario: Scene::Rivals,
             acceptors: 3,
             clients: None,
-            recovery: Recovery::Coordinated,
+            recovery: None,
             rounds: None,
             crashes: 0,
             writes: 0,
@@ -126,5 +127,6 @@ fn what_has_no_effect_is_refused() {
         check(&options, |_| {}).err()
     };
     assert!(matches!(lawful(|check| check.forgetful = true), Some(CheckError::NoCrash)));
+    assert!(matches!(lawful(|check| check.recovery = Some(Recovery::Classic)), Some(CheckError::NoRecovery)));
     assert!(matches!(lawful(|check| check.clients = Some(1)), Some(CheckError::NoClients)));
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
 
-/// The kinds of mishaps.
+/// The kinds of mishaps. A new one also says in `plan` where it can happen and whom it hits, and in `trial` what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

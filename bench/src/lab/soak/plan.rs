@@ -241,22 +241,23 @@ impl fmt::Display for Plan {
             write!(f, ", recovery {}", self.recovery)?;
         }
         let (clients, commands) = self.clients;
-        writeln!(f, ", {clients} clients with {commands} commands each, {} reads", self.reads.len())?;
-        write!(
-            f,
-            "    thrifty {}, snapshots each {} slots, batch {}",
-            shape.thrifty, self.snapshot, self.batch
-        )?;
-        write!(
-            f,
-            ", alpha {}, syncs up to {} ms and rarely {} ms",
-            self.alpha, self.disk_ms.0, self.disk_ms.1
-        )?;
-        writeln!(
-            f,
-            ", leases {}",
-            self.lease.map_or("none".into(), |lease| format!("{} ms", lease.as_millis()))
-        )?;
+        writeln!(f, ", clients: {clients}, commands of each: {commands}, reads: {}", self.reads.len())?;
+        write!(f, "    up to {} commands a message, α = {}", self.batch, self.alpha)?;
+        if shape.thrifty {
+            write!(f, ", thrifty")?;
+        }
+        match self.snapshot {
+            0 => write!(f, ", no snapshots")?,
+            slots => write!(f, ", a snapshot every {slots} slots")?,
+        }
+        match self.disk_ms {
+            (0, 0) => write!(f, ", disks that take no time")?,
+            (usual, rare) => write!(f, ", syncs of up to {usual} ms, 1 % of them up to {rare} ms")?,
+        }
+        match self.lease {
+            None => writeln!(f, ", no leases")?,
+            Some(lease) => writeln!(f, ", leases of {} ms", lease.as_millis())?,
+        }
         self.mishaps.iter().try_for_each(|mishap| writeln!(f, "{mishap}"))
     }
 }

@@ -175,7 +175,9 @@ impl Connection {
                 Step::Answer(reply) => self.slots.push(Slot::Now(reply, version)),
                 Step::Waits => self.slots.push(Slot::Next(version)),
                 Step::Errand(errand, words) => {
+                    // It may take long: those before it are not kept waiting for their answers.
                     self.flush().await?;
+                    self.send().await?;
                     let reply = errand::run(errand, words, &mut self.session, &self.front).await;
                     self.slots.push(Slot::Now(reply, version));
                 }

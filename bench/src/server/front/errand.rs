@@ -11,7 +11,7 @@ use paxos_transport::{ChangeError, LeaveError};
 use std::fmt::Write;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Does what a request asks for, when all before it is done.
 pub(super) async fn run(
@@ -284,6 +284,16 @@ fn members(front: &Front) -> Reply {
     Reply::Array(front.settings.peers.iter().map(line).collect())
 }
 
+/// So long a member may take to lead after it was asked to.
+const TAKES_OVER: Duration = Duration::from_secs(3);
+
+/// Waits until `node` leads.
+async fn leads(node: NodeId, front: &Front) {
+    while front.member.status().leader != Some(node) {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Only the leader can hand over: any other member asks it to.
 async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
     let status = front.member.status();
@@ -293,7 +303,13 @@ async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
     match status.leader.filter(|leader| *leader != front.member.id()) {
         None => {
             front.member.transfer(to).await.map_err(|error| format!("ERR {error}"))?;
-            Ok(Reply::Ok)
+            if timeout(TAKES_OVER, leads(to, front)).await.is_ok() {
+                return Ok(Reply::Ok);
+            }
+            let me = front.member.id();
+            Err(format!(
+                "ERR {to} did not take over, and {me} leads on: look whether {to} runs and can be reached"
+            ))
         }
         Some(leader) => front.forward(leader, &["PAXOS", "TRANSFER", &to.0.to_string()]).await,
     }

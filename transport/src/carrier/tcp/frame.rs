@@ -67,7 +67,7 @@ pub(super) enum FrameError {
     Version(u8),
     #[error("it speaks TLS, and this process does not: give certificates to all processes, or to none")]
     Tls,
-    #[error("a frame was damaged on the way")]
+    #[error("a frame was damaged in transit")]
     Damaged,
     #[error("a frame of {length} bytes, where {limit} are allowed")]
     TooLarge { length: usize, limit: usize },

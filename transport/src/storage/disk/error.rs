@@ -36,7 +36,7 @@ pub enum StoreError {
         wanted: u64,
     },
     /// It belongs to another process.
-    #[error("{path} belongs to {found}, and this is {wanted}: give each process a directory of its own", path = path.display())]
+    #[error("{path} belongs to {found}, and this is {wanted}: start it as what the directory belongs to, or give this process a directory of its own", path = path.display())]
     Foreign {
         /// The file that says so.
         path: PathBuf,

@@ -73,7 +73,7 @@ impl Directory {
             make_durably(dir)?;
         }
         let path = dir.join("lock");
-        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let opened = File::options().read(true).write(true).create(create).truncate(false).open(&path);
         let lock = match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StoreError::Empty { path: dir.to_owned() });
