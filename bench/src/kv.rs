@@ -13,27 +13,21 @@
 
 mod clock;
 mod command;
-mod deadline;
-mod decimal;
-mod float;
 mod glob;
 mod hash;
 mod look;
 mod number;
 mod op;
 mod picture;
-mod pieces;
-mod rename;
 mod reply;
 mod store;
 mod write;
 
 pub use clock::{ALLOWANCE, Clock, Stamp};
 pub use command::{Command, Ops, Reader};
-pub use float::Float;
 pub use glob::matches;
 pub use look::Look;
-pub use number::{integer, natural};
+pub use number::{Float, integer, natural};
 pub use op::{Expiry, Only, Op, Raw, Renewal, Unit, When};
 pub use reply::{Budget, Fault, Replies, Reply, Word};
 pub use store::{MAX_VALUE, Store};

@@ -1,5 +1,10 @@
 //! Numbers as clients write them.
 
+mod decimal;
+mod float;
+
+pub use float::Float;
+
 /// A number of 64 bits with a sign, written as it would be printed: no sign but a minus, no zero in front, no space.
 pub fn integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {

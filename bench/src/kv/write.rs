@@ -1,5 +1,9 @@
 //! What changes the store.
 
+mod deadline;
+mod pieces;
+mod rename;
+
 use super::command::Reader;
 use super::{Budget, Expiry, Fault, MAX_VALUE, Only, Op, Raw, Reply, Store, integer};
 use paxos_core::Bytes;

@@ -1,11 +1,11 @@
 //! Keys that get another name, and copies of keys. The deadline goes along.
 
-use super::{Fault, Raw, Reply, Store};
+use crate::kv::{Fault, Raw, Reply, Store};
 
 impl Store {
     /// Sets keys if none of them is there; whether that was so.
     pub(super) fn set_absent(&mut self, pairs: &[(Raw<'_>, Raw<'_>)]) -> Reply {
-        if pairs.iter().any(|(_, value)| value.0.len() > super::MAX_VALUE) {
+        if pairs.iter().any(|(_, value)| value.0.len() > crate::kv::MAX_VALUE) {
             return Reply::Error(Fault::TooLong);
         }
         let absent = pairs.iter().all(|(key, _)| self.find(key.0).is_none());

@@ -1,6 +1,6 @@
 //! Changes of when a key expires.
 
-use super::{Budget, Expiry, Fault, Renewal, Reply, Store, When};
+use crate::kv::{Budget, Expiry, Fault, Renewal, Reply, Store, When};
 
 impl Store {
     /// Gives a key another deadline and answers its value.

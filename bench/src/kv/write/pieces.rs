@@ -1,6 +1,6 @@
 //! Values that are taken away, overwritten in part, or added to as numbers with a fraction.
 
-use super::{Budget, Fault, Float, MAX_VALUE, Reply, Store};
+use crate::kv::{Budget, Fault, Float, MAX_VALUE, Reply, Store};
 
 impl Store {
     /// Removes a key and answers its value.
