@@ -107,7 +107,11 @@ impl Session {
     }
 
     fn store(&mut self, verb: Verb, words: &[&[u8]], waiting: &mut Ops) -> Result<Step, String> {
-        let op = operation(verb, words);
+        let op = match operation(verb, words) {
+            // The arguments of a subcommand are counted at once, as those of a command are.
+            Err(text) if matches!(verb, Verb::Object) => return Err(text),
+            op => op,
+        };
         if let Some(transaction) = &mut self.transaction {
             // What is wrong is told where the answer would be, as Redis does; the rest of the transaction is executed.
             if transaction.ops.bytes().len() > self.front.settings.bounds.request {

@@ -57,7 +57,7 @@ fn requests_are_lists_or_lines_and_empty_ones_have_no_word() {
 
 #[test]
 fn a_header_that_announces_too_much_is_refused_before_anything_comes() {
-    assert_eq!(whole(b"*2\r\n$536870912\r\n"), Err(ParseError::Long(536_870_912, 16 << 20)));
+    assert_eq!(whole(b"*2\r\n$536870912\r\n"), Err(ParseError::Long(536_870_912, 1024)));
     assert_eq!(whole(b"*1000000\r\n"), Err(ParseError::List));
     assert_eq!(whole(b"*99999999999999999999999999999999"), Err(ParseError::List));
     assert_eq!(whole(b"*1\r\n$99999999999999999999999999999999"), Err(ParseError::Argument));
