@@ -96,6 +96,9 @@ pub enum Fault {
     /// There is no such key.
     #[error("ERR no such key")]
     NoKey,
+    /// The store's time has nothing to do with wall clocks yet.
+    #[error("TRYAGAIN not done: the members have not compared their clocks yet; try again in a second")]
+    NoTime,
 }
 
 impl Reply {

@@ -5,12 +5,24 @@ mod pieces;
 mod rename;
 
 use super::command::Reader;
-use super::{Budget, Expiry, Fault, MAX_VALUE, Only, Op, Raw, Reply, Store, integer};
+use super::{Budget, Expiry, Fault, MAX_VALUE, Only, Op, Raw, Reply, Store, When, integer};
 use paxos_core::Bytes;
+
+/// Whether it says when a key expires, and not after how long.
+fn names_a_time(op: &Op<'_>) -> bool {
+    matches!(
+        op,
+        Op::Set { expiry: Expiry::At(_), .. } | Op::Renew(_, Expiry::At(_)) | Op::ExpireIf(_, When::At(_), _)
+    )
+}
 
 impl Store {
     /// Executes one operation of a command.
     pub(super) fn execute(&mut self, op: &Op<'_>, budget: &mut Budget) -> Reply {
+        // Until it was moved for the first time, the store's time begins at 0.
+        if self.clock_moves() == 0 && names_a_time(op) {
+            return Reply::Error(Fault::NoTime);
+        }
         match op {
             Op::Set { key, value, expiry, only, get } => {
                 self.set(key.0, value.0, (*expiry, *only), *get, budget)

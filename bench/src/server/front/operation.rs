@@ -72,11 +72,10 @@ pub(super) fn operation<'a>(verb: Verb, words: &[&'a [u8]]) -> Result<Op<'a>, St
             Op::Rename { from: first(), to: second(), only_absent: verb == Verb::RenameNx }
         }
         Verb::Scan => scan(words)?,
-        Verb::Select => match integer(first().0) {
-            Some(0) => Op::Nothing,
-            Some(_) => return Err("ERR DB index is out of range".into()),
-            None => return Err(NOT_INTEGER.into()),
-        },
+        Verb::Select => {
+            database(first().0)?;
+            Op::Nothing
+        }
         Verb::Set => set(words)?,
         Verb::SetNx => Op::SetAbsent(vec![(first(), second())]),
         Verb::SetRange => {
@@ -103,6 +102,16 @@ fn pairs<'a>(name: &str, words: &[&'a [u8]]) -> Result<Vec<(Raw<'a>, Raw<'a>)>, 
     Ok(pairs.filter_map(|pair| Some((Raw(pair.first()?), Raw(pair.get(1)?)))).collect())
 }
 
+/// There is one database, 0.
+fn database(word: &[u8]) -> Result<(), &'static str> {
+    match integer(word).map(i32::try_from) {
+        Some(Ok(0)) => Ok(()),
+        Some(Ok(_)) => Err("ERR DB index is out of range"),
+        Some(Err(_)) => Err("ERR value is out of range, value must between -2147483648 and 2147483647"),
+        None => Err(NOT_INTEGER),
+    }
+}
+
 fn copy<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
     let [from, to, options @ ..] = words else { return Err(SYNTAX) };
     let mut replace = false;
@@ -110,11 +119,7 @@ fn copy<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
     while let Some(option) = options.next() {
         match option.to_ascii_uppercase().as_slice() {
             b"REPLACE" => replace = true,
-            b"DB" => match integer(options.next().ok_or(SYNTAX)?) {
-                Some(0) => {}
-                Some(_) => return Err("ERR DB index is out of range"),
-                None => return Err(NOT_INTEGER),
-            },
+            b"DB" => database(options.next().ok_or(SYNTAX)?)?,
             _ => return Err(SYNTAX),
         }
     }
