@@ -70,17 +70,10 @@ fn run_soak(options: &Soak) -> ExitCode {
     let bar = progress();
     let done = soak(options, |step| bar.set_message(step));
     bar.finish_and_clear();
-    let tally = match done {
-        Ok(tally) => tally,
-        Err(error) => return fail(&error, BAD_INPUT),
-    };
-    match text(options.format, &tally, tally.table()) {
-        // The text says what failed.
-        Ok(text) => match end(0, 0, print(&text)) {
-            ExitCode::SUCCESS if !tally.failures.is_empty() => ExitCode::from(1),
-            printed => printed,
-        },
-        Err(error) => fail(&error, 1),
+    match done {
+        // The text says what is wrong.
+        Ok(tally) => show(options.format, &tally, tally.table(), tally.failures.is_empty()),
+        Err(error) => fail(&error, BAD_INPUT),
     }
 }
 
@@ -88,17 +81,10 @@ fn run_check(options: &Check) -> ExitCode {
     let bar = progress();
     let done = check(options, |step| bar.set_message(step));
     bar.finish_and_clear();
-    let explored = match done {
-        Ok(explored) => explored,
-        Err(error) => return fail(&error, BAD_INPUT),
-    };
-    match text(options.format, &explored, explored.table()) {
-        // The text says what does not hold.
-        Ok(text) => match end(0, 0, print(&text)) {
-            ExitCode::SUCCESS if explored.fails() => ExitCode::from(1),
-            printed => printed,
-        },
-        Err(error) => fail(&error, 1),
+    match done {
+        // The text says what is wrong.
+        Ok(explored) => show(options.format, &explored, explored.table(), !explored.fails()),
+        Err(error) => fail(&error, BAD_INPUT),
     }
 }
 
@@ -132,13 +118,9 @@ fn run_load(options: &Load) -> ExitCode {
     let bar = progress();
     let done = load(options, |step| bar.set_message(step));
     bar.finish_and_clear();
-    let report = match done {
-        Ok(report) => report,
-        Err(error) => return fail(&error, code(error.is_input())),
-    };
-    match text(options.format, &report, report.table()) {
-        Ok(text) => finish(&[], &text),
-        Err(error) => fail(&error, 1),
+    match done {
+        Ok(report) => show(options.format, &report, report.table(), true),
+        Err(error) => fail(&error, code(error.is_input())),
     }
 }
 
@@ -146,13 +128,9 @@ fn run_versus(options: &Versus) -> ExitCode {
     let bar = progress();
     let done = versus(options, |step| bar.set_message(step));
     bar.finish_and_clear();
-    let report = match done {
-        Ok(report) => report,
-        Err(error) => return fail(&error, code(error.is_input())),
-    };
-    match text(options.format, &report, report.table()) {
-        Ok(text) => finish(&[], &text),
-        Err(error) => fail(&error, 1),
+    match done {
+        Ok(report) => show(options.format, &report, report.table(), true),
+        Err(error) => fail(&error, code(error.is_input())),
     }
 }
 
@@ -172,6 +150,17 @@ fn run_linearize(options: &Linearize) -> ExitCode {
     match report.end() {
         Err(error) if printed == ExitCode::SUCCESS => fail(&error, 1),
         Ok(()) | Err(_) => printed,
+    }
+}
+
+/// Prints a result in the form that was asked for; the exit code says whether all `holds`.
+fn show(form: Form, report: &impl serde::Serialize, table: String, holds: bool) -> ExitCode {
+    match text(form, report, table) {
+        Ok(text) => match end(0, 0, print(&text)) {
+            ExitCode::SUCCESS if !holds => ExitCode::from(1),
+            printed => printed,
+        },
+        Err(error) => fail(&error, 1),
     }
 }
 
