@@ -2,10 +2,9 @@
 
 use super::*;
 
-/// As far as so many steps lead, with the shipped defaults.
-fn explored(variant: Checkable, scenario: Scene, steps: u64, change: impl FnOnce(&mut Check)) -> Explored {
-    let steps = std::env::var("STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(steps);
-    let mut options = Check {
+/// The shipped defaults, with two threads.
+fn options(variant: Checkable, scenario: Scene, steps: u64) -> Check {
+    Check {
         variant,
         scenario,
         acceptors: 3,
@@ -19,7 +18,13 @@ fn explored(variant: Checkable, scenario: Scene, steps: u64, change: impl FnOnce
         seconds: 0,
         threads: NonZeroUsize::new(2),
         format: Form::Table,
-    };
+    }
+}
+
+/// As far as so many steps lead, with the shipped defaults.
+fn explored(variant: Checkable, scenario: Scene, steps: u64, change: impl FnOnce(&mut Check)) -> Explored {
+    let steps = std::env::var("STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(steps);
+    let mut options = options(variant, scenario, steps);
     change(&mut options);
     check(&options, |_| {}).expect("a lawful cluster")
 }
@@ -108,21 +113,7 @@ fn an_acceptor_that_loses_its_disk_breaks_agreement_and_the_way_there_is_told() 
 #[test]
 fn what_has_no_effect_is_refused() {
     let lawful = |change: fn(&mut Check)| {
-        let mut options = Check {
-            variant: Checkable::Multi,
-            scenario: Scene::Rivals,
-            acceptors: 3,
-            clients: None,
-            recovery: None,
-            rounds: None,
-            crashes: 0,
-            writes: 0,
-            forgetful: false,
-            steps: 1,
-            seconds: 0,
-            threads: None,
-            format: Form::Table,
-        };
+        let mut options = options(Checkable::Multi, Scene::Rivals, 1);
         change(&mut options);
         check(&options, |_| {}).err()
     };
