@@ -144,7 +144,11 @@ impl Draw {
             13 => Message::Fetch { snapshot: self.snapshot().id(), offset: self.slot().index() },
             14 => {
                 let snapshot = self.snapshot();
-                let bytes = if self.flip() { snapshot.bytes().clone() } else { Bytes::from(vec![1, 2, 3]) };
+                let bytes = if self.flip() {
+                    snapshot.read_all().expect("memory")
+                } else {
+                    Bytes::from(vec![1, 2, 3])
+                };
                 let offset = if self.flip() { 0 } else { self.slot().index() };
                 Message::Chunk { snapshot: snapshot.id(), offset, bytes }
             }

@@ -39,16 +39,17 @@ mod words;
 pub use config::{Announce, Campaign, Config, Leadership, Learning, Patience, Setup, Timeouts};
 pub use leadership::{Contact, Election, Elections};
 pub use log::{
-    Answering, Batch, Capture, Captured, Chosen, Command, Digest, Divide, Entry, Pieces, Pipeline, Replica,
-    RestoreError, Runs, Sections, Snapshot, SnapshotError, SnapshotId, StateMachine, Value,
+    Answering, Batch, Capture, Captured, Chosen, Command, Contents, Digest, Divide, Entry, Pieces, Pipeline,
+    Replica, RestoreError, Runs, Sections, Snapshot, SnapshotError, SnapshotId, StateMachine, TakenOver,
+    Takeover, Value,
 };
 pub use membership::{
     Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, StillNeeded, StoreLife,
     StoreMark, Unasked, Unchangeable,
 };
 pub use node::{
-    Aside, Backlog, Counters, Decided, Event, Load, Node, PeerStatus, Plays, Ready, Receipt, Status,
-    Surroundings, Untransferable, Write,
+    Aside, Backlog, Counters, Decided, Event, Load, Node, PeerStatus, Plays, Ready, Receipt, SnapshotPiece,
+    Status, Surroundings, Untransferable, WantedPiece, Write,
 };
 pub use quorum::{
     Composed, Counts, EXHAUSTIVE, Grid, Phase, Places, QuorumError, QuorumSystem, Remedy, Rule, Sets,

@@ -13,7 +13,9 @@ pub use chosen::Chosen;
 pub use command::{Batch, Command, Entry, Value};
 pub use pieces::Pieces;
 pub use pipeline::Pipeline;
-pub use replica::{Answering, Replica, StateMachine};
+pub use replica::{Answering, Replica, StateMachine, TakenOver, Takeover};
 pub use runs::{Divide, Runs};
-pub use snapshot::{Capture, Captured, Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId};
+pub use snapshot::{
+    Capture, Captured, Contents, Digest, RestoreError, Sections, Snapshot, SnapshotError, SnapshotId,
+};
 pub(crate) use snapshot::{decode, encode};

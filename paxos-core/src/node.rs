@@ -30,6 +30,7 @@ use underway::Underway;
 
 pub use elect::Untransferable;
 pub use ready::{Decided, Ready, Receipt, Write};
+pub use snapshots::{SnapshotPiece, WantedPiece};
 pub use status::{Aside, Counters, Load, PeerStatus, Plays, Status, Surroundings};
 pub use underway::Backlog;
 
@@ -99,6 +100,10 @@ pub struct Node<P: Protocol> {
     peers: Peers,
     pub(crate) store: Store,
     fetching: Option<Fetching>,
+    /// Whether the driver reads and keeps the pieces of snapshots.
+    hands_out: bool,
+    /// What peers want to be read, at most one piece each.
+    wanted: Vec<WantedPiece>,
     /// Who answers this leader's heartbeats.
     contact: Contact,
     /// The leadership that is being handed over.
@@ -272,6 +277,8 @@ impl<P: Protocol> Node<P> {
             },
             store: Store::default(),
             fetching: None,
+            hands_out: false,
+            wanted: Vec::new(),
             contact: Contact::default(),
             handover: None,
             stranded: BTreeSet::new(),

@@ -15,17 +15,15 @@
 
 mod change;
 mod cluster;
+mod disk;
 mod leaving;
 mod notices;
-mod pace;
 mod patience;
 mod reads;
 mod replicated;
-mod scribe;
 mod trace;
 mod transfer;
 mod waiters;
-mod writer;
 
 pub use change::ChangeError;
 pub use cluster::MemoryCluster;
@@ -36,26 +34,24 @@ pub use trace::TraceOut;
 pub use transfer::TransferError;
 
 use crate::carrier::Transport;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 use crate::uptime::Uptime;
 use change::Changes;
 use core::future::ready;
 use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
+use disk::{Beside, Carried, Pace, Porter, Scribe, Writer, Written};
 use notices::Notices;
-use pace::Pace;
 use paxos_core::{
     Amount, CommandId, Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica,
-    Settled, Setup, StateMachine, Status, StoreLife, Time, Value,
+    Settled, Setup, StateMachine, Status, StoreLife, TakenOver, Time, Value,
 };
 use reads::Lookers;
 use replicated::Ask;
-use scribe::Scribe;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 use waiters::Waiters;
-use writer::{Writer, Written};
 
 /// Tells a node the time: how long the process has been running, also while its machine was suspended.
 struct Clock {
@@ -102,6 +98,8 @@ struct Host<P: Protocol, S: StateMachine> {
     transport: Box<dyn Transport<P>>,
     writer: Writer<P>,
     scribe: Scribe,
+    porter: Porter,
+    takeover: Beside<TakenOver<S>>,
     /// Which store that is, in which life, and how far it has come.
     store: Option<StoreLife>,
     pace: Pace,
@@ -134,7 +132,7 @@ fn draw_nonce() -> Result<u32, HostError> {
 impl<P, S> Host<P, S>
 where
     P: Protocol,
-    S: StateMachine<Command = P::Value, Reply = P::Reply>,
+    S: StateMachine<Command = P::Value, Reply = P::Reply> + Send + 'static,
 {
     async fn open(
         setup: Setup<P::Options>,
@@ -150,15 +148,12 @@ where
         if let Some(longest) = longest.filter(|longest| *longest < needed) {
             return Err(HostError::Carrier { needed, longest });
         }
-        let (storage, saved) = writer::load(storage).await?;
+        let (storage, saved) = disk::load(storage).await?;
         let ballots = saved.records.iter().filter_map(Recorded::ballot);
         if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {
             return Err(HostError::Exhausted(last));
         }
-        let mut replica = Replica::new(machine, &setup.config.limits);
-        if let Some(snapshot) = &saved.snapshot {
-            replica.install(snapshot)?;
-        }
+        let replica = Replica::new(machine, &setup.config.limits);
         let mut node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
             Node::new(setup, Time(0))
         } else {
@@ -174,12 +169,18 @@ where
             node.tell_store(store);
             transport.introduce(store);
         }
+        let porter = Porter::start(&*storage)?;
+        if porter.works() {
+            node.hand_out_pieces();
+        }
         Ok(Self {
             id,
             node,
             replica,
             transport,
             scribe: Scribe::new(&*storage),
+            porter,
+            takeover: Beside::new(storage.blocks()),
             writer: Writer::start(storage)?,
             store,
             pace: Pace::new(election),
@@ -204,14 +205,16 @@ where
     /// waits for an answer then learns that the outcome is unknown, since `waiters` is dropped.
     async fn run(mut self) -> Result<(), HostError> {
         let ended = self.turns().await;
-        let (scribe, writer) = self.into_disk();
-        let closed = scribe.close(DISK_PATIENCE).await && writer.close(DISK_PATIENCE).await;
+        let (scribe, porter, writer) = self.into_disk();
+        let closed = scribe.close(DISK_PATIENCE).await
+            && porter.close(DISK_PATIENCE).await
+            && writer.close(DISK_PATIENCE).await;
         if closed { ended } else { ended.and(Err(HostError::Hung)) }
     }
 
     /// Lets go of all but the store. Whoever waits for an answer does not wait for the disk.
-    fn into_disk(self) -> (Scribe, Writer<P>) {
-        (self.scribe, self.writer)
+    fn into_disk(self) -> (Scribe, Porter, Writer<P>) {
+        (self.scribe, self.porter, self.writer)
     }
 
     async fn turns(&mut self) -> Result<(), HostError> {
@@ -241,13 +244,23 @@ where
                 }
                 self.writer.begin(write);
             }
+            ready.wanted().for_each(|wanted| self.porter.read(wanted));
+            if let Some(piece) = ready.piece() {
+                self.porter.keep(piece);
+            }
+            if let Some(takeover) = ready.take_over(&mut self.replica) {
+                let begun = self.takeover.begin("paxos-takeover", || takeover.run());
+                begun.map_err(StorageError::Read)?;
+            }
             if let Some(captured) = ready.advance(&mut self.replica) {
                 self.scribe.begin(captured)?;
             }
             if let Some(failure) = self.replica.failure() {
                 return Err(failure.clone().into());
             }
-            while let Some(readable) = ready.readable() {
+            while !self.replica.is_away()
+                && let Some(readable) = ready.readable()
+            {
                 self.lookers.look(readable, self.replica.machine());
             }
             self.answers.extend(ready.outcomes());
@@ -322,6 +335,14 @@ where
                 let snapshot = snapshot?;
                 self.notices.taken(snapshot.next(), snapshot.id().length);
                 self.node.written_down(snapshot);
+            }
+            carried = self.porter.done() => match carried? {
+                Carried::Kept(piece) => self.node.kept(&piece),
+                Carried::Fetched(id, snapshot) => self.node.fetched(id, snapshot),
+                Carried::Read(wanted, bytes) => self.node.lend(&wanted, bytes),
+            },
+            taken = self.takeover.done() => {
+                self.replica.taken_over(taken.ok_or(HostError::Panicked)?)?;
             }
             () = self.clock.reach(deadline) => {}
         }

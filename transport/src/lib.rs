@@ -35,5 +35,7 @@ pub use local::LocalCluster;
 /// The core that all crates share, for those who do not depend on it by themselves.
 pub use paxos_core;
 pub use paxos_core::{PeerStatus, Status, Surroundings};
-pub use storage::{DiskStorage, MemoryStorage, Saved, Stage, Storage, StorageError, StoreError, StoreReport};
+pub use storage::{
+    DiskStorage, Intake, Kept, MemoryStorage, Saved, Stage, Storage, StorageError, StoreError, StoreReport,
+};
 pub use uptime::Uptime;

@@ -7,7 +7,7 @@ pub use disk::{DiskStorage, StoreError, StoreReport};
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;
-use paxos_core::{Protocol, Snapshot, StoreMark};
+use paxos_core::{Captured, Protocol, Snapshot, SnapshotPiece, StoreMark};
 use std::io;
 use std::sync::Arc;
 
@@ -42,15 +42,36 @@ pub trait Storage<P: Protocol>: Send + 'static {
     /// If it may not be durable. The process stops then, and what depends on it is never said.
     async fn install(&mut self, snapshot: &Snapshot, records: &[P::Record]) -> Result<(), StorageError>;
 
-    /// What to call, from any thread, with a snapshot that this process has taken and will soon install: it may write it down, which
-    /// takes as long as the state is large, while other writes go on. It need not; then [`Storage::install`] does.
+    /// What to call, from any thread, with a state that this process has captured: it writes it down, which takes as long as the
+    /// state is large, while other writes go on. The snapshot that it returns is installed soon, or dropped. By default it is
+    /// written down in memory.
     fn stage(&self) -> Stage {
-        Arc::new(|_| Ok(()))
+        Arc::new(|captured| captured.write_down().map_err(StorageError::Write))
+    }
+
+    /// What to call, from any thread but from one at a time, with the pieces of a snapshot that a peer sends, in order. Other writes go on
+    /// meanwhile. None, as by default, if they are to be kept in memory.
+    fn intake(&self) -> Option<Intake> {
+        None
     }
 }
 
-/// Writes a snapshot down before it is installed; see [`Storage::stage`].
-pub type Stage = Arc<dyn Fn(&Snapshot) -> Result<(), StorageError> + Send + Sync>;
+/// Keeps a piece of a snapshot that comes from a peer; see [`Storage::intake`].
+pub type Intake = Box<dyn FnMut(&SnapshotPiece) -> Result<Kept, StorageError> + Send>;
+
+/// What came of a piece.
+#[derive(Debug)]
+pub enum Kept {
+    /// It is kept, and there is more to come.
+    More,
+    /// It was the last one. This is what they are together, durable but for its name.
+    Whole(Snapshot),
+    /// It does not follow on what has come, or all of it is no snapshot: begin anew.
+    Useless,
+}
+
+/// Writes a state down before it is installed as a snapshot; see [`Storage::stage`].
+pub type Stage = Arc<dyn Fn(Captured) -> Result<Snapshot, StorageError> + Send + Sync>;
 
 /// What a process knows of its former lives.
 #[derive(Clone, Debug, PartialEq, Eq)]

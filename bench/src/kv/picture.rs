@@ -1,14 +1,21 @@
-//! The store written down, for snapshots.
+//! The store written down, for snapshots: a head, and then entry after entry, so that neither who writes nor who reads holds more
+//! than one of them besides the store.
+//!
+//! ```text
+//! format byte │ length, head in postcard │ for each key: length, entry in postcard
+//! ```
 
 use super::clock::Ahead;
 use super::hash::{Name, Sought};
 use super::store::{Entry, GROUPS};
-use super::{FORMAT, Raw, Store};
+use super::{FORMAT, MAX_VALUE, Raw, Store};
+use paxos_core::RestoreError;
 use serde::{Deserialize, Serialize};
+use std::io::{self, BufWriter, Read, Write};
 
-/// All that a store is.
+/// All that a store is, but for its keys.
 #[derive(Serialize, Deserialize)]
-struct Picture<'a> {
+struct Head {
     time: u64,
     moves: u64,
     jumps: u64,
@@ -17,8 +24,8 @@ struct Picture<'a> {
     cleared: u64,
     /// Groups of keys with the version at which one was removed.
     gone: Vec<(u16, u64)>,
-    #[serde(borrow)]
-    entries: Vec<Item<'a>>,
+    /// How many keys follow.
+    keys: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -30,11 +37,19 @@ struct Item<'a> {
     expires: Option<u64>,
 }
 
+/// No piece is longer: a key and a value, each no longer than a value may be, and some numbers.
+const LONGEST: usize = 2 * MAX_VALUE + 256;
+
+/// Small entries are handed on in pieces of so many bytes.
+const PIECE: usize = 1 << 18;
+
 impl Store {
     /// The same bytes for the same state.
-    pub(super) fn write_down(&self) -> Vec<u8> {
+    pub(super) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(PIECE, out);
+        let mut piece = Vec::new();
         let groups = self.gone.iter().enumerate().filter(|(_, version)| **version != 0);
-        let picture = Picture {
+        let head = Head {
             time: self.time,
             moves: self.moves,
             jumps: self.jumps,
@@ -42,36 +57,42 @@ impl Store {
             version: self.version,
             cleared: self.cleared,
             gone: groups.map(|(group, version)| (group as u16, *version)).collect(),
-            entries: self.entries.iter().map(|(name, entry)| item(name, entry)).collect(),
+            keys: self.entries.len() as u64,
         };
-        let mut bytes = Vec::with_capacity(64 + self.bytes as usize + 24 * self.len());
-        bytes.push(FORMAT);
-        // Writing to memory cannot fail, and nothing in it is without a form.
-        postcard::to_extend(&picture, bytes).unwrap_or_default()
+        out.write_all(&[FORMAT])?;
+        put(&mut out, &mut piece, &head)?;
+        for (name, entry) in &self.entries {
+            put(&mut out, &mut piece, &item(name, entry))?;
+        }
+        out.flush()
     }
 
     /// What was written down.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
-        let picture = match bytes.split_first() {
-            Some((&FORMAT, rest)) => postcard::from_bytes::<Picture<'_>>(rest),
-            Some((other, _)) => return Err(format!("it has format {other}, and {FORMAT} can be read")),
-            None => return Err("it is empty".into()),
-        };
-        let picture = picture.map_err(|error| error.to_string())?;
+    pub(super) fn read_from(mut from: &mut dyn Read) -> Result<Self, RestoreError> {
+        let from = &mut from;
+        let mut piece = Vec::new();
+        let mut format = [0];
+        from.read_exact(&mut format)?;
+        if format[0] != FORMAT {
+            let other = format[0];
+            return Err(RestoreError::Machine(format!("it has format {other}, and {FORMAT} can be read")));
+        }
+        let head: Head = take(from, &mut piece)?;
         let mut store = Self {
-            time: picture.time,
-            moves: picture.moves,
-            jumps: picture.jumps,
-            ahead: picture.ahead,
-            version: picture.version,
-            cleared: picture.cleared,
+            time: head.time,
+            moves: head.moves,
+            jumps: head.jumps,
+            ahead: head.ahead,
+            version: head.version,
+            cleared: head.cleared,
             ..Self::default()
         };
-        for (group, version) in picture.gone {
-            *store.gone.get_mut(usize::from(group)).ok_or(format!("it has more than {GROUPS} groups"))? =
-                version;
+        for (group, version) in head.gone {
+            let more = || RestoreError::Machine(format!("it has more than {GROUPS} groups"));
+            *store.gone.get_mut(usize::from(group)).ok_or_else(more)? = version;
         }
-        for Item { key, value, version, expires } in picture.entries {
+        for _ in 0..head.keys {
+            let Item { key, value, version, expires } = take(from, &mut piece)?;
             let name = Sought::new(key.0).to_name();
             if let Some(at) = expires {
                 store.due.insert((at, name.clone()));
@@ -79,8 +100,30 @@ impl Store {
             store.bytes += (key.0.len() + value.0.len()) as u64;
             store.entries.insert(name, Entry { value: value.0.into(), version, expires });
         }
+        if from.read(&mut format)? != 0 {
+            return Err(RestoreError::Machine("there is more of it than it says".into()));
+        }
         Ok(store)
     }
+}
+
+fn put(out: &mut impl Write, piece: &mut Vec<u8>, thing: &impl Serialize) -> io::Result<()> {
+    piece.clear();
+    *piece = postcard::to_extend(thing, std::mem::take(piece)).map_err(io::Error::other)?;
+    out.write_all(&(piece.len() as u32).to_le_bytes())?;
+    out.write_all(piece)
+}
+
+fn take<'a, T: Deserialize<'a>>(from: &mut impl Read, piece: &'a mut Vec<u8>) -> Result<T, RestoreError> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > LONGEST {
+        return Err(RestoreError::Machine(format!("a piece of {length} bytes is longer than any")));
+    }
+    piece.resize(length, 0);
+    from.read_exact(piece)?;
+    postcard::from_bytes(piece).map_err(|error| RestoreError::Machine(error.to_string()))
 }
 
 fn item<'a>(name: &'a Name, entry: &'a Entry) -> Item<'a> {

@@ -6,6 +6,7 @@ use super::{Budget, Command, Fault, Replies, Reply};
 use core::cell::Cell;
 use imbl::{OrdMap, OrdSet};
 use paxos_core::{Aside, Bytes, Capture, RestoreError, Slot, StateMachine, Value};
+use std::io::Read;
 
 /// The longest value, in bytes.
 pub const MAX_VALUE: usize = 16 << 20;
@@ -225,15 +226,13 @@ impl StateMachine for Store {
         }
         self.since.0.set(0);
         let copy = self.clone();
-        Some(Box::new(move || copy.write_down()))
+        Some(Box::new(move |out| copy.write_to(out)))
     }
 
-    fn snapshot(&self) -> Option<Vec<u8>> {
-        self.capture().map(|write_down| write_down())
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-        *self = Self::read(state).map_err(RestoreError::Machine)?;
+    fn restore_from(&mut self, state: &mut dyn Read) -> Result<(), RestoreError> {
+        // The former state goes first: both at once may be more than the memory holds.
+        *self = Self::default();
+        *self = Self::read_from(state)?;
         Ok(())
     }
 }

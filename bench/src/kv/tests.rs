@@ -6,6 +6,13 @@ use super::*;
 use paxos_core::{Slot, StateMachine};
 use proptest::prelude::*;
 
+/// As a snapshot has it.
+fn written(store: &Store) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    store.write_to(&mut bytes).expect("memory");
+    bytes
+}
+
 /// A store with what a client would do.
 #[derive(Default)]
 struct Client {
@@ -277,16 +284,22 @@ fn a_restored_store_is_equal_and_goes_on_alike() {
     client.set("a", "1");
     client.one(&with("b", "2", Expiry::After(100), Only::Always, false));
     client.one(&Op::Delete(vec![raw("a")]));
-    let written = client.store.write_down();
+    let bytes = written(&client.store);
     let mut other = Client { clock: 7, ..Client::default() };
     other.set("gone", "before");
-    other.store.restore(&written).expect("it can be read");
+    other.store.restore_from(&mut &bytes[..]).expect("it can be read");
     assert_eq!(other.store, client.store);
     other.clock = 107;
     client.clock = 107;
     assert_eq!((client.get("b"), other.get("b")), (Reply::Nil, Reply::Nil));
-    assert_eq!(other.store.write_down(), client.store.write_down());
-    assert!(Store::default().restore(&[9, 9]).is_err() && Store::default().restore(&[]).is_err());
+    assert_eq!(written(&other.store), written(&client.store));
+    // Nothing, another format, cut anywhere, and more than there should be.
+    let read = |bytes: &[u8]| Store::default().restore_from(&mut &*bytes);
+    assert!(read(&[9, 9]).is_err());
+    for end in 0..bytes.len() {
+        assert!(read(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    assert!(read(&[&bytes[..], &[0]].concat()).is_err());
 }
 
 #[test]
@@ -390,9 +403,9 @@ proptest! {
                 6 => Op::Append(raw(&key), raw(&value)),
                 _ => with(&key, &value, Expiry::Kept, Only::Present, false),
             });
-            let written = client.store.write_down();
+            let bytes = written(&client.store);
             let mut read = Store::default();
-            read.restore(&written).expect("it can be read");
+            read.restore_from(&mut &bytes[..]).expect("it can be read");
             prop_assert_eq!(&read, &client.store);
             prop_assert!(client.store.next_due().is_none_or(|at| at > client.store.time()));
         }

@@ -194,6 +194,9 @@ where
     P: Protocol<Value = Payload, Reply = u64>,
 {
     let learners: Vec<NodeId> = sim.world().config.all_learners().iter().collect();
+    if let Some(busy) = learners.iter().find(|id| sim.node(**id).is_some() && sim.machine(**id).is_none()) {
+        return Some(format!("{busy} is still taking over a snapshot"));
+    }
     let states: Vec<_> = learners
         .iter()
         .filter_map(|id| Some((sim.node(*id)?.chosen().applied(), sim.machine(*id)?.value())))

@@ -345,7 +345,7 @@ fn a_snapshot_that_comes_late_drops_nothing_that_is_durable() {
     }
     server.hear(N0, Message::Accept(accept(ballot(1, 0), 480, 480..484)));
     assert_eq!((server.node.status().durable, server.disk.0.is_none()), (Slot(480), true));
-    server.node.written_down(captured.write_down());
+    server.node.written_down(captured.write_down().expect("in memory"));
     server.settle();
     assert_eq!(server.disk.0.as_ref().map(Snapshot::next), Some(Slot(300)));
     server.restart(config);

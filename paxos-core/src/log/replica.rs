@@ -3,11 +3,15 @@
 
 use crate::log::sessions::{Found, Sessions};
 use crate::{
-    Answer, Capture, Captured, Change, ClientId, Command, CommandId, Config, Decided, Entry, Epochs,
+    Answer, Bytes, Capture, Captured, Change, ClientId, Command, CommandId, Config, Decided, Entry, Epochs,
     Learning, Limits, NodeId, NodeSet, Outcome, Reply, RestoreError, Slot, Snapshot, Unchangeable, Value,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::io::{BufReader, Read};
+
+/// A state is read from where it is stored in pieces of so many bytes.
+const PIECE: usize = 1 << 18;
 
 /// What the log is for. It must be deterministic: the same commands in the same order give the same replies and
 /// the same state on every replica.
@@ -42,7 +46,7 @@ pub trait StateMachine {
     /// By default it is written down at once: no more is needed where that takes a few milliseconds.
     fn capture(&self) -> Option<Capture> {
         let state = self.snapshot()?;
-        Some(Box::new(move || state))
+        Some(Box::new(move |out| out.write_all(&state)))
     }
 
     /// Takes over the state that [`StateMachine::snapshot`] wrote, whatever the own state was.
@@ -51,6 +55,19 @@ pub trait StateMachine {
     /// If the bytes cannot be understood, or machines of this kind never wrote any. The process stops then.
     fn restore(&mut self, _state: &[u8]) -> Result<(), RestoreError> {
         Err(RestoreError::Unsupported)
+    }
+
+    /// Takes over the state that a [`Capture`] wrote, whatever the own state was. A machine with much state reads it piece by piece,
+    /// so that it is in memory only once.
+    ///
+    /// By default, all of it is read and given to [`StateMachine::restore`].
+    ///
+    /// # Errors
+    /// Those of [`StateMachine::restore`], and if it cannot be read. The process stops then.
+    fn restore_from(&mut self, state: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut bytes = Vec::new();
+        state.read_to_end(&mut bytes)?;
+        self.restore(&bytes)
     }
 }
 
@@ -123,7 +140,8 @@ impl Answering {
 /// made once at most, and not when its session has expired; its answer is remembered.
 #[derive(Clone, Debug)]
 pub struct Replica<S: StateMachine> {
-    machine: S,
+    /// None while it takes over a state elsewhere.
+    machine: Option<S>,
     sessions: Sessions<Effect<S::Reply>>,
     next: Slot,
     owed: BTreeSet<CommandId>,
@@ -139,7 +157,7 @@ impl<S: StateMachine> Replica<S> {
     /// A machine in its first state. Of the limits, those of sessions count, and they must be the same everywhere.
     pub fn new(machine: S, limits: &Limits) -> Self {
         Self {
-            machine,
+            machine: Some(machine),
             sessions: Sessions::new(limits),
             next: Slot(0),
             owed: BTreeSet::new(),
@@ -151,8 +169,16 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// The state.
+    ///
+    /// # Panics
+    /// While the machine [takes over](Takeover) a state elsewhere.
     pub fn machine(&self) -> &S {
-        &self.machine
+        self.machine.as_ref().expect("the machine is where it takes over a state")
+    }
+
+    /// Whether the machine [takes over](Takeover) a state elsewhere. Meanwhile nothing is executed, captured or read.
+    pub fn is_away(&self) -> bool {
+        self.machine.is_none()
     }
 
     /// The first slot not executed.
@@ -160,13 +186,13 @@ impl<S: StateMachine> Replica<S> {
         self.next
     }
 
-    /// What was executed so far, written down with the sessions of its clients; none if the machine cannot be.
+    /// What was executed so far, written down in memory with the sessions of its clients; none if the machine cannot be.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        Some(self.capture(Vec::new())?.write_down())
+        self.capture(Vec::new())?.write_down().ok()
     }
 
     fn capture(&self, membership: Vec<u8>) -> Option<Captured> {
-        let machine = self.machine.capture()?;
+        let machine = self.machine.as_ref()?.capture()?;
         Some(Captured { next: self.next, machine, sessions: self.sessions.encode(), membership })
     }
 
@@ -189,20 +215,35 @@ impl<S: StateMachine> Replica<S> {
     /// # Errors
     /// If the machine or its sessions cannot be read; the replica must not go on then, and does not.
     pub fn install(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
-        if snapshot.next() <= self.next {
-            return Ok(());
+        match self.take_over(snapshot) {
+            Some(takeover) => self.taken_over(takeover.run()),
+            None => Ok(()),
         }
-        let taken = self.take_over(snapshot);
+    }
+
+    /// As [`Replica::install`], for a caller that has the state read where nobody waits for it. None if the state is no newer
+    /// than the own one, or another one is being taken over.
+    pub fn take_over(&mut self, snapshot: &Snapshot) -> Option<Takeover<S>> {
+        let machine = if snapshot.next() > self.next { self.machine.take()? } else { return None };
+        Some(Takeover { machine, snapshot: snapshot.clone() })
+    }
+
+    /// The machine comes back with the state that it took over.
+    ///
+    /// # Errors
+    /// Those of [`Replica::install`].
+    pub fn taken_over(&mut self, taken: TakenOver<S>) -> Result<(), RestoreError> {
+        let TakenOver { machine, next, sessions } = taken;
+        self.machine = Some(machine);
+        let taken = sessions.and_then(|sessions| self.go_on(next, &sessions));
         self.failure = taken.clone().err();
         taken
     }
 
-    fn take_over(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
-        let parts = snapshot.parts()?;
-        let sessions = self.sessions.decode(parts.sessions)?;
-        self.machine.restore(parts.machine)?;
-        self.sessions = sessions;
-        self.next = snapshot.next();
+    /// The machine has the state at `next`.
+    fn go_on(&mut self, next: Slot, sessions: &[u8]) -> Result<(), RestoreError> {
+        self.sessions = self.sessions.decode(sessions)?;
+        self.next = next;
         (self.written, self.installed) = (self.next, self.next);
         // Who waits for an answer to what happened meanwhile gets it now.
         for id in std::mem::take(&mut self.owed) {
@@ -228,7 +269,7 @@ impl<S: StateMachine> Replica<S> {
     /// the next one here: node and replica start from the same snapshot.
     pub fn execute(&mut self, decided: Decided<'_, S::Command>) {
         let Decided { first, entries, answering, mut members } = decided;
-        if self.failure.is_some() {
+        if self.failure.is_some() || self.is_away() {
             return;
         }
         assert!(first <= self.next, "executed up to {}, then given {first}", self.next);
@@ -256,7 +297,7 @@ impl<S: StateMachine> Replica<S> {
     fn execute_once(&mut self, slot: Slot, command: &Command<S::Command>, answering: Answering) {
         let id = command.id;
         let owed = !self.owed.is_empty() && self.owed.remove(&id);
-        let machine = &mut self.machine;
+        let Some(machine) = &mut self.machine else { return };
         let found = self.sessions.enter(slot, id, || {
             let reply = machine.apply(slot, &command.value);
             let size = machine.remembered(&command.value, &reply);
@@ -313,6 +354,38 @@ impl<S: StateMachine> Replica<S> {
     /// The answers since the last call, for [`crate::Node::answer`].
     pub fn answers(&mut self) -> std::vec::Drain<'_, Reply<S::Reply>> {
         self.answers.drain(..)
+    }
+}
+
+/// A state machine with the snapshot that it is to take over, to be [run](Takeover::run) where nobody waits for it.
+#[must_use = "the replica executes nothing before the machine is back"]
+#[derive(Debug)]
+pub struct Takeover<S> {
+    machine: S,
+    snapshot: Snapshot,
+}
+
+/// A state machine that has taken over a snapshot, or could not, for [`Replica::taken_over`].
+#[must_use = "the replica executes nothing before the machine is back"]
+#[derive(Debug)]
+pub struct TakenOver<S> {
+    machine: S,
+    next: Slot,
+    /// What clients were answered by then.
+    sessions: Result<Bytes, RestoreError>,
+}
+
+impl<S: StateMachine> Takeover<S> {
+    /// Takes as long as the state is large.
+    pub fn run(self) -> TakenOver<S> {
+        let Self { mut machine, snapshot } = self;
+        let mut read = || {
+            let sessions = snapshot.head()?.sessions;
+            machine.restore_from(&mut BufReader::with_capacity(PIECE, snapshot.machine()))?;
+            Ok(sessions)
+        };
+        let sessions = read();
+        TakenOver { machine, next: snapshot.next(), sessions }
     }
 }
 

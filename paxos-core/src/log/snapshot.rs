@@ -1,15 +1,30 @@
 //! What executing a prefix of the log led to, written down, so that the prefix may be forgotten.
 //!
 //! ```text
-//! version byte │ postcard: next slot, state machine, client sessions, membership
+//! version byte │ length of the head, 8 bytes │ head, in postcard: next slot, client sessions, membership │ state machine, to the end
 //! ```
+//!
+//! The state machine comes last and has no length: it is written as it is read, and nobody needs to hold all of it.
+
+mod contents;
+
+pub use contents::Contents;
 
 use crate::{Bytes, Slot};
+use contents::{Digesting, Reader};
 use core::fmt;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 /// The first byte of what is encoded here. One that knows a layout by another number refuses this one.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
+
+/// What comes before the head: a version, and a length.
+const PREFIX: usize = 9;
+
+/// The longest head that is believed: sessions are limited to less ([`crate::Limits::reply_bytes`]).
+const LONGEST_HEAD: u64 = 1 << 32;
 
 /// A checksum of 128 bits. It tells damage and mix-ups, not malice: processes of a cluster trust each other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -39,19 +54,42 @@ pub struct SnapshotId {
     pub digest: Digest,
 }
 
-/// What executing every slot below [`Snapshot::next`] led to: state machine, client sessions and membership, as
-/// bytes. Cloning copies none of them.
+/// What executing every slot below [`Snapshot::next`] led to: state machine, client sessions and membership, as bytes, in memory
+/// or on disk. A clone is another handle to the same bytes.
 ///
 /// It says nothing about promises and votes: what an acceptor must remember of the slots behind it stays in its
 /// records.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone)]
 pub struct Snapshot {
     id: SnapshotId,
-    bytes: Bytes,
+    contents: Arc<dyn Contents>,
+    membership: Bytes,
+    /// How many bytes come before those of the state machine.
+    before: u64,
 }
 
-/// What is in a snapshot. More sections may be added at the end under a new version.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Snapshot {}
+
+impl core::hash::Hash for Snapshot {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Snapshot").field(&self.id).finish()
+    }
+}
+
+/// What is in a snapshot, all of it in memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Sections {
     /// The first slot that is not in it.
     pub next: Slot,
@@ -63,21 +101,12 @@ pub struct Sections {
     pub membership: Bytes,
 }
 
-/// [`Sections`] where they lie.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Parts<'a> {
-    pub(crate) next: Slot,
-    #[serde(serialize_with = "in_one_piece")]
-    pub(crate) machine: &'a [u8],
-    #[serde(serialize_with = "in_one_piece")]
-    pub(crate) sessions: &'a [u8],
-    #[serde(serialize_with = "in_one_piece")]
-    pub(crate) membership: &'a [u8],
-}
-
-/// A slice would be written byte by byte.
-fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
+/// What comes before the state machine. More may be added at the end under a new version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Head {
+    next: Slot,
+    pub(crate) sessions: Bytes,
+    membership: Bytes,
 }
 
 /// A state that was captured to be written down ([`crate::StateMachine::capture`]): what it was then, whatever the machine
@@ -90,8 +119,8 @@ pub struct Captured {
     pub(crate) membership: Vec<u8>,
 }
 
-/// Writes down what it captured.
-pub type Capture = Box<dyn FnOnce() -> Vec<u8> + Send>;
+/// Writes down what it captured, piece by piece.
+pub type Capture = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
 impl fmt::Debug for Captured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,16 +129,29 @@ impl fmt::Debug for Captured {
 }
 
 impl Captured {
-    /// Takes as long as the state is large.
-    pub fn write_down(self) -> Snapshot {
+    /// Writes the snapshot into `out` and returns its name. It takes as long as the state is large, and no more memory than the
+    /// machine needs for a piece. [`Snapshot::open`] makes a snapshot of what was written.
+    ///
+    /// # Errors
+    /// Those of `out`. What was written is of no use then.
+    pub fn write_to(self, out: &mut dyn Write) -> io::Result<SnapshotId> {
         let Self { next, machine, sessions, membership } = self;
-        let machine = machine();
-        Snapshot::put_together(Parts {
-            next,
-            machine: &machine,
-            sessions: &sessions,
-            membership: &membership,
-        })
+        let head = Head { next, sessions: sessions.into(), membership: membership.into() };
+        let mut out = Digesting::new(out);
+        out.write_all(&head.encode())?;
+        machine(&mut out)?;
+        let (length, digest) = out.finish();
+        Ok(SnapshotId { next, length, digest })
+    }
+
+    /// The snapshot in memory. It takes as long as the state is large.
+    ///
+    /// # Errors
+    /// Those of a state machine that cannot write down what it captured. Memory itself has none.
+    pub fn write_down(self) -> io::Result<Snapshot> {
+        let mut bytes = Vec::new();
+        let id = self.write_to(&mut bytes)?;
+        Snapshot::of(id, Arc::new(Bytes::from(bytes))).map_err(io::Error::other)
     }
 }
 
@@ -123,6 +165,9 @@ pub enum SnapshotError {
     /// It is cut short, damaged, or something else.
     #[error("these bytes are no snapshot: take it from another copy")]
     Damaged,
+    /// It cannot be read from where it is stored.
+    #[error("the snapshot cannot be read ({0}): repair the disk, or take it from another copy")]
+    Unreadable(io::ErrorKind),
 }
 
 /// A state that cannot be taken over from a snapshot.
@@ -140,34 +185,93 @@ pub enum RestoreError {
     Snapshot(#[from] SnapshotError),
 }
 
-impl Snapshot {
-    /// Puts the sections together.
-    pub fn new(sections: &Sections) -> Self {
-        let Sections { next, machine, sessions, membership } = sections;
-        Self::put_together(Parts { next: *next, machine, sessions, membership })
-    }
-
-    fn put_together(parts: Parts<'_>) -> Self {
-        let Parts { next, machine, sessions, membership } = parts;
-        let mut bytes = Vec::with_capacity(64 + machine.len() + sessions.len() + membership.len());
-        bytes.push(VERSION);
+impl Head {
+    /// With the prefix.
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![0; PREFIX];
+        bytes[0] = VERSION;
         // Writing to memory cannot fail.
-        Self::over(next, postcard::to_extend(&parts, bytes).unwrap_or_default().into())
+        let mut bytes = postcard::to_extend(self, bytes).unwrap_or_default();
+        let length = (bytes.len() - PREFIX) as u64;
+        bytes[1..PREFIX].copy_from_slice(&length.to_le_bytes());
+        bytes
     }
 
-    /// Reads what [`Snapshot::bytes`] returned.
+    /// From the first bytes of `contents`, `length` bytes long in all; and how many bytes it takes up.
+    fn read(contents: &dyn Contents, length: u64) -> Result<(Self, u64), SnapshotError> {
+        let take = |offset: u64, into: &mut [u8]| match contents::fill(contents, offset, into) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SnapshotError::Damaged),
+            Err(error) => Err(SnapshotError::Unreadable(error.kind())),
+        };
+        let mut version = [0];
+        take(0, &mut version)?;
+        if version[0] != VERSION {
+            return Err(SnapshotError::Version(version[0]));
+        }
+        let mut said = [0; 8];
+        take(1, &mut said)?;
+        let said = u64::from_le_bytes(said);
+        if said > LONGEST_HEAD.min(length.saturating_sub(PREFIX as u64)) {
+            return Err(SnapshotError::Damaged);
+        }
+        let mut bytes = vec![0; said as usize];
+        take(PREFIX as u64, &mut bytes)?;
+        match postcard::take_from_bytes(&bytes) {
+            Ok((head, [])) => Ok((head, PREFIX as u64 + said)),
+            Ok(_) | Err(_) => Err(SnapshotError::Damaged),
+        }
+    }
+}
+
+impl From<io::Error> for RestoreError {
+    fn from(error: io::Error) -> Self {
+        Self::Snapshot(SnapshotError::Unreadable(error.kind()))
+    }
+}
+
+impl Snapshot {
+    /// Puts the sections together, in memory.
+    pub fn new(sections: &Sections) -> Self {
+        let Sections { next, machine, sessions, membership } = sections.clone();
+        let head = Head { next, sessions, membership: membership.clone() };
+        let mut bytes = head.encode();
+        let before = bytes.len() as u64;
+        bytes.extend_from_slice(&machine);
+        let id = SnapshotId { next, length: bytes.len() as u64, digest: Digest::of(&bytes) };
+        Self { id, contents: Arc::new(Bytes::from(bytes)), membership, before }
+    }
+
+    /// Reads what [`Snapshot::read_all`] returned.
     ///
     /// # Errors
     /// If it is damaged, or of another version.
     pub fn decode(bytes: impl Into<Bytes>) -> Result<Self, SnapshotError> {
-        let bytes = bytes.into();
-        let next = decode::<Parts<'_>>(&bytes)?.next;
-        Ok(Self::over(next, bytes))
+        Self::open(Arc::new(bytes.into()))
     }
 
-    fn over(next: Slot, bytes: Bytes) -> Self {
-        let id = SnapshotId { next, length: bytes.len() as u64, digest: Digest::of(&bytes) };
-        Self { id, bytes }
+    /// Reads what [`Captured::write_to`] wrote, once and piece by piece, for its checksum.
+    ///
+    /// # Errors
+    /// If it is damaged, of another version, or cannot be read.
+    pub fn open(contents: Arc<dyn Contents>) -> Result<Self, SnapshotError> {
+        let summed = contents::sum(&*contents).map_err(|error| SnapshotError::Unreadable(error.kind()));
+        let (length, digest) = summed?;
+        let (Head { next, membership, .. }, before) = Head::read(&*contents, length)?;
+        Ok(Self { id: SnapshotId { next, length, digest }, contents, membership, before })
+    }
+
+    /// The snapshot of this name, which was written to `contents` just now: it is not read for its checksum.
+    ///
+    /// # Errors
+    /// If its head is damaged, of another version, or cannot be read.
+    pub fn of(id: SnapshotId, contents: Arc<dyn Contents>) -> Result<Self, SnapshotError> {
+        let (Head { next, membership, .. }, before) = Head::read(&*contents, id.length)?;
+        if next == id.next {
+            Ok(Self { id, contents, membership, before })
+        } else {
+            Err(SnapshotError::Damaged)
+        }
     }
 
     /// The first slot that is not in it.
@@ -180,28 +284,55 @@ impl Snapshot {
         self.id
     }
 
-    /// All of it, for disks and wires.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// Its bytes, for disks and wires, from `offset` on.
+    pub fn read_from(&self, offset: u64) -> impl Read + '_ {
+        Reader::new(&*self.contents, offset)
     }
 
-    /// What is in it.
+    /// All of it, in memory.
     ///
     /// # Errors
-    /// None for a snapshot that was made or decoded here.
+    /// If it cannot be read from where it is stored.
+    pub fn read_all(&self) -> io::Result<Bytes> {
+        let mut bytes = Vec::with_capacity(self.id.length as usize);
+        self.read_from(0).read_to_end(&mut bytes)?;
+        Ok(bytes.into())
+    }
+
+    /// What is in it, all of it in memory.
+    ///
+    /// # Errors
+    /// If it cannot be read from where it is stored, or was damaged since it was opened.
     pub fn sections(&self) -> Result<Sections, SnapshotError> {
-        decode(&self.bytes)
+        let Head { next, sessions, membership } = self.head()?;
+        let mut machine = Vec::with_capacity((self.id.length - self.before) as usize);
+        let read = self.machine().read_to_end(&mut machine);
+        read.map_err(|error| SnapshotError::Unreadable(error.kind()))?;
+        Ok(Sections { next, machine: machine.into(), sessions, membership })
     }
 
-    /// What is in it, where it lies.
-    pub(crate) fn parts(&self) -> Result<Parts<'_>, SnapshotError> {
-        decode(&self.bytes)
+    /// What comes before the state machine.
+    pub(crate) fn head(&self) -> Result<Head, SnapshotError> {
+        Ok(Head::read(&*self.contents, self.id.length)?.0)
     }
 
-    /// Up to `limit` bytes from `offset` on; none beyond the end.
+    /// What the state machine wrote.
+    pub(crate) fn machine(&self) -> impl Read + '_ {
+        self.read_from(self.before)
+    }
+
+    /// The members by then.
+    pub(crate) fn membership(&self) -> &Bytes {
+        &self.membership
+    }
+
+    /// Up to `limit` bytes from `offset` on; none beyond the end, or if they cannot be read.
     pub(crate) fn chunk(&self, offset: u64, limit: usize) -> Option<Bytes> {
-        let rest = self.bytes.get(usize::try_from(offset).ok()?..)?;
-        (!rest.is_empty()).then(|| Bytes::from(&rest[..limit.max(1).min(rest.len())]))
+        let rest = usize::try_from(self.id.length.checked_sub(offset)?).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; limit.max(1).min(rest)];
+        let read =
+            !bytes.is_empty() && contents::fill(&*self.contents, offset, &mut bytes).is_ok_and(|full| full);
+        read.then(|| bytes.into())
     }
 }
 
@@ -240,20 +371,22 @@ mod tests {
     #[test]
     fn a_snapshot_reads_back_as_it_was_written() {
         let snapshot = snapshot();
-        let again = Snapshot::decode(snapshot.bytes().clone()).expect("whole");
+        let again = Snapshot::decode(snapshot.read_all().expect("memory")).expect("whole");
         assert_eq!((again.id(), again.next()), (snapshot.id(), Slot(7)));
         assert_eq!(again.sections().expect("whole").machine.len(), 100);
     }
 
     #[test]
-    fn bytes_that_are_cut_changed_or_too_many_are_no_snapshot() {
+    fn bytes_that_are_cut_changed_or_too_many_are_not_that_snapshot() {
         let snapshot = snapshot();
-        let whole = snapshot.bytes().to_vec();
+        let whole = snapshot.read_all().expect("memory").to_vec();
+        let is_that = |bytes: Vec<u8>| Snapshot::decode(bytes).is_ok_and(|other| other.id() == snapshot.id());
         for end in 0..whole.len() {
-            assert!(Snapshot::decode(whole[..end].to_vec()).is_err(), "cut at {end}");
+            assert!(!is_that(whole[..end].to_vec()), "cut at {end}");
         }
+        assert_eq!(Snapshot::decode(whole[..11].to_vec()), Err(SnapshotError::Damaged), "cut in the head");
         let more: Vec<u8> = whole.iter().copied().chain([0]).collect();
-        assert_eq!(Snapshot::decode(more), Err(SnapshotError::Damaged));
+        assert!(!is_that(more));
         let other: Vec<u8> = [9].into_iter().chain(whole[1..].iter().copied()).collect();
         assert_eq!(Snapshot::decode(other), Err(SnapshotError::Version(9)));
         for at in 0..whole.len() * 8 {
@@ -270,7 +403,7 @@ mod tests {
         while let Some(chunk) = snapshot.chunk(all.len() as u64, 7) {
             all.extend_from_slice(&chunk);
         }
-        assert_eq!(all, snapshot.bytes().to_vec());
+        assert_eq!(all, snapshot.read_all().expect("memory").to_vec());
         assert_eq!(snapshot.chunk(u64::MAX, 7), None);
     }
 }

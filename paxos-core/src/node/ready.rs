@@ -2,7 +2,7 @@
 
 use crate::{
     Answering, Captured, CommandId, Entry, Envelope, Epochs, Node, Protocol, Readable, Replica, Settled,
-    Slot, Snapshot, StateMachine,
+    Slot, Snapshot, SnapshotPiece, StateMachine, Takeover, WantedPiece,
 };
 use std::vec::Drain;
 
@@ -187,17 +187,34 @@ impl<P: Protocol> Ready<'_, P> {
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
         if let Some(captured) = self.advance(replica) {
-            self.node.written_down(captured.write_down());
+            match captured.write_down() {
+                Ok(snapshot) => self.node.written_down(snapshot),
+                Err(_) => self.node.not_written_down(),
+            }
         }
+    }
+
+    /// The machine with a snapshot that it has to take over before it executes anything, if there is one: the caller runs that where
+    /// nobody waits for it ([`Takeover::run`]), and gives what comes of it to [`Replica::taken_over`]. A caller that does not ask
+    /// has it done by [`Ready::advance`].
+    pub fn take_over<S>(&mut self, replica: &mut Replica<S>) -> Option<Takeover<S>>
+    where
+        S: StateMachine<Command = P::Value, Reply = P::Reply>,
+    {
+        replica.take_over(self.node.snapshot()?)
     }
 
     /// As [`Ready::execute`], but a state that is due to be written down is only captured: the caller writes it down where nobody
     /// waits for it ([`Captured::write_down`]), and gives it to [`Node::written_down`]. No other one is captured before.
+    /// While the machine takes over a state elsewhere, nothing is executed.
     pub fn advance<S>(&mut self, replica: &mut Replica<S>) -> Option<Captured>
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
-        if let Some(snapshot) = self.node.snapshot().filter(|s| s.next() > replica.next()) {
+        if replica.is_away() {
+            return None;
+        }
+        if let Some(snapshot) = self.node.snapshot() {
             // What went wrong, the replica tells.
             let _ = replica.install(snapshot);
         }
@@ -217,6 +234,17 @@ impl<P: Protocol> Ready<'_, P> {
             self.node.answer(replica.answers());
         }
         captured
+    }
+
+    /// Pieces of snapshots that peers want, for a driver that [reads them](Node::hand_out_pieces) and gives them to [`Node::lend`].
+    pub fn wanted(&mut self) -> Drain<'_, WantedPiece> {
+        self.node.wanted.drain(..)
+    }
+
+    /// A piece of a snapshot that is being fetched, for a driver that [keeps them](Node::hand_out_pieces): when it has, it tells
+    /// [`Node::kept`], or, with the last piece, [`Node::fetched`]. There is no other one before.
+    pub fn piece(&mut self) -> Option<SnapshotPiece> {
+        self.node.take_piece()
     }
 
     /// The next read that may be answered from the replica, once everything in [`Ready::decided`] is executed.

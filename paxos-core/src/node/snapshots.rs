@@ -5,3 +5,4 @@ mod fetch;
 
 pub(super) use compact::{Install, Store};
 pub(super) use fetch::Fetching;
+pub use fetch::{SnapshotPiece, WantedPiece};

@@ -171,9 +171,10 @@ where
         Some(&self.process(node)?.node)
     }
 
-    /// A process's state machine.
+    /// A process's state machine; none while it takes over a state.
     pub fn machine(&self, node: NodeId) -> Option<&S> {
-        Some(&self.process(node)?.replica.machine().machine)
+        let replica = &self.process(node)?.replica;
+        (!replica.is_away()).then(|| &replica.machine().machine)
     }
 
     /// Whether a process is up, paused or not.

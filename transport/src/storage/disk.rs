@@ -15,6 +15,7 @@
 mod block;
 mod error;
 mod files;
+mod intake;
 mod manifest;
 mod recover;
 mod report;
@@ -27,7 +28,7 @@ mod tests;
 pub use error::StoreError;
 pub use report::StoreReport;
 
-use super::{Saved, Stage, Storage, StorageError};
+use super::{Intake, Saved, Stage, Storage, StorageError};
 use crate::identity::{Identity, Portable};
 use async_trait::async_trait;
 use block::{Draft, Kind};
@@ -117,7 +118,12 @@ impl<P: Portable> Storage<P> for DiskStorage<P> {
 
     fn stage(&self) -> Stage {
         let stage = self.store.stage();
-        Arc::new(move |snapshot| stage.write(snapshot).map_err(not_written))
+        Arc::new(move |captured| stage.write(|out| captured.write_to(out)).map_err(not_written))
+    }
+
+    fn intake(&self) -> Option<Intake> {
+        let mut intake = self.store.intake();
+        Some(Box::new(move |piece| intake.keep(piece).map_err(not_written)))
     }
 }
 

@@ -142,9 +142,10 @@ fn level<P>(sim: &Sim<P, Shelf>, members: NodeSet) -> Option<usize>
 where
     P: Protocol<Value = Bytes, Reply = Bytes>,
 {
-    let mut shelves = members.iter().filter_map(|id| Some(&sim.machine(id)?.0));
-    let first = shelves.next()?;
-    shelves.all(|shelf| shelf == first).then_some(first.len())
+    // None while one of them takes over a snapshot.
+    let shelves: Vec<_> = members.iter().map(|id| Some(&sim.machine(id)?.0)).collect::<Option<_>>()?;
+    let first = shelves.first()?;
+    shelves.iter().all(|shelf| shelf == first).then_some(first.len())
 }
 
 fn fits<P>(options: P::Options, leadership: Option<Leadership>, seed: u64) -> [u64; 2]

@@ -1,5 +1,6 @@
 //! Servers with clocks of their own, and one log.
 
+use super::written;
 use crate::kv::*;
 use paxos_core::{NodeId, NodeSet, Slot, StateMachine};
 use proptest::prelude::*;
@@ -222,9 +223,9 @@ fn an_operator_sets_the_time_on_and_what_is_due_then_is_gone() {
 
 #[test]
 fn a_store_of_another_format_is_refused_by_number() {
-    let mut old = Store::default().write_down();
+    let mut old = written(&Store::default());
     old[0] = 1;
-    let refused = Store::default().restore(&old).expect_err("another format").to_string();
+    let refused = Store::default().restore_from(&mut &old[..]).expect_err("another format").to_string();
     assert!(refused.contains("it has format 1, and 2 can be read"), "{refused}");
 }
 
@@ -251,11 +252,11 @@ proptest! {
         for (slot, command) in (0..).zip(&cluster.log) {
             if slot == cut as u64 {
                 let mut restored = Store::default();
-                restored.restore(&other.write_down()).expect("it can be read");
+                restored.restore_from(&mut &written(&other)[..]).expect("it can be read");
                 other = restored;
             }
             other.apply(Slot(slot), command);
         }
-        prop_assert_eq!(other.write_down(), cluster.store.write_down());
+        prop_assert_eq!(written(&other), written(&cluster.store));
     }
 }

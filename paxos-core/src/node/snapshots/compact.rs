@@ -156,6 +156,13 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    /// What [`crate::Ready::advance`] captured could not be written down: the log stays as it is, and another state is captured when
+    /// it is time.
+    pub fn not_written_down(&mut self) {
+        self.store.capturing = false;
+        self.stirred = true;
+    }
+
     /// Forgets the log below `below` without a snapshot. The caller vouches that *every* process has executed it,
     /// for good: a process that has not could neither catch up nor lead any more.
     pub fn trim(&mut self, below: Slot) {
@@ -222,7 +229,7 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(in crate::node) fn adopt(&mut self, snapshot: Snapshot) {
         let (next, keep) = (snapshot.next(), self.setup.config.limits.snapshot);
-        let members = snapshot.parts().ok().map(|parts| parts.membership).filter(|bytes| !bytes.is_empty());
+        let members = Some(snapshot.membership()).filter(|bytes| !bytes.is_empty());
         let table = members.and_then(|bytes| decode::<EpochTable>(bytes).ok());
         let patience = self.fetch_patience().unwrap_or_default().saturating_mul(8);
         let recently = Time(self.now.0.saturating_sub(patience.as_nanos() as u64));

@@ -1,13 +1,12 @@
 //! What a process does when it is its turn.
 
 use super::outside::Outside;
-use super::process::{Busy, Process, note};
+use super::process::{Busy, Job, Process, note};
 use super::queue::Happening;
 use crate::sim::trace::Note;
 use core::time::Duration;
 use paxos_core::{
-    Captured, Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, SlotRange,
-    StateMachine, Unasked,
+    Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, SlotRange, StateMachine, Unasked,
 };
 
 /// How far behind the first unknown slot what a process knows is looked at again.
@@ -69,14 +68,23 @@ where
             while let Some(write) = ready.write() {
                 self.disk.take(write);
             }
+            let wanted: Vec<_> = ready.wanted().collect();
+            let piece = ready.piece();
+            let snapshot = ready.snapshot().cloned();
+            let takeover = ready.take_over(&mut self.replica);
             let captured = ready.advance(&mut self.replica);
-            while let Some(readable) = ready.readable() {
+            while !self.replica.is_away()
+                && let Some(readable) = ready.readable()
+            {
                 debug_assert_eq!(readable.applied, self.replica.next(), "the replica is as new as said");
                 self.readable.push(readable);
             }
             self.outcomes.extend(ready.outcomes());
-            if let Some(captured) = captured {
-                self.begin_to_write_down(captured, out);
+            let was_away = self.replica.is_away();
+            let jobs = wanted.into_iter().map(Job::Read).chain(piece.map(Job::Keep));
+            let takeover = snapshot.zip(takeover).map(|(snapshot, it)| Job::TakeOver(snapshot, Box::new(it)));
+            for job in jobs.chain(takeover).chain(captured.map(Job::WriteDown)) {
+                self.begin(job, out);
             }
             for changed in self.node.changes() {
                 out.changed(self.id, changed);
@@ -89,7 +97,8 @@ where
             self.readable.drain(..).for_each(|readable| out.readable(self.id, readable));
             let submitted = self.take_outcomes(out);
             self.sync(out);
-            if !self.take_receipt() && !submitted && !self.node.is_ready() {
+            let came_back = was_away && !self.replica.is_away();
+            if !self.take_receipt() && !submitted && !came_back && !self.node.is_ready() {
                 break;
             }
         }
@@ -123,23 +132,6 @@ where
         if !self.disk.is_stuck() {
             self.finish(out);
             self.sync(out);
-        }
-    }
-
-    /// Writes a state down, for about as long as the disk writes, and goes on meanwhile.
-    fn begin_to_write_down(&mut self, captured: Captured, out: &mut Outside<P>) {
-        self.captured = Some(captured);
-        let latency = out.disk.sync.draw(&mut out.platter);
-        if latency.is_zero() {
-            self.write_down();
-        } else {
-            out.queue.push(out.now.after(latency), Happening::Captured(self.id, self.life));
-        }
-    }
-
-    pub(super) fn write_down(&mut self) {
-        if let Some(captured) = self.captured.take() {
-            self.node.written_down(captured.write_down());
         }
     }
 
@@ -236,7 +228,7 @@ where
         }
         let installed = self.replica.installed();
         if installed > self.noticed.applied
-            && let Some(snapshot) = &self.disk.snapshot
+            && let Some(snapshot) = self.beside.taken.as_ref().filter(|taken| taken.next() == installed)
         {
             self.noticed.applied = installed;
             out.jumped(self.id, snapshot);

@@ -1,15 +1,19 @@
 //! One simulated process: its node, its replica, its disk and its clock.
 
+mod beside;
 mod stored;
 
+use beside::Beside;
+pub(super) use beside::Job;
 pub(super) use stored::Stored;
 
 use core::cell::RefCell;
 use paxos_core::{
-    Amnesia, Captured, CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError,
-    Settled, Setup, Slot, StateMachine, StoreLife, Time,
+    Amnesia, Capture, CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError,
+    Settled, Setup, Slot, Snapshot, StateMachine, StoreLife, Time,
 };
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Read;
 
 /// A state machine that is watched.
 #[derive(Clone, Debug)]
@@ -48,8 +52,16 @@ impl<S: StateMachine> StateMachine for Watched<S> {
         self.machine.snapshot()
     }
 
+    fn capture(&self) -> Option<Capture> {
+        self.machine.capture()
+    }
+
     fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
         self.machine.restore(state)
+    }
+
+    fn restore_from(&mut self, state: &mut dyn Read) -> Result<(), RestoreError> {
+        self.machine.restore_from(state)
     }
 }
 
@@ -103,8 +115,8 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) disk: Stored<P>,
     /// What was on it once.
     pub(super) copied: Option<Stored<P>>,
-    /// A state that it writes down.
-    pub(super) captured: Option<Captured>,
+    /// What it does beside its turns.
+    pub(super) beside: Beside<S>,
     /// What its disk has done and it has not noticed.
     pub(super) receipt: Option<Receipt<P>>,
     /// By how much its clock goes fast, in millionths.
@@ -155,7 +167,7 @@ where
             wake: None,
             disk,
             copied: None,
-            captured: None,
+            beside: Beside::default(),
             receipt: None,
             drift,
             stopped: None,
@@ -179,6 +191,10 @@ where
         if self.opened.is_some() {
             self.opened = Some(self.disk.mark.writes);
             self.node.draw(self.life + 1);
+        }
+        // Both ways of keeping pieces meet.
+        if !self.id.0.is_multiple_of(2) {
+            self.node.hand_out_pieces();
         }
         self.tell_store();
     }
@@ -229,10 +245,6 @@ where
         self.replica = Replica::new(Watched::new(machine), &setup.config.limits);
         self.life += 1;
         let snapshot = self.disk.snapshot.clone();
-        if let Some(snapshot) = &snapshot {
-            // What went wrong, the replica tells.
-            let _ = self.replica.install(snapshot);
-        }
         let lives = self.disk.open();
         let fresh = lives == 0 && snapshot.is_none() && self.disk.records.is_empty();
         let now = self.local(now);
@@ -242,7 +254,9 @@ where
             Node::restore_from(setup, now, lives, snapshot, &self.disk.records)
         };
         self.introduce();
-        self.noticed = Noticed { applied: self.replica.next(), ..Noticed::default() };
+        // What stands below was noticed in a former life.
+        let applied = self.disk.snapshot.as_ref().map_or(Slot(0), Snapshot::next);
+        self.noticed = Noticed { applied, ..Noticed::default() };
         self.up = true;
     }
 
@@ -251,7 +265,8 @@ where
         self.up = false;
         self.busy = Busy::No;
         self.wake = None;
-        (self.receipt, self.captured) = (None, None);
+        self.receipt = None;
+        self.beside = Beside::default();
         self.open = 0;
         self.inbox.clear();
         self.shown.clear();

@@ -15,8 +15,8 @@ pub(super) enum Happening<P: Protocol> {
     Wake(NodeId),
     /// A process, in this life, is done with its write.
     Written(NodeId, u32),
-    /// A process, in this life, has written down a state that it captured.
-    Captured(NodeId, u32),
+    /// A process, in this life, has done what it did beside its turns under this number.
+    Done(NodeId, u32, u64),
     /// A process, in this life, is done with the messages it took.
     Served(NodeId, u32),
     /// A process or its disk fails, or recovers.

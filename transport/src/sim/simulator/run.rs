@@ -150,7 +150,7 @@ where
             Happening::Arrive { to, .. } => (to, happening),
             Happening::Wake(id)
             | Happening::Written(id, _)
-            | Happening::Captured(id, _)
+            | Happening::Done(id, ..)
             | Happening::Served(id, _) => (id, happening),
         };
         let Some(at) = self.at(id) else { return };
@@ -177,8 +177,8 @@ where
                 process.on_disk(out);
                 self.awake.insert(at);
             }
-            Happening::Captured(_, life) if process.up && process.life == life => {
-                process.write_down();
+            Happening::Done(_, life, number) if process.up && process.life == life => {
+                process.on_done(number);
                 self.awake.insert(at);
             }
             Happening::Served(_, life) if process.up && process.life == life => {
@@ -191,7 +191,7 @@ where
             Happening::Arrive { .. }
             | Happening::Wake(_)
             | Happening::Written(..)
-            | Happening::Captured(..)
+            | Happening::Done(..)
             | Happening::Served(..)
             | Happening::Fault(_)
             | Happening::Submit(..)

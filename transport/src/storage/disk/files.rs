@@ -1,6 +1,7 @@
 //! What a store needs of a file system: few enough things that a test can stand in for it, and lose what was not synced.
 
 use super::error::StoreError;
+use paxos_core::Contents;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ pub(super) trait Files: Clone + Send + 'static {
 
     /// All that is in a file.
     fn read(&self, file: &Self::File) -> io::Result<Vec<u8>>;
+
+    /// The bytes of a file, which stay as they are, for whoever holds this: also when the file has another name, or none any more.
+    fn contents(&self, file: Self::File) -> Arc<dyn Contents>;
 
     /// Puts bytes into a file, which grows if they lie beyond its end.
     fn write(&self, file: &Self::File, at: u64, bytes: &[u8]) -> io::Result<()>;
@@ -56,6 +60,21 @@ impl Drop for Lock {
         // A process that was just forked may hold the file as well, until it runs another program. If this fails, the system gives
         // the lock up when all have closed the file.
         drop(self.0.unlock());
+    }
+}
+
+/// A file that is only read. It does not keep others from using the directory.
+struct Kept(File);
+
+impl Contents for Kept {
+    #[cfg(unix)]
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.0, into, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&self.0, into, offset)
     }
 }
 
@@ -138,6 +157,10 @@ impl Files for Directory {
         let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn contents(&self, file: File) -> Arc<dyn Contents> {
+        Arc::new(Kept(file))
     }
 
     #[cfg(unix)]

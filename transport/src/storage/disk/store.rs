@@ -3,10 +3,12 @@
 use super::block::{Block, Draft, Head, Kind, PAGE};
 use super::error::StoreError;
 use super::files::{Files, Job, UNFINISHED};
+use super::intake::Intake;
 use super::manifest::{Manifest, Part, snapshot_name};
 use super::segment::{Layout, Tail};
 use paxos_core::{Snapshot, SnapshotId};
-use std::io;
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +27,7 @@ impl Default for Sizes {
 }
 
 /// Snapshots, and the zeros of a new segment, are written in pieces of so many bytes.
-const PIECE: usize = 4 << 20;
+pub(super) const PIECE: usize = 4 << 20;
 
 /// A segment that was used and may be used again.
 pub(super) const SPARE: &str = "spare";
@@ -37,29 +39,40 @@ const NEXT: &str = "next.new";
 pub(super) struct Stage<F: Files> {
     dir: PathBuf,
     files: F,
-    /// Which snapshot is there in full.
-    staged: Arc<Mutex<Option<SnapshotId>>>,
+    staged: Staged,
 }
 
 impl<F: Files> Stage<F> {
-    pub(super) fn write(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+    /// A snapshot of what `write` writes, durable but for its name.
+    pub(super) fn write(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<SnapshotId>,
+    ) -> Result<Snapshot, StoreError> {
         // One that nobody came for is of no use any more.
-        let former = lock(&self.staged).take().map(staged_name);
-        let name = staged_name(snapshot.id());
+        let former = lock(&self.staged).remove(STAGED);
         former
-            .map_or(Ok(()), |former| self.files.remove(&former))
-            .and_then(|()| write_snapshot(&self.files, &name, snapshot))
-            .map_err(StoreError::io(&self.dir.join(name)))?;
-        *lock(&self.staged) = Some(snapshot.id());
-        Ok(())
+            .map_or(Ok(()), |_| self.files.remove(STAGED))
+            .and_then(|()| write_snapshot(&self.files, STAGED, write))
+            .inspect(|staged| _ = lock(&self.staged).insert(STAGED, staged.id()))
+            .map_err(StoreError::io(&self.dir.join(STAGED)))
     }
 }
 
-fn staged_name(snapshot: SnapshotId) -> String {
-    format!("staged-{:?}{UNFINISHED}", snapshot.digest)
+/// Which snapshots are there in full, under which names, and are not installed yet.
+pub(super) type Staged = Arc<Mutex<BTreeMap<&'static str, SnapshotId>>>;
+
+/// A snapshot of this process that is not installed yet.
+const STAGED: &str = "staged.new";
+
+/// The name of a snapshot that is there in full, which it loses.
+fn take_staged(staged: &Staged, id: SnapshotId) -> Option<&'static str> {
+    let mut staged = lock(staged);
+    let name = staged.iter().find(|(_, there)| **there == id).map(|(name, _)| *name)?;
+    staged.remove(name);
+    Some(name)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -78,7 +91,7 @@ pub(super) struct Store<F: Files> {
     pub(super) spare: Option<u64>,
     /// How long the segment is that is being made beside other writes, and what waits for it.
     pub(super) making: Option<(u64, Job)>,
-    pub(super) staged: Arc<Mutex<Option<SnapshotId>>>,
+    pub(super) staged: Staged,
     /// A write failed, so that what is on disk is not known any more.
     pub(super) failed: bool,
 }
@@ -125,18 +138,22 @@ impl<F: Files> Store<F> {
         Stage { dir: self.dir.clone(), files: self.files.clone(), staged: self.staged.clone() }
     }
 
+    /// To keep a snapshot that comes in pieces, before it is installed.
+    pub(super) fn intake(&self) -> Intake<F> {
+        Intake { dir: self.dir.clone(), files: self.files.clone(), staged: self.staged.clone(), coming: None }
+    }
+
     /// Gives a snapshot its name, and writes it down if that was not done before.
     fn place(&self, name: &str, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let mut unfinished = format!("{name}{UNFINISHED}");
-        let staged = lock(&self.staged).take_if(|staged| *staged == snapshot.id());
-        let placed = if let Some(staged) = staged {
-            unfinished = staged_name(staged);
-            Ok(())
-        } else {
-            write_snapshot(&self.files, &unfinished, snapshot)
+        let unfinished = format!("{name}{UNFINISHED}");
+        let staged = take_staged(&self.staged, snapshot.id());
+        let copy = |out: &mut dyn Write| io::copy(&mut snapshot.read_from(0), out).map(|_| snapshot.id());
+        let placed = match staged {
+            Some(staged) => Ok(staged),
+            None => write_snapshot(&self.files, &unfinished, copy).map(|_| unfinished.as_str()),
         };
         placed
-            .and_then(|()| self.files.rename(&unfinished, name))
+            .and_then(|unfinished| self.files.rename(unfinished, name))
             .map_err(StoreError::io(&self.dir.join(name)))
     }
 
@@ -278,12 +295,39 @@ impl<F: Files> Drop for Store<F> {
     }
 }
 
-fn write_snapshot(files: &impl Files, name: &str, snapshot: &Snapshot) -> io::Result<()> {
+/// A snapshot in a file of this name, durable but for the name.
+fn write_snapshot<F: Files>(
+    files: &F,
+    name: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<SnapshotId>,
+) -> io::Result<Snapshot> {
     let file = files.create(name)?;
-    for (at, piece) in (0..).step_by(PIECE).zip(snapshot.bytes().chunks(PIECE)) {
-        files.write(&file, at, piece)?;
+    let mut out = BufWriter::with_capacity(PIECE, Pieces { files, file: &file, at: 0 });
+    let id = write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    Snapshot::of(id, files.contents(file)).map_err(io::Error::other)
+}
+
+/// A file that is written from its start on, and synced piece by piece, so that other writes need not wait for all of it.
+struct Pieces<'a, F: Files> {
+    files: &'a F,
+    file: &'a F::File,
+    at: u64,
+}
+
+impl<F: Files> Write for Pieces<'_, F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = &bytes[..bytes.len().min(PIECE)];
+        self.files.write(self.file, self.at, piece)?;
+        self.files.sync(self.file)?;
+        self.at += piece.len() as u64;
+        Ok(piece.len())
     }
-    files.sync(&file)
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A segment of zeros. It gets its name when all of it is durable, so that a file of the log is never shorter than it was. One for

@@ -81,8 +81,8 @@ pub(super) fn snapshot(
     };
     let path = dir.join(&name);
     let file = open_file(files, &path, &name)?;
-    let bytes = files.read(&file).map_err(StoreError::io(&path))?;
-    let found = Snapshot::decode(bytes).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+    let found = Snapshot::open(files.contents(file))
+        .map_err(|error| StoreError::damaged(&path, error.to_string()))?;
     if found.id() == id {
         Ok(Some(found))
     } else {

@@ -72,9 +72,10 @@ where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
 {
     let learners = sim.ids().iter().filter(|id| sim.node(**id).is_some_and(paxos_core::Node::is_learner));
-    let mut machines = learners.filter_map(|id| Some(&*sim.machine(*id)?.entries));
-    let first = machines.next()?;
-    machines.all(|machine| machine == first).then_some(first)
+    // None while one of them takes over a snapshot.
+    let machines: Vec<_> = learners.map(|id| Some(&*sim.machine(*id)?.entries)).collect::<Option<_>>()?;
+    let first = *machines.first()?;
+    machines.iter().all(|machine| *machine == first).then_some(first)
 }
 
 fn survives<P>(leadership: Option<Leadership>, seeds: u64, options: fn(u64) -> P::Options)

@@ -2,6 +2,7 @@
 
 use crate::storage::disk::block::SECTOR;
 use crate::storage::disk::files::{Files, Job};
+use paxos_core::{Bytes, Contents};
 use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
 use std::collections::BTreeMap;
@@ -226,6 +227,15 @@ impl World {
     }
 }
 
+/// A file that is only read.
+struct Kept(Double, usize);
+
+impl Contents for Kept {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        Bytes::from(&self.0.world().files[self.1].now[..]).read_at(offset, into)
+    }
+}
+
 impl Files for Double {
     type File = usize;
 
@@ -247,6 +257,10 @@ impl Files for Double {
 
     fn read(&self, file: &usize) -> io::Result<Vec<u8>> {
         Ok(self.world().files[*file].now.clone())
+    }
+
+    fn contents(&self, file: usize) -> Arc<dyn Contents> {
+        Arc::new(Kept(self.clone(), file))
     }
 
     fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {

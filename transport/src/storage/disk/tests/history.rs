@@ -2,12 +2,14 @@
 
 use super::double::{Double, Image};
 use crate::identity::Identity;
+use crate::storage::Kept;
 use crate::storage::disk::block::{Draft, Kind, decode};
 use crate::storage::disk::error::StoreError;
 use crate::storage::disk::store::{Sizes, Store};
-use paxos_core::{Bytes, Digest, NodeId, Sections, Slot, Snapshot};
+use paxos_core::{Bytes, Digest, NodeId, Sections, Slot, Snapshot, SnapshotPiece};
 use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
+use std::io;
 use std::path::Path;
 
 /// Small, so that a history fills several segments, and with copies of up to two or four pages.
@@ -82,10 +84,16 @@ pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
                 store.append(Kind::Appended, Draft::encode(records).expect("bytes"))
             }
             Step::Install(snapshot, records) => {
-                // Half of them are written down before.
-                if snapshot.next().index().is_multiple_of(2) && store.stage().write(snapshot).is_err() {
-                    return (held.clone(), held);
-                }
+                // Most of them are written down, or come in pieces, before.
+                let placed = match snapshot.next().index() % 3 {
+                    0 => Ok(snapshot.clone()),
+                    1 => store.stage().write(|out| {
+                        io::copy(&mut snapshot.read_from(0), out)?;
+                        Ok(snapshot.id())
+                    }),
+                    _ => receive(&store, snapshot),
+                };
+                let Ok(snapshot) = &placed else { return (held.clone(), held) };
                 (next.snapshot, next.records) = (Some(snapshot.clone()), records.clone());
                 store.install(snapshot, Draft::encode(records).expect("bytes"))
             }
@@ -109,6 +117,24 @@ pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
         files.kill();
     }
     (held, next)
+}
+
+/// The snapshot comes in pieces of a few kilobytes, the first of them twice.
+fn receive(store: &Store<Double>, snapshot: &Snapshot) -> Result<Snapshot, StoreError> {
+    let (mut intake, bytes) = (store.intake(), snapshot.read_all().expect("memory"));
+    let piece = |offset: usize| {
+        let end = bytes.len().min(offset + 5_000);
+        SnapshotPiece { snapshot: snapshot.id(), offset: offset as u64, bytes: bytes[offset..end].into() }
+    };
+    let begun = intake.keep(&piece(0))?;
+    assert!(bytes.len() <= 5_000 || matches!(begun, Kept::More));
+    for offset in (0..bytes.len()).step_by(5_000) {
+        if let Kept::Whole(whole) = intake.keep(&piece(offset))? {
+            assert_eq!(whole.id(), snapshot.id());
+            return Ok(whole);
+        }
+    }
+    panic!("all pieces together are the snapshot")
 }
 
 /// That what is there is one of what may be, and that the store goes on from there; an error if it is refused.

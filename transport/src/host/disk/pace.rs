@@ -8,18 +8,18 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// Watches how long writes take. An election needs two, one after the other: of the candidate's ballot, and of the promises.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(in crate::host) struct Pace {
     election: Option<Duration>,
     told: Option<Instant>,
 }
 
 impl Pace {
-    pub(super) fn new(election: Option<Duration>) -> Self {
+    pub(in crate::host) fn new(election: Option<Duration>) -> Self {
         Self { election, told: None }
     }
 
     /// A write took so long. What to say about it, if anything.
-    pub(super) fn wrote(&mut self, took: Duration, now: Instant) -> Option<String> {
+    pub(in crate::host) fn wrote(&mut self, took: Duration, now: Instant) -> Option<String> {
         let election = self.election.filter(|election| took > *election / 2)?;
         if self.told.is_some_and(|told| now.duration_since(told) < QUIET) {
             return None;

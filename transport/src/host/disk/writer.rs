@@ -1,24 +1,25 @@
 //! The host's disk: a task, or a thread if the store blocks, that writes what it is given, all that waits with one sync, while
 //! the host goes on.
 
+use super::ended;
 use crate::storage::{Saved, Storage, StorageError};
 use core::time::Duration;
 use paxos_core::{Protocol, Write};
-use std::{io, thread};
+use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 /// Writes that became durable together, oldest first.
-pub(super) struct Written<P: Protocol> {
-    pub(super) writes: Vec<Write<P>>,
+pub(in crate::host) struct Written<P: Protocol> {
+    pub(in crate::host) writes: Vec<Write<P>>,
     /// How long that took.
-    pub(super) took: Duration,
+    pub(in crate::host) took: Duration,
 }
 
 /// Hands writes to the store, and tells which are durable.
-pub(super) struct Writer<P: Protocol> {
+pub(in crate::host) struct Writer<P: Protocol> {
     writes: mpsc::UnboundedSender<Write<P>>,
     done: mpsc::UnboundedReceiver<Result<Written<P>, StorageError>>,
     /// Told, or dropped, in the end.
@@ -26,7 +27,7 @@ pub(super) struct Writer<P: Protocol> {
 }
 
 /// Loads what is in the store.
-pub(super) async fn load<P: Protocol>(
+pub(in crate::host) async fn load<P: Protocol>(
     mut storage: Box<dyn Storage<P>>,
 ) -> Result<(Box<dyn Storage<P>>, Saved<P>), StorageError> {
     if !storage.blocks() {
@@ -39,7 +40,7 @@ pub(super) async fn load<P: Protocol>(
 }
 
 impl<P: Protocol> Writer<P> {
-    pub(super) fn start(storage: Box<dyn Storage<P>>) -> Result<Self, StorageError> {
+    pub(in crate::host) fn start(storage: Box<dyn Storage<P>>) -> Result<Self, StorageError> {
         let (writes, todo) = mpsc::unbounded_channel();
         let (tell, done) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel();
@@ -63,31 +64,27 @@ impl<P: Protocol> Writer<P> {
     }
 
     /// Has something written after all that was given before. The node bounds how much waits here.
-    pub(super) fn begin(&self, write: Write<P>) {
+    pub(in crate::host) fn begin(&self, write: Write<P>) {
         // If the task has ended, it says so in place of the receipt.
         drop(self.writes.send(write));
     }
 
     /// The next writes that are durable. The future may be dropped; nothing is lost then.
-    pub(super) async fn done(&mut self) -> Result<Written<P>, StorageError> {
+    pub(in crate::host) async fn done(&mut self) -> Result<Written<P>, StorageError> {
         self.done.recv().await.unwrap_or_else(|| Err(StorageError::Write(ended())))
     }
 
     /// As [`Writer::done`], if there are any now.
-    pub(super) fn try_done(&mut self) -> Option<Result<Written<P>, StorageError>> {
+    pub(in crate::host) fn try_done(&mut self) -> Option<Result<Written<P>, StorageError>> {
         self.done.try_recv().ok()
     }
 
     /// Ends when the write under way has, and the store is closed, but no later than after `patience`: a disk may hang. False
     /// if it did not end.
-    pub(super) async fn close(self, patience: Duration) -> bool {
+    pub(in crate::host) async fn close(self, patience: Duration) -> bool {
         drop((self.writes, self.done));
         timeout(patience, self.ended).await.is_ok()
     }
-}
-
-fn ended() -> io::Error {
-    io::Error::other("the store has panicked: see its message on standard error")
 }
 
 /// Until the host has gone.

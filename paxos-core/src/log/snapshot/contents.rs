@@ -1,0 +1,100 @@
+//! Where the bytes of a snapshot lie, and how they are read and written piece by piece.
+
+use super::Digest;
+use crate::Bytes;
+use std::io::{self, Read, Write};
+use xxhash_rust::xxh3::Xxh3;
+
+/// The bytes of a snapshot, which stay as they are for as long as somebody holds them: [`Bytes`] in memory, or a file.
+pub trait Contents: Send + Sync {
+    /// Reads some of the bytes from `offset` on into `into`, as many as fit or fewer; how many, and 0 only at the end.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Contents for Bytes {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let length = rest.len().min(into.len());
+        into[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
+    }
+}
+
+/// Reads in order.
+pub(super) struct Reader<'a> {
+    contents: &'a dyn Contents,
+    offset: u64,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(contents: &'a dyn Contents, offset: u64) -> Self {
+        Self { contents, offset }
+    }
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.contents.read_at(self.offset, into)?;
+        self.offset += length as u64;
+        Ok(length)
+    }
+}
+
+/// Fills all of `into` with the bytes from `offset` on; whether there were enough.
+pub(super) fn fill(contents: &dyn Contents, offset: u64, into: &mut [u8]) -> io::Result<bool> {
+    match Reader::new(contents, offset).read_exact(into) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Length and checksum of all bytes.
+pub(super) fn sum(contents: &dyn Contents) -> io::Result<(u64, Digest)> {
+    let mut sink = io::sink();
+    let mut out = Digesting::new(&mut sink);
+    let mut reader = Reader::new(contents, 0);
+    let mut piece = vec![0; 1 << 18];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(out.finish()),
+            Ok(length) => out.write_all(&piece[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Passes bytes on, and knows their length and checksum.
+pub(super) struct Digesting<'a> {
+    out: &'a mut dyn Write,
+    length: u64,
+    hasher: Box<Xxh3>,
+}
+
+impl<'a> Digesting<'a> {
+    pub(super) fn new(out: &'a mut dyn Write) -> Self {
+        Self { out, length: 0, hasher: Box::default() }
+    }
+
+    /// Of all that was written.
+    pub(super) fn finish(self) -> (u64, Digest) {
+        (self.length, Digest(self.hasher.digest128()))
+    }
+}
+
+impl Write for Digesting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..length]);
+        self.length += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

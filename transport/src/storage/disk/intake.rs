@@ -1,0 +1,67 @@
+//! A snapshot that comes in pieces, kept in a file until it is whole.
+
+use super::error::StoreError;
+use super::files::Files;
+use super::store::{PIECE, Staged, lock};
+use crate::storage::Kept;
+use paxos_core::{Snapshot, SnapshotId, SnapshotPiece};
+use std::path::PathBuf;
+
+/// A snapshot of another process that is not installed yet.
+const RECEIVED: &str = "received.new";
+
+/// Keeps the pieces of one snapshot at a time.
+pub(super) struct Intake<F: Files> {
+    pub(super) dir: PathBuf,
+    pub(super) files: F,
+    pub(super) staged: Staged,
+    pub(super) coming: Option<Coming<F>>,
+}
+
+/// What has come of it so far.
+pub(super) struct Coming<F: Files> {
+    id: SnapshotId,
+    file: F::File,
+    at: u64,
+    synced: u64,
+}
+
+impl<F: Files> Intake<F> {
+    /// Adds a piece to what has come before. What does not follow on that is of no use.
+    pub(super) fn keep(&mut self, piece: &SnapshotPiece) -> Result<Kept, StoreError> {
+        self.add(piece).map_err(StoreError::io(&self.dir.join(RECEIVED)))
+    }
+
+    fn add(&mut self, piece: &SnapshotPiece) -> std::io::Result<Kept> {
+        if piece.offset == 0 {
+            self.coming = None;
+            // One that nobody came for: whoever still reads it has the file, though it has no name any more.
+            if lock(&self.staged).remove(RECEIVED).is_some() {
+                self.files.remove(RECEIVED)?;
+            }
+            let file = self.files.create(RECEIVED)?;
+            self.coming = Some(Coming { id: piece.snapshot, file, at: 0, synced: 0 });
+        }
+        let follows = |coming: &&mut Coming<F>| coming.id == piece.snapshot && coming.at == piece.offset;
+        let Some(coming) = self.coming.as_mut().filter(follows) else { return Ok(Kept::Useless) };
+        self.files.write(&coming.file, coming.at, &piece.bytes)?;
+        coming.at += piece.bytes.len() as u64;
+        // Little by little, so that other writes need not wait for all of it in the end.
+        if piece.is_last() || coming.at - coming.synced >= PIECE as u64 {
+            self.files.sync(&coming.file)?;
+            coming.synced = coming.at;
+        }
+        if !piece.is_last() {
+            return Ok(Kept::More);
+        }
+        let Some(Coming { id, file, .. }) = self.coming.take() else { return Ok(Kept::Useless) };
+        // What is there is read for its checksum: it was put together of pieces from several peers.
+        match Snapshot::open(self.files.contents(file)) {
+            Ok(snapshot) if snapshot.id() == id => {
+                lock(&self.staged).insert(RECEIVED, id);
+                Ok(Kept::Whole(snapshot))
+            }
+            Ok(_) | Err(_) => Ok(Kept::Useless),
+        }
+    }
+}
