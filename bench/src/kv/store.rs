@@ -14,6 +14,9 @@ pub const MAX_VALUE: usize = 16 << 20;
 /// The least log that is worth a snapshot, in bytes.
 const ENOUGH: u64 = 32 << 20;
 
+/// The log is this part of the store before there is another snapshot: more would be more memory, less would be more to write.
+const SHARE: u64 = 4;
+
 /// What a command takes in the log besides its bytes.
 const EACH: u64 = 256;
 
@@ -218,10 +221,10 @@ impl StateMachine for Store {
         writes.then(|| replies.0.iter().map(Reply::bytes).sum())
     }
 
-    /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the
-    /// last one. So the log is as long as the store, or 32 MiB if that is more, and what comes while one is written down.
+    /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the last one, on disk
+    /// and in memory. So the log is a quarter as long as the store, or 32 MiB if that is more, and what comes while one is written.
     fn capture(&self) -> Option<Capture> {
-        if self.since.0.get() < ENOUGH.max(self.bytes) {
+        if self.since.0.get() < ENOUGH.max(self.bytes / SHARE) {
             return None;
         }
         self.since.0.set(0);

@@ -352,3 +352,68 @@ fn a_snapshot_that_comes_late_drops_nothing_that_is_durable() {
     assert_eq!(server.node.chosen().first_unknown(), Slot(480));
     assert_eq!(server.node.status().durable, Slot(480));
 }
+
+/// A driver that keeps pieces itself: one is under way at a time, and only what fits and is the snapshot counts.
+#[test]
+fn pieces_that_are_handed_out_are_asked_for_when_the_last_one_is_kept() {
+    let (mut peer, mut behind) = (Server::after(N1, 9), Server::new(N2));
+    behind.node.hand_out_pieces();
+    let offer = peer.answer(N2, Message::CatchUp { from: Slot(0) });
+    let mut said = behind.hear(N1, offer);
+    let mut bytes = Vec::new();
+    loop {
+        let [(To::One(N1), fetch @ Message::Fetch { offset, .. })] = &said[..] else { panic!("{said:?}") };
+        assert_eq!(*offset, bytes.len() as u64);
+        let chunk = peer.answer(N2, fetch.clone());
+        assert_eq!(behind.hear(N1, chunk.clone()), [], "the next one is not asked for yet");
+        let piece = behind.node.ready().piece().expect("it has come");
+        // The same one again brings nothing.
+        assert_eq!(behind.hear(N1, chunk), []);
+        assert_eq!((behind.node.ready().piece(), piece.offset), (None, bytes.len() as u64));
+        bytes.extend_from_slice(&piece.bytes);
+        if piece.is_last() {
+            assert_eq!(bytes.len() as u64, piece.snapshot.length);
+            let snapshot = Snapshot::decode(bytes).expect("whole");
+            behind.node.fetched(piece.snapshot, Some(snapshot));
+            behind.settle();
+            break;
+        }
+        behind.node.kept(&piece);
+        said = behind.settle();
+    }
+    assert_eq!(behind.replica.machine(), peer.replica.machine());
+}
+
+/// What a driver has put together is not believed because the driver says so.
+#[test]
+fn pieces_that_are_another_snapshot_together_are_fetched_anew() {
+    let (mut peer, mut behind) = (Server::after(N1, 9), Server::new(N2));
+    behind.node.hand_out_pieces();
+    let offer = peer.answer(N2, Message::CatchUp { from: Slot(0) });
+    behind.hear(N1, offer.clone());
+    let other = Server::after(N1, 12).node.snapshot().cloned();
+    assert!(other.is_some());
+    behind.node.fetched(peer.snapshot(), other);
+    behind.settle();
+    assert_eq!((behind.replica.next(), behind.disk.0.is_none()), (Slot(0), true));
+    let said = behind.hear(N1, offer);
+    assert!(matches!(said[..], [(To::One(N1), Message::Fetch { offset: 0, .. })]), "{said:?}");
+}
+
+/// A driver that reads what peers want: only the last question of each peer counts.
+#[test]
+fn what_a_peer_wants_is_handed_out_once() {
+    let mut peer = Server::after(N1, 9);
+    peer.node.hand_out_pieces();
+    let snapshot = peer.snapshot();
+    assert_eq!(peer.hear(N2, Message::Fetch { snapshot, offset: 0 }), []);
+    assert_eq!(peer.hear(N2, Message::Fetch { snapshot, offset: 3 }), []);
+    assert_eq!(peer.hear(N0, Message::Fetch { snapshot, offset: snapshot.length }), []);
+    let wanted: Vec<_> = peer.node.ready().wanted().collect();
+    let bytes: Vec<_> = wanted.iter().map(paxos_core::WantedPiece::read).collect();
+    let [Some(third), None] = &bytes[..] else { panic!("{bytes:?}") };
+    wanted.iter().zip(&bytes).for_each(|(wanted, bytes)| peer.node.lend(wanted, bytes.clone()));
+    let chunk = Message::Chunk { snapshot, offset: 3, bytes: third.clone() };
+    assert_eq!(peer.settle(), [(To::One(N2), chunk)]);
+    assert_eq!(peer.node.ready().wanted().count(), 0);
+}

@@ -171,6 +171,23 @@ fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
     }
 }
 
+#[test]
+fn while_a_state_is_taken_over_elsewhere_nothing_is_executed_and_no_other_one_is_taken_over() {
+    let (mut first, mut other) = (replica(4), replica(4));
+    execute(&mut first, 0, &[command(9, 0, 5), command(9, 1, 1)], all());
+    let snapshot = first.snapshot().expect("it can be written down");
+    execute(&mut first, 2, &[command(9, 2, 1)], all());
+    let newer = first.snapshot().expect("it can be written down");
+    let takeover = other.take_over(&snapshot).expect("it is newer");
+    assert!(other.is_away() && other.take_over(&newer).is_none());
+    execute(&mut other, 0, &[command(9, 0, 100)], all());
+    assert_eq!((other.next(), replies(&mut other), other.snapshot()), (Slot(0), Vec::new(), None));
+    other.taken_over(takeover.run()).expect("it can be read");
+    assert_eq!((other.machine().0, other.next(), other.is_away()), (6, Slot(2), false));
+    execute(&mut other, 2, &[command(9, 2, 1)], all());
+    assert_eq!(other.snapshot(), Some(newer));
+}
+
 /// Three servers that more can join, and where they come in the log.
 fn members() -> Epochs {
     let mut config = Config::collapsed(3).expect("lawful");

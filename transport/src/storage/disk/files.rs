@@ -63,19 +63,31 @@ impl Drop for Lock {
     }
 }
 
-/// A file that is only read. It does not keep others from using the directory.
-struct Kept(File);
+/// A file that is only read, until this is dropped. It does not keep others from using the directory.
+struct Kept(Option<File>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // It may have no name any more, and then the file system takes its time to free it. If there is no thread, it is closed here.
+        let file = self.0.take();
+        drop(thread::Builder::new().name("paxos-close".into()).spawn(|| drop(file)));
+    }
+}
 
 impl Contents for Kept {
-    #[cfg(unix)]
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.0, into, offset)
+        self.0.as_ref().map_or(Ok(0), |file| read_at(file, offset, into))
     }
+}
 
-    #[cfg(windows)]
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(&self.0, into, offset)
-    }
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, into, offset)
 }
 
 /// A directory of the system, which no other process uses meanwhile.
@@ -160,7 +172,7 @@ impl Files for Directory {
     }
 
     fn contents(&self, file: File) -> Arc<dyn Contents> {
-        Arc::new(Kept(file))
+        Arc::new(Kept(Some(file)))
     }
 
     #[cfg(unix)]
@@ -191,7 +203,7 @@ impl Files for Directory {
     }
 
     fn aside(&self, job: Job) -> Job {
-        match thread::Builder::new().name("paxos-segment".into()).spawn(job) {
+        match thread::Builder::new().name("paxos-files".into()).spawn(job) {
             Ok(thread) => Box::new(|| {
                 thread
                     .join()

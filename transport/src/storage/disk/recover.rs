@@ -52,6 +52,7 @@ impl<F: Files> Store<F> {
             spare: None,
             making: None,
             staged: Arc::default(),
+            removing: None,
             failed: true,
         };
         store.settle(found)?;

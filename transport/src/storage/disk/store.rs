@@ -92,6 +92,8 @@ pub(super) struct Store<F: Files> {
     /// How long the segment is that is being made beside other writes, and what waits for it.
     pub(super) making: Option<(u64, Job)>,
     pub(super) staged: Staged,
+    /// Files that are being removed beside other writes.
+    pub(super) removing: Option<Job>,
     /// A write failed, so that what is on disk is not known any more.
     pub(super) failed: bool,
 }
@@ -259,18 +261,41 @@ impl<F: Files> Store<F> {
         self.manifest.write(&self.files, &self.dir)
     }
 
-    /// What `former` referred to; but its longest segment of a usual length may be used again.
+    /// What `former` referred to loses its name before anybody is told, and goes away beside other writes: a file system takes its time
+    /// to free a large file. But the longest segment of a usual length may be used again.
     fn remove(&mut self, former: &Manifest) -> io::Result<()> {
+        let mut nameless = Vec::new();
         for part in &former.segments {
             if part.length <= self.sizes.longest && self.spare.is_none_or(|spare| spare < part.length) {
                 self.files.rename(&part.name(), SPARE)?;
                 self.spare = Some(part.length);
             } else {
-                self.files.remove(&part.name())?;
+                nameless.push(part.name());
             }
         }
-        former.snapshot_name().map_or(Ok(()), |name| self.files.remove(&name))?;
-        self.files.sync_names()
+        nameless.extend(former.snapshot_name());
+        for name in &mut nameless {
+            let without = format!("{name}{UNFINISHED}");
+            self.files.rename(name, &without)?;
+            *name = without;
+        }
+        self.files.sync_names()?;
+        let (files, before) = (self.files.clone(), self.removing.take());
+        let work = move || {
+            before.map_or(Ok(()), |before| before())?;
+            nameless.iter().try_for_each(|name| files.remove(name))
+        };
+        self.removing = Some(self.files.aside(Box::new(work)));
+        Ok(())
+    }
+
+    /// Waits for the end of the last removal.
+    fn finish_removal(&mut self) {
+        if let Some(removed) = self.removing.take()
+            && let Err(error) = removed()
+        {
+            tracing::warn!(%error, "cannot remove files that are of no use any more; they are removed at the next start");
+        }
     }
 }
 
@@ -283,6 +308,7 @@ impl<F: Files> Drop for Store<F> {
         {
             tracing::warn!(%error, "closed without a note of how far the log has come");
         }
+        self.finish_removal();
         // It uses the directory, which is free afterwards. Without a name, what was made is removed the next time.
         if let Some((_, made)) = self.making.take()
             && made().is_ok()
