@@ -11,7 +11,7 @@ use fast_paxos::{FastPaxos, Hysteresis, Options, Recovery};
 use multi_paxos::MultiPaxos;
 use paxos_bench::variants::Digest;
 use paxos_core::{Config, Protocol, Time};
-use paxos_transport::sim::{Chance, Delay, Links, Sim, World};
+use paxos_transport::sim::{Chance, Delay, Links, Service, Sim, World};
 
 const fn us(n: u64) -> Duration {
     Duration::from_micros(n)
@@ -45,7 +45,7 @@ where
     world.check = false;
     // A round trip takes 1 ms in the mean, and a process is busy with each message for 5 µs.
     world.links = Links::new(Delay::Uniform { low: us(400), high: us(600) });
-    world.service = us(5);
+    world.service = Service::receiving(us(5));
     let clients = world.add_clients(if matches!(load, Load::Alone(_)) { 1 } else { 8 });
     let mut sim = Sim::new(world, |_| Digest::default());
     sim.run_for(us(50_000)).expect("nothing is checked");

@@ -25,4 +25,4 @@ pub use invariants::{Breach, Violation};
 pub use simulator::{Answered, Fate, Post, Reading, Seen, Sim, Stop, Submitted, Unread, Unsubmitted};
 pub use steps::{Step, Steps};
 pub use trace::{Note, Row, Trace, What};
-pub use world::{Cut, Delay, Disk, Fault, Faults, Frame, Limit, Links, Sites, Tail, World};
+pub use world::{Cut, Delay, Disk, Fault, Faults, Frame, Limit, Links, Service, Sites, Tail, World};

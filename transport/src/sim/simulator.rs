@@ -19,6 +19,7 @@ use crate::sim::trace::Trace;
 use crate::sim::{Chance, Counts, Fault, Links, Steps, World};
 use commands::Commands;
 use core::fmt;
+use core::time::Duration;
 use outside::{Carrier, Outside};
 use paxos_core::{
     Change, CommandId, Node, NodeId, Overloaded, Protocol, Setup, Slot, Snapshot, StateMachine, Time, Unasked,
@@ -108,6 +109,9 @@ where
             frame: world.frame.clone(),
             weather: Chance::new(world.seed, 0),
             disk: world.disk,
+            syncs: world.syncs.clone(),
+            service: world.service,
+            spent: Duration::ZERO,
             platter: Chance::new(world.seed, 1),
             counts: Counts::default(),
             carrier: None,

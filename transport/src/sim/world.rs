@@ -4,11 +4,13 @@ mod disk;
 mod faults;
 mod frame;
 mod links;
+mod service;
 
 pub use disk::{Disk, Tail};
 pub use faults::{Fault, Faults};
 pub use frame::Frame;
 pub use links::{Cut, Delay, Links, Sites};
+pub use service::Service;
 
 use core::time::Duration;
 use paxos_core::{Config, NodeId, NodeSet, Protocol, Timeouts};
@@ -49,11 +51,14 @@ pub struct World<P: Protocol> {
     pub frame: Option<Frame<P>>,
     /// The disks.
     pub disk: Disk,
+    /// How long writing and syncing takes at processes whose disks are slower or faster than the others; goes before
+    /// [`Disk::sync`].
+    pub syncs: BTreeMap<NodeId, Delay>,
     /// Whether processes show which store they have, so that the others notice one that has forgotten something
     /// ([`paxos_core::StoreMark`]).
     pub stores: bool,
-    /// How long a process is busy with each message it receives. It takes all that wait at once.
-    pub service: Duration,
+    /// How long processes are busy with what they do.
+    pub service: Service,
     /// By how much a process's clock goes fast (or slow, if negative), in millionths.
     pub drift: BTreeMap<NodeId, i32>,
     /// What goes wrong, besides the links' losses.
@@ -88,8 +93,9 @@ impl<P: Protocol> World<P> {
             links: Links::constant(Duration::from_millis(1)),
             frame: None,
             disk: Disk::default(),
+            syncs: BTreeMap::new(),
             stores: false,
-            service: Duration::ZERO,
+            service: Service::default(),
             drift: BTreeMap::new(),
             faults: Faults::default(),
             limit: Limit::default(),

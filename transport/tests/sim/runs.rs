@@ -4,7 +4,7 @@ use crate::support::{MS, Machine, Multi, assert_golden, quiet, sim};
 use core::time::Duration;
 use paxos_core::{Config, Kind, Message, Node, NodeId, Slot, Time, Timeouts};
 use paxos_transport::sim::{
-    Cut, Delay, Disk, Fate, Fault, Limit, Links, Note, Sim, Sites, Stop, Submitted, Tail, World,
+    Cut, Delay, Disk, Fate, Fault, Limit, Links, Note, Service, Sim, Sites, Stop, Submitted, Tail, World,
 };
 
 const N0: NodeId = NodeId(0);
@@ -78,13 +78,58 @@ fn a_disk_adds_its_latency_where_something_is_written() {
 #[test]
 fn service_times_queue_up() {
     let (mut world, client) = quiet(3);
-    world.service = MS;
+    world.service = Service::receiving(MS);
     let mut sim = sim(world);
     sim.run_to_quiescence(100 * MS).expect("nothing breaks");
     let id = sim.submit(client, 1).expect("up");
     sim.run_to_quiescence(100 * MS).expect("nothing breaks");
     // 4 hops, and a millisecond for the request, the proposal, two votes at once, and the reply.
     assert_eq!(sim.command(id).and_then(Submitted::latency), Some(9 * MS));
+}
+
+#[test]
+fn what_is_sent_leaves_one_message_after_the_other() {
+    let (mut world, client) = quiet(3);
+    world.service = Service { send: MS, ..Service::default() };
+    let mut sim = sim(world);
+    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
+    let start = sim.now();
+    let id = sim.submit(client, 1).expect("up");
+    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
+    // The request leaves after 1 ms, the proposal to n1 after another and to n2 after two: n1's vote is there after 6 ms.
+    assert_eq!(sim.learned(N0, Slot(0)), Some(start.after(6 * MS)));
+    // Of its three messages then, n1 and n2 are told first, and the client last.
+    assert_eq!(sim.command(id).and_then(Submitted::latency), Some(10 * MS));
+}
+
+#[test]
+fn what_arrives_while_a_process_sends_waits() {
+    let (mut world, client) = quiet(3);
+    let other = world.add_clients(1)[0];
+    world.service = Service { send: 10 * MS, ..Service::default() };
+    let mut sim = sim(world);
+    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+    let start = sim.now();
+    sim.submit(client, 1).expect("up");
+    sim.submit_at(start.after(2 * MS), other, 2);
+    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+    // n1's vote arrives after 33 ms. But the leader took in the second request when it had sent its first two proposals,
+    // after 31 ms, and then sends two more.
+    assert_eq!(sim.learned(N0, Slot(0)), Some(start.after(51 * MS)));
+}
+
+#[test]
+fn one_disk_may_be_slower_than_the_others() {
+    for (slow, latency) in [(N0, 9), (N1, 9)] {
+        let (mut world, client) = quiet(3);
+        world.disk = Disk::with_sync(Delay::Constant(5 * MS));
+        world.syncs = [(slow, Delay::Constant(50 * MS))].into();
+        let mut sim = sim(world);
+        sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+        let id = sim.submit(client, 1).expect("up");
+        sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+        assert_eq!(sim.command(id).and_then(Submitted::latency), Some(latency * MS), "{slow}");
+    }
 }
 
 #[test]

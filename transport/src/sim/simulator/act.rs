@@ -18,11 +18,11 @@ where
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
     /// Takes what waits, if it is free: at once, or after the time that serving takes.
-    pub(super) fn act(&mut self, out: &mut Outside<P>, service: Duration) {
+    pub(super) fn act(&mut self, out: &mut Outside<P>) {
         if !self.is_free() {
             return;
         }
-        let waiting = self.inbox.len();
+        let (waiting, service) = (self.inbox.len(), out.service.receive);
         if service.is_zero() || waiting == 0 {
             return self.turn(out, waiting);
         }
@@ -104,6 +104,11 @@ where
         }
         self.heard.clear();
         self.arrange_wake(out);
+        let spent = std::mem::take(&mut out.spent);
+        if !spent.is_zero() {
+            self.busy = Busy::Answering;
+            out.queue.push(out.now.after(spent), Happening::Served(self.id, self.life));
+        }
     }
 
     /// Has the disk write what waits, if it is idle.
@@ -111,7 +116,7 @@ where
         if !self.disk.begin() {
             return;
         }
-        let latency = out.disk.sync.draw(&mut out.platter);
+        let latency = out.draw_sync(self.id);
         if latency.is_zero() {
             if !self.disk.is_stuck() {
                 self.finish(out);

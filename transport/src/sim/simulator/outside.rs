@@ -8,7 +8,7 @@ use super::reads::Readings;
 use crate::sim::facts::label;
 use crate::sim::invariants::{Breach, Ledger, Verdict, execution, spoken};
 use crate::sim::trace::{Note, Row, Trace, What};
-use crate::sim::{Chance, Counts, Disk, Frame, Links, Steps};
+use crate::sim::{Chance, Counts, Delay, Disk, Frame, Links, Service, Steps};
 use core::time::Duration;
 use paxos_core::{
     Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable,
@@ -53,6 +53,10 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) frame: Option<Frame<P>>,
     pub(super) weather: Chance,
     pub(super) disk: Disk,
+    pub(super) syncs: BTreeMap<NodeId, Delay>,
+    pub(super) service: Service,
+    /// How long the process whose turn it is has been busy with sending and with reads.
+    pub(super) spent: Duration,
     pub(super) platter: Chance,
     pub(super) counts: Counts,
     pub(super) carrier: Option<Carrier<P>>,
@@ -69,6 +73,11 @@ pub(super) struct Outside<P: Protocol> {
 }
 
 impl<P: Protocol> Outside<P> {
+    /// How long the disk of `node` takes for one write.
+    pub(super) fn draw_sync(&mut self, node: NodeId) -> Duration {
+        self.syncs.get(&node).copied().unwrap_or(self.disk.sync).draw(&mut self.platter)
+    }
+
     /// Remembers the first breach.
     fn judge(&mut self, verdict: Verdict) {
         if let Err(breach) = verdict
@@ -134,6 +143,7 @@ impl<P: Protocol> Outside<P> {
         let Post { from, to, message, .. } = post;
         let (now, links, weather) = (self.now, &self.links, &mut self.weather);
         self.counts.add(message.kind(), 1);
+        self.spent += self.service.send;
         let delay = match fate {
             Fate::Lost => return None,
             Fate::After(delay) => delay,
@@ -146,14 +156,14 @@ impl<P: Protocol> Outside<P> {
                     if let (Some(ledger), Message::Request(request)) = (&mut self.ledger, &message) {
                         ledger.told().doubled(request.commands.iter().filter_map(Entry::id));
                     }
-                    let again = now.after(links.draw(from, to, weather));
+                    let again = now.after(self.spent + links.draw(from, to, weather));
                     let message = message.clone();
                     self.queue.push(again, Happening::Arrive { to, from, message, shown });
                 }
                 delay
             }
         };
-        let at = now.after(delay);
+        let at = now.after(self.spent + delay);
         self.queue.push_ranked(at, fate == Fate::Last, Happening::Arrive { to, from, message, shown });
         Some(at)
     }
@@ -244,7 +254,9 @@ impl<P: Protocol> Outside<P> {
     }
 
     pub(super) fn readable(&mut self, node: NodeId, readable: Readable) {
-        let Some((consistency, floor)) = self.reads.ended(node, readable, self.now) else { return };
+        self.spent += self.service.read;
+        let at = self.now.after(self.spent);
+        let Some((consistency, floor)) = self.reads.ended(node, readable, at) else { return };
         if let Some(ledger) = &mut self.ledger {
             let verdict = ledger.read(node, consistency, floor, readable.applied);
             self.judge(verdict);

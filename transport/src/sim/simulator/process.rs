@@ -79,6 +79,8 @@ pub(super) enum Busy {
     No,
     /// With the first so many messages that wait.
     Serving(usize),
+    /// With what it sends, and the reads that it answers.
+    Answering,
 }
 
 /// What a process found out in this life, as far as it was noticed.

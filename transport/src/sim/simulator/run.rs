@@ -132,7 +132,7 @@ where
             self.on_happening(happening);
         }
         for at in std::mem::take(&mut self.awake) {
-            self.processes[at].act(&mut self.out, self.world.service);
+            self.processes[at].act(&mut self.out);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Protocol, Time};
-use paxos_transport::sim::{Delay, Links, Sim, World};
+use paxos_transport::sim::{Delay, Links, Service, Sim, World};
 use std::time::Duration;
 
 /// The experiment.
@@ -52,7 +52,7 @@ impl WithProtocol for Load {
         world.check = false;
         world.links =
             Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });
-        world.service = SERVICE;
+        world.service = Service::receiving(SERVICE);
         let clients = world.add_clients(CLIENTS);
         let mut sim = Sim::new(world, |_| Digest::default());
         let start = sim.now();

@@ -39,7 +39,7 @@ where
 {
     /// Begins something, which takes about as long as the disk takes to write, and goes on meanwhile.
     pub(in crate::sim::simulator) fn begin(&mut self, job: Job<S>, out: &mut Outside<P>) {
-        let latency = out.disk.sync.draw(&mut out.platter);
+        let latency = out.draw_sync(self.id);
         if latency.is_zero() {
             return self.finish_job(job);
         }
