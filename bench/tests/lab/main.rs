@@ -1,6 +1,7 @@
 //! What papers say of these protocols, found again by the lab's experiments, and whether their files hold what their
 //! sentences say.
 
+mod load;
 mod wide_area;
 
 use paxos_bench::lab::experiments::{

@@ -1,14 +1,18 @@
 //! The experiments that there are: one file each, and the list of all.
 
+mod ablation;
 mod collisions;
 mod counts;
 mod crossover;
+mod disk;
 mod duel;
 mod failover;
 mod loss;
 mod quorums;
+mod saturation;
 mod spread;
 mod wan;
+mod work;
 
 use super::{Experiment, LabError};
 
@@ -22,6 +26,9 @@ pub const EXPERIMENTS: &[Experiment] = &[
     quorums::EXPERIMENT,
     duel::EXPERIMENT,
     loss::EXPERIMENT,
+    saturation::EXPERIMENT,
+    disk::EXPERIMENT,
+    ablation::EXPERIMENT,
 ];
 
 /// The experiment of this name.

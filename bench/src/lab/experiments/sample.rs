@@ -32,6 +32,14 @@ impl Sample {
         self.0.get(((last as f64) * share).round() as usize).copied()
     }
 
+    /// The one that so many are not above, counted from 0.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub fn nth(&self, place: usize) -> f64 {
+        self.0[place]
+    }
+
     /// The share of them that is not above each of them, as a curve of at most so many points.
     pub fn curve(&self, points: usize) -> Vec<(f64, f64)> {
         let n = self.0.len();

@@ -1,0 +1,295 @@
+//! From Basic Paxos to Fast Paxos, one idea at a time: what each brings, and what a sync costs at each step.
+
+use super::disk::Waits;
+use super::work::{Arrivals, Served, Work};
+use crate::lab::cluster::Shape;
+use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
+use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, Panel, bars, draw, stacked};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::row;
+use crate::theory::{Learning, Recovery};
+use crate::variants::Variant;
+use paxos_core::{Announce, Config};
+use paxos_transport::sim::{Delay, Disk, Links, Service};
+use std::time::Duration;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "ablation",
+    question: "What does each idea between Basic Paxos and Fast Paxos bring, in messages, delays and commands a second?",
+    source: "Lamport, Paxos Made Simple (2001) and Fast Paxos (2006); van Renesse, Altinbuken, Paxos Made Moderately Complex (2015); Santos, \
+             Schiper, Tuning Paxos for High-Throughput with Batching and Pipelining (2012).",
+    run,
+};
+
+const SERVERS: u16 = 5;
+const CLIENTS: u16 = 64;
+/// Commands that each of them has under way.
+const IN_FLIGHT: usize = 4;
+const BATCH: usize = 16;
+/// The mean time of a sync.
+const SYNC: Duration = Duration::from_millis(5);
+
+/// One more idea than the step before it; the last one leaves the ideas behind that need a leader.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Step {
+    /// Two phases for each command, everybody hears votes.
+    Basic,
+    /// The leader alone hears votes, and tells.
+    Simple,
+    /// Phase 1 once.
+    Multi,
+    /// Ask a quorum only.
+    Thrifty,
+    /// Tell with the next question.
+    Piggyback,
+    /// Many commands in a message.
+    Batch,
+    /// Many messages under way.
+    Pipeline,
+    /// Clients ask the acceptors.
+    Fast,
+}
+
+impl Step {
+    const ALL: [Self; 8] = [
+        Self::Basic,
+        Self::Simple,
+        Self::Multi,
+        Self::Thrifty,
+        Self::Piggyback,
+        Self::Batch,
+        Self::Pipeline,
+        Self::Fast,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Simple => "simple",
+            Self::Multi => "multi",
+            Self::Thrifty => "thrifty",
+            Self::Piggyback => "piggyback",
+            Self::Batch => "batch",
+            Self::Pipeline => "pipeline",
+            Self::Fast => "fast",
+        }
+    }
+
+    const fn variant(self) -> Variant {
+        match self {
+            Self::Basic => Variant::Basic,
+            Self::Simple => Variant::Simple,
+            Self::Multi | Self::Thrifty | Self::Piggyback | Self::Batch | Self::Pipeline => Variant::Multi,
+            Self::Fast => Variant::Fast,
+        }
+    }
+
+    fn config(self, waits: Waits) -> Result<Config, LabError> {
+        let learning = if self == Self::Basic { Learning::Everyone } else { Learning::Distinguished };
+        let leads = self < Self::Fast;
+        let thrifty = leads && self >= Self::Thrifty;
+        let quorum = waits.quorums(SERVERS);
+        let mut config =
+            Shape { learning, thrifty, quorum, ..Shape::collapsed(self.variant(), SERVERS) }.config()?;
+        if leads && self >= Self::Piggyback {
+            config.announce = Announce::WithNext;
+        }
+        config.limits.batch = if self >= Self::Batch { BATCH } else { 1 };
+        // Before there is a pipeline the next message waits until the last one's commands are chosen.
+        config.limits.window =
+            if self >= Self::Pipeline { config.limits.window } else { config.limits.batch };
+        Ok(config)
+    }
+
+    fn serve(
+        self,
+        waits: Waits,
+        set: impl FnOnce(&mut Work),
+        commands: u64,
+        seed: u64,
+    ) -> Result<Served, LabError> {
+        let mut work = Work::new(self.config(waits)?, commands, seed);
+        set(&mut work);
+        self.variant().with(Recovery::Coordinated, true, work)
+    }
+}
+
+/// What a step does, measured.
+struct Measured {
+    step: Step,
+    messages: f64,
+    delays: f64,
+    rate: f64,
+    /// Latency with constant syncs, with exponential ones, and with those if the leader waits for its own, in milliseconds.
+    synced: [Option<f64>; 3],
+}
+
+fn measure(step: Step, setting: &Setting) -> Result<Measured, LabError> {
+    let (few, many) = (setting.either(100, 1_000), setting.either(4_000, 40_000));
+    let seed = setting.seed;
+    let alone = step.serve(Waits::Quorum, |_| (), few, seed)?;
+    let loaded = |work: &mut Work| {
+        work.links =
+            Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });
+        work.service = Service::each(Duration::from_micros(10));
+        (work.clients, work.arrivals) = (CLIENTS, Arrivals::InTurn(IN_FLIGHT));
+    };
+    let rate = step.serve(Waits::Quorum, loaded, many, seed)?.rate;
+    let synced = |sync: Delay, waits: Waits| -> Result<Option<f64>, LabError> {
+        let set = |work: &mut Work| work.disk = Disk::with_sync(sync);
+        Ok(step.serve(waits, set, few, seed)?.latencies.mean())
+    };
+    let constant = synced(Delay::Constant(SYNC), Waits::Quorum)?;
+    let exponential = Delay::Exponential { min: Duration::ZERO, mean: SYNC };
+    // No fast quorum has to have the leader in it: there is nothing to compare with.
+    let own = if step == Step::Fast { None } else { synced(exponential, Waits::Own)? };
+    let synced = [constant, synced(exponential, Waits::Quorum)?, own];
+    let delays = alone.latencies.mean().unwrap_or_default();
+    Ok(Measured { step, messages: alone.messages, delays, rate, synced })
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let mut found = Findings::default();
+    found.constant("servers", SERVERS);
+    found.constant(
+        "throughput",
+        "64 clients with 4 commands under way each; 10 µs for each message sent or received; 0.4 to 0.6 ms",
+    );
+    found.constant("messages, delays and syncs", "one client with one command at a time; 1 ms a message");
+    found.constant("batch", BATCH);
+    found.constant("sync", "5 ms, constant or exponential with that mean");
+    let mut table = Table::new(
+        "ablation",
+        &[
+            ("step", "what is added to the step before; fast: instead of thrifty and piggyback"),
+            ("variant", "the variant"),
+            ("messages", "messages a command, one command at a time"),
+            ("delays", "message delays from request to answer, one command at a time"),
+            ("rate", "commands a second under load"),
+            ("gain", "rate divided by that of the step before"),
+            ("sync_ms", "latency with constant syncs of 5 ms, in ms"),
+            ("exponential_ms", "mean latency with exponential syncs, in ms"),
+            (
+                "own_ms",
+                "the same if the leader waits for its own sync too, in ms; empty: fast quorums need no leader",
+            ),
+        ],
+    );
+    let mut all: Vec<Measured> = Vec::new();
+    for step in Step::ALL {
+        progress(format!("step to {}", step.name()));
+        let measured = measure(step, setting)?;
+        let name = step.name();
+        let gain = all.last().map(|before| measured.rate / before.rate);
+        let [constant, exponential, own] = measured.synced;
+        table.push(row![
+            name,
+            step.variant().name(),
+            measured.messages,
+            measured.delays,
+            measured.rate,
+            gain,
+            constant,
+            exponential,
+            own
+        ]);
+        let facts = &mut found.facts;
+        let mut add = |key: &str, value: Option<f64>, unit: &str| {
+            facts.add(&format!("{key}_{name}"), value, unit, format!("{key} of ablation.csv, {name}"));
+        };
+        add("messages", Some(measured.messages), "");
+        add("delays", Some(measured.delays), "");
+        add("rate", Some(measured.rate), "");
+        add("sync_ms", constant, "ms");
+        add("exponential_ms", exponential, "ms");
+        add("own_ms", own, "ms");
+        let waited = constant.map(|latency| (latency - measured.delays) / (SYNC.as_secs_f64() * 1e3));
+        facts.add(
+            &format!("syncs_{name}"),
+            waited,
+            "",
+            format!("(sync_ms − delays) / 5 of ablation.csv, {name}: a delay takes 1 ms"),
+        );
+        all.push(measured);
+    }
+    found.tables.push(table);
+    found.figures = vec![steps(&all)?, syncs(&all)?];
+    found.lessons = vec![
+        "One phase less is worth most to a single command: {messages_simple} messages and {delays_simple} delays in Simple Paxos become {messages_multi} and {delays_multi} in \
+         Multi-Paxos. Thrifty and piggyback save messages, down to {messages_piggyback}, and no delay."
+            .into(),
+        "Throughput comes from having more under way: {rate_piggyback} commands a second one by one, {rate_batch} in batches, {rate_pipeline} with a pipeline as well."
+            .into(),
+        "Fast Paxos has the fewest delays ({delays_fast}) and not the highest throughput: {rate_fast} commands a second from 64 clients whose commands collide."
+            .into(),
+        "With a constant sync of 5 ms a command takes {sync_ms_multi} in Multi-Paxos, which waits for {syncs_multi} sync, and {sync_ms_basic} in Basic Paxos, which waits for {syncs_basic}: the proposer's \
+         of its ballot, the acceptors' of their promises and that of their votes."
+            .into(),
+        "With exponential syncs Multi-Paxos takes {exponential_ms_multi}, and {own_ms_multi} if its leader waits for its own. Asking a quorum only gives the gain away: \
+         {exponential_ms_thrifty}, since all that are asked are waited for."
+            .into(),
+    ];
+    Ok(found)
+}
+
+/// A panel with a bar for each step in the colour of its variant.
+fn panel(title: &str, axis: &str, all: &[Measured], of: impl Fn(&Measured) -> f64) -> Panel {
+    let names: Vec<String> = all.iter().map(|measured| measured.step.name().to_owned()).collect();
+    let parts: Vec<_> = Variant::ALL
+        .iter()
+        .map(|variant| {
+            let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+            let value =
+                |measured: &Measured| if measured.step.variant() == *variant { of(measured) } else { 0.0 };
+            (look, all.iter().map(value).collect())
+        })
+        .collect();
+    stacked(title, &names, Axis::new(axis), &parts)
+}
+
+fn steps(all: &[Measured]) -> Result<Figure, LabError> {
+    let panels = [
+        panel("messages", "a command", all, |measured| measured.messages),
+        panel("delays", "request to answer", all, |measured| measured.delays),
+        panel("throughput", "1,000 commands a second", all, |measured| measured.rate / 1e3),
+        panel("a constant sync of 5 ms", "latency (ms)", all, |measured| {
+            measured.synced[0].unwrap_or_default()
+        }),
+    ];
+    Ok(Figure {
+        name: "steps",
+        title: "From Basic to Fast Paxos, step by step".into(),
+        caption: "From top to bottom each step adds an idea; Fast Paxos leaves thrifty and piggyback behind. Leaders' ideas save messages first and then \
+                  share them; delays fall only where a phase or a hop goes. Held constant: 5 servers; 64 clients with 4 commands under way for the \
+                  throughput, where a message costs 10 µs at each end, and one command at a time, 1 ms a message, for the rest."
+            .into(),
+        svg: draw(&panels, 2, 270)?,
+    })
+}
+
+fn syncs(all: &[Measured]) -> Result<Figure, LabError> {
+    let names: Vec<String> = all.iter().map(|measured| measured.step.name().to_owned()).collect();
+    let series: Vec<_> = [
+        ("constant", GREY),
+        ("exponential", SERIES[0]),
+        ("exponential, leader waits for its own", SERIES[1]),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(at, (name, hue))| {
+        let look = Look::new(name, hue).points().marker(Marker::None);
+        (look, all.iter().map(|measured| measured.synced[at]).collect())
+    })
+    .collect();
+    let chart = bars("", &names, Axis::new("mean latency (ms)"), &series);
+    Ok(Figure {
+        name: "syncs",
+        title: "Latency with disks that sync in 5 ms".into(),
+        caption: "Colours are distributions of the sync time here. A leader that waits for its own disk pays for the variance, and so does one that asks a quorum only. \
+                  Held constant: 5 servers, 1 ms a message, one command at a time, a mean sync of 5 ms."
+            .into(),
+        svg: draw(&[chart], 1, 320)?,
+    })
+}

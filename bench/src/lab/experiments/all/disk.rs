@@ -1,0 +1,282 @@
+//! Disks: what a sync costs, when its time varies, when one disk is slow, and when a leader has to wait for its own.
+
+use super::work::{Arrivals, Work};
+use crate::lab::cluster::Shape;
+use crate::lab::experiments::chart::palette::{GREY, SERIES};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::sample::Sample;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::quorums::{Expression, QuorumChoice, System};
+use crate::row;
+use crate::theory::Recovery;
+use crate::variants::Variant;
+use paxos_core::NodeId;
+use paxos_transport::sim::{Chance, Delay, Disk};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "disk",
+    question: "What does a sync cost when its time varies or one disk is slow, and does a leader have to wait for its own?",
+    source: "Lamport, Paxos Made Simple (2001): an acceptor writes before it answers; a quorum of acceptors is enough. Ongaro, Consensus: \
+             Bridging Theory and Practice (2014), section 10.2.1: a leader may write while its followers do.",
+    run,
+};
+
+/// One way.
+const ONE_WAY: f64 = 1.0;
+/// The mean time of a sync, in milliseconds.
+const SYNC: f64 = 5.0;
+
+/// Whose sync a command waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Any quorum's: the leader is an acceptor like the others.
+    Quorum,
+    /// A quorum's with the leader in it.
+    Own,
+}
+
+impl Waits {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Quorum => "any quorum",
+            Self::Own => "its own too",
+        }
+    }
+
+    /// Majorities; where the leader n0 has to be in it, phase 2 quorums are n0 and as many others as make a majority.
+    pub(super) fn quorums(self, servers: u16) -> QuorumChoice {
+        // One for 1 or 2 servers, one for 3 or 4, and so on: what is named here lives as long as the process.
+        static OWN: [OnceLock<System>; 4] = [const { OnceLock::new() }; 4];
+        if self == Self::Quorum {
+            return QuorumChoice::Majority;
+        }
+        let majority = usize::from(servers / 2 + 1);
+        let places = |from: u16| (from..servers).map(Expression::Place).collect::<Vec<_>>();
+        let others = Expression::KOf(majority - 1, places(1));
+        let rules = vec![
+            Expression::KOf(majority, places(0)),
+            Expression::KOf(2, vec![Expression::Place(0), others]),
+        ];
+        QuorumChoice::Other(OWN[usize::from(servers / 2)].get_or_init(|| System::Rule(rules)))
+    }
+
+    /// How long a command takes if the disks need so long, the leader's first, in milliseconds: the leader's vote is there
+    /// when its disk is done, another's a round trip later, and the client is one way from the leader.
+    fn calculated(self, syncs: &[f64]) -> f64 {
+        let votes: Vec<f64> = syncs
+            .iter()
+            .enumerate()
+            .map(|(at, sync)| if at > 0 { 2.0 * ONE_WAY + sync } else { *sync })
+            .collect();
+        let majority = syncs.len() / 2 + 1;
+        let decided = match self {
+            Self::Quorum => Sample::new(votes).nth(majority - 1),
+            Self::Own => Sample::new(votes[1..].to_vec()).nth(majority - 2).max(votes[0]),
+        };
+        2.0 * ONE_WAY + decided
+    }
+}
+
+/// Commands one after the other.
+struct Commands {
+    servers: u16,
+    waits: Waits,
+    sync: Delay,
+    slow: Option<(u16, Duration)>,
+    count: u64,
+    seed: u64,
+}
+
+impl Commands {
+    fn measure(&self) -> Result<Sample, LabError> {
+        let quorum = self.waits.quorums(self.servers);
+        let config = Shape { quorum, ..Shape::collapsed(Variant::Multi, self.servers) }.config()?;
+        let slow = self.slow.map(|(node, sync)| (NodeId(node), Delay::Constant(sync)));
+        let (disk, syncs) = (Disk::with_sync(self.sync), slow.into_iter().collect());
+        // The next command comes when all disks are idle again.
+        let work =
+            Work { disk, syncs, arrivals: Arrivals::Together, ..Work::new(config, self.count, self.seed) };
+        Ok(Variant::Multi.with(Recovery::Coordinated, true, work)?.latencies)
+    }
+
+    /// The same by calculation, with draws of its own.
+    fn calculate(&self) -> Sample {
+        let mut chance = Chance::new(self.seed, 60);
+        let mut draw = |node: u16| match self.slow {
+            Some((slow, sync)) if slow == node => sync.as_secs_f64() * 1e3,
+            _ => self.sync.draw(&mut chance).as_secs_f64() * 1e3,
+        };
+        let times = (0..20_000).map(|_| {
+            let syncs: Vec<f64> = (0..self.servers).map(&mut draw).collect();
+            self.waits.calculated(&syncs)
+        });
+        Sample::new(times.collect())
+    }
+}
+
+/// A mean of 5 ms with this spread: standard deviation divided by mean.
+fn spread(share: f64) -> Delay {
+    let ms = |ms: f64| Duration::from_secs_f64(ms / 1e3);
+    Delay::Exponential { min: ms(SYNC * (1.0 - share)), mean: ms(SYNC * share) }
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let mut found = Findings::default();
+    found.constant("variant", "multi, each command alone");
+    found.constant("delay of a message", "1 ms");
+    found.constant("sync", "5 ms in the mean, all that waits at once");
+    found.constant("leader", "n0 throughout: it does not hand over though its disk is slow");
+    let spreads = spreads(&mut found, setting, progress)?;
+    let slow = slow(&mut found, setting, progress)?;
+    found.figures = vec![spreads, slow];
+    found.lessons = vec![
+        "The simulator agrees with a direct calculation of the order of votes within {off} of the mean.".into(),
+        "With equal disks a command takes {constant} on 3 servers, whichever disks it waits for: four message delays and one sync. When syncs are exponential it takes \
+         {any_3} if any two of three suffice, and {own_3} if the leader's must be one of them."
+            .into(),
+        "A quorum hides the slowest disks: of 100 commands with exponential syncs the slowest takes {late_any_3} on 3 servers and {late_any_5} on 5, of which any 3 suffice, but \
+         {late_own_3} and {late_own_5} if the leader waits for its own."
+            .into(),
+        "A cluster of 3 with one slow disk is as fast as its second fastest: with a disk of {slowest} a command takes {slow_any} if that is the leader's and any two suffice, and \
+         {slow_own} if the leader waits for its own. A follower's slow disk costs nothing in either case ({slow_follower})."
+            .into(),
+    ];
+    Ok(found)
+}
+
+/// Latency by the spread of sync times.
+fn spreads(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
+    let commands = setting.either(400, 8_000);
+    let mut table = Table::new(
+        "spread",
+        &[
+            ("servers", "the number of servers"),
+            ("waits", "whose sync a command waits for: any quorum's, or the leader's own too"),
+            (
+                "spread",
+                "standard deviation of the sync time divided by its mean of 5 ms; 0: constant, 1: exponential",
+            ),
+            ("mean_ms", "mean latency, in ms"),
+            ("p50_ms", "median latency, in ms"),
+            ("p99_ms", "99th percentile of the latency, in ms"),
+            ("calculated_ms", "mean latency by direct calculation from the order of votes, in ms"),
+        ],
+    );
+    let mut mean =
+        Panel::new("mean", Axis::new("spread of sync times"), Axis::new("latency (ms)").range(5.0, 14.0));
+    let mut late =
+        Panel::new("99th percentile", Axis::new("spread of sync times"), Axis::new("latency (ms)"));
+    let mut off = 0.0_f64;
+    let mut named = false;
+    for (servers, waits, hue, dash, marker) in [
+        (3, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
+        (3, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
+        (5, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
+        (5, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
+    ] {
+        let (mut means, mut lates, mut formulas) = (Vec::new(), Vec::new(), Vec::new());
+        for share in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] {
+            progress(format!("{servers} servers, {}, spread {share}", waits.name()));
+            let (sync, seed) = (spread(share), setting.seed);
+            let work = Commands { servers, waits, sync, slow: None, count: commands, seed };
+            let (times, formula) = (work.measure()?, work.calculate());
+            let (Some(average), Some(calculated)) = (times.mean(), formula.mean()) else { continue };
+            off = off.max((average / calculated - 1.0).abs());
+            let p99 = times.quantile(0.99);
+            table.push(row![servers, waits.name(), share, average, times.quantile(0.5), p99, calculated]);
+            means.push((share, average));
+            lates.extend(p99.map(|p99| (share, p99)));
+            formulas.push((share, calculated));
+            let meaning =
+                format!("mean_ms of spread.csv, {servers} servers, {}, spread {share}", waits.name());
+            let key = if waits == Waits::Own { "own" } else { "any" };
+            if share >= 1.0 {
+                let late =
+                    format!("p99_ms of spread.csv, {servers} servers, {}, spread {share}", waits.name());
+                found.facts.add(&format!("late_{key}_{servers}"), p99, "ms", late);
+                found.facts.add(&format!("{key}_{servers}"), average, "ms", meaning);
+            } else if share <= 0.0 && (servers, waits) == (3, Waits::Quorum) {
+                found.facts.add("constant", average, "ms", meaning);
+            }
+        }
+        let look = Look::new(format!("{servers} servers, {}", waits.name()), hue).dash(dash).marker(marker);
+        let name = if named { "" } else { "calculated" };
+        named = true;
+        mean.line(Look::new(name, GREY).dash(Dash::Short).marker(Marker::None), formulas);
+        mean.line(look.clone(), means);
+        late.line(look, lates);
+    }
+    found.facts.add("off", off * 100.0, "%", "the farthest that mean_ms is from calculated_ms in spread.csv");
+    found.facts.add("commands", commands, "", "commands of each row of spread.csv");
+    found.tables.push(table);
+    Ok(Figure {
+        name: "spread",
+        title: "Latency against the spread of sync times".into(),
+        caption: "Where any quorum suffices (as shipped) the slowest disks do not count; a leader that has to wait for its own disk, too, has no way around it. \
+                  Dotted: by direct calculation. Colours are whose sync is waited for. Held constant: Multi-Paxos, a mean sync of 5 ms, messages of 1 ms, \
+                  one command at a time, {commands} commands a point."
+            .into(),
+        svg: draw(&[mean, late], 2, 320)?,
+    })
+}
+
+/// Latency by the sync time of one slow disk.
+fn slow(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
+    let commands = setting.either(50, 500);
+    let mut table = Table::new(
+        "slow",
+        &[
+            ("slow", "whose disk is slow"),
+            ("waits", "whose sync a command waits for: any quorum's, or the leader's own too"),
+            ("sync_ms", "the sync time of the slow disk, in ms; that of the two others is 5 ms"),
+            ("mean_ms", "mean latency, in ms"),
+            ("calculated_ms", "by direct calculation, in ms"),
+        ],
+    );
+    let times = [5_u64, 10, 20, 50, 100];
+    let mut panel =
+        Panel::new("", Axis::new("sync of the slow disk (ms)").log(), Axis::new("mean latency (ms)").log());
+    for (whose, node, waits, hue, dash, marker) in [
+        ("leader", 0, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
+        ("leader", 0, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
+        ("follower", 1, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
+        ("follower", 1, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
+    ] {
+        let mut points = Vec::new();
+        for sync in times {
+            progress(format!("a slow disk of {sync} ms at a {whose}, {}", waits.name()));
+            let slow = Some((node, Duration::from_millis(sync)));
+            let (servers, seed) = (3, setting.seed);
+            let work = Commands { servers, waits, sync: spread(0.0), slow, count: commands, seed };
+            let mean = work.measure()?.mean();
+            table.push(row![whose, waits.name(), sync, mean, work.calculate().mean()]);
+            points.extend(mean.map(|mean| (sync as f64, mean)));
+            if sync == 100 {
+                let key = match (whose, waits) {
+                    ("leader", Waits::Quorum) => "slow_any",
+                    ("leader", Waits::Own) => "slow_own",
+                    (_, Waits::Quorum) => "slow_follower",
+                    (_, Waits::Own) => "slow_follower_own",
+                };
+                let meaning = format!("mean_ms of slow.csv, {whose}, {}, 100 ms", waits.name());
+                found.facts.add(key, mean, "ms", meaning);
+            }
+        }
+        let look = Look::new(format!("slow {whose}, {}", waits.name()), hue).dash(dash).marker(marker);
+        panel.line(look, points);
+    }
+    found.facts.add("slowest", 100_u64, "ms", "the greatest sync_ms of slow.csv");
+    found.tables.push(table);
+    Ok(Figure {
+        name: "slow",
+        title: "Latency with one slow disk of three".into(),
+        caption: "Three of the lines lie on one another: the cluster is as fast as its second fastest disk, unless the slow one is the leader's and the \
+                  leader waits for it. Held constant: 3 servers of Multi-Paxos, the two other disks sync in 5 ms, messages of 1 ms."
+            .into(),
+        svg: draw(&[panel], 1, 340)?,
+    })
+}

@@ -1,0 +1,310 @@
+//! Load: latency against what is asked of a cluster, to the knee and beyond, and how busy its busiest process is.
+
+use super::work::{Arrivals, Work};
+use crate::lab::cluster::Shape;
+use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw, stacked};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::quorums::{QuorumChoice, System};
+use crate::row;
+use crate::theory::{Layout, Recovery, Run};
+use crate::variants::Variant;
+use paxos_core::{Phase, QuorumError};
+use paxos_transport::sim::{Delay, Links, Service};
+use std::time::Duration;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "saturation",
+    question: "How much can each variant serve, how does latency grow on the way there, and does the busiest process decide that?",
+    source: "Ailijiang, Charapko, Demirbas, Dissecting the Performance of Strongly-Consistent Replication Protocols (2019): the load of \
+             the busiest process bounds throughput. Grids: Whittaker et al., Scaling Replicated State Machines with Compartmentalization (2021).",
+    run,
+};
+
+const SERVERS: u16 = 5;
+const CLIENTS: u16 = 64;
+/// How long a process is busy with each message that it sends or receives.
+const MESSAGE: Duration = Duration::from_micros(10);
+/// What is asked for, in shares of what the formula says can be served.
+const OFFERED: [f64; 11] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.2, 1.5];
+/// Two rows and three columns; a whole column is a phase 2 quorum.
+static GRID: System = System::Grid(2, 3, false);
+
+/// A cluster to be put under load.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    name: &'static str,
+    shape: Shape,
+    batch: usize,
+}
+
+impl Case {
+    fn new(name: &'static str, variant: Variant, batch: usize) -> Self {
+        Self { name, shape: Shape::collapsed(variant, SERVERS), batch }
+    }
+
+    fn thrifty(name: &'static str, servers: u16, quorum: QuorumChoice) -> Self {
+        let shape = Shape { thrifty: true, quorum, ..Shape::collapsed(Variant::Multi, servers) };
+        Self { name, shape, batch: 1 }
+    }
+
+    fn separate(name: &'static str, learners: u16) -> Self {
+        let shape = Shape { layout: Layout::Separate, learners, ..Shape::collapsed(Variant::Multi, SERVERS) };
+        Self { name, shape, batch: 1 }
+    }
+
+    fn work(&self, commands: u64, seed: u64) -> Result<Work, QuorumError> {
+        let mut config = self.shape.config()?;
+        config.limits.batch = self.batch;
+        Ok(Work::new(config, commands, seed))
+    }
+
+    /// The messages a command that the leader sends and receives: the request and the answer, and, shared by a batch, what
+    /// it asks the acceptors, their answers, and what it tells the learners. A fast ballot needs no question.
+    fn formula(&self) -> Result<f64, QuorumError> {
+        let config = self.shape.config()?;
+        let me = config.proposers.smallest().unwrap_or_default();
+        let others = |set: paxos_core::NodeSet| set.iter().filter(|id| *id != me).count() as f64;
+        let asked = if self.shape.thrifty {
+            others(config.quorums.minimal_quorum(Phase::TwoClassic, me))
+        } else {
+            others(config.acceptors())
+        };
+        let told = others(config.learners);
+        let traits = self.shape.variant.traits();
+        let phase_one = if traits.runs.contains(&Run::Basic) { 2.0 * asked } else { 0.0 };
+        let phase_two = if traits.fast { asked } else { 2.0 * asked };
+        let shared = phase_one + phase_two + told;
+        Ok(2.0 + shared / self.batch as f64)
+    }
+
+    /// Commands a second that this load leaves room for.
+    fn capacity(&self) -> Result<f64, QuorumError> {
+        Ok(1.0 / (self.formula()? * MESSAGE.as_secs_f64()))
+    }
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let mut found = Findings::default();
+    found.constant("servers", "5, in the grid 6; separate roles: one proposer, 5 acceptors");
+    found.constant("cost of a message", "10 µs for its sender and 10 µs for its receiver");
+    found.constant("delay of a message", "0.4 to 0.6 ms");
+    found.constant("clients", CLIENTS);
+    found.constant("arrivals", "open, with exponential gaps");
+    let load = load(&mut found, progress)?;
+    let (latency, served) = sweep(&mut found, setting, progress)?;
+    found.figures = vec![latency, served, load];
+    found.lessons = vec![
+        "In {cases} layouts and batches the messages that the leader sends and receives for one command differ from the formula by {off} at most. \
+         Multi-Paxos on 5 servers serves {multi_served} commands a second at most, where the formula allows {multi_capacity}."
+            .into(),
+        "A batch divides what the leader says to servers by its size: from {load_1} messages a command to {load_16} with 16 and {load_256} \
+         with 256. What is left is each client's request and answer."
+            .into(),
+        "The queue is felt long before the knee: Multi-Paxos answers half of its commands within {multi_half} at half of the load that the formula allows, and within \
+         {multi_most} at 95 %."
+            .into(),
+        "Fast Paxos asks less of its leader ({fast_formula} messages a command, not {multi_formula}) if commands do not collide. Under load they do: it \
+         serves {fast_served} commands a second, and the busiest process handles {fast_load} messages for each of them even at a tenth of the load that the formula allows."
+            .into(),
+        "Asking a quorum only saves the leader more than any other choice of quorums: {thrifty_formula} messages a command with majorities, \
+         {flexible_formula} with phase 2 quorums of two, and {grid_formula} in a grid of six, whose leader has one server more to tell."
+            .into(),
+    ];
+    Ok(found)
+}
+
+/// The messages at the busiest process, without contention, beside the formula.
+fn load(found: &mut Findings, progress: Progress<'_>) -> Result<Figure, LabError> {
+    let mut table = Table::new(
+        "load",
+        &[
+            ("case", "the variant, with its layout and quorums"),
+            ("servers", "acceptors"),
+            ("batch", "commands that arrive together, and the most in one message"),
+            ("measured", "messages a command that the busiest process sends and receives"),
+            ("formula", "2 + what the leader asks, hears and tells, divided by the batch"),
+            ("capacity", "commands a second that the formula leaves room for, at 10 µs a message"),
+        ],
+    );
+    let batches = [1, 2, 4, 16, 64, 256];
+    let mut cases: Vec<Case> = batches.map(|batch| Case::new("multi", Variant::Multi, batch)).into();
+    cases.extend([
+        Case::new("basic", Variant::Basic, 1),
+        Case::new("fast", Variant::Fast, 1),
+        Case::thrifty("multi, thrifty", SERVERS, QuorumChoice::Majority),
+        Case::thrifty("multi, thrifty, |Q2| = 2", SERVERS, QuorumChoice::Flexible(4, 2)),
+        Case::thrifty("multi, thrifty, grid of 2 × 3", 6, QuorumChoice::Other(&GRID)),
+        Case::separate("multi, separate, 1 learner", 1),
+        Case::separate("multi, separate, 3 learners", 3),
+        Case::separate("multi, separate, 9 learners", 9),
+    ]);
+    let (mut off, mut names, mut counted, mut formulas) = (0.0_f64, Vec::new(), Vec::new(), Vec::new());
+    for case in &cases {
+        progress(format!("messages at the leader, {}, batches of {}", case.name, case.batch));
+        let (rounds, clients) = (4, case.batch as u16);
+        let work =
+            Work { clients, arrivals: Arrivals::Together, ..case.work(rounds * u64::from(clients), 1)? };
+        let measured = case.shape.variant.with(Recovery::Coordinated, true, work)?.load;
+        let formula = case.formula()?;
+        off = off.max((measured - formula).abs());
+        table.push(row![case.name, case.shape.acceptors, case.batch, measured, formula, case.capacity()?]);
+        names.push(if case.name == "multi" {
+            format!("batch {}", case.batch)
+        } else {
+            case.name.replace("multi, ", "")
+        });
+        counted.push(measured);
+        formulas.push(formula);
+        if case.name == "multi" && [1, 16, 256].contains(&case.batch) {
+            let meaning = format!("measured of load.csv, multi, batch {}", case.batch);
+            found.facts.add(&format!("load_{}", case.batch), measured, "", meaning);
+        }
+        for (name, key) in [
+            ("multi", "multi"),
+            ("fast", "fast"),
+            ("multi, thrifty", "thrifty"),
+            ("multi, thrifty, |Q2| = 2", "flexible"),
+            ("multi, thrifty, grid of 2 × 3", "grid"),
+        ] {
+            if case.name == name && case.batch == 1 {
+                let meaning = format!("formula of load.csv, {name}, batch 1");
+                found.facts.add(&format!("{key}_formula"), formula, "", meaning);
+            }
+        }
+    }
+    found.facts.add("cases", cases.len(), "", "rows of load.csv");
+    found.facts.add("off", off, "", "the farthest that measured is from formula in load.csv");
+    found.tables.push(table);
+    let hue = palette::of(Variant::Multi);
+    let look = Look::new("measured", hue).points().marker(Marker::None);
+    let mut panel = stacked("", &names, Axis::new("messages a command"), &[(look, counted)]);
+    let rows = formulas.iter().rev().zip(0..).map(|(formula, at)| (*formula, f64::from(at) + 0.5));
+    panel.line(Look::new("formula", GREY).points().marker(Marker::Ring), rows);
+    Ok(Figure {
+        name: "load",
+        title: "Messages at the busiest process for one command".into(),
+        caption: "Bars are measured, rings calculated; they differ by {off} at most. The leader is the busiest process everywhere. Without other words: \
+                  Multi-Paxos. The first bars fall as 1/batch, down to 2: the request and the answer. Each learner more is one message more to send. \
+                  Held constant: 5 acceptors (grid: 6), no contention, the leader alone hears votes."
+            .into(),
+        svg: draw(&[panel], 1, 420)?,
+    })
+}
+
+/// Latency and throughput against what is asked for.
+fn sweep(
+    found: &mut Findings,
+    setting: &Setting,
+    progress: Progress<'_>,
+) -> Result<(Figure, Figure), LabError> {
+    let commands = setting.either(1_000, 10_000);
+    let mut table = Table::new(
+        "saturation",
+        &[
+            ("case", "the variant, with its batches and quorums"),
+            ("share", "commands asked for, as a share of what the formula leaves room for"),
+            ("offered", "commands asked for a second"),
+            ("served", "commands answered a second, from the first arrival until all are answered"),
+            ("mean_ms", "mean latency, in ms"),
+            ("p50_ms", "median latency, in ms"),
+            ("p99_ms", "99th percentile of the latency, in ms"),
+            ("load", "messages a command that the busiest process sends and receives"),
+        ],
+    );
+    let multi = palette::of(Variant::Multi);
+    let (majority, flexible) = (QuorumChoice::Majority, QuorumChoice::Flexible(4, 2));
+    let cases = [
+        (Case::new("multi", Variant::Multi, 1), multi, Dash::Solid, Marker::Circle),
+        (Case::new("basic", Variant::Basic, 1), palette::of(Variant::Basic), Dash::Solid, Marker::Ring),
+        (Case::new("multi, batch 16", Variant::Multi, 16), multi, Dash::Long, Marker::Triangle),
+        (Case::new("multi, batch 256", Variant::Multi, 256), multi, Dash::Short, Marker::Cross),
+        (Case::new("fast", Variant::Fast, 1), palette::of(Variant::Fast), Dash::Long, Marker::Cross),
+        (Case::thrifty("thrifty", SERVERS, majority), SERIES[2], Dash::Solid, Marker::Triangle),
+        (Case::thrifty("thrifty, |Q2| = 2", SERVERS, flexible), SERIES[5], Dash::Long, Marker::Ring),
+        (
+            Case::thrifty("thrifty, grid of 2 × 3", 6, QuorumChoice::Other(&GRID)),
+            SERIES[4],
+            Dash::Short,
+            Marker::Cross,
+        ),
+    ];
+    let axis = || Axis::new("asked for (1,000 a second)").log();
+    let panels = |label: &str| {
+        ["variants and batches", "quorums of multi"]
+            .map(|title| Panel::new(title, axis(), Axis::new(label).log()))
+    };
+    let (mut latency, mut served) = (panels("median latency (ms)"), panels("served (1,000 a second)"));
+    for (nth, (case, hue, dash, marker)) in cases.into_iter().enumerate() {
+        let (mut times, mut rates, mut most) = (Vec::new(), Vec::new(), 0.0_f64);
+        for share in OFFERED {
+            progress(format!("{}, {share} of its capacity", case.name));
+            let offered = share * case.capacity()?;
+            let (low, high) = (Duration::from_micros(400), Duration::from_micros(600));
+            let work = Work {
+                links: Links::new(Delay::Uniform { low, high }),
+                service: Service::each(MESSAGE),
+                arrivals: Arrivals::Open(Duration::from_secs_f64(1.0 / offered)),
+                clients: CLIENTS,
+                ..case.work(commands, setting.seed)?
+            };
+            let outcome = case.shape.variant.with(Recovery::Coordinated, true, work)?;
+            let at = |share| outcome.latencies.quantile(share);
+            let (p50, rate, load) = (at(0.5), outcome.rate, outcome.load);
+            table.push(row![case.name, share, offered, rate, outcome.latencies.mean(), p50, at(0.99), load]);
+            most = most.max(rate);
+            times.extend(p50.map(|p50| (offered / 1e3, p50)));
+            rates.push((offered / 1e3, rate / 1e3));
+            let meaning = |column: &str| format!("{column} of saturation.csv, {}, share {share}", case.name);
+            match (case.name, (share * 100.0) as u32) {
+                ("multi", 50) => found.facts.add("multi_half", p50, "ms", meaning("p50_ms")),
+                ("multi", 95) => found.facts.add("multi_most", p50, "ms", meaning("p50_ms")),
+                ("fast", 10) => found.facts.add("fast_load", load, "", meaning("load")),
+                _ => {}
+            }
+        }
+        if ["multi", "fast"].contains(&case.name) {
+            let (key, facts) = (case.name, &mut found.facts);
+            facts.add(
+                &format!("{key}_served"),
+                most,
+                "",
+                format!("the most served in saturation.csv, {key}"),
+            );
+            let meaning = format!("capacity of load.csv, {key}, batch 1");
+            facts.add(&format!("{key}_capacity"), case.capacity()?, "", meaning);
+        }
+        let look = Look::new(case.name, hue).dash(dash).marker(marker);
+        // Multi-Paxos is what both are compared with.
+        for (panels, points) in [(&mut latency, times), (&mut served, rates)] {
+            for (_, panel) in
+                panels.iter_mut().enumerate().filter(|(at, _)| nth == 0 || *at == usize::from(nth > 4))
+            {
+                panel.line(look.clone(), points.clone());
+            }
+        }
+    }
+    found.facts.add("commands", commands, "", "commands of each row of saturation.csv");
+    found.tables.push(table);
+    let constant = "Held constant: 5 servers (grid: 6), 64 clients, open arrivals, {commands} commands a point, 10 µs of work for each message                     sent or received, delays of 0.4 to 0.6 ms.";
+    Ok((
+        Figure {
+            name: "latency",
+            title: "Median latency against what is asked for".into(),
+            caption: format!(
+                "Each line has points from a tenth to one and a half times of what the formula leaves room for. Latency grows as the busiest process's queue does;                  past the knee it depends on how long the run is. Batches of 16 or 256 move the knee most. Colours at the right are quorums. {constant}"
+            ),
+            svg: draw(&latency, 2, 320)?,
+        },
+        Figure {
+            name: "served",
+            title: "Commands served against what is asked for".into(),
+            caption: format!(
+                "Up to the knee all that is asked for is served, past it no more than the busiest process can handle; Fast Paxos serves less past its knee,                  since commands collide. {constant}"
+            ),
+            svg: draw(&served, 2, 320)?,
+        },
+    ))
+}
