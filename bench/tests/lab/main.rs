@@ -2,6 +2,7 @@
 //! sentences say.
 
 mod load;
+mod partitions;
 mod wide_area;
 
 use paxos_bench::lab::experiments::{

@@ -8,6 +8,7 @@ mod disk;
 mod duel;
 mod failover;
 mod loss;
+mod partitions;
 mod quorums;
 mod saturation;
 mod spread;
@@ -28,6 +29,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     loss::EXPERIMENT,
     saturation::EXPERIMENT,
     disk::EXPERIMENT,
+    partitions::EXPERIMENT,
     ablation::EXPERIMENT,
 ];
 

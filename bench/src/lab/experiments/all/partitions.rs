@@ -1,0 +1,334 @@
+//! Partial partitions: some links are gone, and one process still reaches a quorum. Does the cluster decide again?
+
+use crate::lab::cluster::Shape;
+use crate::lab::experiments::chart::palette;
+use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, bars, draw};
+use crate::lab::experiments::data::Table;
+use crate::lab::experiments::sample::Sample;
+use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::row;
+use crate::theory::Recovery;
+use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use paxos_core::{Leadership, Message, NodeId, Protocol, Time, Timeouts};
+use paxos_transport::sim::{Cut, Delay, Fate, Links, Sim, World};
+use std::time::Duration;
+
+/// The experiment.
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "partitions",
+    question: "Does a cluster decide again when only some of its links are gone, and how long does that take?",
+    source: "Ng, Haridi, Carbone, Omni-Paxos: Breaking the Barriers of Partial Connectivity (2023), section 2: quorum loss, constrained \
+             election, chained; and the re-evaluation of its Multi-Paxos by Z. Wang (2023), which finds that it recovers.",
+    run,
+};
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// The shortest election timeout; the longest is twice that.
+const ELECTION: Duration = ms(150);
+/// When the links go, and when a run ends, in milliseconds.
+const START: u64 = 1_000;
+const END: u64 = 6_000;
+/// From here on a cluster that decides is one that decides again.
+const LATE: u64 = 4_000;
+
+/// Which links are gone. n0 leads, and n1 is the hub that still reaches everybody it can.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scenario {
+    /// Of five, all are connected with the hub only. The leader hears the hub, and has no quorum.
+    QuorumLoss,
+    /// Of five, the leader is alone, and the rest is connected with the hub only, which was away before.
+    Constrained,
+    /// Of three, the leader and the last are not connected with each other.
+    Chained,
+}
+
+impl Scenario {
+    const ALL: [Self; 3] = [Self::QuorumLoss, Self::Constrained, Self::Chained];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::QuorumLoss => "quorum loss",
+            Self::Constrained => "constrained election",
+            Self::Chained => "chained",
+        }
+    }
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::QuorumLoss => "loss",
+            Self::Constrained => "constrained",
+            Self::Chained => "chained",
+        }
+    }
+
+    const fn servers(self) -> u16 {
+        match self {
+            Self::QuorumLoss | Self::Constrained => 5,
+            Self::Chained => 3,
+        }
+    }
+
+    fn cuts(self) -> Vec<Cut> {
+        let cut = |one: u16, others: &[u16], start: u64, end: u64| {
+            let to = others.iter().copied().map(NodeId).collect();
+            let at = |moment| Time(0).after(ms(moment));
+            Cut { from: vec![NodeId(one)], to, both_ways: true, start: at(start), end: at(end) }
+        };
+        let star = [cut(2, &[3, 4], START, END), cut(3, &[4], START, END)];
+        let own: &[Cut] = &match self {
+            Self::QuorumLoss => vec![cut(0, &[2, 3, 4], START, END)],
+            // The hub misses what is decided just before, and comes back as the leader goes.
+            Self::Constrained => {
+                vec![cut(1, &[0, 2, 3, 4], START - 300, START), cut(0, &[1, 2, 3, 4], START, END)]
+            }
+            Self::Chained => return vec![cut(0, &[2], START, END)],
+        };
+        own.iter().chain(&star).cloned().collect()
+    }
+}
+
+/// Clients that ask all the time, and reach everybody.
+struct Outage {
+    variant: Variant,
+    scenario: Scenario,
+    asks: bool,
+    seed: u64,
+}
+
+/// What became of it.
+struct Course {
+    /// The longest time without an answer once the links are gone, in milliseconds.
+    gap: f64,
+    /// Whether commands were answered in the end.
+    again: bool,
+    /// Commands answered a second in the end, as a share of those before.
+    kept: Option<f64>,
+    /// Ballots won after the links were gone.
+    won: u64,
+}
+
+impl WithProtocol for Outage {
+    type Out = Result<Course, LabError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let mut config = Shape::collapsed(self.variant, self.scenario.servers()).config()?;
+        let heartbeat = Some(ELECTION / 2);
+        config.timeouts =
+            Timeouts { election: Some(ELECTION), heartbeat, client: Some(ms(100)), ..Timeouts::default() };
+        if self.variant.traits().leaderless {
+            config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
+        }
+        let mut world = World::<P>::new(config, options, self.seed);
+        world.links = Links::new(Delay::Uniform { low: ms(4), high: ms(6) });
+        world.faults.cuts = self.scenario.cuts();
+        let clients = world.add_clients(4);
+        let mut sim = Sim::new(world, |_| Digest::default());
+        if !self.asks {
+            // Everybody who is asked agrees, whomever it hears itself: as if nobody had been asked.
+            sim.set_carrier(|post| {
+                if let Message::Support { granted, .. } = &mut post.message {
+                    *granted = true;
+                }
+                Fate::Usual
+            });
+        }
+        for (client, nth) in clients.iter().zip(0..) {
+            sim.submit_in_turn(*client, 1, (0..100_000).map(|k| nth * 1_000_000 + k));
+        }
+        let won = |sim: &Sim<P, Digest>| -> u64 {
+            sim.ids().iter().filter_map(|id| Some(sim.node(*id)?.elections().won)).sum()
+        };
+        sim.run_for(ms(START))?;
+        let before = won(&sim);
+        sim.run_for(ms(END - START))?;
+        let mut answers: Vec<u64> =
+            sim.commands().iter().filter_map(|c| Some(c.answer.as_ref()?.at.0 / 1_000)).collect();
+        answers.sort_unstable();
+        let count = |from: u64, to: u64| {
+            answers.iter().filter(|at| (from * 1_000..to * 1_000).contains(*at)).count() as f64
+        };
+        let (early, late) = (count(300, 600) / 0.3, count(LATE, END) / ((END - LATE) as f64 / 1e3));
+        let ends = answers.iter().copied().chain([END * 1_000]);
+        let gaps = answers.iter().copied().zip(ends.skip(1)).filter(|(_, end)| *end > START * 1_000);
+        let gap = gaps.map(|(start, end)| (end - start.max(START * 1_000)) as f64 / 1e3).fold(0.0, f64::max);
+        Ok(Course {
+            gap,
+            again: late > 0.0,
+            kept: (early > 0.0).then(|| late / early),
+            won: won(&sim) - before,
+        })
+    }
+}
+
+fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+    let runs = setting.either(3, 40);
+    let mut found = Findings::default();
+    found.constant("servers", "5; in the chain 3");
+    found.constant("clients", "4, each with one command at a time, connected with all servers");
+    found.constant("delay of a message", "4 to 6 ms");
+    found.constant("timeouts", "election 150 to 300 ms, heartbeat 75 ms, resend 50 ms, client 100 ms");
+    found.constant("links are gone", "from 1 s to 6 s");
+    found.constant(
+        "elections that do not ask",
+        "every process that is asked whether it hears a leader says that it does not",
+    );
+    let mut table = Table::new(
+        "partitions",
+        &[
+            ("scenario", "which links are gone"),
+            ("variant", "the variant"),
+            (
+                "asks",
+                "1 if a candidate asks first whether others hear a leader, 0 if all agree without that; empty: leaders appoint themselves",
+            ),
+            ("runs", "runs with different seeds"),
+            ("again", "those in which commands are answered in the last 2 of 5 s"),
+            ("gap_p50_ms", "median of the longest time without an answer, in ms"),
+            ("gap_max_ms", "the longest of all, in ms"),
+            ("kept", "commands answered a second in the last 2 s, as a share of those before, mean"),
+            ("won", "ballots won after the links were gone, mean"),
+        ],
+    );
+    let rows: Vec<(Variant, Option<bool>)> = Variant::ALL
+        .iter()
+        .flat_map(|variant| {
+            let asks: &[Option<bool>] =
+                if variant.traits().leaderless { &[None] } else { &[Some(true), Some(false)] };
+            asks.iter().map(|asks| (*variant, *asks))
+        })
+        .collect();
+    let name = |(variant, asks): &(Variant, Option<bool>)| match asks {
+        Some(false) => format!("{variant}, not asking"),
+        Some(true) | None => variant.to_string(),
+    };
+    let (mut gaps, mut wins) = (Vec::new(), Vec::new());
+    let (mut all, mut stood) = (0_u64, 0_u64);
+    for row @ (variant, asks) in &rows {
+        let (mut gap_bars, mut won_bars) = (Vec::new(), Vec::new());
+        for scenario in Scenario::ALL {
+            progress(format!("{}, {}", scenario.name(), name(row)));
+            let mut courses = Vec::new();
+            for run in 0..runs {
+                let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(run);
+                let work = Outage { variant: *variant, scenario, asks: asks.unwrap_or(true), seed };
+                courses.push(variant.with(Recovery::Coordinated, true, work)?);
+            }
+            let again = courses.iter().filter(|course| course.again).count() as u64;
+            let gap = Sample::new(courses.iter().map(|course| course.gap).collect());
+            let kept = Sample::new(courses.iter().filter_map(|course| course.kept).collect()).mean();
+            let won = courses.iter().map(|course| course.won as f64).sum::<f64>() / runs as f64;
+            let (p50, most) = (gap.quantile(0.5), gap.quantile(1.0));
+            let asked = asks.map(u64::from);
+            table.push(row![scenario.name(), variant.name(), asked, runs, again, p50, most, kept, won]);
+            (all, stood) = (all + runs, stood + runs - again);
+            if *variant == Variant::Multi {
+                let (facts, key) = (&mut found.facts, scenario.key());
+                let key = if *asks == Some(false) { format!("{key}_unasked") } else { key.to_owned() };
+                let meaning =
+                    |column: &str| format!("{column} of partitions.csv, {}, {}", scenario.name(), name(row));
+                facts.add(&format!("again_{key}"), again, "", meaning("again"));
+                facts.add(&format!("gap_{key}"), p50, "ms", meaning("gap_p50_ms"));
+                facts.add(&format!("won_{key}"), won, "", meaning("won"));
+                facts.add(&format!("kept_{key}"), kept.map(|kept| kept * 100.0), "%", meaning("kept"));
+            } else if *variant == Variant::Fast && *asks == Some(true) {
+                let meaning = format!("kept of partitions.csv, {}, fast", scenario.name());
+                found.facts.add(
+                    &format!("fast_{}", scenario.key()),
+                    kept.map(|kept| kept * 100.0),
+                    "%",
+                    meaning,
+                );
+            }
+            gap_bars.push(p50);
+            won_bars.push(Some(won));
+        }
+        gaps.push(gap_bars);
+        wins.push(won_bars);
+    }
+    let figure = |name, title: &str, caption: &str, y: &str, values: &[Vec<Option<f64>>]| {
+        let names = Scenario::ALL.map(|scenario| scenario.name().to_owned());
+        let top = values.iter().flatten().flatten().fold(1.0, |top: f64, value| top.max(*value)) * 1.1;
+        let panel = |title: &str, asking: bool| {
+            let shown = rows.iter().zip(values).filter(|((_, asks), _)| asks.unwrap_or(asking) == asking);
+            let series: Vec<_> = shown
+                .map(|((variant, _), values)| {
+                    let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+                    (look, values.clone())
+                })
+                .collect();
+            bars(title, &names, Axis::new(y).range(0.0, top), &series)
+        };
+        let panels =
+            [panel("candidates ask first (as shipped)", true), panel("candidates do not ask", false)];
+        Ok::<_, LabError>(Figure {
+            name,
+            title: title.into(),
+            caption: caption.into(),
+            svg: draw(&panels, 1, 230)?,
+        })
+    };
+    found.figures = vec![
+        figure(
+            "downtime",
+            "The longest time without an answer in partial partitions",
+            "Bars are medians of {runs} runs. A bar as high as 5 s is a cluster that stands still. Basic Paxos has no leader to lose, and so nobody to ask. Held constant: 5 servers \
+             (chain: 3), delays of 4 to 6 ms, election timeouts of 150 to 300 ms, 4 clients that reach all servers, links are gone for 5 s.",
+            "ms",
+            &gaps,
+        )?,
+        figure(
+            "ballots",
+            "Ballots won while links are gone",
+            "One is a new leader that stays. Many are leaders that depose each other, for as long as the partition lasts; Fast Paxos also begins a ballot when it loses its fast quorum or finds it again. Held constant: as above.",
+            "ballots won",
+            &wins,
+        )?,
+    ];
+    found.facts.add("runs", runs, "", "runs of each row of partitions.csv");
+    found.facts.add("all", all, "", "runs of all rows of partitions.csv");
+    found.facts.add("stood", stood, "", "runs minus again, summed over partitions.csv");
+    found.tables.push(table);
+    found.lessons = lessons(&found);
+    Ok(found)
+}
+
+/// The verdicts are those of the data.
+fn lessons(found: &Findings) -> Vec<String> {
+    let is = |name: &str, value: f64| {
+        found.facts.number(name).is_some_and(|known| known.total_cmp(&value).is_eq())
+    };
+    let runs = found.facts.number("runs").unwrap_or_default();
+    let settled = match (is("again_loss", runs), is("again_loss_unasked", runs)) {
+        (true, true) => {
+            "The paper says that Multi-Paxos stands still in quorum loss, the re-evaluation that it recovers. Ours recovers, whether candidates ask first or not"
+        }
+        (true, false) => {
+            "The paper says that Multi-Paxos stands still in quorum loss, the re-evaluation that it recovers. Ours recovers if candidates ask first, and not always if they do not"
+        }
+        (false, _) => {
+            "As the paper says, and the re-evaluation denies, Multi-Paxos stands still in quorum loss"
+        }
+    };
+    let deposed = if is("won_chained", 0.0) {
+        "In a chain a candidate that asks first never deposes the leader"
+    } else {
+        "In a chain even candidates that ask first depose the leader"
+    };
+    vec![
+        "In {stood} of {all} runs with partial partitions the cluster does not decide again.".into(),
+        format!(
+            "{settled}: in {{again_loss}} of {{runs}} runs, {{gap_loss}} without an answer, and in {{again_loss_unasked}} of {{runs}}, {{gap_loss_unasked}}. A leader that no quorum \
+             answers steps down, so that the hub hears no leader any more and campaigns."
+        ),
+        format!(
+            "{deposed} ({{won_chained}} ballots won while the links are gone, {{kept_chained}} of the throughput kept). One that does not ask deposes it again and again: {{won_chained_unasked}} ballots \
+             in 5 s, {{kept_chained_unasked}} of the throughput."
+        ),
+        "In a constrained election the hub leads although it was behind, after {gap_constrained}. Fast Paxos keeps {fast_constrained} of its throughput there, and {fast_loss} in quorum loss: where four of five \
+         servers are left, all of them are a fast quorum."
+            .into(),
+    ]
+}

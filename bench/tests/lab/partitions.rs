@@ -1,0 +1,25 @@
+//! Partial partitions.
+
+use crate::{find, number, table, text};
+
+#[test]
+fn clusters_whose_candidates_ask_first_decide_again_in_every_partial_partition() {
+    let found = find("partitions");
+    let partitions = table(&found, "partitions");
+    for row in 0..partitions.rows.len() {
+        if text(partitions, row, "asks") == "0" {
+            continue;
+        }
+        let what = &partitions.rows[row];
+        assert!((number(partitions, row, "again") - number(partitions, row, "runs")).abs() < 0.1, "{what:?}");
+        // A dozen of the shortest election timeouts.
+        assert!(number(partitions, row, "gap_max_ms") < 1_800.0, "{what:?}");
+    }
+}
+
+#[test]
+fn in_a_chain_nobody_is_deposed_if_candidates_ask_first_and_somebody_is_if_not() {
+    let found = find("partitions");
+    let won = |key: &str| found.facts.number(key).unwrap_or_else(|| panic!("there is a fact {key}"));
+    assert!(won("won_chained") <= 0.0 && won("won_chained_unasked") >= 1.0);
+}
