@@ -94,3 +94,24 @@ fn each_idea_brings_what_it_is_for() {
     assert!(near(step("sync_ms", "multi"), 9.0) && step("sync_ms", "basic") >= 16.0);
     assert!(step("exponential_ms", "multi") < step("own_ms", "multi"));
 }
+
+#[test]
+fn reads_scale_with_learners_and_only_local_ones_are_stale() {
+    let found = find("learners");
+    let (one, many) = (fact(&found, "local_1"), fact(&found, "local_16"));
+    assert!((many / one / 16.0 - 1.0).abs() < 0.1, "{one} {many}");
+    assert!(fact(&found, "stale_local") > 0.0);
+    assert!(fact(&found, "stale_confirmed") + fact(&found, "stale_quorum") <= 0.0);
+    // Of four learners three are left, and commands go on.
+    assert!((fact(&found, "during") - 75.0).abs() < 5.0 && (fact(&found, "after") - 100.0).abs() < 7.0);
+    assert!(fact(&found, "gap_distinguished") < 30.0);
+}
+
+#[test]
+fn confirmed_reads_stop_scaling_when_the_leader_has_no_time_left() {
+    let found = find("learners");
+    assert!(fact(&found, "confirmed_8") > 6.0 * fact(&found, "confirmed_1"));
+    // 10 µs a message: 100,000 messages a second.
+    assert!(fact(&found, "leader_confirmed") > 90_000.0);
+    assert!(fact(&found, "confirmed_16") < fact(&found, "confirmed_8"));
+}

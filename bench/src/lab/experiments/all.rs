@@ -7,6 +7,7 @@ mod crossover;
 mod disk;
 mod duel;
 mod failover;
+mod learners;
 mod loss;
 mod partitions;
 mod quorums;
@@ -31,6 +32,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     disk::EXPERIMENT,
     partitions::EXPERIMENT,
     ablation::EXPERIMENT,
+    learners::EXPERIMENT,
 ];
 
 /// The experiment of this name.
