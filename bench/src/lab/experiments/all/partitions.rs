@@ -164,7 +164,7 @@ impl WithProtocol for Outage {
 }
 
 fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
-    let runs = setting.either(3, 40);
+    let runs = setting.either(3, 15);
     let mut found = Findings::default();
     found.constant("servers", "5; in the chain 3");
     found.constant("clients", "4, each with one command at a time, connected with all servers");
