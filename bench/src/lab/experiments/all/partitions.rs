@@ -18,7 +18,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "partitions",
     question: "Does a cluster decide again when only some of its links are gone, and how long does that take?",
     source: "Ng, Haridi, Carbone, Omni-Paxos: Breaking the Barriers of Partial Connectivity (2023), section 2: quorum loss, constrained \
-             election, chained; and the re-evaluation of its Multi-Paxos by Z. Wang (2023), which finds that it recovers.",
+             election, chained; and a re-evaluation of its Multi-Paxos (zhiying12.github.io, June 2023), which finds that it recovers.",
     run,
 };
 
