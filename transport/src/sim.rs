@@ -21,8 +21,10 @@ mod world;
 
 pub use chance::Chance;
 pub use counts::Counts;
-pub use invariants::{Breach, Violation};
-pub use simulator::{Answered, Fate, Post, Reading, Seen, Sim, Stop, Submitted, Unread, Unsubmitted};
+pub use invariants::{Breach, LAWS, Law, Violation};
+pub use simulator::{
+    Answered, Event, Fate, InFlight, Post, Reading, Seen, Sim, Stop, Submitted, Unread, Unsubmitted,
+};
 pub use steps::{Step, Steps};
 pub use trace::{Note, Row, Trace, What};
 pub use world::{Cut, Delay, Disk, Fault, Faults, Frame, Limit, Links, Service, Sites, Tail, World};

@@ -36,6 +36,7 @@
 
 pub mod chosen;
 pub mod execution;
+mod laws;
 mod ledger;
 pub mod members;
 pub mod reads;
@@ -44,6 +45,7 @@ pub mod spoken;
 pub mod told;
 mod voting;
 
+pub use laws::{LAWS, Law};
 pub use ledger::{Book, Ledger, Memory, Name};
 pub use members::Members;
 pub use told::Told;

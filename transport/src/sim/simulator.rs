@@ -9,10 +9,12 @@ mod process;
 mod queue;
 mod reads;
 mod run;
+mod single;
 
 pub use commands::{Answered, Submitted};
 pub use outside::{Fate, Post};
 pub use reads::{Reading, Seen, Unread};
+pub use single::{Event, InFlight};
 
 use crate::sim::invariants::{Ledger, Violation};
 use crate::sim::trace::Trace;

@@ -80,6 +80,29 @@ impl<P: Protocol> Queue<P> {
         self.items.peek().map(|item| item.at)
     }
 
+    /// The next thing that happens, whenever that is: its time, its number, and what it is.
+    pub(super) fn pop_next(&mut self) -> Option<(Time, u64, Happening<P>)> {
+        self.items.pop().map(|Item { at, number, happening, .. }| (at, number, happening))
+    }
+
+    /// All that is going to happen, in no order: its time, its number, and what it is.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Time, u64, &Happening<P>)> {
+        self.items.iter().map(|item| (item.at, item.number, &item.happening))
+    }
+
+    /// Takes out what has this number.
+    pub(super) fn take(&mut self, number: u64) -> Option<(Time, Happening<P>)> {
+        let (mut taken, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.items).into_iter().partition(|item| item.number == number);
+        self.items = rest.into();
+        taken.pop().map(|Item { at, happening, .. }| (at, happening))
+    }
+
+    /// Puts back what [`Queue::take`] took out, under the number that it had.
+    pub(super) fn put_back(&mut self, at: Time, number: u64, happening: Happening<P>) {
+        self.items.push(Item { at, last: false, number, happening });
+    }
+
     /// The next thing that happens at `now` or earlier.
     pub(super) fn pop(&mut self, now: Time) -> Option<Happening<P>> {
         if self.next_time()? > now {

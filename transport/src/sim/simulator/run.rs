@@ -136,7 +136,7 @@ where
         }
     }
 
-    fn on_happening(&mut self, happening: Happening<P>) {
+    pub(super) fn on_happening(&mut self, happening: Happening<P>) {
         let (id, happening) = match happening {
             Happening::Fault(fault) => return self.fail(fault),
             Happening::Submit(node, value) => {

@@ -63,6 +63,16 @@ impl<P: Protocol> Stored<P> {
         self.stopped.take().unwrap_or(false)
     }
 
+    /// The writes that are not finished, in order.
+    pub(in crate::sim::simulator) fn unfinished(&self) -> impl Iterator<Item = &Write<P>> {
+        self.waiting.iter()
+    }
+
+    /// Whether it finishes nothing until it is started again.
+    pub(in crate::sim::simulator) const fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
     /// Whether it has stopped, so that what would be finished now is not before it goes on.
     pub(in crate::sim::simulator) fn is_stuck(&mut self) -> bool {
         self.stopped.as_mut().map(|done| *done = true).is_some()
