@@ -9,6 +9,7 @@
 //! cluster   from a wish to a configuration    experiments  data, figures, and the report of all
 //! soak      any cluster with any mishaps, from a seed
 //! check     every run of a small cluster
+//! explore   a page to step through a run, and to meddle with it
 //! ```
 
 pub mod check;
@@ -16,6 +17,7 @@ pub mod cluster;
 pub mod compare;
 pub mod counts;
 pub mod experiments;
+pub mod explore;
 pub mod faults;
 pub mod quorums;
 pub mod report;

@@ -4,6 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use paxos_bench::lab::check::{Check, check};
 use paxos_bench::lab::compare::{Compare, CompareError, compare};
 use paxos_bench::lab::experiments::{ExperimentOptions, ReportOptions, experiment, report};
+use paxos_bench::lab::explore::{Explore, Task, explore};
 use paxos_bench::lab::report::{Row, render, write_dir};
 use paxos_bench::lab::simulate::{Simulate, draw, simulate};
 use paxos_bench::lab::soak::{Soak, soak};
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             Ok(picture) => finish(&[], &picture),
             Err(error) => fail(&error, code(error.is_input())),
         },
+        Some(Command::Explore(options)) => run_explore(&options),
         Some(Command::Quorums(options)) => run_survey(&options),
         Some(Command::Experiment(options)) => run_experiment(&options),
         Some(Command::Report(options)) => run_report(&options),
@@ -84,6 +86,24 @@ fn run_check(options: &Check) -> ExitCode {
     match done {
         // The text says what is wrong.
         Ok(explored) => show(options.format, &explored, explored.table(), !explored.fails()),
+        Err(error) => fail(&error, BAD_INPUT),
+    }
+}
+
+fn run_explore(options: &Explore) -> ExitCode {
+    match explore(options) {
+        // The text says which invariant broke.
+        Ok(Task::Done(explored)) => match finish(&[], &explored.text) {
+            ExitCode::SUCCESS if !explored.holds => ExitCode::from(1),
+            printed => printed,
+        },
+        Ok(Task::Page(script, port)) => {
+            let told = |at| _ = finish(&[], &format!("http://{at}/\n"));
+            match paxos_bench::lab::explore::serve(script, port, told) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error, BAD_INPUT),
+            }
+        }
         Err(error) => fail(&error, BAD_INPUT),
     }
 }

@@ -3,6 +3,7 @@
 use crate::lab::check::{self, Check};
 use crate::lab::compare::Compare;
 use crate::lab::experiments::{ExperimentOptions, ReportOptions};
+use crate::lab::explore::{self, Explore};
 use crate::lab::simulate::{Draw, Simulate};
 use crate::lab::soak::{self, Soak};
 use crate::lab::survey::{self, Survey};
@@ -63,6 +64,9 @@ pub enum Command {
     Check(Box<Check>),
     /// Draw one decision, every link taking one delay: who says what to whom
     Draw(Draw),
+    /// Open a page on which a run is taken event by event: go back, crash, cut, drop, and see what each process knows
+    #[command(after_long_help = explore::HELP)]
+    Explore(Box<Explore>),
     /// List quorum systems with what they do to fault tolerance, load, latency and collisions, or look at one of them
     #[command(after_long_help = survey::HELP)]
     Quorums(Box<Survey>),

@@ -1,0 +1,218 @@
+//! `paxos-bench explore`: a page on which the shipped nodes run under the simulator's clock, event by event.
+//!
+//! A session is a list of inputs, and the run that they make is made again from the start each time: so a prefix of the
+//! list is the past, the same list with another variant is the same experiment with that variant, and a saved list is a
+//! run that anybody can repeat.
+//!
+//! ```text
+//! script     inputs, and how they are saved       frame   what is shown of a run
+//! scenarios  clusters, and inputs to begin with   state   the state of a process
+//! run        from inputs to frames                draw    the space-time diagram
+//! page       the page, and a run as one file      serve   the page over HTTP, on loopback
+//! ```
+
+mod draw;
+mod frame;
+mod page;
+mod run;
+mod scenarios;
+mod script;
+mod serve;
+mod state;
+
+pub use draw::{Drawing, draw};
+pub use frame::{
+    Accepting, Broken, Fate, Frame, Held, Knowing, Lane, Mark, Proposing, Recording, Shelf, State, Tone, Trip,
+};
+pub use page::{export_html, export_svg, page};
+pub use run::play;
+pub use scenarios::{SCENARIOS, Scenario, Setting};
+pub use script::{Action, Goal, Script, named};
+pub use serve::{Asked, Reply, Site, serve};
+
+use crate::variants::Variant;
+use clap::Args;
+use paxos_core::QuorumError;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// What the help says below the options.
+pub const HELP: &str = "\
+Examples:
+  paxos-bench explore --scenario leader-crash           open http://127.0.0.1:7800/ in a browser
+  paxos-bench explore --scenario duel --export duel.html
+  paxos-bench explore --replay session.json             repeat a saved session in the terminal
+
+docs/explore.md tells the keys, the scenarios and the format of saved sessions.";
+
+/// A page to step through a run, and to meddle with it.
+#[derive(Debug, Args)]
+pub struct Explore {
+    /// The variant [default: the one that shows the scenario best]
+    #[arg(long, value_enum)]
+    pub variant: Option<Variant>,
+    /// The scenario to begin with; --list tells which there are
+    #[arg(long, default_value = "no-fault", value_name = "NAME")]
+    pub scenario: String,
+    /// Where delays and waiting times are drawn from
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = crate::arguments::whole)]
+    pub seed: u64,
+    /// The port of the page, on loopback only; 0: any that is free
+    #[arg(long, default_value_t = 7800, value_name = "PORT")]
+    pub port: u16,
+    /// Repeat a saved session and print what happens; exit code 1 if an invariant breaks
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["variant", "scenario", "seed", "port", "list"])]
+    pub replay: Option<PathBuf>,
+    /// Write the run as one file that needs nothing else, FILE.html or FILE.svg, or as a session, FILE.json
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["port", "list"])]
+    pub export: Option<PathBuf>,
+    /// List the scenarios
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// What was asked for, done without a page.
+#[derive(Debug)]
+pub struct Explored {
+    /// What to print.
+    pub text: String,
+    /// Whether no invariant broke.
+    pub holds: bool,
+}
+
+/// Why there is nothing to see.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExploreError {
+    /// Not a session.
+    #[error("this is no session: {0}; docs/explore.md describes the format and every input")]
+    Session(#[from] serde_json::Error),
+    /// From another program.
+    #[error("the session has format {0}, and this program reads format 1; use the program that wrote it")]
+    Format(u32),
+    /// Too long.
+    #[error("the session has {actions} inputs, and no more than {longest} are taken; begin a new one")]
+    Long {
+        /// How many inputs it has.
+        actions: usize,
+        /// How many it may have.
+        longest: usize,
+    },
+    /// No such variant.
+    #[error("there is no variant {0:?}; choose basic, simple, multi or fast")]
+    Variant(String),
+    /// No such scenario.
+    #[error("there is no scenario {0:?}; `paxos-bench explore --list` tells which there are")]
+    Scenario(String),
+    /// The cluster cannot be built.
+    #[error(transparent)]
+    Quorum(#[from] QuorumError),
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}; name a session that was saved", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that cannot be written.
+    #[error("cannot write {}: {source}; name a file in a directory that can be written to", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that is neither.
+    #[error("{} is neither an HTML nor an SVG nor a JSON file; end its name in .html, .svg or .json", .0.display())]
+    Suffix(PathBuf),
+    /// The page cannot be served.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}; choose another --port")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// The page cannot be made.
+    #[error("the page cannot be made: {0}; this is a bug, please report it with this command line")]
+    Page(#[from] askama::Error),
+}
+
+/// What `explore` does: some of it needs no page.
+#[derive(Debug)]
+pub enum Task {
+    /// Done.
+    Done(Explored),
+    /// Serve the page that begins with this session, on this port.
+    Page(Script, u16),
+}
+
+/// Does what was asked for, but for serving the page.
+///
+/// # Errors
+/// [`ExploreError`] if a name or a file is at fault.
+pub fn explore(options: &Explore) -> Result<Task, ExploreError> {
+    if options.list {
+        return Ok(Task::Done(Explored { text: list(), holds: true }));
+    }
+    let script = match &options.replay {
+        Some(path) => {
+            let text = fs::read_to_string(path);
+            Script::read(&text.map_err(|source| ExploreError::Read { path: path.clone(), source })?)?
+        }
+        None => Script::of(named(&options.scenario)?, options.variant, options.seed),
+    };
+    match (&options.export, &options.replay) {
+        (Some(path), _) => export(&script, path).map(Task::Done),
+        (None, Some(_)) => told(&script).map(Task::Done),
+        (None, None) => Ok(Task::Page(script, options.port)),
+    }
+}
+
+fn list() -> String {
+    SCENARIOS.iter().fold(String::new(), |mut text, scenario| {
+        let Scenario { name, title, variant, look, .. } = scenario;
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name}  ({title}; shown best by {variant})\n    {look}\n");
+        text
+    })
+}
+
+/// Writes the run to a file.
+fn export(script: &Script, path: &Path) -> Result<Explored, ExploreError> {
+    let run = play(script)?;
+    let content = match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("html") => export_html(script, &run, false)?,
+        Some("svg") => export_svg(&run, false),
+        Some("json") => script.write()?,
+        _ => return Err(ExploreError::Suffix(path.to_owned())),
+    };
+    fs::write(path, content).map_err(|source| ExploreError::Write { path: path.to_owned(), source })?;
+    Ok(Explored { text: format!("{}\n", path.display()), holds: run.broken.is_none() })
+}
+
+/// The run in words: a line for each frame that is more than upkeep.
+fn told(script: &Script) -> Result<Explored, ExploreError> {
+    let run = play(script)?;
+    let mut text = format!("{} with {}, seed {}\n\n", run.title, run.variant, run.seed);
+    for frame in run.frames.iter().filter(|frame| !frame.quiet) {
+        let at = frame.at_us as f64 / 1000.0;
+        let _ = writeln!(text, "{at:>9.1} ms  {}", frame.text);
+        for mark in &frame.marks {
+            let line = format!("n{} {} {}", mark.node, mark.what, mark.text);
+            let _ = writeln!(text, "{:>15}{}", "", line.trim_end());
+        }
+    }
+    if let Some(why) = &run.cut_short {
+        let _ = writeln!(text, "\n{why}");
+    }
+    match &run.broken {
+        None => text.push_str("\nNo invariant broke.\n"),
+        Some(Broken { invariant, says, source, message, .. }) => {
+            let _ = writeln!(text, "\n{invariant} broke: {message}\nIt says: {says} ({source}).");
+        }
+    }
+    Ok(Explored { text, holds: run.broken.is_none() })
+}

@@ -1,0 +1,116 @@
+//! The page, and a run as one file. Both are the same page; the file has its run in it and asks nobody.
+
+use super::draw::{self, Drawing, STYLE, colours};
+use super::frame::Recording;
+use super::script::{Action, Script};
+use super::{ExploreError, SCENARIOS};
+use crate::variants::Variant;
+use askama::Template;
+use serde::Serialize;
+
+/// A run with its session and its diagram: what the page shows.
+#[derive(Serialize)]
+pub(super) struct Shown<'a> {
+    /// The session, as it is saved.
+    pub(super) script: serde_json::Value,
+    /// The run.
+    pub(super) run: &'a Recording,
+    /// Its diagram.
+    pub(super) drawing: Drawing,
+    /// Whether the diagram has upkeep in it.
+    pub(super) upkeep: bool,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(script: &Script, run: &'a Recording, upkeep: bool) -> Result<Self, ExploreError> {
+        let script = serde_json::from_str(&script.write()?)?;
+        Ok(Self { script, run, drawing: draw::draw(run, upkeep), upkeep })
+    }
+}
+
+/// What can be chosen.
+#[derive(Serialize)]
+struct Choice {
+    name: &'static str,
+    title: &'static str,
+    look: &'static str,
+    variant: &'static str,
+    servers: u16,
+    spares: u16,
+    actions: &'static [Action],
+}
+
+/// What the page has in it.
+#[derive(Serialize)]
+struct Data<'a> {
+    /// Whether there is a server to ask.
+    live: bool,
+    variants: Vec<&'static str>,
+    scenarios: Vec<Choice>,
+    shown: Shown<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "explore.html")]
+struct Page<'a> {
+    title: String,
+    colours: String,
+    style: &'static str,
+    drawing: &'static str,
+    code: &'static str,
+    data: String,
+    live: bool,
+    run: &'a Recording,
+}
+
+fn render(script: &Script, run: &Recording, upkeep: bool, live: bool) -> Result<String, ExploreError> {
+    let choices = SCENARIOS.iter().map(|scenario| Choice {
+        name: scenario.name,
+        title: scenario.title,
+        look: scenario.look,
+        variant: scenario.variant.name(),
+        servers: scenario.setting.servers,
+        spares: scenario.setting.spares,
+        actions: scenario.actions,
+    });
+    let data = Data {
+        live,
+        variants: Variant::ALL.iter().map(|variant| variant.name()).collect(),
+        scenarios: if live { choices.collect() } else { Vec::new() },
+        shown: Shown::new(script, run, upkeep)?,
+    };
+    // Nothing in it may end the element that it stands in.
+    let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
+    let page = Page {
+        title: format!("{}: {}", run.title, run.variant),
+        colours: colours(),
+        style: include_str!("../../../templates/explore.css"),
+        drawing: STYLE,
+        code: include_str!("../../../templates/explore.js"),
+        data,
+        live,
+        run,
+    };
+    Ok(page.render()?)
+}
+
+/// The page that begins with this session.
+///
+/// # Errors
+/// [`ExploreError`] if the page cannot be made.
+pub fn page(script: &Script, run: &Recording) -> Result<String, ExploreError> {
+    render(script, run, false, true)
+}
+
+/// The run as one HTML file, to step through and to go back in.
+///
+/// # Errors
+/// [`ExploreError`] if the page cannot be made.
+pub fn export_html(script: &Script, run: &Recording, upkeep: bool) -> Result<String, ExploreError> {
+    render(script, run, upkeep, false)
+}
+
+/// The diagram as an SVG file.
+pub fn export_svg(run: &Recording, upkeep: bool) -> String {
+    draw::file(run, upkeep)
+}

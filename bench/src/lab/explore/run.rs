@@ -1,0 +1,216 @@
+//! From inputs to frames: the shipped nodes under the simulator's clock, one event at a time.
+
+mod act;
+mod record;
+
+use super::frame::{Broken, Recording, Tone};
+use super::scenarios::Setting;
+use super::script::{Goal, Script};
+use crate::lab::cluster::Shape;
+use crate::theory::Recovery;
+use crate::variants::{Digest, Payload, WithProtocol};
+use core::time::Duration;
+use paxos_core::{Ballot, Leadership, NodeId, NodeSet, Protocol, QuorumError, Time, Timeouts};
+use paxos_transport::sim::{Delay, Disk, Event, Law, Links, Sim, Violation, World};
+use record::Recorder;
+
+/// A session has no more events than these.
+pub(super) const EVENTS: usize = 4_000;
+
+/// For so long a goal is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Makes the run that `script` stands for. Equal scripts make equal runs.
+///
+/// # Errors
+/// [`QuorumError`] if the cluster cannot be built.
+pub fn play(script: &Script) -> Result<Recording, QuorumError> {
+    let recovery = script.scenario.setting.recovery;
+    // Where acceptors recover by themselves, they hear each other's votes, and the coordinator need not.
+    let copy_votes = recovery != Recovery::Uncoordinated;
+    script.variant.with(recovery, copy_votes, Player { script })
+}
+
+struct Player<'a> {
+    script: &'a Script,
+}
+
+impl WithProtocol for Player<'_> {
+    type Out = Result<Recording, QuorumError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let mut session = Session::new(Sim::new(world::<P>(self.script, options)?, |_| Digest::default()));
+        session.play(self.script);
+        Ok(session.recorder.finish(self.script))
+    }
+}
+
+/// The cluster of a scenario.
+pub(super) fn world<P: Protocol>(script: &Script, options: P::Options) -> Result<World<P>, QuorumError> {
+    let ms = Duration::from_millis;
+    let setting: Setting = script.scenario.setting;
+    let mut config = Shape::collapsed(script.variant, setting.servers).config()?;
+    // Long enough beside the delays that a picture holds more than heartbeats.
+    config.timeouts = Timeouts {
+        heartbeat: Some(ms(100)),
+        election: Some(ms(300)),
+        resend: Some(ms(120)),
+        client: Some(ms(250)),
+        gossip: Some(ms(300)),
+        ..Timeouts::default()
+    };
+    if setting.duel {
+        config.leadership = Leadership::SelfAppointed { backoff: None };
+    }
+    config.spares = (setting.servers..setting.servers + setting.spares).map(NodeId).collect();
+    config.limits.alpha = 4;
+    let mut world = World::<P>::new(config, options, script.seed);
+    world.add_clients(setting.clients);
+    let (low, high) = (ms(setting.delay_ms.0), ms(setting.delay_ms.1));
+    world.links = Links::new(Delay::Uniform { low, high });
+    for (from, to, delay) in setting.far {
+        world.links.pairs.insert((NodeId(*from), NodeId(*to)), Delay::Constant(ms(*delay)));
+    }
+    world.disk = Disk { sync: Delay::Constant(ms(setting.sync_ms)), lies: setting.lies, ..Disk::default() };
+    world.trace = true;
+    Ok(world)
+}
+
+/// A run that is being made.
+pub(super) struct Session<P: Protocol<Value = Payload, Reply = u64>> {
+    pub(super) sim: Sim<P, Digest>,
+    pub(super) recorder: Recorder,
+    /// The number of the last command.
+    submitted: u64,
+    /// The latest ballot in which anybody led.
+    led: Option<Ballot>,
+}
+
+impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
+    pub(super) fn new(sim: Sim<P, Digest>) -> Self {
+        let recorder = Recorder::default();
+        Self { sim, recorder, submitted: 0, led: None }
+    }
+
+    /// Does all of it, until an invariant breaks or there are too many events.
+    pub(super) fn play(&mut self, script: &Script) {
+        let started = self.sim.settle();
+        self.recorder.frame(&self.sim, None, 0, Tone::Input, "All processes start.".into(), None);
+        let mut going = self.judge(started);
+        for (nth, action) in script.actions.iter().enumerate() {
+            if !going {
+                let left = script.actions.len() - nth;
+                self.recorder
+                    .stop(format!("The last {left} of {} inputs were not taken.", script.actions.len()));
+                return;
+            }
+            going = self.act(nth, *action);
+        }
+    }
+
+    /// Whether the run goes on: no invariant is broken.
+    fn judge(&mut self, verdict: Result<(), Violation>) -> bool {
+        let Err(Violation { invariant, message, .. }) = verdict else { return true };
+        let law = Law::named(invariant);
+        self.recorder.broken(|frame| Broken {
+            invariant,
+            says: law.map_or("", |law| law.says),
+            source: law.map_or("", |law| law.source),
+            message,
+            frame,
+        });
+        false
+    }
+
+    /// Takes one event; none if there is none before `end`, or the run is over.
+    fn step(&mut self, action: usize, part: u32, end: Option<Time>) -> Step {
+        if self.recorder.is_full() {
+            self.recorder.stop(format!("The run has reached {EVENTS} events, the most that are shown."));
+            return Step::Over;
+        }
+        if self.sim.next_due().is_none_or(|due| end.is_some_and(|end| due > end)) {
+            return Step::Nothing;
+        }
+        let (taken, verdict) = match self.sim.step() {
+            Ok(Some(event)) => (Some(event), Ok(())),
+            Ok(None) => return Step::Nothing,
+            Err(violation) => (None, Err(violation)),
+        };
+        let text = self.recorder.tell(&self.sim, taken);
+        self.recorder.frame(&self.sim, Some(action), part, Tone::Event, text, taken.and_then(at));
+        if self.judge(verdict) { Step::Taken } else { Step::Over }
+    }
+
+    /// Takes events until `done`; whether the run goes on.
+    fn steps(
+        &mut self,
+        action: usize,
+        end: Option<Time>,
+        mut done: impl FnMut(&mut Self, u32) -> bool,
+    ) -> bool {
+        let mut part = 0;
+        loop {
+            if done(self, part) {
+                return true;
+            }
+            part += 1;
+            match self.step(action, part, end) {
+                Step::Taken => {}
+                Step::Nothing => return true,
+                Step::Over => return false,
+            }
+        }
+    }
+
+    fn reaches(&mut self, goal: Goal, chosen: u64) -> bool {
+        match goal {
+            Goal::Answered => self.sim.all_answered(),
+            Goal::Chosen => self.chosen() > chosen,
+            Goal::Leader => {
+                let now = self.leads();
+                now > self.led && {
+                    self.led = now;
+                    true
+                }
+            }
+        }
+    }
+
+    /// How many slots some process has known to be chosen.
+    fn chosen(&self) -> u64 {
+        let learned = |slot: u64| {
+            let slot = paxos_core::Slot(slot);
+            self.sim.ids().iter().any(|id| self.sim.learned(*id, slot).is_some())
+        };
+        (0..).take_while(|slot| learned(*slot)).count() as u64
+    }
+
+    fn leads(&self) -> Option<Ballot> {
+        let up = self.sim.ids().iter().filter(|id| self.sim.is_up(**id));
+        up.filter_map(|id| self.sim.node(*id)?.leading()).max()
+    }
+
+    fn goal_end(&self) -> Time {
+        self.sim.now().after(PATIENCE)
+    }
+}
+
+enum Step {
+    Taken,
+    Nothing,
+    Over,
+}
+
+/// Where an event happened, if its name tells.
+const fn at(event: Event) -> Option<NodeId> {
+    match event {
+        Event::Woken(id) | Event::Written(id) | Event::Finished(id) | Event::Asked(id) => Some(id),
+        Event::Arrived(_) | Event::Failed(_) => None,
+    }
+}
+
+/// The processes that are clients only.
+fn clients(setting: &Setting) -> NodeSet {
+    let first = setting.servers + setting.spares;
+    (first..first + setting.clients).map(NodeId).collect()
+}

@@ -1,0 +1,259 @@
+//! The scenarios: a cluster, what is different about it, and the inputs with which a session begins.
+
+use super::script::Action::{
+    self, Crash, Cut, Heal, Replace, Restart, StartDisk, Step, StopDisk, Submit, Until, Wait,
+};
+use super::script::Goal::Answered;
+use crate::theory::Recovery;
+use crate::variants::Variant;
+
+/// A scenario. It can be run with each variant.
+#[derive(Debug, PartialEq)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its name on the page.
+    pub title: &'static str,
+    /// What to look at.
+    pub look: &'static str,
+    /// The variant that shows it best.
+    pub variant: Variant,
+    /// The cluster.
+    pub setting: Setting,
+    /// The inputs with which it begins.
+    pub actions: &'static [Action],
+}
+
+/// A cluster: servers n0, n1 and so on, which propose, vote and learn; then spares; then clients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setting {
+    /// How many servers.
+    pub servers: u16,
+    /// How many processes may become members.
+    pub spares: u16,
+    /// How many clients.
+    pub clients: u16,
+    /// What Fast Paxos answers a collision with.
+    pub recovery: Recovery,
+    /// Whether every server with something to propose does so, without any back-off.
+    pub duel: bool,
+    /// How long a message takes, from and to, in milliseconds.
+    pub delay_ms: (u64, u64),
+    /// Links on which a message takes another time, in milliseconds.
+    pub far: &'static [(u16, u16, u64)],
+    /// How long a sync takes, in milliseconds.
+    pub sync_ms: u64,
+    /// Whether disks lose records that they reported as written, when their process crashes.
+    pub lies: bool,
+}
+
+const THREE: Setting = Setting {
+    servers: 3,
+    spares: 0,
+    clients: 1,
+    recovery: Recovery::Coordinated,
+    duel: false,
+    delay_ms: (8, 12),
+    far: &[],
+    sync_ms: 0,
+    lies: false,
+};
+
+/// Client n4 is close to n0 and n1, client n5 to n2 and n3.
+const COLLIDING: Setting = Setting {
+    servers: 4,
+    clients: 2,
+    delay_ms: (10, 10),
+    far: &[(4, 2, 15), (4, 3, 15), (5, 0, 15), (5, 1, 15)],
+    ..THREE
+};
+
+const COLLISION: &[Action] =
+    &[Wait { ms: 90 }, Submit { node: 4 }, Submit { node: 5 }, Until { what: Answered }];
+
+/// Takes so many events.
+const fn step(times: u32) -> Action {
+    Step { times }
+}
+
+const ANSWERED: Action = Until { what: Answered };
+
+/// All of them.
+pub static SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "no-fault",
+        title: "No fault",
+        look: "Count the message delays between a submission and its answer. The second command needs no phase 1 in Multi-Paxos and Fast Paxos, and needs one in Basic Paxos.",
+        variant: Variant::Multi,
+        setting: THREE,
+        actions: &[Wait { ms: 90 }, Submit { node: 3 }, ANSWERED, Submit { node: 3 }, ANSWERED],
+    },
+    Scenario {
+        name: "collision-coordinated",
+        title: "Collision, coordinated recovery",
+        look: "Two clients ask at once, and the acceptors vote for different commands in slot 0. The leader reads these votes as promises for the next ballot and proposes one of the commands there.",
+        variant: Variant::Fast,
+        setting: COLLIDING,
+        actions: COLLISION,
+    },
+    Scenario {
+        name: "collision-uncoordinated",
+        title: "Collision, uncoordinated recovery",
+        look: "The acceptors send their votes to each other. Each of them sees the collision itself, picks the same command as the others, and votes again without being asked.",
+        variant: Variant::Fast,
+        setting: Setting { recovery: Recovery::Uncoordinated, ..COLLIDING },
+        actions: COLLISION,
+    },
+    Scenario {
+        name: "collision-classic",
+        title: "Collision, classic recovery",
+        look: "The leader answers the collision with a new classic ballot, with both phases. Compare the time of the answers with the other two recoveries.",
+        variant: Variant::Fast,
+        setting: Setting { recovery: Recovery::Classic, ..COLLIDING },
+        actions: COLLISION,
+    },
+    Scenario {
+        name: "leader-crash",
+        title: "Leader crash",
+        look: "The leader crashes after it has proposed the second command. The next leader finds the vote for it in phase 1 and proposes the same command again, so it takes effect once.",
+        variant: Variant::Multi,
+        setting: THREE,
+        actions: &[
+            Wait { ms: 90 },
+            Submit { node: 3 },
+            ANSWERED,
+            Submit { node: 3 },
+            step(2),
+            Crash { node: 0 },
+            ANSWERED,
+            Restart { node: 0 },
+            Wait { ms: 400 },
+        ],
+    },
+    Scenario {
+        name: "duel",
+        title: "Duel of proposers",
+        look: "No process fails and no message is lost, yet nothing is chosen: each proposer asks for a higher ballot before the others' phase 2 arrives. Delay one message, and the duel ends.",
+        variant: Variant::Basic,
+        setting: Setting { clients: 0, duel: true, delay_ms: (10, 10), ..THREE },
+        actions: &[Submit { node: 0 }, Submit { node: 1 }, Submit { node: 2 }, step(70)],
+    },
+    Scenario {
+        name: "quorum-loss",
+        title: "Partial partition: quorum loss",
+        look: "The leader n0 keeps only its link to n1, and n1 alone still reaches a quorum. A process may lead only if it reaches a quorum, so n1 takes over (Omni-Paxos, section 2).",
+        variant: Variant::Multi,
+        setting: Setting { servers: 5, ..THREE },
+        actions: &[
+            Wait { ms: 90 },
+            Submit { node: 5 },
+            ANSWERED,
+            Cut { a: 0, b: 2 },
+            Cut { a: 0, b: 3 },
+            Cut { a: 0, b: 4 },
+            Cut { a: 2, b: 3 },
+            Cut { a: 2, b: 4 },
+            Cut { a: 3, b: 4 },
+            Submit { node: 5 },
+            ANSWERED,
+        ],
+    },
+    Scenario {
+        name: "constrained-election",
+        title: "Partial partition: constrained election",
+        look: "n1 misses two commands. Then n0 fails, and n1 is the only process that reaches a quorum. It must be able to win although its log is the shortest; phase 1 tells it what it missed.",
+        variant: Variant::Multi,
+        setting: Setting { servers: 5, ..THREE },
+        actions: &[
+            Wait { ms: 90 },
+            Cut { a: 0, b: 1 },
+            Cut { a: 1, b: 2 },
+            Cut { a: 1, b: 3 },
+            Cut { a: 1, b: 4 },
+            Submit { node: 5 },
+            ANSWERED,
+            Submit { node: 5 },
+            ANSWERED,
+            Heal { a: 1, b: 2 },
+            Heal { a: 1, b: 3 },
+            Heal { a: 1, b: 4 },
+            Cut { a: 2, b: 3 },
+            Cut { a: 2, b: 4 },
+            Cut { a: 3, b: 4 },
+            Crash { node: 0 },
+            Submit { node: 5 },
+            ANSWERED,
+        ],
+    },
+    Scenario {
+        name: "chained",
+        title: "Partial partition: chained",
+        look: "The leader n0 and n2 lose their link, and both still reach n1. n2 hears no leader, but no quorum supports it as long as n1 hears one: the leader stays.",
+        variant: Variant::Multi,
+        setting: THREE,
+        actions: &[
+            Wait { ms: 90 },
+            Submit { node: 3 },
+            ANSWERED,
+            Cut { a: 0, b: 2 },
+            Submit { node: 3 },
+            ANSWERED,
+            Wait { ms: 900 },
+            Submit { node: 3 },
+            ANSWERED,
+        ],
+    },
+    Scenario {
+        name: "members",
+        title: "Change of members",
+        look: "n3 takes the place of n2. The change is a command in the log: it takes effect in a later slot, and from there on quorums are made of the new members.",
+        variant: Variant::Multi,
+        setting: Setting { spares: 1, ..THREE },
+        actions: &[
+            Wait { ms: 90 },
+            Submit { node: 4 },
+            ANSWERED,
+            Wait { ms: 700 },
+            Replace { node: 0, old: 2, new: 3 },
+            ANSWERED,
+            Submit { node: 4 },
+            ANSWERED,
+            Wait { ms: 300 },
+        ],
+    },
+    Scenario {
+        name: "slow-disk",
+        title: "Slow disk",
+        look: "Look at the disks: a vote stands under \"not yet on disk\" until the sync ends, and the message about it leaves only then. n1 crashes with an unwritten vote, and nobody has heard of that vote.",
+        variant: Variant::Multi,
+        setting: Setting { sync_ms: 30, ..THREE },
+        actions: &[
+            Wait { ms: 250 },
+            Submit { node: 3 },
+            ANSWERED,
+            StopDisk { node: 1 },
+            Submit { node: 3 },
+            Wait { ms: 35 },
+            Crash { node: 1 },
+            ANSWERED,
+            StartDisk { node: 1 },
+            Restart { node: 1 },
+            Wait { ms: 300 },
+        ],
+    },
+    Scenario {
+        name: "lying-disk",
+        title: "Mistake: a disk that lies",
+        look: "The disk of n1 reports a vote as written and loses it in a crash. A quorum may have counted that vote, so the invariant breaks in the moment in which n1 restarts.",
+        variant: Variant::Multi,
+        setting: Setting { lies: true, ..THREE },
+        actions: &[
+            Wait { ms: 90 },
+            Submit { node: 3 },
+            ANSWERED,
+            Crash { node: 1 },
+            step(2),
+            Restart { node: 1 },
+        ],
+    },
+];

@@ -1,0 +1,465 @@
+"use strict";
+// The page keeps a session, which is a list of inputs, and a cursor in the run that the list makes. Going back moves the
+// cursor. An input at the cursor replaces what came after it, and the run is made again from the start.
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const live = data.live;
+
+let shown = data.shown;       // script, run, drawing, upkeep: as the server last made them
+let at = 0;                   // the frame that is shown
+let picked = null;            // the chosen process
+let message = null;           // the number of the chosen message
+let awaiting = false;         // whether a digit names the other end of a link
+let playing = null;
+let busy = false;
+const past = [];              // sessions to go back to
+
+// How runs are asked for. This is all that knows about HTTP.
+async function ask(script, form) {
+  const body = JSON.stringify({ script, upkeep: $("upkeep").checked, form });
+  const response = await fetch("/run", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  const text = await response.text();
+  if (!response.ok) throw new Error(text.trim());
+  return form ? text : JSON.parse(text);
+}
+
+// ---- the session, without the page: pure functions ----
+
+// The inputs that lead to frame `at` of `run`, and no further.
+function until(script, run, at) {
+  const { action, part } = run.frames[at];
+  if (action === null) return [];
+  const inputs = script.actions.slice(0, action);
+  const next = run.frames[at + 1];
+  if (part === 0 || !next || next.action !== action) return [...inputs, script.actions[action]];
+  return [...inputs, { do: "step", times: part }];
+}
+
+// The state of every process at frame `at`.
+function states(run, at) {
+  const all = new Map();
+  for (const frame of run.frames.slice(0, at + 1)) for (const state of frame.changed) all.set(state.node, state);
+  return all;
+}
+
+const isFlying = (trip, at) => trip.sent <= at && trip.number !== null && (trip.end === null || trip.end > at);
+
+function next(run, at, by, upkeep) {
+  let to = at + by;
+  while (run.frames[to] && run.frames[to].quiet && !upkeep) to += by;
+  return run.frames[to] ? to : null;
+}
+
+function words(input) {
+  const { do: what, ...rest } = input;
+  const fields = Object.entries(rest).map(([name, value]) => `${name} ${value}`).join(", ");
+  return what + (fields ? `: ${fields}` : "");
+}
+
+// ---- the page ----
+
+function element(name, attributes, ...content) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (key === "run") made.addEventListener("click", value);
+    else if (value !== false && value !== null) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...content.filter((part) => part !== null && part !== undefined && part !== ""));
+  return made;
+}
+
+const button = (text, title, run, enabled = true) => element("button", { type: "button", title, run, disabled: !enabled }, text);
+
+// Replaces what is in `place`, and leaves the focus where it was.
+function fill(place, ...content) {
+  const focus = place.contains(document.activeElement) ? document.activeElement : null;
+  const key = focus && focus.dataset.key;
+  place.replaceChildren(...content);
+  if (key) {
+    const again = place.querySelector(`[data-key="${key}"]`);
+    if (again) again.focus();
+  }
+}
+
+function keyed(node, key) {
+  node.dataset.key = key;
+  return node;
+}
+
+function tell(text, refused) {
+  fill($("status"), element("span", { class: refused ? "refused" : "" }, text));
+}
+
+// A new run: draws all of it, and shows the frame `to`.
+function take(made, to) {
+  shown = made;
+  $("head").innerHTML = made.drawing.head;
+  $("body").innerHTML = made.drawing.body;
+  $("scrub").max = made.run.frames.length - 1;
+  $("look").textContent = made.run.look;
+  if (live) {
+    $("scenario").value = made.run.scenario;
+    $("variant").value = made.run.variant;
+    $("seed").value = made.run.seed;
+    document.title = `${made.run.title}: ${made.run.variant}`;
+    links();
+  }
+  show(Math.max(0, Math.min(to, made.run.frames.length - 1)));
+}
+
+function show(to) {
+  const { run, drawing } = shown;
+  const moved = to !== at;
+  at = to;
+  const frame = run.frames[at];
+  $("scrub").value = at;
+  $("scrub").setAttribute("aria-valuetext", frame.text);
+  for (const shape of $("body").querySelectorAll("[data-f]")) {
+    const from = Number(shape.dataset.f);
+    shape.classList.toggle("later", from > at && !shape.classList.contains("row"));
+    if (shape.classList.contains("row")) shape.classList.toggle("now", from === at);
+    if (shape.classList.contains("trip")) {
+      const end = shape.dataset.e;
+      shape.classList.toggle("flying", from <= at && (end === undefined || Number(end) > at));
+      shape.classList.toggle("picked", message !== null && shape.dataset.m === String(message));
+    }
+  }
+  const mark = frame.tone === "refused" ? "refused" : "";
+  const text = element("span", { class: mark }, element("b", {}, `${(frame.at_us / 1000).toFixed(1)} ms `), frame.text);
+  const marks = frame.marks.map((one) => ` n${one.node} ${one.what} ${one.text}`.trimEnd() + ".").join("");
+  fill($("status"), text, marks, at === run.frames.length - 1 && run.cut_short ? ` ${run.cut_short}` : "");
+  broken();
+  processes(moved);
+  if (live) {
+    flight();
+    inputs();
+    $("undo").disabled = past.length === 0;
+  }
+  $("first").disabled = $("back").disabled = at === 0;
+  $("last").disabled = at === run.frames.length - 1;
+  $("step").disabled = !live && next(run, at, 1, $("upkeep").checked) === null;
+  const y = drawing.rows[at];
+  const box = $("scroll");
+  if (y > box.scrollTop + box.clientHeight - 130 || y < box.scrollTop + 20) box.scrollTop = Math.max(0, y - box.clientHeight / 2);
+}
+
+function broken() {
+  const { broken: found } = shown.run;
+  const place = $("broken");
+  place.hidden = !found || at < found.frame;
+  if (place.hidden) return place.replaceChildren();
+  if (!place.firstChild) {
+    place.append(element("h2", {}, `The invariant ${found.invariant} is broken`), element("p", {}, `It says: ${found.says} (${found.source}).`), element("p", {}, `Found: ${found.message}.`));
+  }
+}
+
+const held = (each, before) => each.map((one, nth) => [
+  nth ? ", " : "",
+  element("code", { class: one.durable ? "" : "volatile", title: one.durable ? "on disk" : "not yet on disk" },
+    one.value === null ? `${one.ballot} for ${one.slots}` : `${one.slots} ${one.value} in ${one.ballot}`),
+]).flat().concat(before ? ` and ${before} earlier` : "");
+
+function processes(moved) {
+  const { run } = shown;
+  const changed = new Set(moved ? run.frames[at].changed.map((state) => state.node) : []);
+  const all = states(run, at);
+  const cards = run.lanes.map((lane) => {
+    const state = all.get(lane.node);
+    const line = (name, ...content) => [element("dt", {}, name), element("dd", {}, ...content)];
+    const rows = [];
+    if (state.proposer) {
+      const { ballot, highest, under_way, waiting } = state.proposer;
+      const told = [ballot ? `own ballot ${ballot}` : "no ballot of its own", highest && highest !== ballot ? `has heard of ${highest}` : "", under_way ? `${under_way} under way` : "", waiting ? `${waiting} waiting` : ""];
+      rows.push(line("proposer", told.filter(Boolean).join(", ")));
+    }
+    if (state.acceptor) {
+      rows.push(line("promised", ...(state.acceptor.promised.length ? held(state.acceptor.promised) : ["nothing"])));
+      rows.push(line("votes", ...(state.acceptor.votes.length ? held(state.acceptor.votes, state.acceptor.earlier) : ["none"])));
+    }
+    if (state.learner) {
+      const { chosen, applied, earlier, state: hash } = state.learner;
+      const known = chosen.map(([slot, value]) => `s${slot} ${value}`).join(", ");
+      rows.push(line("learned", known ? element("code", {}, known) : "nothing", earlier ? ` and ${earlier} earlier` : ""));
+      rows.push(line("executed", applied ? `slots below s${applied}, state ${hash.slice(0, 8)}` : "nothing"));
+    }
+    if (state.commands.length) rows.push(line("its client", state.commands.map(([id, end]) => `${id} ${end}`).join("; ")));
+    const shelf = ({ count, last }) => element("code", {}, (count > last.length ? `${count - last.length} earlier, ` : "") + last.join("; "));
+    if (lane.role !== "client") {
+      rows.push(line("on disk", state.disk.count ? shelf(state.disk) : "nothing"));
+      if (state.unwritten.count) rows.push(line("not yet on disk", element("span", { class: "volatile" }, shelf(state.unwritten))));
+    }
+    const title = element("h2", {}, `n${lane.node}`, element("small", {}, lane.role),
+      state.up ? null : element("small", { class: "bad" }, "down"),
+      state.paused ? element("small", { class: "bad" }, "paused") : null,
+      state.disk_stopped ? element("small", { class: "bad" }, "disk stalled") : null,
+      state.removed ? element("small", { class: "bad" }, "removed") : null,
+      state.leads ? element("small", { class: "leads" }, `leads in ${state.leads}`) : null,
+      state.leader !== null && !state.leads ? element("small", {}, `follows n${state.leader}`) : null);
+    const card = element("article", { class: `state${picked === lane.node ? " picked" : ""}${changed.has(lane.node) ? " fresh-card" : ""}`, "aria-label": `Process n${lane.node}`, "data-node": lane.node }, title, element("dl", {}, ...rows.flat()));
+    if (live) card.append(commands(lane, state));
+    return card;
+  });
+  fill($("states"), ...cards);
+  for (const name of document.querySelectorAll("#head .name")) name.classList.toggle("picked", Number(name.dataset.node) === picked);
+}
+
+function commands(lane, state) {
+  const node = lane.node;
+  const one = (text, title, input, enabled = true) => keyed(button(text, title, () => act(input), enabled), `${node}-${text}`);
+  const name = `n${node}`;
+  const all = [one("Submit", `The client of ${name} submits a command (S)`, { do: "submit", node }, state.up)];
+  all.push(state.up ? one("Crash", `${name} crashes (C)`, { do: "crash", node }) : one("Restart", `${name} starts again from its disk (R)`, { do: "restart", node }));
+  all.push(state.paused ? one("Resume", `${name} goes on (P)`, { do: "resume", node }) : one("Pause", `${name} does nothing, and forgets nothing (P)`, { do: "pause", node }, state.up));
+  if (lane.role !== "client") all.push(state.disk_stopped ? one("Disk on", `The disk of ${name} works again (K)`, { do: "start-disk", node }) : one("Stall disk", `The disk of ${name} finishes nothing (K)`, { do: "stop-disk", node }));
+  for (const made of all) made.setAttribute("aria-label", `${made.textContent} ${name}`);
+  return element("div", { class: "do" }, ...all);
+}
+
+const flying = () => shown.run.messages.filter((trip) => isFlying(trip, at) && ($("upkeep").checked || !trip.upkeep));
+
+function flight() {
+  const all = flying();
+  if (!all.some((trip) => trip.number === message)) message = null;
+  const rows = all.map((trip) => {
+    const { number, from, to, label } = trip;
+    const one = (text, title, input) => {
+      const made = keyed(button(text, title, () => act(input)), `m${number}-${text}`);
+      made.setAttribute("aria-label", `${text} message ${number}, ${label}`);
+      return made;
+    };
+    return element("li", { class: number === message ? "picked" : "", "data-m": number },
+      element("span", { class: "words" }, `${number}: n${from}→n${to} ${label}`),
+      one("Drop", "It is lost (D)", { do: "drop", message: number }),
+      one("Delay", "It arrives 20 ms later (L)", { do: "delay", message: number, ms: 20 }),
+      one("Double", "It arrives twice (U)", { do: "duplicate", message: number }));
+  });
+  fill($("messages"), ...(rows.length ? rows : [element("li", {}, "none")]));
+}
+
+function inputs() {
+  const { action } = shown.run.frames[at];
+  fill($("inputs"), ...shown.script.actions.map((input, nth) => element("li", { class: nth === action ? "now" : "" }, words(input))));
+  const cuts = shown.run.frames[at].cuts;
+  $("cuts").textContent = cuts.length ? `Cut: ${cuts.map(([a, b]) => `n${a}–n${b}`).join(", ")}` : "No link is cut.";
+}
+
+function links() {
+  for (const id of ["cut-a", "cut-b", "old", "new", "to"]) {
+    const value = $(id).value;
+    fill($(id), ...shown.run.lanes.filter((lane) => id.startsWith("cut") || lane.role !== "client").map((lane) => element("option", { value: lane.node }, `n${lane.node}`)));
+    if (value) $(id).value = value;
+  }
+  if ($("cut-a").value === $("cut-b").value) $("cut-b").value = shown.run.lanes[1].node;
+  const spare = shown.run.lanes.find((lane) => lane.role === "spare");
+  if (spare) $("new").value = spare.node;
+}
+
+// Asks for the run of `script`, and shows the frame `place` of it: a number, or the last one.
+async function make(script, place) {
+  if (busy) return;
+  busy = true;
+  try {
+    const made = await ask(script);
+    take(made, place === undefined ? made.run.frames.length - 1 : place);
+  } catch (error) {
+    tell(error.message, true);
+    pause();
+  } finally {
+    busy = false;
+  }
+}
+
+const remember = () => { past.push({ script: shown.script, at }); if (past.length > 200) past.shift(); };
+
+// One input, at the cursor.
+async function act(input) {
+  if (!live || busy) return;
+  remember();
+  const script = { ...shown.script, actions: [...until(shown.script, shown.run, at), input] };
+  await make(script);
+}
+
+async function forth() {
+  const to = next(shown.run, at, 1, $("upkeep").checked);
+  if (to !== null) return show(to);
+  if (!live || shown.run.broken) return pause();
+  const before = shown.run.frames.length;
+  // Steps at the end grow the list by one input each, so they are gathered in one.
+  const made = { ...shown.script, actions: [...shown.script.actions, { do: $("upkeep").checked ? "step" : "next" }] };
+  if (busy) return;
+  remember();
+  await make(made);
+  if (shown.run.frames.length === before) { past.pop(); tell("Nothing is left to happen.", true); pause(); }
+}
+
+function back() {
+  pause();
+  const to = next(shown.run, at, -1, $("upkeep").checked);
+  show(to === null ? 0 : to);
+}
+
+function pause() {
+  if (playing !== null) clearTimeout(playing);
+  playing = null;
+  $("play").textContent = "⏵";
+  $("play").setAttribute("aria-label", "Play");
+}
+
+function play() {
+  if (playing !== null) return pause();
+  $("play").textContent = "⏸";
+  $("play").setAttribute("aria-label", "Pause");
+  const tick = async () => {
+    await forth();
+    if (playing !== null) playing = setTimeout(tick, 350);
+  };
+  playing = setTimeout(tick, 0);
+}
+
+function save(name, content, kind) {
+  const link = element("a", { href: URL.createObjectURL(new Blob([content], { type: kind })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+const fileName = (end) => `paxos-${shown.run.scenario}-${shown.run.variant}.${end}`;
+
+async function exported(form, kind) {
+  try {
+    save(fileName(form), await ask(shown.script, form), kind);
+    tell(`${fileName(form)} is saved.`);
+  } catch (error) {
+    tell(error.message, true);
+  }
+}
+
+// The start, or the frame that shows the same share of the run with another variant.
+async function choose(keep) {
+  pause();
+  remember();
+  const scenario = data.scenarios.find((one) => one.name === $("scenario").value);
+  const seed = /^\d{1,15}$/.test($("seed").value) ? Number($("seed").value) : 1;
+  const base = { ...shown.script, scenario: scenario.name, seed };
+  if (keep) return make({ ...base, variant: $("variant").value }, shown.run.frames.length - 1 === at ? undefined : 0);
+  return make({ ...base, variant: scenario.name === shown.run.scenario ? $("variant").value : scenario.variant, actions: scenario.actions }, 0);
+}
+
+function pick(node) {
+  if (!shown.run.lanes.some((lane) => lane.node === node)) return;
+  if (awaiting && picked !== null) {
+    awaiting = false;
+    const isCut = shown.run.frames[at].cuts.some(([a, b]) => a === Math.min(node, picked) && b === Math.max(node, picked));
+    return act({ do: isCut ? "heal" : "cut", a: picked, b: node });
+  }
+  picked = node;
+  processes(false);
+  tell(`n${node} is chosen.`);
+}
+
+function pickMessage(by) {
+  const all = flying();
+  if (!all.length) return tell("No message is under way.");
+  const now = all.findIndex((trip) => trip.number === message);
+  const to = now < 0 ? (by > 0 ? 0 : all.length - 1) : (now + by + all.length) % all.length;
+  message = all[to].number;
+  show(at);
+  const row = $("messages").querySelector(".picked");
+  if (row) row.scrollIntoView({ block: "nearest" });
+  tell(`Message ${message}, ${all[to].label}, from n${all[to].from} to n${all[to].to}, is chosen.`);
+}
+
+const withNode = (make) => () => picked === null ? tell("Choose a process first, by its digit.", true) : act(make(picked, states(shown.run, at).get(picked)));
+const withMessage = (make) => () => message === null ? tell("Choose a message first, with [ or ].", true) : act(make(message));
+
+const keys = {
+  ArrowRight: () => { pause(); forth(); }, ArrowLeft: back,
+  Home: () => { pause(); show(0); }, End: () => { pause(); show(shown.run.frames.length - 1); },
+  " ": play,
+};
+const liveKeys = {
+  n: () => act({ do: "until", what: "chosen" }),
+  s: withNode((node) => ({ do: "submit", node })),
+  c: withNode((node) => ({ do: "crash", node })),
+  r: withNode((node) => ({ do: "restart", node })),
+  p: withNode((node, state) => ({ do: state.paused ? "resume" : "pause", node })),
+  k: withNode((node, state) => ({ do: state.disk_stopped ? "start-disk" : "stop-disk", node })),
+  x: () => { if (picked === null) return tell("Choose a process first, by its digit.", true); awaiting = true; tell(`Which link of n${picked}? Press the digit of the other process.`); },
+  "[": () => pickMessage(-1), "]": () => pickMessage(1),
+  d: withMessage((number) => ({ do: "drop", message: number })),
+  l: withMessage((number) => ({ do: "delay", message: number, ms: 20 })),
+  u: withMessage((number) => ({ do: "duplicate", message: number })),
+  v: () => { const nth = data.variants.indexOf(shown.run.variant); $("variant").value = data.variants[(nth + 1) % data.variants.length]; choose(true); },
+  h: () => { $("upkeep").checked = !$("upkeep").checked; redraw(); },
+  z: undo,
+  "?": () => { $("help").open = !$("help").open; $("help").scrollIntoView({ block: "nearest" }); },
+};
+
+async function undo() {
+  const before = past.pop();
+  if (before) await make(before.script, before.at);
+}
+
+// Upkeep in the diagram, or not; a file has the diagram that it was made with.
+function redraw() {
+  if (live) make(shown.script, at);
+  else show(at);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target;
+  const typing = target.matches("select, input:not([type=range]):not([type=checkbox])");
+  const pressing = target.matches("button, summary, input[type=checkbox]") && (event.key === " " || event.key === "Enter");
+  if (typing || pressing) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (live && /^\d$/.test(key)) pick(Number(key));
+  else if (keys[key] || live && liveKeys[key]) (keys[key] || liveKeys[key])();
+  else return;
+  event.preventDefault();
+});
+
+$("first").onclick = keys.Home;
+$("last").onclick = keys.End;
+$("back").onclick = back;
+$("step").onclick = keys.ArrowRight;
+$("play").onclick = play;
+$("scrub").oninput = () => { pause(); show(Number($("scrub").value)); };
+$("upkeep").onchange = redraw;
+$("body").addEventListener("click", (event) => {
+  const trip = event.target.closest(".trip.flying");
+  if (live && trip) { message = Number(trip.dataset.m); show(at); return; }
+  const row = event.target.closest(".row");
+  if (row && !event.target.closest(".trip")) { pause(); show(Number(row.dataset.f)); }
+});
+if (live) {
+  fill($("scenario"), ...data.scenarios.map((one) => element("option", { value: one.name }, one.title)));
+  fill($("variant"), ...data.variants.map((one) => element("option", {}, one)));
+  $("scenario").onchange = () => choose(false);
+  $("variant").onchange = () => choose(true);
+  $("seed").onchange = () => choose(true);
+  $("begin").onclick = () => choose(false);
+  $("chosen").onclick = liveKeys.n;
+  $("undo").onclick = undo;
+  $("save").onclick = () => save(fileName("json"), JSON.stringify(shown.script, null, 2) + "\n", "application/json");
+  $("load").onclick = () => $("file").click();
+  $("file").onchange = async () => {
+    const [file] = $("file").files;
+    $("file").value = "";
+    if (!file) return;
+    let script;
+    try { script = JSON.parse(await file.text()); } catch { return tell(`${file.name} is no session: it is not JSON.`, true); }
+    remember();
+    make(script, 0);
+  };
+  $("html").onclick = () => exported("html", "text/html");
+  $("svg").onclick = () => exported("svg", "image/svg+xml");
+  const link = (what) => () => act({ do: what, a: Number($("cut-a").value), b: Number($("cut-b").value) });
+  $("cut").onclick = link("cut");
+  $("heal").onclick = link("heal");
+  $("replace").onclick = () => act({ do: "replace", node: Number($("old").value) === 0 ? 1 : 0, old: Number($("old").value), new: Number($("new").value) });
+  $("transfer").onclick = () => act({ do: "transfer", to: Number($("to").value) });
+  $("head").addEventListener("click", (event) => { const name = event.target.closest(".name"); if (name) pick(Number(name.dataset.node)); });
+}
+$("upkeep").checked = shown.upkeep;
+if (!live && !shown.upkeep) $("upkeep").closest("label").hidden = true;
+take(shown, 0);
