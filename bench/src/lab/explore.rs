@@ -216,3 +216,6 @@ fn told(script: &Script) -> Result<Explored, ExploreError> {
     }
     Ok(Explored { text, holds: run.broken.is_none() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! What the explorer promises.
+
+mod site;
+
+use super::frame::{Fate, State, Tone};
+use super::run::world;
+use super::script::Action::{
+    self, Crash, Cut, Delay, Drop, Duplicate, Heal, Next, Restart, Step, Submit, Until, Wait,
+};
+use super::script::Goal::Answered;
+use super::state::state;
+use super::{Frame, Recording, SCENARIOS, Script, export_html, export_svg, named, play};
+use crate::theory::Recovery;
+use crate::variants::{Digest, Payload, Variant};
+use paxos_core::{NodeId, Protocol};
+use paxos_transport::sim::Sim;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+type Multi = multi_paxos::MultiPaxos<Payload, u64>;
+type Fast = fast_paxos::FastPaxos<Payload, u64>;
+
+fn script(scenario: &str, variant: Variant, actions: &[Action]) -> Script {
+    Script { variant, scenario: named(scenario).unwrap(), seed: 1, actions: actions.to_vec() }
+}
+
+fn json(script: &Script) -> String {
+    serde_json::to_string(&play(script).unwrap()).unwrap()
+}
+
+/// The state of every process in the last of these frames.
+fn at_the_end(frames: &[Frame]) -> BTreeMap<u16, State> {
+    let changed = frames.iter().flat_map(|frame| frame.changed.iter().cloned());
+    changed.map(|state| (state.node, state)).collect()
+}
+
+/// The one message of this kind that is under way last.
+fn flying(run: &Recording, kind: &str) -> u64 {
+    let mut trips = run.messages.iter().rev();
+    trips.find(|trip| trip.fate == Fate::Flying && trip.kind == kind).and_then(|trip| trip.number).unwrap()
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes() {
+    for scenario in SCENARIOS {
+        for variant in Variant::ALL {
+            let script = Script::of(scenario, Some(*variant), 7);
+            assert_eq!(json(&script), json(&script), "{} {variant}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn a_prefix_of_the_inputs_is_the_past() {
+    for scenario in SCENARIOS {
+        let whole = Script::of(scenario, None, 3);
+        let run = play(&whole).unwrap();
+        for length in 0..whole.actions.len() {
+            let prefix = Script { actions: whole.actions[..length].to_vec(), ..whole.clone() };
+            let past = play(&prefix).unwrap();
+            let count = past.frames.len();
+            assert_eq!(past.frames, run.frames[..count], "{} {length}", scenario.name);
+            let belongs = |frame: &Frame| frame.action.is_none_or(|action| action < length);
+            assert!(run.frames.get(count).is_none_or(|frame| !belongs(frame)), "{} {length}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn so_many_steps_lead_into_the_middle_of_an_input() {
+    let whole =
+        script("no-fault", Variant::Multi, &[Wait { ms: 90 }, Submit { node: 3 }, Until { what: Answered }]);
+    let run = play(&whole).unwrap();
+    let middle = run.frames.iter().position(|frame| frame.action == Some(2) && frame.part == 3).unwrap();
+    let steps = script("no-fault", Variant::Multi, &[Wait { ms: 90 }, Submit { node: 3 }, Step { times: 3 }]);
+    assert_eq!(play(&steps).unwrap().frames, run.frames[..=middle]);
+}
+
+#[test]
+fn every_scenario_keeps_the_invariants_but_the_one_with_the_mistake() {
+    for scenario in SCENARIOS {
+        for variant in Variant::ALL {
+            let run = play(&Script::of(scenario, Some(*variant), 1)).unwrap();
+            let broken = run.broken.as_ref().map(|broken| broken.invariant);
+            let expected = scenario.setting.lies.then_some("nothing_is_forgotten");
+            assert_eq!(broken, expected, "{} {variant}", scenario.name);
+            assert!(run.frames.iter().all(|frame| !frame.text.is_empty()), "{}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn every_scenario_comes_to_its_end_with_the_variant_that_shows_it() {
+    for scenario in SCENARIOS.iter().filter(|scenario| !scenario.setting.lies) {
+        let run = play(&Script::of(scenario, None, 1)).unwrap();
+        let refused: Vec<_> = run.frames.iter().filter(|frame| frame.tone == Tone::Refused).collect();
+        assert!(refused.is_empty(), "{}: {refused:?}", scenario.name);
+        assert_eq!(run.cut_short, None, "{}", scenario.name);
+        let all = at_the_end(&run.frames);
+        let mut commands = all.values().flat_map(|state| &state.commands);
+        let duel = scenario.setting.duel;
+        assert!(commands.all(|(_, end)| end.starts_with("answered") != duel), "{}", scenario.name);
+    }
+}
+
+#[test]
+fn a_collision_is_seen_with_each_recovery() {
+    for name in ["collision-coordinated", "collision-uncoordinated", "collision-classic"] {
+        let run = play(&Script::of(named(name).unwrap(), None, 1)).unwrap();
+        let votes =
+            run.frames.iter().flat_map(|frame| &frame.changed).filter_map(|state| state.acceptor.as_ref());
+        let first = votes.flat_map(|acceptor| &acceptor.votes).filter(|vote| vote.slots == "s0");
+        let values: std::collections::BTreeSet<_> = first.map(|vote| vote.value.clone()).collect();
+        assert_eq!(values.len(), 2, "{name}: {values:?}");
+    }
+}
+
+/// Steps through a run and compares what is shown with what the acceptors say of themselves.
+fn compare<P>(
+    options: P::Options,
+    variant: Variant,
+    look: impl Fn(&P::Acceptor) -> (String, Vec<(String, String)>),
+) where
+    P: Protocol<Value = Payload, Reply = u64>,
+{
+    let script = script("slow-disk", variant, &[]);
+    let mut sim: Sim<P, Digest> = Sim::new(world(&script, options).unwrap(), |_| Digest::default());
+    sim.settle().unwrap();
+    for command in 1..4 {
+        sim.submit(NodeId(3), command).unwrap();
+        for _ in 0..60 {
+            sim.step().unwrap();
+            for id in [0, 1, 2].map(NodeId) {
+                let (node, shown) = (sim.node(id).unwrap(), state(&sim, id).unwrap());
+                let (promised, votes) = look(node.acceptor().unwrap());
+                let acceptor = shown.acceptor.unwrap();
+                let last = acceptor.promised.last().map_or_else(|| "0.n0".into(), |held| held.ballot.clone());
+                assert_eq!(last, promised, "{id}");
+                let mine: Vec<_> = acceptor.votes.into_iter().map(|held| (held.slots, held.ballot)).collect();
+                assert_eq!(mine, votes, "{id}");
+                assert_eq!(shown.leads, node.leading().map(|ballot| ballot.to_string()));
+                assert_eq!(shown.leader, node.leader().map(|leader| leader.0));
+                let learner = shown.learner.unwrap();
+                assert_eq!(learner.applied, node.chosen().applied().index());
+                assert!(learner.chosen.iter().all(|(slot, _)| node.chosen().knows(paxos_core::Slot(*slot))));
+                assert_eq!(shown.disk.count, sim.disk(id).len());
+            }
+        }
+    }
+    assert!(sim.commands().iter().all(|command| command.answer.is_some()), "all of it was seen");
+}
+
+fn votes(votes: &paxos_core::Votes<Payload>) -> Vec<(String, String)> {
+    let all = votes.within(paxos_core::Slot(0).onwards());
+    let each = all.flat_map(|vote| {
+        let slots = vote.first.extend(vote.batch.len() as u64);
+        slots.iter().map(move |slot| (slot.to_string(), vote.ballot.to_string())).collect::<Vec<_>>()
+    });
+    each.collect()
+}
+
+#[test]
+fn the_state_shown_is_the_state_of_the_node() {
+    let multi = |acceptor: &multi_paxos::Acceptor<Payload>| {
+        (acceptor.promised().to_string(), votes(acceptor.votes()))
+    };
+    compare::<Multi>((), Variant::Multi, multi);
+    let fast =
+        |acceptor: &fast_paxos::Acceptor<Payload>| (acceptor.promised().to_string(), votes(acceptor.votes()));
+    compare::<Fast>(fast_paxos::Options::default(), Variant::Fast, fast);
+}
+
+#[test]
+fn a_vote_is_shown_as_unwritten_until_its_sync_ends() {
+    let run = play(&script(
+        "slow-disk",
+        Variant::Multi,
+        &[Wait { ms: 250 }, Submit { node: 3 }, Until { what: Answered }],
+    ));
+    let run = run.unwrap();
+    let seen: Vec<bool> = run
+        .frames
+        .iter()
+        .flat_map(|frame| frame.changed.iter().filter(|state| state.node == 1))
+        .filter_map(|state| state.acceptor.as_ref()?.votes.first().map(|vote| vote.durable))
+        .collect();
+    assert_eq!((seen.first(), seen.last()), (Some(&false), Some(&true)), "{seen:?}");
+    let voted = run.messages.iter().find(|trip| trip.kind == "accepted" && trip.from == 1).unwrap();
+    let before = at_the_end(&run.frames[..voted.sent]);
+    assert!(
+        before[&1].acceptor.as_ref().unwrap().votes.iter().all(|vote| !vote.durable),
+        "it spoke only then"
+    );
+}
+
+#[test]
+fn a_message_is_dropped_delayed_and_doubled() {
+    let begun = [Wait { ms: 90 }, Submit { node: 3 }];
+    let with =
+        |more: &[Action]| play(&script("no-fault", Variant::Multi, &[&begun[..], more].concat())).unwrap();
+    let request = flying(&with(&[]), "request");
+    let fate = |run: &Recording| {
+        let trip = run.messages.iter().find(|trip| trip.number == Some(request)).unwrap();
+        (trip.fate, trip.due_us)
+    };
+    let usual = with(&[Step { times: 3 }]);
+    let dropped = with(&[Drop { message: request }, Step { times: 3 }]);
+    assert_eq!(fate(&dropped).0, Fate::Dropped);
+    let late = with(&[Delay { message: request, ms: 30 }]);
+    assert_eq!(fate(&late), (Fate::Flying, fate(&usual).1.map(|due| due + 30_000)));
+    let doubled = with(&[Duplicate { message: request }]);
+    let requests = doubled.messages.iter().filter(|trip| trip.kind == "request" && trip.fate == Fate::Flying);
+    assert_eq!(requests.count(), 2);
+    let again = with(&[Drop { message: request }, Drop { message: request }]);
+    let last = again.frames.last().unwrap();
+    assert_eq!(
+        (last.tone, last.text.as_str()),
+        (Tone::Refused, &*format!("Message {request} is not under way."))
+    );
+}
+
+#[test]
+fn a_crashed_process_knows_what_is_on_its_disk_and_no_more() {
+    let run = script(
+        "no-fault",
+        Variant::Multi,
+        &[Wait { ms: 90 }, Submit { node: 3 }, Until { what: Answered }, Crash { node: 1 }],
+    );
+    let down = at_the_end(&play(&run).unwrap().frames)[&1].clone();
+    assert!(!down.up && down.acceptor.is_none() && down.learner.is_none());
+    assert!(down.disk.count > 0);
+    let again = Script { actions: [&run.actions[..], &[Restart { node: 1 }]].concat(), ..run };
+    let up = at_the_end(&play(&again).unwrap().frames)[&1].clone();
+    assert_eq!((up.up, up.acceptor.unwrap().votes.len()), (true, 1));
+}
+
+#[test]
+fn a_cut_link_loses_what_is_sent_until_it_is_healed() {
+    let cut = [Wait { ms: 90 }, Cut { a: 3, b: 0 }, Submit { node: 3 }];
+    let lost = |actions: &[Action]| {
+        let run = play(&script("no-fault", Variant::Multi, actions)).unwrap();
+        (
+            run.messages.iter().filter(|trip| trip.fate == Fate::Lost).count(),
+            run.frames.last().unwrap().cuts.clone(),
+        )
+    };
+    assert_eq!(lost(&cut), (1, vec![(0, 3)]));
+    let healed = [Wait { ms: 90 }, Cut { a: 3, b: 0 }, Heal { a: 0, b: 3 }, Submit { node: 3 }];
+    assert_eq!(lost(&healed), (0, Vec::new()));
+}
+
+#[test]
+fn next_passes_over_upkeep() {
+    let run =
+        play(&script("no-fault", Variant::Multi, &[Wait { ms: 200 }, Submit { node: 3 }, Next, Next, Next]))
+            .unwrap();
+    for action in 2..5 {
+        let mine: Vec<_> = run.frames.iter().filter(|frame| frame.action == Some(action)).collect();
+        let (last, before) = mine.split_last().unwrap();
+        assert!(!last.quiet && before.iter().all(|frame| frame.quiet));
+    }
+}
+
+#[test]
+fn a_broken_invariant_is_told_with_its_sentence_and_source() {
+    let run = play(&Script::of(named("lying-disk").unwrap(), None, 1)).unwrap();
+    let broken = run.broken.unwrap();
+    assert_eq!(broken.says, "what was durable is there after a crash");
+    assert_eq!(broken.source, "Paxos Made Simple §2.5");
+    assert_eq!(broken.frame, run.frames.len() - 1);
+}
+
+#[test]
+fn a_saved_session_is_read_again() {
+    for scenario in SCENARIOS {
+        let script = Script::of(scenario, Some(Variant::Fast), 9);
+        assert_eq!(Script::read(&script.write().unwrap()).unwrap(), script);
+    }
+}
+
+#[test]
+fn what_is_unknown_is_refused_with_a_sentence() {
+    let read = |text: &str| Script::read(text).unwrap_err().to_string();
+    let session = |rest: &str| {
+        format!("{{\"paxos-explore\": 1, \"variant\": \"multi\", \"scenario\": \"no-fault\", {rest}}}")
+    };
+    let unknown = read(&session("\"actions\": [{\"do\": \"explode\"}]"));
+    assert!(unknown.starts_with("this is no session: unknown variant `explode`"), "{unknown}");
+    assert!(unknown.ends_with("docs/explore.md describes the format and every input"), "{unknown}");
+    let field = read(&session("\"actions\": [{\"do\": \"crash\", \"node\": 1, \"hard\": true}]"));
+    assert!(field.contains("unknown field `hard`"), "{field}");
+    assert_eq!(
+        read("{\"paxos-explore\": 2, \"variant\": \"multi\", \"scenario\": \"no-fault\"}"),
+        "the session has format 2, and this program reads format 1; use the program that wrote it"
+    );
+    assert!(
+        read("{\"paxos-explore\": 1, \"variant\": \"raft\", \"scenario\": \"no-fault\"}")
+            .contains("there is no variant")
+    );
+    assert!(
+        read("{\"paxos-explore\": 1, \"variant\": \"fast\", \"scenario\": \"nothing\"}")
+            .contains("there is no scenario")
+    );
+}
+
+#[test]
+fn inputs_that_cannot_be_are_refused_and_change_nothing() {
+    let inputs = [
+        Crash { node: 9 },
+        Restart { node: 0 },
+        Cut { a: 1, b: 1 },
+        Heal { a: 0, b: 1 },
+        Submit { node: 77 },
+    ];
+    for input in inputs {
+        let run = play(&script("no-fault", Variant::Basic, &[Wait { ms: 50 }, input])).unwrap();
+        let last = run.frames.last().unwrap();
+        assert_eq!(last.tone, Tone::Refused, "{input:?}: {}", last.text);
+        assert!(last.changed.is_empty() && last.text.ends_with('.'), "{input:?}: {}", last.text);
+    }
+}
+
+#[test]
+fn files_ask_nobody() {
+    let script = Script::of(named("collision-coordinated").unwrap(), None, 1);
+    let run = play(&script).unwrap();
+    let html = export_html(&script, &run, false).unwrap();
+    for asks in ["http://", "https://", "src=", "@import", "url("] {
+        let found = html.matches(asks).count();
+        let namespaces = html.matches("http://www.w3.org/2000/svg").count();
+        assert_eq!(found, if asks == "http://" { namespaces } else { 0 }, "{asks}");
+    }
+    assert!(html.len() < 3_000_000, "{}", html.len());
+    let svg = export_svg(&run, false);
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("learns s0"));
+    assert_eq!(svg.matches("<g").count(), svg.matches("</g>").count());
+}
+
+#[test]
+fn time_passes_even_if_nothing_happens() {
+    let run = play(&script("duel", Variant::Basic, &[Wait { ms: 5 }])).unwrap();
+    assert_eq!(Duration::from_micros(run.frames.last().unwrap().at_us), Duration::from_millis(5));
+}
+
+#[test]
+fn each_recovery_is_that_of_its_scenario() {
+    let recovery = |name| named(name).unwrap().setting.recovery;
+    assert_eq!(recovery("collision-classic"), Recovery::Classic);
+    assert_eq!(recovery("collision-uncoordinated"), Recovery::Uncoordinated);
+}
