@@ -126,7 +126,8 @@ function show(to) {
   }
   const mark = frame.tone === "refused" ? "refused" : "";
   const text = element("span", { class: mark }, element("b", {}, `${(frame.at_us / 1000).toFixed(1)} ms `), frame.text);
-  const marks = frame.marks.map((one) => ` n${one.node} ${one.what} ${one.text}`.trimEnd() + ".").join("");
+  // What an input did is said by itself.
+  const marks = frame.marks.filter((one) => !["submits", "crashes", "restarts", "halts", "goes on"].includes(one.what)).map((one) => ` n${one.node} ${one.what} ${one.text}`.trimEnd() + ".").join("");
   fill($("status"), text, marks, at === run.frames.length - 1 && run.cut_short ? ` ${run.cut_short}` : "");
   broken();
   processes(moved);
@@ -140,7 +141,7 @@ function show(to) {
   $("step").disabled = !live && next(run, at, 1, $("upkeep").checked) === null;
   const y = drawing.rows[at];
   const box = $("scroll");
-  if (y > box.scrollTop + box.clientHeight - 130 || y < box.scrollTop + 20) box.scrollTop = Math.max(0, y - box.clientHeight / 2);
+  if (y > box.scrollTop + box.clientHeight - 90 || y < box.scrollTop + 20) box.scrollTop = Math.max(0, y - box.clientHeight / 2);
 }
 
 function broken() {
@@ -182,6 +183,7 @@ function processes(moved) {
       rows.push(line("learned", known ? element("code", {}, known) : "nothing", earlier ? ` and ${earlier} earlier` : ""));
       rows.push(line("executed", applied ? `slots below s${applied}, state ${hash.slice(0, 8)}` : "nothing"));
     }
+    if (state.members && run.lanes.some((one) => one.role === "spare")) rows.push(line("members", state.members));
     if (state.commands.length) rows.push(line("its client", state.commands.map(([id, end]) => `${id} ${end}`).join("; ")));
     const shelf = ({ count, last }) => element("code", {}, (count > last.length ? `${count - last.length} earlier, ` : "") + last.join("; "));
     if (lane.role !== "client") {
@@ -301,17 +303,15 @@ function back() {
 function pause() {
   if (playing !== null) clearTimeout(playing);
   playing = null;
-  $("play").textContent = "⏵";
-  $("play").setAttribute("aria-label", "Play");
+  $("play").textContent = "Play";
 }
 
 function play() {
   if (playing !== null) return pause();
-  $("play").textContent = "⏸";
-  $("play").setAttribute("aria-label", "Pause");
+  $("play").textContent = "Pause";
   const tick = async () => {
     await forth();
-    if (playing !== null) playing = setTimeout(tick, 350);
+    if (playing !== null) playing = setTimeout(tick, 450);
   };
   playing = setTimeout(tick, 0);
 }

@@ -200,7 +200,7 @@ fn told(script: &Script) -> Result<Explored, ExploreError> {
     for frame in run.frames.iter().filter(|frame| !frame.quiet) {
         let at = frame.at_us as f64 / 1000.0;
         let _ = writeln!(text, "{at:>9.1} ms  {}", frame.text);
-        for mark in &frame.marks {
+        for mark in frame.marks.iter().filter(|mark| !mark.is_said()) {
             let line = format!("n{} {} {}", mark.node, mark.what, mark.text);
             let _ = writeln!(text, "{:>15}{}", "", line.trim_end());
         }

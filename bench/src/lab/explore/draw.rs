@@ -11,12 +11,10 @@ use serde::Serialize;
 use shapes::{Svg, escape, time};
 use std::fmt::Write;
 
-/// Between two columns.
-const COLUMN: usize = 112;
 /// Left of the first column, for the time.
 const LEFT: usize = 84;
 /// Right of the last column, for what is written there.
-const RIGHT: usize = 210;
+const RIGHT: usize = 190;
 /// One line of text.
 const LINE: usize = 15;
 /// Between two events.
@@ -57,7 +55,7 @@ pub(super) fn colours() -> String {
 
 /// Draws a run, with or without upkeep.
 pub fn draw(run: &Recording, upkeep: bool) -> Drawing {
-    let width = LEFT + run.lanes.len() * COLUMN + RIGHT - COLUMN / 2;
+    let width = width(run);
     let plan = Plan::new(run, upkeep);
     let mut head = Svg::new(width, HEAD, "The processes");
     names(&mut head, run);
@@ -69,7 +67,7 @@ pub fn draw(run: &Recording, upkeep: bool) -> Drawing {
 
 /// Draws a run as a file of its own.
 pub(super) fn file(run: &Recording, upkeep: bool) -> String {
-    let width = LEFT + run.lanes.len() * COLUMN + RIGHT - COLUMN / 2;
+    let width = width(run);
     let plan = Plan::new(run, upkeep);
     let mut svg = Svg::new(width, plan.height + 2 * HEAD, &format!("{} with {}", run.title, run.variant));
     svg.style(&format!(":root{{{}}}{STYLE}", colours()));
@@ -84,13 +82,22 @@ pub(super) fn file(run: &Recording, upkeep: bool) -> String {
     svg.finish()
 }
 
-const fn x(column: usize) -> usize {
-    LEFT + column * COLUMN
+/// Between two columns: few processes have room for what they say.
+const fn spacing(run: &Recording) -> usize {
+    if run.lanes.len() <= 4 { 156 } else { 120 }
+}
+
+const fn width(run: &Recording) -> usize {
+    LEFT + (run.lanes.len() - 1) * spacing(run) + RIGHT
+}
+
+const fn x(run: &Recording, column: usize) -> usize {
+    LEFT + column * spacing(run)
 }
 
 fn names(svg: &mut Svg, run: &Recording) {
     for (column, lane) in run.lanes.iter().enumerate() {
-        let (x, node, role) = (x(column), lane.node, lane.role);
+        let (x, node, role) = (x(run, column), lane.node, lane.role);
         svg.push(format_args!(
             "<g class=\"name\" data-node=\"{node}\"><text class=\"lane\" x=\"{x}\" y=\"15\">n{node}</text>\
              <text class=\"role\" x=\"{x}\" y=\"28\">{role}</text></g>"
@@ -186,16 +193,16 @@ impl<'a> Plan<'a> {
                     continue;
                 };
                 if state.up != up {
-                    svg.column(x(column), top, self.rows[nth], from, up);
+                    svg.column(x(self.run, column), top, self.rows[nth], from, up);
                     (top, up, from) = (self.rows[nth], state.up, nth);
                 }
             }
-            svg.column(x(column), top, self.height, from, up);
+            svg.column(x(self.run, column), top, self.height, from, up);
         }
     }
 
     fn place(&self, node: u16) -> Option<usize> {
-        self.run.lanes.iter().position(|lane| lane.node == node).map(x)
+        self.run.lanes.iter().position(|lane| lane.node == node).map(|column| x(self.run, column))
     }
 
     fn line(&self, svg: &mut Svg, texts: &mut String, nth: usize, y: usize, line: &Line<'_>) {

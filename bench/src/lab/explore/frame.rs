@@ -140,6 +140,13 @@ pub struct Broken {
     pub frame: usize,
 }
 
+impl Mark {
+    /// Whether the input that made it says the same.
+    pub fn is_said(&self) -> bool {
+        matches!(self.what, "submits" | "crashes" | "restarts" | "halts" | "goes on")
+    }
+}
+
 /// A process as it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "they are facts, each on its own")]
@@ -154,6 +161,8 @@ pub struct State {
     pub disk_stopped: bool,
     /// Whether it was removed from the members.
     pub removed: bool,
+    /// The members in the slot that it executes next, as far as it knows.
+    pub members: Option<String>,
     /// Who leads, as far as it knows.
     pub leader: Option<u16>,
     /// The ballot in which it leads itself.

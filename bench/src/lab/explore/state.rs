@@ -25,6 +25,11 @@ where
         paused: sim.is_paused(id),
         disk_stopped: sim.disk_is_stopped(id),
         removed: up && node.is_removed(),
+        members: node
+            .chosen()
+            .epochs()
+            .filter(|_| up)
+            .map(|epochs| epochs.current().members.servers().to_string()),
         leader: status.leader.filter(|_| up).map(|leader| leader.0),
         leads: node.leading().filter(|_| up).map(|ballot| ballot.to_string()),
         proposer: alive(status.plays.proposer).map(|()| Proposing {
