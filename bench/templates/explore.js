@@ -50,6 +50,8 @@ function next(run, at, by, upkeep) {
   return run.frames[to] ? to : null;
 }
 
+const millis = (us) => `${Math.floor(us / 1000)}.${Math.floor(us % 1000 / 100)}`;
+
 function words(input) {
   const { do: what, ...rest } = input;
   const fields = Object.entries(rest).map(([name, value]) => `${name} ${value}`).join(", ");
@@ -125,7 +127,7 @@ function show(to) {
     }
   }
   const mark = frame.tone === "refused" ? "refused" : "";
-  const text = element("span", { class: mark }, element("b", {}, `${(frame.at_us / 1000).toFixed(1)} ms `), frame.text);
+  const text = element("span", { class: mark }, element("b", {}, `${millis(frame.at_us)} ms `), frame.text);
   // What an input did is said by itself.
   const marks = frame.marks.filter((one) => !["submits", "crashes", "restarts", "halts", "goes on"].includes(one.what)).map((one) => ` n${one.node} ${one.what} ${one.text}`.trimEnd() + ".").join("");
   fill($("status"), text, marks, at === run.frames.length - 1 && run.cut_short ? ` ${run.cut_short}` : "");
@@ -139,9 +141,11 @@ function show(to) {
   $("first").disabled = $("back").disabled = at === 0;
   $("last").disabled = at === run.frames.length - 1;
   $("step").disabled = !live && next(run, at, 1, $("upkeep").checked) === null;
-  const y = drawing.rows[at];
+  // The names of the columns stay above what scrolls.
+  const names = $("head").offsetHeight;
+  const y = drawing.rows[at] + names;
   const box = $("scroll");
-  if (y > box.scrollTop + box.clientHeight - 90 || y < box.scrollTop + 20) box.scrollTop = Math.max(0, y - box.clientHeight / 2);
+  if (y > box.scrollTop + box.clientHeight - 60 || y < box.scrollTop + names + 20) box.scrollTop = Math.max(0, y - box.clientHeight / 2);
 }
 
 function broken() {

@@ -198,8 +198,8 @@ fn told(script: &Script) -> Result<Explored, ExploreError> {
     let run = play(script)?;
     let mut text = format!("{} with {}, seed {}\n\n", run.title, run.variant, run.seed);
     for frame in run.frames.iter().filter(|frame| !frame.quiet) {
-        let at = frame.at_us as f64 / 1000.0;
-        let _ = writeln!(text, "{at:>9.1} ms  {}", frame.text);
+        let (ms, tenth) = (frame.at_us / 1000, frame.at_us % 1000 / 100);
+        let _ = writeln!(text, "{ms:>7}.{tenth} ms  {}", frame.text);
         for mark in frame.marks.iter().filter(|mark| !mark.is_said()) {
             let line = format!("n{} {} {}", mark.node, mark.what, mark.text);
             let _ = writeln!(text, "{:>15}{}", "", line.trim_end());

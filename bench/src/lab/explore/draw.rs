@@ -84,7 +84,7 @@ pub(super) fn file(run: &Recording, upkeep: bool) -> String {
 
 /// Between two columns: few processes have room for what they say.
 const fn spacing(run: &Recording) -> usize {
-    if run.lanes.len() <= 4 { 156 } else { 120 }
+    if run.lanes.len() <= 4 { 140 } else { 118 }
 }
 
 const fn width(run: &Recording) -> usize {
