@@ -51,7 +51,7 @@ async function open(options, url = home) {
       const response = await route.fetch();
       let body = await response.text();
       const put = (start, end, text) => { const a = body.lastIndexOf(start) + start.length; body = body.slice(0, a) + text + body.slice(body.indexOf(end, a)); };
-      put("<script>", "</script>", readFileSync(join(from, "explore.js"), "utf8"));
+      put("<script>", "</script>", ["session", "view", "input"].map((part) => readFileSync(join(from, `explore-${part}.js`), "utf8")).join(""));
       const root = body.match(/<style>\s*:root \{[^}]*\}/)[0];
       put("<style>", "</style>", root.replace("<style>", "") + readFileSync(join(from, "explore.css"), "utf8") + readFileSync(join(from, "explore-drawing.css"), "utf8"));
       await route.fulfill({ response, body });

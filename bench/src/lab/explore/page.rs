@@ -8,6 +8,13 @@ use crate::variants::Variant;
 use askama::Template;
 use serde::Serialize;
 
+/// What the page does: one script, in the order of these files.
+const CODE: &str = concat!(
+    include_str!("../../../templates/explore-session.js"),
+    include_str!("../../../templates/explore-view.js"),
+    include_str!("../../../templates/explore-input.js"),
+);
+
 /// A run with its session and its diagram: what the page shows.
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
@@ -86,7 +93,7 @@ fn render(script: &Script, run: &Recording, upkeep: bool, live: bool) -> Result<
         colours: colours(),
         style: include_str!("../../../templates/explore.css"),
         drawing: STYLE,
-        code: include_str!("../../../templates/explore.js"),
+        code: CODE,
         data,
         live,
         run,
