@@ -7,5 +7,6 @@ mod frames;
 mod repeat;
 mod runs;
 mod scene;
+mod single;
 mod support;
 mod told;

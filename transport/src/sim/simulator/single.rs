@@ -145,11 +145,9 @@ where
 
     /// The message of this number arrives twice, at the same time; whether it was under way.
     pub fn duplicate_message(&mut self, number: u64) -> bool {
-        let twin = self.out.queue.iter().find_map(|(at, found, happening)| match happening {
-            Happening::Arrive { to, from, message, shown } if found == number => {
-                Some((at, *to, *from, message.clone(), *shown))
-            }
-            _ => None,
+        let twin = self.out.queue.iter().find_map(|(at, found, happening)| {
+            let Happening::Arrive { to, from, message, shown } = happening else { return None };
+            (found == number).then(|| (at, *to, *from, message.clone(), *shown))
         });
         let Some((at, to, from, message, shown)) = twin else { return false };
         // Whoever asks twice is told of one end only.
