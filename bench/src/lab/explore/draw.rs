@@ -238,12 +238,11 @@ fn written<'a>(frame: &Frame, trips: &[&'a Trip], upkeep: bool) -> Vec<Line<'a>>
     }
     for trip in trips.iter().filter(|trip| upkeep || !trip.upkeep) {
         let same = |line: &&mut Line<'_>| line.node == trip.from && line.text == trip.label;
-        match lines.iter_mut().find(same) {
-            Some(line) => line.trips.push(trip),
-            None => {
-                let (node, text) = (trip.from, trip.label.clone());
-                lines.push(Line { node, class: class(trip.kind), text, trips: vec![trip] });
-            }
+        if let Some(line) = lines.iter_mut().find(same) {
+            line.trips.push(trip);
+        } else {
+            let (node, text) = (trip.from, trip.label.clone());
+            lines.push(Line { node, class: class(trip.kind), text, trips: vec![trip] });
         }
     }
     lines

@@ -162,10 +162,10 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         }
     }
 
-    fn reaches(&mut self, goal: Goal, chosen: u64) -> bool {
+    fn reaches(&mut self, goal: Goal, chosen: usize) -> bool {
         match goal {
             Goal::Answered => self.sim.all_answered(),
-            Goal::Chosen => self.chosen() > chosen,
+            Goal::Chosen => self.recorder.learned() > chosen,
             Goal::Leader => {
                 let now = self.leads();
                 now > self.led && {
@@ -174,15 +174,6 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
                 }
             }
         }
-    }
-
-    /// How many slots some process has known to be chosen.
-    fn chosen(&self) -> u64 {
-        let learned = |slot: u64| {
-            let slot = paxos_core::Slot(slot);
-            self.sim.ids().iter().any(|id| self.sim.learned(*id, slot).is_some())
-        };
-        (0..).take_while(|slot| learned(*slot)).count() as u64
     }
 
     fn leads(&self) -> Option<Ballot> {

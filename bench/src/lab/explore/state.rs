@@ -74,7 +74,7 @@ fn unwritten<P>(sim: &Sim<P, Digest>, id: NodeId) -> impl Iterator<Item = &P::Re
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
-    sim.unwritten(id).flat_map(|write| write.records())
+    sim.unwritten(id).flat_map(paxos_core::Write::records)
 }
 
 /// What the acceptor has promised and voted for. All of it is in its records, those on disk and those on their way there,
@@ -150,7 +150,7 @@ fn words<R: Recorded<Payload>>(record: &R) -> String {
     record.facts(&mut |fact| match fact {
         Fact::Promise { ballot, slots, .. } => words.push(format!("promise {ballot} {slots}")),
         Fact::Vote { ballot, slot, entry: Some(entry) } => {
-            words.push(format!("vote {ballot} {slot} {entry}"))
+            words.push(format!("vote {ballot} {slot} {entry}"));
         }
         Fact::Chosen { slot, entry: Some(entry) } => words.push(format!("chosen {slot} {entry}")),
         Fact::Chosen { slot, entry: None } => words.push(format!("chosen {slot}, as voted")),

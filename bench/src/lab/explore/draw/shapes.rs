@@ -89,10 +89,10 @@ impl Svg {
     /// Where something happens at a process.
     pub(super) fn sign(&mut self, x: usize, y: usize, frame: usize, class: &str) {
         let shape = match class {
-            "learns" => format!("M{x} {}l5 5l-5 5l-5 -5z", y as i64 - 5),
-            "crash" => format!("M{} {}l10 10m0 -10l-10 10", x as i64 - 5, y as i64 - 5),
-            "restart" => format!("M{x} {}l5 9h-10z", y as i64 - 5),
-            _ => format!("M{} {y}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z", x as i64 - 3),
+            "learns" => format!("M{x} {}l5 5l-5 5l-5 -5z", y - 5),
+            "crash" => format!("M{} {}l10 10m0 -10l-10 10", x - 5, y - 5),
+            "restart" => format!("M{x} {}l5 9h-10z", y - 5),
+            _ => format!("M{} {y}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z", x - 3),
         };
         self.push(format_args!("<path class=\"sign {class}\" data-f=\"{frame}\" d=\"{shape}\"/>"));
     }

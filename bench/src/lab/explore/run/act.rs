@@ -65,7 +65,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
     }
 
     fn until(&mut self, nth: usize, goal: Goal) -> bool {
-        let (end, chosen) = (self.goal_end(), self.chosen());
+        let (end, chosen) = (self.goal_end(), self.recorder.learned());
         self.led = self.leads();
         let mut reached = false;
         let going = self.steps(nth, Some(end), |session, _| {

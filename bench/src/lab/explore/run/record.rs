@@ -30,6 +30,8 @@ pub(in crate::lab::explore) struct Recorder {
     cut_short: Option<String>,
     /// How many frames are more than upkeep.
     loud: usize,
+    /// What any process has learned: slots with their values.
+    learned: BTreeSet<String>,
 }
 
 impl Recorder {
@@ -40,6 +42,11 @@ impl Recorder {
     /// How many frames so far are more than upkeep.
     pub(super) const fn loud(&self) -> usize {
         self.loud
+    }
+
+    /// In how many slots some process has known what is chosen.
+    pub(super) fn learned(&self) -> usize {
+        self.learned.len()
     }
 
     pub(super) fn stop(&mut self, why: String) {
@@ -163,6 +170,9 @@ impl Recorder {
         for Row { node, what, .. } in &rows[self.read..] {
             match what {
                 What::Noted(note, text) => {
+                    if *note == Note::Learned {
+                        self.learned.insert(text.clone());
+                    }
                     marks.push(Mark { node: node.0, what: verb(*note), text: text.clone() });
                 }
                 What::Sent { kind, label, to } => {
