@@ -22,7 +22,8 @@ pub enum Action {
         #[serde(default = "one", skip_serializing_if = "is_one")]
         times: u32,
     },
-    /// Take events until one is more than upkeep (heartbeats and what learners tell each other).
+    /// Take events until one is more than upkeep (heartbeats and what learners tell each other), for 1 s of virtual time
+    /// at most.
     Next,
     /// Take events until something is so, for 5 s of virtual time at most.
     Until {

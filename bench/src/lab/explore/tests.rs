@@ -167,14 +167,24 @@ fn a_cut_link_loses_what_is_sent_until_it_is_healed() {
 
 #[test]
 fn next_passes_over_upkeep() {
-    let run =
-        play(&script("no-fault", Variant::Multi, &[Wait { ms: 200 }, Submit { node: 3 }, Next, Next, Next]))
-            .unwrap();
-    for action in 2..5 {
+    let inputs = [&[Wait { ms: 110 }, Submit { node: 3 }][..], &[Next; 12]].concat();
+    let run = play(&script("no-fault", Variant::Multi, &inputs)).unwrap();
+    let mut passed = 0;
+    for action in 2..inputs.len() {
         let mine: Vec<_> = run.frames.iter().filter(|frame| frame.action == Some(action)).collect();
         let (last, before) = mine.split_last().unwrap();
         assert!(!last.quiet && before.iter().all(|frame| frame.quiet));
+        passed += before.len();
     }
+    assert!(passed > 0, "there was upkeep");
+}
+
+#[test]
+fn next_ends_where_there_is_nothing_but_upkeep() {
+    let run = play(&script("no-fault", Variant::Multi, &[Wait { ms: 2000 }, Next])).unwrap();
+    let last = run.frames.last().unwrap();
+    assert_eq!(last.text, "For 1 s nothing but upkeep has happened.");
+    assert_eq!(last.at_us, 3_000_000);
 }
 
 #[test]

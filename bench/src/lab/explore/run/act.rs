@@ -8,6 +8,9 @@ use core::time::Duration;
 use paxos_core::{Change, NodeId, Protocol, Time};
 use paxos_transport::sim::{Cut, Fault, Sim};
 
+/// So long an event is looked for that is more than upkeep.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// What an input did, in a sentence: or why it did nothing.
 type Done = Result<String, String>;
 
@@ -17,8 +20,14 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         let (node, done) = match action {
             Action::Step { times } => return self.steps(nth, None, |_, part| part >= times),
             Action::Next => {
-                let before = self.recorder.loud();
-                return self.steps(nth, None, |session, _| session.recorder.loud() > before);
+                let (before, end) = (self.recorder.loud(), self.sim.now().after(IDLE));
+                let going = self.steps(nth, Some(end), |session, _| session.recorder.loud() > before);
+                if going && self.recorder.loud() == before {
+                    self.sim.pass(end);
+                    let text = format!("For {} s nothing but upkeep has happened.", IDLE.as_secs());
+                    self.recorder.frame(&self.sim, Some(nth), 0, Tone::Input, text, None);
+                }
+                return going;
             }
             Action::Until { what } => return self.until(nth, what),
             Action::Wait { ms } => return self.wait(nth, ms),
