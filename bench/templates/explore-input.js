@@ -107,7 +107,7 @@ function pick(node) {
   }
   picked = node;
   processes(false);
-  tell(`n${node} is chosen.`);
+  tell(`n${node} is selected.`);
 }
 
 function pickMessage(by) {
@@ -119,11 +119,11 @@ function pickMessage(by) {
   show(at);
   const row = $("messages").querySelector(".picked");
   if (row) row.scrollIntoView({ block: "nearest" });
-  tell(`Message ${message}, ${all[to].label}, from n${all[to].from} to n${all[to].to}, is chosen.`);
+  tell(`Message ${message}, ${all[to].label}, from n${all[to].from} to n${all[to].to}, is selected.`);
 }
 
-const withNode = (make) => () => picked === null ? tell("Choose a process first, by its digit.", true) : act(make(picked, states(shown.run, at).get(picked)));
-const withMessage = (make) => () => message === null ? tell("Choose a message first, with [ or ].", true) : act(make(message));
+const withNode = (make) => () => picked === null ? tell("Select a process first, by its digit.", true) : act(make(picked, states(shown.run, at).get(picked)));
+const withMessage = (make) => () => message === null ? tell("Select a message first, with [ or ].", true) : act(make(message));
 
 const keys = {
   ArrowRight: () => { pause(); forth(); }, ArrowLeft: back,
@@ -137,7 +137,7 @@ const liveKeys = {
   r: withNode((node) => ({ do: "restart", node })),
   p: withNode((node, state) => ({ do: state.paused ? "resume" : "pause", node })),
   k: withNode((node, state) => ({ do: state.disk_stopped ? "start-disk" : "stop-disk", node })),
-  x: () => { if (picked === null) return tell("Choose a process first, by its digit.", true); awaiting = true; tell(`Which link of n${picked}? Press the digit of the other process.`); },
+  x: () => { if (picked === null) return tell("Select a process first, by its digit.", true); awaiting = true; tell(`Which link of n${picked}? Press the digit of the other process.`); },
   "[": () => pickMessage(-1), "]": () => pickMessage(1),
   d: withMessage((number) => ({ do: "drop", message: number })),
   l: withMessage((number) => ({ do: "delay", message: number, ms: 20 })),

@@ -155,9 +155,7 @@ impl<'a> Plan<'a> {
     }
 
     fn draw(&self, svg: &mut Svg) {
-        self.columns(svg);
-        let mut texts = String::new();
-        let mut before = None;
+        // Below all arrows, so that a row that is lit hides none.
         for (nth, frame) in self.run.frames.iter().enumerate() {
             if frame.quiet && !self.upkeep {
                 continue;
@@ -168,6 +166,15 @@ impl<'a> Plan<'a> {
                 "<rect class=\"row\" data-f=\"{nth}\" y=\"{}\" height=\"{height}\" width=\"100%\"/>",
                 y.saturating_sub(LINE - 2)
             ));
+        }
+        self.columns(svg);
+        let mut texts = String::new();
+        let mut before = None;
+        for (nth, frame) in self.run.frames.iter().enumerate() {
+            if frame.quiet && !self.upkeep {
+                continue;
+            }
+            let y = self.rows[nth];
             if before != Some(frame.at_us) {
                 let _ = writeln!(
                     texts,

@@ -133,7 +133,7 @@ pub static SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "duel",
         title: "Duel of proposers",
-        look: "No process fails and no message is lost, yet nothing is chosen: each proposer asks for a higher ballot before the others' phase 2 arrives. Delay one message, and the duel ends.",
+        look: "No process fails and no message is lost, yet nothing is chosen: each proposer asks for a higher ballot before the others' phase 2 arrives. Try to end the duel: delay messages, or crash a proposer.",
         variant: Variant::Basic,
         setting: Setting { clients: 0, duel: true, delay_ms: (10, 10), ..THREE },
         actions: &[Submit { node: 0 }, Submit { node: 1 }, Submit { node: 2 }, step(70)],
