@@ -54,7 +54,7 @@ where
     /// The first breach of an invariant.
     pub fn settle(&mut self) -> Result<(), Violation> {
         for at in std::mem::take(&mut self.awake) {
-            self.processes[at].act(&mut self.out, self.world.service);
+            self.processes[at].act(&mut self.out);
         }
         self.verdict()
     }
@@ -76,7 +76,7 @@ where
                 Happening::Arrive { .. } => Event::Arrived(number),
                 Happening::Wake(id) => Event::Woken(*id),
                 Happening::Written(id, _) => Event::Written(*id),
-                Happening::Captured(id, _) | Happening::Served(id, _) => Event::Finished(*id),
+                Happening::Done(id, ..) | Happening::Served(id, _) => Event::Finished(*id),
                 Happening::Fault(fault) => Event::Failed(*fault),
                 Happening::Submit(id, _) | Happening::Read(id, _) => Event::Asked(*id),
             };
@@ -117,7 +117,7 @@ where
             }
             Happening::Wake(_)
             | Happening::Written(..)
-            | Happening::Captured(..)
+            | Happening::Done(..)
             | Happening::Served(..)
             | Happening::Fault(_)
             | Happening::Submit(..)
