@@ -1,38 +1,28 @@
-//! The experiments that there are: one file each, and the list of all.
+//! The experiments that there are: one file each, in rooms by what they are about, and the list of all.
 
-mod ablation;
-mod collisions;
 mod counts;
-mod crossover;
-mod disk;
-mod duel;
-mod failover;
-mod learners;
-mod loss;
-mod partitions;
+mod delay;
+mod faults;
+mod load;
 mod quorums;
-mod saturation;
-mod spread;
-mod wan;
-mod work;
 
 use super::{Experiment, LabError};
 
 /// The experiments that the lab knows. A new one is one more line here.
 pub const EXPERIMENTS: &[Experiment] = &[
     counts::EXPERIMENT,
-    wan::EXPERIMENT,
-    crossover::EXPERIMENT,
-    collisions::EXPERIMENT,
-    failover::EXPERIMENT,
+    delay::wan::EXPERIMENT,
+    delay::crossover::EXPERIMENT,
+    delay::collisions::EXPERIMENT,
+    faults::failover::EXPERIMENT,
     quorums::EXPERIMENT,
-    duel::EXPERIMENT,
-    loss::EXPERIMENT,
-    saturation::EXPERIMENT,
-    disk::EXPERIMENT,
-    partitions::EXPERIMENT,
-    ablation::EXPERIMENT,
-    learners::EXPERIMENT,
+    faults::duel::EXPERIMENT,
+    faults::loss::EXPERIMENT,
+    load::saturation::EXPERIMENT,
+    load::disk::EXPERIMENT,
+    faults::partitions::EXPERIMENT,
+    load::ablation::EXPERIMENT,
+    load::learners::EXPERIMENT,
 ];
 
 /// The experiment of this name.

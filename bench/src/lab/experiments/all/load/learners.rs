@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "learners",
     question: "How many reads do more learners serve, what do they cost the leader, and what does the death of one do?",
     source: "Whittaker et al., Scaling Replicated State Machines with Compartmentalization (2021): reads scale with replicas. Ongaro, \

@@ -14,7 +14,7 @@ use crate::theory::{FIVE_SITES, WideArea, fast_flexible_quorum, fast_quorum, maj
 use crate::variants::Variant;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "wan",
     question: "What latency does each client see over a wide area, and where should servers and leader stand?",
     source: "Junqueira, Mao, Marzullo, Classic Paxos vs. Fast Paxos: Caveat Emptor (2007): Fast Paxos waits for farther \

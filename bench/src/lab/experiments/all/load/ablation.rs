@@ -15,7 +15,7 @@ use paxos_transport::sim::{Delay, Disk, Links, Service};
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "ablation",
     question: "What does each idea between Basic Paxos and Fast Paxos bring, in messages, delays and commands a second?",
     source: "Lamport, Paxos Made Simple (2001) and Fast Paxos (2006); van Renesse, Altinbuken, Paxos Made Moderately Complex (2015); Santos, \

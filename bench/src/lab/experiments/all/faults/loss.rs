@@ -16,7 +16,7 @@ use paxos_transport::sim::{Delay, Links, Sim, Submitted, World};
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "loss",
     question: "What do lost, doubled and late messages do to latency and traffic, and is everything still correct?",
     source: "Lamport, The Part-Time Parliament (1998): messages may be lost, doubled and take arbitrarily long. Linearizability: \

@@ -14,7 +14,7 @@ use paxos_transport::sim::{Cut, Delay, Fate, Links, Sim, World};
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "partitions",
     question: "Does a cluster decide again when only some of its links are gone, and how long does that take?",
     source: "Ng, Haridi, Carbone, Omni-Paxos: Breaking the Barriers of Partial Connectivity (2023), section 2: quorum loss, constrained \

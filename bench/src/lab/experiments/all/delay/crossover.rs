@@ -18,7 +18,7 @@ use rand_core::SeedableRng;
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "crossover",
     question: "How much may delays vary before Multi-Paxos is faster than Fast Paxos?",
     source: "Junqueira, Mao, Marzullo, Classic Paxos vs. Fast Paxos: Caveat Emptor (2007).",

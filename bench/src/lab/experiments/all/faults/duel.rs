@@ -14,7 +14,7 @@ use paxos_transport::sim::{Delay, Links, Sim, Submitted, World};
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "duel",
     question: "How long do proposers that appoint themselves get in each other's way, and which back-off ends it?",
     source: "Lamport, Paxos Made Simple (2001), section 2.4: two proposers that outbid each other for ever.",

@@ -14,7 +14,7 @@ use paxos_transport::sim::{Chance, Cut, Delay, Fault, Links, Sim, World};
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "failover",
     question: "How long is a cluster without a leader when its leader ends, by the election timeouts?",
     source: "Ongaro, Ousterhout, In Search of an Understandable Consensus Algorithm (2014), section 9.3 and figure 16: 5 servers, \

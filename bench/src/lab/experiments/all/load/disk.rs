@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "disk",
     question: "What does a sync cost when its time varies or one disk is slow, and does a leader have to wait for its own?",
     source: "Lamport, Paxos Made Simple (2001): an acceptor writes before it answers; a quorum of acceptors is enough. Ongaro, Consensus: \

@@ -17,7 +17,7 @@ use rounds::{ACCEPTORS, ON_TOP, Rounds};
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "collisions",
     question: "How often do commands collide in Fast Paxos, and what does each way to recover cost?",
     source: "Lamport, Fast Paxos (2006), recovery; Howard, Charapko, Mortier, Fast Flexible Paxos (2021), smaller fast quorums.",

@@ -15,7 +15,7 @@ use paxos_transport::sim::{Delay, Links, Service};
 use std::time::Duration;
 
 /// The experiment.
-pub(super) const EXPERIMENT: Experiment = Experiment {
+pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "saturation",
     question: "How much can each variant serve, how does latency grow on the way there, and does the busiest process decide that?",
     source: "Ailijiang, Charapko, Demirbas, Dissecting the Performance of Strongly-Consistent Replication Protocols (2019): the load of \
