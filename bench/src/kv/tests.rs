@@ -303,18 +303,24 @@ fn a_restored_store_is_equal_and_goes_on_alike() {
 }
 
 #[test]
-fn a_snapshot_is_taken_when_it_saves_more_log_than_it_costs() {
+fn a_snapshot_is_taken_when_the_log_is_a_quarter_of_the_store() {
     let mut client = Client::default();
+    let is_captured = |client: &Client| client.store.capture().is_some();
     client.set("k", "v");
-    assert_eq!(client.store.snapshot(), None);
+    assert!(!is_captured(&client));
+    // A small store waits for 32 MiB.
     let long = "x".repeat(MAX_VALUE);
-    client.set("a", &long);
-    client.set("b", &long);
-    assert!(client.store.snapshot().is_some() && client.store.snapshot().is_none());
-    client.set("a", &long);
-    assert_eq!(client.store.snapshot(), None, "half of the store has changed");
-    client.set("a", &long);
-    assert!(client.store.snapshot().is_some());
+    client.set("0", &long);
+    assert!(!is_captured(&client));
+    for n in 1..12 {
+        client.set(&n.to_string(), &long);
+    }
+    assert!(is_captured(&client) && !is_captured(&client));
+    client.set("0", &long);
+    client.set("0", &long);
+    assert!(!is_captured(&client), "a sixth of the store has changed");
+    client.set("0", &long);
+    assert!(is_captured(&client));
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
         svg: draw(&panels, 2, 320)?,
     });
     found.lessons = vec![
-        "Three proposers with equal delays and no back-off live in lock: after 10 s they had asked for {locked_ballots} ballots, and not \
+        "Three proposers with equal delays and no back-off are livelocked: after 10 s they had asked for {locked_ballots} ballots, and not \
          everything was decided. (Two get out of each other's way once the first of their two commands is decided.)".into(),
         "Delays that vary end the duel without any back-off in all but {locked_uniform} of the runs, after {ballots_uniform} ballots in the mean."
             .into(),
