@@ -102,6 +102,8 @@ pub struct Node<P: Protocol> {
     fetching: Option<Fetching>,
     /// Whether the driver reads and keeps the pieces of snapshots.
     hands_out: bool,
+    /// Whether the replica's machine takes over a state elsewhere.
+    away: bool,
     /// What peers want to be read, at most one piece each.
     wanted: Vec<WantedPiece>,
     /// Who answers this leader's heartbeats.
@@ -278,6 +280,7 @@ impl<P: Protocol> Node<P> {
             store: Store::default(),
             fetching: None,
             hands_out: false,
+            away: false,
             wanted: Vec::new(),
             contact: Contact::default(),
             handover: None,

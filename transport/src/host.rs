@@ -206,9 +206,10 @@ where
     async fn run(mut self) -> Result<(), HostError> {
         let ended = self.turns().await;
         let (scribe, porter, writer) = self.into_disk();
-        let closed = scribe.close(DISK_PATIENCE).await
-            && porter.close(DISK_PATIENCE).await
-            && writer.close(DISK_PATIENCE).await;
+        // The store first: with it, what the others do comes to an end.
+        let mut closed = writer.close(DISK_PATIENCE).await;
+        closed &= porter.close(DISK_PATIENCE).await;
+        closed &= scribe.close(DISK_PATIENCE).await;
         if closed { ended } else { ended.and(Err(HostError::Hung)) }
     }
 
@@ -332,9 +333,12 @@ where
                 self.take_written(written);
             }
             snapshot = self.scribe.done() => {
-                let snapshot = snapshot?;
-                self.notices.taken(snapshot.next(), snapshot.id().length);
-                self.node.written_down(snapshot);
+                if let Some(snapshot) = snapshot? {
+                    self.notices.taken(snapshot.next(), snapshot.id().length);
+                    self.node.written_down(snapshot);
+                } else {
+                    self.node.not_written_down();
+                }
             }
             carried = self.porter.done() => match carried? {
                 Carried::Kept(piece) => self.node.kept(&piece),
@@ -425,7 +429,9 @@ where
     }
 
     fn publish(&mut self) {
-        let new = self.node.status();
+        let mut new = self.node.status();
+        // A snapshot counts when the machine has taken it over.
+        new.applied = new.applied.min(self.replica.next());
         self.notices.compare(self.clock.now(), &self.node, &new);
         self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
         if let Some(epochs) = self.node.chosen().epochs() {

@@ -23,9 +23,6 @@ const VERSION: u8 = 5;
 /// What comes before the head: a version, and a length.
 const PREFIX: usize = 9;
 
-/// The longest head that is believed: sessions are limited to less ([`crate::Limits::reply_bytes`]).
-const LONGEST_HEAD: u64 = 1 << 32;
-
 /// A checksum of 128 bits. It tells damage and mix-ups, not malice: processes of a cluster trust each other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Digest(pub u128);
@@ -133,7 +130,7 @@ impl Captured {
     /// machine needs for a piece. [`Snapshot::open`] makes a snapshot of what was written.
     ///
     /// # Errors
-    /// Those of `out`. What was written is of no use then.
+    /// Those of `out`, and of a state machine that cannot write down what it captured. What was written is of no use then.
     pub fn write_to(self, out: &mut dyn Write) -> io::Result<SnapshotId> {
         let Self { next, machine, sessions, membership } = self;
         let head = Head { next, sessions: sessions.into(), membership: membership.into() };
@@ -212,7 +209,7 @@ impl Head {
         let mut said = [0; 8];
         take(1, &mut said)?;
         let said = u64::from_le_bytes(said);
-        if said > LONGEST_HEAD.min(length.saturating_sub(PREFIX as u64)) {
+        if said > length.saturating_sub(PREFIX as u64) {
             return Err(SnapshotError::Damaged);
         }
         let mut bytes = vec![0; said as usize];

@@ -201,16 +201,19 @@ impl<P: Protocol> Ready<'_, P> {
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
-        replica.take_over(self.node.snapshot()?)
+        let takeover = replica.take_over(self.node.snapshot()?);
+        self.node.away = replica.is_away();
+        takeover
     }
 
     /// As [`Ready::execute`], but a state that is due to be written down is only captured: the caller writes it down where nobody
     /// waits for it ([`Captured::write_down`]), and gives it to [`Node::written_down`]. No other one is captured before.
-    /// While the machine takes over a state elsewhere, nothing is executed.
+    /// While the machine takes over a state elsewhere, nothing is executed, and the process does not begin to lead.
     pub fn advance<S>(&mut self, replica: &mut Replica<S>) -> Option<Captured>
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
+        self.node.away = replica.is_away();
         if replica.is_away() {
             return None;
         }

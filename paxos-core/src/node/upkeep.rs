@@ -15,6 +15,7 @@ const BURST_BYTES: usize = 1 << 16;
 impl<P: Protocol> Node<P> {
     pub(super) fn on_timeout(&mut self) {
         let now = self.now;
+        self.store.drop_lent(self.recently());
         self.tell_chosen();
         self.client.on_timeout(now);
         self.reads.on_timeout(now);
@@ -65,6 +66,8 @@ impl<P: Protocol> Node<P> {
                         self.step_aside();
                     }
                 }
+                // Whoever executes nothing could propose no more than α slots.
+                Some(Duty::Canvass) if self.away => {}
                 Some(Duty::Canvass) => self.canvass(),
                 Some(Duty::StepDown) => self.step_down(),
                 None => break,

@@ -175,6 +175,9 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(in crate::node) fn on_take_over(&mut self, ballot: Ballot, chosen: Slot) {
         self.on_ballot(ballot);
+        if self.away {
+            return;
+        }
         if self.learner.is_some() {
             self.chosen.hear_of(chosen);
             if self.chosen.first_unknown() < chosen {

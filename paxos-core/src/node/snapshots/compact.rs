@@ -74,6 +74,13 @@ impl Store {
         self.lent.as_ref().filter(|s| s.id() == id)
     }
 
+    /// Nobody has asked for the one before the latest since `recently`: what it takes on disk is given back.
+    pub(in crate::node) fn drop_lent(&mut self, recently: Time) {
+        if self.asked.1.is_none_or(|at| at < recently) {
+            self.lent = None;
+        }
+    }
+
     /// `snapshot` is on disk; who was asked for the one before since `recently` may ask for the rest.
     fn keep(&mut self, snapshot: Snapshot, recently: Time) {
         let is_recent = |at: Option<Time>| at.is_some_and(|at| at >= recently);
@@ -225,14 +232,19 @@ impl<P: Protocol> Node<P> {
         if bytes <= most { needed } else { kept }
     }
 
+    /// A peer that has not asked since is not in the middle of fetching a snapshot.
+    pub(in crate::node) fn recently(&self) -> Time {
+        let patience = self.fetch_patience().unwrap_or_default().saturating_mul(8);
+        Time(self.now.0.saturating_sub(patience.as_nanos() as u64))
+    }
+
     /// `snapshot` is on disk, and what it stands for need not be remembered in any other way.
     #[cold]
     pub(in crate::node) fn adopt(&mut self, snapshot: Snapshot) {
         let (next, keep) = (snapshot.next(), self.setup.config.limits.snapshot);
         let members = Some(snapshot.membership()).filter(|bytes| !bytes.is_empty());
         let table = members.and_then(|bytes| decode::<EpochTable>(bytes).ok());
-        let patience = self.fetch_patience().unwrap_or_default().saturating_mul(8);
-        let recently = Time(self.now.0.saturating_sub(patience.as_nanos() as u64));
+        let recently = self.recently();
         self.store.keep(snapshot, recently);
         self.stirred = true;
         self.settled = self.settled.max(next);

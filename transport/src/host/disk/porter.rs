@@ -102,10 +102,20 @@ fn carry(
             Load::Keep(piece) => intake(&piece).map(|kept| match kept {
                 Kept::More => Carried::Kept(piece),
                 Kept::Whole(snapshot) => Carried::Fetched(piece.snapshot, Some(snapshot)),
-                Kept::Useless => Carried::Fetched(piece.snapshot, None),
+                Kept::Useless => {
+                    if piece.is_last() {
+                        tracing::warn!("the pieces of a snapshot that peers sent are no snapshot together; it is fetched anew");
+                    }
+                    Carried::Fetched(piece.snapshot, None)
+                }
             }),
             Load::Read(wanted) => {
                 let bytes = wanted.read();
+                if bytes.is_none() {
+                    tracing::warn!(
+                        "a peer asks for a part of this member's snapshot that is not there or cannot be read; look after this disk"
+                    );
+                }
                 Ok(Carried::Read(wanted, bytes))
             }
         };

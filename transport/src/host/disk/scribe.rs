@@ -24,9 +24,17 @@ impl Scribe {
         self.work.begin("paxos-snapshot", move || stage(captured)).map_err(StorageError::Write)
     }
 
-    /// The state, when it is written down; never if there is none. The future may be dropped; nothing is lost then.
-    pub(in crate::host) async fn done(&mut self) -> Result<Snapshot, HostError> {
-        Ok(self.work.done().await.ok_or(HostError::Panicked)??)
+    /// The state, when it is written down; none if it could not be, which harms nobody: the log stays as it is. It waits for ever if
+    /// there is no state to be written down. The future may be dropped; nothing is lost then.
+    pub(in crate::host) async fn done(&mut self) -> Result<Option<Snapshot>, HostError> {
+        match self.work.done().await {
+            Some(Ok(snapshot)) => Ok(Some(snapshot)),
+            Some(Err(error)) => {
+                tracing::error!(%error, "cannot take a snapshot, so the log grows: free or repair the disk");
+                Ok(None)
+            }
+            None => Err(HostError::Panicked),
+        }
     }
 
     /// Ends when what is being written down is, which uses the store, but no later than after `patience`. False if it did not end.

@@ -2,10 +2,12 @@
 
 use super::error::StoreError;
 use super::files::Files;
-use super::store::{PIECE, Staged, lock};
+use super::store::{Closing, PIECE, Staged, create_staged, lock};
 use crate::storage::Kept;
-use paxos_core::{Snapshot, SnapshotId, SnapshotPiece};
+use paxos_core::{Contents, Snapshot, SnapshotId, SnapshotPiece};
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A snapshot of another process that is not installed yet.
 const RECEIVED: &str = "received.new";
@@ -15,6 +17,7 @@ pub(super) struct Intake<F: Files> {
     pub(super) dir: PathBuf,
     pub(super) files: F,
     pub(super) staged: Staged,
+    pub(super) closing: Closing,
     pub(super) coming: Option<Coming<F>>,
 }
 
@@ -32,14 +35,10 @@ impl<F: Files> Intake<F> {
         self.add(piece).map_err(StoreError::io(&self.dir.join(RECEIVED)))
     }
 
-    fn add(&mut self, piece: &SnapshotPiece) -> std::io::Result<Kept> {
+    fn add(&mut self, piece: &SnapshotPiece) -> io::Result<Kept> {
         if piece.offset == 0 {
             self.coming = None;
-            // One that nobody came for: whoever still reads it has the file, though it has no name any more.
-            if lock(&self.staged).remove(RECEIVED).is_some() {
-                self.files.remove(RECEIVED)?;
-            }
-            let file = self.files.create(RECEIVED)?;
+            let file = create_staged(&self.files, &self.staged, RECEIVED)?;
             self.coming = Some(Coming { id: piece.snapshot, file, at: 0, synced: 0 });
         }
         let follows = |coming: &&mut Coming<F>| coming.id == piece.snapshot && coming.at == piece.offset;
@@ -56,12 +55,23 @@ impl<F: Files> Intake<F> {
         }
         let Some(Coming { id, file, .. }) = self.coming.take() else { return Ok(Kept::Useless) };
         // What is there is read for its checksum: it was put together of pieces from several peers.
-        match Snapshot::open(self.files.contents(file)) {
-            Ok(snapshot) if snapshot.id() == id => {
-                lock(&self.staged).insert(RECEIVED, id);
-                Ok(Kept::Whole(snapshot))
-            }
-            Ok(_) | Err(_) => Ok(Kept::Useless),
+        let contents = self.files.contents(file);
+        let read = Snapshot::open(Arc::new(UntilClosed(contents.clone(), self.closing.clone())));
+        if !read.is_ok_and(|read| read.id() == id) {
+            return Ok(Kept::Useless);
         }
+        let snapshot = Snapshot::of(id, contents).map_err(io::Error::other)?;
+        lock(&self.staged).insert(RECEIVED, id);
+        Ok(Kept::Whole(snapshot))
+    }
+}
+
+/// Contents that can be read until the store is being closed.
+struct UntilClosed(Arc<dyn Contents>, Closing);
+
+impl Contents for UntilClosed {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.1.check()?;
+        self.0.read_at(offset, into)
     }
 }

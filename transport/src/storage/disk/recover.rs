@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
 use super::manifest::{self, FORMER, Manifest, Part, snapshot_name};
 use super::segment::{self, Layout};
-use super::store::{SPARE, Sizes, Store, new_segment};
+use super::store::{Closing, SPARE, Sizes, Store, new_segment};
 use super::survey::{self, Piece, Survey, open_file};
 use crate::identity::Identity;
 use paxos_core::{Snapshot, StoreMark};
@@ -52,6 +52,7 @@ impl<F: Files> Store<F> {
             spare: None,
             making: None,
             staged: Arc::default(),
+            closing: Closing::default(),
             removing: None,
             failed: true,
         };

@@ -10,6 +10,7 @@ use paxos_core::{Snapshot, SnapshotId};
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How long segments are: the first, and then each twice as long as the one before, up to the longest. One that is made for a
@@ -40,6 +41,7 @@ pub(super) struct Stage<F: Files> {
     dir: PathBuf,
     files: F,
     staged: Staged,
+    closing: Closing,
 }
 
 impl<F: Files> Stage<F> {
@@ -48,11 +50,14 @@ impl<F: Files> Stage<F> {
         &self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<SnapshotId>,
     ) -> Result<Snapshot, StoreError> {
-        // One that nobody came for is of no use any more.
-        let former = lock(&self.staged).remove(STAGED);
-        former
-            .map_or(Ok(()), |_| self.files.remove(STAGED))
-            .and_then(|()| write_snapshot(&self.files, STAGED, write))
+        create_staged(&self.files, &self.staged, STAGED)
+            .and_then(|file| {
+                let written = write_snapshot(&self.files, file, &self.closing, write);
+                written.inspect_err(|_| {
+                    // It takes room on a disk that may be full. If it stays, it goes at the next start.
+                    drop(self.files.remove(STAGED));
+                })
+            })
             .inspect(|staged| _ = lock(&self.staged).insert(STAGED, staged.id()))
             .map_err(StoreError::io(&self.dir.join(STAGED)))
     }
@@ -61,15 +66,32 @@ impl<F: Files> Stage<F> {
 /// Which snapshots are there in full, under which names, and are not installed yet.
 pub(super) type Staged = Arc<Mutex<BTreeMap<&'static str, SnapshotId>>>;
 
+/// Whether the store is being closed: what goes on beside other writes ends then, and is begun anew the next time.
+#[derive(Clone, Default)]
+pub(super) struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    /// An error once the store is being closed.
+    pub(super) fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Relaxed) {
+            Err(io::Error::other("the store is being closed"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// A snapshot of this process that is not installed yet.
 const STAGED: &str = "staged.new";
 
-/// The name of a snapshot that is there in full, which it loses.
-fn take_staged(staged: &Staged, id: SnapshotId) -> Option<&'static str> {
+/// An empty file for a snapshot that is to be written under this name, in place of one that nobody came for: whoever still reads that
+/// one has the file, though it has no name any more.
+pub(super) fn create_staged<F: Files>(files: &F, staged: &Staged, name: &'static str) -> io::Result<F::File> {
     let mut staged = lock(staged);
-    let name = staged.iter().find(|(_, there)| **there == id).map(|(name, _)| *name)?;
-    staged.remove(name);
-    Some(name)
+    if staged.remove(name).is_some() {
+        files.remove(name)?;
+    }
+    files.create(name)
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -92,6 +114,8 @@ pub(super) struct Store<F: Files> {
     /// How long the segment is that is being made beside other writes, and what waits for it.
     pub(super) making: Option<(u64, Job)>,
     pub(super) staged: Staged,
+    /// Whether what goes on beside other writes is to end.
+    pub(super) closing: Closing,
     /// Files that are being removed beside other writes.
     pub(super) removing: Option<Job>,
     /// A write failed, so that what is on disk is not known any more.
@@ -137,26 +161,38 @@ impl<F: Files> Store<F> {
 
     /// To write a snapshot down before it is installed.
     pub(super) fn stage(&self) -> Stage<F> {
-        Stage { dir: self.dir.clone(), files: self.files.clone(), staged: self.staged.clone() }
+        let (dir, files) = (self.dir.clone(), self.files.clone());
+        Stage { dir, files, staged: self.staged.clone(), closing: self.closing.clone() }
     }
 
     /// To keep a snapshot that comes in pieces, before it is installed.
     pub(super) fn intake(&self) -> Intake<F> {
-        Intake { dir: self.dir.clone(), files: self.files.clone(), staged: self.staged.clone(), coming: None }
+        let (dir, files) = (self.dir.clone(), self.files.clone());
+        Intake { dir, files, staged: self.staged.clone(), closing: self.closing.clone(), coming: None }
     }
 
     /// Gives a snapshot its name, and writes it down if that was not done before.
     fn place(&self, name: &str, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let unfinished = format!("{name}{UNFINISHED}");
-        let staged = take_staged(&self.staged, snapshot.id());
-        let copy = |out: &mut dyn Write| io::copy(&mut snapshot.read_from(0), out).map(|_| snapshot.id());
-        let placed = match staged {
-            Some(staged) => Ok(staged),
-            None => write_snapshot(&self.files, &unfinished, copy).map(|_| unfinished.as_str()),
+        let rename = |from: &str| self.files.rename(from, name);
+        // Until it has its name, nobody else begins a file under the former one.
+        let mut staged = lock(&self.staged);
+        let there = staged.iter().find(|(_, there)| **there == snapshot.id()).map(|(name, _)| *name);
+        let placed = if let Some(there) = there {
+            staged.remove(there);
+            rename(there)
+        } else {
+            drop(staged);
+            let unfinished = format!("{name}{UNFINISHED}");
+            let copy = |out: &mut dyn Write| {
+                let length = io::copy(&mut snapshot.read_from(0), out)?;
+                let whole = length == snapshot.id().length;
+                if whole { Ok(snapshot.id()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+            };
+            let file = self.files.create(&unfinished);
+            file.and_then(|file| write_snapshot(&self.files, file, &self.closing, copy))
+                .and_then(|_| rename(&unfinished))
         };
-        placed
-            .and_then(|unfinished| self.files.rename(unfinished, name))
-            .map_err(StoreError::io(&self.dir.join(name)))
+        placed.map_err(StoreError::io(&self.dir.join(name)))
     }
 
     /// From here until it has succeeded, what is on disk is not known.
@@ -280,10 +316,18 @@ impl<F: Files> Store<F> {
             *name = without;
         }
         self.files.sync_names()?;
-        let (files, before) = (self.files.clone(), self.removing.take());
+        let (files, closing, before) = (self.files.clone(), self.closing.clone(), self.removing.take());
         let work = move || {
-            before.map_or(Ok(()), |before| before())?;
-            nameless.iter().try_for_each(|name| files.remove(name))
+            if let Some(before) = before {
+                before()?;
+            }
+            // What is left goes at the next start.
+            for name in nameless.iter().take_while(|_| closing.check().is_ok()) {
+                if let Err(error) = files.remove(name) {
+                    tracing::warn!(%error, name, "cannot remove a file that is of no use any more");
+                }
+            }
+            Ok(())
         };
         self.removing = Some(self.files.aside(Box::new(work)));
         Ok(())
@@ -294,7 +338,7 @@ impl<F: Files> Store<F> {
         if let Some(removed) = self.removing.take()
             && let Err(error) = removed()
         {
-            tracing::warn!(%error, "cannot remove files that are of no use any more; they are removed at the next start");
+            tracing::warn!(%error, "files that are of no use any more are removed at the next start");
         }
     }
 }
@@ -308,6 +352,7 @@ impl<F: Files> Drop for Store<F> {
         {
             tracing::warn!(%error, "closed without a note of how far the log has come");
         }
+        self.closing.0.store(true, Ordering::Relaxed);
         self.finish_removal();
         // It uses the directory, which is free afterwards. Without a name, what was made is removed the next time.
         if let Some((_, made)) = self.making.take()
@@ -321,14 +366,14 @@ impl<F: Files> Drop for Store<F> {
     }
 }
 
-/// A snapshot in a file of this name, durable but for the name.
+/// A snapshot in this empty file, durable but for the file's name.
 fn write_snapshot<F: Files>(
     files: &F,
-    name: &str,
+    file: F::File,
+    closing: &Closing,
     write: impl FnOnce(&mut dyn Write) -> io::Result<SnapshotId>,
 ) -> io::Result<Snapshot> {
-    let file = files.create(name)?;
-    let mut out = BufWriter::with_capacity(PIECE, Pieces { files, file: &file, at: 0 });
+    let mut out = BufWriter::with_capacity(PIECE, Pieces { files, file: &file, closing, at: 0 });
     let id = write(&mut out)?;
     out.flush()?;
     drop(out);
@@ -339,11 +384,13 @@ fn write_snapshot<F: Files>(
 struct Pieces<'a, F: Files> {
     files: &'a F,
     file: &'a F::File,
+    closing: &'a Closing,
     at: u64,
 }
 
 impl<F: Files> Write for Pieces<'_, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.closing.check()?;
         let piece = &bytes[..bytes.len().min(PIECE)];
         self.files.write(self.file, self.at, piece)?;
         self.files.sync(self.file)?;
