@@ -100,8 +100,6 @@ pub struct Node<P: Protocol> {
     peers: Peers,
     pub(crate) store: Store,
     fetching: Option<Fetching>,
-    /// Whether the driver reads and keeps the pieces of snapshots.
-    hands_out: bool,
     /// Whether the replica's machine takes over a state elsewhere.
     away: bool,
     /// What peers want to be read, at most one piece each.
@@ -279,7 +277,6 @@ impl<P: Protocol> Node<P> {
             },
             store: Store::default(),
             fetching: None,
-            hands_out: false,
             away: false,
             wanted: Vec::new(),
             contact: Contact::default(),

@@ -14,6 +14,8 @@ pub(crate) struct Store {
     latest: Option<Snapshot>,
     /// Whether one is being written down.
     capturing: bool,
+    /// Whether the driver reads and keeps the pieces of snapshots.
+    pub(in crate::node) hands_out: bool,
     /// Waits to be written to the disk.
     waiting: Option<Snapshot>,
     /// Is being written.

@@ -139,7 +139,7 @@ impl<P: Protocol> Node<P> {
         let limit = self.setup.config.limits.chunk;
         if let Some(snapshot) = self.store.lend(from, id, self.now).cloned() {
             let wanted = WantedPiece { to: from, snapshot, offset, limit };
-            if self.hands_out {
+            if self.store.hands_out {
                 // One that asks again has waited for long enough: only the last question counts.
                 self.wanted.retain(|other| other.to != from);
                 self.wanted.push(wanted);
@@ -174,7 +174,7 @@ impl<P: Protocol> Node<P> {
         (fetching.peer, fetching.vain, fetching.again) = (from, 0, None);
         fetching.piece = Some(bytes.clone());
         self.stirred = true;
-        if !self.hands_out {
+        if !self.store.hands_out {
             self.keep_piece();
         }
     }
@@ -182,7 +182,7 @@ impl<P: Protocol> Node<P> {
     /// From now on, the pieces of a snapshot that is fetched are handed out by [`crate::Ready::piece`], instead of being kept in memory,
     /// and those that peers ask for by [`crate::Ready::wanted`], instead of being read at once.
     pub fn hand_out_pieces(&mut self) {
-        self.hands_out = true;
+        self.store.hands_out = true;
     }
 
     /// The piece that came last, for the driver to keep.
