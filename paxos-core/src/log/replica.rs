@@ -8,10 +8,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::io::{BufReader, Read};
-
-/// A state is read from where it is stored in pieces of so many bytes.
-const PIECE: usize = 1 << 18;
+use std::io::Read;
 
 /// What the log is for. It must be deterministic: the same commands in the same order give the same replies and
 /// the same state on every replica.
@@ -381,7 +378,7 @@ impl<S: StateMachine> Takeover<S> {
         let Self { mut machine, snapshot } = self;
         let mut read = || {
             let sessions = snapshot.head()?.sessions;
-            machine.restore_from(&mut BufReader::with_capacity(PIECE, snapshot.machine()))?;
+            snapshot.restore(|state| machine.restore_from(state))?;
             Ok(sessions)
         };
         let sessions = read();

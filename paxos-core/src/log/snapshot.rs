@@ -11,10 +11,10 @@ mod contents;
 pub use contents::Contents;
 
 use crate::{Bytes, Slot};
-use contents::{Digesting, Reader};
+use contents::{Digesting, PIECE, Reader, Summing};
 use core::fmt;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
 /// The first byte of what is encoded here. One that knows a layout by another number refuses this one.
@@ -316,6 +316,19 @@ impl Snapshot {
     /// What the state machine wrote.
     pub(crate) fn machine(&self) -> impl Read + '_ {
         self.read_from(self.before)
+    }
+
+    /// Has what the state machine wrote read by `read`, and then compares the checksum of the whole: the disk may have changed it since
+    /// it was opened.
+    pub(crate) fn restore(
+        &self,
+        read: impl FnOnce(&mut dyn Read) -> Result<(), RestoreError>,
+    ) -> Result<(), RestoreError> {
+        let mut all = Summing::new(BufReader::with_capacity(PIECE, self.read_from(0)));
+        io::copy(&mut (&mut all).take(self.before), &mut io::sink())?;
+        read(&mut BufReader::with_capacity(PIECE, &mut all))?;
+        let same = all.finish()? == (self.id.length, self.id.digest);
+        if same { Ok(()) } else { Err(SnapshotError::Damaged.into()) }
     }
 
     /// The members by then.

@@ -171,6 +171,33 @@ fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
     }
 }
 
+/// Bytes that are others when they are read again.
+struct Rotting(Bytes, core::sync::atomic::AtomicBool);
+
+impl crate::Contents for Rotting {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.0.read_at(offset, into)?;
+        let last = offset + length as u64 == self.0.len() as u64;
+        if last && length > 0 && self.1.load(core::sync::atomic::Ordering::Relaxed) {
+            into[length - 1] ^= 1;
+        }
+        Ok(length)
+    }
+}
+
+#[test]
+fn a_state_that_the_disk_has_changed_since_it_was_opened_is_not_taken_over() {
+    let mut first = replica(4);
+    execute(&mut first, 0, &[command(9, 0, 5)], all());
+    let bytes = first.snapshot().and_then(|snapshot| snapshot.read_all().ok()).expect("in memory");
+    let rotting = std::sync::Arc::new(Rotting(bytes, false.into()));
+    let snapshot = Snapshot::open(rotting.clone()).expect("whole");
+    replica(4).install(&snapshot).expect("whole");
+    rotting.1.store(true, core::sync::atomic::Ordering::Relaxed);
+    let mut other = replica(4);
+    assert!(other.install(&snapshot).is_err() && other.failure().is_some());
+}
+
 #[test]
 fn while_a_state_is_taken_over_elsewhere_nothing_is_executed_and_no_other_one_is_taken_over() {
     let (mut first, mut other) = (replica(4), replica(4));

@@ -2,8 +2,11 @@
 
 use super::Digest;
 use crate::Bytes;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use xxhash_rust::xxh3::Xxh3;
+
+/// Snapshots are read in pieces of so many bytes.
+pub(super) const PIECE: usize = 1 << 18;
 
 /// The bytes of a snapshot, which stay as they are for as long as somebody holds them: [`Bytes`] in memory, or a file.
 pub trait Contents: Send + Sync {
@@ -43,6 +46,34 @@ impl Read for Reader<'_> {
     }
 }
 
+/// Reads in order, and knows length and checksum of what it has read.
+pub(super) struct Summing<R> {
+    from: R,
+    length: u64,
+    hasher: Box<Xxh3>,
+}
+
+impl<R: Read> Summing<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self { from, length: 0, hasher: Box::default() }
+    }
+
+    /// Of all that is there, with what was not read yet.
+    pub(super) fn finish(mut self) -> io::Result<(u64, Digest)> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok((self.length, Digest(self.hasher.digest128())))
+    }
+}
+
+impl<R: Read> Read for Summing<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.from.read(into)?;
+        self.hasher.update(&into[..length]);
+        self.length += length as u64;
+        Ok(length)
+    }
+}
+
 /// Fills all of `into` with the bytes from `offset` on; whether there were enough.
 pub(super) fn fill(contents: &dyn Contents, offset: u64, into: &mut [u8]) -> io::Result<bool> {
     match Reader::new(contents, offset).read_exact(into) {
@@ -54,18 +85,7 @@ pub(super) fn fill(contents: &dyn Contents, offset: u64, into: &mut [u8]) -> io:
 
 /// Length and checksum of all bytes.
 pub(super) fn sum(contents: &dyn Contents) -> io::Result<(u64, Digest)> {
-    let mut sink = io::sink();
-    let mut out = Digesting::new(&mut sink);
-    let mut reader = Reader::new(contents, 0);
-    let mut piece = vec![0; 1 << 18];
-    loop {
-        match reader.read(&mut piece) {
-            Ok(0) => return Ok(out.finish()),
-            Ok(length) => out.write_all(&piece[..length])?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    Summing::new(BufReader::with_capacity(PIECE, Reader::new(contents, 0))).finish()
 }
 
 /// Passes bytes on, and knows their length and checksum.
