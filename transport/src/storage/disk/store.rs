@@ -27,8 +27,9 @@ impl Default for Sizes {
     }
 }
 
-/// Snapshots, and the zeros of a new segment, are written in pieces of so many bytes.
-pub(super) const PIECE: usize = 4 << 20;
+/// Snapshots, and the zeros of a new segment, are written in pieces of so many bytes, each with a sync of its own: a write of the log
+/// may have to wait for the piece that the disk is busy with.
+pub(super) const PIECE: usize = 512 << 10;
 
 /// A segment that was used and may be used again.
 pub(super) const SPARE: &str = "spare";
