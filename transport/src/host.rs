@@ -21,6 +21,7 @@ mod notices;
 mod patience;
 mod reads;
 mod replicated;
+mod stages;
 mod trace;
 mod transfer;
 mod waiters;
@@ -30,6 +31,7 @@ pub use cluster::MemoryCluster;
 pub use leaving::LeaveError;
 pub use reads::Seen;
 pub use replicated::{HostError, Outlook, ProposeError, ReadFailure, Replicated, Stopped};
+pub use stages::Stages;
 pub use trace::TraceOut;
 pub use transfer::TransferError;
 
@@ -253,6 +255,7 @@ where
                 let begun = self.takeover.begin("paxos-takeover", || takeover.run());
                 begun.map_err(StorageError::Read)?;
             }
+            let known = Instant::now();
             if let Some(captured) = ready.advance(&mut self.replica) {
                 self.scribe.begin(captured)?;
             }
@@ -283,7 +286,7 @@ where
             // Whoever is answered is to find a status as new as the answer.
             self.publish();
             for settled in self.answers.drain(..) {
-                self.waiters.answer(settled);
+                self.waiters.answer(settled, known);
             }
             if !self.outbox.is_empty() {
                 self.transport.send(&mut self.outbox).await?;
@@ -371,7 +374,7 @@ where
 
     /// Tells the node what was gathered.
     fn take_in(&mut self) -> ControlFlow<()> {
-        let now = self.clock.now();
+        let (now, taken) = (self.clock.now(), Instant::now());
         let longest = self.transport.longest_message();
         for event in self.inbox.drain(..) {
             self.node.step(now, event);
@@ -383,9 +386,8 @@ where
         for ask in self.asked.drain(..) {
             match ask {
                 Ask::Propose(value, waiter) => match propose(&mut self.node, longest, now, value) {
-                    Ok(id) => self.waiters.wait(id, waiter),
-                    // An error says that the asker has gone away meanwhile, and needs no answer.
-                    Err(error) => drop(waiter.send(Err(error))),
+                    Ok(id) => self.waiters.wait(id, waiter, taken),
+                    Err(error) => waiter.refuse(error),
                 },
                 // It waited longer than its asker.
                 Ask::Read(_, looker) if looker.is_gone() => {}
@@ -405,7 +407,8 @@ where
                     let stalled = self.node.status().disk.since.map(|since| now.since(since));
                     let (writes, writing) = self.written;
                     let surroundings = self.node.surroundings();
-                    drop(answer.send(Outlook { surroundings, writes, writing, stalled }));
+                    let stages = self.waiters.stages();
+                    drop(answer.send(Outlook { surroundings, writes, writing, stalled, stages }));
                 }
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
                 Ask::Change(change, waiter) => {

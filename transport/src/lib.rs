@@ -28,7 +28,7 @@ pub use carrier::{
 };
 pub use host::{
     ChangeError, HostError, LeaveError, MemoryCluster, Outlook, ProposeError, ReadFailure, Replicated, Seen,
-    Stopped, TraceOut, TransferError,
+    Stages, Stopped, TraceOut, TransferError,
 };
 pub use identity::{Identity, Portable, fingerprint};
 pub use local::LocalCluster;

@@ -119,13 +119,18 @@ impl Page<'_> {
     }
 
     fn of_outlook(&mut self, outlook: &Outlook) -> fmt::Result {
-        let Outlook { surroundings, writes, writing, stalled } = outlook;
+        let Outlook { surroundings, writes, writing, stalled, stages } = outlook;
         self.gauge("hears_quorum", "Whether a quorum of members is heard.", surroundings.quorum.into())?;
         self.counter("store_writes", "Writes that became durable.", *writes)?;
         let help = "Time that writes took until they were durable.";
         self.metric("store_write_seconds", help, &ConstCounter::new(writing.as_secs_f64()))?;
         let help = "How long the write that is under way has taken so far; 0 if there is none.";
         self.seconds("store_write_age_seconds", help, stalled.unwrap_or_default())?;
+        self.counter("commands_answered", "Commands asked for here that were executed.", stages.commands)?;
+        let spent = [("queue", stages.queue), ("agreement", stages.agreement), ("apply", stages.apply)];
+        let spent = spent.map(|(stage, time)| (stage.to_owned(), ConstCounter::new(time.as_secs_f64())));
+        let help = "Time of those commands from the call to the answer, by stage.";
+        self.each(("command_seconds", help, "stage"), spent.into_iter())?;
         let peers = || surroundings.peers.iter();
         let heard = peers().map(|peer| (peer.id.to_string(), ConstGauge::new(u64::from(peer.heard))));
         self.each(("peer_heard", "Whether the peer said lately how far it is.", "peer"), heard)?;

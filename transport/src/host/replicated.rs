@@ -1,10 +1,9 @@
 //! The handle to a running member.
 
-use super::Host;
-use super::TraceOut;
 use super::patience::Patience;
 use super::reads::{Look, Looker, Seen};
 use super::waiters::{ChangeWaiter, Waiter};
+use super::{Host, Stages, TraceOut};
 use crate::carrier::{Transport, TransportError};
 use crate::storage::{Storage, StorageError};
 use core::time::Duration;
@@ -43,6 +42,8 @@ pub struct Outlook {
     pub writing: Duration,
     /// How long the write that is under way has taken so far; none if there is none.
     pub stalled: Option<Duration>,
+    /// Where the time of its own commands goes.
+    pub stages: Stages,
 }
 
 /// What a handle asks of the host.
@@ -282,7 +283,7 @@ where
     /// # Errors
     /// As [`Replicated::propose`].
     pub async fn append(&self, command: P::Value) -> Result<Executed<P::Reply>, ProposeError> {
-        let (waiter, answer) = oneshot::channel();
+        let (waiter, answer) = Waiter::new();
         self.ask(Ask::Propose(command, waiter))?;
         let answered = self.patience.with_margin(answer).await.map_err(|_| ProposeError::OutcomeUnknown)?;
         answered.map_err(|_| ProposeError::OutcomeUnknown)?

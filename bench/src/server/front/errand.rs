@@ -1,12 +1,15 @@
 //! Requests about the server and the cluster.
 
+mod around;
+
 use super::Front;
 use super::session::Session;
 use super::table::Errand;
 use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, integer, natural};
+use around::{around, outlook, timing};
 use core::time::Duration;
-use paxos_core::{Change, Consistency, NodeId, NodeSet, PeerStatus, StoreMark};
+use paxos_core::{Change, Consistency, NodeId, NodeSet};
 use paxos_transport::{ChangeError, LeaveError};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -151,7 +154,9 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("clock_moves", time.moves.to_string()),
         ],
     );
-    let (store, peers) = around(front).await;
+    let outlook = outlook(front).await;
+    section("Timing", &timing(&outlook));
+    let (store, peers) = around(front, &outlook.surroundings);
     let lines = peers.iter().filter_map(|line| line.split_once(' '));
     let lines = lines.map(|(id, fields)| (format!("peer_{id}"), fields.replace(' ', ",")));
     let lines: Vec<(String, String)> = [("store".to_owned(), store)].into_iter().chain(lines).collect();
@@ -220,7 +225,7 @@ fn node(word: &[u8]) -> Result<NodeId, String> {
 }
 
 async fn status(front: &Front) -> Reply {
-    let (store, peers) = around(front).await;
+    let (store, peers) = around(front, &outlook(front).await.surroundings);
     let status = front.member.status();
     let counters = status.counters;
     let number = |n: u64| Reply::Int(i64::try_from(n).unwrap_or(i64::MAX));
@@ -251,25 +256,6 @@ async fn status(front: &Front) -> Reply {
         ("peers", Reply::Array(peers.iter().map(Reply::text).collect())),
     ];
     Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect())
-}
-
-/// This member's store, and a line for each other process: `n1 connected=yes heard=yes lag=0 store=1f2e3d4c`. A lag is in slots.
-async fn around(front: &Front) -> (String, Vec<String>) {
-    // A member that takes no turn in this time says nothing about the others.
-    let outlook = timeout(Duration::from_secs(1), front.member.outlook()).await;
-    let around = outlook.ok().and_then(Result::ok).unwrap_or_default().surroundings;
-    let links = front.settings.carrier.as_ref().map(|carrier| carrier.stats().peers).unwrap_or_default();
-    let named = |store: Option<StoreMark>| {
-        store.map_or_else(|| "unknown".into(), |mark| format!("{:08x}", (mark.id >> 96) as u32))
-    };
-    let yes = |is: bool| if is { "yes" } else { "no" };
-    let line = |peer: &PeerStatus| {
-        let connected = yes(links.get(&peer.id).is_some_and(|link| link.connected));
-        let lag = peer.lag.map_or_else(|| "unknown".into(), |lag| lag.to_string());
-        let (heard, store) = (yes(peer.heard), named(peer.store));
-        format!("{} connected={connected} heard={heard} lag={lag} store={store}", peer.id)
-    };
-    (named(around.store), around.peers.iter().map(line).collect())
 }
 
 fn members(front: &Front) -> Reply {
