@@ -1,4 +1,5 @@
-//! What travels and what is stored: well-formed messages in any order, and the bytes of every format.
+//! What travels and what is stored: well-formed messages in any order, the bytes of every format, and what becomes of
+//! bytes of another version.
 
 mod any_message;
 mod frames;
@@ -6,3 +7,4 @@ mod golden;
 mod kv;
 mod messages;
 mod store;
+mod versions;

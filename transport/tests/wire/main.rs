@@ -7,6 +7,7 @@ mod raw;
 mod refusals;
 mod secure;
 mod variants;
+mod versions;
 
 use core::future::Future;
 use core::time::Duration;
