@@ -1,4 +1,5 @@
-//! The READMEs and the page of counts show what the code does: their pictures, tables and example are made from it.
+//! The READMEs and the page of counts show what the code does: their pictures, tables and example are made from it. The list of
+//! mutations applies to it.
 //! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test readme` brings them up to date.
 
 use basic_paxos::BasicPaxos;
@@ -11,6 +12,7 @@ use paxos_bench::theory::{Layout, Learning, Recovery, Run};
 use paxos_bench::variants::Variant;
 use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine};
 use paxos_transport::MemoryCluster;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs::{read_dir, read_to_string, write};
 use std::path::{Path, PathBuf};
@@ -183,4 +185,33 @@ fn every_link_to_a_file_leads_to_one() {
             assert!(file.exists(), "{} leads to {target}, which is not there", page.display());
         }
     }
+}
+
+/// A mutation whose text is gone would catch nothing, and nobody would notice (`.ci/mutants`).
+#[test]
+fn every_mutation_applies_to_one_place() {
+    let lists =
+        read_dir(root().join("fuzz/mutants")).expect("the lists").map(|list| list.expect("a list").path());
+    let mut names = BTreeSet::new();
+    for list in lists {
+        let list = read_to_string(list).expect("text").parse::<toml::Table>().expect("a list of mutations");
+        for mutation in list["mutant"].as_array().expect("some mutations") {
+            let word = |key: &str| mutation.get(key).and_then(toml::Value::as_str);
+            let name = word("name").expect("a name");
+            assert!(names.insert(name.to_owned()), "two mutations are called {name}");
+            let file = root().join(word("file").expect("a file"));
+            let text = read_to_string(file).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let find = word("find").expect("a text to find");
+            let places = text.matches(find).count();
+            assert_eq!(
+                places, 1,
+                "{name}: its text must be there once; write it anew in fuzz/mutants:\n{find}"
+            );
+            assert_ne!(word("replace"), Some(find), "{name} changes nothing");
+            assert!(word("why").is_some_and(|why| why.len() > 10), "{name} says no mistake");
+            let caught = word("soak").is_some() || mutation.get("tests").is_some();
+            assert!(caught, "{name} says nothing that might catch it");
+        }
+    }
+    assert!(names.len() >= 60, "{} mutations", names.len());
 }
