@@ -169,6 +169,9 @@ mod tests {
         assert!(grants.bar(Time(1), NodeId(0)));
         grants.release(ballot(2, 1));
         assert!(!grants.bar(Time(1), NodeId(0)));
+        // A heartbeat that was under way when the lease was released is answered, and grants nothing.
+        assert!(grants.grant(Time(2), ballot(2, 1)) && !grants.bar(Time(3), NodeId(0)));
+        assert!(grants.grant(Time(4), ballot(3, 1)) && grants.bar(Time(5), NodeId(0)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::double::Double;
 use super::history::{Held, draw, judge, load, run};
+use crate::storage::disk::block::{Draft, Kind};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
@@ -61,4 +62,17 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
         }
     }
     println!("{crashes} crashes in {wanted} histories, {in_between} of them in the middle of a write");
+}
+
+/// Nobody knows what of the write that failed is on the disk, so what is written behind it may be read as something else.
+#[test]
+fn after_a_write_that_failed_no_other_is_taken() {
+    let files = Double::default();
+    let (mut store, _) = load(&files).expect("a new store");
+    let mut write = || store.append(Kind::Appended, Draft::encode(&[vec![1_u8]]).expect("bytes"));
+    write().expect("the disk works");
+    files.crash_at(files.steps() + 1);
+    write().expect_err("the disk does not work");
+    files.start_again();
+    write().expect_err("it works again, and what is on it is not known");
 }
