@@ -11,8 +11,12 @@
 //!   [`paxos_core::StateMachine`] is what it is for. All three can be chosen at run time.
 //! - [`MemoryCluster`] runs all members in one program, [`LocalCluster`] on one thread without a runtime.
 //! - [`sim`] runs them in virtual time, with faults, from a seed.
+//!
+//! With the feature `conformance`, `conformance::suite!` gives a new variant the tests that all variants pass.
 
 mod carrier;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod host;
 mod identity;
 mod local;

@@ -1,0 +1,15 @@
+//! The claims that Fast Paxos shares with every variant, with each of its recoveries.
+
+use fast_paxos::{Options, Recovery};
+
+/// Half of the seeds recover as usual, the others in the two other ways.
+fn options(seed: u64) -> Options {
+    let recovery = match seed % 4 {
+        1 => Recovery::Uncoordinated,
+        3 => Recovery::Classic,
+        _ => Recovery::Coordinated,
+    };
+    Options { recovery, ..Options::default() }
+}
+
+paxos_transport::conformance::suite!(fast_paxos::FastPaxos<u64, u64>, options: options);

@@ -1,0 +1,158 @@
+//! The claims that every variant keeps, as one suite of tests. The feature `conformance` builds it.
+//!
+//! A crate that implements [`paxos_core::Protocol`] takes this crate with the feature as a development dependency and
+//! writes one line in a file of its `tests`:
+//!
+//! ```rust,ignore
+//! paxos_transport::conformance::suite!(PatientPaxos<u64, u64>);
+//! ```
+//!
+//! The line becomes one `#[test]` for each claim. A variant that differs from the others says how, in the fields of
+//! [`Facts`] behind its type (`compacts: false`), and the suite tests that it says the truth. A claim that fails names the
+//! seed; `SEEDS=20000` runs more seeds of each claim, and `FIRST=3769` starts there.
+//!
+//! The suite reads messages only by what they state ([`paxos_core::Phrase::facts`]), and obtains them only from the roles
+//! and from `serde`. So it names no variant, and no variant writes anything for it.
+
+pub mod anything;
+pub mod chaos;
+pub mod cluster;
+pub mod crashes;
+pub mod rivals;
+mod roles;
+
+pub use roles::{acceptor, learner, node, proposer};
+
+#[doc(inline)]
+pub use crate::__conformance_suite as suite;
+
+use crate::Portable;
+use paxos_core::Protocol;
+
+/// A variant that the suite can run: its commands and replies are numbers, and its messages can be written.
+pub trait Tested: Protocol<Value = u64, Reply = u64> + Portable {}
+impl<P: Protocol<Value = u64, Reply = u64> + Portable> Tested for P {}
+
+/// What a variant says about itself, where variants differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<P: Protocol> {
+    /// The variant's knobs in the run of this seed, so that drawn runs turn all of them.
+    pub options: fn(u64) -> P::Options,
+    /// Whether its roles can forget what a snapshot stands for ([`paxos_core::Acceptor::retained`]).
+    pub compacts: bool,
+    /// How many seeds each claim about drawn runs has.
+    pub seeds: Seeds,
+}
+
+/// How many runs are drawn for a claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seeds {
+    /// Runs in which everything goes wrong, for each leadership.
+    pub chaos: u64,
+    /// Conversations of one node with whoever says whatever can be read.
+    pub messages: u64,
+}
+
+impl Default for Seeds {
+    fn default() -> Self {
+        Self { chaos: 1000, messages: 3000 }
+    }
+}
+
+impl<P: Protocol> Facts<P> {
+    /// What most variants say.
+    pub fn usual() -> Self {
+        Self { options: |_| P::Options::default(), compacts: true, seeds: Seeds::default() }
+    }
+}
+
+/// The number in an environment variable.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// The seeds of a claim that usually has so many.
+pub(crate) fn seeds(usual: u64) -> core::ops::Range<u64> {
+    let first = number("FIRST").unwrap_or(0);
+    first..first + number("SEEDS").unwrap_or(usual)
+}
+
+/// One `#[test]` for each claim of the suite about a protocol, and what is particular about it in [`Facts`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_suite {
+    ($protocol:ty $(, $field:ident: $value:expr)* $(,)?) => {
+        $crate::__conformance_claims! {
+            $protocol, $crate::conformance::Facts { $($field: $value,)* ..$crate::conformance::Facts::usual() };
+            acceptor {
+                a_promise_refuses_lower_ballots
+                a_vote_is_a_promise_too
+                a_promise_reports_the_highest_vote
+                promised_and_voted_are_two_things
+                a_repeated_question_is_answered_again_and_writes_nothing
+                a_restored_acceptor_has_what_was_on_disk
+                a_record_that_tore_off_takes_its_promise_with_it_and_no_other
+                votes_carry_the_value_to_learners_that_the_question_does_not_reach
+                an_acceptor_says_whether_it_can_forget
+            }
+            proposer {
+                it_proposes_the_value_of_the_highest_vote_reported
+                strangers_and_repeated_promises_change_nothing
+                a_ballot_is_never_used_twice_not_even_across_a_crash
+                a_command_asked_for_twice_is_proposed_once
+                slots_known_to_be_chosen_are_passed_over
+                an_unanswered_question_goes_to_all
+                more_than_the_queue_holds_is_refused
+                a_higher_ballot_ends_a_leader
+                a_proposer_says_whether_it_can_forget
+            }
+            learner {
+                a_quorum_in_one_ballot_chooses
+                votes_in_different_ballots_are_not_added_up
+                strangers_and_repeated_votes_change_nothing
+                what_is_decided_is_known_when_its_value_is_there
+                an_announcement_carries_the_value_to_those_who_may_not_have_it
+            }
+            node {
+                a_message_from_a_process_without_the_role_changes_nothing
+                a_repeated_message_changes_nothing_that_lasts
+                a_repeated_answer_is_not_counted
+                nothing_is_said_that_is_not_on_disk
+                a_restored_node_keeps_its_word
+            }
+            anything {
+                whatever_can_be_read_makes_no_node_panic_or_work_without_end
+            }
+            chaos {
+                with_an_elected_leader_nothing_breaks_and_every_command_is_answered
+                with_rival_leaders_nothing_breaks_and_every_command_is_answered
+            }
+            crashes {
+                five_acceptors_decide_with_any_two_crashed
+                five_acceptors_stop_with_three_crashed_and_go_on_when_one_is_back
+                what_was_answered_survives_the_crash_of_everyone
+            }
+            rivals {
+                duelling_leaders_decide_nothing_as_long_as_they_duel
+                leaders_that_back_off_decide
+                any_number_of_rivals_decides_all_commands
+                rivals_that_do_not_learn_decide_all_commands
+            }
+        }
+    };
+}
+
+/// Each claim as a test that calls the function of that name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_claims {
+    ($protocol:ty, $facts:expr; $($subject:ident { $($claim:ident)+ })+) => {
+        $($(
+            #[test]
+            #[allow(clippy::needless_update)] // a variant may state every fact
+            fn $claim() {
+                $crate::conformance::$subject::$claim::<$protocol>(&$facts);
+            }
+        )+)+
+    };
+}

@@ -1,0 +1,62 @@
+//! Minorities that fail do not matter; majorities that fail cost time only.
+
+use super::cluster::{Journal, anything_chosen, cluster, executed, ms, run, submit, until};
+use super::{Facts, Tested};
+use crate::sim::{Fault, Sim};
+use paxos_core::{Config, Leadership, Learning, NodeId};
+
+/// Five servers and a client, in each way of learning, with an elected leader and with rivals.
+fn fives<P: Tested>(facts: &Facts<P>) -> impl Iterator<Item = Sim<P, Journal>> + '_ {
+    let rivals = Leadership::SelfAppointed { backoff: Some((ms(5), ms(200))) };
+    let elected = Config::collapsed(5).expect("servers").leadership;
+    [Learning::Everyone, Learning::Distinguished].into_iter().flat_map(move |learning| {
+        [elected, rivals].into_iter().map(move |leadership| {
+            let config = Config { learning, leadership, ..Config::collapsed(5).expect("servers") };
+            cluster(config, (facts.options)(0), 1)
+        })
+    })
+}
+
+/// Ten pairs of five.
+pub fn five_acceptors_decide_with_any_two_crashed<P: Tested>(facts: &Facts<P>) {
+    for (a, b) in (0..5_u16).flat_map(|a| (0..a).map(move |b| (a, b))) {
+        for mut sim in fives(facts) {
+            sim.fail(Fault::Crash(NodeId(a)));
+            sim.fail(Fault::Crash(NodeId(b)));
+            submit(&mut sim, 5, 7);
+            assert!(until(&mut sim, |sim| sim.all_answered() && executed(sim, 1)), "without n{a} and n{b}");
+        }
+    }
+}
+
+/// Two of five are no quorum, and the third makes them one.
+pub fn five_acceptors_stop_with_three_crashed_and_go_on_when_one_is_back<P: Tested>(facts: &Facts<P>) {
+    for back in 2..5 {
+        for mut sim in fives(facts) {
+            (2..5).for_each(|id| sim.fail(Fault::Crash(NodeId(id))));
+            submit(&mut sim, 5, 7);
+            run(&mut sim, ms(10_000));
+            assert!(!anything_chosen(&sim) && !sim.all_answered());
+            sim.fail(Fault::Restart(NodeId(back)));
+            assert!(until(&mut sim, |sim| sim.all_answered() && executed(sim, 1)), "with n{back} back");
+        }
+    }
+}
+
+/// Machines are empty when all processes restart, and become again what they were.
+pub fn what_was_answered_survives_the_crash_of_everyone<P: Tested>(facts: &Facts<P>) {
+    for mut sim in fives(facts) {
+        (0..20).for_each(|value| submit(&mut sim, 5, value));
+        assert!(until(&mut sim, Sim::all_answered));
+        assert!(until(&mut sim, |sim| executed(sim, 20)));
+        let journal = sim.machine(NodeId(0)).expect("it is there").0.clone();
+        (0..5).for_each(|id| sim.fail(Fault::Crash(NodeId(id))));
+        (0..5).for_each(|id| sim.fail(Fault::Restart(NodeId(id))));
+        assert!(sim.machine(NodeId(0)).is_some_and(|machine| machine.0.is_empty()));
+        // Rivals look what was voted for when somebody wants something.
+        let rivals = !matches!(sim.world().config.leadership, Leadership::Elected { .. });
+        (20..20 + u64::from(rivals)).for_each(|value| submit(&mut sim, 5, value));
+        assert!(until(&mut sim, |sim| executed(sim, 20 + usize::from(rivals))));
+        assert_eq!(sim.machine(NodeId(4)).expect("it is there").0[..20], journal);
+    }
+}

@@ -1,0 +1,144 @@
+//! The acceptor: what it promises, votes and reports.
+
+use super::stage::{Process, candidate, elect, entry, proposed, reported, stage, votes};
+use crate::conformance::{Facts, Tested};
+use paxos_core::{Acceptor as _, Ballot, Config, InBallot, Learning, Slot};
+
+/// Three servers; what n0 proposes in slot 0, and in a higher ballot n1, which heard no vote.
+fn rivals<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, P::Accept) {
+    let mut all = stage(facts, 3);
+    let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
+    let high = elect(&mut all, 1, 8, low.ballot(), &[0, 1]);
+    assert!(low.ballot() < high.ballot());
+    (all, low, high)
+}
+
+/// Neither a promise nor a vote, and nothing changes.
+pub fn a_promise_refuses_lower_ballots<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 3);
+    all[0].request(7..8).expect("there is room");
+    let early = all[0].campaign();
+    let (mut all, low, _) = rivals(facts);
+    let high = candidate(&mut all, 2, low.ballot());
+    let n2 = &mut all[2];
+    n2.promise(&high).expect("a promise");
+    let before = n2.clone();
+    for refused in [n2.promise(&early).expect_err("refused"), n2.vote(&low).expect_err("refused")] {
+        assert_eq!((refused.refused, refused.promised), (low.ballot(), high.ballot()));
+        assert!(refused.slots.contains(Slot(0)));
+    }
+    assert_eq!((&n2.acceptor, &n2.disk), (&before.acceptor, &before.disk));
+    assert!(n2.acceptor.follows(high.ballot()) && !n2.acceptor.follows(low.ballot()));
+}
+
+/// The promise that was never asked for.
+pub fn a_vote_is_a_promise_too<P: Tested>(facts: &Facts<P>) {
+    let (mut all, low, high) = rivals(facts);
+    all[2].vote(&high).expect("a vote");
+    for mut n2 in [all[2].restored(), all[2].clone()] {
+        assert_eq!(n2.vote(&low).expect_err("refused").promised, high.ballot());
+        assert!(n2.acceptor.voted_below() > Slot(0));
+    }
+}
+
+/// Of two votes in one slot.
+pub fn a_promise_reports_the_highest_vote<P: Tested>(facts: &Facts<P>) {
+    let (mut all, low, high) = rivals(facts);
+    for accept in [&low, &high] {
+        all[2].vote(accept).expect("a vote");
+    }
+    all[2].vote(&low).expect_err("refused");
+    let third = candidate(&mut all, 0, high.ballot());
+    let promise = all[2].promise(&third).expect("a promise");
+    assert_eq!(promise.ballot(), third.ballot());
+    assert_eq!(reported::<P>(&promise), [(Slot(0), high.ballot(), entry(8))]);
+}
+
+/// What a later proposer hears is the ballot of the vote, not of the promise, after a crash as well.
+pub fn promised_and_voted_are_two_things<P: Tested>(facts: &Facts<P>) {
+    let (mut all, low, _) = rivals(facts);
+    all[2].vote(&low).expect("a vote");
+    let second = candidate(&mut all, 1, low.ballot());
+    all[2].promise(&second).expect("a promise");
+    let third = candidate(&mut all, 0, second.ballot());
+    for mut n2 in [all[2].restored(), all[2].clone()] {
+        let promise = n2.promise(&third).expect("a promise");
+        assert_eq!(reported::<P>(&promise), [(Slot(0), low.ballot(), entry(7))]);
+    }
+}
+
+/// The same answer, and nothing more on disk.
+pub fn a_repeated_question_is_answered_again_and_writes_nothing<P: Tested>(facts: &Facts<P>) {
+    let (mut all, low, _) = rivals(facts);
+    let question = candidate(&mut all, 1, low.ballot());
+    let mut before = all[2].clone();
+    let voted = before.vote(&low).expect("a vote");
+    let mut again = before.clone();
+    assert_eq!(again.vote(&low), Ok(voted));
+    assert_eq!((&again.acceptor, &again.disk), (&before.acceptor, &before.disk));
+    let promised = all[2].promise(&question).expect("a promise");
+    let before = all[2].clone();
+    assert_eq!(all[2].promise(&question), Ok(promised));
+    assert_eq!((&all[2].acceptor, &all[2].disk), (&before.acceptor, &before.disk));
+}
+
+/// It answers as it would have answered without the crash.
+pub fn a_restored_acceptor_has_what_was_on_disk<P: Tested>(facts: &Facts<P>) {
+    let (mut all, low, high) = rivals(facts);
+    let third = candidate(&mut all, 0, high.ballot());
+    all[2].vote(&low).expect("a vote");
+    all[2].vote(&high).expect("a vote");
+    let mut again = all[2].restored();
+    assert_eq!(again.reports(&third), all[2].reports(&third));
+    again.vote(&low).expect_err("refused");
+    // What is promised binds as well as what is voted.
+    all[2].promise(&third).expect("a promise");
+    let mut again = all[2].restored();
+    assert_eq!(again.vote(&high).expect_err("refused").promised, third.ballot());
+}
+
+/// What was not on disk was never said.
+pub fn a_record_that_tore_off_takes_its_promise_with_it_and_no_other<P: Tested>(facts: &Facts<P>) {
+    let (mut all, low, high) = rivals(facts);
+    all[2].vote(&low).expect("a vote");
+    let kept = all[2].disk.len();
+    let third = candidate(&mut all, 0, high.ballot());
+    all[2].promise(&third).expect("a promise");
+    assert!(all[2].disk.len() > kept);
+    let mut again = all[2].restored_from(all[2].disk[..kept].to_vec());
+    again.vote(&high).expect("nothing higher is promised");
+    assert_eq!(
+        reported::<P>(&again.promise(&third).expect("a promise")),
+        [(Slot(0), high.ballot(), entry(8))]
+    );
+}
+
+/// Learners that are no acceptors do not see a phase 2a.
+pub fn votes_carry_the_value_to_learners_that_the_question_does_not_reach<P: Tested>(facts: &Facts<P>) {
+    let config = Config { learning: Learning::Everyone, ..Config::separate(1, 3, 2).expect("servers") };
+    let mut all: Vec<Process<P>> = (0..4).map(|id| Process::new(facts, config.clone(), id)).collect();
+    let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[1, 2]);
+    let voted = all[3].vote(&accept).expect("a vote");
+    let values: Vec<_> =
+        proposed::<P>(&accept).into_iter().map(|(s, b, entry)| (s, b, Some(entry))).collect();
+    assert_eq!(votes::<P>(&voted), values);
+}
+
+/// Only what restores the rest may be forgotten. A variant that forgets nothing says so, and processes keep all.
+pub fn an_acceptor_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
+    let (mut all, low, high) = rivals(facts);
+    all[2].vote(&high).expect("a vote");
+    let third = candidate(&mut all, 0, high.ballot());
+    let retained = all[2].acceptor.retained(Slot(0));
+    assert_eq!(retained.is_some(), facts.compacts, "`compacts` of {} is not true", P::NAME);
+    let Some(retained) = retained else { return assert_eq!(all[2].acceptor.floor(), Slot(0)) };
+    let mut again = all[2].restored_from(retained);
+    assert_eq!(again.reports(&third), all[2].reports(&third));
+    assert_eq!(again.vote(&low).expect_err("refused").promised, high.ballot());
+    // About votes that it forgot it promises nothing.
+    again.acceptor.trim(Slot(1));
+    let before = again.clone();
+    again.promise(&third).expect_err("refused");
+    assert_eq!((&again.acceptor, &again.disk), (&before.acceptor, &before.disk));
+    assert!(again.acceptor.floor() >= Slot(1) && again.acceptor.voted_below() >= Slot(1));
+}

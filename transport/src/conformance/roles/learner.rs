@@ -1,0 +1,106 @@
+//! The learner: which votes add up to a decision.
+
+use super::stage::{Process, STRANGER, elect, entry, stage};
+use crate::conformance::{Facts, Tested};
+use paxos_core::{Ballot, Config, Fact, InBallot, NodeId, Phrase, Protocol, Slot};
+
+/// The votes of some acceptors.
+type Votes<P> = Vec<(NodeId, <P as Protocol>::Accepted)>;
+
+/// Three servers, of which n0 proposes a command; the votes of all.
+fn vote<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, Votes<P>) {
+    let mut all = stage(facts, 3);
+    let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
+    let votes = all.iter_mut().map(|n| (n.id, n.vote(&accept).expect("a vote"))).collect();
+    (all, accept, votes)
+}
+
+/// A vote that comes later is no second decision.
+pub fn a_quorum_in_one_ballot_chooses<P: Tested>(facts: &Facts<P>) {
+    let (mut all, accept, votes) = vote(facts);
+    let n0 = &mut all[0];
+    n0.see(&accept);
+    n0.count(votes[1].0, &votes[1].1);
+    assert_eq!((n0.learned(), n0.decisions.len()), (None, 0));
+    n0.count(votes[2].0, &votes[2].1);
+    assert_eq!(n0.learned(), Some(entry(7)));
+    let decided = n0.decisions.len();
+    n0.count(votes[0].0, &votes[0].1);
+    assert_eq!(n0.decisions.len(), decided);
+}
+
+/// Each of two acceptors voted, and no two in one ballot.
+pub fn votes_in_different_ballots_are_not_added_up<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 3);
+    let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
+    let high = elect(&mut all, 1, 8, low.ballot(), &[0, 1]);
+    let mut fresh = stage(facts, 3);
+    let [of_low, of_high, second] =
+        [(&low, 0), (&high, 1), (&high, 2)].map(|(accept, id)| fresh[id].vote(accept).expect("a vote"));
+    let n0 = &mut all[0];
+    n0.see(&low);
+    n0.see(&high);
+    n0.count(NodeId(0), &of_low);
+    n0.count(NodeId(1), &of_high);
+    assert_eq!((n0.learned(), n0.decisions.len()), (None, 0));
+    n0.count(NodeId(2), &second);
+    assert_eq!(n0.learned(), Some(entry(8)));
+}
+
+/// Acceptors are counted, not messages.
+pub fn strangers_and_repeated_votes_change_nothing<P: Tested>(facts: &Facts<P>) {
+    let (mut all, accept, votes) = vote(facts);
+    let n0 = &mut all[0];
+    n0.see(&accept);
+    for from in [votes[1].0, votes[1].0, STRANGER, NodeId(64), votes[1].0] {
+        n0.count(from, &votes[1].1);
+        assert_eq!((n0.learned(), n0.decisions.len()), (None, 0), "{from}");
+    }
+    n0.count(votes[2].0, &votes[2].1);
+    assert_eq!(n0.learned(), Some(entry(7)));
+}
+
+/// An announcement may come before the phase 2a that it leaves the value to.
+pub fn what_is_decided_is_known_when_its_value_is_there<P: Tested>(facts: &Facts<P>) {
+    let (mut all, accept, votes) = vote(facts);
+    all[0].see(&accept);
+    for (from, vote) in &votes {
+        all[0].count(*from, vote);
+    }
+    let decision = all[0].decisions.pop().expect("n0 announces");
+    for decided in [false, true] {
+        let n2 = &mut all[2].clone();
+        if decided {
+            n2.decide(&decision);
+        } else {
+            for (from, vote) in &votes {
+                n2.count(*from, vote);
+            }
+        }
+        n2.see(&accept);
+        assert_eq!(n2.learned(), Some(entry(7)), "decided: {decided}");
+    }
+}
+
+/// Learners that are no acceptors, and acceptors that a thrifty proposer leaves out.
+pub fn an_announcement_carries_the_value_to_those_who_may_not_have_it<P: Tested>(facts: &Facts<P>) {
+    let separate = Config::separate(1, 3, 2).expect("servers");
+    let mut all: Vec<Process<P>> = (0..6).map(|id| Process::new(facts, separate.clone(), id)).collect();
+    let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[1, 2]);
+    let votes: Vec<_> = (1..4).map(|id| all[id].vote(&accept).expect("a vote")).collect();
+    let announcer = &mut all[0];
+    announcer.see(&accept);
+    (1..4).zip(&votes).for_each(|(id, vote)| announcer.count(NodeId(id), vote));
+    let mut decisions = core::mem::take(&mut announcer.decisions);
+    // Or it is a learner that has no part in proposing.
+    (1..4).zip(&votes).for_each(|(id, vote)| all[4].count(NodeId(id), vote));
+    decisions.append(&mut all[4].decisions);
+    let decision = decisions.pop().expect("somebody announces");
+    let mut told = Vec::new();
+    decision.facts(&mut |fact| {
+        if let Fact::Chosen { slot, entry } = fact {
+            told.push((slot, entry.cloned()));
+        }
+    });
+    assert_eq!(told, [(Slot(0), Some(entry(7)))]);
+}

@@ -1,0 +1,168 @@
+//! The node: what it lets its roles hear, and when it lets them speak.
+
+use super::stage::{NOW, STRANGER, candidate, elect, stage};
+use crate::conformance::{Facts, Tested};
+use paxos_core::{Ballot, Config, Event, InBallot, Leadership, Message, Nack, Node, NodeId, Setup, Slot};
+use std::sync::Arc;
+
+/// A server of five that leads whenever it has something to propose, and is asked for a command.
+fn asked<P: Tested>(facts: &Facts<P>, id: u16) -> Node<P> {
+    let mut node = silent(facts, id);
+    node.submit(NOW, 5).expect("there is room");
+    settle(&mut node);
+    node
+}
+
+fn setup<P: Tested>(facts: &Facts<P>, id: u16) -> Setup<P::Options> {
+    let mut config = Config::collapsed(5).expect("servers");
+    config.leadership = Leadership::SelfAppointed { backoff: None };
+    Setup { id: NodeId(id), config: Arc::new(config), options: (facts.options)(0) }
+}
+
+fn silent<P: Tested>(facts: &Facts<P>, id: u16) -> Node<P> {
+    let mut node = Node::new(setup(facts, id), NOW);
+    settle(&mut node);
+    node
+}
+
+/// What it says until it has nothing more to say; its disk writes at once.
+fn settle<P: Tested>(node: &mut Node<P>) -> Vec<Message<P>> {
+    let mut sent = Vec::new();
+    loop {
+        let mut ready = node.ready();
+        sent.extend(ready.messages().map(|envelope| envelope.message));
+        if let Some(write) = ready.append() {
+            node.durable(write.durable());
+        }
+        if !node.is_ready() {
+            return sent;
+        }
+    }
+}
+
+/// Its roles know what they knew before.
+fn assert_same<P: Tested>(node: &Node<P>, before: &Node<P>, heard: &Message<P>) {
+    assert_eq!(node.acceptor(), before.acceptor(), "{heard:?}");
+    assert_eq!(node.proposer(), before.proposer(), "{heard:?}");
+    assert_eq!(node.chosen(), before.chosen(), "{heard:?}");
+    assert_eq!(node.deadline(), before.deadline(), "{heard:?}");
+}
+
+fn hear<P: Tested>(node: &mut Node<P>, from: NodeId, message: Message<P>) {
+    node.step(NOW, Event::Message { from, message });
+}
+
+/// One message of each phase of a ballot of n1, and the refusal of a ballot of n0; with their senders.
+fn conversation<P: Tested>(facts: &Facts<P>) -> Vec<(NodeId, Message<P>)> {
+    let mut all = stage(facts, 5);
+    let question = candidate(&mut all.clone(), 1, Ballot::ZERO);
+    let promise = all[2].clone().promise(&question).expect("a promise");
+    let accept = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
+    let votes: Vec<_> = (1..4).map(|id| all[id].vote(&accept).expect("a vote")).collect();
+    all[1].see(&accept);
+    (1..4).zip(&votes).for_each(|(id, vote)| all[1].count(NodeId(id), vote));
+    let own = Ballot::classic(1, NodeId(0));
+    let nack = Nack { refused: own, promised: Ballot::classic(9, NodeId(4)), slots: Slot(0).onwards() };
+    let mut said = vec![
+        (NodeId(1), Message::Prepare(question)),
+        (NodeId(2), Message::Promise(promise)),
+        (NodeId(1), Message::Accept(accept)),
+        (NodeId(2), Message::Accepted(votes[1].clone())),
+        (NodeId(2), Message::Nack(nack)),
+    ];
+    said.extend(all[1].decisions.pop().map(|decision| (NodeId(1), Message::Decide(decision))));
+    said
+}
+
+/// Neither a message from a process that plays no role, nor one in a ballot that is not its sender's.
+pub fn a_message_from_a_process_without_the_role_changes_nothing<P: Tested>(facts: &Facts<P>) {
+    let mut node = asked(facts, 0);
+    let before = node.clone();
+    let conversation = conversation(facts);
+    for (_, message) in conversation.clone() {
+        hear(&mut node, STRANGER, message.clone());
+        assert_eq!(settle(&mut node), [], "{message:?}");
+        assert_same(&node, &before, &message);
+    }
+    for (_, message) in conversation {
+        if matches!(message, Message::Prepare(_) | Message::Accept(_)) {
+            hear(&mut node, NodeId(3), message.clone());
+            assert_eq!(settle(&mut node), [], "{message:?}");
+            assert_same(&node, &before, &message);
+        }
+    }
+}
+
+/// A carrier may deliver a message twice: what lasts is the same, and what is chosen.
+pub fn a_repeated_message_changes_nothing_that_lasts<P: Tested>(facts: &Facts<P>) {
+    for (from, message) in conversation(facts) {
+        let mut node = asked(facts, 0);
+        hear(&mut node, from, message.clone());
+        settle(&mut node);
+        let before = node.clone();
+        hear(&mut node, from, message.clone());
+        assert!(node.ready().records().is_empty(), "{message:?}");
+        settle(&mut node);
+        assert_same(&node, &before, &message);
+    }
+}
+
+/// Answers are counted by acceptor: two from one are one.
+pub fn a_repeated_answer_is_not_counted<P: Tested>(facts: &Facts<P>) {
+    let mut node = asked(facts, 0);
+    let mut all = stage(facts, 5);
+    let question = candidate(&mut all, 0, Ballot::ZERO);
+    let promises: Vec<_> = all.iter_mut().map(|n| n.promise(&question).expect("a promise")).collect();
+    let asks = |said: &[Message<P>]| said.iter().any(|message| matches!(message, Message::Accept(_)));
+    for _ in 0..3 {
+        hear(&mut node, NodeId(1), Message::Promise(promises[1].clone()));
+        assert!(!asks(&settle(&mut node)), "with its own promise and another one");
+    }
+    hear(&mut node, NodeId(2), Message::Promise(promises[2].clone()));
+    let said = settle(&mut node);
+    let accept = said.iter().find_map(|said| if let Message::Accept(m) = said { Some(m) } else { None });
+    let accept = accept.expect("three of five have promised");
+    let votes: Vec<_> = all[3..].iter_mut().map(|n| n.vote(accept).expect("a vote")).collect();
+    for _ in 0..3 {
+        hear(&mut node, NodeId(3), Message::Accepted(votes[0].clone()));
+        settle(&mut node);
+        assert!(!node.chosen().knows(Slot(0)), "with its own vote and another one");
+    }
+    hear(&mut node, NodeId(4), Message::Accepted(votes[1].clone()));
+    settle(&mut node);
+    assert!(node.chosen().knows(Slot(0)));
+}
+
+/// A promise, a vote and a refusal wait for the disk.
+pub fn nothing_is_said_that_is_not_on_disk<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 5);
+    let accept = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
+    let question = candidate(&mut stage(facts, 5), 1, Ballot::ZERO);
+    for message in [Message::Prepare(question), Message::Accept(accept)] {
+        let mut node = silent(facts, 4);
+        hear(&mut node, NodeId(1), message.clone());
+        let answers = |said: &Message<P>| matches!(said, Message::Promise(_) | Message::Accepted(_));
+        let mut ready = node.ready();
+        assert!(!ready.messages().any(|envelope| answers(&envelope.message)), "{message:?}");
+        let write = ready.append().expect("there is something to write");
+        assert!(!node.ready().messages().any(|envelope| answers(&envelope.message)), "{message:?}");
+        node.durable(write.durable());
+        assert!(settle(&mut node).iter().any(answers), "{message:?}");
+    }
+}
+
+/// With what it wrote, whatever it was about to say.
+pub fn a_restored_node_keeps_its_word<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 5);
+    let low = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
+    let high = candidate(&mut all, 2, low.ballot());
+    let mut node = silent::<P>(facts, 4);
+    hear(&mut node, NodeId(2), Message::Prepare(high.clone()));
+    let disk = node.ready().records().to_vec();
+    assert!(!disk.is_empty());
+    let mut again = Node::<P>::restore(setup(facts, 4), NOW, 1, &disk);
+    hear(&mut again, NodeId(1), Message::Accept(low.clone()));
+    let said = settle(&mut again);
+    let refused = |message: &Message<P>| matches!(message, Message::Nack(nack) if (nack.refused, nack.promised) == (low.ballot(), high.ballot()));
+    assert!(said.iter().any(refused), "{said:?}");
+}

@@ -1,0 +1,141 @@
+//! The proposer: what it may propose, and in which ballots.
+
+use super::stage::{NOW, Process, STRANGER, candidate, elect, entry, proposed, stage};
+use crate::conformance::{Facts, Tested};
+use paxos_core::{
+    Ballot, Batch, Config, InBallot, Nack, NodeId, Overloaded, Phase, Proposer as _, Reach, Slot,
+};
+
+/// Paxos, in one sentence.
+pub fn it_proposes_the_value_of_the_highest_vote_reported<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 5);
+    let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1, 2]);
+    all[0].vote(&low).expect("a vote");
+    let high = elect(&mut all, 1, 8, low.ballot(), &[1, 2, 3]);
+    all[1].vote(&high).expect("a vote");
+    // It hears of both, in either order, and has a command of its own.
+    for order in [[0, 1, 4], [1, 0, 4], [4, 1, 0]] {
+        let accept = elect(&mut all.clone(), 2, 9, high.ballot(), &order);
+        let value = proposed::<P>(&accept).into_iter().find(|(slot, ..)| *slot == Slot(0));
+        assert_eq!(value, Some((Slot(0), accept.ballot(), entry(8))), "{order:?}");
+    }
+    // Where nobody reports a vote, it is free.
+    let mut all = stage(facts, 5);
+    let accept = elect(&mut all, 2, 9, Ballot::ZERO, &[0, 1, 4]);
+    assert_eq!(proposed::<P>(&accept), [(Slot(0), accept.ballot(), entry(9))]);
+}
+
+/// Acceptors are counted, not answers; and only answers to this ballot.
+pub fn strangers_and_repeated_promises_change_nothing<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 5);
+    let other = candidate(&mut all, 1, Ballot::ZERO);
+    let stray = all[4].promise(&other).expect("a promise");
+    let question = candidate(&mut all, 0, Ballot::ZERO);
+    let mut promises: Vec<_> =
+        all[1..4].iter_mut().map(|n| n.promise(&question).expect("a promise")).collect();
+    let n0 = &mut all[0];
+    n0.hear(NodeId(1), promises[0].clone());
+    let before = n0.proposer.clone();
+    for (from, promise) in [(NodeId(1), &promises[0]), (NodeId(4), &stray)] {
+        n0.hear(from, promise.clone());
+        assert_eq!(n0.proposer, before, "{from}");
+    }
+    n0.hear(STRANGER, promises[2].clone());
+    n0.hear(NodeId(2), promises.remove(1));
+    assert!(n0.accepts().is_empty(), "two acceptors of five and a stranger have promised");
+    n0.hear(NodeId(3), promises.remove(1));
+    assert_eq!(n0.accepts().len(), 1);
+}
+
+/// By what it started, and by what its acceptor promised or voted.
+pub fn a_ballot_is_never_used_twice_not_even_across_a_crash<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 3);
+    let used = candidate(&mut all, 0, Ballot::ZERO);
+    assert!(!all[0].disk.is_empty(), "a ballot that is not on disk is used again");
+    let first = candidate(&mut [all[0].restored()], 0, Ballot::ZERO);
+    assert!(first.ballot() > used.ballot() && first.ballot().owner == NodeId(0));
+    let foreign = elect(&mut all, 2, 7, Ballot::classic(6, NodeId(1)), &[0, 1]);
+    let mut promised = [all[0].restored()];
+    assert!(candidate(&mut promised, 0, Ballot::ZERO).ballot() > foreign.ballot());
+    all[1].vote(&foreign).expect("a vote");
+    let mut voted = [all[1].restored()];
+    assert!(candidate(&mut voted, 0, Ballot::ZERO).ballot() > foreign.ballot());
+}
+
+/// Clients ask again when they hear nothing.
+pub fn a_command_asked_for_twice_is_proposed_once<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 3);
+    all[0].request(7..8).expect("there is room");
+    let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
+    all[0].request(7..8).expect("there is room");
+    let mut values = proposed::<P>(&accept);
+    values.extend(all[0].accepts().iter().flat_map(|accept| proposed::<P>(accept)));
+    assert_eq!(values, [(Slot(0), accept.ballot(), entry(7))]);
+}
+
+/// Nothing is proposed there, and the next command takes the next slot.
+pub fn slots_known_to_be_chosen_are_passed_over<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 3);
+    all[0].chosen.choose(Slot(0), Batch::from(entry(50)));
+    let Process { proposer, chosen, .. } = &mut all[0];
+    proposer.on_chosen(NOW, chosen);
+    let accept = elect(&mut all, 0, 8, Ballot::ZERO, &[0, 1]);
+    assert_eq!(proposed::<P>(&accept), [(Slot(1), accept.ballot(), entry(8))]);
+}
+
+/// A quorum may have crashed.
+pub fn an_unanswered_question_goes_to_all<P: Tested>(facts: &Facts<P>) {
+    let mut n0 = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), 0);
+    n0.request(0..1).expect("there is room");
+    n0.proposer.campaign(NOW, &n0.chosen);
+    assert!(matches!(n0.poll()[..], [(_, Reach::Quorum(Phase::One))]));
+    let due = n0.proposer.deadline().expect("it waits");
+    n0.proposer.on_timeout(due, &n0.chosen);
+    let (_, reach) = n0.proposer.poll(due, &n0.chosen).expect("it asks again");
+    assert_eq!(reach, Reach::All);
+}
+
+/// Those that wait already may be asked for again.
+pub fn more_than_the_queue_holds_is_refused<P: Tested>(facts: &Facts<P>) {
+    let mut config = Config::collapsed(3).expect("servers");
+    config.limits.queue = 2;
+    let mut n0 = Process::<P>::new(facts, config, 0);
+    n0.request(0..2).expect("there is room");
+    n0.request(0..2).expect("they wait already");
+    assert_eq!(n0.request(1..3), Err(Overloaded::Waiting(2)));
+    assert_eq!(n0.proposer.load().waiting.count, 2);
+}
+
+/// A refusal, or a ballot heard of otherwise: once is enough.
+pub fn a_higher_ballot_ends_a_leader<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 3);
+    let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
+    let (own, higher) = (accept.ballot(), Ballot::classic(9, NodeId(1)));
+    let leader = all.swap_remove(0);
+    assert!(leader.proposer.leading().is_some_and(|ballot| ballot.same_term(own)));
+    let refusal = |refused| Nack { refused, promised: higher, slots: Slot(0).onwards() };
+    let mut heard = leader.clone();
+    assert!(heard.proposer.on_ballot(higher) && !heard.proposer.on_ballot(higher));
+    let mut refused = leader.clone();
+    assert!(refused.proposer.on_nack(NOW, &refusal(own)) && !refused.proposer.on_nack(NOW, &refusal(own)));
+    for deposed in [&mut heard, &mut refused] {
+        assert_eq!(deposed.proposer.leading(), None);
+        assert!(candidate(core::slice::from_mut(deposed), 0, Ballot::ZERO).ballot() > higher);
+    }
+    // What was said about an earlier ballot is no news, and a lower one no reason.
+    let mut stays = leader;
+    let lower = Ballot::classic(0, NodeId(1));
+    assert!(!stays.proposer.on_nack(NOW, &refusal(lower)) && !stays.proposer.on_ballot(lower));
+    assert!(stays.proposer.leading().is_some());
+}
+
+/// A proposer that keeps all its records says so, as its acceptor does.
+pub fn a_proposer_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
+    let mut all = stage(facts, 3);
+    let used = candidate(&mut all, 0, Ballot::ZERO);
+    let retained = all[0].proposer.retained();
+    assert_eq!(retained.is_some(), facts.compacts, "`compacts` of {} is not true", P::NAME);
+    let Some(retained) = retained else { return };
+    let again = all[0].restored_from(retained);
+    assert!(candidate(&mut [again], 0, Ballot::ZERO).ballot() > used.ballot());
+}
