@@ -6,16 +6,23 @@
 //!
 //! # A run
 //!
-//! Three servers, n0 leads and is the distinguished learner ([`simple`]), n3 is a client; one delay a hop:
+//! Three servers, n0 leads and is the distinguished learner ([`simple`]), n3 is a client; one delay a hop, 1 ms:
 //!
 //! ```text
-//!  0   n3       ──▶  n0        request
-//!  1   n0       ──▶  n1 n2     prepare s0 1.n0
-//!  2   n1 n2    ──▶  n0        promise s0 1.n0
-//!  3   n0       ──▶  n1 n2     accept s0 1.n0 c3#0
-//!  4   n1 n2    ──▶  n0        accepted s0 1.n0
-//!  5   n0       ──▶  n1 n2     decide s0
-//!  5   n0       ──▶  n3        reply
+//! ms  n0      n1      n2      n3
+//!  0  |       |       |       !       submits c3#0
+//!  0  |<------+-------+-------o       request c3#0
+//!  1  o------>|------>|       |       prepare 1.n0 s0
+//!  2  |<------o       |       |       promise 1.n0 s0
+//!  2  |<------+-------o       |       promise 1.n0 s0
+//!  3  o------>|------>|       |       accept 1.n0 s0 c3#0
+//!  4  |<------o       |       |       accepted 1.n0 s0
+//!  4  |<------+-------o       |       accepted 1.n0 s0
+//!  5  o------>|------>|       |       decide 1.n0 s0
+//!  5  *       |       |       |       learns s0 c3#0
+//!  5  o-------+-------+------>|       reply s0 c3#0
+//!  6  |       *       *       |       learns s0 c3#0
+//!  6  |       |       |       =       has its answer to c3#0
 //! ```
 //!
 //! `1.n0` is the ballot of round 1 that belongs to n0, `s0` the first slot, `c3#0` the first command of n3's

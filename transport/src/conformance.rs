@@ -21,7 +21,7 @@ pub mod crashes;
 pub mod rivals;
 mod roles;
 
-pub use roles::{acceptor, learner, node, proposer};
+pub use roles::{acceptor, learner, node, proposer, strangers};
 
 #[doc(inline)]
 pub use crate::__conformance_suite as suite;
@@ -30,8 +30,8 @@ use crate::Portable;
 use paxos_core::Protocol;
 
 /// A variant that the suite can run: its commands and replies are numbers, and its messages can be written.
-pub trait Tested: Protocol<Value = u64, Reply = u64> + Portable {}
-impl<P: Protocol<Value = u64, Reply = u64> + Portable> Tested for P {}
+pub trait Tested: Protocol<Value = u64, Reply = u64, Options: PartialEq> + Portable {}
+impl<P: Protocol<Value = u64, Reply = u64, Options: PartialEq> + Portable> Tested for P {}
 
 /// What a variant says about itself, where variants differ.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,8 @@ pub struct Facts<P: Protocol> {
     pub options: fn(u64) -> P::Options,
     /// Whether its roles can forget what a snapshot stands for ([`paxos_core::Acceptor::retained`]).
     pub compacts: bool,
+    /// Whether an acceptor writes its answer to a repeated question again, which costs a sync and does no harm.
+    pub rewrites: bool,
     /// How many seeds each claim about drawn runs has.
     pub seeds: Seeds,
 }
@@ -62,7 +64,7 @@ impl Default for Seeds {
 impl<P: Protocol> Facts<P> {
     /// What most variants say.
     pub fn usual() -> Self {
-        Self { options: |_| P::Options::default(), compacts: true, seeds: Seeds::default() }
+        Self { options: |_| P::Options::default(), compacts: true, rewrites: false, seeds: Seeds::default() }
     }
 }
 
@@ -71,8 +73,8 @@ pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// The seeds of a claim that usually has so many.
-pub(crate) fn seeds(usual: u64) -> core::ops::Range<u64> {
+/// The seeds of a claim that usually has so many: `SEEDS` says how many, `FIRST` which is the first.
+pub fn seeds(usual: u64) -> core::ops::Range<u64> {
     let first = number("FIRST").unwrap_or(0);
     first..first + number("SEEDS").unwrap_or(usual)
 }
@@ -89,7 +91,7 @@ macro_rules! __conformance_suite {
                 a_vote_is_a_promise_too
                 a_promise_reports_the_highest_vote
                 promised_and_voted_are_two_things
-                a_repeated_question_is_answered_again_and_writes_nothing
+                a_repeated_question_is_answered_again_and_changes_nothing
                 a_restored_acceptor_has_what_was_on_disk
                 a_record_that_tore_off_takes_its_promise_with_it_and_no_other
                 votes_carry_the_value_to_learners_that_the_question_does_not_reach
@@ -114,11 +116,16 @@ macro_rules! __conformance_suite {
                 an_announcement_carries_the_value_to_those_who_may_not_have_it
             }
             node {
-                a_message_from_a_process_without_the_role_changes_nothing
                 a_repeated_message_changes_nothing_that_lasts
                 a_repeated_answer_is_not_counted
                 nothing_is_said_that_is_not_on_disk
+                what_is_not_written_stays_to_be_written
                 a_restored_node_keeps_its_word
+            }
+            strangers {
+                an_answer_of_a_stranger_changes_nothing
+                the_same_answer_of_a_member_is_heard
+                nobody_speaks_in_the_ballot_of_another
             }
             anything {
                 whatever_can_be_read_makes_no_node_panic_or_work_without_end

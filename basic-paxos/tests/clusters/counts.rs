@@ -1,8 +1,9 @@
 //! One decision costs exactly what the theory says.
 
-use crate::cluster::Cluster;
+use crate::scene::{Journal, P, cluster, drawn, executed, ms, run, settle, submit};
 use basic_paxos::simple;
-use paxos_core::{Campaign, Config, Kind, Learning, NodeId, Timeouts};
+use paxos_core::{Campaign, Config, Kind, Learning, NodeId, Slot, Time, Timeouts};
+use paxos_transport::sim::Sim;
 
 struct Measured {
     messages: usize,
@@ -15,20 +16,25 @@ fn measure(mut config: Config, campaign: Campaign) -> Measured {
     config.timeouts = Timeouts::NEVER;
     config.campaign = campaign;
     let learners = config.learners;
-    let mut cluster = Cluster::new(config, 1);
-    let client = cluster.nodes.len() as u16 - 1;
-    cluster.submit(client, 7);
-    cluster.run(100, |_| false);
-    assert!(cluster.executed(1));
-    let at = |node: NodeId| cluster.learned[&node];
+    let mut sim = cluster(config, 1);
+    let client = sim.ids().len() as u16 - 1;
+    submit(&mut sim, client, 7);
+    settle(&mut sim);
+    assert!(executed(&sim, 1));
+    let at = |node: NodeId| Some(sim.learned(node, Slot(0))?.0 / 1_000_000);
     Measured {
-        messages: cluster.sent.values().sum(),
+        messages: sim.counts().total() as usize,
         learn: (
-            cluster.learned.values().copied().min().expect("one"),
-            learners.iter().map(at).max().expect("one"),
+            sim.ids().iter().filter_map(|id| at(*id)).min().expect("one"),
+            learners.iter().filter_map(at).max().expect("one"),
         ),
-        reply: cluster.replies[0].0,
+        reply: answered(&sim, 0),
     }
+}
+
+/// When a command was answered, in ms.
+fn answered(sim: &Sim<P, Journal>, nth: usize) -> u64 {
+    sim.commands()[nth].answer.as_ref().expect("it was answered").at.0 / 1_000_000
 }
 
 #[test]
@@ -69,45 +75,46 @@ fn a_thrifty_proposer_asks_a_quorum_only() {
 
 #[test]
 fn a_client_beside_the_leader_saves_two_messages() {
-    let mut cluster = Cluster::new(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 0);
-    cluster.submit(0, 7);
-    cluster.run(100, |_| false);
-    assert_eq!((cluster.sent.values().sum::<usize>(), cluster.replies[0].0), (10, 4));
+    let mut sim = cluster(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 0);
+    submit(&mut sim, 0, 7);
+    settle(&mut sim);
+    assert_eq!((sim.counts().total(), answered(&sim, 0)), (10, 4));
 }
 
 #[test]
 fn each_decision_has_two_phases_of_its_own() {
-    let mut cluster = Cluster::new(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 1);
-    (0..100).for_each(|value| cluster.submit(3, value));
-    cluster.run(1000, |_| false);
-    assert_eq!((cluster.replies.len(), cluster.journal(2)), (100, &*(0..100).collect::<Vec<_>>()));
+    let mut sim = cluster(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 1);
+    (0..100).for_each(|value| submit(&mut sim, 3, value));
+    settle(&mut sim);
+    assert_eq!(sim.machine(NodeId(2)).expect("it is there").0, (0..100).collect::<Vec<_>>());
     for kind in [Kind::Prepare, Kind::Promise, Kind::Accept, Kind::Accepted, Kind::Decide] {
-        assert_eq!(cluster.count(kind), 200, "{kind:?}");
+        assert_eq!(sim.counts().of(kind), 200, "{kind:?}");
     }
     // Pipelined: as fast as one.
-    assert_eq!(cluster.now, 6);
+    assert!((0..100).all(|nth| answered(&sim, nth) == 6));
 }
 
 #[test]
 fn the_picture_in_the_docs_is_a_real_run() {
-    let mut cluster = Cluster::new(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 1);
-    cluster.submit(3, 7);
-    cluster.run(100, |_| false);
-    let drawn: Vec<String> = cluster.drawn().lines().map(|line| format!("//! {line}")).collect();
-    let drawn = drawn.join("\n");
+    let mut sim = cluster(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 1);
+    submit(&mut sim, 3, 7);
+    settle(&mut sim);
+    let drawn = drawn(&sim, Time(0));
+    let picture: Vec<String> =
+        drawn.lines().map(|line| format!("//! {line}").trim_end().to_owned()).collect();
     assert!(
-        include_str!("../../src/lib.rs").contains(&drawn),
+        include_str!("../../src/lib.rs").contains(&picture.join("\n")),
         "put this into the docs of the crate:\n{drawn}"
     );
 }
 
 #[test]
 fn an_idle_cluster_is_silent() {
-    let mut cluster = Cluster::new(simple(3).expect("lawful"), 1);
-    cluster.submit(3, 7);
-    assert!(cluster.run(1000, |c| c.executed(1)));
-    cluster.run(10_000, |_| false);
+    let mut sim = cluster(simple(3).expect("lawful"), 1);
+    submit(&mut sim, 3, 7);
+    run(&mut sim, ms(10_000));
+    assert!(executed(&sim, 1));
     for kind in [Kind::Prepare, Kind::Accept, Kind::Decide] {
-        assert_eq!(cluster.count(kind), 2, "{kind:?}");
+        assert_eq!(sim.counts().of(kind), 2, "{kind:?}");
     }
 }

@@ -1,6 +1,5 @@
 //! Whole clusters of Basic Paxos.
 
-mod cluster;
 mod counts;
-mod rivals;
-mod storms;
+mod scene;
+mod slots;

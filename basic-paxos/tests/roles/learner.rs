@@ -36,20 +36,6 @@ impl Bench {
 }
 
 #[test]
-fn a_quorum_in_one_ballot_chooses() {
-    let mut bench = Bench::new(&rivals());
-    bench.accept(ballot(1, 0), 7);
-    bench.vote(1, ballot(1, 0), None);
-    assert_eq!((bench.value(), bench.decisions.len()), (None, 0));
-    bench.vote(2, ballot(1, 0), None);
-    assert_eq!(bench.value(), Some(&entry(7)));
-    assert_eq!(bench.decisions, [Decision { ballot: ballot(1, 0), slot: Slot(0), entry: Some(one(7)) }]);
-    // A vote that comes later is no second decision.
-    bench.vote(0, ballot(1, 0), None);
-    assert_eq!(bench.decisions.len(), 1);
-}
-
-#[test]
 fn votes_in_different_ballots_are_not_added_up() {
     let mut bench = Bench::new(&rivals());
     bench.vote(0, ballot(1, 0), Some(one(7)));
@@ -58,18 +44,6 @@ fn votes_in_different_ballots_are_not_added_up() {
     // Nor does a higher ballot make a lower one's votes void.
     bench.vote(2, ballot(1, 0), Some(one(7)));
     assert_eq!(bench.value(), Some(&entry(7)));
-}
-
-#[test]
-fn strangers_and_repeated_votes_change_nothing() {
-    let mut bench = Bench::new(&rivals());
-    bench.vote(1, ballot(1, 0), Some(one(7)));
-    let before = bench.learner.clone();
-    bench.vote(1, ballot(1, 0), Some(one(7)));
-    bench.vote(STRANGER.0, ballot(1, 0), Some(one(7)));
-    bench.vote(64, ballot(1, 0), Some(one(7)));
-    assert_eq!((&bench.learner, bench.value()), (&before, None));
-    assert_eq!(bench.learner.voters(Slot(0), ballot(1, 0)), NodeSet::only(NodeId(1)));
 }
 
 #[test]

@@ -2,24 +2,21 @@
 
 mod acceptor;
 mod learner;
-mod node;
 mod proposer;
 
 use basic_paxos::{
     Accept, Accepted, Acceptor, BasicPaxos, Decision, Learner, One, Options, Prepare, Promise, Proposer,
     leaderless, simple,
 };
-use core::time::Duration;
 use paxos_core::{
-    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, NodeSet,
-    Overloaded, Phase, Proposal, Proposer as _, Reach, Record, Request, Setup, Slot, Time,
+    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Nack, NodeId, Proposal, Proposer as _, Reach,
+    Record, Request, Setup, Slot, Time,
 };
 use std::sync::Arc;
 
 type P = BasicPaxos<u64, u64>;
 
 const NOW: Time = Time(0);
-const STRANGER: NodeId = NodeId(40);
 
 fn setup(config: Config, id: u16) -> Setup<Options> {
     Setup { id: NodeId(id), config: Arc::new(config), options: Options::default() }

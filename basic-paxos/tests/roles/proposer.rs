@@ -84,39 +84,6 @@ fn each_command_gets_a_slot_and_a_first_phase_of_its_own() {
 }
 
 #[test]
-fn it_proposes_the_value_of_the_highest_vote_reported() {
-    let mut setup = rivals();
-    setup.config = Arc::new(leaderless(5).expect("lawful"));
-    let mut bench = Bench::with(&setup, 0..1);
-    bench.prepares();
-    let b = ballot(1, 0);
-    bench.promise(1, 0, b, Some((ballot(0, 3), one(50))));
-    bench.promise(2, 0, b, Some((ballot(0, 4), one(60))));
-    bench.promise(3, 0, b, None);
-    assert_eq!(bench.accepts(), [Accept { ballot: b, slot: Slot(0), entry: one(60) }]);
-    // Its own command is not lost: it gets the next slot when another was chosen in this one.
-    bench.choose(0, 60);
-    assert_eq!(bench.prepares(), [(Prepare { ballot: b, slot: Slot(1) }, None)]);
-}
-
-#[test]
-fn strangers_and_repeated_promises_change_nothing() {
-    let mut bench = Bench::with(&rivals(), 0..1);
-    bench.prepares();
-    bench.promise(1, 0, ballot(1, 0), None);
-    let before = bench.proposer.clone();
-    bench.promise(1, 0, ballot(1, 0), Some((ballot(0, 3), one(50))));
-    bench.promise(STRANGER.0, 0, ballot(1, 0), None);
-    bench.promise(2, 0, ballot(7, 0), None);
-    bench.promise(2, 5, ballot(1, 0), None);
-    assert_eq!(bench.proposer, before);
-    bench.promise(2, 0, ballot(1, 0), None);
-    let proposing = bench.proposer.clone();
-    bench.promise(0, 0, ballot(1, 0), Some((ballot(0, 3), one(50))));
-    assert_eq!(bench.proposer, proposing);
-}
-
-#[test]
 fn a_refusal_holds_the_instance_until_the_next_campaign() {
     let mut bench = Bench::with(&rivals(), 0..2);
     bench.prepares();
@@ -192,19 +159,6 @@ fn a_higher_ballot_ends_an_elected_leader() {
 }
 
 #[test]
-fn a_restarted_proposer_uses_a_higher_round() {
-    let mut bench = Bench::new(&rivals());
-    let records =
-        [Record::Started(ballot(6, 0)), Record::Promised { ballot: ballot(5, 2), slots: Slot(0).extend(1) }];
-    for record in &records {
-        paxos_core::Proposer::<P>::restore(&mut bench.proposer, record);
-    }
-    bench.request(0..1);
-    bench.campaign();
-    assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(7, 0))));
-}
-
-#[test]
 fn a_command_asked_for_twice_is_proposed_once() {
     let mut bench = Bench::with(&rivals(), 0..1);
     bench.request(0..2);
@@ -230,17 +184,6 @@ fn a_command_that_was_chosen_elsewhere_is_not_proposed_again() {
 }
 
 #[test]
-fn slots_known_to_be_chosen_are_passed_over() {
-    let mut bench = Bench::new(&rivals());
-    bench.choose(0, 50);
-    bench.choose(2, 52);
-    bench.request(0..2);
-    bench.campaign();
-    let slots: Vec<_> = bench.prepares().iter().map(|(prepare, _)| prepare.slot).collect();
-    assert_eq!(slots, [Slot(1), Slot(3)]);
-}
-
-#[test]
 fn a_proposer_that_does_not_learn_goes_by_what_learners_say() {
     let mut config = Config::separate(2, 3, 1).expect("lawful");
     config.learning = paxos_core::Learning::Everyone;
@@ -257,29 +200,4 @@ fn a_proposer_that_does_not_learn_goes_by_what_learners_say() {
     // Asked again, command 0 is proposed again; it executes once all the same.
     bench.request(0..1);
     assert_eq!(bench.prepares()[0].0.slot, Slot(3));
-}
-
-#[test]
-fn an_unanswered_question_goes_to_all() {
-    let mut bench = Bench::with(&rivals(), 0..1);
-    let reach =
-        |asked: Vec<(Proposal<P>, Reach)>| asked.into_iter().map(|(_, reach)| reach).collect::<Vec<_>>();
-    assert_eq!(reach(bench.poll_at(NOW)), [Reach::Quorum(Phase::One)]);
-    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
-    assert_eq!(due, NOW.after(Duration::from_millis(50)));
-    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
-    assert_eq!(reach(bench.poll_at(due)), [Reach::All]);
-    bench.choose(0, 0);
-    assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
-}
-
-#[test]
-fn more_than_the_queue_holds_is_refused() {
-    let mut config = leaderless(3).expect("lawful");
-    config.limits.queue = 2;
-    let mut bench = Bench::new(&setup(config, 0));
-    bench.request(0..2);
-    bench.request(0..2);
-    let refused = paxos_core::Proposer::<P>::on_request(&mut bench.proposer, NOW, &request(1..3), true);
-    assert_eq!((refused, bench.proposer.queued()), (Err(Overloaded::Waiting(2)), 2));
 }

@@ -1,7 +1,5 @@
-//! What travels and what is stored: well-formed messages in any order, the bytes of every format, and what becomes of
-//! bytes of another version.
+//! What travels and what is stored: the bytes of every format, and what becomes of bytes of another version.
 
-mod any_message;
 mod frames;
 mod golden;
 mod kv;

@@ -2,6 +2,5 @@
 
 mod collisions;
 mod crashes;
-mod rivals;
 mod runs;
 mod scene;

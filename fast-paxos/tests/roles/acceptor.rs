@@ -272,17 +272,6 @@ fn more_than_the_queue_holds_is_not_kept() {
 }
 
 #[test]
-fn about_votes_that_it_forgot_an_acceptor_promises_nothing() {
-    let mut bench = Bench::open();
-    bench.request(0..4);
-    bench.votes();
-    paxos_core::Acceptor::<P>::trim(&mut bench.acceptor, Slot(3));
-    bench.prepare(ballot(2, 1), 2).expect_err("refused");
-    let told = bench.prepare(ballot(2, 1), 3).expect("a promise");
-    assert_eq!(told.votes, [vote(fast(ballot(1, 0)), 3, &[3])]);
-}
-
-#[test]
 fn a_command_that_was_chosen_without_its_vote_needs_none_when_it_arrives() {
     let mut bench = Bench::open();
     let mut chosen = paxos_core::Chosen::default();

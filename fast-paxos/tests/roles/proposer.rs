@@ -329,17 +329,3 @@ fn a_higher_term_ends_this_one() {
     bench.campaign();
     assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(5, 0))));
 }
-
-#[test]
-fn a_ballot_is_never_used_twice_not_even_across_a_crash() {
-    for record in [
-        Record::Started(ballot(6, 0)),
-        Record::Promised { ballot: ballot(6, 2), slots: Slot(0).onwards() },
-        Record::Voted { ballot: recovery(ballot(6, 1)), first: Slot(0), batch: list(&[0]) },
-    ] {
-        let mut bench = Bench::of(3, Recovery::Coordinated);
-        paxos_core::Proposer::<P>::restore(&mut bench.proposer, &record);
-        bench.campaign();
-        assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(7, 0))));
-    }
-}

@@ -39,53 +39,6 @@ impl Bench {
 }
 
 #[test]
-fn a_quorum_in_one_ballot_chooses() {
-    let mut bench = Bench::new(&server(0, 3));
-    bench.accept(&accept(ballot(1, 0), 0, 0..2));
-    bench.accepted(1, &accepted(ballot(1, 0), 0..2));
-    assert_eq!((bench.known(2), bench.decisions.len()), (vec![None, None], 0));
-    bench.accepted(2, &accepted(ballot(1, 0), 0..2));
-    assert_eq!(bench.known(2), [Some(0), Some(1)]);
-    assert_eq!(bench.decisions, [Decision { ballot: ballot(1, 0), slots: slots(0..2), batch: None }]);
-    // A vote that comes later is no second decision.
-    bench.accepted(0, &accepted(ballot(1, 0), 0..2));
-    assert_eq!(bench.decisions.len(), 1);
-}
-
-#[test]
-fn a_second_answer_of_one_acceptor_is_not_counted() {
-    let mut bench = Bench::new(&server(0, 3));
-    bench.accept(&accept(ballot(1, 0), 0, 0..1));
-    bench.accepted(1, &accepted(ballot(1, 0), 0..1));
-    let before = bench.learner.clone();
-    bench.accepted(1, &accepted(ballot(1, 0), 0..1));
-    assert_eq!((bench.learner, bench.chosen.knows(Slot(0))), (before, false));
-}
-
-#[test]
-fn strangers_do_not_complete_a_quorum() {
-    let mut bench = Bench::new(&server(0, 3));
-    bench.accept(&accept(ballot(1, 0), 0, 0..1));
-    for stranger in [3, STRANGER.0, 63, 64, u16::MAX] {
-        bench.accepted(stranger, &accepted(ballot(1, 0), 0..1));
-    }
-    bench.accepted(1, &accepted(ballot(1, 0), 0..1));
-    assert!(!bench.chosen.knows(Slot(0)));
-}
-
-#[test]
-fn votes_in_different_ballots_are_not_added_up() {
-    let mut bench = Bench::new(&server(0, 3));
-    bench.accept(&accept(ballot(1, 0), 0, 0..1));
-    bench.accepted(0, &accepted(ballot(1, 0), 0..1));
-    bench.accept(&accept(ballot(2, 1), 0, 0..1));
-    bench.accepted(1, &accepted(ballot(2, 1), 0..1));
-    assert_eq!(bench.known(1), [None]);
-    bench.accepted(2, &accepted(ballot(2, 1), 0..1));
-    assert_eq!(bench.known(1), [Some(0)]);
-}
-
-#[test]
 fn votes_are_counted_slot_by_slot() {
     let mut bench = Bench::new(&server(0, 3));
     bench.accept(&accept(ballot(1, 0), 0, 0..4));

@@ -10,15 +10,14 @@ mod snapshot;
 
 use multi_paxos::{Accept, Accepted, Acceptor, Decision, Learner, MultiPaxos, Prepare, Promise, Proposer};
 use paxos_core::{
-    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Phase,
-    Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Vote,
+    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Proposal,
+    Reach, Record, Request, Setup, Slot, SlotRange, Time, Vote,
 };
 use std::sync::Arc;
 
 type P = MultiPaxos<u64, u64>;
 
 const NOW: Time = Time(0);
-const STRANGER: NodeId = NodeId(40);
 
 fn setup(config: Config, id: u16) -> Setup<()> {
     Setup { id: NodeId(id), config: Arc::new(config), options: () }

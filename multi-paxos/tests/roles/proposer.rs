@@ -91,35 +91,6 @@ fn one_phase_1_serves_all_slots() {
 }
 
 #[test]
-fn phase_2_waits_for_a_quorum_of_promises() {
-    let mut bench = Bench::campaigning(5);
-    bench.request(0..1);
-    for from in [1, 2] {
-        bench.promise(from, promise(ballot(1, 0), 0, vec![]));
-        assert!(bench.accepts().is_empty() && bench.ballot().is_none());
-    }
-    bench.promise(3, promise(ballot(1, 0), 0, vec![]));
-    assert_eq!((bench.accepts().len(), bench.ballot()), (1, Some(ballot(1, 0))));
-}
-
-#[test]
-fn a_second_answer_of_one_acceptor_is_not_counted() {
-    let mut bench = Bench::campaigning(3);
-    bench.promise(1, promise(ballot(1, 0), 0, vec![]));
-    let before = bench.proposer.clone();
-    bench.promise(1, promise(ballot(1, 0), 0, vec![vote(ballot(0, 2), 0, 7..8)]));
-    // Nor one of a stranger, to another ballot, or for other slots.
-    for stranger in [3, STRANGER.0, 64] {
-        let mut bench = Bench { proposer: before.clone(), chosen: Chosen::default() };
-        bench.promise(stranger, promise(ballot(1, 0), 0, vec![]));
-        assert_eq!(bench.ballot(), None);
-    }
-    bench.promise(2, promise(ballot(1, 1), 0, vec![]));
-    bench.promise(2, promise(ballot(1, 0), 5, vec![]));
-    assert_eq!(bench.proposer, before);
-}
-
-#[test]
 fn a_new_leader_proposes_what_may_be_chosen() {
     let mut bench = Bench::campaigning(5);
     bench.request(0..1);
@@ -198,23 +169,6 @@ fn a_leader_that_finds_a_slot_chosen_that_it_never_used_stops_vouching() {
 }
 
 #[test]
-fn a_refusal_by_a_higher_ballot_ends_the_ballot_and_the_next_is_above_it() {
-    let mut bench = Bench::leading(0..2);
-    let nack = |refused, promised| Nack { refused, promised, slots: Slot(0).onwards() };
-    // One of an earlier ballot is no news.
-    assert!(!paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(0, 0), ballot(3, 1))));
-    assert!(paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(1, 0), ballot(7, 1))));
-    assert!(bench.ballot().is_none() && bench.accepts().is_empty());
-    bench.campaign();
-    assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(8, 0))));
-    // What was under way is proposed again, in the same order.
-    for from in [1, 2] {
-        bench.promise(from, promise(ballot(8, 0), 0, vec![]));
-    }
-    assert_eq!(bench.accepts(), [accept(ballot(8, 0), 0, 0..2)]);
-}
-
-#[test]
 fn a_command_found_among_the_promises_is_not_proposed_twice() {
     let mut bench = Bench::leading(0..2);
     assert!(paxos_core::Proposer::<P>::on_ballot(&mut bench.proposer, ballot(2, 1)));
@@ -223,42 +177,6 @@ fn a_command_found_among_the_promises_is_not_proposed_twice() {
     bench.promise(1, promise(ballot(3, 0), 0, vec![vote(ballot(1, 0), 0, 0..1)]));
     bench.promise(2, promise(ballot(3, 0), 0, vec![]));
     assert_eq!(bench.accepts(), [accept(ballot(3, 0), 0, 0..1), accept(ballot(3, 0), 1, 1..2)]);
-}
-
-#[test]
-fn a_ballot_is_never_used_twice_not_even_across_a_crash() {
-    for record in [
-        Record::Started(ballot(6, 0)),
-        Record::Promised { ballot: ballot(6, 2), slots: Slot(0).onwards() },
-        Record::Voted { ballot: ballot(6, 1), first: Slot(0), batch: batch(0..1) },
-    ] {
-        let mut bench = Bench::new(&server(0, 3));
-        paxos_core::Proposer::<P>::restore(&mut bench.proposer, &record);
-        bench.campaign();
-        assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(7, 0))));
-    }
-}
-
-#[test]
-fn an_unanswered_question_goes_to_all() {
-    let mut bench = Bench::new(&server(0, 3));
-    let reach =
-        |asked: Vec<(Proposal<P>, Reach)>| asked.into_iter().map(|(_, reach)| reach).collect::<Vec<_>>();
-    bench.campaign();
-    assert_eq!(reach(bench.poll()), [Reach::Quorum(Phase::One)]);
-    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
-    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
-    assert_eq!(reach(bench.poll()), [Reach::All]);
-    for from in [1, 2] {
-        bench.promise(from, promise(ballot(1, 0), 0, vec![]));
-    }
-    bench.request(0..1);
-    assert_eq!(reach(bench.poll()), [Reach::Quorum(Phase::TwoClassic)]);
-    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
-    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
-    assert_eq!(reach(bench.poll()), [Reach::All]);
-    bench.choose(0, 0..1);
-    assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
 }
 
 #[test]

@@ -270,32 +270,6 @@ fn a_snapshot_that_is_being_fetched_is_kept_when_a_newer_one_is_taken() {
 }
 
 #[test]
-fn what_an_acceptor_retains_restores_it() {
-    let mut acceptor = <Acceptor<u64> as paxos_core::Acceptor<P>>::new(&server(1, 3));
-    let mut log = Vec::new();
-    for (b, first, seqs) in [(ballot(1, 0), 0, 0..4), (ballot(2, 2), 3, 3..6), (ballot(1, 0), 9, 0..1)] {
-        let _ = paxos_core::Acceptor::<P>::on_accept(&mut acceptor, &accept(b, first, seqs), &mut log);
-    }
-    paxos_core::Acceptor::<P>::on_prepare(&mut acceptor, &prepare(ballot(4, 0), 2), &mut log)
-        .expect("higher");
-    let retained = paxos_core::Acceptor::<P>::retained(&acceptor, Slot(2)).expect("it can be compacted");
-    let mut again = <Acceptor<u64> as paxos_core::Acceptor<P>>::new(&server(1, 3));
-    for record in &retained {
-        paxos_core::Acceptor::<P>::restore(&mut again, record);
-    }
-    paxos_core::Acceptor::<P>::trim(&mut again, Slot(2));
-    let ask = |acceptor: &Acceptor<u64>, b, from| {
-        let question = prepare(ballot(b, 0), from);
-        paxos_core::Acceptor::<P>::on_prepare(&mut acceptor.clone(), &question, &mut Vec::new())
-    };
-    for (b, from) in [(3, 2), (4, 2), (5, 3)] {
-        assert_eq!(ask(&again, b, from), ask(&acceptor, b, from), "{b} from {from}");
-    }
-    assert!(ask(&again, 3, 2).is_err() && ask(&again, 4, 2).is_ok());
-    assert!(ask(&again, 4, 1).is_err() && ask(&acceptor, 4, 1).is_ok());
-}
-
-#[test]
 fn who_asks_about_forgotten_slots_is_told_that_it_is_behind() {
     let mut peer = Server::after(N1, 9);
     let said = peer.hear(N2, Message::Prepare(prepare(ballot(3, 2), 0)));

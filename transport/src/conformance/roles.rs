@@ -5,3 +5,4 @@ pub mod learner;
 pub mod node;
 pub mod proposer;
 mod stage;
+pub mod strangers;

@@ -37,17 +37,3 @@ fn patience_costs_a_round_for_each_command_however_many_wait() {
     // Phase 2a, phase 2b and the decision, to or from two others each, for every command.
     assert_eq!((cluster.outcomes().count(), cluster.messages() - before), (10, 10 * 3 * 2));
 }
-
-#[test]
-fn five_servers_decide_with_two_stopped_and_not_with_three() {
-    let mut cluster = cluster(5);
-    let mut answered = |stopped: &[u16]| {
-        for id in stopped {
-            cluster.stop(NodeId(*id));
-        }
-        cluster.propose(N0, 7).expect("room");
-        cluster.run();
-        cluster.outcomes().count()
-    };
-    assert_eq!((answered(&[3, 4]), answered(&[2])), (1, 0));
-}

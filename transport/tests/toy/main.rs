@@ -11,20 +11,14 @@ mod local;
 pub mod patient;
 mod roles;
 
-use paxos_core::{Slot, StateMachine};
-
-/// Remembers every command it executed, and answers with its place among them.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Journal(Vec<u64>);
-
-impl StateMachine for Journal {
-    type Command = u64;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
-        self.0.push(*command);
-        self.0.len() as u64 - 1
-    }
-}
+use paxos_transport::conformance::Seeds;
+use paxos_transport::conformance::cluster::Journal;
 
 type Patient = patient::PatientPaxos<u64, u64>;
+
+paxos_transport::conformance::suite!(
+    Patient,
+    compacts: false,
+    rewrites: true,
+    seeds: Seeds { chaos: 200, messages: 1000 },
+);

@@ -1,4 +1,4 @@
-//! One role by itself: the line of the proposer that safety rests on, and the gap that patience does not spare it.
+//! One role by itself: the gap that patience does not spare a proposer.
 
 use crate::Patient;
 use crate::patient::{Accept, Promise, Proposer};
@@ -36,13 +36,6 @@ fn proposes(reports: [&[(u64, u64, u64)]; 2]) -> Option<Accept<u64>> {
         (Proposal::Accept(accept), _) => Some(accept),
         (Proposal::Prepare(..), _) => None,
     }
-}
-
-#[test]
-fn a_leader_proposes_the_highest_vote_that_a_quorum_reports() {
-    let accept = proposes([&[(0, 2, 7), (1, 2, 9)], &[(0, 3, 8)]]).expect("a proposal");
-    assert_eq!((accept.slot, accept.entry), (Slot(0), command(8)));
-    assert_eq!(proposes([&[], &[]]), None, "nothing was voted for, nothing waits");
 }
 
 #[test]
