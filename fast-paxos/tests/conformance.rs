@@ -1,6 +1,7 @@
 //! The claims that Fast Paxos shares with every variant, with each of its recoveries.
 
 use fast_paxos::{Options, Recovery};
+use paxos_transport::conformance::Seeds;
 
 /// Half of the seeds recover as usual, the others in the two other ways.
 fn options(seed: u64) -> Options {
@@ -12,4 +13,9 @@ fn options(seed: u64) -> Options {
     Options { recovery, ..Options::default() }
 }
 
-paxos_transport::conformance::suite!(fast_paxos::FastPaxos<u64, u64>, options: options);
+paxos_transport::conformance::suite!(
+    fast_paxos::FastPaxos<u64, u64>,
+    options: options,
+    // As many as the usual recovery and the others had each.
+    seeds: Seeds { chaos: 2000, snapshots: 600, reads: 750, ..Seeds::default() },
+);

@@ -18,8 +18,13 @@ pub mod anything;
 pub mod chaos;
 pub mod cluster;
 pub mod crashes;
+pub mod hosts;
+pub mod members;
+pub mod reads;
 pub mod rivals;
 mod roles;
+pub mod sessions;
+pub mod snapshots;
 
 pub use roles::{acceptor, learner, node, proposer, strangers};
 
@@ -42,6 +47,9 @@ pub struct Facts<P: Protocol> {
     pub compacts: bool,
     /// Whether an acceptor writes its answer to a repeated question again, which costs a sync and does no harm.
     pub rewrites: bool,
+    /// Whether a promise reports at most [`paxos_core::Limits::batch`] votes at a time. Otherwise it reports all at once, and
+    /// that limit must be above all that acceptors ever vote for.
+    pub pieces: bool,
     /// How many seeds each claim about drawn runs has.
     pub seeds: Seeds,
 }
@@ -53,18 +61,30 @@ pub struct Seeds {
     pub chaos: u64,
     /// Conversations of one node with whoever says whatever can be read.
     pub messages: u64,
+    /// Runs in which processes take snapshots and forget, for each leadership.
+    pub snapshots: u64,
+    /// Runs in which clients read, for each leadership.
+    pub reads: u64,
+    /// Runs in which clients ask again, for each leadership.
+    pub sessions: u64,
 }
 
 impl Default for Seeds {
     fn default() -> Self {
-        Self { chaos: 1000, messages: 3000 }
+        Self { chaos: 1000, messages: 3000, snapshots: 400, reads: 500, sessions: 300 }
     }
 }
 
 impl<P: Protocol> Facts<P> {
     /// What most variants say.
     pub fn usual() -> Self {
-        Self { options: |_| P::Options::default(), compacts: true, rewrites: false, seeds: Seeds::default() }
+        Self {
+            options: |_| P::Options::default(),
+            compacts: true,
+            rewrites: false,
+            pieces: true,
+            seeds: Seeds::default(),
+        }
     }
 }
 
@@ -138,6 +158,25 @@ macro_rules! __conformance_suite {
                 five_acceptors_decide_with_any_two_crashed
                 five_acceptors_stop_with_three_crashed_and_go_on_when_one_is_back
                 what_was_answered_survives_the_crash_of_everyone
+            }
+            snapshots {
+                with_an_elected_leader_everyone_forgets_and_catches_up
+                with_rival_leaders_everyone_forgets_and_catches_up
+            }
+            reads {
+                with_an_elected_leader_reads_are_fresh
+                with_rival_leaders_reads_are_fresh
+                reads_that_rest_on_no_clock_are_fresh_while_clocks_stop
+            }
+            sessions {
+                a_command_that_is_asked_for_again_is_executed_once_whoever_leads
+                each_command_has_one_end_though_sessions_expire
+            }
+            members {
+                a_server_takes_the_place_of_another_if_the_variant_says_so
+            }
+            hosts {
+                real_tasks_agree_while_the_leader_stops_and_comes_back
             }
             rivals {
                 duelling_leaders_decide_nothing_as_long_as_they_duel

@@ -41,11 +41,17 @@ pub fn weather<P: Tested>(config: Config, options: P::Options, seed: u64) -> Wor
     world
 }
 
-/// A run with 56 commands of three clients and a server.
-pub fn chaotic<P: Tested>(seed: u64, leadership: Option<Leadership>, options: P::Options) -> Sim<P, Journal> {
+/// A run with 56 commands of three clients and a server; `watched`: kept for drawing, and its steps for writing.
+pub fn chaotic<P: Tested>(
+    seed: u64,
+    leadership: Option<Leadership>,
+    options: P::Options,
+    watched: bool,
+) -> Sim<P, Journal> {
     let mut config = servers(seed);
     config.leadership = leadership.unwrap_or(config.leadership);
     let mut world = weather::<P>(config, options, seed);
+    (world.trace, world.steps) = (watched, watched);
     let mut clients = world.add_clients(3);
     // A server asks as well: its commands are abandoned when it crashes.
     clients.extend(world.config.servers().smallest());
@@ -90,7 +96,7 @@ pub fn survive<P: Tested>(
     seed: u64,
     leadership: Option<Leadership>,
 ) -> Result<Sim<P, Journal>, Violation> {
-    let mut sim = chaotic::<P>(seed, leadership, (facts.options)(seed));
+    let mut sim = chaotic::<P>(seed, leadership, (facts.options)(seed), false);
     weathered(&mut sim, END, Sim::all_answered)?;
     Ok(sim)
 }

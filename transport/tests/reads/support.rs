@@ -18,23 +18,6 @@ impl StateMachine for Count {
 }
 
 pub(crate) type Multi = multi_paxos::MultiPaxos<u64, u64>;
-pub(crate) type Basic = basic_paxos::BasicPaxos<u64, u64>;
-pub(crate) type Fast = fast_paxos::FastPaxos<u64, u64>;
-
-/// What a variant is by default.
-pub(crate) fn usual<P: Protocol>(_seed: u64) -> P::Options {
-    P::Options::default()
-}
-
-/// The other ways in which Fast Paxos recovers from a collision, by seed; nothing for others, whose knobs these are not.
-pub(crate) fn recovering<P: Protocol>(seed: u64) -> P::Options {
-    let mut options = P::Options::default();
-    if let Some(fast) = (&mut options as &mut dyn core::any::Any).downcast_mut::<fast_paxos::Options>() {
-        use fast_paxos::Recovery::{Classic, Uncoordinated};
-        fast.recovery = if seed % 4 == 3 { Classic } else { Uncoordinated };
-    }
-    options
-}
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 

@@ -1,11 +1,12 @@
 //! The same seed gives the same run, byte for byte, in two simulators and in two processes.
 
-use crate::chaos::{END, chaotic};
-use crate::support::Multi;
+use crate::chaos::END;
+use multi_paxos::MultiPaxos;
+use paxos_transport::conformance::chaos::chaotic;
 
 /// FNV-1a, of everything that a run shows.
 fn fingerprint(seed: u64) -> u64 {
-    let mut sim = chaotic::<Multi>(seed, None, true, ());
+    let mut sim = chaotic::<MultiPaxos<u64, u64>>(seed, None, (), true);
     sim.run_for(END).expect("nothing breaks");
     let mut bytes = sim.trace().expect("kept").draw().into_bytes();
     sim.steps().expect("kept").write(&mut bytes).expect("memory");

@@ -5,7 +5,6 @@
 
 mod broken;
 mod chaos;
-mod host;
 mod local;
 #[path = "patient/lib.rs"] // the name that it has as a crate of its own
 pub mod patient;
@@ -20,5 +19,6 @@ paxos_transport::conformance::suite!(
     Patient,
     compacts: false,
     rewrites: true,
-    seeds: Seeds { chaos: 200, messages: 1000 },
+    pieces: false,
+    seeds: Seeds { chaos: 200, messages: 1000, snapshots: 0, reads: 100, sessions: 100 },
 );

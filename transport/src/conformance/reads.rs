@@ -1,0 +1,108 @@
+//! Reads at every replica while clients write all the time and everything goes wrong: some messages come when nobody
+//! expects them any more, clocks drift within their bound. No read is stale, and when it is over each has ended.
+
+use super::chaos::{RIVALS, servers, weather, weathered};
+use super::cluster::{Journal, ms};
+use super::{Facts, Tested, seeds};
+use crate::sim::{Chance, Delay, Fault, Sim};
+use core::time::Duration;
+use paxos_core::{Consistency, Leadership, NodeId, Slot, Time};
+
+/// When the reads are over; the weather is good again somewhat later.
+const END: Duration = ms(1200);
+
+/// What clocks may be wrong by, in millionths.
+const DRIFT: i32 = 30_000;
+
+/// All ways to read what is as new as the read.
+pub const ALL: [Consistency; 3] = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
+
+/// The ways that rest on no clock.
+pub const CLOCKLESS: [Consistency; 2] = [Consistency::Confirmed, Consistency::Quorum];
+
+/// A run with commands of three clients all the time, and 8 reads at each replica; `stops`: clocks stand still now and then.
+pub fn chaotic<P: Tested>(
+    facts: &Facts<P>,
+    seed: u64,
+    ways: &[Consistency],
+    leadership: Option<Leadership>,
+    stops: bool,
+) -> Sim<P, Journal> {
+    let mut config = servers(seed);
+    // The long one outlasts elections, so that only grants keep others from being elected too early.
+    let lease = if seed % 6 < 3 { ms(80) } else { ms(250) };
+    config.timeouts.lease = (ways == [Consistency::Lease] || seed % 7 < 3).then_some(lease);
+    config.timeouts.drift = DRIFT.unsigned_abs();
+    config.leadership = leadership.unwrap_or(config.leadership);
+    let mut world = weather::<P>(config, (facts.options)(seed), seed);
+    world.links.delay = Delay::Tailed { low: ms(1) / 2, high: ms(5), late: 40, latest: ms(300) };
+    world.links.reliable_from = Some(Time(0).after(END));
+    world.faults = crate::sim::Faults::random(seed, world.config.servers().iter(), END);
+    let mut chance = Chance::new(seed, 9);
+    let mut drift = || chance.below(u64::from(2 * DRIFT.unsigned_abs())) as i32 - DRIFT;
+    world.drift = world.config.servers().iter().map(|node| (node, drift())).collect();
+    if stops {
+        for node in world.config.servers().iter() {
+            let (one, other) = (chance.between(Duration::ZERO, END), chance.between(Duration::ZERO, END));
+            if chance.hits(0.5) {
+                world.faults.plan.push((Time(0).after(one.min(other)), Fault::StopClock(node)));
+                world.faults.plan.push((Time(0).after(one.max(other)), Fault::StartClock(node)));
+            }
+        }
+    }
+    let clients = world.add_clients(3);
+    let replicas: Vec<NodeId> = world.config.all_learners().iter().collect();
+    let mut sim = Sim::new(world, |_| Journal::default());
+    for (i, client) in (0..).zip(clients) {
+        for k in 0..10 {
+            sim.submit_at(Time(0).after(chance.between(Duration::ZERO, END)), client, 100 * i + k);
+        }
+        sim.submit_in_turn(client, 1, (10..40).map(|k| 100 * i + k));
+    }
+    for replica in replicas {
+        for nth in 0..8 {
+            let way = ways[chance.below(ways.len() as u64) as usize];
+            let way = if nth == 7 { other(&mut chance) } else { way };
+            sim.read_at(Time(0).after(chance.between(Duration::ZERO, END + ms(50))), replica, way);
+        }
+    }
+    sim
+}
+
+fn other(chance: &mut Chance) -> Consistency {
+    if chance.hits(0.5) { Consistency::Local } else { Consistency::AtLeast(Slot(chance.below(30))) }
+}
+
+/// No read of these seeds is stale, and each is answered, unless its process crashes.
+pub fn survive<P: Tested>(
+    facts: &Facts<P>,
+    seeds: core::ops::Range<u64>,
+    ways: &[Consistency],
+    leadership: Option<Leadership>,
+    stops: bool,
+) {
+    let mut answered = 0;
+    for seed in seeds {
+        let mut sim = chaotic::<P>(facts, seed, ways, leadership, stops);
+        let done = |sim: &Sim<P, Journal>| sim.all_answered() && sim.all_read();
+        weathered(&mut sim, END + ms(50), done).unwrap_or_else(|violation| panic!("{violation}"));
+        answered += sim.reads().iter().filter(|read| read.seen.is_some()).count();
+    }
+    assert!(answered > 0);
+}
+
+/// Of all ways together, by leases too.
+pub fn with_an_elected_leader_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
+    survive(facts, seeds(facts.seeds.reads), &ALL, None, false);
+}
+
+/// Of all ways together, by leases too.
+pub fn with_rival_leaders_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
+    survive(facts, seeds(facts.seeds.reads), &ALL, RIVALS, false);
+}
+
+/// Whoever leads.
+pub fn reads_that_rest_on_no_clock_are_fresh_while_clocks_stop<P: Tested>(facts: &Facts<P>) {
+    survive(facts, seeds(facts.seeds.reads / 2), &CLOCKLESS, None, true);
+    survive(facts, seeds(facts.seeds.reads / 2), &CLOCKLESS, RIVALS, true);
+}

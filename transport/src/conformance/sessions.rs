@@ -1,0 +1,170 @@
+//! What clients are told when leaders change, processes crash and messages get lost, and when their sessions expire:
+//! each command has one end, and what is said of it is true.
+
+use super::chaos::{END, RIVALS, weather};
+use super::cluster::Journal;
+use super::{Facts, Tested, seeds};
+use crate::sim::{Chance, Sim, Stop};
+use core::time::Duration;
+use paxos_core::{Config, Leadership, Learning, Patience, Time, Unanswered};
+use std::collections::BTreeSet;
+
+/// How often each end came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ends {
+    /// Executed, and the client has the answer.
+    pub answered: usize,
+    /// Not taken by a leader.
+    pub refused: usize,
+    /// Given up.
+    pub unknown: usize,
+    /// Its session ended before.
+    pub expired: usize,
+    /// Executed, and the answer was not kept.
+    pub lost: usize,
+    /// Commands of a session that took the place of an expired one, and were answered.
+    pub renewed: usize,
+}
+
+/// What is the same for all seeds of a test.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What clients do about refusals.
+    pub patience: Patience,
+    /// How long clients wait.
+    pub give_up: Option<Duration>,
+    /// After so many slots a silent session ends.
+    pub idle: u64,
+    /// So many are kept.
+    pub sessions: usize,
+    /// How many bytes of replies are kept of a session.
+    pub reply_bytes: usize,
+    /// The carrier delivers some messages twice.
+    pub doubles: bool,
+}
+
+/// Clients wait for ever, and sessions expire soon.
+pub const PATIENT: Case = Case {
+    patience: Patience::Follow,
+    give_up: None,
+    idle: 12,
+    sessions: 3,
+    reply_bytes: 1 << 20,
+    doubles: true,
+};
+
+/// A run of 40 commands of four clients, some of which are busy and some silent for long.
+fn run<P: Tested>(
+    facts: &Facts<P>,
+    seed: u64,
+    case: Case,
+    leadership: Option<Leadership>,
+) -> Sim<P, Journal> {
+    let mut config = Config::collapsed(3 + 2 * (seed % 2) as u16).expect("acceptors");
+    config.leadership = leadership.unwrap_or(config.leadership);
+    config.learning = if seed % 4 < 2 { Learning::Everyone } else { Learning::Distinguished };
+    config.patience = case.patience;
+    config.timeouts.give_up = case.give_up;
+    (config.limits.idle, config.limits.sessions) = (case.idle, case.sessions);
+    config.limits.reply_bytes = case.reply_bytes;
+    // A leader has room for little more than a request.
+    (config.limits.queue, config.limits.session) = (6, 8);
+    if facts.pieces {
+        config.limits.batch = 4;
+    }
+    let mut world = weather::<P>(config, (facts.options)(seed), seed);
+    world.drift.clear();
+    if !case.doubles {
+        world.links.duplication = 0.0;
+    }
+    let mut clients = world.add_clients(2);
+    // Servers ask as well: their commands are abandoned when they crash, and they come back in a new life.
+    clients.extend(world.config.servers().iter().take(2));
+    let mut chance = Chance::new(seed, 9);
+    let mut sim = Sim::new(world, |_| Journal::default());
+    for (i, client) in (0..).zip(clients) {
+        let (busy, n) = (i % 2 == 0, if i % 2 == 0 { 16 } else { 4 });
+        for k in 0..n {
+            // The silent ones ask at the start and at the end.
+            let early = busy || k < 2;
+            let at = chance.between(Duration::ZERO, END / if early && !busy { 8 } else { 1 });
+            let at = if early { at } else { at.max(END * 3 / 4) };
+            sim.submit_at(Time(0).after(at), client, 100 * i + k);
+        }
+    }
+    sim
+}
+
+/// Runs a seed to its end: everything was settled, and what callers were told is true.
+fn ends<P: Tested>(facts: &Facts<P>, seed: u64, case: Case, leadership: Option<Leadership>, ends: &mut Ends) {
+    let mut sim = run::<P>(facts, seed, case, leadership);
+    sim.run_for(END).unwrap_or_else(|v| panic!("{v}"));
+    let patience = sim.now().after(Duration::from_secs(20));
+    let stop =
+        sim.run_until(|sim| sim.all_answered() || sim.now() > patience).unwrap_or_else(|v| panic!("{v}"));
+    assert_eq!(stop, Stop::Done, "seed {seed}: {:?}", sim.counts());
+    let open: Vec<_> = sim.commands().iter().filter(|c| !c.is_settled()).map(|c| c.id).collect();
+    assert!(open.is_empty(), "seed {seed}: no end of {open:?}");
+    // What was refused or given up may be chosen late, if ever.
+    sim.run_for(Duration::from_secs(2)).unwrap_or_else(|v| panic!("{v}"));
+    let executed: BTreeSet<_> = (0..)
+        .map_while(|slot| Some((slot, sim.ledger()?.books().get(&paxos_core::Slot(slot))?)))
+        .filter_map(|(_, book)| book.executed()?)
+        .collect();
+    let mut firsts = std::collections::BTreeMap::new();
+    for command in sim.commands() {
+        let id = command.id;
+        match command.unanswered {
+            None if command.answer.is_some() => {
+                ends.answered += 1;
+                assert!(executed.contains(&id), "seed {seed}: {id} was answered and not executed");
+                let first = firsts.entry((id.client.node, id.client.nonce)).or_insert(id.client);
+                ends.renewed += usize::from(id.client != *first);
+            }
+            None => assert!(command.abandoned, "seed {seed}: {id}"),
+            Some(Unanswered::NotLeader(_) | Unanswered::Overloaded(_)) => {
+                ends.refused += 1;
+                assert!(
+                    case.doubles || !executed.contains(&id),
+                    "seed {seed}: {id} was refused and executed"
+                );
+            }
+            Some(Unanswered::OutcomeUnknown) => ends.unknown += 1,
+            Some(Unanswered::AnswerNotKept(_)) => {
+                ends.lost += 1;
+                // A server executes its own commands, and nothing is skipped where there are no snapshots.
+                let server = sim.world().config.servers().contains(id.client.node);
+                assert!(!server, "seed {seed}: {id} has its answer from its own replica");
+                assert!(executed.contains(&id), "seed {seed}: {id} was told to have been executed");
+            }
+            Some(_) => ends.expired += 1,
+        }
+    }
+}
+
+/// All ends in so many seeds.
+pub fn survive<P: Tested>(facts: &Facts<P>, case: Case, leadership: Option<Leadership>, usual: u64) -> Ends {
+    let mut all = Ends::default();
+    for seed in seeds(usual) {
+        ends::<P>(facts, seed, case, leadership, &mut all);
+    }
+    all
+}
+
+/// Nothing expires here.
+pub fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads<P: Tested>(facts: &Facts<P>) {
+    for leadership in [None, RIVALS] {
+        let case = Case { idle: 1 << 20, sessions: 65_536, ..PATIENT };
+        let ends = survive(facts, case, leadership, facts.seeds.sessions);
+        assert!(ends.answered > 0 && ends.refused + ends.unknown + ends.expired == 0, "{ends:?}");
+    }
+}
+
+/// Clients give up after a while, and some find out that their session has ended.
+pub fn each_command_has_one_end_though_sessions_expire<P: Tested>(facts: &Facts<P>) {
+    for leadership in [None, RIVALS] {
+        let case = Case { give_up: Some(Duration::from_millis(300)), ..PATIENT };
+        let ends = survive(facts, case, leadership, facts.seeds.sessions);
+        assert!(ends.unknown > 0 && ends.expired > 0 && ends.renewed > 0, "{ends:?}");
+    }
+}
