@@ -16,6 +16,6 @@ fn options(seed: u64) -> Options {
 paxos_transport::conformance::suite!(
     fast_paxos::FastPaxos<u64, u64>,
     options: options,
-    // As many as the usual recovery and the others had each.
-    seeds: Seeds { chaos: 2000, snapshots: 600, reads: 750, ..Seeds::default() },
+    // The usual recovery has as many seeds as other variants, and the two others have as many together.
+    seeds: Seeds { chaos: 2000, snapshots: 800, reads: 1000, rivals: 4, ..Seeds::default() },
 );

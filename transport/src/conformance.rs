@@ -67,11 +67,13 @@ pub struct Seeds {
     pub reads: u64,
     /// Runs in which clients ask again, for each leadership.
     pub sessions: u64,
+    /// Of the seeds above, runs with rival leaders have one in so many.
+    pub rivals: u64,
 }
 
 impl Default for Seeds {
     fn default() -> Self {
-        Self { chaos: 1000, messages: 3000, snapshots: 400, reads: 500, sessions: 300 }
+        Self { chaos: 1000, messages: 3000, snapshots: 400, reads: 500, sessions: 300, rivals: 1 }
     }
 }
 

@@ -101,18 +101,18 @@ pub fn survive<P: Tested>(
     Ok(sim)
 }
 
-fn survive_all<P: Tested>(facts: &Facts<P>, leadership: Option<Leadership>) {
-    for seed in seeds(facts.seeds.chaos) {
+fn survive_all<P: Tested>(facts: &Facts<P>, usual: u64, leadership: Option<Leadership>) {
+    for seed in seeds(usual) {
         survive(facts, seed, leadership).unwrap_or_else(|violation| panic!("{violation}"));
     }
 }
 
 /// A leader that the others follow, until it fails.
 pub fn with_an_elected_leader_nothing_breaks_and_every_command_is_answered<P: Tested>(facts: &Facts<P>) {
-    survive_all(facts, None);
+    survive_all(facts, facts.seeds.chaos, None);
 }
 
 /// As many leaders as there are proposers.
 pub fn with_rival_leaders_nothing_breaks_and_every_command_is_answered<P: Tested>(facts: &Facts<P>) {
-    survive_all(facts, RIVALS);
+    survive_all(facts, facts.seeds.chaos / facts.seeds.rivals, RIVALS);
 }

@@ -98,11 +98,11 @@ pub fn with_an_elected_leader_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
 
 /// Of all ways together, by leases too.
 pub fn with_rival_leaders_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
-    survive(facts, seeds(facts.seeds.reads), &ALL, RIVALS, false);
+    survive(facts, seeds(facts.seeds.reads / facts.seeds.rivals), &ALL, RIVALS, false);
 }
 
 /// Whoever leads.
 pub fn reads_that_rest_on_no_clock_are_fresh_while_clocks_stop<P: Tested>(facts: &Facts<P>) {
-    survive(facts, seeds(facts.seeds.reads / 2), &CLOCKLESS, None, true);
-    survive(facts, seeds(facts.seeds.reads / 2), &CLOCKLESS, RIVALS, true);
+    survive(facts, seeds(facts.seeds.reads), &CLOCKLESS, None, true);
+    survive(facts, seeds(facts.seeds.reads / facts.seeds.rivals / 2), &CLOCKLESS, RIVALS, true);
 }

@@ -153,18 +153,18 @@ pub fn survive<P: Tested>(facts: &Facts<P>, case: Case, leadership: Option<Leade
 
 /// Nothing expires here.
 pub fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads<P: Tested>(facts: &Facts<P>) {
-    for leadership in [None, RIVALS] {
+    for (leadership, share) in [(None, 1), (RIVALS, facts.seeds.rivals)] {
         let case = Case { idle: 1 << 20, sessions: 65_536, ..PATIENT };
-        let ends = survive(facts, case, leadership, facts.seeds.sessions);
+        let ends = survive(facts, case, leadership, facts.seeds.sessions / share);
         assert!(ends.answered > 0 && ends.refused + ends.unknown + ends.expired == 0, "{ends:?}");
     }
 }
 
 /// Clients give up after a while, and some find out that their session has ended.
 pub fn each_command_has_one_end_though_sessions_expire<P: Tested>(facts: &Facts<P>) {
-    for leadership in [None, RIVALS] {
+    for (leadership, share) in [(None, 1), (RIVALS, facts.seeds.rivals)] {
         let case = Case { give_up: Some(Duration::from_millis(300)), ..PATIENT };
-        let ends = survive(facts, case, leadership, facts.seeds.sessions);
+        let ends = survive(facts, case, leadership, facts.seeds.sessions / share);
         assert!(ends.unknown > 0 && ends.expired > 0 && ends.renewed > 0, "{ends:?}");
     }
 }

@@ -48,12 +48,12 @@ fn compacting<P: Tested>(facts: &Facts<P>, seed: u64, leadership: Option<Leaders
     sim
 }
 
-fn survive<P: Tested>(facts: &Facts<P>, leadership: Option<Leadership>) {
+fn survive<P: Tested>(facts: &Facts<P>, usual: u64, leadership: Option<Leadership>) {
     // A variant that forgets nothing says so, and claims about its roles test that.
     if !facts.compacts {
         return;
     }
-    let (mut jumps, mut chunks, seeds) = (0, 0, seeds(facts.seeds.snapshots));
+    let (mut jumps, mut chunks, seeds) = (0, 0, seeds(usual));
     let enough = (seeds.end - seeds.start) / 4;
     for seed in seeds {
         let mut sim = compacting::<P>(facts, seed, leadership);
@@ -67,10 +67,10 @@ fn survive<P: Tested>(facts: &Facts<P>, leadership: Option<Leadership>) {
 
 /// A leader that the others follow, until it fails.
 pub fn with_an_elected_leader_everyone_forgets_and_catches_up<P: Tested>(facts: &Facts<P>) {
-    survive(facts, None);
+    survive(facts, facts.seeds.snapshots, None);
 }
 
 /// As many leaders as there are proposers.
 pub fn with_rival_leaders_everyone_forgets_and_catches_up<P: Tested>(facts: &Facts<P>) {
-    survive(facts, RIVALS);
+    survive(facts, (facts.seeds.snapshots / facts.seeds.rivals).min(400), RIVALS);
 }

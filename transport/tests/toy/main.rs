@@ -1,7 +1,6 @@
-//! A variant that neither the core nor this crate knows, in the folder `patient`, and everything that runs it
-//! unchanged: the cluster in one thread, the simulator with its invariants, real hosts on tokio. `broken` replaces
-//! one of its roles at a time by one that errs, and shows which invariant finds out. How to make a variant of
-//! your own: `docs/new-variant.md`.
+//! A variant that neither the core nor this crate knows, in the folder `patient`. The suite that every variant passes runs
+//! it unchanged. `broken` replaces one of its roles at a time by one that errs, and shows which claim and which invariant
+//! find out. How to make a variant of your own: `docs/new-variant.md`.
 
 mod broken;
 mod chaos;
@@ -20,5 +19,5 @@ paxos_transport::conformance::suite!(
     compacts: false,
     rewrites: true,
     pieces: false,
-    seeds: Seeds { chaos: 200, messages: 1000, snapshots: 0, reads: 100, sessions: 100 },
+    seeds: Seeds { chaos: 200, messages: 1000, snapshots: 0, reads: 100, sessions: 100, rivals: 1 },
 );
