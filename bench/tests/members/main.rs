@@ -7,40 +7,10 @@ mod leaving;
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
-use paxos_core::{
-    Change, Config, Consistency, Leadership, Limits, NodeId, NodeSet, Protocol, RestoreError, Slot,
-    StateMachine, Time,
-};
+use paxos_core::{Change, Config, Consistency, Leadership, Limits, NodeId, NodeSet, Protocol, Time};
+use paxos_transport::conformance::cluster::{Journal, ms};
 use paxos_transport::sim::{Chance, Delay, Disk, Fault, Links, Sim, Stop, World};
 use std::time::Duration;
-
-/// Remembers everything; the reply is how much that is.
-#[derive(Debug, Default)]
-struct Journal(Vec<u64>);
-
-impl StateMachine for Journal {
-    type Command = u64;
-    type Reply = u64;
-    fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
-        self.0.push(*command);
-        self.0.len() as u64
-    }
-
-    fn snapshot(&self) -> Option<Vec<u8>> {
-        Some(self.0.iter().flat_map(|n| n.to_le_bytes()).collect())
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-        let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes);
-        let words = state.chunks(8).map(word).collect::<Result<_, _>>();
-        self.0 = words.map_err(|_| RestoreError::Machine("not in words".into()))?;
-        Ok(())
-    }
-}
-
-const fn ms(n: u64) -> Duration {
-    Duration::from_millis(n)
-}
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -1,7 +1,8 @@
 //! Clusters with an election timeout T of 100 ms, on links that take up to T/20.
 
 use core::time::Duration;
-use paxos_core::{Config, Elections, Kind, NodeId, Protocol, Slot, StateMachine, Time, Timeouts};
+use paxos_core::{Config, Elections, Kind, NodeId, Protocol, Time, Timeouts};
+pub(crate) use paxos_transport::conformance::cluster::Journal;
 use paxos_transport::sim::{Cut, Delay, Links, Sim, World};
 
 pub(crate) type Multi = multi_paxos::MultiPaxos<u64, u64>;
@@ -22,19 +23,6 @@ pub(crate) fn recovering<P: Protocol>(seed: u64) -> P::Options {
 pub(crate) const T: Duration = Duration::from_millis(100);
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const FOREVER: Time = Time(u64::MAX);
-
-/// Remembers what it executed, and answers with how much that is.
-#[derive(Debug, Default)]
-pub(crate) struct Journal(pub(crate) Vec<u64>);
-
-impl StateMachine for Journal {
-    type Command = u64;
-    type Reply = u64;
-    fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
-        self.0.push(*command);
-        self.0.len() as u64
-    }
-}
 
 pub(crate) fn world<P: Protocol>(n: u16, seed: u64) -> World<P> {
     let mut config = Config::collapsed(n).expect("acceptors");
