@@ -123,10 +123,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
     }
 
     fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
-        let Stage::Preparing { promised, .. } = &mut self.stage else { return };
-        // An answer to an earlier ballot says nothing about this one; a second one from the same acceptor does
-        // not count again.
-        if promise.ballot != self.ballot || !promised.insert(from) {
+        let Stage::Preparing { from: first, promised } = &mut self.stage else { return };
+        // An answer to an earlier ballot, or about other slots, says nothing about this one; a second one from the same
+        // acceptor does not count again.
+        if (promise.ballot, promise.from) != (self.ballot, *first) || !promised.insert(from) {
             return;
         }
         for vote in &promise.votes {
