@@ -9,7 +9,8 @@
 //!
 //! The line becomes one `#[test]` for each claim. A variant that differs from the others says how, in the fields of
 //! [`Facts`] behind its type (`compacts: false`), and the suite tests that it says the truth. A claim that fails names the
-//! seed; `SEEDS=20000` runs more seeds of each claim, and `FIRST=3769` starts there.
+//! seed; `SEEDS=20000` runs more seeds of each claim, and `FIRST=3769` starts there. `DRAW=1` draws the run of chaos that fails. One module
+//! takes the suite for one variant.
 //!
 //! The suite reads messages only by what they state ([`paxos_core::Phrase::facts`]), and obtains them only from the roles
 //! and from `serde`. So it names no variant, and no variant writes anything for it.
@@ -99,6 +100,11 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 pub fn seeds(usual: u64) -> core::ops::Range<u64> {
     let first = number("FIRST").unwrap_or(0);
     first..first + number("SEEDS").unwrap_or(usual)
+}
+
+/// Whether the seeds are those that a claim usually has. Few seeds need not meet everything.
+pub(crate) fn as_usual() -> bool {
+    number("SEEDS").is_none() && number("FIRST").is_none()
 }
 
 /// One `#[test]` for each claim of the suite about a protocol, and what is particular about it in [`Facts`].

@@ -2,7 +2,9 @@
 
 use crate::scene::{Journal, P, cluster, executed, ms, run, submit, until};
 use basic_paxos::{leaderless, simple};
-use paxos_core::{Ballot, Config, Entry, Message, NodeId, Slot};
+use paxos_core::{Ballot, Config, Entry, Kind, Message, NodeId, Slot};
+use paxos_transport::conformance::Facts;
+use paxos_transport::conformance::rivals::duel;
 use paxos_transport::sim::{Fate, Fault, Post, Sim};
 
 /// The client of `asker` wants two commands decided. Messages about slot 0 get lost if `lost` says so, until slot 1 is
@@ -82,4 +84,10 @@ fn rivals_that_forgot_everything_but_their_votes_learn_again_though_nobody_asks(
     (0..3).for_each(|id| sim.fail(Fault::Restart(NodeId(id))));
     assert!(until(&mut sim, |sim| executed(sim, 20)));
     assert_eq!(journal(&sim, 2), before);
+}
+
+#[test]
+fn in_a_duel_each_phase_2a_is_refused() {
+    let sim = duel::<P>(&Facts::usual());
+    assert!(sim.counts().of(Kind::Nack) > 5000, "{:?}", sim.counts());
 }

@@ -43,3 +43,17 @@ fn a_promise_for_one_slot_binds_no_other() {
     }
     assert_eq!((a.promised(Slot(4)), a.promised(Slot(5))), (ballot(9, 1), ballot(1, 0)));
 }
+
+/// In several slots.
+#[test]
+fn what_was_promised_and_voted_survives_a_restart() {
+    let (mut a, mut log) = acceptor();
+    accept(&mut a, &mut log, 3, ballot(1, 0), 7).expect("a vote");
+    prepare(&mut a, &mut log, 3, ballot(5, 1)).expect("a promise");
+    prepare(&mut a, &mut log, 2, ballot(4, 2)).expect("a promise");
+    let mut again = new(&rivals());
+    for record in &log {
+        paxos_core::Acceptor::<P>::restore(&mut again, record);
+    }
+    assert_eq!(again, a);
+}

@@ -8,13 +8,17 @@ use basic_paxos::{
     Accept, Accepted, Acceptor, BasicPaxos, Decision, Learner, One, Options, Prepare, Promise, Proposer,
     leaderless, simple,
 };
+use core::time::Duration;
 use paxos_core::{
-    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Nack, NodeId, Proposal, Proposer as _, Reach,
-    Record, Request, Setup, Slot, Time,
+    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Nack, NodeId, Phase, Proposal, Proposer as _,
+    Reach, Record, Request, Setup, Slot, Time,
 };
 use std::sync::Arc;
 
 type P = BasicPaxos<u64, u64>;
+
+/// It plays no role here.
+const STRANGER: NodeId = NodeId(40);
 
 const NOW: Time = Time(0);
 

@@ -201,3 +201,61 @@ fn a_proposer_that_does_not_learn_goes_by_what_learners_say() {
     bench.request(0..1);
     assert_eq!(bench.prepares()[0].0.slot, Slot(3));
 }
+
+#[test]
+fn its_own_command_gets_the_next_slot_when_another_was_chosen_in_this_one() {
+    let mut setup = rivals();
+    setup.config = Arc::new(leaderless(5).expect("lawful"));
+    let mut bench = Bench::with(&setup, 0..1);
+    bench.prepares();
+    let b = ballot(1, 0);
+    bench.promise(1, 0, b, Some((ballot(0, 3), one(50))));
+    bench.promise(2, 0, b, Some((ballot(0, 4), one(60))));
+    bench.promise(3, 0, b, None);
+    assert_eq!(bench.accepts(), [Accept { ballot: b, slot: Slot(0), entry: one(60) }]);
+    // Its own command is not lost: it gets the next slot when another was chosen in this one.
+    bench.choose(0, 60);
+    assert_eq!(bench.prepares(), [(Prepare { ballot: b, slot: Slot(1) }, None)]);
+}
+
+#[test]
+fn promises_for_other_slots_and_ballots_and_late_ones_change_nothing() {
+    let mut bench = Bench::with(&rivals(), 0..1);
+    bench.prepares();
+    bench.promise(1, 0, ballot(1, 0), None);
+    let before = bench.proposer.clone();
+    bench.promise(1, 0, ballot(1, 0), Some((ballot(0, 3), one(50))));
+    bench.promise(STRANGER.0, 0, ballot(1, 0), None);
+    bench.promise(2, 0, ballot(7, 0), None);
+    bench.promise(2, 5, ballot(1, 0), None);
+    assert_eq!(bench.proposer, before);
+    bench.promise(2, 0, ballot(1, 0), None);
+    let proposing = bench.proposer.clone();
+    bench.promise(0, 0, ballot(1, 0), Some((ballot(0, 3), one(50))));
+    assert_eq!(bench.proposer, proposing);
+}
+
+#[test]
+fn slots_between_those_known_to_be_chosen_are_used() {
+    let mut bench = Bench::new(&rivals());
+    bench.choose(0, 50);
+    bench.choose(2, 52);
+    bench.request(0..2);
+    bench.campaign();
+    let slots: Vec<_> = bench.prepares().iter().map(|(prepare, _)| prepare.slot).collect();
+    assert_eq!(slots, [Slot(1), Slot(3)]);
+}
+
+#[test]
+fn an_unanswered_question_goes_to_all_until_its_slot_is_chosen() {
+    let mut bench = Bench::with(&rivals(), 0..1);
+    let reach =
+        |asked: Vec<(Proposal<P>, Reach)>| asked.into_iter().map(|(_, reach)| reach).collect::<Vec<_>>();
+    assert_eq!(reach(bench.poll_at(NOW)), [Reach::Quorum(Phase::One)]);
+    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
+    assert_eq!(due, NOW.after(Duration::from_millis(50)));
+    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
+    assert_eq!(reach(bench.poll_at(due)), [Reach::All]);
+    bench.choose(0, 0);
+    assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
+}

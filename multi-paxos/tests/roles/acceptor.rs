@@ -13,6 +13,15 @@ impl Bench {
         Self { acceptor, log: Vec::new() }
     }
 
+    /// The same acceptor after a crash, by what it had on disk.
+    fn restored(&self) -> Self {
+        let mut again = Self::new();
+        for record in &self.log {
+            paxos_core::Acceptor::<P>::restore(&mut again.acceptor, record);
+        }
+        again
+    }
+
     fn prepare(&mut self, b: Ballot, from: u64) -> Result<Promise<u64>, Nack> {
         paxos_core::Acceptor::<P>::on_prepare(&mut self.acceptor, &prepare(b, from), &mut self.log)
     }
@@ -74,4 +83,44 @@ fn a_phase_2a_without_values_is_no_vote() {
     let mut bench = Bench::new();
     assert_eq!(bench.accept(ballot(1, 0), 0, 0..0), Ok(None));
     assert!(bench.log.is_empty());
+}
+
+/// Of the same round, too.
+#[test]
+fn a_vote_below_the_promise_is_refused() {
+    let mut bench = Bench::new();
+    bench.accept(ballot(1, 0), 0, 0..1).expect("a vote");
+    bench.prepare(ballot(3, 2), 0).expect("a promise");
+    for lower in [ballot(1, 0), ballot(2, 1), ballot(3, 1)] {
+        let nack = bench.accept(lower, 0, 7..8).expect_err("refused");
+        assert_eq!((nack.refused, nack.promised), (lower, ballot(3, 2)));
+    }
+    assert_eq!(bench.acceptor.votes().get(Slot(0)), Some((ballot(1, 0), &entry(0))));
+    // The promise is for lower ballots only.
+    bench.accept(ballot(3, 2), 0, 8..9).expect("a vote");
+    bench.accept(ballot(4, 0), 0, 9..10).expect("a vote");
+    assert_eq!(bench.acceptor.votes().get(Slot(0)), Some((ballot(4, 0), &entry(9))));
+}
+
+#[test]
+fn a_vote_is_a_promise_in_every_slot() {
+    let mut bench = Bench::new();
+    bench.accept(ballot(2, 1), 0, 0..1).expect("a vote");
+    for mut bench in [bench.restored(), bench] {
+        assert_eq!(bench.prepare(ballot(1, 2), 0).expect_err("refused").promised, ballot(2, 1));
+        assert_eq!(bench.accept(ballot(1, 2), 9, 0..1).expect_err("refused").promised, ballot(2, 1));
+    }
+}
+
+#[test]
+fn a_restored_acceptor_has_every_slot_that_was_on_disk() {
+    let mut bench = Bench::new();
+    bench.prepare(ballot(1, 0), 0).expect("a promise");
+    bench.accept(ballot(1, 0), 0, 0..3).expect("a vote");
+    bench.accept(ballot(2, 1), 1, 11..12).expect("a vote");
+    bench.prepare(ballot(4, 2), 2).expect("a promise");
+    let mut again = bench.restored();
+    assert_eq!(again.acceptor, bench.acceptor);
+    assert_eq!(again.prepare(ballot(5, 0), 0), bench.prepare(ballot(5, 0), 0));
+    again.accept(ballot(3, 1), 0, 0..1).expect_err("refused");
 }

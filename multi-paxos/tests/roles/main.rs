@@ -10,8 +10,8 @@ mod snapshot;
 
 use multi_paxos::{Accept, Accepted, Acceptor, Decision, Learner, MultiPaxos, Prepare, Promise, Proposer};
 use paxos_core::{
-    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Proposal,
-    Reach, Record, Request, Setup, Slot, SlotRange, Time, Vote,
+    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Phase,
+    Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time, Vote,
 };
 use std::sync::Arc;
 

@@ -214,3 +214,42 @@ fn a_candidate_that_is_behind_begins_again_where_it_knows_more() {
     bench.promise(1, promise(ballot(1, 0), 4, vec![]));
     assert_eq!(paxos_core::Proposer::<P>::leading(&bench.proposer), Some(ballot(1, 0)));
 }
+
+#[test]
+fn what_was_under_way_is_proposed_again_in_the_same_order() {
+    let mut bench = Bench::leading(0..2);
+    let nack = |refused, promised| Nack { refused, promised, slots: Slot(0).onwards() };
+    // One of an earlier ballot is no news.
+    assert!(!paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(0, 0), ballot(3, 1))));
+    assert!(paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(1, 0), ballot(7, 1))));
+    assert!(bench.ballot().is_none() && bench.accepts().is_empty());
+    bench.campaign();
+    assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(8, 0))));
+    // What was under way is proposed again, in the same order.
+    for from in [1, 2] {
+        bench.promise(from, promise(ballot(8, 0), 0, vec![]));
+    }
+    assert_eq!(bench.accepts(), [accept(ballot(8, 0), 0, 0..2)]);
+}
+
+#[test]
+fn an_unanswered_question_of_either_phase_goes_to_all() {
+    let mut bench = Bench::new(&server(0, 3));
+    let reach =
+        |asked: Vec<(Proposal<P>, Reach)>| asked.into_iter().map(|(_, reach)| reach).collect::<Vec<_>>();
+    bench.campaign();
+    assert_eq!(reach(bench.poll()), [Reach::Quorum(Phase::One)]);
+    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
+    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
+    assert_eq!(reach(bench.poll()), [Reach::All]);
+    for from in [1, 2] {
+        bench.promise(from, promise(ballot(1, 0), 0, vec![]));
+    }
+    bench.request(0..1);
+    assert_eq!(reach(bench.poll()), [Reach::Quorum(Phase::TwoClassic)]);
+    let due = paxos_core::Proposer::<P>::deadline(&bench.proposer).expect("it waits");
+    paxos_core::Proposer::<P>::on_timeout(&mut bench.proposer, due, &bench.chosen);
+    assert_eq!(reach(bench.poll()), [Reach::All]);
+    bench.choose(0, 0..1);
+    assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
+}

@@ -391,3 +391,29 @@ fn what_a_peer_wants_is_handed_out_once() {
     assert_eq!(peer.settle(), [(To::One(N2), chunk)]);
     assert_eq!(peer.node.ready().wanted().count(), 0);
 }
+
+#[test]
+fn what_an_acceptor_retains_restores_it() {
+    let mut acceptor = <Acceptor<u64> as paxos_core::Acceptor<P>>::new(&server(1, 3));
+    let mut log = Vec::new();
+    for (b, first, seqs) in [(ballot(1, 0), 0, 0..4), (ballot(2, 2), 3, 3..6), (ballot(1, 0), 9, 0..1)] {
+        let _ = paxos_core::Acceptor::<P>::on_accept(&mut acceptor, &accept(b, first, seqs), &mut log);
+    }
+    paxos_core::Acceptor::<P>::on_prepare(&mut acceptor, &prepare(ballot(4, 0), 2), &mut log)
+        .expect("higher");
+    let retained = paxos_core::Acceptor::<P>::retained(&acceptor, Slot(2)).expect("it can be compacted");
+    let mut again = <Acceptor<u64> as paxos_core::Acceptor<P>>::new(&server(1, 3));
+    for record in &retained {
+        paxos_core::Acceptor::<P>::restore(&mut again, record);
+    }
+    paxos_core::Acceptor::<P>::trim(&mut again, Slot(2));
+    let ask = |acceptor: &Acceptor<u64>, b, from| {
+        let question = prepare(ballot(b, 0), from);
+        paxos_core::Acceptor::<P>::on_prepare(&mut acceptor.clone(), &question, &mut Vec::new())
+    };
+    for (b, from) in [(3, 2), (4, 2), (5, 3)] {
+        assert_eq!(ask(&again, b, from), ask(&acceptor, b, from), "{b} from {from}");
+    }
+    assert!(ask(&again, 3, 2).is_err() && ask(&again, 4, 2).is_ok());
+    assert!(ask(&again, 4, 1).is_err() && ask(&acceptor, 4, 1).is_ok());
+}

@@ -1,9 +1,9 @@
 //! Runs in which everything goes wrong: messages get lost, doubled and overtaken, clocks drift, disks tear their last
-//! write, a process crashes and restarts, another may be halted, a partition comes and goes.
+//! write, a process crashes and restarts, or many do one after the other, another may be halted, a partition comes and goes.
 
-use super::cluster::{Journal, ms};
-use super::{Facts, Tested, seeds};
-use crate::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, Violation, World};
+use super::cluster::{Journal, level, ms};
+use super::{Facts, Tested, number, seeds};
+use crate::sim::{Chance, Delay, Disk, Fault, Faults, Links, Sim, Stop, Trace, Violation, World};
 use core::time::Duration;
 use paxos_core::{Announce, Config, Leadership, Learning, Time};
 
@@ -31,8 +31,9 @@ pub fn servers(seed: u64) -> Config {
 /// The weather of a run with these servers, up to [`END`].
 pub fn weather<P: Tested>(config: Config, options: P::Options, seed: u64) -> World<P> {
     let mut world = World::<P>::new(config, options, seed);
-    world.replay = format!("run the claim about {} with SEEDS=1 and FIRST =", P::NAME);
-    world.limit.events = 2_000_000;
+    world.replay =
+        format!("run the claim about {} with SEEDS=1 (and DRAW=1 for a drawing) and FIRST =", P::NAME);
+    world.limit.events = 1_000_000;
     world.links = Links::lossy(ms(1) / 2, ms(5), 0.1, 0.1);
     world.links.reliable_from = Some(Time(0).after(END));
     world.disk = Disk::with_sync(Delay::Uniform { low: Duration::ZERO, high: ms(2) });
@@ -41,7 +42,12 @@ pub fn weather<P: Tested>(config: Config, options: P::Options, seed: u64) -> Wor
     world
 }
 
-/// A run with 56 commands of three clients and a server; `watched`: kept for drawing, and its steps for writing.
+/// Whether one server after the other crashes and comes back in the run of this seed, six times.
+fn storms(seed: u64) -> bool {
+    seed / 16 % 4 == 3
+}
+
+/// A run with 56 commands of three clients and a server, or more where all servers ask; `watched`: kept for drawing, and its steps for writing.
 pub fn chaotic<P: Tested>(
     seed: u64,
     leadership: Option<Leadership>,
@@ -53,10 +59,18 @@ pub fn chaotic<P: Tested>(
     let mut world = weather::<P>(config, options, seed);
     (world.trace, world.steps) = (watched, watched);
     let mut clients = world.add_clients(3);
-    // A server asks as well: its commands are abandoned when it crashes.
-    clients.extend(world.config.servers().smallest());
+    // A server asks as well, or all: commands of one that crashes are abandoned.
+    let servers = world.config.servers();
+    let storm = storms(seed);
+    clients.extend(servers.iter().take(if storm { servers.len() } else { 1 }));
     let mut chance = Chance::new(seed, 9);
     let mut sim = Sim::new(world, |_| Journal::default());
+    for nth in (0..6).filter(|_| storm) {
+        let victim = servers.iter().nth(chance.below(servers.len() as u64) as usize).expect("a server");
+        let down = Time(0).after(END * (2 * nth + 1) / 13);
+        sim.fail_at(down, Fault::Crash(victim));
+        sim.fail_at(down.after(END / 13), Fault::Restart(victim));
+    }
     for (i, client) in (0..).zip(clients) {
         for k in 0..10 {
             let at = Time(0).after(chance.between(Duration::ZERO, END));
@@ -87,7 +101,7 @@ pub fn weathered<P: Tested>(
     Ok(())
 }
 
-/// One run, to its end.
+/// One run, to its end: all is answered, and everyone who learns has executed the same.
 ///
 /// # Errors
 /// The first breach of an invariant.
@@ -97,13 +111,19 @@ pub fn survive<P: Tested>(
     leadership: Option<Leadership>,
 ) -> Result<Sim<P, Journal>, Violation> {
     let mut sim = chaotic::<P>(seed, leadership, (facts.options)(seed), false);
-    weathered(&mut sim, END, Sim::all_answered)?;
+    let done = |sim: &Sim<P, Journal>| sim.all_answered() && level(sim).is_some();
+    weathered(&mut sim, END, done)?;
     Ok(sim)
 }
 
 fn survive_all<P: Tested>(facts: &Facts<P>, usual: u64, leadership: Option<Leadership>) {
     for seed in seeds(usual) {
-        survive(facts, seed, leadership).unwrap_or_else(|violation| panic!("{violation}"));
+        survive(facts, seed, leadership).unwrap_or_else(|violation| {
+            let mut sim = chaotic::<P>(seed, leadership, (facts.options)(seed), number("DRAW").is_some());
+            // It ends as it did before.
+            let _ = sim.run_for(END * 4 / 3);
+            panic!("{}{violation}", sim.trace().map(Trace::draw).unwrap_or_default())
+        });
     }
 }
 
@@ -114,5 +134,5 @@ pub fn with_an_elected_leader_nothing_breaks_and_every_command_is_answered<P: Te
 
 /// As many leaders as there are proposers.
 pub fn with_rival_leaders_nothing_breaks_and_every_command_is_answered<P: Tested>(facts: &Facts<P>) {
-    survive_all(facts, facts.seeds.chaos / facts.seeds.rivals, RIVALS);
+    survive_all(facts, facts.seeds.chaos / facts.seeds.rivals.max(1), RIVALS);
 }

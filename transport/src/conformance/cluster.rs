@@ -113,9 +113,9 @@ pub fn run<P: Tested>(sim: &mut Sim<P, Journal>, time: Duration) -> Stop {
     sim.run_for(time).unwrap_or_else(|violation| panic!("{violation}"))
 }
 
-/// Until something is so, at most for a minute; no invariant breaks.
+/// Until something is so, at most for 20 s; no invariant breaks.
 pub fn until<P: Tested>(sim: &mut Sim<P, Journal>, done: impl Fn(&Sim<P, Journal>) -> bool) -> bool {
-    let patience = sim.now().after(Duration::from_secs(60));
+    let patience = sim.now().after(Duration::from_secs(20));
     let stop = sim.run_until(|sim| done(sim) || sim.now() > patience);
     stop.unwrap_or_else(|violation| panic!("{violation}"));
     done(sim)

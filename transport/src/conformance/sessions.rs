@@ -3,7 +3,7 @@
 
 use super::chaos::{END, RIVALS, weather};
 use super::cluster::Journal;
-use super::{Facts, Tested, seeds};
+use super::{Facts, Tested, as_usual, seeds};
 use crate::sim::{Chance, Sim, Stop};
 use core::time::Duration;
 use paxos_core::{Config, Leadership, Learning, Patience, Time, Unanswered};
@@ -155,7 +155,7 @@ pub fn survive<P: Tested>(facts: &Facts<P>, case: Case, leadership: Option<Leade
 pub fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads<P: Tested>(facts: &Facts<P>) {
     for (leadership, share) in [(None, 1), (RIVALS, facts.seeds.rivals)] {
         let case = Case { idle: 1 << 20, sessions: 65_536, ..PATIENT };
-        let ends = survive(facts, case, leadership, facts.seeds.sessions / share);
+        let ends = survive(facts, case, leadership, facts.seeds.sessions / share.max(1));
         assert!(ends.answered > 0 && ends.refused + ends.unknown + ends.expired == 0, "{ends:?}");
     }
 }
@@ -164,7 +164,8 @@ pub fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads<P: Teste
 pub fn each_command_has_one_end_though_sessions_expire<P: Tested>(facts: &Facts<P>) {
     for (leadership, share) in [(None, 1), (RIVALS, facts.seeds.rivals)] {
         let case = Case { give_up: Some(Duration::from_millis(300)), ..PATIENT };
-        let ends = survive(facts, case, leadership, facts.seeds.sessions / share);
-        assert!(ends.unknown > 0 && ends.expired > 0 && ends.renewed > 0, "{ends:?}");
+        let ends = survive(facts, case, leadership, facts.seeds.sessions / share.max(1));
+        let each = [ends.unknown, ends.expired, ends.renewed];
+        assert!(!as_usual() || each.into_iter().all(|n| n > 10), "{ends:?}");
     }
 }

@@ -55,6 +55,7 @@ impl Draw {
             0 => far[self.below(5) as usize],
             1..4 => self.near.saturating_add(self.below(4)),
             4 => 20_000_000 * self.below(9),
+            5 => u64::MAX,
             _ => self.below(8),
         }
     }
@@ -188,6 +189,13 @@ impl<'de> Deserializer<'de> for &mut Draw {
 
     drawn! {
         deserialize_bool => visit_bool(Draw::flip);
+        deserialize_i8 => visit_i8(|draw| (draw.number() as u8).cast_signed());
+        deserialize_i16 => visit_i16(|draw| (draw.number() as u16).cast_signed());
+        deserialize_i32 => visit_i32(|draw| (draw.number() as u32).cast_signed());
+        deserialize_i64 => visit_i64(|draw| draw.number().cast_signed());
+        deserialize_f32 => visit_f32(|draw| draw.number() as f32);
+        deserialize_f64 => visit_f64(|draw| draw.number() as f64);
+        deserialize_char => visit_char(|draw| char::from(draw.below(128) as u8));
         deserialize_u8 => visit_u8(|draw| draw.below(8) as u8);
         deserialize_u16 => visit_u16(|draw| draw.below(7) as u16);
         deserialize_u32 => visit_u32(|draw| draw.below(3) as u32);
@@ -200,8 +208,7 @@ impl<'de> Deserializer<'de> for &mut Draw {
     }
 
     never! {
-        deserialize_any deserialize_ignored_any deserialize_identifier deserialize_char deserialize_i8
-        deserialize_i16 deserialize_i32 deserialize_i64 deserialize_f32 deserialize_f64
+        deserialize_any deserialize_ignored_any deserialize_identifier
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Impossible> {

@@ -1,8 +1,8 @@
 //! The acceptor: what it promises, votes and reports.
 
-use super::stage::{Process, candidate, elect, entry, proposed, reported, stage, votes};
+use super::stage::{NOW, Process, candidate, elect, entry, proposed, reported, stage, votes};
 use crate::conformance::{Facts, Tested};
-use paxos_core::{Acceptor as _, Ballot, Config, InBallot, Learning, Slot};
+use paxos_core::{Acceptor as _, Ballot, Batch, Config, InBallot, Learning, NodeId, Proposer as _, Slot};
 
 /// Three servers; what n0 proposes in slot 0, and in a higher ballot n1, which heard no vote.
 fn rivals<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, P::Accept) {
@@ -33,9 +33,12 @@ pub fn a_promise_refuses_lower_ballots<P: Tested>(facts: &Facts<P>) {
 
 /// The promise that was never asked for.
 pub fn a_vote_is_a_promise_too<P: Tested>(facts: &Facts<P>) {
+    let early = candidate(&mut stage(facts, 3), 0, Ballot::ZERO);
     let (mut all, low, high) = rivals(facts);
+    assert_eq!(early.ballot(), low.ballot());
     all[2].vote(&high).expect("a vote");
     for mut n2 in [all[2].restored(), all[2].clone()] {
+        assert_eq!(n2.promise(&early).expect_err("refused").promised, high.ballot());
         assert_eq!(n2.vote(&low).expect_err("refused").promised, high.ballot());
         assert!(n2.acceptor.voted_below() > Slot(0));
     }
@@ -96,11 +99,13 @@ pub fn a_restored_acceptor_has_what_was_on_disk<P: Tested>(facts: &Facts<P>) {
     all[2].vote(&low).expect("a vote");
     all[2].vote(&high).expect("a vote");
     let mut again = all[2].restored();
+    assert_eq!(again.acceptor, all[2].acceptor);
     assert_eq!(again.reports(&third), all[2].reports(&third));
     again.vote(&low).expect_err("refused");
     // What is promised binds as well as what is voted.
     all[2].promise(&third).expect("a promise");
     let mut again = all[2].restored();
+    assert_eq!(again.acceptor, all[2].acceptor);
     assert_eq!(again.vote(&high).expect_err("refused").promised, third.ballot());
 }
 
@@ -131,6 +136,16 @@ pub fn votes_carry_the_value_to_learners_that_the_question_does_not_reach<P: Tes
     assert_eq!(votes::<P>(&voted), values);
 }
 
+/// What process `who` asks in phase 1 when it knows what is chosen in the slots below, in a ballot above `heard`.
+fn knowing<P: Tested>(all: &mut [Process<P>], who: usize, below: u64, heard: Ballot) -> P::Prepare {
+    for slot in 0..below {
+        all[who].chosen.choose(Slot(slot), Batch::from(entry(60 + slot)));
+    }
+    let Process { proposer, chosen, .. } = &mut all[who];
+    proposer.on_chosen(NOW, chosen);
+    candidate(all, who, heard)
+}
+
 /// Only what restores the rest may be forgotten. A variant that forgets nothing says so, and processes keep all.
 pub fn an_acceptor_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, high) = rivals(facts);
@@ -148,4 +163,21 @@ pub fn an_acceptor_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
     again.promise(&third).expect_err("refused");
     assert_eq!((&again.acceptor, &again.disk), (&before.acceptor, &before.disk));
     assert!(again.acceptor.floor() >= Slot(1) && again.acceptor.voted_below() >= Slot(1));
+    // About the others it does, and with what it retains of them as well.
+    let mut later = stage(facts, 3);
+    let second = knowing(&mut later, 0, 1, third.ballot());
+    let promise = later[1].promise(&second).expect("a promise");
+    later[0].hear(NodeId(1), promise);
+    let promise = later[2].promise(&second).expect("a promise");
+    later[0].hear(NodeId(2), promise);
+    let accept = later[0].accepts().into_iter().next().expect("a phase 2a");
+    assert!(proposed::<P>(&accept).iter().any(|(slot, ..)| *slot == Slot(1)));
+    again.vote(&accept).expect("a vote");
+    let fourth = knowing(&mut stage(facts, 3), 1, 1, accept.ballot());
+    let told = reported::<P>(&again.reports(&fourth).expect("from the floor on"));
+    assert!(told.iter().any(|(slot, ballot, _)| (*slot, *ballot) == (Slot(1), accept.ballot())), "{told:?}");
+    let retained = again.acceptor.retained(Slot(1)).expect("as before");
+    let mut last = again.restored_from(retained);
+    last.acceptor.trim(Slot(1));
+    assert_eq!(last.reports(&fourth), again.reports(&fourth));
 }

@@ -25,6 +25,7 @@ pub fn a_quorum_in_one_ballot_chooses<P: Tested>(facts: &Facts<P>) {
     n0.count(votes[2].0, &votes[2].1);
     assert_eq!(n0.learned(), Some(entry(7)));
     let decided = n0.decisions.len();
+    assert!(decided > 0, "n0 announces");
     n0.count(votes[0].0, &votes[0].1);
     assert_eq!(n0.decisions.len(), decided);
 }
@@ -52,7 +53,9 @@ pub fn strangers_and_repeated_votes_change_nothing<P: Tested>(facts: &Facts<P>) 
     let (mut all, accept, votes) = vote(facts);
     let n0 = &mut all[0];
     n0.see(&accept);
-    for from in [votes[1].0, votes[1].0, STRANGER, NodeId(64), votes[1].0] {
+    for from in
+        [votes[1].0, votes[1].0, NodeId(3), STRANGER, NodeId(63), NodeId(64), NodeId(u16::MAX), votes[1].0]
+    {
         n0.count(from, &votes[1].1);
         assert_eq!((n0.learned(), n0.decisions.len()), (None, 0), "{from}");
     }

@@ -61,7 +61,7 @@ fn conversation<P: Tested>(facts: &Facts<P>) -> Vec<(NodeId, Message<P>)> {
     let votes: Vec<_> = (1..4).map(|id| all[id].vote(&accept).expect("a vote")).collect();
     all[1].see(&accept);
     (1..4).zip(&votes).for_each(|(id, vote)| all[1].count(NodeId(id), vote));
-    let own = Ballot::classic(1, NodeId(0));
+    let own = candidate(&mut stage(facts, 5), 0, Ballot::ZERO).ballot();
     let nack = Nack { refused: own, promised: Ballot::classic(9, NodeId(4)), slots: Slot(0).onwards() };
     let mut said = vec![
         (NodeId(1), Message::Prepare(question)),
@@ -76,17 +76,33 @@ fn conversation<P: Tested>(facts: &Facts<P>) -> Vec<(NodeId, Message<P>)> {
 
 /// A carrier may deliver a message twice: what lasts is the same, and what is chosen.
 pub fn a_repeated_message_changes_nothing_that_lasts<P: Tested>(facts: &Facts<P>) {
-    for (from, message) in conversation(facts) {
-        let mut node = asked(facts, 0);
+    let both = [asked(facts, 0), silent(facts, 0)];
+    for ((from, message), mut node) in
+        conversation(facts).into_iter().flat_map(|said| both.clone().map(|node| (said.clone(), node)))
+    {
+        let idle = node == both[1];
         let question = matches!(message, Message::Prepare(_) | Message::Accept(_));
         hear(&mut node, from, message.clone());
         assert!(!question || !node.ready().records().is_empty(), "{message:?}");
-        settle(&mut node);
+        let first = settle(&mut node);
         let before = node.clone();
         hear(&mut node, from, message.clone());
         assert!(question && facts.rewrites || node.ready().records().is_empty(), "{message:?}");
-        settle(&mut node);
+        let again = settle(&mut node);
+        // One with a command of its own has gone on to a higher ballot since, and says so.
+        let overtaken = !idle && matches!(again[..], [Message::Nack(_)]);
+        let answer = if question { first } else { Vec::new() };
+        assert!(again == answer || question && overtaken, "{message:?} is answered by {again:?}");
         assert_same(&node, &before, &message);
+    }
+}
+
+/// It hears again what it has heard, twice: it says nothing, and is as before.
+fn repeat<P: Tested>(node: &mut Node<P>, from: NodeId, message: Message<P>) {
+    for message in [message.clone(), message] {
+        let before = node.clone();
+        hear(node, from, message);
+        assert!(settle(node).is_empty() && *node == before);
     }
 }
 
@@ -97,20 +113,18 @@ pub fn a_repeated_answer_is_not_counted<P: Tested>(facts: &Facts<P>) {
     let question = candidate(&mut all, 0, Ballot::ZERO);
     let promises: Vec<_> = all.iter_mut().map(|n| n.promise(&question).expect("a promise")).collect();
     let asks = |said: &[Message<P>]| said.iter().any(|message| matches!(message, Message::Accept(_)));
-    for _ in 0..3 {
-        hear(&mut node, NodeId(1), Message::Promise(promises[1].clone()));
-        assert!(!asks(&settle(&mut node)), "with its own promise and another one");
-    }
+    hear(&mut node, NodeId(1), Message::Promise(promises[1].clone()));
+    assert!(!asks(&settle(&mut node)), "with its own promise and another one");
+    repeat(&mut node, NodeId(1), Message::Promise(promises[1].clone()));
     hear(&mut node, NodeId(2), Message::Promise(promises[2].clone()));
     let said = settle(&mut node);
     let accept = said.iter().find_map(|said| if let Message::Accept(m) = said { Some(m) } else { None });
     let accept = accept.expect("three of five have promised");
     let votes: Vec<_> = all[3..].iter_mut().map(|n| n.vote(accept).expect("a vote")).collect();
-    for _ in 0..3 {
-        hear(&mut node, NodeId(3), Message::Accepted(votes[0].clone()));
-        settle(&mut node);
-        assert!(!node.chosen().knows(Slot(0)), "with its own vote and another one");
-    }
+    hear(&mut node, NodeId(3), Message::Accepted(votes[0].clone()));
+    settle(&mut node);
+    repeat(&mut node, NodeId(3), Message::Accepted(votes[0].clone()));
+    assert!(!node.chosen().knows(Slot(0)), "with its own vote and another one");
     hear(&mut node, NodeId(4), Message::Accepted(votes[1].clone()));
     settle(&mut node);
     assert!(node.chosen().knows(Slot(0)));
@@ -132,6 +146,20 @@ pub fn nothing_is_said_that_is_not_on_disk<P: Tested>(facts: &Facts<P>) {
         node.durable(write.durable());
         assert!(settle(&mut node).iter().any(answers), "{message:?}");
     }
+    // A refusal tells of the promise that it rests on.
+    let mut all = stage(facts, 5);
+    let low = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
+    let high = candidate(&mut all, 2, low.ballot());
+    let mut node = silent(facts, 4);
+    hear(&mut node, NodeId(2), Message::Prepare(high));
+    hear(&mut node, NodeId(1), Message::Accept(low));
+    let refuses = |said: &Message<P>| matches!(said, Message::Nack(_));
+    let mut ready = node.ready();
+    assert!(!ready.messages().any(|envelope| refuses(&envelope.message)));
+    let write = ready.append().expect("there is a promise to write");
+    assert!(!node.ready().messages().any(|envelope| refuses(&envelope.message)));
+    node.durable(write.durable());
+    assert!(settle(&mut node).iter().any(refuses));
 }
 
 /// With what it wrote, whatever it was about to say.

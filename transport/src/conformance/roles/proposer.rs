@@ -30,21 +30,43 @@ pub fn strangers_and_repeated_promises_change_nothing<P: Tested>(facts: &Facts<P
     let mut all = stage(facts, 5);
     let other = candidate(&mut all, 1, Ballot::ZERO);
     let stray = all[4].promise(&other).expect("a promise");
-    let question = candidate(&mut all, 0, Ballot::ZERO);
+    // Above the ballot of a vote that there may be.
+    let question = candidate(&mut all, 0, Ballot::classic(1, NodeId(2)));
     let mut promises: Vec<_> =
         all[1..4].iter_mut().map(|n| n.promise(&question).expect("a promise")).collect();
+    // One that reports a vote, and one to a question about other slots.
+    let low = elect(&mut stage(facts, 5), 2, 50, Ballot::ZERO, &[1, 2, 3]);
+    assert!(low.ballot() < question.ballot());
+    let mut n4 = Process::<P>::new(facts, Config::collapsed(5).expect("servers"), 4);
+    n4.vote(&low).expect("a vote");
+    let tempted = n4.promise(&question).expect("a promise");
+    let mut far = stage(facts, 5);
+    far[0].chosen.choose(Slot(0), Batch::from(entry(50)));
+    let Process { proposer, chosen, .. } = &mut far[0];
+    proposer.on_chosen(NOW, chosen);
+    let elsewhere = candidate(&mut far, 0, low.ballot());
+    assert_eq!(elsewhere.ballot(), question.ballot());
+    let elsewhere = far[4].promise(&elsewhere).expect("a promise");
     let n0 = &mut all[0];
     n0.hear(NodeId(1), promises[0].clone());
     let before = n0.proposer.clone();
-    for (from, promise) in [(NodeId(1), &promises[0]), (NodeId(4), &stray)] {
+    let again =
+        [(NodeId(1), &promises[0]), (NodeId(1), &tempted), (NodeId(4), &stray), (NodeId(4), &elsewhere)];
+    for (from, promise) in again {
         n0.hear(from, promise.clone());
         assert_eq!(n0.proposer, before, "{from}");
     }
-    n0.hear(STRANGER, promises[2].clone());
+    for stranger in [5, STRANGER.0, 63, 64, u16::MAX] {
+        n0.hear(NodeId(stranger), promises[2].clone());
+    }
     n0.hear(NodeId(2), promises.remove(1));
-    assert!(n0.accepts().is_empty(), "two acceptors of five and a stranger have promised");
+    assert!(n0.accepts().is_empty(), "two acceptors of five and strangers have promised");
     n0.hear(NodeId(3), promises.remove(1));
-    assert_eq!(n0.accepts().len(), 1);
+    // A promise that comes too late has no say in what is proposed.
+    n0.hear(NodeId(4), tempted);
+    let accepts = n0.accepts();
+    let [accept] = &accepts[..] else { panic!("{accepts:?}") };
+    assert_eq!(proposed::<P>(accept), [(Slot(0), question.ballot(), entry(90))]);
 }
 
 /// By what it started, and by what its acceptor promised or voted.
@@ -54,7 +76,8 @@ pub fn a_ballot_is_never_used_twice_not_even_across_a_crash<P: Tested>(facts: &F
     assert!(!all[0].disk.is_empty(), "a ballot that is not on disk is used again");
     let first = candidate(&mut [all[0].restored()], 0, Ballot::ZERO);
     assert!(first.ballot() > used.ballot() && first.ballot().owner == NodeId(0));
-    let foreign = elect(&mut all, 2, 7, Ballot::classic(6, NodeId(1)), &[0, 1]);
+    // n1 hears of it by the vote alone.
+    let foreign = elect(&mut all, 2, 7, Ballot::classic(6, NodeId(1)), &[0, 2]);
     let mut promised = [all[0].restored()];
     assert!(candidate(&mut promised, 0, Ballot::ZERO).ballot() > foreign.ballot());
     all[1].vote(&foreign).expect("a vote");
@@ -120,7 +143,18 @@ pub fn a_higher_ballot_ends_a_leader<P: Tested>(facts: &Facts<P>) {
     assert!(refused.proposer.on_nack(NOW, &refusal(own)) && !refused.proposer.on_nack(NOW, &refusal(own)));
     for deposed in [&mut heard, &mut refused] {
         assert_eq!(deposed.proposer.leading(), None);
-        assert!(candidate(core::slice::from_mut(deposed), 0, Ballot::ZERO).ballot() > higher);
+        assert!(deposed.accepts().is_empty());
+        let question = candidate(core::slice::from_mut(deposed), 0, Ballot::ZERO);
+        assert!(question.ballot() > higher);
+        // What was under way is proposed again, before what came later.
+        for id in [1, 2] {
+            let mut acceptor = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), id);
+            let promise = acceptor.promise(&question).expect("a promise");
+            deposed.hear(NodeId(id), promise);
+        }
+        let accepts = deposed.accepts();
+        let first = accepts.iter().flat_map(|accept| proposed::<P>(accept)).next();
+        assert_eq!(first, Some((Slot(0), question.ballot(), entry(7))), "{accepts:?}");
     }
     // What was said about an earlier ballot is no news, and a lower one no reason.
     let mut stays = leader;

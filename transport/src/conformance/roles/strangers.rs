@@ -4,8 +4,8 @@ use super::node::{hear, settle};
 use super::stage::{NOW, Process, STRANGER, candidate, elect, entry, request};
 use crate::conformance::{Facts, Tested};
 use paxos_core::{
-    Ballot, Batch, ClientId, CommandId, Config, Event, Learning, Message, Nack, Node, NodeId, NodeSet,
-    Outcome, ReadId, ReadMessage, Refusal, Refused, Reply, Setup, Slot, Time, Timeouts,
+    Ballot, Batch, ClientId, CommandId, Config, Event, InBallot, Learning, Message, Nack, Node, NodeId,
+    NodeSet, Outcome, ReadId, ReadMessage, Refusal, Refused, Reply, Setup, Slot, Time, Timeouts,
 };
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ fn talk<P: Tested>(facts: &Facts<P>) -> Talk<P> {
     let config = separate(Learning::Distinguished);
     let mut all: Vec<Process<P>> = (0..7).map(|id| Process::new(facts, config.clone(), id)).collect();
     let question = candidate(&mut all, 0, Ballot::ZERO);
-    let promises: Vec<_> = (2..4).map(|id| all[id].promise(&question).expect("a promise")).collect();
-    (2..).zip(&promises).for_each(|(id, promise)| all[0].hear(NodeId(id), promise.clone()));
+    let promises: Vec<_> = (2..5).map(|id| all[id].promise(&question).expect("a promise")).collect();
+    (2..).zip(&promises).take(2).for_each(|(id, promise)| all[0].hear(NodeId(id), promise.clone()));
     let accept = all[0].accepts().swap_remove(0);
     let votes: Vec<_> = (2..4).map(|id| all[id].vote(&accept).expect("a vote")).collect();
     for learner in [0, 4, 5, 6] {
@@ -55,14 +55,18 @@ fn busy<P: Tested>(facts: &Facts<P>, learning: Learning, talk: &Talk<P>) -> Vec<
     hear(&mut nodes[0], NodeId(7), Message::Request(request(90..91)));
     settle(&mut nodes[0]);
     let mut leader = nodes[0].clone();
-    for (from, promise) in (2..).zip(&talk.promises) {
+    for (from, promise) in (2..).zip(&talk.promises).take(2) {
         hear(&mut leader, NodeId(from), Message::Promise(promise.clone()));
     }
     settle(&mut leader);
     for node in &mut nodes[1..] {
         hear(node, NodeId(0), Message::Accept(talk.accept.clone()));
     }
-    nodes.push(leader);
+    // With all promises a leader may let clients ask acceptors themselves.
+    let mut open = leader.clone();
+    hear(&mut open, NodeId(4), Message::Promise(talk.promises[2].clone()));
+    settle(&mut open);
+    nodes.extend([leader, open]);
     for node in &mut nodes {
         node.submit(NOW, 5).expect("there is room");
         settle(node);
@@ -75,7 +79,7 @@ fn messages<P: Tested>(facts: &Facts<P>, talk: &Talk<P>, from: NodeId) -> Vec<(M
     let config = separate(Learning::Distinguished);
     let (proposers, acceptors, learners) = (config.proposers, config.acceptors(), config.all_learners());
     let mut all: Vec<Process<P>> = (0..5).map(|id| Process::new(facts, config.clone(), id)).collect();
-    let own = Ballot::classic(1, NodeId(0));
+    let own = talk.promises[0].ballot();
     let theirs = Ballot::classic(9, from);
     all[0] = Process::new(facts, config, from.0);
     let question = candidate(&mut all.clone(), 0, Ballot::classic(8, NodeId(0)));

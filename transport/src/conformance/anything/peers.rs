@@ -1,0 +1,55 @@
+//! The acceptors around the node: what they answer to what it asks. Without them no phase 1 would come to an end.
+
+use super::draw::Draw;
+use crate::conformance::Tested;
+use paxos_core::{Acceptor as _, Envelope, Message, NodeId, Setup};
+
+/// Answers that wait; older ones got lost.
+const WAITING: usize = 16;
+
+pub(super) struct Peers<P: Tested> {
+    acceptors: Vec<(NodeId, P::Acceptor)>,
+    answers: Vec<(NodeId, Message<P>)>,
+}
+
+impl<P: Tested> Peers<P> {
+    /// All acceptors but the process that this setup is for.
+    pub(super) fn new(setup: &Setup<P::Options>) -> Self {
+        let others = setup.config.acceptors().iter().filter(|id| *id != setup.id);
+        let acceptor = |id| (id, P::Acceptor::new(&Setup { id, ..setup.clone() }));
+        Self { acceptors: others.map(acceptor).collect(), answers: Vec::new() }
+    }
+
+    /// The process said this.
+    pub(super) fn ask(&mut self, envelope: &Envelope<P>) {
+        for (id, acceptor) in
+            self.acceptors.iter_mut().filter(|(id, _)| envelope.to.iter().any(|to| to == *id))
+        {
+            let answer = if let Message::Prepare(question) = &envelope.message {
+                Some(
+                    acceptor
+                        .on_prepare(question, &mut Vec::new())
+                        .map_or_else(Message::Nack, Message::Promise),
+                )
+            } else if let Message::Accept(question) = &envelope.message {
+                let voted = acceptor.on_accept(question, &mut Vec::new());
+                voted.map_or_else(|nack| Some(Message::Nack(nack)), |vote| vote.map(Message::Accepted))
+            } else {
+                None
+            };
+            self.answers.extend(answer.map(|answer| (*id, answer)));
+        }
+        let late = self.answers.len().saturating_sub(WAITING);
+        self.answers.drain(..late);
+    }
+
+    /// One of the answers that wait, which may come again.
+    pub(super) fn answer(&mut self, draw: &mut Draw) -> Option<(NodeId, Message<P>)> {
+        let nth = draw.below(self.answers.len().max(1) as u64) as usize;
+        let answer = self.answers.get(nth)?.clone();
+        if draw.below(4) > 0 {
+            self.answers.remove(nth);
+        }
+        Some(answer)
+    }
+}
