@@ -1,4 +1,4 @@
-//! What sockets, TLS and disks cost: everything in one run, in turn, so that ratios mean something.
+//! The cost of sockets, TLS and disks: everything is measured alternately in one run, so that ratios are meaningful.
 //!
 //! ```text
 //! cargo bench -p paxos-transport --bench wire              everything, two minutes
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-/// So often each is measured, in turn with the others.
+/// How often each thing is measured, in turn with the others.
 const REPETITIONS: usize = 7;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Value for Payload {
 
 type Multi = MultiPaxos<Payload, u64>;
 
-/// Counts what it executes.
+/// A state machine that counts commands.
 struct Counter(u64);
 
 impl StateMachine for Counter {
@@ -52,7 +52,7 @@ impl StateMachine for Counter {
     }
 }
 
-/// Certificates of three processes.
+/// Creates certificates for three processes.
 fn certificates() -> Vec<TlsOptions> {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -81,7 +81,7 @@ fn identity(node: u16) -> Identity {
     }
 }
 
-/// Three processes that know each other.
+/// Creates three carriers that know and have reached each other.
 async fn carriers(tls: Option<&[TlsOptions]>) -> Vec<TcpCarrier<Multi>> {
     let mut carriers: Vec<TcpCarrier<Multi>> = Vec::new();
     for node in 0..3 {
@@ -102,8 +102,7 @@ async fn carriers(tls: Option<&[TlsOptions]>) -> Vec<TcpCarrier<Multi>> {
     carriers
 }
 
-/// The time that this program has computed, in seconds: other load on the machine disturbs it less than the time by the
-/// clock.
+/// Returns the CPU time of this program in seconds. Other load on the machine disturbs it less than elapsed time.
 #[cfg(unix)]
 fn computed() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -120,7 +119,8 @@ fn median(mut of: Vec<f64>) -> f64 {
     of[of.len() / 2]
 }
 
-/// Megabytes a second from one process to another, in messages of `size` bytes; and microseconds of computing a megabyte.
+/// Returns megabytes per second from one process to another, in messages of `size` bytes, and CPU microseconds per
+/// megabyte.
 async fn stream(carriers: &mut [TcpCarrier<Multi>], size: usize, bytes: usize) -> [f64; 2] {
     let payload = Payload(Bytes::from(vec![7; size]));
     let commands = Batch::from(Entry::new(ClientId::default(), 0, payload));
@@ -150,7 +150,7 @@ async fn stream(carriers: &mut [TcpCarrier<Multi>], size: usize, bytes: usize) -
     [megabytes / begun.elapsed().as_secs_f64(), (computed() - before) * 1e6 / megabytes]
 }
 
-/// A cluster that runs; its first member leads.
+/// Starts a cluster whose first member leads.
 async fn cluster(tls: Option<&[TlsOptions]>, dir: Option<&Path>) -> Vec<Replicated<Multi, Counter>> {
     let mut config = Config::collapsed(3).expect("lawful");
     config.announce = Announce::WithNext;
@@ -175,8 +175,8 @@ async fn cluster(tls: Option<&[TlsOptions]>, dir: Option<&Path>) -> Vec<Replicat
     members
 }
 
-/// Microseconds until `together` commands of 1 KiB that are proposed at once are all answered; and microseconds of
-/// computing a command.
+/// Returns the microseconds until `together` commands of 1 KiB that are proposed at once are all answered, and the CPU
+/// microseconds per command.
 async fn commit(members: &[Replicated<Multi, Counter>], together: usize, rounds: usize) -> [f64; 2] {
     let payload = Payload(Bytes::from(vec![7; 1024]));
     let (mut times, before) = (Vec::with_capacity(rounds), computed());
@@ -199,8 +199,8 @@ async fn commit(members: &[Replicated<Multi, Counter>], together: usize, rounds:
     [median(times), (computed() - before) * 1e6 / (rounds * together) as f64]
 }
 
-/// Microseconds of a write to a store and, in turn with it, of one sync of 1 KiB appended to a file, and of one of 1 KiB
-/// changed in its place.
+/// Returns the microseconds of a write to a store and, measured alternately with it, of syncing 1 KiB appended to a
+/// file and of syncing 1 KiB overwritten in a file.
 async fn writes(dir: &Path, rounds: usize) -> [f64; 3] {
     let mut store = DiskStorage::<Multi>::open(dir, &identity(0)).expect("opens");
     store.load().await.expect("new");
@@ -231,7 +231,7 @@ async fn writes(dir: &Path, rounds: usize) -> [f64; 3] {
     times.map(median)
 }
 
-/// The measurements of one thing, and how they are told.
+/// Prints the measurements of one thing as a row of the table.
 fn row(name: &impl Display, plain: &[[f64; 2]], secure: &[[f64; 2]], more_is_better: bool) {
     let of = |all: &[[f64; 2]], which: usize| median(all.iter().map(|one| one[which]).collect());
     let (a, b) = (of(plain, 0), of(secure, 0));

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Any member takes any command.
     assert_eq!(cluster.member(NodeId(2)).propose(40).await?, 40);
 
-    // Two of three go on without their leader.
+    // The other two continue without their leader.
     cluster.member(NodeId(0)).shutdown().await?;
     assert_eq!(cluster.member(NodeId(1)).propose(2).await?, 42);
     Ok(())

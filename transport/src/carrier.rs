@@ -13,46 +13,48 @@ use async_trait::async_trait;
 use paxos_core::{Envelope, Event, Protocol, StoreLife};
 use std::io;
 
-/// Carries messages between processes. They may be lost, doubled and reordered, but not changed, and their sender
-/// is who the carrier says it is.
+/// Carries messages between processes. Messages may be lost, duplicated and reordered, but not changed, and their
+/// sender is the process that the carrier names.
 ///
-/// Both directions take many messages at a time, so that what a call costs is paid once a batch.
+/// Both methods handle many messages at a time, so that the cost of a call is paid once for each batch.
 #[async_trait]
 pub trait Transport<P: Protocol>: Send + 'static {
-    /// Sends all of `batch`, and leaves it empty.
+    /// Sends all messages of `batch`, and empties it.
     ///
-    /// It must not wait for another process: what a slow or dead one has no room for is dropped. Nodes say again
-    /// what matters.
+    /// It must not wait for another process. It drops messages for which a slow or dead process has no room; nodes
+    /// send important messages again.
     ///
     /// # Errors
-    /// If nothing can be sent any more, to anyone. A message that is lost is no error.
+    /// If nothing can be sent any more, to any process. A lost message is not an error.
     async fn send(&mut self, batch: &mut Vec<Envelope<P>>) -> Result<(), TransportError>;
 
-    /// Waits for messages, and appends all that have arrived to `inbox`, as [`Event::Message`]. Before a message comes the
-    /// state of the sender's store when it was sent ([`Transport::introduce`]), or a later one, as [`Event::Met`], and never after a
-    /// later one: a process whose store seems to go back is not believed any more.
+    /// Waits for messages, and appends all that have arrived to `inbox` as [`Event::Message`]. An [`Event::Met`]
+    /// precedes each message: the state of the sender's store when it sent the message ([`Transport::introduce`]) or
+    /// a later one. An older state never follows a later one, because a process whose store seems to go back is no
+    /// longer believed.
     ///
-    /// The future may be dropped before it is ready; that must lose nothing.
+    /// The future may be dropped before it is ready. This must not lose anything.
     ///
     /// # Errors
-    /// If nothing can arrive any more, from anyone.
+    /// If nothing can arrive any more, from any process.
     async fn recv(&mut self, inbox: &mut Vec<Event<P>>) -> Result<(), TransportError>;
 
-    /// Tells which store this process has and how far that has come: before anything is sent, and whenever something
-    /// has been written.
+    /// Tells the carrier the identity of this process's store and its number of writes. The host calls it before it
+    /// sends anything, and after each write.
     fn introduce(&mut self, store: StoreLife);
 
-    /// The longest message that it carries, in bytes as postcard writes it. A longer one never arrives. None: any.
+    /// The longest message that this carrier can carry, in bytes of postcard encoding; longer ones never arrive.
+    /// `None`: no limit.
     fn longest_message(&self) -> Option<usize> {
         None
     }
 }
 
-/// A carrier that is of no use any more.
+/// An error after which a carrier is of no use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// Another process took the name.
+    /// Another process took the name of this one.
     #[error("another process joined the network as this one: give each process a name of its own")]
     Replaced,
     /// The system reports an error.

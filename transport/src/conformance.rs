@@ -1,19 +1,19 @@
-//! The claims that every variant keeps, as one suite of tests. The feature `conformance` builds it.
+//! A suite of tests for the claims that hold for every variant. The feature `conformance` builds it.
 //!
-//! A crate that implements [`paxos_core::Protocol`] takes this crate with the feature as a development dependency and
+//! A crate that implements [`paxos_core::Protocol`] adds this crate with the feature as a development dependency and
 //! writes one line in a file of its `tests`:
 //!
 //! ```rust,ignore
 //! paxos_transport::conformance::suite!(PatientPaxos<u64, u64>);
 //! ```
 //!
-//! The line becomes one `#[test]` for each claim. A variant that differs from the others says how, in the fields of
-//! [`Facts`] behind its type (`compacts: false`), and the suite tests that it says the truth. A claim that fails names the
-//! seed; `SEEDS=20000` runs more seeds of each claim, and `FIRST=3769` starts there. `DRAW=1` draws the run of chaos that fails. One module
-//! takes the suite for one variant.
+//! The line becomes one `#[test]` for each claim. A variant that differs from the others says so in the fields of
+//! [`Facts`] after its type (`compacts: false`), and the suite tests these statements. A failing claim names the seed.
+//! `SEEDS=20000` runs that many seeds of each claim, `FIRST=3769` starts there, and `DRAW=1` draws a failing chaos run.
+//! A module invokes the suite for only one variant.
 //!
-//! The suite reads messages only by what they state ([`paxos_core::Phrase::facts`]), and obtains them only from the roles
-//! and from `serde`. So it names no variant, and no variant writes anything for it.
+//! The suite reads messages only through the facts that they state ([`paxos_core::Phrase::facts`]), and obtains them
+//! only from the roles and from `serde`. So it names no variant, and a variant needs no code for it.
 
 pub mod anything;
 pub mod chaos;
@@ -35,40 +35,40 @@ pub use crate::__conformance_suite as suite;
 use crate::Portable;
 use paxos_core::Protocol;
 
-/// A variant that the suite can run: its commands and replies are numbers, and its messages can be written.
+/// A variant that the suite can run: its commands and replies are numbers, and its messages can be serialized.
 pub trait Tested: Protocol<Value = u64, Reply = u64, Options: PartialEq> + Portable {}
 impl<P: Protocol<Value = u64, Reply = u64, Options: PartialEq> + Portable> Tested for P {}
 
-/// What a variant says about itself, where variants differ.
+/// The properties in which variants differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<P: Protocol> {
-    /// The variant's knobs in the run of this seed, so that drawn runs turn all of them.
+    /// The variant's options in the run of this seed; together the seeds should cover all options.
     pub options: fn(u64) -> P::Options,
-    /// Whether its roles can forget what a snapshot stands for ([`paxos_core::Acceptor::retained`]).
+    /// Whether its roles can forget what a snapshot covers ([`paxos_core::Acceptor::retained`]).
     pub compacts: bool,
-    /// Whether an acceptor writes its answer to a repeated question again, which costs a sync and does no harm.
+    /// Whether an acceptor writes its answer to a repeated request again, which is harmless but costs a sync.
     pub rewrites: bool,
-    /// Whether a promise reports at most [`paxos_core::Limits::batch`] votes at a time. Otherwise it reports all at once, and
-    /// that limit must be above all that acceptors ever vote for.
+    /// Whether a promise reports at most [`paxos_core::Limits::batch`] votes at a time. Otherwise it reports all at
+    /// once, and that limit must exceed all votes that acceptors ever cast.
     pub pieces: bool,
-    /// How many seeds each claim about drawn runs has.
+    /// The number of seeds for each claim about random runs.
     pub seeds: Seeds,
 }
 
-/// How many runs are drawn for a claim.
+/// The number of random runs for each claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seeds {
-    /// Runs in which everything goes wrong, for each leadership.
+    /// Runs with all kinds of faults, for each kind of leadership.
     pub chaos: u64,
-    /// Conversations of one node with whoever says whatever can be read.
+    /// Conversations of one node with peers that send arbitrary readable messages.
     pub messages: u64,
-    /// Runs in which processes take snapshots and forget, for each leadership.
+    /// Runs in which processes take snapshots and forget, for each kind of leadership.
     pub snapshots: u64,
-    /// Runs in which clients read, for each leadership.
+    /// Runs in which clients read, for each kind of leadership.
     pub reads: u64,
-    /// Runs in which clients ask again, for each leadership.
+    /// Runs in which clients repeat requests, for each kind of leadership.
     pub sessions: u64,
-    /// Of the seeds above, runs with rival leaders have one in so many.
+    /// The divisor by which the numbers above are reduced for runs with rival leaders.
     pub rivals: u64,
 }
 
@@ -79,7 +79,7 @@ impl Default for Seeds {
 }
 
 impl<P: Protocol> Facts<P> {
-    /// What most variants say.
+    /// The properties of most variants.
     pub fn usual() -> Self {
         Self {
             options: |_| P::Options::default(),
@@ -91,23 +91,23 @@ impl<P: Protocol> Facts<P> {
     }
 }
 
-/// The number in an environment variable.
+/// Returns the number in an environment variable.
 pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// The seeds of a claim that usually has so many: `SEEDS` says how many, `FIRST` which is the first.
+/// The seeds of a claim that usually has `usual` many: `SEEDS` sets their number, and `FIRST` the first one.
 pub fn seeds(usual: u64) -> core::ops::Range<u64> {
     let first = number("FIRST").unwrap_or(0);
     first..first + number("SEEDS").unwrap_or(usual)
 }
 
-/// Whether the seeds are those that a claim usually has. Few seeds need not meet everything.
+/// Whether the usual seeds run. With fewer seeds, some cases may not occur.
 pub(crate) fn as_usual() -> bool {
     number("SEEDS").is_none() && number("FIRST").is_none()
 }
 
-/// One `#[test]` for each claim of the suite about a protocol, and what is particular about it in [`Facts`].
+/// Defines one `#[test]` for each claim of the suite about a protocol, with its properties as fields of [`Facts`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_suite {
@@ -196,7 +196,7 @@ macro_rules! __conformance_suite {
     };
 }
 
-/// Each claim as a test that calls the function of that name.
+/// Defines each claim as a test that calls the function of that name.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_claims {

@@ -1,4 +1,4 @@
-//! The host: drives a node by the real clock, a carrier and a store.
+//! The host: drives a node with the real clock, a carrier and a store.
 //!
 //! ```text
 //!   handles ──▶ requests ─┐                        ┌─▶ messages, answers ──▶ carrier, handles
@@ -8,10 +8,10 @@
 //!             └──────────── store: all that waits, one sync ◀──┘
 //! ```
 //!
-//! One task does all of it in turns, but for the store, which has a task of its own, and states that are written down for a
-//! snapshot. A turn takes in all that waits. While the
-//! store writes, the process goes on: it answers, votes, learns, and says what does not rest on that write. The slower the
-//! disk, the more goes into the next write; beyond bounds messages are lost (nodes say them again) and requests refused.
+//! One task does all of this in turns, except for two jobs: the store has its own task, and so does writing down a
+//! state for a snapshot. A turn takes in everything that waits. While the store writes, the process continues: it
+//! answers, votes, learns, and sends what does not rest on that write. The slower the disk, the larger the next
+//! write. Beyond fixed bounds, messages are lost (nodes send them again) and requests are refused.
 
 mod change;
 mod cluster;
@@ -55,7 +55,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 use waiters::Waiters;
 
-/// Tells a node the time: how long the process has been running, also while its machine was suspended.
+/// Tells a node the time: how long the process has been running, including the time when its machine was suspended.
 struct Clock {
     uptime: Uptime,
     alarm: Pin<Box<Sleep>>,
@@ -72,13 +72,13 @@ impl Clock {
         Time(0).after(self.uptime.elapsed())
     }
 
-    /// Waits for a time, for ever if there is none. It may return early.
+    /// Waits until `deadline`, or for ever if there is none. It may return early.
     async fn reach(&mut self, deadline: Option<Time>) {
         let Some(at) = deadline.and_then(|at| self.uptime.instant(Duration::from_nanos(at.0))) else {
             return core::future::pending().await;
         };
-        // Deadlines move into the future with almost every message. To be woken in vain now and then costs less
-        // than to set the alarm anew each time.
+        // Deadlines move into the future with almost every message. An occasional early wake-up costs less than
+        // resetting the alarm each time.
         if at < self.alarm.deadline() || self.alarm.is_elapsed() {
             self.alarm.as_mut().reset(at);
         }
@@ -86,13 +86,13 @@ impl Clock {
     }
 }
 
-/// The host's ends of what joins it to its handles.
+/// The host's ends of the channels that connect it to its handles.
 type Ends<P, S> = (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>, watch::Sender<(Membership, NodeSet)>);
 
-/// So long a process that ends waits for its disk.
+/// How long a process that ends waits for its disk.
 const DISK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A node with all that it needs to run.
+/// A node with everything that it needs to run.
 struct Host<P: Protocol, S: StateMachine> {
     id: NodeId,
     node: Node<P>,
@@ -102,11 +102,11 @@ struct Host<P: Protocol, S: StateMachine> {
     scribe: Scribe,
     porter: Porter,
     takeover: Beside<TakenOver<S>>,
-    /// Which store that is, in which life, and how far it has come.
+    /// The identity of the store, its current life, and the number of its writes.
     store: Option<StoreLife>,
     pace: Pace,
     notices: Notices,
-    /// How many writes became durable, and how long they took together.
+    /// The number of writes that became durable, and the total time that they took.
     written: (u64, Duration),
     clock: Clock,
     requests: mpsc::Receiver<Ask<P, S>>,
@@ -114,7 +114,7 @@ struct Host<P: Protocol, S: StateMachine> {
     changes: Changes,
     lookers: Lookers<S>,
     status: watch::Sender<Status>,
-    /// The members, and who was removed.
+    /// The members, and the processes that were removed.
     members: watch::Sender<(Membership, NodeSet)>,
     inbox: Vec<Event<P>>,
     asked: Vec<Ask<P, S>>,
@@ -123,11 +123,12 @@ struct Host<P: Protocol, S: StateMachine> {
     trace: Option<TraceOut>,
 }
 
-/// A number that no former start of this process had, but for one chance in 2³², whatever its disk says.
+/// Draws a number that differs from that of every former start of this process, whatever its disk says. The two are
+/// equal with probability 2⁻³².
 fn draw_nonce() -> Result<u32, HostError> {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_err(|error| HostError::Random(error.to_string().into()))?;
-    // 0 names those that draw none.
+    // 0 stands for processes that draw no number.
     Ok(u32::from_le_bytes(bytes).max(1))
 }
 
@@ -203,19 +204,19 @@ where
         })
     }
 
-    /// Runs until it is told to stop, nobody holds a handle any more, or the carrier or the store fails. Who
-    /// waits for an answer then learns that the outcome is unknown, since `waiters` is dropped.
+    /// Runs until it is told to stop, until no handle is left, or until the carrier or the store fails. Callers that
+    /// wait for an answer then learn that the outcome is unknown, since `waiters` is dropped.
     async fn run(mut self) -> Result<(), HostError> {
         let ended = self.turns().await;
         let (scribe, porter, writer) = self.into_disk();
-        // The store first: with it, what the others do comes to an end.
+        // Close the store first: this also ends the work of the other two.
         let mut closed = writer.close(DISK_PATIENCE).await;
         closed &= porter.close(DISK_PATIENCE).await;
         closed &= scribe.close(DISK_PATIENCE).await;
         if closed { ended } else { ended.and(Err(HostError::Hung)) }
     }
 
-    /// Lets go of all but the store. Whoever waits for an answer does not wait for the disk.
+    /// Drops everything but the store, so that callers who wait for an answer do not wait for the disk.
     fn into_disk(self) -> (Scribe, Porter, Writer<P>) {
         (self.scribe, self.porter, self.writer)
     }
@@ -236,7 +237,7 @@ where
         }
     }
 
-    /// Does what follows from the events so far. Nobody waits for the disk: what rests on it follows when it is done.
+    /// Does what follows from the events so far, without waiting for the disk. What rests on a write follows later.
     async fn settle(&mut self) -> Result<(), HostError> {
         loop {
             let mut ready = self.node.ready();
@@ -281,9 +282,9 @@ where
             }
             while let Some((from, kind)) = self.node.disbelieved() {
                 let kind = kind.name();
-                tracing::warn!(peer = %from, kind, "ignores messages with a number that cannot be true");
+                tracing::warn!(peer = %from, kind, "ignores messages that contain an impossible number");
             }
-            // Whoever is answered is to find a status as new as the answer.
+            // Publish first: an answered caller must find a status that is as new as the answer.
             self.publish();
             for settled in self.answers.drain(..) {
                 self.waiters.answer(settled, known);
@@ -297,7 +298,7 @@ where
         }
     }
 
-    /// Writes are durable: what rests on them follows.
+    /// Handles durable writes, and lets the node do what rests on them.
     fn take_written(&mut self, written: Written<P>) {
         let Written { mut writes, took } = written;
         self.written = (self.written.0 + writes.len() as u64, self.written.1.saturating_add(took));
@@ -305,30 +306,30 @@ where
             tracing::warn!("{slow}");
         }
         if let Some(store) = &mut self.store {
-            // Before anything is said that rests on it.
+            // Update the mark before anything that rests on these writes is sent.
             store.mark.writes += 1;
             self.node.tell_store(*store);
             self.transport.introduce(*store);
         }
         if let Some(trace) = &mut self.trace {
-            // What a snapshot leaves of the log is not new.
+            // The records of a snapshot's write are the rest of the log, so they are not new.
             for write in writes.iter().filter(|write| write.snapshot().is_none()) {
                 trace.wrote::<P>(self.id, write.records());
             }
         }
-        // They are in order, and the last stands for all.
+        // Writes are in order, so the last receipt covers all of them.
         if let Some(last) = writes.pop() {
             self.node.durable(last.durable());
         }
     }
 
-    /// Waits until something happens, and gathers all that has.
+    /// Waits until something happens, and gathers everything that has happened.
     async fn gather(&mut self) -> Result<(), HostError> {
         let (at_once, deadline) = (self.requests.max_capacity(), self.deadline());
         tokio::select! {
             received = self.transport.recv(&mut self.inbox) => received?,
             asked = self.requests.recv_many(&mut self.asked, at_once) => if asked == 0 {
-                // The last handle is gone.
+                // The last handle was dropped.
                 self.asked.push(Ask::Stop);
             },
             written = self.writer.done() => {
@@ -353,8 +354,8 @@ where
             }
             () = self.clock.reach(deadline) => {}
         }
-        // Whoever can run now may have something to say as well, and then it is all one batch. Without this, a host
-        // that sleeps on one thread while its askers run on another is woken for each command alone.
+        // Other tasks that can run now may have requests as well; yielding puts them all into one batch. Without
+        // this, a host on one thread whose callers run on another wakes up for each command.
         tokio::task::yield_now().await;
         tokio::select! {
             biased;
@@ -372,7 +373,7 @@ where
         Ok(())
     }
 
-    /// Tells the node what was gathered.
+    /// Passes the gathered events and requests to the node.
     fn take_in(&mut self) -> ControlFlow<()> {
         let (now, taken) = (self.clock.now(), Instant::now());
         let longest = self.transport.longest_message();
@@ -389,7 +390,7 @@ where
                     Ok(id) => self.waiters.wait(id, waiter, taken),
                     Err(error) => waiter.refuse(error),
                 },
-                // It waited longer than its asker.
+                // The caller gave up while the request waited.
                 Ask::Read(_, looker) if looker.is_gone() => {}
                 Ask::Read(consistency, looker) => {
                     let mut read = self.node.read(now, consistency);
@@ -401,7 +402,7 @@ where
                         Err(error) => looker.look(Err(error)),
                     }
                 }
-                // An error says that the asker has gone away meanwhile.
+                // Sending fails only if the caller has gone away; that is fine.
                 Ask::MayStop(id, answer) => drop(answer.send(self.node.may_stop(id))),
                 Ask::Look(answer) => {
                     let stalled = self.node.status().disk.since.map(|since| now.since(since));
@@ -426,14 +427,14 @@ where
         ControlFlow::Continue(())
     }
 
-    /// When there is something to do if nothing happens before.
+    /// The time of the next timeout, if any.
     fn deadline(&self) -> Option<Time> {
         self.node.deadline().into_iter().chain(self.changes.deadline()).min()
     }
 
     fn publish(&mut self) {
         let mut new = self.node.status();
-        // A snapshot counts when the machine has taken it over.
+        // A snapshot counts as applied only when the machine has taken it over.
         new.applied = new.applied.min(self.replica.next());
         self.notices.compare(self.clock.now(), &self.node, &new);
         self.status.send_if_modified(|status| core::mem::replace(status, new) != new);
@@ -445,7 +446,7 @@ where
     }
 }
 
-/// Takes a command, if a message of up to `longest` bytes can carry it by itself.
+/// Submits a command if a message of at most `longest` bytes can carry it by itself.
 fn propose<P: Protocol>(
     node: &mut Node<P>,
     longest: Option<usize>,

@@ -1,12 +1,12 @@
-//! Who a process is, and whether two of them belong together.
+//! The identity of a process, and the check that two processes belong to the same cluster.
 
 use paxos_core::{Config, Digest, NodeId, Protocol};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
 
-/// A variant whose messages and records can be written down: what carriers to other machines and stores on disk need.
-/// Every protocol whose parts can be, implements it.
+/// A variant whose messages and records can be serialized, as carriers to other machines and stores on disk require.
+/// Every protocol whose parts can be serialized implements it.
 pub trait Portable:
     Protocol<
         Value: Serialize + DeserializeOwned,
@@ -33,30 +33,31 @@ where
 {
 }
 
-/// What a process says of itself to its peers, and what its store belongs to. Peers of another cluster, variant or
-/// configuration are refused, and so is a store of another cluster, process or variant.
+/// The identity that a process declares to its peers and that its store belongs to. A process refuses peers of
+/// another cluster, variant or configuration, and a store of another cluster, process or variant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The cluster's name.
     pub cluster: String,
     /// The process.
     pub node: NodeId,
-    /// The variant: [`Protocol::NAME`], unless one type is used for two layouts that must not meet.
+    /// The variant: [`Protocol::NAME`], unless one type is used for two layouts that must not be mixed.
     pub variant: String,
-    /// The parts of the configuration that all processes must have in common: [`fingerprint`].
+    /// The parts of the configuration that must be equal at all processes: [`fingerprint`].
     pub configuration: Digest,
 }
 
 impl Identity {
-    /// The process `node` of a cluster that runs `P` with `config`.
+    /// Creates the identity of the process `node` in a cluster that runs `P` with `config`.
     pub fn new<P: Protocol>(cluster: impl Into<String>, node: NodeId, config: &Config) -> Self {
         Self { cluster: cluster.into(), node, variant: P::NAME.into(), configuration: fingerprint(config) }
     }
 }
 
-/// A checksum of what all processes of a cluster must have been told alike: the first members, the quorums, who hears
-/// votes, how leaders come about, leases, and the limits that decide what is executed and what is remembered of it. What may differ from one
-/// process to the next is left out: other waiting times, bounds on memory, spares, seeds.
+/// Returns a checksum of the settings that must be equal at all processes of a cluster: the first members, the
+/// quorums, which processes hear votes, how leaders are elected, leases, and the limits that decide what is executed
+/// and what is remembered of it. It excludes what may differ between processes: other timeouts, bounds on memory,
+/// spares, seeds.
 pub fn fingerprint(config: &Config) -> Digest {
     let Config { proposers, learners, quorums, learning, announce, leadership, timeouts, limits, .. } =
         config;

@@ -1,16 +1,16 @@
 //! Carriers, storage, the host loop and the simulator that drive nodes of any variant.
 //!
-//! A replicated service is a state machine and a few lines around it. Here all its members live in one program;
-//! [`Replicated::start`] starts one of them with the carrier and the store of your choice.
+//! A replicated service is a state machine and a few lines of code. In this example all members run in one program;
+//! [`Replicated::start`] starts a single member with a carrier and a store of your choice.
 //!
 //! ```
 #![doc = include_str!("../examples/counter.rs")]
 //! ```
 //!
-//! - [`Replicated`] is the handle to a member that runs in real time: [`Transport`] and [`Storage`] are its ports,
-//!   [`paxos_core::StateMachine`] is what it is for. All three can be chosen at run time.
-//! - [`MemoryCluster`] runs all members in one program, [`LocalCluster`] on one thread without a runtime.
-//! - [`sim`] runs them in virtual time, with faults, from a seed.
+//! - [`Replicated`] is the handle to a member that runs in real time. [`Transport`] and [`Storage`] are its ports,
+//!   and [`paxos_core::StateMachine`] is the service that it replicates. All three can be chosen at run time.
+//! - [`MemoryCluster`] runs all members in one program; [`LocalCluster`] runs them on one thread without a runtime.
+//! - [`sim`] runs clusters in virtual time, with faults, from a seed.
 //!
 //! With the feature `conformance`, `conformance::suite!` gives a new variant the tests that all variants pass.
 
@@ -36,7 +36,7 @@ pub use host::{
 };
 pub use identity::{Identity, Portable, fingerprint};
 pub use local::LocalCluster;
-/// The core that all crates share, for those who do not depend on it by themselves.
+/// The core that all crates share, re-exported for crates that do not depend on it directly.
 pub use paxos_core;
 pub use paxos_core::{PeerStatus, Status, Surroundings};
 pub use storage::{

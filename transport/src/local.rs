@@ -1,4 +1,4 @@
-//! A cluster in one thread, with messages handed over directly: for benchmarks, tests and first steps.
+//! A cluster on one thread that passes messages directly between nodes: for benchmarks, tests and first steps.
 
 use paxos_core::{
     CommandId, Config, Consistency, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, ReadError,
@@ -7,21 +7,20 @@ use paxos_core::{
 use std::mem;
 use std::sync::Arc;
 
-/// Slots executed by every replica are forgotten when there are so many.
+/// The number of slots that every replica must have executed since the last trim before the next one.
 const TRIM_EVERY: u64 = 1024;
 
-/// The servers of a configuration, driven in turn on the caller's thread. Nothing is written to a store: nodes keep
-/// what they voted in memory.
-/// No time passes by itself: timeouts happen when [`LocalCluster::advance`] says so.
+/// The servers of a configuration, driven in turn on the caller's thread. They have no store: nodes keep their votes
+/// in memory. Virtual time advances only in [`LocalCluster::advance`], which also triggers timeouts.
 #[derive(Debug)]
 pub struct LocalCluster<P: Protocol, S: StateMachine> {
     members: Vec<Member<P, S>>,
     inboxes: Vec<Vec<(NodeId, Message<P>)>>,
     outcomes: Vec<Settled<P::Reply>>,
-    /// Messages between distinct processes so far.
+    /// Number of messages sent between distinct processes so far.
     messages: u64,
     now: Time,
-    /// Everything below is executed by all and forgotten.
+    /// All replicas have executed and forgotten the slots below this one.
     trimmed: Slot,
 }
 
@@ -30,7 +29,7 @@ struct Member<P: Protocol, S: StateMachine> {
     node: Node<P>,
     replica: Replica<S>,
     down: bool,
-    /// Whether something happened to it that no message shows.
+    /// Whether the node has something to do although its inbox is empty.
     stirred: bool,
 }
 
@@ -39,8 +38,8 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Starts every server of `config`, each with the state machine that `machine` makes for it, and lets them
-    /// elect their first leader.
+    /// Starts every server of `config`, each with the state machine that `machine` makes for it, and lets them elect
+    /// their first leader.
     pub fn new(config: Config, options: &P::Options, mut machine: impl FnMut(NodeId) -> S) -> Self {
         let config = Arc::new(config);
         let servers = config.servers();
@@ -62,27 +61,27 @@ where
         cluster
     }
 
-    /// Gives `node`'s client a command; [`LocalCluster::run`] gets it decided, if a quorum is up.
+    /// Submits a command as `node`'s client; [`LocalCluster::run`] gets it decided if a quorum is up.
     ///
     /// # Errors
-    /// [`Overloaded`] if that client has too many unanswered already.
+    /// [`Overloaded`] if that client already has too many unanswered commands.
     ///
     /// # Panics
-    /// If there is no such node.
+    /// If the node does not exist.
     #[inline]
     pub fn propose(&mut self, node: NodeId, value: P::Value) -> Result<CommandId, Overloaded> {
         self.members[usize::from(node.0)].stirred = true;
         self.members[usize::from(node.0)].node.submit(self.now, value)
     }
 
-    /// Looks at the state of a server once it is as new as `consistency` asks for; none if that is not so when all
-    /// messages are delivered, since that server or too many others are stopped.
+    /// Reads the state of a server when it is as recent as `consistency` requires. Returns `None` if it is not after
+    /// all messages are delivered, because that server or too many others are stopped.
     ///
     /// # Errors
     /// If that server executes nothing.
     ///
     /// # Panics
-    /// If there is no such node.
+    /// If the node does not exist.
     pub fn read<T>(
         &mut self,
         node: NodeId,
@@ -97,14 +96,14 @@ where
         member.stirred = true;
         self.run();
         let member = &mut self.members[usize::from(node.0)];
-        // Others have been given up.
+        // The other readable reads belong to callers that have given up.
         let found = std::iter::from_fn(|| member.node.readable()).any(|readable| readable.id == id);
         member.node.cancel_read(id);
         Ok(found.then(|| look(member.replica.machine())))
     }
 
-    /// Delivers messages until none is left: everything proposed is then decided, executed by every replica that
-    /// heard of it, and answered, unless too few servers are up.
+    /// Delivers messages until none is left. Afterwards, everything proposed is decided, answered, and executed by
+    /// every replica that learned it, unless too few servers are up.
     pub fn run(&mut self) {
         loop {
             let mut quiet = true;
@@ -118,7 +117,7 @@ where
         self.trim();
     }
 
-    /// Lets the time `now` come, with the timeouts that it brings.
+    /// Advances the time to `now` and triggers the timeouts that are due.
     pub fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
         for member in &mut self.members {
@@ -130,22 +129,22 @@ where
         self.run();
     }
 
-    /// When the next timeout is due, if any.
+    /// The time of the next timeout, if any.
     pub fn deadline(&self) -> Option<Time> {
         self.members.iter().filter(|m| !m.down).filter_map(|m| m.node.deadline()).min()
     }
 
-    /// Stops a server as if it had crashed: it hears and says nothing until [`LocalCluster::start`].
+    /// Stops a server as if it had crashed: it receives and sends nothing until [`LocalCluster::start`].
     pub fn stop(&mut self, node: NodeId) {
         self.members[usize::from(node.0)].down = true;
     }
 
-    /// Lets a stopped server go on where it was.
+    /// Lets a stopped server continue with the state that it had.
     pub fn start(&mut self, node: NodeId) {
         self.members[usize::from(node.0)].down = false;
     }
 
-    /// What became of commands since the last call, in the order in which that was told.
+    /// Returns the outcomes of commands since the last call, in the order in which they became known.
     pub fn outcomes(&mut self) -> std::vec::Drain<'_, Settled<P::Reply>> {
         self.outcomes.drain(..)
     }
@@ -160,12 +159,12 @@ where
         self.members[usize::from(node.0)].replica.machine()
     }
 
-    /// Messages between distinct processes so far.
+    /// Number of messages sent between distinct processes so far.
     pub fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// Lets one node take in what waits for it; whether there was anything.
+    /// Lets one node handle its inbox. Returns whether it had anything to do.
     fn turn(&mut self, at: usize) -> bool {
         let member = &mut self.members[at];
         if self.inboxes[at].is_empty() && !mem::take(&mut member.stirred) {
@@ -190,14 +189,14 @@ where
                 *messages += envelope.to.len() as u64;
                 post(inboxes, from, envelope);
             },
-            // What a node has to remember it also has in memory, and nothing outlives that here.
+            // Records need no disk: each node also keeps them in memory, and no node of this cluster restarts.
             |_| {},
             |outcome| outcomes.push(outcome),
         );
         busy || !self.inboxes[at].is_empty()
     }
 
-    /// Forgets what every replica has executed, now and then.
+    /// From time to time, forgets the slots that every replica has executed.
     fn trim(&mut self) {
         let applied = self.members.iter().filter(|m| m.node.is_learner()).map(|m| m.replica.next());
         let due = self.trimmed.plus(TRIM_EVERY);

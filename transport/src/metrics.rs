@@ -1,5 +1,5 @@
-//! Numbers for Prometheus: what a process knows about itself and what its carrier counts, and an endpoint that serves them.
-//! Behind the feature `metrics`.
+//! Metrics for Prometheus: the state of a process, the counters of its carrier, and an endpoint that serves them. It
+//! requires the feature `metrics`.
 
 use crate::carrier::CarrierStats;
 use crate::host::Outlook;
@@ -28,28 +28,28 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// Connections that are served at a time; more have to wait.
+/// The number of connections that are served at the same time; others wait.
 const AT_A_TIME: usize = 16;
-/// A connection lasts no longer: one request, and its answer.
+/// The longest duration of a connection: one request and its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// All that is known of a process at one moment.
+/// Everything known about a process at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Numbers {
-    /// What it knows about itself.
+    /// What the process knows about itself.
     pub status: Status,
-    /// What it knows about the others, and how its disk does; none if it does not say.
+    /// What the process knows about the others and about its own disk; `None` if it does not answer.
     pub outlook: Option<Outlook>,
-    /// What its carrier counts, if it counts.
+    /// The counters of its carrier, if it has any.
     pub carrier: Option<CarrierStats>,
-    /// Further numbers, counters first, then gauges: name, help, value.
+    /// Additional counters, and additional gauges.
     pub further: (Vec<Series>, Vec<Series>),
 }
 
-/// A name, what it says, and its value.
+/// A metric's name, help text, and value.
 pub type Series = (&'static str, &'static str, u64);
 
-/// The numbers of `node` in the text format of `OpenMetrics`, which Prometheus reads.
+/// Returns the metrics of `node` in the `OpenMetrics` text format, which Prometheus reads.
 pub fn exposition(node: NodeId, numbers: Numbers) -> String {
     let labels = [("node".into(), node.to_string().into())];
     let mut registry = Registry::with_prefix_and_labels("paxos", labels.into_iter());
@@ -84,7 +84,7 @@ struct Page<'a>(DescriptorEncoder<'a>);
 
 impl Page<'_> {
     fn metric(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result {
-        // The format puts a full stop of its own behind it.
+        // The encoder adds a full stop.
         let help = help.trim_end_matches('.');
         metric.encode(self.0.encode_descriptor(name, help, None, metric.metric_type())?)
     }
@@ -97,12 +97,12 @@ impl Page<'_> {
         self.metric(name, help, &ConstGauge::new(value.as_secs_f64()))
     }
 
-    /// The name ends in `_total` on the page.
+    /// Adds a counter. The encoder appends `_total` to its name.
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.metric(name, help, &ConstCounter::new(value))
     }
 
-    /// One metric with a value for each value of a label.
+    /// Adds a metric with one value for each value of a label.
     fn each<M: EncodeMetric>(
         &mut self,
         (name, help, label): (&str, &str, &str),
@@ -179,7 +179,7 @@ impl Page<'_> {
         self.counter("retransmissions", "Questions asked again.", counters.retransmissions)?;
         self.counter("catch_ups", "Questions for what was missed.", counters.catch_ups)?;
         self.counter("ignored", "Messages without effect.", counters.ignored)?;
-        let disbelieved = "Messages without effect because a number in them cannot be true.";
+        let disbelieved = "Messages without effect because they contain an impossible number.";
         self.counter("disbelieved", disbelieved, counters.disbelieved)?;
         let doubted = "Messages without effect because they name a slot far ahead for the first time.";
         self.counter("doubted", doubted, counters.doubted)?;
@@ -223,13 +223,13 @@ impl Page<'_> {
     }
 }
 
-/// What a page says: whether all is well, and the text.
+/// The answer of a page: whether all is well, and the text.
 pub type Answer = Pin<Box<dyn Future<Output = (bool, String)> + Send>>;
 
-/// Answers a path; none: there is no such page.
+/// Returns the answer for a path; `None` if there is no such page.
 pub type Pages = dyn Fn(&str) -> Option<Answer> + Send + Sync;
 
-/// Serves pages over HTTP: `/metrics` for Prometheus, and whatever else there is to ask. Dropping it ends that.
+/// Serves pages over HTTP: `/metrics` for Prometheus, and any others. Dropping it stops the server.
 #[derive(Debug)]
 pub struct MetricsServer {
     local: SocketAddr,
@@ -237,7 +237,7 @@ pub struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// Serves what `pages` answers to those who connect to `listener`: with status 503 if all is not well.
+    /// Serves the answers of `pages` on `listener`, with status 503 if all is not well.
     ///
     /// # Errors
     /// If the listener has no address.
@@ -249,7 +249,7 @@ impl MetricsServer {
         Ok(Self { local, task: tokio::spawn(serve(listener, Arc::new(pages))) })
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     pub fn local_address(&self) -> SocketAddr {
         self.local
     }
@@ -266,7 +266,7 @@ async fn serve(listener: TcpListener, pages: Arc<Pages>) {
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
-            // Most likely there are too many open files.
+            // The most likely cause is too many open files.
             sleep(Duration::from_millis(100)).await;
             continue;
         };
@@ -284,7 +284,7 @@ async fn talk(stream: TcpStream, pages: Arc<Pages>) {
         async move { Ok::<_, Infallible>(answer(&request, &*pages).await) }
     });
     let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
-    // A client that does not ask, or does not listen, is let go.
+    // The connection of a client that sends no request or reads no answer is closed.
     drop(timeout(PATIENCE, served).await);
 }
 

@@ -1,13 +1,12 @@
-//! The laboratory: whole clusters in virtual time, in one thread, from one seed.
+//! The laboratory: whole clusters in virtual time, on one thread, from one seed.
 //!
-//! A [`World`] says what the cluster is and what goes wrong in it; a [`Sim`] runs it. The nodes are the very ones
-//! that serve in production. After every event the [`invariants`] are checked, of what was said and written and
-//! not only of the outcome. Messages are counted by kind, runs drawn as pictures ([`Trace`]) and written as
-//! JSON lines ([`Steps`]).
+//! A [`World`] describes the cluster and its faults; a [`Sim`] runs it, with the same nodes that run in production.
+//! After every event it checks the [`invariants`], against all messages and records and not only the outcome. It
+//! counts messages by kind, draws runs as pictures ([`Trace`]), and writes them as JSON lines ([`Steps`]).
 //!
-//! At each moment of virtual time everything arrives first, and then each process has its turn: it takes in all
-//! that has arrived, sends what may leave at once, writes, and then does what follows. A process whose disk takes
-//! time does nothing else meanwhile. Equal worlds give equal runs, to the byte and on every machine.
+//! At each moment of virtual time, all messages arrive first. Then each process has its turn: it handles what has
+//! arrived, sends what may leave at once, writes, and then does what follows from the write. A process whose disk
+//! takes time does nothing else meanwhile. Equal worlds give equal runs, to the byte and on every machine.
 
 mod chance;
 mod counts;

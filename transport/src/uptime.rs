@@ -1,16 +1,16 @@
-//! For how long something has been running, with the time in which its machine was suspended.
+//! Measures how long something has been running, including the time when its machine was suspended.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use tokio::time::Instant;
 
-/// A clock that goes on while the machine sleeps, where the system has one (`CLOCK_BOOTTIME` of Linux and Android). Elsewhere
-/// it stands still meanwhile, as [`std::time::Instant`] does.
+/// A clock that continues while the machine is suspended, where the system has one (`CLOCK_BOOTTIME` of Linux and
+/// Android). Elsewhere it stops meanwhile, as [`std::time::Instant`] does.
 ///
-/// Leases rest on it: an acceptor's grant must not run out sooner than the leader thinks, by true time.
+/// Leases rest on it: in true time, an acceptor's grant must not expire before the leader assumes it does.
 ///
-/// No clock of a machine sees what is kept from the machine itself: that a hypervisor paused it, or put it back from an
-/// image, with its clocks as they were.
+/// No clock of a machine notices that a hypervisor paused the machine or restored it from an image, with its clocks
+/// as they were.
 #[derive(Debug)]
 pub struct Uptime {
     start: Instant,
@@ -18,20 +18,22 @@ pub struct Uptime {
 }
 
 impl Uptime {
-    /// Begins now.
+    /// Starts the clock.
     pub fn new() -> Self {
         let sleep = Sleep::new(read());
         Self { start: Instant::now(), sleep }
     }
 
-    /// For how long it has been running. It never goes back.
+    /// Returns the time since the start. It never decreases.
     pub fn elapsed(&self) -> Duration {
         let asleep = self.sleep.so_far(read());
-        // Read last, so that it is never more than what has passed: what it slept meanwhile is in neither.
+        // Read this clock last: the result is then at most the true time, since a suspension between the reads is in
+        // neither.
         self.start.elapsed() + asleep
     }
 
-    /// The [`Instant`] at which so long will have passed, if the machine does not sleep until then.
+    /// Returns the [`Instant`] at which `after` will have passed since the start, if the machine is not suspended
+    /// until then.
     pub(crate) fn instant(&self, after: Duration) -> Option<Instant> {
         self.start.checked_add(after.saturating_sub(self.sleep.known()))
     }
@@ -47,14 +49,14 @@ impl Default for Uptime {
     }
 }
 
-/// A clock that counts sleep and then one that does not, as they were read one after the other.
+/// The readings of a clock that counts suspension and of one that does not, one right after the other.
 type Clocks = (Duration, std::time::Instant);
 
-/// How long the machine slept: by how much the first clock went further than the second.
+/// Measures how long the machine was suspended: the difference between what the two clocks advanced.
 #[derive(Debug)]
 struct Sleep {
     begin: Option<Clocks>,
-    /// In nanoseconds: the most that was seen, for whoever is held up between the two clocks sees less.
+    /// The highest value seen, in nanoseconds. A thread that is delayed between reading the two clocks sees less.
     seen: AtomicU64,
 }
 
@@ -113,7 +115,7 @@ mod tests {
         let after = |boot, awake| Some((begin.0 + boot, begin.1 + awake));
         assert_eq!(sleep.so_far(after(SECOND, SECOND)), Duration::ZERO);
         assert_eq!(sleep.so_far(after(12 * SECOND, 2 * SECOND)), 10 * SECOND);
-        // It was held up for three seconds between the two clocks. Nothing is taken back.
+        // The thread was delayed for three seconds between the two clocks. The measured sleep does not decrease.
         assert_eq!(sleep.so_far(after(13 * SECOND, 6 * SECOND)), 10 * SECOND);
         assert_eq!(sleep.so_far(after(36 * SECOND, 6 * SECOND)), 30 * SECOND);
         assert_eq!(Sleep::new(None).so_far(None), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! The cluster in one thread.
+//! The cluster on one thread.
 
 use multi_paxos::MultiPaxos;
 use paxos_core::{Config, Consistency, NodeId, Slot, StateMachine, Timeouts};

@@ -11,14 +11,14 @@ use tokio::sync::mpsc;
 
 /// Connects any number of hosts in one process. Clones are handles to the same network.
 ///
-/// Each process has an inbox of bounded size. A message that finds it full is lost, and counted: processes never
-/// wait for each other.
+/// Each process has an inbox of bounded size. A message for a full inbox is lost and counted, so processes never wait
+/// for each other.
 pub struct MemoryNetwork<P: Protocol> {
     shared: Arc<Shared<P>>,
 }
 
 struct Shared<P: Protocol> {
-    /// In messages.
+    /// The size of each inbox, in messages.
     capacity: usize,
     ports: RwLock<BTreeMap<NodeId, Port<P>>>,
     overflowed: AtomicU64,
@@ -27,12 +27,12 @@ struct Shared<P: Protocol> {
 struct Port<P: Protocol> {
     inbox: Option<mpsc::Sender<Event<P>>>,
     cut: bool,
-    /// How many processes have had this name.
+    /// The number of carriers that have joined under this id.
     joined: u64,
 }
 
 impl<P: Protocol> MemoryNetwork<P> {
-    /// A network without processes, whose inboxes hold `capacity` messages each.
+    /// Creates a network without processes, whose inboxes will hold `capacity` messages each.
     pub fn new(capacity: usize) -> Self {
         let shared = Shared {
             capacity: capacity.max(1),
@@ -42,7 +42,8 @@ impl<P: Protocol> MemoryNetwork<P> {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Connects the process `id`. A carrier that had this name before is shut off, with all that waits in it.
+    /// Connects the process `id`. The former carrier of that id is disconnected, and the messages in its inbox are
+    /// lost.
     pub fn join(&self, id: NodeId) -> MemoryCarrier<P> {
         let (sender, inbox) = mpsc::channel(self.shared.capacity);
         self.at(id, |port| {
@@ -52,17 +53,17 @@ impl<P: Protocol> MemoryNetwork<P> {
         MemoryCarrier { id, inbox, network: self.clone(), store: None, met: BTreeMap::new() }
     }
 
-    /// Loses what is sent to or by `id` from now on, until [`MemoryNetwork::heal`].
+    /// Drops all messages to and from `id` from now on, until [`MemoryNetwork::heal`].
     pub fn cut(&self, id: NodeId) {
         self.at(id, |port| port.cut = true);
     }
 
-    /// Ends what [`MemoryNetwork::cut`] began.
+    /// Ends a [`MemoryNetwork::cut`].
     pub fn heal(&self, id: NodeId) {
         self.at(id, |port| port.cut = false);
     }
 
-    /// How many messages were lost because an inbox was full.
+    /// The number of messages lost because an inbox was full.
     pub fn overflowed(&self) -> u64 {
         self.shared.overflowed.load(Ordering::Relaxed)
     }
@@ -96,7 +97,7 @@ pub struct MemoryCarrier<P: Protocol> {
     inbox: mpsc::Receiver<Event<P>>,
     network: MemoryNetwork<P>,
     store: Option<StoreLife>,
-    /// Who was told of that store: the how manieth process of its name that was, and how many writes there were.
+    /// For each process that was told this store's state: the number of its carrier, and the writes at that time.
     met: BTreeMap<NodeId, (u64, u64)>,
 }
 
@@ -121,7 +122,7 @@ impl<P: Protocol> MemoryCarrier<P> {
     }
 
     fn deliver(&mut self, to: NodeId, port: &Port<P>, message: Message<P>) {
-        // A process that has left hears nothing, and that is no overflow.
+        // A process that has left receives nothing, and this does not count as an overflow.
         let Some(inbox) = &port.inbox else { return };
         let from = self.id;
         if let Some(store) = self.store

@@ -1,11 +1,11 @@
-//! A network of sockets: TCP between processes, with mutual TLS or without.
+//! A network of sockets: TCP between processes, with or without mutual TLS.
 //!
-//! Each process dials every peer that it knows an address of, and sends on the connections that it dialled; what it hears
-//! comes on those that others dialled. So two connections join two processes, neither side has to choose between two
-//! that came about at once, and each has one task that writes and one that reads.
+//! Each process dials every peer whose address it knows, and sends on the connections that it dialled; it receives on
+//! those that others dialled. So two connections join two processes. Neither side has to choose between two
+//! simultaneous connections, and each connection has one task that writes and one that reads.
 //!
-//! Whoever sends waits for nobody: a message goes to a bounded queue, or is dropped and counted. A peer that cannot be
-//! reached has its queue emptied with each attempt. `docs/transport.md` has the whole of it.
+//! Sending never waits: a message goes to a bounded queue, or is dropped and counted. Each failed attempt to reach a
+//! peer empties its queue. `docs/transport.md` describes all of this.
 
 mod accept;
 mod frame;
@@ -38,20 +38,20 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::Instrument;
 
-/// What the carrier, its handles and its tasks share.
+/// The state that the carrier, its handles and its tasks share.
 struct Shared {
     options: TcpOptions,
     tls: RwLock<Option<Arc<Tls>>>,
-    /// Where it listens in fact.
+    /// The address that it actually listens at.
     local: SocketAddr,
-    /// None when the carrier is gone.
+    /// `None` when the carrier is gone.
     listener: Mutex<Option<TcpListener>>,
     peers: RwLock<BTreeMap<NodeId, Arc<Peer>>>,
-    /// Who reads what which peer says, and the how manieth connection that is.
+    /// For each peer, the task that reads its messages, and the number of its connection.
     readers: Mutex<BTreeMap<NodeId, (u64, AbortHandle)>>,
-    /// This process's store, as its host told last.
+    /// This process's store, as its host last reported it.
     store: Mutex<Option<StoreLife>>,
-    /// None when the carrier is gone.
+    /// `None` when the carrier is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
     /// Room for messages that the host has not taken, in bytes.
     inbox: Arc<Semaphore>,
@@ -64,12 +64,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    /// The certificates of now, if TLS is used.
+    /// The current certificates, if TLS is used.
     fn tls(&self) -> Option<Arc<Tls>> {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Starts a task that ends with the carrier; none if that is gone.
+    /// Starts a task that ends with the carrier; `None` if the carrier is gone.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
         let mut tasks = lock(&self.tasks);
         let tasks = tasks.as_mut()?;
@@ -78,16 +78,16 @@ impl Shared {
         Some(tasks.spawn(task.instrument(span)))
     }
 
-    /// Whether `from` may be connected.
+    /// Whether there is room for a connection from `from`.
     fn has_room_for(&self, from: NodeId) -> bool {
         let mut readers = lock(&self.readers);
         readers.retain(|_, (_, task)| !task.is_finished());
         readers.contains_key(&from) || readers.len() < self.options.limits.connections
     }
 
-    /// From now on `task` reads what `from` says, and no other: a peer that connects again has given up the connection
-    /// that it had before. Connections are numbered in the order in which they came: one that took longer to be understood
-    /// than a later one is not installed, so that what a peer says of its store never comes after what it says later.
+    /// Makes `task` the only reader of messages from `from`: a peer that connects again has given up its former
+    /// connection. Connections are numbered in order of arrival. A connection that took longer to greet than a later
+    /// one is not installed, so that a newer state of a peer's store is never followed by an older one.
     fn install(&self, from: NodeId, number: u64, task: impl Future<Output = ()> + Send + 'static) {
         let mut readers = lock(&self.readers);
         if readers.get(&from).is_some_and(|(later, _)| *later > number) {
@@ -104,8 +104,8 @@ impl Shared {
         *lock(&self.store)
     }
 
-    /// Tells peers that connect from now on which store this process has. If that was not known before, those that are
-    /// connected already get to know it.
+    /// Tells peers that connect from now on which store this process has. If it was unknown before, this greets the
+    /// connected peers again so that they learn it.
     fn introduce(&self, store: StoreLife) {
         let known = lock(&self.store).replace(store);
         if known.is_none() {
@@ -114,7 +114,8 @@ impl Shared {
         }
     }
 
-    /// A peer is where it was `told` to be, or where it says itself; what it says counts if nothing was told.
+    /// Sets a peer's address: `told` by the operator, or reported by the peer itself, which counts only if none was
+    /// told.
     fn set_peer(self: &Arc<Self>, id: NodeId, address: String, told: bool) {
         if id == self.options.identity.node {
             return;
@@ -131,23 +132,23 @@ impl Shared {
     }
 }
 
-/// One process's end of a network of TCP connections. It carries the messages of any variant.
+/// One process's end of a network of TCP connections. It carries messages of any variant.
 pub struct TcpCarrier<P: Protocol> {
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Arrived<P>>,
     arrived: Vec<Arrived<P>>,
-    /// The latest connection on which each peer was heard. What comes on an earlier one after that is dropped: a peer's
-    /// store never seems to go back.
+    /// The number of the latest connection on which each peer was heard. Later arrivals on an earlier connection are
+    /// dropped, so that a peer's store never seems to go back.
     latest: BTreeMap<NodeId, u64>,
-    /// Where messages are encoded.
+    /// The buffer in which messages are encoded.
     scratch: Vec<u8>,
 }
 
 impl<P: Portable> TcpCarrier<P> {
-    /// Listens, and begins to connect to the peers.
+    /// Starts to listen, and begins to connect to the peers.
     ///
     /// # Errors
-    /// If the address cannot be had, or TLS cannot be used as configured.
+    /// If it cannot listen at the address, or TLS cannot be used as configured.
     ///
     /// # Panics
     /// Outside of a tokio runtime with timers and I/O.
@@ -191,7 +192,7 @@ impl<P: Portable> TcpCarrier<P> {
                 self.shared.counts.dropped_unreachable.add(1);
                 continue;
             };
-            // Encoded once, however many it goes to; and not at all if it goes to nobody.
+            // Encode the message once for all receivers, and not at all if there is none.
             if encoded.is_none() {
                 encoded = encode(&message, &mut self.scratch)
                     .filter(|bytes| bytes.len() <= link::longest(self.shared.options.limits.frame_bytes));
@@ -208,18 +209,18 @@ impl<P: Portable> TcpCarrier<P> {
 }
 
 impl<P: Protocol> TcpCarrier<P> {
-    /// A handle, for as long as it is wanted: it outlives the carrier.
+    /// Returns a handle, which may outlive the carrier.
     pub fn handle(&self) -> TcpHandle {
         TcpHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Where it listens: with the port that the system chose, if it was to choose.
+    /// The address that it listens at, with the port that the system chose if it was 0.
     pub fn local_address(&self) -> SocketAddr {
         self.shared.local
     }
 }
 
-/// A message as bytes, in memory of its own: what waits in a queue must not keep more than itself.
+/// Encodes a message into its own memory, so that a queued message holds no more than its bytes.
 fn encode<P: Portable>(message: &Message<P>, scratch: &mut Vec<u8>) -> Option<Bytes> {
     scratch.clear();
     scratch.shrink_to(1 << 20);
@@ -236,7 +237,7 @@ impl<P: Portable> Transport<P> for TcpCarrier<P> {
     }
 
     async fn recv(&mut self, inbox: &mut Vec<Event<P>>) -> Result<(), TransportError> {
-        // What this leaves behind when it is dropped is found the next time.
+        // What is left in `arrived` when this future is dropped is handled by the next call.
         if self.arrived.is_empty() && self.inbox.recv_many(&mut self.arrived, 256).await == 0 {
             let gone = std::io::Error::other("the listening task has ended");
             return Err(TransportError::Io(gone));
@@ -267,7 +268,7 @@ impl<P: Protocol> Drop for TcpCarrier<P> {
     fn drop(&mut self) {
         let listener = lock(&self.shared.listener).take();
         drop(listener);
-        // Dropping the set ends the tasks, when the runtime gets to them.
+        // Dropping the set ends the tasks as soon as the runtime gets to them.
         let tasks = lock(&self.shared.tasks).take();
         drop(tasks);
     }
@@ -279,50 +280,50 @@ impl<P: Protocol> fmt::Debug for TcpCarrier<P> {
     }
 }
 
-/// Looks at a [`TcpCarrier`], and tells it who is where. Clones are handles to the same carrier.
+/// Observes a [`TcpCarrier`], and tells it the addresses of peers. Clones are handles to the same carrier.
 #[derive(Clone)]
 pub struct TcpHandle {
     shared: Arc<Shared>,
 }
 
 impl TcpHandle {
-    /// Where it listens: with the port that the system chose, if it was to choose.
+    /// The address that it listens at, with the port that the system chose if it was 0.
     pub fn local_address(&self) -> SocketAddr {
         self.shared.local
     }
 
-    /// The process `id` listens at `address`, `host:port`. It may be new, or have moved.
+    /// Tells the carrier that the process `id`, which may be new or have moved, listens at `address` (`host:port`).
     pub fn set_peer(&self, id: NodeId, address: impl Into<String>) {
         self.shared.set_peer(id, address.into(), true);
     }
 
-    /// Nothing is sent to `id` any more, until it is told where it is again. What it says is still heard.
+    /// Stops sending to `id` until its address is set again. Messages from it are still received.
     pub fn remove_peer(&self, id: NodeId) {
         if let Some(peer) = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner).remove(&id) {
             peer.forget();
         }
     }
 
-    /// From now on each connection that is made or taken uses these certificates. Those that are up stay up.
+    /// Uses these certificates for all new connections. Existing connections stay up.
     ///
     /// # Errors
-    /// [`TlsError`] if they cannot be used, or the carrier was started without any. Then the former ones stay in use.
+    /// [`TlsError`] if they cannot be used, or if the carrier was started without TLS. Then nothing changes.
     pub fn renew(&self, certificates: &TlsOptions) -> Result<(), TlsError> {
         let new = Tls::new(certificates, self.shared.options.identity.node)?;
         match &mut *self.shared.tls.write().unwrap_or_else(PoisonError::into_inner) {
             Some(held) => *held = Arc::new(new),
-            None => return Err(TlsError::Unusable("this process was started without".into())),
+            None => return Err(TlsError::Unusable("this process was started without TLS".into())),
         }
         Ok(())
     }
 
-    /// Where the peers are, as far as known.
+    /// The known addresses of the peers.
     pub fn peers(&self) -> BTreeMap<NodeId, String> {
         let peers = self.shared.peers.read().unwrap_or_else(PoisonError::into_inner);
         peers.iter().map(|(id, peer)| (*id, peer.address())).collect()
     }
 
-    /// What it has done so far.
+    /// The carrier's counters so far.
     pub fn stats(&self) -> CarrierStats {
         let peers = self.shared.peers.read().unwrap_or_else(PoisonError::into_inner);
         let peers = peers.iter().map(|(id, peer)| (*id, peer.stats())).collect();

@@ -1,4 +1,4 @@
-//! Whatever messages can be read, in whatever order and from whomever: no panic, and no turn without end.
+//! Arbitrary readable messages in any order and from any process cause no panic and no endless turn.
 
 mod draw;
 mod peers;
@@ -15,8 +15,8 @@ use peers::Peers;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// One node of a small cluster hears 60 messages or timeouts, and is asked for this and that. A part of the messages is what acceptors
-/// answer to it.
+/// One node of a small cluster receives 60 messages or timeouts, and various requests. Some of the messages are answers
+/// of acceptors to it.
 pub fn whatever_can_be_read_makes_no_node_panic_or_work_without_end<P: Tested>(facts: &Facts<P>) {
     let (mut heard, mut led, mut learned) = ([0_u64; 6], 0, 0);
     let seeds = seeds(facts.seeds.messages);
@@ -27,7 +27,7 @@ pub fn whatever_can_be_read_makes_no_node_panic_or_work_without_end<P: Tested>(f
         learned += u64::from(learns);
     }
     if as_usual() {
-        // A draw that reads nothing would find nothing, nor would one that never gets beyond phase 1.
+        // If no message could be read, or no node got beyond phase 1, this test would find nothing.
         assert!(heard.iter().all(|n| *n > 0), "messages of each phase and others: {heard:?}");
         assert!(led > all / 10 && learned > all / 10, "{led} led and {learned} learned, of {all}");
     }
@@ -54,7 +54,7 @@ fn config(seed: u64) -> Config {
     config
 }
 
-/// Whether the node led, and whether it learned anything.
+/// Returns whether the node led, and whether it learned anything.
 fn converse<P: Tested>(seed: u64, facts: &Facts<P>, heard: &mut [u64; 6]) -> (bool, bool) {
     let mut draw = Draw::new(seed);
     let mut config = config(seed);
@@ -104,10 +104,10 @@ fn converse<P: Tested>(seed: u64, facts: &Facts<P>, heard: &mut [u64; 6]) -> (bo
     (led, node.chosen().first_unknown() > Slot(0))
 }
 
-/// A client's command, a read, a change of members, a transfer: whatever a driver may ask.
+/// Makes random requests, as a driver may: a command, a read, a change of members, a transfer.
 fn ask<P: Tested>(draw: &mut Draw, node: &mut Node<P>, now: Time) {
     if draw.below(9) == 0 {
-        // As many as may be open; then it says that it is overloaded.
+        // The node refuses commands beyond its limit.
         let _ = node.submit(now, 3);
     }
     if draw.below(20) == 0 {
@@ -125,7 +125,7 @@ fn ask<P: Tested>(draw: &mut Draw, node: &mut Node<P>, now: Time) {
         let _ = if draw.flip() { node.force_change(now, change) } else { node.submit_change(now, change) };
     }
     if draw.below(20) == 0 {
-        // Not every process leads.
+        // Only a leader accepts this.
         let _ = node.transfer(now, NodeId(draw.below(7) as u16));
     }
     if draw.below(9) == 0 {
@@ -135,16 +135,16 @@ fn ask<P: Tested>(draw: &mut Draw, node: &mut Node<P>, now: Time) {
             Consistency::Quorum,
             Consistency::AtLeast(Slot(draw.below(8))),
         ];
-        // Not every process has a replica.
+        // Only a process with a replica accepts this.
         let _ = node.read(now, ways[draw.below(4) as usize]);
     }
 }
 
-/// One message that can be read.
+/// Draws a readable message.
 fn message<P: Tested>(draw: &mut Draw) -> Option<Message<P>> {
-    // Numbers that cannot be true are refused by whoever reads them.
+    // Deserializing refuses impossible numbers.
     let mut message = (0..20).find_map(|_| Message::<P>::deserialize(&mut *draw).ok())?;
-    // Half of what is said about snapshots is said about one that can be.
+    // Half of the messages about snapshots refer to a valid one.
     let real = snapshot(draw);
     let (id, place) = (real.id(), if draw.flip() { 0 } else { draw.number() });
     if draw.flip() {
@@ -164,7 +164,7 @@ fn message<P: Tested>(draw: &mut Draw) -> Option<Message<P>> {
     Some(message)
 }
 
-/// One that decodes, whatever is in it.
+/// Draws a snapshot that decodes, with arbitrary content.
 fn snapshot(draw: &mut Draw) -> Snapshot {
     let sessions = [&[1, 0, 0][..], &[1, 9]][draw.below(2) as usize];
     let next = Slot(draw.number());
@@ -172,7 +172,7 @@ fn snapshot(draw: &mut Draw) -> Snapshot {
     Snapshot::new(&Sections { next, machine, sessions: sessions.into(), membership: Bytes::empty() })
 }
 
-/// The ballot that a message is in, if it is one of a phase.
+/// The ballot of a message, if it belongs to a phase.
 fn ballot<P: Tested>(message: &Message<P>) -> Option<paxos_core::Ballot> {
     if let Message::Prepare(m) = message {
         Some(m.ballot())
@@ -189,7 +189,7 @@ fn ballot<P: Tested>(message: &Message<P>) -> Option<paxos_core::Ballot> {
     }
 }
 
-/// Which of the five messages of a variant it is, or another.
+/// The index of the message's kind among the five kinds of a variant, or the index after them.
 fn phase<P: Tested>(message: &Message<P>) -> usize {
     let own = [Kind::Prepare, Kind::Promise, Kind::Accept, Kind::Accepted, Kind::Decide];
     own.iter().position(|kind| *kind == message.kind()).unwrap_or(own.len())

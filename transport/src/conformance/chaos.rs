@@ -1,5 +1,5 @@
-//! Runs in which everything goes wrong: messages get lost, doubled and overtaken, clocks drift, disks tear their last
-//! write, a process crashes and restarts, or many do one after the other, another may be halted, a partition comes and goes.
+//! Runs with all kinds of faults: messages are lost, duplicated and reordered, clocks drift, disks tear their last
+//! write, one process crashes and restarts, or many do in turn, another may be paused, and a partition comes and goes.
 
 use super::cluster::{Journal, level, ms};
 use super::{Facts, Tested, number, seeds};
@@ -7,13 +7,13 @@ use crate::sim::{Chance, Delay, Disk, Fault, Faults, Links, Sim, Stop, Trace, Vi
 use core::time::Duration;
 use paxos_core::{Announce, Config, Leadership, Learning, Time};
 
-/// When faults are over.
+/// The time when the faults end.
 pub const END: Duration = ms(1500);
 
 /// Every proposer leads whenever it has something to propose, and backs off when it meets another.
 pub const RIVALS: Option<Leadership> = Some(Leadership::SelfAppointed { backoff: Some((ms(20), ms(640))) });
 
-/// 3 or 5 servers that play all roles, or each role apart; either way of learning, and of telling.
+/// 3 or 5 servers that play all roles, or separate roles, with each way of learning and of announcing decisions.
 pub fn servers(seed: u64) -> Config {
     let acceptors = 3 + 2 * (seed % 2) as u16;
     let config = if seed % 5 == 4 { Config::separate(2, acceptors, 2) } else { Config::collapsed(acceptors) };
@@ -28,7 +28,7 @@ pub fn servers(seed: u64) -> Config {
     config
 }
 
-/// The weather of a run with these servers, up to [`END`].
+/// Creates the world of a run with these servers and with faults until [`END`].
 pub fn weather<P: Tested>(config: Config, options: P::Options, seed: u64) -> World<P> {
     let mut world = World::<P>::new(config, options, seed);
     world.replay =
@@ -42,12 +42,13 @@ pub fn weather<P: Tested>(config: Config, options: P::Options, seed: u64) -> Wor
     world
 }
 
-/// Whether one server after the other crashes and comes back in the run of this seed, six times.
+/// Whether servers crash and return one after the other in the run of this seed, six times.
 fn storms(seed: u64) -> bool {
     seed / 16 % 4 == 3
 }
 
-/// A run with 56 commands of three clients and a server, or more where all servers ask; `watched`: kept for drawing, and its steps for writing.
+/// Creates a run with 56 commands of three clients and a server, or more where all servers submit; with `watched`, it
+/// is kept for drawing and for its steps.
 pub fn chaotic<P: Tested>(
     seed: u64,
     leadership: Option<Leadership>,
@@ -59,7 +60,7 @@ pub fn chaotic<P: Tested>(
     let mut world = weather::<P>(config, options, seed);
     (world.trace, world.steps) = (watched, watched);
     let mut clients = world.add_clients(3);
-    // A server asks as well, or all: commands of one that crashes are abandoned.
+    // One server, or each of them, submits as well: a crash of a server abandons its commands.
     let servers = world.config.servers();
     let storm = storms(seed);
     clients.extend(servers.iter().take(if storm { servers.len() } else { 1 }));
@@ -81,7 +82,7 @@ pub fn chaotic<P: Tested>(
     sim
 }
 
-/// Lets everything go wrong until [`END`], and then waits until something is so.
+/// Runs for `end`, the time with faults, and then until `done` returns true.
 ///
 /// # Errors
 /// The first breach of an invariant.
@@ -101,7 +102,7 @@ pub fn weathered<P: Tested>(
     Ok(())
 }
 
-/// One run, to its end: all is answered, and everyone who learns has executed the same.
+/// Runs a seed to its end: every command is answered, and all learners have executed the same.
 ///
 /// # Errors
 /// The first breach of an invariant.
@@ -120,19 +121,19 @@ fn survive_all<P: Tested>(facts: &Facts<P>, usual: u64, leadership: Option<Leade
     for seed in seeds(usual) {
         survive(facts, seed, leadership).unwrap_or_else(|violation| {
             let mut sim = chaotic::<P>(seed, leadership, (facts.options)(seed), number("DRAW").is_some());
-            // It ends as it did before.
+            // The second run ends as the first one did.
             let _ = sim.run_for(END * 4 / 3);
             panic!("{}{violation}", sim.trace().map(Trace::draw).unwrap_or_default())
         });
     }
 }
 
-/// A leader that the others follow, until it fails.
+/// Holds with a leader that the others follow until it fails.
 pub fn with_an_elected_leader_nothing_breaks_and_every_command_is_answered<P: Tested>(facts: &Facts<P>) {
     survive_all(facts, facts.seeds.chaos, None);
 }
 
-/// As many leaders as there are proposers.
+/// Holds with as many leaders as proposers.
 pub fn with_rival_leaders_nothing_breaks_and_every_command_is_answered<P: Tested>(facts: &Facts<P>) {
     survive_all(facts, facts.seeds.chaos / facts.seeds.rivals.max(1), RIVALS);
 }

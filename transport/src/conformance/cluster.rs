@@ -1,4 +1,4 @@
-//! Clusters in virtual time on links that take 1 ms, and what tests ask of them.
+//! Clusters in virtual time on links that take 1 ms, and helpers for tests of them.
 
 use super::Tested;
 use crate::sim::{Sim, Stop, Trace, What, World};
@@ -7,7 +7,7 @@ use paxos_core::{
     Config, Kind, Leadership, Node, NodeId, NodeSet, RestoreError, Slot, StateMachine, Time, Timeouts,
 };
 
-/// Executes by remembering; the reply is the number of commands executed.
+/// A state machine that records its commands; the reply is the number of commands executed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Journal(pub Vec<u64>);
 
@@ -31,12 +31,12 @@ impl StateMachine for Journal {
     }
 }
 
-/// So many milliseconds.
+/// Returns `n` milliseconds.
 pub const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// These servers, and `clients` processes that only ask. The run is kept for drawing.
+/// Creates these servers and `clients` processes that are only clients. The run is kept for drawing.
 pub fn cluster<P: Tested>(config: Config, options: P::Options, clients: u16) -> Sim<P, Journal> {
     let mut world = World::new(config, options, 1);
     world.add_clients(clients);
@@ -44,12 +44,12 @@ pub fn cluster<P: Tested>(config: Config, options: P::Options, clients: u16) -> 
     Sim::new(world, |_| Journal::default())
 }
 
-/// Servers that play every role, without any timeout: nothing is said that is not an answer.
+/// Servers that play every role, without any timeout: they only send answers.
 pub fn quiet(n: u16) -> Config {
     Config { timeouts: Timeouts::NEVER, ..Config::collapsed(n).expect("a server") }
 }
 
-/// n0 and n1 of three servers lead whenever they have something to propose.
+/// Three servers, of which n0 and n1 lead whenever they have something to propose.
 pub fn rivals(backoff: Option<(Duration, Duration)>) -> Config {
     let mut config = quiet(3);
     config.proposers = NodeSet::first(2);
@@ -58,12 +58,12 @@ pub fn rivals(backoff: Option<(Duration, Duration)>) -> Config {
     config
 }
 
-/// Everyone who is up and learns has executed `n` commands, the same in the same order.
+/// Whether all learners that are up have executed the same `n` commands in the same order.
 pub fn executed<P: Tested>(sim: &Sim<P, Journal>, n: usize) -> bool {
     level(sim).is_some_and(|journal| journal.0.len() == n)
 }
 
-/// What every learner that is up has executed; none if they differ, or one of them takes over a snapshot.
+/// Returns what every learner that is up has executed; `None` if they differ, or one of them takes over a snapshot.
 pub fn level<P: Tested>(sim: &Sim<P, Journal>) -> Option<&Journal> {
     let learns = |id: &&NodeId| sim.is_up(**id) && sim.node(**id).is_some_and(Node::is_learner);
     let journals: Option<Vec<&Journal>> =
@@ -72,17 +72,17 @@ pub fn level<P: Tested>(sim: &Sim<P, Journal>) -> Option<&Journal> {
     others.into_iter().all(|journal| journal == first).then_some(first)
 }
 
-/// Whether anybody knows a slot's value.
+/// Whether a process knows the value of any slot.
 pub fn anything_chosen<P: Tested>(sim: &Sim<P, Journal>) -> bool {
     sim.ids().iter().any(|id| sim.node(*id).is_some_and(|node| node.chosen().end() > Slot(0)))
 }
 
-/// The run from `start` on, at time 0 then, without what goes on all the time.
+/// Draws the run from `start`, which becomes time 0, without the periodic messages.
 pub fn drawn<P: Tested>(sim: &Sim<P, Journal>, start: Time) -> String {
     drawn_without(sim, start, &[Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp])
 }
 
-/// The run from `start` on, at time 0 then, without messages of these kinds.
+/// Draws the run from `start`, which becomes time 0, without messages of these kinds.
 pub fn drawn_without<P: Tested>(sim: &Sim<P, Journal>, start: Time, kinds: &[Kind]) -> String {
     let Trace { nodes, rows } = sim.trace().expect("it is kept").without(kinds, &[]);
     let shifted = |at: Time| Time(at.0 - start.0);
@@ -98,22 +98,22 @@ pub fn drawn_without<P: Tested>(sim: &Sim<P, Journal>, start: Time, kinds: &[Kin
     Trace { nodes, rows: rows.collect() }.draw()
 }
 
-/// The client of this process asks for a command.
+/// Submits a command at the client of this process.
 pub fn submit<P: Tested>(sim: &mut Sim<P, Journal>, node: u16, value: u64) {
     sim.submit(NodeId(node), value).expect("there is room");
 }
 
-/// Until nothing more happens.
+/// Runs until nothing more happens.
 pub fn settle<P: Tested>(sim: &mut Sim<P, Journal>) {
     sim.run_to_quiescence(ms(100)).unwrap_or_else(|violation| panic!("{violation}"));
 }
 
-/// For a while, in which no invariant breaks.
+/// Runs for this time, and panics if an invariant breaks.
 pub fn run<P: Tested>(sim: &mut Sim<P, Journal>, time: Duration) -> Stop {
     sim.run_for(time).unwrap_or_else(|violation| panic!("{violation}"))
 }
 
-/// Until something is so, at most for 20 s; no invariant breaks.
+/// Runs until `done` returns true, for at most 20 s. Panics if an invariant breaks. Returns whether `done` holds.
 pub fn until<P: Tested>(sim: &mut Sim<P, Journal>, done: impl Fn(&Sim<P, Journal>) -> bool) -> bool {
     let patience = sim.now().after(Duration::from_secs(20));
     let stop = sim.run_until(|sim| done(sim) || sim.now() > patience);

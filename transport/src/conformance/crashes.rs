@@ -1,11 +1,11 @@
-//! Minorities that fail do not matter; majorities that fail cost time only.
+//! Crashes of minorities do no harm; crashes of majorities only cost time.
 
 use super::cluster::{Journal, anything_chosen, cluster, executed, ms, run, submit, until};
 use super::{Facts, Tested};
 use crate::sim::{Fault, Sim};
 use paxos_core::{Config, Leadership, Learning, NodeId};
 
-/// Five servers and a client, in each way of learning, with an elected leader and with rivals.
+/// Five servers and a client, with each way of learning, and with an elected leader or rivals.
 fn fives<P: Tested>(facts: &Facts<P>) -> impl Iterator<Item = Sim<P, Journal>> + '_ {
     let rivals = Leadership::SelfAppointed { backoff: Some((ms(5), ms(200))) };
     let elected = Config::collapsed(5).expect("servers").leadership;
@@ -17,7 +17,7 @@ fn fives<P: Tested>(facts: &Facts<P>) -> impl Iterator<Item = Sim<P, Journal>> +
     })
 }
 
-/// Ten pairs of five.
+/// All ten pairs of five acceptors are tested.
 pub fn five_acceptors_decide_with_any_two_crashed<P: Tested>(facts: &Facts<P>) {
     for (a, b) in (0..5_u16).flat_map(|a| (0..a).map(move |b| (a, b))) {
         for mut sim in fives(facts) {
@@ -29,7 +29,7 @@ pub fn five_acceptors_decide_with_any_two_crashed<P: Tested>(facts: &Facts<P>) {
     }
 }
 
-/// Two of five are no quorum, and the third makes them one.
+/// Two of five acceptors are not a quorum; a third one makes them a quorum.
 pub fn five_acceptors_stop_with_three_crashed_and_go_on_when_one_is_back<P: Tested>(facts: &Facts<P>) {
     for back in 2..5 {
         for mut sim in fives(facts) {
@@ -43,12 +43,12 @@ pub fn five_acceptors_stop_with_three_crashed_and_go_on_when_one_is_back<P: Test
     }
 }
 
-/// Machines are empty when all processes restart, and become again what they were.
+/// All machines are empty after the restart, and then reach their former state.
 pub fn what_was_answered_survives_the_crash_of_everyone<P: Tested>(facts: &Facts<P>) {
     for mut sim in fives(facts) {
         (0..20).for_each(|value| submit(&mut sim, 5, value));
         assert!(until(&mut sim, Sim::all_answered));
-        // Rivals look what was voted for when somebody wants something. An elected leader does it by itself.
+        // Rivals look for former votes when a client submits something. An elected leader does so by itself.
         let rivals = !matches!(sim.world().config.leadership, Leadership::Elected { .. });
         if rivals {
             assert!(until(&mut sim, |sim| executed(sim, 20)));

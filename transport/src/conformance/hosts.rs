@@ -1,4 +1,4 @@
-//! On tokio, each process a task of its own. Time is paused: it moves when all tasks wait.
+//! Hosts on tokio, with one task per process. Time is paused: it advances only when all tasks wait.
 
 use super::cluster::Journal;
 use super::{Facts, Tested};
@@ -14,7 +14,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(600), future).await.expect("done in time")
 }
 
-/// Proposes each of `commands` at the members in turn, all at once.
+/// Proposes `commands` at the members in turn, all concurrently.
 async fn propose<P: Tested>(members: &[Member<P>], commands: core::ops::Range<u64>) {
     let tasks: Vec<_> = commands
         .zip(members.iter().cycle().cloned())
@@ -25,7 +25,7 @@ async fn propose<P: Tested>(members: &[Member<P>], commands: core::ops::Range<u6
     }
 }
 
-/// What each member has executed, once all have executed as much as any has now.
+/// Returns what each member has executed, once all have executed as much as any has at the call.
 async fn journals<P: Tested>(members: &[Member<P>]) -> Vec<Vec<u64>> {
     let applied = members.iter().map(|member| member.status().applied).max().expect("members");
     let mut journals = Vec::new();
@@ -37,7 +37,7 @@ async fn journals<P: Tested>(members: &[Member<P>]) -> Vec<Vec<u64>> {
     journals
 }
 
-/// Commands are proposed at all members all the time, and each is executed once.
+/// Commands are proposed at all running members, and each is executed once.
 pub fn real_tasks_agree_while_the_leader_stops_and_comes_back<P: Tested>(facts: &Facts<P>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {

@@ -1,11 +1,11 @@
-//! Members that change while commands go on, in variants that say that they can.
+//! Changes of members while commands continue, in variants that support them.
 
 use super::cluster::{Journal, cluster, ms, run, submit, until};
 use super::{Facts, Tested};
 use crate::sim::{Sim, Submitted};
 use paxos_core::{Change, Config, NodeId, NodeSet};
 
-/// Three servers and a spare, of which each change takes effect two slots later; a client that has one answer.
+/// Three servers and a spare, with changes that take effect after two slots, and a client that has one answer.
 fn servers<P: Tested>(facts: &Facts<P>) -> Sim<P, Journal> {
     let mut config = Config::collapsed(3).expect("servers");
     config.spares = NodeSet::only(NodeId(3));
@@ -21,7 +21,7 @@ fn acceptors<P: Tested>(sim: &Sim<P, Journal>, node: u16) -> Option<NodeSet> {
     Some(sim.node(NodeId(node))?.chosen().epochs()?.current().members.acceptors)
 }
 
-/// Where the members never change, nobody asks for a change.
+/// If the members never change, a request for a change is refused.
 pub fn a_server_takes_the_place_of_another_if_the_variant_says_so<P: Tested>(facts: &Facts<P>) {
     let mut sim = servers(facts);
     let change = sim.force_change(NodeId(0), Change::replace(NodeId(2), NodeId(3)));

@@ -1,5 +1,5 @@
-//! Reads at every replica while clients write all the time and everything goes wrong: some messages come when nobody
-//! expects them any more, clocks drift within their bound. No read is stale, and when it is over each has ended.
+//! Reads at every replica during writes and all kinds of faults: some messages arrive very late, and clocks drift
+//! within their bound. No read is stale, and in the end each read has ended.
 
 use super::chaos::{RIVALS, servers, weather, weathered};
 use super::cluster::{Journal, ms};
@@ -8,19 +8,20 @@ use crate::sim::{Chance, Delay, Fault, Sim};
 use core::time::Duration;
 use paxos_core::{Consistency, Leadership, NodeId, Slot, Time};
 
-/// When the reads are over; the weather is good again somewhat later.
+/// The time when the reads end; the faults end somewhat later.
 const END: Duration = ms(1200);
 
-/// What clocks may be wrong by, in millionths.
+/// The largest error of clocks, in millionths.
 const DRIFT: i32 = 30_000;
 
-/// All ways to read what is as new as the read.
+/// All kinds of linearizable reads.
 pub const ALL: [Consistency; 3] = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
 
-/// The ways that rest on no clock.
+/// The kinds of linearizable reads that depend on no clock.
 pub const CLOCKLESS: [Consistency; 2] = [Consistency::Confirmed, Consistency::Quorum];
 
-/// A run with commands of three clients all the time, and 8 reads at each replica; `stops`: clocks stand still now and then.
+/// Creates a run with commands of three clients all the time, and 8 reads at each replica; with `stops`, clocks stop at
+/// times.
 pub fn chaotic<P: Tested>(
     facts: &Facts<P>,
     seed: u64,
@@ -29,7 +30,7 @@ pub fn chaotic<P: Tested>(
     stops: bool,
 ) -> Sim<P, Journal> {
     let mut config = servers(seed);
-    // The long one outlasts elections, so that only grants keep others from being elected too early.
+    // The long lease outlasts elections, so that only grants prevent an early election.
     let lease = if seed % 6 < 3 { ms(80) } else { ms(250) };
     config.timeouts.lease = (ways == [Consistency::Lease] || seed % 7 < 3).then_some(lease);
     config.timeouts.drift = DRIFT.unsigned_abs();
@@ -73,7 +74,7 @@ fn other(chance: &mut Chance) -> Consistency {
     if chance.hits(0.5) { Consistency::Local } else { Consistency::AtLeast(Slot(chance.below(30))) }
 }
 
-/// No read of these seeds is stale, and each is answered, unless its process crashes.
+/// Checks that no read of these seeds is stale, and that each is answered unless its process crashes.
 pub fn survive<P: Tested>(
     facts: &Facts<P>,
     seeds: core::ops::Range<u64>,
@@ -91,17 +92,17 @@ pub fn survive<P: Tested>(
     assert!(!as_usual() || none || answered > 0);
 }
 
-/// Of all ways together, by leases too.
+/// All kinds of reads are mixed, including reads by lease.
 pub fn with_an_elected_leader_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
     survive(facts, seeds(facts.seeds.reads), &ALL, None, false);
 }
 
-/// Of all ways together, by leases too.
+/// All kinds of reads are mixed, including reads by lease.
 pub fn with_rival_leaders_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
     survive(facts, seeds(facts.seeds.reads / facts.seeds.rivals.max(1)), &ALL, RIVALS, false);
 }
 
-/// Whoever leads.
+/// Holds with every kind of leadership.
 pub fn reads_that_rest_on_no_clock_are_fresh_while_clocks_stop<P: Tested>(facts: &Facts<P>) {
     survive(facts, seeds(facts.seeds.reads), &CLOCKLESS, None, true);
     survive(facts, seeds(facts.seeds.reads / facts.seeds.rivals.max(1) / 2), &CLOCKLESS, RIVALS, true);

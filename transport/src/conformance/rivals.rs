@@ -1,11 +1,11 @@
-//! Leaders that appoint themselves: they cost time, never agreement.
+//! Leaders that appoint themselves: they cost time, but never agreement.
 
 use super::cluster::{Journal, anything_chosen, cluster, executed, ms, rivals, run, submit, until};
 use super::{Facts, Tested};
 use crate::sim::{Delay, Fate, Sim};
 use paxos_core::{Config, Kind, Leadership, Learning, Node, NodeId};
 
-/// n1 begins when n0 is between its phases, and so it goes on for 20 s: each phase 1a overtakes the other's phase 2a.
+/// n1 begins while n0 is between its phases, so that for 20 s each phase 1a overtakes the other's phase 2a.
 pub fn duel<P: Tested>(facts: &Facts<P>) -> Sim<P, Journal> {
     let mut sim = cluster::<P>(rivals(None), (facts.options)(0), 0);
     sim.set_carrier(|post| if post.message.kind() == Kind::Prepare { Fate::Usual } else { Fate::Last });
@@ -16,14 +16,14 @@ pub fn duel<P: Tested>(facts: &Facts<P>) -> Sim<P, Journal> {
     sim
 }
 
-/// And no longer.
+/// The duel ends when one of them becomes slower.
 pub fn duelling_leaders_decide_nothing_as_long_as_they_duel<P: Tested>(facts: &Facts<P>) {
     let mut sim = duel(facts);
     assert!(!anything_chosen(&sim));
     let highest = sim.node(NodeId(1)).map(|node| node.status().highest.round());
     assert!(highest >= Some(5000), "{highest:?} ballots");
     assert!(sim.counts().of(Kind::Prepare) > 5000, "{:?}", sim.counts());
-    // As soon as one of them is slower, the other one gets through; then the slow one has its turn.
+    // When one proposer is slower, the other gets its command chosen, and then the slow one does.
     sim.set_carrier(|_| Fate::Usual);
     for to in [0, 2] {
         sim.links_mut().pairs.insert((NodeId(1), NodeId(to)), Delay::Constant(ms(7)));
@@ -35,7 +35,7 @@ pub fn duelling_leaders_decide_nothing_as_long_as_they_duel<P: Tested>(facts: &F
     assert_eq!(journal, [10, 11]);
 }
 
-/// Two servers of three that want something at the same time, again and again.
+/// Two of three servers repeatedly propose at the same time.
 pub fn leaders_that_back_off_decide<P: Tested>(facts: &Facts<P>) {
     let mut sim = cluster::<P>(rivals(Some((ms(2), ms(100)))), (facts.options)(0), 0);
     submit(&mut sim, 0, 10);
@@ -54,7 +54,7 @@ pub fn leaders_that_back_off_decide<P: Tested>(facts: &Facts<P>) {
     assert!(executed(&sim, 102), "{:?}", sim.machine(NodeId(2)));
 }
 
-/// Everyone asks, and proposes what it is asked for.
+/// Every server has commands and proposes them.
 pub fn any_number_of_rivals_decides_all_commands<P: Tested>(facts: &Facts<P>) {
     for n in [1_u16, 3, 5] {
         for learning in [Learning::Everyone, Learning::Distinguished] {
@@ -70,7 +70,7 @@ pub fn any_number_of_rivals_decides_all_commands<P: Tested>(facts: &Facts<P>) {
     }
 }
 
-/// Such a proposer hears from learners how far the log goes.
+/// Such a proposer hears from learners how long the log is.
 pub fn rivals_that_do_not_learn_decide_all_commands<P: Tested>(facts: &Facts<P>) {
     let mut config = Config::separate(2, 3, 2).expect("servers");
     config.learning = Learning::Everyone;

@@ -1,4 +1,4 @@
-//! The roles by themselves, and the node that lets them speak.
+//! The roles in isolation, and the node that lets them send.
 
 pub mod acceptor;
 pub mod learner;

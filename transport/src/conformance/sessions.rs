@@ -1,5 +1,5 @@
-//! What clients are told when leaders change, processes crash and messages get lost, and when their sessions expire:
-//! each command has one end, and what is said of it is true.
+//! Outcomes that clients are told while leaders change, processes crash, messages get lost, and sessions expire: each
+//! command has one outcome, and it is true.
 
 use super::chaos::{END, RIVALS, weather};
 use super::cluster::Journal;
@@ -9,37 +9,37 @@ use core::time::Duration;
 use paxos_core::{Config, Leadership, Learning, Patience, Time, Unanswered};
 use std::collections::BTreeSet;
 
-/// How often each end came.
+/// The number of commands with each outcome.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ends {
-    /// Executed, and the client has the answer.
+    /// The command was executed, and the client has the answer.
     pub answered: usize,
-    /// Not taken by a leader.
+    /// A leader refused the command.
     pub refused: usize,
-    /// Given up.
+    /// The client gave up.
     pub unknown: usize,
-    /// Its session ended before.
+    /// The session ended before the answer.
     pub expired: usize,
-    /// Executed, and the answer was not kept.
+    /// The command was executed, and its answer was not kept.
     pub lost: usize,
-    /// Commands of a session that took the place of an expired one, and were answered.
+    /// The command was answered in a session that replaced an expired one.
     pub renewed: usize,
 }
 
-/// What is the same for all seeds of a test.
+/// The settings that all seeds of a test share.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// What clients do about refusals.
     pub patience: Patience,
     /// How long clients wait.
     pub give_up: Option<Duration>,
-    /// After so many slots a silent session ends.
+    /// A session expires after this many slots without a command.
     pub idle: u64,
-    /// So many are kept.
+    /// The number of sessions that are kept.
     pub sessions: usize,
-    /// How many bytes of replies are kept of a session.
+    /// The limit of bytes of replies that are kept for a session.
     pub reply_bytes: usize,
-    /// The carrier delivers some messages twice.
+    /// Whether the network delivers some messages twice.
     pub doubles: bool,
 }
 
@@ -53,7 +53,7 @@ pub const PATIENT: Case = Case {
     doubles: true,
 };
 
-/// A run of 40 commands of four clients, some of which are busy and some silent for long.
+/// Creates a run of 40 commands of four clients, some of which are busy and some idle for long.
 fn run<P: Tested>(
     facts: &Facts<P>,
     seed: u64,
@@ -67,7 +67,7 @@ fn run<P: Tested>(
     config.timeouts.give_up = case.give_up;
     (config.limits.idle, config.limits.sessions) = (case.idle, case.sessions);
     config.limits.reply_bytes = case.reply_bytes;
-    // A leader has room for little more than a request.
+    // A leader's queue holds little more than one request.
     (config.limits.queue, config.limits.session) = (6, 8);
     if facts.pieces {
         config.limits.batch = 4;
@@ -78,14 +78,14 @@ fn run<P: Tested>(
         world.links.duplication = 0.0;
     }
     let mut clients = world.add_clients(2);
-    // Servers ask as well: their commands are abandoned when they crash, and they come back in a new life.
+    // Servers submit as well: a crash abandons their commands, and they return in a new life.
     clients.extend(world.config.servers().iter().take(2));
     let mut chance = Chance::new(seed, 9);
     let mut sim = Sim::new(world, |_| Journal::default());
     for (i, client) in (0..).zip(clients) {
         let (busy, n) = (i % 2 == 0, if i % 2 == 0 { 16 } else { 4 });
         for k in 0..n {
-            // The silent ones ask at the start and at the end.
+            // The idle clients submit at the start and at the end.
             let early = busy || k < 2;
             let at = chance.between(Duration::ZERO, END / if early && !busy { 8 } else { 1 });
             let at = if early { at } else { at.max(END * 3 / 4) };
@@ -95,7 +95,7 @@ fn run<P: Tested>(
     sim
 }
 
-/// Runs a seed to its end: everything was settled, and what callers were told is true.
+/// Runs a seed to its end, and checks that every outcome is known and true.
 fn ends<P: Tested>(facts: &Facts<P>, seed: u64, case: Case, leadership: Option<Leadership>, ends: &mut Ends) {
     let mut sim = run::<P>(facts, seed, case, leadership);
     sim.run_for(END).unwrap_or_else(|v| panic!("{v}"));
@@ -105,7 +105,7 @@ fn ends<P: Tested>(facts: &Facts<P>, seed: u64, case: Case, leadership: Option<L
     assert_eq!(stop, Stop::Done, "seed {seed}: {:?}", sim.counts());
     let open: Vec<_> = sim.commands().iter().filter(|c| !c.is_settled()).map(|c| c.id).collect();
     assert!(open.is_empty(), "seed {seed}: no end of {open:?}");
-    // What was refused or given up may be chosen late, if ever.
+    // Commands that were refused or given up may still be chosen later.
     sim.run_for(Duration::from_secs(2)).unwrap_or_else(|v| panic!("{v}"));
     let executed: BTreeSet<_> = (0..)
         .map_while(|slot| Some((slot, sim.ledger()?.books().get(&paxos_core::Slot(slot))?)))
@@ -132,7 +132,7 @@ fn ends<P: Tested>(facts: &Facts<P>, seed: u64, case: Case, leadership: Option<L
             Some(Unanswered::OutcomeUnknown) => ends.unknown += 1,
             Some(Unanswered::AnswerNotKept(_)) => {
                 ends.lost += 1;
-                // A server executes its own commands, and nothing is skipped where there are no snapshots.
+                // A server executes its own commands, and without snapshots it skips none.
                 let server = sim.world().config.servers().contains(id.client.node);
                 assert!(!server, "seed {seed}: {id} has its answer from its own replica");
                 assert!(executed.contains(&id), "seed {seed}: {id} was told to have been executed");
@@ -142,7 +142,7 @@ fn ends<P: Tested>(facts: &Facts<P>, seed: u64, case: Case, leadership: Option<L
     }
 }
 
-/// All ends in so many seeds.
+/// Returns the outcomes of all seeds.
 pub fn survive<P: Tested>(facts: &Facts<P>, case: Case, leadership: Option<Leadership>, usual: u64) -> Ends {
     let mut all = Ends::default();
     for seed in seeds(usual) {
@@ -151,7 +151,7 @@ pub fn survive<P: Tested>(facts: &Facts<P>, case: Case, leadership: Option<Leade
     all
 }
 
-/// Nothing expires here.
+/// In these runs no session expires.
 pub fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads<P: Tested>(facts: &Facts<P>) {
     for (leadership, share) in [(None, 1), (RIVALS, facts.seeds.rivals)] {
         let case = Case { idle: 1 << 20, sessions: 65_536, ..PATIENT };
@@ -160,7 +160,7 @@ pub fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads<P: Teste
     }
 }
 
-/// Clients give up after a while, and some find out that their session has ended.
+/// Clients give up after a while, and some learn that their session has expired.
 pub fn each_command_has_one_end_though_sessions_expire<P: Tested>(facts: &Facts<P>) {
     for (leadership, share) in [(None, 1), (RIVALS, facts.seeds.rivals)] {
         let case = Case { give_up: Some(Duration::from_millis(300)), ..PATIENT };

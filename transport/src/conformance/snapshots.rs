@@ -1,5 +1,5 @@
-//! Processes that forget what a snapshot stands for, each few slots, and pass snapshots on in tiny pieces: in runs in
-//! which everything goes wrong. Servers are down for long, in the middle of sending or getting one, or all at once.
+//! Runs in which processes forget what a snapshot covers, every few slots, and transfer snapshots in tiny pieces, with
+//! all kinds of faults. Servers are down for long, or during a transfer, or all at once.
 
 use super::chaos::{END, RIVALS, servers, weather, weathered};
 use super::cluster::{Journal, level, ms};
@@ -8,7 +8,7 @@ use crate::sim::{Chance, Fault, Sim};
 use core::time::Duration;
 use paxos_core::{Kind, Leadership, NodeId, Time};
 
-/// A run of 90 commands of three clients.
+/// Creates a run of 90 commands of three clients.
 fn compacting<P: Tested>(facts: &Facts<P>, seed: u64, leadership: Option<Leadership>) -> Sim<P, Journal> {
     let mut config = servers(seed);
     config.leadership = leadership.unwrap_or(config.leadership);
@@ -19,7 +19,7 @@ fn compacting<P: Tested>(facts: &Facts<P>, seed: u64, leadership: Option<Leaders
     let servers: Vec<NodeId> = world.config.servers().iter().collect();
     let time = |share: u32| Time(0).after(END * share / 10);
     let mut plan = |share, fault| world.faults.plan.push((time(share), fault));
-    // One that is down for most of the time has much to catch up with; so have those who crash again and again.
+    // A server that is down for most of the time has much to catch up with; so have servers that crash again and again.
     let absent = servers[chance.below(servers.len() as u64) as usize];
     plan(1, Fault::Crash(absent));
     plan(7, Fault::Restart(absent));
@@ -32,7 +32,7 @@ fn compacting<P: Tested>(facts: &Facts<P>, seed: u64, leadership: Option<Leaders
     let clients = world.add_clients(3);
     let mut sim = Sim::new(world, |_| Journal::default());
     for at in 0..12 {
-        // Crashes in the middle of it, and soon back.
+        // Short crashes during transfers.
         let id = servers[chance.below(servers.len() as u64) as usize];
         let down = Time(0).after(END * 7 / 10 + 30 * at * ms(1));
         sim.fail_at(down, Fault::Crash(id));
@@ -49,7 +49,7 @@ fn compacting<P: Tested>(facts: &Facts<P>, seed: u64, leadership: Option<Leaders
 }
 
 fn survive<P: Tested>(facts: &Facts<P>, usual: u64, leadership: Option<Leadership>) {
-    // A variant that forgets nothing says so, and claims about its roles test that.
+    // A variant that forgets nothing states this, and claims about its roles test it.
     if !facts.compacts {
         return;
     }
@@ -68,12 +68,12 @@ fn survive<P: Tested>(facts: &Facts<P>, usual: u64, leadership: Option<Leadershi
     );
 }
 
-/// A leader that the others follow, until it fails.
+/// Holds with a leader that the others follow until it fails.
 pub fn with_an_elected_leader_everyone_forgets_and_catches_up<P: Tested>(facts: &Facts<P>) {
     survive(facts, facts.seeds.snapshots, None);
 }
 
-/// As many leaders as there are proposers.
+/// Holds with as many leaders as proposers.
 pub fn with_rival_leaders_everyone_forgets_and_catches_up<P: Tested>(facts: &Facts<P>) {
     survive(facts, (facts.seeds.snapshots / facts.seeds.rivals.max(1)).min(400), RIVALS);
 }

@@ -8,21 +8,21 @@ use paxos_core::{
 };
 use tokio::sync::oneshot;
 
-/// How many changes wait at a process for those whom they need.
+/// How many changes may wait at a process until they are advisable.
 const WAITING: usize = 64;
 
 /// Why a change of members was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
-    /// It cannot be made; every member agrees on that.
+    /// The change is impossible; every member agrees on that.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),
-    /// The cluster might not survive it, or it has been made before, as far as the process asked knows. It was not asked for.
+    /// As far as this process knows, the change may harm the cluster or was already made. It was not requested.
     #[error(transparent)]
     Inadvisable(#[from] Inadvisable),
-    /// It was not agreed on, or that is not known: [`ProposeError`] says which, as of a command. Look who the members are before you
-    /// ask again: to ask again is to ask for another change, and one that was made is refused then, as made before.
+    /// The change was not agreed on, or its outcome is unknown: [`ProposeError`] says which, as for a command. Check
+    /// the members before you try again: a retry requests another change, and is refused if the first one was made.
     #[error(transparent)]
     Unanswered(#[from] ProposeError),
 }
@@ -33,38 +33,38 @@ impl From<Unasked> for ChangeError {
             Unasked::Unchangeable(unchangeable) => unchangeable.into(),
             Unasked::Inadvisable(inadvisable) => inadvisable.into(),
             Unasked::Overloaded(overloaded) => ProposeError::from(overloaded).into(),
-            // Whatever else there may be one day, it was not taken.
+            // Whatever other reasons are added later, the change was not taken.
             _ => Unchangeable::Fixed.into(),
         }
     }
 }
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {
-    /// Changes the members, while commands go on, in at most [`paxos_core::Timeouts::give_up`] and a quarter of it (12.5 s by
-    /// default). The answer is the first slot with the new ones. Those that were removed are needed for longer: until
-    /// [`Replicated::may_stop`] says that they may be turned off.
+    /// Changes the members while commands continue, in at most [`paxos_core::Timeouts::give_up`] and a quarter of it
+    /// (12.5 s by default). Returns the first slot with the new members. Removed members are still needed for a while:
+    /// [`Replicated::may_stop`] says when they may be turned off.
     ///
-    /// A server to be added is started before that, with the configuration that the cluster began with and its own
-    /// id among [`paxos_core::Config::spares`]. It is added when it is there and has caught up, and a change is made only if
-    /// the members that this process hears would be a quorum. It waits for that, too, for at most
-    /// [`paxos_core::Timeouts::give_up`], and then says what was missing. Without gossip
-    /// ([`paxos_core::Timeouts::gossip`]) nobody is heard, and only [`Replicated::force_change`] is of use.
+    /// Start a server before you add it, with the configuration that the cluster began with and its own id among
+    /// [`paxos_core::Config::spares`]. The change is requested when the new server runs and has caught up, and the
+    /// members that this process hears would be a quorum. The call waits for that for at most
+    /// [`paxos_core::Timeouts::give_up`] and then says what was missing. Without gossip
+    /// ([`paxos_core::Timeouts::gossip`]) a process hears no others, and only [`Replicated::force_change`] is of use.
     ///
     /// # Errors
-    /// [`ChangeError`]: it cannot be made, is not advisable, or was not agreed on. What is said of a change that was asked for is true
-    /// however late its request or its answer comes, and whatever was changed meanwhile: it has a place in the session of this
-    /// process, as a command.
+    /// [`ChangeError`]: the change is impossible, is not advisable, or was not agreed on. The answer to a requested
+    /// change is correct however late it comes and whatever else was changed meanwhile: the change has a place in the
+    /// session of this process, as a command has.
     pub async fn change(&self, change: Change) -> Result<Slot, ChangeError> {
         let (sender, answer) = oneshot::channel();
         self.ask(Ask::Change(change, sender))?;
         self.changed(answer).await
     }
 
-    /// As [`Replicated::change`], at once and whatever the process thinks of it. If too few of the members run then, the
-    /// cluster decides nothing any more, not even another change.
+    /// As [`Replicated::change`], but at once and whether or not the process considers it advisable. If too few of the
+    /// new members run, the cluster decides nothing any more, not even another change.
     ///
     /// # Errors
-    /// [`ChangeError`]: it cannot be made, or was not agreed on.
+    /// [`ChangeError`]: the change is impossible or was not agreed on.
     pub async fn force_change(&self, change: Change) -> Result<Slot, ChangeError> {
         let (sender, answer) = oneshot::channel();
         self.ask(Ask::ForceChange(change, sender))?;
@@ -85,21 +85,21 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
 struct Waiting {
     change: Change,
     waiter: ChangeWaiter,
-    /// When it is refused.
+    /// When the change is refused.
     until: Option<Time>,
-    /// Whether the log says why it waits.
+    /// Whether the reason for waiting has been logged.
     told: bool,
 }
 
-/// The changes of a process that wait for those whom they need.
+/// The changes of a process that wait until they are advisable.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Vec<Waiting>);
 
 impl Changes {
-    /// Takes a change that somebody waits for.
+    /// Adds a change to the waiting ones.
     pub(super) fn take(&mut self, now: Time, timeouts: &Timeouts, change: Change, waiter: ChangeWaiter) {
         if self.0.len() >= WAITING {
-            // An error says that the asker has gone away meanwhile.
+            // Sending fails only if the caller has gone away; that is fine.
             _ = waiter.send(Err(ProposeError::from(Overloaded::Requests(WAITING as u64)).into()));
             return;
         }
@@ -111,12 +111,12 @@ impl Changes {
         });
     }
 
-    /// When the first of them is refused.
+    /// When the next waiting change is refused.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.0.iter().filter_map(|waiting| waiting.until).min()
     }
 
-    /// Has those agreed on that are advisable by now.
+    /// Requests the waiting changes that are advisable by now.
     pub(super) fn ask<P: Protocol>(
         &mut self,
         now: Time,
@@ -136,7 +136,7 @@ impl Changes {
                     }
                     self.0.push(Waiting { change, waiter, until, told: true });
                 }
-                // An error says that the asker has gone away meanwhile.
+                // Sending fails only if the caller has gone away; that is fine.
                 Err(unasked) => _ = waiter.send(Err(unasked.into())),
             }
         }

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Messages that an inbox holds: enough for a task that gets no processor for a while.
+/// The number of messages that an inbox holds: enough for a task that gets no processor for a while.
 const INBOX: usize = 1 << 16;
 
-/// The servers of a configuration, each a task of its own, with a network and stores in memory: for first steps,
-/// and for tests of an application against real concurrency and failures.
+/// The servers of a configuration, one task each, with a network and stores in memory: for first steps, and for tests
+/// of an application with real concurrency and failures.
 pub struct MemoryCluster<P: Protocol, S: StateMachine> {
     config: Arc<Config>,
     options: P::Options,
@@ -30,7 +30,7 @@ where
     /// Starts every server of `config`, each with the state machine that `machine` makes for it.
     ///
     /// # Errors
-    /// None: stores in memory can be read.
+    /// None: stores in memory can always be read.
     pub async fn start(
         config: Config,
         options: &P::Options,
@@ -51,14 +51,14 @@ where
         Ok(cluster)
     }
 
-    /// Starts the process `id`. One that runs is stopped first; one that ran before starts from what it stored,
-    /// with a new state machine. An id to which the configuration gives no role becomes a client.
+    /// Starts the process `id`. If it runs, it is stopped first. If it ran before, it starts from what it stored, with
+    /// a new state machine. If the configuration gives the id no role, the process is a client.
     ///
     /// # Errors
     /// As [`Replicated::start`].
     pub async fn spawn(&mut self, id: NodeId) -> Result<&Replicated<P, S>, HostError> {
         if let Some(running) = self.members.remove(&id) {
-            // What ended the former life does not matter to the next.
+            // The cause of the former life's end does not matter to the next life.
             running.shutdown().await.ok();
         }
         let setup = Setup { id, config: Arc::clone(&self.config), options: self.options.clone() };
@@ -71,22 +71,22 @@ where
     /// Stops every process.
     pub async fn shutdown(self) {
         for member in self.members.values() {
-            // Who stopped before, for whatever reason, is where it should be.
+            // A process that stopped earlier, for whatever reason, is already in the wanted state.
             member.shutdown().await.ok();
         }
     }
 }
 
 impl<P: Protocol, S: StateMachine> MemoryCluster<P, S> {
-    /// A process that was started, whether or not it still runs.
+    /// Returns a process that was started, whether or not it still runs.
     ///
     /// # Panics
-    /// If there is no such process.
+    /// If the process does not exist.
     pub fn member(&self, id: NodeId) -> &Replicated<P, S> {
         &self.members[&id]
     }
 
-    /// All processes, in the order of their names.
+    /// Returns all processes, in the order of their ids.
     pub fn members(&self) -> impl Iterator<Item = &Replicated<P, S>> {
         self.members.values()
     }
@@ -96,10 +96,10 @@ impl<P: Protocol, S: StateMachine> MemoryCluster<P, S> {
         &self.network
     }
 
-    /// What a process stores.
+    /// The store of a process.
     ///
     /// # Panics
-    /// If there is no such process.
+    /// If the process does not exist.
     pub fn storage(&self, id: NodeId) -> &MemoryStorage<P> {
         &self.stores[&id]
     }

@@ -1,5 +1,5 @@
-//! What a host has done beside its turns, because it takes as long as a disk or as a large state: writes, snapshots that are written
-//! down, passed on and taken over.
+//! The host's work that takes as long as a disk or a large state and therefore runs beside its turns: writes, and
+//! snapshots that are written down, transferred and taken over.
 
 mod beside;
 mod pace;

@@ -1,18 +1,18 @@
-//! What an operator reads in the log: one line when something changes, and none while nothing does.
+//! Log lines for operators: one line when something changes, and none while nothing changes.
 
 use core::time::Duration;
 use paxos_core::{Leadership, Membership, Node, NodeId, NodeSet, Protocol, Slot, Status, Time};
 
-/// A write that takes longer than this has stalled, unless elections take longer.
+/// A write that takes longer than this has stalled, unless the election timeout is longer.
 const STALL: Duration = Duration::from_secs(1);
 
-/// What was logged last.
+/// The state that was logged last.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     leader: Option<NodeId>,
     /// Since when no leader is known.
     leaderless: Option<Time>,
-    /// Whether that was logged.
+    /// Whether the missing leader was logged.
     told_leaderless: bool,
     quorum: Option<bool>,
     members: Option<(Membership, NodeSet)>,
@@ -22,16 +22,16 @@ pub(super) struct Notices {
 }
 
 impl Notices {
-    /// Logs what has changed. An election is one line: that no leader is known is logged when it lasts.
+    /// Logs what has changed. An election is one line: a missing leader is logged only when it lasts.
     pub(super) fn compare<P: Protocol>(&mut self, now: Time, node: &Node<P>, status: &Status) {
         let timeouts = &node.setup().config.timeouts;
         let patience = timeouts.election.unwrap_or(STALL).saturating_mul(4).max(STALL);
-        // Without gossip no process hears of others.
+        // Without gossip a process does not hear from others.
         if timeouts.gossip.is_some() {
             self.compare_quorum(now, patience, node.hears_quorum());
         }
         if matches!(node.setup().config.leadership, Leadership::Elected { .. }) {
-            // A candidate names itself; it leads when it is elected.
+            // A candidate names itself as leader before it is elected.
             let leader = status.leader.filter(|leader| status.leads || *leader != node.setup().id);
             self.compare_leader(now, patience, &Status { leader, ..*status });
         }
@@ -40,7 +40,7 @@ impl Notices {
 
     fn compare_quorum(&mut self, now: Time, patience: Duration, quorum: bool) {
         if self.quorum.unwrap_or(false) == quorum {
-            // A process that has just started has heard nobody yet.
+            // A process that has just started has not heard from others yet.
             if !quorum && self.quorum.is_none() && now.since(Time(0)) > patience {
                 self.quorum = Some(false);
                 tracing::warn!(
@@ -106,7 +106,7 @@ impl Notices {
         }
     }
 
-    /// Who the members are. The first time, nothing has changed.
+    /// Logs a change of the members. The first call only remembers them.
     pub(super) fn members(&mut self, new: (Membership, NodeSet)) {
         let Some((before, removed_before)) = self.members.replace(new).filter(|before| *before != new) else {
             return;
@@ -116,13 +116,13 @@ impl Notices {
         tracing::info!(%members, %joined, %left, "the members have changed");
     }
 
-    /// This process has written its own state down.
+    /// Logs that this process has written down its own state.
     pub(super) fn taken(&mut self, next: Slot, bytes: u64) {
         self.taken = Some(next);
         tracing::info!(slots = next.index(), bytes, "has taken a snapshot");
     }
 
-    /// A snapshot takes the place of the log.
+    /// Logs that a snapshot replaces the log, unless this process took it.
     pub(super) fn installed(&mut self, next: Slot, bytes: u64) {
         if self.taken != Some(next) {
             tracing::info!(slots = next.index(), bytes, "takes over a snapshot of another member");

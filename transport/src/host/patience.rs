@@ -1,7 +1,8 @@
-//! How long the handle of a process waits for it.
+//! How long a handle waits for its process.
 //!
-//! A process gives up by itself what is not answered ([`Timeouts::give_up`]), but only while its loop turns: it does not
-//! while its store writes. So that a disk which hangs keeps no caller for ever, each wait has a second end at the caller.
+//! A process gives up unanswered requests by itself ([`Timeouts::give_up`]), but only while its loop turns, and the
+//! loop may stop while its store writes. So each wait also ends at the caller, and a disk that hangs keeps no caller
+//! for ever.
 
 use core::time::Duration;
 use paxos_core::Timeouts;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience(Option<Duration>);
 
-/// It waited in vain.
+/// The wait timed out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InVain;
 
@@ -20,13 +21,13 @@ impl Patience {
         Self(timeouts.give_up)
     }
 
-    /// Waits for what the process itself gives up in time, and a quarter longer than that, so that where the process can
-    /// tell what became of it, it does.
+    /// Waits for a request that the process itself gives up in time. The wait is a quarter longer than that, so that a
+    /// process that can still report the outcome does.
     pub(super) async fn with_margin<T>(self, answer: impl Future<Output = T>) -> Result<T, InVain> {
         Self(self.0.map(|limit| limit.saturating_add(limit / 4))).wait(answer).await
     }
 
-    /// Waits for what the process would wait for without an end.
+    /// Waits for a request that the process would otherwise wait for without end.
     pub(super) async fn wait<T>(self, answer: impl Future<Output = T>) -> Result<T, InVain> {
         match self.0 {
             Some(limit) => timeout(limit, answer).await.map_err(|_| InVain),

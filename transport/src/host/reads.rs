@@ -1,24 +1,24 @@
-//! Who waits to look at the state.
+//! Reads that wait to look at the state.
 
 use core::time::Duration;
 use paxos_core::{Node, Protocol, ReadError, ReadId, Readable, Slot, Time};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
-/// What a read saw.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen<T> {
-    /// What it made of the state.
+    /// What the read returned.
     pub value: T,
-    /// Every slot below was executed, and no other: how new the state was.
+    /// How recent the state was: every slot below this one was executed, and no other.
     pub applied: Slot,
 }
 
-/// Somebody who waits to look.
+/// A read that waits for a state to look at.
 pub(super) trait Look<S>: Send {
-    /// Whether nobody waits for the answer any more.
+    /// Whether the caller has stopped waiting for the answer.
     fn is_gone(&self) -> bool;
-    /// Looks, or learns why that cannot be.
+    /// Looks at the state, or passes on why that is impossible.
     fn look(self: Box<Self>, state: Result<(&S, Slot), ReadError>);
 }
 
@@ -35,16 +35,16 @@ impl<S, T: Send, F: FnOnce(&S) -> T + Send> Look<S> for Looker<F, T> {
     fn look(self: Box<Self>, state: Result<(&S, Slot), ReadError>) {
         let Self { read, sender } = *self;
         if !sender.is_closed() {
-            // An error says that the asker has gone away meanwhile, and needs no answer.
+            // Sending fails only if the caller has gone away, and then it needs no answer.
             drop(sender.send(state.map(|(machine, applied)| Seen { value: read(machine), applied })));
         }
     }
 }
 
-/// How often reads whose askers have gone away are looked for, so that they are not asked about for ever.
+/// How often reads whose callers have gone away are removed, so that the node does not ask about them for ever.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// The reads of a process that wait.
+/// The waiting reads of a process.
 pub(super) struct Lookers<S> {
     waiting: BTreeMap<ReadId, Box<dyn Look<S>>>,
     swept: Time,
@@ -67,14 +67,14 @@ impl<S> Lookers<S> {
         }
     }
 
-    /// The node will not answer it.
+    /// Ends a read that the node will not answer.
     pub(super) fn refuse(&mut self, id: ReadId, why: ReadError) {
         if let Some(looker) = self.waiting.remove(&id) {
             looker.look(Err(why));
         }
     }
 
-    /// Gives up the reads whose askers have gone away, now and then.
+    /// From time to time, gives up the reads whose callers have gone away.
     pub(super) fn sweep<P: Protocol>(&mut self, now: Time, node: &mut Node<P>) {
         if !self.waiting.is_empty() && self.swept.after(SWEEP) <= now {
             self.swept = now;
@@ -82,7 +82,7 @@ impl<S> Lookers<S> {
         }
     }
 
-    /// Gives up the reads whose askers have gone away; whether there were any.
+    /// Gives up the reads whose callers have gone away. Returns whether there were any.
     pub(super) fn give_up<P: Protocol>(&mut self, node: &mut Node<P>) -> bool {
         let before = self.waiting.len();
         self.waiting.retain(|id, looker| {

@@ -17,11 +17,11 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
-/// A state machine that is replicated: the handle to one process of its cluster, which runs in a task of its own.
-/// Clones are handles to the same process; it stops when the last of them is dropped.
+/// A replicated state machine: the handle to one process of its cluster, which runs in its own task. Clones are handles
+/// to the same process; it stops when the last of them is dropped.
 ///
-/// Any process takes any command, also one that plays no role: it finds the leader and follows it when it
-/// changes, so that no caller has to be told to go elsewhere.
+/// Any process takes any command, even a process without a role: it finds the leader and follows a new one, so callers
+/// are never told to go elsewhere.
 pub struct Replicated<P: Protocol, S: StateMachine> {
     id: NodeId,
     pub(super) requests: mpsc::Sender<Ask<P, S>>,
@@ -31,22 +31,22 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
     pub(super) patience: Patience,
 }
 
-/// What a process tells operators besides its [`Status`].
+/// What a process reports to operators besides its [`Status`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
-    /// What it knows about the others, and its own store.
+    /// What the process knows about the others and about its own store.
     pub surroundings: Surroundings,
     /// How many writes its store has made durable since the start.
     pub writes: u64,
-    /// How long they took together.
+    /// The total time of those writes.
     pub writing: Duration,
-    /// How long the write that is under way has taken so far; none if there is none.
+    /// How long the write under way has taken so far; `None` if there is none.
     pub stalled: Option<Duration>,
-    /// Where the time of its own commands goes.
+    /// Where this process's own commands spend their time.
     pub stages: Stages,
 }
 
-/// What a handle asks of the host.
+/// The requests of a handle to the host.
 pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
     Read(Consistency, Box<dyn Look<S>>),
@@ -63,35 +63,37 @@ pub(super) enum Ask<P: Protocol, S> {
 #[non_exhaustive]
 pub enum ProposeError {
     /// Too many commands of this process are unanswered, or, if its clients report refusals
-    /// ([`paxos_core::Patience::Report`]), too many wait at the leader. This one was not taken, and will not happen.
+    /// ([`paxos_core::Patience::Report`]), too many wait at the leader. The command was not taken and will not take
+    /// effect.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// The process asked does not lead, but perhaps this one does. Only clients that report refusals say so
-    /// ([`paxos_core::Patience::Report`]). The command was not taken, and will not happen.
+    /// This process does not lead; the process named here may. Only clients that report refusals return this
+    /// ([`paxos_core::Patience::Report`]). The command was not taken and will not take effect.
     #[error("{}", Unanswered::NotLeader(*leader))]
     NotLeader {
-        /// Who leads, as far as the process asked knows.
+        /// The leader, as far as this process knows.
         leader: Option<NodeId>,
     },
-    /// The process stopped before it could tell, gave up waiting ([`paxos_core::Timeouts::give_up`]), or hangs in its store.
-    /// The command may have happened, or happen yet.
+    /// The process stopped before it knew the outcome, gave up waiting ([`paxos_core::Timeouts::give_up`]), or hangs in
+    /// its store. The command may have taken effect, or may do so later.
     #[error(
-        "the process stopped or gave up before the command was answered: look whether it took effect before you \
+        "the process stopped or gave up before the command was answered: check whether it took effect before you \
          repeat it"
     )]
     OutcomeUnknown,
-    /// The session of the process's client expired, since no command of it was agreed on for too long
-    /// ([`paxos_core::Limits::idle`]). The command may have happened, and if not it will not. The next one is of a new session.
-    #[error("the client's session had expired: look whether the command took effect before you repeat it")]
+    /// The session of the process's client expired because none of its commands was agreed on for too long
+    /// ([`paxos_core::Limits::idle`]). The command may have taken effect; if not, it never will. The next command
+    /// starts a new session.
+    #[error("the client's session had expired: check whether the command took effect before you repeat it")]
     SessionExpired,
-    /// The command was executed in this slot, once, but its answer got lost on the way, and is not kept
+    /// The command was executed once, in this slot, but its answer was lost on the way and is not kept
     /// ([`paxos_core::Limits::reply_bytes`]).
     #[error("{}", Unanswered::AnswerNotKept(*slot))]
     AnswerNotKept {
-        /// Where it was executed.
+        /// The slot in which it was executed.
         slot: Slot,
     },
-    /// No message could carry it ([`Transport::longest_message`]). It was not taken, and will not happen.
+    /// No message can carry the command ([`Transport::longest_message`]). It was not taken and will not take effect.
     #[error(
         "the command has {bytes} bytes, and the carrier takes messages of up to {longest} bytes: propose smaller ones, or raise \
          the carrier's limit on every process"
@@ -99,10 +101,10 @@ pub enum ProposeError {
     TooLarge {
         /// The size of the command ([`paxos_core::Value::bytes`]).
         bytes: usize,
-        /// The longest message.
+        /// The longest message that the carrier carries, in bytes.
         longest: usize,
     },
-    /// The process had stopped before. The command was not taken, and will not happen.
+    /// The process had already stopped. The command was not taken and will not take effect.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }
@@ -114,7 +116,7 @@ impl From<Unanswered> for ProposeError {
             Unanswered::Overloaded(overloaded) => Self::Overloaded(overloaded),
             Unanswered::SessionExpired => Self::SessionExpired,
             Unanswered::AnswerNotKept(slot) => Self::AnswerNotKept { slot },
-            // Whatever else there may be one day, nothing is known of the command.
+            // Whatever other outcomes are added later, nothing is known about the command.
             Unanswered::OutcomeUnknown | _ => Self::OutcomeUnknown,
         }
     }
@@ -124,13 +126,13 @@ impl From<Unanswered> for ProposeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadFailure {
-    /// The process does not take it.
+    /// The process refuses the read.
     #[error(transparent)]
     Refused(#[from] ReadError),
-    /// The process stopped, before or meanwhile.
+    /// The process stopped before the read or during it.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// It was not answered for [`paxos_core::Timeouts::give_up`]. Nothing has happened.
+    /// The read was not answered for [`paxos_core::Timeouts::give_up`]. It changed nothing.
     #[error(
         "the read was not answered in time: too few members can be reached, or this process's store hangs; try again, or \
          read at another member"
@@ -138,12 +140,12 @@ pub enum ReadFailure {
     TimedOut,
 }
 
-/// The process does not run any more.
+/// The process has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this process has stopped: ask another member, or restart it")]
 pub struct Stopped;
 
-/// What brought a process down. It may be restarted from what it has stored.
+/// The error that stopped a process. Unless stated below, the process may be restarted from its store.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
@@ -156,17 +158,17 @@ pub enum HostError {
     /// The state machine cannot take over a snapshot, its own or that of another member.
     #[error("the process cannot take over a snapshot: {0}")]
     Restore(#[from] RestoreError),
-    /// The store holds the last ballot that there is: no cluster comes to it.
+    /// The store holds the last ballot of all, which no cluster reaches.
     #[error(
-        "the store holds ballot {0}, after which no leader could be elected: put back a copy made before, or replace \
-         the process by a new member"
+        "the store holds ballot {0}, after which no leader could be elected: restore an earlier copy, or replace \
+         the process with a new member"
     )]
     Exhausted(Ballot),
-    /// The other members know that this process has forgotten what it promised: its disk is not the one that it had. It
-    /// must not be restarted from what it has stored.
+    /// The other members know that this process has forgotten promises: its disk is not the one that it had. It must
+    /// not be restarted from this store.
     #[error("the other members do not believe this process any more: {0}")]
     Forgot(Amnesia),
-    /// The carrier takes no messages as long as those that the limits allow; they would never arrive.
+    /// The carrier cannot carry messages as long as the limits allow; they would never arrive.
     #[error(
         "messages may have up to {needed} bytes (`Limits::longest_message`), and the carrier takes up to {longest}: raise the \
          carrier's limit, or lower `Limits::batch_bytes`, `batch` or `chunk`, on every process"
@@ -174,16 +176,16 @@ pub enum HostError {
     Carrier {
         /// The longest message that the configuration allows, in bytes.
         needed: usize,
-        /// The longest one that the carrier takes.
+        /// The longest message that the carrier carries.
         longest: usize,
     },
-    /// It was to end while its disk was writing, and the disk did not answer for seconds. What was being written may be there
-    /// or not, as after a crash, and the store may not be free yet.
+    /// The process was stopped during a write, and the disk did not answer for seconds. As after a crash, the data
+    /// being written may or may not be stored. The store may still be in use.
     #[error(
         "the disk does not answer: the store is free when it does, or when the operating system's process has ended"
     )]
     Hung,
-    /// The operating system gives no random numbers.
+    /// The operating system provides no random numbers.
     #[error("the process cannot name its commands: the operating system gives no random numbers ({0})")]
     Random(Arc<str>),
     /// The state machine, or an assertion of the node, panicked.
@@ -210,18 +212,18 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply> + Send + 'static,
 {
-    /// Starts the process `setup.id`, from what is stored if it ran before, in a task of the current tokio
-    /// runtime.
+    /// Starts the process `setup.id` in a task of the current tokio runtime. If it ran before, it starts from its
+    /// store.
     ///
-    /// `machine` is in its first state: it is brought up to date from a snapshot, if it can be written down
-    /// ([`StateMachine::snapshot`]), and by executing what was chosen. It is executed on
-    /// the task that also serves the protocol, so it must not block; one that has to wait for other systems
-    /// passes that work on to a task of its own.
+    /// `machine` must be in its initial state. It is brought up to date from a snapshot, if its state can be written
+    /// down ([`StateMachine::snapshot`]), and by executing what was chosen. It runs on the task that also serves the
+    /// protocol, so it must not block; a machine that has to wait for other systems passes that work on to a task of
+    /// its own.
     ///
     /// # Errors
-    /// [`HostError::Storage`] if what is stored cannot be read, [`HostError::Exhausted`] if it cannot be true,
-    /// [`HostError::Restore`] if `machine` cannot take over the snapshot among it, [`HostError::Carrier`] if `transport` takes no
-    /// messages as long as the configuration allows.
+    /// [`HostError::Storage`] if the store cannot be read, [`HostError::Exhausted`] if its content is impossible,
+    /// [`HostError::Restore`] if `machine` cannot take over its snapshot, [`HostError::Carrier`] if `transport` cannot
+    /// carry messages as long as the configuration allows.
     ///
     /// # Panics
     /// Outside of a tokio runtime with timers.
@@ -234,7 +236,7 @@ where
         Self::start_traced(setup, machine, transport, storage, None).await
     }
 
-    /// As [`Replicated::start`]; writes the protocol steps down, if asked for.
+    /// As [`Replicated::start`], but also writes the protocol steps to `trace`, if there is one.
     ///
     /// # Errors
     /// As [`Replicated::start`].
@@ -257,28 +259,28 @@ where
             Host::open(setup, machine, transport, storage, (asked, publish, publish_members), trace).await?;
         let running = async move {
             let result = host.run().await;
-            // The host is gone by now, so that its store and its place in the network are free.
+            // The host has been dropped by now, so its store and its place in the network are free.
             ended.send_replace(Some(result));
         };
-        // Each line tells which process speaks.
+        // The span makes each log line name its process.
         tokio::spawn(running.instrument(tracing::error_span!("process", %id)));
         Ok(Self { id, requests, status, members, end, patience })
     }
 
-    /// Gets `command` agreed and executed, once, in at most [`paxos_core::Timeouts::give_up`] and a quarter of it (12.5 s by
-    /// default), and returns what executing it here or elsewhere returned.
+    /// Gets `command` agreed on and executed, once, in at most [`paxos_core::Timeouts::give_up`] and a quarter of it
+    /// (12.5 s by default), and returns the reply of its execution, here or elsewhere.
     ///
-    /// A process that reaches too few acceptors gives up after `give_up`; the quarter is for one that hangs in its store. With
-    /// `give_up` none, it waits for as long as that lasts. Dropping the future gives up the answer, not the command, which
-    /// may still take effect.
+    /// A process that reaches too few acceptors gives up after `give_up`; the additional quarter is for a process that
+    /// hangs in its store. If `give_up` is `None`, the call waits for as long as this lasts. Dropping the future gives
+    /// up the answer but not the command, which may still take effect.
     ///
     /// # Errors
-    /// [`ProposeError`], which says whether the command may take effect nevertheless.
+    /// [`ProposeError`], which says whether the command may still take effect.
     pub async fn propose(&self, command: P::Value) -> Result<P::Reply, ProposeError> {
         Ok(self.append(command).await?.reply)
     }
 
-    /// As [`Replicated::propose`]; tells the slot of the log as well in which the command was executed.
+    /// As [`Replicated::propose`], but also returns the slot in which the command was executed.
     ///
     /// # Errors
     /// As [`Replicated::propose`].
@@ -289,15 +291,16 @@ where
         answered.map_err(|_| ProposeError::OutcomeUnknown)?
     }
 
-    /// Looks at the state of this process's replica as soon as it is as new as `consistency` asks for, which it waits for at
-    /// most [`paxos_core::Timeouts::give_up`] (10 s by default), and tells how new it was.
+    /// Looks at the state of this process's replica when it is as recent as `consistency` requires, and returns how
+    /// recent it was. Waits for at most [`paxos_core::Timeouts::give_up`] (10 s by default).
     ///
-    /// Nothing is written to the log for that. `read` runs where the protocol is served, so it must not block. With `give_up`
-    /// none, it waits for as long as too few acceptors can be reached. Dropping the future gives it up.
+    /// A read writes nothing to the log. `read` runs on the task that serves the protocol, so it must not block. If
+    /// `give_up` is `None`, the call waits for as long as too few acceptors can be reached. Dropping the future cancels
+    /// the read.
     ///
     /// # Errors
-    /// [`ReadFailure`]: too many reads wait, the process executes nothing (a client; it proposes a command that reads), it was
-    /// removed from the cluster (and the read is linearizable), it does not run, or no answer came in time.
+    /// [`ReadFailure`]: too many reads wait, the process executes nothing (a client must propose a command that reads),
+    /// it was removed from the cluster (and the read is linearizable), it does not run, or no answer came in time.
     pub async fn read<T, F>(&self, consistency: Consistency, read: F) -> Result<Seen<T>, ReadFailure>
     where
         T: Send + 'static,
@@ -312,20 +315,21 @@ where
         self.patience.wait(asked).await.map_err(|_| ReadFailure::TimedOut)?
     }
 
-    /// Stops the process as it stands, and returns when its store and its place in the network are free. What it has not
-    /// answered has an unknown outcome.
+    /// Stops the process at once, and returns when its store and its place in the network are free. Unanswered commands
+    /// have an unknown outcome.
     ///
     /// # Errors
-    /// What stopped it, if it stopped by itself; [`HostError::Hung`] if the store did not finish a write in time.
+    /// The error that stopped it, if it stopped by itself; [`HostError::Hung`] if the store did not finish a write in
+    /// time.
     pub async fn shutdown(&self) -> Result<(), HostError> {
-        // An error says that it has stopped already.
+        // Sending fails only if the process has already stopped.
         drop(self.requests.send(Ask::Stop).await);
         self.stopped().await
     }
 }
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {
-    /// Hands something to the host, if there is room.
+    /// Sends a request to the host, if its queue has room.
     pub(super) fn ask(&self, ask: Ask<P, S>) -> Result<(), ProposeError> {
         self.requests.try_send(ask).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
@@ -335,7 +339,7 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
         })
     }
 
-    /// What the host says to `ask`, which it is given the end to answer on; `late` if it does not turn.
+    /// Sends the request that `ask` makes and returns the host's answer, or `late` if the host does not turn.
     pub(super) async fn answer_to<T, F, E: From<F> + From<Stopped>>(
         &self,
         ask: impl FnOnce(oneshot::Sender<Result<T, F>>) -> Ask<P, S>,
@@ -354,17 +358,17 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
         self.id
     }
 
-    /// Who leads, as far as this process knows.
+    /// The leader, as far as this process knows.
     pub fn leader(&self) -> Option<NodeId> {
         self.status().leader
     }
 
-    /// What the process knows about itself; if it has stopped, what it knew at last.
+    /// What the process knows about itself; if it has stopped, the last such status.
     pub fn status(&self) -> Status {
         *self.status.borrow()
     }
 
-    /// What the process knows about the others, and how its disk does.
+    /// Returns what the process knows about the others and about its own disk.
     ///
     /// # Errors
     /// [`Stopped`] if the process does not run.
@@ -374,20 +378,21 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
         answer.await.map_err(|_| Stopped)
     }
 
-    /// Who the members are, in the slots that this process executes now.
+    /// The members in the slot that this process executes next.
     pub fn members(&self) -> Membership {
         self.members.borrow().0
     }
 
-    /// Who was removed, as far as this process has executed: for ever, and perhaps a few slots before it is in force.
+    /// The processes that were removed for ever, as far as this process has executed; a removal may take effect a few
+    /// slots later.
     pub fn removed(&self) -> NodeSet {
         self.members.borrow().1
     }
 
-    /// Waits until the status is as wished.
+    /// Waits until the status satisfies `wish`.
     ///
     /// # Errors
-    /// [`Stopped`] if the process stops before.
+    /// [`Stopped`] if the process stops first.
     pub async fn until(&self, mut wish: impl FnMut(&Status) -> bool) -> Result<Status, Stopped> {
         let mut status = self.status.clone();
         let found = status.wait_for(|status| wish(status)).await.map_err(|_| Stopped)?;
@@ -397,7 +402,7 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// Waits until the process has stopped.
     ///
     /// # Errors
-    /// What brought it down; none if it was told to stop.
+    /// The error that stopped it; none if it was told to stop.
     pub async fn stopped(&self) -> Result<(), HostError> {
         let mut end = self.end.clone();
         match end.wait_for(Option::is_some).await {

@@ -1,19 +1,19 @@
-//! Where the time of this process's own commands goes.
+//! Measures where this process's own commands spend their time.
 
 use core::time::Duration;
 use tokio::time::Instant;
 
-/// Where the time of the commands goes that this process was asked for and that were executed: sums since it started. The three
-/// times follow one another and add up to the time from the call to the answer.
+/// Where the executed commands of this process spent their time, as sums since it started. The three stages follow one
+/// another and add up to the time from the call to the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stages {
-    /// How many commands.
+    /// The number of commands.
     pub commands: u64,
-    /// In the queue, until a turn took them.
+    /// Time in the queue, until a turn took the command.
     pub queue: Duration,
-    /// Until they were agreed on and all before them were, which includes the disks of a quorum and the network.
+    /// Time until the command and all before it were agreed on. It includes the disks of a quorum and the network.
     pub agreement: Duration,
-    /// In the state machine, with all that became known in the same turn, until they were answered.
+    /// Time in the state machine, with everything learned in the same turn, until the command was answered.
     pub apply: Duration,
 }
 

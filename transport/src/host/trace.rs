@@ -1,15 +1,16 @@
-//! The protocol steps of a process that runs for real, as the simulator's.
+//! Writes the protocol steps of a real process, in the format of the simulator.
 
 use crate::sim::Steps;
 use paxos_core::{Chosen, Envelope, NodeId, Protocol, Replica, Slot, SlotRange, StateMachine, Time};
 use std::fmt;
 use std::io::Write;
 
-/// Questions and votes that lie so far behind what is executed are forgotten: a question asked again is then told again.
+/// Requests and votes this far behind the executed slots are forgotten; a request that is repeated later is traced
+/// again.
 const REMEMBERED: u64 = 1 << 16;
 
-/// Writes the protocol steps of one process as JSON lines (`docs/trace-format.md`). What a line tells has been
-/// written down before anybody else can know of it.
+/// Writes the protocol steps of one process as JSON lines (`docs/trace-format.md`). A line is written before any other
+/// process can know what it says.
 pub struct TraceOut {
     steps: Steps,
     out: Option<Box<dyn Write + Send>>,
@@ -20,7 +21,7 @@ pub struct TraceOut {
 }
 
 impl TraceOut {
-    /// Writes to `out`, with times from `clock`: nanoseconds since whenever all processes count from.
+    /// Writes to `out`, with times from `clock`: nanoseconds since an origin that all processes share.
     pub fn new(out: impl Write + Send + 'static, clock: impl Fn() -> Time + Send + 'static) -> Self {
         Self {
             steps: Steps::default(),
@@ -32,9 +33,9 @@ impl TraceOut {
         }
     }
 
-    /// The process starts from what it had stored.
+    /// Notes that the process starts from its store.
     pub(super) fn restarted<P: Protocol>(&mut self, node: NodeId, records: &[P::Record]) {
-        // What it had voted before is no news, but belongs to what it promises itself.
+        // Former votes are not new steps, but later promises report them.
         for record in records {
             self.steps.wrote(Time(0), node, record);
         }
@@ -42,7 +43,7 @@ impl TraceOut {
         self.steps.lived((self.clock)(), node, "restart");
     }
 
-    /// Messages are about to leave.
+    /// Notes messages that are about to leave.
     pub(super) fn said<P: Protocol>(&mut self, node: NodeId, batch: &[Envelope<P>]) {
         let now = (self.clock)();
         for envelope in batch {
@@ -51,7 +52,7 @@ impl TraceOut {
         self.write();
     }
 
-    /// Records are durable.
+    /// Notes records that are durable.
     pub(super) fn wrote<P: Protocol>(&mut self, node: NodeId, records: &[P::Record]) {
         let now = (self.clock)();
         for record in records {
@@ -60,7 +61,7 @@ impl TraceOut {
         self.write();
     }
 
-    /// The replica has come as far as it is.
+    /// Notes what the replica has executed since the last call.
     pub(super) fn executed<S: StateMachine>(
         &mut self,
         node: NodeId,
@@ -98,7 +99,7 @@ impl TraceOut {
         self.steps.clear();
         let Some(out) = &mut self.out else { return };
         if let Err(error) = out.write_all(&self.buffer).and_then(|()| out.flush()) {
-            // A process is worth more than its trace, and a trace with a gap is worth nothing.
+            // The process matters more than its trace, and a trace with a gap is useless.
             tracing::error!(%error, "the trace cannot be written, and ends here; free the disk and start again");
             self.out = None;
         }

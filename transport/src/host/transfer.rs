@@ -1,28 +1,29 @@
-//! Handing leadership over to another member.
+//! Transfers leadership to another member.
 
 use super::replicated::{Ask, Replicated, Stopped};
 use paxos_core::{NodeId, Protocol, StateMachine, Untransferable};
 
-/// Why leadership was not handed over.
+/// Why leadership was not transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransferError {
-    /// It cannot be.
+    /// The transfer is impossible.
     #[error(transparent)]
     Untransferable(#[from] Untransferable),
     /// The process does not run.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// The process did not answer for [`paxos_core::Timeouts::give_up`]. It may hand over yet.
-    #[error("this process did not answer in time: its store hangs; look who leads before you try again")]
+    /// The process did not answer for [`paxos_core::Timeouts::give_up`]. It may still transfer its leadership later.
+    #[error(
+        "this process did not answer in time: its store hangs; check which process leads before you try again"
+    )]
     TimedOut,
 }
 
 impl<P: Protocol, S: StateMachine> Replicated<P, S> {
-    /// Begins to hand the leadership of this process over to `to`: see [`paxos_core::Node::transfer`]. Commands
-    /// proposed meanwhile are answered by whoever leads then. That `to` leads shows in the status of each member, as
-    /// in `until(|status| status.leader == Some(to))`; if it does not within two of the shortest election timeouts,
-    /// this process goes on.
+    /// Begins to transfer the leadership of this process to `to`: see [`paxos_core::Node::transfer`]. The next leader
+    /// answers the commands proposed meanwhile. `until(|status| status.leader == Some(to))` at any member waits until
+    /// `to` leads. If `to` does not lead within two of the shortest election timeouts, this process continues to lead.
     ///
     /// # Errors
     /// [`TransferError`] if this process does not lead, run or answer, or `to` cannot lead.

@@ -1,4 +1,4 @@
-//! Who waits for the answer to which command.
+//! Matches answers to the callers that wait for them.
 
 use super::{ChangeError, ProposeError, Stages};
 use paxos_core::{Changed, CommandId, Executed, Settled, Slot};
@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// What becomes of a command.
+/// The outcome of a command.
 type Outcome<R> = Result<Executed<R>, ProposeError>;
 
-/// Where the answer to a command goes, and since when somebody waits for it.
+/// The channel for a command's answer, and the time of the call.
 #[derive(Debug)]
 pub(super) struct Waiter<R> {
     answer: oneshot::Sender<Outcome<R>>,
@@ -17,32 +17,32 @@ pub(super) struct Waiter<R> {
 }
 
 impl<R> Waiter<R> {
-    /// Of a command that is asked for now.
+    /// Creates the waiter for a command that is requested now.
     pub(super) fn new() -> (Self, oneshot::Receiver<Outcome<R>>) {
         let (answer, answered) = oneshot::channel();
         (Self { answer, asked: Instant::now() }, answered)
     }
 
-    /// The command was not taken.
+    /// Tells the caller that the command was not taken.
     pub(super) fn refuse(self, error: ProposeError) {
-        // An error says that the asker has gone away meanwhile, and needs no answer.
+        // Sending fails only if the caller has gone away, and then it needs no answer.
         drop(self.answer.send(Err(error)));
     }
 }
 
-/// Where the answer to a change of members goes.
+/// The channel for the answer to a change of members.
 pub(super) type ChangeWaiter = oneshot::Sender<Result<Slot, ChangeError>>;
 
-/// The waiters of one client, by the sequence numbers of their commands, which come without a gap.
+/// The waiters of one client, by the sequence numbers of their commands, which have no gap.
 #[derive(Debug)]
 pub(super) struct Waiters<R> {
-    /// The sequence number of the first one held.
+    /// The sequence number of the first waiter held.
     base: u64,
-    /// With when it was taken.
+    /// The waiters, each with the time when its command was taken. `None` after the answer, and for changes of members.
     held: VecDeque<Option<(Waiter<R>, Instant)>>,
-    /// Who waits for a change of members.
+    /// The waiters for changes of members.
     changes: BTreeMap<u64, ChangeWaiter>,
-    /// Of those that were executed.
+    /// The times of executed commands.
     stages: Stages,
 }
 
@@ -53,12 +53,12 @@ impl<R> Default for Waiters<R> {
 }
 
 impl<R> Waiters<R> {
-    /// Where the time of the commands went that were executed.
+    /// The times of the commands that were executed.
     pub(super) fn stages(&self) -> Stages {
         self.stages
     }
 
-    /// Notes who waits for the answer to the newest command, which was taken at `taken`.
+    /// Adds the waiter for the newest command, which was taken at `taken`.
     pub(super) fn wait(&mut self, id: CommandId, waiter: Waiter<R>, taken: Instant) {
         if self.held.is_empty() {
             self.base = id.seq;
@@ -67,7 +67,7 @@ impl<R> Waiters<R> {
         self.held.push_back(Some((waiter, taken)));
     }
 
-    /// Notes who waits for a change of members, which is the newest command.
+    /// Adds the waiter for a change of members, which is the newest command.
     pub(super) fn wait_for_change(&mut self, id: CommandId, waiter: ChangeWaiter) {
         self.changes.insert(id.seq, waiter);
         if !self.held.is_empty() {
@@ -75,18 +75,18 @@ impl<R> Waiters<R> {
         }
     }
 
-    /// Hands over what came of a change of members.
+    /// Passes the result of a change of members to its waiter.
     pub(super) fn changed(&mut self, changed: Changed) {
         if let Some(waiter) = self.changes.remove(&changed.id.seq) {
             _ = waiter.send(changed.result.map_err(ChangeError::from));
         }
     }
 
-    /// Hands over what became of a command, which was `known` before it was executed. Nobody may be waiting for it: an asker may go
-    /// away.
+    /// Passes the outcome of a command to its waiter, if the caller still waits. `known` is when the command was
+    /// learned, before it was executed.
     pub(super) fn answer(&mut self, settled: Settled<R>, known: Instant) {
         if let Some(waiter) = self.changes.remove(&settled.id.seq) {
-            // It was not chosen, or that is not known.
+            // The change was not chosen, or its outcome is unknown.
             let reason = settled.result.map_or_else(ProposeError::from, |_| ProposeError::OutcomeUnknown);
             _ = waiter.send(Err(reason.into()));
             return;

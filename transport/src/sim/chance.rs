@@ -1,52 +1,52 @@
-//! Every draw of a simulation, from one seed: the same seed gives the same run on every machine.
+//! All random draws of a simulation, from one seed: the same seed gives the same run on every machine.
 
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
-/// One stream of random numbers. Streams of one seed are independent, so that a run with another disk still
-/// meets the same network.
+/// A stream of random numbers. The streams of a seed are independent, so that a run with another disk still has the
+/// same network.
 #[derive(Clone, Debug)]
 pub struct Chance(ChaCha8Rng);
 
 impl Chance {
-    /// Stream `stream` of `seed`.
+    /// Creates stream `stream` of `seed`.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
         Self(rng)
     }
 
-    /// A number below `n`; 0 if `n` is 0.
+    /// Draws a number below `n`; 0 if `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.0.next_u64()) * u128::from(n)) >> 64) as u64
     }
 
-    /// A number from 0 up to, not including, 1.
+    /// Draws a number from 0 up to, but not including, 1.
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// True with this probability; draws nothing if it is 0.
+    /// Draws true with this probability. Draws nothing if the probability is 0.
     pub fn hits(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.unit() < probability
     }
 
-    /// A duration from `low` to `high`, both included.
+    /// Draws a duration from `low` to `high`, both included.
     pub fn between(&mut self, low: Duration, high: Duration) -> Duration {
         let span = high.saturating_sub(low).as_nanos() as u64;
         low + Duration::from_nanos(self.below(span.saturating_add(1)))
     }
 
-    /// An exponentially distributed duration.
+    /// Draws an exponentially distributed duration.
     pub fn exponential(&mut self, mean: Duration) -> Duration {
         let nanos = -ln(1.0 - self.unit()) * mean.as_nanos() as f64;
         Duration::from_nanos(nanos as u64)
     }
 }
 
-/// The natural logarithm of a normal number above 0, from basic operations only: those give the same bits on
-/// every platform, which a mathematics library need not.
+/// Returns the natural logarithm of a normal number above 0. It uses only basic operations, because they give the same
+/// bits on every platform, unlike a mathematics library.
 fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let exponent = ((bits >> 52) & 0x7ff) as f64 - 1023.0;

@@ -1,9 +1,9 @@
-//! Counting messages: one is one receiver that is not the sender, counted when it is sent.
+//! Counts messages when they are sent: one for each receiver other than the sender.
 
 use core::ops::Sub;
 use paxos_core::Kind;
 
-/// Messages sent, by kind.
+/// The number of messages sent, by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts([u64; Kind::ALL.len()]);
 
@@ -13,23 +13,23 @@ impl Counts {
         self.0[kind as usize] += n;
     }
 
-    /// Messages of this kind.
+    /// The number of messages of this kind.
     pub const fn of(&self, kind: Kind) -> u64 {
         self.0[kind as usize]
     }
 
-    /// All messages.
+    /// The number of all messages.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// The kinds that were sent at all, with how many.
+    /// The kinds of which at least one message was sent, with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, u64)> {
         Kind::ALL.into_iter().zip(self.0).filter(|(_, n)| *n > 0)
     }
 }
 
-/// What was sent since an earlier moment.
+/// The messages sent since an earlier moment.
 impl Sub for Counts {
     type Output = Self;
     fn sub(self, earlier: Self) -> Self {

@@ -7,7 +7,7 @@ mod svg;
 use super::trace::{Note, Row, Trace, What};
 use paxos_core::{NodeId, Time};
 
-/// Things of one kind that happen at one time, drawn as one.
+/// Equal events at the same time, drawn as one line.
 struct Line<'a> {
     at: Time,
     nodes: Vec<NodeId>,
@@ -15,8 +15,8 @@ struct Line<'a> {
 }
 
 impl Trace {
-    /// What is drawn, in order: the same note at several processes is one line, and so is one message to several
-    /// receivers, unless it was carried to each apart.
+    /// The lines of the drawing, in order. The same note at several processes is one line, and so is one message to
+    /// several receivers, unless it was carried to each separately.
     fn lines(&self) -> Vec<Line<'_>> {
         let mut lines: Vec<Line<'_>> = Vec::new();
         for Row { at, node, what } in &self.rows {
@@ -34,7 +34,7 @@ impl Trace {
         self.nodes.binary_search(&node).ok()
     }
 
-    /// Whether messages take different times, so that a picture must tell when they arrive.
+    /// Whether messages take different times, so that a picture must show when they arrive.
     fn delays_vary(&self) -> bool {
         let mut delays = self.rows.iter().flat_map(|row| match &row.what {
             What::Sent { to, .. } => {
@@ -47,7 +47,7 @@ impl Trace {
 }
 
 impl Note {
-    /// The sign that stands in the process's column.
+    /// The sign in the process's column.
     const fn sign(self) -> char {
         match self {
             Self::Submitted => '!',
@@ -84,7 +84,7 @@ impl Note {
     }
 }
 
-/// Milliseconds with `digits` behind the point.
+/// Formats a time in milliseconds with `digits` decimals.
 fn millis(at: Time, digits: usize) -> String {
     let scale = 10_u64.pow(digits as u32);
     let units = at.0 / (1_000_000 / scale);

@@ -1,4 +1,4 @@
-//! What messages say, whatever the variant, as facts and as labels.
+//! The content of messages of any variant, as facts and as labels.
 
 use core::fmt::Write;
 use paxos_core::{
@@ -6,7 +6,7 @@ use paxos_core::{
     tell_each,
 };
 
-/// Tells the facts of any message; requests, replies, refusals and small talk state none.
+/// Calls `tell` with the facts of a message; requests, replies, refusals and other auxiliary messages state none.
 pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(Fact<'_, P::Value>)) {
     match message {
         Message::Prepare(m) => m.facts(tell),
@@ -37,7 +37,7 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
     }
 }
 
-/// A message in few words: its kind, its ballot, its slots, its values.
+/// Returns a short description of a message: its kind, ballot, slots and values.
 pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
     let kind = message.kind();
     let name = kind.name();
@@ -144,7 +144,7 @@ fn names<V>(batch: &Batch<V>) -> String {
     names.finish()
 }
 
-/// The first few names, and how many more there are.
+/// The first few names, and the number of the others.
 #[derive(Default)]
 struct Names {
     text: String,

@@ -1,4 +1,4 @@
-//! The simulator: processes, the world around them, and the clock that both live by.
+//! The simulator: the processes, their environment, and the clock that they share.
 
 mod act;
 mod amnesia;
@@ -34,14 +34,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Why a run stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stop {
-    /// What was waited for is there.
+    /// The condition that the caller waited for holds.
     Done,
-    /// Nothing will ever happen again.
+    /// Nothing is left to happen.
     Quiet,
     /// The virtual time is up.
     Time,
-    /// As many events happened as the world allows: something goes round in circles, or
-    /// [`super::Limit::events`] is too low.
+    /// The world's limit of events is reached: either some events repeat for ever, or [`super::Limit::events`] is too
+    /// low.
     Events,
 }
 
@@ -60,13 +60,13 @@ impl fmt::Display for Stop {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsubmitted {
-    /// There is no such process, or it is down.
+    /// The process does not exist, or is down.
     #[error("process {0} is not up; restart it, or add it to the world's clients")]
     Down(NodeId),
-    /// Its client has too many open.
+    /// Its client has too many unanswered commands.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// A change of members cannot be asked for.
+    /// The change of members cannot be requested.
     #[error(transparent)]
     Unasked(#[from] Unasked),
 }
@@ -78,7 +78,7 @@ pub struct Sim<P: Protocol, S: StateMachine<Command = P::Value, Reply = P::Reply
     ids: Vec<NodeId>,
     processes: Vec<Process<P, S>>,
     out: Outside<P>,
-    /// Who has something to do now.
+    /// The processes that have something to do now.
     awake: BTreeSet<usize>,
     events: u64,
     unsubmitted: u64,
@@ -89,7 +89,7 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Starts every process at time 0; `machine` makes the state machine of each, at the start and after a
+    /// Starts every process at time 0. `machine` makes the state machine of each process, at the start and after each
     /// restart.
     pub fn new(world: World<P>, mut machine: impl FnMut(NodeId) -> S + 'static) -> Self {
         let ids = world.processes();
@@ -138,18 +138,18 @@ where
         }
     }
 
-    /// Lets `carrier` look at every message before it leaves.
+    /// Passes every message to `carrier` before it leaves.
     pub fn set_carrier(&mut self, carrier: impl FnMut(&mut Post<P>) -> Fate + 'static) {
         let carrier: Carrier<P> = Box::new(carrier);
         self.out.carrier = Some(carrier);
     }
 
-    /// The settings.
+    /// The settings of the run.
     pub const fn world(&self) -> &World<P> {
         &self.world
     }
 
-    /// The links, to be changed as the run goes.
+    /// The links, which may be changed during the run.
     pub const fn links_mut(&mut self) -> &mut Links {
         &mut self.out.links
     }
@@ -159,7 +159,7 @@ where
         self.out.now
     }
 
-    /// All processes, by id.
+    /// The ids of all processes, in order.
     pub fn ids(&self) -> &[NodeId] {
         &self.ids
     }
@@ -177,33 +177,33 @@ where
         Some(&self.process(node)?.node)
     }
 
-    /// A process's state machine; none while it takes over a state.
+    /// A process's state machine; `None` while it takes over a state.
     pub fn machine(&self, node: NodeId) -> Option<&S> {
         let replica = &self.process(node)?.replica;
         (!replica.is_away()).then(|| &replica.machine().machine)
     }
 
-    /// Whether a process is up, paused or not.
+    /// Whether a process is up, even if paused.
     pub fn is_up(&self, node: NodeId) -> bool {
         self.process(node).is_some_and(|p| p.up)
     }
 
-    /// What a process has on disk.
+    /// The records on a process's disk.
     pub fn disk(&self, node: NodeId) -> &[P::Record] {
         self.process(node).map_or(&[], |p| &p.disk.records)
     }
 
-    /// The snapshot that a process has on disk, before its records.
+    /// The snapshot on a process's disk, which precedes its records.
     pub fn snapshot(&self, node: NodeId) -> Option<&Snapshot> {
         self.process(node)?.disk.snapshot.as_ref()
     }
 
-    /// How often a replica took over a snapshot of another process.
+    /// The number of times that a replica took over another process's snapshot.
     pub const fn jumps(&self) -> u64 {
         self.out.jumps
     }
 
-    /// When a process first knew what is chosen in `slot`, over all its lives.
+    /// When a process first knew the chosen entry of `slot`, over all its lives.
     pub fn learned(&self, node: NodeId, slot: Slot) -> Option<Time> {
         self.process(node)?.learned.get(slot.index() as usize).copied().flatten()
     }
@@ -213,55 +213,56 @@ where
         self.process(node)?.applied.get(slot.index() as usize).copied().flatten()
     }
 
-    /// All commands, in the order of submission.
+    /// All commands, in order of submission.
     pub fn commands(&self) -> &[Submitted<P::Reply>] {
         &self.out.commands.list
     }
 
-    /// One command.
+    /// Returns one command.
     pub fn command(&self, id: CommandId) -> Option<&Submitted<P::Reply>> {
         self.out.commands.get(id)
     }
 
-    /// Whether every command that was or is to be submitted is answered, or abandoned by a crash of its client.
+    /// Whether every command submitted or still to be submitted is answered, or abandoned because its client crashed.
     pub fn all_answered(&self) -> bool {
         self.out.commands.open == 0 && self.processes.iter().all(|p| p.script.is_empty())
     }
 
-    /// Commands and reads that [`Sim::submit_at`] and [`Sim::read_at`] could not begin, because their process was down or overloaded.
+    /// The number of commands and reads that [`Sim::submit_at`] and [`Sim::read_at`] could not begin, because their
+    /// process was down or overloaded.
     pub const fn unsubmitted(&self) -> u64 {
         self.unsubmitted
     }
 
-    /// The messages sent since the last [`Sim::reset_counts`].
+    /// The number of messages sent since the last [`Sim::reset_counts`].
     pub const fn counts(&self) -> Counts {
         self.out.counts
     }
 
-    /// Counts from here on. [`super::Answered::sent`] goes on from here, too.
+    /// Resets the counts, which [`super::Answered::sent`] also uses.
     pub fn reset_counts(&mut self) {
         self.out.counts = Counts::default();
     }
 
-    /// What was kept for drawing; none unless [`World::trace`].
+    /// The events kept for drawing; `None` unless [`World::trace`] is set.
     pub const fn trace(&self) -> Option<&Trace> {
         self.out.trace.as_ref()
     }
 
-    /// The protocol steps; none unless [`World::steps`].
+    /// The protocol steps; `None` unless [`World::steps`] is set.
     pub const fn steps(&self) -> Option<&Steps> {
         self.out.steps.as_ref()
     }
 
-    /// What the invariants are judged by; none unless [`World::check`].
+    /// The data by which the invariants are judged; `None` unless [`World::check`] is set.
     pub const fn ledger(&self) -> Option<&Ledger<P>> {
         self.out.ledger.as_ref()
     }
 
-    /// The first breach of an invariant, if there was one.
+    /// Checks that no invariant was violated so far.
     ///
     /// # Errors
-    /// That breach.
+    /// The first breach.
     pub fn verdict(&self) -> Result<(), Violation> {
         let Some((at, breach)) = &self.out.breach else { return Ok(()) };
         Err(Violation {
@@ -276,7 +277,7 @@ where
     /// Submits a command now, at the client of `node`.
     ///
     /// # Errors
-    /// If the process is not up, or its client has too many open.
+    /// If the process is not up, or its client has too many unanswered commands.
     pub fn submit(&mut self, node: NodeId, value: P::Value) -> Result<CommandId, Unsubmitted> {
         let at = self.at(node).filter(|at| self.processes[*at].up).ok_or(Unsubmitted::Down(node))?;
         let id = self.processes[at].submit(&mut self.out, value)?;
@@ -287,7 +288,7 @@ where
     /// Submits a change of members now, at the client of `node`, as [`Node::submit_change`].
     ///
     /// # Errors
-    /// If the process is not up, its client has too many open, or it refuses to ask for the change.
+    /// If the process is not up, its client has too many unanswered commands, or it refuses to request the change.
     pub fn change(&mut self, node: NodeId, change: Change) -> Result<CommandId, Unsubmitted> {
         self.submit_change(node, change, false)
     }
@@ -295,7 +296,7 @@ where
     /// Submits a change of members now, at the client of `node`, as [`Node::force_change`].
     ///
     /// # Errors
-    /// If the process is not up, or its client has too many open.
+    /// If the process is not up, or its client has too many unanswered commands.
     pub fn force_change(&mut self, node: NodeId, change: Change) -> Result<CommandId, Unsubmitted> {
         self.submit_change(node, change, true)
     }
@@ -307,13 +308,13 @@ where
         Ok(id)
     }
 
-    /// Submits a command at a time to come, if that is possible then; see [`Sim::unsubmitted`].
+    /// Submits a command at a future time, if that is possible then; see [`Sim::unsubmitted`].
     pub fn submit_at(&mut self, at: Time, node: NodeId, value: P::Value) {
         self.out.queue.push(at.max(self.out.now), Happening::Submit(node, value));
     }
 
-    /// Lets the client of `node` submit these one after the other, each as soon as fewer than `in_flight` are
-    /// unanswered.
+    /// Lets the client of `node` submit these values one after the other, each as soon as fewer than `in_flight`
+    /// commands are unanswered.
     pub fn submit_in_turn(
         &mut self,
         node: NodeId,
@@ -328,7 +329,7 @@ where
         self.awake.insert(at);
     }
 
-    /// Arranges a fault.
+    /// Schedules a fault.
     pub fn fail_at(&mut self, at: Time, fault: Fault) {
         self.out.queue.push(at.max(self.out.now), Happening::Fault(fault));
     }

@@ -1,5 +1,4 @@
-//! The protocol steps of a run as JSON lines, for other people's tools. The format is described in
-//! `docs/trace-format.md`.
+//! The protocol steps of a run as JSON lines, for other tools. `docs/trace-format.md` describes the format.
 
 use super::facts::facts_of;
 use paxos_core::{Ballot, Entry, Fact, Message, NodeId, Protocol, Recorded, Slot, SlotRange, Time};
@@ -7,17 +6,17 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-/// One line. Fields that do not apply are null.
+/// One step, which is one line. Fields that do not apply are null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// Virtual time in microseconds, rounded down.
     pub at_us: u64,
-    /// Where it happened.
+    /// The process of the step.
     pub node: u16,
     /// `prepare`, `promise`, `any`, `propose`, `vote`, `chosen`, `apply`, `install`, `crash` or `restart`.
     pub step: &'static str,
-    /// The slot. Of `prepare`, `any` and the last line of a `promise`, the first of all the slots meant; of `install`,
-    /// the first that the snapshot does not stand for.
+    /// The slot. For `prepare`, `any` and the last line of a `promise`: the first of the slots concerned. For
+    /// `install`: the first slot that the snapshot does not cover.
     pub slot: Option<u64>,
     /// The ballot's number, [`Ballot::number`].
     pub round: Option<u64>,
@@ -25,17 +24,17 @@ pub struct Step {
     pub owner: Option<u16>,
     /// Whether the ballot is fast.
     pub fast: Option<bool>,
-    /// What was proposed, voted for, chosen or applied: a command's name, or `noop`.
+    /// The value that was proposed, voted for, chosen or applied: a command's name, or `noop`.
     pub value: Option<String>,
     /// The number of the ballot of the vote that a `promise` reports.
     pub voted_round: Option<u64>,
     /// That ballot's owner.
     pub voted_owner: Option<u16>,
-    /// What that vote was for.
+    /// The value of that vote.
     pub voted_value: Option<String>,
 }
 
-/// Which questions were written down already: a question that is asked again is one step.
+/// The kinds of requests that are written once: a request that is repeated is one step.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Asked {
     Prepare,
@@ -85,15 +84,15 @@ impl Step {
 }
 
 impl Steps {
-    /// The steps so far.
+    /// The steps that were not cleared yet.
     pub fn lines(&self) -> &[Step] {
         &self.lines
     }
 
-    /// Writes all steps, one JSON object a line.
+    /// Writes these steps, one JSON object per line.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn write(&self, mut out: impl Write) -> io::Result<()> {
         for line in &self.lines {
             serde_json::to_writer(&mut out, line)?;
@@ -102,31 +101,31 @@ impl Steps {
         Ok(())
     }
 
-    /// Drops the steps so far, which are written elsewhere.
+    /// Drops the steps so far, when they have been written elsewhere.
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
     }
 
-    /// Forgets which questions were asked and how was voted below `below`.
+    /// Forgets the requests and the votes for slots below `below`.
     pub(crate) fn forget(&mut self, below: Slot) {
-        // Questions about all slots from one on are few.
+        // Only proposals are many; the other requests concern all slots from one on.
         self.asked.retain(|(asked, _, slot)| *asked != Asked::Propose || *slot >= below);
         for votes in self.votes.values_mut() {
             *votes = votes.split_off(&below);
         }
     }
 
-    /// A process crashes or restarts.
+    /// Adds a crash or a restart of a process.
     pub(crate) fn lived(&mut self, at: Time, node: NodeId, step: &'static str) {
         self.lines.push(Step::new(at, node, step));
     }
 
-    /// A process takes over the state after all slots below `next`.
+    /// Adds that a process takes over the state after all slots below `next`.
     pub(crate) fn jumped(&mut self, at: Time, node: NodeId, next: Slot) {
         self.lines.push(Step { slot: Some(next.index()), ..Step::new(at, node, "install") });
     }
 
-    /// A process learns or executes a slot.
+    /// Adds that a process learns or executes a slot.
     pub(crate) fn settled<V>(
         &mut self,
         at: Time,
@@ -139,7 +138,7 @@ impl Steps {
         self.lines.push(Step { slot: Some(slot.index()), ..step });
     }
 
-    /// A message leaves a process.
+    /// Adds the steps of a message that leaves a process.
     pub(crate) fn said<P: Protocol>(&mut self, at: Time, from: NodeId, message: &Message<P>) {
         facts_of(message, &mut |fact| match fact {
             Fact::Prepare { ballot, slots } => self.prepare(at, from, ballot, slots),
@@ -153,15 +152,15 @@ impl Steps {
                 let votes = votes.iter().map(|(slot, ballot, entry)| (*slot, *ballot, entry.to_string()));
                 self.promise(at, from, ballot, slots, votes.collect());
             }
-            // Votes are steps when they are durable, and what is chosen when a process knows it.
+            // A vote is a step when it is durable, and a chosen entry when a process learns it.
             Fact::Vote { .. } | Fact::Chosen { .. } => {}
         });
     }
 
-    /// A record of a process is durable.
+    /// Adds the steps of a record that is durable.
     pub(crate) fn wrote<V, R: Recorded<V>>(&mut self, at: Time, node: NodeId, record: &R) {
         record.facts(&mut |fact| match fact {
-            // What a proposer asks itself and promises itself is in no message.
+            // No message carries a proposer's phase 1 with its own acceptor.
             Fact::Promise { ballot, slots, .. }
                 if ballot.owner == node && !ballot.fast && ballot.step() == 0 =>
             {
@@ -200,7 +199,7 @@ impl Steps {
         }
     }
 
-    /// One line a vote, and one for the slots behind the last of them.
+    /// Adds one line for each vote, and one for the slots after the last vote.
     fn promise(
         &mut self,
         at: Time,

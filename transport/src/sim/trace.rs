@@ -1,35 +1,35 @@
-//! What happened in a run, kept for drawing.
+//! The events of a run, kept for drawing.
 
 use paxos_core::{Kind, NodeId, Time};
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// When.
+    /// When it happened.
     pub at: Time,
-    /// At which process.
+    /// The process at which it happened.
     pub node: NodeId,
-    /// What.
+    /// What happened.
     pub what: What,
 }
 
-/// What happened.
+/// What happened in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// It sent a message.
+    /// The process sent a message.
     Sent {
         /// The message's kind.
         kind: Kind,
-        /// The message in few words.
+        /// A short description of the message.
         label: String,
-        /// Each receiver, and when the message first arrives there; none if it is lost.
+        /// Each receiver, and when the message first arrives there; `None` if it is lost.
         to: Vec<(NodeId, Option<Time>)>,
     },
-    /// Something that needs no other process, in few words.
+    /// An event that involves no other process, with a short description.
     Noted(Note, String),
 }
 
-/// Things that happen at one process.
+/// The events that involve only one process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Note {
     /// Its client submitted a command.
@@ -42,26 +42,26 @@ pub enum Note {
     Read,
     /// Its client was told that a command has no answer, and why.
     Unanswered,
-    /// It learned what is chosen.
+    /// It learned a chosen entry.
     Learned,
-    /// A snapshot took the place of what was on its disk.
+    /// A snapshot replaced the content of its disk.
     Stored,
     /// It crashed.
     Crashed,
     /// It started again.
     Restarted,
-    /// It was halted.
+    /// It was paused.
     Paused,
-    /// It goes on.
+    /// It was resumed.
     Resumed,
 }
 
-/// A run, in order of time. Draw it with [`Trace::draw`], [`Trace::to_svg`] or [`Trace::to_mermaid`].
+/// A run, in order of time. [`Trace::draw`], [`Trace::to_svg`] and [`Trace::to_mermaid`] draw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// The processes, by id: the columns.
     pub nodes: Vec<NodeId>,
-    /// What happened.
+    /// The events.
     pub rows: Vec<Row>,
 }
 
@@ -70,7 +70,7 @@ impl Trace {
         self.rows.push(Row { at, node, what: What::Noted(what, text.into()) });
     }
 
-    /// The same run without messages of these kinds and without what [`Note`]s tell of these sorts.
+    /// Returns the same run without messages of these kinds and without these notes.
     #[must_use]
     pub fn without(&self, kinds: &[Kind], notes: &[Note]) -> Self {
         let keep = |row: &&Row| match &row.what {

@@ -17,70 +17,69 @@ use paxos_core::{Config, NodeId, NodeSet, Protocol, Timeouts};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// When a run that does not end by itself is stopped.
+/// The limits at which a run that does not end by itself is stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limit {
-    /// After that many events in all.
+    /// The limit of events in the whole run.
     pub events: u64,
-    /// After that much virtual time in one call.
+    /// The limit of virtual time in one call.
     pub time: Duration,
 }
 
 impl Default for Limit {
-    /// A hundred million events, an hour.
+    /// A hundred million events, one hour.
     fn default() -> Self {
         Self { events: 100_000_000, time: Duration::from_secs(3600) }
     }
 }
 
-/// Everything that a run depends on, besides what clients submit. Two runs of equal worlds are equal.
+/// Everything that determines a run, except the submitted commands. Two runs of equal worlds are equal.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are switches, each on its own")]
 pub struct World<P: Protocol> {
     /// The cluster.
     pub config: Arc<Config>,
-    /// The variant's knobs.
+    /// The variant's options.
     pub options: P::Options,
-    /// Processes that are clients and nothing else.
+    /// Processes that are only clients.
     pub clients: Vec<NodeId>,
-    /// Where every draw comes from.
+    /// The seed of all random draws.
     pub seed: u64,
     /// The network.
     pub links: Links,
-    /// The largest message that it carries, if there is one: a larger one breaks an invariant.
+    /// The largest message that the network carries, if there is a limit: a larger message breaks an invariant.
     pub frame: Option<Frame<P>>,
     /// The disks.
     pub disk: Disk,
-    /// How long writing and syncing takes at processes whose disks are slower or faster than the others; goes before
-    /// [`Disk::sync`].
+    /// How long a write with its sync takes at processes with slower or faster disks; overrides [`Disk::sync`].
     pub syncs: BTreeMap<NodeId, Delay>,
-    /// Whether processes show which store they have, so that the others notice one that has forgotten something
+    /// Whether processes announce their stores, so that the others notice a process that has forgotten something
     /// ([`paxos_core::StoreMark`]).
     pub stores: bool,
-    /// How long processes are busy with what they do.
+    /// How long processes are busy with their work.
     pub service: Service,
-    /// By how much a process's clock goes fast (or slow, if negative), in millionths.
+    /// By how much a process's clock is fast (or slow, if negative), in millionths.
     pub drift: BTreeMap<NodeId, i32>,
-    /// What goes wrong, besides the links' losses.
+    /// The faults, in addition to the losses of the links.
     pub faults: Faults,
-    /// When to give up.
+    /// When to stop the run.
     pub limit: Limit,
     /// Whether the invariants are checked after every event.
     pub check: bool,
-    /// Whether to keep what [`super::Trace`] draws.
+    /// Whether to keep the events that [`super::Trace`] draws.
     pub trace: bool,
-    /// Whether to keep what [`super::Steps`] writes.
+    /// Whether to keep the steps that [`super::Steps`] writes.
     pub steps: bool,
-    /// The command that replays a run when the seed is put behind it, for messages.
+    /// The command that replays a run when the seed is appended to it, for messages.
     pub replay: String,
 }
 
 impl<P: Protocol> World<P> {
-    /// A cluster whose messages take 1 ms, whose disks write in no time and in which nothing goes wrong. The
-    /// waiting times of its processes are drawn from `seed`, too.
+    /// Creates a cluster whose messages take 1 ms, whose disks write in no time, and in which nothing fails. The
+    /// timeouts of its processes also depend on `seed`.
     ///
-    /// Clients give nothing up, so that a run shows whether everything is answered, unless `config` has another
-    /// [`Timeouts::give_up`] than the default.
+    /// Clients never give up, so that a run shows whether everything is answered, unless `config` has a
+    /// [`Timeouts::give_up`] other than the default.
     pub fn new(mut config: Config, options: P::Options, seed: u64) -> Self {
         config.seed = seed;
         let default = Timeouts::default().give_up;
@@ -106,8 +105,8 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    /// Adds `n` processes that are clients only, and returns their ids, which follow on those of the servers
-    /// and of the clients there are.
+    /// Adds `n` processes that are only clients, and returns their ids, which follow those of the existing servers,
+    /// spares and clients.
     pub fn add_clients(&mut self, n: u16) -> Vec<NodeId> {
         let last =
             self.config.servers().union(self.config.spares).iter().chain(self.clients.iter().copied()).max();
@@ -117,7 +116,7 @@ impl<P: Protocol> World<P> {
         new
     }
 
-    /// All processes, by id.
+    /// The ids of all processes, in order.
     pub fn processes(&self) -> Vec<NodeId> {
         let servers: NodeSet = self.config.servers().union(self.config.spares);
         let mut all: Vec<NodeId> = servers.iter().chain(self.clients.iter().copied()).collect();

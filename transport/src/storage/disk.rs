@@ -1,4 +1,4 @@
-//! A store on disk: a log of what was written, with what it takes to notice when a file is not what it was.
+//! A store on disk: a log of writes, built so that changed, lost or replaced files are noticed.
 //!
 //! ```text
 //! DIR/lock        held by the process that uses the directory
@@ -8,9 +8,10 @@
 //! DIR/spare       a file of the log that may be used again
 //! ```
 //!
-//! A write is one block, written twice and synced once: at the end of the log, and at a second place of the same file, where it
-//! stays until two more are durable. After a crash the block is there, or nobody was told of it; after a damage the one is
-//! written again from the other, or the store is refused. It is never shorter than what was told to be durable.
+//! A write is one block, written twice and synced once: at the end of the log, and at a second place of the same file,
+//! where it stays until two more blocks are durable. After a crash, the block is there, or its write was never
+//! acknowledged. Damage to one of the two is repaired from the other, or the store is refused. A log never loses an
+//! acknowledged write unnoticed.
 
 mod block;
 mod error;
@@ -40,22 +41,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{Sizes, Store};
 
-/// Keeps what one process must not forget, in a directory of its own.
+/// Keeps the durable state of one process in its own directory.
 ///
-/// It is as durable as the disk when [`Storage::append`] returns: what was appended was synced, and is there twice. It blocks
-/// the thread meanwhile, and says so to the host ([`Storage::blocks`]). Dropping it frees the directory.
+/// When [`Storage::append`] returns, the records are as durable as the disk: they are synced, and stored twice. It
+/// blocks the thread meanwhile, as [`Storage::blocks`] tells the host. Dropping it frees the directory.
 pub struct DiskStorage<P: Protocol> {
     dir: PathBuf,
     store: Store<Directory>,
-    /// What was found when it was opened, until it is loaded.
+    /// The content found on opening, until it is loaded.
     found: Option<(Option<Snapshot>, Vec<P::Record>)>,
 }
 
 impl<P: Portable> DiskStorage<P> {
-    /// Opens the directory, and looks whether all is there that was promised to be. A directory that is missing or empty
-    /// becomes a new one, of a process without a past: [`DiskStorage::open_existing`] does not allow that.
+    /// Opens the directory, and checks that everything acknowledged is there. A directory that is missing or empty
+    /// becomes the store of a process without a past; [`DiskStorage::open_existing`] does not allow that.
     ///
-    /// It reads all of it, and blocks meanwhile.
+    /// It reads the whole store, and blocks meanwhile.
     ///
     /// # Errors
     /// [`StoreError`], which names the file and says what to do.
@@ -63,7 +64,7 @@ impl<P: Portable> DiskStorage<P> {
         Self::start(dir.as_ref(), identity, true)
     }
 
-    /// As [`DiskStorage::open`], of a process that ran before: a directory in which there is nothing is an error.
+    /// As [`DiskStorage::open`], but for a process that ran before: a directory without a store is an error.
     ///
     /// # Errors
     /// [`StoreError`], which names the file and says what to do.

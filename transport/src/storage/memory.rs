@@ -1,4 +1,4 @@
-//! A disk in memory.
+//! A store in memory.
 
 use super::{Saved, Storage, StorageError};
 use async_trait::async_trait;
@@ -7,9 +7,9 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A store that outlives the process using it, though not the program. Clones are handles to the same store.
+/// A store that outlives the process that uses it, but not the program. Clones are handles to the same store.
 ///
-/// It stands in for a disk in tests and demonstrations: what is in it is gone when the program ends.
+/// It replaces a disk in tests and demonstrations: its content is gone when the program ends.
 #[derive(Clone, Debug)]
 pub struct MemoryStorage<P: Protocol> {
     disk: Arc<Mutex<Disk<P>>>,
@@ -21,16 +21,16 @@ pub struct MemoryStorage<P: Protocol> {
 struct Disk<P: Protocol> {
     snapshot: Option<Snapshot>,
     records: Vec<P::Record>,
-    /// How often it was opened.
+    /// The number of times the store was loaded.
     lives: u32,
     store: StoreMark,
     failing: bool,
 }
 
 impl<P: Protocol> MemoryStorage<P> {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
-        // Nothing outlives the program, and within it no two stores are the same.
+        // A counter suffices: no store outlives the program, and within it no two ids are the same.
         static MADE: AtomicU64 = AtomicU64::new(1);
         let id = u128::from(MADE.fetch_add(1, Ordering::Relaxed)) << 96;
         let store = StoreMark { id, writes: 0 };
@@ -38,7 +38,7 @@ impl<P: Protocol> MemoryStorage<P> {
         Self { disk: Arc::new(Mutex::new(disk)), life: None }
     }
 
-    /// A copy of what is on it now, as a backup is.
+    /// Returns a copy of the current content, like a backup.
     #[must_use]
     pub fn copy(&self) -> Self {
         let copy = Self::new();
@@ -46,8 +46,8 @@ impl<P: Protocol> MemoryStorage<P> {
         copy
     }
 
-    /// What is on it is lost, and what `copy` holds comes in its place: what a restored backup does to a process that runs
-    /// again, or, with an empty copy, a lost disk.
+    /// Replaces the content by that of `copy`. A process that restarts then sees a restored backup or, if `copy` is
+    /// empty, a new disk.
     pub fn put_back(&self, copy: &Self) {
         let (snapshot, records, lives, store) = {
             let disk = copy.disk();
@@ -57,22 +57,22 @@ impl<P: Protocol> MemoryStorage<P> {
         (disk.snapshot, disk.records, disk.lives, disk.store) = (snapshot, records, lives, store);
     }
 
-    /// Makes every write fail from now on, or no more.
+    /// Makes every write fail from now on, or succeed again.
     pub fn set_failing(&self, failing: bool) {
         self.disk().failing = failing;
     }
 
-    /// The snapshot that is stored.
+    /// Returns the stored snapshot.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.disk().snapshot.clone()
     }
 
-    /// The records that are stored.
+    /// Returns the stored records.
     pub fn records(&self) -> Vec<P::Record> {
         self.disk().records.clone()
     }
 
-    /// The disk, to be written to.
+    /// Opens the disk for a write.
     fn open(&self) -> Result<MutexGuard<'_, Disk<P>>, StorageError> {
         let disk = self.disk();
         if self.life != Some(disk.lives) {

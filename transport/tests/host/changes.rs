@@ -1,4 +1,4 @@
-//! Members that change, and leaders that hand over, while commands go on.
+//! Changes of members and transfers of leadership while commands continue.
 
 use super::{Cluster, assert_exactly_once, journals, propose_at, soon, start};
 use core::time::Duration;
@@ -6,7 +6,7 @@ use paxos_core::{Change, Config, Inadvisable, NodeId, NodeSet, Protocol, Untrans
 use paxos_transport::{ChangeError, TransferError};
 use tokio::time::timeout;
 
-/// What happens to the members while `commands` are proposed at those that stay.
+/// Runs `change` while `commands` are proposed at the members `ids`, which stay.
 async fn meanwhile<P: Protocol<Value = u64, Reply = u64>>(
     cluster: &Cluster<P>,
     ids: [u16; 2],
@@ -30,7 +30,7 @@ pub(crate) async fn every_member_is_replaced_while_commands_go_on<P: Protocol<Va
         meanwhile(&cluster, stay, done..done + 100, async {
             let change = Change::replace(NodeId(old), NodeId(new));
             let from = soon(asked.change(change)).await.expect("can be made");
-            // To ask again changes nothing, and is told; and who was removed does not come back.
+            // Repeating the change has no effect, and the caller learns this. A removed process cannot be added again.
             let again = soon(asked.change(change)).await;
             assert_eq!(again, Err(Inadvisable::Removed(NodeId(old)).into()));
             assert!(soon(asked.force_change(change)).await.is_ok_and(|again| again >= from));
@@ -48,7 +48,7 @@ pub(crate) async fn every_member_is_replaced_while_commands_go_on<P: Protocol<Va
     let members: Vec<_> = [3, 4, 5].map(|id| cluster.member(NodeId(id))).into_iter().collect();
     propose_at(&members, done..done + 50).await;
     assert_exactly_once(&journals(&members).await, 0..done + 50);
-    // They do so from disk as well.
+    // The new members also agree after a restart from disk.
     for id in [3, 4, 5] {
         soon(cluster.spawn(NodeId(id))).await.expect("starts again");
     }
@@ -80,7 +80,7 @@ async fn leadership_goes_round<P: Protocol<Value = u64, Reply = u64>>(config: Co
     for (turn, from, to) in [(0, 0, 1), (1, 1, 2), (2, 2, 0)] {
         let successor = NodeId(to as u16);
         tokio::join!(propose_at(&members, turn * 50..turn * 50 + 50), async {
-            // Fast Paxos may begin a term of its own meanwhile, and then goes on leading.
+            // Fast Paxos may begin a new term at the same time, and then the old leader continues to lead.
             let mut tries = 0;
             while members[to].status().leader != Some(successor) {
                 assert!(tries < 5, "n{from} to {successor}");

@@ -1,4 +1,4 @@
-//! What every variant must do.
+//! Claims that hold for every variant.
 
 pub(crate) use crate::changes::every_member_is_replaced_while_commands_go_on;
 pub(crate) use crate::joins::a_member_is_added_when_it_is_there_and_a_quorum_stays;
@@ -55,7 +55,8 @@ where
     let mut cluster = start::<P>(config).await;
     propose_at(&cluster.members().collect::<Vec<_>>(), 0..50).await;
     let ids: Vec<_> = cluster.members().map(Replicated::id).collect();
-    // In each life they count their commands from 0 again, and must not be taken for their former selves.
+    // In each life a process numbers its commands from 0 again, and they must not be taken for commands of a former
+    // life.
     for life in 1..4 {
         for id in &ids {
             soon(cluster.member(*id).shutdown()).await.expect("stops");
@@ -69,7 +70,7 @@ where
     }
 }
 
-/// A store without an identity, so that nobody notices what happens to it.
+/// A store without an identity, so that the other members cannot notice a loss.
 struct Anonymous<P: Protocol>(MemoryStorage<P>);
 
 #[async_trait]
@@ -106,19 +107,20 @@ pub(crate) async fn commands_of_a_member_that_lost_its_disk_or_got_an_older_one_
     let empty = MemoryStorage::new();
     let mut copy = empty.copy();
     for round in 0..4 {
-        // What it is asked in each round has the same numbers.
+        // The commands of each round have the same sequence numbers.
         for _ in 0..8 {
             soon(members[0].propose(next)).await.expect("answered");
             wanted.push(next);
             next += 1;
         }
-        // All know all before anything is lost: an acceptor that forgets is another matter.
+        // Every process knows everything before a loss: an acceptor that forgets is a different problem.
         let all = journals(&members.iter().collect::<Vec<_>>()).await;
         assert!(all.iter().all(|journal| *journal == wanted), "{all:?} instead of {wanted:?}");
         soon(members[0].shutdown()).await.expect("stops");
         disk.put_back(if round % 2 == 0 { &empty } else { &copy });
         members[0] = join(NodeId(0), &config, network.join(NodeId(0)), Anonymous(disk.clone())).await;
-        // It may not know yet how far the log goes. It is told so, or its command happens: nothing between.
+        // n0 may not know yet how long the log is. Its session has expired, or its command takes effect: there is no
+        // third case.
         match soon(members[0].propose(next)).await {
             Ok(_) => wanted.push(next),
             Err(error) => assert_eq!(error, ProposeError::SessionExpired),
@@ -135,15 +137,15 @@ pub(crate) async fn commands_of_a_member_that_lost_its_disk_or_got_an_older_one_
 /// What may happen to the disk of n0 while it is down.
 #[derive(Clone, Copy, Debug)]
 enum Loss {
-    /// It is empty.
+    /// The disk is empty.
     Emptied,
-    /// It is put back as it was some commands ago.
+    /// The disk is restored to an older state.
     Older,
-    /// It is the disk of n1.
+    /// The disk is replaced by a copy of n1's disk.
     AnotherMembers,
-    /// It is the disk of n1, which has that of n0.
+    /// The disks of n0 and n1 are exchanged.
     Swapped,
-    /// It is that of n0 in the cluster that was here before.
+    /// The disk is that of n0 in a former cluster.
     OfAFormerCluster,
 }
 
@@ -187,12 +189,12 @@ where
             for id in &restarting {
                 soon(cluster.spawn(*id)).await.expect("starts");
             }
-            // It ends by itself.
+            // The process ends by itself.
             for id in [n0].into_iter().chain(exchanged) {
                 let end = soon(cluster.member(id).stopped()).await;
                 assert!(matches!(end, Err(HostError::Forgot(_))), "{loss:?}, {all_restart}: {id} {end:?}");
             }
-            // Those that remember are enough, or nothing is decided.
+            // Either the remaining processes are enough, or nothing is decided.
             if exchanged.is_none() {
                 soon(cluster.member(n1).propose(40)).await.expect("answered");
                 soon(cluster.member(n2).shutdown()).await.expect("stops");
@@ -217,7 +219,7 @@ where
     propose_at(&others, 0..200).await;
     for member in &others {
         let storage = cluster.storage(member.id());
-        // It is written down while the member goes on.
+        // The snapshot is written down while the member continues.
         let written = async {
             while storage.snapshot().is_none_or(|snapshot| snapshot.next() < Slot(150)) {
                 sleep(Duration::from_millis(1)).await;
@@ -230,7 +232,7 @@ where
     let members: Vec<_> = cluster.members().collect();
     assert_exactly_once(&journals(&members).await, 0..200);
     assert!(cluster.storage(away).snapshot().expect("it got one").next() >= Slot(150));
-    // All together, they start from their snapshots.
+    // When all restart, they start from their snapshots.
     let ids: Vec<_> = cluster.members().map(Replicated::id).collect();
     for id in &ids {
         soon(cluster.member(*id).shutdown()).await.expect("stops");
@@ -255,7 +257,7 @@ pub(crate) async fn what_a_member_is_asked_while_cut_off_happens_once_when_the_n
     let cut_off = cluster.member(NodeId(0)).clone();
     let asked = tokio::spawn(async move { cut_off.propose(150).await });
     propose_at(&members[1..], 100..150).await;
-    // Long enough to be asked for again and again, in vain.
+    // This is long enough for many requests in vain.
     sleep(Duration::from_secs(2)).await;
     assert!(!asked.is_finished(), "nothing is agreed without a quorum");
     cluster.network().heal(NodeId(0));
@@ -289,7 +291,7 @@ where
     assert_eq!(soon(member.propose(11)).await, Err(ProposeError::Stopped(Stopped)));
     assert_eq!(soon(member.read(Consistency::Local, |_| ())).await, Err(ReadFailure::Stopped(Stopped)));
 
-    // The others do not need it, and it comes back with what it had stored.
+    // The others do not need this member, which later returns with what it had stored.
     let others: Vec<_> = cluster.members().filter(|m| m.id() != NodeId(0)).collect();
     propose_at(&others, 20..30).await;
     cluster.storage(NodeId(0)).set_failing(false);
@@ -298,12 +300,12 @@ where
     propose_at(&members, 30..40).await;
     let journals = journals(&members).await;
     assert!(journals.iter().all(|journal| *journal == journals[0]), "the journals differ");
-    // Whether 10 happened is unknown, and 11 did not.
+    // Whether command 10 took effect is unknown; command 11 did not.
     let journal: Vec<u64> = journals[0].iter().copied().filter(|c| *c != 10).collect();
     assert_exactly_once(&[journal.iter().map(|c| if *c < 10 { *c } else { c - 10 }).collect()], 0..30);
 }
 
-/// Loses one message of ten, and doubles another.
+/// Loses one message of ten, and duplicates another one of ten.
 struct Lossy<P: Protocol> {
     inner: MemoryCarrier<P>,
     chance: Jitter,
@@ -360,7 +362,7 @@ where
         let (member, way) = (members[nth % members.len()], ways[nth / 3 % 3]);
         let seen = soon(member.read(way, |journal| journal.0.len())).await.expect("runs");
         assert!(seen.value == nth + 1 && seen.applied > Slot(nth as u64), "{way:?} at {member:?}: {seen:?}");
-        // Who was told how new the state was may ask for that anywhere.
+        // A caller that knows how recent the state was may require this at any other member.
         let as_new = Consistency::AtLeast(seen.applied);
         let again = soon(members[0].read(as_new, |journal| journal.0.len())).await.expect("runs");
         assert!(again.value > nth && again.applied >= seen.applied);

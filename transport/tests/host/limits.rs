@@ -1,4 +1,4 @@
-//! Limits and failures, which no variant has a say in.
+//! Limits and failures that do not depend on the variant.
 
 use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 type Multi = multi_paxos::MultiPaxos<u64, u64>;
 
-/// Real threads and the real clock.
+/// With real threads and the real clock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn members_on_several_threads_execute_each_command_once() {
     let config = Config::collapsed(3).expect("lawful");
@@ -36,7 +36,7 @@ async fn commands_beyond_the_limit_are_refused_and_those_below_unknown_when_the_
             tokio::spawn(async move { member.propose(command).await })
         })
         .collect();
-    // Every task has asked when all of them wait.
+    // After this time, every task has sent its request.
     sleep(Duration::from_millis(1)).await;
     let refused = soon(cluster.member(NodeId(0)).propose(4)).await;
     assert_eq!(refused, Err(ProposeError::Overloaded(Overloaded::Session(4))));
@@ -101,7 +101,7 @@ async fn a_process_stops_when_its_last_handle_is_dropped() {
     assert_eq!((saved.session, saved.records.len()), (1, records));
 }
 
-/// A store whose writes take time, and are counted.
+/// A store that counts its writes and takes time for them.
 struct Slow {
     inner: MemoryStorage<Multi>,
     writes: Arc<AtomicUsize>,
@@ -166,7 +166,7 @@ async fn a_full_inbox_loses_the_newest_message_and_counts_it() {
     let mut batch: Vec<_> = (0..3).map(progress).collect();
     n0.send(&mut batch).await.expect("sends");
     assert!(batch.is_empty());
-    // One each at n0 and n1; n2 is not there at all.
+    // n0 and n1 lose one message each; n2 does not exist.
     assert_eq!(network.overflowed(), 2);
     let mut inbox = Vec::new();
     n1.recv(&mut inbox).await.expect("receives");

@@ -1,5 +1,6 @@
-//! Real hosts on tokio, over a network and stores in memory: every variant keeps its promises when tasks, stops and
-//! failures interleave as they like. Time is paused: it moves when all tasks wait, so that nothing waits for real.
+//! Real hosts on tokio, with a network and stores in memory: every variant keeps its promises under any interleaving of
+//! tasks, stops and failures. Time is paused: it advances only when all tasks wait, so the tests never wait in real
+//! time.
 
 mod changes;
 mod claims;
@@ -15,7 +16,7 @@ use paxos_transport::{MemoryCluster, Replicated, Storage, Transport};
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// Remembers every command it executed, and answers with its place among them.
+/// A state machine that records its commands; the reply is the index of the command.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Journal(Vec<u64>);
 
@@ -51,7 +52,7 @@ async fn start<P: Protocol<Value = u64, Reply = u64>>(config: Config) -> Cluster
         .expect("stores can be read")
 }
 
-/// One member, with a carrier and a store of the test's choice.
+/// Starts a member with a carrier and a store of the test's choice.
 async fn join<P: Protocol<Value = u64, Reply = u64>>(
     id: NodeId,
     config: &Arc<Config>,
@@ -68,7 +69,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(600), future).await.expect("done in time")
 }
 
-/// The journals of these members, when each has executed all that any of them has.
+/// Returns the journals of these members, once each has executed all that any of them has.
 async fn journals<P: Protocol<Value = u64, Reply = u64>>(members: &[&Member<P>]) -> Vec<Vec<u64>> {
     let applied = members.iter().map(|m| m.status().applied).max().expect("members");
     let mut journals = Vec::new();
@@ -80,7 +81,7 @@ async fn journals<P: Protocol<Value = u64, Reply = u64>>(members: &[&Member<P>])
     journals
 }
 
-/// Proposes `commands`, each tenth of them in a task of its own, at the members in turn.
+/// Proposes `commands` at the members in turn, in ten tasks.
 async fn propose_at<P: Protocol<Value = u64, Reply = u64>>(
     members: &[&Member<P>],
     commands: core::ops::Range<u64>,
@@ -99,7 +100,7 @@ async fn propose_at<P: Protocol<Value = u64, Reply = u64>>(
     }
 }
 
-/// That all journals are one, with each of `commands` once.
+/// Checks that all journals are equal and contain each of `commands` once.
 fn assert_exactly_once(journals: &[Vec<u64>], commands: core::ops::Range<u64>) {
     assert!(journals.iter().all(|journal| *journal == journals[0]), "the journals differ");
     let mut executed = journals[0].clone();
@@ -107,7 +108,7 @@ fn assert_exactly_once(journals: &[Vec<u64>], commands: core::ops::Range<u64>) {
     assert_eq!(executed, commands.collect::<Vec<_>>());
 }
 
-/// Has every claim tested with every variant.
+/// Tests every claim with every variant.
 macro_rules! variants {
     ($claims:tt $($variant:ident: $protocol:ty, $config:expr;)+) => {
         $(variants! { @one $claims $variant $protocol, $config })+

@@ -1,4 +1,4 @@
-//! What a process finds on its own disk.
+//! Numbers that a process finds on its own disk.
 
 use super::Journal;
 use multi_paxos::MultiPaxos;

@@ -1,4 +1,4 @@
-//! No caller waits for ever: not without a quorum, not at a process that was removed, and not at one whose store hangs.
+//! No caller waits for ever: not without a quorum, not at a removed process, and not at a process whose store hangs.
 
 use crate::{join, soon, start};
 use async_trait::async_trait;
@@ -24,11 +24,11 @@ fn longest() -> Duration {
     limit + limit / 4
 }
 
-/// What a call returned, which must not take longer than it says.
+/// Returns the result of a call, which must not take longer than documented.
 async fn in_time<T>(call: impl Future<Output = T>) -> T {
     let begun = Instant::now();
     let result = soon(call).await;
-    // The timers of tokio are as fine as a millisecond.
+    // tokio's timers have a resolution of one millisecond.
     assert!(begun.elapsed() <= longest() + Duration::from_millis(2), "{:?}", begun.elapsed());
     result
 }
@@ -56,10 +56,10 @@ async fn every_call_at_a_process_whose_store_hangs_ends_in_time() {
     let config = Arc::new(Config::collapsed(3).expect("lawful"));
     let network = MemoryNetwork::<Multi>::new(4096);
     let hung = join(NodeId(0), &config, network.join(NodeId(0)), Hung(MemoryStorage::new())).await;
-    // It campaigns, and cannot write its ballot.
+    // The process campaigns, but cannot write its ballot.
     sleep(Duration::from_secs(1)).await;
     assert_eq!(in_time(hung.propose(1)).await, Err(ProposeError::OutcomeUnknown));
-    // What it has, it tells.
+    // It still answers reads of its own state.
     assert!(in_time(hung.read(Consistency::Local, |_| ())).await.is_ok());
     for way in LINEARIZABLE.into_iter().chain([Consistency::AtLeast(Slot(1))]) {
         assert_eq!(in_time(hung.read(way, |_| ())).await, Err(ReadFailure::TimedOut), "{way:?}");
@@ -88,14 +88,14 @@ async fn without_a_quorum_nothing_waits_for_ever_by_default() {
     assert_eq!(forced, Err(ChangeError::Unanswered(ProposeError::OutcomeUnknown)));
     let alone = Inadvisable::NoQuorum { reachable: 1, members: 2, quorum: 2 };
     assert_eq!(in_time(member.change(Change::remove(NodeId(2)))).await, Err(alone.into()));
-    // What was given up takes nobody's place.
+    // Requests that were given up leave no slot occupied.
     cluster.network().heal(NodeId(0));
     let seen = soon(member.read(Consistency::Confirmed, |journal| journal.0.first().copied())).await;
     assert_eq!(seen.expect("answered").value, Some(1));
     soon(member.propose(3)).await.expect("answered");
 }
 
-/// Reads that wait at a process while it is removed, and those that come later.
+/// Tests reads that wait at a process while it is removed, and later ones.
 async fn removed_reads<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) {
     config.limits.alpha = 4;
     let cluster = start::<P>(config).await;

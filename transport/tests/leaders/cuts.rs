@@ -1,11 +1,11 @@
-//! Runs in which single ways between two processes come and go, with loss, a crash and drifting clocks.
+//! Runs in which one-way links between two processes fail and recover, with loss, a crash and drifting clocks.
 
 use super::scene::{Fast, MS, Multi, Simple, assert_exactly_once, recovering, run, seeds, start, world};
 use core::time::Duration;
 use paxos_core::{NodeId, Protocol, Time};
 use paxos_transport::sim::{Chance, Cut, Fault, Links, Stop};
 
-/// When everything is whole again.
+/// The time when all faults have ended.
 const END: Duration = Duration::from_millis(1500);
 
 fn survives<P: Protocol<Value = u64, Reply = u64>>(seed: u64) {

@@ -1,12 +1,12 @@
-//! How soon a cluster goes on without its leader.
+//! How soon a cluster continues without its leader.
 
 use super::scene::{FOREVER, MS, Multi, T, cut_way, decides, elections, run, seeds, start, world};
 use core::time::Duration;
 use paxos_core::{NodeId, Time};
 use paxos_transport::sim::{Chance, Fault, Sim};
 
-/// From the crash of n0 to the first answer to a command that was submitted after it, by a client that has asked
-/// n0 so far.
+/// Returns the time from the crash of n0 to the first answer to a command submitted after it, by a client that has sent
+/// its commands to n0 so far.
 fn outage(n: u16, seed: u64) -> Duration {
     let mut world = world::<Multi>(n, seed);
     let client = world.add_clients(1)[0];
@@ -45,7 +45,7 @@ fn seven_servers_decide_within_four_timeouts_of_the_crash_of_their_leader_at_the
     assert!(p99 <= 4 * T, "{p99:?}, {worst:?}");
 }
 
-/// Whether a cluster of five goes on within eight timeouts when n0, who leads, is cut off one way.
+/// Whether a cluster of five continues within eight timeouts when its leader n0 is cut off in one direction.
 fn goes_on<P>(mute: bool) -> bool
 where
     P: paxos_core::Protocol<Value = u64, Reply = u64>,

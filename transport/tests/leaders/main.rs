@@ -1,6 +1,6 @@
-//! Who leads when something fails, and how soon: whole clusters in virtual time, with every invariant checked.
+//! Which process leads after a failure, and how soon: whole clusters in virtual time, with every invariant checked.
 //!
-//! `SEEDS=2000` runs more of them, `FIRST=3769` starts there.
+//! `SEEDS=2000` runs that many seeds of each claim, and `FIRST=3769` starts there.
 
 mod cuts;
 mod failover;

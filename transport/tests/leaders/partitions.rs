@@ -1,5 +1,5 @@
-//! The partial partitions of *Omni-Paxos: Breaking the Barriers of Partial Connectivity* (Ng, Haridi, Carbone, `EuroSys`
-//! 2023, §2): some links are gone for ever, and there is still a process that reaches a quorum.
+//! The partial partitions of *Omni-Paxos: Breaking the Barriers of Partial Connectivity* (Ng, Haridi, Carbone,
+//! `EuroSys` 2023, §2): some links fail for ever, but one process still reaches a quorum.
 
 use super::scene::{Fast, Journal, MS, Multi, Simple, T, cut, decides, run, seeds, start, world};
 use paxos_core::{NodeId, Protocol};
@@ -7,7 +7,7 @@ use paxos_transport::sim::{Fault, Sim};
 
 const SEEDS: u64 = 300;
 
-/// All pairs of n1 to n4 but those with the hub, n1.
+/// All pairs of n1 to n4 except those with the hub, n1.
 const WITHOUT_HUB: [(u16, u16); 3] = [(2, 3), (2, 4), (3, 4)];
 
 fn five<P: Protocol<Value = u64, Reply = u64>>(seed: u64) -> Sim<P, Journal> {
@@ -17,7 +17,7 @@ fn five<P: Protocol<Value = u64, Reply = u64>>(seed: u64) -> Sim<P, Journal> {
     sim
 }
 
-/// The leader, n0, keeps only its link to n1, to which everybody is connected.
+/// The leader n0 keeps only its link to n1, which is connected to all processes.
 fn quorum_loss<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
     for seed in seeds(most) {
         let mut sim = five::<P>(seed);
@@ -34,7 +34,7 @@ fn quorum_loss<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
     }
 }
 
-/// n0 is cut off for good, and the only one that still reaches a quorum, n1, was away when the log grew.
+/// n0 is cut off for good, and n1, the only process that still reaches a quorum, has missed the latest commands.
 fn constrained_election<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
     for seed in seeds(most) {
         let mut sim = five::<P>(seed);
@@ -54,7 +54,7 @@ fn constrained_election<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
     }
 }
 
-/// A leader at one end of a chain of three, and the other end, lose their link.
+/// The link between the two ends of a chain of three fails, and the leader is one of the ends.
 fn chained<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
     for seed in seeds(most) {
         let mut sim = start(world::<P>(3, seed));
@@ -73,7 +73,7 @@ fn chained<P: Protocol<Value = u64, Reply = u64>>(most: u64) {
         }
         assert_eq!(sim.leader(), Some(NodeId(0)), "{} {seed}", P::NAME);
         let after = sim.node(NodeId(0)).and_then(paxos_core::Node::leading);
-        // Fast Paxos begins a new term when it loses its fast quorum, or wins it back.
+        // Fast Paxos begins a new term when it loses or regains its fast quorum.
         assert!(after == ballot || P::NAME == "fast", "{} {seed}: nobody is deposed", P::NAME);
     }
 }

@@ -1,11 +1,11 @@
-//! A process that comes back disturbs nobody.
+//! A process that returns disturbs no other.
 
 use super::scene::{Journal, MS, Multi, T, decides, elections, prepares, run, start, world};
 use core::time::Duration;
 use paxos_core::{Ballot, NodeId};
 use paxos_transport::sim::{Chance, Cut, Fault, Sim};
 
-/// How a process goes away and comes back.
+/// How a process is absent before it returns.
 #[derive(Clone, Copy)]
 enum Absence {
     Crash,
@@ -17,7 +17,7 @@ fn ballot_of(sim: &Sim<Multi, Journal>, leader: NodeId) -> Option<Ballot> {
     sim.node(leader)?.leading()
 }
 
-/// A follower of three or five is away for up to six timeouts, and comes back.
+/// A follower of three or five processes is absent for up to six timeouts, and returns.
 fn nothing_happens(absence: Absence) {
     for seed in 0..1000 {
         let mut chance = Chance::new(seed, 8);

@@ -9,7 +9,7 @@ pub(crate) type Multi = multi_paxos::MultiPaxos<u64, u64>;
 pub(crate) type Simple = basic_paxos::BasicPaxos<u64, u64>;
 pub(crate) type Fast = fast_paxos::FastPaxos<u64, u64>;
 
-/// The other ways in which Fast Paxos recovers from a collision, by seed; nothing for others, whose knobs these are not.
+/// The other recoveries of Fast Paxos from a collision, by seed. Other variants have no such option.
 pub(crate) fn recovering<P: Protocol>(seed: u64) -> P::Options {
     let mut options = P::Options::default();
     if let Some(fast) = (&mut options as &mut dyn core::any::Any).downcast_mut::<fast_paxos::Options>() {
@@ -46,7 +46,7 @@ where
     sim.run_for(time).unwrap_or_else(|violation| panic!("{violation}"));
 }
 
-/// Cuts each of these pairs, both ways and for ever.
+/// Cuts the links of these pairs, both ways and for ever.
 pub(crate) fn cut<P>(sim: &mut Sim<P, Journal>, pairs: &[(u16, u16)])
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// Cuts the way from each of `from` to each of `to`, for ever.
+/// Cuts the links from each of `from` to each of `to`, for ever.
 pub(crate) fn cut_way<P>(sim: &mut Sim<P, Journal>, from: &[u16], to: &[u16])
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -68,7 +68,7 @@ where
     sim.links_mut().cuts.push(Cut { from: ids(from), to: ids(to), both_ways: false, start, end: FOREVER });
 }
 
-/// Submits a command at `node` and waits until it is answered, at most for `patience`; whether it was.
+/// Submits a command at `node` and waits for its answer, for at most `patience`. Returns whether it was answered.
 pub(crate) fn decides<P>(sim: &mut Sim<P, Journal>, node: u16, value: u64, patience: Duration) -> bool
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -81,7 +81,7 @@ where
     answered(sim)
 }
 
-/// What happened in all processes, in their present lives.
+/// The sum of the election counters of all processes, in their current lives.
 pub(crate) fn elections<P>(sim: &Sim<P, Journal>) -> Elections
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -102,7 +102,7 @@ where
     sim.counts().of(Kind::Prepare)
 }
 
-/// Each of `values` was executed once, by every server the same.
+/// Checks that each of `values` was executed once, in the same order at every server.
 pub(crate) fn assert_exactly_once<P>(sim: &Sim<P, Journal>, values: core::ops::Range<u64>)
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -116,7 +116,7 @@ where
     assert_eq!(executed, values.collect::<Vec<_>>(), "seed {seed}");
 }
 
-/// These seeds, or `SEEDS` of them from `FIRST` on.
+/// The first `most` seeds, or `SEEDS` of them from `FIRST` on.
 pub(crate) fn seeds(most: u64) -> core::ops::Range<u64> {
     let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
     let first = number("FIRST").unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Disks that take their time, and a leader whose disk stalls.
+//! Slow disks, and a leader whose disk stalls.
 
 use super::scene::{Fast, Journal, MS, Multi, Simple, T, assert_exactly_once, run, seeds, start, world};
 use core::ops::RangeInclusive;
@@ -7,12 +7,12 @@ use paxos_transport::sim::{Delay, Disk, Fault, Sim, Stop};
 
 const N0: NodeId = NodeId(0);
 
-/// How often leaders stepped aside.
+/// The number of times that leaders stepped aside.
 fn stepped_aside<P: Protocol<Value = u64, Reply = u64>>(sim: &Sim<P, Journal>) -> u64 {
     sim.ids().iter().filter_map(|id| Some(sim.node(*id)?.status().counters.stepped_aside)).sum()
 }
 
-/// A cluster that n0 leads, with disks that take up to `sync`, and a client that has asked for the first of its commands.
+/// Creates a cluster led by n0, with disks that take up to `sync`, and a client that has submitted its first commands.
 fn busy<P>(n: u16, seed: u64, sync: Delay, commands: u64) -> Sim<P, Journal>
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -34,7 +34,7 @@ fn finishes<P: Protocol<Value = u64, Reply = u64>>(sim: &mut Sim<P, Journal>) {
     assert_eq!(stop, Stop::Done, "{name}, seed {seed}");
 }
 
-/// The others decide without the disk of the leader; then one of them leads, and the clients are served all the time.
+/// The others decide without the leader's disk. Then one of them leads, and clients are served all the time.
 fn another_leads<P: Protocol<Value = u64, Reply = u64>>(aside: RangeInclusive<u64>) {
     for seed in seeds(100) {
         let mut sim =
@@ -55,13 +55,13 @@ fn another_leads<P: Protocol<Value = u64, Reply = u64>>(aside: RangeInclusive<u6
 #[test]
 fn a_leader_whose_disk_stalls_has_another_lead() {
     another_leads::<Multi>(1..=1);
-    // A new step begins with a ballot on disk: the others may be first to notice that it does not come.
+    // A new step begins with a ballot on disk, so the others may be the first to notice the stalled disk.
     another_leads::<Fast>(0..=1);
-    // So does every instance: nothing is decided any more.
+    // In this variant every instance needs the leader's disk, so nothing is decided any more.
     another_leads::<Simple>(1..=1);
 }
 
-/// Where all disks are slow nobody is better off: leaders stay, however long a write takes.
+/// If all disks are slow, no other leader is better: leaders stay, however long a write takes.
 #[test]
 fn leadership_does_not_go_round_where_all_disks_are_slow() {
     for seed in seeds(50) {
@@ -73,7 +73,7 @@ fn leadership_does_not_go_round_where_all_disks_are_slow() {
     }
 }
 
-/// Somebody was asked to lead already: that is what the operator wanted.
+/// The operator has already chosen another leader.
 #[test]
 fn a_leader_that_hands_over_already_does_not_change_its_mind() {
     let mut sim = busy::<Multi>(5, 1, Delay::Constant(MS), 200);

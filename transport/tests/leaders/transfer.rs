@@ -1,4 +1,4 @@
-//! Leadership handed over under load.
+//! Leadership transfers under load.
 
 use super::scene::{Fast, MS, Multi, Simple, T, assert_exactly_once, elections, run, start, world};
 use paxos_core::{NodeId, Protocol, Untransferable};
@@ -6,8 +6,8 @@ use paxos_transport::sim::{Chance, Delay, Links, Sim, Stop};
 
 const COMMANDS: u64 = 60;
 
-/// Two clients with four commands each under way, and leadership moved in the middle. How often a transfer had to
-/// be begun.
+/// Transfers leadership while two clients have four commands each in flight. Returns how often a transfer had to be
+/// begun.
 fn transferred<P: Protocol<Value = u64, Reply = u64>>(seed: u64, loss: f64) -> u32 {
     let mut world = world::<P>(3 + 2 * (seed % 2) as u16, seed);
     world.links = Links { loss, duplication: loss, ..Links::new(Delay::Uniform { low: MS, high: T / 20 }) };

@@ -1,4 +1,5 @@
-//! Reads broken on purpose, by processes that lie about one thing: the invariant finds each, and without the lie nothing.
+//! Reads broken on purpose, by processes that lie about one thing: the invariant detects each lie, and nothing without
+//! one.
 
 use crate::support::{Count, MS, Multi, N0, N1, N2, leased, ms, sim};
 use core::time::Duration;
@@ -16,7 +17,7 @@ fn verdict(
     mut lie: impl FnMut(&mut Post<Multi>) -> Fate + 'static,
 ) -> Result<(), Violation> {
     sim.set_carrier(move |post| {
-        // Honest or not, acceptors support whoever asks: else nobody is elected beside a leader.
+        // In all runs, acceptors support every candidate; otherwise no second leader would be elected.
         if let Message::Support { granted, .. } = &mut post.message {
             *granted = true;
         }
@@ -31,8 +32,8 @@ fn assert_found(scene: impl Fn() -> Sim<Multi, Count>, lie: impl FnMut(&mut Post
     assert_eq!(violation.invariant, "reads_are_fresh", "{violation}");
 }
 
-/// n0 leads and then loses touch with n2 and the client, and with n1 as well if `alone`. n2 is elected, with the promise
-/// of n1, and the client goes on writing there.
+/// n0 leads and then loses its links to n2 and the client, and with `alone` also to n1. n2 is elected with the promise
+/// of n1, and the client continues to write there.
 fn cut_off(way: Consistency, alone: bool) -> Sim<Multi, Count> {
     let (mut world, client) = leased(3);
     assert_eq!(client, CLIENT);
@@ -56,8 +57,8 @@ fn cut_off(way: Consistency, alone: bool) -> Sim<Multi, Count> {
 
 #[test]
 fn a_lease_measured_from_arrival() {
-    // Answers that left before the cut come one by one for as long as they can, and are taken for answers to what was
-    // sent just before they arrive. Heartbeats are sent each 5 ms.
+    // Answers that left before the cut arrive one by one as late as possible, and pretend to answer what was sent just
+    // before they arrive. Heartbeats are sent every 5 ms.
     assert_found(
         || cut_off(Consistency::Lease, true),
         |post| {
@@ -76,7 +77,7 @@ fn a_lease_measured_from_arrival() {
 
 #[test]
 fn answers_under_way_for_long_are_no_lease() {
-    // The same delay without the mistake.
+    // The same delay without the lie.
     let late = |post: &mut Post<Multi>| {
         let late = matches!(post.message, Message::Heard { .. }) && post.to == N0 && post.at > ms(50);
         if late { Fate::After(250 * MS) } else { Fate::Usual }
@@ -95,7 +96,7 @@ fn a_heartbeat_answered_by_an_acceptor_that_has_promised_a_higher_ballot() {
             {
                 last = Some((ballot, sent));
             }
-            // From then on that is all that n1 says to n0.
+            // From then on, n1 sends nothing else to n0.
             if let Some((ballot, sent)) = last
                 && (post.from, post.to) == (N1, N0)
                 && post.at > ms(110)
@@ -109,7 +110,7 @@ fn a_heartbeat_answered_by_an_acceptor_that_has_promised_a_higher_ballot() {
 
 #[test]
 fn a_quorum_read_with_one_answer_too_few() {
-    // n1's answer counts, but says nothing.
+    // The answer of n1 counts, but has no content.
     assert_found(
         || cut_off(Consistency::Quorum, false),
         |post| {

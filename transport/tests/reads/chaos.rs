@@ -1,7 +1,8 @@
-//! Each way to read at every replica of Multi-Paxos, while everything goes wrong. Mixtures, with every variant, are in the
-//! suite that all variants pass.
+//! Each kind of read at every replica of Multi-Paxos, with all kinds of faults. The suite for all variants tests
+//! mixtures of reads with every variant.
 //!
-//! `CHAOS=100000 cargo test --release -p paxos-transport --test reads chaos` for a long night, `FIRST=3769` starts there.
+//! `CHAOS=100000 cargo test --release -p paxos-transport --test reads chaos` is for a long night; `FIRST=3769` starts
+//! there.
 
 use crate::support::{Multi, ms, number};
 use core::time::Duration;
@@ -32,7 +33,7 @@ fn quorum_reads_are_fresh() {
 
 #[test]
 fn the_chaos_has_reads_by_lease() {
-    // Most of the reads that begin while all is well need no round: they end where they began.
+    // Most reads that begin without faults need no messages: they end at the time when they begin.
     let mut at_once = 0;
     for seed in 0..100 {
         let mut sim = chaotic::<Multi>(&Facts::usual(), seed, &[Consistency::Lease], None, false);

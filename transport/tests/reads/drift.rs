@@ -1,18 +1,18 @@
-//! Clocks that go wrong by more than their bound: a lease is then worth nothing, and the invariant finds out.
+//! Clocks that drift beyond their bound: a lease is then worthless, and the invariant detects it.
 
 use crate::support::{Count, MS, Multi, N0, leased, ms, number, sim};
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId};
 use paxos_transport::sim::{Chance, Cut, Delay, Links, Sim, Violation};
 
-/// A leader that is cut off and goes on reading, while the others elect another and a client writes there. Its clock goes
-/// slow, and theirs fast, by `drift` millionths; the bound is 1000.
+/// A leader that is cut off continues to read, while the others elect another leader and a client writes there. Its
+/// clock is slow by `drift` millionths, and theirs are fast by as much; the bound is 1000.
 fn cut_off(seed: u64, drift: i32) -> Sim<Multi, Count> {
     let (mut world, client) = leased(3);
     world.seed = seed;
     let mut config = (*world.config).clone();
     config.seed = seed;
-    // Longer than an election takes: only grants keep the others from being elected meanwhile.
+    // The lease is longer than an election, so only grants keep the others from being elected.
     config.timeouts.lease = Some(250 * MS);
     world.config = config.into();
     world.links = Links::new(Delay::Uniform { low: MS / 2, high: 3 * MS });
@@ -41,7 +41,7 @@ fn outcome(seed: u64, drift: i32) -> Result<usize, Violation> {
 fn clocks_within_the_bound_give_no_stale_read() {
     let first = number("FIRST").unwrap_or(0);
     for seed in first..first + number("CHAOS").unwrap_or(2000) {
-        // Some dozens are answered by lease even while it is cut off.
+        // Dozens of reads are answered by lease even after the cut.
         let by_lease = outcome(seed, 1000).unwrap_or_else(|violation| panic!("{violation}"));
         assert!(by_lease > 20, "seed {seed}: {by_lease}");
     }

@@ -1,4 +1,4 @@
-//! Reads that need no slot of the log: what they see when everything goes wrong, and what is found when they err.
+//! Reads that need no slot of the log: what they see during faults, and which errors in them are detected.
 
 mod broken;
 mod chaos;

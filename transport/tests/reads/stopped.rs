@@ -1,13 +1,13 @@
-//! Clocks that stand still while others go on, as those of a virtual machine do that its hypervisor paused. A lease is
-//! then worth nothing, and the invariant finds out; reads that are confirmed, or that ask acceptors, rest on no clock.
+//! Clocks that stop while others continue, like those of a virtual machine that its hypervisor has paused. A lease is
+//! then worthless, and the invariant detects it. Confirmed reads and quorum reads depend on no clock.
 
 use crate::support::{MS, N0, leased, ms, number, sim};
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId};
 use paxos_transport::sim::{Chance, Cut, Delay, Fault, Links, Violation};
 
-/// The machine of the leader is paused, with its clock, while the others elect another and a client writes there. When it goes on, it is
-/// asked at once, before it hears of that: how many of these reads were answered.
+/// Pauses the leader's machine, with its clock, while the others elect another leader and a client writes there. The
+/// reads begin right after it resumes, before it hears of this. Returns how many of them were answered.
 fn suspended(seed: u64, way: Consistency, clock_stops: bool) -> Result<usize, Violation> {
     let (mut world, client) = leased(3);
     world.seed = seed;
@@ -18,7 +18,7 @@ fn suspended(seed: u64, way: Consistency, clock_stops: bool) -> Result<usize, Vi
     let mut chance = Chance::new(seed, 9);
     let start = ms(100).after(chance.between(Duration::ZERO, 40 * MS));
     let end = ms(700).after(chance.between(Duration::ZERO, 40 * MS));
-    // Its network comes back a little later than itself.
+    // Its network recovers shortly after the process itself.
     let rest = [1, 2, client.0].map(NodeId).to_vec();
     world.links.cuts.push(Cut { from: vec![N0], to: rest, both_ways: true, start, end: end.after(20 * MS) });
     world.replay = "cargo test -p paxos-transport --test reads stopped with FIRST =".into();

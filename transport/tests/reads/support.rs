@@ -1,10 +1,10 @@
-//! What the tests share: a small state machine, and worlds to run it in.
+//! Shared parts of the tests: a small state machine, and worlds to run it in.
 
 use core::time::Duration;
 use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine, Time};
 use paxos_transport::sim::{Sim, World};
 
-/// Counts, and answers with the count.
+/// A state machine that counts commands and replies with the count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Count(pub(crate) u64);
 

@@ -1,4 +1,4 @@
-//! One way of reading at a time, without faults.
+//! Each kind of read separately, without faults.
 
 use crate::support::{MS, Multi, N0, N1, N2, leased, ms, run, sim};
 use core::time::Duration;
@@ -36,7 +36,7 @@ fn a_read_may_wait_for_a_slot() {
     }
     run(&mut sim, 100 * MS);
     let Reading { seen: Some(Seen { at, applied }), .. } = sim.reads()[0] else { panic!("it was answered") };
-    // The second command is submitted at 40 ms, and known to everybody 4 ms later.
+    // The second command is submitted at 40 ms, and all processes know it 4 ms later.
     assert_eq!((at, applied), (ms(44), Slot(2)));
 }
 
@@ -60,7 +60,7 @@ fn a_lease_runs_out_when_the_others_are_gone_and_reads_wait_until_they_are_back(
 fn an_acceptor_that_restarts_elects_nobody_for_a_lease() {
     let (mut world, _) = leased(3);
     let mut config = (*world.config).clone();
-    // Whoever comes first leads.
+    // The first candidate leads.
     config.timeouts.election = Some(10 * MS);
     world.config = config.into();
     let mut sim = sim(world);

@@ -22,7 +22,7 @@ fn a_proposer_that_forgets_its_ballot_across_a_crash() {
     assert_breach(
         scene.prepares(N0, classic(1, N0)),
         "no_ballot_used_twice",
-        "1.n0 is used for s0- in life 1 of its owner, and was for s0- in life 0",
+        "1.n0 is used for s0- in life 1 of its owner, and was used for s0- in life 0",
     );
 }
 
@@ -65,7 +65,7 @@ fn a_proposer_without_a_quorum_of_promises() {
     assert_breach(
         scene.proposes(N0, classic(1, N0), 0, 0),
         "proposals_are_safe",
-        "1.n0 proposes in s0, while {n1, n2} have not promised it and may choose without",
+        "1.n0 proposes in s0, while {n1, n2} have not promised it and may choose without it",
     );
 }
 
@@ -76,7 +76,7 @@ fn a_proposer_that_overlooks_a_vote() {
     scene.proposes(N0, one, 0, 3).expect("free");
     scene.writes_vote(N0, one, 0, 3).expect("proposed");
     scene.elect(two, &[N1, N2]);
-    // Only n0 voted, n1 and n2 never will: nothing is chosen in the first ballot, and the second is free.
+    // Only n0 voted, and n1 and n2 never will: nothing is chosen in the first ballot, so the second is free.
     scene.proposes(N1, two, 0, 4).expect("free");
     let (one, two, mut scene) = (classic(1, N0), classic(2, N1), Scene::new());
     scene.choose(0, 3);
@@ -117,7 +117,7 @@ fn a_value_proposed_while_a_fast_ballot_is_open() {
         "proposals_are_safe",
         "1.n0+2 asks for c9#3 in s0, while any value may be chosen in the open ballot 1.n0+1f",
     );
-    // Two of three votes for c9#3, the third unheard: with a fast quorum of three it may be chosen.
+    // Two of three votes are for c9#3 and the third is unknown: with a fast quorum of three, it may be chosen.
     scene.writes_vote(N0, fast(one), 0, 3).expect("open");
     scene.writes_vote(N1, fast(one), 0, 3).expect("open");
     assert_breach(
@@ -154,7 +154,7 @@ fn a_disk_that_forgets() {
     assert_breach(
         scene.0.restarted(N1, 1, None, []),
         "nothing_is_forgotten",
-        "n1 had promised or voted in 1.n0 for s0-, and has not after its crash",
+        "n1 had promised or voted in 1.n0 for s0-, but its disk does not say so",
     );
 }
 
@@ -192,9 +192,9 @@ fn a_client_that_is_told_what_did_not_happen() {
     assert_breach(
         scene.0.answered(N2, other, Slot(0), None),
         "answers_are_true",
-        "n2 is told that c9#4 was executed in s0, where no replica has executed it",
+        "n2 is told that c9#4 was executed in s0, but no replica has executed it there",
     );
-    assert_breach(one_outcome(N2, id, true), "one_outcome", "n2 is told a second time what became of c9#3");
+    assert_breach(one_outcome(N2, id, true), "one_outcome", "n2 is told a second outcome of c9#3");
 }
 
 #[test]
@@ -215,9 +215,9 @@ fn an_acceptor_that_votes_for_what_nobody_proposed() {
     let (one, mut scene) = (classic(1, N0), Scene::new());
     scene.elect(one, &[N0, N1]);
     scene.proposes(N0, one, 0, 0).expect("free");
-    let said = "in 1.n0, n1 votes for c9#4 in s0, which nobody proposed there";
+    let said = "in 1.n0, n1 votes for c9#4 in s0, which was not proposed there";
     assert_breach(scene.writes_vote(N1, one, 0, 4), "votes_follow_proposals", said);
-    let said = "in 1.n0+1f, n1 votes for c9#4 in s0, which nobody proposed there";
+    let said = "in 1.n0+1f, n1 votes for c9#4 in s0, which was not proposed there";
     assert_breach(scene.writes_vote(N1, fast(one), 0, 4), "votes_follow_proposals", said);
 }
 
@@ -253,12 +253,12 @@ fn an_acceptor_that_speaks_before_it_writes() {
 #[test]
 fn a_process_that_knows_what_is_not_chosen() {
     let mut scene = Scene::new();
-    let said = "n2 takes c9#0 for chosen in s0, and no quorum has voted for it";
+    let said = "n2 believes that c9#0 is chosen in s0, but no quorum has voted for it";
     assert_breach(scene.knows(N2, 0, 0), "agreement", said);
     let mut scene = Scene::new();
     scene.choose(0, 0);
     scene.knows(N1, 0, 0).expect("chosen");
-    let said = "n2 takes c9#1 for chosen in s0, where 1.n0 chose c9#0";
+    let said = "n2 believes that c9#1 is chosen in s0, where 1.n0 chose c9#0";
     assert_breach(scene.knows(N2, 0, 1), "agreement", said);
 }
 
@@ -267,16 +267,16 @@ fn a_process_that_takes_a_vote_of_its_own_for_one_for_what_is_chosen() {
     let mut scene = Scene::new();
     scene.choose(0, 0);
     scene.writes_known(N1, 0).expect("it voted for that");
-    let said = "n2 writes that its vote in s0 is for what is chosen, and has none there";
+    let said = "n2 records that its vote in s0 is the chosen value, but has no vote there";
     assert_breach(scene.writes_known(N2, 0), "agreement", said);
-    // It voted for another value before.
+    // The acceptor voted for another value before.
     let mut scene = Scene::new();
     let zero = classic(0, N2);
     scene.elect(zero, &[N0, N2]);
     scene.proposes(N2, zero, 0, 1).expect("free");
     scene.writes_vote(N2, zero, 0, 1).expect("proposed");
     scene.choose(0, 0);
-    let said = "n2 takes c9#1 for chosen in s0, where 1.n0 chose c9#0";
+    let said = "n2 believes that c9#1 is chosen in s0, where 1.n0 chose c9#0";
     assert_breach(scene.writes_known(N2, 0), "agreement", said);
 }
 
@@ -285,7 +285,7 @@ fn a_process_that_changes_its_mind() {
     let mut scene = Scene::new();
     scene.choose(0, 0);
     scene.knows(N2, 0, 0).expect("chosen");
-    let said = "n2 turns from c9#0 to c9#1 in s0, where the first is chosen";
+    let said = "n2 changes from c9#0 to c9#1 in s0, where the first is chosen";
     assert_breach(scene.knows(N2, 0, 1), "stability", said);
     scene.writes_promise(N2, classic(2, N2)).expect("the highest");
     assert_breach(scene.writes_vote(N2, classic(2, N2), 0, 1), "stability", said);
@@ -295,12 +295,12 @@ fn a_process_that_changes_its_mind() {
 fn a_command_that_nobody_submitted() {
     let (one, mut scene) = (classic(1, N0), Scene::new());
     scene.elect(one, &[N0, N1]);
-    let said = "nobody submitted c9#77, which turns up in s0";
+    let said = "no client submitted c9#77, which appears in s0";
     assert_breach(scene.proposes(N0, one, 0, 77), "integrity", said);
     scene.opens(N0, fast(one), 0).expect("free");
     assert_breach(scene.writes_vote(N1, fast(one), 0, 77), "integrity", said);
     scene.0.submitted(Entry::new(CLIENT, 5, 50));
-    let said = "another value was submitted as c9#5, which turns up in s0";
+    let said = "another value was submitted as c9#5, which appears in s0";
     assert_breach(scene.writes_vote(N1, fast(one), 0, 5), "integrity", said);
 }
 
@@ -338,12 +338,12 @@ fn a_snapshot_that_stands_for_more_than_is_chosen_or_for_another_state() {
     let mut scene = Scene::new();
     scene.choose(0, 0);
     scene.choose(2, 2);
-    let said = "n1 has a snapshot of all below s3, and nothing is chosen in s1";
+    let said = "n1 has a snapshot of all below s3, but nothing is chosen in s1";
     assert_breach(scene.0.compacted(N1, &snapshot(3, 7), []), "snapshots_tell_the_truth", said);
     assert_breach(scene.0.jumped(N1, &snapshot(3, 7)), "snapshots_tell_the_truth", said);
     scene.choose(1, 1);
     scene.0.jumped(N2, &snapshot(3, 7)).expect("all are chosen");
-    let said = "n0 has another snapshot of all below s3 than the first who had one";
+    let said = "n0 has a snapshot of all below s3 that differs from the first one";
     assert_breach(scene.0.jumped(N0, &snapshot(3, 8)), "snapshots_tell_the_truth", said);
 }
 
@@ -353,9 +353,9 @@ fn a_disk_that_forgets_more_than_its_snapshot_stands_for() {
     (0..3).for_each(|slot| scene.choose(slot, slot));
     let (one, kept) = (classic(1, N0), Slot(2).onwards());
     let promise = Record::Promised { ballot: one, slots: kept };
-    let said = "n1 had promised or voted in 1.n0 for s2-, and has not after its crash";
+    let said = "n1 had promised or voted in 1.n0 for s2-, but its disk does not say so";
     assert_breach(scene.0.compacted(N1, &snapshot(2, 7), []), "nothing_is_forgotten", said);
-    let said = "n1 had voted for c9#2 in 1.n0 in s2, and its disk does not say so";
+    let said = "n1 had voted for c9#2 in 1.n0 in s2, but its disk does not say so";
     assert_breach(scene.0.compacted(N1, &snapshot(2, 7), [&promise]), "nothing_is_forgotten", said);
     let vote = Record::Voted { ballot: one, first: Slot(2), batch: command(2).into() };
     scene.0.compacted(N1, &snapshot(2, 7), [&promise, &vote]).expect("the rest is there");
@@ -363,7 +363,7 @@ fn a_disk_that_forgets_more_than_its_snapshot_stands_for() {
     assert_breach(
         scene.0.restarted(N1, 2, None, [&promise, &vote]),
         "nothing_is_forgotten",
-        "n1 had promised or voted in 1.n0 for s0-, and has not after its crash",
+        "n1 had promised or voted in 1.n0 for s0-, but its disk does not say so",
     );
 }
 
@@ -399,10 +399,10 @@ fn an_acceptor_that_promises_among_new_members_without_the_past() {
     let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5))));
     scene.0.submitted(change.clone());
     scene.decides(0, change).expect("proposed");
-    // The learner is a member from there on.
+    // The learner is a member from this slot on.
     let promise = Record::Promised { ballot: classic(2, N0), slots: Slot(8192).onwards() };
-    let says = "n1 promises slots from s8192 on, where the members are those since s8192, and knows what is chosen below \
-                s0 only";
+    let says = "n1 promises slots from s8192 on, where the members are those since s8192, but knows only what is chosen \
+                below s0";
     assert_breach(scene.0.wrote(N1, &promise), "the_past_is_kept", says);
 }
 
@@ -411,7 +411,7 @@ fn a_caller_that_is_told_of_its_command_what_is_not_true() {
     let id = |seq| CommandId { client: CLIENT, seq };
     let mut scene = Scene::new();
     scene.choose(0, 0);
-    let says = "c9#0 takes effect in s0, and its caller was told: not the leader";
+    let says = "c9#0 takes effect in s0, but its caller was told: not the leader";
     let verdict = scene.0.told().unanswered(id(0), Unanswered::NotLeader(None));
     assert_breach(verdict, "ends_are_true", says);
     scene.0.told().unanswered(id(0), Unanswered::SessionExpired).expect("it may have happened before");
@@ -419,10 +419,10 @@ fn a_caller_that_is_told_of_its_command_what_is_not_true() {
     scene.choose(1, 1);
     for (slot, reason) in [(2, Unanswered::SessionExpired), (3, Unanswered::NotLeader(None))] {
         scene.0.told().unanswered(id(slot), reason).expect("it has not happened");
-        let says = format!("c9#{slot} takes effect in s{slot}, and its caller was told: {}", reason.name());
+        let says = format!("c9#{slot} takes effect in s{slot}, but its caller was told: {}", reason.name());
         assert_breach(scene.decides(slot, command(slot)), "ends_are_true", &says);
     }
-    // A copy that the network made is nobody's fault.
+    // A copy made by the network may take effect after a refusal.
     scene.0.told().doubled([id(4)]);
     scene.0.told().unanswered(id(4), Unanswered::NotLeader(None)).expect("it has not happened");
     scene.choose(4, 4);

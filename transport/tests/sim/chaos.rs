@@ -1,4 +1,4 @@
-//! What the runs of the suite that every variant passes are made of, for tests that only this crate has.
+//! Parts of the conformance suite's runs, for tests that only this crate has.
 
 pub(crate) use paxos_transport::conformance::chaos::{END, RIVALS};
 

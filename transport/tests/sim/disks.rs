@@ -1,4 +1,4 @@
-//! Restarts, snapshots and lost disks: what a process finds on its disk when it starts again.
+//! Restarts, snapshots and lost disks: what a process finds on its disk when it restarts.
 
 mod amnesia;
 mod restart;

@@ -1,7 +1,7 @@
-//! Messages no longer than 4 KiB, whatever happens: logs and states far longer than that, snapshots in pieces, members that
-//! come and go, leaders that change, and all members that start again at once.
+//! Messages never exceed 4 KiB, whatever happens: logs and states far longer than that, snapshots in pieces, members
+//! that come and go, leaders that change, and a restart of all members together.
 //!
-//! `SEEDS=20000` runs more of them, and `FIRST=3769` starts there.
+//! `SEEDS=20000` runs that many seeds, and `FIRST=3769` starts there.
 
 use crate::chaos::{RIVALS, number};
 use crate::scene::assert_breach;
@@ -16,11 +16,11 @@ use paxos_transport::Portable;
 use paxos_transport::sim::invariants::spoken::{messages_fit_a_frame, sizes_are_known};
 use paxos_transport::sim::{Chance, Delay, Disk, Fault, Frame, Links, Sim, Stop, World};
 
-/// What the network carries.
+/// The longest message that the network carries, in bytes.
 const FRAME: usize = 4096;
-/// Of each of the two clients.
+/// The number of commands of each of the two clients.
 const COMMANDS: u8 = 120;
-/// The longest command, and the longest reply.
+/// The length of the longest command and of the longest reply, in bytes.
 const LONGEST: u64 = 700;
 
 type Bytes = Vec<u8>;
@@ -28,7 +28,7 @@ type Basic = basic_paxos::BasicPaxos<Bytes, Bytes>;
 type Multi = multi_paxos::MultiPaxos<Bytes, Bytes>;
 type Fast = fast_paxos::FastPaxos<Bytes, Bytes>;
 
-/// Keeps everything, in order; the reply is the command before.
+/// A state machine that keeps all commands in order; the reply is the previous command.
 #[derive(Clone, Debug, Default)]
 struct Shelf(Vec<Bytes>);
 
@@ -71,7 +71,7 @@ where
     if chance.hits(0.5) {
         config.learning = Learning::Everyone;
     }
-    // Little in many commands, or much in few.
+    // Either little content in many commands, or much in few.
     let (batch, batch_bytes) = if chance.hits(0.5) { (30, 1024) } else { (8, 3072) };
     config.limits = Limits {
         batch,
@@ -95,7 +95,7 @@ where
     world
 }
 
-/// Mostly short, as commands are.
+/// Draws a command, which is short in most cases.
 fn command(chance: &mut Chance, client: u8, number: u8) -> Bytes {
     let most = if chance.hits(0.3) { LONGEST } else { 60 };
     let mut bytes = vec![number; 2 + chance.below(most - 1) as usize];
@@ -110,7 +110,7 @@ where
     sim.run_for(time).unwrap_or_else(|breach| panic!("{breach}"));
 }
 
-/// Who is an acceptor now, as the one who is farthest knows it.
+/// The current acceptors, as known by the process that has learned most.
 fn members<P>(sim: &Sim<P, Shelf>) -> NodeSet
 where
     P: Protocol<Value = Bytes, Reply = Bytes>,
@@ -119,7 +119,7 @@ where
     known.max_by_key(|epochs| epochs.current().from).map_or(NodeSet::EMPTY, |e| e.current().members.acceptors)
 }
 
-/// Asks for `change` until it is in force.
+/// Requests `change` until it is in force.
 fn make<P>(sim: &mut Sim<P, Shelf>, change: Change, expected: NodeSet)
 where
     P: Protocol<Value = Bytes, Reply = Bytes>,
@@ -137,12 +137,12 @@ where
     panic!("seed {}: {change} is not made: {:?}", sim.world().seed, sim.counts());
 }
 
-/// How much is on the shelves of all `members`, if it is the same.
+/// The number of commands on the shelves of all `members`, if they are equal.
 fn level<P>(sim: &Sim<P, Shelf>, members: NodeSet) -> Option<usize>
 where
     P: Protocol<Value = Bytes, Reply = Bytes>,
 {
-    // None while one of them takes over a snapshot.
+    // `None` while one of them takes over a snapshot.
     let shelves: Vec<_> = members.iter().map(|id| Some(&sim.machine(id)?.0)).collect::<Option<_>>()?;
     let first = shelves.first()?;
     shelves.iter().all(|shelf| shelf == first).then_some(first.len())
@@ -165,20 +165,20 @@ where
             sim.read_at(Time(0).after(chance.between(MS, 400 * MS)), NodeId(reader), way);
         }
     }
-    // One is away from the start, and has all of it to catch up with.
+    // One server is away from the start, and must catch up with everything.
     let absent = NodeId(chance.below(3) as u16);
     sim.fail_at(Time(0).after(chance.between(Duration::ZERO, 60 * MS)), Fault::Crash(absent));
     run(&mut sim, chance.between(100 * MS, 300 * MS));
-    // The leader falls silent, and somebody else has to hear of all that was voted for.
+    // The leader is paused, and another process must learn everything that was voted for.
     sim.fail(Fault::Restart(absent));
     let leader = sim.leader().unwrap_or(NodeId(0));
     sim.fail(Fault::Pause(leader));
     run(&mut sim, chance.between(50 * MS, 400 * MS));
     sim.fail(Fault::Resume(leader));
-    // An epoch begins, with a member that has nothing yet.
+    // An epoch begins with a member that has nothing yet.
     let n = NodeId;
     make(&mut sim, Change::add(n(3)), NodeSet::first(4));
-    // All start again, at different times, and go on with what their disks hold.
+    // All servers restart at different times, and continue from their disks.
     for id in NodeSet::first(5).iter() {
         sim.fail(Fault::Crash(id));
         sim.fail_at(sim.now().after(chance.between(Duration::ZERO, 100 * MS)), Fault::Restart(id));

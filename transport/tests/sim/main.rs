@@ -1,4 +1,4 @@
-//! The simulator, shown with Multi-Paxos and with things deliberately broken.
+//! The simulator, shown with Multi-Paxos and with deliberate errors.
 
 mod broken;
 mod chaos;

@@ -4,7 +4,7 @@ use crate::chaos::END;
 use multi_paxos::MultiPaxos;
 use paxos_transport::conformance::chaos::chaotic;
 
-/// FNV-1a, of everything that a run shows.
+/// Returns the FNV-1a hash of everything that a run shows.
 fn fingerprint(seed: u64) -> u64 {
     let mut sim = chaotic::<MultiPaxos<u64, u64>>(seed, None, (), true);
     sim.run_for(END).expect("nothing breaks");

@@ -1,4 +1,4 @@
-//! Runs in which nothing goes wrong, or one thing does: what is counted, timed, drawn and written.
+//! Runs with at most one fault: what is counted, timed, drawn and written.
 
 use crate::support::{MS, Machine, Multi, assert_golden, quiet, sim};
 use core::time::Duration;
@@ -44,7 +44,7 @@ fn a_run_is_written_as_steps() {
 #[test]
 fn messages_and_delays_are_counted_exactly() {
     // Multi-Paxos in the steady state with a distinguished learner: 3(n − 1) + 2 messages, 3 delays to the first
-    // learner, 4 to the others and to the client.
+    // learner, and 4 to the others and to the client.
     for n in [3, 5, 7] {
         let (world, client) = quiet(n);
         let mut sim = sim(world);
@@ -71,7 +71,7 @@ fn a_disk_adds_its_latency_where_something_is_written() {
     sim.run_to_quiescence(100 * MS).expect("nothing breaks");
     let id = sim.submit(client, 1).expect("up");
     sim.run_to_quiescence(100 * MS).expect("nothing breaks");
-    // The leader writes while the others do.
+    // The leader writes at the same time as the others.
     assert_eq!(sim.command(id).and_then(Submitted::latency), Some(9 * MS));
 }
 
@@ -83,7 +83,7 @@ fn service_times_queue_up() {
     sim.run_to_quiescence(100 * MS).expect("nothing breaks");
     let id = sim.submit(client, 1).expect("up");
     sim.run_to_quiescence(100 * MS).expect("nothing breaks");
-    // 4 hops, and a millisecond for the request, the proposal, two votes at once, and the reply.
+    // There are 4 hops, and a millisecond each for the request, the proposal, two votes together, and the reply.
     assert_eq!(sim.command(id).and_then(Submitted::latency), Some(9 * MS));
 }
 
@@ -96,9 +96,9 @@ fn what_is_sent_leaves_one_message_after_the_other() {
     let start = sim.now();
     let id = sim.submit(client, 1).expect("up");
     sim.run_to_quiescence(100 * MS).expect("nothing breaks");
-    // The request leaves after 1 ms, the proposal to n1 after another and to n2 after two: n1's vote is there after 6 ms.
+    // The request leaves after 1 ms, the proposals to n1 and n2 one and two ms later. So n1's vote arrives after 6 ms.
     assert_eq!(sim.learned(N0, Slot(0)), Some(start.after(6 * MS)));
-    // Of its three messages then, n1 and n2 are told first, and the client last.
+    // The leader then sends three messages: to n1 and n2 first, and to the client last.
     assert_eq!(sim.command(id).and_then(Submitted::latency), Some(10 * MS));
 }
 
@@ -113,8 +113,8 @@ fn what_arrives_while_a_process_sends_waits() {
     sim.submit(client, 1).expect("up");
     sim.submit_at(start.after(2 * MS), other, 2);
     sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
-    // n1's vote arrives after 33 ms. But the leader took in the second request when it had sent its first two proposals,
-    // after 31 ms, and then sends two more.
+    // n1's vote arrives after 33 ms. But the leader handled the second request after 31 ms, when it had sent its first
+    // two proposals, and then it sends two more.
     assert_eq!(sim.learned(N0, Slot(0)), Some(start.after(51 * MS)));
 }
 
@@ -282,7 +282,7 @@ fn a_liar_is_found_out_and_the_run_can_be_replayed() {
     assert_eq!(violation.invariant, "nothing_is_forgotten");
     assert_eq!(
         violation.to_string(),
-        "nothing_is_forgotten does not hold at 4ms with seed 77: n1 had promised or voted in 1.n0 for s0-, and \
-         has not after its crash\nreplay: lab check --seed 77"
+        "nothing_is_forgotten does not hold at 4ms with seed 77: n1 had promised or voted in 1.n0 for s0-, but \
+         its disk does not say so\nreplay: lab check --seed 77"
     );
 }

@@ -1,4 +1,4 @@
-//! A stage for invariants: three acceptors, and whatever a test lets them say and write.
+//! A scene for invariants: three acceptors, which say and write whatever a test wants.
 
 use crate::support::Fast;
 use fast_paxos::{Accept, Accepted, Any, Prepare, Promise};
@@ -14,7 +14,7 @@ pub(crate) const N0: NodeId = NodeId(0);
 pub(crate) const N1: NodeId = NodeId(1);
 pub(crate) const N2: NodeId = NodeId(2);
 
-/// Command `seq`, of which those below 10 were submitted.
+/// Command `seq`. Only those below 10 were submitted.
 pub(crate) fn command(seq: u64) -> Entry<u64> {
     Entry::new(CLIENT, seq, seq)
 }
@@ -23,12 +23,12 @@ pub(crate) fn classic(round: u64, owner: NodeId) -> Ballot {
     Ballot::classic(round, owner)
 }
 
-/// The fast ballot that follows.
+/// The fast ballot that follows `ballot`.
 pub(crate) fn fast(ballot: Ballot) -> Ballot {
     ballot.next_step(true).expect("a step")
 }
 
-/// A snapshot of all below `next`, with this state.
+/// A snapshot of all slots below `next`, with this state.
 pub(crate) fn snapshot(next: u64, state: u8) -> Snapshot {
     let (machine, empty) = (Bytes::from(vec![state]), Bytes::empty());
     Snapshot::new(&Sections { next: Slot(next), machine, sessions: empty.clone(), membership: empty })
@@ -97,7 +97,7 @@ impl Scene {
         self.0.executed(node, Slot(slot), &command(seq), Some(&(reply, 0)))
     }
 
-    /// All of `acceptors` promise, with nothing to report.
+    /// Lets all of `acceptors` promise, with nothing to report.
     pub(crate) fn elect(&mut self, ballot: Ballot, acceptors: &[NodeId]) {
         self.prepares(ballot.owner, ballot).expect("its own");
         for acceptor in acceptors {
@@ -105,12 +105,12 @@ impl Scene {
         }
     }
 
-    /// n0 and n1 choose `seq` in `slot`, in n0's ballot 1.
+    /// Lets n0 and n1 choose `seq` in `slot`, in n0's ballot 1.
     pub(crate) fn choose(&mut self, slot: u64, seq: u64) {
         self.decides(slot, command(seq)).expect("proposed");
     }
 
-    /// The same with `entry`: what the ledger says to the vote that makes it chosen.
+    /// As `choose` with `entry`. Returns the verdict on the vote that makes it chosen.
     pub(crate) fn decides(&mut self, slot: u64, entry: Entry<u64>) -> Verdict {
         let (ballot, first, batch) = (classic(1, N0), Slot(slot), Batch::from(entry));
         if self.0.memory(N0).is_none_or(|m| m.promised(first) < ballot) {
@@ -124,7 +124,7 @@ impl Scene {
     }
 }
 
-/// Whether `verdict` is a breach of just this invariant, in these words.
+/// Checks that `verdict` is a breach of this invariant, with this message.
 pub(crate) fn assert_breach(verdict: Verdict, invariant: &str, message: &str) {
     let breach = verdict.expect_err("a breach");
     assert_eq!((breach.invariant, breach.message.as_str()), (invariant, message));

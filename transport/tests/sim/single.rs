@@ -1,4 +1,4 @@
-//! Runs taken one event at a time, with messages that are dropped, late or doubled on their way.
+//! Runs one event at a time, with messages that are dropped, delayed or duplicated in flight.
 
 use crate::support::{Machine, Multi};
 use core::time::Duration;
@@ -7,7 +7,7 @@ use paxos_transport::sim::{Delay, Disk, Event, Fault, InFlight, Sim, World};
 
 const CLIENT: NodeId = NodeId(3);
 
-/// Three servers and a client, whose leader has won.
+/// Three servers, one of which has been elected, and a client.
 fn ready(sync: Duration) -> Sim<Multi, Machine> {
     let mut world = World::<Multi>::new(Config::collapsed(3).expect("acceptors"), (), 1);
     world.add_clients(1);

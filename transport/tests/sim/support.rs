@@ -1,10 +1,10 @@
-//! What the tests share: a small state machine, and worlds to run it in.
+//! Shared parts of the tests: a small state machine, and worlds to run it in.
 
 use core::time::Duration;
 use paxos_core::{Config, NodeId, Protocol, RestoreError, Slot, StateMachine, Timeouts};
 use paxos_transport::sim::{Sim, World};
 
-/// Remembers everything, and answers with how much that is and with its sum.
+/// A state machine that remembers all commands; the reply is their number and their sum.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Machine {
     pub(crate) entries: Vec<u64>,
@@ -34,12 +34,12 @@ pub(crate) type Multi = multi_paxos::MultiPaxos<u64, (u64, u64)>;
 pub(crate) type Basic = basic_paxos::BasicPaxos<u64, (u64, u64)>;
 pub(crate) type Fast = fast_paxos::FastPaxos<u64, (u64, u64)>;
 
-/// What a variant is by default.
+/// The default options of a variant.
 pub(crate) fn usual<P: Protocol>(_seed: u64) -> P::Options {
     P::Options::default()
 }
 
-/// The other ways in which Fast Paxos recovers from a collision, by seed; nothing for others, whose knobs these are not.
+/// The other recoveries of Fast Paxos from a collision, by seed. Other variants have no such option.
 pub(crate) fn recovering<P: Protocol>(seed: u64) -> P::Options {
     let mut options = P::Options::default();
     if let Some(fast) = (&mut options as &mut dyn core::any::Any).downcast_mut::<fast_paxos::Options>() {
@@ -67,7 +67,7 @@ pub(crate) fn quiet(n: u16) -> (World<Multi>, NodeId) {
     (world, client)
 }
 
-/// Compares with a file of `tests/sim/golden`, or writes it if `BLESS` is set.
+/// Compares `text` with a file of `tests/sim/golden`, or writes the file if `BLESS` is set.
 pub(crate) fn assert_golden(name: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/golden").join(name);
     if std::env::var("BLESS").is_ok() {

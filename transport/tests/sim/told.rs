@@ -1,4 +1,4 @@
-//! What callers are told about commands and changes of members, whatever goes wrong.
+//! What callers are told about commands and changes of members, under all kinds of faults.
 
 mod changes;
 mod sessions;

@@ -1,4 +1,4 @@
-//! Disks that are full, and directories that cannot be written.
+//! Full disks, and directories that cannot be written.
 
 use crate::lives::{Protocol, open, record};
 use paxos_transport::{Storage, StorageError, StoreError};
@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where the test that runs itself in a smaller world finds its directory.
+/// The environment variable that names the directory when the test runs itself as a child process with limited file
+/// sizes.
 const DIR: &str = "PAXOS_TEST_DIRECTORY";
 
-/// `SMALL_DISK=DIR` fills the file system that holds DIR in earnest.
+/// With `SMALL_DISK=DIR`, the test really fills the file system of DIR.
 #[tokio::test]
 async fn a_full_disk_stops_the_process_and_loses_nothing() {
     if let Some(dir) = std::env::var_os(DIR) {
@@ -18,11 +19,11 @@ async fn a_full_disk_stops_the_process_and_loses_nothing() {
     let small = std::env::var_os("SMALL_DISK");
     let dir = small.as_ref().map_or_else(tempfile::tempdir, tempfile::tempdir_in).expect("a directory");
     drop(open(dir.path()).expect("opens"));
-    // What is removed when the disk is full, as an operator would.
+    // A file that is removed when the disk is full, as an operator would do.
     let ballast = dir.path().join("ballast");
     fs::write(&ballast, vec![0; 1 << 19]).expect("written");
-    // A disk of this size for each file: the system refuses to make one larger, as it does when a disk is full.
-    // The first file of the log has 1 MiB, and the second would have 2.
+    // The limit acts like a full disk: the system refuses to make any file larger. The first file of the log has 1 MiB,
+    // and the second would have 2.
     let blocks = if small.is_some() { "unlimited".into() } else { (3 << 10).to_string() };
     let test = std::env::current_exe().expect("a test");
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" a_full_disk --nocapture");
@@ -37,12 +38,12 @@ async fn a_full_disk_stops_the_process_and_loses_nothing() {
     fs::remove_file(ballast).expect("there");
     let saved = open(dir.path()).expect("opens").load().await.expect("whole");
     let n = saved.records.len();
-    // The write that failed may have come to an end all the same; nobody was told so.
+    // The failed write may have become durable, although it was not acknowledged.
     assert!(n == acknowledged || n == acknowledged + 1, "{n} of {acknowledged}");
     assert_eq!(saved.records, (0..n as u64).map(record).collect::<Vec<_>>());
 }
 
-/// Appends until the disk is full, and tells the test outside how much was written.
+/// Appends until the disk is full, and reports to the parent test how much was written.
 #[allow(clippy::print_stdout)]
 async fn fill(dir: &Path) {
     let mut store = open(dir).expect("opens");
@@ -55,7 +56,7 @@ async fn fill(dir: &Path) {
         error.to_string().contains("cannot store records") && error.to_string().contains("log-"),
         "{error}"
     );
-    // It stays failed: what is on disk is not known any more.
+    // The store stays failed, because the content on disk is unknown.
     assert!(store.append(&[record(0)]).await.is_err());
 }
 

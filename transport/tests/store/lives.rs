@@ -1,4 +1,4 @@
-//! Lives of one process, one after the other, and the directory they use.
+//! Successive lives of one process, and the directory that they use.
 
 use multi_paxos::MultiPaxos;
 use paxos_core::{Ballot, Bytes, Digest, NodeId, Record, Sections, Slot, Snapshot};
@@ -16,7 +16,7 @@ pub(crate) fn open(dir: &Path) -> Result<DiskStorage<Protocol>, StoreError> {
     DiskStorage::open(dir, &identity())
 }
 
-/// A record that differs from others.
+/// Returns a record that differs from those with other numbers.
 pub(crate) fn record(n: u64) -> Record<u64> {
     let entry = paxos_core::Entry::new(paxos_core::ClientId::default(), n, n);
     Record::Voted { ballot: Ballot::ZERO, first: Slot(n), batch: entry.into() }
@@ -93,7 +93,7 @@ async fn the_directory_of_another_process_cluster_or_variant_is_refused() {
         let error = DiskStorage::<Protocol>::open(dir.path(), &other).expect_err("not its own");
         assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
     }
-    // Waiting times and the like may change from life to life; what must not is told by the peers.
+    // Timeouts and the like may change from life to life; peers check the settings that must not.
     DiskStorage::<Protocol>::open(dir.path(), &Identity { configuration: Digest(8), ..identity() })
         .expect("its own");
 }
@@ -111,7 +111,7 @@ async fn a_process_that_ran_before_does_not_start_from_nothing() {
     DiskStorage::<Protocol>::open_existing(dir.path(), &identity()).expect("there now");
 }
 
-/// The last file of the log.
+/// Returns the path of the log's last file.
 fn log(dir: &Path) -> PathBuf {
     let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("readable").path());
     let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
@@ -143,13 +143,13 @@ async fn each_file_that_is_missing_is_named() {
 #[tokio::test]
 async fn a_store_that_was_not_finished_is_begun_anew() {
     let dir = tempfile::tempdir().expect("a directory");
-    // As it is if the process ends before the last step of the beginning.
+    // The state if the process ends before the last step of the beginning.
     fs::write(dir.path().join("log-0000000000000001.new"), "half of it").expect("written");
     fs::write(dir.path().join("manifest.new"), "half of it").expect("written");
     fs::write(dir.path().join("log-0000000000000001"), [0; 5_000]).expect("written");
     let (_, saved) = load(dir.path()).await;
     assert_eq!((saved.session, saved.records.len()), (0, 0));
-    // But one that was finished is not.
+    // A finished store is not begun anew.
     fs::remove_file(dir.path().join("manifest")).expect("there");
     let error = open(dir.path()).expect_err("something was promised");
     assert!(matches!(&error, StoreError::Missing { path } if path.ends_with("manifest")), "{error}");
@@ -188,7 +188,7 @@ async fn a_directory_of_the_former_format_is_refused_with_what_to_do() {
     fs::write(dir.path().join("store.redb"), "redb").expect("written");
     let error = open(dir.path()).expect_err("another format");
     assert!(matches!(error, StoreError::Format { found: 3, wanted: 4, .. }), "{error}");
-    assert!(error.to_string().contains("replace the process by a new member"), "{error}");
+    assert!(error.to_string().contains("replace the process with a new member"), "{error}");
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn what_a_snapshot_frees_is_given_back() {
         }
         assert!(size() > 20 << 20, "{}", size());
         store.install(&snapshot(round), &[record(round)]).await.expect("written");
-        // What goes away beside other writes has gone by the next start.
+        // Files that are removed beside other writes are gone by the next start.
         drop(store);
         let (again, saved) = load(dir.path()).await;
         assert!(size() < 70 << 20, "{}", size());

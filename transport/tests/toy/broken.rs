@@ -1,4 +1,4 @@
-//! One role at a time replaced by one that errs: the simulator's invariants find out, and say what is wrong.
+//! One role at a time is replaced by one with a mistake: the simulator's invariants detect it, and say what is wrong.
 
 use crate::patient::{
     Accept, Accepted, Acceptor, Client, Decision, Dialect, Leader, Learner, Prepare, Promise, Proposer,
@@ -11,7 +11,7 @@ use paxos_transport::conformance::{self, Facts, Tested, chaos};
 use paxos_transport::sim::Violation;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// An acceptor that votes whatever it has promised.
+/// An acceptor that votes even below its promise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Obliging(Acceptor<u64>);
 
@@ -50,7 +50,7 @@ impl<P: Dialect<u64>> paxos_core::Acceptor<P> for Obliging {
     }
 }
 
-/// A proposer that counts promises, and does not read what they report.
+/// A proposer that counts promises but ignores the votes that they report.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Deaf(Proposer<u64>);
 
@@ -60,7 +60,7 @@ impl<P: Dialect<u64>> paxos_core::Proposer<P> for Deaf {
     }
 
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<u64>, chosen: &Chosen<u64>) {
-        // The mistake: the votes get lost.
+        // The mistake: the reported votes are dropped.
         let promise = Promise { votes: Vec::new(), ..promise };
         paxos_core::Proposer::<P>::on_promise(&mut self.0, now, from, promise, chosen);
     }
@@ -130,7 +130,7 @@ impl<P: Dialect<u64>> paxos_core::Proposer<P> for Deaf {
     }
 }
 
-/// A learner that takes one vote for a quorum.
+/// A learner that treats one vote as a quorum.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Credulous;
 
@@ -151,7 +151,7 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
         decisions: &mut Vec<Decision<u64>>,
     ) {
         let Accepted { ballot, slot, ref entry } = *accepted;
-        // The mistake: nobody is counted.
+        // The mistake: votes are not counted.
         chosen.choose(slot, Batch::from(entry.clone()));
         decisions.push(Decision { ballot, slot, entry: entry.clone() });
     }
@@ -163,7 +163,7 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
     fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}
 }
 
-/// Patient Paxos with these three roles.
+/// Defines Patient Paxos with these three roles.
 macro_rules! dialects {
     ($($name:ident: $proposer:ty, $acceptor:ty, $learner:ty;)+) => {$(
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -195,16 +195,16 @@ dialects! {
     WithCredulousLearners: Proposer<u64>, Acceptor<u64>, Credulous;
 }
 
-/// The invariant that breaks first within so many seeds.
+/// The first breach within this many seeds.
 fn first_breach<P: Tested>(seeds: u64) -> Violation {
     let broken = (0..seeds).find_map(|seed| chaos::survive::<P>(&Facts::usual(), seed, None).err());
     broken.unwrap_or_else(|| panic!("not found in {seeds} seeds"))
 }
 
-/// A claim about one role, in one call.
+/// A claim about one role that a single call tests.
 type Claim<P> = fn(&Facts<P>);
 
-/// None of these holds, and the panic of the test says so.
+/// Checks that none of these claims holds: each panics.
 fn refuted<P: Tested>(claims: &[Claim<P>]) {
     for (nth, claim) in claims.iter().enumerate() {
         let facts = Facts { compacts: false, ..Facts::usual() };
@@ -223,7 +223,7 @@ fn an_acceptor_that_votes_below_its_promise_is_found_out() {
         acceptor::a_restored_acceptor_has_what_was_on_disk,
         node::a_restored_node_keeps_its_word,
     ]);
-    // Few leaders speak after they were deposed.
+    // Few leaders still send after they were deposed, so this takes many seeds.
     let violation = first_breach::<WithObligingAcceptors>(2000);
     assert_eq!(violation.invariant, "no_vote_below_promise", "{violation}");
 }
@@ -246,7 +246,7 @@ fn a_learner_that_counts_nobody_is_found_out() {
         learner::strangers_and_repeated_votes_change_nothing,
         node::a_repeated_answer_is_not_counted,
     ]);
-    // At the first: a server takes for chosen what no quorum has voted for.
+    // It is found early: a server believes a value to be chosen for which no quorum has voted.
     let violation = first_breach::<WithCredulousLearners>(200);
     assert_eq!(violation.invariant, "agreement", "{violation}");
 }

@@ -1,4 +1,4 @@
-//! What patience buys: in runs in which everything goes wrong no log holds a no-op.
+//! The benefit of patience: in runs with all kinds of faults, no log holds a no-op.
 
 use crate::patient::Dialect;
 use crate::{Journal, Patient};
@@ -10,7 +10,7 @@ use paxos_transport::sim::{Note, Sim, Stop, World};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// That nothing breaks in 200 seeds, every command is answered, and no log holds a no-op.
+/// Checks that in 200 seeds nothing breaks, every command is answered, and no log holds a no-op.
 fn survives<P: Dialect<u64> + Protocol<Reply = u64>>(leadership: Option<Leadership>) {
     for seed in seeds(200) {
         let sim =

@@ -1,4 +1,4 @@
-//! In one thread, where messages are counted exactly.
+//! A cluster on one thread, where messages are counted exactly.
 
 use crate::{Journal, Patient};
 use paxos_core::{Config, NodeId, Timeouts};
@@ -34,6 +34,6 @@ fn patience_costs_a_round_for_each_command_however_many_wait() {
         cluster.propose(N0, command).expect("room");
     }
     cluster.run();
-    // Phase 2a, phase 2b and the decision, to or from two others each, for every command.
+    // For every command: phase 2a, phase 2b and the decision, each to or from two other processes.
     assert_eq!((cluster.outcomes().count(), cluster.messages() - before), (10, 10 * 3 * 2));
 }

@@ -1,6 +1,6 @@
-//! A variant that neither the core nor this crate knows, in the folder `patient`. The suite that every variant passes runs
-//! it unchanged. `broken` replaces one of its roles at a time by one that errs, and shows which claim and which invariant
-//! find out. How to make a variant of your own: `docs/new-variant.md`.
+//! A variant in the folder `patient`, which neither the core nor this crate knows. The conformance suite runs it
+//! unchanged. `broken` replaces one of its roles at a time by one with a mistake, and shows which claim and which
+//! invariant detect it. `docs/new-variant.md` describes how to make your own variant.
 
 mod broken;
 mod chaos;

@@ -1,4 +1,4 @@
-//! One role by itself: the gap that patience does not spare a proposer.
+//! One role in isolation: a gap that even patience does not spare a proposer.
 
 use crate::Patient;
 use crate::patient::{Accept, Promise, Proposer};
@@ -14,12 +14,12 @@ fn command(seq: u64) -> Entry<u64> {
     Entry::new(ClientId::default(), seq, seq)
 }
 
-/// What n0 of three proposes first in a new term, in which n1 and n2 report these votes: slot, round, command.
+/// The first proposal of n0, one of three, in a new term in which n1 and n2 report these votes: slot, round, command.
 fn proposes(reports: [&[(u64, u64, u64)]; 2]) -> Option<Accept<u64>> {
     let config = Arc::new(Config::collapsed(3).expect("lawful"));
     let chosen = Chosen::default();
     let mut proposer: Proposer<u64> = Role::<Patient>::new(&Setup { id: NodeId(0), config, options: () });
-    // Rounds 1 to 4 are used up.
+    // Rounds 1 to 4 have been used.
     Role::<Patient>::on_ballot(&mut proposer, Ballot::classic(4, NodeId(2)));
     Role::<Patient>::campaign(&mut proposer, NOW, &chosen);
     for (from, votes) in (1..).map(NodeId).zip(reports) {

@@ -21,7 +21,7 @@ async fn start(dir: &Path, options: impl Fn(u16) -> TcpOptions) -> Cluster {
     start_with(dir, options, async |handles: &[_]| introduce(handles)).await
 }
 
-/// The same, with somebody else to tell them where the others are.
+/// As `start`, but `introduce` tells the members the addresses of the others.
 async fn start_with(
     dir: &Path,
     options: impl Fn(u16) -> TcpOptions,
@@ -115,7 +115,7 @@ async fn a_process_whose_address_nobody_knew_tells_it_itself() {
     let third = bind(third).await;
     until(|| learns.peers().contains_key(&NodeId(2))).await;
     assert_eq!(learns.peers()[&NodeId(2)], "127.0.0.1:9");
-    // Whoever was told where a peer is does not ask it.
+    // A known address is not replaced by one that the peer reports itself.
     learns.set_peer(NodeId(2), third.local_address().to_string());
     until(|| learns.stats().peers[&NodeId(2)].connected).await;
     assert!(knows.peers().is_empty());

@@ -1,4 +1,4 @@
-//! Networks and peers that do not behave.
+//! Networks and peers that misbehave.
 
 use crate::raw::{self, MESSAGES, PING, frame, header};
 use crate::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A message of `size` bytes whose every byte follows from `n`.
+/// A message with a payload of `size` bytes that is determined by `n`.
 fn message(n: u64, size: usize) -> Message<Multi> {
     let mut payload = vec![0; size];
     ChaCha8Rng::seed_from_u64(n).fill_bytes(&mut payload);
@@ -23,7 +23,7 @@ fn message(n: u64, size: usize) -> Message<Multi> {
     Message::Request(Request { commands, audience: Audience::Leader })
 }
 
-/// A message with its sender.
+/// Returns the sender and the message of an event.
 fn letter(event: Event<Multi>) -> (NodeId, Message<Multi>) {
     let Event::Message { from, message } = event else { panic!("{event:?}") };
     (from, message)
@@ -38,16 +38,16 @@ async fn send(carrier: &mut TcpCarrier<Multi>, to: u16, message: Message<Multi>)
     carrier.send(&mut vec![Envelope { to: To::One(NodeId(to)), message }]).await.expect("sends");
 }
 
-/// What a [`proxy`] does to what passes through it.
+/// What a [`proxy`] does to the data that passes through it.
 #[derive(Default)]
 pub(crate) struct Mood {
-    /// Flips a bit of about every hundredth piece.
+    /// Flips a bit in about one of a hundred pieces.
     pub(crate) damages: AtomicBool,
-    /// Passes nothing on, on connections there are.
+    /// Passes nothing on, on existing connections.
     pub(crate) stalls: AtomicBool,
 }
 
-/// Passes on what comes, in a mood, to `to`.
+/// Forwards connections to `to`, with the faults of `mood`. Returns its own address.
 pub(crate) async fn proxy(to: SocketAddr, mood: Arc<Mood>) -> SocketAddr {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -73,7 +73,7 @@ async fn pass(
     let (mut random, mut bytes) = (ChaCha8Rng::seed_from_u64(seed), vec![0; 1400]);
     while let Ok(n @ 1..) = from.read(&mut bytes).await {
         if mood.stalls.load(Ordering::Relaxed) {
-            // As a cable that was pulled: no end, no reset.
+            // This is like an unplugged cable: no end, no reset.
             return core::future::pending().await;
         }
         if mood.damages.load(Ordering::Relaxed) && random.next_u32() % 100 == 0 {
@@ -109,7 +109,7 @@ async fn a_message_arrives_as_it_was_sent_or_not_at_all() {
         }
     }
     assert!(arrived > 0, "{n} were sent");
-    // What was damaged was not delivered, and each damage ended a connection.
+    // Damaged messages were not delivered, and each damage ended a connection.
     assert!(sender.handle().stats().connected > 10, "{:?}", sender.handle().stats());
 }
 
@@ -133,7 +133,7 @@ async fn a_connection_on_which_nothing_comes_any_more_is_replaced() {
     assert_eq!(number(&letter(inbox.remove(0)).1), 1);
 }
 
-/// A peer that greets properly, and reads nothing more.
+/// A peer that greets properly and then reads nothing more.
 async fn deaf() -> SocketAddr {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -167,14 +167,14 @@ async fn a_peer_that_reads_nothing_costs_a_bounded_queue_and_delays_nobody() {
         }
         let queued = handle.stats().peers[&NodeId(2)].queued_bytes as usize;
         assert!(queued <= QUEUE, "{queued} bytes wait");
-        // The one that listens hears each message before the next is sent.
+        // The receiver that reads gets each message before the next is sent.
         let mut last = 0;
         while last < n {
             soon(receiver.recv(&mut inbox)).await.expect("receives");
             last = inbox.drain(..).map(letter).next_back().map_or(0, |(_, message)| number(&message));
         }
     }
-    // It is given up, and tried again.
+    // The silent peer is given up and tried again.
     until(|| handle.stats().refused_for(Reason::Silent) >= 1 && handle.stats().connected >= 3).await;
     assert_eq!(handle.stats().peers[&NodeId(1)].dropped, 0);
 }
@@ -191,7 +191,7 @@ async fn what_the_host_does_not_take_waits_within_bounds_and_is_not_lost() {
     until(|| sender.handle().stats().messages_sent > 0).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let held = receiver.handle().stats().bytes_received;
-    // What was taken from the connection is within the bound, but for one frame that waits for room.
+    // The bytes taken from the connection are within the bound, except for one frame that waits for room.
     assert!(held <= 100_000 + 2 * (1 << 18), "{held}");
     let (mut inbox, mut next) = (Vec::new(), 0);
     while next < 2000 {
@@ -218,7 +218,7 @@ async fn a_message_that_fits_no_frame_is_dropped_and_counted() {
     assert_eq!(receiver.handle().stats().messages_received, 0);
 }
 
-/// A member of one, whose carrier takes frames of `frame_bytes`.
+/// A cluster of one member, whose carrier takes frames of up to `frame_bytes`.
 async fn alone_with(frame_bytes: usize) -> Result<Replicated<Multi, Journal>, HostError> {
     let mut small = options(0);
     small.limits.frame_bytes = frame_bytes;
@@ -230,7 +230,7 @@ async fn alone_with(frame_bytes: usize) -> Result<Replicated<Multi, Journal>, Ho
 #[tokio::test]
 async fn a_carrier_for_shorter_messages_than_the_limits_allow_is_refused_at_the_start() {
     let needed = config(1).limits.longest_message();
-    // Twelve bytes of a frame are its own.
+    // Twelve bytes of a frame are framing.
     let refused = alone_with(needed + 11).await.expect_err("one byte is missing");
     assert!(
         matches!(refused, HostError::Carrier { needed: n, longest } if n == needed && longest == n - 1),
@@ -249,14 +249,14 @@ async fn a_command_that_no_message_can_carry_is_refused() {
     assert_eq!(refused, ProposeError::TooLarge { bytes: fits + 1, longest });
 }
 
-/// Resident memory of this program in bytes, where the system tells.
+/// The resident memory of this program in bytes, if the system reports it.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
 }
 
-/// Whether this is a program of its own for the test `name`, so that no other one uses memory meanwhile. If not, it runs
-/// that program.
+/// Whether this is a separate program for the test `name`, so that no other test uses memory meanwhile. If not, this
+/// runs that program and checks that its test passes.
 fn alone(name: &str) -> bool {
     const ALONE: &str = "PAXOS_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
@@ -270,7 +270,7 @@ fn alone(name: &str) -> bool {
     false
 }
 
-/// `STRANGERS=100000` has more of them call.
+/// `STRANGERS=100000` makes more of them connect.
 #[tokio::test]
 async fn random_bytes_on_the_port_cost_nothing_that_lasts() {
     if !alone("hostile::random_bytes_on_the_port_cost_nothing_that_lasts") {
@@ -287,7 +287,7 @@ async fn random_bytes_on_the_port_cost_nothing_that_lasts() {
         let mut bytes = vec![0; random.next_u32() as usize % 20_000];
         random.fill_bytes(&mut bytes);
         match n % 5 {
-            // What looks right at first gets further.
+            // Bytes with a plausible beginning get further.
             0 => bytes.insert(0, 1),
             1 => bytes.splice(..0, header(1, random.next_u32(), 0)).for_each(drop),
             2 => bytes.splice(..0, raw::proper()).for_each(drop),
@@ -295,7 +295,7 @@ async fn random_bytes_on_the_port_cost_nothing_that_lasts() {
             _ => {}
         }
         let mut stream = TcpStream::connect(handle.local_address()).await.expect("somebody listens");
-        // It may be cut off meanwhile.
+        // The connection may be closed meanwhile.
         stream.write_all(&bytes).await.ok();
         if n % 50 == 0 {
             send(&mut sender, 0, message(n, 100)).await;
@@ -333,7 +333,7 @@ async fn a_long_frame_costs_memory_as_it_comes_and_not_before() {
 
 #[tokio::test]
 async fn a_small_message_waits_behind_no_large_ones() {
-    // Both cores may be busy with other tests for longer than a peer may be silent; what was sent is lost then.
+    // If both cores are busy with other tests for longer than a peer may be silent, what was sent is lost.
     let patient = |id| {
         let mut options = options(id);
         options.limits.silence = Duration::from_secs(120);

@@ -1,5 +1,5 @@
-//! Hosts over sockets and disks: what holds over carriers and stores in memory holds over these. Time is real here, so
-//! that each test waits for something to happen, for as long as it takes, and none looks at the clock.
+//! Hosts over sockets and disks: what holds with carriers and stores in memory also holds here. Time is real, so each
+//! test waits until something happens, for as long as it takes, and none looks at the clock.
 
 mod cluster;
 mod hostile;
@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) type Multi = multi_paxos::MultiPaxos<Vec<u8>, u64>;
 
-/// Remembers every command it executed, and answers with its place among them.
+/// A state machine that records its commands; the reply is the index of the command.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Journal(pub(crate) Vec<Vec<u8>>);
 
@@ -50,7 +50,7 @@ pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv
 
 pub(crate) fn config(n: u16) -> Config {
     let mut config = Config::collapsed(n).expect("lawful");
-    // Both cores may be busy with other tests.
+    // Other tests may keep both cores busy.
     config.timeouts = config.timeouts.scaled(10);
     config
 }
@@ -67,7 +67,7 @@ pub(crate) async fn bind(options: TcpOptions) -> TcpCarrier<Multi> {
     TcpCarrier::bind(options).await.expect("a free port")
 }
 
-/// Tells each of them where the others are.
+/// Tells each carrier the addresses of the others.
 pub(crate) fn introduce(handles: &[(NodeId, TcpHandle)]) {
     for (_, handle) in handles {
         for (id, other) in handles {
@@ -81,7 +81,7 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(120), future).await.expect("done in time")
 }
 
-/// Waits until something is so that nobody tells of.
+/// Waits until `so` returns true, by polling it.
 pub(crate) async fn until(mut so: impl FnMut() -> bool) {
     soon(async {
         while !so() {

@@ -1,4 +1,4 @@
-//! Somebody who speaks the wire format without the carrier, by the letter of `docs/transport.md`.
+//! A peer that implements the wire format without the carrier, following `docs/transport.md`.
 
 use crate::identity;
 use core::time::Duration;
@@ -44,7 +44,7 @@ struct Hello {
     store: Option<u128>,
 }
 
-/// The greeting of the process that `who` names.
+/// Returns the greeting of the process that `who` names.
 pub(crate) fn hello(who: &Identity, to: NodeId) -> Vec<u8> {
     let Identity { cluster, node, variant, configuration } = who.clone();
     let magic = *b"paxos\r\n\0";
@@ -52,7 +52,7 @@ pub(crate) fn hello(who: &Identity, to: NodeId) -> Vec<u8> {
     frame(HELLO, &postcard::to_allocvec(&hello).expect("plain"))
 }
 
-/// The next frame, its kind and its body; none if the other side has closed.
+/// Reads the next frame. Returns its kind and its body, or `None` if the other side has closed.
 pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, Vec<u8>)> {
     let mut header = [0; 16];
     stream.read_exact(&mut header).await.ok()?;
@@ -62,7 +62,7 @@ pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, V
     Some((header[1], body))
 }
 
-/// Says something to `address`, and returns what kind of frame comes back.
+/// Sends bytes to `address`. Returns the frame that comes back.
 pub(crate) async fn say(address: SocketAddr, bytes: &[u8]) -> Option<(u8, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).await.expect("somebody listens");
     answer(&mut stream, bytes).await
@@ -72,12 +72,12 @@ pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     bytes: &[u8],
 ) -> Option<(u8, Vec<u8>)> {
-    // The other side may have closed meanwhile.
+    // The other side may already have closed.
     stream.write_all(bytes).await.ok();
     tokio::time::timeout(Duration::from_secs(60), read(stream)).await.expect("an answer, or an end")
 }
 
-/// n1, as n0 of [`crate::options`] expects it.
+/// The greeting of n1 that n0 of [`crate::options`] accepts.
 pub(crate) fn proper() -> Vec<u8> {
     hello(&identity(1), NodeId(0))
 }

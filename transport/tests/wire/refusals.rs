@@ -1,4 +1,4 @@
-//! Who does not belong here is told so, on both sides.
+//! Processes that do not belong to the cluster are refused, and both sides report it.
 
 use crate::raw::{self, HELLO, MESSAGES, PING, PONG, REFUSAL, WELCOME, frame, header, say};
 use crate::{bind, identity, options, until};
@@ -11,12 +11,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tracing::field::{Field, Visit};
 
-/// Counts lines of the log by what they name.
+/// Collects the warnings in the log, and counts them by their words.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>);
 
 impl Log {
-    /// How many warnings say all of this.
+    /// The number of warnings that contain all of these words.
     pub(crate) fn warnings(&self, words: &[&str]) -> usize {
         let lines = self.0.lock().expect("no panic");
         lines.iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
@@ -54,7 +54,7 @@ impl tracing::Subscriber for Log {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
-/// n1, different in one thing, dials n0 again and again: both count the reason each time, both log it once.
+/// n1 differs in one property and dials n0 repeatedly: both count the reason each time, and log it once.
 async fn refused(reason: Reason, dialler: TcpOptions) {
     let log = Log::default();
     let guard = tracing::subscriber::set_default(log.clone());
@@ -64,7 +64,7 @@ async fn refused(reason: Reason, dialler: TcpOptions) {
     until(|| here.stats().refused_for(reason) >= 3 && there.stats().refused_for(reason) >= 3).await;
     assert_eq!((here.stats().accepted, there.stats().connected), (0, 0));
     assert_eq!(here.stats().refused.len() + there.stats().refused.len(), 2, "{:?}", here.stats());
-    // One line at each of them.
+    // Each of them logs one line.
     assert_eq!(log.warnings(&[&format!("reason={reason}")]), 2, "{:?}", log.0);
     drop(guard);
 }
@@ -175,7 +175,7 @@ async fn who_says_nothing_makes_room_for_those_who_do() {
     }
     assert_eq!(say(handle.local_address(), &raw::proper()).await, Some((WELCOME, Vec::new())));
     until(|| handle.stats().refused_for(Reason::Crowded) >= 46).await;
-    // A greeting that does not end is cut off as well.
+    // A greeting that does not end is also cut off.
     let mut slow = options(0);
     slow.limits.handshake = core::time::Duration::from_millis(50);
     let listener = bind(slow).await;

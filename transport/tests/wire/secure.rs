@@ -1,4 +1,4 @@
-//! Mutual TLS: who has no certificate of this process's name, from an authority that is trusted, is nobody.
+//! Mutual TLS: a process needs a certificate with its own name, signed by a trusted authority.
 
 use crate::raw::{self, REFUSAL, WELCOME, say};
 use crate::refusals::Log;
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// Signs certificates.
+/// An authority that signs certificates.
 pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -28,7 +28,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// Certificate and key for these names.
+    /// Creates a certificate and a key for these names.
     fn sign(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> TlsOptions {
         let names: Vec<String> = names.iter().map(|name| (*name).into()).collect();
         let mut params = CertificateParams::new(names).expect("names");
@@ -52,7 +52,7 @@ pub(crate) fn secure(node: u16, tls: TlsOptions) -> TcpOptions {
     TcpOptions { tls: Some(tls), ..options(node) }
 }
 
-/// n1 with `tls` dials n0, whose certificate is proper, and each refuses the other's for the reason named, or trusts it.
+/// n1 with `tls` dials n0, which has a proper certificate. Each refuses the other for the given reason, or trusts it.
 async fn refused(authority: &Authority, tls: TlsOptions, here: Reason, there: Option<Reason>) {
     let log = Log::default();
     let guard = tracing::subscriber::set_default(log.clone());
@@ -66,7 +66,7 @@ async fn refused(authority: &Authority, tls: TlsOptions, here: Reason, there: Op
         assert_eq!(log.warnings(&[&format!("reason={here}"), "127.0.0.1"]), 1, "logged once");
         until(|| dialler.handle().stats().refused_for(Reason::Tls) >= 2).await;
     }
-    // The other way round: the dialling side looks as well.
+    // In the other direction, the dialling side checks as well.
     handle.set_peer(NodeId(1), dialler.local_address().to_string());
     until(|| handle.stats().refused_for(here) >= 3).await;
     assert_eq!((handle.stats().accepted, handle.stats().connected), (0, 0));
@@ -148,7 +148,7 @@ async fn who_dials_wants_the_very_process_that_it_dialled() {
     assert_eq!((dialler.handle().stats().connected, other.handle().stats().accepted), (0, 0));
 }
 
-/// A TLS client that believes in `authority`, with a certificate or without.
+/// A TLS client that trusts `authority`, with or without a certificate.
 fn client(authority: &Authority, mine: Option<&TlsOptions>) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).expect("PEM")).expect("a certificate");
@@ -167,7 +167,7 @@ fn client(authority: &Authority, mine: Option<&TlsOptions>) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
-/// What n0, at `address`, answers to the greeting of n1 by somebody with this certificate.
+/// Returns the answer of n0 at `address` to the greeting of n1 from a client with this certificate.
 async fn greet(
     address: std::net::SocketAddr,
     authority: &Authority,
@@ -176,7 +176,7 @@ async fn greet(
     let stream = TcpStream::connect(address).await.expect("somebody listens");
     let connector = client(authority, mine);
     let name = ServerName::try_from("n0").expect("a name");
-    // With TLS 1.3 the client is done before the server has looked at its certificate.
+    // With TLS 1.3 the client's handshake ends before the server has checked its certificate.
     let mut stream = connector.connect(name, stream).await.expect("the server's certificate is proper");
     raw::answer(&mut stream, &raw::hello(&identity(1), NodeId(0))).await
 }
@@ -207,7 +207,7 @@ async fn who_is_no_process_or_has_no_certificate_is_refused_before_it_is_listene
     let client = authority.sign(&["www.example"], |_| {});
     assert_eq!(greet(handle.local_address(), &authority, Some(&client)).await, None);
     until(|| handle.stats().refused_for(Reason::WrongName) == 1).await;
-    // Without TLS there is no greeting either.
+    // Without TLS the greeting is not accepted either.
     let answer = say(handle.local_address(), &raw::proper()).await;
     assert_ne!(answer.map(|(kind, _)| kind), Some(WELCOME));
     until(|| handle.stats().refused_for(Reason::Tls) == 1).await;
@@ -248,10 +248,10 @@ async fn renewed_certificates_are_taken_up_without_a_restart() {
     assert_eq!(handle.stats().accepted, 0);
     handle.renew(&latter.of(0)).expect("they are n0's");
     until(|| n1.handle().stats().connected == 1).await;
-    // Both sides of n0 use the new ones.
+    // n0 uses the new certificates as listener and as dialler.
     handle.set_peer(NodeId(1), n1.handle().local_address().to_string());
     until(|| handle.stats().connected == 1).await;
-    // Those that cannot be used change nothing.
+    // Unusable certificates change nothing.
     let broken = TlsOptions { key: former.of(0).key, ..latter.of(0) };
     for wrong in [broken, latter.of(1)] {
         assert!(handle.renew(&wrong).is_err());

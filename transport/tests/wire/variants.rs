@@ -1,4 +1,4 @@
-//! Every variant's messages and records can be written down and read back.
+//! The messages and records of every variant can be serialized and read back.
 
 use crate::{ANY_PORT, Journal, introduce, soon};
 use paxos_core::{Config, Consistency, NodeId, Protocol, Setup};
@@ -29,7 +29,7 @@ where
     members
 }
 
-/// Three lives of a cluster, in which a snapshot is taken, and one member misses what has left the others' logs.
+/// Runs three lives of a cluster. A snapshot is taken, and one member misses entries that the others have trimmed.
 async fn commits_restarts_and_catches_up<P>(mut config: Config)
 where
     P: Portable + Protocol<Value = Vec<u8>, Reply = u64>,
@@ -41,7 +41,7 @@ where
     for life in 0..3 {
         let members = start::<P>(dir.path(), &config).await;
         for n in 0..30 {
-            // In its second life the third one goes away early.
+            // In the second life, the third member stops early.
             if (life, n) == (1, 5) {
                 soon(members[2].shutdown()).await.expect("stops");
             }

@@ -1,9 +1,9 @@
-//! Members of two versions of the wire format: those of one version go on if they are enough, and the others are told why
-//! they are not heard (`docs/upgrades.md`).
+//! Members with two versions of the wire format: those of one version continue if they are a quorum, and the others are
+//! told why they are refused (`docs/upgrades.md`).
 //!
-//! Nobody here speaks another version. What passes between a member of the next version and the others goes through
-//! somebody who raises or lowers the version at the start of each direction, which is the first thing that the other side
-//! looks at: each of the two sees the other as processes of these versions would.
+//! All processes here actually use one version. A proxy carries the traffic between a member of the next version and
+//! the others, and raises or lowers the version byte at the start of each direction, which the other side checks first.
+//! So each side sees the other as real processes of these versions would.
 
 use crate::refusals::Log;
 use crate::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
@@ -19,10 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 type Member = Replicated<Multi, Journal>;
 
-/// Which members are of the next version.
+/// Whether each member is of the next version.
 type Next = Arc<[AtomicBool; 3]>;
 
-/// Passes on all that comes; what is said first, in the version `said` for a listener of the version of this process.
+/// Forwards all bytes, but replaces the first one, the version, by `said`.
 async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, said: u8) {
     let mut first = [0];
     if from.read_exact(&mut first).await.is_err() {
@@ -35,7 +35,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, said: u8) {
     }
 }
 
-/// Lies between `here`, which dials, and `there`.
+/// Starts a proxy between `here`, which dials, and `there`. Returns its address.
 async fn between(here: usize, there: usize, address: Arc<Mutex<SocketAddr>>, next: Next) -> SocketAddr {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let own = listener.local_addr().expect("bound");
@@ -44,7 +44,7 @@ async fn between(here: usize, there: usize, address: Arc<Mutex<SocketAddr>>, nex
             let to = *address.lock().expect("no panic");
             let Ok(reached) = TcpStream::connect(to).await else { continue };
             let newer = |member: usize| next[member].load(Ordering::Relaxed);
-            // As the listener of a direction sees the one who speaks.
+            // The version of the speaker, relative to the listener's version.
             let seen = |speaker, listener| match (newer(speaker), newer(listener)) {
                 (true, false) => WIRE_VERSION + 1,
                 (false, true) => WIRE_VERSION - 1,
@@ -58,12 +58,12 @@ async fn between(here: usize, there: usize, address: Arc<Mutex<SocketAddr>>, nex
     own
 }
 
-/// Three members, of which some are of the next version.
+/// Three members, some of which are of the next version.
 struct Cluster<'a> {
     dir: &'a Path,
     next: Next,
     addresses: Vec<Arc<Mutex<SocketAddr>>>,
-    /// Where each member finds each other one.
+    /// The address at which each member reaches each other one.
     ways: Vec<Vec<SocketAddr>>,
     members: Vec<Option<(Member, TcpHandle)>>,
 }
@@ -101,7 +101,7 @@ impl<'a> Cluster<'a> {
         self.members[usize::from(id.0)] = Some((member.await.expect("starts"), handle));
     }
 
-    /// Stops a member, and starts it again as one of the next version.
+    /// Stops a member, and restarts it as one of the next version.
     async fn upgrade(&mut self, member: usize) {
         let (stopped, handle) = self.members[member].take().expect("it runs");
         soon(stopped.shutdown()).await.expect("stops");
@@ -139,7 +139,7 @@ async fn members_are_upgraded_one_by_one_and_those_of_one_version_go_on_if_they_
     let mut cluster = Cluster::start(dir.path()).await;
     cluster.propose(&[0, 1, 2], 0..10).await;
 
-    // n2 is of the next version, and alone: the others go on, it knows what it knew, and all of them say why.
+    // n2 is alone with the next version: the others continue, n2 keeps its knowledge, and all of them log the reason.
     cluster.upgrade(2).await;
     cluster.propose(&[0, 1], 10..20).await;
     for member in 0..3 {
@@ -154,12 +154,12 @@ async fn members_are_upgraded_one_by_one_and_those_of_one_version_go_on_if_they_
     };
     assert!(told(WIRE_VERSION + 1) >= 2 && told(WIRE_VERSION - 1) >= 1, "{:?}", log.warnings(&[]));
 
-    // n1 follows: the two of the next version are a quorum, and go on where all of them were.
+    // n1 follows: the two members of the next version are a quorum, and continue from the former log.
     cluster.upgrade(1).await;
     cluster.propose(&[1, 2], 20..30).await;
     cluster.executed(2, 30).await;
 
-    // n0 is the last.
+    // n0 is upgraded last.
     cluster.upgrade(0).await;
     cluster.propose(&[0, 1, 2], 30..40).await;
     for member in 0..3 {

@@ -191,7 +191,7 @@ fn next_ends_where_there_is_nothing_but_upkeep() {
 fn a_broken_invariant_is_told_with_its_sentence_and_source() {
     let run = play(&Script::of(named("lying-disk").unwrap(), None, 1)).unwrap();
     let broken = run.broken.unwrap();
-    assert_eq!(broken.says, "what was durable is there after a crash");
+    assert_eq!(broken.says, "what was durable survives a crash");
     assert_eq!(broken.source, "Paxos Made Simple §2.5");
     assert_eq!(broken.frame, run.frames.len() - 1);
 }

@@ -1,4 +1,4 @@
-//! From the peers: whoever connects says who it is, and then messages are read.
+//! The receiving side: peers connect and identify themselves, and then their messages are read.
 
 use super::Shared;
 use super::frame::{Assembly, FrameError, Kind, Part, Reader, Stream, messages};
@@ -18,23 +18,23 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// What has arrived in one frame, and the room that it takes until the host has it.
+/// The messages of one frame, and the room that they take until the host has them.
 pub(super) struct Arrived<P: paxos_core::Protocol> {
     pub(super) from: NodeId,
-    /// The how manieth connection it came on.
+    /// The number of the connection on which they arrived.
     pub(super) number: u64,
-    /// The sender's store when it sent them.
+    /// The sender's store when it sent the messages.
     pub(super) store: Option<StoreLife>,
     pub(super) messages: Vec<Message<P>>,
     pub(super) _room: tokio::sync::OwnedSemaphorePermit,
 }
 
-/// Takes connections until the carrier is dropped.
+/// Accepts connections until the carrier is dropped.
 pub(super) async fn listen<P: crate::Portable>(
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedSender<Arrived<P>>,
 ) {
-    // Those that have not said yet who they are, oldest first.
+    // Connections whose peer has not identified itself yet, oldest first.
     let mut greeting: VecDeque<AbortHandle> = VecDeque::new();
     let mut number = 0;
     loop {
@@ -42,7 +42,7 @@ pub(super) async fn listen<P: crate::Portable>(
             None => return,
             Some(Ok(accepted)) => accepted,
             Some(Err(error)) => {
-                // Most likely there are too many open files: not for ever.
+                // The most likely cause is too many open files, which passes.
                 tracing::warn!(%error, "cannot take a connection");
                 sleep(Duration::from_millis(100)).await;
                 continue;
@@ -53,7 +53,7 @@ pub(super) async fn listen<P: crate::Portable>(
             && let Some(oldest) = greeting.pop_front()
         {
             oldest.abort();
-            let what = "too many connections do not say who they are";
+            let what = "too many connections have not identified themselves";
             shared.counts.complain(Who::Address(address.ip()), Reason::Crowded, &what);
         }
         number += 1;
@@ -62,7 +62,7 @@ pub(super) async fn listen<P: crate::Portable>(
     }
 }
 
-/// The next connection; none if the carrier is gone.
+/// Returns the next connection; `None` if the carrier is gone.
 async fn next(shared: &Shared) -> Option<io::Result<(TcpStream, SocketAddr)>> {
     poll_fn(|cx| {
         // The carrier takes the listener away when it is dropped, so that its port is free at once.
@@ -74,7 +74,7 @@ async fn next(shared: &Shared) -> Option<io::Result<(TcpStream, SocketAddr)>> {
     .await
 }
 
-/// Finds out who connects; if that is a peer, a task of its own reads what it says.
+/// Finds out who connects. If it is a peer, a separate task reads its messages.
 async fn greet<P: crate::Portable>(
     shared: Arc<Shared>,
     stream: TcpStream,
@@ -85,7 +85,7 @@ async fn greet<P: crate::Portable>(
     let limit = shared.options.limits.handshake;
     let mut who = Who::Address(address.ip());
     let greeted = timeout(limit, understand(&shared, stream, &mut who)).await;
-    match greeted.unwrap_or_else(|_| Err(Failure::silent("it did not say who it is", limit))) {
+    match greeted.unwrap_or_else(|_| Err(Failure::silent("it did not identify itself", limit))) {
         Ok((Hello { from, store, .. }, mut reader, writer)) => {
             shared.counts.accepted.add(1);
             shared.counts.forgive(from);
@@ -125,7 +125,8 @@ async fn understand(
                 *who = Who::Node(hello.from);
                 judge(shared, &hello).map(|()| hello)
             } else {
-                let what = format!("it calls itself {}, and its certificate names somebody else", hello.from);
+                let what =
+                    format!("it calls itself {}, but its certificate names another process", hello.from);
                 Err(Failure::refused(Reason::WrongName, what))
             }
         }
@@ -141,7 +142,7 @@ async fn understand(
         }
         Err(failure) => {
             if let Failure::Refused { reason, what } = &failure {
-                // It may have gone away already.
+                // The peer may already have gone away.
                 handshake::refuse(&mut writer, *reason, what).await.ok();
             }
             Err(failure)
@@ -158,22 +159,22 @@ fn judge(shared: &Shared, hello: &Hello) -> Result<(), Failure> {
     }
 }
 
-/// Reads what one peer says.
+/// Reads the messages of one peer.
 struct Receiver<P: paxos_core::Protocol> {
     shared: Arc<Shared>,
     from: NodeId,
-    /// The how manieth connection this is.
+    /// The number of this connection.
     number: u64,
-    /// Its store, as it was when it said who it is.
+    /// The peer's store at the time of its greeting.
     store: Option<StoreLife>,
     reader: Reader,
     writer: Writer,
-    /// What has come of a large message.
+    /// The parts of a large message that have arrived.
     large: Assembly,
     inbox: mpsc::UnboundedSender<Arrived<P>>,
 }
 
-/// The frame was whole, so that a message which cannot be read was written by another kind of program.
+/// Decodes a message. Its frame was undamaged, so an unreadable message was written by a different kind of program.
 fn decode<P: crate::Portable>(message: &[u8]) -> Result<Message<P>, FrameError> {
     match postcard::take_from_bytes(message) {
         Ok((message, [])) => Ok(message),
@@ -186,7 +187,7 @@ impl<P: crate::Portable> Receiver<P> {
         match self.read().await {
             Ok(()) => {}
             Err(Failure::Refused { reason, what }) => {
-                // A peer that hears why can tell its operator; it connects again anyway.
+                // A peer that learns the reason can tell its operator; it connects again in any case.
                 let told = handshake::refuse(&mut self.writer, reason, &what);
                 timeout(self.shared.options.limits.silence, told).await.ok();
                 self.shared.counts.complain(Who::Node(self.from), reason, &what);
@@ -195,10 +196,10 @@ impl<P: crate::Portable> Receiver<P> {
         }
     }
 
-    /// Until the other side closes.
+    /// Reads until the other side closes the connection.
     async fn read(&mut self) -> Result<(), Failure> {
         let limits = self.shared.options.limits;
-        // A peer asks each `ping` whether somebody is here, so that one that is silent is cut off.
+        // A peer pings once per `ping`, so a silent one is disconnected.
         let patience = limits.silence.saturating_add(limits.ping).saturating_mul(2);
         loop {
             let frame = timeout(patience, self.reader.next()).await;
@@ -227,8 +228,8 @@ impl<P: crate::Portable> Receiver<P> {
         }
     }
 
-    /// Hands messages to the host, which came in so many bytes. As long as it holds too many, nothing more is read, so that
-    /// the sender notices.
+    /// Passes messages that took `bytes` bytes to the host. While the host holds too many, nothing more is read, so
+    /// that the sender notices.
     async fn hand_over(&mut self, writes: u64, messages: Vec<Message<P>>, bytes: usize) {
         let store = self.store.map(|life| StoreLife { mark: StoreMark { writes, ..life.mark }, ..life });
         let counts = &self.shared.counts;
@@ -237,7 +238,7 @@ impl<P: crate::Portable> Receiver<P> {
         let (from, number) = (self.from, self.number);
         let room = bytes.clamp(1, self.shared.room) as u32;
         let room = Arc::clone(&self.shared.inbox).acquire_many_owned(room).await;
-        // Neither the room nor the inbox is closed before this task is ended.
+        // Neither the semaphore nor the inbox is closed before this task ends.
         if let Ok(room) = room {
             drop(self.inbox.send(Arrived { from, number, store, messages, _room: room }));
         }

@@ -1,4 +1,4 @@
-//! What travels on a connection: frames.
+//! The frames that travel on a connection.
 //!
 //! ```text
 //!   0        1       2              4            8             16
@@ -8,44 +8,44 @@
 //!   └────────┴───────┴──────────────┴────────────┴─────────────┴────── … ──┘
 //! ```
 //!
-//! Numbers are little-endian. A frame whose checks are wrong is never looked into: TCP's own checksum of 16 bits lets
-//! damage through, and so may a proxy on the way. The check of a body surely tells a change within eight bytes, and
-//! any other but for one in 2⁶⁴.
+//! Numbers are little-endian. The body of a frame with a wrong check is never parsed: damage passes TCP's 16-bit
+//! checksum, and a proxy may also cause some. The check of a body detects every change within eight bytes, and any
+//! other change except with probability 2⁻⁶⁴.
 
 use bytes::{Buf, Bytes, BytesMut};
 use paxos_core::Digest;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf};
 
-/// The version of everything that travels: frames, handshake, encoding of messages.
+/// The version of the whole wire format: frames, handshake, and the encoding of messages.
 pub const WIRE_VERSION: u8 = 5;
 
-/// The bytes before a body.
+/// The length of a header, in bytes.
 pub(super) const HEADER: usize = 16;
 
-/// Nobody says more before it is known who is there.
+/// The longest body, in bytes, until the peer is identified.
 pub(super) const GREETING: usize = 4096;
 
-/// Frames are hardly ever longer.
+/// Frames are rarely longer than this, in bytes.
 const LARGE: usize = 1 << 20;
 
-/// What a frame is for.
+/// The purpose of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum Kind {
-    /// Who dials, and whom.
+    /// The dialling process, and the one that it dials.
     Hello = 1,
-    /// The other's answer: talk.
+    /// The answer that accepts the connection.
     Welcome = 2,
-    /// The other's answer: go away, because.
+    /// The answer that refuses the connection, with a reason.
     Refusal = 3,
-    /// Messages, each behind its length in four bytes.
+    /// Messages, each preceded by its length in four bytes.
     Messages = 4,
-    /// Are you there?
+    /// A question whether the peer is still there.
     Ping = 5,
-    /// I am.
+    /// The answer to a ping.
     Pong = 6,
-    /// The next part of a message that is too long to let others wait behind it.
+    /// The next part of a message that is so long that others must not wait behind it.
     Part = 7,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Frame {
     pub(super) body: Bytes,
 }
 
-/// Bytes that are no frame.
+/// Why bytes are not a frame.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FrameError {
     #[error("it speaks version {0} of the wire format, this process version {WIRE_VERSION}")]
@@ -75,17 +75,17 @@ pub(super) enum FrameError {
     Io(#[from] io::Error),
 }
 
-/// Cuts a stream into frames. It reserves no memory for what has not arrived, beyond a mebibyte.
+/// Cuts a stream into frames. For data that has not arrived it reserves at most a mebibyte.
 #[derive(Debug)]
 pub(super) struct Frames {
-    /// The longest body that is taken.
+    /// The longest body that is accepted, in bytes.
     pub(super) limit: usize,
 }
 
 impl Frames {
-    /// The frame at the start of `bytes`, which is taken out; none if it is not there in full.
+    /// Removes the frame at the start of `bytes` and returns it; `None` if it has not arrived in full.
     fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-        // Another version may have another layout, so that is looked at first.
+        // Check the version first, since another version may have a different layout.
         match bytes.first() {
             None | Some(&WIRE_VERSION) => {}
             // The types of TLS records (RFC 8446, §5.1), which are never versions of this format.
@@ -117,7 +117,7 @@ impl Frames {
         bytes.advance(HEADER);
         let body = bytes.split_to(length).freeze();
         if length > LARGE {
-            // Room that was needed once is not kept for ever.
+            // Release the memory that a large frame needed.
             *bytes = BytesMut::from(&bytes[..]);
         }
         Ok(Some(Frame { kind, body }))
@@ -136,23 +136,23 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Of a connection whose other end has not said yet who it is: it takes short frames only.
+    /// Creates the reader of a connection whose peer is not identified yet: it accepts only short frames.
     pub(super) fn new(stream: ReadHalf<Box<dyn Stream>>) -> Self {
         Self { stream, frames: Frames { limit: GREETING }, buffer: BytesMut::new() }
     }
 
-    /// Takes frames of up to `limit` bytes from now on.
+    /// Accepts frames of up to `limit` bytes from now on.
     pub(super) fn trust(&mut self, limit: usize) {
         self.frames.limit = limit;
     }
 
-    /// The next frame; none if the other side has closed. The future may be dropped; nothing is lost then.
+    /// Returns the next frame; `None` if the other side has closed. The future may be dropped without losing anything.
     pub(super) async fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         loop {
             if let Some(frame) = self.frames.decode(&mut self.buffer)? {
                 return Ok(Some(frame));
             }
-            // Room for many small messages at a time, once the other side is known.
+            // Once the peer is identified, the buffer has room for many small messages.
             let room = if self.frames.limit > GREETING { 1 << 16 } else { GREETING };
             if self.buffer.capacity() - self.buffer.len() < room / 4 {
                 self.buffer.reserve(room);
@@ -165,13 +165,13 @@ impl Reader {
     }
 }
 
-/// Appends a frame to `out`, whose body `write` appends.
+/// Appends a frame to `out`; `write` appends its body.
 pub(super) fn put(kind: Kind, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER]);
     write(out);
     let (header, body) = out[start..].split_at_mut(HEADER);
-    // Who queues messages bounds them, so that a body is never as long as four gibibytes.
+    // Queued messages are bounded, so a body never has four gibibytes.
     let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
     header[0] = WIRE_VERSION;
     header[1] = kind as u8;
@@ -180,14 +180,14 @@ pub(super) fn put(kind: Kind, out: &mut BytesMut, write: impl FnOnce(&mut BytesM
     header[8..].copy_from_slice(&check_of(kind, body).to_le_bytes());
 }
 
-/// A frame by itself.
+/// Returns a single frame.
 pub(super) fn frame(kind: Kind, body: &[u8]) -> BytesMut {
     let mut out = BytesMut::with_capacity(HEADER + body.len());
     put(kind, &mut out, |out| out.extend_from_slice(body));
     out
 }
 
-/// The writes that the sender's store had made, and the messages, of a body of [`Kind::Messages`].
+/// Parses a body of [`Kind::Messages`]: the number of writes of the sender's store, and the messages.
 pub(super) fn messages(
     body: &[u8],
 ) -> Result<(u64, impl Iterator<Item = Result<&[u8], FrameError>>), FrameError> {
@@ -210,14 +210,14 @@ pub(super) fn messages(
     Ok((u64::from_le_bytes(*writes), messages))
 }
 
-/// Of a body of [`Kind::Part`].
+/// A body of [`Kind::Part`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Part<'a> {
-    /// The writes that the sender's store had made.
+    /// The number of writes of the sender's store.
     pub(super) writes: u64,
-    /// The bytes of the whole message.
+    /// The length of the whole message, in bytes.
     pub(super) length: u32,
-    /// The next of them.
+    /// The next bytes of the message.
     pub(super) bytes: &'a [u8],
 }
 
@@ -237,7 +237,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A message that comes in parts, one after the other; other frames may come between. It takes up memory as it comes.
+/// Assembles a message whose parts arrive in order, perhaps with other frames between them. Its memory grows as they
+/// arrive.
 #[derive(Default, Debug)]
 pub(super) struct Assembly {
     bytes: Vec<u8>,
@@ -245,7 +246,7 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
-    /// Takes the next part; the message if that was the last. No message is longer than `limit`.
+    /// Adds the next part. Returns the message if that was the last. No message is longer than `limit`.
     pub(super) fn take(&mut self, part: Part<'_>, limit: usize) -> Result<Option<Vec<u8>>, FrameError> {
         if self.bytes.is_empty() {
             self.length = part.length;
@@ -300,7 +301,7 @@ mod tests {
         for bit in 0..whole.len() * 8 {
             let mut damaged = whole.to_vec();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            // A longer length may wait for more.
+            // A changed length may make the decoder wait for more bytes.
             assert!(!matches!(decode(&damaged), Ok(Some(_))), "bit {bit}");
         }
     }

@@ -1,4 +1,4 @@
-//! The first words on a connection: who dials, whom, and whether they belong together.
+//! The handshake on a new connection: it identifies the dialling process, and checks that the two belong together.
 //!
 //! ```text
 //!   who dials                                      who listens
@@ -21,24 +21,24 @@ use tokio::net::TcpStream;
 
 pub(super) type Writer = WriteHalf<Box<dyn Stream>>;
 
-/// What TLS reads from: by itself it would ask the system for four kibibytes at a time.
+/// The stream under TLS, with a larger buffer: TLS alone reads only four kibibytes at a time.
 pub(super) fn buffered(stream: TcpStream) -> BufReader<TcpStream> {
     BufReader::with_capacity(1 << 15, stream)
 }
 
-/// Both directions of a connection whose other end has not said anything yet.
+/// Splits a connection whose peer has not sent anything yet.
 pub(super) fn split(stream: Box<dyn Stream>) -> (Reader, Writer) {
     let (reader, writer) = tokio::io::split(stream);
     (Reader::new(reader), writer)
 }
 
-/// Why there is no connection, or no more.
+/// Why a connection was not made, or has ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// Something that does not go away by itself.
+    /// An error that does not pass by itself.
     #[error("{what}")]
     Refused { reason: Reason, what: String },
-    /// The other side, or what lies between, is not there.
+    /// The peer or the network cannot be reached.
     #[error(transparent)]
     Gone(#[from] io::Error),
 }
@@ -48,12 +48,12 @@ impl Failure {
         Self::Refused { reason, what: what.into() }
     }
 
-    /// That something took longer than allowed.
+    /// Creates the error for something that took longer than allowed.
     pub(super) fn silent(what: &str, allowed: Duration) -> Self {
         Self::refused(Reason::Silent, format!("{what} within {allowed:?}"))
     }
 
-    /// What went wrong while TLS was set up or used.
+    /// Creates the error for a failure while TLS was set up or used.
     pub(super) fn of_io(error: io::Error) -> Self {
         match tls::reason(&error) {
             Some(reason) if tls::is_plain(&error) => {
@@ -84,28 +84,28 @@ impl From<FrameError> for Failure {
     }
 }
 
-/// What is said first.
+/// The first frame on a connection.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Hello {
-    /// That this is the right protocol at all.
+    /// Marks the protocol.
     magic: [u8; 8],
     cluster: String,
     variant: String,
     configuration: Digest,
     pub(super) from: NodeId,
     to: NodeId,
-    /// Where the sender listens, if it wants that told.
+    /// The address at which the sender can be reached, if it advertises one.
     pub(super) address: Option<String>,
-    /// Its store and the life that this is in, if that is known yet; how far it comes is told with the messages.
+    /// The sender's store and its current life, if known yet; messages carry the number of its writes.
     pub(super) store: Option<StoreLife>,
 }
 
 const MAGIC: [u8; 8] = *b"paxos\r\n\0";
 
-/// The answer to a greeting from elsewhere.
+/// The answer to a greeting from a process that does not belong here.
 #[derive(Serialize, Deserialize)]
 struct Refusal {
-    /// The place among all reasons.
+    /// The index in [`Reason::ALL`].
     code: u8,
     words: String,
 }
@@ -116,7 +116,7 @@ impl Hello {
         Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address, store }
     }
 
-    /// Whether `me` is who is meant, and the two belong together.
+    /// Checks that `me` is the addressee, and that the two processes belong together.
     pub(super) fn check(&self, me: &Identity) -> Result<(), Failure> {
         let Self { cluster, variant, from, to, .. } = self;
         let wrong = |reason, what: String| Err(Failure::refused(reason, what));
@@ -141,19 +141,16 @@ impl Hello {
             return wrong(Reason::Configuration, what);
         }
         if *to != me.node {
-            return wrong(
-                Reason::Addressee,
-                format!("{from} looks for {to}, and finds {} at its address", me.node),
-            );
+            return wrong(Reason::Addressee, format!("{from} dialled {to}, but reached {}", me.node));
         }
         if *from == me.node {
-            return wrong(Reason::Sender, format!("another process calls itself {from} as well"));
+            return wrong(Reason::Sender, format!("another process also calls itself {from}"));
         }
         Ok(())
     }
 }
 
-/// The dialling side. The other has answered with a welcome when this returns.
+/// Greets as the dialling side. When this returns, the peer has sent its welcome.
 pub(super) async fn dial(hello: &Hello, reader: &mut Reader, writer: &mut Writer) -> Result<(), Failure> {
     let body = postcard::to_allocvec(hello).map_err(io::Error::other)?;
     send(writer, Kind::Hello, &body).await?;
@@ -167,7 +164,7 @@ pub(super) async fn dial(hello: &Hello, reader: &mut Reader, writer: &mut Writer
     }
 }
 
-/// What `peer` says when it wants no connection.
+/// Returns the error for a refusal that `peer` sent.
 pub(super) fn refusal(peer: NodeId, body: &[u8]) -> Failure {
     let Ok(Refusal { code, words }) = postcard::from_bytes(body) else {
         return FrameError::Damaged.into();
@@ -177,7 +174,7 @@ pub(super) fn refusal(peer: NodeId, body: &[u8]) -> Failure {
     Failure::refused(reason, format!("{peer} refuses the connection: {words}"))
 }
 
-/// The listening side: what the other says first.
+/// Receives the greeting as the listening side.
 pub(super) async fn hear(reader: &mut Reader) -> Result<Hello, Failure> {
     let Frame { kind, body } = reader.next().await?.ok_or_else(closed)?;
     let hello = postcard::take_from_bytes::<Hello>(&body).ok().filter(|(_, rest)| rest.is_empty());
@@ -187,12 +184,12 @@ pub(super) async fn hear(reader: &mut Reader) -> Result<Hello, Failure> {
     }
 }
 
-/// Tells the other that it is taken.
+/// Tells the peer that it is accepted.
 pub(super) async fn welcome(writer: &mut Writer) -> Result<(), Failure> {
     Ok(send(writer, Kind::Welcome, &[]).await?)
 }
 
-/// Tells the other why it is not taken. It may be gone already.
+/// Tells the peer why it is refused. It may already have gone away.
 pub(super) async fn refuse(writer: &mut Writer, reason: Reason, what: &str) -> io::Result<()> {
     let code = Reason::ALL.iter().position(|r| *r == reason).unwrap_or_default() as u8;
     let words = format!("{what} (wire format {WIRE_VERSION})");

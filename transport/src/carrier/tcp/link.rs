@@ -1,5 +1,5 @@
-//! To one peer: two queues, and a task that keeps a connection and writes to it what waits. Large messages go in parts, and
-//! small ones between the parts, so that no heartbeat waits behind megabytes.
+//! The sending side to one peer: two queues, and a task that keeps a connection and writes the queued messages to it.
+//! Large messages go in parts, and small ones between the parts, so that no heartbeat waits behind megabytes.
 
 use super::Shared;
 use super::frame::{FrameError, HEADER, Kind, Part, Reader, Stream, put};
@@ -17,16 +17,16 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-/// What a queued message costs besides its bytes.
+/// The cost of a queued message besides its bytes.
 const OVERHEAD: usize = 64;
 
-/// Messages are put into one frame up to this size.
+/// The size up to which messages are put into one frame, in bytes.
 const FRAME: usize = 1 << 18;
 
-/// A message of more bytes is a large one, and goes in parts of so many.
+/// A message with more bytes than this is large, and is sent in parts of this size.
 const PART: usize = 1 << 16;
 
-/// Messages of one kind that wait for a peer.
+/// The small or the large messages that wait for a peer.
 struct Queue {
     messages: mpsc::UnboundedSender<Bytes>,
     bytes: AtomicUsize,
@@ -38,7 +38,7 @@ impl Queue {
         (Self { messages, bytes: AtomicUsize::new(0) }, waiting)
     }
 
-    /// Queues a message; whether there was room.
+    /// Queues a message. Returns whether there was room.
     fn post(&self, message: Bytes, limit: usize) -> bool {
         let size = message.len() + OVERHEAD;
         let before = self.bytes.fetch_add(size, Ordering::Relaxed);
@@ -55,23 +55,24 @@ impl Queue {
     }
 }
 
-/// The other end of a peer's queues.
+/// The receiving end of a peer's queues.
 pub(super) struct Waiting {
     small: mpsc::UnboundedReceiver<Bytes>,
     large: mpsc::UnboundedReceiver<Bytes>,
 }
 
-/// One peer, as the sender of messages sees it.
+/// A peer, from the point of view of the sender.
 pub(super) struct Peer {
     pub(super) id: NodeId,
     address: Mutex<String>,
-    /// Whether the operator said where it is.
+    /// Whether the operator set the address.
     told: AtomicBool,
-    /// The address is another now, or the peer is to be forgotten.
+    /// Notifies the task that it must reconnect or end.
     changed: Notify,
     gone: AtomicBool,
     small: Queue,
-    /// Messages of more than [`PART`] bytes, which have room of their own: no heartbeat is dropped because of them.
+    /// Messages of more than [`PART`] bytes. They have their own limit, so that no heartbeat is dropped because of
+    /// them.
     large: Queue,
     dropped: Count,
     connected: AtomicBool,
@@ -94,7 +95,7 @@ impl Peer {
         (Arc::new(peer), Waiting { small: of_small, large: of_large })
     }
 
-    /// Queues a message, or drops it if too much waits.
+    /// Queues a message, or drops it if the queue is full.
     pub(super) fn post(&self, message: Bytes, shared: &Shared) {
         let queue = if message.len() > PART { &self.large } else { &self.small };
         if !queue.post(message, shared.options.limits.queue_bytes) {
@@ -103,7 +104,7 @@ impl Peer {
         }
     }
 
-    /// A message of `queue` will not reach the peer.
+    /// Counts a message of `queue` that will not reach the peer.
     fn lost(&self, queue: &Queue, message: Bytes, shared: &Shared) {
         queue.taken(&[message]);
         self.dropped.add(1);
@@ -126,7 +127,7 @@ impl Peer {
         }
     }
 
-    /// Connects anew, with another greeting.
+    /// Reconnects with a new greeting.
     pub(super) fn greet_again(&self) {
         self.changed.notify_one();
     }
@@ -148,10 +149,10 @@ impl Peer {
     }
 }
 
-/// Keeps a connection to `peer` for as long as the carrier lives, and sends what waits.
+/// Keeps a connection to `peer` for as long as the carrier lives, and sends queued messages.
 pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Waiting) {
     let mut backoff = delays(&shared);
-    // As it was logged last: a connection that is made anew on purpose is no news.
+    // Whether the log says that the peer is reached. A deliberate reconnection is not logged.
     let mut reached = false;
     while !peer.gone.load(Ordering::Relaxed) {
         let begun = Instant::now();
@@ -182,14 +183,14 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
             tracing::info!("has lost the connection to {}", peer.id);
         }
         match failure {
-            // Told to connect anew, or to end.
+            // The task must reconnect, or end.
             None => continue,
             Some(Failure::Refused { reason, what }) => {
                 shared.counts.complain(Who::Node(peer.id), reason, &what);
             }
             Some(Failure::Gone(error)) => tracing::debug!(peer = %peer.id, %error, "no connection"),
         }
-        // What waited for a peer that cannot be reached is stale when it can.
+        // Messages queued for an unreachable peer would be stale when it is reached.
         for (queue, waiting) in [(&peer.small, &mut waiting.small), (&peer.large, &mut waiting.large)] {
             while let Ok(message) = waiting.try_recv() {
                 peer.lost(queue, message, &shared);
@@ -216,7 +217,7 @@ fn delays(shared: &Shared) -> ExponentialBackoff {
         .build()
 }
 
-/// Connects, and comes to an understanding.
+/// Connects, and completes the handshake.
 async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failure> {
     let limits = &shared.options.limits;
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
@@ -254,14 +255,14 @@ struct Link<'a> {
     peer: &'a Peer,
     reader: Reader,
     writer: Writer,
-    /// What is written next.
+    /// The bytes to be written next.
     out: BytesMut,
-    /// A large message, of which so many bytes were sent.
+    /// A large message, and the number of its bytes that were sent.
     begun: Option<(Bytes, usize)>,
 }
 
 impl Link<'_> {
-    /// Sends what waits, until something fails, or nothing is to be sent here any more.
+    /// Sends queued messages until something fails or the link must reconnect or end.
     async fn serve(&mut self, waiting: &mut Waiting) -> Option<Failure> {
         let limits = &self.shared.options.limits;
         let mut ticks = interval(limits.ping);
@@ -299,7 +300,7 @@ impl Link<'_> {
             }
             let begun = Instant::now();
             let sent = self.write(&messages).await;
-            // Nobody was listened to meanwhile.
+            // Do not count the time of writing as silence, because nothing was read meanwhile.
             heard += begun.elapsed();
             self.peer.small.taken(&messages);
             messages.clear();
@@ -309,7 +310,7 @@ impl Link<'_> {
         }
     }
 
-    /// Writes messages, many to a frame, and the next part of a large one.
+    /// Writes messages, many in a frame, and the next part of a large one.
     async fn write(&mut self, messages: &[Bytes]) -> Result<(), Failure> {
         let mut rest = messages;
         let mut frames = u64::from(!self.out.is_empty());
@@ -326,7 +327,7 @@ impl Link<'_> {
                 put(Kind::Messages, &mut self.out, |out| {
                     out.extend_from_slice(&writes.to_le_bytes());
                     for message in some {
-                        // It is shorter than a frame, whose length has four bytes as well.
+                        // The message is shorter than its frame, whose length also has four bytes.
                         out.extend_from_slice(&(message.len() as u32).to_le_bytes());
                         out.extend_from_slice(message);
                     }
@@ -343,7 +344,7 @@ impl Link<'_> {
         let mut whole = None;
         if let Some((message, sent)) = &mut self.begun {
             let end = message.len().min(*sent + PART);
-            // No message is longer than a frame may be.
+            // No message is longer than the longest frame.
             let length = message.len() as u32;
             Part { writes, length, bytes: &message[*sent..end] }.put(&mut self.out);
             frames += 1;
@@ -359,7 +360,7 @@ impl Link<'_> {
         Ok(())
     }
 
-    /// What this process's store has written: at least what the messages that wait rest on.
+    /// The number of writes of this process's store. It covers at least the writes that the queued messages rest on.
     fn writes(&self) -> u64 {
         self.shared.store().map_or(0, |store| store.mark.writes)
     }
@@ -371,7 +372,7 @@ impl Link<'_> {
         let written = async {
             let mut rest = &out[..];
             while !rest.is_empty() {
-                // A peer that takes a little now and then is slow, but there.
+                // A peer that takes a few bytes from time to time is slow but alive.
                 let some = timeout(silence, writer.write(rest)).await;
                 let n = some.map_err(|_| Failure::silent("the peer took nothing", silence))??;
                 if n == 0 {
@@ -393,12 +394,12 @@ impl Link<'_> {
     }
 }
 
-/// That no message fits into a frame that is longer than this.
+/// The longest message that fits into a frame of `frame_bytes`.
 pub(super) fn longest(frame_bytes: usize) -> usize {
     frame_bytes.saturating_sub(12).min(u32::MAX as usize - 12)
 }
 
-/// Who sends on a connection that is to be written to only, breaks the rules.
+/// The error for a peer that sends on a connection on which it may only receive.
 pub(super) fn out_of_turn() -> Failure {
     Failure::refused(Reason::Damaged, FrameError::Damaged.to_string())
 }

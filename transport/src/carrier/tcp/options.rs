@@ -1,4 +1,4 @@
-//! What a TCP carrier is told.
+//! The options of a TCP carrier.
 
 use super::TlsOptions;
 use crate::identity::Identity;
@@ -8,26 +8,27 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
-/// What a [`super::TcpCarrier`] is told. Everything but the first two fields has a default.
+/// The options of a [`super::TcpCarrier`]. All fields but the first two have defaults.
 #[derive(Clone, Debug)]
 pub struct TcpOptions {
-    /// Who this process is, and what it belongs to.
+    /// The identity of this process, and of what it belongs to.
     pub identity: Identity,
-    /// Where it listens for its peers. With port 0 the system chooses: [`super::TcpHandle::local_address`].
+    /// The address at which it listens for peers. With port 0 the system chooses one:
+    /// [`super::TcpHandle::local_address`].
     pub listen: SocketAddr,
-    /// Where the other processes listen, `host:port`. A name is looked up each time a connection is made. Processes that
-    /// may join later can be named here before they are there. An own address here is not used.
+    /// The addresses of the other processes, as `host:port`. A name is looked up for each new connection. Processes
+    /// that may join later can be named here before they exist. An entry for this process itself is ignored.
     pub peers: BTreeMap<NodeId, String>,
-    /// Where this process can be reached, `host:port`: told to peers that know no address for it.
+    /// The address at which this process can be reached, `host:port`. Peers that know no address for it use this one.
     pub advertise: Option<String>,
-    /// Mutual TLS; none: anyone who can reach the port is believed, and anyone on the way can read along.
+    /// Mutual TLS. With `None`, anyone who can reach the port is believed, and anyone on the way can read the messages.
     pub tls: Option<TlsOptions>,
-    /// Bounds, and waiting times.
+    /// Bounds and timeouts.
     pub limits: TcpLimits,
 }
 
 impl TcpOptions {
-    /// A process that listens, knows no peer yet, and does not use TLS.
+    /// The options of a process that listens, knows no peer yet, and does not use TLS.
     pub fn new(identity: Identity, listen: SocketAddr) -> Self {
         Self {
             identity,
@@ -39,7 +40,7 @@ impl TcpOptions {
         }
     }
 
-    /// Tells where another process listens.
+    /// Adds the address of another process.
     #[must_use]
     pub fn peer(mut self, id: NodeId, address: impl Into<String>) -> Self {
         self.peers.insert(id, address.into());
@@ -47,35 +48,38 @@ impl TcpOptions {
     }
 }
 
-/// Bounds on what a carrier holds, and how long it waits.
+/// The bounds on a carrier's memory, and its timeouts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TcpLimits {
-    /// The longest message that is sent or taken, with the few bytes around it. One that does not fit can never be delivered, so
-    /// this must be larger than a phase 1b that reports a full window ([`paxos_core::Limits::window_bytes`]).
+    /// The longest message that is sent or received, plus 12 bytes of framing. A host does not start if this is too
+    /// small for the longest message of its configuration ([`paxos_core::Limits::longest_message`]).
     pub frame_bytes: usize,
-    /// Messages that wait for one peer, in bytes, those of up to 64 KiB and larger ones each; then such messages for it are dropped.
-    /// One message may always wait.
+    /// The limit of the messages that wait for one peer, in bytes; small messages (up to 64 KiB) and large ones each
+    /// have this limit. Beyond it messages for the peer are dropped, but one message may always wait.
     pub queue_bytes: usize,
-    /// Messages that have arrived and that the host has not taken, in bytes as they came; then nothing more is read.
+    /// The limit of messages that have arrived and wait for the host, in bytes as received; beyond it nothing more is
+    /// read.
     pub inbox_bytes: usize,
-    /// Peers that may be connected to this process, and peers that it learns the address of from themselves.
+    /// The number of peers that may be connected to this process, and of peers whose address it may learn from
+    /// themselves.
     pub connections: usize,
-    /// Connections that have not said yet who they are; the oldest is closed to make room for another.
+    /// The number of connections whose peer has not identified itself; the oldest is closed to make room for another.
     pub greetings: usize,
-    /// Within this time a connection has to be set up, TLS and handshake included.
+    /// The time limit for setting up a connection, including TLS and the handshake.
     pub handshake: Duration,
-    /// Within this time an address has to answer at all. Finding out the address of a name may take as long as a handshake.
+    /// The time limit for connecting to an address. Resolving a name may take as long as a handshake.
     pub connect: Duration,
-    /// Between two questions whether a peer is still there.
+    /// The time between two pings.
     pub ping: Duration,
-    /// Without an answer, or with nothing taken by the peer, for so long, a connection is given up, and another tried.
+    /// A connection is given up, and a new one tried, if the peer answers nothing or takes nothing for this long.
     pub silence: Duration,
-    /// The shortest and the longest time between two attempts to connect. It doubles each time, and varies by chance.
+    /// The shortest and the longest delay between two attempts to connect. The delay doubles each time, with random
+    /// jitter.
     pub backoff: (Duration, Duration),
 }
 
 impl Default for TcpLimits {
-    /// A connection that is cut off is noticed within a second, and a peer that is back within half a second.
+    /// A broken connection is noticed within a second, and a peer that is back within half a second.
     fn default() -> Self {
         let (mib, ms) = (1 << 20, Duration::from_millis);
         Self {
@@ -94,8 +98,8 @@ impl Default for TcpLimits {
 }
 
 impl TcpLimits {
-    /// For a network that is quicker than `election` ([`paxos_core::Timeouts::election`]) by far: whoever can be reached
-    /// again is, within three times that.
+    /// Limits for a network that is much faster than `election` ([`paxos_core::Timeouts::election`]): a peer that
+    /// becomes reachable again is reconnected within three times that.
     #[must_use]
     pub fn for_elections(self, election: Duration) -> Self {
         Self {
@@ -112,12 +116,14 @@ impl TcpLimits {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The address cannot be had.
-    #[error("cannot listen at {address}: {source}; choose another address, or stop who uses this one")]
+    /// It cannot listen at the address.
+    #[error(
+        "cannot listen at {address}: {source}; choose another address, or stop the program that uses this one"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// TLS cannot be used as it was configured.

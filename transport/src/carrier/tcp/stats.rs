@@ -1,4 +1,4 @@
-//! What a carrier counts, and what it complains about.
+//! The counters and complaints of a carrier.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use paxos_core::NodeId;
@@ -7,45 +7,45 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-/// Why a connection was refused or given up. Each is counted, and logged once for each peer until a connection with it
-/// comes about.
+/// Why a connection was refused or given up. Each case is counted, and logged once for each peer until a connection
+/// with it succeeds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The other speaks another version of the wire format, or something else altogether.
+    /// The peer uses another version of the wire format, or another protocol.
     Version,
-    /// It belongs to another cluster.
+    /// The peer belongs to another cluster.
     Cluster,
-    /// It runs another variant.
+    /// The peer runs another variant.
     Variant,
-    /// It was configured differently.
+    /// The peer has a different configuration.
     Configuration,
-    /// It is not, or cannot prove to be, the process that it says it is.
+    /// The peer is not the process that it claims to be, or cannot prove it.
     Sender,
-    /// It looked for another process than the one it reached.
+    /// The peer looked for a different process.
     Addressee,
-    /// What it sent was damaged on the way.
+    /// Data from the peer was damaged in transit.
     Damaged,
-    /// It sent more in one frame than is allowed.
+    /// The peer sent a larger frame than is allowed.
     TooLarge,
-    /// It said nothing, or took nothing, for too long.
+    /// The peer sent nothing, or took nothing, for too long.
     Silent,
     /// There are more connections than are allowed.
     Crowded,
-    /// It has no certificate.
+    /// The peer has no certificate.
     NoCertificate,
-    /// Its certificate is of an authority that is not trusted here.
+    /// The peer's certificate is signed by an authority that this process does not trust.
     Untrusted,
-    /// Its certificate is not valid any more, or not yet.
+    /// The peer's certificate has expired, or is not valid yet.
     Expired,
-    /// Its certificate is that of another process.
+    /// The peer's certificate belongs to another process.
     WrongName,
-    /// It does not speak TLS as this process does, or refuses this process's certificate.
+    /// The peer does not use TLS as this process does, or refuses this process's certificate.
     Tls,
 }
 
 impl Reason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 15] = [
         Self::Version,
         Self::Cluster,
@@ -64,7 +64,7 @@ impl Reason {
         Self::Tls,
     ];
 
-    /// Its name in metrics.
+    /// The reason's name in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Version => "version",
@@ -92,7 +92,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a carrier has done since it was started.
+/// The counters of a carrier since it was started.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct CarrierStats {
@@ -100,7 +100,7 @@ pub struct CarrierStats {
     pub frames_sent: u64,
     /// Frames read.
     pub frames_received: u64,
-    /// Bytes written, TLS not counted.
+    /// Bytes written, without TLS overhead.
     pub bytes_sent: u64,
     /// Bytes of messages read.
     pub bytes_received: u64,
@@ -108,32 +108,32 @@ pub struct CarrierStats {
     pub messages_sent: u64,
     /// Messages read.
     pub messages_received: u64,
-    /// Messages dropped since the queue for their receiver was full.
+    /// Messages dropped because the queue for their receiver was full.
     pub dropped_full: u64,
-    /// Messages dropped since their receiver could not be reached, or its address is not known.
+    /// Messages dropped because their receiver could not be reached, or its address is unknown.
     pub dropped_unreachable: u64,
-    /// Messages dropped since they are longer than a frame.
+    /// Messages dropped because they are longer than a frame.
     pub dropped_too_large: u64,
-    /// Connections made to peers, the first ones included.
+    /// Connections made to peers, including the first ones.
     pub connected: u64,
     /// Attempts to connect that failed.
     pub failed: u64,
-    /// Connections of peers that were taken.
+    /// Connections of peers that were accepted.
     pub accepted: u64,
-    /// Connections that were refused or given up, by the reason.
+    /// Connections that were refused or given up, by reason.
     pub refused: BTreeMap<Reason, u64>,
     /// The peers that this process sends to.
     pub peers: BTreeMap<NodeId, PeerStats>,
 }
 
 impl CarrierStats {
-    /// How many connections were refused or given up for this reason.
+    /// Returns how many connections were refused or given up for this reason.
     pub fn refused_for(&self, reason: Reason) -> u64 {
         self.refused.get(&reason).copied().unwrap_or(0)
     }
 }
 
-/// How things stand between a carrier and one peer.
+/// The state of a carrier's link to one peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct PeerStats {
@@ -141,11 +141,11 @@ pub struct PeerStats {
     pub connected: bool,
     /// Bytes that wait to be sent.
     pub queued_bytes: u64,
-    /// Messages that were dropped, for whatever reason.
+    /// Messages that were dropped, for any reason.
     pub dropped: u64,
 }
 
-/// One of the numbers.
+/// A counter.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
 
@@ -177,12 +177,12 @@ pub(super) struct Counts {
     complaints: Mutex<BTreeSet<(Who, Reason)>>,
 }
 
-/// Whom a complaint is about.
+/// The subject of a complaint.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Who {
-    /// A process, as far as it is known to be that.
+    /// A process, identified as well as possible.
     Node(NodeId),
-    /// Somebody at this address.
+    /// An unidentified process at this address.
     Address(IpAddr),
 }
 
@@ -195,11 +195,12 @@ impl fmt::Display for Who {
     }
 }
 
-/// So many complaints are remembered, lest who calls from ever new addresses fills the memory.
+/// The number of complaints that are remembered. The limit keeps a stranger with ever new addresses from filling the
+/// memory.
 const REMEMBERED: usize = 1024;
 
 impl Counts {
-    /// Counts a refusal, and logs it unless that was done for this peer before.
+    /// Counts a refusal, and logs it unless it was already logged for this peer.
     pub(super) fn complain(&self, who: Who, reason: Reason, what: &dyn fmt::Display) {
         if let Some(at) = Reason::ALL.iter().position(|r| *r == reason) {
             self.refused[at].add(1);
@@ -210,7 +211,7 @@ impl Counts {
         }
     }
 
-    /// All is well with a peer: what goes wrong later is worth a line again.
+    /// Forgets the complaints about a peer that is connected, so that later ones are logged again.
     pub(super) fn forgive(&self, node: NodeId) {
         let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         complaints.retain(|(who, _)| *who != Who::Node(node));

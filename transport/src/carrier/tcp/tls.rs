@@ -1,10 +1,10 @@
-//! Mutual TLS: a certificate says which process somebody is.
+//! Mutual TLS: a certificate says which process its holder is.
 //!
-//! The rule: the certificate of process n3 has the DNS name `n3` among its subject alternative names or, where the options
-//! name a domain, `n3.<domain>`, letter by letter: wildcards and common names do not count. It is signed by one of the
-//! authorities, and valid today. Both sides look: who listens, that the certificate is some process's before the
-//! handshake of TLS is over, and then that it is the process's that the greeting names; who dials, that it is
-//! the process's that it dialled. Connections are not resumed, so that each one is looked at.
+//! The rule: the certificate of process n3 has the DNS name `n3` among its subject alternative names or, if the options
+//! name a domain, `n3.<domain>`, exactly: wildcards and common names do not count. One of the authorities has signed
+//! it, and it is valid today. The listening side checks first, during the TLS handshake, that the certificate belongs
+//! to some process, and then that it belongs to the process that the greeting names. The dialling side checks that it
+//! belongs to the process that it dialled. Connections are not resumed, so that each one is checked.
 
 use super::stats::Reason;
 use paxos_core::NodeId;
@@ -25,12 +25,12 @@ use tokio_rustls::rustls::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// Certificates for mutual TLS, as PEM. New ones can be given to a carrier that runs: [`super::TcpHandle::renew`].
+/// Certificates for mutual TLS, as PEM. [`super::TcpHandle::renew`] gives new ones to a running carrier.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TlsOptions {
     /// The authorities that sign the certificates of members.
     pub authorities: Vec<u8>,
-    /// This process's certificate, and those between it and an authority.
+    /// This process's certificate, and the intermediate certificates up to an authority.
     pub certificate: Vec<u8>,
     /// Its private key.
     pub key: Vec<u8>,
@@ -39,10 +39,10 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// Reads all three from files; no domain.
+    /// Reads all three from files, without a domain.
     ///
     /// # Errors
-    /// If one cannot be read.
+    /// If a file cannot be read.
     pub fn from_files(
         authorities: impl AsRef<Path>,
         certificate: impl AsRef<Path>,
@@ -60,7 +60,7 @@ impl TlsOptions {
         })
     }
 
-    /// Whether `me` can use them, as a carrier finds out when it starts.
+    /// Checks that `me` can use these certificates, as a carrier does when it starts.
     ///
     /// # Errors
     /// [`TlsError`].
@@ -69,7 +69,7 @@ impl TlsOptions {
     }
 }
 
-/// Without the key.
+/// Does not show the key.
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions").field("domain", &self.domain).finish_non_exhaustive()
@@ -80,25 +80,25 @@ impl fmt::Debug for TlsOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file is not what it should be.
+    /// A file does not have the required format.
     #[error("the {0} cannot be read: it must be PEM")]
     Pem(&'static str),
-    /// The certificate is that of somebody else.
+    /// The certificate belongs to another process.
     #[error(
         "the certificate names {found:?}, and not {wanted:?}: give this process a certificate of its own"
     )]
     WrongName {
-        /// The names that it has.
+        /// The names in the certificate.
         found: Vec<String>,
         /// The name that it must have.
         wanted: String,
     },
-    /// Certificate and key do not go together, or are of no use for TLS.
+    /// Certificate and key do not match, or cannot be used for TLS.
     #[error("the certificates cannot be used for TLS: {0}")]
     Unusable(String),
 }
 
-/// How processes are called in certificates.
+/// The names of processes in certificates.
 #[derive(Clone, Debug)]
 struct Names {
     domain: Option<String>,
@@ -109,7 +109,7 @@ impl Names {
         self.domain.as_ref().map_or_else(|| id.to_string(), |domain| format!("{id}.{domain}"))
     }
 
-    /// Whether a name is some process's.
+    /// Whether a name belongs to some process.
     fn is_any(&self, name: &str) -> bool {
         let host = match &self.domain {
             None => Some(name),
@@ -126,7 +126,7 @@ fn names_in(certificate: &CertificateDer<'_>) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// Both ends of TLS.
+/// The client and server sides of TLS.
 pub(super) struct Tls {
     pub(super) connector: TlsConnector,
     pub(super) acceptor: TlsAcceptor,
@@ -179,12 +179,12 @@ impl Tls {
         })
     }
 
-    /// The name under which a process is dialled.
+    /// Returns the name under which a process is dialled.
     pub(super) fn name_of(&self, id: NodeId) -> io::Result<ServerName<'static>> {
         ServerName::try_from(self.names.of(id)).map_err(io::Error::other)
     }
 
-    /// Whether this is a certificate of `id`.
+    /// Checks whether this is a certificate of `id`.
     pub(super) fn is_of(&self, certificate: &CertificateDer<'_>, id: NodeId) -> bool {
         names_in(certificate).contains(&self.names.of(id))
     }
@@ -195,7 +195,7 @@ fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'st
     all.ok().filter(|all| !all.is_empty()).ok_or(TlsError::Pem(what))
 }
 
-/// Which of the reasons an error of TLS is.
+/// Returns the reason that describes an error of TLS.
 pub(super) fn reason(error: &io::Error) -> Option<Reason> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     if matches!(error, Error::NoCertificatesPresented) {
@@ -220,13 +220,13 @@ pub(super) fn reason(error: &io::Error) -> Option<Reason> {
     })
 }
 
-/// Whether the other side says what is not TLS at all.
+/// Checks whether the peer sent something that is not TLS.
 pub(super) fn is_plain(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
     matches!(inner, Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)))
 }
 
-/// Takes the certificates of processes, and of nobody else.
+/// Accepts the certificates of processes, and no others.
 #[derive(Debug)]
 struct AnyMember {
     inner: Arc<dyn ClientCertVerifier>,
@@ -275,7 +275,7 @@ impl ClientCertVerifier for AnyMember {
     }
 }
 
-/// Takes the certificate of the process that was dialled, by its very name.
+/// Accepts only a certificate with the exact name of the process that was dialled.
 #[derive(Debug)]
 struct OneMember {
     inner: Arc<dyn ServerCertVerifier>,

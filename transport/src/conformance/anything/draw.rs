@@ -1,5 +1,5 @@
-//! Draws whatever can be read: `serde` asks for the parts of a message, and each is drawn. So messages of any variant can
-//! be drawn without a line of that variant, those that are invented later among them.
+//! Draws arbitrary readable messages: `serde` asks for the parts of a message, and each is drawn. So this can draw
+//! messages of any variant, including future ones, without variant-specific code.
 
 use core::fmt;
 use paxos_core::{Ballot, Jitter, NodeId, Slot};
@@ -9,15 +9,15 @@ use serde::de::{
     Visitor,
 };
 
-/// Draws numbers that fit together mostly, and now and then the extremes.
+/// Draws numbers that mostly fit together, and sometimes extreme ones.
 #[derive(Debug)]
 pub(super) struct Draw {
     dice: Jitter,
-    /// Who says what is drawn.
+    /// The sender of what is drawn.
     speaker: NodeId,
-    /// Around here lie the slots that matter.
+    /// Drawn slots are mostly close to this one.
     near: u64,
-    /// Ballots that the node which is to hear it used.
+    /// The last ballots that the receiving node used.
     used: Vec<Ballot>,
 }
 
@@ -34,12 +34,12 @@ impl Draw {
         self.below(2) == 0
     }
 
-    /// What follows is said by `speaker`, to a node that knows what is chosen below `known`.
+    /// Sets the sender of the next messages; the receiving node knows what is chosen below `known`.
     pub(super) fn speak_as(&mut self, speaker: NodeId, known: Slot) {
         (self.speaker, self.near) = (speaker, known.index());
     }
 
-    /// The node spoke in this ballot.
+    /// Notes a ballot that the node used.
     pub(super) fn hear(&mut self, ballot: Option<Ballot>) {
         let Some(ballot) = ballot.filter(|ballot| self.used.last() != Some(ballot)) else { return };
         if self.used.len() == 4 {
@@ -48,7 +48,7 @@ impl Draw {
         self.used.push(ballot);
     }
 
-    /// A slot, a sequence number, a place in a file, a time.
+    /// Draws a slot, a sequence number, an offset, or a time.
     pub(super) fn number(&mut self) -> u64 {
         let far = [1 << 20, (1 << 60) - 1, u64::MAX - 2, u64::MAX - 1, u64::MAX];
         match self.below(12) {
@@ -60,7 +60,7 @@ impl Draw {
         }
     }
 
-    /// The parts of a ballot, as they are written: round, owner, step, fast.
+    /// Draws the parts of a ballot, as they are encoded: round, owner, step, fast.
     fn ballot(&mut self) -> [u64; 4] {
         let step = [0, 0, 1, 2, 255][self.below(5) as usize];
         if self.flip() && !self.used.is_empty() {
@@ -76,7 +76,7 @@ impl Draw {
     }
 }
 
-/// What was drawn cannot be.
+/// The error for drawn parts that do not form a valid value.
 #[derive(Debug)]
 pub(super) struct Impossible;
 
@@ -94,7 +94,7 @@ impl Error for Impossible {
     }
 }
 
-/// The next parts of something that has so many.
+/// The next parts of a value with `left` parts.
 struct Parts<'a> {
     draw: &'a mut Draw,
     left: usize,
@@ -125,7 +125,7 @@ impl<'de> MapAccess<'de> for Parts<'_> {
     }
 }
 
-/// One of the forms that something may have.
+/// A variant of an enum.
 struct Form<'a> {
     draw: &'a mut Draw,
     nth: u32,
@@ -165,7 +165,7 @@ impl<'de> VariantAccess<'de> for Form<'_> {
     }
 }
 
-/// The plain parts: each is drawn as `$draw` says.
+/// Implements the primitive types: `$draw` draws each.
 macro_rules! drawn {
     ($($ask:ident => $give:ident($draw:expr);)+) => {$(
         fn $ask<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Impossible> {
@@ -175,7 +175,7 @@ macro_rules! drawn {
     )+};
 }
 
-/// What no message has: whoever reads it must say what it wants.
+/// Implements types that no message has: their readers must state the type that they want.
 macro_rules! never {
     ($($ask:ident)+) => {$(
         fn $ask<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Impossible> {
@@ -283,7 +283,7 @@ impl<'de> Deserializer<'de> for &mut Draw {
     ) -> Result<V::Value, Impossible> {
         let mut nth = self.below(variants.len() as u64) as u32;
         if name == "Message" && self.flip() {
-            // Half of all that is said is of the variant itself.
+            // Half of the messages are those of the variant itself.
             let own = ["Prepare", "Promise", "Accept", "Accepted", "Decide"][self.below(5) as usize];
             nth = variants.iter().position(|variant| *variant == own).unwrap_or(0) as u32;
         }
@@ -295,7 +295,7 @@ impl<'de> Deserializer<'de> for &mut Draw {
     }
 }
 
-/// A part that is known already, whatever it is read as.
+/// A part with a known value, whatever type it is read as.
 struct Number(u64);
 
 impl IntoDeserializer<'_, Impossible> for Number {

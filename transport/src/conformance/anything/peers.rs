@@ -1,10 +1,10 @@
-//! The acceptors around the node: what they answer to what it asks. Without them no phase 1 would come to an end.
+//! The acceptors around the node, and their answers to its requests. Without them no phase 1 would end.
 
 use super::draw::Draw;
 use crate::conformance::Tested;
 use paxos_core::{Acceptor as _, Envelope, Message, NodeId, Setup};
 
-/// Answers that wait; older ones got lost.
+/// The number of answers that wait; older ones are lost.
 const WAITING: usize = 16;
 
 pub(super) struct Peers<P: Tested> {
@@ -13,14 +13,14 @@ pub(super) struct Peers<P: Tested> {
 }
 
 impl<P: Tested> Peers<P> {
-    /// All acceptors but the process that this setup is for.
+    /// Creates all acceptors except the process of this setup.
     pub(super) fn new(setup: &Setup<P::Options>) -> Self {
         let others = setup.config.acceptors().iter().filter(|id| *id != setup.id);
         let acceptor = |id| (id, P::Acceptor::new(&Setup { id, ..setup.clone() }));
         Self { acceptors: others.map(acceptor).collect(), answers: Vec::new() }
     }
 
-    /// The process said this.
+    /// Lets the acceptors answer a message of the process.
     pub(super) fn ask(&mut self, envelope: &Envelope<P>) {
         for (id, acceptor) in
             self.acceptors.iter_mut().filter(|(id, _)| envelope.to.iter().any(|to| to == *id))
@@ -43,7 +43,7 @@ impl<P: Tested> Peers<P> {
         self.answers.drain(..late);
     }
 
-    /// One of the answers that wait, which may come again.
+    /// Returns a waiting answer, which may be returned again later.
     pub(super) fn answer(&mut self, draw: &mut Draw) -> Option<(NodeId, Message<P>)> {
         let nth = draw.below(self.answers.len().max(1) as u64) as usize;
         let answer = self.answers.get(nth)?.clone();

@@ -1,10 +1,10 @@
-//! The acceptor: what it promises, votes and reports.
+//! The acceptor: what it promises, votes for and reports.
 
 use super::stage::{NOW, Process, candidate, elect, entry, proposed, reported, stage, votes};
 use crate::conformance::{Facts, Tested};
 use paxos_core::{Acceptor as _, Ballot, Batch, Config, InBallot, Learning, NodeId, Proposer as _, Slot};
 
-/// Three servers; what n0 proposes in slot 0, and in a higher ballot n1, which heard no vote.
+/// Three servers, the proposal of n0 in slot 0, and one in a higher ballot by n1, which heard of no vote.
 fn rivals<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, P::Accept) {
     let mut all = stage(facts, 3);
     let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
@@ -13,7 +13,7 @@ fn rivals<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, P::Accept
     (all, low, high)
 }
 
-/// Neither a promise nor a vote, and nothing changes.
+/// The acceptor neither promises nor votes, and its state does not change.
 pub fn a_promise_refuses_lower_ballots<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 3);
     all[0].request(7..8).expect("there is room");
@@ -31,7 +31,7 @@ pub fn a_promise_refuses_lower_ballots<P: Tested>(facts: &Facts<P>) {
     assert!(n2.acceptor.follows(high.ballot()) && !n2.acceptor.follows(low.ballot()));
 }
 
-/// The promise that was never asked for.
+/// It promises the ballot of its vote, even without a prepare.
 pub fn a_vote_is_a_promise_too<P: Tested>(facts: &Facts<P>) {
     let early = candidate(&mut stage(facts, 3), 0, Ballot::ZERO);
     let (mut all, low, high) = rivals(facts);
@@ -44,7 +44,7 @@ pub fn a_vote_is_a_promise_too<P: Tested>(facts: &Facts<P>) {
     }
 }
 
-/// Of two votes in one slot.
+/// The acceptor voted twice in one slot.
 pub fn a_promise_reports_the_highest_vote<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, high) = rivals(facts);
     for accept in [&low, &high] {
@@ -57,7 +57,7 @@ pub fn a_promise_reports_the_highest_vote<P: Tested>(facts: &Facts<P>) {
     assert_eq!(reported::<P>(&promise), [(Slot(0), high.ballot(), entry(8))]);
 }
 
-/// What a later proposer hears is the ballot of the vote, not of the promise, after a crash as well.
+/// A later proposer receives the ballot of the vote, not of the promise, even after a crash.
 pub fn promised_and_voted_are_two_things<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, _) = rivals(facts);
     all[2].vote(&low).expect("a vote");
@@ -70,7 +70,7 @@ pub fn promised_and_voted_are_two_things<P: Tested>(facts: &Facts<P>) {
     }
 }
 
-/// The same answer, and nothing more on disk, unless the variant says that it writes again.
+/// The acceptor gives the same answer, and writes nothing unless the variant says that it writes again.
 pub fn a_repeated_question_is_answered_again_and_changes_nothing<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, _) = rivals(facts);
     let question = candidate(&mut all, 1, low.ballot());
@@ -92,7 +92,7 @@ pub fn a_repeated_question_is_answered_again_and_changes_nothing<P: Tested>(fact
     );
 }
 
-/// It answers as it would have answered without the crash.
+/// The acceptor answers as it would have without the crash.
 pub fn a_restored_acceptor_has_what_was_on_disk<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, high) = rivals(facts);
     let third = candidate(&mut all, 0, high.ballot());
@@ -102,14 +102,14 @@ pub fn a_restored_acceptor_has_what_was_on_disk<P: Tested>(facts: &Facts<P>) {
     assert_eq!(again.acceptor, all[2].acceptor);
     assert_eq!(again.reports(&third), all[2].reports(&third));
     again.vote(&low).expect_err("refused");
-    // What is promised binds as well as what is voted.
+    // A promise is as binding as a vote.
     all[2].promise(&third).expect("a promise");
     let mut again = all[2].restored();
     assert_eq!(again.acceptor, all[2].acceptor);
     assert_eq!(again.vote(&high).expect_err("refused").promised, third.ballot());
 }
 
-/// What was not on disk was never said.
+/// What is not on disk was never sent.
 pub fn a_record_that_tore_off_takes_its_promise_with_it_and_no_other<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, high) = rivals(facts);
     all[2].vote(&low).expect("a vote");
@@ -125,7 +125,7 @@ pub fn a_record_that_tore_off_takes_its_promise_with_it_and_no_other<P: Tested>(
     );
 }
 
-/// Learners that are no acceptors do not see a phase 2a.
+/// A learner that is not an acceptor receives no phase 2a.
 pub fn votes_carry_the_value_to_learners_that_the_question_does_not_reach<P: Tested>(facts: &Facts<P>) {
     let config = Config { learning: Learning::Everyone, ..Config::separate(1, 3, 2).expect("servers") };
     let mut all: Vec<Process<P>> = (0..4).map(|id| Process::new(facts, config.clone(), id)).collect();
@@ -136,7 +136,7 @@ pub fn votes_carry_the_value_to_learners_that_the_question_does_not_reach<P: Tes
     assert_eq!(votes::<P>(&voted), values);
 }
 
-/// What process `who` asks in phase 1 when it knows what is chosen in the slots below, in a ballot above `heard`.
+/// The phase 1a of process `who` when it knows what is chosen below slot `below`, in a ballot above `heard`.
 fn knowing<P: Tested>(all: &mut [Process<P>], who: usize, below: u64, heard: Ballot) -> P::Prepare {
     for slot in 0..below {
         all[who].chosen.choose(Slot(slot), Batch::from(entry(60 + slot)));
@@ -146,7 +146,8 @@ fn knowing<P: Tested>(all: &mut [Process<P>], who: usize, below: u64, heard: Bal
     candidate(all, who, heard)
 }
 
-/// Only what restores the rest may be forgotten. A variant that forgets nothing says so, and processes keep all.
+/// An acceptor may forget only what its other records restore. A variant that forgets nothing says so, and keeps
+/// everything.
 pub fn an_acceptor_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, high) = rivals(facts);
     all[2].vote(&high).expect("a vote");
@@ -157,13 +158,13 @@ pub fn an_acceptor_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
     let mut again = all[2].restored_from(retained);
     assert_eq!(again.reports(&third), all[2].reports(&third));
     assert_eq!(again.vote(&low).expect_err("refused").promised, high.ballot());
-    // About votes that it forgot it promises nothing.
+    // It makes no promise about slots whose votes it has forgotten.
     again.acceptor.trim(Slot(1));
     let before = again.clone();
     again.promise(&third).expect_err("refused");
     assert_eq!((&again.acceptor, &again.disk), (&before.acceptor, &before.disk));
     assert!(again.acceptor.floor() >= Slot(1) && again.acceptor.voted_below() >= Slot(1));
-    // About the others it does, and with what it retains of them as well.
+    // It promises later slots, and its retained records are enough for this.
     let mut later = stage(facts, 3);
     let second = knowing(&mut later, 0, 1, third.ballot());
     let promise = later[1].promise(&second).expect("a promise");

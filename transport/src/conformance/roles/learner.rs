@@ -1,4 +1,4 @@
-//! The learner: which votes add up to a decision.
+//! The learner: which votes choose a value.
 
 use super::stage::{Process, STRANGER, elect, entry, stage};
 use crate::conformance::{Facts, Tested};
@@ -7,7 +7,7 @@ use paxos_core::{Ballot, Config, Fact, InBallot, NodeId, Phrase, Protocol, Slot}
 /// The votes of some acceptors.
 type Votes<P> = Vec<(NodeId, <P as Protocol>::Accepted)>;
 
-/// Three servers, of which n0 proposes a command; the votes of all.
+/// Three servers, a proposal of n0, and the votes of all servers for it.
 fn vote<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, Votes<P>) {
     let mut all = stage(facts, 3);
     let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
@@ -15,7 +15,7 @@ fn vote<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, Votes<P>) {
     (all, accept, votes)
 }
 
-/// A vote that comes later is no second decision.
+/// A later vote causes no second decision.
 pub fn a_quorum_in_one_ballot_chooses<P: Tested>(facts: &Facts<P>) {
     let (mut all, accept, votes) = vote(facts);
     let n0 = &mut all[0];
@@ -30,7 +30,7 @@ pub fn a_quorum_in_one_ballot_chooses<P: Tested>(facts: &Facts<P>) {
     assert_eq!(n0.decisions.len(), decided);
 }
 
-/// Each of two acceptors voted, and no two in one ballot.
+/// A quorum of acceptors has voted, but not all in one ballot.
 pub fn votes_in_different_ballots_are_not_added_up<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 3);
     let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
@@ -48,7 +48,7 @@ pub fn votes_in_different_ballots_are_not_added_up<P: Tested>(facts: &Facts<P>) 
     assert_eq!(n0.learned(), Some(entry(8)));
 }
 
-/// Acceptors are counted, not messages.
+/// The learner counts acceptors, not messages.
 pub fn strangers_and_repeated_votes_change_nothing<P: Tested>(facts: &Facts<P>) {
     let (mut all, accept, votes) = vote(facts);
     let n0 = &mut all[0];
@@ -63,7 +63,7 @@ pub fn strangers_and_repeated_votes_change_nothing<P: Tested>(facts: &Facts<P>) 
     assert_eq!(n0.learned(), Some(entry(7)));
 }
 
-/// An announcement may come before the phase 2a that it leaves the value to.
+/// An announcement without the value may arrive before the phase 2a that carries it.
 pub fn what_is_decided_is_known_when_its_value_is_there<P: Tested>(facts: &Facts<P>) {
     let (mut all, accept, votes) = vote(facts);
     all[0].see(&accept);
@@ -85,7 +85,7 @@ pub fn what_is_decided_is_known_when_its_value_is_there<P: Tested>(facts: &Facts
     }
 }
 
-/// Learners that are no acceptors, and acceptors that a thrifty proposer leaves out.
+/// These are learners that are not acceptors, and acceptors that a thrifty proposer leaves out.
 pub fn an_announcement_carries_the_value_to_those_who_may_not_have_it<P: Tested>(facts: &Facts<P>) {
     let separate = Config::separate(1, 3, 2).expect("servers");
     let mut all: Vec<Process<P>> = (0..6).map(|id| Process::new(facts, separate.clone(), id)).collect();
@@ -95,7 +95,7 @@ pub fn an_announcement_carries_the_value_to_those_who_may_not_have_it<P: Tested>
     announcer.see(&accept);
     (1..4).zip(&votes).for_each(|(id, vote)| announcer.count(NodeId(id), vote));
     let mut decisions = core::mem::take(&mut announcer.decisions);
-    // Or it is a learner that has no part in proposing.
+    // In some variants, a learner that is not a proposer announces.
     (1..4).zip(&votes).for_each(|(id, vote)| all[4].count(NodeId(id), vote));
     decisions.append(&mut all[4].decisions);
     let decision = decisions.pop().expect("somebody announces");

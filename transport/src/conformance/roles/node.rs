@@ -1,11 +1,11 @@
-//! The node: what it lets its roles hear, and when it lets them speak.
+//! The node: which messages it passes to its roles, and when it lets them send.
 
 use super::stage::{NOW, candidate, elect, stage};
 use crate::conformance::{Facts, Tested};
 use paxos_core::{Ballot, Config, Event, InBallot, Leadership, Message, Nack, Node, NodeId, Setup, Slot};
 use std::sync::Arc;
 
-/// A server of five that leads whenever it has something to propose, and is asked for a command.
+/// A server of five that leads whenever it has something to propose, and has one command to propose.
 fn asked<P: Tested>(facts: &Facts<P>, id: u16) -> Node<P> {
     let mut node = silent(facts, id);
     node.submit(NOW, 5).expect("there is room");
@@ -25,7 +25,7 @@ fn silent<P: Tested>(facts: &Facts<P>, id: u16) -> Node<P> {
     node
 }
 
-/// What it says until it has nothing more to say; its disk writes at once.
+/// Returns what the node sends until it has nothing more to send; its disk writes at once.
 pub(super) fn settle<P: Tested>(node: &mut Node<P>) -> Vec<Message<P>> {
     let mut sent = Vec::new();
     loop {
@@ -40,7 +40,7 @@ pub(super) fn settle<P: Tested>(node: &mut Node<P>) -> Vec<Message<P>> {
     }
 }
 
-/// Its roles know what they knew before.
+/// Checks that the roles are unchanged.
 fn assert_same<P: Tested>(node: &Node<P>, before: &Node<P>, heard: &Message<P>) {
     assert_eq!(node.acceptor(), before.acceptor(), "{heard:?}");
     assert_eq!(node.proposer(), before.proposer(), "{heard:?}");
@@ -52,7 +52,7 @@ pub(super) fn hear<P: Tested>(node: &mut Node<P>, from: NodeId, message: Message
     node.step(NOW, Event::Message { from, message });
 }
 
-/// One message of each phase of a ballot of n1, and the refusal of a ballot of n0; with their senders.
+/// One message of each phase in a ballot of n1, and the refusal of a ballot of n0, each with its sender.
 fn conversation<P: Tested>(facts: &Facts<P>) -> Vec<(NodeId, Message<P>)> {
     let mut all = stage(facts, 5);
     let question = candidate(&mut all.clone(), 1, Ballot::ZERO);
@@ -74,7 +74,7 @@ fn conversation<P: Tested>(facts: &Facts<P>) -> Vec<(NodeId, Message<P>)> {
     said
 }
 
-/// A carrier may deliver a message twice: what lasts is the same, and what is chosen.
+/// If the network duplicates a message, the durable state and what is chosen stay the same.
 pub fn a_repeated_message_changes_nothing_that_lasts<P: Tested>(facts: &Facts<P>) {
     let both = [asked(facts, 0), silent(facts, 0)];
     for ((from, message), mut node) in
@@ -89,7 +89,7 @@ pub fn a_repeated_message_changes_nothing_that_lasts<P: Tested>(facts: &Facts<P>
         hear(&mut node, from, message.clone());
         assert!(question && facts.rewrites || node.ready().records().is_empty(), "{message:?}");
         let again = settle(&mut node);
-        // One with a command of its own has gone on to a higher ballot since, and says so.
+        // A node with its own command has moved on to a higher ballot, and refuses the lower one.
         let overtaken = !idle && matches!(again[..], [Message::Nack(_)]);
         let answer = if question { first } else { Vec::new() };
         assert!(again == answer || question && overtaken, "{message:?} is answered by {again:?}");
@@ -97,7 +97,7 @@ pub fn a_repeated_message_changes_nothing_that_lasts<P: Tested>(facts: &Facts<P>
     }
 }
 
-/// It hears again what it has heard, twice: it says nothing, and is as before.
+/// Delivers a message again, twice: the node sends nothing and does not change.
 fn repeat<P: Tested>(node: &mut Node<P>, from: NodeId, message: Message<P>) {
     for message in [message.clone(), message] {
         let before = node.clone();
@@ -106,7 +106,7 @@ fn repeat<P: Tested>(node: &mut Node<P>, from: NodeId, message: Message<P>) {
     }
 }
 
-/// Answers are counted by acceptor: two from one are one.
+/// Answers are counted by acceptor: two answers of one acceptor count once.
 pub fn a_repeated_answer_is_not_counted<P: Tested>(facts: &Facts<P>) {
     let mut node = asked(facts, 0);
     let mut all = stage(facts, 5);
@@ -130,7 +130,7 @@ pub fn a_repeated_answer_is_not_counted<P: Tested>(facts: &Facts<P>) {
     assert!(node.chosen().knows(Slot(0)));
 }
 
-/// A promise, a vote and a refusal wait for the disk.
+/// Promises, votes and refusals wait for the disk.
 pub fn nothing_is_said_that_is_not_on_disk<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 5);
     let accept = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
@@ -146,7 +146,7 @@ pub fn nothing_is_said_that_is_not_on_disk<P: Tested>(facts: &Facts<P>) {
         node.durable(write.durable());
         assert!(settle(&mut node).iter().any(answers), "{message:?}");
     }
-    // A refusal tells of the promise that it rests on.
+    // A refusal reveals the promise that it rests on.
     let mut all = stage(facts, 5);
     let low = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
     let high = candidate(&mut all, 2, low.ballot());
@@ -162,7 +162,7 @@ pub fn nothing_is_said_that_is_not_on_disk<P: Tested>(facts: &Facts<P>) {
     assert!(settle(&mut node).iter().any(refuses));
 }
 
-/// With what it wrote, whatever it was about to say.
+/// The node keeps the promises that it wrote, even those that it has not sent.
 pub fn a_restored_node_keeps_its_word<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 5);
     let low = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
@@ -178,7 +178,7 @@ pub fn a_restored_node_keeps_its_word<P: Tested>(facts: &Facts<P>) {
     assert!(said.iter().any(refused), "{said:?}");
 }
 
-/// Of what is to be written nothing gets lost when more comes first.
+/// Unwritten records are not lost when more are added before the write.
 pub fn what_is_not_written_stays_to_be_written<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 5);
     let question = candidate(&mut all.clone(), 1, Ballot::ZERO);

@@ -6,35 +6,35 @@ use paxos_core::{
     Ballot, Batch, Config, InBallot, Nack, NodeId, Overloaded, Phase, Proposer as _, Reach, Slot,
 };
 
-/// Paxos, in one sentence.
+/// This is the central rule of Paxos.
 pub fn it_proposes_the_value_of_the_highest_vote_reported<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 5);
     let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1, 2]);
     all[0].vote(&low).expect("a vote");
     let high = elect(&mut all, 1, 8, low.ballot(), &[1, 2, 3]);
     all[1].vote(&high).expect("a vote");
-    // It hears of both, in either order, and has a command of its own.
+    // The proposer receives both votes, in any order, and has its own command.
     for order in [[0, 1, 4], [1, 0, 4], [4, 1, 0]] {
         let accept = elect(&mut all.clone(), 2, 9, high.ballot(), &order);
         let value = proposed::<P>(&accept).into_iter().find(|(slot, ..)| *slot == Slot(0));
         assert_eq!(value, Some((Slot(0), accept.ballot(), entry(8))), "{order:?}");
     }
-    // Where nobody reports a vote, it is free.
+    // Without a reported vote the proposer is free to choose.
     let mut all = stage(facts, 5);
     let accept = elect(&mut all, 2, 9, Ballot::ZERO, &[0, 1, 4]);
     assert_eq!(proposed::<P>(&accept), [(Slot(0), accept.ballot(), entry(9))]);
 }
 
-/// Acceptors are counted, not answers; and only answers to this ballot.
+/// The proposer counts acceptors, not answers, and only answers to its current ballot.
 pub fn strangers_and_repeated_promises_change_nothing<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 5);
     let other = candidate(&mut all, 1, Ballot::ZERO);
     let stray = all[4].promise(&other).expect("a promise");
-    // Above the ballot of a vote that there may be.
+    // The ballot is higher than that of the vote below.
     let question = candidate(&mut all, 0, Ballot::classic(1, NodeId(2)));
     let mut promises: Vec<_> =
         all[1..4].iter_mut().map(|n| n.promise(&question).expect("a promise")).collect();
-    // One that reports a vote, and one to a question about other slots.
+    // One promise reports a vote, and one answers a prepare for other slots.
     let low = elect(&mut stage(facts, 5), 2, 50, Ballot::ZERO, &[1, 2, 3]);
     assert!(low.ballot() < question.ballot());
     let mut n4 = Process::<P>::new(facts, Config::collapsed(5).expect("servers"), 4);
@@ -62,21 +62,21 @@ pub fn strangers_and_repeated_promises_change_nothing<P: Tested>(facts: &Facts<P
     n0.hear(NodeId(2), promises.remove(1));
     assert!(n0.accepts().is_empty(), "two acceptors of five and strangers have promised");
     n0.hear(NodeId(3), promises.remove(1));
-    // A promise that comes too late has no say in what is proposed.
+    // A late promise has no influence on the proposal.
     n0.hear(NodeId(4), tempted);
     let accepts = n0.accepts();
     let [accept] = &accepts[..] else { panic!("{accepts:?}") };
     assert_eq!(proposed::<P>(accept), [(Slot(0), question.ballot(), entry(90))]);
 }
 
-/// By what it started, and by what its acceptor promised or voted.
+/// The proposer remembers the ballots that it started, and those that its acceptor promised or voted in.
 pub fn a_ballot_is_never_used_twice_not_even_across_a_crash<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 3);
     let used = candidate(&mut all, 0, Ballot::ZERO);
     assert!(!all[0].disk.is_empty(), "a ballot that is not on disk is used again");
     let first = candidate(&mut [all[0].restored()], 0, Ballot::ZERO);
     assert!(first.ballot() > used.ballot() && first.ballot().owner == NodeId(0));
-    // n1 hears of it by the vote alone.
+    // n1 learns of the ballot only by its vote.
     let foreign = elect(&mut all, 2, 7, Ballot::classic(6, NodeId(1)), &[0, 2]);
     let mut promised = [all[0].restored()];
     assert!(candidate(&mut promised, 0, Ballot::ZERO).ballot() > foreign.ballot());
@@ -85,7 +85,7 @@ pub fn a_ballot_is_never_used_twice_not_even_across_a_crash<P: Tested>(facts: &F
     assert!(candidate(&mut voted, 0, Ballot::ZERO).ballot() > foreign.ballot());
 }
 
-/// Clients ask again when they hear nothing.
+/// Clients repeat a request when they receive no answer.
 pub fn a_command_asked_for_twice_is_proposed_once<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 3);
     all[0].request(7..8).expect("there is room");
@@ -96,7 +96,7 @@ pub fn a_command_asked_for_twice_is_proposed_once<P: Tested>(facts: &Facts<P>) {
     assert_eq!(values, [(Slot(0), accept.ballot(), entry(7))]);
 }
 
-/// Nothing is proposed there, and the next command takes the next slot.
+/// Nothing is proposed in such a slot, and the next command takes the next slot.
 pub fn slots_known_to_be_chosen_are_passed_over<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 3);
     all[0].chosen.choose(Slot(0), Batch::from(entry(50)));
@@ -106,7 +106,7 @@ pub fn slots_known_to_be_chosen_are_passed_over<P: Tested>(facts: &Facts<P>) {
     assert_eq!(proposed::<P>(&accept), [(Slot(1), accept.ballot(), entry(8))]);
 }
 
-/// A quorum may have crashed.
+/// The acceptors of the first quorum may have crashed.
 pub fn an_unanswered_question_goes_to_all<P: Tested>(facts: &Facts<P>) {
     let mut n0 = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), 0);
     n0.request(0..1).expect("there is room");
@@ -118,7 +118,7 @@ pub fn an_unanswered_question_goes_to_all<P: Tested>(facts: &Facts<P>) {
     assert_eq!(reach, Reach::All);
 }
 
-/// Those that wait already may be asked for again.
+/// Commands that already wait may be requested again.
 pub fn more_than_the_queue_holds_is_refused<P: Tested>(facts: &Facts<P>) {
     let mut config = Config::collapsed(3).expect("servers");
     config.limits.queue = 2;
@@ -129,7 +129,7 @@ pub fn more_than_the_queue_holds_is_refused<P: Tested>(facts: &Facts<P>) {
     assert_eq!(n0.proposer.load().waiting.count, 2);
 }
 
-/// A refusal, or a ballot heard of otherwise: once is enough.
+/// A refusal, or any other news of a higher ballot, ends the leadership at once.
 pub fn a_higher_ballot_ends_a_leader<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 3);
     let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
@@ -146,7 +146,7 @@ pub fn a_higher_ballot_ends_a_leader<P: Tested>(facts: &Facts<P>) {
         assert!(deposed.accepts().is_empty());
         let question = candidate(core::slice::from_mut(deposed), 0, Ballot::ZERO);
         assert!(question.ballot() > higher);
-        // What was under way is proposed again, before what came later.
+        // Unfinished commands are proposed again before later ones.
         for id in [1, 2] {
             let mut acceptor = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), id);
             let promise = acceptor.promise(&question).expect("a promise");
@@ -156,7 +156,7 @@ pub fn a_higher_ballot_ends_a_leader<P: Tested>(facts: &Facts<P>) {
         let first = accepts.iter().flat_map(|accept| proposed::<P>(accept)).next();
         assert_eq!(first, Some((Slot(0), question.ballot(), entry(7))), "{accepts:?}");
     }
-    // What was said about an earlier ballot is no news, and a lower one no reason.
+    // A refusal of an earlier ballot has no effect, nor has a lower ballot.
     let mut stays = leader;
     let lower = Ballot::classic(0, NodeId(1));
     assert!(!stays.proposer.on_nack(NOW, &refusal(lower)) && !stays.proposer.on_ballot(lower));

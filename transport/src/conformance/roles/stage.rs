@@ -1,4 +1,4 @@
-//! The roles of a small cluster by themselves: the test hands over each question and each answer.
+//! The roles of a small cluster in isolation: the test delivers each message.
 
 use crate::conformance::{Facts, Tested};
 use core::ops::Range;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 pub(super) const NOW: Time = Time(0);
 
-/// It plays no role here.
+/// A process without a role.
 pub(super) const STRANGER: NodeId = NodeId(40);
 
 /// A value in a slot and a ballot.
 pub(super) type Cast = (Slot, Ballot, Entry<u64>);
 
-/// The command with this number of one client.
+/// The command of one client with this sequence number.
 pub(super) fn entry(seq: u64) -> Entry<u64> {
     Entry::new(ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq, 100 + seq)
 }
@@ -25,7 +25,7 @@ pub(super) fn request(seqs: Range<u64>) -> Request<u64> {
     Request { commands: seqs.map(entry).collect(), audience: Audience::Anyone }
 }
 
-/// A process: its roles, and what it has on disk.
+/// A process: its roles, and the content of its disk.
 #[derive(Clone, Debug)]
 pub(super) struct Process<P: Tested> {
     pub(super) id: NodeId,
@@ -53,7 +53,7 @@ impl<P: Tested> Process<P> {
         }
     }
 
-    /// What it is after a crash, by what it had on disk.
+    /// The process after a crash, restored from its disk.
     pub(super) fn restored(&self) -> Self {
         self.restored_from(self.disk.clone())
     }
@@ -72,7 +72,7 @@ impl<P: Tested> Process<P> {
         self.proposer.on_request(NOW, &request(seqs), true)
     }
 
-    /// Starts phase 1; what it asks first.
+    /// Starts phase 1. Returns the first phase 1a.
     pub(super) fn campaign(&mut self) -> P::Prepare {
         self.proposer.campaign(NOW, &self.chosen);
         match self.poll().into_iter().next() {
@@ -88,7 +88,7 @@ impl<P: Tested> Process<P> {
         std::iter::from_fn(|| self.proposer.poll(NOW, &self.chosen)).collect()
     }
 
-    /// What it proposes now.
+    /// The phase 2a messages that propose a value now.
     pub(super) fn accepts(&mut self) -> Vec<P::Accept> {
         let accept = |(proposal, _)| match proposal {
             Proposal::Accept(accept) => Some(accept),
@@ -110,39 +110,40 @@ impl<P: Tested> Process<P> {
         Ok(self.acceptor.on_accept(accept, &mut self.disk)?.expect("there is something to vote for"))
     }
 
-    /// The learner sees a phase 2a pass.
+    /// Shows a phase 2a to the learner.
     pub(super) fn see(&mut self, accept: &P::Accept) {
         self.learner.on_accept(accept, &mut self.chosen);
     }
 
-    /// The learner hears a vote.
+    /// Delivers a vote to the learner.
     pub(super) fn count(&mut self, from: NodeId, vote: &P::Accepted) {
         self.learner.on_accepted(from, vote, &mut self.chosen, &mut self.decisions);
     }
 
-    /// The learner hears what another one announces.
+    /// Delivers another learner's announcement to the learner.
     pub(super) fn decide(&mut self, decision: &P::Decision) {
         self.learner.on_decide(decision, &mut self.chosen);
     }
 
-    /// What it knows to be chosen in slot 0.
+    /// The entry of slot 0, if it is known to be chosen.
     pub(super) fn learned(&self) -> Option<Entry<u64>> {
         self.chosen.get(Slot(0)).cloned()
     }
 
-    /// Its answer to a phase 1a of a ballot above all, after which it is as before.
+    /// The acceptor's answer to a phase 1a. The acceptor does not change.
     pub(super) fn reports(&self, prepare: &P::Prepare) -> Result<P::Promise, Nack> {
         self.acceptor.clone().on_prepare(prepare, &mut Vec::new())
     }
 }
 
-/// The servers of a cluster that play every role.
+/// The servers of a cluster in which each plays every role.
 pub(super) fn stage<P: Tested>(facts: &Facts<P>, n: u16) -> Vec<Process<P>> {
     let config = || Config::collapsed(n).expect("servers");
     (0..n).map(|id| Process::new(facts, config(), id)).collect()
 }
 
-/// Process `who` wins phase 1 for one command, with the promises of these, in a ballot above `heard`; what it proposes.
+/// Lets process `who` win phase 1 for one command, with the promises of `quorum`, in a ballot above `heard`. Returns
+/// its proposal.
 pub(super) fn elect<P: Tested>(
     all: &mut [Process<P>],
     who: usize,
@@ -160,14 +161,14 @@ pub(super) fn elect<P: Tested>(
     all[who].accepts().into_iter().next().expect("a phase 2a")
 }
 
-/// The next phase 1a of process `who`, which has heard of this ballot.
+/// Returns the next phase 1a of process `who`, in a ballot above `heard`.
 pub(super) fn candidate<P: Tested>(all: &mut [Process<P>], who: usize, heard: Ballot) -> P::Prepare {
     all[who].request(90..91).expect("there is room");
     all[who].proposer.on_ballot(heard);
     all[who].campaign()
 }
 
-/// Each value that a phase 2a proposes.
+/// The values that a phase 2a proposes.
 pub(super) fn proposed<P: Tested>(accept: &P::Accept) -> Vec<Cast> {
     let mut all = Vec::new();
     accept.facts(&mut |fact| {
@@ -178,7 +179,7 @@ pub(super) fn proposed<P: Tested>(accept: &P::Accept) -> Vec<Cast> {
     all
 }
 
-/// Each vote that a promise reports.
+/// The votes that a promise reports.
 pub(super) fn reported<P: Tested>(promise: &P::Promise) -> Vec<Cast> {
     let mut all = Vec::new();
     promise.facts(&mut |fact| {
@@ -189,7 +190,7 @@ pub(super) fn reported<P: Tested>(promise: &P::Promise) -> Vec<Cast> {
     all
 }
 
-/// Each vote, and its value if it tells that.
+/// The votes, each with its value if the message contains it.
 pub(super) fn votes<P: Tested>(accepted: &P::Accepted) -> Vec<(Slot, Ballot, Option<Entry<u64>>)> {
     let mut all = Vec::new();
     accepted.facts(&mut |fact| {

@@ -1,4 +1,4 @@
-//! Who is heard: of each kind of message, those who play the role, and nobody else.
+//! Which senders are heard: for each kind of message, only the processes with the right role.
 
 use super::node::{hear, settle};
 use super::stage::{NOW, Process, STRANGER, candidate, elect, entry, request};
@@ -9,7 +9,7 @@ use paxos_core::{
 };
 use std::sync::Arc;
 
-/// Two proposers, n0 of which leads, three acceptors n2 to n4, two learners n5 and n6, and n7, a client.
+/// Two proposers n0 and n1, of which n0 leads, three acceptors n2 to n4, two learners n5 and n6, and a client n7.
 fn separate(learning: Learning) -> Config {
     let config = Config::separate(2, 3, 2).expect("servers");
     Config { learning, timeouts: Timeouts::NEVER, ..config }
@@ -17,7 +17,7 @@ fn separate(learning: Learning) -> Config {
 
 const BOTH: [Learning; 2] = [Learning::Everyone, Learning::Distinguished];
 
-/// What the leader's questions are, and what answers them.
+/// The messages of the leader's ballot.
 struct Talk<P: Tested> {
     promises: Vec<P::Promise>,
     accept: P::Accept,
@@ -25,7 +25,7 @@ struct Talk<P: Tested> {
     decision: P::Decision,
 }
 
-/// n0 leads; its own words come from `nodes`, those of the others from roles.
+/// n0 leads. Its own messages come from `nodes`, those of the others from roles.
 fn talk<P: Tested>(facts: &Facts<P>) -> Talk<P> {
     let config = separate(Learning::Distinguished);
     let mut all: Vec<Process<P>> = (0..7).map(|id| Process::new(facts, config.clone(), id)).collect();
@@ -39,18 +39,17 @@ fn talk<P: Tested>(facts: &Facts<P>) -> Talk<P> {
         (2..).zip(&votes).for_each(|(id, vote)| all[learner].count(NodeId(id), vote));
     }
     let decision = all.iter_mut().find_map(|process| process.decisions.pop()).expect("somebody announces");
-    // With its value, as to learners that the phase 2a does not reach.
+    // The vote carries its value, as for learners that the phase 2a does not reach.
     let everyone = Process::<P>::new(facts, separate(Learning::Everyone), 2).vote(&accept).expect("a vote");
     Talk { promises, accept, vote: everyone, decision }
 }
 
-/// Nodes in the middle of things: with a promised ballot, votes, a question or a proposal under way, a command
-/// unanswered, whatever their roles are.
+/// Nodes of all roles with unfinished work: a promised ballot, votes, a phase 1 or 2 under way, an unanswered command.
 fn busy<P: Tested>(facts: &Facts<P>, learning: Learning, talk: &Talk<P>) -> Vec<Node<P>> {
     let config = Arc::new(separate(learning));
     let node = |id| Setup { id: NodeId(id), config: Arc::clone(&config), options: (facts.options)(0) };
     let mut nodes: Vec<Node<P>> = (0..8).map(|id| Node::new(node(id), NOW)).collect();
-    // n0 is between its phases, and then it leads, too. What it asks first may wait for a command.
+    // n0 is in phase 1 here, and the leader below has finished it. Its first prepare may wait for a command.
     nodes[0].step(NOW, Event::Timeout);
     hear(&mut nodes[0], NodeId(7), Message::Request(request(90..91)));
     settle(&mut nodes[0]);
@@ -62,7 +61,7 @@ fn busy<P: Tested>(facts: &Facts<P>, learning: Learning, talk: &Talk<P>) -> Vec<
     for node in &mut nodes[1..] {
         hear(node, NodeId(0), Message::Accept(talk.accept.clone()));
     }
-    // With all promises a leader may let clients ask acceptors themselves.
+    // With all promises, a leader may let clients send their commands to acceptors directly.
     let mut open = leader.clone();
     hear(&mut open, NodeId(4), Message::Promise(talk.promises[2].clone()));
     settle(&mut open);
@@ -74,7 +73,8 @@ fn busy<P: Tested>(facts: &Facts<P>, learning: Learning, talk: &Talk<P>) -> Vec<
     nodes
 }
 
-/// One message of each kind but requests, which everyone may send, with those who may send it; `from` sends it.
+/// One message of each kind, sent by `from`, with the processes that may send it; requests, which any process may send,
+/// are left out.
 fn messages<P: Tested>(facts: &Facts<P>, talk: &Talk<P>, from: NodeId) -> Vec<(Message<P>, NodeSet)> {
     let config = separate(Learning::Distinguished);
     let (proposers, acceptors, learners) = (config.proposers, config.acceptors(), config.all_learners());
@@ -114,7 +114,7 @@ fn messages<P: Tested>(facts: &Facts<P>, talk: &Talk<P>, from: NodeId) -> Vec<(M
     all
 }
 
-/// Whatever its roles are, and whichever it answers to.
+/// This holds for every role of the receiver, and for every request that the message answers.
 pub fn an_answer_of_a_stranger_changes_nothing<P: Tested>(facts: &Facts<P>) {
     let talk = talk(facts);
     for from in [0, 1, 2, 5, 7, STRANGER.0, 64, u16::MAX].map(NodeId) {
@@ -135,7 +135,7 @@ pub fn an_answer_of_a_stranger_changes_nothing<P: Tested>(facts: &Facts<P>) {
     }
 }
 
-/// Else the claim above would show nothing: each of its messages matters to somebody.
+/// Without this, the claim above would show nothing: each of its messages affects some member.
 pub fn the_same_answer_of_a_member_is_heard<P: Tested>(facts: &Facts<P>) {
     let talk = talk(facts);
     let nodes: Vec<Node<P>> = BOTH.into_iter().flat_map(|learning| busy(facts, learning, &talk)).collect();
@@ -154,7 +154,7 @@ pub fn the_same_answer_of_a_member_is_heard<P: Tested>(facts: &Facts<P>) {
     }
 }
 
-/// Neither a proposer nor its leader role.
+/// Neither another proposer nor a leader may do so.
 pub fn nobody_speaks_in_the_ballot_of_another<P: Tested>(facts: &Facts<P>) {
     let talk = talk(facts);
     for node in busy(facts, Learning::Distinguished, &talk) {

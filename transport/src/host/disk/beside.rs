@@ -1,4 +1,4 @@
-//! Something that takes long, done beside the host.
+//! Runs a long job beside the host.
 
 use core::future::pending;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// One job at a time, and what comes of it.
+/// One job at a time, and its result.
 pub(in crate::host) struct Beside<T> {
     /// Whether jobs wait for a disk.
     blocks: bool,
@@ -19,28 +19,28 @@ impl<T: Send + 'static> Beside<T> {
         Self { blocks, done: None }
     }
 
-    /// Begins a job; there is none under way.
+    /// Begins a job. No other may be under way.
     pub(in crate::host) fn begin(
         &mut self,
         name: &str,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<()> {
         let (tell, done) = oneshot::channel();
-        // Whoever does not listen any more has gone.
+        // Sending fails only if the receiver has been dropped.
         let work = move || drop(tell.send(job()));
         if self.blocks {
-            // Not a thread of the runtime's, which would wait for a disk that hangs when it ends.
+            // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
             thread::Builder::new().name(name.into()).spawn(work)?;
         } else {
-            // Meanwhile a clock that tests have paused stands still.
+            // While this runs, a clock that tests have paused does not advance.
             drop(spawn_blocking(work));
         }
         self.done = Some(done);
         Ok(())
     }
 
-    /// What comes of the job, when it is done; none if it has panicked. It waits for ever if there is no job. The future may be
-    /// dropped; nothing is lost then.
+    /// Returns the result of the job when it is done, or `None` if it panicked. Waits for ever if there is no job. The
+    /// future may be dropped without losing anything.
     pub(in crate::host) async fn done(&mut self) -> Option<T> {
         let Some(done) = &mut self.done else { return pending().await };
         let result = done.await;
@@ -48,7 +48,7 @@ impl<T: Send + 'static> Beside<T> {
         result.ok()
     }
 
-    /// Ends when the job does, but no later than after `patience`. False if it did not end.
+    /// Waits for the job to end, but no longer than `patience`. Returns false if it did not end.
     pub(in crate::host) async fn close(self, patience: Duration) -> bool {
         let Some(done) = self.done else { return true };
         timeout(patience, done).await.is_ok()

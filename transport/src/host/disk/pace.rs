@@ -1,12 +1,12 @@
-//! Whether the store keeps pace with the timeouts.
+//! Checks whether the store is fast enough for the timeouts.
 
 use core::time::Duration;
 use tokio::time::Instant;
 
-/// So long it says nothing more about slow writes.
+/// How long no further slow write is reported after one was.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Watches how long writes take. An election needs two, one after the other: of the candidate's ballot, and of the promises.
+/// Watches how long writes take. An election needs two consecutive writes: the candidate's ballot, and the promises.
 #[derive(Debug)]
 pub(in crate::host) struct Pace {
     election: Option<Duration>,
@@ -18,7 +18,7 @@ impl Pace {
         Self { election, told: None }
     }
 
-    /// A write took so long. What to say about it, if anything.
+    /// Notes how long a write took. Returns a warning if it was too slow.
     pub(in crate::host) fn wrote(&mut self, took: Duration, now: Instant) -> Option<String> {
         let election = self.election.filter(|election| took > *election / 2)?;
         if self.told.is_some_and(|told| now.duration_since(told) < QUIET) {

@@ -1,4 +1,5 @@
-//! Carries the pieces of snapshots between node and disk, beside the host: those that come are kept, those that peers want are read.
+//! Moves pieces of snapshots between node and disk, beside the host: keeps those that arrive, reads those that peers
+//! want.
 
 use super::ended;
 use crate::storage::{Intake, Kept, Storage, StorageError};
@@ -15,7 +16,7 @@ enum Load {
     Read(WantedPiece),
 }
 
-/// What was done, for the node.
+/// A finished job, for the node.
 pub(in crate::host) enum Carried {
     /// For [`paxos_core::Node::kept`].
     Kept(SnapshotPiece),
@@ -25,9 +26,9 @@ pub(in crate::host) enum Carried {
     Read(WantedPiece, Option<Bytes>),
 }
 
-/// A thread that does that, one piece after the other.
+/// A thread that keeps and reads pieces, one after the other.
 pub(in crate::host) struct Porter {
-    /// None if the store keeps no pieces.
+    /// `None` if the store keeps no pieces.
     ends: Option<Ends>,
 }
 
@@ -38,7 +39,7 @@ struct Ends {
 }
 
 impl Porter {
-    /// For that store.
+    /// Starts the porter of `storage`.
     pub(in crate::host) fn start<P: Protocol>(storage: &dyn Storage<P>) -> Result<Self, StorageError> {
         let Some(intake) = storage.intake() else { return Ok(Self { ends: None }) };
         let (todo, loads) = channel();
@@ -52,35 +53,37 @@ impl Porter {
         Ok(Self { ends: Some(Ends { todo, done, ended }) })
     }
 
-    /// Whether the node is to hand out pieces.
+    /// Whether the node should hand out pieces.
     pub(in crate::host) fn works(&self) -> bool {
         self.ends.is_some()
     }
 
-    /// Has a piece kept. The node hands out the next one when it hears of this.
+    /// Keeps a piece. The node hands out the next one when it learns the result.
     pub(in crate::host) fn keep(&self, piece: SnapshotPiece) {
         self.begin(Load::Keep(piece));
     }
 
-    /// Has a piece read. The node hands out one for each peer, until the peer asks again.
+    /// Reads a piece. The node hands out one for each peer, until the peer asks again.
     pub(in crate::host) fn read(&self, wanted: WantedPiece) {
         self.begin(Load::Read(wanted));
     }
 
     fn begin(&self, load: Load) {
         if let Some(Ends { todo, .. }) = &self.ends {
-            // If the thread has ended, it says so in place of what was done.
+            // If the thread has ended, `done` returns its error instead.
             drop(todo.send(load));
         }
     }
 
-    /// What was done next; never if nothing is. The future may be dropped; nothing is lost then.
+    /// Returns the next finished job; never returns if there is none. The future may be dropped without losing
+    /// anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Carried, StorageError> {
         let Some(Ends { done, .. }) = &mut self.ends else { return pending().await };
         done.recv().await.unwrap_or_else(|| Err(StorageError::Write(ended())))
     }
 
-    /// Ends when the piece under way is done, which uses the store, but no later than after `patience`. False if it did not end.
+    /// Waits for the piece under way, which uses the store, but no longer than `patience`. Returns false if it did not
+    /// end.
     pub(in crate::host) async fn close(self, patience: Duration) -> bool {
         let Some(Ends { todo, done, ended }) = self.ends else { return true };
         drop((todo, done));
@@ -88,7 +91,7 @@ impl Porter {
     }
 }
 
-/// Until nobody has anything to do any more, or something went wrong.
+/// Handles pieces until the porter is closed or an error occurs.
 fn carry(
     mut intake: Intake,
     loads: &Receiver<Load>,
@@ -104,7 +107,9 @@ fn carry(
                 Kept::Whole(snapshot) => Carried::Fetched(piece.snapshot, Some(snapshot)),
                 Kept::Useless => {
                     if piece.is_last() {
-                        tracing::warn!("the pieces of a snapshot that peers sent are no snapshot together; it is fetched anew");
+                        tracing::warn!(
+                            "the pieces that peers sent do not form a snapshot; it is fetched again"
+                        );
                     }
                     Carried::Fetched(piece.snapshot, None)
                 }
@@ -113,14 +118,14 @@ fn carry(
                 let bytes = wanted.read();
                 if bytes.is_none() {
                     tracing::warn!(
-                        "a peer asks for a part of this member's snapshot that is not there or cannot be read; look after this disk"
+                        "a peer asks for a part of this member's snapshot that is missing or cannot be read; check this disk"
                     );
                 }
                 Ok(Carried::Read(wanted, bytes))
             }
         };
         let failed = carried.is_err();
-        // Whoever does not listen any more has gone.
+        // Sending fails only if the receiver has been dropped.
         drop(tell.send(carried));
         if failed {
             return;

@@ -1,4 +1,4 @@
-//! Writes states down beside the host, which goes on meanwhile; on disk as well, so that to install one is quick.
+//! Writes states down beside the host, to disk where the store does so, so that installing the snapshot is quick.
 
 use super::Beside;
 use crate::host::HostError;
@@ -13,19 +13,19 @@ pub(in crate::host) struct Scribe {
 }
 
 impl Scribe {
-    /// For that store.
+    /// Creates the scribe of `storage`.
     pub(in crate::host) fn new<P: Protocol>(storage: &dyn Storage<P>) -> Self {
         Self { stage: storage.stage(), work: Beside::new(storage.blocks()) }
     }
 
-    /// Begins. The node captures no other state before it has this one.
+    /// Begins to write a state down. The node captures no other state until this is done.
     pub(in crate::host) fn begin(&mut self, captured: Captured) -> Result<(), StorageError> {
         let stage = Stage::clone(&self.stage);
         self.work.begin("paxos-snapshot", move || stage(captured)).map_err(StorageError::Write)
     }
 
-    /// The state, when it is written down; none if it could not be, which harms nobody: the log stays as it is. It waits for ever if
-    /// there is no state to be written down. The future may be dropped; nothing is lost then.
+    /// Returns the snapshot when it is written down, or `None` if that failed, which is harmless: the log stays as it
+    /// is. Waits for ever if no state is being written down. The future may be dropped without losing anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Option<Snapshot>, HostError> {
         match self.work.done().await {
             Some(Ok(snapshot)) => Ok(Some(snapshot)),
@@ -37,7 +37,8 @@ impl Scribe {
         }
     }
 
-    /// Ends when what is being written down is, which uses the store, but no later than after `patience`. False if it did not end.
+    /// Waits for the state being written down, which uses the store, but no longer than `patience`. Returns false if it
+    /// did not end.
     pub(in crate::host) async fn close(self, patience: Duration) -> bool {
         self.work.close(patience).await
     }

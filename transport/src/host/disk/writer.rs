@@ -1,5 +1,5 @@
-//! The host's disk: a task, or a thread if the store blocks, that writes what it is given, all that waits with one sync, while
-//! the host goes on.
+//! The host's disk: a task, or a thread if the store blocks, that writes beside the host. It writes all waiting records
+//! with one sync.
 
 use super::ended;
 use crate::storage::{Saved, Storage, StorageError};
@@ -14,19 +14,19 @@ use tokio::time::{Instant, timeout};
 /// Writes that became durable together, oldest first.
 pub(in crate::host) struct Written<P: Protocol> {
     pub(in crate::host) writes: Vec<Write<P>>,
-    /// How long that took.
+    /// How long the write took.
     pub(in crate::host) took: Duration,
 }
 
-/// Hands writes to the store, and tells which are durable.
+/// Hands writes to the store, and returns those that are durable.
 pub(in crate::host) struct Writer<P: Protocol> {
     writes: mpsc::UnboundedSender<Write<P>>,
     done: mpsc::UnboundedReceiver<Result<Written<P>, StorageError>>,
-    /// Told, or dropped, in the end.
+    /// Dropped when the task ends.
     ended: oneshot::Receiver<()>,
 }
 
-/// Loads what is in the store.
+/// Loads the content of the store.
 pub(in crate::host) async fn load<P: Protocol>(
     mut storage: Box<dyn Storage<P>>,
 ) -> Result<(Box<dyn Storage<P>>, Saved<P>), StorageError> {
@@ -47,13 +47,13 @@ impl<P: Protocol> Writer<P> {
         let blocks = storage.blocks();
         let work = async move {
             if let Err(error) = work(storage, todo, &tell).await {
-                // Whoever does not listen any more has gone.
+                // Sending fails only if the receiver has been dropped.
                 drop(tell.send(Err(error)));
             }
             drop(end);
         };
         if blocks {
-            // Not one of the runtime's, which would wait for a disk that hangs when it ends.
+            // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
             let runtime = Handle::current();
             let named = thread::Builder::new().name("paxos-store".into());
             named.spawn(move || runtime.block_on(work)).map_err(StorageError::Write)?;
@@ -63,31 +63,31 @@ impl<P: Protocol> Writer<P> {
         Ok(Self { writes, done, ended })
     }
 
-    /// Has something written after all that was given before. The node bounds how much waits here.
+    /// Queues a write after all earlier ones. The node bounds how much waits here.
     pub(in crate::host) fn begin(&self, write: Write<P>) {
-        // If the task has ended, it says so in place of the receipt.
+        // If the task has ended, `done` returns its error instead.
         drop(self.writes.send(write));
     }
 
-    /// The next writes that are durable. The future may be dropped; nothing is lost then.
+    /// Returns the next durable writes. The future may be dropped without losing anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Written<P>, StorageError> {
         self.done.recv().await.unwrap_or_else(|| Err(StorageError::Write(ended())))
     }
 
-    /// As [`Writer::done`], if there are any now.
+    /// As [`Writer::done`], but only if there are any now.
     pub(in crate::host) fn try_done(&mut self) -> Option<Result<Written<P>, StorageError>> {
         self.done.try_recv().ok()
     }
 
-    /// Ends when the write under way has, and the store is closed, but no later than after `patience`: a disk may hang. False
-    /// if it did not end.
+    /// Waits until the write under way has ended and the store is closed, but no longer than `patience`, as a disk may
+    /// hang. Returns false if it did not end.
     pub(in crate::host) async fn close(self, patience: Duration) -> bool {
         drop((self.writes, self.done));
         timeout(patience, self.ended).await.is_ok()
     }
 }
 
-/// Until the host has gone.
+/// Writes until the host has gone.
 async fn work<P: Protocol>(
     mut storage: Box<dyn Storage<P>>,
     mut todo: mpsc::UnboundedReceiver<Write<P>>,
@@ -100,7 +100,7 @@ async fn work<P: Protocol>(
                 return Ok(());
             }
             let begun = Instant::now();
-            // A snapshot goes alone; records go together.
+            // A snapshot is written alone; records are written together.
             let together = waiting.iter().take_while(|write| write.snapshot().is_none()).count().max(1);
             let writes: Vec<Write<P>> = waiting.drain(..together).collect();
             match &writes[..] {

@@ -4,11 +4,11 @@ use super::{Line, Note, Trace, What, millis};
 use core::fmt::Write;
 use paxos_core::{NodeId, Time};
 
-/// Characters between two columns.
+/// The number of characters from one column to the next.
 const STEP: usize = 8;
 
 impl Trace {
-    /// Draws the run: a column for each process, and from top to bottom what was sent and what happened.
+    /// Draws the run: a column for each process, and the messages and events from top to bottom.
     ///
     /// ```text
     ///   ms  n0      n1      n2      n3
@@ -19,10 +19,10 @@ impl Trace {
     ///    2  |       |       X       |       crashes
     /// ```
     ///
-    /// `o` sends, `>` and `<` point at receivers, `x` instead says that the message is lost. In a process's
-    /// column `!` is a submission, `=` an answer, `*` something learned, `+` a snapshot on disk, `X` a crash, `^` a restart, `#` and `~`
-    /// the start and end of a pause; `:` is a process that is down. Times are those of sending, in milliseconds;
-    /// times of arrival stand behind the label where messages do not all take equally long.
+    /// `o` sends, `>` and `<` point at receivers, and `x` in their place marks a lost message. In a process's column,
+    /// `!` is a submission, `=` an answer, `*` something learned, `+` a snapshot on disk, `X` a crash, `^` a restart,
+    /// and `#` and `~` the start and end of a pause; `:` is a process that is down. Times are those of sending, in
+    /// milliseconds. If messages do not all take equally long, the times of arrival follow the label.
     pub fn draw(&self) -> String {
         let digits = self.digits();
         let lines = self.lines();
@@ -44,7 +44,7 @@ impl Trace {
         text
     }
 
-    /// How many digits behind the point tell all times apart, at most those of a microsecond.
+    /// The number of decimals that distinguish all times, at most those of a microsecond.
     fn digits(&self) -> usize {
         let mut times = self.rows.iter().flat_map(|row| match &row.what {
             What::Sent { to, .. } => {
@@ -90,7 +90,7 @@ impl Trace {
         (canvas.into_iter().collect(), label)
     }
 
-    /// Draws from column `from` to each receiver, the furthest ones first.
+    /// Draws arrows from column `from` to each receiver.
     fn arrows(&self, canvas: &mut [char], from: usize, to: &[(NodeId, Option<Time>)]) {
         let columns: Vec<(usize, bool)> =
             to.iter().filter_map(|(node, at)| Some((self.column(*node)?, at.is_some()))).collect();

@@ -4,7 +4,7 @@ use super::{Trace, What};
 use core::fmt::Write;
 
 impl Trace {
-    /// The run as a mermaid `sequenceDiagram`.
+    /// Returns the run as a mermaid `sequenceDiagram`.
     pub fn to_mermaid(&self) -> String {
         let mut text = String::from("sequenceDiagram\n");
         for node in &self.nodes {
@@ -36,7 +36,7 @@ fn line(text: &mut String, content: core::fmt::Arguments<'_>) {
     let _ = writeln!(text, "    {content}");
 }
 
-/// `#` and `;` mean something to mermaid.
+/// Escapes `#` and `;`, which have a meaning in mermaid.
 fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut all, c| {
         match c {

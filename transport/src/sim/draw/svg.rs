@@ -1,4 +1,4 @@
-//! Message sequence charts as SVG: one self-contained file, no script, no font of its own.
+//! Message sequence charts as SVG: one self-contained file without scripts or fonts.
 
 use super::{Line, Row, Trace, What, millis};
 use core::fmt::Write;
@@ -11,9 +11,9 @@ const MARGIN: usize = 80;
 const TOP: usize = 30;
 
 impl Trace {
-    /// The run as an SVG picture: time runs down, arrows lead from where a message was sent to where and when
-    /// it arrives. Equal times are equally far down, different ones not to scale.
-    /// What is written stands above all arrows, with a white edge.
+    /// Returns the run as an SVG picture. Time runs down, and each arrow leads from where and when a message was sent
+    /// to where and when it arrives. Equal times are at the same height; differences are not to scale. Text is drawn
+    /// over all arrows, with a white edge.
     pub fn to_svg(&self) -> String {
         let fanned = self.fanned();
         let lines = fanned.lines();
@@ -66,7 +66,7 @@ impl Trace {
         svg
     }
 
-    /// The same run, with one message where the same one was sent to each of several receivers apart.
+    /// Returns the same run, with equal messages to several receivers merged into one.
     fn fanned(&self) -> Self {
         let mut rows: Vec<Row> = Vec::new();
         for row in &self.rows {
@@ -116,8 +116,8 @@ impl Trace {
     }
 }
 
-/// For each time at which something is sent, arrives or happens, how far down it begins and how many lines
-/// begin then.
+/// Returns the height of each time at which something is sent, arrives or happens, and the number of lines that begin
+/// then.
 fn heights(lines: &[Line<'_>]) -> BTreeMap<Time, (usize, usize)> {
     let mut rows: BTreeMap<Time, usize> = BTreeMap::new();
     for line in lines {

@@ -1,4 +1,4 @@
-//! What is chosen: the properties that all the others are for.
+//! The invariants of what is chosen, which all the others serve.
 
 use super::{Name, Verdict, hold, show};
 use paxos_core::{Ballot, Entry, Slot};
@@ -11,43 +11,49 @@ use std::fmt::Display;
 /// If another value is chosen, or none.
 pub fn agreement(slot: Slot, chosen: Option<(Ballot, Name)>, who: impl Display, name: Name) -> Verdict {
     hold("agreement", chosen.is_some_and(|(_, held)| held == name), || match chosen {
-        None => format!("{who} takes {} for chosen in {slot}, and no quorum has voted for it", show(name)),
+        None => {
+            format!("{who} believes that {} is chosen in {slot}, but no quorum has voted for it", show(name))
+        }
         Some((ballot, held)) => {
-            format!("{who} takes {} for chosen in {slot}, where {ballot} chose {}", show(name), show(held))
+            format!(
+                "{who} believes that {} is chosen in {slot}, where {ballot} chose {}",
+                show(name),
+                show(held)
+            )
         }
     })
 }
 
-/// Of [`agreement`]: who writes that it voted for what is chosen has voted.
+/// A part of [`agreement`]: an acceptor that records its vote as the chosen value has voted.
 ///
 /// # Errors
-/// If it has not.
+/// If it has not voted.
 pub fn voted_there(slot: Slot, who: impl Display, voted: bool) -> Verdict {
     hold("agreement", voted, || {
-        format!("{who} writes that its vote in {slot} is for what is chosen, and has none there")
+        format!("{who} records that its vote in {slot} is the chosen value, but has no vote there")
     })
 }
 
-/// If a proposal with value *v* is chosen, then every higher-numbered proposal accepted by any acceptor has value
-/// *v* (*Paxos Made Simple*, §2.2, P2a); and nobody unlearns what it knows. `who` held `before` and has `now`.
+/// If a proposal with value *v* is chosen, then every higher-numbered proposal accepted by any acceptor has value *v*
+/// (*Paxos Made Simple*, §2.2, P2a); and no process unlearns what it knows. `who` held `before` and now holds `now`.
 ///
 /// # Errors
 /// If they differ.
 pub fn stability(slot: Slot, who: impl Display, before: Name, now: Name) -> Verdict {
     hold("stability", before == now, || {
-        format!("{who} turns from {} to {} in {slot}, where the first is chosen", show(before), show(now))
+        format!("{who} changes from {} to {} in {slot}, where the first is chosen", show(before), show(now))
     })
 }
 
-/// Only a value that has been proposed may be chosen (*Paxos Made Simple*, §2.1): here, what some client
-/// submitted under that name, or a no-op. `submitted` is what the client submitted.
+/// Only a value that has been proposed may be chosen (*Paxos Made Simple*, §2.1). Here, that is a no-op or what a
+/// client submitted under that name, which is `submitted`.
 ///
 /// # Errors
-/// If nobody submitted it, or something else under that name.
+/// If no client submitted the command, or a client submitted something else under that name.
 pub fn integrity<V: PartialEq>(slot: Slot, entry: &Entry<V>, submitted: Option<&Entry<V>>) -> Verdict {
     let Some(id) = entry.id() else { return Ok(()) };
     hold("integrity", submitted == Some(entry), || {
-        let what = if submitted.is_some() { "another value was submitted as" } else { "nobody submitted" };
-        format!("{what} {id}, which turns up in {slot}")
+        let what = if submitted.is_some() { "another value was submitted as" } else { "no client submitted" };
+        format!("{what} {id}, which appears in {slot}")
     })
 }

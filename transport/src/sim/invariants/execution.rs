@@ -1,42 +1,42 @@
-//! What replicas do with what is chosen.
+//! The invariants of executing what is chosen.
 
 use super::{Name, Verdict, hold, show};
 use core::fmt::Debug;
 use paxos_core::{CommandId, NodeId, Slot};
 
-/// Values are executed in slot order, without a gap (DESIGN §3; *Paxos Made Simple*, §3: a command can be
-/// executed once all before it are). `next` is the slot that comes next at this replica.
+/// Values are executed in slot order, without a gap (DESIGN §3; *Paxos Made Simple*, §3: a command can be executed once
+/// all before it are). `next` is the next slot of this replica.
 ///
 /// # Errors
-/// If `slot` is not that.
+/// If `slot` is not the next one.
 pub fn in_order(node: NodeId, next: Slot, slot: Slot) -> Verdict {
     hold("in_order", next == slot, || format!("{node} executes {slot}, where {next} comes next"))
 }
 
-/// A command takes effect once, however often it is sent or chosen (DESIGN §3). `before`: whether it already
-/// has, in this life of the replica.
+/// A command takes effect once, however often it is sent or chosen (DESIGN §3). `before` says whether it already has,
+/// in this life of the replica.
 ///
 /// # Errors
-/// If it has.
+/// If it already has.
 pub fn exactly_once(node: NodeId, slot: Slot, id: CommandId, before: bool) -> Verdict {
     hold("exactly_once", !before, || format!("{node} executes {id} in {slot}, and has executed it before"))
 }
 
-/// Each command has one end for its caller (DESIGN §4: never a silent drop, nor two answers). `before`: whether it
-/// was told before, or the command is unknown.
+/// Each command has one outcome for its caller (DESIGN §4: never a silent drop, nor two answers). `before` says whether
+/// the caller was already told, or the command is unknown.
 ///
 /// # Errors
-/// If so.
+/// If `before` is set.
 pub fn one_outcome(node: NodeId, id: CommandId, before: bool) -> Verdict {
-    hold("one_outcome", !before, || format!("{node} is told a second time what became of {id}"))
+    hold("one_outcome", !before, || format!("{node} is told a second outcome of {id}"))
 }
 
-/// What a client is answered is what a replica returned for its command in the slot that is named (DESIGN §4).
-/// `executed`: what that was, none if no replica has executed the command there. `answer`: none if the answer is that it was
-/// executed there, and that what it returned is not kept.
+/// The answer to a client is the reply of a replica for its command in the slot that is named (DESIGN §4). `executed`
+/// is that reply, or `None` if no replica has executed the command there. `answer` is `None` if the answer says that
+/// the command was executed there and its reply is not kept.
 ///
 /// # Errors
-/// If it is something else.
+/// If the answer is different.
 pub fn answers_are_true<R: Debug + PartialEq>(
     node: NodeId,
     id: CommandId,
@@ -49,15 +49,17 @@ pub fn answers_are_true<R: Debug + PartialEq>(
         Some(answer) => {
             format!("{node} is answered {answer:?} for {id} in {slot}, where replicas returned {executed:?}")
         }
-        None => format!("{node} is told that {id} was executed in {slot}, where no replica has executed it"),
+        None => {
+            format!("{node} is told that {id} was executed in {slot}, but no replica has executed it there")
+        }
     })
 }
 
-/// Each server executes the same sequence of commands, and ends in the same state with the same outputs
-/// (*Paxos Made Simple*, §3). `first` is what the first replica to execute the slot returned.
+/// Each server executes the same sequence of commands, and ends in the same state with the same outputs (*Paxos Made
+/// Simple*, §3). `first` is the reply of the first replica that executed the slot.
 ///
 /// # Errors
-/// If `node` returned something else.
+/// If the reply of `node` is different.
 pub fn replicas_are_equal<R: Debug + PartialEq>(
     node: NodeId,
     slot: Slot,

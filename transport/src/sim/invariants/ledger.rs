@@ -1,4 +1,4 @@
-//! The book-keeping behind the invariants: what was said, written, learned and executed so far.
+//! The records behind the invariants: everything said, written, learned and executed so far.
 
 mod book;
 mod facts;
@@ -14,7 +14,7 @@ use paxos_core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks every invariant, as it is told what happens. Each check looks at what the event touches and no more.
+/// Checks every invariant as events are reported. Each check examines only what the event affects.
 #[derive(Debug)]
 pub struct Ledger<P: Protocol> {
     members: Members<P::Value>,
@@ -22,22 +22,22 @@ pub struct Ledger<P: Protocol> {
     limits: Limits,
     submitted: BTreeMap<CommandId, Entry<P::Value>>,
     books: BTreeMap<Slot, Book<P::Reply>>,
-    /// What each acceptor has on disk, by id.
+    /// The memory of each acceptor, by id.
     memories: Vec<Memory>,
-    /// What each fast ballot was opened for.
+    /// The slots for which each fast ballot was opened.
     opened: BTreeMap<Ballot, Vec<SlotRange>>,
-    /// In which lives of its owner each term was used, and for what.
+    /// For each term, the lives of its owner that used it, and for which slots.
     terms: BTreeMap<(u64, NodeId), Vec<(u32, SlotRange)>>,
     lives: BTreeMap<NodeId, Life>,
-    /// Those that have lost what was on their disks. Nothing counts that they say.
+    /// The processes that have lost data from their disks. Their statements do not count.
     forgetful: NodeSet,
-    /// Every command that was answered to anybody, and every slot that a linearizable read saw, lies below.
+    /// Every answered command, and every slot that a linearizable read saw, is below this slot.
     seen: Slot,
-    /// The first snapshot that anybody had, by the slot that it ends at.
+    /// The checksum of the first snapshot of each slot.
     snapshots: BTreeMap<Slot, Digest>,
 }
 
-/// What a process knows and did since it started.
+/// What a process has learned and done since it started.
 #[derive(Debug, Default)]
 struct Life {
     number: u32,
@@ -47,7 +47,7 @@ struct Life {
 }
 
 impl<P: Protocol> Ledger<P> {
-    /// An empty one.
+    /// Creates an empty ledger.
     pub fn new(config: &Config) -> Self {
         Self {
             members: Members::new(config, P::CHANGES),
@@ -65,17 +65,17 @@ impl<P: Protocol> Ledger<P> {
         }
     }
 
-    /// What is written about each slot.
+    /// The book of each slot.
     pub fn books(&self) -> &BTreeMap<Slot, Book<P::Reply>> {
         &self.books
     }
 
-    /// What an acceptor has on disk.
+    /// The memory of an acceptor: what it has on disk.
     pub fn memory(&self, acceptor: NodeId) -> Option<&Memory> {
         self.memories.get(usize::from(acceptor.0))
     }
 
-    /// What a quorum of durable votes chose in `slot`.
+    /// The entry that a quorum of durable votes chose in `slot`.
     pub fn chosen(&self, slot: Slot) -> Option<Name> {
         Some(self.books.get(&slot)?.chosen?.1)
     }
@@ -85,27 +85,28 @@ impl<P: Protocol> Ledger<P> {
         &self.members
     }
 
-    /// What callers were told of what did not happen, and of changes of members.
+    /// What callers were told about effects, and about changes of members.
     pub const fn told(&mut self) -> &mut Told {
         &mut self.told
     }
 
-    /// A client submits a command.
+    /// Notes that a client submits a command.
     pub fn submitted(&mut self, entry: Entry<P::Value>) {
         self.submitted.extend(entry.id().map(|id| (id, entry)));
     }
 
-    /// What was on the disk of `node` is lost. What it said and wrote before counts on, and nothing that it says or writes from
-    /// now on: whoever counts that takes something to be chosen that is not, or votes for what nobody proposed. What
-    /// it takes to be chosen itself is not judged, for its own vote counts with it until it is told.
+    /// Notes that the disk of `node` lost data. What it said and wrote before still counts, but nothing that it says or
+    /// writes from now on: a process that counts such a statement may believe a value to be chosen that is not, or vote
+    /// for a value that was not proposed. Its own beliefs are not checked, because it counts its own votes until it
+    /// learns of the loss.
     pub fn forgets(&mut self, node: NodeId) {
         self.forgetful.insert(node);
     }
 
-    /// A message leaves a process.
+    /// Checks a message that leaves a process.
     ///
     /// # Errors
-    /// The first invariant that it breaks.
+    /// The first invariant that the message breaks.
     pub fn said(&mut self, from: NodeId, message: &Message<P>) -> Verdict {
         let (amount, bound) = (message.amount(), message.bound(&self.limits));
         let mut verdict = spoken::messages_are_bounded(from, message.kind(), amount, bound);
@@ -118,10 +119,10 @@ impl<P: Protocol> Ledger<P> {
         verdict
     }
 
-    /// A record of an acceptor is durable.
+    /// Checks a record that is durable.
     ///
     /// # Errors
-    /// The first invariant that it breaks.
+    /// The first invariant that the record breaks.
     pub fn wrote(&mut self, node: NodeId, record: &P::Record) -> Verdict {
         let mut verdict = Ok(());
         let counts = !self.forgetful.contains(node);
@@ -133,10 +134,10 @@ impl<P: Protocol> Ledger<P> {
         verdict
     }
 
-    /// A process starts again with this snapshot and these records.
+    /// Checks the snapshot and the records with which a process restarts.
     ///
     /// # Errors
-    /// If the disk has forgotten something, or its snapshot does not tell the truth.
+    /// If the disk has forgotten something, or its snapshot is wrong.
     pub fn restarted<'a>(
         &mut self,
         node: NodeId,
@@ -154,10 +155,10 @@ impl<P: Protocol> Ledger<P> {
         self.remembers(node, snapshot.map_or(Slot(0), Snapshot::next), records)
     }
 
-    /// A snapshot and records take the place of all that `node` has on disk.
+    /// Checks a snapshot and records that replace everything on the disk of `node`.
     ///
     /// # Errors
-    /// If the snapshot does not tell the truth, or something is missing that it does not stand for.
+    /// If the snapshot is wrong, or something is missing that it does not cover.
     pub fn compacted<'a>(
         &mut self,
         node: NodeId,
@@ -182,17 +183,17 @@ impl<P: Protocol> Ledger<P> {
         Ok(())
     }
 
-    /// A replica takes over the state of `snapshot`.
+    /// Checks a snapshot whose state a replica takes over.
     ///
     /// # Errors
-    /// If the snapshot does not tell the truth, or leads back.
+    /// If the snapshot is wrong, or older than the replica's state.
     pub fn jumped(&mut self, node: NodeId, snapshot: &Snapshot) -> Verdict {
         if self.forgetful.contains(node) {
             return Ok(());
         }
         self.is_true(node, snapshot)?;
         let (next, life) = (snapshot.next(), self.lives.entry(node).or_default());
-        // A state that is older than the own one would be executed upon again.
+        // From a state older than its own, the replica would execute slots a second time.
         execution::in_order(node, life.next, life.next.min(next))?;
         let chosen = self.books.range(life.next..next);
         life.done.extend(chosen.filter_map(|(_, book)| book.chosen?.1));
@@ -207,7 +208,7 @@ impl<P: Protocol> Ledger<P> {
         snapshots::snapshots_tell_the_truth(node, next, open, first, digest)
     }
 
-    /// Whether `records` say all that `node` must remember of the slots from `from` on.
+    /// Checks that `records` hold everything that `node` must remember about the slots from `from` on.
     fn remembers<'a>(
         &self,
         node: NodeId,
@@ -230,10 +231,10 @@ impl<P: Protocol> Ledger<P> {
         promises::no_vote_is_forgotten(node, &self.books, &votes, from)
     }
 
-    /// A process takes `entry` to be chosen in `slot`.
+    /// Checks an entry that a process believes to be chosen in `slot`.
     ///
     /// # Errors
-    /// If it is not, or if the process took something else to be chosen before.
+    /// If it is not chosen, or if the process believed something else to be chosen before.
     pub fn knows(&mut self, node: NodeId, slot: Slot, entry: &Entry<P::Value>) -> Verdict {
         if self.forgetful.contains(node) {
             return Ok(());
@@ -252,10 +253,10 @@ impl<P: Protocol> Ledger<P> {
         chosen::agreement(slot, self.books.get(&slot).and_then(|b| b.chosen), node, name)
     }
 
-    /// A replica executes `slot`; `effect` is what that returned, none if it had no effect.
+    /// Checks the execution of `slot` by a replica; `effect` is the reply, or `None` if it had no effect.
     ///
     /// # Errors
-    /// If it is not its turn, if the command was executed before, or if another replica got another result.
+    /// If it is not the next slot, if the command was executed before, or if another replica got a different result.
     pub fn executed(
         &mut self,
         node: NodeId,
@@ -277,10 +278,10 @@ impl<P: Protocol> Ledger<P> {
         execution::replicas_are_equal(node, slot, Some(id), first, reply)
     }
 
-    /// A client is answered; without a reply, that the command was executed and no more.
+    /// Checks an answer to a client. No `reply` means that the answer only says that the command was executed.
     ///
     /// # Errors
-    /// If no replica returned that.
+    /// If no replica returned that reply.
     pub fn answered(&mut self, node: NodeId, id: CommandId, slot: Slot, reply: Option<&P::Reply>) -> Verdict {
         self.seen = self.seen.max(slot.plus(1));
         let book = self.books.get(&slot).filter(|book| book.chosen.is_some_and(|c| c.1 == Some(id)));
@@ -288,7 +289,7 @@ impl<P: Protocol> Ledger<P> {
         execution::answers_are_true(node, id, slot, reply, returned)
     }
 
-    /// How far the state must have come that a read sees which begins now.
+    /// The slot below which a read that begins now must see everything.
     pub fn floor(&self, consistency: Consistency) -> Slot {
         match consistency {
             Consistency::Confirmed | Consistency::Lease | Consistency::Quorum => self.seen,
@@ -297,10 +298,10 @@ impl<P: Protocol> Ledger<P> {
         }
     }
 
-    /// A read that began when `floor` was asked for ends, and sees everything below `applied`.
+    /// Checks a read that ends and sees everything below `applied`; `floor` was required when it began.
     ///
     /// # Errors
-    /// If that is too little.
+    /// If `applied` is below `floor`.
     pub fn read(&mut self, node: NodeId, consistency: Consistency, floor: Slot, applied: Slot) -> Verdict {
         reads::reads_are_fresh(node, consistency, floor, applied)?;
         if consistency.is_linearizable() {
@@ -310,7 +311,7 @@ impl<P: Protocol> Ledger<P> {
     }
 }
 
-/// Where an acceptor's memory is. Processes with higher ids are no acceptors: theirs is never written.
+/// The index of an acceptor's memory. Processes with higher ids are not acceptors, so their memory is never written.
 fn index(node: NodeId) -> usize {
     usize::from(node.0.min(NodeSet::CAPACITY - 1))
 }

@@ -1,4 +1,4 @@
-//! Changes of members: who counts in which slot.
+//! The invariants of changes of members: which processes count in which slot.
 
 use super::{Verdict, hold};
 use core::marker::PhantomData;
@@ -9,18 +9,18 @@ use paxos_core::{
 };
 use std::sync::Arc;
 
-/// The members of every slot, as far as what is chosen tells, and what comes of each entry: computed from the chosen
-/// entries by themselves, and from no process's knowledge.
+/// The members of every slot, and the reply to each entry, computed only from the chosen entries and independently of
+/// what processes know.
 #[derive(Debug)]
 pub struct Members<V: Value> {
     epochs: Option<Epochs>,
-    /// Every epoch so far, by its first slot.
+    /// All epochs so far, by their first slots.
     past: Vec<Epoch>,
-    /// The sessions of the clients.
+    /// A replica that only tracks the sessions of clients.
     log: Replica<Nothing<V>>,
 }
 
-/// Does nothing.
+/// A state machine that does nothing.
 #[derive(Debug)]
 struct Nothing<V>(PhantomData<V>);
 
@@ -31,7 +31,7 @@ impl<V: Value> StateMachine for Nothing<V> {
 }
 
 impl<V: Value> Members<V> {
-    /// Those that the cluster begins with; `changes`: whether they can change.
+    /// Starts with the first members of the cluster; `changes` says whether they can change.
     pub fn new(config: &Config, changes: bool) -> Self {
         let (members, quorums) = (config.members(), config.quorums.clone());
         let places = Places::of(members.acceptors);
@@ -40,12 +40,12 @@ impl<V: Value> Members<V> {
         Self { epochs, past: vec![first], log: Replica::new(Nothing(PhantomData), &config.limits) }
     }
 
-    /// The first slot that is not read yet.
+    /// The first slot that has not been read yet.
     pub fn next(&self) -> Slot {
         self.log.next()
     }
 
-    /// The entry of the next slot is chosen: what its client is told, if anything.
+    /// Reads the chosen entry of the next slot. Returns the reply to its client, if any.
     pub fn read(&mut self, entry: &Entry<V>) -> Option<Reply<()>> {
         let (first, answering) = (self.next(), Answering::everyone());
         let members = self.epochs.as_mut();
@@ -58,7 +58,7 @@ impl<V: Value> Members<V> {
         self.log.answers().next()
     }
 
-    /// The members of `slot`, the last ones known if they are not decided yet.
+    /// The members of `slot`, or the last known ones if they are not decided yet.
     pub fn of(&self, slot: Slot) -> &Epoch {
         let at = self.past.partition_point(|epoch| epoch.from <= slot);
         &self.past[at.saturating_sub(1)]
@@ -74,17 +74,17 @@ impl<V: Value> Members<V> {
         self.epochs.as_ref().map_or(Slot::MAX, |epochs| self.next().plus(epochs.alpha()))
     }
 
-    /// All acceptors that ever were.
+    /// All processes that ever were acceptors.
     pub fn acceptors(&self) -> NodeSet {
         self.past.iter().fold(NodeSet::EMPTY, |all, epoch| all.union(epoch.members.acceptors))
     }
 }
 
-/// The members of slot *s* are those given by the commands up to *s* − α, so a proposer may be at most α commands
-/// ahead (*Paxos Made Simple*, §3).
+/// The members of slot *s* are determined by the commands up to *s* − α, so a proposer may be at most α commands ahead
+/// (*Paxos Made Simple*, §3).
 ///
 /// # Errors
-/// If a slot is proposed in whose members are not decided.
+/// If a slot is proposed whose members are not decided.
 pub fn members_are_known<V: Value>(members: &Members<V>, slot: Slot, ballot: Ballot) -> Verdict {
     hold("members_are_known", slot < members.known(), || {
         format!(
@@ -95,17 +95,17 @@ pub fn members_are_known<V: Value>(members: &Members<V>, slot: Slot, ballot: Bal
     })
 }
 
-/// Whoever promises something among new members has on its disk all that was chosen before they came: the old
-/// ones may be gone for good.
+/// An acceptor that makes a promise among new members has on its disk everything that was chosen before their epoch:
+/// the former members may be gone for good.
 ///
 /// # Errors
-/// If `node`, whose disk tells what is chosen below `learned`, promises slots from `slot` on.
+/// If `node`, whose disk holds what is chosen below `learned`, promises slots from `slot` on.
 pub fn the_past_is_kept<V: Value>(members: &Members<V>, node: NodeId, learned: Slot, slot: Slot) -> Verdict {
     let epoch = members.of(slot);
     hold("the_past_is_kept", learned >= epoch.from, || {
         format!(
-            "{node} promises slots from {slot} on, where the members are those since {}, and knows what is chosen below \
-             {learned} only",
+            "{node} promises slots from {slot} on, where the members are those since {}, but knows only what is chosen \
+             below {learned}",
             epoch.from
         )
     })

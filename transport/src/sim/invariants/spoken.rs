@@ -1,10 +1,10 @@
-//! Written before spoken.
+//! The invariants of messages: written before spoken, and bounded.
 
 use super::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Amount, Ballot, Fact, Kind, NodeId, Slot, SlotRange};
 use std::collections::BTreeMap;
 
-/// No message grows with the log: each holds as much as [`paxos_core::Message::bound`] says, or one command.
+/// No message grows with the log: each holds at most what [`paxos_core::Message::bound`] allows, or one command.
 ///
 /// # Errors
 /// If it holds more.
@@ -14,7 +14,7 @@ pub fn messages_are_bounded(from: NodeId, kind: Kind, amount: Amount, limit: Amo
     })
 }
 
-/// A message is no longer than the network carries, as it is encoded.
+/// An encoded message is no longer than the network carries.
 ///
 /// # Errors
 /// If it is longer.
@@ -24,10 +24,11 @@ pub fn messages_fit_a_frame(from: NodeId, kind: Kind, bytes: usize, most: usize)
     })
 }
 
-/// A message takes no more than [`Amount::longest`] says of what it holds. Replies are as long as the state machine makes them.
+/// An encoded message is no longer than [`Amount::longest`] computes from its content. Replies depend on the state
+/// machine.
 ///
 /// # Errors
-/// If it takes more.
+/// If it is longer.
 pub fn sizes_are_known(from: NodeId, kind: Kind, bytes: usize, amount: Amount) -> Verdict {
     hold("sizes_are_known", kind == Kind::Reply || bytes <= amount.longest(), || {
         format!(
@@ -38,12 +39,12 @@ pub fn sizes_are_known(from: NodeId, kind: Kind, bytes: usize, amount: Amount) -
     })
 }
 
-/// An acceptor records its intended response in stable storage before actually sending it (*Paxos Made Simple*,
-/// §2.5). `memory` and `books` are what `from` has on disk as it speaks. Facts other than promises and votes
-/// are not judged, nor are refusals: nobody relies on what they say.
+/// An acceptor records its intended response in stable storage before actually sending it (*Paxos Made Simple*, §2.5).
+/// `memory` and `books` are what `from` has on disk when it sends. Other facts than promises and votes are not checked,
+/// nor are refusals, because no process relies on them.
 ///
 /// # Errors
-/// If a promise or vote is not on disk, or a promise reports other votes than are.
+/// If a promise or vote is not on disk, or if a promise reports other votes than the disk holds.
 pub fn written_before_spoken<V, R>(
     from: NodeId,
     memory: &Memory,
@@ -70,15 +71,15 @@ pub fn written_before_spoken<V, R>(
 }
 
 fn promised(from: NodeId, memory: &Memory, ballot: Ballot, slots: SlotRange) -> Verdict {
-    // Where promises are for all slots to come, a vote in any of them says as much as a promise.
+    // If a promise covers all later slots, a vote in any slot counts as a promise.
     let by_vote = slots.end == Slot::MAX && memory.highest_vote >= ballot;
     hold("written_before_spoken", by_vote || memory.has_promised(ballot, slots), || {
         format!("{from} says it promised {ballot} for {slots}, which is not on its disk")
     })
 }
 
-/// What a promise reports must be the highest vote below its ballot; of votes in its ballot or above, which an
-/// answer to a question that comes again may find, only that they were cast.
+/// A promise must report the highest vote below its ballot. Votes in its ballot or above, which the answer to a
+/// repeated prepare may report, only need to have been cast.
 fn reported<R>(
     from: NodeId,
     books: &BTreeMap<Slot, Book<R>>,

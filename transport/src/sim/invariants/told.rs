@@ -1,30 +1,30 @@
-//! What callers are told of commands and changes that happened, or did not.
+//! The invariants of what callers are told about the effects of commands and changes.
 
 use super::{Verdict, execution, hold};
 use paxos_core::{Changed, CommandId, NodeId, Outcome, Reply, Slot, Unanswered};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What came of each command and each change, and what its caller was told.
+/// The effect of each command and change, and what its caller was told.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// Where it took effect, and of a change what came of it.
+    /// The slot of each effect, and the result if it is a change.
     effects: BTreeMap<CommandId, (Slot, Outcome<()>)>,
-    /// It was told to have no effect any more.
+    /// The commands and changes that were reported to have no effect any more.
     ended: BTreeMap<CommandId, Unanswered>,
-    /// The network has delivered copies of requests for these that nobody sent.
+    /// The commands whose requests the network has duplicated.
     doubled: BTreeSet<CommandId>,
 }
 
 impl Told {
-    /// The network delivers a request a second time.
+    /// Notes that the network delivers a request a second time.
     pub fn doubled(&mut self, ids: impl IntoIterator<Item = CommandId>) {
         self.doubled.extend(ids);
     }
 
-    /// An entry is chosen in `slot`, and this is what its client is to be told.
+    /// Notes that an entry is chosen in `slot`, with the reply that its client should get.
     ///
     /// # Errors
-    /// If it takes effect now, and its caller was told that it never will.
+    /// If the entry takes effect now although its caller was told that it never will.
     pub fn happens(&mut self, slot: Slot, reply: Reply<()>) -> Verdict {
         let Reply { id, slot: first, outcome } = reply;
         if first != slot || matches!(outcome, Outcome::SessionExpired { .. }) {
@@ -34,10 +34,10 @@ impl Told {
         ends_are_true(id, slot, self.ended.get(&id).copied())
     }
 
-    /// A caller is told that a command or change has no answer.
+    /// Notes that a caller is told that a command or change has no answer.
     ///
     /// # Errors
-    /// If it is told that it has not happened, and it has.
+    /// If the caller is told that it had no effect, but it had one.
     pub fn unanswered(&mut self, id: CommandId, reason: Unanswered) -> Verdict {
         match reason {
             Unanswered::NotLeader(_) | Unanswered::Overloaded(_) if self.doubled.contains(&id) => Ok(()),
@@ -45,20 +45,20 @@ impl Told {
                 self.ended.insert(id, reason);
                 self.effects.get(&id).map_or(Ok(()), |(slot, _)| ends_are_true(id, *slot, Some(reason)))
             }
-            // It may have happened before.
+            // It may have taken effect before.
             Unanswered::SessionExpired => {
                 self.ended.insert(id, reason);
                 Ok(())
             }
-            // Nothing is said about it.
+            // This makes no claim.
             Unanswered::OutcomeUnknown | _ => Ok(()),
         }
     }
 
-    /// A caller is told what came of a change.
+    /// Checks the result of a change that a caller is told.
     ///
     /// # Errors
-    /// If something else did.
+    /// If the result was different.
     pub fn changed(&self, node: NodeId, changed: Changed) -> Verdict {
         let effect = self.effects.get(&changed.id).filter(|(slot, _)| *slot == changed.slot);
         let answer = Outcome::Changed(changed.result);
@@ -72,14 +72,15 @@ impl Told {
     }
 }
 
-/// A command or change that its caller was told not to have happened never takes effect, and one that was told not to
-/// happen any more takes none from then on (DESIGN §4). `ended`: what was told of the one that takes effect in `slot`.
+/// A command or change never takes effect if its caller was told that it did not, and takes no effect after its caller
+/// was told that it will not any more (DESIGN §4). `ended` is what the caller of the entry that takes effect in `slot`
+/// was told.
 ///
 /// # Errors
-/// If so.
+/// If the caller was told so.
 pub fn ends_are_true(id: CommandId, slot: Slot, ended: Option<Unanswered>) -> Verdict {
     hold("ends_are_true", ended.is_none(), || {
         let told = ended.map_or("nothing", Unanswered::name);
-        format!("{id} takes effect in {slot}, and its caller was told: {told}")
+        format!("{id} takes effect in {slot}, but its caller was told: {told}")
     })
 }

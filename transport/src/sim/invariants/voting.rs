@@ -1,4 +1,4 @@
-//! Invariants about ballots: who may use one, what acceptors promise and vote for in it, and what may be proposed in it.
+//! Invariants of ballots: who may use a ballot, what acceptors promise and vote for, and what may be proposed.
 
 pub mod ballots;
 pub mod promises;

@@ -1,4 +1,4 @@
-//! What a process does when it is its turn.
+//! The turn of a process.
 
 use super::outside::Outside;
 use super::process::{Busy, Job, Process, note};
@@ -9,7 +9,7 @@ use paxos_core::{
     Change, Command, CommandId, Entry, Event, Message, Overloaded, Protocol, SlotRange, StateMachine, Unasked,
 };
 
-/// How far behind the first unknown slot what a process knows is looked at again.
+/// How many slots below the first unknown one are compared again for changed knowledge.
 const LOOK_BACK: u64 = 16;
 
 impl<P, S> Process<P, S>
@@ -17,7 +17,7 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Takes what waits, if it is free: at once, or after the time that serving takes.
+    /// Handles the inbox if the process is free: at once, or after the time that serving takes.
     pub(super) fn act(&mut self, out: &mut Outside<P>) {
         if !self.is_free() {
             return;
@@ -31,7 +31,7 @@ where
         out.queue.push(out.now.after(cost), Happening::Served(self.id, self.life));
     }
 
-    /// Steps through the first `taken` messages and a timeout that is due, then does what follows.
+    /// Steps through the first `taken` messages and a due timeout, then does what follows.
     pub(super) fn turn(&mut self, out: &mut Outside<P>, taken: usize) {
         let now = self.local(out.now);
         self.take_receipt();
@@ -57,7 +57,7 @@ where
         self.flush(out);
     }
 
-    /// Sends, writes and executes until nothing follows.
+    /// Sends, writes and executes until nothing more follows.
     pub(super) fn flush(&mut self, out: &mut Outside<P>) {
         loop {
             let shown = self.shows();
@@ -111,7 +111,7 @@ where
         }
     }
 
-    /// Has the disk write what waits, if it is idle.
+    /// Lets the disk write what waits, if it is idle.
     fn sync(&mut self, out: &mut Outside<P>) {
         if !self.disk.begin() {
             return;
@@ -131,8 +131,7 @@ where
         self.receipt = self.disk.finish(|write| out.stored(id, write.snapshot(), write.records()));
     }
 
-    /// The disk is done with what it was given, and goes on with what was given to it meanwhile. The process notices when it
-    /// has the time.
+    /// Finishes the disk's current write and begins the next one. The process notices this in its next turn.
     pub(super) fn on_disk(&mut self, out: &mut Outside<P>) {
         if !self.disk.is_stuck() {
             self.finish(out);
@@ -140,7 +139,7 @@ where
         }
     }
 
-    /// Sees to it that it is woken when its node asks for that.
+    /// Schedules a wake-up for the node's deadline.
     pub(super) fn arrange_wake(&mut self, out: &mut Outside<P>) {
         let Some(deadline) = self.node.deadline() else { return };
         let Some(at) = self.global(deadline).map(|at| at.max(out.now)) else { return };
@@ -150,14 +149,14 @@ where
         }
     }
 
-    /// Its client submits a command.
+    /// Submits a command at the process's client.
     pub(super) fn submit(&mut self, out: &mut Outside<P>, value: P::Value) -> Result<CommandId, Overloaded> {
         let id = self.node.submit(self.local(out.now), value.clone())?;
         self.submitted(out, id, Entry::Command(Command { id, value }));
         Ok(id)
     }
 
-    /// Its client asks for a change of members, perhaps against all advice.
+    /// Requests a change of members at the process's client; `force` skips the check whether it is advisable.
     pub(super) fn change(
         &mut self,
         out: &mut Outside<P>,
@@ -180,7 +179,7 @@ where
         self.open += 1;
     }
 
-    /// Submits from the script what may be under way; whether there was any.
+    /// Submits commands from the script up to the limit in flight. Returns whether there were any.
     pub(super) fn go_on(&mut self, out: &mut Outside<P>) -> bool {
         let mut any = false;
         while self.up && self.open < self.in_flight {
@@ -207,7 +206,7 @@ where
         self.go_on(out)
     }
 
-    /// Notices what the node knows and executed since the last look.
+    /// Records what the node has learned and executed since the last call.
     fn look(&mut self, out: &mut Outside<P>) {
         let chosen = self.node.chosen();
         if chosen.changes() != self.noticed.changes {

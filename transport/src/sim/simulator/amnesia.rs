@@ -1,4 +1,4 @@
-//! Disks that are lost, put back from copies, or exchanged, and processes that stop because of that.
+//! Disks that are lost, restored from copies, or exchanged, and processes that stop because of that.
 
 use super::Sim;
 use super::outside::Outside;
@@ -11,28 +11,28 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Why a process stopped, if it was told that it has forgotten something.
+    /// Why a process stopped, if it learned that it has forgotten something.
     pub fn amnesia(&self, node: NodeId) -> Option<Amnesia> {
         self.processes[self.at(node)?].amnesia
     }
 
-    /// Whether the disk of `node` holds less than it did, or what another process wrote.
+    /// Whether the disk of `node` lost data, or holds another process's data.
     pub fn has_forgotten(&self, node: NodeId) -> bool {
         self.at(node).is_some_and(|at| self.processes[at].has_forgotten)
     }
 
-    /// The disk of `node`, which is down, is lost.
+    /// Replaces the disk of `node`, which is down, by an empty one.
     pub(super) fn wipe(&mut self, node: NodeId) {
-        // Who has never heard of the process cannot miss its store: see `paxos_core::StoreMark`.
+        // A process that never heard of this store cannot miss it: see `paxos_core::StoreMark`.
         let Some(at) = self.down(node).filter(|_| self.least_heard_of(node) > 0) else { return };
         let id = self.processes[at].disk.mark.id + 1;
         self.lose(at, Stored::blank(id));
     }
 
-    /// The disk of `node`, which is down, becomes what it was when it was copied.
+    /// Restores the disk of `node`, which is down, from its last copy.
     pub(super) fn put_back(&mut self, node: NodeId) {
         let Some(at) = self.down(node) else { return };
-        // Who has heard of nothing that was written since cannot miss it: see `paxos_core::StoreMark`.
+        // A process that has not heard of later writes cannot miss them: see `paxos_core::StoreMark`.
         let heard = self.least_heard_of(node);
         let copied = self.processes[at].copied.as_ref();
         if let Some(copy) = copied.filter(|copy| copy.mark.writes < heard).map(Stored::copy) {
@@ -40,7 +40,7 @@ where
         }
     }
 
-    /// These two, which are down, get each other's disks.
+    /// Exchanges the disks of two processes that are down.
     pub(super) fn swap(&mut self, one: NodeId, other: NodeId) {
         let known = [one, other].into_iter().all(|node| self.least_heard_of(node) > 0);
         let (Some(one), Some(other), true) = (self.down(one), self.down(other), known) else { return };
@@ -53,7 +53,8 @@ where
         self.at(node).filter(|at| !self.processes[*at].up)
     }
 
-    /// How many writes of the store of `node` each other server that is up has heard of; no limit where nobody tells.
+    /// The least number of writes to the store of `node` that another running server has heard of; no limit if stores
+    /// are not announced.
     fn least_heard_of(&self, node: NodeId) -> u64 {
         if !self.world.stores {
             return u64::MAX;
@@ -79,7 +80,7 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// It is told that it has forgotten something: what it had to say is not said.
+    /// Stops the process because it learned that it has forgotten something. Its pending messages are not sent.
     pub(super) fn stop(&mut self, amnesia: Amnesia, out: &mut Outside<P>) {
         self.amnesia = Some(amnesia);
         self.crash();

@@ -1,55 +1,55 @@
-//! What became of each command.
+//! The outcome of each command.
 
 use crate::sim::Counts;
 use core::time::Duration;
 use paxos_core::{Changed, CommandId, NodeId, Protocol, Slot, Time, Unanswered};
 use std::collections::BTreeMap;
 
-/// One command, from when it was submitted.
+/// A command that was submitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitted<R> {
-    /// Its name.
+    /// The command's name.
     pub id: CommandId,
     /// When it was submitted.
     pub at: Time,
-    /// Its answer, once there is one.
+    /// The answer, once there is one.
     pub answer: Option<Answered<R>>,
-    /// Why its client was told that there is none, if so.
+    /// Why the command has no answer, if its client was told so.
     pub unanswered: Option<Unanswered>,
-    /// Of a change of members, what came of it.
+    /// The result of a change of members.
     pub changed: Option<Changed>,
-    /// Its process crashed before the answer: it may or may not have been executed.
+    /// Whether its process crashed before the answer: the command may or may not have been executed.
     pub abandoned: bool,
 }
 
 /// The answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered<R> {
-    /// When it arrived.
+    /// When the answer arrived.
     pub at: Time,
-    /// Who answered first; the client's own process if that executed it.
+    /// The process that answered first; the client's own process if it executed the command itself.
     pub by: NodeId,
     /// The slot the command was executed in.
     pub slot: Slot,
-    /// What executing it returned.
+    /// The reply of the execution.
     pub reply: R,
-    /// The messages sent by anybody since the counts were last reset, up to this moment.
+    /// The messages sent by all processes from the last reset of the counts to this moment.
     pub sent: Counts,
 }
 
 impl<R> Submitted<R> {
-    /// From submission to answer.
+    /// The time from submission to answer.
     pub fn latency(&self) -> Option<Duration> {
         self.answer.as_ref().map(|answer| answer.at.since(self.at))
     }
 
-    /// Whether nothing more is to be expected of it.
+    /// Whether the outcome is final.
     pub fn is_settled(&self) -> bool {
         self.abandoned || self.changed.is_some() || self.answer.is_some() || self.unanswered.is_some()
     }
 }
 
-/// All commands, in the order of submission.
+/// All commands, in order of submission.
 #[derive(Debug)]
 pub(super) struct Commands<P: Protocol> {
     pub(super) list: Vec<Submitted<P::Reply>>,
@@ -92,7 +92,7 @@ impl<P: Protocol> Commands<P> {
         }
     }
 
-    /// The process crashed: its commands will not be answered to anybody.
+    /// Marks the open commands of a process that crashed: their callers will get no answer.
     pub(super) fn abandon(&mut self, node: NodeId) {
         let theirs = self.list.iter_mut().filter(|c| c.id.client.node == node && !c.is_settled());
         for command in theirs {

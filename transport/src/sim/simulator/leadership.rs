@@ -1,4 +1,4 @@
-//! Leadership, moved by hand.
+//! Leadership transfers at the caller's request.
 
 use super::Sim;
 use paxos_core::{NodeId, Protocol, StateMachine, Untransferable};
@@ -8,10 +8,10 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Tells `leader` to hand its leadership over to `to`; see [`paxos_core::Node::transfer`].
+    /// Tells `leader` to transfer its leadership to `to`; see [`paxos_core::Node::transfer`].
     ///
     /// # Errors
-    /// [`Untransferable`] if `leader` is not up or does not lead, or if `to` cannot.
+    /// [`Untransferable`] if `leader` is not up or does not lead, or if `to` cannot lead.
     pub fn transfer(&mut self, leader: NodeId, to: NodeId) -> Result<(), Untransferable> {
         let up = self.at(leader).filter(|at| self.processes[*at].up);
         let at = up.ok_or(Untransferable::NotLeader(None))?;
@@ -21,7 +21,7 @@ where
         Ok(())
     }
 
-    /// The process that leads in the highest ballot, of those that are up and believe that they lead.
+    /// The process with the highest ballot among those that are up and believe that they lead.
     pub fn leader(&self) -> Option<NodeId> {
         let up = self.ids.iter().filter(|id| self.is_up(**id));
         up.filter_map(|id| self.node(*id)?.leading()).max().map(|ballot| ballot.owner)

@@ -1,4 +1,4 @@
-//! All that is around the processes: network, witnesses, results.
+//! The environment of the processes: network, invariants, results.
 
 use super::commands::{Answered, Commands, Submitted};
 use super::process::Shown;
@@ -16,34 +16,34 @@ use paxos_core::{
 };
 use std::collections::BTreeMap;
 
-/// A message to one receiver, on its way out.
+/// A message to one receiver that is about to leave.
 #[derive(Clone, Debug)]
 pub struct Post<P: Protocol> {
-    /// When it is sent.
+    /// When the message is sent.
     pub at: Time,
     /// The sender.
     pub from: NodeId,
     /// The receiver.
     pub to: NodeId,
-    /// What it says.
+    /// The message.
     pub message: Message<P>,
 }
 
-/// What becomes of a message.
+/// The delivery of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// What the links make of it.
+    /// The links decide.
     Usual,
-    /// It gets lost.
+    /// The message is lost.
     Lost,
-    /// It arrives after so long, whatever the links say.
+    /// The message arrives after this delay, whatever the links say.
     After(Duration),
-    /// What the links make of it, but behind everything else that arrives at the same moment.
+    /// The links decide, but the message arrives after everything else at the same moment.
     Last,
 }
 
-/// Looks at each message before it leaves, and may change it: what it says then is what its sender said, so
-/// that tests can show what the invariants say about liars.
+/// Receives each message before it leaves, and may change it. The changed message counts as the sender's, so that tests
+/// can show which invariants detect a process that lies.
 pub(super) type Carrier<P> = Box<dyn FnMut(&mut Post<P>) -> Fate>;
 
 pub(super) struct Outside<P: Protocol> {
@@ -55,7 +55,7 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) disk: Disk,
     pub(super) syncs: BTreeMap<NodeId, Delay>,
     pub(super) service: Service,
-    /// How long the process whose turn it is has been busy with sending and with reads.
+    /// The time that the current process has spent on sending and on reads in this turn.
     pub(super) spent: Duration,
     pub(super) platter: Chance,
     pub(super) counts: Counts,
@@ -66,14 +66,14 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) breach: Option<(Time, Breach)>,
     pub(super) commands: Commands<P>,
     pub(super) reads: Readings,
-    /// Snapshots of others that were taken over.
+    /// The number of snapshots of other processes that were taken over.
     pub(super) jumps: u64,
-    /// How many writes of the store of one process another one has heard of.
+    /// The number of writes to the first process's store that the second process has heard of.
     pub(super) heard: BTreeMap<(NodeId, NodeId), u64>,
 }
 
 impl<P: Protocol> Outside<P> {
-    /// How long the disk of `node` takes for one write.
+    /// Draws how long the disk of `node` takes for one write.
     pub(super) fn draw_sync(&mut self, node: NodeId) -> Duration {
         self.syncs.get(&node).copied().unwrap_or(self.disk.sync).draw(&mut self.platter)
     }
@@ -122,7 +122,7 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    /// What a process says is judged and written down.
+    /// Checks a message that leaves, and writes it down.
     fn witness(&mut self, from: NodeId, message: &Message<P>) {
         if let Some(Frame { most, size }) = self.frame.clone() {
             let (kind, bytes) = (message.kind(), size(message));
@@ -138,7 +138,7 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    /// Puts one message on its way; when it arrives, none if it is lost.
+    /// Sends one message. Returns when it arrives, or `None` if it is lost.
     fn carry(&mut self, post: Post<P>, fate: Fate, shown: Option<Shown>) -> Option<Time> {
         let Post { from, to, message, .. } = post;
         let (now, links, weather) = (self.now, &self.links, &mut self.weather);
@@ -168,7 +168,7 @@ impl<P: Protocol> Outside<P> {
         Some(at)
     }
 
-    /// What was being written is there: behind what was there, or, with a snapshot, in place of it.
+    /// Notes a durable write: its records are appended, or, with a snapshot, replace everything.
     pub(super) fn stored(&mut self, node: NodeId, snapshot: Option<&Snapshot>, records: &[P::Record]) {
         if let Some(snapshot) = snapshot {
             if let Some(ledger) = &mut self.ledger {
@@ -181,7 +181,7 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    /// The state of `node` is that of `snapshot` now.
+    /// Notes that `node` has taken over the state of `snapshot`.
     pub(super) fn jumped(&mut self, node: NodeId, snapshot: &Snapshot) {
         self.jumps += 1;
         if let Some(ledger) = &mut self.ledger {
@@ -193,7 +193,7 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    /// A replica could not take over a snapshot.
+    /// Notes that a replica could not take over a snapshot.
     pub(super) fn broke(&mut self, node: NodeId, failure: &RestoreError) {
         let message = format!("{node} cannot go on: {failure}");
         self.judge(Err(Breach { invariant: "snapshots_tell_the_truth", message }));
@@ -235,7 +235,7 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    /// The client of `node` is told what came of a change of members.
+    /// Tells the client of `node` the result of a change of members.
     pub(super) fn changed(&mut self, node: NodeId, changed: Changed) {
         self.note(node, Note::Answered, || changed.id.to_string());
         let before = self.commands.get(changed.id).is_none_or(Submitted::is_settled);
@@ -264,7 +264,7 @@ impl<P: Protocol> Outside<P> {
         self.note(node, Note::Read, || format!("{} below {}", readable.id, readable.applied));
     }
 
-    /// A process knows what is chosen in `slot`; `new`: for the first time in this life.
+    /// Notes that a process knows the chosen entry of `slot`; `new` says whether it is the first time in this life.
     pub(super) fn knows(&mut self, node: NodeId, slot: Slot, entry: &Entry<P::Value>, new: bool) {
         if let Some(ledger) = &mut self.ledger {
             let verdict = ledger.knows(node, slot, entry);
@@ -278,7 +278,7 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    /// The client of `node` is told what became of a command, after `by` said so.
+    /// Tells the client of `node` the outcome of a command, after `by` reported it.
     pub(super) fn settled(&mut self, node: NodeId, by: NodeId, settled: Settled<P::Reply>) {
         let Settled { id, result } = settled;
         match &result {

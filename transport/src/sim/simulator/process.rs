@@ -15,11 +15,11 @@ use paxos_core::{
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
 
-/// A state machine that is watched.
+/// A state machine that records its effects.
 #[derive(Clone, Debug)]
 pub(super) struct Watched<S: StateMachine> {
     pub(super) machine: S,
-    /// With its result.
+    /// Each slot with an effect, and the reply.
     effects: RefCell<Vec<(Slot, S::Reply)>>,
 }
 
@@ -28,7 +28,7 @@ impl<S: StateMachine> Watched<S> {
         Self { machine, effects: RefCell::new(Vec::new()) }
     }
 
-    /// What was executed since the last call.
+    /// Returns the effects since the last call.
     pub(super) fn effects(&self) -> Vec<(Slot, S::Reply)> {
         self.effects.take()
     }
@@ -65,10 +65,10 @@ impl<S: StateMachine> StateMachine for Watched<S> {
     }
 }
 
-/// Which store a process has as it says something.
+/// The store that a process announces with a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shown {
-    /// How often the process was restarted.
+    /// The number of restarts of the process.
     pub(super) life: u32,
     pub(super) store: StoreLife,
 }
@@ -77,13 +77,13 @@ pub(super) struct Shown {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Busy {
     No,
-    /// With the first so many messages that wait.
+    /// The process handles this many of the waiting messages.
     Serving(usize),
-    /// With what it sends, and the reads that it answers.
+    /// The process sends messages and answers reads.
     Answering,
 }
 
-/// What a process found out in this life, as far as it was noticed.
+/// What a process has learned and executed in this life, as far as recorded.
 #[derive(Debug, Default)]
 pub(super) struct Noticed {
     pub(super) changes: u64,
@@ -97,43 +97,43 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) node: Node<P>,
     pub(super) replica: Replica<Watched<S>>,
     pub(super) inbox: Vec<(NodeId, Message<P>)>,
-    /// How many writes its disk had made when it started; none if it does not tell which store it has.
+    /// The number of writes its disk had made when it started; `None` if it does not announce its store.
     opened: Option<u64>,
-    /// How many writes of its store each other process showed last, in which of its lives.
+    /// For each other process, its life and the number of its store's writes that it last announced.
     shown: BTreeMap<NodeId, (u32, u64)>,
-    /// Stores that are shown with the first so many messages that wait.
+    /// Announced stores, each with the number of waiting messages that precede it.
     pub(super) showing: VecDeque<(usize, NodeId, StoreLife)>,
-    /// Whether its disk holds less than it did, or what another process wrote.
+    /// Whether its disk lost data, or holds another process's data.
     pub(super) has_forgotten: bool,
-    /// Why it stopped, if it was told that it has forgotten something.
+    /// Why it stopped, if it learned that it has forgotten something.
     pub(super) amnesia: Option<Amnesia>,
     pub(super) up: bool,
     pub(super) paused: bool,
     pub(super) busy: Busy,
-    /// How often it was restarted.
+    /// The number of restarts.
     pub(super) life: u32,
     /// When it will be woken.
     pub(super) wake: Option<Time>,
     pub(super) disk: Stored<P>,
-    /// What was on it once.
+    /// The last copy of its disk.
     pub(super) copied: Option<Stored<P>>,
-    /// What it does beside its turns.
+    /// Its work beside the turns.
     pub(super) beside: Beside<S>,
-    /// What its disk has done and it has not noticed.
+    /// The receipt of a durable write that it has not noticed yet.
     pub(super) receipt: Option<Receipt<P>>,
-    /// By how much its clock goes fast, in millionths.
+    /// By how much its clock is fast, in millionths.
     pub(super) drift: i32,
-    /// Since when its clock stands still.
+    /// Since when its clock has been stopped.
     pub(super) stopped: Option<Time>,
-    /// For how long its clock stood still before, in nanoseconds.
+    /// How long its clock was stopped before, in nanoseconds.
     lost: u64,
-    /// What its client is still to submit.
+    /// The commands that its client has yet to submit.
     pub(super) script: VecDeque<P::Value>,
-    /// How many of them at a time.
+    /// The number of commands of the script that may be in flight.
     pub(super) in_flight: usize,
-    /// Commands of its client that are not answered.
+    /// The number of unanswered commands of its client.
     pub(super) open: usize,
-    /// Who sent which reply since the last turn.
+    /// The replies since the last turn, with their senders.
     pub(super) heard: Vec<(CommandId, NodeId)>,
     pub(super) outcomes: Vec<Settled<P::Reply>>,
     pub(super) readable: Vec<Readable>,
@@ -188,13 +188,13 @@ where
         process
     }
 
-    /// Tells its node which of its lives this is, and which store it has.
+    /// Tells its node the life and the store of this process.
     fn introduce(&mut self) {
         if self.opened.is_some() {
             self.opened = Some(self.disk.mark.writes);
             self.node.draw(self.life + 1);
         }
-        // Both ways of keeping pieces meet.
+        // Processes with odd ids keep pieces beside their turns, so that runs mix both ways.
         if !self.id.0.is_multiple_of(2) {
             self.node.hand_out_pieces();
         }
@@ -207,12 +207,12 @@ where
         }
     }
 
-    /// Its store, in this life.
+    /// Its store and its current life.
     fn store(&self) -> Option<StoreLife> {
         Some(StoreLife { mark: self.disk.mark, opened: self.opened?, nonce: self.life + 1 })
     }
 
-    /// Notices that something is on disk; whether there is any.
+    /// Notices a durable write. Returns whether there was one.
     pub(super) fn take_receipt(&mut self) -> bool {
         let Some(receipt) = self.receipt.take() else { return false };
         self.tell_store();
@@ -220,13 +220,13 @@ where
         true
     }
 
-    /// The store that it shows with what it says now.
+    /// The store that it announces with the messages that it sends now.
     pub(super) fn shows(&self) -> Option<Shown> {
         Some(Shown { life: self.life, store: self.store()? })
     }
 
-    /// Takes in a message, with the store of its sender. A carrier shows no store after a later one, and what a former life
-    /// said not after what a later one did.
+    /// Receives a message, with the store of its sender. Like a carrier, it never announces an older state of a store
+    /// after a newer one, and drops messages of a former life after those of a later life.
     pub(super) fn hear(&mut self, from: NodeId, message: Message<P>, shown: Option<Shown>) {
         if let Some(Shown { life, store }) = shown {
             let last = self.shown.get(&from).copied();
@@ -241,7 +241,7 @@ where
         self.inbox.push((from, message));
     }
 
-    /// Starts again from the disk.
+    /// Restarts the process from its disk.
     pub(super) fn restart(&mut self, now: Time, machine: S) {
         let setup = self.node.setup().clone();
         self.replica = Replica::new(Watched::new(machine), &setup.config.limits);
@@ -256,13 +256,13 @@ where
             Node::restore_from(setup, now, lives, snapshot, &self.disk.records)
         };
         self.introduce();
-        // What stands below was noticed in a former life.
+        // The slots below were recorded in a former life.
         let applied = self.disk.snapshot.as_ref().map_or(Slot(0), Snapshot::next);
         self.noticed = Noticed { applied, ..Noticed::default() };
         self.up = true;
     }
 
-    /// Goes down, with all that is not on the disk.
+    /// Stops the process; everything that is not on its disk is lost.
     pub(super) fn crash(&mut self) {
         self.up = false;
         self.busy = Busy::No;
@@ -276,7 +276,7 @@ where
         self.heard.clear();
     }
 
-    /// Whether it can act now.
+    /// Whether the process can act now.
     pub(super) fn is_free(&self) -> bool {
         self.up && !self.paused && self.busy == Busy::No
     }
@@ -285,7 +285,7 @@ where
         (1_000_000 + i64::from(self.drift)).max(1) as u128
     }
 
-    /// What its clock shows.
+    /// The time on its clock.
     pub(super) fn local(&self, now: Time) -> Time {
         let gone = Time(self.stopped.unwrap_or(now).0.saturating_sub(self.lost));
         if self.drift == 0 {
@@ -294,7 +294,7 @@ where
         Time((u128::from(gone.0) * self.rate() / 1_000_000) as u64)
     }
 
-    /// The first moment at which its clock shows `local`; none while it stands still.
+    /// The first moment at which its clock shows `local`; `None` while the clock is stopped.
     pub(super) fn global(&self, local: Time) -> Option<Time> {
         if self.stopped.is_some() {
             return None;
@@ -303,7 +303,7 @@ where
         Some(Time(u64::try_from(nanos).unwrap_or(u64::MAX).saturating_add(self.lost)))
     }
 
-    /// Its clock goes on.
+    /// Restarts its clock.
     pub(super) fn start_clock(&mut self, now: Time) {
         if let Some(since) = self.stopped.take() {
             self.lost += now.0.saturating_sub(since.0);
@@ -311,7 +311,7 @@ where
     }
 }
 
-/// Sets the time of `slot` unless there is one.
+/// Sets the time of `slot` unless it is set.
 pub(super) fn note(times: &mut Vec<Option<Time>>, slot: Slot, now: Time) {
     let at = slot.index() as usize;
     if times.len() <= at {

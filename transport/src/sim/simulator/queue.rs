@@ -1,4 +1,4 @@
-//! What is going to happen, in order of time and, at one time, of arrangement.
+//! The future events, in order of time, and of scheduling at equal times.
 
 use super::process::Shown;
 use crate::sim::Fault;
@@ -6,18 +6,18 @@ use core::cmp::Ordering;
 use paxos_core::{Consistency, Message, NodeId, Protocol, Time};
 use std::collections::BinaryHeap;
 
-/// Something that is going to happen.
+/// A future event.
 #[derive(Debug)]
 pub(super) enum Happening<P: Protocol> {
     /// A message arrives.
     Arrive { to: NodeId, from: NodeId, message: Message<P>, shown: Option<Shown> },
-    /// A process asked to be woken.
+    /// A process wakes up, as it asked.
     Wake(NodeId),
-    /// A process, in this life, is done with its write.
+    /// A process, in this life, finishes its write.
     Written(NodeId, u32),
-    /// A process, in this life, has done what it did beside its turns under this number.
+    /// A process, in this life, finishes the job with this number beside its turns.
     Done(NodeId, u32, u64),
-    /// A process, in this life, is done with the messages it took.
+    /// A process, in this life, has handled the messages that it took.
     Served(NodeId, u32),
     /// A process or its disk fails, or recovers.
     Fault(Fault),
@@ -29,7 +29,7 @@ pub(super) enum Happening<P: Protocol> {
 
 struct Item<P: Protocol> {
     at: Time,
-    /// Whether it is behind all others of that time.
+    /// Whether it comes after all others of the same time.
     last: bool,
     number: u64,
     happening: Happening<P>,
@@ -50,7 +50,7 @@ impl<P: Protocol> PartialOrd for Item<P> {
 }
 
 impl<P: Protocol> Ord for Item<P> {
-    /// The heap gives the greatest first; the earliest is to be that.
+    /// The heap returns the greatest item first, so the earliest must be the greatest.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.last, other.number).cmp(&(self.at, self.last, self.number))
     }
@@ -70,7 +70,7 @@ impl<P: Protocol> Queue<P> {
         self.push_ranked(at, false, happening);
     }
 
-    /// As [`Queue::push`]; `last`: behind all others of that time.
+    /// As [`Queue::push`]; with `last`, the event comes after all others of the same time.
     pub(super) fn push_ranked(&mut self, at: Time, last: bool, happening: Happening<P>) {
         self.pushed += 1;
         self.items.push(Item { at, last, number: self.pushed, happening });
@@ -80,17 +80,17 @@ impl<P: Protocol> Queue<P> {
         self.items.peek().map(|item| item.at)
     }
 
-    /// The next thing that happens, whenever that is: its time, its number, and what it is.
+    /// Removes the next event, at whatever time, and returns its time, its number and the event.
     pub(super) fn pop_next(&mut self) -> Option<(Time, u64, Happening<P>)> {
         self.items.pop().map(|Item { at, number, happening, .. }| (at, number, happening))
     }
 
-    /// All that is going to happen, in no order: its time, its number, and what it is.
+    /// All future events in no particular order, each with its time and number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Time, u64, &Happening<P>)> {
         self.items.iter().map(|item| (item.at, item.number, &item.happening))
     }
 
-    /// Takes out what has this number.
+    /// Removes the event with this number.
     pub(super) fn take(&mut self, number: u64) -> Option<(Time, Happening<P>)> {
         let (mut taken, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.items).into_iter().partition(|item| item.number == number);
@@ -98,12 +98,12 @@ impl<P: Protocol> Queue<P> {
         taken.pop().map(|Item { at, happening, .. }| (at, happening))
     }
 
-    /// Puts back what [`Queue::take`] took out, under the number that it had.
+    /// Puts back an event that [`Queue::take`] removed, under its former number.
     pub(super) fn put_back(&mut self, at: Time, number: u64, happening: Happening<P>) {
         self.items.push(Item { at, last: false, number, happening });
     }
 
-    /// The next thing that happens at `now` or earlier.
+    /// Removes the next event that is due at `now` or earlier.
     pub(super) fn pop(&mut self, now: Time) -> Option<Happening<P>> {
         if self.next_time()? > now {
             return None;

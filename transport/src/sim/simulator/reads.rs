@@ -1,42 +1,42 @@
-//! What became of each read.
+//! The outcome of each read.
 
 use super::Sim;
 use super::queue::Happening;
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId, Protocol, ReadError, ReadId, Readable, Slot, StateMachine, Time};
 
-/// One read, from when it began.
+/// A read that has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// At which process.
+    /// The process that reads.
     pub node: NodeId,
-    /// Its name there.
+    /// The read's name at that process.
     pub id: ReadId,
-    /// How new its answer was to be.
+    /// The required consistency.
     pub consistency: Consistency,
-    /// When it began.
+    /// When the read began.
     pub at: Time,
-    /// Its end, once it has one.
+    /// The result, once there is one.
     pub seen: Option<Seen>,
-    /// Its process crashed before.
+    /// Whether its process crashed before the result.
     pub abandoned: bool,
-    /// Its process will not answer it, and why.
+    /// Why its process will not answer it, if so.
     pub refused: Option<ReadError>,
-    /// How new its answer must be.
+    /// Every slot below must have been executed.
     floor: Slot,
 }
 
-/// The end of a read.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// When.
+    /// When the read ended.
     pub at: Time,
     /// Every slot below was executed.
     pub applied: Slot,
 }
 
 impl Reading {
-    /// From beginning to end.
+    /// The time from the beginning to the end of the read.
     pub fn latency(&self) -> Option<Duration> {
         self.seen.map(|seen| seen.at.since(self.at))
     }
@@ -46,10 +46,10 @@ impl Reading {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unread {
-    /// There is no such process, or it is down.
+    /// The process does not exist, or is down.
     #[error("process {0} is not up; restart it, or read at another")]
     Down(NodeId),
-    /// It does not take the read.
+    /// The process refuses the read.
     #[error(transparent)]
     Refused(#[from] ReadError),
 }
@@ -58,7 +58,7 @@ pub enum Unread {
 #[derive(Debug, Default)]
 pub(super) struct Readings {
     list: Vec<Reading>,
-    /// The places of those that have no end yet.
+    /// The indices of the reads that have not ended.
     open: Vec<usize>,
 }
 
@@ -76,7 +76,7 @@ impl Readings {
         self.list.push(Reading { node, id, consistency, at, seen, abandoned, refused, floor });
     }
 
-    /// Notes an end; what was asked for.
+    /// Notes the end of a read. Returns its consistency and its floor.
     pub(super) fn ended(
         &mut self,
         node: NodeId,
@@ -89,7 +89,7 @@ impl Readings {
         Some((reading.consistency, reading.floor))
     }
 
-    /// The process will not answer it.
+    /// Notes that the process will not answer the read.
     pub(super) fn refused(&mut self, node: NodeId, id: ReadId, why: ReadError) {
         if let Some(reading) = self.close(node, id) {
             reading.refused = Some(why);
@@ -102,7 +102,7 @@ impl Readings {
         Some(&mut self.list[place])
     }
 
-    /// The process crashed, and its reads with it.
+    /// Marks the open reads of a process that crashed.
     pub(super) fn abandon(&mut self, node: NodeId) {
         let list = &mut self.list;
         self.open.retain(|place| {
@@ -121,7 +121,7 @@ where
     /// Begins a read now, at the replica of `node`.
     ///
     /// # Errors
-    /// If the process is not up, has no replica, or has too many reads open.
+    /// If the process is not up, has no replica, or has too many open reads.
     pub fn read(&mut self, node: NodeId, consistency: Consistency) -> Result<ReadId, Unread> {
         let at = self.at(node).filter(|at| self.processes[*at].up).ok_or(Unread::Down(node))?;
         let process = &mut self.processes[at];
@@ -131,7 +131,7 @@ where
         Ok(id)
     }
 
-    /// Begins a read at a time to come, if that is possible then; see [`Sim::unsubmitted`].
+    /// Begins a read at a future time, if that is possible then; see [`Sim::unsubmitted`].
     pub fn read_at(&mut self, at: Time, node: NodeId, consistency: Consistency) {
         self.out.queue.push(at.max(self.out.now), Happening::Read(node, consistency));
     }
@@ -141,7 +141,7 @@ where
         &self.out.reads.list
     }
 
-    /// Whether every read that began has ended, was refused, or was abandoned by a crash of its process.
+    /// Whether every read has ended, was refused, or was abandoned because its process crashed.
     pub fn all_read(&self) -> bool {
         self.out.reads.open.is_empty()
     }

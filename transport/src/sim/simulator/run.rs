@@ -1,4 +1,4 @@
-//! How a simulation runs: from moment to moment, each with all that happens then.
+//! Runs a simulation from moment to moment, and handles everything that happens at each.
 
 use super::process::Busy;
 use super::queue::Happening;
@@ -14,7 +14,7 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// A fault now.
+    /// Applies a fault now.
     pub fn fail(&mut self, fault: Fault) {
         let (Fault::Crash(id)
         | Fault::Restart(id)
@@ -39,7 +39,7 @@ where
                 process.crash();
                 out.crashed(id);
             }
-            // With the disk that it was stopped for, it would be stopped again.
+            // A process that stopped because of its disk would only stop again with the same disk.
             Fault::Restart(_) if !process.up && process.amnesia.is_none() => {
                 process.restart(out.now, (self.machine)(id));
                 out.restarted(id, process.life, &process.disk);
@@ -71,12 +71,12 @@ where
             Fault::WipeDisk(_) => self.wipe(id),
             Fault::PutDiskBack(_) => self.put_back(id),
             Fault::SwapDisks(_, other) => self.swap(id, other),
-            // It is so already.
+            // The process is already in that state.
             Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => {}
         }
     }
 
-    /// Runs until `done`, which is asked at each moment at which something happened.
+    /// Runs until `done` returns true. `done` is called after each moment at which something happened.
     ///
     /// # Errors
     /// The first breach of an invariant.
@@ -84,7 +84,7 @@ where
         self.drive(self.now().after(self.world.limit.time), done)
     }
 
-    /// Runs for a while.
+    /// Runs for this time.
     ///
     /// # Errors
     /// The first breach of an invariant.
@@ -97,7 +97,7 @@ where
         Ok(stop)
     }
 
-    /// Runs until nothing is left to happen, at most for `limit`.
+    /// Runs until nothing is left to happen, for at most `limit`.
     ///
     /// # Errors
     /// The first breach of an invariant.
@@ -125,7 +125,7 @@ where
         }
     }
 
-    /// All that happens now: first everything arrives, then each process has its turn.
+    /// Handles everything that happens now: first all arrivals and other events, then the turn of each process.
     fn moment(&mut self) {
         while let Some(happening) = self.out.queue.pop(self.out.now) {
             self.events += 1;
@@ -187,7 +187,7 @@ where
                 }
                 self.awake.insert(at);
             }
-            // It went down in between, or arranged another time.
+            // The process went down meanwhile, or scheduled another wake-up.
             Happening::Arrive { .. }
             | Happening::Wake(_)
             | Happening::Written(..)

@@ -1,4 +1,4 @@
-//! A run taken one event at a time, with its messages under way: for those who look at it as it goes, and meddle.
+//! Runs a simulation one event at a time and exposes the messages in flight, for tools that watch a run and interfere.
 
 use super::Sim;
 use super::queue::Happening;
@@ -8,37 +8,37 @@ use crate::sim::invariants::Violation;
 use core::time::Duration;
 use paxos_core::{Entry, Kind, Message, NodeId, Protocol, StateMachine, Time, Write};
 
-/// One event of a run.
+/// An event of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The message of this number arrived; at a process that is down, it is lost.
+    /// The message with this number arrived. If its receiver is down, it is lost.
     Arrived(u64),
-    /// A process was woken, as it had asked for.
+    /// A process was woken, as it had asked.
     Woken(NodeId),
-    /// The disk of a process finished what it was writing.
+    /// The disk of a process finished a write.
     Written(NodeId),
-    /// A process finished something else that takes time: it served messages, or wrote down its state.
+    /// A process finished other work that takes time: it served messages, or wrote down its state.
     Finished(NodeId),
-    /// A planned fault, of this kind and at this process.
+    /// A planned fault happened.
     Failed(Fault),
-    /// A planned command or read, at this process.
+    /// A planned command or read began at this process.
     Asked(NodeId),
 }
 
-/// A message under way.
+/// A message in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InFlight {
-    /// Its number: no other event of the run has it.
+    /// The message's number, which no other event of the run has.
     pub number: u64,
     /// The sender.
     pub from: NodeId,
     /// The receiver.
     pub to: NodeId,
-    /// When it arrives.
+    /// When the message arrives.
     pub due: Time,
-    /// Its kind.
+    /// The message's kind.
     pub kind: Kind,
-    /// What it says, in few words.
+    /// A short description of the message.
     pub label: String,
 }
 
@@ -47,8 +47,8 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Lets every process that has something to do now have its turn: at the start of a run, and after a command or a
-    /// fault from outside. Nothing arrives meanwhile.
+    /// Gives every process with something to do its turn: at the start of a run, and after a command or a fault from
+    /// outside. No message arrives meanwhile.
     ///
     /// # Errors
     /// The first breach of an invariant.
@@ -59,11 +59,11 @@ where
         self.verdict()
     }
 
-    /// Takes the next event alone, and lets the process that it concerns have its turn; none if nothing is left to
-    /// happen. Events that change nothing are passed over.
+    /// Handles the next event alone, and gives the affected process its turn. Returns `None` if nothing is left to
+    /// happen. Events that change nothing are skipped.
     ///
-    /// [`Sim::run_until`] takes all events of one moment together. Here they come one after the other: that is another
-    /// order in which a network may deliver, so the two ways make different runs.
+    /// [`Sim::run_until`] handles all events of a moment together. Here they come one by one. A network may deliver
+    /// messages in either order, so the two methods make different runs.
     ///
     /// # Errors
     /// The first breach of an invariant.
@@ -84,7 +84,7 @@ where
             let idle = self.awake.is_empty();
             self.settle()?;
             match event {
-                // Its process had nothing to do then, or is not what it was when this was arranged.
+                // Its process had nothing to do, or has changed since the event was scheduled.
                 Event::Woken(_) | Event::Written(_) | Event::Finished(_) if idle => {}
                 Event::Woken(_)
                 | Event::Written(_)
@@ -97,18 +97,18 @@ where
         Ok(None)
     }
 
-    /// When the next event is due, if there is one. It may turn out to change nothing.
+    /// When the next event is due, if there is one. That event may turn out to change nothing.
     pub fn next_due(&self) -> Option<Time> {
         self.out.queue.next_time()
     }
 
-    /// Lets time pass until `at`, if nothing is due before.
+    /// Advances the time to `at`, or to the next event if that is earlier.
     pub fn pass(&mut self, at: Time) {
         let due = self.next_due().unwrap_or(at);
         self.out.now = self.out.now.max(at.min(due));
     }
 
-    /// The messages under way, in the order in which they arrive.
+    /// The messages in flight, in order of arrival.
     pub fn in_flight(&self) -> Vec<InFlight> {
         let arrivals = self.out.queue.iter().filter_map(|(due, number, happening)| match happening {
             Happening::Arrive { to, from, message, .. } => {
@@ -128,12 +128,12 @@ where
         all
     }
 
-    /// The message of this number gets lost on its way; whether it was under way.
+    /// Loses the message with this number. Returns whether it was in flight.
     pub fn drop_message(&mut self, number: u64) -> bool {
         self.is_under_way(number) && self.out.queue.take(number).is_some()
     }
 
-    /// The message of this number arrives so much later; whether it was under way.
+    /// Delays the message with this number by `by`. Returns whether it was in flight.
     pub fn delay_message(&mut self, number: u64, by: Duration) -> bool {
         if !self.is_under_way(number) {
             return false;
@@ -143,14 +143,14 @@ where
         true
     }
 
-    /// The message of this number arrives twice, at the same time; whether it was under way.
+    /// Makes the message with this number arrive twice, at the same time. Returns whether it was in flight.
     pub fn duplicate_message(&mut self, number: u64) -> bool {
         let twin = self.out.queue.iter().find_map(|(at, found, happening)| {
             let Happening::Arrive { to, from, message, shown } = happening else { return None };
             (found == number).then(|| (at, *to, *from, message.clone(), *shown))
         });
         let Some((at, to, from, message, shown)) = twin else { return false };
-        // Whoever asks twice is told of one end only.
+        // A refusal of one copy does not mean that the other copy has no effect.
         if let (Some(ledger), Message::Request(request)) = (&mut self.out.ledger, &message) {
             ledger.told().doubled(request.commands.iter().filter_map(Entry::id));
         }
@@ -163,17 +163,18 @@ where
         self.out.queue.iter().any(|(_, found, happening)| found == number && arrives(happening))
     }
 
-    /// What `node` has given to its disk to write and is not there yet, in order. A crash loses it, or a part of it.
+    /// The writes that `node` has given to its disk and that are not durable, in order. A crash loses some or all of
+    /// them.
     pub fn unwritten(&self, node: NodeId) -> impl Iterator<Item = &Write<P>> {
         self.process(node).into_iter().flat_map(|process| process.disk.unfinished())
     }
 
-    /// Whether the disk of `node` finishes nothing until it is started again.
+    /// Whether the disk of `node` is stopped.
     pub fn disk_is_stopped(&self, node: NodeId) -> bool {
         self.process(node).is_some_and(|process| process.disk.is_stopped())
     }
 
-    /// Whether `node` is halted.
+    /// Whether `node` is paused.
     pub fn is_paused(&self, node: NodeId) -> bool {
         self.process(node).is_some_and(|process| process.paused)
     }

@@ -1,27 +1,27 @@
-//! Disks: what a process finds again after a crash.
+//! The disks: what remains for a process after a crash.
 
 use super::Delay;
 use crate::sim::Chance;
 
-/// What a crash leaves of records whose sync was not finished.
+/// What a crash leaves of records whose sync has not finished.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Tail {
     /// Nothing.
     #[default]
     Lost,
-    /// The first few of them, how many is drawn: the write is torn.
+    /// A random number of the first records: the write is torn.
     Torn,
 }
 
 /// The disks of all processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Disk {
-    /// How long writing and syncing takes, once for all that waits when it begins. The process goes on meanwhile.
+    /// How long a write with its sync takes, for all records that wait when it begins. The process continues meanwhile.
     pub sync: Delay,
     /// What a crash leaves of an unfinished write.
     pub tail: Tail,
-    /// Whether syncs are honest. A disk that lies loses some of the records it reported as written, the last
-    /// few, when its process crashes. No protocol survives that; it is here to show that it is noticed.
+    /// Whether the disk lies about syncs. Such a disk loses some of the last records that it reported as durable when
+    /// its process crashes. No protocol survives that; the option exists to show that the loss is noticed.
     pub lies: bool,
 }
 
@@ -33,12 +33,12 @@ impl Default for Disk {
 }
 
 impl Disk {
-    /// An honest disk with this sync latency, on which an unfinished write is torn.
+    /// Creates an honest disk with this sync latency, on which an unfinished write is torn.
     pub const fn with_sync(sync: Delay) -> Self {
         Self { sync, tail: Tail::Torn, lies: false }
     }
 
-    /// How many of `unfinished` records a crash leaves.
+    /// Draws how many of `unfinished` records survive a crash.
     pub fn survivors(&self, unfinished: usize, chance: &mut Chance) -> usize {
         match self.tail {
             Tail::Lost => 0,
@@ -46,7 +46,7 @@ impl Disk {
         }
     }
 
-    /// How many of `written` records are there after a crash.
+    /// Draws how many of `written` records remain after a crash.
     pub fn kept(&self, written: usize, chance: &mut Chance) -> usize {
         if self.lies { chance.below(written as u64) as usize } else { written }
     }

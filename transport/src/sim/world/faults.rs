@@ -1,4 +1,4 @@
-//! Plans of what goes wrong when.
+//! Schedules of faults.
 
 use super::Cut;
 use crate::sim::Chance;
@@ -8,45 +8,46 @@ use paxos_core::{NodeId, Time};
 /// Something that happens to a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// It stops, and forgets all that is not on its disk.
+    /// The process stops, and forgets everything that is not on its disk.
     Crash(NodeId),
-    /// It starts again with what is on its disk.
+    /// The process starts again from its disk.
     Restart(NodeId),
-    /// It stops doing anything, and forgets nothing.
+    /// The process does nothing any more, but forgets nothing.
     Pause(NodeId),
-    /// It goes on.
+    /// The process continues.
     Resume(NodeId),
-    /// Its clock stands still from now on, whatever it does itself. With a pause, that is a virtual machine which its
-    /// hypervisor halted.
+    /// The clock of the process stops, even if the process itself continues. Together with a pause, this is a virtual
+    /// machine halted by its hypervisor.
     StopClock(NodeId),
-    /// Its clock goes on from where it stands.
+    /// The clock of the process continues from where it stopped.
     StartClock(NodeId),
-    /// Its disk finishes nothing from now on; the process itself goes on.
+    /// The disk of the process finishes nothing from now on; the process itself continues.
     StopDisk(NodeId),
-    /// Its disk goes on: what it was doing is done now.
+    /// The disk of the process continues, and finishes its current write at once.
     StartDisk(NodeId),
-    /// What is on its disk is copied.
+    /// The content of the process's disk is copied.
     CopyDisk(NodeId),
-    /// Its disk is lost while it is down, and an empty one comes in its place. Nothing happens, with this fault and the next two, where
-    /// a server that is up has never heard of what is lost: nobody notices that ([`paxos_core::StoreMark`]).
+    /// While the process is down, its disk is lost and replaced by an empty one. This fault and the next two do nothing
+    /// unless each server that is up has heard of what is lost: otherwise the loss would go unnoticed
+    /// ([`paxos_core::StoreMark`]).
     WipeDisk(NodeId),
-    /// While it is down, its disk becomes again what it was when it was copied last.
+    /// While the process is down, its disk returns to the state of its last copy.
     PutDiskBack(NodeId),
-    /// Two processes that are down get each other's disks.
+    /// Two processes that are down exchange their disks.
     SwapDisks(NodeId, NodeId),
 }
 
-/// A plan: faults of processes and of the network.
+/// A schedule of faults of processes and of the network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// What happens to processes, and when.
+    /// The faults of processes, and when they happen.
     pub plan: Vec<(Time, Fault)>,
     /// The partitions.
     pub cuts: Vec<Cut>,
 }
 
 impl Faults {
-    /// A crash with a restart, a pause, and a partition that heals, drawn from the seed. All is over at `end`.
+    /// Draws a crash with a restart, a pause, and a partition that heals, from the seed. All end before `end`.
     pub fn random(seed: u64, servers: impl IntoIterator<Item = NodeId>, end: Duration) -> Self {
         let mut chance = Chance::new(seed, 3);
         let servers: Vec<NodeId> = servers.into_iter().collect();
@@ -73,7 +74,7 @@ impl Faults {
     }
 }
 
-/// Two moments before `end`, in order.
+/// Draws two moments before `end`, in order.
 fn span(chance: &mut Chance, end: Duration) -> (Time, Time) {
     let mut draw = || Time::default().after(chance.between(Duration::ZERO, end));
     let (a, b) = (draw(), draw());

@@ -3,17 +3,17 @@
 use crate::Portable;
 use paxos_core::{Message, Protocol};
 
-/// A bound on messages as they are encoded for the wire.
+/// A bound on the size of encoded messages.
 #[derive(Clone, Debug)]
 pub struct Frame<P: Protocol> {
-    /// The most bytes.
+    /// The largest size, in bytes.
     pub most: usize,
-    /// How many a message takes.
+    /// Computes the size of a message, in bytes.
     pub size: fn(&Message<P>) -> usize,
 }
 
 impl<P: Portable> Frame<P> {
-    /// Frames that hold so many bytes, for messages encoded as [`crate::TcpCarrier`] encodes them.
+    /// Frames that hold `most` bytes of messages in the encoding of [`crate::TcpCarrier`].
     pub const fn of(most: usize) -> Self {
         Self { most, size: |message| postcard::experimental::serialized_size(message).unwrap_or(usize::MAX) }
     }

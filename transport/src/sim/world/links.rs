@@ -1,4 +1,4 @@
-//! The network: how long messages take, and which of them get lost, doubled or cut off.
+//! The network: how long messages take, and which are lost, duplicated or cut off.
 
 use crate::sim::Chance;
 use core::time::Duration;
@@ -10,28 +10,28 @@ use std::collections::BTreeMap;
 pub enum Delay {
     /// Always the same.
     Constant(Duration),
-    /// Any duration from `low` to `high`.
+    /// A uniformly distributed duration from `low` to `high`.
     Uniform {
         /// The shortest.
         low: Duration,
         /// The longest.
         high: Duration,
     },
-    /// `min`, and on top of it an exponentially distributed duration.
+    /// `min` plus an exponentially distributed duration.
     Exponential {
         /// The shortest.
         min: Duration,
-        /// The mean of what comes on top.
+        /// The mean of the exponential part.
         mean: Duration,
     },
-    /// Mostly from `low` to `high`, but so many of a thousand messages take up to `latest`: they come when nobody
+    /// Mostly from `low` to `high`, but `late` of a thousand messages take up to `latest`: they arrive when no process
     /// expects them any more.
     Tailed {
         /// The shortest.
         low: Duration,
-        /// The longest of most.
+        /// The longest of the usual durations.
         high: Duration,
-        /// How many of a thousand take longer.
+        /// How many of a thousand messages take longer.
         late: u16,
         /// The longest of all.
         latest: Duration,
@@ -42,7 +42,7 @@ impl Delay {
     /// No delay at all.
     pub const NONE: Self = Self::Constant(Duration::ZERO);
 
-    /// One duration of this distribution.
+    /// Draws a duration of this distribution.
     pub fn draw(self, chance: &mut Chance) -> Duration {
         match self {
             Self::Constant(d) => d,
@@ -58,7 +58,7 @@ impl Delay {
         }
     }
 
-    /// Whether it is never more than nothing.
+    /// Whether the delay is always zero.
     pub fn is_none(self) -> bool {
         match self {
             Self::Constant(d) => d.is_zero(),
@@ -69,7 +69,7 @@ impl Delay {
     }
 }
 
-/// A matrix of delays between sites, and which process stands where.
+/// A matrix of delays between sites, and the site of each process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sites {
     one_way: Vec<Vec<Duration>>,
@@ -77,8 +77,8 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// From round trips: `round_trips[a][b]` is the time from site `a` to `b` and back, half of which is one
-    /// way. Within a site it is `round_trips[a][a]`.
+    /// Creates the matrix from round trips: `round_trips[a][b]` is the time from site `a` to `b` and back, and half of
+    /// it is one way. Within a site it is `round_trips[a][a]`.
     pub fn new(round_trips: &[Vec<Duration>]) -> Self {
         let one_way = round_trips.iter().map(|row| row.iter().map(|d| *d / 2).collect()).collect();
         Self { one_way, site_of: BTreeMap::new() }
@@ -96,23 +96,23 @@ impl Sites {
     }
 }
 
-/// A partition: what one side sends does not reach the other.
+/// A partition: messages from one side do not reach the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// One side.
     pub from: Vec<NodeId>,
     /// The other side.
     pub to: Vec<NodeId>,
-    /// Whether the way back is cut as well.
+    /// Whether messages the other way are lost as well.
     pub both_ways: bool,
-    /// The first moment it is there.
+    /// The first moment of the partition.
     pub start: Time,
-    /// The first moment it is gone.
+    /// The first moment after the partition.
     pub end: Time,
 }
 
 impl Cut {
-    /// Whether it stops a message sent now.
+    /// Whether the partition stops a message sent now.
     pub fn stops(&self, now: Time, from: NodeId, to: NodeId) -> bool {
         let crosses = |a: NodeId, b: NodeId| self.from.contains(&a) && self.to.contains(&b);
         self.start <= now && now < self.end && (crosses(from, to) || self.both_ways && crosses(to, from))
@@ -122,24 +122,24 @@ impl Cut {
 /// All links. Messages overtake each other where delays vary.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Links {
-    /// Between two processes for which nothing else is said.
+    /// The delay between two processes without a more specific one.
     pub delay: Delay,
-    /// Where the processes stand, if that decides the delay.
+    /// The sites of the processes, if they determine the delay.
     pub sites: Option<Sites>,
-    /// From the first process to the second; goes before `sites` and `delay`.
+    /// The delay from the first process to the second; overrides `sites` and `delay`.
     pub pairs: BTreeMap<(NodeId, NodeId), Delay>,
     /// The probability that a message is lost, from 0 to 1.
     pub loss: f64,
     /// The probability that a message arrives twice, from 0 to 1.
     pub duplication: f64,
-    /// From this moment on nothing is lost or doubled.
+    /// No message is lost or duplicated from this moment on.
     pub reliable_from: Option<Time>,
     /// The partitions.
     pub cuts: Vec<Cut>,
 }
 
 impl Links {
-    /// Reliable links with this delay.
+    /// Creates reliable links with this delay.
     pub const fn new(delay: Delay) -> Self {
         Self {
             delay,
@@ -152,22 +152,22 @@ impl Links {
         }
     }
 
-    /// Reliable links on which every message takes exactly `d`.
+    /// Creates reliable links on which every message takes exactly `d`.
     pub const fn constant(d: Duration) -> Self {
         Self::new(Delay::Constant(d))
     }
 
-    /// Links that lose and double messages with these probabilities, and take from `low` to `high`.
+    /// Creates links that lose and duplicate messages with these probabilities, and take from `low` to `high`.
     pub fn lossy(low: Duration, high: Duration, loss: f64, duplication: f64) -> Self {
         Self { loss, duplication, ..Self::new(Delay::Uniform { low, high }) }
     }
 
-    /// Links between sites.
+    /// Creates reliable links between sites.
     pub fn between(sites: Sites) -> Self {
         Self { sites: Some(sites), ..Self::new(Delay::NONE) }
     }
 
-    /// How long one message takes.
+    /// Draws how long one message takes.
     pub fn draw(&self, from: NodeId, to: NodeId, chance: &mut Chance) -> Duration {
         if let Some(delay) = self.pairs.get(&(from, to)) {
             return delay.draw(chance);
@@ -176,14 +176,14 @@ impl Links {
         placed.unwrap_or_else(|| self.delay.draw(chance))
     }
 
-    /// Whether a message sent now is lost.
+    /// Draws whether a message sent now is lost.
     pub fn loses(&self, now: Time, from: NodeId, to: NodeId, chance: &mut Chance) -> bool {
         // Drawn first, so that a partition does not shift the draws of other messages.
         let lost = self.is_unreliable(now) && chance.hits(self.loss);
         lost || self.cuts.iter().any(|cut| cut.stops(now, from, to))
     }
 
-    /// Whether a message sent now arrives twice.
+    /// Draws whether a message sent now arrives twice.
     pub fn doubles(&self, now: Time, chance: &mut Chance) -> bool {
         self.is_unreliable(now) && chance.hits(self.duplication)
     }

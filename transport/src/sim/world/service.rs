@@ -1,29 +1,29 @@
-//! What work costs: the time for which a process is busy.
+//! The cost of work: the time for which a process is busy.
 
 use core::time::Duration;
 
-/// How long a process is busy with what it does; without cost, the default, everything is done at once.
+/// How long a process is busy with its work. By default, work takes no time.
 ///
-/// A process does one thing after the other. What arrives meanwhile waits, and is taken all together when the process is
-/// free again, as a host takes all that its carrier has. Then it sends, and each message leaves when it is done with that
-/// one: the last of a broadcast leaves last. Clients are processes, too.
+/// A process does one thing after the other. Messages that arrive meanwhile wait, and the process handles all of them
+/// together when it is free again, as a host takes all that its carrier has. Then it sends, and each message leaves
+/// when its own cost is paid, so the last message of a broadcast leaves last. Clients are processes as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Service {
-    /// For each message received.
+    /// The time for each received message.
     pub receive: Duration,
-    /// For each message sent to another process.
+    /// The time for each message sent to another process.
     pub send: Duration,
-    /// For each read answered from the replica.
+    /// The time for each read answered from the replica.
     pub read: Duration,
 }
 
 impl Service {
-    /// So long for each message received, and no time for the rest.
+    /// Only receiving a message takes time.
     pub const fn receiving(receive: Duration) -> Self {
         Self { receive, send: Duration::ZERO, read: Duration::ZERO }
     }
 
-    /// So long for each message, received or sent, and no time for reads.
+    /// Receiving and sending a message take the same time, and reads take none.
     pub const fn each(message: Duration) -> Self {
         Self { receive: message, send: message, read: Duration::ZERO }
     }

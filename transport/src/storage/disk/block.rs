@@ -1,4 +1,4 @@
-//! What one write adds to the log, as bytes that tell if they were changed, or lie in another's place.
+//! The bytes that one write adds to the log. They show whether they were changed or are at the wrong place.
 //!
 //! ```text
 //!  0  check: of all that follows, up to the end of the content
@@ -11,70 +11,70 @@
 //! 64  content: records in postcard
 //! ```
 //!
-//! Numbers are little-endian. A block begins on a page, so that no page is written again once another block is in it.
+//! Numbers are little-endian. A block begins on a page, so a page that holds a block is not rewritten for another one.
 
 use paxos_core::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
 
-/// What blocks are aligned to.
+/// The alignment of blocks, in bytes.
 pub(super) const PAGE: usize = 4096;
 
-/// What a disk writes at once.
+/// The number of bytes that a disk writes at once.
 pub(super) const SECTOR: usize = 512;
 
 const VERSION: u8 = 1;
 const HEAD: usize = 64;
 
-/// In the byte of the kind.
+/// A bit in the byte of the kind.
 const WITNESS: u8 = 0x80;
 
-/// What a block is there for.
+/// The purpose of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// Records that were appended.
     Appended,
-    /// A life of the process begins: no records.
+    /// The beginning of a life of the process: no records.
     Begun,
-    /// Records that were installed, with a snapshot, in the place of all that was before.
+    /// Records that were installed with a snapshot and replace everything before.
     Installed,
 }
 
-/// What a block says of itself.
+/// The header of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Head {
     pub(super) kind: Kind,
-    /// It only says that the block of this number was durable when this was written, and holds no records.
+    /// Whether the block is only a witness, without records: block `number` was durable when the witness was written.
     pub(super) witness: bool,
     pub(super) life: u32,
-    /// The store whose it is.
+    /// The brand of the store that it belongs to.
     pub(super) brand: u64,
     pub(super) number: u64,
-    /// The check of the block before it.
+    /// The check of the previous block.
     pub(super) before: Digest,
 }
 
-/// A block to be: its content, with room for what comes before.
+/// A block to be written: its content, with room for the header.
 pub(super) struct Draft(Vec<u8>);
 
 impl Draft {
-    /// Of records.
+    /// Creates the draft of a block with records.
     pub(super) fn encode<R: Serialize>(records: &[R]) -> io::Result<Self> {
         postcard::to_extend(records, vec![0; HEAD]).map(Self).map_err(io::Error::other)
     }
 
-    /// Of no records.
+    /// Creates the draft of a block without records.
     pub(super) fn empty() -> Self {
         Self(vec![0; HEAD])
     }
 
-    /// How many bytes of a file it takes.
+    /// The number of bytes that the block takes in a file.
     pub(super) fn room(&self) -> u64 {
         self.0.len().next_multiple_of(PAGE) as u64
     }
 
-    /// As it is stored, in full pages; and its check.
+    /// Returns the block as it is stored, in full pages, and its check.
     pub(super) fn seal(mut self, head: &Head) -> (Vec<u8>, Digest) {
         let length = self.0.len();
         let bytes = &mut self.0;
@@ -92,23 +92,23 @@ impl Draft {
     }
 }
 
-/// A block that is whole.
+/// An undamaged block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Block<'a> {
     pub(super) head: Head,
     pub(super) check: Digest,
     pub(super) content: &'a [u8],
-    /// All of it, with what fills its last page.
+    /// The whole block, including the padding of its last page.
     pub(super) pages: &'a [u8],
 }
 
 impl<'a> Block<'a> {
-    /// Whether these bytes begin as a block of that store does: what a client stored cannot.
+    /// Whether these bytes begin with a block header of that store, which no value from a client does.
     pub(super) fn bears(bytes: &[u8], brand: u64) -> bool {
         bytes.get(24..32) == Some(&brand.to_le_bytes())
     }
 
-    /// The block that begins with these bytes, if there is one, unchanged.
+    /// Returns the block at the beginning of these bytes, if there is an undamaged one.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let take = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
         let check = |at: usize| bytes.get(at..at + 16)?.try_into().ok().map(u128::from_le_bytes).map(Digest);
@@ -128,12 +128,12 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The records in a block's content; an error says why they cannot be read.
+/// Returns the records in a block's content; an error says why they cannot be read.
 pub(super) fn decode<R: DeserializeOwned>(content: &[u8]) -> Result<Vec<R>, &'static str> {
     match postcard::take_from_bytes(content) {
         Ok((records, [])) => Ok(records),
         Err(postcard::Error::SerdeDeCustom) => {
-            Err("a number in them cannot be true, such as a round or a slot that no cluster comes to")
+            Err("a number in them is impossible, such as a round or a slot that no cluster reaches")
         }
         Ok(_) | Err(_) => Err("another program wrote them"),
     }
@@ -168,14 +168,14 @@ mod tests {
 
     #[test]
     fn a_record_with_a_number_that_cannot_be_true_is_not_read_and_the_error_says_so() {
-        // As `Record::Started` is written.
+        // The encoding of `Record::Started`.
         let started = |round: u64| Draft::encode(&[(0_u32, round, 2_u16, 0_u8, false)]).expect("numbers");
         let read = |round| decode::<Record<u64>>(&started(round).0[HEAD..]);
         let last = Ballot::LAST_ROUND;
         assert_eq!(read(last), Ok(vec![Record::Started(Ballot::classic(last, NodeId(2)))]));
         for round in [last + 1, u64::MAX] {
             let why = read(round).expect_err("no round");
-            assert!(why.contains("cannot be true"), "{why}");
+            assert!(why.contains("is impossible"), "{why}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Why a store cannot be used.
+//! The errors of a store on disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a store on disk cannot be opened, read or written. The process must not run on, or start, without it.
+/// Why a store on disk cannot be opened, read or written. The process must not start or continue without it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The system refuses.
+    /// The operating system reports an error.
     #[error("cannot use {path}: {source}; free or repair the disk, or correct the permissions, then restart", path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// Another process has the directory open.
@@ -21,50 +21,50 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
-    /// It was written by another version of this library.
+    /// Another version of this library wrote the store.
     #[error(
         "{path} has format {found}, and this program reads format {wanted}: use the program that wrote it, or replace \
-         the process by a new member, which gets everything from the others",
+         the process with a new member, which gets everything from the others",
         path = path.display()
     )]
     Format {
         /// The file.
         path: PathBuf,
-        /// The number in it.
+        /// The format of the file.
         found: u64,
-        /// The number that can be read.
+        /// The format that this program reads.
         wanted: u64,
     },
-    /// It belongs to another process.
-    #[error("{path} belongs to {found}, and this is {wanted}: start it as what the directory belongs to, or give this process a directory of its own", path = path.display())]
+    /// The store belongs to another process.
+    #[error("{path} belongs to {found}, and this is {wanted}: start the process that owns the directory, or give this process its own directory", path = path.display())]
     Foreign {
-        /// The file that says so.
+        /// The file that names the owner.
         path: PathBuf,
-        /// Whose it is.
+        /// The owner.
         found: String,
-        /// Who wants it.
+        /// The process that tried to open it.
         wanted: String,
     },
-    /// A file that must be there is not.
+    /// A required file is missing.
     #[error(
-        "{path} is missing, so that what this process promised is not known: put the file back, \
-         or replace the process by a new member",
+        "{path} is missing, so the promises of this process are unknown: restore the file, \
+         or replace the process with a new member",
         path = path.display()
     )]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// The directory is that of a process which never ran.
+    /// The directory holds no store, although the process ran before.
     #[error("{path} holds no store: name the directory that this process used before", path = path.display())]
     Empty {
         /// The directory.
         path: PathBuf,
     },
-    /// A file is not what it was.
+    /// The content of a file has changed.
     #[error(
-        "{path} is damaged: {what}; put the whole directory back from a copy made after the process stopped, \
-         or replace the process by a new member",
+        "{path} is damaged: {what}; restore the whole directory from a copy made after the process stopped, \
+         or replace the process with a new member",
         path = path.display()
     )]
     Damaged {
@@ -73,10 +73,10 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// The file is older than it was.
+    /// The file is older than the last acknowledged write.
     #[error(
-        "{path} ends with write {found}, and had {promised} before: it is damaged, or an older copy; put the newest \
-         one back, or replace the process by a new member",
+        "{path} ends with write {found}, and had {promised} before: it is damaged, or an older copy; restore the newest \
+         one, or replace the process with a new member",
         path = path.display()
     )]
     RolledBack {
@@ -84,7 +84,7 @@ pub enum StoreError {
         path: PathBuf,
         /// The last write in it.
         found: u64,
-        /// The last write that was told to be durable.
+        /// The last write known to have been durable.
         promised: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! What a store needs of a file system: few enough things that a test can stand in for it, and lose what was not synced.
+//! The file system operations that a store needs. They are few, so a test can replace them and lose unsynced data.
 
 use super::error::StoreError;
 use paxos_core::Contents;
@@ -8,67 +8,68 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-/// What the name of a file ends with until all of it is durable.
+/// The suffix of a file's name until all of the file is durable.
 pub(super) const UNFINISHED: &str = ".new";
 
-/// The files of one directory. All of this blocks.
+/// The files of one directory. All methods block.
 pub(super) trait Files: Clone + Send + 'static {
     type File: Send;
 
-    /// What is there.
+    /// Returns the names of all files.
     fn names(&self) -> io::Result<Vec<String>>;
 
-    /// A file that is there.
+    /// Opens an existing file.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
-    /// An empty file, in place of the one that is there, if any.
+    /// Creates an empty file, which replaces an existing one.
     fn create(&self, name: &str) -> io::Result<Self::File>;
 
-    /// All that is in a file.
+    /// Reads a whole file.
     fn read(&self, file: &Self::File) -> io::Result<Vec<u8>>;
 
-    /// The bytes of a file, which stay as they are, for whoever holds this: also when the file has another name, or none any more.
+    /// Returns the bytes of a file, which do not change. They can be read even after the file was renamed or removed.
     fn contents(&self, file: Self::File) -> Arc<dyn Contents>;
 
-    /// Puts bytes into a file, which grows if they lie beyond its end.
+    /// Writes bytes into a file, which grows if they lie beyond its end.
     fn write(&self, file: &Self::File, at: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// What was put into the file is durable when this returns.
+    /// Syncs a file: everything written to it is durable when this returns.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
 
-    /// Gives a file another name, in place of the file that had it.
+    /// Renames a file, and replaces the file that had the new name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// The names are durable when this returns.
+    /// Syncs the names: they are durable when this returns.
     fn sync_names(&self) -> io::Result<()>;
 
-    /// Begins something that goes on beside other work; what is returned waits for its end.
+    /// Begins a job beside other work. The returned job waits for its end.
     fn aside(&self, job: Job) -> Job;
 }
 
-/// Something to do, once.
+/// A job that runs once.
 pub(super) type Job = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
-/// Held for as long as this is there.
+/// Holds the lock file until it is dropped.
 #[derive(Debug)]
 struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // A process that was just forked may hold the file as well, until it runs another program. If this fails, the system gives
-        // the lock up when all have closed the file.
+        // A process that was just forked may also hold the file, until it executes another program. If unlocking fails,
+        // the system releases the lock when all have closed the file.
         drop(self.0.unlock());
     }
 }
 
-/// A file that is only read, until this is dropped. It does not keep others from using the directory.
+/// A file that is only read, and closed on drop. It does not keep other processes from using the directory.
 struct Kept(Option<File>);
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // It may have no name any more, and then the file system takes its time to free it. If there is no thread, it is closed here.
+        // If the file has no name any more, the file system takes time to free it. If no thread can be spawned, the
+        // file is closed here.
         let file = self.0.take();
         drop(thread::Builder::new().name("paxos-close".into()).spawn(|| drop(file)));
     }
@@ -90,7 +91,7 @@ fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, into, offset)
 }
 
-/// A directory of the system, which no other process uses meanwhile.
+/// A directory of the file system, which no other process uses at the same time.
 #[derive(Clone, Debug)]
 pub(super) struct Directory {
     dir: PathBuf,
@@ -98,7 +99,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Makes it, if `create` allows that.
+    /// Locks the directory, and creates it first if `create` allows that.
     pub(super) fn lock(dir: &Path, create: bool) -> Result<Self, StoreError> {
         if create {
             make_durably(dir)?;
@@ -123,17 +124,17 @@ impl Directory {
     }
 }
 
-/// Makes a directory and those above it, so that none of them is gone after a loss of power.
+/// Creates a directory and its missing ancestors, so that none of them is gone after a power loss.
 fn make_durably(dir: &Path) -> Result<(), StoreError> {
     let above = |dir: &Path| dir.parent().map(Path::to_owned).filter(|dir| !dir.as_os_str().is_empty());
-    // One whose process was killed before it came to that is there already.
+    // `dir` itself may exist without being durable, if a former process was killed before it synced the name.
     let mut made = vec![dir];
     made.extend(dir.ancestors().skip(1).take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()));
     fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
     for dir in made.into_iter().rev() {
         let above = above(dir).unwrap_or_else(|| ".".into());
         match sync_dir(&above) {
-            // Nobody but its owner can do that to one that was there before.
+            // Only the owner can sync a directory that existed before.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
             synced => synced.map_err(StoreError::io(&above))?,
         }
@@ -150,7 +151,7 @@ impl Files for Directory {
     type File = File;
 
     fn names(&self) -> io::Result<Vec<String>> {
-        // A name that is no text is none of the store's.
+        // A name that is not Unicode is not the store's.
         fs::read_dir(&self.dir)?
             .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
             .collect()

@@ -1,4 +1,4 @@
-//! A snapshot that comes in pieces, kept in a file until it is whole.
+//! Keeps a snapshot that arrives in pieces in a file until it is complete.
 
 use super::error::StoreError;
 use super::files::Files;
@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A snapshot of another process that is not installed yet.
+/// The file of another process's snapshot until it is installed.
 const RECEIVED: &str = "received.new";
 
 /// Keeps the pieces of one snapshot at a time.
@@ -21,7 +21,7 @@ pub(super) struct Intake<F: Files> {
     pub(super) coming: Option<Coming<F>>,
 }
 
-/// What has come of it so far.
+/// The pieces that have arrived so far.
 pub(super) struct Coming<F: Files> {
     id: SnapshotId,
     file: F::File,
@@ -30,7 +30,7 @@ pub(super) struct Coming<F: Files> {
 }
 
 impl<F: Files> Intake<F> {
-    /// Adds a piece to what has come before. What does not follow on that is of no use.
+    /// Adds a piece. A piece that does not follow the previous ones is useless.
     pub(super) fn keep(&mut self, piece: &SnapshotPiece) -> Result<Kept, StoreError> {
         self.add(piece).map_err(StoreError::io(&self.dir.join(RECEIVED)))
     }
@@ -45,7 +45,7 @@ impl<F: Files> Intake<F> {
         let Some(coming) = self.coming.as_mut().filter(follows) else { return Ok(Kept::Useless) };
         self.files.write(&coming.file, coming.at, &piece.bytes)?;
         coming.at += piece.bytes.len() as u64;
-        // Little by little, so that other writes need not wait for all of it in the end.
+        // Sync in small parts, so that other writes never wait for a sync of the whole snapshot.
         if piece.is_last() || coming.at - coming.synced >= PIECE as u64 {
             self.files.sync(&coming.file)?;
             coming.synced = coming.at;
@@ -54,7 +54,7 @@ impl<F: Files> Intake<F> {
             return Ok(Kept::More);
         }
         let Some(Coming { id, file, .. }) = self.coming.take() else { return Ok(Kept::Useless) };
-        // What is there is read for its checksum: it was put together of pieces from several peers.
+        // Read the file to check its checksum, because the pieces may come from several peers.
         let contents = self.files.contents(file);
         let read = Snapshot::open(Arc::new(UntilClosed(contents.clone(), self.closing.clone())));
         if !read.is_ok_and(|read| read.id() == id) {

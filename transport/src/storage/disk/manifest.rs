@@ -1,4 +1,4 @@
-//! Whose directory it is, and which files make up the store: text, with a checksum, written anew as a whole.
+//! The owner of a directory, and the files that make up the store: text with a checksum, always rewritten as a whole.
 
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
@@ -8,37 +8,38 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 
-/// Its file.
+/// The name of the manifest's file.
 pub(super) const NAME: &str = "manifest";
 
-/// The layout of the whole directory.
+/// The format of the whole directory.
 const FORMAT: u64 = 4;
 
-/// The layout before, of other files.
+/// The previous format, which used other files.
 pub(super) const FORMER: u64 = 3;
 
-/// What the file says.
+/// The content of the manifest.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     format: u64,
     pub(super) cluster: String,
     pub(super) node: NodeId,
     pub(super) variant: String,
-    /// What tells it from every other store ([`paxos_core::StoreMark::id`]).
+    /// The unique id of the store ([`paxos_core::StoreMark::id`]).
     pub(super) id: u128,
-    /// What its blocks bear, and nobody knows who cannot read this directory: so that no client's value passes for a block.
+    /// A secret in every block, known only to those who can read this directory, so that no client's value passes for a
+    /// block.
     pub(super) brand: u64,
-    /// So many blocks were durable when this was written. There may be more.
+    /// The number of blocks that were durable when this was written. There may be more.
     pub(super) blocks: u64,
-    /// The check of the block before the first that is kept.
+    /// The check of the block before the first kept one.
     pub(super) base: Digest,
-    /// What took the place of the blocks before the first that is kept.
+    /// The snapshot that replaced the blocks before the first kept one.
     pub(super) snapshot: Option<SnapshotId>,
     /// The files of the log, in order.
     pub(super) segments: Vec<Part>,
 }
 
-/// What every format says.
+/// The part of the manifest that all formats share.
 #[derive(Deserialize)]
 struct Format {
     format: u64,
@@ -49,7 +50,7 @@ struct Format {
 pub(super) struct Part {
     /// The number of the first block in it.
     pub(super) first: u64,
-    /// How long the file is.
+    /// The length of the file, in bytes.
     pub(super) length: u64,
 }
 
@@ -60,14 +61,14 @@ impl Part {
 }
 
 impl Manifest {
-    /// Of a store with one empty segment.
+    /// Creates the manifest of a store with one empty segment.
     pub(super) fn new(identity: &Identity, id: u128, brand: u64, segment: Part) -> Self {
         let Identity { cluster, node, variant, .. } = identity.clone();
         let (base, segments) = (Digest::default(), vec![segment]);
         Self { format: FORMAT, cluster, node, variant, id, brand, blocks: 0, base, snapshot: None, segments }
     }
 
-    /// Reads it; none if there is no such file.
+    /// Reads the manifest; `None` if there is no such file.
     pub(super) fn read(files: &impl Files, dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = &dir.join(NAME);
         let bytes = match files.open(NAME).and_then(|file| files.read(&file)) {
@@ -79,7 +80,7 @@ impl Manifest {
         let lines = text.as_deref().and_then(|text| text.split_once('\n'));
         let said = lines.filter(|(said, check)| *check == format!("{:?}\n", Digest::of(said.as_bytes())));
         let said = said.map(|(said, _)| said);
-        let damaged = || StoreError::damaged(path, "its text and its checksum do not fit each other");
+        let damaged = || StoreError::damaged(path, "its text does not match its checksum");
         let Format { format } = said.and_then(|said| serde_json::from_str(said).ok()).ok_or_else(damaged)?;
         if format != FORMAT {
             return Err(StoreError::Format { path: path.to_owned(), found: format, wanted: FORMAT });
@@ -88,7 +89,7 @@ impl Manifest {
         if manifest.segments.is_empty() { Err(damaged()) } else { Ok(Some(manifest)) }
     }
 
-    /// Writes it, in place of the one before or not at all. It is durable when this returns.
+    /// Writes the manifest: atomically replaces the former one. It is durable when this returns.
     pub(super) fn write(&self, files: &impl Files, dir: &Path) -> Result<(), StoreError> {
         let new = format!("{NAME}{UNFINISHED}");
         let written = || -> io::Result<()> {
@@ -102,7 +103,7 @@ impl Manifest {
         written().map_err(StoreError::io(&dir.join(NAME)))
     }
 
-    /// That the directory is this process's.
+    /// Checks that the directory belongs to this process.
     pub(super) fn check(&self, identity: &Identity, dir: &Path) -> Result<(), StoreError> {
         let Identity { cluster, node, variant, .. } = identity;
         if (&self.cluster, &self.node, &self.variant) == (cluster, node, variant) {
@@ -119,13 +120,13 @@ impl Manifest {
         self.segments[self.segments.len() - 1]
     }
 
-    /// Where the snapshot is.
+    /// The file of the snapshot.
     pub(super) fn snapshot_name(&self) -> Option<String> {
         self.snapshot.map(|_| snapshot_name(self.segments[0].first))
     }
 }
 
-/// The file of a snapshot that was installed with the block of this number.
+/// Returns the file name of a snapshot that was installed with the block of this number.
 pub(super) fn snapshot_name(number: u64) -> String {
     format!("snapshot-{number:016}")
 }

@@ -1,4 +1,4 @@
-//! What becomes of what is found when a store is opened, and where a new one begins. All of this blocks.
+//! Opens a store and recovers its content, or begins a new one. All of this blocks.
 
 use super::block::{Block, Draft, Kind};
 use super::error::StoreError;
@@ -14,8 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl<F: Files> Store<F> {
-    /// Opens the store in `dir`; a new one, if there is none and `create` allows it. What is in it is read once, and shown on the way: the
-    /// snapshot is returned, and the content of each block that has some goes to `records`, which says why if it cannot be read.
+    /// Opens the store in `dir`, or begins a new one if there is none and `create` allows it. The content is read once:
+    /// the snapshot is returned, and `records` gets the content of each block with records, and says why if it cannot
+    /// read one.
     pub(super) fn open(
         files: F,
         dir: &Path,
@@ -62,20 +63,20 @@ impl<F: Files> Store<F> {
         Ok((store, snapshot))
     }
 
-    /// Writes again what is damaged and can be, and the newest block: the process may have ended before it was synced, and
-    /// whoever reads it now may see what the disk does not have.
+    /// Rewrites damaged blocks that can be repaired, and the newest block: the process may have ended before that block
+    /// was synced, and then a read may return what the disk does not have.
     fn settle(&mut self, found: Survey) -> Result<(), StoreError> {
         let Survey { newest, witnessed, mended, .. } = found;
         for Piece { part, at, bytes } in mended {
             let path = self.dir.join(part.name());
             tracing::warn!(
                 file = %path.display(), at, bytes = bytes.len(),
-                "a damaged block is written again from its copy; look after this disk"
+                "a damaged block is rewritten from its copy; check this disk"
             );
             let file = open_file(&self.files, &path, &part.name())?;
             self.mend(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
         }
-        // Of a long block there is one only, which is not written over in vain.
+        // A long block exists only once. It is not overwritten if a witness shows that it is durable.
         if let Some(Piece { part, at, bytes }) = newest.filter(|_| !witnessed) {
             let path = self.dir.join(part.name());
             let layout = Layout::of(part.length);
@@ -90,7 +91,7 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// The copy first, so that one of the two is whole at any time.
+    /// Writes the copy first, so that one of the two is whole at any time.
     fn mend(&self, file: &F::File, layout: Layout, at: u64, pages: &[u8]) -> io::Result<()> {
         if let Some(block) = Block::read(pages).filter(|_| pages.len() as u64 <= layout.slot) {
             self.files.write(file, layout.copy(block.head.number), pages)?;
@@ -100,9 +101,9 @@ impl<F: Files> Store<F> {
         self.files.sync(file)
     }
 
-    /// Removes what a process that ended in the middle of something has left behind, once all of it has been looked at.
+    /// Removes what an interrupted process has left behind, after all of it has been examined.
     fn sweep(&mut self) -> Result<(), StoreError> {
-        // What the manifest refers to, and that it does, is durable before anything goes.
+        // The manifest and the names that it refers to must be durable before anything is removed.
         self.files.sync_names().map_err(StoreError::io(&self.dir))?;
         let names = self.files.names().map_err(StoreError::io(&self.dir))?;
         let mut kept: Vec<String> = self.manifest.segments.iter().map(|part| part.name()).collect();
@@ -112,7 +113,7 @@ impl<F: Files> Store<F> {
         for name in names.iter().filter(|name| !kept.contains(name)) {
             let number = |prefix| name.strip_prefix(prefix).and_then(|number| number.parse().ok());
             if name == SPARE {
-                // An installation that did not come to its end may have left a block in it, which must not come into the log.
+                // An interrupted installation may have left a block in it, which must not get into the log.
                 let fit = read(name).ok().filter(|bytes| {
                     bytes.len() as u64 >= self.sizes.first
                         && segment::is_older(bytes, self.manifest.brand, &self.tail)
@@ -122,8 +123,8 @@ impl<F: Files> Store<F> {
             } else if let Some(first) =
                 number("log-").filter(|first| Part { first: *first, length: 0 }.name() == *name)
             {
-                // What comes before the log was replaced by a snapshot; what comes after it was never part of it, or this
-                // manifest is older.
+                // A segment before the log was replaced by a snapshot. A segment after it was never part of the log,
+                // unless this manifest is an older one.
                 let path = self.dir.join(name);
                 if first > self.tail.number
                     && segment::was_used(
@@ -132,7 +133,7 @@ impl<F: Files> Store<F> {
                         first,
                     )
                 {
-                    let what = format!("it is older than it was, for it does not know of {name}");
+                    let what = format!("it is an older copy: it does not name {name}");
                     return Err(StoreError::damaged(&self.dir.join(manifest::NAME), what));
                 }
                 left.push(name);
@@ -148,7 +149,7 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// Begins a new life: its number, from 0, and the store with its writes.
+    /// Begins a new life. Returns its number, from 0, and the store's mark.
     pub(super) fn begin_life(&mut self) -> Result<(u32, StoreMark), StoreError> {
         let life = self.tail.life;
         self.tail.life = life
@@ -160,7 +161,7 @@ impl<F: Files> Store<F> {
     }
 }
 
-/// A store in which nothing was promised yet. If it is not finished, it is begun anew the next time.
+/// Begins a store without records. If this is interrupted, the next start begins anew.
 fn begin(
     files: &impl Files,
     dir: &Path,
@@ -177,7 +178,7 @@ fn begin(
     }
     let whole = names.iter().filter(|name| !name.ends_with(UNFINISHED));
     for name in whole.filter(|name| name.starts_with("log-") || name.starts_with("snapshot-")) {
-        // One that is blank may be the beginning of a beginning.
+        // A blank segment may be left from an interrupted beginning.
         let read = files.open(name).and_then(|file| files.read(&file));
         let blank = read.map_err(StoreError::io(&dir.join(name)))?.iter().all(|byte| *byte == 0);
         if !(blank && *name == part.name()) {

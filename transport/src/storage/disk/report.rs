@@ -1,4 +1,4 @@
-//! What is in a directory, for whoever operates it.
+//! A report on a store directory, for operators.
 
 use super::error::StoreError;
 use super::files::Directory;
@@ -8,37 +8,37 @@ use core::ops::RangeInclusive;
 use paxos_core::{NodeId, SnapshotId, StoreMark};
 use std::path::{Path, PathBuf};
 
-/// What a store on disk says of itself, and whether it can be believed. Reading it changes nothing.
+/// The content of a store on disk, and whether it is intact. Reading it changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct StoreReport {
     /// The cluster to which it belongs.
     pub cluster: String,
-    /// The process whose it is.
+    /// The process to which it belongs.
     pub node: NodeId,
     /// The variant that wrote it.
     pub variant: String,
-    /// Which store it is, and how many writes it has made durable.
+    /// The identity of the store, and the number of writes that it has made durable.
     pub store: StoreMark,
-    /// How often it was loaded.
+    /// The number of times the store was loaded.
     pub lives: u32,
     /// The snapshot in it, if there is one.
     pub snapshot: Option<SnapshotId>,
-    /// The numbers of the blocks behind the snapshot.
+    /// The numbers of the blocks after the snapshot.
     pub blocks: RangeInclusive<u64>,
-    /// How many bytes of records are in them.
+    /// The number of bytes of records in them.
     pub record_bytes: u64,
     /// The files of the log, each with its length in bytes.
     pub segments: Vec<(PathBuf, u64)>,
-    /// How many of the blocks are damaged, and will be written again from their copies when it is opened.
+    /// The number of damaged blocks, which are rewritten from their copies when the store is opened.
     pub damaged: usize,
 }
 
 impl StoreReport {
-    /// Reads all of a store that no process uses.
+    /// Reads the whole store, which no process may use.
     ///
     /// # Errors
-    /// What opening the store would say: [`StoreError`], which names the file and says what to do.
+    /// The error that opening the store would return: [`StoreError`], which names the file and says what to do.
     pub fn read(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
         let files = Directory::lock(dir, false)?;

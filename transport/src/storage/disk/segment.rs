@@ -1,26 +1,26 @@
-//! A file of the log: so many bytes from the beginning, and never more.
+//! A file of the log, of a fixed length.
 //!
 //! ```text
 //! copy of a block with an even number │ copy of one with an odd number │ blocks, one after the other │ what was there before
 //! ```
 //!
-//! A block and its copy are written under the same sync, far from each other. So the newest block is there twice, and the one
-//! before it as well, since its copy is in the other place. A crash leaves neither of the two whole, and then nobody was told that
-//! the block is durable; a damage leaves one, and the other is written again from it. A block too long for such a
-//! place is synced first, and then a witness of it is written there: whoever finds the witness knows that the block was durable, and that
-//! it is damaged if it is not whole.
+//! One sync covers a block and its copy, which are far apart. So the newest block is stored twice, and so is the one
+//! before it, whose copy is in the other place. If a crash leaves neither whole, the block was never acknowledged. If
+//! damage leaves one whole, the other is repaired from it. A block too long for the place of a copy is synced first,
+//! and then a witness of it is written there: the witness shows that the block was durable, so a block with a witness
+//! that is not whole is damaged.
 
 use super::block::{Block, Kind, PAGE, SECTOR};
 use core::ops::Range;
 use paxos_core::Digest;
 
-/// One of the two places for copies has so much of a segment.
+/// Each of the two places for copies takes this fraction of a segment.
 const SHARE: u64 = 32;
 
-/// How a segment of a length is divided.
+/// The layout of a segment of a given length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Layout {
-    /// How long each of the two places for copies is.
+    /// The length of each of the two places for copies.
     pub(super) slot: u64,
 }
 
@@ -30,24 +30,24 @@ impl Layout {
         Self { slot: (length / SHARE / page * page).max(page) }
     }
 
-    /// Where the copy of a block is.
+    /// The position of a block's copy.
     pub(super) fn copy(self, number: u64) -> u64 {
         number % 2 * self.slot
     }
 
-    /// Where blocks begin.
+    /// The position of the first block.
     pub(super) fn blocks(self) -> u64 {
         2 * self.slot
     }
 
-    /// How long a segment must be for a block that takes so many bytes.
+    /// Returns the length that a segment needs for a block of `room` bytes.
     pub(super) fn length_for(room: u64) -> u64 {
         let page = PAGE as u64;
         (room + 3 * page + room / (SHARE / 2 - 1) + page).next_multiple_of(SHARE * page)
     }
 }
 
-/// How far a log goes.
+/// The end of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Tail {
     /// The number of its last block.
@@ -58,21 +58,21 @@ pub(super) struct Tail {
     pub(super) life: u32,
 }
 
-/// What was found in a segment.
+/// The result of reading a segment.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
-    /// Where its last block is, if it has one.
+    /// The position of its last block, if it has one.
     pub(super) last: Option<Range<usize>>,
-    /// Where the next block belongs.
+    /// The position of the next block.
     pub(super) end: usize,
-    /// What was written again from a copy.
+    /// The blocks that were repaired from a copy.
     pub(super) mended: Vec<Range<usize>>,
-    /// The last block is a long one, and there is a witness that it was durable.
+    /// Whether the last block is a long one with a witness that it was durable.
     pub(super) witnessed: bool,
 }
 
-/// Goes through the blocks of a segment that follow on `tail`, which comes along, and writes a damaged one again from its copy. An error says
-/// what is damaged beyond that.
+/// Visits the blocks of a segment that follow `tail`, advances `tail`, and repairs damaged blocks from their copies. An
+/// error says what is damaged beyond repair.
 pub(super) fn walk(
     bytes: &mut [u8],
     brand: u64,
@@ -109,8 +109,9 @@ fn follows(block: &Block<'_>, brand: u64, tail: &Tail) -> bool {
     (block.head.brand, block.head.number, block.head.before) == (brand, tail.number + 1, tail.check)
 }
 
-/// No block follows at `at`: none if none was ever durable there, and where its copy is if it is damaged. A write that went elsewhere
-/// may have put a copy or a witness where it does not belong, over the block itself, so every sector is looked at.
+/// Decides why no block follows at `at`: returns `None` if none was ever durable there, and the position of its copy if
+/// the block is damaged. A misplaced write may have put a copy or a witness over the block itself, so this examines
+/// every sector.
 fn missed(
     bytes: &[u8],
     layout: Layout,
@@ -129,7 +130,7 @@ fn missed(
         later |= block.head.number > next;
         if block.head.number == next {
             if block.head.before != tail.check {
-                return Err(format!("block {next} does not follow on the one before it"));
+                return Err(format!("block {next} does not follow the one before it"));
             }
             if block.head.witness {
                 return Err(format!("block {next} is damaged"));
@@ -144,7 +145,7 @@ fn missed(
     let strays = (SECTOR..2 * slot).chain(at..bytes.len()).step_by(SECTOR);
     for from in strays.filter(|from| *from != slot && Block::bears(&bytes[*from..], brand)) {
         let Some(block) = Block::read(&bytes[from..]) else { continue };
-        // Behind its place later blocks may lie; elsewhere nothing that is as new.
+        // Later blocks may lie behind the block's place; nothing else may be as new.
         let later = block.head.number > next && copy.is_some() && from >= place.end;
         if block.head.number >= next && !later {
             return Err(format!("block {next} is damaged, or block {} lies in its place", block.head.number));
@@ -153,7 +154,7 @@ fn missed(
     Ok(copy)
 }
 
-/// Whether a segment may be used again, for blocks from the one behind `tail` on: all that is in it is older, and of this store.
+/// Whether a segment may be reused for the blocks after `tail`: everything in it is older, and belongs to this store.
 pub(super) fn is_older(bytes: &[u8], brand: u64, tail: &Tail) -> bool {
     let slot = Layout::of(bytes.len() as u64).slot as usize;
     let mut blocks =
@@ -161,7 +162,8 @@ pub(super) fn is_older(bytes: &[u8], brand: u64, tail: &Tail) -> bool {
     blocks.all(|block| block.head.brand == brand && block.head.number <= tail.number)
 }
 
-/// Whether a file that nobody refers to holds a block that was appended to it, so that something did refer to it.
+/// Whether a file that the manifest does not name holds a block that was appended to it, so that a newer manifest named
+/// it.
 pub(super) fn was_used(bytes: &[u8], brand: u64, first: u64) -> bool {
     let slot = Layout::of(bytes.len() as u64).slot as usize;
     [0, slot, 2 * slot].iter().filter_map(|from| bytes.get(*from..).and_then(Block::read)).any(|block| {
@@ -198,7 +200,7 @@ mod tests {
         assert!(error.contains("does not follow"), "{error}");
         let error = walk(blocks(head(7, 9)), 4).expect_err("another store");
         assert!(error.contains("another store"), "{error}");
-        // What was there before the segment was used again.
+        // The content before the segment was reused.
         assert_eq!(walk(blocks(head(6, 8)), 5).expect("old").end, 2 * PAGE);
     }
 

@@ -1,4 +1,4 @@
-//! The log, its snapshot, and their manifest: how they are written. All of this blocks.
+//! Writes the log, its snapshot, and their manifest. All of this blocks.
 
 use super::block::{Block, Draft, Head, Kind, PAGE};
 use super::error::StoreError;
@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How long segments are: the first, and then each twice as long as the one before, up to the longest. One that is made for a
-/// longer block is longer.
+/// The lengths of segments: the first one, and the longest. Each segment is twice as long as the one before, up to the
+/// longest. A segment for a longer block is longer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) first: u64,
@@ -27,17 +27,17 @@ impl Default for Sizes {
     }
 }
 
-/// Snapshots, and the zeros of a new segment, are written in pieces of so many bytes, each with a sync of its own: a write of the log
-/// may have to wait for the piece that the disk is busy with.
+/// Snapshots and the zeros of a new segment are written in pieces of this size, each with its own sync, so a write of
+/// the log waits at most for one piece.
 pub(super) const PIECE: usize = 512 << 10;
 
-/// A segment that was used and may be used again.
+/// A used segment that may be reused.
 pub(super) const SPARE: &str = "spare";
 
-/// A segment that was never used, and is made before it is needed.
+/// An unused segment that is made before it is needed.
 const NEXT: &str = "next.new";
 
-/// Writes a snapshot down beside other writes, so that to install it is quick.
+/// Writes a snapshot beside other writes, so that installing it is quick.
 pub(super) struct Stage<F: Files> {
     dir: PathBuf,
     files: F,
@@ -46,7 +46,7 @@ pub(super) struct Stage<F: Files> {
 }
 
 impl<F: Files> Stage<F> {
-    /// A snapshot of what `write` writes, durable but for its name.
+    /// Returns a snapshot of what `write` writes; all of it is durable except its name.
     pub(super) fn write(
         &self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<SnapshotId>,
@@ -55,7 +55,8 @@ impl<F: Files> Stage<F> {
             .and_then(|file| {
                 let written = write_snapshot(&self.files, file, &self.closing, write);
                 written.inspect_err(|_| {
-                    // It takes room on a disk that may be full. If it stays, it goes at the next start.
+                    // The file takes space on a disk that may be full. If it cannot be removed, the next start removes
+                    // it.
                     drop(self.files.remove(STAGED));
                 })
             })
@@ -64,15 +65,15 @@ impl<F: Files> Stage<F> {
     }
 }
 
-/// Which snapshots are there in full, under which names, and are not installed yet.
+/// The complete snapshots that are not installed yet, by file name.
 pub(super) type Staged = Arc<Mutex<BTreeMap<&'static str, SnapshotId>>>;
 
-/// Whether the store is being closed: what goes on beside other writes ends then, and is begun anew the next time.
+/// Whether the store is being closed: work beside other writes ends then, and begins anew at the next start.
 #[derive(Clone, Default)]
 pub(super) struct Closing(Arc<AtomicBool>);
 
 impl Closing {
-    /// An error once the store is being closed.
+    /// Returns an error once the store is being closed.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.0.load(Ordering::Relaxed) {
             Err(io::Error::other("the store is being closed"))
@@ -82,11 +83,11 @@ impl Closing {
     }
 }
 
-/// A snapshot of this process that is not installed yet.
+/// The file of this process's own snapshot until it is installed.
 const STAGED: &str = "staged.new";
 
-/// An empty file for a snapshot that is to be written under this name, in place of one that nobody came for: whoever still reads that
-/// one has the file, though it has no name any more.
+/// Creates an empty file for a snapshot, in place of one that was never installed. A reader of the old one keeps its
+/// file, which then has no name.
 pub(super) fn create_staged<F: Files>(files: &F, staged: &Staged, name: &'static str) -> io::Result<F::File> {
     let mut staged = lock(staged);
     if staged.remove(name).is_some() {
@@ -107,24 +108,24 @@ pub(super) struct Store<F: Files> {
     pub(super) manifest: Manifest,
     /// The last segment, to which blocks are added.
     pub(super) file: F::File,
-    /// Where in it the next block belongs.
+    /// The position of the next block in it.
     pub(super) end: u64,
     pub(super) tail: Tail,
-    /// How long the spare segment is, if there is one.
+    /// The length of the spare segment, if there is one.
     pub(super) spare: Option<u64>,
-    /// How long the segment is that is being made beside other writes, and what waits for it.
+    /// The length of the segment that is being made beside other writes, and a job that waits for it.
     pub(super) making: Option<(u64, Job)>,
     pub(super) staged: Staged,
-    /// Whether what goes on beside other writes is to end.
+    /// Whether work beside other writes must end.
     pub(super) closing: Closing,
     /// Files that are being removed beside other writes.
     pub(super) removing: Option<Job>,
-    /// A write failed, so that what is on disk is not known any more.
+    /// Whether a write failed, so that the content on disk is unknown.
     pub(super) failed: bool,
 }
 
 impl<F: Files> Store<F> {
-    /// Adds a block to the log. It is durable when this returns.
+    /// Appends a block to the log. It is durable when this returns.
     pub(super) fn append(&mut self, kind: Kind, draft: Draft) -> Result<(), StoreError> {
         self.begin_write()?;
         let room = draft.room();
@@ -141,8 +142,8 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// Puts a snapshot and a block in the place of all that is there. The manifest decides: before it is written, all is as it was;
-    /// what it does not refer to afterwards is removed before anybody is told.
+    /// Replaces everything by a snapshot and a block. The manifest decides: before it is written, nothing has changed;
+    /// files that it does not refer to are removed before this returns.
     pub(super) fn install(&mut self, snapshot: &Snapshot, draft: Draft) -> Result<(), StoreError> {
         self.begin_write()?;
         let former = self.manifest.clone();
@@ -160,22 +161,22 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// To write a snapshot down before it is installed.
+    /// Returns a writer for a snapshot of this process that will be installed later.
     pub(super) fn stage(&self) -> Stage<F> {
         let (dir, files) = (self.dir.clone(), self.files.clone());
         Stage { dir, files, staged: self.staged.clone(), closing: self.closing.clone() }
     }
 
-    /// To keep a snapshot that comes in pieces, before it is installed.
+    /// Returns a writer for a snapshot that arrives in pieces and will be installed later.
     pub(super) fn intake(&self) -> Intake<F> {
         let (dir, files) = (self.dir.clone(), self.files.clone());
         Intake { dir, files, staged: self.staged.clone(), closing: self.closing.clone(), coming: None }
     }
 
-    /// Gives a snapshot its name, and writes it down if that was not done before.
+    /// Gives a snapshot its name, and writes it down first if it is not on disk yet.
     fn place(&self, name: &str, snapshot: &Snapshot) -> Result<(), StoreError> {
         let rename = |from: &str| self.files.rename(from, name);
-        // Until it has its name, nobody else begins a file under the former one.
+        // Keep the lock until the snapshot has its name, so that no other file is created under the former one.
         let mut staged = lock(&self.staged);
         let there = staged.iter().find(|(_, there)| **there == snapshot.id()).map(|(name, _)| *name);
         let placed = if let Some(there) = there {
@@ -196,7 +197,7 @@ impl<F: Files> Store<F> {
         placed.map_err(StoreError::io(&self.dir.join(name)))
     }
 
-    /// From here until it has succeeded, what is on disk is not known.
+    /// Begins a write: until it has succeeded, the content on disk is unknown.
     fn begin_write(&mut self) -> Result<(), StoreError> {
         if self.failed {
             let source = io::Error::other("an earlier write failed");
@@ -206,13 +207,13 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// A segment for the next block, to which it will be added.
+    /// Provides a segment for the next block, which is then appended to it.
     fn provide(&mut self, room: u64) -> Result<Part, StoreError> {
         let last = self.manifest.last();
         let needed = Layout::length_for(room);
         let mut length = (2 * last.length).clamp(self.sizes.first, self.sizes.longest);
         if needed > length / 4 {
-            // What does not fit is left empty: at most a quarter.
+            // A block that does not fit leaves the rest of a segment empty: at most a quarter.
             length = length.max(Layout::length_for(4 * room));
         }
         let first = self.tail.number + 1;
@@ -224,7 +225,7 @@ impl<F: Files> Store<F> {
         Ok(Part { first, length })
     }
 
-    /// Has the segment made that will be needed next, while others are written, unless there is one.
+    /// Begins to make the next segment beside other writes, unless there is one.
     fn prepare(&mut self) {
         let length = self.manifest.last().length;
         if self.spare.is_none() && self.making.is_none() && length <= self.sizes.longest {
@@ -235,13 +236,14 @@ impl<F: Files> Store<F> {
         }
     }
 
-    /// A segment under this name: the spare one, the one that was made in time, or a new one; and how long it is, at least `needed`.
+    /// Opens a segment of at least `needed` bytes under this name: the spare one, the one made in advance, or a new
+    /// one. Returns its length.
     fn fetch(&mut self, name: &str, needed: u64, usual: u64) -> io::Result<(F::File, u64)> {
         if let Some(length) = self.spare.take_if(|length| *length >= needed) {
             self.files.rename(SPARE, name)?;
             return Ok((self.files.open(name)?, length));
         }
-        // If it failed, to make one here fails as well, or does not.
+        // If making it failed, try again here.
         if let Some((length, made)) = self.making.take_if(|(length, _)| *length >= needed)
             && made().is_ok()
         {
@@ -251,7 +253,7 @@ impl<F: Files> Store<F> {
         Ok((new_segment(&self.files, name, usual, self.sizes)?, usual))
     }
 
-    /// Writes a block at the end of the last segment, for which there is room.
+    /// Writes a block at the end of the last segment, which must have room for it.
     fn put(&mut self, kind: Kind, draft: Draft) -> Result<(), StoreError> {
         let last = self.manifest.last();
         let Tail { number, check, life } = self.tail;
@@ -271,7 +273,7 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// A block and its copy with one sync, or, if it is long, a block and then its witness.
+    /// Writes a block and its copy with one sync or, if the block is long, the block and then its witness.
     pub(super) fn write_twice(
         &self,
         file: &F::File,
@@ -292,14 +294,14 @@ impl<F: Files> Store<F> {
         self.files.sync(file)
     }
 
-    /// Writes the manifest, with how far the log has come.
+    /// Writes the manifest, with the current end of the log.
     pub(super) fn note(&mut self) -> Result<(), StoreError> {
         self.manifest.blocks = self.tail.number;
         self.manifest.write(&self.files, &self.dir)
     }
 
-    /// What `former` referred to loses its name before anybody is told, and goes away beside other writes: a file system takes its time
-    /// to free a large file. But the longest segment of a usual length may be used again.
+    /// Takes the names of the files of `former` before the write is acknowledged, and removes the files beside other
+    /// writes, because freeing a large file takes time. The longest segment of a usual length is kept for reuse.
     fn remove(&mut self, former: &Manifest) -> io::Result<()> {
         let mut nameless = Vec::new();
         for part in &former.segments {
@@ -322,7 +324,7 @@ impl<F: Files> Store<F> {
             if let Some(before) = before {
                 before()?;
             }
-            // What is left goes at the next start.
+            // The next start removes the remaining files.
             for name in nameless.iter().take_while(|_| closing.check().is_ok()) {
                 if let Err(error) = files.remove(name) {
                     tracing::warn!(%error, name, "cannot remove a file that is of no use any more");
@@ -334,7 +336,7 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// Waits for the end of the last removal.
+    /// Waits until the last removal ends.
     fn finish_removal(&mut self) {
         if let Some(removed) = self.removing.take()
             && let Err(error) = removed()
@@ -346,7 +348,7 @@ impl<F: Files> Store<F> {
 
 impl<F: Files> Drop for Store<F> {
     fn drop(&mut self) {
-        // Whoever puts an older log back afterwards is found out by this.
+        // The note makes an older log noticeable if one is restored later.
         if !self.failed
             && self.manifest.blocks < self.tail.number
             && let Err(error) = self.note()
@@ -355,7 +357,7 @@ impl<F: Files> Drop for Store<F> {
         }
         self.closing.0.store(true, Ordering::Relaxed);
         self.finish_removal();
-        // It uses the directory, which is free afterwards. Without a name, what was made is removed the next time.
+        // The job uses the directory, so wait for it. If its segment cannot be renamed, the next start removes it.
         if let Some((_, made)) = self.making.take()
             && made().is_ok()
             && !self.failed
@@ -367,7 +369,7 @@ impl<F: Files> Drop for Store<F> {
     }
 }
 
-/// A snapshot in this empty file, durable but for the file's name.
+/// Writes a snapshot into this empty file; all of it is durable except the file's name.
 fn write_snapshot<F: Files>(
     files: &F,
     file: F::File,
@@ -381,7 +383,7 @@ fn write_snapshot<F: Files>(
     Snapshot::of(id, files.contents(file)).map_err(io::Error::other)
 }
 
-/// A file that is written from its start on, and synced piece by piece, so that other writes need not wait for all of it.
+/// Writes a file from its start and syncs it piece by piece, so that other writes need not wait for all of it.
 struct Pieces<'a, F: Files> {
     files: &'a F,
     file: &'a F::File,
@@ -404,8 +406,8 @@ impl<F: Files> Write for Pieces<'_, F> {
     }
 }
 
-/// A segment of zeros. It gets its name when all of it is durable, so that a file of the log is never shorter than it was. One for
-/// long blocks is left to the file system to fill: what such a block costs is not the sync.
+/// Creates a segment of zeros. It gets its name when all of it is durable, so that a file of the log never shrinks in a
+/// crash. For long blocks the file system fills the segment: for such a block, the sync is not the main cost.
 pub(super) fn new_segment<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
     let new = format!("{name}{UNFINISHED}");
     let file = fill(files, &new, length, sizes)?;
@@ -413,7 +415,8 @@ pub(super) fn new_segment<F: Files>(files: &F, name: &str, length: u64, sizes: S
     Ok(file)
 }
 
-/// The file of a segment, durable but for its name. It is synced piece by piece, so that other writes need not wait for all of it.
+/// Creates a segment's file, durable except for its name. It is synced piece by piece, so that other writes need not
+/// wait for all of it.
 fn fill<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
     let file = files.create(name)?;
     let piece = if length <= sizes.longest { PIECE } else { PAGE };

@@ -1,4 +1,4 @@
-//! The log, its snapshot, and their manifest: what is there. Nothing is changed here. All of this blocks.
+//! Reads the log, its snapshot, and their manifest, without changing them. All of this blocks.
 
 use super::block::Block;
 use super::error::StoreError;
@@ -9,28 +9,28 @@ use paxos_core::Snapshot;
 use std::io;
 use std::path::Path;
 
-/// What was found.
+/// The result of a survey.
 pub(super) struct Survey {
-    /// How far the log has come.
+    /// The end of the log.
     pub(super) tail: Tail,
-    /// Where in the last segment the next block belongs.
+    /// The position of the next block in the last segment.
     pub(super) end: u64,
     /// The newest block, if there is one.
     pub(super) newest: Option<Piece>,
-    /// It is a long one, and there is a witness that it was durable.
+    /// Whether the newest block is a long one with a witness that it was durable.
     pub(super) witnessed: bool,
-    /// What is damaged, as it should be.
+    /// The repaired content of what is damaged.
     pub(super) mended: Vec<Piece>,
 }
 
-/// Some bytes of a segment.
+/// A range of bytes of a segment.
 pub(super) struct Piece {
     pub(super) part: Part,
     pub(super) at: u64,
     pub(super) bytes: Vec<u8>,
 }
 
-/// Goes through all blocks, oldest first.
+/// Visits all blocks, oldest first.
 pub(super) fn log(
     files: &impl Files,
     dir: &Path,
@@ -45,7 +45,7 @@ pub(super) fn log(
         let file = open_file(files, &path, &part.name())?;
         let mut bytes = files.read(&file).map_err(StoreError::io(&path))?;
         if bytes.len() as u64 != part.length {
-            return Err(damaged(format!("it has {} bytes, and had {}", bytes.len(), part.length)));
+            return Err(damaged(format!("it has {} bytes instead of {}", bytes.len(), part.length)));
         }
         if found.tail.number + 1 != part.first {
             return Err(damaged(format!("block {} is damaged or missing", found.tail.number + 1)));
@@ -70,7 +70,7 @@ pub(super) fn log(
     Ok(found)
 }
 
-/// The snapshot, if there is one, as it was when it was installed.
+/// Returns the snapshot, if there is one; an error if it differs from the installed one.
 pub(super) fn snapshot(
     files: &impl Files,
     dir: &Path,
@@ -86,7 +86,7 @@ pub(super) fn snapshot(
     if found.id() == id {
         Ok(Some(found))
     } else {
-        Err(StoreError::damaged(&path, "it has another checksum than when it was written"))
+        Err(StoreError::damaged(&path, "its checksum differs from the one that it was written with"))
     }
 }
 

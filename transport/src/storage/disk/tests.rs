@@ -1,4 +1,4 @@
-//! Stores on a file system that loses what was not synced, and damages what was.
+//! Tests stores on a file system that loses unsynced data and damages synced data.
 
 mod crashes;
 mod damages;

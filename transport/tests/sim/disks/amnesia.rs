@@ -1,7 +1,7 @@
-//! Disks that are lost, put back from an older copy, or exchanged, of fewer processes than half. The others notice: whoever
-//! has forgotten stops, and counts in no quorum from then on.
+//! Disks of a minority that are lost, restored from an older copy, or exchanged. The others notice: a process that has
+//! forgotten stops, and counts in no quorum from then on.
 //!
-//! `SEEDS=20000` runs more of them, `FIRST=3769` starts there, and `SEED=3769 … show` draws one.
+//! `SEEDS=20000` runs that many seeds, `FIRST=3769` starts there, and `SEED=3769 … show` shows one.
 
 use crate::chaos::{RIVALS, number};
 use crate::support::{Basic, Fast, MS, Machine, Multi, recovering, sim, usual};
@@ -11,16 +11,16 @@ use paxos_core::{
 };
 use paxos_transport::sim::{Chance, Cut, Delay, Disk, Fault, Links, Sim, Stop, World};
 
-/// When faults are over.
+/// The time when faults end.
 const END: Duration = Duration::from_millis(1500);
 
-/// Chooses `n` of `all`.
+/// Draws `n` of `all`.
 fn some(all: &[NodeId], n: usize, chance: &mut Chance) -> Vec<NodeId> {
     let mut left = all.to_vec();
     (0..n.min(all.len())).map(|_| left.swap_remove(chance.below(left.len() as u64) as usize)).collect()
 }
 
-/// A run in which some disks forget while two clients write and everybody reads.
+/// Creates a run in which some disks forget while two clients write and all servers read.
 fn forgetting<P>(
     seed: u64,
     leadership: Option<Leadership>,
@@ -53,7 +53,7 @@ where
     let at = |time| Time::default().after(time);
     let victims = some(&ids, 1 + chance.below(u64::from(servers) / 2) as usize, &mut chance);
     for victim in &victims {
-        // It was up for long enough to be known.
+        // The victim is up for long enough to be known.
         let copied = chance.between(60 * MS, 600 * MS);
         let down = copied + chance.between(Duration::ZERO, 400 * MS);
         sim.fail_at(at(copied), Fault::CopyDisk(*victim));
@@ -71,7 +71,7 @@ where
     for victim in &victims {
         sim.fail_at(up(&mut chance), Fault::Restart(*victim));
     }
-    // Leaders change, before and after.
+    // Leadership changes before and after.
     for _ in 0..2 {
         let paused = ids[chance.below(u64::from(servers)) as usize];
         let start = chance.between(100 * MS, 1200 * MS);
@@ -98,7 +98,7 @@ where
     sim
 }
 
-/// What became of each kind of amnesia: another store, an older one, one of another process.
+/// The number of each kind of amnesia: another store, an older one, one of another process.
 #[derive(Debug, Default)]
 struct Found {
     another: u64,
@@ -159,9 +159,9 @@ fn fast_paxos_survives_disks_that_forget() {
     survives::<Fast>(None, 50, recovering::<Fast>);
 }
 
-/// All members have been replaced, so that the configuration names none of the processes that remember. A member that is put back from
-/// a copy stops all the same, and one that is emptied is
-/// no member as far as it knows, and counts nowhere.
+/// All members have been replaced, so the configuration names none of the processes that remember. A member whose disk
+/// is restored from a copy stops nevertheless. A member whose disk is emptied does not know that it is a member, and
+/// counts in no quorum.
 #[test]
 fn a_member_that_came_later_is_told_what_it_has_forgotten() {
     for seed in 0..40 {
@@ -207,7 +207,7 @@ fn a_member_that_came_later_is_told_what_it_has_forgotten() {
     }
 }
 
-/// Where nobody tells which store it has, nobody notices, and what was decided is decided again.
+/// If processes do not announce their stores, a loss goes unnoticed, and decided slots are decided again.
 #[test]
 fn a_disk_that_forgets_unnoticed_is_found_by_the_invariants() {
     let breach = (0..200).find_map(|seed| forgetting::<Multi>(seed, None, false, ()).run_for(2 * END).err());

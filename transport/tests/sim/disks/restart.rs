@@ -1,4 +1,5 @@
-//! All processes start again at once: what was chosen is known at once, and not proposed again, but for its end.
+//! All processes restart together: they know at once what was chosen and do not propose it again, except for the last
+//! slots.
 
 use crate::support::{Basic, Fast, MS, Multi, sim};
 use paxos_core::{Config, Kind, Limits, NodeId, Protocol, Slot};

@@ -1,5 +1,5 @@
-//! What is found when an acceptor hides that it has forgotten. That processes forget and catch up, whatever goes wrong, is in
-//! the suite that every variant passes.
+//! An acceptor that hides what it has forgotten is detected. The conformance suite tests that processes forget and
+//! catch up under all kinds of faults.
 
 use crate::support::{Multi, sim};
 use core::time::Duration;
@@ -7,7 +7,7 @@ use multi_paxos::Promise;
 use paxos_core::{Kind, Message, Nack, NodeId};
 use paxos_transport::sim::{Fate, Fault, Sim, World};
 
-/// An acceptor that knows nothing of the slots below its snapshot, and says so as if it had never voted there.
+/// The acceptor knows nothing about the slots below its snapshot, and answers as if it had never voted there.
 #[test]
 fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
     let mut config = paxos_core::Config::collapsed(3).expect("acceptors");
@@ -18,13 +18,13 @@ fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
     sim.fail(Fault::Crash(NodeId(2)));
     sim.submit_in_turn(client, 1, 0..12);
     sim.run_until(Sim::all_answered).expect("nothing breaks");
-    // The leader is gone, and who was away must not catch up: it is to be elected as it is.
+    // The leader is gone, and n2, which was away, must be elected before it catches up.
     sim.fail(Fault::Crash(NodeId(0)));
     sim.fail(Fault::Restart(NodeId(2)));
     sim.submit(client, 99).expect("up");
     sim.set_carrier(|post| {
         let from_n1 = post.from == NodeId(1);
-        // It would not even be supported.
+        // Without this, n2 would not even be supported.
         if let Message::Support { granted, .. } = &mut post.message {
             *granted = true;
         }

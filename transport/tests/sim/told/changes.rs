@@ -1,7 +1,7 @@
-//! What callers are told of changes of members whose sessions expire, whose requests and answers come late or never, and
-//! which are undone meanwhile. What is told, the simulator judges: `answers_are_true` and `ends_are_true`.
+//! What callers are told about changes of members when sessions expire, requests and answers are late or lost, and
+//! changes are undone. The simulator checks the answers with `answers_are_true` and `ends_are_true`.
 //!
-//! `SEEDS=100000` runs more seeds, `FIRST=3769` starts there.
+//! `SEEDS=100000` runs that many seeds, and `FIRST=3769` starts there.
 
 use crate::chaos::{END, number};
 use crate::support::{Basic, Fast, MS, Machine, Multi, sim};
@@ -11,7 +11,7 @@ use paxos_core::{
 };
 use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Stop, World};
 
-/// How often each end of a change came.
+/// The number of changes with each outcome.
 #[derive(Debug, Default)]
 struct Ends {
     made: usize,
@@ -21,7 +21,7 @@ struct Ends {
     untaken: usize,
 }
 
-/// Those that come and go, as learners: n3 to n9.
+/// The learners that are added and removed: n3 to n9.
 fn spares() -> NodeSet {
     NodeSet::first(10).without(NodeSet::first(3))
 }
@@ -40,7 +40,7 @@ fn world<P: Protocol>(seed: u64, leadership: Option<Leadership>) -> World<P> {
     world.replay = "cargo test -p paxos-transport --test sim changes with FIRST =".into();
     world.limit.events = 2_000_000;
     world.links = Links::lossy(MS / 2, 5 * MS, 0.1, if seed.is_multiple_of(5) { 0.1 } else { 0.0 });
-    // What comes late comes when the session has expired.
+    // Late messages arrive after the session has expired.
     world.links.delay = Delay::Tailed { low: MS / 2, high: 5 * MS, late: 10, latest: 300 * MS };
     world.links.reliable_from = Some(Time::default().after(END));
     world.disk = Disk::with_sync(Delay::Uniform { low: Duration::ZERO, high: 2 * MS });
@@ -49,7 +49,7 @@ fn world<P: Protocol>(seed: u64, leadership: Option<Leadership>) -> World<P> {
     world
 }
 
-/// Somebody asks for something every few milliseconds, one time in three for a change. All of it ends.
+/// Every few milliseconds, a process requests something, and one time in three a change. Every request ends.
 fn ends<P>(seed: u64, leadership: Option<Leadership>, ends: &mut Ends)
 where
     P: Protocol<Value = u64, Reply = (u64, u64)>,
@@ -62,11 +62,11 @@ where
         sim.run_for(END / 90).unwrap_or_else(|breach| panic!("{breach}"));
         let mut caller = callers[chance.below(callers.len() as u64) as usize];
         let moving = NodeId(3 + chance.below(7) as u16);
-        // Most of what is asked for is asked for by few, so that the sessions of the others expire.
+        // A few callers make most requests, so that the sessions of the others expire.
         if chance.hits(0.6) {
             caller = callers[seed as usize % 3 + 2];
         }
-        // It may be down, or have as many open as it may.
+        // The caller may be down, or have too many open requests.
         _ = match chance.below(6) {
             0 => sim.force_change(caller, Change::add_learner(moving)),
             1 => sim.force_change(caller, Change::remove(moving)),
@@ -76,7 +76,7 @@ where
     let patience = sim.now().after(Duration::from_secs(20));
     let stop = sim.run_until(|sim| sim.all_answered() || sim.now() > patience);
     assert_eq!(stop.unwrap_or_else(|breach| panic!("{breach}")), Stop::Done, "seed {seed}");
-    // What was given up may come late.
+    // Requests that were given up may still take effect late.
     sim.run_for(Duration::from_secs(1)).unwrap_or_else(|breach| panic!("{breach}"));
     for command in sim.commands() {
         match (command.changed.map(|changed| changed.result), command.unanswered) {

@@ -1,6 +1,6 @@
-//! What clients of Multi-Paxos are told, in more runs than the suite for all variants has, and with other clients.
+//! What clients of Multi-Paxos are told, in more runs than the conformance suite has, and with other clients.
 //!
-//! `SEEDS=100000` runs more seeds, `FIRST=3769` starts there.
+//! `SEEDS=100000` runs that many seeds, and `FIRST=3769` starts there.
 
 use core::time::Duration;
 use multi_paxos::MultiPaxos;
@@ -12,7 +12,7 @@ type Multi = MultiPaxos<u64, u64>;
 
 #[test]
 fn a_command_that_is_asked_for_again_is_executed_once_whoever_leads() {
-    // Nothing expires here.
+    // In these runs no session expires.
     let ends =
         survive::<Multi>(&Facts::usual(), Case { idle: 1 << 20, sessions: 65_536, ..PATIENT }, None, 2000);
     assert!(ends.answered > 0 && ends.refused + ends.unknown + ends.expired == 0, "{ends:?}");
@@ -27,7 +27,7 @@ fn each_command_has_one_end_though_sessions_expire() {
 
 #[test]
 fn whose_answer_is_not_kept_was_executed() {
-    // Room for the last two replies, of two or three bytes each.
+    // There is room for the last two replies, of two or three bytes each.
     let ends = survive::<Multi>(&Facts::usual(), Case { reply_bytes: 6, ..PATIENT }, None, 1000);
     assert!(ends.lost > 10 && ends.answered > 5 * ends.lost && ends.refused + ends.unknown == 0, "{ends:?}");
 }

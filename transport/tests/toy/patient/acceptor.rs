@@ -1,9 +1,9 @@
-//! The acceptor: one promise for all slots, one vote a slot.
+//! The acceptor: one promise for all slots, and one vote per slot.
 
 use super::{Accept, Accepted, Dialect, Prepare, Promise};
 use paxos_core::{Ballot, Batch, Nack, Record, Setup, Slot, Value, Votes};
 
-/// The fault-tolerant memory.
+/// The fault-tolerant memory of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
     promised: Ballot,
@@ -35,7 +35,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
             return Err(Nack { refused: ballot, promised: self.promised, slots });
         }
         self.promised = ballot;
-        // A question that comes again is written again: that costs a sync, and no thought about what is on disk.
+        // The answer to a repeated prepare is written again. This costs a sync, but needs no check of what is on disk.
         log.push(Record::Promised { ballot, slots });
         Ok(Promise { ballot, from, votes: self.votes.within(slots).collect() })
     }

@@ -4,12 +4,12 @@ use super::{Accept, Accepted, Decision, Dialect};
 use paxos_core::{Ballot, Batch, Chosen, NodeId, NodeSet, Phase, Setup, Slot, Value};
 use std::collections::BTreeMap;
 
-/// Notices that a quorum voted in one ballot.
+/// A learner that detects when a quorum has voted in one ballot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Learner<V> {
     setup: Setup<()>,
-    /// In each slot that is not known to be chosen, the vote of the highest ballot heard of, and who cast it. Lower
-    /// ballots need not be counted: what one of them chose, the higher one chooses again.
+    /// For each slot that is not known to be chosen, the vote in the highest ballot heard of, and its voters. Lower
+    /// ballots need not be counted: what a lower ballot chose, the higher one chooses again.
     tally: BTreeMap<Slot, (Accepted<V>, NodeSet)>,
 }
 
@@ -18,7 +18,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
         Self { setup: setup.clone(), tally: BTreeMap::new() }
     }
 
-    /// A leader that has come to this slot knows all lower ones to be chosen. Their values come from catching up.
+    /// A leader that proposes in this slot knows all lower ones to be chosen. Catching up brings their values.
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
         chosen.hear_of(accept.slot);
     }
@@ -33,7 +33,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
         decisions: &mut Vec<Decision<V>>,
     ) {
         let slot = accepted.slot;
-        // The vote of an acceptor that comes late is no news.
+        // A late vote for a slot that is known has no effect.
         if chosen.knows(slot) {
             return;
         }
@@ -56,6 +56,6 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
         chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
     }
 
-    /// The core notes how far the leader has come, and asks for what is missing.
+    /// The core notes how far the leader has learned, and asks for what is missing.
     fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<V>) {}
 }

@@ -1,21 +1,21 @@
-//! Patient Paxos: a replicated log whose leader proposes a slot only when it knows what all lower ones hold.
+//! Patient Paxos: a replicated log whose leader proposes in a slot only when it knows all lower slots.
 //!
-//! Two commands at once, of which the second waits until the first is chosen:
+//! A run with two commands, of which the second waits until the first is chosen:
 //!
 //! ```text
 #![doc = include_str!("run.txt")]
 //! ```
 //!
-//! What patience buys: a vote in a slot says that all lower slots are chosen. So a quorum of promises reports a
-//! vote in each slot below the highest one reported, unless a higher ballot has overtaken the asker already: a new
-//! leader has no gap to fill, and no no-op is ever chosen. What it costs: one command a round trip, however many
-//! wait; and a leader that does not learn by itself goes on only when a learner tells how far it has got.
+//! The benefit of patience: a vote in a slot implies that all lower slots are chosen. So a quorum of promises reports a
+//! vote in each slot below the highest one reported, unless a higher ballot has already overtaken the proposer: a new
+//! leader has no gap to fill, and no no-op is ever chosen. The cost: one command per round trip, however many wait; and
+//! a leader that does not learn by itself continues only when a learner tells it how much is chosen.
 //!
-//! Safety rests on the same three sentences as in any other variant:
+//! Safety rests on the same three rules as in any other variant:
 //!
-//! - an acceptor never votes below its promise, and tells of its votes when it promises (`acceptor.rs`);
-//! - a proposer proposes the highest vote that a quorum of promises reports in the slot (`proposer.rs`);
-//! - a learner believes a quorum of acceptors that voted in one ballot (`learner.rs`).
+//! - an acceptor never votes below its promise, and reports its votes when it promises (`acceptor.rs`);
+//! - a proposer proposes the value of the highest vote that a quorum of promises reports in the slot (`proposer.rs`);
+//! - a learner waits for a quorum of acceptors that voted in one ballot (`learner.rs`).
 //!
 //! Paper: Lamport, *Paxos Made Simple*, §2.2 and §3, without the window of α commands.
 
@@ -36,7 +36,7 @@ pub use proposer::Proposer;
 use core::marker::PhantomData;
 use paxos_core::{Answer, Protocol, Record, Value};
 
-/// Patient Paxos over values `V`, whose execution returns `R`.
+/// Patient Paxos with values `V`; executing a value returns `R`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PatientPaxos<V, R>(PhantomData<(V, R)>);
 
@@ -58,8 +58,8 @@ impl<V: Value, R: Answer> Protocol for PatientPaxos<V, R> {
     type Leader = Leader;
 }
 
-/// A protocol that speaks these messages. The roles are written for any such protocol, so that an experiment
-/// can replace one of them and keep the others.
+/// A protocol that uses these messages. The roles are written for any such protocol, so an experiment can replace one
+/// of them and keep the others.
 pub trait Dialect<V: Value>:
     Protocol<
         Value = V,

@@ -1,4 +1,4 @@
-//! The messages of the two phases. All but the first carry the values they are about.
+//! The messages of the two phases. All but the first carry values.
 
 use paxos_core::{Ballot, Entry, Fact, InBallot, Kind, Phrase, Slot, Value, Vote};
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,13 @@ pub struct Prepare {
     pub from: Slot,
 }
 
-/// Phase 1b: promised for every slot; these are my votes from `from` on.
+/// Phase 1b: the ballot is promised for every slot. Reports the acceptor's votes from `from` on.
 #[doc(alias = "1b")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Promise<V> {
     /// The ballot promised.
     pub ballot: Ballot,
-    /// As asked.
+    /// The first slot of the prepare that this answers.
     pub from: Slot,
     /// The vote of the highest ballot in each slot, by slot.
     pub votes: Vec<Vote<V>>,
@@ -49,7 +49,7 @@ pub struct Accepted<V> {
     pub entry: Entry<V>,
 }
 
-/// What the distinguished learner announces.
+/// The announcement of the distinguished learner.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Decision<V> {
     /// The ballot in which the value was chosen.

@@ -6,7 +6,7 @@ use paxos_core::{
     Proposal, Reach, Record, Request, Setup, Slot, Time, Value, Votes,
 };
 
-/// Keeps proposals safe.
+/// A proposer that keeps its proposals safe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proposer<V> {
     setup: Setup<()>,
@@ -17,14 +17,14 @@ pub struct Proposer<V> {
     stage: Stage,
     /// The votes reported in this ballot.
     found: Votes<V>,
-    /// What waits, and the one proposal under way.
+    /// The waiting commands, and the one proposal under way.
     pipeline: Pipeline<V>,
-    /// The question of the stage is to be asked now.
+    /// Set if the message of the current stage must be sent now.
     ask: Option<Reach>,
     resend_at: Option<Time>,
-    /// Questions asked again.
+    /// The number of messages sent again.
     resends: Aside<u64>,
-    /// All below is chosen, as learners elsewhere say, if this process does not learn.
+    /// If this process does not learn: all lower slots are chosen, according to learners elsewhere.
     progress: Slot,
 }
 
@@ -41,13 +41,13 @@ impl<V: Value> Proposer<V> {
         self.resend_at = self.setup.config.timeouts.resend.map(|d| now.after(d));
     }
 
-    /// The slot to propose in: patience is that there is never more than one.
+    /// The slot to propose in. Patience means that there is never more than one.
     fn slot(&self, chosen: &Chosen<V>) -> Slot {
         chosen.first_unknown().max(self.progress)
     }
 
-    /// Leaves the ballot. What was proposed may yet be chosen or not: it waits again, and executes once all the
-    /// same.
+    /// Leaves the ballot. Its proposal may or may not be chosen later. The command waits again, and is still executed
+    /// only once.
     fn preempted(&mut self) -> bool {
         let was_active = self.stage != Stage::Idle;
         self.stage = Stage::Idle;
@@ -68,8 +68,8 @@ impl<V: Value> Proposer<V> {
         let slot = self.slot(chosen);
         let batch = match self.found.get(slot) {
             Some((_, entry)) => Batch::from(entry.clone()),
-            // The vote above says that this slot is chosen, and no promise told of it: so it was chosen in a higher
-            // ballot than this one, which can choose nothing here any more. The refusals will tell.
+            // The vote above implies that this slot is chosen, but no promise reports a vote in it. So it was chosen in
+            // a higher ballot than this one, which can choose nothing here any more. Refusals will follow.
             None if slot < self.found.end() => Batch::from(Entry::Noop),
             None => self.pipeline.take(Amount { count: 1, bytes: usize::MAX })?,
         };
@@ -124,8 +124,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
         let Stage::Preparing { from: first, promised } = &mut self.stage else { return };
-        // An answer to an earlier ballot, or about other slots, says nothing about this one; a second one from the same
-        // acceptor does not count again.
+        // An answer to an earlier ballot, or about other slots, does not count for this one, nor does a second one from
+        // the same acceptor.
         if (promise.ballot, promise.from) != (self.ballot, *first) || !promised.insert(from) {
             return;
         }
@@ -143,7 +143,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);
-        // A refusal of an earlier ballot is no news.
+        // A refusal of an earlier ballot has no effect.
         nack.refused == self.ballot && nack.promised > self.ballot && self.preempted()
     }
 
@@ -153,7 +153,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
     }
 
     fn on_chosen(&mut self, _now: Time, chosen: &Chosen<V>) {
-        // Another value in its slot: somebody with a higher ballot has taken over.
+        // If another value is chosen in the slot, a proposer with a higher ballot has taken over.
         if self.pipeline.is_contradicted(chosen) {
             self.preempted();
         }
@@ -161,7 +161,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
     }
 
     fn on_progress(&mut self, _now: Time, slot: Slot) {
-        // A proposer that learns waits for the values: who told of them may crash and be the only one that knew.
+        // A proposer that learns waits for the values: the process that reported them may crash, and no other may know
+        // them.
         if !self.setup.config.all_learners().contains(self.setup.id) {
             self.progress = self.progress.max(slot);
             self.settle(slot);

@@ -1,32 +1,32 @@
-//! What is written about each slot, and what each acceptor has on disk.
+//! The records of each slot, and the memory of each acceptor.
 
 use paxos_core::{Ballot, CommandId, Divide, NodeId, NodeSet, Runs, Slot, SlotRange};
 use std::collections::BTreeSet;
 
-/// The content of a slot by name: no-op, or a command.
+/// The name of a slot's entry: a command, or `None` for a no-op.
 pub type Name = Option<CommandId>;
 
-/// Votes of one slot, in one ballot, for one value.
+/// The votes in one slot and ballot for one value.
 #[derive(Clone, Debug)]
 pub struct Ballotbox {
     /// The ballot.
     pub ballot: Ballot,
     /// The value.
     pub name: Name,
-    /// Who voted, durably.
+    /// The acceptors whose votes are durable.
     pub voters: NodeSet,
 }
 
-/// One slot.
+/// The records of one slot.
 #[derive(Clone, Debug)]
 pub struct Book<R> {
-    /// What was proposed, each ballot once.
+    /// The proposals, one for each ballot.
     pub proposed: Vec<(Ballot, Name)>,
     /// The durable votes.
     pub votes: Vec<Ballotbox>,
-    /// What a quorum voted for, and the ballot in which that was noticed first.
+    /// The value that a quorum voted for, and the ballot in which that was first noticed.
     pub chosen: Option<(Ballot, Name)>,
-    /// What the first replica that executed it returned.
+    /// The reply of the first replica that executed the slot.
     pub(in crate::sim::invariants) reply: Option<R>,
 }
 
@@ -37,18 +37,18 @@ impl<R> Default for Book<R> {
 }
 
 impl<R> Book<R> {
-    /// What was proposed in `ballot`.
+    /// The value that was proposed in `ballot`.
     pub fn proposal(&self, ballot: Ballot) -> Option<Name> {
         self.proposed.iter().find(|(b, _)| *b == ballot).map(|(_, name)| *name)
     }
 
-    /// Who voted for `name` in `ballot`.
+    /// The acceptors that voted for `name` in `ballot`.
     pub fn voters(&self, ballot: Ballot, name: Name) -> NodeSet {
         let mut boxes = self.votes.iter();
         boxes.find(|v| v.ballot == ballot && v.name == name).map_or(NodeSet::EMPTY, |v| v.voters)
     }
 
-    /// Who voted in `ballot`, whatever for.
+    /// The acceptors that voted in `ballot`, for any value.
     pub fn voted_in(&self, ballot: Ballot) -> NodeSet {
         let boxes = self.votes.iter().filter(|v| v.ballot == ballot);
         boxes.fold(NodeSet::EMPTY, |all, v| all.union(v.voters))
@@ -59,7 +59,7 @@ impl<R> Book<R> {
         self.votes.iter().filter(move |v| v.voters.contains(node)).map(|v| (v.ballot, v.name))
     }
 
-    /// The command that had an effect here, once some replica has executed it.
+    /// The command that took effect in this slot, once a replica has executed it.
     pub fn executed(&self) -> Option<Name> {
         self.reply.as_ref().and(self.chosen).map(|(_, name)| name)
     }
@@ -89,25 +89,25 @@ impl Divide for Promised {
     }
 }
 
-/// What one acceptor has on disk, apart from its votes.
+/// What an acceptor has on disk, apart from its votes.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     promised: Runs<Promised>,
-    /// Everything below it knows to be chosen, without a look at votes.
+    /// The acceptor knows what is chosen in every slot below, even without its votes.
     pub learned: Slot,
-    /// What it knows to be chosen behind that.
+    /// The slots from there on whose entries it knows to be chosen.
     later: BTreeSet<Slot>,
-    /// The highest ballot voted in anywhere.
+    /// The highest ballot in which it voted in any slot.
     pub highest_vote: Ballot,
 }
 
 impl Memory {
-    /// What is promised for `slot`, by a promise or by a vote there.
+    /// The ballot promised for `slot`, by a promise or by a vote.
     pub fn promised(&self, slot: Slot) -> Ballot {
         self.promised.get(slot).map_or(Ballot::ZERO, |(_, held)| held.0)
     }
 
-    /// Whether `ballot` or a higher one is promised for every one of `slots`.
+    /// Whether `ballot` or a higher one is promised for all of `slots`.
     pub fn has_promised(&self, ballot: Ballot, slots: SlotRange) -> bool {
         let mut next = slots.start;
         for (part, held) in self.promised.within(slots) {
@@ -119,13 +119,13 @@ impl Memory {
         next >= slots.end
     }
 
-    /// The first slot of `slots` for which more than `ballot` is promised, and what.
+    /// The first of `slots` for which a ballot higher than `ballot` is promised, and that ballot.
     pub fn promised_above(&self, ballot: Ballot, slots: SlotRange) -> Option<(Slot, Ballot)> {
         let mut parts = self.promised.within(slots);
         parts.find(|(_, held)| held.0 > ballot).map(|(part, held)| (part.start, held.0))
     }
 
-    /// Where within `slots` the promise may change, besides the start.
+    /// The slots within `slots` at which the promise may change, besides the start.
     pub fn edges(&self, slots: SlotRange) -> impl Iterator<Item = Slot> {
         self.promised.within(slots).flat_map(|(part, _)| [part.start, part.end])
     }
@@ -142,7 +142,7 @@ impl Memory {
         }
     }
 
-    /// Notes what is known to be chosen.
+    /// Notes that the entry of `slot` is known to be chosen.
     pub fn learn(&mut self, slot: Slot) {
         if slot >= self.learned {
             self.later.insert(slot);
@@ -159,7 +159,7 @@ impl Memory {
         }
     }
 
-    /// Notes that it keeps what it knows below [`Memory::learned`], and nothing else that it knew.
+    /// Forgets what is known to be chosen from [`Memory::learned`] on.
     pub fn forget_later(&mut self) {
         self.later.clear();
     }

@@ -1,4 +1,4 @@
-//! What each fact breaks that a message says or a record holds, and what is noted of it.
+//! Checks each fact that a message states or a record holds, and notes it.
 
 use super::{Ledger, index, submitted};
 use crate::sim::invariants::safe::{Ask, View};
@@ -42,7 +42,7 @@ impl<P: Protocol> Ledger<P> {
     }
 
     fn opened_for(&self, ballot: Ballot, slot: Slot) -> Option<SlotRange> {
-        // It serves one set of members.
+        // An opened range applies to only one set of members.
         let from = |slot| self.members.of(slot).from;
         let opens = |slots: &&SlotRange| slots.contains(slot) && from(slots.start) == from(slot);
         self.opened.get(&ballot)?.iter().find(opens).copied()
@@ -67,7 +67,7 @@ impl<P: Protocol> Ledger<P> {
         if slots.is_empty() || ranges.iter().any(|s| s.intersection(slots) == slots) {
             return Ok(());
         }
-        // A slot at each place where something is written or the promises change speaks for those behind it.
+        // It suffices to check one slot at each place where a book exists or the promises change.
         let mut places: BTreeSet<Slot> = self.books.range(slots.start..slots.end).map(|(s, _)| *s).collect();
         places.insert(slots.start);
         places.extend(self.memories.iter().flat_map(|m| m.edges(slots)).filter(|s| slots.contains(*s)));
@@ -89,7 +89,7 @@ impl<P: Protocol> Ledger<P> {
         if let Some(book) = self.books.get(&slot) {
             proposals::one_value_per_ballot(book, slot, ballot, name)?;
             if book.proposal(ballot).is_some() {
-                // Said before. By another life of its owner, it would be the same ballot used twice.
+                // The proposal was sent before. If another life of the owner sent it, the ballot is used twice.
                 return self.uses(from, ballot, slot.extend(1));
             }
         }
@@ -117,7 +117,7 @@ impl<P: Protocol> Ledger<P> {
                 let name = if let Some(entry) = entry {
                     entry.id()
                 } else {
-                    // What it voted for last.
+                    // The entry is the one that the acceptor last voted for.
                     let votes = self.books.get(&slot).into_iter().flat_map(|book| book.votes_of(node));
                     let last = votes.max_by_key(|(ballot, _)| *ballot);
                     chosen::voted_there(slot, node, last.is_some())?;
@@ -127,7 +127,7 @@ impl<P: Protocol> Ledger<P> {
                 self.memories[index(node)].learn(slot);
                 Ok(())
             }
-            // A proposer's note to itself.
+            // These are a proposer's notes to itself.
             Fact::Vote { entry: None, .. }
             | Fact::Prepare { .. }
             | Fact::Any { .. }
@@ -182,7 +182,7 @@ impl<P: Protocol> Ledger<P> {
         Ok(())
     }
 
-    /// What is chosen without a gap tells who the members are, and what takes effect.
+    /// Reads the entries that are chosen without a gap: they determine the members, and which commands take effect.
     fn read_on(&mut self) -> Verdict {
         loop {
             let slot = self.members.next();

@@ -1,4 +1,4 @@
-//! Ballots belong to their owners.
+//! The invariants of ballots: each ballot belongs to its owner.
 
 use crate::sim::invariants::{Verdict, hold};
 use paxos_core::{Ballot, NodeId, SlotRange};
@@ -7,17 +7,17 @@ use paxos_core::{Ballot, NodeId, SlotRange};
 /// coordinator (*Fast Paxos*, §2.2.1).
 ///
 /// # Errors
-/// If `from` speaks in a ballot that is not its own.
+/// If `from` sends in a ballot that it does not own.
 pub fn spoken_by_owner(from: NodeId, ballot: Ballot) -> Verdict {
     hold("spoken_by_owner", ballot.owner == from, || format!("{from} speaks in {ballot}"))
 }
 
-/// A proposer remembers the highest number it has used in stable storage, and begins phase 1 with a higher one
-/// than any it has already used (*Paxos Made Simple*, §2.5). `used` lists in which lives of the owner the term
-/// was used, and for which slots.
+/// A proposer remembers the highest number it has used in stable storage, and begins phase 1 with a higher one than any
+/// it has already used (*Paxos Made Simple*, §2.5). `used` lists the lives of the owner that used the term, and the
+/// slots.
 ///
 /// # Errors
-/// If an earlier life of the owner has used the ballot's term for one of `slots`.
+/// If another life of the owner has used the ballot's term for one of `slots`.
 pub fn no_ballot_used_twice(
     used: &[(u32, SlotRange)],
     life: u32,
@@ -28,7 +28,7 @@ pub fn no_ballot_used_twice(
     hold("no_ballot_used_twice", before.is_none(), || {
         let (other, theirs) = before.copied().unwrap_or_default();
         format!(
-            "{ballot} is used for {slots} in life {life} of its owner, and was for {theirs} in life {other}"
+            "{ballot} is used for {slots} in life {life} of its owner, and was used for {theirs} in life {other}"
         )
     })
 }

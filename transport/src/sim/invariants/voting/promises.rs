@@ -1,14 +1,14 @@
-//! What an acceptor promised stays promised.
+//! The invariants of promises: an acceptor keeps what it promised.
 
 use crate::sim::invariants::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Ballot, NodeId, Slot, SlotRange};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An acceptor can accept a proposal numbered *n* iff it has not responded to a prepare request numbered
-/// greater than *n* (*Paxos Made Simple*, §2.2, P1a): so it must remember the greatest, per slot.
+/// An acceptor can accept a proposal numbered *n* iff it has not responded to a prepare request numbered greater than
+/// *n* (*Paxos Made Simple*, §2.2, P1a). So it must remember the greatest number, for each slot.
 ///
 /// # Errors
-/// If `ballot` is written as promised for `slots` although a higher one is.
+/// If `ballot` is written as promised for `slots` although a higher one is promised there.
 pub fn promises_never_fall(node: NodeId, memory: &Memory, ballot: Ballot, slots: SlotRange) -> Verdict {
     let above = memory.promised_above(ballot, slots);
     hold("promises_never_fall", above.is_none(), || {
@@ -17,23 +17,23 @@ pub fn promises_never_fall(node: NodeId, memory: &Memory, ballot: Ballot, slots:
     })
 }
 
-/// The acceptor's memory is stable storage, preserved during failures (*Paxos Made Simple*, §2.5). Slots below
-/// `from` are excused: a snapshot on the same disk stands for them.
+/// The acceptor's memory is stable storage, preserved during failures (*Paxos Made Simple*, §2.5). Slots below `from`
+/// are exempt: a snapshot on the same disk covers them.
 ///
 /// # Errors
-/// If what is read back after a crash, or put in its place, promises less than was durable before.
+/// If the records after a crash, or those that replace the former ones, promise less than was durable before.
 pub fn nothing_is_forgotten(node: NodeId, before: &Memory, after: &Memory, from: Slot) -> Verdict {
     let promises = before.promises().map(|(slots, ballot)| (slots.intersection(from.onwards()), ballot));
     let mut promises = promises.filter(|(slots, _)| !slots.is_empty());
     let lost = promises.find(|(slots, ballot)| !after.has_promised(*ballot, *slots));
     hold("nothing_is_forgotten", lost.is_none(), || {
         let (slots, ballot) = lost.unwrap_or_default();
-        format!("{node} had promised or voted in {ballot} for {slots}, and has not after its crash")
+        format!("{node} had promised or voted in {ballot} for {slots}, but its disk does not say so")
     })
 }
 
-/// Nor are votes forgotten: of each slot from `from` on, the highest vote is still there. `votes` are those that are
-/// read back.
+/// Votes are not forgotten either: the highest vote in each slot from `from` on is still there. `votes` are those read
+/// back.
 ///
 /// # Errors
 /// If the highest vote in a slot is missing.
@@ -48,6 +48,6 @@ pub fn no_vote_is_forgotten<R>(
     let lost = cast.into_iter().find(|(slot, (ballot, name))| !votes.contains(&(*slot, *ballot, *name)));
     hold("nothing_is_forgotten", lost.is_none(), || {
         let (slot, (ballot, name)) = lost.unwrap_or_default();
-        format!("{node} had voted for {} in {ballot} in {slot}, and its disk does not say so", show(name))
+        format!("{node} had voted for {} in {ballot} in {slot}, but its disk does not say so", show(name))
     })
 }

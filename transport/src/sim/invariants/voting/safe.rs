@@ -1,14 +1,14 @@
-//! The heart of it: every phase 2a is safe.
+//! The central invariant: every phase 2a is safe.
 
 use crate::sim::invariants::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Ballot, NodeSet, Phase, QuorumSystem, Slot};
 
-/// What a phase 2a asks votes for.
+/// What a phase 2a message asks acceptors to vote for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ask {
     /// This value.
     Value(Name),
-    /// Whatever a client sends.
+    /// Any value that a client sends.
     Any,
 }
 
@@ -18,24 +18,24 @@ impl Ask {
     }
 }
 
-/// What is on the disks, as far as it concerns one slot.
+/// The part of all disks that concerns one slot.
 #[derive(Debug)]
 pub struct View<'a, R> {
     /// The quorums of the slot.
     pub quorums: &'a dyn QuorumSystem,
-    /// What every acceptor promised, by id.
+    /// The memory of every acceptor, by id.
     pub memories: &'a [Memory],
     /// The slot.
     pub slot: Slot,
-    /// What is written about it, if anything.
+    /// The book of the slot, if there is one.
     pub book: Option<&'a Book<R>>,
-    /// The fast ballots that were opened for it.
+    /// The fast ballots that were opened for the slot.
     pub opened: &'a [Ballot],
 }
 
 impl<R> View<'_, R> {
-    /// The acceptors that may still vote for anything in `ballot`: they have promised no higher one, by promise
-    /// or by vote, and have not voted in it.
+    /// The acceptors that may still vote for any value in `ballot`: they have not promised a higher ballot, by promise
+    /// or by vote, and have not voted in this one.
     fn free(&self, ballot: Ballot) -> NodeSet {
         let voted = self.book.map_or(NodeSet::EMPTY, |book| book.voted_in(ballot));
         self.those_who_promised(|promised| promised <= ballot).without(voted)
@@ -48,28 +48,28 @@ impl<R> View<'_, R> {
         self.quorums.acceptors().iter().filter(|node| test(promised(node))).collect()
     }
 
-    /// Whether `name` has been or might yet be chosen in `ballot` (*choosable*, *Fast Paxos*, §2.2.2): every
-    /// acceptor of some quorum has voted for it there or may still do so.
+    /// Whether `name` has been or might yet be chosen in `ballot` (*choosable*, *Fast Paxos*, §2.2.2): every acceptor
+    /// of some quorum has voted for it there or may still do so.
     pub fn is_choosable(&self, ballot: Ballot, name: Name) -> bool {
         let voted = self.book.map_or(NodeSet::EMPTY, |book| book.voters(ballot, name));
         self.quorums.is_quorum(Phase::of(ballot), voted.union(self.free(ballot)))
     }
 
-    /// Whether a value that nobody has voted for might yet be chosen in `ballot`.
+    /// Whether a value without votes might yet be chosen in `ballot`.
     pub fn is_open(&self, ballot: Ballot) -> bool {
         self.quorums.is_quorum(Phase::of(ballot), self.free(ballot))
     }
 }
 
-/// For any rounds *i* and *j* with *j* < *i*: if a value has been chosen or might yet be chosen in round *j*, then
-/// no acceptor votes in round *i* for another value (*Fast Paxos*, §2.2.2, condition CP; for classic rounds
-/// *Paxos Made Simple*, §2.2, P2c). It is judged from the votes and promises that are durable, exactly, and in
-/// both directions: what is proposed must suit what lower ballots may choose, and what higher ballots propose
-/// must suit what is proposed here.
+/// For any rounds *i* and *j* with *j* < *i*: if a value has been chosen or might yet be chosen in round *j*, then no
+/// acceptor votes in round *i* for another value (*Fast Paxos*, §2.2.2, condition CP; for classic rounds *Paxos Made
+/// Simple*, §2.2, P2c). This is checked exactly, from the durable votes and promises, and in both directions: a
+/// proposal must be consistent with what lower ballots may choose, and proposals in higher ballots must be consistent
+/// with this one.
 ///
 /// # Errors
-/// If in a lower ballot another value may be chosen, if too few acceptors have promised to know, or if this
-/// proposal comes late and may be chosen below another.
+/// If another value may be chosen in a lower ballot, if too few acceptors have promised for the proposer to know, or if
+/// this proposal comes late and may be chosen below a conflicting one.
 pub fn proposals_are_safe<R>(view: &View<'_, R>, ballot: Ballot, ask: Ask) -> Verdict {
     enough_have_promised(view, ballot)?;
     let (slot, asked) = (view.slot, || match ask {
@@ -111,8 +111,8 @@ pub fn proposals_are_safe<R>(view: &View<'_, R>, ballot: Ballot, ask: Ask) -> Ve
     Ok(())
 }
 
-/// Between the proposer's term and all lower ballots stands a phase 1 quorum: no phase 2 quorum is left that has
-/// not promised the term (*Paxos Made Simple*, §2.2, phase 2(a)).
+/// A phase 1 quorum separates the proposer's term from all lower ballots: every phase 2 quorum has an acceptor that has
+/// promised the term (*Paxos Made Simple*, §2.2, phase 2(a)).
 fn enough_have_promised<R>(view: &View<'_, R>, ballot: Ballot) -> Verdict {
     let term = Ballot::classic(ballot.round(), ballot.owner);
     let behind = view.those_who_promised(|promised| promised < term);
@@ -120,7 +120,7 @@ fn enough_have_promised<R>(view: &View<'_, R>, ballot: Ballot) -> Verdict {
     let gap = quorums.is_quorum(Phase::TwoClassic, behind) || quorums.is_quorum(Phase::TwoFast, behind);
     hold("proposals_are_safe", !gap, || {
         format!(
-            "{ballot} proposes in {}, while {behind} have not promised it and may choose without",
+            "{ballot} proposes in {}, while {behind} have not promised it and may choose without it",
             view.slot
         )
     })

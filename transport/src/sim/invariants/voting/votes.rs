@@ -1,4 +1,4 @@
-//! What an acceptor may vote for.
+//! The invariants of votes.
 
 use crate::sim::invariants::{Book, Memory, Name, Verdict, hold, show};
 use paxos_core::{Ballot, NodeId, Slot};
@@ -7,7 +7,7 @@ use paxos_core::{Ballot, NodeId, Slot};
 /// (*Paxos Made Simple*, §2.2, P1a).
 ///
 /// # Errors
-/// If the promise on disk is above the vote.
+/// If the promise on disk is higher than the ballot of the vote.
 pub fn no_vote_below_promise(node: NodeId, memory: &Memory, slot: Slot, ballot: Ballot) -> Verdict {
     let promised = memory.promised(slot);
     hold("no_vote_below_promise", promised <= ballot, || {
@@ -18,7 +18,7 @@ pub fn no_vote_below_promise(node: NodeId, memory: &Memory, slot: Slot, ballot: 
 /// An acceptor votes for at most one value in a round (*Fast Paxos*, §2.1.1).
 ///
 /// # Errors
-/// If it has voted for another.
+/// If the acceptor has voted for another value.
 pub fn one_vote_per_ballot<R>(
     node: NodeId,
     book: &Book<R>,
@@ -33,25 +33,25 @@ pub fn one_vote_per_ballot<R>(
     })
 }
 
-/// Where a vote comes from.
+/// The origin of a vote.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
     /// The ballot proposed that value.
     Proposed,
     /// The ballot was opened for any value.
     Opened,
-    /// The voter owns the ballot, so what it proposed to itself need not have been a message.
+    /// The voter owns the ballot, so its proposal to itself need not have been sent.
     Own,
-    /// It follows from votes in the ballot before, which was opened for any value (uncoordinated recovery,
-    /// *Fast Paxos*, §3.2): the vote is a proposal, and must be safe as one.
+    /// The value follows from votes in the previous ballot, which was opened for any value (uncoordinated recovery,
+    /// *Fast Paxos*, §3.2). The vote is also a proposal, and must be safe as one.
     Followed,
 }
 
-/// An acceptor votes for the value of a phase 2a message of the round, or if that is *any*, for a value that was
-/// proposed by a client (*Fast Paxos*, §3.1).
+/// An acceptor votes for the value of a phase 2a message of the round, or if that is *any*, for a value that a client
+/// proposed (*Fast Paxos*, §3.1).
 ///
 /// # Errors
-/// If `origin` is none: neither was the value proposed in the ballot nor the ballot opened.
+/// If `origin` is `None`: the value was not proposed in the ballot, and the ballot was not opened.
 pub fn votes_follow_proposals(
     node: NodeId,
     origin: Option<Origin>,
@@ -60,6 +60,6 @@ pub fn votes_follow_proposals(
     name: Name,
 ) -> Verdict {
     hold("votes_follow_proposals", origin.is_some(), || {
-        format!("in {ballot}, {node} votes for {} in {slot}, which nobody proposed there", show(name))
+        format!("in {ballot}, {node} votes for {} in {slot}, which was not proposed there", show(name))
     })
 }

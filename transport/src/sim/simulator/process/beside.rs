@@ -1,5 +1,5 @@
-//! What a simulated process does beside its turns, because it takes as long as its disk or a large state: snapshots that are written
-//! down, passed on in pieces, and taken over.
+//! The work of a simulated process that takes as long as its disk or a large state and runs beside its turns: snapshots
+//! that are written down, transferred in pieces, and taken over.
 
 use super::{Process, Watched};
 use crate::sim::simulator::outside::Outside;
@@ -9,7 +9,7 @@ use paxos_core::{
 };
 use std::collections::BTreeMap;
 
-/// Something under way.
+/// A job under way.
 pub(in crate::sim::simulator) enum Job<S: StateMachine> {
     WriteDown(Captured),
     TakeOver(Snapshot, Box<Takeover<Watched<S>>>),
@@ -17,7 +17,7 @@ pub(in crate::sim::simulator) enum Job<S: StateMachine> {
     Read(WantedPiece),
 }
 
-/// What a process does beside its turns, by number, and what it has kept of a snapshot on its way here. All of it is gone after a crash.
+/// The jobs of a process, by number, and the received part of a snapshot. A crash loses all of this.
 pub(in crate::sim::simulator) struct Beside<S: StateMachine> {
     begun: u64,
     jobs: BTreeMap<u64, Job<S>>,
@@ -37,7 +37,7 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Begins something, which takes about as long as the disk takes to write, and goes on meanwhile.
+    /// Begins a job, which takes about as long as a write of the disk. The process continues meanwhile.
     pub(in crate::sim::simulator) fn begin(&mut self, job: Job<S>, out: &mut Outside<P>) {
         let latency = out.draw_sync(self.id);
         if latency.is_zero() {
@@ -49,7 +49,7 @@ where
         out.queue.push(out.now.after(latency), Happening::Done(self.id, self.life, number));
     }
 
-    /// Something is done.
+    /// Finishes the job with this number.
     pub(in crate::sim::simulator) fn on_done(&mut self, number: u64) {
         if let Some(job) = self.beside.jobs.remove(&number) {
             self.finish_job(job);
@@ -64,7 +64,7 @@ where
             },
             Job::TakeOver(snapshot, takeover) => {
                 self.beside.taken = Some(snapshot);
-                // What went wrong, the replica tells.
+                // The replica reports errors itself.
                 let _ = self.replica.taken_over(takeover.run());
             }
             Job::Keep(piece) => self.keep(&piece),

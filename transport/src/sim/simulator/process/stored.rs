@@ -1,4 +1,4 @@
-//! What is on the disk of one simulated process, and on its way there.
+//! The disk of a simulated process: its content, and the writes on their way to it.
 
 use crate::sim::{Chance, Disk};
 use paxos_core::{Protocol, Receipt, Snapshot, StoreMark, Write};
@@ -6,23 +6,23 @@ use std::collections::VecDeque;
 
 #[derive(Debug)]
 pub(in crate::sim::simulator) struct Stored<P: Protocol> {
-    /// Stands before the records.
+    /// The snapshot, which precedes the records.
     pub(in crate::sim::simulator) snapshot: Option<Snapshot>,
     pub(in crate::sim::simulator) records: Vec<P::Record>,
-    /// Which store it is, and how many writes it has made.
+    /// The identity of the store, and the number of its writes.
     pub(in crate::sim::simulator) mark: StoreMark,
-    /// How often it was opened.
+    /// The number of times that a process has started with it.
     pub(in crate::sim::simulator) lives: u32,
-    /// What is to be written, in order.
+    /// The writes that are not durable yet, in order.
     waiting: VecDeque<Write<P>>,
-    /// How many of these are being written, with one sync.
+    /// The number of these writes that the current sync covers.
     syncing: usize,
-    /// Whether it finishes nothing, and then whether it would have finished what is being written.
+    /// Set while the disk is stopped: whether the current write would have finished by now.
     stopped: Option<bool>,
 }
 
 impl<P: Protocol> Stored<P> {
-    /// An empty one under a name that no other has.
+    /// Creates an empty disk with a unique id, for a process that starts with it.
     pub(in crate::sim::simulator) const fn new(id: u128) -> Self {
         Self {
             snapshot: None,
@@ -35,30 +35,30 @@ impl<P: Protocol> Stored<P> {
         }
     }
 
-    /// One that no process has started with.
+    /// Creates an empty disk that no process has started with.
     pub(in crate::sim::simulator) fn blank(id: u128) -> Self {
         Self { mark: StoreMark { id, writes: 0 }, lives: 0, ..Self::new(id) }
     }
 
-    /// What is on it, without what is on its way there.
+    /// Copies the content, without the writes that are not durable.
     pub(in crate::sim::simulator) fn copy(&self) -> Self {
         let (snapshot, records) = (self.snapshot.clone(), self.records.clone());
         Self { snapshot, records, mark: self.mark, lives: self.lives, ..Self::new(0) }
     }
 
-    /// A process starts with it; how often one did before.
+    /// Opens the disk for a process that starts. Returns how many starts there were before.
     pub(in crate::sim::simulator) fn open(&mut self) -> u32 {
         self.mark.writes += 1;
         self.lives += 1;
         self.lives - 1
     }
 
-    /// It finishes nothing from now on.
+    /// Stops the disk: it finishes nothing from now on.
     pub(in crate::sim::simulator) fn stop(&mut self) {
         self.stopped.get_or_insert(false);
     }
 
-    /// It goes on; whether it is done now with what was being written.
+    /// Restarts the disk. Returns whether its current write is finished now.
     pub(in crate::sim::simulator) fn start(&mut self) -> bool {
         self.stopped.take().unwrap_or(false)
     }
@@ -68,22 +68,22 @@ impl<P: Protocol> Stored<P> {
         self.waiting.iter()
     }
 
-    /// Whether it finishes nothing until it is started again.
+    /// Whether the disk is stopped.
     pub(in crate::sim::simulator) const fn is_stopped(&self) -> bool {
         self.stopped.is_some()
     }
 
-    /// Whether it has stopped, so that what would be finished now is not before it goes on.
+    /// Whether the disk is stopped; if so, the current write finishes when it restarts.
     pub(in crate::sim::simulator) fn is_stuck(&mut self) -> bool {
         self.stopped.as_mut().map(|done| *done = true).is_some()
     }
 
-    /// Something is to be written.
+    /// Queues a write.
     pub(in crate::sim::simulator) fn take(&mut self, write: Write<P>) {
         self.waiting.push_back(write);
     }
 
-    /// Begins to write all that waits, if it is idle; whether it was, and there is anything.
+    /// Begins to write everything that waits, if the disk is idle. Returns whether it began.
     pub(in crate::sim::simulator) fn begin(&mut self) -> bool {
         if self.syncing > 0 {
             return false;
@@ -92,7 +92,7 @@ impl<P: Protocol> Stored<P> {
         self.syncing > 0
     }
 
-    /// What was being written is there: `tell` is called with each write, which the receipt stands for.
+    /// Finishes the current write: calls `tell` with each of its parts, and returns the receipt for all of them.
     pub(in crate::sim::simulator) fn finish(
         &mut self,
         mut tell: impl FnMut(&Write<P>),
@@ -111,15 +111,15 @@ impl<P: Protocol> Stored<P> {
         receipt
     }
 
-    /// A crash: what of the unfinished writes is there all the same, which is told. Of a disk that lies, the last few records
-    /// are not there though they were said to be.
+    /// Applies a crash: draws which parts of the unfinished writes survive, and calls `tell` with them. A disk that
+    /// lies also loses the last few records that it reported as durable.
     pub(in crate::sim::simulator) fn crash(
         &mut self,
         disk: &Disk,
         chance: &mut Chance,
         mut tell: impl FnMut(Option<&Snapshot>, &[P::Record]),
     ) {
-        // A snapshot takes the place of everything at one stroke, or not at all.
+        // A snapshot replaces everything atomically or not at all.
         let parts = |write: &Write<P>| if write.snapshot().is_some() { 1 } else { write.records().len() };
         let mut left = disk.survivors(self.waiting.iter().map(parts).sum(), chance);
         self.mark.writes += u64::from(left > 0);

@@ -1,6 +1,6 @@
-//! The power goes at every step of drawn histories.
+//! Cuts the power at every step of random histories.
 //!
-//! `CRASHES=1000 cargo test -p paxos-transport --release --lib crashes -- --nocapture` takes so many histories.
+//! `CRASHES=1000 cargo test -p paxos-transport --release --lib crashes -- --nocapture` tests that many histories.
 
 use super::double::Double;
 use super::history::{Held, draw, judge, load, run};
@@ -26,10 +26,10 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
             let what = format!("seed {seed}, step {step}");
             let mut may_be = vec![held.clone(), next.clone()];
             if random.next_u32().is_multiple_of(2) {
-                // Only the process ended. The next one begins a life, and the power goes then.
+                // Only the process ended. The next one begins a life, and then the power goes.
                 files.start_again();
                 if random.next_u32().is_multiple_of(2) {
-                    // While it recovers.
+                    // The power goes while it recovers.
                     files.crash_at(files.steps() + 1 + random.next_u32() as usize % 12);
                     drop(load(&files));
                     let begun =
@@ -48,13 +48,13 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
                 continue;
             }
             let mut image = files.after_crash(&mut random);
-            // And sometimes once more, while it recovers.
+            // Sometimes the power goes again while it recovers.
             if random.next_u32().is_multiple_of(3) {
                 let files = Double::of(&image);
                 files.crash_at(1 + random.next_u32() as usize % 8);
                 drop(load(&files));
                 image = files.after_crash(&mut random);
-                // It may have come as far as to begin a life.
+                // The recovery may already have begun a life.
                 let begun = |held: Held| Held { lives: held.lives + 1, writes: held.writes + 1, ..held };
                 may_be.extend([begun(held), begun(next)]);
             }
@@ -64,7 +64,7 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
     println!("{crashes} crashes in {wanted} histories, {in_between} of them in the middle of a write");
 }
 
-/// Nobody knows what of the write that failed is on the disk, so what is written behind it may be read as something else.
+/// After a failed write, the content on disk is unknown, so a later block behind it could be misread.
 #[test]
 fn after_a_write_that_failed_no_other_is_taken() {
     let files = Double::default();

@@ -1,6 +1,7 @@
-//! Whatever becomes of the files: either an error, or everything that was acknowledged.
+//! After any damage to the files, opening ends in an error or returns everything that was acknowledged.
 //!
-//! `DAMAGES=10000 cargo test -p paxos-transport --release --lib damages -- --nocapture` tries more, and prints what came of them.
+//! `DAMAGES=10000 cargo test -p paxos-transport --release --lib damages -- --nocapture` tries more and prints the
+//! results.
 
 use super::double::{Double, Image, Written};
 use super::history::{Held, draw, judge, run};
@@ -9,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeMap;
 
-/// A directory at rest, how it came about, and what was acknowledged by then.
+/// A directory at rest, its history, and what was acknowledged by then.
 struct Past {
     image: Image,
     written: Vec<(String, Written)>,
@@ -27,13 +28,13 @@ impl Past {
         Self { image: files.image(), written: files.written(), manifests: files.manifests(), held }
     }
 
-    /// One damage: what it was, in which file, and the files then. None if it changed nothing.
+    /// Draws one damage. Returns its kind, the damaged file, and all files afterwards; `None` if it changed nothing.
     fn damage(&self, random: &mut ChaCha8Rng) -> Option<(&'static str, String, Image)> {
         let mut below = |n: usize| random.next_u32() as usize % n.max(1);
         let mut image = self.image.clone();
         let blocks: Vec<&(String, Written)> =
             self.written.iter().filter(|(name, _)| name.starts_with("log-")).collect();
-        // The writes of the last three blocks, each of which is written twice, in a third of the tries.
+        // In a third of the tries, damage one of the last three blocks, each of which is written twice.
         let newest = below(3) == 0;
         let write = if newest {
             blocks[blocks.len() - 1 - below(6.min(blocks.len()))]
@@ -66,7 +67,7 @@ impl Past {
                 "a page of zeros"
             }
             3 => {
-                // As it was before the last write to it.
+                // The page as it was before the last write to it.
                 let covers =
                     |w: &&(String, Written)| w.0 == name && w.1.at <= page && page < w.1.at + w.1.after.len();
                 let (_, latest) = self.written.iter().rfind(covers)?;
@@ -98,7 +99,8 @@ impl Past {
                 let (name, write) = write;
                 let index = self.written.iter().position(|(_, other)| core::ptr::eq(other, write))?;
                 let length = image[name].len();
-                // Often not far from where it belongs, or where its copy does; and a disk takes what one sync makes durable in any order.
+                // The wrong place is often near the block or its copy. Also, a disk may write what one sync makes
+                // durable in any order.
                 let near = (write.at / SECTOR + below(64)).saturating_sub(32);
                 let to = if below(2) == 0 { near } else { below(length / SECTOR) } * SECTOR;
                 image.insert(name.clone(), Double::misplaced(&self.written, index, to, below(2) == 0));
@@ -157,7 +159,7 @@ fn a_damage_to_one_of_the_last_two_blocks_is_repaired() {
         let blocks: Vec<_> = past.written.iter().filter(|(name, _)| name.starts_with("log-")).collect();
         // Each block and its copy.
         for (name, write) in &blocks[blocks.len().saturating_sub(4)..] {
-            // A long block has a witness, and no copy.
+            // A long block has a witness instead of a copy.
             if write.after.len() > 2 * PAGE {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! A file system in memory that knows what of it is durable, and can crash at any step.
+//! A file system in memory that knows which data is durable, and can crash at any step.
 
 use crate::storage::disk::block::SECTOR;
 use crate::storage::disk::files::{Files, Job};
@@ -9,21 +9,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Clones are handles to the same file system.
+/// The file system. Clones are handles to the same one.
 #[derive(Clone, Default)]
 pub(super) struct Double(Arc<Mutex<World>>);
 
 #[derive(Default)]
 struct World {
     files: Vec<Content>,
-    /// Each name, with its file's place in `files`.
+    /// Each name, with its file's index in `files`.
     names: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
     /// Changes of names that are not synced.
     renamed: Vec<Change>,
-    /// What was written, oldest first.
+    /// All writes, oldest first.
     written: Vec<Written>,
-    /// How many steps were taken.
+    /// The number of steps so far.
     steps: usize,
     crash_at: Option<usize>,
     crashed: bool,
@@ -33,7 +33,7 @@ struct World {
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
-    /// What was written since it was synced.
+    /// Writes since the last sync.
     waiting: Vec<(usize, Vec<u8>)>,
 }
 
@@ -57,7 +57,7 @@ impl Change {
     }
 }
 
-/// One write, and what was there before.
+/// One write, and the bytes that it replaced.
 #[derive(Clone)]
 pub(super) struct Written {
     pub(super) file: usize,
@@ -66,11 +66,11 @@ pub(super) struct Written {
     pub(super) after: Vec<u8>,
 }
 
-/// A file at rest.
+/// All files at rest.
 pub(super) type Image = BTreeMap<String, Vec<u8>>;
 
 impl Double {
-    /// Of files that are durable.
+    /// Creates a file system with these files, all durable.
     pub(super) fn of(image: &Image) -> Self {
         let double = Self::default();
         {
@@ -89,41 +89,42 @@ impl Double {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many steps were taken.
+    /// The number of steps so far.
     pub(super) fn steps(&self) -> usize {
         self.world().steps
     }
 
-    /// It crashes in that step, counted from the first.
+    /// Makes the file system crash in this step, counted from the first.
     pub(super) fn crash_at(&self, step: usize) {
         self.world().crash_at = Some(step);
     }
 
-    /// The process is killed: no further step of it has an effect.
+    /// Kills the process: its further steps have no effect.
     pub(super) fn kill(&self) {
         self.world().crashed = true;
     }
 
-    /// A new process starts, after one that was killed or whose crash was no loss of power: it sees all that was written, synced or not.
+    /// Starts a new process after a kill or a crash without a power loss: it sees all writes, synced or not.
     pub(super) fn start_again(&self) {
         let mut world = self.world();
         (world.crashed, world.crash_at) = (false, None);
     }
 
-    /// All that is there.
+    /// Returns all files.
     pub(super) fn image(&self) -> Image {
         let world = self.world();
         world.names.iter().map(|(name, file)| (name.clone(), world.files[*file].now.clone())).collect()
     }
 
-    /// What was written to files that are still there, oldest first, with the names of the files.
+    /// Returns the writes to files that still exist, oldest first, with the names of the files.
     pub(super) fn written(&self) -> Vec<(String, Written)> {
         let world = self.world();
         let name = |file| world.names.iter().find(|(_, at)| **at == file).map(|(name, _)| name.clone());
         world.written.iter().filter_map(|w| Some((name(w.file)?, w.clone()))).collect()
     }
 
-    /// What would be in a file if the write at this place in the list had gone elsewhere, in its turn or after the next.
+    /// Returns the content of a file if the write at this index had gone to `to`, in its turn or, if `late`, after the
+    /// next write.
     pub(super) fn misplaced(written: &[(String, Written)], index: usize, to: usize, late: bool) -> Vec<u8> {
         let file = written[index].1.file;
         let mut order: Vec<usize> =
@@ -137,7 +138,7 @@ impl Double {
         for place in order {
             let write = &written[place].1;
             if place == index {
-                // A file does not grow by that.
+                // A misplaced write does not extend the file.
                 let room = bytes.get_mut(to..).unwrap_or_default();
                 let length = write.after.len().min(room.len());
                 room[..length].copy_from_slice(&write.after[..length]);
@@ -148,13 +149,13 @@ impl Double {
         bytes
     }
 
-    /// All manifests that there ever were.
+    /// Returns all manifests that were ever written.
     pub(super) fn manifests(&self) -> Vec<Vec<u8>> {
         let world = self.world();
         world.files.iter().map(|file| file.now.clone()).filter(|bytes| bytes.starts_with(b"{")).collect()
     }
 
-    /// What is left after the power went: all that was synced, and of the rest what chance left, sector by sector.
+    /// Returns what is left after a power loss: all synced data, and a random part of the rest, sector by sector.
     pub(super) fn after_crash(&self, random: &mut ChaCha8Rng) -> Image {
         let world = self.world();
         let mut names = world.durable.clone();
@@ -184,7 +185,7 @@ impl Double {
         names.into_iter().map(|(name, file)| (name, left(&world.files[file]))).collect()
     }
 
-    /// One more step; an error if it crashed, or does now. `half` is done all the same.
+    /// Takes one more step; an error if the file system has crashed or crashes now. `half` runs in the crash.
     fn step(&self, half: impl FnOnce(&mut World)) -> io::Result<MutexGuard<'_, World>> {
         let mut world = self.world();
         if world.crashed {
@@ -297,7 +298,7 @@ impl Files for Double {
         Ok(())
     }
 
-    /// At once, so that the steps of a history are always the same.
+    /// The job runs at once, so that the steps of a history are always the same.
     fn aside(&self, job: Job) -> Job {
         let done = job();
         Box::new(|| done)

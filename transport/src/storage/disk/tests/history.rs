@@ -1,4 +1,4 @@
-//! What happens to a store, drawn at random, and what must be in it afterwards.
+//! Random histories of a store, and what the store must hold afterwards.
 
 use super::double::{Double, Image};
 use crate::identity::Identity;
@@ -12,12 +12,12 @@ use rand_core::RngCore;
 use std::io;
 use std::path::Path;
 
-/// Small, so that a history fills several segments, and with copies of up to two or four pages.
+/// Small, so that a history fills several segments; copies may have up to two or four pages.
 const SIZES: Sizes = Sizes { first: 256 << 10, longest: 512 << 10 };
 
 type Record = Vec<u8>;
 
-/// What a store holds.
+/// The content of a store.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Held {
     pub(super) lives: u32,
@@ -30,11 +30,11 @@ pub(super) struct Held {
 pub(super) enum Step {
     Append(Vec<Record>),
     Install(Snapshot, Vec<Record>),
-    /// It is closed, opened and loaded again.
+    /// The store is closed, opened and loaded again.
     Restart,
 }
 
-/// Opens it, and begins a life; what it held then.
+/// Opens the store and begins a life. Returns the content that it held.
 pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
     let identity =
         Identity { cluster: "test".into(), node: NodeId(1), variant: "toy".into(), configuration: Digest(7) };
@@ -47,11 +47,11 @@ pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> 
     Ok((store, Held { lives, writes: mark.writes, snapshot, records }))
 }
 
-/// Some steps.
+/// Draws a history of `steps` steps.
 pub(super) fn draw(random: &mut ChaCha8Rng, steps: usize) -> Vec<Step> {
     let mut below = |n: u32| random.next_u32() % n;
     let records = |below: &mut dyn FnMut(u32) -> u32| -> Vec<Record> {
-        // Shorter than a page, some pages, longer than a copy may be, longer than a segment.
+        // Shorter than a page, a few pages, longer than a copy may be, longer than a segment.
         let longest = [300, 3_000, 6_000, 20_000, 300_000][below(5) as usize];
         (0..=below(3)).map(|_| vec![below(256) as u8; below(longest) as usize]).collect()
     };
@@ -70,8 +70,8 @@ pub(super) fn draw(random: &mut ChaCha8Rng, steps: usize) -> Vec<Step> {
         .collect()
 }
 
-/// Takes the steps; what was acknowledged, and what would be there if the step had ended in which it failed. In the end the
-/// process is killed, or closes the store if `close` says so.
+/// Takes the steps. Returns what was acknowledged, and what the store would hold if the failed step had succeeded. At
+/// the end the process is killed, or closes the store if `close` is set.
 pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
     let (mut held, mut next) = (Held::default(), Held { lives: 1, writes: 1, ..Held::default() });
     let Ok((mut store, _)) = load(files) else { return (held, next) };
@@ -84,7 +84,7 @@ pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
                 store.append(Kind::Appended, Draft::encode(records).expect("bytes"))
             }
             Step::Install(snapshot, records) => {
-                // Most of them are written down, or come in pieces, before.
+                // Most snapshots are written down, or arrive in pieces, before they are installed.
                 let placed = match snapshot.next().index() % 3 {
                     0 => Ok(snapshot.clone()),
                     1 => store.stage().write(|out| {
@@ -119,7 +119,7 @@ pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
     (held, next)
 }
 
-/// The snapshot comes in pieces of a few kilobytes, the first of them twice.
+/// Receives the snapshot in pieces of a few kilobytes, the first of them twice.
 fn receive(store: &Store<Double>, snapshot: &Snapshot) -> Result<Snapshot, StoreError> {
     let (mut intake, bytes) = (store.intake(), snapshot.read_all().expect("memory"));
     let piece = |offset: usize| {
@@ -137,7 +137,7 @@ fn receive(store: &Store<Double>, snapshot: &Snapshot) -> Result<Snapshot, Store
     panic!("all pieces together are the snapshot")
 }
 
-/// That what is there is one of what may be, and that the store goes on from there; an error if it is refused.
+/// Checks that the store holds one of the allowed contents and can continue from there; an error if it is refused.
 pub(super) fn judge(image: &Image, may_be: &[Held], what: &str) -> Result<(), StoreError> {
     let files = Double::of(image);
     let (mut store, found) = match load(&files) {
@@ -147,7 +147,7 @@ pub(super) fn judge(image: &Image, may_be: &[Held], what: &str) -> Result<(), St
             return Err(error);
         }
     };
-    // Loading is a write.
+    // Loading counts as a write.
     let found_before = Held { writes: found.writes - 1, ..found.clone() };
     assert!(may_be.contains(&found_before), "{what}: not what was acknowledged");
     store.append(Kind::Appended, Draft::encode(&[vec![9_u8; 9]]).expect("bytes")).expect("it goes on");
