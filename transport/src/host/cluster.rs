@@ -30,7 +30,7 @@ where
     /// Starts every server of `config`, each with the state machine that `machine` makes for it.
     ///
     /// # Errors
-    /// None: stores in memory can always be read.
+    /// As [`Replicated::start`]. Stores in memory do not fail, so only a system without random numbers causes one.
     pub async fn start(
         config: Config,
         options: &P::Options,
