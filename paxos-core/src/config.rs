@@ -1,4 +1,4 @@
-//! The configuration: who plays which role, and every knob that all variants share.
+//! The configuration: the roles of the processes, and every setting that all variants share.
 
 use crate::{
     Ballot, Counts, Epoch, Epochs, Limits, Membership, NodeId, NodeSet, Places, QuorumError, QuorumSystem,
@@ -6,12 +6,12 @@ use crate::{
 use core::time::Duration;
 use std::sync::Arc;
 
-/// Who hears a vote (phase 2b).
+/// The processes that hear a vote (phase 2b).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Learning {
-    /// Every learner: fewest delays.
+    /// Every learner: the fewest delays.
     Everyone,
-    /// The proposer alone, as *distinguished learner*, which then tells the learners: fewest messages.
+    /// Only the proposer, as *distinguished learner*; it tells the other learners. The fewest messages.
     #[default]
     Distinguished,
 }
@@ -26,80 +26,81 @@ pub enum Announce {
     WithNext,
 }
 
-/// Who may act as leader.
+/// The processes that may act as leader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leadership {
-    /// One at a time. `first` leads from the start, until the others hear nothing of it for an election timeout.
+    /// One at a time. `first` leads from the start, until the others have not heard it for an election timeout.
     Elected {
-        /// The process that leads a new cluster; none: whoever's timeout ends first.
+        /// The process that leads a new cluster. None: the process whose timeout ends first.
         first: Option<NodeId>,
     },
-    /// Every proposer with something to propose. A proposer that meets a higher ballot waits before it tries
-    /// again, or not at all (and then two of them may duel for ever).
+    /// Every proposer with something to propose. A proposer that meets a higher ballot waits before it tries again.
+    /// Without a wait, two proposers may duel forever.
     SelfAppointed {
-        /// The waiting time, drawn between nothing and `low` at first, doubling up to `high`; none: no wait.
+        /// The waiting time, drawn between 0 and `low` at first, doubling up to `high`. None: no wait.
         backoff: Option<(Duration, Duration)>,
     },
 }
 
-/// When a first leader runs phase 1.
+/// When the first leader runs phase 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Campaign {
-    /// As soon as it starts, so that the first command finds it ready.
+    /// As soon as it starts, so that it is ready for the first command.
     #[default]
     Eager,
     /// When the first command arrives.
     Lazy,
 }
 
-/// What a client does when it is refused: the leader is another, or too much is waiting there.
+/// The reaction of a client to a refusal, when another process leads or too much is waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Patience {
     /// It follows the leader, and asks again until it is answered.
     #[default]
     Follow,
-    /// It tells its caller, if one process alone was asked for the command, once, and has not taken it. A command that
-    /// it asked for again because no answer came, or of all at once because it knew no leader, is asked for until it is
-    /// answered or given up.
+    /// It tells its caller, if exactly one process was asked for the command, once, and has not taken it. If the
+    /// client asked again because no answer came, or asked all processes because it knew no leader, it keeps asking
+    /// until the command is answered or given up.
     Report,
 }
 
-/// Waiting times. `None` turns the mechanism off, which is for runs whose messages are to be counted.
+/// Waiting times. `None` turns the mechanism off, for runs in which messages are counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
-    /// Between two heartbeats of a leader.
+    /// The time between two heartbeats of a leader.
     pub heartbeat: Option<Duration>,
-    /// The shortest time without a leader before a proposer campaigns; the longest is twice that.
+    /// The shortest time without a leader before a proposer campaigns. The longest is twice that.
     pub election: Option<Duration>,
-    /// Before an unanswered phase 1a or 2a is sent again, and before a stuck fast round is given up.
+    /// The time before an unanswered phase 1a or 2a is sent again, and before a stuck fast ballot is given up.
     pub resend: Option<Duration>,
-    /// Before a client asks again.
+    /// The time before a client asks again.
     pub client: Option<Duration>,
-    /// Between two exchanges of learners about how far each has got. A change of members is asked for by what they say then.
+    /// The time between two exchanges of progress among learners. Changes of members are checked by these.
     pub gossip: Option<Duration>,
-    /// For how long an acceptor that answers a leader's heartbeat answers no phase 1a of another process, so that the
-    /// leader may answer reads alone ([`crate::Consistency::Lease`]). It must be longer than the time between two
-    /// heartbeats and a round trip to be of use, and shorter than `election`: a candidate waits until what was granted
-    /// to a leader that died has run out, and so long for an acceptor that restarts. The same at every process.
+    /// How long an acceptor that has answered a leader's heartbeat answers no phase 1a of another process, so that the
+    /// leader may answer reads alone ([`crate::Consistency::Lease`]). To be useful, it must be longer than a heartbeat
+    /// interval and a round trip, and shorter than `election`. A candidate waits until the lease of a dead leader
+    /// ends, and as long for an acceptor that restarts. It must be the same at every process.
     ///
-    /// None, the default: no leases. With them, freshness rests on clocks (Gray and Cheriton 1989), see [`Timeouts::drift`]: a leader whose
-    /// virtual machine was paused, with its clocks, answers stale reads until it hears of another. All other ways to read rest on none.
+    /// None, the default: no leases. With leases, fresh reads rest on clocks (Gray and Cheriton 1989), see
+    /// [`Timeouts::drift`]: a leader whose virtual machine was paused, with its clock, answers stale reads until it
+    /// hears of another leader. No other kind of read rests on clocks.
     pub lease: Option<Duration>,
-    /// By how many millionths a process's clock may go faster or slower than true time, for leases to be right. The
-    /// clock must go on while its machine sleeps (that of a host does on Linux and Android, and not elsewhere) and while it is paused (no
-    /// clock in a virtual machine does if its hypervisor holds it).
+    /// The largest deviation of a process's clock from true time, in millionths, for which leases are right. The clock
+    /// must continue while its machine sleeps (a host's does on Linux and Android only) and while it is paused (in a
+    /// virtual machine, no clock does if the hypervisor stops it).
     pub drift: u32,
-    /// Before a client gives up a command that is not answered: its outcome is unknown then. A host ends reads and changes
-    /// of members after as long, too. None: never, so that a caller waits for as long as there is no quorum.
+    /// The time after which a client gives up an unanswered command; the outcome is then unknown. A host ends reads
+    /// and changes of members after the same time. None: never, so a caller waits as long as there is no quorum.
     pub give_up: Option<Duration>,
-    /// The longest that a leader holds back a batch that is not full, from the arrival of its oldest command on,
-    /// though the window has room; none: it never does.
+    /// The longest time that a leader with room in its window holds back a batch that is not full, from the arrival of
+    /// its oldest command on. None: it holds back nothing.
     pub linger: Option<Duration>,
 }
 
 impl Default for Timeouts {
-    /// For a local network: heartbeats each 20 ms, elections after 100 to 200 ms, no leases; what is not answered in 10 s
-    /// is given up.
+    /// For a local network: heartbeats every 20 ms, elections after 100 to 200 ms, no leases; unanswered commands are
+    /// given up after 10 s.
     fn default() -> Self {
         let ms = |n| Some(Duration::from_millis(n));
         Self {
@@ -117,7 +118,7 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// No timeout at all: nothing is said that is not an answer.
+    /// No timeouts: a process sends only answers.
     pub const NEVER: Self = Self {
         heartbeat: None,
         election: None,
@@ -130,7 +131,7 @@ impl Timeouts {
         linger: None,
     };
 
-    /// All waiting times multiplied by `factor`.
+    /// Multiplies all waiting times by `factor`.
     #[must_use]
     pub fn scaled(self, factor: u32) -> Self {
         let f = |d: Option<Duration>| d.map(|d| d.saturating_mul(factor));
@@ -148,42 +149,42 @@ impl Timeouts {
     }
 }
 
-/// What all processes of a cluster agree on beforehand.
+/// The settings that all processes of a cluster share.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Who may propose.
+    /// The processes that may propose.
     pub proposers: NodeSet,
-    /// Who learns without being asked. Proposers also learn where they are distinguished learners.
+    /// The processes that learn. Proposers also learn where they are distinguished learners.
     pub learners: NodeSet,
     /// The acceptors and their quorums.
     pub quorums: Arc<dyn QuorumSystem>,
-    /// Who hears votes.
+    /// The processes that hear votes.
     pub learning: Learning,
-    /// How a distinguished learner tells.
+    /// How a distinguished learner announces what is chosen.
     pub announce: Announce,
-    /// Whether phase 1a and 2a first go to a quorum only.
+    /// Whether phase 1a and 2a go only to a quorum at first.
     pub thrifty: bool,
-    /// Who leads.
+    /// The processes that may lead.
     pub leadership: Leadership,
-    /// When the first leader starts.
+    /// When the first leader runs phase 1.
     pub campaign: Campaign,
-    /// What clients do when they are refused.
+    /// The reaction of clients to refusals.
     pub patience: Patience,
     /// Waiting times.
     pub timeouts: Timeouts,
-    /// Bounds.
+    /// The limits on memory and messages.
     pub limits: Limits,
-    /// Processes that are no members and may become some: until then they only learn. A process that is to join a
-    /// running cluster is started with the configuration that the cluster began with, and its own id here; the
-    /// others need not know of it.
+    /// Processes that are not members and may become members; until then they only learn. A process that is to join a
+    /// running cluster starts with the configuration that the cluster began with, and its own id here. The other
+    /// processes need not know of it.
     pub spares: NodeSet,
-    /// Where waiting times that must differ are drawn from.
+    /// The seed of the waiting times that must differ between processes.
     pub seed: u64,
 }
 
 impl Config {
-    /// A configuration with these quorums, in which the acceptors propose and learn as well, n0 leads first and
-    /// the other knobs have their defaults.
+    /// Creates a configuration with these quorums, in which the acceptors also propose and learn, the acceptor with
+    /// the lowest id leads first, and all other settings have their defaults.
     pub fn new(quorums: Arc<dyn QuorumSystem>) -> Self {
         let acceptors = quorums.acceptors();
         Self {
@@ -203,8 +204,8 @@ impl Config {
         }
     }
 
-    /// `n` servers, n0 to n(n−1), each proposer, acceptor and learner, with majority quorums and, for variants
-    /// that use them, the fast quorums that go with majorities.
+    /// Creates a configuration of `n` servers, n0 to n(n−1). Each is proposer, acceptor and learner. Quorums are
+    /// majorities, with the matching fast quorums for variants that use them.
     ///
     /// # Errors
     /// [`QuorumError::NoAcceptors`] if `n` is 0.
@@ -212,8 +213,8 @@ impl Config {
         Ok(Self::new(Arc::new(Counts::fast(NodeSet::first(n))?)))
     }
 
-    /// `proposers` proposers, then `acceptors` acceptors, then `learners` learners, each a process of its own,
-    /// numbered in that order from n0.
+    /// Creates a configuration of `proposers` proposers, `acceptors` acceptors and `learners` learners. Each is a
+    /// process of its own, numbered in that order from n0.
     ///
     /// # Errors
     /// [`QuorumError::NoAcceptors`] if there are none.
@@ -237,7 +238,7 @@ impl Config {
         self.proposers.union(self.acceptors()).union(self.learners)
     }
 
-    /// Everyone who learns: the learners and, where they are distinguished, the proposers.
+    /// The learners and, where they are distinguished learners, the proposers.
     pub fn all_learners(&self) -> NodeSet {
         match self.learning {
             Learning::Everyone => self.learners,
@@ -245,31 +246,31 @@ impl Config {
         }
     }
 
-    /// Whether a process learns: as a member, or because it is to become one.
+    /// Whether a process learns, as a member or as a spare.
     pub fn learns(&self, id: NodeId) -> bool {
         self.all_learners().union(self.spares).contains(id)
     }
 
-    /// Who plays which role at first.
+    /// The roles of the first members.
     pub fn members(&self) -> Membership {
         Membership { proposers: self.proposers, acceptors: self.acceptors(), learners: self.all_learners() }
     }
 
-    /// The same with the members of `epoch`.
+    /// Returns the same configuration with the members of `epoch`.
     #[must_use]
     pub fn in_epoch(&self, epoch: &Epoch) -> Self {
         let Membership { proposers, learners, .. } = epoch.members;
         Self { proposers, learners, quorums: epoch.quorums.clone(), ..self.clone() }
     }
 
-    /// The members by slot, if they can change at all: if all of them learn, and the quorums can be those of others.
+    /// The members by slot. None if they cannot change: all members must learn, and the quorums must allow others.
     pub fn epochs(&self) -> Option<Epochs> {
         let members = self.members();
         let quorums = self.quorums.over(&Places::of(members.acceptors)).ok()?;
         members.is_sound().then(|| Epochs::new(self.limits.alpha as u64, members, quorums))
     }
 
-    /// Who hears a vote in `ballot`.
+    /// The processes that hear a vote in `ballot`.
     pub fn hears_votes(&self, ballot: Ballot) -> NodeSet {
         match self.learning {
             Learning::Everyone => self.learners,
@@ -277,7 +278,7 @@ impl Config {
         }
     }
 
-    /// Whether a vote must carry the values voted for, since it reaches learners that the phase 2a does not.
+    /// Whether votes must carry their values, because they reach learners that the phase 2a does not reach.
     pub fn votes_carry_values(&self) -> bool {
         self.learning == Learning::Everyone && !self.learners.is_subset(self.acceptors())
     }
@@ -289,18 +290,18 @@ impl Config {
     }
 }
 
-/// What a role is built from.
+/// The input that a role is built from.
 #[derive(Clone, Debug)]
 pub struct Setup<O> {
     /// The process that plays the role.
     pub id: NodeId,
-    /// What all processes agree on.
+    /// The settings that all processes share.
     pub config: Arc<Config>,
-    /// The variant's own knobs.
+    /// The variant's own settings.
     pub options: O,
 }
 
-/// All processes share one configuration, so processes differ in their names only.
+/// All processes share one configuration, so setups differ only in their ids.
 impl<O> PartialEq for Setup<O> {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id

@@ -1,4 +1,4 @@
-//! Who leads, and which processes still answer the leader.
+//! The election of a leader, and the processes that still answer it.
 
 mod contact;
 mod election;

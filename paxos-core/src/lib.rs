@@ -1,8 +1,8 @@
 //! The words, the roles, the quorums and the node that every Paxos variant shares.
 //!
-//! A [`Node`] is a function of its events: it hears a message or a timeout at a time it is told, and says what
-//! must be written and what follows from that. It reads no clock, draws no lots, opens no socket and starts no
-//! task, so the same node runs under a simulator, a model checker, a benchmark loop and an asynchronous host.
+//! A [`Node`] is a function of its events: a message or a timeout, each with the current time. It returns what must be
+//! written, and what follows from that. It reads no clock, uses no randomness, opens no socket and starts no task, so
+//! the same node runs under a simulator, a model checker, a benchmark loop and an asynchronous host.
 //!
 //! ```text
 //!              step(now, event)                     ready()
@@ -15,16 +15,16 @@
 //!                                      └──────────────────────────────────────┘
 //! ```
 //!
-//! A variant of Paxos is a type that implements [`Protocol`]: five roles and their messages. Three are in the
-//! crates `basic-paxos`, `multi-paxos` and `fast-paxos`. Read on in this order: [`Protocol`] and the roles,
-//! [`Node`], [`Ready`], [`QuorumSystem`], [`Config`].
+//! A variant of Paxos is a type that implements [`Protocol`]: five roles and their messages. The crates `basic-paxos`,
+//! `multi-paxos` and `fast-paxos` hold one variant each. Read in this order: [`Protocol`] and the roles, [`Node`],
+//! [`Ready`], [`QuorumSystem`], [`Config`].
 //!
-//! # What the core guarantees, whatever the variant
+//! # What the core guarantees for every variant
 //!
-//! - What an acceptor says is on disk before it is said; that is what [`Write`] and [`Receipt`] are for.
-//! - A message counts only if its sender plays the role it speaks in; a ballot is spoken in by its owner alone.
+//! - A message leaves an acceptor only when the records that it rests on are on disk ([`Write`], [`Receipt`]).
+//! - A message counts only if its sender plays the role it speaks in. Only the owner of a ballot speaks in it.
 //! - Values are executed in slot order, without a gap, each command once ([`Replica`]).
-//! - There is no clock, randomness, I/O, logging, `async` or `unsafe` here, nor a map with an order of its own.
+//! - There is no clock, randomness, I/O, logging, `async` or `unsafe` here, and no map with an order of its own.
 
 mod config;
 mod leadership;

@@ -1,4 +1,4 @@
-//! The log: what it holds, what is known to be chosen, and the state that executing it leads to.
+//! The log: its entries, the slots that are known to be chosen, and the state that executing the log leads to.
 
 mod chosen;
 mod command;

@@ -1,13 +1,13 @@
-//! Who plays which role, and how that changes while the log goes on.
+//! The roles of the processes, and how they change while the log grows.
 //!
-//! The method is that of *Paxos Made Simple*, §3: the members of slot *s* are a function of what is chosen below
-//! *s* − α. A [`Change`] chosen in slot *c* takes effect in slot *c* + α. Stretches of slots with the same members
-//! are [`Epoch`]s.
+//! The method is that of *Paxos Made Simple*, §3: the members of slot *s* are a function of what is chosen below *s* −
+//! α. A [`Change`] chosen in slot *c* takes effect in slot *c* + α. Consecutive slots with the same members are an
+//! [`Epoch`].
 //!
-//! [`Epochs`] says why that is safe.
+//! [`Epochs`] explains why this is safe.
 //!
-//! Members are named by ids that never come back: one that was removed, or lost its disk, can only return under a
-//! new id. What it promised and voted under the old one is counted nowhere any more.
+//! Ids of members are never reused. A process that was removed, or that lost its disk, can return only under a new id.
+//! What it promised and voted under the old id no longer counts.
 
 mod inadvisable;
 mod leaving;
@@ -28,24 +28,24 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Who plays which role.
+/// The processes of each role.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Membership {
-    /// Who may propose.
+    /// The processes that may propose.
     pub proposers: NodeSet,
-    /// Who promises and votes.
+    /// The processes that promise and vote.
     pub acceptors: NodeSet,
-    /// Who learns.
+    /// The processes that learn.
     pub learners: NodeSet,
 }
 
 impl Membership {
-    /// Everyone with a role.
+    /// Every process with a role.
     pub const fn servers(&self) -> NodeSet {
         self.proposers.union(self.acceptors).union(self.learners)
     }
 
-    /// Both together.
+    /// Returns the union of both, role by role.
     #[must_use]
     pub const fn union(&self, other: &Self) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Membership {
         }
     }
 
-    /// Without some processes, in whatever role.
+    /// Removes some processes from all roles.
     #[must_use]
     pub const fn without(&self, gone: NodeSet) -> Self {
         Self {
@@ -65,8 +65,8 @@ impl Membership {
         }
     }
 
-    /// Whether a cluster with these members can go on, and change again: somebody proposes, somebody votes, and
-    /// everyone learns, since only a learner knows who the members are.
+    /// Whether a cluster with these members can work, and change again. It needs a proposer and an acceptor, and all
+    /// of them must learn, since only a learner knows the members.
     pub const fn is_sound(&self) -> bool {
         !self.proposers.is_empty()
             && !self.acceptors.is_empty()
@@ -74,12 +74,12 @@ impl Membership {
     }
 }
 
-/// A change of members, to be agreed on like a command.
+/// A change of members, chosen like a command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Change {
-    /// These get the roles named, besides those they have.
+    /// Processes that get these roles besides those they have.
     pub add: Membership,
-    /// These lose all roles, for ever: their ids are not used again.
+    /// Processes that lose all roles forever. Their ids are never used again.
     pub remove: NodeSet,
 }
 
@@ -105,12 +105,12 @@ impl Change {
         Self { add, remove: NodeSet::only(member) }
     }
 
-    /// Puts one server in the place of another, in one step.
+    /// Replaces one server by another, in one step.
     pub const fn replace(old: NodeId, new: NodeId) -> Self {
         Self { remove: NodeSet::only(old), ..Self::add(new) }
     }
 
-    /// The members after the change of `members`.
+    /// Returns the members that this change makes of `members`.
     #[must_use]
     pub const fn of(&self, members: &Membership) -> Membership {
         members.without(self.remove).union(&self.add)
@@ -129,14 +129,14 @@ impl fmt::Display for Change {
     }
 }
 
-/// Slots with the same members.
+/// Consecutive slots with the same members.
 #[derive(Clone, Debug)]
 pub struct Epoch {
-    /// The first of them.
+    /// The first slot.
     pub from: Slot,
     /// The members.
     pub members: Membership,
-    /// Which of its acceptors has which place of the quorum system that the cluster began with.
+    /// The places of its acceptors in the quorum system that the cluster began with.
     pub places: Places,
     /// The quorums of its acceptors.
     pub quorums: Arc<dyn QuorumSystem>,
@@ -157,42 +157,42 @@ impl Hash for Epoch {
     }
 }
 
-/// The members of all slots that a process can tell. A change chosen in slot *c* takes effect in slot *c* + α: the
-/// α-reconfiguration of *Paxos Made Simple*, §3, and of Lamport, Malkhi and Zhou (*Reconfiguring a State Machine*, 2010).
+/// The known members of all slots. A change chosen in slot *c* takes effect in slot *c* + α: the α-reconfiguration of
+/// *Paxos Made Simple*, §3, and of Lamport, Malkhi and Zhou (*Reconfiguring a State Machine*, 2010).
 ///
-/// Why that is safe:
+/// This is safe for three reasons:
 ///
-/// 1. Everyone computes the members of a slot from the same chosen entries, so everyone who knows them agrees on
-///    them, and the slot is an instance of Paxos with one fixed set of acceptors. Whether a change is made follows from
-///    those entries as well: [`crate::Replica`] makes one whose client's session lives, once, as it executes a command.
-/// 2. A proposer proposes in slot *s* only if it knows all slots up to *s* − α, hence the members of *s*; only if
-///    a phase 1 quorum *of those members* has promised its ballot; and, so that one phase 1 need not serve two
-///    epochs, only when all slots of earlier epochs are chosen. A learner counts votes in slot *s* under the same
-///    condition.
-/// 3. Whoever promises something in an epoch has all that was chosen before it on its own disk. So every phase 1
-///    quorum of the new members knows the past, and the old ones may be turned off for good.
+/// 1. Every process computes the members of a slot from the same chosen entries. So all that know the members agree on
+///    them, and the slot is an instance of Paxos with one fixed set of acceptors. Whether a change is made follows
+///    from these entries as well: [`crate::Replica`] makes it once, if its client's session is alive, as it executes a
+///    command.
+/// 2. A proposer proposes in slot *s* only if it knows all slots up to *s* − α, hence the members of *s*; only if a
+///    phase 1 quorum *of those members* has promised its ballot; and only when all slots of earlier epochs are chosen,
+///    so that no phase 1 serves two epochs. A learner counts votes in slot *s* under the same condition.
+/// 3. An acceptor that promises in an epoch has everything that was chosen before it on its own disk. So every phase 1
+///    quorum of the new members knows the past, and the old members may be turned off forever.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Epochs {
     alpha: u64,
     current: Epoch,
-    /// What the quorums of all epochs are made from.
+    /// The source of the quorums of all epochs.
     origin: Origin,
-    /// Agreed on, and not in force yet.
+    /// Epochs that are chosen and not in force yet.
     coming: VecDeque<Epoch>,
     /// The first slot that is not executed.
     next: Slot,
-    /// Grows with each change agreed on, and with each that takes effect.
+    /// Grows with each change that is chosen, and with each that takes effect.
     version: u64,
-    /// Who was removed once.
+    /// All members that were ever removed.
     retired: NodeSet,
 }
 
 impl Epochs {
-    /// No version is higher. Each change adds a role or removes a member, and ids do not come back: of 64 ids with three roles
-    /// each, there are no more than 256 changes, and each counts when it is agreed on and when it takes effect.
+    /// The highest possible version. Each change adds a role or removes a member, and ids are never reused. So 64 ids
+    /// with three roles each allow at most 256 changes. Each counts when it is chosen and when it takes effect.
     pub const LAST_VERSION: u64 = 512;
 
-    /// With these members from the first slot on; a change takes effect `alpha` slots after its own.
+    /// Creates epochs with these members from slot 0 on. A change takes effect `alpha` slots after its own slot.
     pub fn new(alpha: u64, members: Membership, quorums: Arc<dyn QuorumSystem>) -> Self {
         let origin = Origin(quorums.clone());
         let current = Epoch { from: Slot(0), members, places: Places::of(members.acceptors), quorums };
@@ -207,12 +207,12 @@ impl Epochs {
         }
     }
 
-    /// How many slots after its own a change takes effect.
+    /// The number of slots after which a change takes effect.
     pub fn alpha(&self) -> u64 {
         self.alpha
     }
 
-    /// The first slot that is not executed: every change that was made below is known.
+    /// The first slot that is not executed. Every change below it is known.
     pub fn next_slot(&self) -> Slot {
         self.next
     }
@@ -222,45 +222,45 @@ impl Epochs {
         &self.current
     }
 
-    /// The last epoch agreed on.
+    /// The last epoch that is chosen.
     pub fn last(&self) -> &Epoch {
         self.coming.back().unwrap_or(&self.current)
     }
 
-    /// The next epoch, if a change is agreed on that is not in force.
+    /// The next epoch, if a change is chosen and not in force yet.
     pub fn next(&self) -> Option<&Epoch> {
         self.coming.front()
     }
 
-    /// The members of now and of all changes agreed on.
+    /// The current members, and those of all epochs that are chosen.
     pub fn everyone(&self) -> Membership {
         self.coming.iter().fold(self.current.members, |all, epoch| all.union(&epoch.members))
     }
 
-    /// Grows with each change agreed on, and with each that takes effect.
+    /// Grows with each change that is chosen, and with each that takes effect.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// Who was removed, as agreed.
+    /// All members that were removed by a chosen change.
     pub fn retired(&self) -> NodeSet {
         self.retired
     }
 
-    /// What `change` would lead to, if it is a change that can be made.
+    /// Returns the members that `change` would lead to.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// The reason, if the change cannot be made.
     pub fn after(&self, change: &Change) -> Result<Membership, Unchangeable> {
         self.epoch_after(change).map(|epoch| epoch.members)
     }
 
-    /// The epoch that `change` would lead to, wherever it begins.
+    /// Returns the epoch that `change` would lead to, wherever it begins.
     pub(crate) fn epoch_after(&self, change: &Change) -> Result<Epoch, Unchangeable> {
         self.changed(Slot(0), change)
     }
 
-    /// The epoch that `change` leads to, if it begins at `from`.
+    /// Returns the epoch that `change` leads to, if it begins at `from`.
     fn changed(&self, from: Slot, change: &Change) -> Result<Epoch, Unchangeable> {
         if change.add.servers().is_empty() && change.remove.is_empty() {
             return Err(Unchangeable::Nothing);
@@ -277,11 +277,11 @@ impl Epochs {
         Ok(Epoch { from, members, places, quorums })
     }
 
-    /// A change is executed in `slot`: whether it can be made. The same everywhere, since it depends on nothing but
-    /// what was chosen before.
+    /// Makes a change that is executed in `slot`, if possible. The result depends only on what was chosen before, so
+    /// it is the same at every process.
     ///
     /// # Errors
-    /// Why it is not made.
+    /// The reason, if the change is not made.
     pub(crate) fn note(&mut self, slot: Slot, change: &Change) -> Result<Slot, Unchangeable> {
         let epoch = self.changed(slot.plus(self.alpha), change)?;
         let from = epoch.from;
@@ -293,7 +293,7 @@ impl Epochs {
         Ok(from)
     }
 
-    /// Every slot below `next` is executed.
+    /// Notes that every slot below `next` is executed.
     pub(crate) fn advance(&mut self, next: Slot) {
         self.next = next;
         while self.coming.front().is_some_and(|epoch| epoch.from <= next) {
@@ -302,19 +302,19 @@ impl Epochs {
         }
     }
 
-    /// The first slot whose members are not known, or are others than those of now.
+    /// The first slot whose members are unknown or different from the current members.
     pub(crate) fn limit(&self) -> Slot {
         let known = self.next.plus(self.alpha);
         self.coming.front().map_or(known, |epoch| epoch.from.min(known))
     }
 }
 
-/// The quorum system that a cluster began with. It is part of the configuration, so no two processes differ in it.
+/// The quorum system that the cluster began with. It is part of the configuration, so it is the same at all processes.
 #[derive(Clone, Debug)]
 struct Origin(Arc<dyn QuorumSystem>);
 
 impl Origin {
-    /// The same kind of quorums with these acceptors in the places.
+    /// Returns quorums of the same kind, with these acceptors in the places.
     fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, Unchangeable> {
         if *places == Places::of(self.0.acceptors()) {
             return Ok(self.0.clone());
@@ -339,33 +339,33 @@ impl Hash for Origin {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Unchangeable {
-    /// It names a process that was removed before.
+    /// It adds a process that was removed before.
     #[error("a removed member cannot rejoin: start it with an empty disk under an id that was never used")]
     Retired,
     /// It changes nothing.
-    #[error("the change names nobody; ids of members are below 64")]
+    #[error("the change names no process; ids of members are below 64")]
     Nothing,
-    /// Nobody would propose or vote, or a proposer or acceptor would not learn.
-    #[error("somebody must propose, somebody vote, and all of them learn; add the new members first")]
+    /// There would be no proposer or no acceptor, or one of them would not learn.
+    #[error("proposers and acceptors are needed, and all of them must learn; add the new members first")]
     Unsound,
-    /// Nothing can change here.
+    /// The members of this cluster cannot change.
     #[error(
-        "the members of this cluster are fixed: only where all proposers and acceptors learn can they change"
+        "the members of this cluster are fixed: they can change only where all proposers and acceptors learn"
     )]
     Fixed,
-    /// The quorum system is for its acceptors only.
+    /// The quorum system allows no other acceptors.
     #[error("these quorums cannot be formed of other acceptors; implement QuorumSystem::over for them")]
     Quorums,
 }
 
-/// Why a change of members is not even asked for.
+/// Why a change of members is not even proposed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unasked {
-    /// Nothing can change here.
+    /// The change cannot be made.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),
-    /// The cluster might not survive it, or it has been made before.
+    /// The cluster might not survive the change, or it has been made before.
     #[error(transparent)]
     Inadvisable(#[from] Inadvisable),
     /// Too many commands are unanswered.

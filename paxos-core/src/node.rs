@@ -1,4 +1,4 @@
-//! A process: the roles it plays, and the routing of messages between them and the world.
+//! A process: its roles, and the routing of messages between them and the outside.
 
 mod elect;
 mod hear;
@@ -39,30 +39,30 @@ pub use underway::Backlog;
 pub enum Event<P: Protocol> {
     /// A message arrives.
     Message {
-        /// Who sent it; the carrier vouches for that.
+        /// The sender, as vouched for by the carrier.
         from: NodeId,
-        /// What it says.
+        /// The message.
         message: Message<P>,
     },
-    /// The store that a process has. A carrier tells it before any message of the process arrives that rests on more
-    /// writes than it told of, and never after it told of a later state.
+    /// A carrier reports the store of a process. It reports each state of the store before any message that rests on
+    /// it arrives, and never reports an earlier state after a later one.
     Met {
-        /// Whose; the carrier vouches for that.
+        /// The process that has the store, as vouched for by the carrier.
         from: NodeId,
-        /// The store, with at least as many writes as what arrives next rests on.
+        /// The store, with at least as many writes as the next message rests on.
         store: StoreLife,
     },
     /// [`Node::deadline`] has come.
     Timeout,
 }
 
-/// One process of a cluster: a function of its events. It plays the roles that the configuration gives to its
-/// id, and that of a client. See [`crate::Ready`] for what comes out.
+/// One process of a cluster: a function of its events. It plays the roles that the configuration gives to its id, and
+/// the client role. Its results come from [`crate::Ready`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node<P: Protocol> {
-    /// With the members of now.
+    /// With the current members.
     pub(crate) setup: Setup<P::Options>,
-    /// With those that the cluster began with.
+    /// With the members that the cluster began with.
     built: Setup<P::Options>,
     pub(crate) now: Time,
     pub(crate) client: P::Client,
@@ -75,43 +75,43 @@ pub struct Node<P: Protocol> {
     pub(crate) underway: Underway<P::Record>,
     members: Members,
     gossip: Gossip,
-    /// The change of members that the roles know of.
+    /// The version of the members that the roles know.
     epoch: u64,
-    /// Where the epoch begins that the roles know of.
+    /// The first slot of the epoch that the roles know.
     began: Slot,
-    /// A phase 1a for slots from the one named on, which may be answered when this process has caught up.
+    /// A phase 1a for slots from this one on, to be answered when this process has caught up.
     deferred: Option<(NodeId, Slot, P::Prepare)>,
-    /// Whom it asked what is chosen. Those that it knows as members may all be gone, and it is told so by others.
+    /// Processes that it asked what is chosen. Any of these may answer, since all the members it knows may be gone.
     asked: NodeSet,
-    /// From which slot on it asked last what is chosen, if the answer has not arrived.
+    /// The slot from which it last asked what is chosen, if the answer has not arrived.
     asking: Option<Slot>,
-    /// When all below is known, the answer has arrived.
+    /// The answer to its last question is complete when every slot below is known.
     answered: Option<Slot>,
-    /// Which clients were told of which change of members.
+    /// Which version of the members each client was told.
     informed: BTreeMap<NodeId, u64>,
-    /// What this process knows to be chosen below is among its records or in its snapshot, on disk or about to be written.
+    /// Everything known to be chosen below is in its records or its snapshot, on disk or about to be written.
     settled: Slot,
-    /// All below was looked at when this process wrote which of its votes are for what is chosen.
+    /// Below this slot, this process has recorded which of its votes were for chosen values.
     marked: Slot,
-    /// Whether a piece of that is among the records that were not handed out yet.
+    /// Whether the records that are not handed out yet contain a piece of an epoch's past.
     piece: bool,
-    /// What it knows to be chosen below is on its disk.
+    /// Everything known to be chosen below is on its disk.
     pub(crate) durable: Slot,
     peers: Peers,
     pub(crate) store: Store,
     fetching: Option<Fetching>,
-    /// Whether the replica's machine takes over a state elsewhere.
+    /// Whether the replica's machine takes over a state on another thread.
     away: bool,
-    /// What peers want to be read, at most one piece each.
+    /// The pieces of snapshots to be read for peers, at most one for each peer.
     wanted: Vec<WantedPiece>,
-    /// Who answers this leader's heartbeats.
+    /// The processes that answer this leader's heartbeats.
     contact: Contact,
-    /// The leadership that is being handed over.
+    /// The transfer of leadership in progress.
     handover: Option<Handover<P>>,
-    /// Clients that asked here when no leader was known, and want to hear of one.
+    /// Clients that asked here while no leader was known, to be told when there is one.
     stranded: BTreeSet<NodeId>,
     beats: Beats,
-    /// What this acceptor has granted to leaders.
+    /// The leases that this acceptor has granted to leaders.
     grants: Grants,
     reads: Reads,
     /// Whether something happened since the last turn.
@@ -121,34 +121,34 @@ pub struct Node<P: Protocol> {
     answering_learner: Option<NodeId>,
     /// The ballot that the leader role knows it was elected in.
     led: Option<Ballot>,
-    /// When it last tried to have another process lead because its disk stalls.
+    /// When it last tried to transfer leadership because its disk stalls.
     outpaced: Option<Time>,
-    /// Who voted in a ballot of this process since its last heartbeat.
+    /// The processes that voted in a ballot of this process since its last heartbeat.
     voted: Aside<NodeSet>,
-    /// The state of `chosen` that the proposer knows.
+    /// The version of `chosen` that the proposer knows.
     told: u64,
     decisions: Vec<P::Decision>,
     beliefs: Beliefs,
-    /// Whose store is the one it was.
+    /// The stores of the other processes, as this process remembers them.
     recognition: Recognition,
     pub(crate) noted: Aside<Noted>,
 }
 
-/// What follows from the events so far.
+/// The results of the events so far.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Out<P: Protocol> {
-    /// May leave at once.
+    /// Messages that may leave at once.
     pub(crate) unbound: Vec<Envelope<P>>,
-    /// Wait for the records.
+    /// Messages that wait for the records.
     pub(crate) bound: Vec<Envelope<P>>,
-    /// What the process says to itself, which waits for the records as well.
+    /// Messages of the process to itself, which wait for the records as well.
     pub(crate) own: Vec<Own<P>>,
     pub(crate) records: Vec<P::Record>,
-    /// What this process's own client is told.
+    /// The results of this client's commands.
     pub(crate) outcomes: Vec<Settled<P::Reply>>,
-    /// What came of its changes of members.
+    /// The results of this client's changes of members.
     pub(crate) changed: Vec<Changed>,
-    /// Commands that a client wants answered by this process in particular.
+    /// Commands that a client wants this process in particular to answer.
     pub(crate) asked: Vec<CommandId>,
 }
 
@@ -158,32 +158,32 @@ pub(crate) enum Own<P: Protocol> {
     Accepted(P::Accepted),
 }
 
-/// When this process last compared notes with another learner, and with whom.
+/// The exchanges of progress with other learners.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Gossip {
     next: Option<Time>,
     turn: usize,
-    /// The first unknown slot at the last turn, and for how many turns it stayed although more is chosen.
+    /// The first unknown slot at the last turn, and for how many turns it has stayed although more is chosen.
     stuck_at: Slot,
     stuck_for: usize,
 }
 
 impl<P: Protocol> Node<P> {
-    /// A process that starts for the first time. Where a disk may be lost or put back, see [`Node::draw`].
+    /// Creates a process that starts for the first time. Where a disk may be lost or put back, see [`Node::draw`].
     pub fn new(setup: Setup<P::Options>, now: Time) -> Self {
         Self::build(setup, now, 0)
     }
 
-    /// Gives this start of the process a number drawn at random, which no former start had, whatever happened to the
-    /// disk: it tells the process's commands and reads from those of any former start ([`crate::ClientId`]). To be called
-    /// before anything else happens.
+    /// Gives this start of the process a random number. No earlier start had the same number, whatever happened to the
+    /// disk, so it distinguishes the process's commands and reads from those of every earlier start
+    /// ([`crate::ClientId`]). Must be called before anything else happens.
     pub fn draw(&mut self, nonce: u32) {
         self.client.draw(nonce);
         self.reads.draw(nonce);
     }
 
-    /// A process that starts again with what it had on disk. `life` counts its starts; it must be higher each time,
-    /// unless the disk has forgotten: see [`Node::draw`].
+    /// Creates a process that restarts with the records on its disk. `life` counts its starts. It must be higher each
+    /// time, unless the disk was lost or put back: see [`Node::draw`].
     pub fn restore<'a>(
         setup: Setup<P::Options>,
         now: Time,
@@ -193,9 +193,9 @@ impl<P: Protocol> Node<P> {
         Self::restore_from(setup, now, life, None, records)
     }
 
-    /// As [`Node::restore`], for a process that had a snapshot on disk. The records are those that were stored
-    /// with the snapshot, and after it. The replica is to be restored from the same snapshot: by
-    /// [`crate::Replica::install`], or by itself when it executes next.
+    /// As [`Node::restore`], for a process that had a snapshot on disk. The records are those stored with the snapshot
+    /// and after it. The replica must be restored from the same snapshot: by [`crate::Replica::install`], or by itself
+    /// when it executes next.
     pub fn restore_from<'a>(
         setup: Setup<P::Options>,
         now: Time,
@@ -204,11 +204,11 @@ impl<P: Protocol> Node<P> {
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
         let mut node = Self::build(setup, now, life.max(1));
-        // What it stands for is forgotten before anything else is remembered: the records are silent about it.
+        // The node forgets what the snapshot covers before it restores the records, which do not cover it.
         if let Some(snapshot) = snapshot {
             node.adopt(snapshot);
         }
-        // What is on the own disk is true, however far it is.
+        // Everything on the process's own disk is true, however high the slot.
         let reach = node.chosen.set_reach(u64::MAX);
         for record in records {
             if let Some((first, batch)) = record.as_learned() {
@@ -302,7 +302,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Takes in one event. Cheap; what follows comes from [`Node::ready`], once for as many events as there are.
+    /// Takes in one event. This is cheap; [`Node::ready`] returns the results of all events so far.
     ///
     /// A message from a process that does not play the role it speaks in changes nothing.
     pub fn step(&mut self, now: Time, event: Event<P>) {
@@ -312,11 +312,11 @@ impl<P: Protocol> Node<P> {
         self.now = self.now.max(now);
         self.stirred = true;
         if let Event::Met { from, store } = event {
-            // Said once, and whose store it is does not depend on who the members are.
+            // A carrier reports a store once, and the report does not depend on the members.
             return self.on_met(from, store);
         }
-        // Whoever counts something now counts it among the members of now. What comes while that is not known to the disk is lost,
-        // as messages may be; what is due is done then.
+        // Roles count answers of current members only. Until the past of their epoch is on disk, messages are lost, as
+        // messages may be, and timeouts are handled afterwards.
         if !self.follow_members() {
             return;
         }
@@ -327,10 +327,10 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Gives this process's client a command to get agreed. Its answer is among [`crate::Ready::outcomes`].
+    /// Submits a command for this process's client. Its outcome is among [`crate::Ready::outcomes`].
     ///
     /// # Errors
-    /// [`Overloaded`] if too many are unanswered; try again when some are.
+    /// [`Overloaded`] if too many commands are unanswered, or too much waits for the disk; try again later.
     pub fn submit(&mut self, now: Time, value: P::Value) -> Result<CommandId, Overloaded> {
         self.now = self.now.max(now);
         self.stirred = true;
@@ -344,13 +344,13 @@ impl<P: Protocol> Node<P> {
         submitted
     }
 
-    /// What came of the changes of members that this process's client asked for, since the last call. To be called
-    /// after each [`crate::Ready`].
+    /// Returns the results of this client's changes of members since the last call. Must be called after each
+    /// [`crate::Ready`].
     pub fn changes(&mut self) -> std::vec::Drain<'_, Changed> {
         self.out.changed.drain(..)
     }
 
-    /// Hands over what executing commands returned, to be sent to whom it concerns.
+    /// Takes the replies of executed commands, and sends each to its client.
     pub fn answer(&mut self, replies: impl IntoIterator<Item = Reply<P::Reply>>) {
         for reply in replies {
             let node = reply.id.client.node;
@@ -362,15 +362,15 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Tells this process's own client what became of a command.
+    /// Handles the reply to a command of this process's own client.
     fn on_reply(&mut self, from: NodeId, reply: Reply<P::Reply>) {
         if let Outcome::SessionExpired { latest } = reply.outcome {
             self.client.on_expired(reply.id, latest);
-            // It has something to say about what it had open.
+            // The client now reports the ends of its open commands.
             self.stirred = true;
             return;
         }
-        // The answer is not lost for a process whose own replica is still to come to that slot.
+        // The answer is not lost if this process's own replica has yet to execute that slot.
         let comes = self.learner.is_some() && reply.slot >= self.chosen.applied();
         if reply.outcome == Outcome::NotKept && from != self.setup.id && comes {
             return;
@@ -388,10 +388,10 @@ impl<P: Protocol> Node<P> {
         self.out.outcomes.push(Settled { id, result });
     }
 
-    /// When to call [`Node::step`] with [`Event::Timeout`], if nothing happens before.
+    /// When to call [`Node::step`] with [`Event::Timeout`], unless another event comes first.
     pub fn deadline(&self) -> Option<Time> {
         if self.is_settling() && self.members_changed() {
-            // It waits for the disk, and does nothing before.
+            // It waits for the disk, and does nothing before that.
             return None;
         }
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
@@ -402,12 +402,12 @@ impl<P: Protocol> Node<P> {
         [leader, proposer, client, gossip, handover, reads, fetching].into_iter().flatten().min()
     }
 
-    /// Its name.
+    /// Its id.
     pub fn id(&self) -> NodeId {
         self.setup.id
     }
 
-    /// What it was built from, and is to be built from again: the members may be others by now.
+    /// The setup that it was built from, and must be built from after a restart. Its members may be outdated.
     #[expect(
         clippy::misnamed_getters,
         reason = "roles work with the members of now, callers restart with the first"
@@ -416,22 +416,22 @@ impl<P: Protocol> Node<P> {
         &self.built
     }
 
-    /// What it knows to be chosen.
+    /// Its log: the slots that it knows to be chosen.
     pub fn chosen(&self) -> &Chosen<P::Value> {
         &self.chosen
     }
 
-    /// Who leads, as far as it knows.
+    /// The leader, as far as it knows.
     pub fn leader(&self) -> Option<NodeId> {
         self.leader.leader()
     }
 
-    /// The ballot in which it leads: phase 1 is done, commands may be proposed.
+    /// The ballot in which it leads: phase 1 is done, so it may propose commands.
     pub fn leading(&self) -> Option<Ballot> {
         self.proposer.as_ref()?.leading()
     }
 
-    /// What happened to it as a candidate and leader since it started.
+    /// Its elections as a candidate and as a leader since it started.
     pub fn elections(&self) -> Elections {
         self.leader.elections()
     }
@@ -451,12 +451,12 @@ impl<P: Protocol> Node<P> {
         self.acceptor.as_ref()
     }
 
-    /// Whether it learns what is chosen, and so executes it.
+    /// Whether it learns what is chosen, and so executes commands.
     pub fn is_learner(&self) -> bool {
         self.learner.is_some()
     }
 
-    /// Which clients it answers with what it executes now.
+    /// The clients that it answers with what it executes now.
     pub(crate) fn answering(&self) -> Answering {
         let everyone_else = match self.answering_learner {
             Some(learner) => learner == self.setup.id,

@@ -1,8 +1,8 @@
-//! Quorum systems: which sets of acceptors decide, and the proof that they may.
+//! Quorum systems: the sets of acceptors that are quorums, and the proof that they intersect as they must.
 //!
-//! [`QuorumSystem`] is the trait, [`prove`] the proof by trying every set. The systems here prove their law when they
-//! are built: [`Counts`] by number, [`Weighted`] by weight, [`Grid`] by rows and columns, [`Zones`] by quorums of
-//! zones, [`Sets`] as they are listed, and [`Composed`] of other systems by *and*, *or* and *k of* ([`Rule`]).
+//! [`QuorumSystem`] is the trait; [`prove`] is the proof that tries every set. The systems here prove their law when
+//! they are built: [`Counts`] by number, [`Weighted`] by weight, [`Grid`] by rows and columns, [`Zones`] by quorums of
+//! zones, [`Sets`] by list, and [`Composed`] of other systems by *and*, *or* and *k of* ([`Rule`]).
 
 mod composed;
 mod counts;
@@ -31,7 +31,7 @@ use crate::{NodeId, NodeSet};
 use core::fmt::{self, Debug};
 use std::sync::Arc;
 
-/// What a quorum is needed for.
+/// The purpose of a quorum.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Phase {
     /// Promises, in every ballot.
@@ -46,7 +46,7 @@ impl Phase {
     /// All three, in this order.
     pub const ALL: [Self; 3] = [Self::One, Self::TwoClassic, Self::TwoFast];
 
-    /// The phase in which votes of such a ballot are counted.
+    /// The phase that counts the votes of a ballot.
     pub fn of(ballot: crate::Ballot) -> Self {
         if ballot.fast { Self::TwoFast } else { Self::TwoClassic }
     }
@@ -62,15 +62,15 @@ impl fmt::Display for Phase {
     }
 }
 
-/// Which sets of acceptors are quorums.
+/// A quorum system: which sets of acceptors are quorums.
 ///
-/// The law, to be proven by the constructor: every phase 1 quorum shares an acceptor with every phase 2 quorum
-/// (Howard, Malkhi, Spiegelman 2016, §3), and with the common part of every two fast phase 2 quorums (Howard,
-/// Charapko, Mortier 2021, §3; Lamport's *Fast Quorum Requirement* relaxed). A superset of a quorum is a quorum, and
-/// processes that are no acceptors count for nothing.
+/// The constructor must prove this law: every phase 1 quorum shares an acceptor with every phase 2 quorum (Howard,
+/// Malkhi, Spiegelman 2016, §3), and with the intersection of every two fast phase 2 quorums (Howard, Charapko,
+/// Mortier 2021, §3, which relaxes Lamport's *Fast Quorum Requirement*). A superset of a quorum is a quorum, and
+/// processes that are not acceptors do not count.
 ///
-/// A system of your own says who the acceptors are and which sets of them are quorums; [`prove`] proves the law by
-/// trying every set. Everything else follows:
+/// Your own system states its acceptors, and which sets of them are quorums. [`prove`] proves the law by trying every
+/// set. Everything else follows:
 ///
 /// ```
 /// use paxos_core::{NodeId, NodeSet, Phase, QuorumError, QuorumSystem, prove};
@@ -105,37 +105,39 @@ pub trait QuorumSystem: Debug + Send + Sync {
     /// The acceptors, the only processes whose answers count.
     fn acceptors(&self) -> NodeSet;
 
-    /// Whether `answered` contains a quorum; members that are no acceptors do not count.
+    /// Whether `answered` contains a quorum. Processes in it that are not acceptors do not count.
     fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool;
 
-    /// The same kind of quorums over other acceptors, for a change of members; the same quorums over the same. Place k
-    /// is that of the k-th acceptor of this system by id. A system in which all acceptors are alike needs only
-    /// [`Places::acceptors`]; any other must go by the place, since an acceptor that took one keeps it. All processes
-    /// compute it, and must come to the same.
+    /// Returns the same kind of quorums over other acceptors, for a change of members, and the same quorums over the
+    /// same acceptors. Place k belongs to the k-th acceptor of this system by id. A system in which all acceptors are
+    /// alike needs only [`Places::acceptors`]. Any other system must use the places, since an acceptor keeps its
+    /// place. All processes compute this, and must get the same result.
     ///
     /// # Errors
-    /// If there are none; by default always.
+    /// An error if there are no such quorums; by default always.
     fn over(&self, _places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         Err(QuorumError::Fixed)
     }
 
-    /// Whether fast ballots may be used at all.
+    /// Whether fast ballots are possible.
     fn has_fast_rounds(&self) -> bool {
         self.is_quorum(Phase::TwoFast, self.acceptors())
     }
 
-    /// Whether a value that `voted` voted for in the highest ballot reported, of kind `phase`, may have been or
-    /// may yet be chosen there, when exactly the acceptors `promised` have answered phase 1: some quorum's
-    /// intersection with `promised` all voted for it (Lamport 2006, §2.2, observation O4, for any quorum system).
+    /// Whether a value may have been chosen, or may still be, when exactly the acceptors `promised` have answered
+    /// phase 1. `voted` are those that voted for it in the highest ballot reported, of kind `phase`. The value may be
+    /// chosen if, in some quorum, all members that promised voted for it (Lamport 2006, §2.2, observation O4, for any
+    /// quorum system).
     ///
-    /// Quorums being closed upwards, that is to ask if those who voted for it and those who were not heard
-    /// contain a quorum. For quorums by number that is votes ≥ |Q| + qf − n, as papers count; a test says so.
+    /// Supersets of quorums are quorums, so it is enough to ask whether the acceptors that voted for it and those not
+    /// heard contain a quorum. For quorums by number this is votes ≥ |Q| + qf − n, as papers count; a test checks
+    /// that.
     fn may_be_chosen(&self, phase: Phase, promised: NodeSet, voted: NodeSet) -> bool {
         let unheard = self.acceptors().without(promised);
         self.is_quorum(phase, voted.intersection(promised).union(unheard))
     }
 
-    /// A smallest-by-inclusion quorum, with `prefer` in it if possible: whom a thrifty proposer asks.
+    /// Returns a quorum that contains no smaller one, with `prefer` in it if possible. A thrifty proposer asks it.
     fn minimal_quorum(&self, phase: Phase, prefer: NodeId) -> NodeSet {
         let mut quorum = self.acceptors();
         let far_first = |node: &NodeId| core::cmp::Reverse(node.0.wrapping_sub(prefer.0) % NodeSet::CAPACITY);
@@ -150,16 +152,16 @@ pub trait QuorumSystem: Debug + Send + Sync {
         quorum
     }
 
-    /// Every quorum of this phase that contains no smaller one; none where there are no fast ballots.
+    /// Returns every quorum of this phase that contains no smaller one; none where there are no fast ballots.
     ///
     /// # Errors
-    /// [`QuorumError::TooMany`] beyond [`EXHAUSTIVE`] acceptors: every set of them is tried.
+    /// [`QuorumError::TooMany`] beyond [`EXHAUSTIVE`] acceptors, because every set of them is tried.
     fn minimal_quorums(&self, phase: Phase) -> Result<Vec<NodeSet>, QuorumError> {
         table::minimal_quorums(self, phase)
     }
 
-    /// The largest number of acceptors that may fail, whichever they are, and leave a quorum of this phase. `None`
-    /// where there are no such quorums.
+    /// The largest number of acceptors whose failure always leaves a quorum of this phase, whichever acceptors fail.
+    /// `None` where the phase has no quorums.
     ///
     /// # Errors
     /// As [`QuorumSystem::minimal_quorums`], unless the system has a formula.
@@ -167,12 +169,11 @@ pub trait QuorumSystem: Debug + Send + Sync {
         table::failures_survived(self, phase)
     }
 
-    /// The load of this phase (Naor, Wool 1998, §3): the share of all quorums asked that the busiest acceptor is
-    /// in, when quorums are picked at random with the probabilities that make this share smallest. It is found by
-    /// linear programming, exact but for rounding. `None` where there are no such quorums.
+    /// The load of this phase (Naor, Wool 1998, §3): the share of requests that the busiest acceptor handles, when
+    /// quorums are picked at random with the probabilities that minimize this share. It is computed by linear
+    /// programming, exact except for rounding. `None` where the phase has no quorums.
     ///
-    /// Picking among the minimal quorums with equal probabilities may load somebody more, unless all acceptors
-    /// are alike.
+    /// Picking the minimal quorums with equal probabilities may load an acceptor more, unless all acceptors are alike.
     ///
     /// # Errors
     /// As [`QuorumSystem::minimal_quorums`], unless the system has a formula.

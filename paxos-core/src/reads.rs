@@ -1,5 +1,5 @@
-//! Reads that need no slot of the log: how new an answer must be, and how a process finds out how far its replica
-//! must have come for that.
+//! Reads without a slot of the log: how fresh an answer must be, and how a process learns which slots its replica must
+//! have executed for it.
 
 mod index;
 mod lease;
@@ -13,36 +13,36 @@ use crate::{Ballot, Kind, Slot};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// How new the state must be that a read sees.
+/// How fresh the state must be that a read sees.
 ///
-/// The first three are linearizable: the state has every command whose answer reached anybody before the read began,
-/// and nothing that an earlier such read saw is missing. Each names a way, and a read takes another one where its own
-/// is barred: a lease that has run out is confirmed, and where no leader can say how far the log goes (none is known,
-/// a fast ballot is open, every instance has a phase 1 of its own), acceptors are asked.
+/// The first three are linearizable: the state has every command that was answered before the read began, and
+/// everything that an earlier linearizable read saw. Each names a way to read. If that way is not available, the read
+/// takes another: an expired lease is replaced by a confirmation. If no leader can tell how far the log goes (no
+/// leader is known, a fast ballot is open, or every instance has its own phase 1), acceptors are asked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Consistency {
-    /// The leader says how far the log goes once a phase 2 quorum has confirmed that it still leads (*read index*, Ongaro
-    /// 2014, §6.4).
+    /// The leader tells how far the log goes, when a phase 2 quorum has confirmed that it still leads (*read index*,
+    /// Ongaro 2014, §6.4).
     Confirmed,
-    /// The leader says so alone while its lease lasts ([`crate::Timeouts::lease`]).
+    /// The leader tells it alone, while its lease lasts ([`crate::Timeouts::lease`]).
     Lease,
-    /// A phase 1 quorum of acceptors says how far it has voted, without the leader (Charapko, Ailijiang, Demirbas,
-    /// *Linearizable Quorum Reads in Paxos*, `HotStorage` 2019). What was voted for last may not be chosen before the
-    /// next leader comes, or, where leaders appoint themselves, before the next command.
+    /// A phase 1 quorum of acceptors tells how far it has voted, without the leader (Charapko, Ailijiang, Demirbas,
+    /// *Linearizable Quorum Reads in Paxos*, `HotStorage` 2019). The last values voted for may not be chosen before
+    /// the next leader is elected or, where leaders appoint themselves, before the next command.
     ///
-    /// The paper has majorities and classic ballots. For other quorums the argument is ours: what was answered was chosen by a phase 2
-    /// quorum of some ballot, fast or classic; each shares an acceptor with every phase 1 quorum; that acceptor had voted in the slot
-    /// before the answer, and so before the read, and tells a slot at least as high.
+    /// The paper has majorities and classic ballots. For other quorums the argument is our own. Every answered command
+    /// was chosen by a phase 2 quorum of a fast or classic ballot, which shares an acceptor with every phase 1 quorum.
+    /// That acceptor voted in the slot before the answer, hence before the read, and reports a slot at least as high.
     Quorum,
-    /// What is there, at once. It may be old: [`Readable::applied`] says how old.
+    /// The state as it is, at once. It may be old: [`Readable::applied`] tells how old.
     Local,
-    /// What is there as soon as every slot below this one is executed: at least as new as an answer that was given in
-    /// the slot before. It waits for as long as that takes.
+    /// The state when every slot below this one is executed: at least as fresh as an answer from the slot before. The
+    /// read waits until then.
     AtLeast(Slot),
 }
 
 impl Consistency {
-    /// Whether the read sees all that anybody knew to have happened when it began.
+    /// Whether the read sees everything that any process knew to have happened when it began.
     pub const fn is_linearizable(self) -> bool {
         match self {
             Self::Confirmed | Self::Lease | Self::Quorum => true,
@@ -51,17 +51,17 @@ impl Consistency {
     }
 }
 
-/// The name of a read at its process.
+/// The id of a read at its process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ReadId {
-    /// Which life of the process: an answer to a former one says nothing about reads that began later.
+    /// The life of the process. An answer to an earlier life says nothing about later reads.
     pub session: u32,
-    /// Counted from 0 in each life.
+    /// The number of the read, from 0 in each life.
     pub number: u64,
 }
 
 impl fmt::Display for ReadId {
-    /// `r4` is the fifth read of a process, `r1#4` that of its second life.
+    /// `r4` is the fifth read of a process; `r1#4` is the fifth read of its second life.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.session {
             0 => write!(f, "r{}", self.number),
@@ -73,71 +73,71 @@ impl fmt::Display for ReadId {
 /// A read that may be answered now, from this process's replica as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Readable {
-    /// Which read.
+    /// The read.
     pub id: ReadId,
     /// The replica has executed every slot below.
     pub applied: Slot,
 }
 
-/// Why a read is not taken.
+/// The reason why a read is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Too many are waiting.
-    #[error("overloaded: {limit} reads are waiting already; try again when some are answered")]
+    /// Too many reads are waiting.
+    #[error("overloaded: {limit} reads are already waiting; try again when some are answered")]
     Overloaded {
-        /// The limit that was hit, in reads.
+        /// The limit, in reads.
         limit: usize,
     },
-    /// The process executes nothing.
+    /// The process has no replica.
     #[error("this process has no replica to read from; read at a learner, or submit a command that reads")]
     NoReplica,
-    /// The process was removed from the cluster: no member answers its questions any more, so it cannot know how far the
-    /// log goes. It still takes reads that are not linearizable.
+    /// The process was removed from the cluster. No member answers its questions, so it cannot know how far the log
+    /// goes. It still takes reads that are not linearizable.
     #[error(
         "this process was removed from the cluster and cannot know how far the log goes; read at a member"
     )]
     Removed,
 }
 
-/// What processes say to each other about reads.
+/// The messages about reads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum ReadMessage {
     /// Learner to leader: how far does the log go?
     Index {
-        /// The first of the reads that ask.
+        /// The first of the reads that the question is for.
         id: ReadId,
         /// Whether the leader may rely on its lease.
         lease: bool,
     },
-    /// Leader to learner: all that had happened when you asked lies below.
+    /// Leader to learner: everything that had happened when you asked lies below this slot.
     At {
         /// As in the question.
         id: ReadId,
-        /// That slot; none: this process does not lead, or cannot say.
+        /// The slot. None: this process does not lead, or cannot tell.
         slot: Option<Slot>,
     },
     /// Learner to acceptor: how far have you voted?
     Votes {
-        /// The first of the reads that ask.
+        /// The first of the reads that the question is for.
         id: ReadId,
     },
     /// Acceptor to learner: I have voted in no slot from this one on.
     VotedBelow {
         /// As in the question.
         id: ReadId,
-        /// That slot.
+        /// The slot.
         slot: Slot,
     },
-    /// Leader to acceptor: I shall not rely on what you granted me in this ballot any more.
+    /// Leader to acceptor: I no longer rely on the lease that you granted me in this ballot.
     Release {
-        /// The ballot it leads in, or led.
+        /// The ballot in which it leads or led.
         ballot: Ballot,
     },
 }
 
 impl ReadMessage {
-    /// What kind of message it is.
+    /// The kind of the message.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Index { .. } => Kind::ReadIndex,

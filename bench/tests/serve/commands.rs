@@ -202,9 +202,9 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     }
     // What makes no sense is told at once.
     for (request, reply) in [
-        ("PAXOS ADD 1", "ERR not done: n1 is a member already"),
-        ("PAXOS REMOVE 9", "ERR not done: n9 is no member"),
-        ("PAXOS REMOVE 3", "ERR not done: n3 is no member"),
+        ("PAXOS ADD 1", "ERR not done: n1 is already a member"),
+        ("PAXOS REMOVE 9", "ERR not done: n9 is not a member"),
+        ("PAXOS REMOVE 3", "ERR not done: n3 is not a member"),
         ("PAXOS ADD 3 QUICKLY", "ERR syntax error"),
     ] {
         assert_eq!(call(&mut client, request).await.error(), Some(reply));
@@ -212,7 +212,7 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     assert!(matches!(call(&mut client, "PAXOS ADD 3").await, Value::Int(_)));
     assert!(matches!(call(&mut client, "PAXOS REMOVE 2").await, Value::Int(_)));
     let again = call(&mut client, "PAXOS REMOVE 2").await;
-    assert_eq!(again.error(), Some("ERR not done: n2 was removed already"));
+    assert_eq!(again.error(), Some("ERR not done: n2 was already removed"));
     assert!(call(&mut client, "PAXOS ADD 2").await.error().is_some(), "ids never come back");
     assert_eq!(call(&mut client, "SET after v").await, ok());
     let mut new = cluster.client(3).await;

@@ -1,33 +1,33 @@
-//! Who still follows a leader: the answers to its heartbeats.
+//! The answers to a leader's heartbeats, which show which acceptors still follow it.
 
 use crate::{NodeId, NodeSet, Phase, QuorumSystem, Time};
 
-/// For each acceptor the newest heartbeat that it answered, by the time at which the leader *sent* it, on the
-/// leader's own clock. A leader that lost touch with a quorum knows by this that it must not go on, one that
-/// is asked for a read that it still leads, and one with a lease how long that holds.
+/// For each acceptor, the newest heartbeat that it answered, by the time at which the leader *sent* it, on the
+/// leader's clock. From this, a leader knows that it must step down, that it still leads when it confirms a read, and
+/// how long its lease holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Contact {
     newest: Vec<(Time, NodeId)>,
 }
 
 impl Contact {
-    /// `from` answered the heartbeat sent at `sent`.
+    /// Notes that `from` answered the heartbeat sent at `sent`.
     pub fn heard(&mut self, from: NodeId, sent: Time) {
         match self.newest.iter_mut().find(|(_, node)| *node == from) {
             Some((newest, _)) => *newest = sent.max(*newest),
             None => self.newest.push((sent, from)),
         }
-        // The newest first.
+        // Newest first.
         self.newest.sort_unstable_by(|a, b| b.cmp(a));
     }
 
-    /// Forgets everything: a new ballot.
+    /// Forgets everything, for a new ballot.
     pub fn clear(&mut self) {
         self.newest.clear();
     }
 
-    /// The latest time such that a quorum of `phase` has answered heartbeats sent then or later; none if too few
-    /// have answered any.
+    /// Returns the latest time such that a quorum of `phase` has answered heartbeats sent then or later. None if no
+    /// quorum has answered.
     pub fn since(&self, quorums: &dyn QuorumSystem, phase: Phase) -> Option<Time> {
         let mut answered = NodeSet::EMPTY;
         self.newest.iter().find_map(|(sent, node)| {

@@ -1,4 +1,4 @@
-//! Who leads: shared by every variant that needs a leader.
+//! The election of a leader, for every variant that needs one.
 
 use crate::{
     Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, NodeSet, Phase, Protocol, Setup,
@@ -10,13 +10,13 @@ use std::sync::Arc;
 /// The shortest time between two deadlines.
 const INSTANT: Duration = Duration::from_nanos(1);
 
-/// Elects by timeout: who hears no leader for a randomly drawn time asks the acceptors whether they hear one
-/// (a *canvass*: it asks for no promise, raises no ballot and writes nothing), and campaigns with a higher ballot
-/// if a phase 1 quorum does not either. So a process that comes back, or that the leader alone cannot reach, does
-/// not depose it. A leader that no phase 2 quorum answers any more steps down, so that those who still hear it are
-/// free to follow another. Or lets every proposer appoint itself, if so configured. Liveness only: any number of
-/// leaders is safe, which is why an acceptor that hears a leader refuses no phase 1a for its sake: whoever sends
-/// one has a quorum behind it, or was asked by the leader itself.
+/// Elects leaders by timeout, or lets every proposer appoint itself, as configured. A process that hears no leader for
+/// a random time asks the acceptors whether they hear one (a *canvass*: it asks for no promise, raises no ballot and
+/// writes nothing). If a phase 1 quorum hears none either, it campaigns with a higher ballot. So a process that
+/// returns, or that only the leader cannot reach, does not depose the leader. A leader that no phase 2 quorum answers
+/// steps down, so that processes that still hear it may follow another. This is for liveness only: any number of
+/// leaders is safe. An acceptor does not refuse a phase 1a because it hears a leader, since the sender has the support
+/// of a quorum or was asked by the leader itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Election {
     setup: Setup<()>,
@@ -28,43 +28,43 @@ pub struct Election {
     wake: Option<Time>,
     /// When to send the next heartbeat.
     beat: Option<Time>,
-    /// Between asking for a ballot and winning or losing it.
+    /// Whether it has asked for a ballot that it has not won or lost yet.
     campaigning: bool,
-    /// Ballots lost in a row, for the back-off.
+    /// The number of ballots lost in a row, for the back-off.
     lost: u32,
     /// Whether it may campaign without a canvass: it is the first leader of a new cluster, has the support of a
-    /// quorum, or leads already.
+    /// quorum, or already leads.
     mandate: bool,
     canvass: Option<Canvass>,
-    /// When it last heard of another leader; at first, when it started: what it heard before a crash is forgotten.
+    /// When it last heard another leader. Initially its start: it has forgotten what it heard before a crash.
     heard: Time,
-    /// Since when it leads, and sends its heartbeats in time.
+    /// Since when it has led and sent its heartbeats in time.
     steady: Option<Time>,
     elections: Elections,
 }
 
-/// What a process asked all acceptors, and who would follow it.
+/// A question to all acceptors, and the acceptors that would follow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Canvass {
     sent: Time,
     supporters: NodeSet,
 }
 
-/// What happened to a process as a candidate and leader since it started.
+/// The number of events in a process's life as a candidate and leader, since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Elections {
-    /// It asked the acceptors whether they would follow it.
+    /// How often it asked the acceptors whether they would follow it.
     pub canvasses: u64,
-    /// It asked for a ballot.
+    /// How often it asked for a ballot.
     pub campaigns: u64,
-    /// It won one.
+    /// How often it won a ballot.
     pub won: u64,
-    /// It gave one up, since no quorum answered any more.
+    /// How often it gave up a ballot because no quorum answered.
     pub stepped_down: u64,
 }
 
 impl Election {
-    /// The election as seen by one process.
+    /// Creates the election role of one process.
     pub fn new<O>(setup: &Setup<O>, now: Time, restarted: bool) -> Self {
         let (id, config) = (setup.id, setup.config.clone());
         let mut election = Self {
@@ -106,7 +106,7 @@ impl Election {
         matches!(self.config().leadership, Leadership::Elected { .. })
     }
 
-    /// Between one and two election timeouts from now, if this process may campaign.
+    /// Returns a time between one and two election timeouts from now, if this process may campaign.
     fn election_timeout(&mut self, now: Time) -> Option<Time> {
         let shortest = self.config().timeouts.election.filter(|_| self.proposes)?.max(INSTANT);
         Some(now.after(self.jitter.between(shortest, shortest.saturating_mul(2))))
@@ -120,13 +120,13 @@ impl Election {
         self.jitter.between(Duration::ZERO, longest)
     }
 
-    /// Whether it heard of no other leader for the shortest election timeout.
+    /// Whether it has heard no other leader for the shortest election timeout.
     fn is_silent(&self, now: Time) -> bool {
         self.config().timeouts.election.is_none_or(|shortest| now.since(self.heard) >= shortest)
     }
 
-    /// Whether no quorum has answered for so long that others may follow another leader by now. An answer counts
-    /// from when the heartbeat was sent; a leader that was halted itself gives the others time to answer.
+    /// Whether no quorum has answered for so long that the others may follow another leader by now. An answer counts
+    /// from when the heartbeat was sent. A leader that was paused itself gives the others time to answer.
     fn is_forsaken(&self, now: Time, answered: Option<Time>) -> bool {
         let timeouts = self.config().timeouts;
         let (Some(steady), Some(election), Some(beat)) = (self.steady, timeouts.election, timeouts.heartbeat)
@@ -136,7 +136,7 @@ impl Election {
         now.since(answered.map_or(steady, |at| at.max(steady))) > election.max(beat.saturating_mul(3))
     }
 
-    /// Neither leads nor asks for that any more.
+    /// Stops leading, or trying to lead.
     fn retire(&mut self) {
         self.campaigning = false;
         self.mandate = false;
@@ -145,7 +145,7 @@ impl Election {
         self.beat = None;
     }
 
-    /// Its election timeout has ended, and nobody asked it to lead: it asks who would follow.
+    /// Asks the acceptors whether they would follow, after an election timeout without a mandate.
     fn begin_canvass(&mut self, now: Time) -> Duty {
         self.leader = None;
         self.retire();
@@ -158,7 +158,7 @@ impl Election {
         let every = self.config().timeouts.heartbeat.map(|every| every.max(INSTANT));
         self.beat = every.map(|every| now.after(every));
         if !standing.leading {
-            // It is in a phase 1 of its own choice. If that finds no quorum, it leads no more.
+            // It runs a phase 1 that it chose itself. If no quorum answers, it stops leading.
             if self.wake.is_none() {
                 self.mandate = false;
                 self.wake = self.election_timeout(now);
@@ -176,11 +176,11 @@ impl Election {
     }
 
     fn follow(&mut self, now: Time, ballot: Ballot) {
-        // A leader goes on speaking in the first step of its term, whatever step some slot has come to.
+        // A leader keeps using the first step of its term, whichever step its slots have reached.
         if ballot.owner == self.setup.id || (!ballot.same_term(self.highest) && ballot < self.highest) {
             return;
         }
-        // What the leader still says whom this process is about to replace is no reason to give that up.
+        // A candidate ignores further messages of the leader that it is about to replace.
         if self.campaigning && ballot.same_term(self.highest) {
             return;
         }
@@ -234,7 +234,7 @@ impl<P: Protocol> Leader<P> for Election {
 
     fn on_piece(&mut self, now: Time) {
         if self.campaigning && self.is_elected() {
-            // A piece that is lost is asked for again before the campaign is given up.
+            // A lost piece is asked for again before the campaign is given up.
             let resend = self.config().timeouts.resend.unwrap_or_default();
             self.wake = self.election_timeout(now.after(resend));
         }
@@ -248,7 +248,7 @@ impl<P: Protocol> Leader<P> for Election {
     }
 
     fn on_support(&mut self, now: Time, from: NodeId, sent: Time) {
-        // An answer to an earlier question may be out of date.
+        // An answer to an earlier question may be outdated.
         let Some(canvass) = self.canvass.as_mut().filter(|canvass| canvass.sent == sent) else { return };
         canvass.supporters.insert(from);
         if self.setup.config.quorums.is_quorum(Phase::One, canvass.supporters) {
@@ -259,7 +259,7 @@ impl<P: Protocol> Leader<P> for Election {
     }
 
     fn on_take_over(&mut self, now: Time, ballot: Ballot) {
-        // One who leads no more is not to say who follows.
+        // A process that no longer leads has no right to choose the next leader.
         let current = ballot.same_term(self.highest) && ballot.owner != self.setup.id;
         if self.is_elected() && self.proposes && current && !self.campaigning {
             self.canvass = None;
@@ -318,8 +318,8 @@ impl<P: Protocol> Leader<P> for Election {
             return;
         }
         if gone {
-            // It is known to lead no more: nobody has to wait in order to find out, and all know who is the first of
-            // the others. If that one does not lead soon, whoever asks first may.
+            // The old leader has certainly stopped leading, so no process has to wait, and all know which proposer is
+            // the first of the others. If that one does not lead soon, the first to ask may.
             self.leader = config.proposers.smallest();
             self.heard = Time(0);
             self.retire();

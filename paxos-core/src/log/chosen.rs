@@ -1,23 +1,23 @@
-//! The log of what a process knows to be chosen: delivered in slot order, without a gap.
+//! The log of what a process knows to be chosen, delivered in slot order without a gap.
 
 use crate::{Amount, Batch, Entry, EpochTable, Epochs, Runs, Slot, SlotRange, Value};
 
-/// Values to execute: the slot of the first, and the members that they may change.
+/// Values to execute: the slot of the first one, and the members that they may change.
 type Delivery<'a, V> = (Slot, &'a [Entry<V>], Option<&'a mut Epochs>);
 
-/// What is known to be chosen, and how much of it was handed over for execution.
+/// The slots that are known to be chosen, and how many of them were delivered for execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Chosen<V> {
     log: Runs<Batch<V>>,
     first_unknown: Slot,
     applied: Slot,
     heard: Slot,
-    /// Below this slot values are missing that a snapshot stands for.
+    /// Below this slot, values are missing because a snapshot replaced them.
     jumped: Slot,
     changes: u64,
-    /// Who the members are, where that may change.
+    /// The members, where they can change.
     epochs: Option<Epochs>,
-    /// How many slots from the first unknown one on may be held.
+    /// How many slots from the first unknown one on it may keep.
     reach: u64,
 }
 
@@ -37,42 +37,42 @@ impl<V> Default for Chosen<V> {
 }
 
 impl<V> Chosen<V> {
-    /// A log whose entries may change the members. What lies `reach` slots or more behind the first unknown one is
-    /// not kept.
+    /// Creates a log whose entries may change the members. It keeps nothing that lies `reach` slots or more after the
+    /// first unknown slot.
     pub fn new(epochs: Option<Epochs>, reach: u64) -> Self {
         Self { epochs, reach, ..Self::default() }
     }
 
-    /// Who the members are, where that may change.
+    /// The members, where they can change.
     pub fn epochs(&self) -> Option<&Epochs> {
         self.epochs.as_ref()
     }
 
-    /// The first slot whose members are not known here, or are not those of now: nothing is proposed there yet,
-    /// and no vote counted (*Paxos Made Simple*, §3: up to α commands ahead).
+    /// The first slot whose members are unknown or different from the current members. Nothing is proposed and no vote
+    /// is counted from there on (*Paxos Made Simple*, §3: up to α commands ahead).
     pub fn limit(&self) -> Slot {
         self.epochs.as_ref().map_or(Slot::MAX, Epochs::limit)
     }
 }
 
 impl<V> Chosen<V> {
-    /// Nothing is known. What lies `reach` slots or more behind the first unknown one is not kept.
+    /// Creates an empty log. It keeps nothing that lies `reach` slots or more after the first unknown slot.
     pub fn within_reach(reach: u64) -> Self {
         Self { reach, ..Self::default() }
     }
 
-    /// Keeps what lies up to so many slots behind the first unknown one from now on; how many it was before.
+    /// Sets the reach, the number of slots from the first unknown one on that may be kept. Returns the old reach.
     pub(crate) fn set_reach(&mut self, reach: u64) -> u64 {
         core::mem::replace(&mut self.reach, reach)
     }
 
-    /// Slots from here on are too far ahead to be counted or kept: whoever is so far behind catches up first. It is
-    /// many windows away, so that no leader proposes there before this process, if it is not cut off, knows more.
+    /// The slot from which on slots are too far ahead to be counted or kept: this process must catch up first. It is
+    /// many windows away, so no leader proposes there unless this process is cut off.
     pub fn horizon(&self) -> Slot {
         self.first_unknown.plus(self.reach)
     }
 
-    /// Notes that `batch` is chosen from slot `first` on. What is known already stays: a slot has one value.
+    /// Notes that `batch` is chosen from slot `first` on. Known values stay: a slot has one value.
     pub fn choose(&mut self, first: Slot, batch: Batch<V>) {
         let slots = first.extend(batch.len() as u64);
         if slots.end > self.horizon() {
@@ -96,14 +96,14 @@ impl<V> Chosen<V> {
         self.advance();
     }
 
-    /// Notes that every slot below `slot` is chosen, though perhaps not known here.
+    /// Notes that every slot below `slot` is chosen, even if the values are not known here.
     pub fn hear_of(&mut self, slot: Slot) {
         self.heard = self.heard.max(slot);
     }
 
-    /// A phase 1 quorum has no vote in `slot`. Had a value been chosen there, a phase 2 quorum would have voted for it, and
-    /// one of that is in every phase 1 quorum: whoever said that more is chosen was wrong. (A promise may also be older
-    /// than what was said. Then it is said again.)
+    /// Notes that a phase 1 quorum has no vote in `slot`. If a value had been chosen there, a phase 2 quorum would
+    /// have voted for it, and one of its members is in every phase 1 quorum. So a claim that more is chosen was wrong.
+    /// (If the promise is older than the claim, the claim is repeated.)
     pub(crate) fn refute(&mut self, slot: Slot) {
         self.heard = self.heard.min(slot);
     }
@@ -113,27 +113,27 @@ impl<V> Chosen<V> {
         self.first_unknown
     }
 
-    /// The slot after the last one whose value is known; gaps may lie below.
+    /// The slot after the last known value. There may be gaps below.
     pub fn end(&self) -> Slot {
         self.log.end().max(self.first_unknown)
     }
 
-    /// Some slots below this one are known to be chosen by a snapshot only, which does not tell their values.
+    /// The slot below which some values are unknown, because only a snapshot covers them.
     pub fn jumped(&self) -> Slot {
         self.jumped
     }
 
-    /// The first slot whose value is held; those below are executed and forgotten.
+    /// The first slot whose value it holds. The slots below are executed and forgotten.
     pub fn start(&self) -> Slot {
         self.log.first().map_or(self.first_unknown, |(range, _)| range.start.min(self.first_unknown))
     }
 
-    /// Whether something that was chosen is not known here.
+    /// Whether a chosen value is not known here.
     pub fn is_behind(&self) -> bool {
         self.first_unknown < self.heard.max(self.log.end())
     }
 
-    /// Every slot below is chosen, as far as this process has heard.
+    /// The slot below which everything is chosen, as far as this process has heard.
     pub fn heard(&self) -> Slot {
         self.heard.max(self.first_unknown)
     }
@@ -149,38 +149,38 @@ impl<V> Chosen<V> {
         batch.get(slot.since(range.start) as usize)
     }
 
-    /// What is known of `slots`, in order.
+    /// Iterates over the known values in `slots`, in order.
     pub fn within(&self, slots: SlotRange) -> impl Iterator<Item = (SlotRange, Batch<V>)> {
         self.log.within(slots)
     }
 
-    /// The runs of known values that reach into `slots`, whole.
+    /// Iterates over the runs of known values that overlap `slots`, not cut.
     pub(crate) fn overlapping(&self, slots: SlotRange) -> impl Iterator<Item = (SlotRange, &Batch<V>)> {
         self.log.overlapping(slots)
     }
 
-    /// Grows with every change, for those who watch.
+    /// A counter that grows with every change of the log.
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// Every slot below was handed over for execution.
+    /// The slot below which everything was delivered for execution.
     pub fn applied(&self) -> Slot {
         self.applied
     }
 
-    /// Whether all that can be executed was handed over.
+    /// Whether everything that can be executed was delivered.
     pub(crate) fn is_delivered(&self) -> bool {
         self.applied >= self.first_unknown
     }
 
-    /// The newest run of known values, whole.
+    /// The last run of known values, not cut.
     pub(crate) fn last(&self) -> Option<(SlotRange, &Batch<V>)> {
         self.log.last()
     }
 
-    /// The next values to execute, each slot once and in order, with the members that they may change; nothing while
-    /// the next one is unknown.
+    /// Returns the next values to execute, each slot once and in order, with the members that they may change. None
+    /// while the next value is unknown.
     pub(crate) fn deliver(&mut self) -> Option<Delivery<'_, V>> {
         if self.is_delivered() {
             return None;
@@ -191,13 +191,13 @@ impl<V> Chosen<V> {
         Some((first, &batch[skip as usize..], self.epochs.as_mut()))
     }
 
-    /// Known values from `from` on, without a gap, for a process that misses them: at most `limit`, or a single
-    /// larger one.
+    /// Returns known values from `from` on, without a gap, for a process that misses them: at most `limit`, or one
+    /// larger value.
     pub(crate) fn since(&self, from: Slot, limit: Amount) -> Batch<V>
     where
         V: Value,
     {
-        // What was executed by all and forgotten cannot be told any more.
+        // Values that were executed and forgotten are no longer available.
         if self.log.first().is_none_or(|(range, _)| range.start > from) {
             return Batch::empty();
         }
@@ -206,7 +206,7 @@ impl<V> Chosen<V> {
         for (_, batch) in self.log.within(slots) {
             let fitting =
                 batch.fitting(Amount { count: limit.count - sum.count, bytes: limit.bytes - sum.bytes });
-            // The first entry goes in any case.
+            // The first entry is always included.
             let count = if parts.is_empty() { fitting.count.max(1) } else { fitting.count };
             parts.push(batch.head(count as u64));
             if fitting.count < batch.len() {
@@ -217,12 +217,12 @@ impl<V> Chosen<V> {
         Batch::concat(parts)
     }
 
-    /// Forgets the values below `below`, as far as they were executed here.
+    /// Forgets the values below `below` that were executed here.
     pub(crate) fn trim(&mut self, below: Slot) {
         self.log.remove_below(below.min(self.applied));
     }
 
-    /// [`Chosen::choose`] where some of it is beyond the horizon.
+    /// [`Chosen::choose`] where part of the batch is beyond the horizon.
     #[cold]
     fn choose_near(&mut self, first: Slot, batch: &Batch<V>) {
         let near = batch.head(self.horizon().since(first));
@@ -231,8 +231,8 @@ impl<V> Chosen<V> {
         }
     }
 
-    /// A snapshot stands for every slot below `next`, of which this process did not execute all; and the members are
-    /// those that it tells.
+    /// Takes over a snapshot that covers every slot below `next`, not all of which were executed here. The members are
+    /// those of the snapshot.
     #[cold]
     pub(crate) fn jump(&mut self, next: Slot, table: Option<&EpochTable>) {
         self.log.remove_below(next);
@@ -291,7 +291,7 @@ mod tests {
         chosen.choose(Slot(4), batch(4..9));
         chosen.choose(Slot(2), batch(2..6));
         assert_eq!((chosen.end(), chosen.first_unknown()), (Slot(4), Slot(0)));
-        // Known slots do not count, and what follows on them is in reach.
+        // Known slots do not count toward the reach, so slots that follow them come within it.
         chosen.choose(Slot(0), batch(0..2));
         assert_eq!((chosen.first_unknown(), chosen.horizon()), (Slot(4), Slot(8)));
         chosen.choose(Slot(4), batch(4..12));
@@ -347,7 +347,7 @@ mod tests {
             [sent(0, 7), sent(0, 8), sent(0, 11), sent(0, 13), sent(0, 21), sent(0, 22)],
             [1, 2, 3, 6, 6, 7]
         );
-        // What is larger than a message goes alone, and what does not fit is not jumped over.
+        // A value larger than a message goes alone. A value that does not fit is not skipped.
         assert_eq!([sent(0, 3), sent(6, 8), sent(2, 2)], [1, 1, 1]);
     }
 }

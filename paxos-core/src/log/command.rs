@@ -1,4 +1,4 @@
-//! What the log holds: commands of clients, or nothing on purpose.
+//! The content of the log: commands of clients, changes of members, and no-ops.
 
 use crate::{Amount, Change, ClientId, CommandId};
 use core::fmt;
@@ -7,9 +7,9 @@ use core::ops::Deref;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
-/// What a client wants agreed: opaque to every protocol.
+/// A value that clients submit: opaque to every protocol.
 pub trait Value: Clone + fmt::Debug + Eq + Hash + Send + Sync + 'static {
-    /// Its size in bytes on the wire, for limits; an estimate is enough.
+    /// Its size in bytes on the wire, for limits. An estimate is enough.
     fn bytes(&self) -> usize {
         size_of_val(self)
     }
@@ -35,34 +35,34 @@ impl Value for Arc<[u8]> {
     }
 }
 
-/// A client's value under the name that makes it execute once.
+/// A client's value, with the id that makes it execute once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Command<V> {
-    /// The name; two commands with one name are the same command.
+    /// Its id. Two commands with the same id are the same command.
     pub id: CommandId,
-    /// What to execute.
+    /// The value to execute.
     pub value: V,
 }
 
 /// The content of a slot.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Entry<V> {
-    /// Chosen to fill a gap; executing it does nothing.
+    /// A no-op, chosen to fill a gap. Executing it does nothing.
     Noop,
     /// A client's command.
     Command(Command<V>),
-    /// A change of the cluster's members, which a client asked for under this name. It is rare, and apart so that an
-    /// entry is no larger than a command.
+    /// A change of the cluster's members, which a client submitted under this id. It is boxed, because it is rare, so
+    /// that an entry is no larger than a command.
     Change(CommandId, Box<Change>),
 }
 
 impl<V> Entry<V> {
-    /// A command by its parts.
+    /// Creates a command from its parts.
     pub fn new(client: ClientId, seq: u64, value: V) -> Self {
         Self::Command(Command { id: CommandId { client, seq }, value })
     }
 
-    /// The command's name, none for a no-op.
+    /// The id of the command or change. None for a no-op.
     pub fn id(&self) -> Option<CommandId> {
         match self {
             Self::Noop => None,
@@ -81,7 +81,7 @@ impl<V> fmt::Display for Entry<V> {
     }
 }
 
-/// The contents of consecutive slots, allocated once and shared by everyone who sends, stores or applies them.
+/// The contents of consecutive slots, allocated once and shared by everything that sends, stores or applies them.
 /// Cloning and cutting copy no entry.
 pub struct Batch<V> {
     entries: Arc<[Entry<V>]>,
@@ -96,23 +96,23 @@ impl<V> Clone for Batch<V> {
 }
 
 impl<V> Batch<V> {
-    /// No entry at all.
+    /// Returns a batch without entries.
     pub fn empty() -> Self {
         Self { entries: Arc::new([]), start: 0, end: 0 }
     }
 
-    /// Whether both are the same entries in memory, and so equal without a look at them.
+    /// Whether both are the same entries in memory, and therefore equal without a comparison.
     pub fn shares(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.entries, &other.entries) && self.start == other.start && self.end == other.end
     }
 
-    /// The first `n` entries, all if there are fewer.
+    /// Returns the first `n` entries, or all if there are fewer.
     #[must_use]
     pub fn head(&self, n: u64) -> Self {
         Self { end: self.end.min(self.start.saturating_add(clamp(n))), ..self.clone() }
     }
 
-    /// All but the first `n` entries.
+    /// Returns all entries except the first `n`.
     #[must_use]
     pub fn tail(&self, n: u64) -> Self {
         Self { start: self.end.min(self.start.saturating_add(clamp(n))), ..self.clone() }
@@ -120,7 +120,7 @@ impl<V> Batch<V> {
 }
 
 impl<V: Value> Entry<V> {
-    /// The payload in bytes.
+    /// The bytes of the payload.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Noop | Self::Change(..) => 0,
@@ -130,12 +130,12 @@ impl<V: Value> Entry<V> {
 }
 
 impl<V: Value> Batch<V> {
-    /// The payload in bytes. It is counted anew each time.
+    /// The bytes of the payload, computed anew each time.
     pub fn bytes(&self) -> usize {
         self.iter().map(Entry::bytes).sum()
     }
 
-    /// All of them, one behind the other; without a copy if there is only one.
+    /// Joins the parts in order. A single part is not copied.
     pub fn concat(mut parts: Vec<Self>) -> Self {
         match parts.pop() {
             None => Self::empty(),
@@ -149,12 +149,12 @@ impl<V: Value> Batch<V> {
         }
     }
 
-    /// How many entries, with how many bytes.
+    /// The number of entries and the bytes of their payload.
     pub fn amount(&self) -> Amount {
         Amount { count: self.len(), bytes: self.bytes() }
     }
 
-    /// How much of the head is within `limit`.
+    /// The amount of the longest head within `limit`.
     pub fn fitting(&self, limit: Amount) -> Amount {
         let mut sum = Amount::default();
         for entry in self.iter() {
@@ -167,7 +167,7 @@ impl<V: Value> Batch<V> {
         sum
     }
 
-    /// The head that is within `limit`, or the first entry alone if even that is not.
+    /// Returns the longest head within `limit`, or the first entry alone if even that is larger.
     #[must_use]
     pub fn portion(&self, limit: Amount) -> Self {
         self.head(self.fitting(limit).count.max(1) as u64)

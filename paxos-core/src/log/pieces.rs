@@ -1,31 +1,32 @@
-//! Promises that come in pieces: a phase 1b is no longer than a message, however long the log is.
+//! Promises in pieces: a phase 1b is no longer than a message, however long the log is.
 
 use crate::{NodeId, NodeSet, Slot, SlotRange};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Whose promises a candidate has, whole or in part, and which pieces are to be asked for next.
+/// The promises that a candidate has, whole or in part, and the pieces to ask for next.
 ///
-/// An acceptor that reports votes tells of which slots it reports all. The candidate asks it for the rest, in the same
-/// ballot, and counts its promise when nothing is left. Why the pieces make one phase 1b: from its first answer on, the
-/// acceptor votes in no ballot below this one (*Paxos Made Simple*, §2.2, phase 1b), and in this one nothing is proposed
-/// before phase 1 is done; so what it reports later is what it would have reported at first. An acceptor that has promised
-/// a higher ballot meanwhile refuses, and one that has forgotten slots refuses as well.
+/// An acceptor that reports votes says for which slots its report is complete. The candidate asks it for the rest, in
+/// the same ballot, and counts its promise when nothing is left. The pieces make one phase 1b for this reason: from
+/// its first answer on, the acceptor votes in no ballot below this one (*Paxos Made Simple*, §2.2, phase 1b), and
+/// nothing is proposed in this ballot before phase 1 is done. So its later reports are what it would have reported at
+/// first. An acceptor that has promised a higher ballot or forgotten slots meanwhile refuses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pieces {
     promised: NodeSet,
-    /// The first slot of which each acceptor has not told.
+    /// The first slot that each acceptor has not reported.
     next: BTreeMap<NodeId, Slot>,
     asks: VecDeque<(NodeId, Slot)>,
 }
 
 impl Pieces {
-    /// Those whose promises are complete.
+    /// The acceptors whose promises are complete.
     pub fn promised(&self) -> NodeSet {
         self.promised
     }
 
-    /// Takes in a piece about `slots` from an acceptor that was asked from `first` on; whether its votes are news. A piece
-    /// without an end is the last. One that came before has the next one asked for again: that may be what was lost.
+    /// Takes in a piece about `slots` from an acceptor that was asked from `first` on. Returns whether it is the next
+    /// one. A piece without an end is the last. After a repeated piece, the next one is asked for again, since it may
+    /// have been lost.
     pub fn hear(&mut self, from: NodeId, first: Slot, slots: SlotRange) -> bool {
         if self.promised.contains(from) || from.0 >= NodeSet::CAPACITY || slots.is_empty() {
             return false;
@@ -46,7 +47,7 @@ impl Pieces {
         is_news
     }
 
-    /// The next acceptor to ask again, and from which slot on.
+    /// Returns the next acceptor to ask again, and the slot to ask from.
     pub fn ask(&mut self) -> Option<(NodeId, Slot)> {
         self.asks.pop_front()
     }
@@ -66,7 +67,7 @@ mod tests {
             (pieces.promised(), pieces.ask(), pieces.ask()),
             (NodeSet::EMPTY, Some((ONE, Slot(7))), None)
         );
-        // What is skipped is not told of, and what comes again is no news, but has the rest asked for again.
+        // A gap leaves slots unreported. A repeated piece is not new, but the rest is asked for again.
         assert!(!pieces.hear(ONE, Slot(3), SlotRange::new(Slot(9), Slot::MAX)));
         assert!(!pieces.hear(ONE, Slot(3), SlotRange::new(Slot(3), Slot(7))));
         assert_eq!((pieces.promised(), pieces.ask()), (NodeSet::EMPTY, Some((ONE, Slot(7)))));

@@ -1,4 +1,4 @@
-//! What a proposer of a log has before it: commands that wait, and proposals under way.
+//! The work of a proposer of a log: waiting commands and proposals in progress.
 
 use crate::{
     Amount, Aside, Audience, Ballot, Batch, Chosen, CommandId, Config, Entry, Limits, Load, Overloaded,
@@ -7,27 +7,27 @@ use crate::{
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
-/// Commands in the order of their arrival, then proposals in the order of their slots.
+/// Commands in the order of their arrival, and proposals in the order of their slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pipeline<V> {
     limits: Limits,
     linger: Option<Duration>,
     queue: VecDeque<Waiting<V>>,
-    /// All of `queue`.
+    /// The amount of all of `queue`.
     waiting: Amount,
-    /// What is proposed and not known to be chosen.
+    /// The proposals that are not known to be chosen.
     in_flight: Votes<V>,
-    /// The bytes of each proposal under way, with the slot after its last. One that is partly chosen counts in full.
+    /// The bytes of each proposal in progress, with the slot after its last. A partly chosen proposal counts in full.
     sizes: VecDeque<(Slot, usize)>,
-    /// All of `sizes`.
+    /// The sum of all of `sizes`.
     in_flight_bytes: usize,
-    /// Commands in `queue` may have been chosen from this slot on, in a ballot that was lost.
+    /// The slot from which on commands in `queue` may have been chosen in a lost ballot.
     requeued: Option<Slot>,
-    /// Whether the next slot is one in which nothing may be proposed yet: then no time is waited for.
+    /// Whether nothing may be proposed in the next slot yet. If so, no batch waits for its linger time.
     at_end: bool,
 }
 
-/// Commands that came together, counted once.
+/// Commands that arrived together, with their total size.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Waiting<V> {
     batch: Batch<V>,
@@ -42,7 +42,7 @@ impl<V> Waiting<V> {
 }
 
 impl<V: Value> Pipeline<V> {
-    /// An empty one, within the limits of `config`.
+    /// Creates an empty pipeline, with the limits of `config`.
     pub fn new(config: &Config) -> Self {
         Self {
             limits: config.limits,
@@ -57,10 +57,10 @@ impl<V: Value> Pipeline<V> {
         }
     }
 
-    /// Takes in a request. When a client asks again, commands that are here already are passed over.
+    /// Takes in a request. If a client asks again, commands that are already here are skipped.
     ///
     /// # Errors
-    /// [`Overloaded`] if the queue has no room for all of it.
+    /// [`Overloaded`] if the queue has no room for the whole request.
     pub fn push(&mut self, now: Time, request: &Request<V>) -> Result<(), Overloaded> {
         let mut commands = request.commands.clone();
         if matches!(request.audience, Audience::Anyone | Audience::Relayed) {
@@ -75,7 +75,7 @@ impl<V: Value> Pipeline<V> {
         Ok(())
     }
 
-    /// Puts commands before all that wait. They have waited long enough.
+    /// Puts commands before all waiting ones. They do not linger.
     pub fn push_front(&mut self, batch: Batch<V>) {
         if !batch.is_empty() {
             let front = Waiting { bytes: batch.bytes(), batch, since: Time(0) };
@@ -84,8 +84,8 @@ impl<V: Value> Pipeline<V> {
         }
     }
 
-    /// Takes the next batch, if the window has room and the batch is full or has lingered long enough, and notes it
-    /// as a proposal in `ballot`, from slot `first` on, but in no slot from `end` on.
+    /// Takes the next batch, if the window has room and the batch is full or has lingered long enough. Notes it as a
+    /// proposal in `ballot`, from slot `first` on, in slots below `end`.
     pub fn propose_next(&mut self, now: Time, ballot: Ballot, first: Slot, end: Slot) -> Option<Batch<V>> {
         let mut room = self.room()?;
         room.count = room.count.min(end.since(first) as usize);
@@ -101,8 +101,8 @@ impl<V: Value> Pipeline<V> {
         Some(batch)
     }
 
-    /// While a change of members is agreed on and not in force: no-ops from slot `first` on, which take the log there
-    /// if nothing else does, since everybody waits for it.
+    /// Proposes no-ops from slot `first` on, while a change of members is chosen but not in force and no commands
+    /// wait. They take the log to the change, because everything waits for it.
     #[inline]
     pub fn propose_nothing(&mut self, ballot: Ballot, first: Slot, chosen: &Chosen<V>) -> Option<Batch<V>> {
         let coming = chosen.epochs().is_some_and(|epochs| epochs.next().is_some());
@@ -121,12 +121,12 @@ impl<V: Value> Pipeline<V> {
         Some(batch).filter(|batch| !batch.is_empty())
     }
 
-    /// When a batch that is held back must go; none if there is no such batch.
+    /// When a batch that is held back must be proposed. None if no batch is held back.
     pub fn deadline(&self) -> Option<Time> {
         self.linger.filter(|_| !self.at_end).and_then(|_| self.held_until(self.room()?))
     }
 
-    /// What may be proposed now; none if nothing waits, or nothing of it may be proposed.
+    /// The amount that may be proposed now. None if nothing waits, or none of it may be proposed.
     fn room(&self) -> Option<Amount> {
         let front = self.queue.front()?;
         let limits = &self.limits;
@@ -139,14 +139,14 @@ impl<V: Value> Pipeline<V> {
             .then(|| Amount { count: slots.min(message.count), bytes: bytes.min(message.bytes) })
     }
 
-    /// How long commands that do not fill `room` are held back.
+    /// When commands that do not fill `room` are no longer held back.
     fn held_until(&self, room: Amount) -> Option<Time> {
         let linger = self.linger?;
         let full = self.waiting.count >= room.count || self.waiting.bytes >= room.bytes;
         if full { None } else { Some(self.queue.front()?.since.after(linger)) }
     }
 
-    /// The next commands, at most `limit`, or a single larger one; without a copy if they came together.
+    /// Takes the next commands: at most `limit`, or one larger command. Commands that arrived together are not copied.
     pub fn take(&mut self, limit: Amount) -> Option<Batch<V>> {
         self.take_counted(limit).map(|(batch, _)| batch)
     }
@@ -168,7 +168,7 @@ impl<V: Value> Pipeline<V> {
         Some((batch, taken.bytes))
     }
 
-    /// Puts back all but the head, which was taken.
+    /// Puts back everything except the head, which was taken.
     fn put_back(&mut self, front: Waiting<V>, taken: Amount) {
         let Waiting { batch, bytes, since } = front;
         let batch = batch.tail(taken.count as u64);
@@ -196,18 +196,18 @@ impl<V: Value> Pipeline<V> {
         (Batch::concat(parts), sum)
     }
 
-    /// The load of a proposer that has these commands and proposals.
+    /// The load of a proposer with these commands and proposals.
     pub fn load(&self, ballot: Ballot, highest: Ballot, resends: Aside<u64>) -> Load {
         let Aside(resends) = resends;
         Load { ballot, highest, in_flight: self.under_way(), waiting: self.waiting, resends }
     }
 
-    /// How many commands wait.
+    /// The number of waiting commands.
     pub fn waiting(&self) -> usize {
         self.waiting.count
     }
 
-    /// The slots from the first proposal under way to the last one, and the bytes of all.
+    /// The number of slots from the first proposal in progress to the last, and the bytes of all proposals.
     pub fn under_way(&self) -> Amount {
         let (start, end) = (self.in_flight.start(), self.in_flight.end());
         Amount { count: start.map_or(0, |start| end.since(start)) as usize, bytes: self.in_flight_bytes }
@@ -235,27 +235,27 @@ impl<V: Value> Pipeline<V> {
         self.in_flight_bytes = self.sizes.iter().map(|(_, bytes)| bytes).sum();
     }
 
-    /// The proposals under way, by slot.
+    /// Iterates over the proposals in progress, by slot.
     pub fn in_flight(&self) -> impl Iterator<Item = Vote<V>> {
         self.in_flight.within(Slot(0).onwards())
     }
 
-    /// The proposals under way within `slots`, cut to them.
+    /// Iterates over the proposals in progress within `slots`, cut to fit.
     pub fn within(&self, slots: SlotRange) -> impl Iterator<Item = Vote<V>> {
         self.in_flight.within(slots)
     }
 
-    /// The ballot of the proposal under way in `slot`, if there is one.
+    /// The ballot of the proposal in progress in `slot`, if there is one.
     pub fn ballot_at(&self, slot: Slot) -> Option<Ballot> {
         self.in_flight.get(slot).map(|(ballot, _)| ballot)
     }
 
-    /// The first slot with a proposal under way.
+    /// The first slot with a proposal in progress.
     pub fn first_in_flight(&self) -> Option<Slot> {
         self.in_flight.start()
     }
 
-    /// Everything below `slot` is chosen: whether that ends a proposal.
+    /// Notes that everything below `slot` is chosen. Returns whether that ends a proposal.
     pub fn settle(&mut self, slot: Slot) -> bool {
         let ends = self.in_flight.start().is_some_and(|start| start < slot);
         if ends {
@@ -270,14 +270,14 @@ impl<V: Value> Pipeline<V> {
         ends
     }
 
-    /// Whether another value than the one proposed is known to be chosen somewhere, or may be.
+    /// Whether in some slot a value other than the proposed one is known to be chosen, or may be.
     pub fn is_contradicted(&self, chosen: &Chosen<V>) -> bool {
         let Some(start) = self.in_flight.start() else { return false };
-        // What a snapshot stands for may be anything.
+        // In slots that only a snapshot covers, any value may be chosen.
         if start < chosen.jumped() {
             return true;
         }
-        // Mostly what is chosen last is the first proposal under way: the very entries that were proposed.
+        // Usually the last chosen run is the first proposal in progress, with the same shared entries.
         if let (Some((range, ours)), Some((part, theirs))) = (self.in_flight.first(), chosen.last())
             && part == range
             && chosen.end() == range.end
@@ -288,7 +288,7 @@ impl<V: Value> Pipeline<V> {
         let reach = SlotRange::new(start, chosen.end());
         self.in_flight.overlapping(reach).any(|(range, ours)| {
             chosen.overlapping(range).any(|(part, theirs)| {
-                // The very entries that were proposed need no comparison.
+                // Shared entries need no comparison.
                 (part != range || !ours.shares(theirs)) && {
                     let both = range.intersection(part);
                     let cut = |b: &Batch<V>, from: Slot| b.tail(both.start.since(from)).head(both.len());
@@ -298,7 +298,7 @@ impl<V: Value> Pipeline<V> {
         })
     }
 
-    /// The ballot is lost: what is under way may be chosen or not, so it waits again, before everything else.
+    /// Handles a lost ballot: proposals in progress may or may not be chosen, so they wait again, before all others.
     #[cold]
     pub fn requeue(&mut self) {
         let Some(start) = self.in_flight.start() else { return };
@@ -311,8 +311,7 @@ impl<V: Value> Pipeline<V> {
         }
     }
 
-    /// Commands that were under way in a lost ballot and turn up after all, among `found` or in the log, need
-    /// not be proposed again.
+    /// Drops requeued commands of a lost ballot that are among `found` or in the log: they need not be proposed again.
     #[cold]
     pub fn drop_found(&mut self, found: &[Entry<V>], chosen: &Chosen<V>) {
         let Some(from) = self.requeued.take() else { return };
@@ -323,7 +322,7 @@ impl<V: Value> Pipeline<V> {
         self.drop_all(&seen);
     }
 
-    /// Drops the waiting commands of these names, and no-ops.
+    /// Drops the waiting commands with these ids, and no-ops.
     #[cold]
     pub fn drop_all(&mut self, names: &BTreeSet<CommandId>) {
         let kept = |e: &Entry<V>| e.id().is_some_and(|id| !names.contains(&id));
@@ -332,7 +331,7 @@ impl<V: Value> Pipeline<V> {
         self.push_front(left);
     }
 
-    /// Gives up all that waits.
+    /// Gives up all waiting commands, and returns them.
     pub fn surrender(&mut self) -> Vec<Batch<V>> {
         self.waiting = Amount::default();
         self.requeued = None;

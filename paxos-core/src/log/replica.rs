@@ -1,5 +1,5 @@
-//! Execution: a state machine behind client sessions, so that a command takes effect once however often it was
-//! sent or chosen.
+//! Execution: a state machine behind client sessions. A command takes effect once, however often it was sent or
+//! chosen.
 
 use crate::log::sessions::{Found, Sessions};
 use crate::{
@@ -10,57 +10,57 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::Read;
 
-/// What the log is for. It must be deterministic: the same commands in the same order give the same replies and
-/// the same state on every replica.
+/// The application that executes the log. It must be deterministic: the same commands in the same order give the same
+/// replies and the same state on every replica.
 pub trait StateMachine {
-    /// What clients ask for.
+    /// The commands of clients.
     type Command: Value;
-    /// What they get.
+    /// The results of commands.
     type Reply: Answer;
     /// Executes one command, which was chosen in `slot`.
     fn apply(&mut self, slot: Slot, command: &Self::Command) -> Self::Reply;
 
-    /// How many bytes it takes up to keep `reply`, which `command` was answered, for a client that asks again because its answer got
-    /// lost; none: it is not kept. Replicas keep replies within [`Limits::reply_bytes`]; of any other command a client is told that it
-    /// was executed, and no more. So a command that only reads needs none: its client may as well ask anew.
+    /// The bytes that it takes to keep `reply`, for a client that asks again because the answer to `command` was lost.
+    /// None: it is not kept. Replicas keep replies within [`Limits::reply_bytes`]; for other commands, a client is
+    /// told only that they were executed. So a command that only reads needs no kept reply: its client can read again.
     ///
-    /// The same on every replica. By default, the length of the reply as snapshots have it.
+    /// The result must be the same on every replica. By default, it is the length of the reply in a snapshot.
     fn remembered(&self, command: &Self::Command, reply: &Self::Reply) -> Option<u64> {
         let _ = command;
         postcard::experimental::serialized_size(reply).ok().map(|size| size as u64)
     }
 
-    /// The state as bytes, the same on every replica in the same state; none if it cannot be written down, and
-    /// then no process ever forgets its log. It is asked for between two commands, so it should not take long: see
-    /// [`StateMachine::capture`].
+    /// Returns the state as bytes, which are the same on every replica in the same state. None if the state cannot be
+    /// written down; then no process ever forgets its log. It is called between two commands, so it should not take
+    /// long: see [`StateMachine::capture`].
     fn snapshot(&self) -> Option<Vec<u8>> {
         None
     }
 
-    /// The state as [`StateMachine::snapshot`] has it, to be written down later and elsewhere, while the machine goes on. A machine
-    /// with much state keeps it so that this is cheap, in a map that shares what does not change, say.
+    /// Captures the state that [`StateMachine::snapshot`] returns, to be written down elsewhere while the machine
+    /// continues. A machine with a large state makes this cheap, for example by a map that shares unchanged parts.
     ///
-    /// By default it is written down at once: no more is needed where that takes a few milliseconds.
+    /// By default, it writes the state down at once, which is good enough if that takes a few milliseconds.
     fn capture(&self) -> Option<Capture> {
         let state = self.snapshot()?;
         Some(Box::new(move |out| out.write_all(&state)))
     }
 
-    /// Takes over the state that [`StateMachine::snapshot`] wrote, whatever the own state was.
+    /// Replaces its state by the one that [`StateMachine::snapshot`] wrote.
     ///
     /// # Errors
-    /// If the bytes cannot be understood, or machines of this kind never wrote any. The process stops then.
+    /// An error if the bytes are invalid, or machines of this kind write none. The process then stops.
     fn restore(&mut self, _state: &[u8]) -> Result<(), RestoreError> {
         Err(RestoreError::Unsupported)
     }
 
-    /// Takes over the state that a [`Capture`] wrote, whatever the own state was. A machine with much state reads it piece by piece,
+    /// Replaces its state by the one that a [`Capture`] wrote. A machine with a large state reads it piece by piece,
     /// so that it is in memory only once.
     ///
-    /// By default, all of it is read and given to [`StateMachine::restore`].
+    /// By default, it reads all bytes and passes them to [`StateMachine::restore`].
     ///
     /// # Errors
-    /// Those of [`StateMachine::restore`], and if it cannot be read. The process stops then.
+    /// Errors of [`StateMachine::restore`], and of reading. The process then stops.
     fn restore_from(&mut self, state: &mut dyn Read) -> Result<(), RestoreError> {
         let mut bytes = Vec::new();
         state.read_to_end(&mut bytes)?;
@@ -68,15 +68,15 @@ pub trait StateMachine {
     }
 }
 
-/// What the result of a change of members takes up, in bytes.
+/// The size of the result of a change of members, in bytes.
 const CHANGED: u64 = 16;
 
-/// What came of an entry when it was executed: what its client is told, then and whenever it asks again.
+/// The result of executing an entry, which its client is told then and whenever it asks again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Effect<R> {
-    /// Of a command, what the machine returned.
+    /// The machine's reply to a command.
     Reply(R),
-    /// Of a change of members, where the new ones begin, or why they stay as they are.
+    /// The first slot of the new members, or why the change is not made.
     Change(Result<Slot, Unchangeable>),
 }
 
@@ -90,7 +90,7 @@ impl<R: Clone> Effect<R> {
 }
 
 impl<R: Clone> Found<'_, Effect<R>> {
-    /// What to tell the client, if it is to be told anything; `now` is the slot executed last.
+    /// The answer to the client, if there is one; `now` is the last executed slot.
     fn answer(&self, id: CommandId, now: Slot) -> Option<Reply<R>> {
         let (slot, outcome) = match self {
             Self::Reply(slot, effect) => (*slot, effect.outcome()),
@@ -102,17 +102,17 @@ impl<R: Clone> Found<'_, Effect<R>> {
     }
 }
 
-/// Which clients a process answers. Set by the node with each batch it delivers.
+/// The clients that a process answers. The node sets it with each batch that it delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Answering {
     me: NodeId,
-    /// Processes that hear of what is chosen at once, so that their own clients need no reply message.
+    /// Processes that hear at once what is chosen, so their own clients need no reply message.
     hear: NodeSet,
     everyone_else: bool,
 }
 
 impl Answering {
-    /// All clients, for whoever follows the log without being a process.
+    /// All clients, for an observer of the log that is not a process.
     pub const fn everyone() -> Self {
         Self { me: NodeId(u16::MAX), hear: NodeSet::EMPTY, everyone_else: true }
     }
@@ -123,7 +123,7 @@ impl Answering {
         Self { me, hear, everyone_else: false }
     }
 
-    /// Its own clients, and all others if so.
+    /// Covers the process's own clients, and all others if `everyone_else` is set.
     pub(crate) fn including(self, everyone_else: bool) -> Self {
         Self { everyone_else, ..self }
     }
@@ -133,25 +133,26 @@ impl Answering {
     }
 }
 
-/// A state machine with the sessions of its clients. Changes of members go through the same sessions as commands: each is
-/// made once at most, and not when its session has expired; its answer is remembered.
+/// A state machine with the sessions of its clients. Changes of members go through the same sessions as commands: each
+/// is made at most once, and never after its session has expired, and its answer is remembered.
 #[derive(Clone, Debug)]
 pub struct Replica<S: StateMachine> {
-    /// None while it takes over a state elsewhere.
+    /// None while the machine takes over a state elsewhere.
     machine: Option<S>,
     sessions: Sessions<Effect<S::Reply>>,
     next: Slot,
     owed: BTreeSet<CommandId>,
     answers: Vec<Reply<S::Reply>>,
-    /// Where a snapshot was last asked for or taken over.
+    /// The slot of the last snapshot that was requested or taken over.
     written: Slot,
-    /// The state came from a snapshot, which stands for every slot below.
+    /// The slot below which a snapshot replaced execution.
     installed: Slot,
     failure: Option<RestoreError>,
 }
 
 impl<S: StateMachine> Replica<S> {
-    /// A machine in its first state. Of the limits, those of sessions count, and they must be the same everywhere.
+    /// Creates a replica with a machine in its initial state. The limits on sessions must be the same at every
+    /// process.
     pub fn new(machine: S, limits: &Limits) -> Self {
         Self {
             machine: Some(machine),
@@ -170,7 +171,7 @@ impl<S: StateMachine> Replica<S> {
     /// # Panics
     /// While the machine [takes over](Takeover) a state elsewhere.
     pub fn machine(&self) -> &S {
-        self.machine.as_ref().expect("the machine is where it takes over a state")
+        self.machine.as_ref().expect("the machine is taking over a state elsewhere")
     }
 
     /// Whether the machine [takes over](Takeover) a state elsewhere. Meanwhile nothing is executed, captured or read.
@@ -178,12 +179,13 @@ impl<S: StateMachine> Replica<S> {
         self.machine.is_none()
     }
 
-    /// The first slot not executed.
+    /// The first slot that is not executed.
     pub fn next(&self) -> Slot {
         self.next
     }
 
-    /// What was executed so far, written down in memory with the sessions of its clients; none if the machine cannot be.
+    /// Returns the executed state and the client sessions as a snapshot in memory. None if the machine has no
+    /// snapshots.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.capture(Vec::new())?.write_down().ok()
     }
@@ -193,7 +195,7 @@ impl<S: StateMachine> Replica<S> {
         Some(Captured { next: self.next, machine, sessions: self.sessions.encode(), membership })
     }
 
-    /// Captures the state, with the members, if `every` slots were executed since the last time; 0: never.
+    /// Captures the state, with the members, if `every` slots were executed since the last time. 0: never.
     pub(crate) fn capture_each(
         &mut self,
         every: u64,
@@ -206,11 +208,11 @@ impl<S: StateMachine> Replica<S> {
         self.capture(membership(self.next)?)
     }
 
-    /// Takes over the state that another replica, or a former life of this one, wrote down. A state that is no newer
-    /// than the own one is left alone.
+    /// Takes over the state of a snapshot, from another replica or an earlier life of this one. A state that is not
+    /// newer than its own changes nothing.
     ///
     /// # Errors
-    /// If the machine or its sessions cannot be read; the replica must not go on then, and does not.
+    /// An error if the state of the machine or its sessions cannot be read. The replica then executes nothing more.
     pub fn install(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
         match self.take_over(snapshot) {
             Some(takeover) => self.taken_over(takeover.run()),
@@ -218,17 +220,17 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
-    /// As [`Replica::install`], for a caller that has the state read where nobody waits for it. None if the state is no newer
-    /// than the own one, or another one is being taken over.
+    /// As [`Replica::install`], for a caller that reads the state where nothing waits for it. None if the state is not
+    /// newer than the replica's own, or if another takeover is in progress.
     pub fn take_over(&mut self, snapshot: &Snapshot) -> Option<Takeover<S>> {
         let machine = if snapshot.next() > self.next { self.machine.take()? } else { return None };
         Some(Takeover { machine, snapshot: snapshot.clone() })
     }
 
-    /// The machine comes back with the state that it took over.
+    /// Takes back the machine with the state that it took over.
     ///
     /// # Errors
-    /// Those of [`Replica::install`].
+    /// Errors of [`Replica::install`].
     pub fn taken_over(&mut self, taken: TakenOver<S>) -> Result<(), RestoreError> {
         let TakenOver { machine, next, sessions } = taken;
         self.machine = Some(machine);
@@ -237,33 +239,34 @@ impl<S: StateMachine> Replica<S> {
         taken
     }
 
-    /// The machine has the state at `next`.
+    /// Continues at `next` with the machine's new state.
     fn go_on(&mut self, next: Slot, sessions: &[u8]) -> Result<(), RestoreError> {
         self.sessions = self.sessions.decode(sessions)?;
         self.next = next;
         (self.written, self.installed) = (self.next, self.next);
-        // Who waits for an answer to what happened meanwhile gets it now.
+        // Clients that wait for an answer to something executed meanwhile get it now.
         for id in std::mem::take(&mut self.owed) {
             self.recall(id);
         }
         Ok(())
     }
 
-    /// Every slot below is executed only inasmuch as a snapshot that was taken over stands for it.
+    /// The slot below which a snapshot that was taken over replaced execution.
     pub fn installed(&self) -> Slot {
         self.installed
     }
 
-    /// Why it does not go on: a snapshot that it had to take over could not be read.
+    /// The reason why it has stopped: it could not read a snapshot that it had to take over.
     pub fn failure(&self) -> Option<&RestoreError> {
         self.failure.as_ref()
     }
 
-    /// Executes what is decided; slots executed before are passed over. After a [`Replica::failure`], it does nothing.
+    /// Executes what is decided, except slots that were executed before. After a [`Replica::failure`], it does
+    /// nothing.
     ///
     /// # Panics
-    /// If a slot is missing between the last call and this one, or if what the members are was told for another slot than
-    /// the next one here: node and replica start from the same snapshot.
+    /// If a slot is missing between the last call and this one, or if the members were delivered for a slot other than
+    /// the next one here: node and replica must start from the same snapshot.
     pub fn execute(&mut self, decided: Decided<'_, S::Command>) {
         let Decided { first, entries, answering, mut members } = decided;
         if self.failure.is_some() || self.is_away() {
@@ -318,14 +321,14 @@ impl<S: StateMachine> Replica<S> {
     ) {
         let owed = self.owed.remove(&id);
         let make = || members.map_or(Err(Unchangeable::Fixed), |members| members.note(slot, change));
-        // What came of a change is as short as a name.
+        // The result of a change is of a fixed, small size.
         let found = self.sessions.enter(slot, id, || (Effect::Change(make()), Some(CHANGED)));
         if answering.covers(id.client) || owed {
             self.answers.extend(found.answer(id, slot));
         }
     }
 
-    /// A client asks again: what was executed is answered from its session, the rest when it is executed.
+    /// Handles a client that asks again: answers from its session, or when the command is executed.
     pub fn recall(&mut self, id: CommandId) {
         let found = self.sessions.find(id);
         match found {
@@ -333,7 +336,7 @@ impl<S: StateMachine> Replica<S> {
                 self.answers.extend(found.answer(id, self.next.minus(1)));
             }
             Found::New => {
-                // Clients have at most a window of commands open; beyond that nobody waits for the oldest.
+                // A client has at most a window of commands open, so nobody waits for the oldest command beyond that.
                 if self.owed.len() >= 16 * self.sessions.window {
                     self.owed.pop_first();
                 }
@@ -343,7 +346,7 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
-    /// Whether there are answers to be fetched.
+    /// Whether there are answers to fetch.
     pub fn has_answers(&self) -> bool {
         !self.answers.is_empty()
     }
@@ -354,7 +357,7 @@ impl<S: StateMachine> Replica<S> {
     }
 }
 
-/// A state machine with the snapshot that it is to take over, to be [run](Takeover::run) where nobody waits for it.
+/// A state machine and the snapshot that it is to take over. [Run](Takeover::run) it where nothing waits for it.
 #[must_use = "the replica executes nothing before the machine is back"]
 #[derive(Debug)]
 pub struct Takeover<S> {
@@ -362,18 +365,18 @@ pub struct Takeover<S> {
     snapshot: Snapshot,
 }
 
-/// A state machine that has taken over a snapshot, or could not, for [`Replica::taken_over`].
+/// A state machine that has taken over a snapshot, or failed to. Pass it to [`Replica::taken_over`].
 #[must_use = "the replica executes nothing before the machine is back"]
 #[derive(Debug)]
 pub struct TakenOver<S> {
     machine: S,
     next: Slot,
-    /// What clients were answered by then.
+    /// The encoded client sessions of the snapshot.
     sessions: Result<Bytes, RestoreError>,
 }
 
 impl<S: StateMachine> Takeover<S> {
-    /// Takes as long as the state is large.
+    /// Takes over the snapshot. The time grows with the state.
     pub fn run(self) -> TakenOver<S> {
         let Self { mut machine, snapshot } = self;
         let mut read = || {

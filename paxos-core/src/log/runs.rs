@@ -1,12 +1,12 @@
-//! A map from slots to things that comes in runs of consecutive slots, so that what is done once a batch costs
-//! once a batch: the memory of acceptors, the tallies of learners and the log of what is chosen are all of it.
+//! A map from slots to values in runs of consecutive slots, so that work is done once per batch instead of once per
+//! slot. The memory of acceptors, the tallies of learners and the log of chosen values are such maps.
 
 use crate::{Batch, NodeSet, Slot, SlotRange};
 use std::collections::VecDeque;
 
-/// A thing that belongs to a run of slots and can be cut where the run is cut.
+/// A value that belongs to a run of slots, and can be cut where the run is cut.
 pub trait Divide: Clone {
-    /// Keeps the part of the first `at` slots; returns the part of the rest.
+    /// Keeps the part for the first `at` slots, and returns the part for the rest.
     #[must_use]
     fn split_off(&mut self, at: u64) -> Self;
 }
@@ -31,8 +31,8 @@ impl<T: Divide> Divide for Option<T> {
     }
 }
 
-/// Runs of slots in order, none overlapping, each with what it holds. Appending behind the last run and looking
-/// at the first or last one take constant time; the rest is a binary search.
+/// Runs of slots in order, without overlap, each with its value. Appending after the last run and access to the first
+/// and the last run take constant time; other access is a binary search.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Runs<T> {
     runs: VecDeque<(SlotRange, T)>,
@@ -45,17 +45,17 @@ impl<T> Default for Runs<T> {
 }
 
 impl<T: Divide> Runs<T> {
-    /// The slot after the last run, slot 0 if there is none.
+    /// The slot after the last run, or slot 0 if there is none.
     pub fn end(&self) -> Slot {
         self.runs.back().map_or(Slot(0), |(range, _)| range.end)
     }
 
-    /// Whether no slot holds anything.
+    /// Whether there is no run.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// The runs by slot.
+    /// Iterates over the runs, by slot.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (SlotRange, &T)> {
         self.runs.iter().map(|(range, t)| (*range, t))
     }
@@ -70,27 +70,27 @@ impl<T: Divide> Runs<T> {
         self.runs.back().map(|(range, t)| (*range, t))
     }
 
-    /// The run that `slot` is in.
+    /// The run that contains `slot`.
     pub fn get(&self, slot: Slot) -> Option<(SlotRange, &T)> {
         let (range, t) = self.runs.get(self.find(slot))?;
         range.contains(slot).then_some((*range, t))
     }
 
-    /// The runs that reach into `range`, whole.
+    /// Iterates over the runs that overlap `range`, not cut.
     pub fn overlapping(&self, range: SlotRange) -> impl Iterator<Item = (SlotRange, &T)> {
         self.runs
             .range(self.find(range.start)..)
             .map_while(move |(held, t)| (held.start < range.end).then_some((*held, t)))
     }
 
-    /// Takes out the first run of all, if `wanted`.
+    /// Removes and returns the first run, if `wanted` holds for it.
     #[inline]
     pub fn pop_first_if(&mut self, wanted: impl FnOnce(SlotRange, &T) -> bool) -> Option<(SlotRange, T)> {
         let (range, t) = self.runs.front()?;
         if wanted(*range, t) { self.runs.pop_front() } else { None }
     }
 
-    /// Takes out the first run within `range`, cut to fit, for which `wanted` holds.
+    /// Removes and returns the first run within `range`, cut to fit, for which `wanted` holds.
     pub fn extract(
         &mut self,
         range: SlotRange,
@@ -115,7 +115,7 @@ impl<T: Divide> Runs<T> {
         self.runs.remove(at)
     }
 
-    /// The parts of the runs that lie within `range`, cut to fit.
+    /// Iterates over the parts of the runs within `range`, cut to fit.
     pub fn within(&self, range: SlotRange) -> impl Iterator<Item = (SlotRange, T)> {
         self.runs.range(self.find(range.start)..).map_while(move |(held, t)| {
             let part = held.intersection(range);
@@ -123,7 +123,7 @@ impl<T: Divide> Runs<T> {
         })
     }
 
-    /// Makes `range` hold `t` if it lies behind all runs; whether it does.
+    /// Appends `t` for `range` if that lies after all runs. Returns whether it does.
     #[inline]
     pub fn append(&mut self, range: SlotRange, t: impl FnOnce() -> T) -> bool {
         let behind = self.end() <= range.start;
@@ -133,7 +133,7 @@ impl<T: Divide> Runs<T> {
         behind
     }
 
-    /// Makes `range` hold `t`, whatever it held.
+    /// Sets `range` to `t`, whatever it held.
     pub fn insert(&mut self, range: SlotRange, t: T) {
         if range.is_empty() {
             return;
@@ -146,13 +146,13 @@ impl<T: Divide> Runs<T> {
         self.runs.insert(at, (range, t));
     }
 
-    /// Makes the slots of `range` that hold nothing hold their part of `t`; whether there were any.
+    /// Sets the slots of `range` that hold nothing to their part of `t`. Returns whether there were any.
     pub fn fill(&mut self, range: SlotRange, t: &T) -> bool {
         self.overlay(range, t, |_| false)
     }
 
-    /// Makes the slots of `range` hold their part of `t` where they hold nothing or what they hold `yields`;
-    /// whether anything changed.
+    /// Sets the slots of `range` to their part of `t` where they hold nothing, or a value for which `yields` holds.
+    /// Returns whether anything changed.
     #[cold]
     pub fn overlay(&mut self, range: SlotRange, t: &T, yields: impl Fn(&T) -> bool) -> bool {
         let mut changed = false;
@@ -178,7 +178,7 @@ impl<T: Divide> Runs<T> {
         changed
     }
 
-    /// Visits every run within `range`, cut at its ends; a gap first becomes a run if `make` gives it content.
+    /// Visits every run within `range`, cut at its ends. A gap first becomes a run if `make` returns a value for it.
     pub fn update(
         &mut self,
         range: SlotRange,
@@ -202,7 +202,7 @@ impl<T: Divide> Runs<T> {
         self.update_in_parts(range, make, visit);
     }
 
-    /// [`Runs::update`] where runs and range do not match.
+    /// [`Runs::update`] where no run matches the range.
     #[cold]
     fn update_in_parts(
         &mut self,
@@ -228,14 +228,14 @@ impl<T: Divide> Runs<T> {
         }
     }
 
-    /// Forgets what `range` holds.
+    /// Removes what `range` holds.
     pub fn remove(&mut self, range: SlotRange) {
         if !range.is_empty() {
             self.vacate(range);
         }
     }
 
-    /// Forgets every slot below `slot`.
+    /// Removes every slot below `slot`.
     pub fn remove_below(&mut self, slot: Slot) {
         if self.runs.front().is_none_or(|(range, _)| range.start >= slot) {
             return;
@@ -251,7 +251,7 @@ impl<T: Divide> Runs<T> {
         }
     }
 
-    /// The index of the first run that ends behind `slot`.
+    /// Returns the index of the first run that ends after `slot`.
     fn find(&self, slot: Slot) -> usize {
         match self.runs.back() {
             None => 0,
@@ -262,7 +262,7 @@ impl<T: Divide> Runs<T> {
         }
     }
 
-    /// Sees to it that no run reaches over `slot`; the index of the first run that starts there or later.
+    /// Cuts the run that extends across `slot`, if there is one. Returns the index of the first run from `slot` on.
     fn split(&mut self, slot: Slot) -> usize {
         let at = self.find(slot);
         match self.runs.get_mut(at) {
@@ -285,7 +285,7 @@ impl<T: Divide> Runs<T> {
     }
 }
 
-/// The part of `t`, which belongs to `whole`, that belongs to `part`.
+/// Returns the part for `part` of `t`, which belongs to `whole`.
 fn cut<T: Divide>(whole: SlotRange, t: &T, part: SlotRange) -> T {
     let mut t = t.clone();
     if part.start > whole.start {
@@ -301,7 +301,7 @@ fn cut<T: Divide>(whole: SlotRange, t: &T, part: SlotRange) -> T {
 mod tests {
     use super::*;
 
-    /// A run of letters: `at(2, "cde")` is c in slot 2 to e in slot 4.
+    /// A run of letters: `range(2, "cde")` has c in slot 2 to e in slot 4.
     #[derive(Clone, Debug, PartialEq)]
     struct Text(String);
     impl Divide for Text {

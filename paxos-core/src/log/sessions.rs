@@ -1,5 +1,5 @@
-//! The sessions of clients: what each was answered, and which have expired. All of it follows from the log, so
-//! that every replica has the same at the same slot.
+//! The sessions of clients: their replies, and which sessions have expired. All of this follows from the log, so it is
+//! the same on every replica at the same slot.
 
 mod session;
 
@@ -11,49 +11,49 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
-/// What each client was answered, for its last `window` commands, as far as that is kept: of each session the last replies that
-/// take up no more than `bytes`. So all of them together take up at most `most` times as much.
+/// The replies to the last `window` commands of each client, as far as they are kept: the last replies of each session
+/// that take at most `bytes` bytes. So all of them together take at most `most` times as much.
 ///
-/// A process has one session at a time, and the numbers of its sessions only ever go up: a newer one ends the one
-/// before. A session also ends when no command of it was chosen for `idle` slots, and when it is the one that was
-/// silent for longest of more than `most`. What has ended stays so, however late one of its commands turns up:
-/// whether that was executed before is forgotten, so it must not be executed now.
+/// A process has one session at a time, and the numbers of its sessions only grow: a newer session ends the one
+/// before. A session also ends when none of its commands was chosen for `idle` slots, or when there are more than
+/// `most` sessions and it was silent the longest. An expired session stays expired, however late one of its commands
+/// arrives: whether the command was executed before is forgotten, so it must not be executed now.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions<R> {
     pub(crate) window: usize,
     pub(crate) idle: u64,
     pub(crate) most: usize,
     pub(crate) bytes: u64,
-    /// The live ones, at most one a process, in no order that matters.
+    /// The live sessions, at most one for each process. The order does not matter.
     pub(crate) table: Vec<Session<R>>,
-    /// The last session of each process that has none in the table.
+    /// The last session of each process that has no live session.
     pub(crate) expired: BTreeMap<NodeId, ClientId>,
-    /// Where the session of each process is in the table.
+    /// The index in the table of the session of each process.
     places: BTreeMap<NodeId, usize>,
-    /// Every live session, by a slot not above the one in which it was last heard of. It is brought up to date
-    /// when its turn comes, so that a command of a session that is alive touches no tree.
+    /// Every live session, by a slot not above the last one in which it was heard. An entry is updated only when its
+    /// turn comes, so a command of a live session changes no tree.
     by_age: BTreeMap<Slot, NodeId>,
-    /// Nothing expires up to this slot.
+    /// No session expires up to this slot.
     due: Slot,
-    /// Where the last command's session is.
+    /// The index of the session of the last command.
     last: usize,
     /// The reply to the last command, if it is not kept.
     passing: Option<R>,
 }
 
-/// What is known of a command.
+/// The known state of a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a, R> {
-    /// Not executed.
+    /// It was not executed.
     New,
-    /// Executed in this slot, with this result.
+    /// It was executed in this slot, with this result.
     Reply(Slot, &'a R),
-    /// Executed in this slot. The result was told when it was, and is not kept.
+    /// It was executed in this slot. The result was sent then, and is not kept.
     NotKept(Slot),
-    /// Too old to be remembered: its client has its answer.
+    /// It is too old to be remembered: its client has the answer.
     Forgotten,
-    /// Its session has ended. It may have been executed before, and will not be from now on. The number of the last
-    /// session of its process.
+    /// Its session has ended. It may have been executed before, and will not be executed from now on. Holds the number
+    /// of the last session of its process.
     Expired(u64),
 }
 
@@ -62,7 +62,7 @@ impl<R> Sessions<R> {
         Self::of(limits, Vec::new(), BTreeMap::new())
     }
 
-    /// The sessions of which these are live and these have expired: everything else follows.
+    /// Creates sessions from the live and the expired ones; everything else follows from these.
     pub(crate) fn of(
         limits: &Limits,
         mut table: Vec<Session<R>>,
@@ -71,14 +71,14 @@ impl<R> Sessions<R> {
         table.iter_mut().for_each(Session::weigh);
         let places = table.iter().enumerate().map(|(at, session)| (session.client.node, at)).collect();
         let by_age: BTreeMap<_, _> = table.iter().map(|s| (s.heard, s.client.node)).collect();
-        // Too early is as good: the sweep finds out when it is due.
+        // A slot that is too early does no harm: the sweep computes the right one.
         let due = by_age.first_key_value().map_or(Slot::MAX, |(heard, _)| *heard);
         let (window, idle, most) = (limits.session.max(1), limits.idle, limits.sessions.max(1));
         let bytes = limits.reply_bytes as u64;
         Self { window, idle, most, bytes, table, expired, places, by_age, due, last: 0, passing: None }
     }
 
-    /// As bytes, for a snapshot: the same on every replica at the same slot.
+    /// Encodes the sessions for a snapshot. The bytes are the same on every replica at the same slot.
     pub(crate) fn encode(&self) -> Vec<u8>
     where
         R: Serialize,
@@ -88,10 +88,10 @@ impl<R> Sessions<R> {
         encode(&(table, &self.expired))
     }
 
-    /// What [`Sessions::encode`] wrote, within the limits of these.
+    /// Decodes what [`Sessions::encode`] wrote, with the limits of `self`.
     ///
     /// # Errors
-    /// If that cannot be.
+    /// An error if the bytes are invalid.
     pub(crate) fn decode(&self, bytes: &[u8]) -> Result<Self, SnapshotError>
     where
         R: DeserializeOwned,
@@ -106,8 +106,8 @@ impl<R> Sessions<R> {
         Ok(Self::of(&limits, table, expired))
     }
 
-    /// A command is chosen in `slot`: runs `execute` if it is new; its reply, then and now. `execute` also says how many
-    /// bytes it takes to keep the reply, if it is worth that.
+    /// Enters a command that is chosen in `slot`, and runs `execute` if it is new. Returns the result, now or from
+    /// before. `execute` also returns the bytes that keeping its reply takes, if it is to be kept.
     pub(crate) fn enter(
         &mut self,
         slot: Slot,
@@ -115,7 +115,7 @@ impl<R> Sessions<R> {
         execute: impl FnOnce() -> (R, Option<u64>),
     ) -> Found<'_, R> {
         self.passing = None;
-        // No process gives such a name to a command.
+        // No process gives a command such an id.
         if !id.is_possible() {
             return Found::Forgotten;
         }
@@ -123,7 +123,7 @@ impl<R> Sessions<R> {
             self.sweep(slot);
         }
         let window = self.window as u64;
-        // The borrow of a session that is found goes on, so what is told of one that is not is looked up before.
+        // The borrow of the session lasts to the end, so the answer for an expired session is looked up before.
         if self.table.get(self.last).is_none_or(|session| session.client != id.client) {
             match self.admit(slot, id.client) {
                 Some(at) => self.last = at,
@@ -153,7 +153,7 @@ impl<R> Sessions<R> {
         Found::Reply(slot, self.passing.insert(reply))
     }
 
-    /// What is known of a command that its client asks for again.
+    /// Returns the known state of a command that its client asks for again.
     pub(crate) fn find(&self, id: CommandId) -> Found<'_, R> {
         let Some(session) = self.places.get(&id.client.node).and_then(|at| self.table.get(*at)) else {
             let expired = self.has_expired(id.client);
@@ -185,11 +185,11 @@ impl<R> Sessions<R> {
         live.or_else(|| self.expired.get(&node).copied()).map_or(0, |client| client.session)
     }
 
-    /// Finds the place of another session than the last, or makes one.
+    /// Returns the index of a session other than the last one, and creates the session if needed.
     fn admit(&mut self, slot: Slot, client: ClientId) -> Option<usize> {
         if let Some(at) = self.places.get(&client.node).copied() {
             let session = &mut self.table[at];
-            // A command of an older session comes from a former life of the process, or was given up by it.
+            // A command of an older session is from an earlier life of the process, or the process has given it up.
             if client < session.client {
                 return None;
             }
@@ -215,12 +215,12 @@ impl<R> Sessions<R> {
         Some(at)
     }
 
-    /// The last slot in which a session that was heard of in `slot` is alive.
+    /// The last slot in which a session last heard in `slot` is alive.
     fn end_of(&self, slot: Slot) -> Slot {
         slot.plus(self.idle)
     }
 
-    /// Ends every session that was silent for too long when `slot` came.
+    /// Ends every session that has been silent for too long at `slot`.
     #[cold]
     fn sweep(&mut self, slot: Slot) {
         self.due = Slot::MAX;
@@ -234,7 +234,7 @@ impl<R> Sessions<R> {
         }
     }
 
-    /// The session that was silent for longest, and since when.
+    /// Returns the session that was silent the longest, and its last slot.
     fn oldest(&mut self) -> Option<(Slot, NodeId)> {
         loop {
             let (noted, node) = self.by_age.first_key_value().map(|(slot, node)| (*slot, *node))?;
@@ -242,13 +242,13 @@ impl<R> Sessions<R> {
             if heard == noted {
                 return Some((heard, node));
             }
-            // A slot holds one command, so no other session has the same one.
+            // A slot holds one command, so no other session has the same slot.
             self.by_age.remove(&noted);
             self.by_age.insert(heard, node);
         }
     }
 
-    /// Ends the session of `node`, and remembers for ever that it was there.
+    /// Ends the session of `node`, and remembers it forever.
     fn expire(&mut self, node: NodeId) {
         let Some(at) = self.places.remove(&node) else { return };
         let session = self.table.swap_remove(at);

@@ -1,10 +1,10 @@
-//! What executing a prefix of the log led to, written down, so that the prefix may be forgotten.
+//! The state that executing a prefix of the log led to, as bytes, so that the prefix may be forgotten.
 //!
 //! ```text
 //! version byte │ length of the head, 8 bytes │ head, in postcard: next slot, client sessions, membership │ state machine, to the end
 //! ```
 //!
-//! The state machine comes last and has no length: it is written as it is read, and nobody needs to hold all of it.
+//! The state machine comes last and has no length, so it can be written piece by piece without being held in memory.
 
 mod contents;
 
@@ -17,18 +17,18 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
-/// The first byte of what is encoded here. One that knows a layout by another number refuses this one.
+/// The first byte of everything encoded here. A process with another version refuses it.
 const VERSION: u8 = 5;
 
-/// What comes before the head: a version, and a length.
+/// The bytes before the head: a version and a length.
 const PREFIX: usize = 9;
 
-/// A checksum of 128 bits. It tells damage and mix-ups, not malice: processes of a cluster trust each other.
+/// A checksum of 128 bits. It detects damage and mix-ups, not malice: the processes of a cluster trust each other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Digest(pub u128);
 
 impl Digest {
-    /// That of `bytes`: XXH3, with 128 bits.
+    /// Returns the checksum of `bytes`: XXH3 with 128 bits.
     pub fn of(bytes: &[u8]) -> Self {
         Self(xxhash_rust::xxh3::xxh3_128(bytes))
     }
@@ -40,7 +40,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Which snapshot: what two processes must agree on to pass one on in pieces.
+/// The identity of a snapshot, by which processes pass it on in pieces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct SnapshotId {
     /// The first slot that is not in it.
@@ -51,17 +51,16 @@ pub struct SnapshotId {
     pub digest: Digest,
 }
 
-/// What executing every slot below [`Snapshot::next`] led to: state machine, client sessions and membership, as bytes, in memory
-/// or on disk. A clone is another handle to the same bytes.
+/// The result of executing every slot below [`Snapshot::next`]: state machine, client sessions and members, as bytes
+/// in memory or on disk. A clone is another handle to the same bytes.
 ///
-/// It says nothing about promises and votes: what an acceptor must remember of the slots behind it stays in its
-/// records.
+/// It holds no promises and votes. What an acceptor must remember of later slots stays in its records.
 #[derive(Clone)]
 pub struct Snapshot {
     id: SnapshotId,
     contents: Arc<dyn Contents>,
     membership: Bytes,
-    /// How many bytes come before those of the state machine.
+    /// The number of bytes before those of the state machine.
     before: u64,
 }
 
@@ -85,20 +84,20 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// What is in a snapshot, all of it in memory.
+/// The parts of a snapshot, all in memory.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Sections {
     /// The first slot that is not in it.
     pub next: Slot,
-    /// What [`crate::StateMachine::snapshot`] returned.
+    /// The bytes that [`crate::StateMachine::snapshot`] returned.
     pub machine: Bytes,
-    /// What clients were answered: [`crate::Replica`]'s own.
+    /// The client sessions, with the replies to clients, as [`crate::Replica`] encodes them.
     pub sessions: Bytes,
-    /// Who the members are by then; empty: those of the configuration.
+    /// The members at `next`. Empty: those of the configuration.
     pub membership: Bytes,
 }
 
-/// What comes before the state machine. More may be added at the end under a new version.
+/// The part before the state machine. A new version may add fields at the end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Head {
     next: Slot,
@@ -106,8 +105,8 @@ pub(crate) struct Head {
     membership: Bytes,
 }
 
-/// A state that was captured to be written down ([`crate::StateMachine::capture`]): what it was then, whatever the machine
-/// executes meanwhile. To be written down where nobody waits for it, and then given to [`crate::Node::written_down`].
+/// A captured state that can be written down while the machine continues ([`crate::StateMachine::capture`]). It is
+/// written down where nothing waits for it, and then given to [`crate::Node::written_down`].
 #[must_use = "a node takes no other snapshot before it gets this one"]
 pub struct Captured {
     pub(crate) next: Slot,
@@ -116,7 +115,7 @@ pub struct Captured {
     pub(crate) membership: Vec<u8>,
 }
 
-/// Writes down what it captured, piece by piece.
+/// Writes down a captured state, piece by piece.
 pub type Capture = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
 impl fmt::Debug for Captured {
@@ -126,11 +125,11 @@ impl fmt::Debug for Captured {
 }
 
 impl Captured {
-    /// Writes the snapshot into `out` and returns its name. It takes as long as the state is large, and no more memory than the
-    /// machine needs for a piece. [`Snapshot::open`] makes a snapshot of what was written.
+    /// Writes the snapshot into `out` and returns its identity. The time grows with the state; the memory is what the
+    /// machine needs for a piece. [`Snapshot::open`] opens what was written.
     ///
     /// # Errors
-    /// Those of `out`, and of a state machine that cannot write down what it captured. What was written is of no use then.
+    /// Errors of `out`, and of a state machine that cannot write its state. What was written is then useless.
     pub fn write_to(self, out: &mut dyn Write) -> io::Result<SnapshotId> {
         let Self { next, machine, sessions, membership } = self;
         let head = Head { next, sessions: sessions.into(), membership: membership.into() };
@@ -141,10 +140,10 @@ impl Captured {
         Ok(SnapshotId { next, length, digest })
     }
 
-    /// The snapshot in memory. It takes as long as the state is large.
+    /// Returns the snapshot in memory. The time grows with the state.
     ///
     /// # Errors
-    /// Those of a state machine that cannot write down what it captured. Memory itself has none.
+    /// Errors of a state machine that cannot write its state. Writing to memory has no errors.
     pub fn write_down(self) -> io::Result<Snapshot> {
         let mut bytes = Vec::new();
         let id = self.write_to(&mut bytes)?;
@@ -152,38 +151,38 @@ impl Captured {
     }
 }
 
-/// Bytes that are no snapshot.
+/// The reason why bytes cannot be read as a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// It is of another version of this library.
+    /// The snapshot has another version.
     #[error("a snapshot of version {0} cannot be read here: let a process of the same version read it")]
     Version(u8),
-    /// It is cut short, damaged, or something else.
-    #[error("these bytes are no snapshot: take it from another copy")]
+    /// The bytes are truncated or damaged, or not a snapshot.
+    #[error("these bytes are not a snapshot: take it from another copy")]
     Damaged,
-    /// It cannot be read from where it is stored.
+    /// The snapshot cannot be read from where it is stored.
     #[error("the snapshot cannot be read ({0}): repair the disk, or take it from another copy")]
     Unreadable(io::ErrorKind),
 }
 
-/// A state that cannot be taken over from a snapshot.
+/// The reason why a state cannot be restored from a snapshot.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// The state machine does not know how.
+    /// The state machine does not support it.
     #[error("this state machine cannot be restored from a snapshot: implement `StateMachine::restore`")]
     Unsupported,
-    /// The state machine does not understand what another one wrote.
+    /// The state machine cannot read what was written.
     #[error("the state machine cannot read this snapshot: {0}; run one version of it everywhere")]
     Machine(String),
-    /// It is no snapshot, or one of another version.
+    /// The snapshot is damaged, unreadable or of another version.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
 }
 
 impl Head {
-    /// With the prefix.
+    /// Encodes the prefix and the head.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![0; PREFIX];
         bytes[0] = VERSION;
@@ -194,7 +193,8 @@ impl Head {
         bytes
     }
 
-    /// From the first bytes of `contents`, `length` bytes long in all; and how many bytes it takes up.
+    /// Reads a head from the start of `contents`, `length` bytes long. Also returns how many bytes precede the
+    /// machine.
     fn read(contents: &dyn Contents, length: u64) -> Result<(Self, u64), SnapshotError> {
         let take = |offset: u64, into: &mut [u8]| match contents::fill(contents, offset, into) {
             Ok(true) => Ok(()),
@@ -228,7 +228,7 @@ impl From<io::Error> for RestoreError {
 }
 
 impl Snapshot {
-    /// Puts the sections together, in memory.
+    /// Builds a snapshot from its sections, in memory.
     pub fn new(sections: &Sections) -> Self {
         let Sections { next, machine, sessions, membership } = sections.clone();
         let head = Head { next, sessions, membership: membership.clone() };
@@ -239,18 +239,18 @@ impl Snapshot {
         Self { id, contents: Arc::new(Bytes::from(bytes)), membership, before }
     }
 
-    /// Reads what [`Snapshot::read_all`] returned.
+    /// Reads the bytes that [`Snapshot::read_all`] returned.
     ///
     /// # Errors
-    /// If it is damaged, or of another version.
+    /// An error if they are damaged, or of another version.
     pub fn decode(bytes: impl Into<Bytes>) -> Result<Self, SnapshotError> {
         Self::open(Arc::new(bytes.into()))
     }
 
-    /// Reads what [`Captured::write_to`] wrote, once and piece by piece, for its checksum.
+    /// Opens what [`Captured::write_to`] wrote. Reads it once, piece by piece, for its checksum.
     ///
     /// # Errors
-    /// If it is damaged, of another version, or cannot be read.
+    /// An error if it is damaged, of another version, or cannot be read.
     pub fn open(contents: Arc<dyn Contents>) -> Result<Self, SnapshotError> {
         let summed = contents::sum(&*contents).map_err(|error| SnapshotError::Unreadable(error.kind()));
         let (length, digest) = summed?;
@@ -258,10 +258,10 @@ impl Snapshot {
         Ok(Self { id: SnapshotId { next, length, digest }, contents, membership, before })
     }
 
-    /// The snapshot of this name, which was written to `contents` just now: it is not read for its checksum.
+    /// Returns the snapshot with this identity, which was just written to `contents`. Its checksum is not verified.
     ///
     /// # Errors
-    /// If its head is damaged, of another version, or cannot be read.
+    /// An error if its head is damaged, of another version, or cannot be read.
     pub fn of(id: SnapshotId, contents: Arc<dyn Contents>) -> Result<Self, SnapshotError> {
         let (Head { next, membership, .. }, before) = Head::read(&*contents, id.length)?;
         if next == id.next {
@@ -276,30 +276,30 @@ impl Snapshot {
         self.id.next
     }
 
-    /// Its name.
+    /// Its identity.
     pub fn id(&self) -> SnapshotId {
         self.id
     }
 
-    /// Its bytes, for disks and wires, from `offset` on.
+    /// Returns a reader of its bytes from `offset` on.
     pub fn read_from(&self, offset: u64) -> impl Read + '_ {
         Reader::new(&*self.contents, offset)
     }
 
-    /// All of it, in memory.
+    /// Reads all its bytes into memory.
     ///
     /// # Errors
-    /// If it cannot be read from where it is stored.
+    /// An error if it cannot be read from where it is stored.
     pub fn read_all(&self) -> io::Result<Bytes> {
         let mut bytes = Vec::with_capacity(self.id.length as usize);
         self.read_from(0).read_to_end(&mut bytes)?;
         Ok(bytes.into())
     }
 
-    /// What is in it, all of it in memory.
+    /// Reads all its parts into memory.
     ///
     /// # Errors
-    /// If it cannot be read from where it is stored, or was damaged since it was opened.
+    /// An error if it cannot be read from where it is stored, or its head is damaged.
     pub fn sections(&self) -> Result<Sections, SnapshotError> {
         let Head { next, sessions, membership } = self.head()?;
         let mut machine = Vec::with_capacity((self.id.length - self.before) as usize);
@@ -308,18 +308,18 @@ impl Snapshot {
         Ok(Sections { next, machine: machine.into(), sessions, membership })
     }
 
-    /// What comes before the state machine.
+    /// Reads the part before the state machine.
     pub(crate) fn head(&self) -> Result<Head, SnapshotError> {
         Ok(Head::read(&*self.contents, self.id.length)?.0)
     }
 
-    /// What the state machine wrote.
+    /// Returns a reader of the bytes that the state machine wrote.
     pub(crate) fn machine(&self) -> impl Read + '_ {
         self.read_from(self.before)
     }
 
-    /// Has what the state machine wrote read by `read`, and then compares the checksum of the whole: the disk may have changed it since
-    /// it was opened.
+    /// Lets `read` read the bytes of the state machine, and then verifies the checksum of the whole snapshot: the disk
+    /// may have changed it since it was opened.
     pub(crate) fn restore(
         &self,
         read: impl FnOnce(&mut dyn Read) -> Result<(), RestoreError>,
@@ -331,12 +331,12 @@ impl Snapshot {
         if same { Ok(()) } else { Err(SnapshotError::Damaged.into()) }
     }
 
-    /// The members by then.
+    /// The members at its end.
     pub(crate) fn membership(&self) -> &Bytes {
         &self.membership
     }
 
-    /// Up to `limit` bytes from `offset` on; none beyond the end, or if they cannot be read.
+    /// Returns up to `limit` bytes from `offset` on. None beyond the end, or if they cannot be read.
     pub(crate) fn chunk(&self, offset: u64, limit: usize) -> Option<Bytes> {
         let rest = usize::try_from(self.id.length.checked_sub(offset)?).unwrap_or(usize::MAX);
         let mut bytes = vec![0; limit.max(1).min(rest)];
@@ -346,13 +346,13 @@ impl Snapshot {
     }
 }
 
-/// A version byte and `thing`.
+/// Encodes a version byte and `thing`.
 pub(crate) fn encode(thing: &impl Serialize) -> Vec<u8> {
-    // Writing to a vector ends only with the memory, and what is written here has a length known beforehand.
+    // Writing to a vector fails only when memory runs out, and everything that is written here has a known length.
     postcard::to_extend(thing, vec![VERSION]).unwrap_or_default()
 }
 
-/// Reads back what [`encode`] wrote, to the last byte.
+/// Decodes what [`encode`] wrote. All bytes must be used.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, SnapshotError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {

@@ -1,51 +1,51 @@
-//! Why a change of members is not asked for unless it is forced.
+//! Reasons not to ask for a change of members, unless it is forced.
 
 use crate::{NodeId, Slot};
 
-/// Why a change of members is not asked for, as far as the process that was to ask for it knows. It would be agreed on all
-/// the same, and might end the cluster: a member counts for quorums whether or not it runs.
+/// The reason why a change of members is not asked for, as far as the process asked knows. Such a change could be
+/// chosen, and could end the cluster: a member counts for quorums whether or not it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Inadvisable {
-    /// One that is to be added has these roles already.
-    #[error("{0} is a member already")]
+    /// A process to be added already has these roles.
+    #[error("{0} is already a member")]
     Member(NodeId),
-    /// One that is to be removed never was a member.
-    #[error("{0} is no member")]
+    /// A process to be removed was never a member.
+    #[error("{0} is not a member")]
     NoMember(NodeId),
-    /// One that is to be removed was removed before.
-    #[error("{0} was removed already")]
+    /// A process to be removed was removed before.
+    #[error("{0} was already removed")]
     Removed(NodeId),
-    /// The process asked is no member, so it does not hear how far others are.
-    #[error("this process is no member, and cannot tell who is there: ask a member")]
+    /// The process asked is not a member, so it does not hear the others' progress.
+    #[error("this process is not a member, and does not know which processes run: ask a member")]
     Outside,
-    /// One that is to be added has said nothing lately.
+    /// A process to be added has not been heard recently.
     #[error("not heard from {0}: start it as a spare, where it reaches this process")]
     NotHeard(NodeId),
-    /// One that is to be added has not caught up.
+    /// A process to be added has not caught up.
     #[error("{node} has {} of {} slots: wait until it has caught up", known.index(), of.index())]
     Behind {
-        /// It.
+        /// The process to be added.
         node: NodeId,
-        /// How many slots it knows to be chosen, from the first one on.
+        /// The number of slots that it knows to be chosen, from the first one on.
         known: Slot,
-        /// How many the process asked knows.
+        /// The number of slots that the process asked knows.
         of: Slot,
     },
-    /// Too few of the acceptors that there would be have said something lately.
+    /// Too few of the future acceptors were heard recently.
     #[error("{reachable} of {members} members would be reachable, a quorum is {quorum}")]
     NoQuorum {
-        /// Acceptors that there would be, and that the process asked hears, itself included.
+        /// The number of future acceptors that the process asked hears, itself included.
         reachable: usize,
-        /// Acceptors that there would be.
+        /// The number of future acceptors.
         members: usize,
-        /// How many of them make a small quorum.
+        /// The size of a small quorum of them.
         quorum: usize,
     },
 }
 
 impl Inadvisable {
-    /// Whether it may be otherwise soon, without anybody's doing: a process starts or catches up.
+    /// Whether it may pass without intervention, when a process starts or catches up.
     pub const fn may_pass(&self) -> bool {
         matches!(self, Self::NotHeard(_) | Self::Behind { .. } | Self::NoQuorum { .. })
     }

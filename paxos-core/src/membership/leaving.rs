@@ -1,38 +1,38 @@
-//! Why a process is still needed.
+//! Reasons why a process is still needed.
 
 use crate::{NodeId, NodeSet, Slot};
 
-/// Why a process must not be turned off for good yet, or why that is not known here.
+/// The reason why a process must not be turned off for good yet, or why this process cannot tell.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StillNeeded {
     /// It is a member.
     #[error("{0} is a member: remove it first")]
     Member(NodeId),
-    /// It was removed, and that is not in force.
-    #[error("{node} may be a member below slot {}, and the log has come to slot {}: wait", until.index(), applied.index())]
+    /// Its removal is not in force yet.
+    #[error("{node} may be a member below slot {}, and the log has reached slot {}: wait", until.index(), applied.index())]
     Leaving {
-        /// It.
+        /// The process.
         node: NodeId,
-        /// The first slot whose members are those of the last change.
+        /// The first slot with the members of the last change.
         until: Slot,
         /// The first slot that the process asked has not executed.
         applied: Slot,
     },
-    /// It was never removed, as far as the process asked knows.
+    /// It was not removed, as far as the process asked knows.
     #[error("{0} was not removed, as far as this process knows: ask a member, or remove it first")]
     NotRemoved(NodeId),
-    /// Too few members have on their disks what it knows.
+    /// Too few members have everything that it knows on their disks.
     #[error(
-        "of the members {of} only {keepers} have all below slot {} on disk, as far as this process has heard, and that is \
-         no quorum: wait, or start the others", from.index()
+        "of the members {of}, only {keepers} have everything below slot {} on disk, as far as this process has heard, \
+         which is not a quorum: wait, or start the others", from.index()
     )]
     NotOnDisk {
-        /// Acceptors that have it on their disks.
+        /// The acceptors that have it on their disks.
         keepers: NodeSet,
-        /// The acceptors of now.
+        /// The current acceptors.
         of: NodeSet,
-        /// Where their epoch begins.
+        /// The first slot of their epoch.
         from: Slot,
     },
 }

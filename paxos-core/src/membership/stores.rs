@@ -1,67 +1,71 @@
-//! Which store each process has, and how the others notice one that has forgotten.
+//! The store of each process, and how other processes notice a store that has forgotten.
 //!
-//! Every proof of Paxos rests on the memory of acceptors: what was promised and voted is remembered after a crash (*Paxos
-//! Made Simple*, §2.1: an acceptor must remember "even if it fails and is then restarted"). A disk that was lost, wiped,
-//! swapped or put back from an older copy breaks that, and the process cannot know: its store looks sound. The others can. Each
-//! store has an identity that is drawn when it is made, and counts its writes. Each start of a process with it is a life of the
-//! store, which has a number drawn at random, and begins at a count of writes. A carrier tells all of it with whatever a process
-//! says ([`crate::Event::Met`]); each process remembers what it heard, and notes it on its own disk with what it writes
-//! next. Whoever shows another store than before under the same id, or a life that began with no more writes than
-//! were heard of in another one, has forgotten something, and nothing that it says counts.
+//! Every proof of Paxos rests on the memory of acceptors: they remember their promises and votes after a crash (*Paxos
+//! Made Simple*, §2.1: an acceptor must remember "even if it fails and is then restarted"). A disk that was lost,
+//! wiped, exchanged or put back from an older copy breaks this, and the process cannot know, because its store looks
+//! sound. The other processes can know. Each store has an identity that is drawn when it is created, and a count of
+//! its writes. Each start of a process with the store is a life of the store, with a random number and the count of
+//! writes at which it began. A carrier reports all this with every message of a process ([`crate::Event::Met`]). Each
+//! process remembers what it heard, and notes it on its own disk with its next write. A process has forgotten
+//! something, and nothing that it says counts, if it shows another store than before under the same id, or a life that
+//! began with no more writes than were heard of in another life.
 //!
-//! The count alone would not do. A process whose disk was put back from a copy two writes old makes two writes before it says
-//! anything, and then shows as many as were heard of, but not the same ones.
+//! The count alone is not enough. A process whose disk was put back from a copy two writes old makes two writes before
+//! it says anything. It then shows as many writes as were heard of, but not the same ones.
 //!
-//! The argument, which is our own: a process counts nobody's vote or promise before it knows the store that it was written to, and how
-//! many writes that had made by then. So whoever has counted an answer never counts another one of the same process that was
-//! given without the memory of the first. That holds across restarts for all that was heard before the last write of the
-//! one that counts. What cannot be seen:
+//! The argument is our own. A process counts a vote or promise only if it knows the store in which that was written,
+//! and the number of writes by then. So a process that has counted an answer never counts another answer of the same
+//! sender that was given without the memory of the first. Across restarts, this holds for everything heard before the
+//! last write of the process that counts. The following cannot be noticed:
 //!
-//! - what was heard after that if *all* that heard it lose power together, and the disks of all members replaced at once;
-//! - by a member that has heard of no later write, a copy that was made just before the crash, and by one that never heard of
-//!   the process, any disk. Members compare notes ([`crate::Timeouts::gossip`]), so that takes a copy a few turns of this old at
-//!   most, or a member that was cut off for as long. Another member that knows better has the process stop as soon as it hears from it;
-//! - by the process itself, until it is told: till then its own vote counts for it, and what it takes to be chosen may not be.
+//! - what was heard after that write, if *all* that heard it lose power together, and all members' disks are replaced
+//!   at once;
+//! - a copy made just before the crash, by a member that has heard of no later write; any disk, by a member that has
+//!   never heard of the process. Members exchange what they know ([`crate::Timeouts::gossip`]), so such a copy is only
+//!   a few exchanges old, or the member was cut off for as long. A member that knows better stops the process when it
+//!   hears from it;
+//! - anything, by the process itself, until it is told. Until then its own vote counts for it, and it may be wrong
+//!   about what is chosen.
 
 use crate::NodeId;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// A store, and how far it has come.
+/// A store and its state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct StoreMark {
-    /// Drawn at random when the store was made: no other store has it.
+    /// A number drawn at random when the store was created. No other store has it.
     pub id: u128,
-    /// How many writes it has made durable since. A count that grows with each.
+    /// The number of writes that it has made durable since then.
     pub writes: u64,
 }
 
 impl fmt::Display for StoreMark {
-    /// The first eight digits of the id, and the writes.
+    /// The first eight digits of the id, and the number of writes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x} ({} writes)", (self.id >> 96) as u32, self.writes)
     }
 }
 
-/// A store in one life: from a start of its process on.
+/// A store in one life: since a start of its process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct StoreLife {
-    /// The store, and how far it has come.
+    /// The store and its state.
     pub mark: StoreMark,
-    /// How many writes it had made at the start, which is one of them.
+    /// The number of writes at the start. The start itself is one of them.
     pub opened: u64,
-    /// Drawn at random for each start.
+    /// A number drawn at random for each start.
     pub nonce: u32,
 }
 
 impl StoreLife {
-    /// The life that begins as `mark` says.
+    /// Creates the life that begins at `mark`.
     pub const fn begin(mark: StoreMark, nonce: u32) -> Self {
         Self { mark, opened: mark.writes, nonce }
     }
 }
 
-/// A process that must not be believed, because its store is not the one that it had.
+/// The reason why a process must not be believed: its store is not the one that it had.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 pub enum Amnesia {
     /// It has another store under the same id.
@@ -78,18 +82,18 @@ pub enum Amnesia {
         /// The store that it has now.
         found: StoreMark,
     },
-    /// It has the same store in an earlier state.
+    /// Its store is an older state of the same store.
     #[error(
-        "the store of {node} is an older copy: it remembers {found} writes, and {known} were heard of, so that it no longer \
-         knows what it promised since; put the newest disk back, or remove {node} from the members and add a new member \
+        "the store of {node} is an older copy: it remembers {found} writes, but {known} were reported, so it no longer \
+         knows its latest promises; put the newest disk back, or remove {node} from the members and add a new member \
          under an id that was never used"
     )]
     Older {
         /// The process that has forgotten.
         node: NodeId,
-        /// The writes that were heard of.
+        /// The number of writes that were heard of.
         known: u64,
-        /// The writes that its store remembers of them.
+        /// The number of these writes that its store remembers.
         found: u64,
     },
     /// It runs with the store of another process.
@@ -98,34 +102,34 @@ pub enum Amnesia {
         /// The process that runs with it.
         node: NodeId,
     },
-    /// It remembers other stores of most members.
+    /// It remembers other stores for most members.
     #[error(
-        "{node} remembers other stores of most members: its disk is from another cluster, or theirs were lost; give it its \
-         right directory, or them theirs"
+        "{node} remembers other stores for most members: its disk is from another cluster, or theirs were lost; give \
+         each process its own directory"
     )]
     Outnumbered {
-        /// The process that remembers something else.
+        /// The process with the other memory.
         node: NodeId,
     },
-    /// It is no member, and remembers another store of this process than this one.
+    /// It is not a member, and remembers another store of this process.
     #[error(
         "{node} remembers another store of this process: it was part of another cluster; stop it, and give it an empty \
          directory and an id that was never used"
     )]
     Contradicts {
-        /// The process that remembers something else.
+        /// The process with the other memory.
         node: NodeId,
     },
 }
 
 impl Amnesia {
-    /// What is wrong if `node` shows the store `found`, and `known` is what was heard of it before.
+    /// Returns what is wrong if `node` shows the store `found`, and `known` was heard of before.
     pub(crate) fn between(node: NodeId, known: StoreLife, found: StoreLife) -> Option<Self> {
         let (before, now) = (known.mark, found.mark);
         if before.id != now.id {
             return Some(Self::Another { node, known: before, found: now });
         }
-        // A later life begins behind all that was written in earlier ones.
+        // A later life begins after all writes of earlier lives.
         let same = (known.opened, known.nonce) == (found.opened, found.nonce);
         let remembered = if same { now.writes } else { found.opened.saturating_sub(1) };
         (remembered < before.writes).then_some(Self::Older { node, known: before.writes, found: remembered })

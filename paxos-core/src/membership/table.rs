@@ -1,4 +1,4 @@
-//! The members as a snapshot carries them.
+//! The members, as a snapshot holds them.
 
 use super::{Epoch, Epochs, Membership, Unchangeable};
 use crate::{NodeSet, Places, Slot};
@@ -12,20 +12,20 @@ pub struct EpochRow {
     pub from: Slot,
     /// The members.
     pub members: Membership,
-    /// Which of its acceptors has which place.
+    /// The places of its acceptors.
     pub places: Places,
 }
 
-/// The members from some slot on, as far as the log below tells, to be written down.
+/// The members from a slot on, as determined by the log below it, to be written to a snapshot.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct EpochTable {
-    /// Those in force.
+    /// The epoch in force.
     pub current: EpochRow,
-    /// Those agreed on and not in force.
+    /// The epochs that are chosen and not in force.
     pub coming: Vec<EpochRow>,
     /// [`Epochs::version`].
     pub version: u64,
-    /// Who was removed.
+    /// All members that were removed.
     pub retired: NodeSet,
 }
 
@@ -36,14 +36,14 @@ impl Epoch {
 }
 
 impl Epochs {
-    /// What a snapshot carries of them.
+    /// Returns the table for a snapshot.
     pub fn table(&self) -> EpochTable {
         let coming = self.coming.iter().map(Epoch::row).collect();
         EpochTable { current: self.current.row(), coming, version: self.version, retired: self.retired }
     }
 
-    /// A snapshot stands for every slot below `next`, and carried this; none: the first members. One of a cluster with
-    /// other quorums changes nothing.
+    /// Takes over a snapshot that covers every slot below `next`, and holds `table`. None: the first members. A table
+    /// of a cluster with other quorums changes nothing.
     pub(crate) fn take_over(&mut self, next: Slot, table: Option<&EpochTable>) {
         self.next = next;
         let Some(table) = table else { return };

@@ -9,7 +9,7 @@ fn epochs(n: u16) -> Epochs {
     Epochs::new(4, members, Arc::new(Counts::majority(set).expect("acceptors")))
 }
 
-/// Executes changes, one a slot from `first` on; none: a no-op.
+/// Executes changes, one per slot, from `first` on. None: a no-op.
 fn execute(epochs: &mut Epochs, first: u64, changes: &[Option<Change>]) {
     for (slot, change) in (first..).zip(changes) {
         if let Some(change) = change {
@@ -59,7 +59,7 @@ fn a_cluster_does_not_abolish_itself() {
     assert_eq!(epochs.next(), None);
 }
 
-/// n6 takes the place of n0 (weight 3), and later n5 that of n1 (weight 2), in the order of the log and not of ids.
+/// n6 takes the place of n0 (weight 3), and later n5 that of n1 (weight 2): in the order of the log, not of the ids.
 #[test]
 fn whoever_took_a_place_keeps_it_through_later_changes() {
     let set = NodeSet::first(4);
@@ -69,14 +69,14 @@ fn whoever_took_a_place_keeps_it_through_later_changes() {
     let first = Change::replace(NodeId(0), NodeId(6));
     let second = Change::replace(NodeId(1), NodeId(5));
     execute(&mut epochs, 0, &[Some(first), Some(second)]);
-    // Four of seven: weights 3 and 1 suffice, weights 2 and 1 do not.
+    // A quorum needs a weight of four out of seven: weights 3 and 1 are enough, weights 2 and 1 are not.
     let is_quorum = |epochs: &Epochs, ids: [u16; 2]| {
         let quorums = &epochs.last().quorums;
         quorums.is_quorum(Phase::One, ids.map(NodeId).into_iter().collect())
     };
     assert!(is_quorum(&epochs, [6, 2]), "n6 has the weight of n0");
     assert!(!is_quorum(&epochs, [5, 2]), "n5 has the weight of n1");
-    // A process that starts from a snapshot, before or after the changes are in force, comes to the same.
+    // A process that starts from a snapshot, before or after the changes are in force, gets the same result.
     for next in 2..8 {
         execute(&mut epochs, next, &[None]);
         let mut other = Epochs::new(4, members, epochs.origin.0.clone());

@@ -1,4 +1,4 @@
-//! Who leads: the questions and answers of an election, and what clients are told meanwhile.
+//! The questions and answers of an election, and what clients are told meanwhile.
 
 mod handover;
 
@@ -11,17 +11,17 @@ use crate::{
     Request, Slot, Time, To,
 };
 
-/// Clients that are told when a leader is known; more of them must ask again by themselves.
+/// The number of clients that are told when there is a leader. More clients must ask again themselves.
 const STRANDED: usize = 1024;
 
 impl<P: Protocol> Node<P> {
-    /// Asks all acceptors whether they would follow this process. Its own acceptor would: the time it waited is
-    /// that of an acceptor and more.
+    /// Asks all acceptors whether they would follow this process. Its own acceptor would: the process has waited at
+    /// least as long as an acceptor must.
     #[cold]
     pub(super) fn canvass(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
-        // A campaign that found no quorum so far is over: asked for a promise again and again, an acceptor would
-        // think that somebody leads.
+        // A campaign that has found no quorum so far is over. If it went on asking an acceptor for a promise, the
+        // acceptor would believe that some process leads.
         proposer.step_down();
         let (chosen, sent) = (proposer.begins_at(&self.chosen), self.now);
         let acceptors = self.others(self.members.acceptors);
@@ -31,8 +31,8 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// An acceptor would follow a process if it hears no leader itself, and if it remembers all that this process
-    /// would have to propose again. It promises nothing by saying so.
+    /// Answers a canvass. An acceptor would follow a process if it hears no leader itself, and remembers everything
+    /// that the process would have to propose again. The answer promises nothing.
     #[cold]
     pub(super) fn on_canvass(&mut self, from: NodeId, chosen: Slot, sent: Time) {
         let Some(acceptor) = &self.acceptor else { return };
@@ -40,7 +40,7 @@ impl<P: Protocol> Node<P> {
         self.send(To::One(from), Message::Support { sent, granted });
     }
 
-    /// Gives up the ballot, with all that waits for it.
+    /// Gives up the ballot, with everything that waits for it.
     #[cold]
     pub(super) fn step_down(&mut self) {
         if self.proposer.as_mut().is_some_and(Proposer::step_down) {
@@ -49,8 +49,8 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// A request arrives where nobody leads: a client that asks everyone may not reach the leader, which this
-    /// process hears. If it hears none either, it says who leads as soon as it does.
+    /// Handles a request at a process that does not lead. A client that asks all servers may not reach the leader, so
+    /// a process that hears it passes the request on. Otherwise it tells the client when there is a leader.
     #[cold]
     pub(super) fn pass_on(&mut self, from: NodeId, request: &Request<P::Value>) {
         if from == self.setup.id {
@@ -58,7 +58,7 @@ impl<P: Protocol> Node<P> {
         }
         match self.leader.hears(self.now) {
             Some(leader) if request.audience == Audience::Anyone && leader != from => {
-                // Its client may put more into a message than this process.
+                // The client may put more into a message than this process.
                 let (limit, mut rest) = (self.setup.config.limits.message(), request.commands.clone());
                 while !rest.is_empty() {
                     let (commands, audience) = (rest.portion(limit), Audience::Relayed);
@@ -73,7 +73,7 @@ impl<P: Protocol> Node<P> {
 
     fn strand(&mut self, client: NodeId) {
         let config = &self.setup.config;
-        // A server hears by itself who leads.
+        // A server hears the leader itself.
         let elects = self.members.elects && config.timeouts.election.is_some();
         let told = self.proposer.is_some() && !config.servers().contains(client);
         if elects && told && self.stranded.len() < STRANDED {
@@ -81,7 +81,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Tells the clients that asked in vain who leads, once.
+    /// Tells the clients that asked without an answer which process leads, once.
     #[cold]
     pub(super) fn tell_stranded(&mut self) {
         let Some(leader) = self.leader.hears(self.now) else {
@@ -91,7 +91,7 @@ impl<P: Protocol> Node<P> {
             return;
         };
         for client in std::mem::take(&mut self.stranded) {
-            // It concerns no command in particular.
+            // It is about no command in particular.
             let session = ClientId { node: client, session: 0, nonce: 0 };
             let refusal = Refusal::NotLeader(Some(leader));
             let refused = Refused { refusal, client: session, first: 0, end: 0, taken: true };
@@ -103,7 +103,7 @@ impl<P: Protocol> Node<P> {
         !self.stranded.is_empty()
     }
 
-    /// Tells clients that their commands are not taken here; `taken`: they were for a while.
+    /// Tells clients that their commands are refused. `taken`: this process had taken them.
     #[cold]
     pub(super) fn redirect(&mut self, commands: Vec<CommandId>, taken: bool) {
         let leader = self.leader.leader();

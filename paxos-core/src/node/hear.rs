@@ -1,4 +1,4 @@
-//! What a node does about each message: it goes to the role it is meant for, and the answer to whom it concerns.
+//! The handling of messages: each goes to the role it is meant for, and the answer to the processes that need it.
 
 mod believe;
 
@@ -24,13 +24,13 @@ impl<P: Protocol> Node<P> {
             self.noted.0.counters.clogged += 1;
             return;
         }
-        // Only members count: an answer from outside a role's set is nobody's answer.
+        // Only members count: an answer from a process without the role is ignored.
         let Members { proposers, acceptors, learners, .. } = self.members;
         let (proposer, acceptor) = (proposers.contains(from), acceptors.contains(from));
         let learner = learners.contains(from);
         match message {
             Message::Request(request) => self.on_request(from, &request),
-            // A ballot has one owner, and only that one speaks in it.
+            // A ballot has one owner, and only the owner speaks in it.
             Message::Prepare(m) if proposer && m.ballot().owner == from => self.on_prepare(from, &m),
             Message::Accept(m) if proposer && m.ballot().owner == from => self.on_accept(from, &m),
             Message::Promise(m) if acceptor => self.on_promise(from, m),
@@ -41,7 +41,7 @@ impl<P: Protocol> Node<P> {
                     learner.on_decide(&m, &mut self.chosen);
                 }
             }
-            // Members come and go, and a process that does not learn hears of it last.
+            // Members change, and a process that does not learn is the last to hear of it.
             Message::Reply(reply) if learner || self.is_outside() => {
                 if reply.id.client.node == self.setup.id {
                     self.on_reply(from, reply);
@@ -108,11 +108,11 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Whether a message would have to be written, or remembered until a snapshot is.
+    /// Whether a message would have to be written, or remembered until a snapshot is written.
     fn is_burden(&self, message: &Message<P>) -> bool {
         let written = matches!(message, Message::Prepare(_) | Message::Accept(_));
         let learned = matches!(message, Message::Decide(_) | Message::Chosen { .. } | Message::Chunk { .. });
-        // A leader goes on with the votes of others.
+        // A leader continues with the others' votes.
         let counted = matches!(message, Message::Accepted(_)) && self.leading().is_none();
         written || learned || counted
     }
@@ -146,7 +146,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Gives a request to the proposer, or keeps it until leadership is handed over.
+    /// Gives a request to the proposer, or holds it back until leadership is transferred.
     pub(super) fn give(
         &mut self,
         from: NodeId,
@@ -160,7 +160,7 @@ impl<P: Protocol> Node<P> {
         } else {
             Ok(())
         };
-        // The client did not send here what is passed on, and asks again.
+        // The client did not send a relayed request here, and asks again itself.
         if let Err(overloaded) = taken
             && request.audience != Audience::Relayed
         {
@@ -170,7 +170,7 @@ impl<P: Protocol> Node<P> {
         taken
     }
 
-    /// Does not take a request.
+    /// Refuses a request.
     #[cold]
     pub(super) fn turn_away(&mut self, from: NodeId, refusal: Refusal, request: &Request<P::Value>) {
         let commands = request.commands.iter().filter_map(Entry::id).collect();
@@ -181,7 +181,7 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_prepare(&mut self, from: NodeId, prepare: &P::Prepare) {
-        // It was granted to a leader that no other process gets an answer now: this one may ask again.
+        // While a lease holds, no other process gets an answer. It may ask again.
         if self.bars(prepare.ballot().owner) {
             return;
         }
@@ -217,7 +217,8 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn refuse(&mut self, from: NodeId, nack: Nack) {
-        // Not because of the ballot: it asks about slots that are forgotten here, and so must learn of them first.
+        // Not because of the ballot: the candidate asks about slots that are forgotten here, and must learn them
+        // first.
         if nack.promised <= nack.refused && from != self.setup.id && self.learner.is_some() {
             self.send(To::One(from), self.progress());
         }
@@ -272,7 +273,7 @@ impl<P: Protocol> Node<P> {
         if self.decisions.is_empty() {
             return;
         }
-        // Who hears votes of another's ballot (as acceptors may that recover by themselves) leaves it to that one.
+        // A process that hears votes of another's ballot (uncoordinated recovery) leaves announcements to the owner.
         let distinguished = self.proposer.is_some() && accepted.ballot().owner == self.setup.id;
         if !self.members.announces || !distinguished {
             self.decisions.clear();
@@ -290,21 +291,21 @@ impl<P: Protocol> Node<P> {
     pub(super) fn on_nack(&mut self, nack: &Nack) {
         let Some(proposer) = &mut self.proposer else { return };
         self.noted.0.counters.nacks += 1;
-        // A refusal of a ballot long left says nothing about who leads now.
+        // A refusal of a ballot left long ago does not tell which process leads now.
         if proposer.on_nack(self.now, nack) {
             self.leader.on_ballot(self.now, nack.promised);
             self.on_preempted();
         }
     }
 
-    /// An acceptor still follows this leader. An answer in another ballot than the one it leads in is late.
+    /// Notes that an acceptor still follows this leader. An answer in a ballot other than the current one is late.
     pub(super) fn on_heard(&mut self, from: NodeId, ballot: Ballot, sent: Time) {
         if self.leading() == Some(ballot) && self.beats.current() >= Some(sent) {
             self.contact.heard(from, sent);
         }
     }
 
-    /// A ballot is in use: whoever leads in a lower one has lost it.
+    /// Notes that a ballot is in use. A leader in a lower ballot has lost it.
     pub(super) fn on_ballot(&mut self, ballot: Ballot) {
         if ballot != self.noted.0.highest {
             self.noted.0.highest = ballot.max(self.noted.0.highest);
@@ -324,7 +325,7 @@ impl<P: Protocol> Node<P> {
 
     pub(super) fn on_heartbeat(&mut self, ballot: Ballot, chosen: Slot, sent: Time) {
         let follows = self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot));
-        // With leases on, an answer is a grant.
+        // With leases, an answer grants a lease.
         if follows && self.grants.grant(self.now, ballot) {
             self.send(To::One(ballot.owner), Message::Heard { ballot, sent });
         }

@@ -1,36 +1,36 @@
-//! What a process knows to be chosen, on its disk.
+//! The record on disk of what a process knows to be chosen.
 //!
-//! Votes say what may have been chosen. Whoever starts again with nothing but votes has to ask the others which of them
-//! was, and if all do, a leader has to propose the whole log again. So a process also writes what it knows: of what it voted for
-//! itself no more than the slots ([`Recorded::known`]), now and then with its votes; of the rest the values
-//! ([`Recorded::learned`]), when somebody may rely on it or they are short.
+//! Votes tell what may have been chosen. A process that restarts with votes alone must ask the others which were
+//! chosen, and if all processes do, a leader must propose the whole log again. So a process also writes what it knows.
+//! For values that it voted for, it writes only the slots ([`Recorded::known`]), now and then with its votes. For
+//! other values it writes the values ([`Recorded::learned`]), if they are short or other processes may rely on them.
 //!
-//! That a vote is for what is chosen does not change any more, in whatever ballots the slot is voted in again: "if a proposal with
-//! value v is chosen, then every higher-numbered proposal that is chosen has value v", and so has every one that is accepted
-//! (*Paxos Made Simple*, §2.2, P2 and P2a). The record stands behind the vote that it speaks of, so that of a torn write there is
-//! the vote alone, or both.
+//! A vote that is for the chosen value stays so, in whatever ballots the slot is voted in again: "if a proposal with
+//! value v is chosen, then every higher-numbered proposal that is chosen has value v", and so has every one that is
+//! accepted (*Paxos Made Simple*, §2.2, P2 and P2a). The record follows the vote on disk, so a torn write leaves the
+//! vote alone, or both.
 
 use super::Node;
 use crate::{Acceptor, Batch, Entry, Protocol, Recorded, Slot, SlotRange};
 use std::mem;
 
-/// So many bytes of the log are written at once when an epoch begins, and the rest of one batch.
+/// The bytes of the log that are written at once when an epoch begins; a batch may exceed them.
 const PIECE: usize = 1 << 20;
 
-/// What an entry costs besides its payload, as a rule.
+/// The usual overhead of an entry, in bytes.
 const ENTRY: usize = 16;
 
-/// After so many slots, what is known is written with the next votes, and with each write that has so many bytes. What was not
-/// written is proposed again when all processes start again at once.
+/// Known slots are written with the next votes after this number of slots, and with each write of this number of
+/// bytes. Slots that were not written are proposed again if all processes restart at once.
 const SLOTS: u64 = 64;
 const BYTES: usize = 1 << 16;
 
 impl<P: Protocol> Node<P> {
-    /// Has the next write say which of this process's votes are for what is chosen, if there is enough to be said.
+    /// Adds to the next write which of this process's votes are for chosen values, if there are enough of these.
     pub(super) fn mark(&mut self) {
         let known = SlotRange::new(self.marked.max(self.settled), self.chosen.first_unknown());
         let is_large = || self.out.records.iter().map(P::Record::bytes).sum::<usize>() >= BYTES;
-        // What an epoch begins with is written piece by piece.
+        // An epoch's past is written piece by piece.
         if self.is_settling() || known.is_empty() || known.len() < SLOTS && !is_large() {
             return;
         }
@@ -43,9 +43,9 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Adds to `records` that what is known in `slots` is chosen, in their order: of what this process voted for itself, whose votes
-    /// are among the records before, the slots; of the rest the values, as long as there are no more bytes than `most`. Below
-    /// which slot nothing was left out.
+    /// Adds to `records` that the known values in `slots` are chosen, in their order. For values that this process
+    /// voted for, with earlier records, it adds the slots; for others the values, up to `most` bytes. Returns the slot
+    /// below which nothing was left out.
     fn say_known(&self, slots: SlotRange, most: usize, records: &mut Vec<P::Record>) -> Slot {
         let (mut run, mut whole, mut bytes) = (SlotRange::new(slots.start, slots.start), None, 0);
         for (slots, batch) in self.chosen.within(slots) {
@@ -81,7 +81,7 @@ impl<P: Protocol> Node<P> {
         let mut next = slots.start;
         for vote in votes.within(slots) {
             let chosen = batch.tail(vote.first.since(slots.start)).head(vote.batch.len() as u64);
-            // Entries of one name are the same.
+            // Entries with the same id are equal.
             let names = || vote.batch.iter().map(Entry::id).eq(chosen.iter().map(Entry::id));
             if vote.first != next || !(vote.batch.shares(&chosen) || names()) {
                 return false;
@@ -91,7 +91,7 @@ impl<P: Protocol> Node<P> {
         next == slots.end
     }
 
-    /// A process that starts again reads that what it voted for in `slots` is chosen.
+    /// Restores, from a record, that the values that this process voted for in `slots` are chosen.
     pub(super) fn recall_known(&mut self, slots: SlotRange) {
         let Some(votes) = self.acceptor.as_ref().and_then(Acceptor::votes) else { return };
         for vote in votes.within(slots) {
@@ -100,10 +100,11 @@ impl<P: Protocol> Node<P> {
         self.marked = self.marked.max(slots.end);
     }
 
-    /// Writes what this process knows below `slot`, before it promises or votes anything from there on: the
-    /// acceptors that voted for it may be turned off now, and who remains must be able to tell it.
+    /// Writes what this process knows below `slot`, before it promises or votes from there on: the acceptors that
+    /// voted for it may be turned off now, so the remaining ones must be able to report it.
     ///
-    /// The log may be long: it is written piece by piece. Whether the last one is written, or is about to be.
+    /// The log may be long, so it is written piece by piece. Returns whether the last piece is written, or about to
+    /// be.
     pub(super) fn settle(&mut self, slot: Slot) -> bool {
         if self.acceptor.is_none() || self.settled >= slot {
             return true;
@@ -130,8 +131,8 @@ impl<P: Protocol> Node<P> {
         true
     }
 
-    /// Adds to `records`, which are the votes behind a snapshot that ends at `from`, what this process knows to be chosen there. What
-    /// it said to be on its disk stays there, also where it voted for something else.
+    /// Adds to `records`, the votes after a snapshot that ends at `from`, what this process knows to be chosen there.
+    /// What it reported as durable stays on disk, including values that it did not vote for.
     pub(super) fn keep_known(&self, from: Slot, records: &mut Vec<P::Record>) {
         self.say_known(SlotRange::new(from, self.settled), usize::MAX, records);
         self.say_known(SlotRange::new(from.max(self.settled), self.marked), BYTES, records);

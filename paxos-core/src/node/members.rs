@@ -1,4 +1,4 @@
-//! How a node follows a change of members.
+//! Following a change of members in a node.
 
 mod change;
 mod leaving;
@@ -13,10 +13,10 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Of how many clients it is remembered what they were told.
+/// The number of clients for which it is remembered what they were told.
 const INFORMED: usize = 4096;
 
-/// Who plays which role, at hand.
+/// The current members, ready for use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Members {
     pub(super) me: NodeSet,
@@ -24,14 +24,14 @@ pub(super) struct Members {
     pub(super) proposers: NodeSet,
     pub(super) acceptors: NodeSet,
     pub(super) learners: NodeSet,
-    /// Whether one leader is elected, and not every proposer its own.
+    /// Whether one leader is elected. Otherwise every proposer leads itself.
     pub(super) elects: bool,
     /// Whether decisions are announced in messages of their own.
     pub(super) announces: bool,
 }
 
 impl Members {
-    /// The members of now, and of changes to come.
+    /// Creates the current members, and those of all epochs that are chosen.
     pub(super) fn new(config: &Config, me: NodeId, epochs: Option<&Epochs>) -> Self {
         let now = config.members();
         let Membership { proposers, acceptors, learners } =
@@ -49,18 +49,18 @@ impl Members {
 }
 
 impl<P: Protocol> Node<P> {
-    /// Whether changes were executed that the roles do not know of.
+    /// Whether changes were executed that the roles have not been told.
     pub(crate) fn members_changed(&self) -> bool {
         self.chosen.epochs().is_some_and(|epochs| epochs.version() > self.epoch)
             || self.deferred.as_ref().is_some_and(|(_, from, _)| *from < self.chosen.limit())
     }
 
-    /// Whether it can follow them now: not while it waits for the disk.
+    /// Whether the roles can be told now: not while the process waits for the disk.
     pub(crate) fn waits_to_follow(&self) -> bool {
         self.members_changed() && !self.is_settling()
     }
 
-    /// Whether a role has something to say in slots whose members are not known before more is executed.
+    /// Whether a role has something to say in slots whose members are unknown until more is executed.
     pub(crate) fn waits_for_limit(&self) -> bool {
         let limit = self.chosen.limit();
         limit != Slot::MAX
@@ -68,8 +68,8 @@ impl<P: Protocol> Node<P> {
                 || self.acceptor.as_ref().is_some_and(|acceptor| acceptor.waits_for(limit)))
     }
 
-    /// Notices changes of members that were executed, and epochs that began. False while what an epoch begins with is not
-    /// on disk yet: the process does nothing else until it is.
+    /// Follows changes of members that were executed, and epochs that began. Returns false while the epoch's past is
+    /// not on disk yet; the process does nothing else until it is.
     #[must_use]
     pub(super) fn follow_members(&mut self) -> bool {
         if !self.members_changed() {
@@ -77,13 +77,13 @@ impl<P: Protocol> Node<P> {
         }
         let Some(epochs) = self.chosen.epochs() else { return true };
         let (version, current) = (epochs.version(), epochs.current().clone());
-        // Members may have come and gone again since this process looked last.
+        // Members may have been added and removed again since the last call.
         if !self.settle(current.from) {
             return false;
         }
         self.epoch = version;
-        // An epoch is where it begins: the same members as before may be those of another epoch, with others between,
-        // and a phase 1 among the former ones says nothing about it.
+        // An epoch is identified by its first slot. Two epochs may have the same members, with other members between,
+        // and a phase 1 in the first says nothing about the second.
         if current.from != self.began || current.members != self.setup.config.members() {
             self.began = current.from;
             self.setup.config = Arc::new(self.setup.config.in_epoch(&current));
@@ -103,8 +103,8 @@ impl<P: Protocol> Node<P> {
         true
     }
 
-    /// Whether this process knows that it was a member and is none any more. It does not come back: the members of now do
-    /// not count what it says, nor answer its questions about the log.
+    /// Whether this process knows that it was a member and no longer is. It never returns: the current members ignore
+    /// its messages, and do not answer its questions about the log.
     pub fn is_removed(&self) -> bool {
         let me = self.setup.id;
         self.chosen
@@ -112,18 +112,18 @@ impl<P: Protocol> Node<P> {
             .is_some_and(|epochs| epochs.retired().contains(me) && !epochs.everyone().servers().contains(me))
     }
 
-    /// Whether members come and go, so that who is a stranger here may be a member by now: it is asked, and told
-    /// what is chosen, and nothing more.
+    /// Whether members can change, so that a process unknown here may be a member by now. Such a process is asked and
+    /// told what is chosen, and nothing else.
     pub(super) fn is_mobile(&self) -> bool {
         self.chosen.epochs().is_some()
     }
 
-    /// Whether it is a client of a cluster whose members may change, and is told so by strangers.
+    /// Whether it is a client of a cluster whose members can change, and may be told of changes by unknown processes.
     pub(super) fn is_outside(&self) -> bool {
         self.learner.is_none() && self.acceptor.is_none() && self.chosen.epochs().is_some()
     }
 
-    /// Tells a client that asks here who the members are: once after each change, and whenever it has to ask again.
+    /// Tells a client the current members, once after each change and whenever it asks again.
     pub(super) fn tell_members(&mut self, client: NodeId, again: bool) {
         if self.epoch == 0 || self.members.servers.contains(client) {
             return;
@@ -138,16 +138,16 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// A client hears who the members are.
+    /// Handles the members, as sent to a client.
     pub(super) fn on_members(&mut self, version: u64, members: &Membership) {
-        // What comes late is older than what is known.
+        // A late message has an older version.
         if self.is_outside() && members.is_sound() && version > self.epoch {
             self.epoch = version;
             self.client.reconfigure(members);
         }
     }
 
-    /// Tells every role who the members are from now on.
+    /// Tells every role the new members.
     fn reconfigure(&mut self) {
         let (setup, now) = (self.setup.clone(), self.now);
         if let Some(acceptor) = &mut self.acceptor {
@@ -164,9 +164,9 @@ impl<P: Protocol> Node<P> {
         self.answering_learner = setup.config.answering_learner();
     }
 
-    /// Whether a promise asked for by `from` can be given: only for slots whose members are known here and are
-    /// those of now, so that what was chosen before is on this disk ([`Node::settle`]). Who is that far behind
-    /// has to catch up first.
+    /// Whether this process may give `from` the promise that it asks for. It may only in slots whose members are known
+    /// here and are the current ones, so that everything chosen before is on its disk ([`Node::settle`]). Otherwise it
+    /// must first catch up.
     pub(super) fn may_promise(&mut self, from: NodeId, prepare: &P::Prepare) -> bool {
         let mut asked = SlotRange::new(Slot(0), Slot(0));
         prepare.facts(&mut |fact| {
@@ -177,7 +177,8 @@ impl<P: Protocol> Node<P> {
         let continued = self.acceptor.as_ref().is_some_and(|acceptor| acceptor.has_promised(prepare));
         let may = continued || asked.start < self.chosen.limit();
         if !may && asked.end == Slot::MAX && self.learner.is_some() {
-            // Who asks for all slots from there on knows all below. It gets its answer when this process does, too.
+            // A candidate that asks for all slots from there on knows all below. It gets its answer when this process
+            // does.
             self.chosen.hear_of(asked.start);
             self.deferred = Some((from, asked.start, prepare.clone()));
             self.catch_up(from);

@@ -1,35 +1,36 @@
-//! How far other processes are, as each says itself.
+//! The progress of other processes, as they report it.
 
 use crate::{NodeId, NodeSet, Slot, Time};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-/// What each process that may be a member said last. At most [`NodeSet::CAPACITY`] of them.
+/// The last report of each process that may be a member, at most [`NodeSet::CAPACITY`] of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Peers(BTreeMap<NodeId, Peer>);
 
-/// What one process said last.
+/// The last report of one process.
 ///
-/// It has caught up when a round was short: when it came as far as this process had been at the beginning of the round, within
-/// the time that a process may be silent (Ongaro 2014, §4.2.1). However fast the log grows, it is then no further behind than
-/// what is chosen in such a time.
+/// A process has caught up when a round was short: within the time that it may be silent, it got as far as this
+/// process was at the beginning of the round (Ongaro 2014, §4.2.1). However fast the log grows, it is then behind by
+/// at most what is chosen in that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Peer {
-    /// When that came.
+    /// When the report came.
     at: Time,
-    /// It knows all below.
+    /// It knows every slot below.
     pub(super) known: Slot,
-    /// It has all below on its disk.
+    /// It has every slot below on its disk.
     durable: Slot,
-    /// When its round began, and how far this process was then.
+    /// When its round began, and the first unknown slot of this process then.
     round: (Time, Slot),
-    /// Whether its last round was short, and the present one is not long.
+    /// Whether its last round was short, and the current one is not too long.
     pub(super) caught_up: bool,
 }
 
 impl Peers {
-    /// `from` knows all below `known`, has all below `durable` on its disk, and spoke at `now`, when this process knew all
-    /// below `mine`. A round is short within `window`, and begins anew if nothing was said for that long.
+    /// Notes a report of `from` at `now`: it knows every slot below `known`, has those below `durable` on disk, and
+    /// this process knows those below `mine`. A round is short within `window`; after a silence that long, a new round
+    /// begins.
     pub(super) fn heard(
         &mut self,
         from: NodeId,
@@ -48,22 +49,22 @@ impl Peers {
         self.0.insert(from, Peer { at: now, known, durable, round, caught_up });
     }
 
-    /// What `node` said less than `window` ago.
+    /// Returns the last report of `node`, if it is no older than `window`.
     pub(super) fn recent(&self, node: NodeId, now: Time, window: Duration) -> Option<&Peer> {
         self.0.get(&node).filter(|peer| now.since(peer.at) <= window)
     }
 
-    /// How far `node` was when it spoke last.
+    /// The slot below which `node` knew everything in its last report.
     pub(super) fn known(&self, node: NodeId) -> Option<Slot> {
         self.0.get(&node).map(|peer| peer.known)
     }
 
-    /// Who spoke less than `window` ago.
+    /// The processes that reported within the last `window`.
     pub(super) fn heard_within(&self, now: Time, window: Duration) -> NodeSet {
         self.0.keys().copied().filter(|node| self.recent(*node, now, window).is_some()).collect()
     }
 
-    /// Who has everything below `slot` on its disk.
+    /// The processes that have everything below `slot` on disk.
     pub(super) fn durable(&self, slot: Slot) -> NodeSet {
         self.0.iter().filter(|(_, peer)| peer.durable >= slot).map(|(node, _)| *node).collect()
     }

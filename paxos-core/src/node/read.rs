@@ -1,4 +1,4 @@
-//! What a node does about reads: its own, and those that others ask about.
+//! The reads of a node, and other processes' questions about reads.
 
 use super::Node;
 use crate::reads::{Inquiry, Question, usable};
@@ -8,17 +8,17 @@ use crate::{
 };
 
 impl<P: Protocol> Node<P> {
-    /// Begins a read. [`Node::readable`] names it when this process's replica is as new as asked for. It is asked about
-    /// again until then, each [`crate::Timeouts::client`], whoever leads.
+    /// Begins a read. [`Node::readable`] returns it when this process's replica is as fresh as requested. Until then,
+    /// the question is repeated after each [`crate::Timeouts::client`], whichever process leads.
     ///
-    /// Only a process that learns has something to read from. One that is a client only submits a command that reads.
+    /// Only a process that learns has a replica. A process that is only a client submits a command that reads.
     ///
-    /// The node waits until a quorum answers, however long that takes. A caller that waits no longer calls
+    /// The node waits until a quorum answers, however long that takes. A caller that no longer waits calls
     /// [`Node::cancel_read`].
     ///
     /// # Errors
-    /// [`ReadError`]: too many are waiting, there is no replica here, or the read is linearizable and the process was
-    /// removed. A read that waits when the process is removed ends so, too: see [`Node::ended_read`].
+    /// [`ReadError`] if too many reads wait, there is no replica here, or the read is linearizable and the process was
+    /// removed. A read that waits when the process is removed ends in the same way: see [`Node::ended_read`].
     pub fn read(&mut self, now: Time, consistency: Consistency) -> Result<ReadId, ReadError> {
         self.now = self.now.max(now);
         if self.learner.is_none() {
@@ -31,35 +31,35 @@ impl<P: Protocol> Node<P> {
         self.reads.begin(consistency)
     }
 
-    /// The next read that may be answered now, from the replica as it is. To be called when everything that was
-    /// delivered is executed, after each [`crate::Ready`].
+    /// Returns the next read that may be answered now, from the replica as it is. Must be called after each
+    /// [`crate::Ready`], when everything delivered is executed.
     pub fn readable(&mut self) -> Option<Readable> {
         self.reads.readable(self.chosen.applied())
     }
 
-    /// The next read that will not be answered, and why. To be called after each [`crate::Ready`], as
-    /// [`Node::readable`]; each is told once.
+    /// Returns the next read that will not be answered, with the reason. Must be called after each [`crate::Ready`],
+    /// like [`Node::readable`]. Each read is returned once.
     pub fn ended_read(&mut self) -> Option<(ReadId, ReadError)> {
         Some((self.reads.poll_ended()?, ReadError::Removed))
     }
 
-    /// Forgets a read whose answer nobody waits for any more; whether it was waiting.
+    /// Forgets a read that no caller waits for any more. Returns whether it was waiting.
     pub fn cancel_read(&mut self, id: ReadId) -> bool {
         self.reads.cancel(id)
     }
 
-    /// How many reads wait here.
+    /// The number of reads that wait here.
     pub fn waiting_reads(&self) -> usize {
         self.reads.open()
     }
 
-    /// Gives up the lease of the ballot that this process leads in, for good, and tells the acceptors. A leader that
-    /// hands over does this first: else they would answer its successor only when the last grant has run out. Reads
-    /// that would have been answered by lease are confirmed from now on.
+    /// Gives up the lease of the ballot in which this process leads, for good, and tells the acceptors. A leader that
+    /// transfers leadership does this first; otherwise the acceptors would answer its successor only when the lease
+    /// has ended. Reads by lease are confirmed from now on.
     pub fn release_lease(&mut self, now: Time) {
         self.now = self.now.max(now);
         let Some(ballot) = self.leading() else { return };
-        // First it stops counting on them, then they may forget.
+        // The leader stops counting on the lease before the acceptors forget it.
         self.beats.released = Some(ballot);
         if self.setup.config.timeouts.lease.is_some() {
             self.stirred = true;
@@ -68,7 +68,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Whether this process leads and may answer reads without asking anybody, at the time of the last event.
+    /// Whether this process leads and may answer reads alone, at the time of the last event.
     pub fn has_lease(&self) -> bool {
         let Some(lease) = self.setup.config.timeouts.lease else { return false };
         let usable = usable(lease, self.setup.config.timeouts.drift);
@@ -78,7 +78,7 @@ impl<P: Protocol> Node<P> {
 
     /// Since when a phase 2 quorum is known to follow this leader.
     fn contact_since(&self) -> Option<Time> {
-        // What was counted in another ballot than the one that the proposer holds now is about to be forgotten.
+        // Answers in a ballot other than the proposer's current one are about to be forgotten.
         self.leading().filter(|ballot| self.led == Some(*ballot))?;
         self.contact.since(&*self.setup.config.quorums, Phase::TwoClassic)
     }
@@ -106,8 +106,8 @@ impl<P: Protocol> Node<P> {
                     self.send(To::One(from), Message::Read(ReadMessage::VotedBelow { id, slot }));
                 }
             }
-            // Votes that far say that other members may have gone on behind them, whom nobody asked: it is asked again
-            // when this process has come there.
+            // A vote that far shows that other members, which were not asked, may have continued after it. The
+            // question is repeated when this process has come that far.
             ReadMessage::VotedBelow { id, slot } if acceptor && slot < self.chosen.limit() => {
                 let quorums = config.quorums.clone();
                 self.reads.on_voted_below(from, id, slot, &*quorums);
@@ -121,7 +121,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Asks what is to be asked, and answers what can be answered.
+    /// Asks the questions that are due, and answers those that can be answered.
     pub(super) fn pursue_reads(&mut self) {
         if self.reads.is_quiet() {
             return;
@@ -133,7 +133,7 @@ impl<P: Protocol> Node<P> {
         self.serve_questions();
     }
 
-    /// Asks as the read wishes; one that waits for long asks everybody who may know.
+    /// Asks in the way that the read requests. A read that has waited for long asks all processes that may know.
     fn inquire(&mut self, Inquiry { id, way, again }: Inquiry) {
         let by_leader = self.members.elects && (again || way != Consistency::Quorum);
         let leader = self.leader.leader().filter(|_| by_leader);
@@ -149,7 +149,7 @@ impl<P: Protocol> Node<P> {
             self.ask_acceptors(id, again);
         }
         if again {
-            // Perhaps the slot that it waits for is known elsewhere.
+            // Another process may know the slot that it waits for.
             let informed = leader.filter(|leader| self.members.learners.contains(*leader));
             let peer = informed.into_iter().collect();
             self.send(To::Each(self.others(peer)), self.progress());
@@ -174,7 +174,7 @@ impl<P: Protocol> Node<P> {
         self.send(To::Each(self.others(to)), Message::Read(ReadMessage::Votes { id }));
     }
 
-    /// A leader's answer to one of this process's rounds.
+    /// Handles a leader's answer for one of this process's rounds.
     fn on_read_at(&mut self, id: ReadId, slot: Option<Slot>) {
         match slot {
             Some(slot) => self.reads.on_bound(id, slot),
@@ -182,16 +182,16 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// A leader notes how far the log goes, and says so when it is sure that it still led after it was asked: an
-    /// acceptor answers a heartbeat only while it has promised no higher ballot, and every phase 1 quorum shares an
-    /// acceptor with the phase 2 quorum that answered. So no higher ballot had completed phase 1, and chosen anything,
-    /// when the question came.
+    /// Notes, as a leader, how far the log goes, and answers when it is certain that it still led after the question.
+    /// An acceptor answers a heartbeat only if it has promised no higher ballot, and every phase 1 quorum shares an
+    /// acceptor with the phase 2 quorum that answered. So when the question came, no higher ballot had completed phase
+    /// 1 or chosen anything.
     fn serve_questions(&mut self) {
         let (leading, lease) = (self.leading(), self.has_lease());
         let index = self.proposer.as_ref().and_then(|proposer| proposer.read_index(&self.chosen));
-        // A leader whose proposals have come to the end of what its members decide may have been followed by one of
-        // other members, which do not promise anything to each other. Before that end, a successor needs a promise of
-        // those who answer here.
+        // A leader whose proposals have reached the end of its members' slots may have a successor among other
+        // members, since these two sets of members promise nothing to each other. Before that end, a successor needs a
+        // promise of the acceptors that answer here.
         let index = index.filter(|slot| *slot < self.chosen.limit());
         for question in std::mem::take(&mut self.reads.questions) {
             let Question { from, id, lease: by_lease } = question;
@@ -207,7 +207,7 @@ impl<P: Protocol> Node<P> {
             && self.reads.wants_beat(self.beats.current(), self.contact_since())
         {
             self.beat(self.members.acceptors, ballot);
-            // Where one acceptor is a quorum, that may be all.
+            // If one acceptor is a quorum, the leader's own answer may be enough.
             self.tell_settled();
         }
     }

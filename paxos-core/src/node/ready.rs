@@ -1,4 +1,4 @@
-//! What follows from a node's events: written before spoken, by type.
+//! The results of a node's events. Types enforce *written before spoken*.
 
 use crate::{
     Answering, Captured, CommandId, Entry, Envelope, Epochs, Node, Protocol, Readable, Replica, Settled,
@@ -6,24 +6,24 @@ use crate::{
 };
 use std::vec::Drain;
 
-/// One batch of what follows from the events so far.
+/// One batch of results of the events so far.
 ///
-/// Send [`Ready::messages`], have [`Ready::write`] written, and execute ([`Ready::execute`]): in any order, for nothing
-/// among it rests on what is not on disk. When the write is durable, [`Write::durable`] gives a receipt for
-/// [`Node::durable`]; what rests on it is among the next `Ready`. Meanwhile the node goes on with whatever comes, and may ask
-/// for more writes. Dropping a `Ready` early loses nothing: the next one has it again.
+/// Send [`Ready::messages`], have [`Ready::write`] written, and execute ([`Ready::execute`]), in any order: none of it
+/// rests on anything that is not on disk. When the write is durable, [`Write::durable`] gives a receipt for
+/// [`Node::durable`], and the next `Ready` has what rests on it. Meanwhile the node continues, and may hand out more
+/// writes. Dropping a `Ready` early loses nothing: the next one has it again.
 #[derive(Debug)]
 #[must_use = "messages must be sent, records written, and decisions executed"]
 pub struct Ready<'a, P: Protocol> {
     node: &'a mut Node<P>,
 }
 
-/// What is to be written: records to append, or a snapshot that takes the place of everything, with records. Writes are made
-/// durable in the order in which they were handed out; several may become so with one sync, and then the receipt of the last
-/// stands for all.
+/// A batch for the disk: records to append, or a snapshot with records that replaces everything. Writes become durable
+/// in the order in which they were handed out. One sync may make several durable; the receipt of the last then stands
+/// for all.
 ///
-/// Whoever drops a write without making it durable must stop the process, as one does whose disk has failed: what rests on
-/// it is never said.
+/// A caller that drops a write without making it durable must stop the process, as if its disk had failed: the
+/// messages that rest on the write are never sent.
 #[derive(Clone, Debug)]
 #[must_use = "a process waits for its writes"]
 pub struct Write<P: Protocol> {
@@ -32,28 +32,28 @@ pub struct Write<P: Protocol> {
     pub(crate) records: Vec<P::Record>,
 }
 
-/// A write is durable. Only a [`Write`] can be exchanged for one.
+/// The proof that a write is durable. Only a [`Write`] can be exchanged for one.
 #[derive(Clone, Debug)]
 #[must_use = "a process waits until it is told that its writes are durable"]
 pub struct Receipt<P: Protocol> {
     pub(crate) number: u64,
-    /// Memory that can be used again.
+    /// Memory to be reused.
     pub(crate) spare: Vec<P::Record>,
 }
 
 impl<P: Protocol> Write<P> {
-    /// If there is one, it is to take the place of all that is on disk, together with the records, in one atomic step: after
-    /// a crash, the process finds either what was there or this. It stands for every slot below its [`Snapshot::next`].
+    /// The snapshot, if there is one. It must replace everything on disk, with the records, in one atomic step: after
+    /// a crash, the process finds either the old state or the new one. It covers every slot below [`Snapshot::next`].
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref()
     }
 
-    /// Records to append, or all that must be remembered besides the snapshot.
+    /// The records to append, or everything that must be remembered besides the snapshot.
     pub fn records(&self) -> &[P::Record] {
         &self.records
     }
 
-    /// It is on disk, and so are all that were handed out before; they will be after a crash.
+    /// Call this when the write and all earlier ones are on disk and survive a crash. Returns the receipt.
     pub fn durable(self) -> Receipt<P> {
         Receipt { number: self.number, spare: self.records }
     }
@@ -62,19 +62,19 @@ impl<P: Protocol> Write<P> {
 /// Values to execute, for [`Replica::execute`].
 #[derive(Debug)]
 pub struct Decided<'a, V> {
-    /// The slot of the first.
+    /// The slot of the first value.
     pub first: Slot,
-    /// What is chosen there and in the slots behind.
+    /// The values chosen there and in the following slots.
     pub entries: &'a [Entry<V>],
-    /// Which clients to answer.
+    /// The clients to answer.
     pub answering: Answering,
-    /// The members, which changes among the entries change; none where they are fixed. Executing the entries is what tells
-    /// who the members are behind them, so a node whose values are not executed proposes only α slots.
+    /// The members, which changes among the entries modify. None where the members are fixed. Only execution tells the
+    /// members of later slots, so a node whose values are not executed proposes at most α slots.
     pub members: Option<&'a mut Epochs>,
 }
 
 impl<P: Protocol> Node<P> {
-    /// What follows from the events so far.
+    /// Returns the results of the events so far.
     pub fn ready(&mut self) -> Ready<'_, P> {
         self.turn();
         self.hold();
@@ -91,11 +91,11 @@ impl<P: Protocol> Node<P> {
             || self.has_unheld()
     }
 
-    /// Does all that [`Ready`] asks for, for a caller with a disk of its own on which everything is durable when `write`
-    /// returns: `send` and `write` are called in the order that is safe, the replica executes what is chosen, and its
-    /// answers are passed on.
+    /// Does everything that [`Ready`] asks for, for a caller with its own disk, on which everything is durable when
+    /// `write` returns. It calls `send` and `write` in a safe order, lets the replica execute what is chosen, and
+    /// passes on its answers.
     ///
-    /// The disk keeps every record. A caller that would replace them by snapshots follows [`Ready::write`].
+    /// The disk keeps every record. A caller that replaces records by snapshots uses [`Ready::write`].
     pub fn process<S>(
         &mut self,
         replica: &mut Replica<S>,
@@ -114,7 +114,7 @@ impl<P: Protocol> Node<P> {
             });
             if let Some(receipt) = written {
                 self.durable(receipt);
-                // What rests on that leaves with the next turn, and is executed then.
+                // Messages and values that rest on it are sent and executed in the next turn.
                 continue;
             }
             ready.execute(replica);
@@ -126,7 +126,7 @@ impl<P: Protocol> Node<P> {
     }
 }
 
-/// Takes out what is there; most of the time, there is nothing.
+/// Takes everything out. Usually there is nothing.
 fn drain<T>(from: &mut Vec<T>, to: impl FnMut(T)) {
     if !from.is_empty() {
         from.drain(..).for_each(to);
@@ -134,52 +134,52 @@ fn drain<T>(from: &mut Vec<T>, to: impl FnMut(T)) {
 }
 
 impl<P: Protocol> Ready<'_, P> {
-    /// Messages that may leave now: they say nothing that is not on disk.
+    /// Messages that may leave now: they rest only on what is on disk.
     pub fn messages(&mut self) -> Drain<'_, Envelope<P>> {
         self.node.out.unbound.drain(..)
     }
 
-    /// The records that wait to be handed out by [`Ready::write`].
+    /// The records that the next [`Ready::write`] hands out.
     pub fn records(&self) -> &[P::Record] {
         &self.node.out.records
     }
 
-    /// What is to be written next, if there is anything: records, and then a snapshot, taken here or received, if one waits.
-    /// Nothing that the process says, executes or forgets depends on the snapshot before it is durable.
+    /// Returns the next write, if there is one: records, and then a waiting snapshot, taken here or received. Nothing
+    /// that the process says, executes or forgets depends on the snapshot before it is durable.
     pub fn write(&mut self) -> Option<Write<P>> {
         self.node.begin_write(true)
     }
 
-    /// As [`Ready::write`], for a driver whose disk keeps every record: a snapshot that waits is forgotten, and nothing else.
+    /// As [`Ready::write`], for a driver whose disk keeps every record: a waiting snapshot is dropped.
     pub fn append(&mut self) -> Option<Write<P>> {
         self.node.begin_write(false)
     }
 
-    /// The next values to execute, from the slot named on, with the clients to answer. Each is given once.
+    /// Returns the next values to execute, with the clients to answer. Each value is returned once.
     pub fn decided(&mut self) -> Option<Decided<'_, P::Value>> {
         if self.node.chosen.is_delivered() {
             return None;
         }
         let answering = self.node.answering();
-        // Execution moves the end of the slots in which anything may be proposed: a turn follows for those that wait there.
+        // Execution moves the limit for proposals, so another turn follows if something waits for that.
         self.node.stirred |= self.node.waits_for_limit();
         let (first, entries, members) = self.node.chosen.deliver()?;
         Some(Decided { first, entries, answering, members })
     }
 
-    /// Commands whose clients asked this process for an answer, for [`Replica::recall`].
+    /// Commands whose clients asked this process again, for [`Replica::recall`].
     pub fn asked(&mut self) -> Drain<'_, CommandId> {
         self.node.out.asked.drain(..)
     }
 
-    /// The snapshot that this process starts from, or had to take over in place of what it missed: a replica that
-    /// has not come so far installs it before it executes anything.
+    /// The snapshot that this process starts from, or had to take over for slots that it missed. A replica that is
+    /// behind it installs it before it executes anything.
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.node.snapshot()
     }
 
-    /// Executes what is decided and hands the answers back to the node: they are among [`Ready::messages`] and
-    /// [`Ready::outcomes`] then. A snapshot that is due is taken over before, or taken after that.
+    /// Executes what is decided, and passes the answers to the node: they are then among [`Ready::messages`] and
+    /// [`Ready::outcomes`]. It first takes over a snapshot if needed, and afterwards takes one if it is due.
     ///
     /// A snapshot that the machine cannot read stops the replica: see [`Replica::failure`].
     pub fn execute<S>(&mut self, replica: &mut Replica<S>)
@@ -194,9 +194,9 @@ impl<P: Protocol> Ready<'_, P> {
         }
     }
 
-    /// The machine with a snapshot that it has to take over before it executes anything, if there is one: the caller runs that where
-    /// nobody waits for it ([`Takeover::run`]), and gives what comes of it to [`Replica::taken_over`]. A caller that does not ask
-    /// has it done by [`Ready::advance`].
+    /// Returns the machine and a snapshot, if it has to take one over before it executes anything. The caller runs
+    /// this where nothing waits for it ([`Takeover::run`]), and passes the result to [`Replica::taken_over`]. If it is
+    /// not called, [`Ready::advance`] takes over the snapshot.
     pub fn take_over<S>(&mut self, replica: &mut Replica<S>) -> Option<Takeover<S>>
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
@@ -206,9 +206,10 @@ impl<P: Protocol> Ready<'_, P> {
         takeover
     }
 
-    /// As [`Ready::execute`], but a state that is due to be written down is only captured: the caller writes it down where nobody
-    /// waits for it ([`Captured::write_down`]), and gives it to [`Node::written_down`]. No other one is captured before.
-    /// While the machine takes over a state elsewhere, nothing is executed, and the process does not begin to lead.
+    /// As [`Ready::execute`], but a state that is due to be written down is only captured. The caller writes it down
+    /// where nothing waits for it ([`Captured::write_down`]), and passes it to [`Node::written_down`]. No other state
+    /// is captured before that. While the machine takes over a state elsewhere, nothing is executed, and the process
+    /// does not begin to lead.
     pub fn advance<S>(&mut self, replica: &mut Replica<S>) -> Option<Captured>
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
@@ -218,7 +219,7 @@ impl<P: Protocol> Ready<'_, P> {
             return None;
         }
         if let Some(snapshot) = self.node.snapshot() {
-            // What went wrong, the replica tells.
+            // The replica reports failures itself.
             let _ = replica.install(snapshot);
         }
         while let Some(decided) = self.decided() {
@@ -239,23 +240,24 @@ impl<P: Protocol> Ready<'_, P> {
         captured
     }
 
-    /// Pieces of snapshots that peers want, for a driver that [reads them](Node::hand_out_pieces) and gives them to [`Node::lend`].
+    /// Pieces that peers want, for a driver that [reads them](Node::hand_out_pieces) and passes them to
+    /// [`Node::lend`].
     pub fn wanted(&mut self) -> Drain<'_, WantedPiece> {
         self.node.wanted.drain(..)
     }
 
-    /// A piece of a snapshot that is being fetched, for a driver that [keeps them](Node::hand_out_pieces): when it has, it tells
-    /// [`Node::kept`], or, with the last piece, [`Node::fetched`]. There is no other one before.
+    /// A piece of a snapshot that is being fetched, for a driver that [keeps them](Node::hand_out_pieces). The driver
+    /// then calls [`Node::kept`], or [`Node::fetched`] after the last piece. No other piece comes before that.
     pub fn piece(&mut self) -> Option<SnapshotPiece> {
         self.node.take_piece()
     }
 
-    /// The next read that may be answered from the replica, once everything in [`Ready::decided`] is executed.
+    /// Returns the next read that the replica may answer when everything in [`Ready::decided`] is executed.
     pub fn readable(&mut self) -> Option<Readable> {
         self.node.readable()
     }
 
-    /// What this process's own client is told: of each command that [`Node::submit`] took, once.
+    /// The outcomes for this process's own client, once for each command that [`Node::submit`] took.
     pub fn outcomes(&mut self) -> Drain<'_, Settled<P::Reply>> {
         self.node.out.outcomes.drain(..)
     }

@@ -1,4 +1,4 @@
-//! How what happened in a turn becomes messages and records.
+//! The messages and records that follow from the events of a turn.
 
 use super::Node;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 use std::mem;
 
 impl<P: Protocol> Node<P> {
-    /// Brings the roles up to date with each other, and lets them say what they have to say.
+    /// Brings the roles up to date with each other, and collects what they have to send.
     pub(crate) fn turn(&mut self) {
         if !mem::take(&mut self.stirred) && !self.members_changed() || self.amnesia().is_some() {
             return;
@@ -91,8 +91,8 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Tells the proposer what is chosen by now. It must know before it says anything: another value than its own
-    /// in one of its slots tells it that it leads no more, and must not vouch for its ballot.
+    /// Tells the proposer what is chosen. It must know this before it sends anything: if another value than its own is
+    /// chosen in one of its slots, it no longer leads, and must not vouch for its ballot.
     #[inline]
     pub(super) fn tell_chosen(&mut self) {
         if self.told != self.chosen.changes() {
@@ -110,8 +110,8 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Sends a phase 2a. It is unbound: its ballot was recorded before phase 1, and its own vote, if any, is
-    /// counted only when that is on disk. So the others vote while this process's disk writes (Ongaro 2014, §10.2.1).
+    /// Sends a phase 2a. It does not wait for the disk: its ballot was recorded before phase 1, and its own vote
+    /// counts only when that is on disk. So the others vote while this process's disk writes (Ongaro 2014, §10.2.1).
     pub(super) fn propose_to(&mut self, to: NodeSet, accept: P::Accept) {
         if to.contains(self.setup.id) {
             self.on_accept(self.setup.id, &accept);
@@ -121,22 +121,22 @@ impl<P: Protocol> Node<P> {
         self.send(To::Each(self.others(to)), Message::Accept(accept));
     }
 
-    /// Tells the clients whose commands wait here that somebody else leads.
+    /// Tells the clients whose commands wait here that another process leads.
     #[cold]
     pub(super) fn surrender(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         let given_up = proposer.surrender();
         let commands = given_up.iter().flat_map(|b| b.iter().filter_map(crate::Entry::id)).collect();
-        // Some may have been proposed in a ballot that was lost, and be chosen yet.
+        // Some commands may have been proposed in a lost ballot, and may still be chosen.
         self.redirect(commands, true);
     }
 
-    /// Tells a client, perhaps its own, that commands are refused.
+    /// Tells a client, perhaps this process's own, that commands are refused.
     #[cold]
     pub(super) fn tell_refused(&mut self, client: NodeId, refused: Refused) {
         if client == self.setup.id {
             self.client.on_refusal(client, &refused);
-            // It may have something to ask elsewhere.
+            // The client may now have something to send to another process.
             self.stirred = true;
         } else {
             self.send(To::One(client), Message::Refuse(refused));
@@ -144,7 +144,7 @@ impl<P: Protocol> Node<P> {
     }
 }
 
-/// Tells the leader role when the proposer has won a ballot; whether it won or lost one.
+/// Tells the leader role when the proposer has won a ballot. Returns whether a ballot was won or lost.
 pub(super) fn notice_leading<P: Protocol>(
     proposer: &P::Proposer,
     leader: &mut P::Leader,

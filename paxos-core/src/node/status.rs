@@ -1,50 +1,50 @@
-//! What a process tells about itself, for tables and dashboards.
+//! The state of a process, for tables and dashboards.
 
 use crate::{
     Amount, Backlog, Ballot, Client, Leader, Node, NodeId, NodeSet, Proposer, Protocol, Slot, StoreMark,
 };
 use core::hash::{Hash, Hasher};
 
-/// What a process knows about itself. Cheap to ask for: nothing is counted or copied that is not at hand.
+/// The state of a process, as it knows it. It is cheap to read: nothing is counted or copied for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// The roles it plays, besides that of a client.
+    /// The roles it plays besides that of a client.
     pub plays: Plays,
     /// Its own latest ballot; [`Ballot::ZERO`] if it never campaigned.
     pub ballot: Ballot,
     /// The highest ballot it has heard of.
     pub highest: Ballot,
-    /// Who leads, as far as it knows. Where leaders appoint themselves, each proposer names itself.
+    /// The leader, as far as it knows. Where leaders appoint themselves, each proposer names itself.
     pub leader: Option<NodeId>,
-    /// Whether it leads itself: it has won phase 1, and knows of no higher ballot.
+    /// Whether it leads: it has won phase 1, and knows no higher ballot.
     pub leads: bool,
     /// The first slot whose value it does not know.
     pub first_unknown: Slot,
-    /// The first slot it has not executed. What it has executed need not be on its own disk: see [`Status::durable`].
+    /// The first slot it has not executed. Executed values need not be on its own disk: see [`Status::durable`].
     pub applied: Slot,
-    /// Every slot below is on its own disk as chosen, in its snapshot or among its records: it starts again with that, and
-    /// needs nobody for it. Written when the members change, with each snapshot, and now and then with its votes. What was
-    /// chosen since lives in the votes of the acceptors. Never above `first_unknown`.
+    /// Every slot below is recorded as chosen on its own disk, in its snapshot or its records. It restarts with this,
+    /// and needs no other process for it. Written when the members change, with each snapshot, and now and then with
+    /// its votes. Values chosen since are in the votes of the acceptors. Never above `first_unknown`.
     pub durable: Slot,
-    /// What it has given to its disk to write, and waits for.
+    /// The writes that wait for its disk.
     pub disk: Backlog,
-    /// The processes that were removed and may be turned off for good, as far as this one knows ([`Node::may_stop`]).
+    /// The removed processes that may be turned off for good, as far as this process knows ([`Node::may_stop`]).
     pub may_stop: NodeSet,
-    /// Every slot below is chosen, as far as it has heard.
+    /// The slot below which everything is chosen, as far as it has heard.
     pub heard: Slot,
     /// The first slot whose value it still holds.
     pub log_start: Slot,
     /// Its proposer's load.
     pub load: Load,
-    /// Commands of its own client without an answer.
+    /// The number of unanswered commands of its own client.
     pub unanswered: usize,
-    /// The processes whose store is not the one that they had, so that what they say does not count.
+    /// The processes that have another store than before, so that nothing they say counts.
     pub forgetful: NodeSet,
-    /// Since it was started.
+    /// Counters since its start.
     pub counters: Counters,
 }
 
-/// Which roles a process plays.
+/// The roles that a process plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plays {
     /// It may propose.
@@ -55,25 +55,25 @@ pub struct Plays {
     pub learner: bool,
 }
 
-/// What a proposer has before it.
+/// The work of a proposer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     /// Its own latest ballot.
     pub ballot: Ballot,
     /// The highest ballot it has heard of.
     pub highest: Ballot,
-    /// Slots under way, and their bytes.
+    /// The slots in progress, and their bytes.
     pub in_flight: Amount,
-    /// Commands that wait for a place in the window, and their bytes.
+    /// The commands that wait for a place in the window, and their bytes.
     pub waiting: Amount,
-    /// Questions asked again for want of an answer.
+    /// The number of questions that were repeated without an answer.
     pub resends: u64,
 }
 
-/// How often something happened since the process was started.
+/// How often each event happened since the start of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// The leader role had it campaign.
+    /// It campaigned.
     pub campaigns: u64,
     /// It won a term.
     pub won: u64,
@@ -83,55 +83,55 @@ pub struct Counters {
     pub stepped_aside: u64,
     /// An acceptor refused it.
     pub nacks: u64,
-    /// Its proposer or its client asked again for want of an answer, or its client a leader that it was told of.
+    /// Questions that its proposer or its client repeated, and those that its client sent to a leader named by others.
     pub retransmissions: u64,
-    /// It asked for what it missed.
+    /// It asked for values that it missed.
     pub catch_ups: u64,
-    /// Entries that it was sent in answer to that; some of them it may have known.
+    /// Entries that it received in answer. It may have known some of them.
     pub caught_up: u64,
     /// Messages that changed nothing because their sender does not play the role it spoke in.
     pub ignored: u64,
-    /// Messages that changed nothing because a number in them cannot be true ([`Node::disbelieved`] tells whose).
+    /// Messages that changed nothing because of an impossible number ([`Node::disbelieved`] names their senders).
     pub disbelieved: u64,
-    /// Messages that changed nothing because they name a slot far beyond all that it knows: they are believed when it is
-    /// named again.
+    /// Messages that changed nothing because they name a slot far beyond all that it knows. They are accepted when the
+    /// slot is named again.
     pub doubted: u64,
     /// Messages that changed nothing because their sender has forgotten what it promised ([`crate::Amnesia`]).
     pub forgotten: u64,
-    /// Messages that it took no notice of because too much waited for its disk ([`crate::Limits::disk_bytes`]).
+    /// Messages that it ignored because too much waited for its disk ([`crate::Limits::disk_bytes`]).
     pub clogged: u64,
-    /// Commands that it did not take because it held as much as it may: of its own client, or of others.
+    /// Commands of its own client or of others that it refused because a limit was reached.
     pub refused: u64,
 }
 
-/// What a process knows about the others, for operators.
+/// The state of the other processes, as one process knows it, for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Its own store; none where nobody tells.
+    /// Its own store. None if no carrier reported it.
     pub store: Option<StoreMark>,
     /// Whether it hears a quorum of acceptors, itself included: [`Node::hears_quorum`].
     pub quorum: bool,
-    /// The other members and spares, in order.
+    /// The other members and spares, by id.
     pub peers: Vec<PeerStatus>,
 }
 
-/// What a process knows about another one.
+/// The state of another process, as one process knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerStatus {
     /// The other process.
     pub id: NodeId,
-    /// Whether it said lately how far it is.
+    /// Whether it reported its progress recently.
     pub heard: bool,
-    /// It knew all slots below when it said so last; none if it never did.
+    /// The slot below which it knew everything in its last report. None if there was none.
     pub known: Option<Slot>,
-    /// The slots that it was behind this process by then, or is by now; none if it never said how far it is.
+    /// How many slots it was behind this process in its last report. None if there was none.
     pub lag: Option<u64>,
-    /// Its store, and how far that had come when it was heard of last; none if it was not heard of.
+    /// Its store, in the last state that was heard of. None if none was.
     pub store: Option<StoreMark>,
 }
 
-/// Something that is noted on the way and has no effect. It does not tell two states apart, lest whoever explores
-/// states finds no end of them.
+/// A value that is noted for information only. It does not distinguish states; otherwise an exploration of states
+/// would never end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Aside<T>(pub T);
 
@@ -147,7 +147,7 @@ impl<T> Hash for Aside<T> {
     fn hash<H: Hasher>(&self, _state: &mut H) {}
 }
 
-/// What a node notes for its status.
+/// The values that a node notes for its status.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Noted {
     pub(crate) highest: Ballot,
@@ -155,7 +155,7 @@ pub(crate) struct Noted {
 }
 
 impl<P: Protocol> Node<P> {
-    /// What it knows about the others.
+    /// Returns the state of the other processes, as this one knows it.
     pub fn surroundings(&self) -> Surroundings {
         let (known, quorum) = (self.chosen.first_unknown(), self.hears_quorum());
         let others = self.setup.config.members().servers().union(self.setup.config.spares);
@@ -168,7 +168,7 @@ impl<P: Protocol> Node<P> {
         Surroundings { store: self.store_of(self.setup.id), quorum, peers: peers.collect() }
     }
 
-    /// What it knows about itself.
+    /// Returns the state of this process.
     pub fn status(&self) -> Status {
         let load = self.proposer.as_ref().map(Proposer::load).unwrap_or_default();
         let Noted { highest, mut counters } = self.noted.0;

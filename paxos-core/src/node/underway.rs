@@ -1,4 +1,4 @@
-//! What was given to the disk and is not known to be there, and what waits for that.
+//! The writes that are not known to be durable, and what waits for them.
 
 use super::snapshots::Install;
 use super::{Node, Own};
@@ -7,49 +7,49 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::mem;
 
-/// The writes under way. They become durable in the order in which they were handed out.
+/// The writes in progress. They become durable in the order in which they were handed out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Underway<R> {
     /// The number of the next write.
     next: Aside<u64>,
     writes: VecDeque<Waiting>,
-    /// Messages that wait for a write under way.
+    /// The number of messages that wait for a write in progress.
     bound: usize,
-    /// Words to oneself that wait for a write under way.
+    /// The number of messages to oneself that wait for a write in progress.
     own: usize,
-    /// Words to oneself that wait for nothing any more.
+    /// The number of messages to oneself that no longer wait.
     ripe: usize,
-    /// Of the writes under way but the first.
+    /// The bytes of the writes in progress, without the first.
     bytes: usize,
-    /// How long the disk takes for a write, at its worst of late.
+    /// The longest time that the disk has recently taken for a write.
     slowest: Aside<Duration>,
-    /// Memory for records.
+    /// Memory for records, to be reused.
     spare: Aside<Vec<R>>,
 }
 
-/// A record costs that much besides its payload, as a rule.
+/// The usual overhead of a record, in bytes.
 const RECORD: usize = 64;
 
-/// So many messages may wait for the disk before a process takes in nothing that would lead to more.
+/// The number of messages that may wait for the disk before a process accepts nothing that would add more.
 const HELD: usize = 1 << 16;
 
-/// A disk has stalled when it takes that many times as long as it took at its worst of late.
+/// A disk has stalled when it takes this number of times as long as its slowest recent write.
 const STALLED: u32 = 4;
 
-/// A write under way, and how much waits for it.
+/// A write in progress, and the number of messages that wait for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Waiting {
     number: Aside<u64>,
     bound: usize,
     own: usize,
     bytes: usize,
-    /// [`crate::Status::durable`] when it is there.
+    /// [`crate::Status::durable`] when the write is durable.
     settled: Slot,
-    /// Whether it has a piece of what an epoch begins with.
+    /// Whether it contains a piece of an epoch's past.
     settles: bool,
-    /// Whether a snapshot is in it.
+    /// Whether it contains a snapshot.
     installs: bool,
-    /// When the disk could begin with it: when it was handed out, and those before were there.
+    /// When the disk could begin with it: it was handed out, and all earlier writes were durable.
     since: Time,
 }
 
@@ -63,23 +63,23 @@ impl<R> Default for Underway<R> {
 /// The writes that a process waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many.
+    /// The number of writes.
     pub writes: usize,
-    /// Their bytes, but for those of the first.
+    /// Their bytes, without those of the first.
     pub bytes: usize,
-    /// Since when the disk has been at the first.
+    /// Since when the disk has worked on the first.
     pub since: Option<Time>,
 }
 
 impl<P: Protocol> Node<P> {
-    /// Whether something waits for records that were not handed out yet, or for nothing.
+    /// Whether some messages wait for records that are not handed out yet, or for nothing.
     pub(crate) fn has_unheld(&self) -> bool {
         let Underway { bound, own, ripe, .. } = self.underway;
         self.out.bound.len() > bound || self.out.own.len() > own + ripe
     }
 
-    /// Has what is new wait for the last write under way: it may rest on that. Where there is none, all that it rests on is on
-    /// disk. What comes with new records waits for those, which the driver takes next.
+    /// Makes new messages wait for the last write in progress, since they may rest on it. If there is none, everything
+    /// that they rest on is on disk. Messages with new records wait for those, which the driver takes next.
     pub(crate) fn hold(&mut self) {
         while self.out.records.is_empty() && self.has_unheld() {
             let Underway { bound, own, ripe, .. } = self.underway;
@@ -99,14 +99,14 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// These many messages, the oldest, may leave, and these many words to oneself count.
+    /// Releases the oldest messages to others, and to oneself: these many of each.
     fn release(&mut self, bound: usize, own: usize) {
         self.out.unbound.extend(self.out.bound.drain(..bound));
         self.underway.ripe += own;
         self.stirred |= own > 0;
     }
 
-    /// What the process said to itself counts once it is on disk, as what others say: if it still is who it was then.
+    /// Handles the process's messages to itself once they are on disk, if it is still an acceptor.
     pub(super) fn hear_own(&mut self) {
         if self.underway.ripe == 0 {
             return;
@@ -120,13 +120,13 @@ impl<P: Protocol> Node<P> {
                 Own::Accepted(accepted) => self.on_accepted(me, &accepted),
             }
         }
-        // Nothing is said to oneself in reaction to that before the roles are asked.
+        // Handling them must not produce further messages to itself before the roles are asked.
         debug_assert!(self.out.own.is_empty());
         self.out.own = own;
     }
 
-    /// Hands out what is to be written: records, and then a snapshot, if one waits and `install` allows it. If not, it is
-    /// forgotten.
+    /// Hands out the next write: records, and then a snapshot, if one waits and `install` allows it. Otherwise the
+    /// snapshot is dropped.
     pub(crate) fn begin_write(&mut self, install: bool) -> Option<Write<P>> {
         if !self.out.records.is_empty() {
             self.mark();
@@ -161,8 +161,8 @@ impl<P: Protocol> Node<P> {
         Some(Write { number, snapshot, records })
     }
 
-    /// A write is durable, and all that were handed out before it: after a crash at any later time they are there. What rests on
-    /// them is among the next [`Node::ready`].
+    /// Notes that a write and all earlier ones are durable: they survive any later crash. The results that rest on
+    /// them are among the next [`Node::ready`].
     pub fn durable(&mut self, receipt: Receipt<P>) {
         let is_done = |write: &Waiting| write.number.0 <= receipt.number;
         let begun = self.underway.writes.front().filter(|write| is_done(write) && !write.installs);
@@ -194,24 +194,24 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Whether a piece of what an epoch begins with is not on disk yet.
+    /// Whether a piece of an epoch's past is not on disk yet.
     pub(super) fn is_settling(&self) -> bool {
         self.piece || self.underway.writes.iter().any(|write| write.settles)
     }
 
-    /// What waits for the disk.
+    /// The writes that wait for the disk.
     pub(crate) fn backlog(&self) -> Backlog {
         let Underway { writes, bytes, .. } = &self.underway;
         Backlog { writes: writes.len(), bytes: *bytes, since: writes.front().map(|write| write.since) }
     }
 
-    /// Whether so much waits for the disk that nothing is taken in which would be written or remembered.
+    /// Whether so much waits for the disk that the process accepts nothing that it would have to write or remember.
     pub(super) fn is_clogged(&self) -> bool {
         self.underway.bytes > self.setup.config.limits.disk_bytes || self.underway.bound > HELD
     }
 
-    /// Whether the disk has stalled for longer than an election takes, and than a write takes as a rule. A snapshot may take as
-    /// long as it takes.
+    /// Whether the disk has stalled for longer than an election timeout, and than a write usually takes. A snapshot
+    /// may take any time.
     pub(super) fn is_stalled(&self) -> bool {
         let Some(first) = self.underway.writes.front() else { return false };
         let Some(election) = self.setup.config.timeouts.election else { return false };

@@ -1,4 +1,4 @@
-//! What a node does without being asked: heartbeats, campaigns, and comparing notes with other learners.
+//! The work of a node that no message asks for: heartbeats, campaigns, and exchanging progress with other learners.
 
 use super::Node;
 use super::speak::notice_leading;
@@ -7,8 +7,8 @@ use crate::{
     Standing, To,
 };
 
-/// So many messages answer one question for what is chosen, as long as they hold no more than so many bytes. With one command a
-/// message, who is behind would otherwise wait a round trip for each slot.
+/// The most messages, and bytes in them, that answer one question for chosen values. With one message of one command
+/// each, a process that is behind would wait a round trip for each slot.
 const BURST: u32 = 32;
 const BURST_BYTES: usize = 1 << 16;
 
@@ -52,7 +52,7 @@ impl<P: Protocol> Node<P> {
                         let counters = &mut self.noted.0.counters;
                         counters.campaigns += 1;
                         proposer.campaign(self.now, &self.chosen);
-                        // Where every instance has a phase 1 of its own, a campaign is won at once.
+                        // Where every instance has its own phase 1, a campaign is won at once.
                         if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, counters, self.now)
                         {
                             self.contact.clear();
@@ -66,7 +66,7 @@ impl<P: Protocol> Node<P> {
                         self.step_aside();
                     }
                 }
-                // Whoever executes nothing could propose no more than α slots.
+                // A process that executes nothing could propose only α slots.
                 Some(Duty::Canvass) if self.away => {}
                 Some(Duty::Canvass) => self.canvass(),
                 Some(Duty::StepDown) => self.step_down(),
@@ -85,7 +85,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Tells `to` that the leader of `ballot` lives.
+    /// Sends a heartbeat of the leader of `ballot` to `to`.
     pub(super) fn beat(&mut self, to: NodeSet, ballot: Ballot) {
         let (sent, chosen) = (self.beats.next(self.now), self.chosen.first_unknown());
         self.send(To::Each(self.others(to)), Message::Heartbeat { ballot, chosen, sent });
@@ -94,7 +94,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Compares notes with the next learner in turn, and tells proposers that do not learn by themselves.
+    /// Exchanges progress with the next learner in turn, and sends it to proposers that do not learn.
     #[cold]
     pub(super) fn gossip(&mut self) {
         self.gossip.next = self.setup.config.timeouts.gossip.map(|d| self.now.after(d));
@@ -121,8 +121,9 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Those that a process knows as members may all be gone if it is none itself: it also asks, in turn, the others that the
-    /// cluster began with or that may have joined since.
+    /// Returns the next process to ask that is not a known member. A process that is not a member itself may find that
+    /// all the members it knows are gone. So it also asks, in turn, the others that the cluster began with, or that
+    /// may have joined since.
     fn next_stranger(&self) -> Option<NodeId> {
         let learners = self.members.learners;
         if !self.is_mobile() || learners.contains(self.setup.id) {
@@ -133,7 +134,7 @@ impl<P: Protocol> Node<P> {
         strangers.iter().nth(self.gossip.turn % strangers.len().max(1))
     }
 
-    /// What this process tells others about how far it is.
+    /// The progress of this process, for the others.
     pub(super) fn progress(&self) -> Message<P> {
         Message::Progress { chosen: self.chosen.first_unknown(), durable: self.durable }
     }
@@ -157,8 +158,8 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// A learner that knows sends what is asked for. A leader that does not learn is asked only when no learner
-    /// knows: *Paxos Made Simple*, §2.3: a learner that needs to know can have a proposer issue a proposal.
+    /// Handles a question for chosen values. A learner sends them if it knows them. A leader that does not learn is
+    /// asked only if no learner knows (*Paxos Made Simple*, §2.3: a learner can have a proposer issue a proposal).
     #[cold]
     pub(super) fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
         if self.learner.is_some() {
@@ -182,8 +183,8 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// What `from` tells of the log. When all has arrived that it was to send, it is asked for what follows: but not if it was asked
-    /// anew meanwhile, or there would be two such streams, and then more.
+    /// Handles chosen values from `from`. When its whole answer has arrived, it is asked for what follows, unless it
+    /// was asked again meanwhile: otherwise there would be two such streams, and then more.
     #[cold]
     pub(super) fn on_chosen(
         &mut self,
@@ -207,7 +208,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Tells `to` what is chosen from `first` on: in one message, or in more if they hold little.
+    /// Sends `to` what is chosen from `first` on, in several messages if they are small.
     #[cold]
     pub(super) fn send_chosen(&mut self, to: NodeId, first: Slot) {
         let known = self.chosen.first_unknown();

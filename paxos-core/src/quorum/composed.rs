@@ -1,50 +1,50 @@
-//! Quorum systems made of others: and, or, k of, as deep as you like.
+//! Quorum systems built from others by *and*, *or* and *k of*, to any depth.
 
 use super::places::{Places, Renaming};
 use super::{Phase, QuorumError, QuorumSystem, prove};
 use crate::{NodeId, NodeSet};
 use std::sync::Arc;
 
-/// A rule that a set of acceptors keeps or not. If a set keeps it, so do its supersets.
+/// A rule that a set of acceptors keeps or breaks. If a set keeps it, so does every superset.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Rule {
-    /// This acceptor is in the set.
+    /// The set contains this acceptor.
     Node(NodeId),
-    /// The set contains a quorum of this phase of that system.
+    /// The set contains a quorum of this phase of the system.
     Quorum(Arc<dyn QuorumSystem>, Phase),
-    /// The set keeps at least so many of these rules.
+    /// The set keeps at least this number of the rules.
     KOf(usize, Vec<Rule>),
 }
 
 impl Rule {
-    /// All of these rules: *and*.
+    /// Combines rules by *and*: the set keeps all of them.
     pub fn all(rules: impl IntoIterator<Item = Self>) -> Self {
         let rules: Vec<Self> = rules.into_iter().collect();
         Self::KOf(rules.len(), rules)
     }
 
-    /// One of these rules at least: *or*.
+    /// Combines rules by *or*: the set keeps at least one of them.
     pub fn any(rules: impl IntoIterator<Item = Self>) -> Self {
         Self::k_of(1, rules)
     }
 
-    /// At least `k` of these rules.
+    /// Requires at least `k` of these rules.
     pub fn k_of(k: usize, rules: impl IntoIterator<Item = Self>) -> Self {
         Self::KOf(k, rules.into_iter().collect())
     }
 
-    /// At least `k` of these acceptors.
+    /// Requires at least `k` of these acceptors.
     pub fn members(k: usize, acceptors: NodeSet) -> Self {
         Self::k_of(k, acceptors.iter().map(Self::Node))
     }
 
-    /// A quorum of this phase of that system, with whoever its acceptors are.
+    /// Requires a quorum of this phase of the system, whatever its acceptors are.
     pub fn quorum(system: impl QuorumSystem + 'static, phase: Phase) -> Self {
         Self::Quorum(Arc::new(system), phase)
     }
 
-    /// Whether `answered` keeps it.
+    /// Whether `answered` keeps the rule.
     pub fn is_kept(&self, answered: NodeSet) -> bool {
         match self {
             Self::Node(node) => answered.contains(*node),
@@ -55,7 +55,7 @@ impl Rule {
         }
     }
 
-    /// Everyone whom it asks for.
+    /// The acceptors that the rule names.
     pub fn acceptors(&self) -> NodeSet {
         match self {
             Self::Node(node) => NodeSet::only(*node),
@@ -77,8 +77,8 @@ impl Rule {
     }
 }
 
-/// Quorums by a [`Rule`] for each phase: other systems, and single acceptors, combined. The law is proven by trying every
-/// set, so there are at most [`EXHAUSTIVE`](super::EXHAUSTIVE) acceptors.
+/// Quorums by a [`Rule`] for each phase, which combines other systems and single acceptors. The law is proven by
+/// trying every set, so there are at most [`EXHAUSTIVE`](super::EXHAUSTIVE) acceptors.
 ///
 /// ```
 /// use paxos_core::{Composed, Counts, NodeId, NodeSet, Phase, QuorumError, Rule};
@@ -109,8 +109,8 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// Sets that keep these rules in phase 1, phase 2 and fast phase 2; no fast ballots if there is no third. The acceptors
-    /// are all that the rules ask for.
+    /// Creates a system from the rules of phase 1, phase 2 and fast phase 2; no fast ballots without the third. The
+    /// acceptors are all that the rules name.
     ///
     /// # Errors
     /// As [`prove`].
@@ -135,13 +135,13 @@ impl QuorumSystem for Composed {
         }
     }
 
-    /// Who takes another's place does so in every rule; systems among them must know how to.
+    /// An acceptor that takes another's place takes it in every rule. The systems in the rules must support this.
     fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let now = places.renaming("composed quorums", self.acceptors)?;
         let renamed = |rule: &Rule| rule.renamed(&now);
         let (one, two) = (renamed(&self.one)?, renamed(&self.two)?);
         let fast = self.fast.as_ref().map(renamed).transpose()?;
-        // What another's system made of its new acceptors is not known: the law is proven again.
+        // A system of another kind may form its quorums in any way, so the law is proven again.
         Ok(Arc::new(Self::new(one, two, fast)?))
     }
 }

@@ -5,7 +5,7 @@ use super::{Phase, QuorumError, QuorumSystem, Remedy};
 use crate::NodeSet;
 use std::sync::Arc;
 
-/// Quorums by number: any `q1` acceptors promise, any `q2` vote in a classic ballot, any `fast` in a fast one.
+/// Quorums by number: any `q1` acceptors for phase 1, any `q2` for a classic phase 2, any `fast` for a fast one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     acceptors: NodeSet,
@@ -15,7 +15,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// More than half for either phase, no fast ballots.
+    /// Creates majority quorums for phases 1 and 2, without fast ballots.
     ///
     /// # Errors
     /// [`QuorumError::NoAcceptors`] if there are none.
@@ -24,8 +24,8 @@ impl Counts {
         Self::flexible(acceptors, q, q)
     }
 
-    /// Majorities, and the smallest fast quorums that go with them (Lamport 2006, §2.2): the smallest `q` with
-    /// 2q + (⌊n/2⌋ + 1) > 2n, for n = 3, 4, 5, 7: 3, 3, 4, 6.
+    /// Creates majority quorums, with the smallest matching fast quorums (Lamport 2006, §2.2): the smallest `q` with
+    /// 2q + (⌊n/2⌋ + 1) > 2n, which is 3, 3, 4, 6 for n = 3, 4, 5, 7.
     ///
     /// # Errors
     /// [`QuorumError::NoAcceptors`] if there are none.
@@ -35,7 +35,7 @@ impl Counts {
         Self::fast_flexible(acceptors, q, q, fast)
     }
 
-    /// Quorums of `q1` for phase 1 and of `q2` for phase 2 (Howard, Malkhi, Spiegelman 2016).
+    /// Creates quorums of `q1` for phase 1 and of `q2` for phase 2 (Howard, Malkhi, Spiegelman 2016).
     ///
     /// # Errors
     /// A [`QuorumError`] that names two disjoint quorums unless q1 + q2 > n.
@@ -46,12 +46,12 @@ impl Counts {
     /// As [`Counts::flexible`], with fast quorums of `fast` (Howard, Charapko, Mortier 2021).
     ///
     /// # Errors
-    /// A [`QuorumError`] that names the violating quorums unless q1 + q2 > n and q1 + 2 fast > 2n.
+    /// A [`QuorumError`] that names the quorums that break the law, unless q1 + q2 > n and q1 + 2 fast > 2n.
     pub fn fast_flexible(acceptors: NodeSet, q1: usize, q2: usize, fast: usize) -> Result<Self, QuorumError> {
         Self { acceptors, q1, q2, fast: Some(fast) }.proven()
     }
 
-    /// How many acceptors a quorum of this phase has, none where there are no fast ballots.
+    /// The size of a quorum of this phase. None where there are no fast ballots.
     pub fn size(&self, phase: Phase) -> Option<usize> {
         match phase {
             Phase::One => Some(self.q1),
@@ -84,22 +84,22 @@ impl Counts {
     }
 }
 
-/// A set of `q1` and one of `q2` members without a common one, if q1 + q2 ≤ n.
+/// Returns a set of `q1` and a set of `q2` members without a common member, if q1 + q2 ≤ n.
 pub(super) fn two_apart(all: NodeSet, q1: usize, q2: usize) -> (NodeSet, NodeSet) {
     (part(all, 0, q1), part(all, all.len() - q2, q2))
 }
 
-/// A set of `q1` and two of `fast` members without a member common to all three, if q1 + 2 fast ≤ 2n.
+/// Returns a set of `q1` and two sets of `fast` members without a member common to all three, if q1 + 2 fast ≤ 2n.
 pub(super) fn three_apart(all: NodeSet, q1: usize, fast: usize) -> (NodeSet, NodeSet, NodeSet) {
-    // The first fast set misses the last n − fast members, the second the n − fast before those; what both
-    // contain is at most n − q1, so a set of q1 fits outside.
+    // The first fast set leaves out the last n − fast members, the second the n − fast before those. Their
+    // intersection has at most n − q1 members, so a set of q1 fits outside it.
     let (n, missed) = (all.len(), all.len() - fast);
     let a = part(all, 0, fast);
     let b = all.without(part(all, n.saturating_sub(2 * missed), missed));
     (part(all.without(a.intersection(b)), 0, q1), a, b)
 }
 
-/// The first `size` members after the first `skip`, by id.
+/// Returns the `size` members after the first `skip`, by id.
 pub(super) fn part(all: NodeSet, skip: usize, size: usize) -> NodeSet {
     all.iter().skip(skip).take(size).collect()
 }
@@ -109,8 +109,8 @@ impl QuorumSystem for Counts {
         self.acceptors
     }
 
-    /// As many acceptors keep all sizes. Otherwise majorities stay majorities; other counts keep the size of phase
-    /// 2 quorums, which is what each command costs, and phase 1 quorums are as large as that requires.
+    /// With the same number of acceptors, all sizes stay. Otherwise majorities stay majorities. Other counts keep the
+    /// size of phase 2 quorums, which is what each command costs, and take the phase 1 quorums that this requires.
     fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let acceptors = places.acceptors();
         let (old, new) = (self.acceptors.len(), acceptors.len());
@@ -133,7 +133,7 @@ impl QuorumSystem for Counts {
         Ok(self.size(phase).map(|size| self.acceptors.len() - size))
     }
 
-    /// All acceptors are alike, so each is in `size` of n quorums.
+    /// All acceptors are alike, so each is in a share of `size` / n of the quorums.
     fn load(&self, phase: Phase) -> Result<Option<f64>, QuorumError> {
         Ok(self.size(phase).map(|size| size as f64 / self.acceptors.len() as f64))
     }

@@ -1,4 +1,4 @@
-//! Why a quorum system is refused, by name of the quorums that break the law.
+//! Reasons to refuse a quorum system. The error names the quorums that break the law.
 
 use super::{EXHAUSTIVE, Phase};
 use crate::NodeSet;
@@ -7,53 +7,53 @@ use crate::NodeSet;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QuorumError {
-    /// There is nobody to ask.
+    /// There is no acceptor.
     #[error("a quorum system needs at least one acceptor; name one")]
     NoAcceptors,
-    /// Quorums that are made for their acceptors.
+    /// The quorums are defined for their acceptors only.
     #[error("these quorums cannot be formed of other acceptors; implement QuorumSystem::over for them")]
     Fixed,
-    /// Quorums whose form fits only so many acceptors.
+    /// The form of the quorums fits only one number of acceptors.
     #[error("{system} of {from} acceptors cannot be formed of {to}; take exactly {from}")]
     Resized {
-        /// What kind of quorums.
+        /// The kind of quorums.
         system: &'static str,
-        /// How many acceptors they have.
+        /// The number of acceptors they have.
         from: usize,
-        /// How many they were to have.
+        /// The number of acceptors they should get.
         to: usize,
     },
-    /// A quorum larger than the set it is taken from, or of no acceptor.
+    /// A quorum is larger than the set it is taken from, or empty.
     #[error("{phase} quorums of {size} cannot be formed from {acceptors} acceptors; take 1 to {acceptors}")]
     Size {
-        /// The phase concerned.
+        /// The phase of the quorum.
         phase: Phase,
-        /// The size asked for.
+        /// The requested size.
         size: usize,
-        /// How many acceptors there are.
+        /// The number of acceptors.
         acceptors: usize,
     },
-    /// Not one weight for each acceptor.
-    #[error("{given} weights for {acceptors} acceptors; give each of them one, by the order of their ids")]
+    /// The number of weights differs from the number of acceptors.
+    #[error("{given} weights for {acceptors} acceptors; give each one weight, in the order of their ids")]
     Weights {
-        /// How many weights.
+        /// The number of weights.
         given: usize,
-        /// How many acceptors there are.
+        /// The number of acceptors.
         acceptors: usize,
     },
-    /// A threshold that everyone's weight together does not reach, or that nobody's weight reaches.
+    /// The threshold is 0, or higher than the weight of all acceptors together.
     #[error(
         "{phase} quorums of weight {threshold} cannot be formed from a weight of {total}; take 1 to {total}"
     )]
     Threshold {
-        /// The phase concerned.
+        /// The phase of the quorum.
         phase: Phase,
-        /// The weight asked for.
+        /// The requested threshold.
         threshold: u64,
         /// The weight of all acceptors.
         total: u64,
     },
-    /// Thresholds too low to be proven by their sum, of too many acceptors to try every set.
+    /// The thresholds are too low for a proof by their sum, and there are too many acceptors to try every set.
     #[error(
         "quorums of weight {one} for phase 1 and {two} for {phase} are not proven to meet; {}",
         Remedy::Weights(*total).of(*phase)
@@ -61,99 +61,99 @@ pub enum QuorumError {
     Unproven {
         /// The threshold of phase 1.
         one: u64,
-        /// The other phase concerned.
+        /// The other phase.
         phase: Phase,
         /// Its threshold.
         two: u64,
         /// The weight of all acceptors.
         total: u64,
     },
-    /// A grid with too few places, or too many.
+    /// The grid has too few places, or too many.
     #[error(
         "a grid of {rows} × {columns} does not hold {acceptors} acceptors; make rows × columns {acceptors}"
     )]
     Grid {
-        /// How many rows.
+        /// The number of rows.
         rows: usize,
-        /// How many columns.
+        /// The number of columns.
         columns: usize,
-        /// How many acceptors there are.
+        /// The number of acceptors.
         acceptors: usize,
     },
-    /// Zones that share an acceptor.
+    /// Two zones share an acceptor.
     #[error("zones {a} and {b} share an acceptor; put each acceptor into one zone")]
     Overlap {
-        /// A zone.
+        /// The first zone.
         a: NodeSet,
-        /// Another one.
+        /// The second zone.
         b: NodeSet,
     },
-    /// A quorum of more zones than there are, or of none.
+    /// A quorum has more zones than there are, or none.
     #[error("{phase} quorums of {asked} zones cannot be formed from {zones}; take 1 to {zones}")]
     ZoneCount {
-        /// The phase concerned.
+        /// The phase of the quorum.
         phase: Phase,
-        /// How many zones were asked for.
+        /// The requested number of zones.
         asked: usize,
-        /// How many zones there are.
+        /// The number of zones.
         zones: usize,
     },
-    /// A quorum within a zone that has too few members for it, or of none.
+    /// A quorum within a zone has more members than the zone, or none.
     #[error("{phase} quorums with {members} of zone {zone} cannot be formed; take 1 to {}", zone.len())]
     ZoneSize {
-        /// The phase concerned.
+        /// The phase of the quorum.
         phase: Phase,
         /// The zone.
         zone: NodeSet,
-        /// How many of its members were asked for.
+        /// The requested number of members.
         members: usize,
     },
-    /// Quorums that count somebody who is no acceptor.
-    #[error("{strangers} are no acceptors, and a {phase} quorum counts them; count acceptors only")]
+    /// The quorums count processes that are not acceptors.
+    #[error("{strangers} are not acceptors, but a {phase} quorum counts them; count acceptors only")]
     Strangers {
-        /// The phase concerned.
+        /// The phase of the quorum.
         phase: Phase,
-        /// Who is counted.
+        /// The processes that are not acceptors.
         strangers: NodeSet,
     },
-    /// Nobody can ever decide.
+    /// The phase has no quorum, so nothing can be chosen.
     #[error("not even all acceptors are a {phase} quorum; give this phase at least one")]
     NoQuorum {
-        /// The phase concerned.
+        /// The phase without a quorum.
         phase: Phase,
     },
-    /// A larger set that is no quorum.
-    #[error("{quorum} is a {phase} quorum and {larger} is none; make every superset of a quorum one")]
+    /// A superset of a quorum is not a quorum.
+    #[error("{quorum} is a {phase} quorum and {larger} is not; make every superset of a quorum one")]
     NotClosed {
-        /// The phase concerned.
+        /// The phase of the quorum.
         phase: Phase,
         /// A quorum.
         quorum: NodeSet,
-        /// A superset of it.
+        /// A superset of it that is not a quorum.
         larger: NodeSet,
     },
-    /// Too many acceptors to try every set of them.
+    /// There are too many acceptors to try every set of them.
     #[error(
         "quorums of {acceptors} acceptors cannot be proven by trying every set; take at most {EXHAUSTIVE}, or \
          quorums with a formula: by number, weight, grid or zones"
     )]
     TooMany {
-        /// How many acceptors there are.
+        /// The number of acceptors.
         acceptors: usize,
     },
-    /// A phase 1 quorum that would not hear of what a phase 2 quorum chose.
+    /// A phase 1 quorum would not hear of what a phase 2 quorum chose.
     #[error("phase 1 quorum {one} and {phase} quorum {two} share no acceptor; {}", remedy.of(Phase::TwoClassic))]
     Disjoint {
         /// A phase 1 quorum.
         one: NodeSet,
-        /// The phase concerned.
+        /// The phase of the other quorum.
         phase: Phase,
         /// A quorum of that phase, disjoint from `one`.
         two: NodeSet,
-        /// What to do about it.
+        /// The remedy.
         remedy: Remedy,
     },
-    /// Two fast quorums between whose values a phase 1 quorum could not tell.
+    /// A phase 1 quorum could not tell which of two fast quorums chose a value.
     #[error(
         "phase 1 quorum {one} and fast quorums {a} and {b} share no acceptor; {}", remedy.of(Phase::TwoFast)
     )]
@@ -162,24 +162,24 @@ pub enum QuorumError {
         one: NodeSet,
         /// A fast quorum.
         a: NodeSet,
-        /// Another fast quorum; the three have no common member.
+        /// Another fast quorum. The three have no common member.
         b: NodeSet,
-        /// What to do about it.
+        /// The remedy.
         remedy: Remedy,
     },
 }
 
-/// What makes quorums meet that do not.
+/// The change that makes the quorums intersect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
-    /// Larger sizes, of so many acceptors.
+    /// Larger quorums, of this number of acceptors.
     Sizes(usize),
-    /// Higher thresholds, of so much weight.
+    /// Higher thresholds, of this total weight.
     Weights(u64),
-    /// Larger quorums, of more zones or of more members of each.
+    /// Quorums of more zones, or of more members of each zone.
     Zones,
-    /// More members.
+    /// More members in the quorums.
     Members,
 }
 

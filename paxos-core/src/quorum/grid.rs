@@ -13,12 +13,12 @@ use std::sync::Arc;
 /// | [`Grid::flexible`] | one acceptor of every column | a whole column | ⌊C/2⌋ + 1 whole columns |
 /// | [`Grid::symmetric`] | one of every column, and a whole column | the same | ⌊C/2⌋ + 1 whole columns, so one of every column is enough for the law |
 ///
-/// The law holds by construction. A phase 1 quorum has a member in every column, so it meets a whole one. Two fast
-/// quorums have more than half of the columns each, so they share a whole one, which every phase 1 quorum meets.
+/// The law holds by construction. A phase 1 quorum has a member in every column, so it shares one with every whole
+/// column. Two fast quorums each have more than half of the columns, so they share a whole column.
 ///
-/// A whole row is one acceptor of every column, so it is a phase 1 quorum as well: so are all sets that meet every
-/// column, which is why phase 1 of the flexible grid survives R − 1 failures. Few columns make phase 1 cheap, few
-/// rows make phase 2 cheap.
+/// A whole row is one acceptor of every column, so it is a phase 1 quorum too. So is every set with a member in every
+/// column: phase 1 of the flexible grid survives R − 1 failures. Few columns make phase 1 cheap; few rows make phase 2
+/// cheap.
 ///
 /// ```
 /// use paxos_core::{Grid, NodeSet, Phase, QuorumError, QuorumSystem};
@@ -38,7 +38,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Phase 1: one acceptor of every column. Phase 2: a whole column.
+    /// Creates a grid with one acceptor of every column in phase 1, and a whole column in phase 2.
     ///
     /// # Errors
     /// [`QuorumError::Grid`] unless rows × columns is the number of acceptors.
@@ -46,7 +46,7 @@ impl Grid {
         Self::new(acceptors, rows, columns, false)
     }
 
-    /// Both phases: a whole column, and one acceptor of every other. Any two such sets meet, in whichever phase.
+    /// Creates a grid with a whole column and one acceptor of every other in both phases. Any two such sets intersect.
     ///
     /// # Errors
     /// [`QuorumError::Grid`] unless rows × columns is the number of acceptors.
@@ -69,7 +69,7 @@ impl Grid {
         self.acceptors.len() / self.columns.len()
     }
 
-    /// How many whole columns a fast quorum has.
+    /// The number of whole columns in a fast quorum.
     fn most_columns(&self) -> usize {
         self.columns.len() / 2 + 1
     }
@@ -99,13 +99,13 @@ impl QuorumSystem for Grid {
         }
     }
 
-    /// Who takes another's place stands in its row and column.
+    /// An acceptor that takes another's place takes its row and column.
     fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let columns = places.renaming("a grid", self.acceptors)?.sets(&self.columns);
         Ok(Arc::new(Self { acceptors: places.acceptors(), columns, ..self.clone() }))
     }
 
-    /// Nobody is left in a column when all R of it fail, and no whole column when one of each of C fails.
+    /// A column is empty when all its R members fail; no column is whole when a member of each of the C columns fails.
     fn failures_survived(&self, phase: Phase) -> Result<Option<usize>, QuorumError> {
         let (rows, columns) = (self.rows(), self.columns.len());
         Ok(Some(match phase {
@@ -116,7 +116,7 @@ impl QuorumSystem for Grid {
         }))
     }
 
-    /// All places are alike, so the share is a quorum's size by the number of acceptors.
+    /// All places are alike, so the load is the size of a quorum divided by the number of acceptors.
     fn load(&self, phase: Phase) -> Result<Option<f64>, QuorumError> {
         let (rows, columns) = (self.rows(), self.columns.len());
         let size = match phase {

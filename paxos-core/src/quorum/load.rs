@@ -1,8 +1,8 @@
-//! The load of the busiest acceptor under the best way to pick quorums.
+//! The load of the busiest acceptor when quorums are picked in the best way.
 
 use crate::{NodeId, NodeSet};
 
-/// What is less than this is a rounding error.
+/// Smaller numbers are rounding errors.
 const NOTHING: f64 = 1e-9;
 
 /// See [`super::QuorumSystem::load`].
@@ -10,33 +10,34 @@ pub(super) fn load(quorums: &[NodeSet], acceptors: NodeSet) -> Option<f64> {
     if quorums.is_empty() {
         return None;
     }
-    // Who needs nobody loads nobody.
+    // If the empty set is a quorum, no acceptor has any load.
     if quorums.contains(&NodeSet::EMPTY) {
         return Some(0.0);
     }
     Some(1.0 / packing(quorums, acceptors).size)
 }
 
-/// How many quorums can be served at a time if no acceptor serves more than one, fractions allowed.
+/// The number of quorums that can be served at once if no acceptor serves more than one, with fractions.
 #[derive(Debug)]
 pub(super) struct Packing {
     pub(super) size: f64,
-    /// How much of each quorum is taken.
+    /// The fraction of each quorum that is taken.
     #[cfg(test)]
     pub(super) taken: Vec<f64>,
-    /// The price of each acceptor, with the same sum, at which every quorum costs 1 at least: nothing larger can be
-    /// packed.
+    /// The price of each acceptor, with the same sum, at which every quorum costs at least 1. They prove that no
+    /// larger packing exists.
     #[cfg(test)]
     pub(super) prices: Vec<f64>,
 }
 
-/// The strategy that picks quorum Q with probability w(Q) loads acceptor i by the sum of w over the quorums with i. With
-/// x = w / load, the least load is 1 / max Σx under Σ over i's quorums of x ≤ 1: a linear programme, solved by the simplex
-/// method from x = 0 on. Bland's rule, the first column that gains and the first row among equals, never goes in circles.
+/// A strategy that picks quorum Q with probability w(Q) loads acceptor i with the sum of w over the quorums with i.
+/// With x = w / load, the least load is 1 / max Σx, where Σx ≤ 1 over the quorums of each acceptor. This linear
+/// programme is solved by the simplex method from x = 0. Bland's rule (the first column that gains, the first row
+/// among equals) rules out cycles.
 pub(super) fn packing(quorums: &[NodeSet], acceptors: NodeSet) -> Packing {
     let acceptors: Vec<NodeId> = acceptors.iter().collect();
     let (rows, columns) = (acceptors.len(), quorums.len());
-    // One row an acceptor: a column for each quorum, one for each acceptor's slack, and the right-hand side.
+    // One row per acceptor: a column for each quorum, one for each acceptor's slack, and the right-hand side.
     let width = columns + rows + 1;
     let row = |i: usize| {
         let mut row = vec![0.0; width];
@@ -49,7 +50,7 @@ pub(super) fn packing(quorums: &[NodeSet], acceptors: NodeSet) -> Packing {
     };
     let mut table: Vec<Vec<f64>> = (0..rows).map(row).collect();
     let mut basis: Vec<usize> = (columns..columns + rows).collect();
-    // What one more of each column gains, and at the end, negated, what has been gained.
+    // The gain of one more unit of each column; the last cell holds the total gain so far, negated.
     let mut gains: Vec<f64> = (0..width).map(|column| f64::from(u8::from(column < columns))).collect();
     while let Some(column) = gains[..width - 1].iter().position(|gain| *gain > NOTHING) {
         let limit = |row: &[f64]| row[width - 1] / row[column];
@@ -59,7 +60,7 @@ pub(super) fn packing(quorums: &[NodeSet], acceptors: NodeSet) -> Packing {
             let equal = (a.0 - b.0).abs() <= NOTHING;
             if equal { a.1.cmp(&b.1) } else { a.0.total_cmp(&b.0) }
         });
-        // Every quorum has a member, so some row limits every column.
+        // Every quorum has a member, so every column is limited by a row.
         let Some((.., pivot)) = tightest else { break };
         basis[pivot] = column;
         let scale = table[pivot][column];

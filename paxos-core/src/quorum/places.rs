@@ -1,19 +1,18 @@
-//! Members replaced one for one: who has whose place.
+//! Members replaced one for one: which acceptor has which place.
 
 use super::QuorumError;
 use crate::{NodeId, NodeSet};
 use serde::{Deserialize, Serialize};
 
-/// Which acceptor has which place of a quorum system. At first each acceptor has its own, the k-th by id the k-th
-/// place.
+/// The places of the acceptors in a quorum system. At first, the k-th acceptor by id has the k-th place.
 ///
 /// Acceptors that stay keep their places. Newcomers take the places of those that leave in the same change, both by
-/// id, then places that are empty, then new ones. So the table depends on every change in between, not only on the
-/// acceptors at either end: n6 in the place of n0 and then n5 in that of n1 gives another table than both at once.
-/// All processes execute the same changes in the same order (*Paxos Made Simple*, §3), so all have the same table; one
-/// that starts from a snapshot finds it there.
+/// id, then empty places, then new ones. So the table depends on every change in between, not only on the first and
+/// last acceptors: replacing n0 by n6 and then n1 by n5 gives another table than both at once. All processes execute
+/// the same changes in the same order (*Paxos Made Simple*, §3), so all have the same table. A process that starts
+/// from a snapshot finds the table in it.
 ///
-/// At most [`NodeSet::CAPACITY`] places, since a new one is made only where all others are taken.
+/// There are at most [`NodeSet::CAPACITY`] places, since a new one is made only when all others are taken.
 ///
 /// ```
 /// use paxos_core::{NodeId, NodeSet, Places};
@@ -30,18 +29,18 @@ pub struct Places {
 }
 
 impl Places {
-    /// Each acceptor in its own place.
+    /// Gives each acceptor its own place.
     pub fn of(acceptors: NodeSet) -> Self {
         Self { held: acceptors.iter().map(Some).collect() }
     }
 
-    /// The places after a change to these acceptors.
+    /// Returns the places after a change to these acceptors.
     #[must_use]
     pub fn after(&self, acceptors: NodeSet) -> Self {
         let mut held = self.held.clone();
         let stays = |place: usize| held[place].is_some_and(|node| acceptors.contains(node));
         let mut free: Vec<usize> = (0..held.len()).filter(|place| !stays(*place)).collect();
-        // Those of the acceptors that leave come first, by id; `None` is less than any id.
+        // The places of acceptors that leave come first, by id. Empty places come last.
         free.sort_by_key(|place| (held[*place].is_none(), held[*place]));
         let mut coming = acceptors.without(self.acceptors()).iter();
         for place in free {
@@ -63,7 +62,7 @@ impl Places {
         self.held.get(place).copied().flatten()
     }
 
-    /// Whether it can be a table of these acceptors: each has one place.
+    /// Whether it can be a table of these acceptors: each has exactly one place.
     pub(crate) fn fits(&self, acceptors: NodeSet) -> bool {
         let mut left = acceptors;
         let takes = self.held.iter().flatten().all(|node| {
@@ -74,7 +73,7 @@ impl Places {
         takes && left.is_empty()
     }
 
-    /// Who has the place of each of the acceptors `first`, which a system that has a form was made for.
+    /// Returns the holder of the place of each of the acceptors `first`, for which a system was built.
     ///
     /// # Errors
     /// [`QuorumError::Resized`] unless there are as many places, and none is empty.
@@ -88,26 +87,27 @@ impl Places {
     }
 }
 
-/// The acceptors that a system was made for, each with the one in its place. Renamed so, quorums meet as before.
+/// The acceptors that a system was built for, each with the current holder of its place. Renaming keeps all
+/// intersections.
 pub(super) struct Renaming(Vec<(NodeId, NodeId)>);
 
 impl Renaming {
-    /// Who has the place of `node` now.
+    /// Returns the current holder of the place of `node`.
     pub(super) fn node(&self, node: NodeId) -> NodeId {
         self.0.iter().find(|(old, _)| *old == node).map_or(node, |(_, new)| *new)
     }
 
-    /// Who has the places of `set` now.
+    /// Returns the current holders of the places of `set`.
     pub(super) fn set(&self, set: NodeSet) -> NodeSet {
         set.iter().map(|node| self.node(node)).collect()
     }
 
-    /// Who has the places of each of `sets` now.
+    /// Returns the current holders of the places of each of `sets`.
     pub(super) fn sets(&self, sets: &[NodeSet]) -> Vec<NodeSet> {
         sets.iter().map(|set| self.set(*set)).collect()
     }
 
-    /// The places of a system made for `part` of the acceptors.
+    /// Returns the places of a system that was built for `part` of the acceptors.
     pub(super) fn of_part(&self, part: NodeSet) -> Places {
         Places { held: part.iter().map(|node| Some(self.node(node))).collect() }
     }

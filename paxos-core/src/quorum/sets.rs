@@ -1,12 +1,12 @@
-//! Quorums as they are listed.
+//! Quorums given as a list.
 
 use super::places::Places;
 use super::{Phase, QuorumError, QuorumSystem, Remedy};
 use crate::NodeSet;
 use std::sync::Arc;
 
-/// Quorums one by one: a set is a quorum if it contains one of the list of its phase. The law is proven by trying
-/// every pair of listed sets, and for fast ballots every three, whatever the number of acceptors.
+/// Quorums given as a list: a set is a quorum if it contains a listed set of its phase. The law is proven by trying
+/// every pair of listed sets, and for fast ballots every three, for any number of acceptors.
 ///
 /// ```
 /// use paxos_core::{NodeId, NodeSet, QuorumError, QuorumSystem, Sets};
@@ -21,12 +21,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sets {
     acceptors: NodeSet,
-    /// Of each phase; no fast ones, no fast ballots.
+    /// The listed sets of each phase. Without fast sets, there are no fast ballots.
     minimal: [Vec<NodeSet>; 3],
 }
 
 impl Sets {
-    /// The same quorums for phases 1 and 2.
+    /// Creates a system with the same quorums for phases 1 and 2.
     ///
     /// # Errors
     /// As [`Sets::new`].
@@ -34,10 +34,10 @@ impl Sets {
         Self::new(acceptors, quorums, quorums, &[])
     }
 
-    /// Quorums for phase 1, phase 2 and fast phase 2; no fast ballots if the last are none.
+    /// Creates a system from the quorums of phase 1, phase 2 and fast phase 2; without the last, no fast ballots.
     ///
     /// # Errors
-    /// A [`QuorumError`] that names the quorums that break the law, or [`QuorumError::Strangers`] in one of them.
+    /// A [`QuorumError`] that names the quorums that break the law, or [`QuorumError::Strangers`] in a quorum.
     pub fn new(
         acceptors: NodeSet,
         one: &[NodeSet],
@@ -83,7 +83,7 @@ impl Sets {
     }
 }
 
-/// Those that contain no other, each once.
+/// Returns the sets that contain no other set, each once.
 fn minimal(sets: &[NodeSet]) -> Vec<NodeSet> {
     let mut sets = sets.to_vec();
     sets.sort_unstable();
@@ -101,7 +101,7 @@ impl QuorumSystem for Sets {
         self.of(phase).iter().any(|quorum| quorum.is_subset(answered))
     }
 
-    /// Who takes another's place is in its quorums.
+    /// An acceptor that takes another's place takes its place in the quorums as well.
     fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let now = places.renaming("listed quorums", self.acceptors)?;
         let minimal = self.minimal.each_ref().map(|sets| now.sets(sets));

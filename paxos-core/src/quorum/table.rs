@@ -1,14 +1,14 @@
-//! Every set of a few acceptors tried: the proof of any quorum system, and what else only trying tells.
+//! The proof of any quorum system, and its measures, by trying every set of a few acceptors.
 
 use super::{Phase, QuorumError, QuorumSystem, Remedy};
 use crate::{NodeId, NodeSet};
 
-/// The most acceptors of which every set is tried: 65,536 sets.
+/// The largest number of acceptors for which every set is tried: 65,536 sets.
 pub const EXHAUSTIVE: usize = 16;
 
-/// Proves the law of a quorum system by trying every set of its acceptors: phase 1 quorums meet all phase 2 quorums
-/// and what any two fast quorums have in common, supersets of quorums are quorums, nobody else counts, and there
-/// are quorums at all. The systems of this crate need no such proof: their constructors have one.
+/// Proves the law of a quorum system by trying every set of its acceptors: phase 1 quorums intersect all phase 2
+/// quorums and the intersection of any two fast quorums; supersets of quorums are quorums; other processes do not
+/// count; and each phase has a quorum. The constructors of this crate's systems prove their law themselves.
 ///
 /// # Errors
 /// A [`QuorumError`] that names the quorums that break the law, or [`QuorumError::TooMany`] beyond [`EXHAUSTIVE`]
@@ -50,12 +50,12 @@ pub(super) fn failures_survived<Q: QuorumSystem + ?Sized>(
     let table = Table::new(system, phase)?;
     let fatal = table.all().filter(|alive| !table.is_quorum(*alive));
     let fewest = fatal.map(|alive| (table.everyone() & !alive).count_ones() as usize).min();
-    // If everyone together is no quorum, there is none; if nobody is needed, all may fail.
+    // If all acceptors together are not a quorum, the phase has none. If the empty set is a quorum, all may fail.
     Ok(fewest.map_or(Some(table.acceptors.len()), |fewest| fewest.checked_sub(1)))
 }
 
-/// Which sets of acceptors are quorums of one phase: a bit for each set, and a set is a number whose bit `i` stands
-/// for the `i`-th acceptor.
+/// The quorums of one phase, as a bit for each set of acceptors. Bit `i` of a set's number stands for the `i`-th
+/// acceptor.
 struct Table {
     phase: Phase,
     acceptors: Vec<NodeId>,
@@ -95,7 +95,7 @@ impl Table {
         self.quorums[bits as usize / 64] >> (bits % 64) & 1 == 1
     }
 
-    /// A member each of `bits`, as sets of one.
+    /// Iterates over the members of `bits`, as sets of one.
     fn each(&self, bits: u32) -> impl Iterator<Item = u32> + use<> {
         (0..self.acceptors.len()).map(|i| 1 << i).filter(move |one| bits & one != 0)
     }
@@ -106,7 +106,7 @@ impl Table {
         self.all().filter(is_minimal).collect()
     }
 
-    /// A quorum within `bits` that contains no smaller one.
+    /// Returns a quorum within `bits` that contains no smaller one.
     fn within(&self, bits: u32) -> NodeSet {
         let drop = |left: u32, one: u32| if self.is_quorum(left & !one) { left & !one } else { left };
         self.set(self.each(bits).fold(bits, drop))
@@ -127,7 +127,7 @@ impl Table {
         }
     }
 
-    /// Whether it makes no difference that every other process there can be answers as well.
+    /// Checks that nothing changes when all processes that are not acceptors answer as well.
     fn ignores_strangers<Q: QuorumSystem + ?Sized>(&self, system: &Q) -> Result<(), QuorumError> {
         let strangers = NodeSet::first(NodeSet::CAPACITY).without(system.acceptors());
         let counts =
@@ -138,8 +138,8 @@ impl Table {
         Ok(())
     }
 
-    /// Every phase 1 quorum shares an acceptor with every phase 2 quorum (Howard, Malkhi, Spiegelman 2016, §3): no
-    /// set contains the one while those outside it contain the other.
+    /// Checks that every phase 1 quorum shares an acceptor with every phase 2 quorum (Howard, Malkhi, Spiegelman 2016,
+    /// §3): no set contains a phase 1 quorum while its complement contains a phase 2 quorum.
     fn meets(&self, two: &Self) -> Result<(), QuorumError> {
         let all = self.everyone();
         let apart = |bits: &u32| self.is_quorum(*bits) && two.is_quorum(all & !bits);
@@ -154,9 +154,10 @@ impl Table {
         }
     }
 
-    /// Every phase 1 quorum shares an acceptor with what any two fast quorums have in common (Howard, Charapko,
-    /// Mortier 2021, §3). It is enough to try the minimal ones, and as the second fast quorum everyone who is not
-    /// both in the first one and in the phase 1 quorum: if those do not contain a quorum, no second one lies there.
+    /// Checks that every phase 1 quorum shares an acceptor with the intersection of any two fast quorums (Howard,
+    /// Charapko, Mortier 2021, §3). It is enough to try the minimal ones. The second fast quorum must avoid the
+    /// acceptors in both the first one and the phase 1 quorum, so it exists if and only if all other acceptors contain
+    /// a quorum.
     fn tells_apart(&self, fast: &Self) -> Result<(), QuorumError> {
         let all = self.everyone();
         let (ones, fasts) = (self.minimal(), fast.minimal());

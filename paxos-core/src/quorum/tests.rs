@@ -1,4 +1,4 @@
-//! Every system against its definition, tried set by set.
+//! Every system is compared with its definition, set by set.
 
 mod counts;
 mod measures;
@@ -10,7 +10,7 @@ use super::{Phase, QuorumError, QuorumSystem};
 use crate::{NodeId, NodeSet};
 use core::fmt;
 
-/// Every set of the first `n` processes.
+/// Returns every set of the first `n` processes.
 pub(super) fn subsets(n: u16) -> impl Iterator<Item = NodeSet> {
     (0..1_u32 << n).map(move |bits| (0..n).filter(|i| bits >> i & 1 == 1).map(NodeId).collect())
 }
@@ -19,7 +19,7 @@ pub(super) fn nodes<const N: usize>(nodes: [u16; N]) -> NodeSet {
     nodes.map(NodeId).into_iter().collect()
 }
 
-/// A system as its definition says, with nothing proven.
+/// A system by definition, without a proof.
 pub(super) struct Reference<F>(pub(super) u16, pub(super) F);
 
 impl<F> fmt::Debug for Reference<F> {
@@ -38,7 +38,7 @@ impl<F: Fn(Phase, NodeSet) -> bool + Send + Sync> QuorumSystem for Reference<F> 
     }
 }
 
-/// Whether the law holds, by trying every set, every pair and every three.
+/// Checks the law by trying every set, every pair and every three.
 pub(super) fn is_lawful(system: &dyn QuorumSystem, n: u16) -> bool {
     let of = |phase| subsets(n).filter(|set| system.is_quorum(phase, *set)).collect::<Vec<_>>();
     let (one, two, fast) = (of(Phase::One), of(Phase::TwoClassic), of(Phase::TwoFast));
@@ -50,7 +50,7 @@ pub(super) fn is_lawful(system: &dyn QuorumSystem, n: u16) -> bool {
             .all(|a| fast.iter().all(|b| one.iter().all(|c| !a.intersection(*b).intersection(*c).is_empty())))
 }
 
-/// Whether the quorums that `error` names are quorums, and break the law.
+/// Checks that the sets that `error` names are quorums, and break the law.
 pub(super) fn names_a_breach(error: &QuorumError, system: &dyn QuorumSystem) -> bool {
     let is = |phase: Phase, sets: &[NodeSet]| sets.iter().all(|set| system.is_quorum(phase, *set));
     if let QuorumError::Disjoint { one, phase, two, .. } = error {
@@ -67,8 +67,8 @@ pub(super) fn names_a_breach(error: &QuorumError, system: &dyn QuorumSystem) -> 
     false
 }
 
-/// Whether `built` is accepted exactly if the definition keeps the law, is what the definition says, and is refused with
-/// the quorums that break the law. Whether it was accepted.
+/// Checks that `built` is accepted exactly if the definition keeps the law, that its quorums are those of the
+/// definition, and that a refusal names quorums that break the law. Returns whether it was accepted.
 pub(super) fn is_as_defined<Q: QuorumSystem>(
     built: &Result<Q, QuorumError>,
     definition: &dyn QuorumSystem,
@@ -97,8 +97,8 @@ pub(super) fn is_as_defined<Q: QuorumSystem>(
     lawful
 }
 
-/// Whether `may_be_chosen` is what Lamport's O4 says, literally: some quorum's members among those that promised all voted
-/// for the value. And whether two values can never both be such.
+/// Checks that `may_be_chosen` is O4 as Lamport states it: in some quorum, all members that promised voted for the
+/// value. Also checks that this never holds for two values.
 pub(super) fn keeps_o4(system: &dyn QuorumSystem, n: u16) {
     for phase in [Phase::TwoClassic, Phase::TwoFast] {
         let quorums: Vec<NodeSet> = subsets(n).filter(|set| system.is_quorum(phase, *set)).collect();

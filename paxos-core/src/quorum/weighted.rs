@@ -5,11 +5,11 @@ use super::{EXHAUSTIVE, Phase, QuorumError, QuorumSystem, prove};
 use crate::NodeSet;
 use std::sync::Arc;
 
-/// Quorums by weight: some acceptors count for more than others (Gifford 1979). A set is a quorum of a phase if its
-/// members' weights add up to at least the phase's threshold.
+/// Quorums by weight: some acceptors count more than others (Gifford 1979). A set is a quorum of a phase if the
+/// weights of its members add up to at least the phase's threshold.
 ///
-/// The law holds where t1 + t2 > W and t1 + 2 tf > 2W, W being the weight of all. Heavy acceptors may make it hold
-/// with less: of at most [`EXHAUSTIVE`] acceptors every set is then tried.
+/// The law holds where t1 + t2 > W and t1 + 2 tf > 2W, where W is the weight of all acceptors. With heavy acceptors it
+/// may hold for lower thresholds: for at most [`EXHAUSTIVE`] acceptors, every set is then tried.
 ///
 /// ```
 /// use paxos_core::{NodeSet, Phase, QuorumError, QuorumSystem, Weighted};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weighted {
     acceptors: NodeSet,
-    /// By the number of the node.
+    /// Indexed by the number of the node.
     weights: Vec<u32>,
     one: u64,
     two: u64,
@@ -30,18 +30,18 @@ pub struct Weighted {
 }
 
 impl Weighted {
-    /// More than half of the weight for either phase; for fast ballots the lowest threshold that goes with it, the
-    /// smallest t with 2t + (⌊W/2⌋ + 1) > 2W. The weights are those of the acceptors by id.
+    /// Creates quorums of more than half of the weight for phases 1 and 2, and fast quorums with the lowest matching
+    /// threshold: the smallest t with 2t + (⌊W/2⌋ + 1) > 2W. The weights belong to the acceptors by id.
     ///
     /// # Errors
-    /// [`QuorumError::Weights`] unless each acceptor has one, [`QuorumError::Threshold`] if all are 0.
+    /// [`QuorumError::Weights`] unless each acceptor has a weight, [`QuorumError::Threshold`] if all weights are 0.
     pub fn majority(acceptors: NodeSet, weights: &[u32]) -> Result<Self, QuorumError> {
         let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
         let half = total / 2 + 1;
         Self::fast_flexible(acceptors, weights, half, half, (2 * total).saturating_sub(half) / 2 + 1)
     }
 
-    /// Quorums of weight `one` for phase 1 and of weight `two` for phase 2, no fast ballots.
+    /// Creates quorums of weight `one` for phase 1 and of weight `two` for phase 2, without fast ballots.
     ///
     /// # Errors
     /// A [`QuorumError`] that names two disjoint quorums, if there are any.
@@ -63,7 +63,7 @@ impl Weighted {
         Self::new(acceptors, weights, one, two, Some(fast))?.proven()
     }
 
-    /// The threshold of a phase, none where there are no fast ballots.
+    /// The threshold of a phase. None where there are no fast ballots.
     pub fn threshold(&self, phase: Phase) -> Option<u64> {
         match phase {
             Phase::One => Some(self.one),
@@ -72,7 +72,7 @@ impl Weighted {
         }
     }
 
-    /// The weight of a set; who is no acceptor has none.
+    /// The weight of a set. Processes that are not acceptors have none.
     pub fn weight(&self, set: NodeSet) -> u64 {
         let weights = set.intersection(self.acceptors).iter();
         weights.map(|node| u64::from(self.weights[usize::from(node.0)])).sum()
@@ -114,8 +114,8 @@ impl Weighted {
         Err(QuorumError::Unproven { one: self.one, phase, two, total })
     }
 
-    /// A phase whose law does not follow from the thresholds alone. Two sets without a common member weigh at most
-    /// W together; three sets such that no member is in all of them, at most 2W.
+    /// Returns a phase whose law does not follow from the thresholds alone. Two sets without a common member have at
+    /// most weight W together, and three sets without a member common to all three at most 2W.
     fn unproven(&self, total: u64) -> Option<Phase> {
         let met = |two: u64| self.one.saturating_add(two) > total;
         let told_apart = |fast: u64| self.one.saturating_add(fast).saturating_add(fast) > 2 * total;
@@ -135,7 +135,7 @@ impl QuorumSystem for Weighted {
         self.threshold(phase).is_some_and(|threshold| self.weight(answered) >= threshold)
     }
 
-    /// Who takes another's place has its weight.
+    /// An acceptor that takes another's place takes its weight.
     fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let now = places.renaming("weighted quorums", self.acceptors)?;
         let mut weights = vec![0; usize::from(NodeSet::CAPACITY)];
@@ -145,7 +145,7 @@ impl QuorumSystem for Weighted {
         Ok(Arc::new(Self { acceptors: places.acceptors(), weights, ..self.clone() }))
     }
 
-    /// The heaviest fail first.
+    /// The heaviest acceptors fail first.
     fn failures_survived(&self, phase: Phase) -> Result<Option<usize>, QuorumError> {
         let Some(threshold) = self.threshold(phase) else { return Ok(None) };
         let mut weights: Vec<u64> =

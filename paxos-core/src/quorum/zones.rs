@@ -1,4 +1,4 @@
-//! Quorums of zones, each with a quorum of its acceptors.
+//! Quorums of zones, where each zone counts with a quorum of its acceptors.
 
 use super::counts::{part, three_apart, two_apart};
 use super::places::Places;
@@ -6,14 +6,14 @@ use super::{Phase, QuorumError, QuorumSystem, Remedy};
 use crate::NodeSet;
 use std::sync::Arc;
 
-/// How many acceptors of a zone make a quorum of it.
+/// The size of a quorum within a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Within {
-    /// So many.
+    /// This number of acceptors.
     Count(usize),
     /// More than half.
     Majority,
-    /// As many as fast quorums have beside majorities: the smallest `q` with 2q + (⌊n/2⌋ + 1) > 2n.
+    /// The size of a fast quorum beside majorities: the smallest `q` with 2q + (⌊n/2⌋ + 1) > 2n.
     Fast,
     /// All of them.
     All,
@@ -30,21 +30,22 @@ impl Within {
     }
 }
 
-/// What a quorum of one phase is: quorums of so many zones.
+/// The quorums of one phase: quorums within a number of zones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneQuorum {
-    /// How many zones.
+    /// The number of zones.
     pub zones: usize,
-    /// How many acceptors of each of these.
+    /// The size of the quorum within each of these zones.
     pub within: Within,
 }
 
-/// Quorums of quorums (Kumar 1991): acceptors in zones, say regions, and in each phase quorums of so many zones, with so
-/// many acceptors of each.
+/// Quorums of quorums (Kumar 1991). Acceptors are in zones, such as regions. A quorum of a phase contains quorums of a
+/// number of zones.
 ///
-/// The law has a formula. Phase 1 and phase 2 quorums can be kept apart in a zone with m1 + m2 ≤ n. Of z1 and z2 among Z
-/// zones at least z1 + z2 − Z are the same. So some two quorums share nobody if and only if as many zones as that are such
-/// in which they can be kept apart; and alike for a phase 1 and two fast quorums, with z1 + 2 zf − 2Z and m1 + 2 mf ≤ 2n.
+/// The law has a formula. A phase 1 and a phase 2 quorum can be disjoint within a zone of n acceptors if m1 + m2 ≤ n.
+/// Of Z zones, z1 and z2 have at least z1 + z2 − Z in common. So two disjoint quorums exist if and only if quorums can
+/// be disjoint within at least that many zones. For a phase 1 and two fast quorums, the same holds with z1 + 2 zf − 2Z
+/// and m1 + 2 mf ≤ 2n.
 ///
 /// ```
 /// use paxos_core::{NodeId, NodeSet, QuorumError, Within, ZoneQuorum, Zones};
@@ -68,21 +69,21 @@ pub struct Zones {
 }
 
 impl Zones {
-    /// For either phase majorities of most zones; for fast ballots the fast quorums beside them, of the least number of
-    /// zones that the law allows.
+    /// Creates quorums of majorities in a majority of zones, for phases 1 and 2. Fast quorums are the smallest that
+    /// the law allows beside these, within zones and by number of zones.
     ///
     /// # Errors
-    /// A [`QuorumError`] if there are no zones, or they share an acceptor or have none.
+    /// A [`QuorumError`] if there are no zones, two zones share an acceptor, or a zone is empty.
     pub fn majority(zones: Vec<NodeSet>) -> Result<Self, QuorumError> {
         let most = |within: Within| ZoneQuorum { zones: within.of(zones.len()), within };
         let (half, fast) = (most(Within::Majority), most(Within::Fast));
         Self::new(zones, half, half, Some(fast))
     }
 
-    /// Such quorums in the three phases; no fast ballots if the last is none.
+    /// Creates these quorums for the three phases; no fast ballots if the last is None.
     ///
     /// # Errors
-    /// A [`QuorumError`] that names the quorums that break the law, or says why there are none.
+    /// A [`QuorumError`] that names the quorums that break the law, or the reason why there are none.
     pub fn new(
         zones: Vec<NodeSet>,
         one: ZoneQuorum,
@@ -142,7 +143,8 @@ impl Zones {
         if loose < shared {
             return Ok(());
         }
-        // The phase 1 quorum takes the first zones, the other one those behind and, of the first, as few as it must.
+        // The phase 1 quorum takes the first zones; the other one takes the zones after those, and as few as possible
+        // of these.
         let (mut first, mut second) = (NodeSet::EMPTY, NodeSet::EMPTY);
         for (i, &zone) in order.iter().enumerate() {
             let (a, b) = two_apart(zone, sizes(zone).0, sizes(zone).1);
@@ -162,7 +164,7 @@ impl Zones {
         if loose < shared {
             return Ok(());
         }
-        // Each of the zones that the three need not share is passed over by one of them, in turn.
+        // Each zone that the three quorums need not share is left out by one of them, in turn.
         let (skips_one, skips_fast) = (all - self.one.zones, all - fast.zones);
         let [mut one, mut a, mut b] = [NodeSet::EMPTY; 3];
         for (i, &zone) in order.iter().enumerate() {
@@ -177,7 +179,7 @@ impl Zones {
     }
 }
 
-/// The zones, those in which quorums can be kept apart before the others, and how many those are.
+/// Returns the zones, first those in which quorums can be disjoint, and the number of these.
 fn loose_first(zones: &[NodeSet], apart: impl Fn(&NodeSet) -> bool) -> (Vec<NodeSet>, usize) {
     let (mut order, others): (Vec<NodeSet>, Vec<NodeSet>) = zones.iter().partition(|zone| apart(zone));
     let loose = order.len();
@@ -204,14 +206,14 @@ impl QuorumSystem for Zones {
         self.all.iter().filter(has).count() >= quorum.zones
     }
 
-    /// Who takes another's place stands in its zone.
+    /// An acceptor that takes another's place takes its place in the zone.
     fn over(&self, places: &Places) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let all = places.renaming("zones", self.acceptors())?.sets(&self.all);
         Ok(Arc::new(Self { all, ..self.clone() }))
     }
 
-    /// A zone has no quorum once n − m + 1 of it fail, and there is none at all once Z − z + 1 zones have none: those fall
-    /// first that fall easiest.
+    /// A zone has no quorum after n − m + 1 failures in it, and the phase has none when Z − z + 1 zones have none. The
+    /// zones that need the fewest failures fail first.
     fn failures_survived(&self, phase: Phase) -> Result<Option<usize>, QuorumError> {
         let Some(quorum) = self.of(phase) else { return Ok(None) };
         let fatal = |zone: &NodeSet| zone.len() - quorum.within.of(zone.len()) + 1;

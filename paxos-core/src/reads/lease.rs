@@ -1,59 +1,61 @@
-//! Leases: for how long a leader may answer reads without asking anybody. The idea is that of Gray and Cheriton (*Leases: An
-//! Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency*, SOSP 1989); as there, clocks are only assumed to
-//! run at nearly the same rate.
+//! Leases: how long a leader may answer reads without asking other processes. The idea is from Gray and Cheriton
+//! (*Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency*, SOSP 1989). As there,
+//! clocks are only assumed to run at nearly the same rate.
 //!
-//! An acceptor that answers a heartbeat of ballot *b* grants its owner that it answers no phase 1a of another process
-//! for [`crate::Timeouts::lease`], by its own clock, from when it heard the heartbeat. Let every clock go at between
-//! 1 − *d* and 1 + *d* times the true rate, and let a phase 2 quorum have answered heartbeats that the leader sent at
-//! *s* or later, by its own clock. While its clock shows less than *s* + *lease* · (1 − *d*) / (1 + *d*), nothing has
-//! been chosen by another process in a ballot above *b*:
+//! An acceptor that answers a heartbeat of ballot *b* grants the owner of *b* a lease: from the time it heard the
+//! heartbeat, it answers no phase 1a of another process for [`crate::Timeouts::lease`], by its own clock. Assume that
+//! every clock runs at between 1 − *d* and 1 + *d* times the true rate, and that a phase 2 quorum has answered
+//! heartbeats that the leader sent at *s* or later, by the leader's clock. While that clock shows less than *s* +
+//! *lease* · (1 − *d*) / (1 + *d*), nothing has been chosen by another process in a ballot above *b*:
 //!
-//! 1. By the leader's clock less than *lease* · (1 − *d*) / (1 + *d*) has passed since *s*, so in truth less than
-//!    *lease* / (1 + *d*), and by the clock of each acceptor of that quorum less than *lease*. It heard the heartbeat
-//!    after it was sent, so its grant still holds. When the answer *arrives* plays no part: it may have been under way
-//!    for any time, and the grant is older by that.
-//! 2. When it granted, it had promised no ballot above *b*; since then it has promised none of another process.
+//! 1. By the leader's clock, less than *lease* · (1 − *d*) / (1 + *d*) has passed since *s*. So less than *lease* / (1
+//!    + *d*) of true time has passed, and less than *lease* by the clock of each acceptor of that quorum. The acceptor
+//!    heard the heartbeat after it was sent, so its lease still holds. The time at which the answer *arrives* does not
+//!    matter: a late answer only means an older lease.
+//! 2. When the acceptor granted the lease, it had promised no ballot above *b*. Since then it has promised no ballot
+//!    of another process.
 //! 3. Every phase 1 quorum shares an acceptor with that phase 2 quorum. So no ballot above *b* of another process has
 //!    completed phase 1, and none has proposed anything.
 //!
-//! A grant is to a process: ballots of the same owner above *b* do no harm, since one who campaigns again leads no more
-//! in *b* and knows by itself what it chose since. But it is remembered with its ballot. A heartbeat in a higher ballot
-//! shows that phase 1 of that ballot is complete: by 3 the lower one's lease had ended by then, and its grant may be
-//! replaced. Never the reverse: a late heartbeat of a lower ballot, that an acceptor may still follow if it was not
-//! among those asked in phase 1, must not replace a grant that the new leader counts on, so it is not answered.
+//! A lease is granted to a process. Ballots of the same owner above *b* do no harm: an owner that campaigns again no
+//! longer leads in *b*, and knows itself what it chose since. But the acceptor remembers the lease with its ballot. A
+//! heartbeat in a higher ballot shows that phase 1 of that ballot is complete. By 3, the lease of the lower ballot had
+//! ended by then, so it may be replaced. The reverse is forbidden: a late heartbeat of a lower ballot, which an
+//! acceptor may still follow if it was not asked in phase 1, must not replace a lease that the new leader counts on,
+//! so it is not answered.
 //!
-//! An acceptor that restarts has forgotten its grants. It answers no phase 1a at all until one lease has passed: the
-//! last thing it granted ends before.
+//! An acceptor that restarts has forgotten its leases. It answers no phase 1a until one lease has passed; every lease
+//! that it had granted ends before that.
 //!
-//! A leader's own acceptor needs no grant for that: if it answers another process's phase 1a, the leader learns of the
-//! higher ballot in the same step and leads no more. While the lease holds it refrains from that, so that a process
-//! that comes back does not depose a leader that works.
+//! A leader's own acceptor needs no lease for this argument: if it answers another process's phase 1a, the leader
+//! learns of the higher ballot in the same step and leads no more. It still refrains from answering while the lease
+//! holds, so that a returning process never deposes a working leader.
 //!
-//! A clock that stands still while others go on does not keep within any bound: with it at the leader, its reads by lease may be stale. A
-//! driver must use one that counts the time in which its machine sleeps. Nothing in a machine counts the time for which a hypervisor
-//! paused it with all its clocks. Reads that are confirmed, or that ask a quorum of acceptors, rest on no clock.
+//! A clock that stands still while others run keeps no bound; a leader with such a clock may answer stale reads by
+//! lease. A driver must use a clock that counts the time in which its machine sleeps. No clock in a virtual machine
+//! counts a pause by the hypervisor. Confirmed reads and quorum reads do not depend on clocks.
 
 use crate::{Ballot, NodeId, Time};
 use core::time::Duration;
 
-/// For how long after it sent the heartbeats that a quorum answered a leader may rely on them, by its own clock, where
-/// clocks go wrong by at most `drift` millionths.
+/// Returns how long a leader may rely on heartbeats that a quorum has answered, by its own clock, from when it sent
+/// them. Clocks deviate by at most `drift` millionths.
 pub(crate) fn usable(lease: Duration, drift: u32) -> Duration {
     let (million, drift) = (1_000_000_u128, u128::from(drift));
     let nanos = lease.as_nanos() * million.saturating_sub(drift) / (million + drift);
-    // A clock is read in whole nanoseconds: each of two processes may be wrong by one.
+    // Clocks are read in whole nanoseconds, so each of the two clocks may be wrong by one.
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX).saturating_sub(2))
 }
 
-/// What an acceptor has granted.
+/// The lease that an acceptor has granted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Grants {
     lease: Option<Duration>,
-    /// To whose ballot, and until when.
+    /// The ballot whose owner has the lease, and when the lease ends.
     granted: Option<(Ballot, Time)>,
-    /// The last ballot whose leader gave its lease up, for good.
+    /// The last ballot whose leader has given up its lease for good.
     released: Option<Ballot>,
-    /// Until when it answers nobody's phase 1a, after a restart.
+    /// Until when it answers no phase 1a, after a restart.
     silent: Option<Time>,
 }
 
@@ -63,7 +65,7 @@ impl Grants {
         Self { lease, granted: None, released: None, silent }
     }
 
-    /// A heartbeat in `ballot` is heard, which the acceptor follows: whether it may be answered. If so, that is a grant.
+    /// Grants the lease for a heartbeat in `ballot`, which the acceptor follows. Returns whether it may be answered.
     pub(crate) fn grant(&mut self, now: Time, ballot: Ballot) -> bool {
         let Some(lease) = self.lease else { return true };
         if self.granted.is_some_and(|(higher, until)| higher > ballot && now < until) {
@@ -75,33 +77,33 @@ impl Grants {
         true
     }
 
-    /// Whether a phase 1a of `owner` is not to be answered now.
+    /// Whether a phase 1a of `owner` must not be answered now.
     pub(crate) fn bar(&self, now: Time, owner: NodeId) -> bool {
         self.silent.is_some_and(|until| now < until)
             || self.granted.is_some_and(|(ballot, until)| ballot.owner != owner && now < until)
     }
 
-    /// The leader of `ballot` does not rely on its grant any more.
+    /// Notes that the leader of `ballot` no longer relies on its lease.
     pub(crate) fn release(&mut self, ballot: Ballot) {
         self.granted = self.granted.filter(|(granted, _)| *granted != ballot);
         self.released = self.released.max(Some(ballot));
     }
 }
 
-/// The heartbeats of a leader, told apart by when they were sent even where its clock stands still between two of them.
+/// The heartbeats of a leader. Their times differ even if its clock stands still between two of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Beats {
     last: Option<Time>,
-    /// The last one in the ballot it leads in.
+    /// The last heartbeat in the current ballot.
     current: Option<Time>,
-    /// By how much a heartbeat's time may lie ahead of when it was sent.
+    /// The largest difference between the time in a heartbeat and the clock when it was sent.
     ahead: Duration,
     /// The ballot whose lease was given up.
     pub(crate) released: Option<Ballot>,
 }
 
 impl Beats {
-    /// The time that the next heartbeat tells: now, or just after that of the one before.
+    /// Returns the time for the next heartbeat: now, or just after the time of the heartbeat before.
     pub(crate) fn next(&mut self, now: Time) -> Time {
         let sent = self.last.map_or(now, |last| now.max(last.after(Duration::from_nanos(1))));
         self.ahead = self.ahead.max(sent.since(now));
@@ -110,17 +112,17 @@ impl Beats {
         sent
     }
 
-    /// The time that the last one in this ballot told.
+    /// The time of the last heartbeat in this ballot.
     pub(crate) const fn current(&self) -> Option<Time> {
         self.current
     }
 
-    /// A new ballot begins.
+    /// Starts a new ballot.
     pub(crate) const fn clear(&mut self) {
         self.current = None;
     }
 
-    /// Whether a lease that may be used for `usable` from `since` on still holds.
+    /// Whether a lease that may be used for `usable` after `since` still holds.
     pub(crate) fn holds(&self, now: Time, since: Time, usable: Duration) -> bool {
         now.after(self.ahead) < since.after(usable)
     }
@@ -169,7 +171,7 @@ mod tests {
         assert!(grants.bar(Time(1), NodeId(0)));
         grants.release(ballot(2, 1));
         assert!(!grants.bar(Time(1), NodeId(0)));
-        // A heartbeat that was under way when the lease was released is answered, and grants nothing.
+        // A heartbeat that was sent before the release is answered, and grants no lease.
         assert!(grants.grant(Time(2), ballot(2, 1)) && !grants.bar(Time(3), NodeId(0)));
         assert!(grants.grant(Time(4), ballot(3, 1)) && grants.bar(Time(5), NodeId(0)));
     }
@@ -180,7 +182,7 @@ mod tests {
         assert_eq!(usable(granted, 0) + Duration::from_nanos(2), granted);
         assert_eq!(usable(granted, 1_000), Duration::from_nanos(99_800_199 - 2));
         assert_eq!(usable(granted, 1_000_000), Duration::ZERO);
-        // The slowest clock of a leader beside the fastest of an acceptor.
+        // The slowest clock at a leader, and the fastest at an acceptor.
         let (rate, used) = (1_000_000_u128, usable(granted, 30_000).as_nanos());
         assert!(used * rate / (rate - 30_000) * (rate + 30_000) / rate < granted.as_nanos());
     }

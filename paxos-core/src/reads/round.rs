@@ -5,36 +5,36 @@ use crate::{Ballot, Config, NodeId, NodeSet, Phase, QuorumSystem, Slot, Time};
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
-/// Reads that ask together: what is answered to a question that was asked when all of them had begun answers all of
-/// them, also when it was asked long ago or several times.
+/// Reads that ask together. An answer to a question that was asked after all of them had begun answers all of them,
+/// even if the question was asked long ago or several times.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Round {
     /// The first of its reads.
     id: ReadId,
     way: Consistency,
     reads: VecDeque<ReadId>,
-    /// When it was last asked; none: it is to be asked now.
+    /// When it was last asked. None: it must be asked now.
     asked: Option<Time>,
     /// How often it was asked.
     times: u32,
-    /// Whether acceptors were asked since then, too.
+    /// Whether acceptors have been asked as well since then.
     asked_acceptors: bool,
-    /// How far each acceptor that answered has voted.
+    /// The end of the votes of each acceptor that answered.
     voted: Vec<(Slot, NodeId)>,
-    /// All that had happened when the reads began lies below: the lowest such slot that was heard of.
+    /// Everything that had happened when the reads began lies below: the lowest such slot reported so far.
     bound: Option<Slot>,
 }
 
-/// A round that is to be asked now.
+/// A round that must be asked now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inquiry {
     pub(crate) id: ReadId,
     pub(crate) way: Consistency,
-    /// Nobody has answered for long.
+    /// Whether it was asked before without an answer.
     pub(crate) again: bool,
 }
 
-/// A question at a leader.
+/// A question of another process to this leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
     pub(crate) from: NodeId,
@@ -42,18 +42,18 @@ pub(crate) struct Question {
     pub(crate) lease: bool,
 }
 
-/// One that waits until a quorum has confirmed that the leader leads.
+/// A question that waits until a quorum has confirmed that the leader still leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Pending {
     from: NodeId,
     id: ReadId,
     ballot: Ballot,
     index: Slot,
-    /// The last heartbeat before the question, which confirms nothing.
+    /// The last heartbeat before the question. It confirms nothing.
     after: Option<Time>,
 }
 
-/// The reads of a process that are not answered, and the questions it is asked as a leader.
+/// The unanswered reads of a process, and the questions to it as a leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reads {
     session: u32,
@@ -63,20 +63,20 @@ pub(crate) struct Reads {
     open: usize,
     fresh: Vec<(ReadId, Consistency)>,
     rounds: VecDeque<Round>,
-    /// Whether one of `rounds` is to be asked.
+    /// Whether one of `rounds` must be asked.
     due: bool,
-    /// Those that wait for a slot that they named.
+    /// Reads that wait for the slot that they named.
     fixed: BTreeSet<(Slot, ReadId)>,
     pub(crate) questions: Vec<Question>,
     pending: VecDeque<Pending>,
-    /// Somebody has asked for the second time: perhaps the last heartbeat was lost.
+    /// Whether a question was asked for the second time, so that the last heartbeat may be lost.
     pressed: bool,
-    /// Those that will not be answered, until their callers are told.
+    /// Reads that will not be answered, until their callers are told.
     ended: VecDeque<ReadId>,
 }
 
 impl Reads {
-    /// Reads of this start of the process are named by `nonce`.
+    /// Takes the random number of this start, which names its reads.
     pub(crate) fn draw(&mut self, nonce: u32) {
         self.session = nonce;
     }
@@ -99,7 +99,7 @@ impl Reads {
         }
     }
 
-    /// How many are not answered.
+    /// The number of unanswered reads.
     pub(crate) fn open(&self) -> usize {
         self.open
     }
@@ -121,7 +121,7 @@ impl Reads {
         Ok(id)
     }
 
-    /// Gives a read up; whether it was there.
+    /// Gives up a read. Returns whether it was open.
     pub(crate) fn cancel(&mut self, id: ReadId) -> bool {
         let before = self.open;
         self.fresh.retain(|(read, _)| *read != id);
@@ -135,7 +135,7 @@ impl Reads {
         self.open < before
     }
 
-    /// Ends every linearizable read that waits: nobody answers this process any more.
+    /// Ends every linearizable read that waits, because no member answers this process any more.
     #[cold]
     pub(crate) fn end_linearizable(&mut self) {
         let asked = self.rounds.drain(..).flat_map(|round| round.reads);
@@ -145,12 +145,12 @@ impl Reads {
         self.due = false;
     }
 
-    /// The next read that ended without an answer.
+    /// Returns the next read that ended without an answer.
     pub(crate) fn poll_ended(&mut self) -> Option<ReadId> {
         self.ended.pop_front()
     }
 
-    /// The next read that may see the state with everything below `applied`.
+    /// Returns the next read that may see the state after all slots below `applied`.
     pub(crate) fn readable(&mut self, applied: Slot) -> Option<Readable> {
         if self.open == 0 {
             return None;
@@ -171,7 +171,7 @@ impl Reads {
         Some(Readable { id, applied })
     }
 
-    /// Puts what is to be asked now into rounds, one for each way, so that reads which arrived together ask together.
+    /// Puts new reads into rounds, one for each way to read, so that reads that arrived together ask together.
     pub(crate) fn gather(&mut self) {
         for (id, way) in self.fresh.drain(..) {
             let new = self.rounds.iter_mut().rev().take_while(|round| round.times == 0);
@@ -193,7 +193,7 @@ impl Reads {
         }
     }
 
-    /// The next round to ask.
+    /// Returns the next round to ask.
     pub(crate) fn ask(&mut self, now: Time) -> Option<Inquiry> {
         if !self.due {
             return None;
@@ -208,7 +208,7 @@ impl Reads {
         Some(Inquiry { id: round.id, way: round.way, again: round.times > 1 })
     }
 
-    /// What has no answer for long, or one that waits for a slot which does not come, is to be asked again.
+    /// Makes rounds due again that have had no answer for long, or that wait for a slot that does not come.
     pub(crate) fn on_timeout(&mut self, now: Time) {
         let Some(patience) = self.patience else { return };
         for round in &mut self.rounds {
@@ -219,7 +219,7 @@ impl Reads {
         }
     }
 
-    /// When something becomes due again.
+    /// When the next round becomes due again.
     pub(crate) fn deadline(&self) -> Option<Time> {
         if self.rounds.is_empty() {
             return None;
@@ -228,22 +228,22 @@ impl Reads {
         self.rounds.iter().filter_map(|round| Some(round.asked?.after(patience))).min()
     }
 
-    /// Whether the acceptors are to be asked about a round, which then counts as done.
+    /// Returns whether the acceptors must still be asked for a round, and notes that they are.
     pub(crate) fn turn_to_acceptors(&mut self, id: ReadId) -> bool {
         let round = self.rounds.iter_mut().find(|round| round.id == id);
         round.is_some_and(|round| !core::mem::replace(&mut round.asked_acceptors, true))
     }
 
-    /// A leader says that all that had happened when it was asked lies below `slot`.
+    /// Notes that everything that had happened when a leader was asked lies below `slot`.
     pub(crate) fn on_bound(&mut self, id: ReadId, slot: Slot) {
         if let Some(round) = self.rounds.iter_mut().find(|round| round.id == id) {
             round.bound = Some(round.bound.map_or(slot, |bound| bound.min(slot)));
         }
     }
 
-    /// An acceptor has voted in no slot from `slot` on. What was chosen before it was asked has the votes of a phase 2
-    /// quorum, and every phase 1 quorum shares an acceptor with that: it lies below the highest of the slots that a
-    /// phase 1 quorum names. Of several such quorums each is right.
+    /// Notes that an acceptor has voted in no slot from `slot` on. A value chosen before it was asked has the votes of
+    /// a phase 2 quorum, which shares an acceptor with every phase 1 quorum. So it lies below the highest of the slots
+    /// that a phase 1 quorum reports. If there are several such quorums, each is right.
     pub(crate) fn on_voted_below(
         &mut self,
         from: NodeId,
@@ -268,12 +268,12 @@ impl Reads {
         bound.is_some()
     }
 
-    /// Whether nothing is to be asked or said about reads.
+    /// Whether there is nothing to ask or answer about reads.
     pub(crate) fn is_quiet(&self) -> bool {
         self.fresh.is_empty() && !self.due && self.questions.is_empty() && self.pending.is_empty()
     }
 
-    /// Notes a question that is to be confirmed; whether there is room.
+    /// Notes a question that must be confirmed. Returns whether there was room.
     pub(crate) fn wait_for_quorum(
         &mut self,
         question: &Question,
@@ -293,8 +293,8 @@ impl Reads {
         true
     }
 
-    /// The next question that is settled: with an index, if a quorum has answered a heartbeat after it; without, if the
-    /// ballot has been left.
+    /// Returns the next question that is settled: with an index, if a quorum has answered a heartbeat sent after it;
+    /// without an index, if the leader has left its ballot.
     pub(crate) fn settle(
         &mut self,
         ballot: Option<Ballot>,
@@ -302,7 +302,7 @@ impl Reads {
     ) -> Option<(NodeId, ReadId, Option<Slot>)> {
         let first = self.pending.front()?;
         let led = ballot == Some(first.ballot);
-        // The heartbeats of one ballot are counted from none on, and each tells another time.
+        // The heartbeats of a ballot start from none, and no two have the same time.
         if led && since <= first.after {
             return None;
         }
@@ -310,9 +310,9 @@ impl Reads {
         Some((from, id, led.then_some(index)))
     }
 
-    /// Whether a heartbeat is to be sent for the sake of those who wait. One at a time is enough for all of them.
+    /// Whether a heartbeat must be sent for waiting questions. One at a time is enough for all of them.
     pub(crate) fn wants_beat(&mut self, last: Option<Time>, since: Option<Time>) -> bool {
-        // While one is under way, those that it does not serve wait for the next; but it may have been lost.
+        // While one is in progress, later questions wait for the next one, unless it may have been lost.
         !self.pending.is_empty() && (std::mem::take(&mut self.pressed) || since >= last)
     }
 }
@@ -358,7 +358,7 @@ mod tests {
         let quorums = Counts::majority(NodeSet::first(5)).expect("acceptors");
         reads.begin(Consistency::Quorum).expect("room");
         let id = ask(&mut reads, 0)[0];
-        // The same acceptor does not count twice, whatever it says.
+        // An acceptor does not count twice, whatever it reports.
         let ends = [(0, 3), (0, 1), (1, 9), (1, 9), (2, 4)];
         let bounds = ends.map(|(n, end)| reads.on_voted_below(NodeId(n), id, Slot(end), &quorums));
         assert_eq!(bounds, [false, false, false, false, true]);
@@ -403,7 +403,7 @@ mod tests {
             reads.begin(way).expect("room");
         }
         ask(&mut reads, 0);
-        // One that was asked about, and one that was not yet.
+        // The reads before were asked; this one is not asked yet.
         reads.begin(Consistency::Lease).expect("room");
         reads.end_linearizable();
         let mut ended: Vec<_> = std::iter::from_fn(|| reads.poll_ended()).map(|id| id.number).collect();
@@ -422,7 +422,7 @@ mod tests {
         assert!(
             reads.wants_beat(Some(Time(5)), Some(Time(5))) && !reads.wants_beat(Some(Time(6)), Some(Time(5)))
         );
-        // Asked again: the one under way may be lost.
+        // The question is repeated, so the heartbeat in progress may be lost.
         assert!(reads.wait_for_quorum(&question, ballot, Slot(8), Some(Time(6))));
         assert!(reads.wants_beat(Some(Time(6)), Some(Time(5))));
         assert_eq!(

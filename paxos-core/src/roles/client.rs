@@ -6,35 +6,35 @@ use crate::{
     Value,
 };
 
-/// Whether a process hears by itself who leads: a server of a cluster that elects by timeout.
+/// Whether a process hears the leader itself: it is a server of a cluster that elects leaders by timeout.
 pub(crate) fn follows(id: NodeId, config: &Config) -> bool {
     let elected = matches!(config.leadership, Leadership::Elected { .. });
     elected && config.timeouts.election.is_some() && config.servers().contains(id)
 }
 
-/// A client that asks the leader first, and everyone if that does not answer.
+/// A client that asks the leader first, and all servers if the leader does not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderClient<V> {
     outstanding: Outstanding<V>,
     patience: Patience,
     servers: NodeSet,
     proposers: NodeSet,
-    /// The one to ask.
+    /// The process to ask.
     leader: Option<NodeId>,
-    /// The one that was asked last, alone.
+    /// The process that was asked last, if only one was.
     asked: Option<NodeId>,
-    /// The last one that this process heard of, if it is a server of a cluster that elects.
+    /// The last leader that this process heard, if it is a server of a cluster that elects leaders.
     heard: Option<NodeId>,
     follows: bool,
     moved: bool,
-    /// How often it has moved since it was last answered or lost its patience. Processes that name each other as
-    /// the leader would else keep it going round, with more questions each time.
+    /// How often it has moved since its last answer or timeout. Without this limit, processes that name each other as
+    /// the leader would keep it moving, with more requests each time.
     moves: usize,
 }
 
 impl<V: Value> LeaderClient<V> {
     fn target(&self, known: Option<NodeId>) -> To {
-        // A server hears who leads; a process that is only a client learns it from answers.
+        // A server hears the leader; a process that is only a client learns it from answers.
         let known = known.filter(|_| self.servers.contains(self.outstanding.id().node));
         known.or(self.leader).or(self.proposers.smallest()).map_or(To::Each(self.proposers), To::One)
     }
@@ -46,7 +46,7 @@ impl<V: Value> LeaderClient<V> {
         };
     }
 
-    /// A new leader is asked at once for what is unanswered.
+    /// Asks a new leader at once for everything that is unanswered.
     fn move_to(&mut self, leader: NodeId) {
         if self.asked != Some(leader) && self.moves < self.proposers.len() {
             self.leader = Some(leader);
@@ -56,7 +56,7 @@ impl<V: Value> LeaderClient<V> {
         }
     }
 
-    /// A server hears who leads, and does not wait until somebody tells its client.
+    /// A server hears a new leader itself, and does not wait for an answer that names it.
     fn notice(&mut self, leader: Option<NodeId>) {
         if self.follows && leader.is_some() && leader != self.heard {
             self.heard = leader;
@@ -106,7 +106,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
     fn poll(&mut self, now: Time, leader: Option<NodeId>) -> Option<(To, Request<V>)> {
         self.notice(leader);
         if let Some(commands) = self.outstanding.poll_again(now) {
-            // A leader that others named is asked alone; one that does not answer may be gone.
+            // A leader that another process named is asked alone. A leader that does not answer may be gone.
             let (to, audience) = if self.moved {
                 (self.target(None), Audience::Leader)
             } else {
@@ -117,7 +117,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         }
         self.moved = false;
         if self.follows && leader.is_none() {
-            // Others may hear a leader that this process does not.
+            // Other processes may hear a leader that this process does not hear.
             let commands = self.outstanding.poll_new(now, false)?;
             return Some((To::Each(self.servers), Request { commands, audience: Audience::Anyone }));
         }
@@ -139,19 +139,19 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
     }
 
     fn on_refusal(&mut self, from: NodeId, refused: &Refused) {
-        // An overloaded or leaderless cluster is asked again in due time, not at once.
+        // The client asks an overloaded or leaderless cluster again when it is due, not at once.
         let leader = match refused.refusal {
             Refusal::NotLeader(leader) => leader.filter(|leader| *leader != from),
             Refusal::Overloaded(_) => None,
         };
         if self.patience == Patience::Report {
-            // The next command goes there; those that stay open are asked again in due time.
+            // The next command goes to the named leader. Open commands are asked for again when they are due.
             self.outstanding.on_refused(refused);
             self.leader = leader.or(self.leader);
         } else if let Some(leader) = leader {
             self.move_to(leader);
         } else if refused.refusal == Refusal::NotLeader(None) {
-            // If it leads again, that is news.
+            // The client must notice if this process leads again.
             self.asked = self.asked.filter(|asked| *asked != from);
         }
     }

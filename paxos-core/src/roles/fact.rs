@@ -1,5 +1,5 @@
-//! What messages and records say, in words that all variants share: the ground on which traces are written and
-//! the simulator's invariants stand.
+//! The content of messages and records, in the words of all variants. Traces and the simulator's invariants are built
+//! on it.
 
 use crate::{Ballot, Entry, Slot, SlotRange};
 
@@ -8,21 +8,21 @@ use crate::{Ballot, Entry, Slot, SlotRange};
 pub enum Fact<'a, V> {
     /// A proposer asks for promises (phase 1a).
     Prepare {
-        /// The ballot to be promised.
+        /// The ballot that acceptors are to promise.
         ballot: Ballot,
-        /// The slots it is to be promised for.
+        /// The slots of the promise.
         slots: SlotRange,
     },
-    /// An acceptor promises (phase 1b). Slots of which no vote is told were not voted in.
+    /// An acceptor promises (phase 1b). It has not voted in slots without a vote here.
     Promise {
-        /// The ballot promised.
+        /// The promised ballot.
         ballot: Ballot,
-        /// The slots it is promised for.
+        /// The slots of the promise.
         slots: SlotRange,
-        /// The highest votes there, by slot.
+        /// The acceptor's highest votes in these slots, by slot.
         votes: &'a [(Slot, Ballot, &'a Entry<V>)],
     },
-    /// A proposer lets acceptors vote for what clients send them (phase 2a of a fast ballot).
+    /// A proposer lets acceptors vote for commands from clients (phase 2a of a fast ballot).
     Any {
         /// The fast ballot.
         ballot: Ballot,
@@ -44,14 +44,14 @@ pub enum Fact<'a, V> {
         ballot: Ballot,
         /// The slot.
         slot: Slot,
-        /// The value, none where the message leaves it to the phase 2a.
+        /// The value. None where the message leaves it to the phase 2a.
         entry: Option<&'a Entry<V>>,
     },
     /// A learner says that a value is chosen.
     Chosen {
         /// The slot.
         slot: Slot,
-        /// The value, none where the message leaves it to the phase 2a of the ballot.
+        /// The value. None where the message leaves it to the phase 2a of the ballot.
         entry: Option<&'a Entry<V>>,
     },
 }

@@ -1,4 +1,4 @@
-//! What processes say to each other.
+//! The messages between processes.
 
 mod kind;
 mod size;
@@ -13,48 +13,48 @@ use core::fmt::Debug;
 use core::hash::Hash;
 use serde::{Deserialize, Serialize};
 
-/// Something that is said or recorded in a ballot.
+/// A message or record that belongs to a ballot.
 pub trait InBallot {
-    /// That ballot.
+    /// The ballot.
     fn ballot(&self) -> Ballot;
 }
 
-/// A message of a variant: the phases of the papers.
+/// A message of a variant: one of the phases of the papers.
 pub trait Phrase<V>: InBallot + Clone + Debug + Eq + Hash + Send + Sync + 'static {
     /// What kind of message it is.
     fn kind(&self) -> Kind;
-    /// Whether its numbers can be true: its slots are slots, and what it reports agrees with itself. One that is not sound
-    /// changes nothing.
+    /// Whether its numbers are possible: its slots are slots, and its parts agree with each other. A message that is
+    /// not sound changes nothing.
     fn is_sound(&self) -> bool;
-    /// Of a phase 2a: the furthest slot that it names, to vote in or to say how far everything is chosen. A process that
-    /// knows of nothing near it acts on it when it is named again.
+    /// In a phase 2a, the furthest slot that it names, either to vote in or as the end of what is chosen. A process
+    /// that knows of nothing near this slot acts on the message only when it arrives again.
     fn furthest(&self) -> Slot {
         Slot(0)
     }
-    /// Tells what it says, slot by slot, for traces and for the invariants of the simulator.
+    /// Reports the facts that it states, slot by slot, for traces and for the invariants of the simulator.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
 }
 
-/// Who is to act on a request.
+/// The processes that should act on a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Audience {
-    /// The leader; others say who that is.
+    /// The leader. Other processes answer which process leads.
     Leader,
-    /// The acceptors, of which each votes for it in a fast ballot; a leader only looks on.
+    /// The acceptors: each votes for the commands in a fast ballot. A leader only watches.
     Acceptors,
-    /// Whoever can do something about it: the client asks again.
+    /// Any process that can help: the client asks again.
     Anyone,
-    /// The leader, asked by a server that hears it on behalf of a client that may not reach it. It is not refused,
-    /// and not passed on again.
+    /// The leader. A server that hears the leader has passed the request on for a client that may not reach it. The
+    /// request is not refused, and not passed on again.
     Relayed,
 }
 
-/// Commands of one client, to be agreed on.
+/// Commands of one client that it wants chosen.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Request<V> {
     /// The commands, with consecutive sequence numbers.
     pub commands: Batch<V>,
-    /// Who is to act.
+    /// The processes that should act on it.
     pub audience: Audience,
 }
 
@@ -65,36 +65,36 @@ pub struct Nack {
     pub refused: Ballot,
     /// The ballot that is promised.
     pub promised: Ballot,
-    /// The slots concerned.
+    /// The slots of the refused message.
     pub slots: SlotRange,
 }
 
-/// Why a proposer does not take a request.
+/// Why a proposer refuses a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Refusal {
-    /// Another process leads, perhaps this one.
+    /// The proposer does not lead; this process leads, as far as it knows.
     NotLeader(Option<NodeId>),
-    /// As much as may wait here waits already.
+    /// A limit on waiting commands is reached.
     Overloaded(Overloaded),
 }
 
 /// Commands that a proposer refuses, with consecutive sequence numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Refused {
-    /// Why.
+    /// The reason.
     pub refusal: Refusal,
-    /// Whose commands.
+    /// The session whose commands they are.
     pub client: ClientId,
-    /// The first one's number.
+    /// The sequence number of the first command.
     pub first: u64,
-    /// The number behind the last one's.
+    /// The sequence number after that of the last command.
     pub end: u64,
-    /// Whether the proposer had taken them before: then they may have been proposed, and may yet be chosen.
+    /// Whether the proposer had already taken them. If so, they may have been proposed, and may still be chosen.
     pub taken: bool,
 }
 
 impl Refused {
-    /// The refusals of all the `commands`: one for those that follow each other.
+    /// Returns refusals for all `commands`, one for each run of consecutive commands.
     pub(crate) fn each(refusal: Refusal, taken: bool, mut commands: Vec<CommandId>) -> Vec<Self> {
         commands.sort_unstable();
         let mut all: Vec<Self> = Vec::new();
@@ -109,30 +109,30 @@ impl Refused {
     }
 }
 
-/// What became of a command that was chosen.
+/// The result of a chosen command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Outcome<R> {
-    /// It was executed, and this is what that returned.
+    /// It was executed, with this reply.
     Executed(R),
-    /// Its client's session had ended by then. It was not executed there; whether it was before is forgotten.
+    /// The client's session had expired, so it was not executed here. Whether it was executed before is forgotten.
     SessionExpired {
-        /// The number of the last session of the client's process that is known.
+        /// The number of the last known session of the client's process.
         latest: u64,
     },
-    /// It was a change of members, which takes effect from this slot on, or cannot be made.
+    /// It was a change of members. It takes effect from this slot on, or cannot be made.
     Changed(Result<Slot, Unchangeable>),
-    /// It was executed before, and what that returned is not kept ([`crate::Limits::reply_bytes`]).
+    /// It was executed before, and its reply is not kept ([`crate::Limits::reply_bytes`]).
     NotKept,
 }
 
 /// The answer to a command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Reply<R> {
-    /// Which command.
+    /// The command.
     pub id: CommandId,
-    /// The slot it was executed in; of an expired session, a slot by which it had ended.
+    /// The slot it was executed in; for an expired session, a slot by which the session had ended.
     pub slot: Slot,
-    /// What became of it.
+    /// The result.
     pub outcome: Outcome<R>,
 }
 
@@ -146,12 +146,12 @@ pub struct Reply<R> {
                    P::Decision: Deserialize<'de>"
 ))]
 pub enum Message<P: Protocol> {
-    /// Client to proposer or acceptor: get these agreed.
+    /// Client to proposer or acceptor: get these commands chosen.
     Request(Request<P::Value>),
-    /// Proposer to acceptor: promise this ballot, and tell what you voted.
+    /// Proposer to acceptor: promise this ballot, and report your votes.
     #[doc(alias = "1a")]
     Prepare(P::Prepare),
-    /// Acceptor to proposer: promised, and this is what I voted.
+    /// Acceptor to proposer: I promise, and these are my votes.
     #[doc(alias = "1b")]
     Promise(P::Promise),
     /// Proposer to acceptor: vote for this.
@@ -160,28 +160,28 @@ pub enum Message<P: Protocol> {
     /// Acceptor to learners: I voted for this.
     #[doc(alias = "2b")]
     Accepted(P::Accepted),
-    /// Acceptor to proposer: no, there is a higher ballot.
+    /// Acceptor to proposer: I refuse, because I have promised a higher ballot.
     Nack(Nack),
     /// Distinguished learner to learners: this is chosen.
     Decide(P::Decision),
-    /// Learner to client: executed, or why not.
+    /// Learner to client: your command was executed, or why it was not.
     Reply(Reply<P::Reply>),
-    /// Proposer to client: not here, or not now.
+    /// Proposer to client: I do not lead, or too much is waiting.
     Refuse(Refused),
-    /// Server to a client that may not know it: these are the members now.
+    /// Server to a client that may not know them: these are the current members.
     Members {
-        /// Which change made them so: higher is newer ([`crate::Epochs::version`]).
+        /// The version of the members: a higher one is newer ([`crate::Epochs::version`]).
         version: u64,
-        /// They.
+        /// The current members.
         members: Membership,
     },
-    /// Leader to everyone: I am here.
+    /// Leader to every process: I am alive.
     Heartbeat {
         /// The ballot it leads in.
         ballot: Ballot,
-        /// Every slot below is chosen.
+        /// Every slot below it is chosen.
         chosen: Slot,
-        /// When it is sent, on the leader's clock: a token to be returned.
+        /// When the leader sent it, on the leader's clock. The receiver returns it.
         sent: Time,
     },
     /// Acceptor to leader: I hear you, and have promised no higher ballot.
@@ -193,12 +193,12 @@ pub enum Message<P: Protocol> {
     },
     /// Learner to learners and proposers: I know everything below `chosen`; tell me if you know more.
     Progress {
-        /// Every slot below is known.
+        /// The sender knows what is chosen in every slot below.
         chosen: Slot,
         /// Every slot below is on the sender's disk ([`crate::Status::durable`]).
         durable: Slot,
     },
-    /// Learner to learner: send me what is chosen from this slot on.
+    /// Learner to learner: send me what is chosen from `from` on.
     CatchUp {
         /// The first slot that is missing.
         from: Slot,
@@ -209,35 +209,35 @@ pub enum Message<P: Protocol> {
         first: Slot,
         /// Consecutive slots.
         batch: Batch<P::Value>,
-        /// The sender knows everything below this slot: ask for more if you do not.
+        /// The sender knows every slot below: ask for more if you do not.
         known: Slot,
-        /// In the last message of an answer: from which slot on it was asked for.
+        /// In the last message of an answer: the slot from which the receiver asked.
         asked: Option<Slot>,
     },
-    /// Proposer to acceptors: I hear no leader; would you follow me? It asks for no promise, and is in no ballot.
+    /// Proposer to acceptors: I hear no leader; would you follow me? It asks for no promise, and belongs to no ballot.
     Canvass {
-        /// Every slot below is known to be chosen: where a campaign would begin.
+        /// The slot at which a campaign would begin: every slot below is known to be chosen.
         chosen: Slot,
-        /// When it is sent, on the proposer's clock: a token to be returned.
+        /// When the proposer sent it, on the proposer's clock. The receiver returns it.
         sent: Time,
     },
-    /// Acceptor to proposer: I would, or I would not.
+    /// Acceptor to proposer: whether I would follow you.
     Support {
-        /// As in the question.
+        /// As in the canvass.
         sent: Time,
-        /// Whether it would.
+        /// Whether the acceptor would follow.
         granted: bool,
     },
     /// Leader to a proposer: campaign at once, in a higher ballot than mine.
     TakeOver {
         /// The ballot it leads in.
         ballot: Ballot,
-        /// Every slot below is chosen: be as far as that before.
+        /// Every slot below is chosen. The receiver must know these slots before it campaigns.
         chosen: Slot,
     },
-    /// About reads.
+    /// A question or an answer about reads.
     Read(ReadMessage),
-    /// Learner to learner: what you miss is in this snapshot, and not in my log any more.
+    /// Learner to learner: this snapshot holds what you miss; my log no longer does.
     Offer {
         /// The snapshot.
         snapshot: SnapshotId,
@@ -246,23 +246,23 @@ pub enum Message<P: Protocol> {
     Fetch {
         /// The snapshot.
         snapshot: SnapshotId,
-        /// How many bytes are there already.
+        /// The number of bytes that the sender already has.
         offset: u64,
     },
     /// Learner to learner: some bytes of a snapshot.
     Chunk {
         /// The snapshot.
         snapshot: SnapshotId,
-        /// Where they belong.
+        /// The offset of the first byte.
         offset: u64,
         /// The bytes.
         bytes: Bytes,
     },
-    /// Server to a process whose store it was told of: I remember another one, or more of it, and do not believe you.
+    /// Server to another process: I remember a different state of your store, so I do not believe you.
     Forgotten {
-        /// The store that was told of.
+        /// The store that the other process reported.
         store: StoreLife,
-        /// The store that is remembered.
+        /// The store that the sender remembers.
         known: StoreLife,
     },
 }
@@ -298,7 +298,7 @@ impl<P: Protocol> Message<P> {
     }
 }
 
-/// Whom a message goes to. One that goes to many is encoded once.
+/// The receivers of a message. A message to many receivers is encoded once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum To {
     /// One process, of any id.
@@ -317,7 +317,7 @@ impl To {
         one.into_iter().chain(set.iter())
     }
 
-    /// How many messages that is.
+    /// The number of receivers.
     pub const fn len(self) -> usize {
         match self {
             Self::One(_) => 1,
@@ -334,7 +334,7 @@ impl To {
     }
 }
 
-/// A message and its receivers; the sender is the node it was taken from.
+/// A message and its receivers. Its sender is the node that produced it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Envelope<P: Protocol> {
     /// The receivers.

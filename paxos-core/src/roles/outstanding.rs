@@ -1,4 +1,4 @@
-//! The window of commands that a client has open: asked for until they are answered or given up.
+//! The commands that a client has open: it asks for each until it is answered or given up.
 
 use crate::{
     Again, Amount, Aside, Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded,
@@ -8,45 +8,45 @@ use core::ops::Range;
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
-/// After so long without a command a session may have expired.
+/// After this time without a command, a session may have expired.
 const SPELL: Duration = Duration::from_secs(1);
 
-/// What holds so many bytes takes long to be carried, and is asked for again less and less often. The rest costs nothing to be
-/// said again, and who is asked may be gone: a client that waits for long does not hear who follows them.
+/// Batches of at least this many bytes take long to send, so they are asked for less and less often. Smaller ones are
+/// asked for at a constant rate, since the processes asked may be gone, and a waiting client does not hear of others.
 const LARGE: usize = 1 << 16;
 
-/// The commands of one client that are not answered yet. Sent together what was submitted together; asked
-/// again each [`crate::Timeouts::client`] until answered or given up, with the same names: replicas execute each
-/// once.
+/// The commands of one client that are not answered yet. Commands that were submitted together are sent together. They
+/// are asked for again after each [`crate::Timeouts::client`], until they are answered or given up. Their ids stay the
+/// same, so replicas execute each command once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outstanding<V> {
     id: ClientId,
-    /// What was known to be chosen when it last asked for something new, and when that was.
+    /// The first unknown slot when it last submitted a command, and the time.
     used: (Slot, Time),
-    /// For how many slots a session may be silent before it is renewed: half of [`crate::Limits::idle`].
+    /// The number of slots that a session may be silent before it is renewed: half of [`crate::Limits::idle`].
     idle: u64,
     /// [`crate::Limits::session`], in commands and bytes.
     limit: Amount,
-    /// The most in one request.
+    /// The largest amount in one request.
     request: Amount,
     patience: Option<Duration>,
     give_up: Option<Duration>,
     next: u64,
-    /// The oldest without an answer.
+    /// The sequence number of the oldest unanswered command.
     base: u64,
-    /// Later ones that are answered already.
+    /// Later commands that are answered already.
     early: BTreeSet<u64>,
     fresh: Vec<Entry<V>>,
-    /// The bytes of each command from the oldest without an answer on, and of all.
+    /// The bytes of each command from the oldest unanswered one on, and their sum.
     sizes: VecDeque<usize>,
     bytes: usize,
     asked_again: Aside<u64>,
-    /// By the time when it is due again.
+    /// The batches that were asked for, ordered by the time when they are due again.
     asked: VecDeque<Asked<V>>,
     again: VecDeque<(Batch<V>, u32)>,
-    /// When commands were asked for the first time, up to which number; only if they may be given up.
+    /// When commands were asked for first, with the last sequence number. Filled only if commands may be given up.
     since: VecDeque<(Time, u64)>,
-    /// What the caller is to be told.
+    /// The commands that ended without an answer, to be reported to the caller.
     unanswered: VecDeque<(CommandId, Unanswered)>,
 }
 
@@ -54,17 +54,17 @@ pub struct Outstanding<V> {
 struct Asked<V> {
     /// When it is asked for again.
     due: Time,
-    /// The highest number in the batch.
+    /// The highest sequence number in the batch.
     last: u64,
-    /// How often it was asked in vain before.
+    /// How often it was asked for before without an answer.
     vain: u32,
-    /// Whether no process but the one that was asked now has ever had it: no other copy of it is on its way.
+    /// Whether it went to one process only, once, so no other copy of it is on its way.
     alone: bool,
     batch: Batch<V>,
 }
 
 impl<V: Value> Outstanding<V> {
-    /// The client of process `node` at its start number `life`, counted from 0: see [`ClientId`].
+    /// Creates the client of process `node`. `life` counts the starts of the process, from 0: see [`ClientId`].
     pub fn new(node: NodeId, life: u32, config: &Config) -> Self {
         Self {
             id: ClientId::first_of(node, life),
@@ -93,15 +93,15 @@ impl<V: Value> Outstanding<V> {
         self.id
     }
 
-    /// Takes a value and names it.
+    /// Takes a value, and returns the id of its command.
     ///
     /// # Errors
-    /// [`Overloaded`] while the oldest unanswered command is a session's window back.
+    /// [`Overloaded`] if the session has too many commands or bytes from the oldest unanswered command on.
     pub fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
         self.name(value.bytes(), |id| Entry::Command(Command { id, value }))
     }
 
-    /// Takes a change of members, and names it.
+    /// Takes a change of members, and returns the id of its command.
     ///
     /// # Errors
     /// As [`Outstanding::submit`].
@@ -128,12 +128,12 @@ impl<V: Value> Outstanding<V> {
         Ok(id)
     }
 
-    /// Commands to send for the first time; `alone`: to one process that passes them on to nobody.
+    /// Returns commands to send for the first time. `alone`: they go to one process, which passes them on to no other.
     pub fn poll_new(&mut self, now: Time, alone: bool) -> Option<Batch<V>> {
         if self.fresh.is_empty() {
             return None;
         }
-        // Most of the time all of it fits: what is open is never less than what is new.
+        // Usually everything fits: the new commands are among the open ones, so they have no more bytes.
         let open = Amount { count: self.fresh.len(), bytes: self.bytes };
         let n = if open.fits(self.request) { open.count } else { self.portion() };
         let batch: Batch<V> = self.fresh.drain(..n).collect();
@@ -145,7 +145,7 @@ impl<V: Value> Outstanding<V> {
         Some(batch)
     }
 
-    /// How much of what is new goes into one request.
+    /// The number of new commands that fit into one request.
     #[cold]
     fn portion(&self) -> usize {
         let mut sum = Amount::default();
@@ -159,7 +159,7 @@ impl<V: Value> Outstanding<V> {
         sum.count
     }
 
-    /// Commands to send again.
+    /// Returns commands to send again.
     pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
         while let Some((batch, vain)) = self.again.pop_front() {
             let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
@@ -173,20 +173,21 @@ impl<V: Value> Outstanding<V> {
         None
     }
 
-    /// Notes an answer; whether it is the first to its command.
+    /// Notes an answer. Returns whether it is the first to its command.
     pub fn on_reply(&mut self, id: CommandId) -> bool {
         id.client == self.id && self.settle(id.seq)
     }
 
-    /// This start of the process has drawn `nonce`. To be called before anything is submitted.
+    /// Takes the random number of this start. Must be called before anything is submitted.
     pub fn draw(&mut self, nonce: u32) {
         self.id.nonce = nonce;
     }
 
-    /// Everything below `known` is chosen, and a command is about to be submitted. A session that was silent for so long that
-    /// it may have expired, or may soon, is renewed if nothing of it is open: a command that was never sent needs no session
-    /// that may have ended. A process that does not learn goes by the time, and so does one whose session may have made room
-    /// for others: in a second many commands are chosen, and to renew a session of which nothing is open costs nothing.
+    /// Renews a session that has no open command and may have expired or may expire soon. Called before a command is
+    /// submitted; every slot below `known` is chosen. A session is renewed after half of [`crate::Limits::idle`] slots
+    /// of silence, and after one second. The time serves processes that do not learn, and sessions that may have been
+    /// dropped for others: many commands are chosen in a second, and renewing a session without open commands costs
+    /// nothing.
     pub fn refresh(&mut self, now: Time, known: Slot) {
         let (slot, time) = self.used;
         if self.next > 0
@@ -198,8 +199,9 @@ impl<V: Value> Outstanding<V> {
         self.used = (slot.max(known), now);
     }
 
-    /// The session of command `id` has ended, says a replica, which knows one numbered `latest`: all that is open of it ends
-    /// so, and what comes next is of a newer session. Sessions that were left before are no news.
+    /// Handles the expiry of the session of command `id`. The replica that reports it knows a session with number
+    /// `latest`. All open commands of the session end; later commands use a newer session. Reports about earlier
+    /// sessions change nothing.
     #[cold]
     pub fn on_expired(&mut self, id: CommandId, latest: u64) {
         if id.client != self.id {
@@ -213,8 +215,8 @@ impl<V: Value> Outstanding<V> {
         self.id = self.id.renewed(latest);
     }
 
-    /// A process that was asked does not take these commands. Those of which no other process ever had a copy, and of
-    /// which it says that it had not taken them before, end so.
+    /// Handles a refusal. The refused commands end if they went to one process only and that process had not taken
+    /// them before.
     #[cold]
     pub fn on_refused(&mut self, refused: &Refused) {
         if refused.taken || refused.client != self.id {
@@ -237,7 +239,7 @@ impl<V: Value> Outstanding<V> {
         }
     }
 
-    /// Ends what is open of these commands.
+    /// Ends those of these commands that are open.
     fn end(&mut self, seqs: Range<u64>, reason: Unanswered) {
         for seq in seqs.start.max(self.base)..seqs.end.min(self.next) {
             if self.settle(seq) {
@@ -246,7 +248,7 @@ impl<V: Value> Outstanding<V> {
         }
     }
 
-    /// A command needs no answer any more; whether it did until now.
+    /// Notes that a command needs no answer any more. Returns whether it needed one until now.
     #[inline]
     fn settle(&mut self, seq: u64) -> bool {
         if seq < self.base || seq >= self.next {
@@ -280,24 +282,24 @@ impl<V: Value> Outstanding<V> {
         self.bytes -= self.sizes.pop_front().unwrap_or_default();
     }
 
-    /// How many batches were asked again.
+    /// The number of batches that were asked for again.
     pub fn asked_again(&self) -> u64 {
         self.asked_again.0
     }
 
-    /// The next command that ends without an answer.
+    /// Returns the next command that ends without an answer.
     pub fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
         self.unanswered.pop_front()
     }
 
-    /// Everything unanswered is to be asked again now.
+    /// Makes everything unanswered due again now.
     pub fn ask_all_again(&mut self) {
         self.again.extend(self.asked.drain(..).map(|asked| (asked.batch, 0)));
     }
 
-    /// What was asked longer ago than the client is patient is to be asked again, and what was asked too long ago
-    /// is given up. A number is never used for another command, so that nothing comes of its being chosen later.
-    /// Whether anything is to be asked again.
+    /// Makes the batches due again whose time has come, and gives up the commands whose time is over. The sequence
+    /// number of a command is never used again, so it does no harm if the command is chosen later. Returns whether
+    /// anything is due again.
     pub fn on_timeout(&mut self, now: Time) -> bool {
         while let Some((_, last)) = self.since.front().copied().filter(|(at, _)| self.is_over(*at, now)) {
             self.since.pop_front();
@@ -317,7 +319,7 @@ impl<V: Value> Outstanding<V> {
         self.give_up.is_some_and(|limit| since.after(limit) <= now)
     }
 
-    /// Notes that `batch` is asked for now, after `vain` times in vain: those that are due first come first.
+    /// Notes that `batch` is asked for now, after `vain` times without an answer. The queue is ordered by due time.
     fn note(&mut self, now: Time, batch: Batch<V>, vain: u32, alone: bool) {
         let factor = if batch.amount().bytes < LARGE { 1 } else { Again::factor(vain) };
         let due = self.patience.map(|patience| now.after(patience.saturating_mul(factor)));
@@ -332,7 +334,7 @@ impl<V: Value> Outstanding<V> {
         Some(self.asked.front()?.due)
     }
 
-    /// When the oldest question becomes due again, or is given up.
+    /// When the next batch becomes due again or the next command is given up.
     pub fn deadline(&self) -> Option<Time> {
         let over = self.since.front().and_then(|(at, _)| Some(at.after(self.give_up?)));
         match (self.due_again(), over) {
@@ -341,12 +343,12 @@ impl<V: Value> Outstanding<V> {
         }
     }
 
-    /// How many commands are unanswered.
+    /// The number of unanswered commands.
     pub fn len(&self) -> usize {
         (self.next - self.base) as usize - self.early.len()
     }
 
-    /// Whether all are answered.
+    /// Whether all commands are answered.
     pub fn is_empty(&self) -> bool {
         self.next == self.base
     }

@@ -1,12 +1,12 @@
-//! What must survive a crash.
+//! The records that must survive a crash.
 
 use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, NodeId, Runs, Slot, SlotRange, StoreLife};
 use serde::{Deserialize, Serialize};
 
-/// One thing that an acceptor or proposer must never forget. Records are appended, and replayed in order.
+/// One fact that an acceptor or proposer must never forget. Records are appended, and replayed in order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Record<V> {
-    /// A proposer starts the term of this ballot, and never again uses that term or a lower one.
+    /// A proposer starts the term of this ballot. It never uses this term or a lower one again.
     Started(Ballot),
     /// An acceptor promised `ballot` for `slots`.
     Promised {
@@ -15,8 +15,8 @@ pub enum Record<V> {
         /// The slots.
         slots: SlotRange,
     },
-    /// A learner knows `batch` to be chosen from slot `first` on. Written when the members change, for those to
-    /// come who have no votes to tell it from.
+    /// A learner knows that `batch` is chosen, from slot `first` on. Written when the members change, for new members
+    /// that have no votes that show it; and for chosen values that the process did not vote for.
     Learned {
         /// The slot of the first entry.
         first: Slot,
@@ -32,36 +32,36 @@ pub enum Record<V> {
         /// The values.
         batch: Batch<V>,
     },
-    /// What is known of the store of a process, instead of what was known before.
+    /// The known state of a process's store. It replaces what was known before.
     Met {
         /// The process.
         peer: NodeId,
-        /// Its store, the life that it is in, and the writes that were heard of.
+        /// Its store, the current life of it, and the number of writes that were heard of.
         store: StoreLife,
     },
-    /// What this process voted for in these slots, as the records before this one say, is chosen.
+    /// In these slots, the values that this process voted for, according to earlier records, are chosen.
     Known(SlotRange),
 }
 
 /// A record of a variant, readable by the simulator's invariants.
 pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send + Sync + 'static {
-    /// A record of what is known to be chosen.
+    /// Creates a record of what is known to be chosen.
     fn learned(first: Slot, batch: Batch<V>) -> Self;
-    /// What the record knows to be chosen.
+    /// The values that the record says are chosen.
     fn as_learned(&self) -> Option<(Slot, &Batch<V>)>;
-    /// A record that what was voted for in `slots` is chosen.
+    /// Creates a record that the values voted for in `slots` are chosen.
     fn known(slots: SlotRange) -> Self;
-    /// The slots in which what was voted for is chosen.
+    /// The slots in which the values voted for are chosen.
     fn as_known(&self) -> Option<SlotRange>;
-    /// The ballot that it names, if it is about one.
+    /// The ballot of the record, if it has one.
     fn ballot(&self) -> Option<Ballot>;
-    /// A record of what is known of a process's store.
+    /// Creates a record of the known state of a process's store.
     fn met(peer: NodeId, store: StoreLife) -> Self;
-    /// Whose store the record knows, and how far that had come.
+    /// The process and the state of its store, if the record is about a store.
     fn as_met(&self) -> Option<(NodeId, StoreLife)>;
-    /// Tells what the record says.
+    /// Reports the facts that the record states.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
-    /// The payload bytes in it.
+    /// The payload bytes of the record.
     fn bytes(&self) -> usize
     where
         V: crate::Value,
@@ -132,7 +132,7 @@ impl<V: crate::Value> Recorded<V> for Record<V> {
     }
 }
 
-/// Votes of one acceptor in one ballot, for consecutive slots.
+/// Votes of one acceptor in one ballot, in consecutive slots.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Vote<V> {
     /// The slot of the first entry.
@@ -144,24 +144,24 @@ pub struct Vote<V> {
 }
 
 impl<V> Vote<V> {
-    /// The slots voted in.
+    /// The slots of the votes.
     pub fn slots(&self) -> SlotRange {
         self.first.extend(self.batch.len() as u64)
     }
 
-    /// Whether it can be reported with a promise of `ballot`: an acceptor in a higher one would have refused.
+    /// Whether it can be reported with a promise of `ballot`: an acceptor in a higher ballot would have refused.
     pub fn is_below(&self, ballot: Ballot) -> bool {
         self.ballot <= ballot && self.first.holds(self.batch.len() as u64)
     }
 
-    /// Slot by slot.
+    /// Iterates over the votes, slot by slot.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, Ballot, &Entry<V>)> {
         self.slots().iter().zip(self.batch.iter()).map(|(slot, entry)| (slot, self.ballot, entry))
     }
 }
 
-/// For each slot the highest ballot that somebody voted in and the value there: an acceptor's memory, and what
-/// a proposer gathers from promises.
+/// For each slot, the highest ballot with a vote, and its value. It is an acceptor's memory, and what a proposer
+/// gathers from promises.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Votes<V> {
     runs: Runs<(Ballot, Batch<V>)>,
@@ -180,7 +180,7 @@ impl<V> Default for Votes<V> {
 }
 
 impl<V> Votes<V> {
-    /// Notes a vote, unless there is one of a higher ballot in the slot.
+    /// Notes votes, except in slots with a vote in a higher ballot.
     pub fn note(&mut self, ballot: Ballot, first: Slot, batch: &Batch<V>) {
         let slots = first.extend(batch.len() as u64);
         if !self.runs.append(slots, || (ballot, batch.clone())) {
@@ -199,7 +199,7 @@ impl<V> Votes<V> {
         self.runs.within(slots).map(|(range, (ballot, batch))| Vote { first: range.start, ballot, batch })
     }
 
-    /// The votes from `from` on, no more than `limit` but one at least, and the slot below which these are all:
+    /// Returns the votes from `from` on, at most `limit` but at least one, and the slot below which they are complete:
     /// [`Slot::MAX`] if none is left out.
     pub fn piece(&self, from: Slot, limit: Amount) -> (Slot, Vec<Vote<V>>)
     where
@@ -225,17 +225,17 @@ impl<V> Votes<V> {
         (Slot::MAX, votes)
     }
 
-    /// The first votes, whole.
+    /// The first run of votes.
     pub(crate) fn first(&self) -> Option<(SlotRange, &Batch<V>)> {
         self.runs.first().map(|(range, (_, batch))| (range, batch))
     }
 
-    /// The votes that reach into `slots`, whole.
+    /// The runs of votes that overlap `slots`.
     pub(crate) fn overlapping(&self, slots: SlotRange) -> impl Iterator<Item = (SlotRange, &Batch<V>)> {
         self.runs.overlapping(slots).map(|(range, (_, batch))| (range, batch))
     }
 
-    /// The highest ballot voted in anywhere within `slots`; [`Ballot::ZERO`] if none.
+    /// The highest ballot of the votes in `slots`; [`Ballot::ZERO`] if there is none.
     pub fn highest_ballot(&self, slots: SlotRange) -> Ballot {
         if self.runs.end() <= slots.start {
             return Ballot::ZERO;
@@ -243,29 +243,29 @@ impl<V> Votes<V> {
         self.runs.within(slots).map(|(_, (ballot, _))| ballot).max().unwrap_or_default()
     }
 
-    /// Whether every one of `slots` was voted in, in `ballot`.
+    /// Whether there is a vote in `ballot` in every one of `slots`.
     pub fn covers(&self, ballot: Ballot, slots: SlotRange) -> bool {
         self.runs.end() > slots.start
             && self.runs.within(slots).filter(|(_, held)| held.0 == ballot).map(|(s, _)| s.len()).sum::<u64>()
                 == slots.len()
     }
 
-    /// Whether these could be the votes, from `from` on, of a phase 1 quorum of acceptors that work, where no leader
-    /// has more than `window` slots under way. Every slot that is chosen was voted in by one of them; so more slots
-    /// without a vote than a dozen leaders in a row could have left are nobody's honest report, and a leader that
-    /// filled such gaps with no-ops might never come to an end.
+    /// Whether these can be the votes, from `from` on, of a phase 1 quorum of correct acceptors, where no leader has
+    /// more than `window` slots in progress. In every chosen slot, at least one of them has voted. So there cannot be
+    /// more slots without a vote than a dozen leaders in a row could have left. A leader that filled larger gaps with
+    /// no-ops might never finish.
     pub fn is_plausible(&self, from: Slot, window: usize) -> bool {
         let end = self.runs.end();
         let voted: u64 = self.runs.overlapping(from.onwards()).map(|(slots, _)| slots.len()).sum();
         SlotRange::new(from, end).len() <= voted.saturating_add((window as u64).saturating_mul(16))
     }
 
-    /// The first slot voted in.
+    /// The first slot with a vote.
     pub fn start(&self) -> Option<Slot> {
         Some(self.runs.first()?.0.start)
     }
 
-    /// The slot after the last one voted in.
+    /// The slot after the last slot with a vote.
     pub fn end(&self) -> Slot {
         self.runs.end()
     }

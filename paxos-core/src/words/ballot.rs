@@ -5,20 +5,20 @@ use core::cmp::Ordering;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// One attempt, classic or fast, owned by one proposer.
+/// One numbered attempt, classic or fast, owned by one proposer.
 ///
-/// Ballots are ordered by their fields in the order written. All ballots of one `(round, owner)` form a *term*;
-/// its `step`s follow one another with no foreign ballot in between. That adjacency is what allows a phase 2b of
-/// one step to be read as a phase 1b of the next (Lamport, *Fast Paxos*, §3.2: coordinated recovery goes from
-/// round *i* to round *i*+1 of the same coordinator), and one phase 1 to serve every step of its term.
+/// Ballots are ordered by their fields, in the order of declaration. All ballots of one `(round, owner)` form a
+/// *term*; no foreign ballot lies between its `step`s. Because of that, a phase 2b of one step can be read as a phase
+/// 1b of the next (Lamport, *Fast Paxos*, §3.2: coordinated recovery goes from round *i* to round *i*+1 of the same
+/// coordinator), and one phase 1 serves every step of its term.
 ///
-/// # What may be believed of a ballot
+/// # Which ballots are believed
 ///
-/// There are 2⁴⁸ rounds. One each microsecond, and each takes a quorum's answer, they last for nine years; one each
-/// millisecond, for nine thousand. So a higher one is a mistake, and cannot be read from a message or a disk.
-/// A ballot that another process names is believed up to halfway between the highest seen and the last
-/// ([`Ballot::is_credible`]). No process that was away has missed 2⁴⁷ rounds, so none is refused. And no single mistake
-/// ends all elections, as to promise the last round would: half of what there is always stays.
+/// There are 2⁴⁸ rounds. Each takes a quorum's answer. With one each microsecond they last for nine years, with one
+/// each millisecond for nine thousand. So a higher round is a mistake, and cannot be read from a message or a disk. A
+/// ballot named by another process is believed up to halfway between the highest seen and the last
+/// ([`Ballot::is_credible`]). No process that was away has missed 2⁴⁷ rounds, so no true ballot is refused. And no
+/// single mistake ends all elections, as promising the last round would: half of the remaining rounds always stay.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Ballot {
@@ -26,11 +26,11 @@ pub struct Ballot {
     /// The only proposer that may use this ballot.
     pub owner: NodeId,
     step: u8,
-    /// Whether acceptors may vote for values that come from clients directly.
+    /// Whether acceptors may vote for values that come directly from clients.
     pub fast: bool,
 }
 
-/// A ballot as it is written.
+/// A ballot as it is encoded.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename = "Ballot")]
 struct Fields {
@@ -41,69 +41,69 @@ struct Fields {
 }
 
 impl Ballot {
-    /// Below every ballot in use: nothing promised, nothing voted.
+    /// The ballot below every ballot in use: nothing promised, nothing voted.
     pub const ZERO: Self = Self { round: 0, owner: NodeId(0), step: 0, fast: false };
 
     /// The last round.
     pub const LAST_ROUND: u64 = (1 << 48) - 1;
 
-    /// The first, classic ballot of a term; of the last round, if there is none of that number.
+    /// Returns the first, classic ballot of a term. A round above the last is taken as the last.
     pub const fn classic(round: u64, owner: NodeId) -> Self {
         let round = if round <= Self::LAST_ROUND { round } else { Self::LAST_ROUND };
         Self { round, owner, step: 0, fast: false }
     }
 
-    /// The term's number; 0 only in [`Ballot::ZERO`].
+    /// The number of the round; 0 only in [`Ballot::ZERO`].
     pub const fn round(self) -> u64 {
         self.round
     }
 
-    /// Position within the term, from 0.
+    /// The position within the term, from 0.
     pub const fn step(self) -> u8 {
         self.step
     }
 
-    /// This position of the term, whichever came before.
+    /// Returns the ballot at this position of the term, whatever the position of `self`.
     #[must_use]
     pub const fn at_step(self, step: u8, fast: bool) -> Self {
         Self { step, fast, ..self }
     }
 
-    /// The ballot with which `owner` starts a term above this one, or `None` if the rounds are used up.
+    /// Returns the first ballot of `owner` in the next round, or `None` if the rounds are used up.
     #[must_use]
     pub fn next_term(self, owner: NodeId) -> Option<Self> {
         (self.round < Self::LAST_ROUND).then(|| Self::classic(self.round + 1, owner))
     }
 
-    /// Whether another process may be believed to have come to this ballot, where `highest` is the highest seen.
+    /// Whether another process may have reached this ballot, if `highest` is the highest one seen.
     pub const fn is_credible(self, highest: Self) -> bool {
         self.round <= highest.round + (Self::LAST_ROUND - highest.round) / 2
     }
 
-    /// The next step of the same term, or `None` after 255 of them.
+    /// Returns the next step of the same term, or `None` after step 255.
     #[must_use]
     pub fn next_step(self, fast: bool) -> Option<Self> {
         Some(Self { step: self.step.checked_add(1)?, fast, ..self })
     }
 
-    /// Whether both belong to one term, that is, to one phase 1 of one proposer.
+    /// Whether both belong to the same term, that is, to one phase 1 of one proposer.
     pub fn same_term(self, other: Self) -> bool {
         self.round == other.round && self.owner == other.owner
     }
 
-    /// Whether `self` is the step that directly follows `other`: no ballot lies between them.
+    /// Whether `self` is the step after `other`, so that no ballot lies between them.
     pub fn directly_follows(self, other: Self) -> bool {
         self.same_term(other) && Some(self.step) == other.step.checked_add(1)
     }
 
-    /// Owner, step and kind as one number that orders as they do.
+    /// Returns owner, step and kind as one number with the same order.
     #[inline]
     fn within_round(self) -> u32 {
         (u32::from(self.owner.0) << 16) | (u32::from(self.step) << 8) | u32::from(self.fast)
     }
 
-    /// One integer that orders all ballots of a run as `Ord` does, for traces: `round · 2²⁴ + owner · 2⁸ + step`. All
-    /// rounds from 2⁴⁰ on, which no run that is traced comes to, are written as the last below.
+    /// Returns an integer with the same order as the ballots of a run, for traces: `round · 2²⁴ + owner · 2⁸ + step`.
+    /// Rounds from 2⁴⁰ on, which no traced run reaches, are written as the last below.
     pub fn number(self) -> u64 {
         let round = self.round.min((1 << 40) - 1);
         (round << 24) | (u64::from(self.owner.0) << 8) | u64::from(self.step)
@@ -142,7 +142,7 @@ impl PartialOrd for Ballot {
 }
 
 impl fmt::Display for Ballot {
-    /// `2.n1` is the classic ballot that opens term 2 of n1, `2.n1+1f` its first step, a fast one.
+    /// `2.n1` is the classic ballot that starts term 2 of n1; `2.n1+1f` is its first step, a fast one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.round, self.owner)?;
         if self.step > 0 {
@@ -198,7 +198,7 @@ mod tests {
         let mut highest = Ballot::ZERO;
         for _ in 0..40 {
             let believed = |round: &u64| Ballot::classic(*round, owner).is_credible(highest);
-            // A number with one bit changed, and the last ones.
+            // A number with one bit flipped, and the last round.
             let flipped = (0..64).map(|bit| highest.round ^ (1 << bit)).filter(|n| *n <= Ballot::LAST_ROUND);
             let worst = flipped.chain([Ballot::LAST_ROUND]).filter(believed).max().unwrap_or_default();
             highest = highest.max(Ballot::classic(worst, owner)).next_term(owner).expect("rounds are left");

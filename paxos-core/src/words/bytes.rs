@@ -1,4 +1,4 @@
-//! Bytes that many share and nobody changes.
+//! Immutable, shared bytes.
 
 use core::fmt;
 use core::ops::Deref;
@@ -6,12 +6,12 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
-/// Opaque bytes, allocated once and shared; on the wire a length and the bytes, copied in one piece.
+/// Opaque bytes, allocated once and shared. On the wire, they are a length and the bytes, copied in one piece.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Bytes(Arc<[u8]>);
 
 impl Bytes {
-    /// None.
+    /// Returns no bytes.
     pub fn empty() -> Self {
         Self(Arc::new([]))
     }

@@ -1,33 +1,33 @@
-//! Names of processes and of the clients that live on them.
+//! Ids of processes, and of clients and their commands.
 
 use core::cmp::Ordering;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// A process. Processes that play a role other than client have ids below [`crate::NodeSet::CAPACITY`].
+/// The id of a process. Processes with a role other than client have ids below [`crate::NodeSet::CAPACITY`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct NodeId(pub u16);
 
-/// One client session: the process that hosts it, and a name that no session of that process had before, but
-/// for a small chance if its disk was lost or put back. Replies travel to `node`. A process has one session at a time, and of two the one that
-/// compares higher is the newer.
+/// The id of a client session. No earlier session of the same process has the same id, except with a small chance if
+/// its disk was lost or put back. Replies go to `node`. A process has one session at a time, and newer sessions
+/// compare higher.
 ///
-/// Why no name comes twice: `nonce` is drawn at random for each start of the process, so that one whose disk was wiped or
-/// put back from an older copy shares it with a former start once in 2³². Why a newer session compares higher: `session` grows
-/// with each start, which is counted on disk, and with each renewal. A process whose disk has forgotten starts begins with
-/// a number that is too low: replicas do not execute its commands, and tell it the last number that they know; it
-/// goes on with a higher one.
+/// Ids are unique because `nonce` is drawn at random for each start of the process: a process whose disk was wiped, or
+/// put back from an older copy, draws the nonce of an earlier start once in 2³². Newer sessions compare higher because
+/// `session` grows with each start, which is counted on disk, and with each renewal. A process whose disk has
+/// forgotten starts begins with a number that is too low. Replicas do not execute its commands, and tell it the last
+/// number that they know; it continues with a higher one.
 ///
-/// A session has a number up to [`ClientId::LAST_SESSION`]: 2³¹ starts, one each second for 68 years, with 2³² renewals each. No
-/// higher one can be read from a message or a disk.
+/// The highest number is [`ClientId::LAST_SESSION`]. It allows 2³¹ starts, one each second for 68 years, with 2³²
+/// renewals each. No higher number can be read from a message or a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "WrittenClient", into = "WrittenClient")]
 pub struct ClientId {
     /// The process that waits for the reply.
     pub node: NodeId,
-    /// Drawn for each start of the process.
+    /// A random number, drawn for each start of the process.
     pub nonce: u32,
-    /// Newer sessions of one process have higher ones.
+    /// The number of the session. Newer sessions of a process have higher numbers.
     pub session: u64,
 }
 
@@ -37,14 +37,14 @@ impl PartialOrd for ClientId {
     }
 }
 
-/// By process, then by age.
+/// Orders by process, then by age.
 impl Ord for ClientId {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.node, self.session, self.nonce).cmp(&(other.node, other.session, other.nonce))
     }
 }
 
-/// A client session as it is written.
+/// A client session as it is encoded.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename = "ClientId")]
 struct WrittenClient {
@@ -53,18 +53,18 @@ struct WrittenClient {
     session: u64,
 }
 
-/// The name of one command, for ever: retransmissions of a command carry the same one. No higher number than
-/// [`CommandId::LAST_SEQ`] can be read from a message or a disk: ten million commands a second make it in 228 years.
+/// The id of one command, forever: retransmissions have the same id. No number above [`CommandId::LAST_SEQ`] can be
+/// read from a message or a disk; at ten million commands a second, it lasts for 228 years.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "WrittenCommand", into = "WrittenCommand")]
 pub struct CommandId {
-    /// Whose command it is.
+    /// The session of the command.
     pub client: ClientId,
-    /// The client's own count, without gaps: from 0, and on from there when its session is renewed.
+    /// The client's count of its commands, from 0 without gaps. It continues when the session is renewed.
     pub seq: u64,
 }
 
-/// The name of a command as it is written.
+/// The id of a command as it is encoded.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename = "CommandId")]
 struct WrittenCommand {
@@ -73,16 +73,16 @@ struct WrittenCommand {
 }
 
 impl ClientId {
-    /// The highest number of a session.
+    /// The highest session number.
     pub const LAST_SESSION: u64 = (1 << 63) - 1;
 
-    /// The first session of a process's start number `life`, counted from 0.
+    /// Returns the first session of a start of the process; `life` counts its starts, from 0.
     pub fn first_of(node: NodeId, life: u32) -> Self {
         Self { node, nonce: 0, session: (u64::from(life) << 32).min(Self::LAST_SESSION) }
     }
 
-    /// The session after this one, newer than all whose number is `latest` or lower. A number beyond halfway to the last
-    /// is not believed: no process was started so often, and none would be left.
+    /// Returns the next session, newer than all with a number up to `latest`. A `latest` beyond halfway to the last
+    /// number is not believed: no process starts that often, and no numbers would be left.
     #[must_use]
     pub fn renewed(self, latest: u64) -> Self {
         let credible = latest <= self.session + Self::LAST_SESSION.saturating_sub(self.session) / 2;
@@ -92,7 +92,7 @@ impl ClientId {
 }
 
 impl CommandId {
-    /// The highest number of a command.
+    /// The highest sequence number.
     pub const LAST_SEQ: u64 = (1 << 56) - 1;
 
     /// Whether its numbers are in range.

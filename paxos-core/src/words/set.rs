@@ -11,27 +11,27 @@ pub struct NodeSet(u64);
 impl NodeSet {
     /// One more than the largest id that a set can hold.
     pub const CAPACITY: u16 = 64;
-    /// No process.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// The processes 0 to `n` − 1 (at most [`NodeSet::CAPACITY`] of them).
+    /// Returns the processes 0 to `n` − 1, at most [`NodeSet::CAPACITY`] of them.
     pub fn first(n: u16) -> Self {
         (0..n.min(Self::CAPACITY)).map(NodeId).collect()
     }
 
-    /// The set of this one process, empty if its id is too large to be a member of anything.
+    /// Returns the set of one process; empty if its id is [`NodeSet::CAPACITY`] or more.
     pub const fn only(node: NodeId) -> Self {
         if node.0 < Self::CAPACITY { Self(1 << node.0) } else { Self(0) }
     }
 
-    /// Adds `node`; whether it was new. An id of [`NodeSet::CAPACITY`] or more is never a member: not added.
+    /// Adds `node`. Returns whether it was new. An id of [`NodeSet::CAPACITY`] or more is not added.
     pub const fn insert(&mut self, node: NodeId) -> bool {
         let before = self.0;
         self.0 |= Self::only(node).0;
         self.0 != before
     }
 
-    /// Takes `node` out.
+    /// Removes `node`.
     pub const fn remove(&mut self, node: NodeId) {
         self.0 &= !Self::only(node).0;
     }
@@ -41,7 +41,7 @@ impl NodeSet {
         self.0 & Self::only(node).0 != 0
     }
 
-    /// How many members.
+    /// The number of members.
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
@@ -51,19 +51,19 @@ impl NodeSet {
         self.0 == 0
     }
 
-    /// Members of either.
+    /// Returns the members of either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Members of both.
+    /// Returns the members of both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Members of `self` that are not in `other`.
+    /// Returns the members of `self` that are not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
@@ -79,7 +79,7 @@ impl NodeSet {
         if self.0 == 0 { None } else { Some(NodeId(self.0.trailing_zeros() as u16)) }
     }
 
-    /// The members, by id.
+    /// Iterates over the members, by id.
     pub fn iter(self) -> impl Iterator<Item = NodeId> {
         let mut left = self;
         core::iter::from_fn(move || {

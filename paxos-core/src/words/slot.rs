@@ -1,29 +1,29 @@
-//! Slots: positions of the log, each an independent instance of consensus.
+//! Slots: positions in the log, each an independent instance of consensus.
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A position in the log, from 0.
 ///
-/// There are 2⁵⁶ of them. At ten million a second, which no log here comes near, they last for 228 years. So a higher
-/// number is a mistake, and cannot be read from a message or a disk. What is computed stays among them, or is
-/// [`Slot::MAX`]: no sum wraps around.
+/// There are 2⁵⁶ slots. At ten million a second, far more than any log here reaches, they last for 228 years. So a
+/// higher number is a mistake, and cannot be read from a message or a disk. Arithmetic stays within this range or
+/// yields [`Slot::MAX`]; no sum wraps around.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Slot {
     index: u64,
 }
 
-/// The slots from `start` up to, not including, `end`.
+/// The slots from `start` up to `end`, without `end`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct SlotRange {
     /// The first slot.
     pub start: Slot,
-    /// The slot after the last; [`Slot::MAX`] where the range has no end.
+    /// The slot after the last one; [`Slot::MAX`] if the range has no end.
     pub end: Slot,
 }
 
-/// The slot of this index; [`Slot::MAX`] if there is none.
+/// The slot with this index; [`Slot::MAX`] if there is none.
 #[expect(non_snake_case, reason = "it reads as a tuple struct whose field is checked")]
 pub const fn Slot(index: u64) -> Slot {
     if index <= Slot::LAST.index { Slot { index } } else { Slot::MAX }
@@ -33,42 +33,42 @@ impl Slot {
     /// The last slot.
     pub const LAST: Self = Self { index: (1 << 56) - 1 };
 
-    /// The end of a range without end. It is no slot.
+    /// The end of a range without an end. It is not a slot.
     pub const MAX: Self = Self { index: u64::MAX };
 
-    /// How many slots lie before this one.
+    /// The number of slots before this one.
     pub const fn index(self) -> u64 {
         self.index
     }
 
-    /// The slot `n` further on; [`Slot::MAX`] beyond the last.
+    /// Returns the slot `n` later; [`Slot::MAX`] beyond the last slot.
     #[must_use]
     pub const fn plus(self, n: u64) -> Self {
         Slot(self.index.saturating_add(n))
     }
 
-    /// The slot `n` before this one, at least slot 0; of [`Slot::MAX`], itself.
+    /// Returns the slot `n` earlier, but at least slot 0. For [`Slot::MAX`], returns itself.
     #[must_use]
     pub const fn minus(self, n: u64) -> Self {
         if self.index > Self::LAST.index { self } else { Self { index: self.index.saturating_sub(n) } }
     }
 
-    /// How many slots lie between `earlier` and this one, `earlier` among them; 0 if it is not earlier.
+    /// The number of slots from `earlier` up to this one, without this one; 0 if `earlier` is not earlier.
     pub const fn since(self, earlier: Self) -> u64 {
         self.index.saturating_sub(earlier.index)
     }
 
-    /// Whether this is a slot, and `n` slots from here on are.
+    /// Whether this and the next `n` − 1 are slots.
     pub const fn holds(self, n: u64) -> bool {
         self.index <= Self::LAST.index && n <= Self::LAST.index + 1 - self.index
     }
 
-    /// The range of `len` slots that starts here.
+    /// Returns the range of `len` slots from this one on.
     pub const fn extend(self, len: u64) -> SlotRange {
         SlotRange { start: self, end: self.plus(len) }
     }
 
-    /// This slot and all later ones.
+    /// Returns the range of this slot and all later ones.
     pub const fn onwards(self) -> SlotRange {
         SlotRange { start: self, end: Self::MAX }
     }
@@ -90,12 +90,12 @@ impl From<Slot> for u64 {
 }
 
 impl SlotRange {
-    /// The slots of `start..end`; empty if `end` is not above `start`.
+    /// Creates the range `start..end`; empty if `end` is not above `start`.
     pub const fn new(start: Slot, end: Slot) -> Self {
         Self { start, end }
     }
 
-    /// How many slots.
+    /// The number of slots.
     pub const fn len(self) -> u64 {
         self.end.since(self.start)
     }
@@ -105,18 +105,18 @@ impl SlotRange {
         self.end.index <= self.start.index
     }
 
-    /// Whether `slot` is one of them.
+    /// Whether `slot` is in the range.
     pub fn contains(self, slot: Slot) -> bool {
         self.start <= slot && slot < self.end
     }
 
-    /// What both ranges share; empty if they are apart.
+    /// Returns the slots in both ranges; empty if there are none.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self { start: self.start.max(other.start), end: self.end.min(other.end) }
     }
 
-    /// The slots in order.
+    /// Iterates over the slots in order.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = Slot> {
         (self.start.index..self.end.index).map(Slot)
     }
@@ -135,7 +135,7 @@ impl fmt::Debug for Slot {
 }
 
 impl fmt::Display for SlotRange {
-    /// `s4` for one slot, `s4-6` for three, `s4-` for all from there on.
+    /// `s4` for one slot, `s4-6` for three, `s4-` for a range without an end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.len(), self.end) {
             (_, Slot::MAX) => write!(f, "{}-", self.start),

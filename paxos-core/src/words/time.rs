@@ -1,23 +1,23 @@
-//! Time as an argument, and chance as a seed: the core reads no clock and draws no lots.
+//! Time as an argument, and chance as a seed: the core reads no clock and has no source of randomness.
 
 use core::fmt;
 use core::time::Duration;
 
-/// Nanoseconds since some moment that the driver chose. Only differences mean anything, and each process may
-/// have its own: never compare two processes' times.
+/// Nanoseconds since a moment that the driver chose. Only differences have a meaning. Each process may have its own
+/// moment, so times of two processes must not be compared.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
 )]
 pub struct Time(pub u64);
 
 impl Time {
-    /// The moment `d` later.
+    /// Returns the moment `d` later.
     #[must_use]
     pub const fn after(self, d: Duration) -> Self {
         Self(self.0.saturating_add(d.as_nanos() as u64))
     }
 
-    /// How long ago `earlier` was; zero if it lies ahead.
+    /// The time since `earlier`; zero if `earlier` lies ahead.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -29,8 +29,8 @@ impl fmt::Debug for Time {
     }
 }
 
-/// When a question is asked again. It waits twice as long each time it was in vain, up to sixteen times: what takes long to carry
-/// or to write takes longer yet if it is said again and again meanwhile.
+/// When a question is asked again. The wait doubles with each question without an answer, up to sixteen times the
+/// first: a large message or a slow write takes longer still if it is sent again meanwhile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Again {
     at: Option<Time>,
@@ -38,50 +38,50 @@ pub struct Again {
 }
 
 impl Again {
-    /// How much longer than the first time to wait after so many questions in vain.
+    /// The factor by which the wait grows after `vain` questions without an answer.
     pub const fn factor(vain: u32) -> u32 {
         1 << if vain < 4 { vain } else { 4 }
     }
 
-    /// Something new was asked, or something was answered: it is asked again after `every`, never if that is none.
+    /// Starts to wait after a new question or an answer: the question is due again after `every`; None: never.
     pub fn start(&mut self, now: Time, every: Option<Duration>) {
         *self = Self { at: every.map(|every| now.after(every)), vain: 0 };
     }
 
-    /// It is asked again now, and was not answered.
+    /// Notes that the question is asked again without an answer.
     pub fn repeat(&mut self, now: Time, every: Option<Duration>) {
         self.vain = self.vain.saturating_add(1);
         self.at = every.map(|every| now.after(every.saturating_mul(Self::factor(self.vain))));
     }
 
-    /// Nothing is to be asked.
+    /// Stops: there is no question.
     pub fn stop(&mut self) {
         *self = Self::default();
     }
 
-    /// When to ask again.
+    /// When the question is asked again.
     pub const fn at(&self) -> Option<Time> {
         self.at
     }
 
-    /// Whether that has come.
+    /// Whether the question is due.
     pub fn is_due(&self, now: Time) -> bool {
         self.at.is_some_and(|at| at <= now)
     }
 }
 
-/// A reproducible stream of waiting times (`SplitMix64`, Steele, Lea and Flood 2014), so that processes with
+/// A reproducible stream of random numbers (`SplitMix64`, Steele, Lea and Flood 2014), so that processes with
 /// different seeds do not act in step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Jitter(u64);
 
 impl Jitter {
-    /// The stream of one process.
+    /// Creates the stream of one process.
     pub fn new(seed: u64, node: crate::NodeId) -> Self {
         Self(seed ^ u64::from(node.0).wrapping_mul(0xA24B_AED4_963E_E407))
     }
 
-    /// The next number, uniform in 64 bits.
+    /// Returns the next number, uniform in 64 bits.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -90,7 +90,7 @@ impl Jitter {
         z ^ (z >> 31)
     }
 
-    /// A duration between `low` and `high`, `low` if they are the wrong way round.
+    /// Returns a duration from `low` to `high`; `low` if `high` is lower.
     pub fn between(&mut self, low: Duration, high: Duration) -> Duration {
         let span = high.saturating_sub(low).as_nanos() as u64;
         low + Duration::from_nanos(self.draw() % (span + 1))

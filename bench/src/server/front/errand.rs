@@ -345,9 +345,9 @@ mod tests {
     #[test]
     fn a_change_that_is_not_made_says_what_is_missing_and_what_to_do() {
         let text = |why: Inadvisable| unchanged(why.into());
-        assert_eq!(text(Inadvisable::Member(NodeId(1))), "ERR not done: n1 is a member already");
-        assert_eq!(text(Inadvisable::NoMember(NodeId(9))), "ERR not done: n9 is no member");
-        assert_eq!(text(Inadvisable::Removed(NodeId(2))), "ERR not done: n2 was removed already");
+        assert_eq!(text(Inadvisable::Member(NodeId(1))), "ERR not done: n1 is already a member");
+        assert_eq!(text(Inadvisable::NoMember(NodeId(9))), "ERR not done: n9 is not a member");
+        assert_eq!(text(Inadvisable::Removed(NodeId(2))), "ERR not done: n2 was already removed");
         let waits = [
             (Inadvisable::NotHeard(NodeId(3)), "not heard from n3: start it"),
             (

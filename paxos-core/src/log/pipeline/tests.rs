@@ -1,10 +1,10 @@
-//! What waits, what is under way, and within which limits.
+//! Waiting commands, proposals in progress, and their limits.
 
 use super::*;
 use crate::{ClientId, Counts, NodeId, NodeSet};
 use std::sync::Arc;
 
-/// Limits as they are by default, but 10 commands may wait, and what `change` says.
+/// The default limits, but at most 10 commands may wait, and with the changes that `change` makes.
 fn pipeline(change: impl FnOnce(&mut Config)) -> Pipeline<String> {
     let mut config = Config::new(Arc::new(Counts::majority(NodeSet::first(3)).expect("lawful")));
     config.limits.queue = 10;
@@ -12,7 +12,7 @@ fn pipeline(change: impl FnOnce(&mut Config)) -> Pipeline<String> {
     Pipeline::new(&config)
 }
 
-/// Commands with payloads of so many bytes.
+/// Commands with payloads of these sizes in bytes.
 fn sized(first: u64, sizes: &[usize]) -> Request<String> {
     let entry = |(seq, n): (u64, &usize)| Entry::new(ClientId::default(), seq, "x".repeat(*n));
     Request { commands: (first..).zip(sizes).map(entry).collect(), audience: Audience::Leader }
@@ -91,7 +91,7 @@ fn a_message_holds_no_more_bytes_than_its_limit_but_a_larger_command_goes_alone(
 #[test]
 fn no_more_bytes_wait_than_the_limit() {
     let mut pipeline = pipeline(|config| config.limits.queue_bytes = 10);
-    // Where nothing waits, anything may: it could not be proposed at all else.
+    // An empty queue takes anything, since the command could not be proposed otherwise.
     pipeline.push(ms(0), &sized(0, &[11])).expect("room");
     assert_eq!(pipeline.push(ms(0), &sized(1, &[1])), Err(Overloaded::WaitingBytes(10)));
     assert_eq!(next(&mut pipeline, ms(0), 0), [0]);
@@ -118,7 +118,7 @@ fn no_more_bytes_are_under_way_than_the_window_but_a_larger_command_goes_alone()
     pipeline.push(ms(0), &sized(3, &[11])).expect("room");
     assert_eq!(next(&mut pipeline, ms(0), 0), [0, 1]);
     assert_eq!(next(&mut pipeline, ms(0), 2), []);
-    // Half of a proposal is chosen: it counts until all of it is.
+    // Half of a proposal is chosen. It counts in full until all of it is chosen.
     pipeline.settle(Slot(1));
     assert_eq!((next(&mut pipeline, ms(0), 2), pipeline.under_way().bytes), (vec![], 8));
     pipeline.settle(Slot(2));
@@ -140,11 +140,11 @@ fn a_batch_that_is_not_full_lingers_from_the_arrival_of_its_oldest_command_on() 
     pipeline.push(ms(4), &sized(1, &[1])).expect("room");
     assert_eq!((next(&mut pipeline, ms(5), 0), pipeline.deadline()), (vec![], Some(ms(6))));
     assert_eq!((next(&mut pipeline, ms(6), 0), pipeline.deadline()), (vec![0, 1], None));
-    // Full in commands; what is left over lingers from its own arrival on.
+    // The batch is full in commands. The remaining command lingers from its own arrival on.
     pipeline.push(ms(7), &sized(2, &[1, 1, 1])).expect("room");
     pipeline.push(ms(8), &sized(5, &[1, 1])).expect("room");
     assert_eq!((next(&mut pipeline, ms(8), 2), pipeline.deadline()), (vec![2, 3, 4, 5], Some(ms(13))));
-    // Full in bytes.
+    // The batch is full in bytes.
     pipeline.push(ms(9), &sized(7, &[9])).expect("room");
     assert_eq!(next(&mut pipeline, ms(9), 6), [6, 7]);
 }
@@ -156,7 +156,7 @@ fn a_full_window_is_not_waited_for_by_the_clock() {
         config.limits.window = 2;
     });
     pipeline.push(ms(0), &request(0..3, Audience::Leader)).expect("room");
-    // As much as the window has room for is a full batch.
+    // A batch that fills the window is full.
     assert_eq!((next(&mut pipeline, ms(0), 0), pipeline.deadline()), (vec![0, 1], None));
     pipeline.settle(Slot(1));
     assert_eq!(next(&mut pipeline, ms(0), 2), [2]);

@@ -1,4 +1,4 @@
-//! Each command is executed once and answered alike, also after a snapshot.
+//! Each command is executed once and answered in the same way again, also after a snapshot.
 
 use super::*;
 use crate::log::encode;
@@ -6,10 +6,10 @@ use crate::log::sessions::Session;
 use crate::{Bytes, Sections};
 use std::collections::BTreeMap;
 
-/// What [`replies`] tells of a command whose session has expired.
+/// The reply in [`replies`] to a command whose session has expired.
 const EXPIRED: u64 = u64::MAX;
 
-/// What [`replies`] tells of a command whose reply is not kept.
+/// The reply in [`replies`] to a command whose reply is not kept.
 const NOT_KEPT: u64 = u64::MAX - 1;
 
 struct Sum(u64);
@@ -95,7 +95,7 @@ fn commands_older_than_the_window_are_neither_executed_nor_answered() {
     assert_eq!((replica.machine().0, replies(&mut replica)), (2, vec![(10, 1), (7, 2)]));
     execute(&mut replica, 3, &[command(9, CommandId::LAST_SEQ, 1), command(9, 10, 1)], all());
     assert_eq!(replica.machine().0, 3);
-    // No process gives a command such a number.
+    // No process gives a command this number.
     execute(&mut replica, 5, &[command(9, u64::MAX, 1)], all());
     assert_eq!(replica.machine().0, 3);
 }
@@ -125,7 +125,7 @@ fn a_snapshot_carries_state_sessions_and_what_is_owed() {
     other.install(&snapshot).expect("it can be read");
     assert_eq!((other.machine().0, other.next(), other.installed()), (5, Slot(3), Slot(3)));
     assert_eq!(replies(&mut other), [(0, 5)]);
-    // What was executed before, or is too old to be known, has no effect; and both write the same from now on.
+    // Commands that were executed before, or are too old to be known, have no effect. Both write the same from now on.
     replies(&mut first);
     for replica in [&mut first, &mut other] {
         execute(replica, 3, &[command(9, 10, 1), command(9, 6, 1), command(9, 9, 2)], all());
@@ -137,12 +137,12 @@ fn a_snapshot_carries_state_sessions_and_what_is_owed() {
 
 #[test]
 fn a_reply_that_is_not_kept_is_told_once_and_its_command_is_not_executed_again() {
-    // A sum below 128 takes up one byte, others two.
+    // A sum below 128 takes one byte, a larger one two.
     let mut replica = Replica::new(Sum(0), &Limits { session: 8, reply_bytes: 2, ..Limits::default() });
     let commands = [command(9, 0, 5), command(9, 1, 1), command(9, 2, 1), command(9, 3, 200)];
     execute(&mut replica, 0, &commands, all());
     assert_eq!(replies(&mut replica), [(0, 5), (1, 6), (2, 7), (3, 207)]);
-    // The last fills all the room. Whether it is chosen or asked for again makes no difference.
+    // The last reply fills the space. It makes no difference whether a command is chosen again or asked for again.
     let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
     (0..4).for_each(|seq| replica.recall(CommandId { client, seq }));
     execute(&mut replica, 4, &commands, all());
@@ -171,7 +171,7 @@ fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
     }
 }
 
-/// Bytes that are others when they are read again.
+/// Bytes that change when they are read again.
 struct Rotting(Bytes, core::sync::atomic::AtomicBool);
 
 impl crate::Contents for Rotting {
@@ -215,7 +215,7 @@ fn while_a_state_is_taken_over_elsewhere_nothing_is_executed_and_no_other_one_is
     assert_eq!(other.snapshot(), Some(newer));
 }
 
-/// Three servers that more can join, and where they come in the log.
+/// Three servers, which others can join, and their epochs.
 fn members() -> Epochs {
     let mut config = Config::collapsed(3).expect("lawful");
     config.limits.alpha = 4;
@@ -226,7 +226,7 @@ fn change(seq: u64, change: Change) -> Entry<u64> {
     Entry::Change(CommandId { client: client(9), seq }, Box::new(change))
 }
 
-/// Executes these entries from where the replica stands; what clients are told.
+/// Executes these entries from the replica's next slot on. Returns what clients are told.
 fn told(
     replica: &mut Replica<Sum>,
     members: &mut Epochs,

@@ -1,46 +1,46 @@
-//! One session: what its last commands were answered.
+//! One session: the results of its last commands.
 
 use super::Found;
 use crate::{ClientId, Slot};
 use serde::{Deserialize, Serialize};
 
-/// What is known of a command that was executed.
+/// The record of an executed command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Done<R> {
-    /// In which slot.
+    /// The slot in which it was executed.
     slot: Slot,
-    /// What that returned, and how many bytes it takes up, if it is kept.
+    /// The result and its size in bytes, if it is kept.
     pub(super) kept: Option<(u64, R)>,
 }
 
-/// What became of the commands `base..end`, each in the place of its number modulo the ring's size, which is a
-/// power of two and grows as needed. Lower numbers were answered, or their client would not have been allowed to
-/// send the newest. Places outside the range are empty.
+/// The results of the commands `base..end`. Each is at the index of its number modulo the size of the ring, a power of
+/// two that grows as needed. Lower numbers were answered, since otherwise their client could not have sent the newest.
+/// Places outside the range are empty.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Session<R> {
     pub(crate) client: ClientId,
-    /// The last slot in which a command of it was chosen.
+    /// The last slot in which one of its commands was chosen.
     pub(crate) heard: Slot,
     pub(crate) base: u64,
     pub(crate) end: u64,
     pub(crate) ring: Vec<Option<Done<R>>>,
-    /// The bytes that replies take up.
+    /// The bytes that the kept replies take.
     #[serde(skip)]
     pub(super) bytes: u64,
-    /// No reply to a command below is kept.
+    /// No reply to a command with a lower number is kept.
     #[serde(skip)]
     kept: u64,
 }
 
 impl<R> Session<R> {
-    /// Counts anew what is not written down.
+    /// Recomputes the fields that are not encoded.
     pub(super) fn weigh(&mut self) {
         let sizes = self.ring.iter().flatten().filter_map(|done| Some(done.kept.as_ref()?.0));
         self.bytes = sizes.fold(0, u64::saturating_add);
         self.kept = self.base;
     }
 
-    /// Whether what was read can be what was written.
+    /// Whether it is a possible session: checks what was decoded.
     pub(super) fn is_sound(&self) -> bool {
         let places = self.ring.len();
         self.base <= self.end
@@ -56,12 +56,12 @@ impl<R> Session<R> {
         seq as usize & (self.ring.len() - 1)
     }
 
-    /// Whether the command `seq`, of the range, was executed.
+    /// Whether the command `seq`, within the range, was executed.
     pub(super) fn has_executed(&self, seq: u64) -> bool {
         self.ring[self.place(seq)].is_some()
     }
 
-    /// What is known of the command `seq`, of the range.
+    /// Returns the known state of the command `seq`, within the range.
     pub(super) fn found(&self, seq: u64) -> Found<'_, R> {
         match &self.ring[self.place(seq)] {
             Some(Done { slot, kept: Some((_, reply)) }) => Found::Reply(*slot, reply),
@@ -70,14 +70,14 @@ impl<R> Session<R> {
         }
     }
 
-    /// Whether `seq` is the next number, and the ring has a place for its reply.
+    /// Whether `seq` is the next number, and the ring has a place for its result.
     #[inline]
     pub(super) fn is_next(&self, seq: u64, window: u64) -> bool {
         let held = self.end - self.base;
         seq == self.end && held <= window && (held == window || held < self.ring.len() as u64)
     }
 
-    /// Makes room for the next command. The oldest is forgotten if it is a window behind.
+    /// Makes room for the next command. The oldest one is forgotten if it is a window behind.
     #[inline]
     pub(super) fn advance(&mut self, window: u64) {
         if self.end - self.base == window {
@@ -87,7 +87,7 @@ impl<R> Session<R> {
         self.end = self.end.saturating_add(1);
     }
 
-    /// Keeps the reply to the command `seq`, and as many of those before it as go into `limit` with it.
+    /// Keeps the reply to the command `seq`, and as many earlier replies as `limit` bytes allow.
     #[inline]
     pub(super) fn keep(&mut self, seq: u64, slot: Slot, reply: R, size: u64, limit: u64) -> Found<'_, R> {
         self.bytes = self.bytes.saturating_add(size);
@@ -101,13 +101,13 @@ impl<R> Session<R> {
         Found::Reply(slot, reply)
     }
 
-    /// The command `seq` was executed, and its reply is not kept.
+    /// Notes that the command `seq` was executed, without keeping its reply.
     pub(super) fn pass(&mut self, seq: u64, slot: Slot) {
         let at = self.place(seq);
         self.ring[at] = Some(Done { slot, kept: None });
     }
 
-    /// Gives up replies, of the lowest numbers first, until the rest is within `limit`.
+    /// Drops replies, lowest numbers first, until the rest is within `limit`.
     #[cold]
     fn lighten(&mut self, limit: u64) {
         for seq in self.kept.max(self.base)..self.end {
@@ -122,7 +122,7 @@ impl<R> Session<R> {
         }
     }
 
-    /// Nothing is known of the command `seq` any more.
+    /// Forgets the command `seq`.
     #[inline]
     fn forget(&mut self, seq: u64) {
         let at = self.place(seq);
@@ -131,7 +131,7 @@ impl<R> Session<R> {
         }
     }
 
-    /// Makes room for the reply to `seq`, the highest number so far, and forgets those a window behind it.
+    /// Makes room for the result of `seq`, the highest number so far, and forgets commands a window behind it.
     #[cold]
     pub(super) fn extend(&mut self, seq: u64, window: u64) {
         let base = seq.saturating_sub(window - 1).max(self.base);
@@ -146,7 +146,7 @@ impl<R> Session<R> {
         self.end = seq.saturating_add(1);
     }
 
-    /// Makes room for `n` replies.
+    /// Makes room for `n` results.
     #[cold]
     fn grow(&mut self, n: u64) {
         let mut ring: Vec<Option<Done<R>>> = Vec::new();

@@ -1,4 +1,4 @@
-//! When sessions expire, and which replies they keep.
+//! The expiry of sessions, and the replies that they keep.
 
 use super::*;
 use crate::Jitter;
@@ -11,7 +11,7 @@ fn id(node: u16, session: u64, seq: u64) -> CommandId {
     CommandId { client: ClientId { node: NodeId(node), session, nonce: 0 }, seq }
 }
 
-/// Executes by naming the slot.
+/// Executes the command; its reply is the slot.
 fn enter(sessions: &mut Sessions<u64>, slot: u64, id: CommandId) -> Found<'_, u64> {
     sessions.enter(Slot(slot), id, || (slot, Some(8)))
 }
@@ -79,7 +79,7 @@ fn of_too_many_sessions_the_one_silent_for_longest_expires() {
     assert_eq!(sessions.table.len(), 2);
 }
 
-/// The rules as they stand in the documentation, by looking through the whole log each time.
+/// The rules of the documentation, applied by reading the whole log.
 fn by_the_book(log: &[CommandId], idle: u64, most: usize) -> (Vec<bool>, BTreeMap<NodeId, (u64, u64)>) {
     let (mut live, mut ended) = (BTreeMap::<NodeId, (u64, u64)>::new(), BTreeMap::<NodeId, u64>::new());
     let mut taken = Vec::new();
@@ -131,7 +131,7 @@ fn whatever_the_log_says_sessions_end_by_the_book_and_survive_being_rebuilt() {
     }
 }
 
-/// What is known of the commands `0..n` of a session: whether the reply is kept, if it was executed.
+/// The known state of the commands `0..n` of a session: for an executed command, whether its reply is kept.
 fn kept(sessions: &Sessions<u64>, n: u64) -> Vec<Option<bool>> {
     let known = |seq| match sessions.find(id(1, 0, seq)) {
         Found::Reply(..) => Some(true),
@@ -150,7 +150,7 @@ fn of_a_session_the_last_replies_are_kept_that_go_into_the_limit() {
         assert_eq!(found, done(seq), "who asks first is told");
         let restored = sessions.decode(&sessions.encode()).expect("it can be read");
         assert_eq!(kept(&restored, 6), kept(&sessions, 6));
-        // Half of the time the rest is done by one that was restored.
+        // Half of the time, the restored sessions continue.
         if seq % 2 == 1 {
             sessions = restored;
         }
@@ -159,9 +159,9 @@ fn of_a_session_the_last_replies_are_kept_that_go_into_the_limit() {
     assert_eq!(enter(0, Some(40)), [Some(true), None, None, None, None, None]);
     assert_eq!(enter(1, None), [Some(true), Some(false), None, None, None, None]);
     assert_eq!(enter(2, Some(60)), [Some(true), Some(false), Some(true), None, None, None]);
-    // One that never fits takes no other's place.
+    // A reply that never fits does not displace another.
     assert_eq!(enter(3, Some(101)), [Some(true), Some(false), Some(true), Some(false), None, None]);
-    // The window is four commands long, and a place that is given up is free again.
+    // The window is four commands long, and the space of a dropped reply is free again.
     assert_eq!(enter(4, Some(41)), [None, Some(false), Some(false), Some(false), Some(true), None]);
     assert_eq!(enter(5, Some(59)), [None, None, Some(false), Some(false), Some(true), Some(true)]);
 }

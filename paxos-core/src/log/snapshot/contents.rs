@@ -1,19 +1,19 @@
-//! Where the bytes of a snapshot lie, and how they are read and written piece by piece.
+//! The storage of a snapshot's bytes, and reading and writing them piece by piece.
 
 use super::Digest;
 use crate::Bytes;
 use std::io::{self, BufReader, Read, Write};
 use xxhash_rust::xxh3::Xxh3;
 
-/// Snapshots are read in pieces of so many bytes.
+/// The number of bytes in which snapshots are read at a time.
 pub(super) const PIECE: usize = 1 << 18;
 
-/// The bytes of a snapshot, which stay as they are for as long as somebody holds them: [`Bytes`] in memory, or a file.
+/// The bytes of a snapshot, which do not change while a handle to them exists: [`Bytes`] in memory, or a file.
 pub trait Contents: Send + Sync {
-    /// Reads some of the bytes from `offset` on into `into`, as many as fit or fewer; how many, and 0 only at the end.
+    /// Reads bytes from `offset` on into `into`, as many as fit or fewer. Returns the number; it is 0 only at the end.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// An error if they cannot be read.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
 }
 
@@ -26,7 +26,7 @@ impl Contents for Bytes {
     }
 }
 
-/// Reads in order.
+/// Reads the contents in order.
 pub(super) struct Reader<'a> {
     contents: &'a dyn Contents,
     offset: u64,
@@ -46,7 +46,7 @@ impl Read for Reader<'_> {
     }
 }
 
-/// Reads in order, and knows length and checksum of what it has read.
+/// Reads in order, and computes the length and checksum of what it has read.
 pub(super) struct Summing<R> {
     from: R,
     length: u64,
@@ -58,7 +58,7 @@ impl<R: Read> Summing<R> {
         Self { from, length: 0, hasher: Box::default() }
     }
 
-    /// Of all that is there, with what was not read yet.
+    /// Reads the rest, and returns the length and checksum of everything.
     pub(super) fn finish(mut self) -> io::Result<(u64, Digest)> {
         io::copy(&mut self, &mut io::sink())?;
         Ok((self.length, Digest(self.hasher.digest128())))
@@ -74,7 +74,7 @@ impl<R: Read> Read for Summing<R> {
     }
 }
 
-/// Fills all of `into` with the bytes from `offset` on; whether there were enough.
+/// Fills `into` with the bytes from `offset` on. Returns whether there were enough.
 pub(super) fn fill(contents: &dyn Contents, offset: u64, into: &mut [u8]) -> io::Result<bool> {
     match Reader::new(contents, offset).read_exact(into) {
         Ok(()) => Ok(true),
@@ -83,12 +83,12 @@ pub(super) fn fill(contents: &dyn Contents, offset: u64, into: &mut [u8]) -> io:
     }
 }
 
-/// Length and checksum of all bytes.
+/// Returns the length and checksum of all bytes.
 pub(super) fn sum(contents: &dyn Contents) -> io::Result<(u64, Digest)> {
     Summing::new(BufReader::with_capacity(PIECE, Reader::new(contents, 0))).finish()
 }
 
-/// Passes bytes on, and knows their length and checksum.
+/// Passes bytes on, and computes their length and checksum.
 pub(super) struct Digesting<'a> {
     out: &'a mut dyn Write,
     length: u64,
@@ -100,7 +100,7 @@ impl<'a> Digesting<'a> {
         Self { out, length: 0, hasher: Box::default() }
     }
 
-    /// Of all that was written.
+    /// Returns the length and checksum of all that was written.
     pub(super) fn finish(self) -> (u64, Digest) {
         (self.length, Digest(self.hasher.digest128()))
     }

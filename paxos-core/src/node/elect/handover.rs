@@ -1,4 +1,4 @@
-//! Handing leadership over: what is under way is finished, new commands wait, and the successor is asked to campaign.
+//! Transfer of leadership: work in progress is finished, new commands wait, and the successor is asked to campaign.
 
 use crate::{
     Audience, Ballot, Leader, Message, Node, NodeId, NodeSet, Overloaded, Proposer, Protocol, Request, Slot,
@@ -7,50 +7,50 @@ use crate::{
 use core::time::Duration;
 use std::mem;
 
-/// A leadership that is being handed over.
+/// A transfer of leadership in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Handover<P: Protocol> {
     to: NodeId,
-    /// When the successor is asked though not all that is under way is chosen.
+    /// When the successor is asked even if some proposals in progress are not chosen.
     ask_at: Option<Time>,
     /// Whether that time has come.
     hurried: bool,
-    /// How far the successor must have learned, once it is asked.
+    /// What the successor must have learned before it campaigns: every slot below. None until it is asked.
     asked: Option<Slot>,
-    /// When it is given up.
+    /// When the transfer is given up.
     until: Option<Time>,
-    /// Commands that wait for whoever leads then, with those who sent them.
+    /// Commands that wait for the next leader, with their senders.
     held: Vec<(NodeId, Request<P::Value>)>,
-    /// How many commands that is.
+    /// The number of these commands.
     waiting: usize,
 }
 
-/// Why leadership cannot be handed over.
+/// The reason why leadership cannot be transferred.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Untransferable {
-    /// Another process leads, or none.
+    /// Another process leads, or none does.
     #[error("this process does not lead: ask the one that does")]
     NotLeader(Option<NodeId>),
-    /// The successor would not be able to propose.
-    #[error("{0} is no proposer: name one of the configuration")]
+    /// The successor may not propose.
+    #[error("{0} is not a proposer: name one of the configuration")]
     NoProposer(NodeId),
 }
 
 impl<P: Protocol> Handover<P> {
-    /// When there is something to do about it.
+    /// When the next step of the transfer is due.
     pub(in crate::node) fn deadline(&self) -> Option<Time> {
         self.ask_at.filter(|_| self.asked.is_none()).into_iter().chain(self.until).min()
     }
 }
 
 impl<P: Protocol> Node<P> {
-    /// Hands leadership over to `to`. New commands wait until all that is under way is chosen and `to`, which is
-    /// told how far it must have learned, leads; their clients are then sent there. If `to` does not lead after two
-    /// of the shortest election timeouts, this process goes on leading, with the commands that waited.
+    /// Transfers leadership to `to`. New commands wait until all proposals in progress are chosen and `to` has learned
+    /// them and leads; their clients are then sent there. If `to` does not lead after twice the shortest election
+    /// timeout, this process continues to lead, with the commands that waited.
     ///
     /// # Errors
-    /// [`Untransferable`] if it does not lead itself, or `to` cannot.
+    /// [`Untransferable`] if this process does not lead, or `to` cannot.
     pub fn transfer(&mut self, now: Time, to: NodeId) -> Result<(), Untransferable> {
         self.now = self.now.max(now);
         if !self.members.elects || self.leading().is_none() {
@@ -80,8 +80,9 @@ impl<P: Protocol> Node<P> {
         Ok(())
     }
 
-    /// A leader whose disk has stalled has another one lead that has caught up: one of those that have voted for it since the
-    /// last heartbeat, so that their disks do not stall, and if nobody has although it has something under way, each in turn.
+    /// Transfers leadership if this leader's disk has stalled. The successor has caught up, and has voted for this
+    /// leader since the last heartbeat, so its disk works. If none has although proposals are in progress, each is
+    /// tried in turn.
     pub(in crate::node) fn step_aside(&mut self) {
         let (now, window, voted) = (self.now, self.window(), mem::take(&mut self.voted.0));
         let tried = self.outpaced.is_some_and(|last| now <= last.after(window));
@@ -101,12 +102,12 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Whether new commands wait, since leadership is being handed over.
+    /// Whether new commands wait because leadership is being transferred.
     pub fn is_transferring(&self) -> bool {
         self.handover.is_some()
     }
 
-    /// Keeps a request until it is known who leads; no request of a fast ballot, which needs no leader.
+    /// Holds a request back until the next leader is known, except requests of fast ballots, which need no leader.
     #[cold]
     pub(in crate::node) fn hold_back(
         &mut self,
@@ -127,7 +128,7 @@ impl<P: Protocol> Node<P> {
         self.handover.is_some() && audience != Audience::Acceptors
     }
 
-    /// Asks the successor when the time for that has come, and stops when this process leads no more.
+    /// Asks the successor when that is due. Ends the transfer when its time is over or this process no longer leads.
     #[cold]
     pub(in crate::node) fn hand_over(&mut self) {
         let (Some(handover), Some(proposer)) = (&mut self.handover, &self.proposer) else { return };
@@ -138,7 +139,7 @@ impl<P: Protocol> Node<P> {
         if handover.ask_at.is_some_and(|at| at <= now) {
             (handover.ask_at, handover.hurried) = (None, true);
         }
-        // It may be in a phase 1 of its own choice.
+        // The proposer may be in a phase 1 that it started itself.
         let Some(ballot) = proposer.leading() else { return };
         if handover.asked.is_none() && (handover.hurried || proposer.is_settled()) {
             handover.asked = Some(self.chosen.first_unknown());
@@ -146,16 +147,16 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Asks, or asks again: with each heartbeat.
+    /// Asks the successor, again with each heartbeat.
     pub(in crate::node) fn ask_successor(&mut self, ballot: Ballot) {
         if let Some(Handover { to, asked: Some(chosen), .. }) = self.handover {
-            // The acceptors are free to answer the successor, and this process answers no read alone any more.
+            // The acceptors may now answer the successor, and this process answers no more reads alone.
             self.release_lease(self.now);
             self.send(To::One(to), Message::TakeOver { ballot, chosen });
         }
     }
 
-    /// Whoever leads now gets the commands that waited.
+    /// Ends the transfer: the commands that waited go to the current leader.
     #[cold]
     fn end_handover(&mut self) {
         let Some(handover) = self.handover.take() else { return };
@@ -170,8 +171,8 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// The leader wants this process to lead in its place. It says so again until that is so, and meanwhile what
-    /// is missing here can be learned.
+    /// Handles a leader's request to lead in its place. The request is repeated, so this process can first learn what
+    /// it misses.
     #[cold]
     pub(in crate::node) fn on_take_over(&mut self, ballot: Ballot, chosen: Slot) {
         self.on_ballot(ballot);

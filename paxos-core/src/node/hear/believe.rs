@@ -1,23 +1,24 @@
-//! What a node believes of what others say.
+//! What a node believes of the messages of other processes.
 //!
-//! Processes may crash, pause and forget nothing but what is not on disk: they follow the protocol, and what they say is
-//! true when they say it. A number that cannot be true comes from a mistake: a program of another kind, memory or a frame
-//! that was damaged. It must not end a cluster that is whole otherwise. So three things hold of every number in a message:
+//! Processes may crash and pause, and forget only what is not on disk. They follow the protocol, and their messages
+//! are true when they send them. An impossible number comes from a mistake: a program of another kind, or damaged
+//! memory or frames. It must not end an otherwise sound cluster. So three things hold for every number in a message:
 //!
-//! 1. **It is in the range of what can be true.** Slots, rounds, sessions and sequence numbers have a last one, which no
-//!    cluster comes to ([`Slot::LAST`], [`Ballot::LAST_ROUND`], [`crate::ClientId::LAST_SESSION`],
-//!    [`crate::CommandId::LAST_SEQ`]); no sum of them wraps around. A ballot is believed up to halfway between the highest
-//!    seen and the last. A message with another number changes nothing, and is counted ([`crate::Counters::disbelieved`]).
-//! 2. **What is done about it does not grow with it.** A slot that is said to be chosen makes a process that does not know it
-//!    ask who said so, and nothing else: it neither reserves memory nor proposes anything up to there.
-//! 3. **A slot that is far ahead has to be named twice** where a process can only believe it: an acceptor that is to vote more
-//!    than [`crate::Limits::reach`] slots beyond all that it knows, and a proposer that does not learn and is told that all
-//!    up to such a slot is chosen. Both are legitimate, of a process that was away; and both are said again in due time,
-//!    since proposals are sent again and learners tell each other how far they are. Until then it is as if the message
-//!    had been lost.
+//! 1. **It is in the possible range.** Slots, rounds, sessions and sequence numbers have a last value, which no
+//!    cluster reaches ([`Slot::LAST`], [`Ballot::LAST_ROUND`], [`crate::ClientId::LAST_SESSION`],
+//!    [`crate::CommandId::LAST_SEQ`]), and no sum of them wraps around. A ballot is believed up to halfway between the
+//!    highest seen and the last. A message with any other number changes nothing, and is counted
+//!    ([`crate::Counters::disbelieved`]).
+//! 2. **The work that it causes does not grow with it.** When a process hears that an unknown slot is chosen, it asks
+//!    the sender, and nothing else: it reserves no memory and proposes nothing up to that slot.
+//! 3. **A slot far ahead must be named twice** where a process has nothing to check it against: at an acceptor that is
+//!    to vote more than [`crate::Limits::reach`] slots beyond everything it knows, and at a proposer that does not
+//!    learn and is told that everything up to such a slot is chosen. Both may be true, for a process that was away.
+//!    Both arrive again, since proposals are sent again and learners repeat their progress. Until then, the message
+//!    counts as lost.
 //!
-//! What is believed at once, since nothing could tell a lie from the truth: a value, a snapshot whose checksum is right, and a
-//! slot in reach.
+//! Everything else is believed at once, since it cannot be checked: a value, a snapshot with the right checksum, and a
+//! slot within reach.
 
 use crate::{
     Acceptor, Aside, Ballot, Epochs, InBallot, Kind, Message, Node, NodeId, Phrase, Proposer, Protocol,
@@ -25,19 +26,19 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Of how many senders and kinds of messages it is remembered that they were told of.
+/// The number of pairs of sender and kind of message for which an impossible number is remembered.
 const NOTED: usize = 1024;
 
-/// What is to be said again before it is believed, and what is never believed.
+/// The claims that must be repeated to be believed, and the senders of impossible numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Beliefs {
-    /// A phase 2a named a slot far beyond what is known here.
+    /// A slot far beyond what is known here, named by a phase 2a.
     proposed: Doubt,
-    /// Everything below is chosen, as a proposer that does not learn was told and believes.
+    /// The slot below which everything is chosen, as a proposer that does not learn believes.
     told: Slot,
-    /// It was told of more.
+    /// A slot far beyond `told` that it was told.
     unsure: Doubt,
-    /// By sender and kind.
+    /// By sender and kind of message.
     disbelieved: Aside<Disbelieved>,
 }
 
@@ -47,12 +48,12 @@ struct Disbelieved {
     untold: Vec<(NodeId, Kind)>,
 }
 
-/// A slot far beyond what is known, that was named once.
+/// A slot far beyond what is known that was named once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Doubt(Slot);
 
 impl Doubt {
-    /// Whether to act on `slot`, where all up to `known` is no surprise, and a slot within `reach` of that is none either.
+    /// Checks whether to act on `slot`: it is at most `reach` slots beyond `known`, or beyond the slot named before.
     fn is_over(&mut self, slot: Slot, known: Slot, reach: u64) -> bool {
         let over = slot <= known.max(self.0).plus(reach);
         self.0 = if over { Slot(0) } else { slot };
@@ -61,7 +62,7 @@ impl Doubt {
 }
 
 impl<P: Protocol> Node<P> {
-    /// Whether every number in `message` can be true.
+    /// Whether every number in `message` is possible.
     pub(in crate::node) fn is_credible(&self, message: &Message<P>) -> bool {
         is_possible(message)
             && ballot_of(message)
@@ -75,7 +76,7 @@ impl<P: Protocol> Node<P> {
         self.proposer.as_ref().map_or(highest, |proposer| highest.max(proposer.load().highest))
     }
 
-    /// A message with a number that cannot be true.
+    /// Counts a message with an impossible number, and notes its sender.
     #[cold]
     pub(in crate::node) fn disbelieve(&mut self, from: NodeId, kind: Kind) {
         self.noted.0.counters.disbelieved += 1;
@@ -85,13 +86,13 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// The next process that said something which cannot be true, and in which kind of message: each pair is told once. To be
-    /// called after each [`crate::Ready`]; there is nothing to be done about it but to tell an operator.
+    /// Returns the next sender of an impossible number, with the kind of message, each pair once. Must be called after
+    /// each [`crate::Ready`]. All that a caller can do is to tell an operator.
     pub fn disbelieved(&mut self) -> Option<(NodeId, Kind)> {
         self.beliefs.disbelieved.0.untold.pop()
     }
 
-    /// Whether to act on a phase 2a that names slots up to `furthest`.
+    /// Checks whether to act on a phase 2a that names slots up to `furthest`.
     #[inline]
     pub(in crate::node) fn is_expected(&mut self, from: NodeId, furthest: Slot) -> bool {
         let voted = self.acceptor.as_ref().map_or(Slot(0), Acceptor::voted_below);
@@ -101,7 +102,7 @@ impl<P: Protocol> Node<P> {
         expected
     }
 
-    /// Whether a proposer that does not learn is to believe that everything below `slot` is chosen.
+    /// Checks whether a proposer that does not learn should believe that everything below `slot` is chosen.
     pub(in crate::node) fn is_told(&mut self, slot: Slot) -> bool {
         let reach = self.setup.config.limits.reach();
         let Beliefs { told: known, unsure, .. } = &mut self.beliefs;
@@ -144,7 +145,7 @@ fn ballot_of<P: Protocol>(message: &Message<P>) -> Option<Ballot> {
     }
 }
 
-/// Whether the slots are slots, and the rest is in range.
+/// Whether all slots and other numbers are in range.
 fn is_possible<P: Protocol>(message: &Message<P>) -> bool {
     match message {
         Message::Prepare(m) => m.is_sound(),
@@ -182,10 +183,10 @@ mod tests {
     #[test]
     fn a_slot_far_ahead_is_believed_when_it_is_named_again() {
         let (far, mut doubt) = (Slot(1 << 40), Doubt::default());
-        // A single one that cannot be true, among others.
+        // One impossible slot among possible ones.
         let said = [Slot(5), far, Slot(16), far, Slot(7)];
         assert_eq!(said.map(|slot| doubt.is_over(slot, Slot(4), 16)), [true, false, true, false, true]);
-        // A process that was away hears of one slot after the other, or of the same one again.
+        // A process that was away hears of one slot after another, or of the same slot again.
         assert!(!doubt.is_over(far, Slot(4), 16) && doubt.is_over(far.plus(16), Slot(4), 16));
         assert!(!doubt.is_over(far, Slot(4), 16) && doubt.is_over(far.minus(1), Slot(4), 16));
     }

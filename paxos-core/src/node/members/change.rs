@@ -1,4 +1,4 @@
-//! Asking for a change of members, and whether that is a good idea now.
+//! Asking for a change of members, after a check that it is advisable now.
 
 use crate::{
     Change, Client, CommandId, Epochs, Inadvisable, Membership, Node, NodeId, NodeSet, Phase, Protocol, Slot,
@@ -7,26 +7,25 @@ use crate::{
 use core::time::Duration;
 
 impl<P: Protocol> Node<P> {
-    /// Gives this process's client a change of members to get agreed, as [`Node::submit`], if it is one that the cluster
-    /// survives as far as this process knows: those that are added are there and have caught up, and the members that are
-    /// heard would be a quorum. What came of it is among [`Node::changes`].
+    /// Submits a change of members for this process's client, as [`Node::submit`] does, if the cluster survives it as
+    /// far as this process knows: the new members have been heard and have caught up, and the future members that are
+    /// heard are a quorum. The result is among [`Node::changes`].
     ///
-    /// The process goes by what it hears itself ([`crate::Timeouts::gossip`]), whoever leads. Others may hear more or less.
+    /// The process relies on what it hears itself ([`crate::Timeouts::gossip`]), whichever process leads.
     ///
     /// # Errors
-    /// [`Unasked`]: too many commands are unanswered, the members are fixed, or the change cannot be made or is
-    /// [`Inadvisable`]. That may pass ([`Inadvisable::may_pass`]): a caller may try again when something has happened.
+    /// [`Unasked`] if too many commands are unanswered, the members are fixed, or the change cannot be made or is
+    /// [`Inadvisable`]. The last may pass ([`Inadvisable::may_pass`]), so a caller may try again later.
     pub fn submit_change(&mut self, now: crate::Time, change: Change) -> Result<CommandId, Unasked> {
         self.now = self.now.max(now);
         self.advise(&change)?;
         self.force_change(now, change)
     }
 
-    /// As [`Node::submit_change`], whatever this process thinks of the change. It may be the last thing that the cluster
-    /// decides.
+    /// As [`Node::submit_change`], without the check. It may be the last thing that the cluster decides.
     ///
     /// # Errors
-    /// [`Unasked`]: too many commands are unanswered, or the members are fixed.
+    /// [`Unasked`] if too many commands are unanswered, or the members are fixed.
     pub fn force_change(&mut self, now: crate::Time, change: Change) -> Result<CommandId, Unasked> {
         self.now = self.now.max(now);
         if self.chosen.epochs().is_none() {
@@ -37,7 +36,7 @@ impl<P: Protocol> Node<P> {
         Ok(self.client.submit_change(change)?)
     }
 
-    /// Whether the cluster survives `change`, as far as this process knows.
+    /// Checks that the cluster survives `change`, as far as this process knows.
     fn advise(&self, change: &Change) -> Result<(), Unasked> {
         let Some(epochs) = self.chosen.epochs() else { return Err(Unchangeable::Fixed.into()) };
         if !self.members.learners.contains(self.setup.id) {
@@ -69,7 +68,8 @@ impl<P: Protocol> Node<P> {
         Err(Inadvisable::Behind { node: new, known: peer.known, of: self.chosen.first_unknown() })
     }
 
-    /// Whether it has heard a quorum of acceptors lately, itself included: with these it can elect a leader and choose values.
+    /// Whether it has recently heard a quorum of acceptors, itself included: enough to elect a leader and choose
+    /// values.
     pub fn hears_quorum(&self) -> bool {
         let me = NodeSet::only(self.setup.id);
         let heard = self.peers.heard_within(self.now, self.window()).union(me).without(self.forgetful());
@@ -77,14 +77,14 @@ impl<P: Protocol> Node<P> {
         [Phase::One, Phase::TwoClassic].into_iter().all(|phase| quorums.is_quorum(phase, heard))
     }
 
-    /// Whether `id` said lately how far it is, and what it said last.
+    /// Returns whether `id` has reported its progress recently, and its last report.
     pub(crate) fn heard_of(&self, id: NodeId) -> (bool, Option<Slot>) {
         let lately = self.peers.recent(id, self.now, self.window()).is_some();
         (lately, self.peers.known(id))
     }
 
-    /// Within this time, each process that is there has told this one how far it is: each tells one after the other, in as
-    /// many turns of gossip as there are others, and a message may be lost or late.
+    /// The time within which each running process has reported its progress to this one. Each tells the others one by
+    /// one, which takes as many turns of gossip as there are others, and a message may be lost or late.
     pub(in crate::node) fn window(&self) -> Duration {
         let timeouts = self.setup.config.timeouts;
         let round = timeouts.gossip.unwrap_or_default().saturating_mul(self.members.servers.len() as u32 + 1);
@@ -92,7 +92,7 @@ impl<P: Protocol> Node<P> {
     }
 }
 
-/// Who gets a role by `change` that it does not have. An error if somebody is named in vain.
+/// Returns the processes that gain a role by `change`. An error if a process in it gains or loses nothing.
 fn newcomers(epochs: &Epochs, change: &Change) -> Result<NodeSet, Inadvisable> {
     let Membership { proposers, acceptors, learners } = epochs.last().members;
     let members = epochs.last().members.servers();

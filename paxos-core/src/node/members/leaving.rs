@@ -1,24 +1,24 @@
-//! When a process that was removed may be turned off.
+//! When a removed process may be turned off.
 
 use crate::{Epoch, Node, NodeId, NodeSet, Phase, Protocol, StillNeeded};
 
 impl<P: Protocol> Node<P> {
-    /// Whether a process may be turned off for good, as far as this one knows: it was removed, and enough of the present
-    /// members have all that was chosen before their epoch on their own disks. Any member can tell. What was true once stays
-    /// true, though a member says no again while a later change of members comes into force.
+    /// Checks whether a process may be turned off for good, as far as this process knows: it was removed, and enough
+    /// of the current members have everything chosen before their epoch on their own disks. Any member can answer. The
+    /// answer stays true, although a member may answer no again while a later change of members comes into force.
     ///
-    /// Why that is safe. The process is an acceptor of no slot from the beginning of the present epoch on. What was chosen
-    /// below is on the disks of a phase 2 quorum of the present acceptors, as if it had been chosen there, and each
-    /// phase 1 quorum has one of them in it (*Paxos Made Simple*, §2: any two quorums share an acceptor). So whoever leads
-    /// next finds it, also if all of them lose their power now. That they have *executed* it is not enough: what a
-    /// process learns is not written before the epoch begins.
+    /// This is safe for the following reason. The process is not an acceptor of any slot from the beginning of the
+    /// current epoch on. Everything chosen below is on the disks of a phase 2 quorum of the current acceptors, as if
+    /// it had been chosen there, and each phase 1 quorum contains one of them (*Paxos Made Simple*, §2: any two
+    /// quorums share an acceptor). So the next leader finds it, even if all of them lose power now. It is not enough
+    /// that they have *executed* it: a process writes what it learns only when the epoch begins.
     ///
     /// # Errors
-    /// [`StillNeeded`]: why not, or what is not known here.
+    /// [`StillNeeded`], with the reason why it may not, or what is not known here.
     pub fn may_stop(&self, id: NodeId) -> Result<(), StillNeeded> {
         let not_removed = Err(StillNeeded::NotRemoved(id));
         let Some(epochs) = self.chosen.epochs() else { return not_removed };
-        // It may be one that comes and goes in epochs that are agreed on, and not in force.
+        // It may be added and removed again in epochs that are chosen and not in force.
         let member = epochs.everyone().servers().contains(id);
         match (epochs.retired().contains(id), member) {
             (false, true) => Err(StillNeeded::Member(id)),
@@ -31,14 +31,14 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Everyone that may be turned off for good.
+    /// The processes that may be turned off for good.
     pub(crate) fn dispensable(&self) -> NodeSet {
         let Some(epochs) = self.chosen.epochs() else { return NodeSet::EMPTY };
         let gone = epochs.retired().without(epochs.everyone().servers());
         if gone.is_empty() || self.is_past_kept(epochs.current()).is_err() { NodeSet::EMPTY } else { gone }
     }
 
-    /// Whether enough acceptors of `epoch` have all before it on their disks, as far as heard.
+    /// Checks whether enough acceptors of `epoch` have everything before it on disk, as far as this process has heard.
     fn is_past_kept(&self, epoch: &Epoch) -> Result<(), StillNeeded> {
         let (from, of) = (epoch.from, epoch.members.acceptors);
         let me = if self.durable >= from { self.members.me } else { NodeSet::EMPTY };

@@ -1,74 +1,75 @@
-//! How a node notices others that have forgotten, and hears that it has forgotten itself: see [`crate::StoreMark`].
+//! How a node notices that others have forgotten, and learns that it has itself: see [`crate::StoreMark`].
 
 use crate::{Amnesia, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreLife, StoreMark, To};
 use std::collections::BTreeMap;
 
-/// No store makes more writes: at one a microsecond that takes 2,000 years.
+/// The highest possible number of writes. At one each microsecond, that takes 2,000 years.
 const MOST_WRITES: u64 = 1 << 56;
 
-/// What a process knows of the stores of all.
+/// The stores of all processes, as one process knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Recognition {
-    /// Its own store; none where nobody tells.
+    /// Its own store. None if no driver reports it.
     own: Option<StoreLife>,
     known: BTreeMap<NodeId, Known>,
-    /// Whose store is not the one that it was.
+    /// The processes that have another store than before.
     refused: NodeSet,
-    /// Who is no member, and remembers another store of this process.
+    /// The processes that are not members, and remember another store of this process.
     contradicting: NodeSet,
-    /// Who was refused since the driver asked last.
+    /// The processes that were refused since the driver asked last.
     noticed: Vec<Amnesia>,
-    /// That this process has forgotten.
+    /// What this process has forgotten, if anything.
     amnesia: Option<Amnesia>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Known {
     store: StoreLife,
-    /// The writes that this process's own disk knows of.
+    /// The number of writes that this process's own disk has recorded.
     noted: u64,
 }
 
 impl Recognition {
-    /// Whether what `from` says does not count.
+    /// Whether messages of `from` do not count.
     #[inline]
     pub(in crate::node) fn refuses(&self, from: NodeId) -> bool {
         self.disbelieved().contains(from)
     }
 
-    /// Whose words do not count.
+    /// The processes whose messages do not count.
     pub(in crate::node) fn disbelieved(&self) -> NodeSet {
         self.refused.union(self.contradicting)
     }
 
-    /// What was on disk about the store of `node`.
+    /// Restores, from a record, the store of `node`.
     pub(in crate::node) fn restore(&mut self, me: NodeId, node: NodeId, store: StoreLife) {
         if node == me {
-            // Nobody notes its own store: another process has written this.
+            // A process does not record its own store, so another process has written this.
             self.amnesia = Some(Amnesia::Misplaced { node });
         }
         self.known.insert(node, Known { store, noted: store.mark.writes });
     }
 
-    /// All that is known, for a disk on which nothing else is kept.
+    /// Returns records of all stores, for a disk on which nothing else is kept.
     pub(in crate::node) fn records<V, R: Recorded<V>>(&self) -> impl Iterator<Item = R> {
         self.known.iter().map(|(node, known)| R::met(*node, known.store))
     }
 }
 
 impl<P: Protocol> Node<P> {
-    /// Tells the node which store its records go to, in which life, and how far that has come: before anything else happens, and whenever
-    /// what it asked to be written is durable. Without it, the others cannot notice that this process has forgotten.
+    /// Tells the node which store its records go to, in which life, and its number of writes. Must be called before
+    /// anything else happens, and whenever a write is durable. Without it, the others cannot notice that this process
+    /// has forgotten.
     pub fn tell_store(&mut self, store: StoreLife) {
         self.recognition.own = Some(store);
     }
 
-    /// Why this process must stop: the others know that it has forgotten something. It takes in nothing any more.
+    /// The reason why this process must stop: it has forgotten something. It then handles no more events.
     pub fn amnesia(&self) -> Option<Amnesia> {
         self.recognition.amnesia
     }
 
-    /// The store of `id`, which may be this process, as it was heard of last.
+    /// The last known store of `id`, which may be this process.
     pub(crate) fn store_of(&self, id: NodeId) -> Option<StoreMark> {
         let Recognition { own, known, .. } = &self.recognition;
         let life = if id == self.setup.id { *own } else { known.get(&id).map(|known| known.store) };
@@ -80,12 +81,12 @@ impl<P: Protocol> Node<P> {
         self.recognition.disbelieved()
     }
 
-    /// The next process that is not believed any more, and why. Each is told once.
+    /// Returns the next process that is no longer believed, with the reason. Each is returned once.
     pub fn noticed(&mut self) -> Option<Amnesia> {
         self.recognition.noticed.pop()
     }
 
-    /// Whether the store of `node` matters: nobody is hurt if a client forgets, or a learner that cannot get another role.
+    /// Whether the store of `node` matters. It does not for a client, or for a learner that cannot get another role.
     fn must_remember(&self, node: NodeId) -> bool {
         let spares = if self.is_mobile() { self.setup.config.spares } else { NodeSet::EMPTY };
         let learners = if self.is_mobile() { self.members.learners } else { NodeSet::EMPTY };
@@ -106,8 +107,8 @@ impl<P: Protocol> Node<P> {
             if self.recognition.refused.insert(from) {
                 self.recognition.noticed.push(amnesia);
             }
-            // Where most others are not who they were, it is this process that remembers another cluster; or they have lost
-            // their disks. There is nothing that it could do in either case.
+            // If most other stores are different, this process belongs to another cluster, or the others have lost
+            // their disks. It can do nothing in either case.
             let acceptors = self.setup.config.acceptors();
             let refused = self.recognition.refused.intersection(acceptors);
             if refused.len() * 2 > acceptors.len() {
@@ -117,7 +118,7 @@ impl<P: Protocol> Node<P> {
             return;
         }
         match self.recognition.known.get_mut(&from) {
-            // It is noted with what is written next.
+            // The new state is recorded with the next write.
             Some(known) if known.store.mark.id == found.mark.id => known.store = found,
             Some(_) | None => {
                 self.recognition.known.insert(from, Known { store: found, noted: found.mark.writes });
@@ -127,10 +128,10 @@ impl<P: Protocol> Node<P> {
         self.recognition.refused.remove(from);
     }
 
-    /// `from` was told of the store of this process, and remembers another one.
+    /// Handles a message of `from`, which remembers another store of this process.
     #[cold]
     pub(in crate::node) fn on_forgotten(&mut self, from: NodeId, store: StoreLife, known: StoreLife) {
-        // What was said of a former store, or of this one as it was earlier, comes too late.
+        // A message about a former store, or an earlier state of this one, is outdated.
         let Some(own) = self.recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
         let Some(amnesia) = Amnesia::between(self.setup.id, known, own) else { return };
         let members = self.setup.config.acceptors().union(self.setup.config.proposers);
@@ -141,7 +142,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Adds what was heard of others' stores to what is to be written anyway.
+    /// Adds the latest states of the others' stores to the records that are written anyway.
     pub(in crate::node) fn note_stores(&mut self) {
         if self.out.records.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! How a process that is far behind gets a snapshot: it pulls, piece by piece, one piece under way at a time.
+//! How a process that is far behind gets a snapshot: it pulls one piece at a time.
 //!
 //! ```text
 //!   behind ── catch_up ──▶ peer          the peer's log begins later than that
@@ -8,69 +8,69 @@
 //!          ── fetch, offset n ──▶ …      until it is whole; then it is written, and only then it counts
 //! ```
 //!
-//! The pieces are kept in memory, or handed out to a driver that keeps them in a file, say ([`Node::hand_out_pieces`]). The next one is
-//! asked for when the last one is kept.
+//! The pieces are kept in memory, or handed out to a driver that keeps them, for example in a file
+//! ([`Node::hand_out_pieces`]). The next piece is asked for when the last one is kept.
 //!
-//! The peer remembers nothing of it, so it may crash: another one that has the same snapshot goes on, and one that has
-//! not offers its own.
+//! The peer remembers nothing about this, so it may crash: another peer with the same snapshot continues, and a peer
+//! without it offers its own.
 
 use crate::{Bytes, Message, Node, NodeId, Protocol, Slot, Snapshot, SnapshotId, Time, To};
 use core::time::Duration;
 
-/// A part of a snapshot that is being fetched: to be kept behind those that came before.
+/// A piece of a snapshot that is being fetched, to be kept after the pieces before it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct SnapshotPiece {
-    /// Of which snapshot.
+    /// The snapshot.
     pub snapshot: SnapshotId,
-    /// Where it belongs. 0: it is the first, and whatever was kept of any snapshot before is of no use any more.
+    /// The offset of the first byte. 0: this is the first piece, and all pieces kept before are useless.
     pub offset: u64,
-    /// What it is, one byte at least.
+    /// The bytes, at least one.
     pub bytes: Bytes,
 }
 
 impl SnapshotPiece {
-    /// Whether the snapshot is whole with it.
+    /// Whether it is the last piece.
     pub fn is_last(&self) -> bool {
         self.offset + self.bytes.len() as u64 == self.snapshot.length
     }
 }
 
-/// A part of a snapshot that a peer wants.
+/// A piece of a snapshot that a peer wants.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct WantedPiece {
     to: NodeId,
     snapshot: Snapshot,
     offset: u64,
-    /// How long it may be.
+    /// The most bytes it may have.
     limit: usize,
 }
 
 impl WantedPiece {
-    /// Reads it from where the snapshot is stored, for [`Node::lend`]. None if there is no more of it, or if it cannot be read.
+    /// Reads the piece for [`Node::lend`]. None at the end of the snapshot, or if it cannot be read.
     pub fn read(&self) -> Option<Bytes> {
         self.snapshot.chunk(self.offset, self.limit)
     }
 }
 
-/// A snapshot on its way here.
+/// A snapshot that is being fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Fetching {
     id: SnapshotId,
     peer: NodeId,
-    /// How many bytes were kept, and where, if here.
+    /// The number of bytes that are kept, and the bytes, if they are kept here.
     have: u64,
     bytes: Vec<u8>,
-    /// The next piece, if it has come, and whether the driver has taken it.
+    /// The next piece, if it has arrived, and whether the driver has taken it.
     piece: Option<Bytes>,
     taken: bool,
     /// When to ask again.
     again: Option<Time>,
-    /// How often it asked in vain.
+    /// The number of questions without an answer.
     vain: usize,
 }
 
 impl Fetching {
-    /// Whether it stands for more than what lies below `next`.
+    /// Whether it covers slots from `next` on.
     pub(in crate::node) fn ends_behind(&self, next: Slot) -> bool {
         self.id.next > next
     }
@@ -81,13 +81,13 @@ impl Fetching {
 }
 
 impl<P: Protocol> Node<P> {
-    /// How long to wait for a piece; none where nothing is ever said again.
+    /// How long to wait for a piece. None where questions are never repeated.
     pub(in crate::node) fn fetch_patience(&self) -> Option<Duration> {
         let timeouts = self.setup.config.timeouts;
         timeouts.resend.or(timeouts.gossip).map(|patience| patience.max(Duration::from_nanos(1)))
     }
 
-    /// Whether a snapshot that ends there would bring news.
+    /// Whether a snapshot with this identity would cover slots that this process does not know.
     fn is_news(&self, id: SnapshotId) -> bool {
         self.learner.is_some() && id.next > self.chosen.first_unknown() && !self.store.is_busy()
     }
@@ -97,13 +97,13 @@ impl<P: Protocol> Node<P> {
         if !self.is_news(id) || id.length == 0 {
             return;
         }
-        // One is under way already, from a peer that answers; and to begin anew with another one is the last resort.
+        // The current peer answers, or it is too early for the last resort: to start over with another snapshot.
         let peers = self.others(self.members.learners).len();
         if self.fetching.as_ref().is_some_and(|f| f.vain == 0 || (f.id != id && f.vain <= peers)) {
             return;
         }
         match &mut self.fetching {
-            // The same snapshot from another peer: the pieces fit together.
+            // It is the same snapshot from another peer, so the pieces fit together.
             Some(fetching) if fetching.id == id => fetching.peer = from,
             Some(_) | None => {
                 let (bytes, piece) = (Vec::new(), None);
@@ -133,14 +133,14 @@ impl<P: Protocol> Node<P> {
         self.send(To::One(peer), message);
     }
 
-    /// A peer asks for a piece. One that asks for a snapshot which is not here any more is told of the present one.
+    /// Handles a peer's question for a piece. If the snapshot is no longer here, offers the current one.
     #[cold]
     pub(in crate::node) fn on_fetch(&mut self, from: NodeId, id: SnapshotId, offset: u64) {
         let limit = self.setup.config.limits.chunk;
         if let Some(snapshot) = self.store.lend(from, id, self.now).cloned() {
             let wanted = WantedPiece { to: from, snapshot, offset, limit };
             if self.store.hands_out {
-                // One that asks again has waited for long enough: only the last question counts.
+                // A peer that asks again has waited long enough, so only its last question counts.
                 self.wanted.retain(|other| other.to != from);
                 self.wanted.push(wanted);
                 self.stirred = true;
@@ -153,7 +153,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// What a peer wanted: none if it cannot be read, and then the peer asks another one.
+    /// Sends a wanted piece. None if it cannot be read; the peer then asks another one.
     pub fn lend(&mut self, wanted: &WantedPiece, bytes: Option<Bytes>) {
         if let Some(bytes) = bytes {
             let WantedPiece { to, snapshot, offset, .. } = wanted;
@@ -166,7 +166,7 @@ impl<P: Protocol> Node<P> {
         self.drop_useless_fetch();
         let Some(fetching) = &mut self.fetching else { return };
         let have = fetching.have;
-        // A piece that comes twice, or of something else, is of no use; nor is one that does not fit.
+        // A piece that arrives twice, belongs to another snapshot or does not fit is useless.
         let fits = bytes.len() as u64 <= fetching.id.length.saturating_sub(have) && !bytes.is_empty();
         if fetching.id != id || offset != have || !fits || fetching.piece.is_some() {
             return;
@@ -179,13 +179,13 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// From now on, the pieces of a snapshot that is fetched are handed out by [`crate::Ready::piece`], instead of being kept in memory,
-    /// and those that peers ask for by [`crate::Ready::wanted`], instead of being read at once.
+    /// Hands out pieces from now on: those that are fetched by [`crate::Ready::piece`], instead of keeping them in
+    /// memory, and those that peers want by [`crate::Ready::wanted`], instead of reading them at once.
     pub fn hand_out_pieces(&mut self) {
         self.store.hands_out = true;
     }
 
-    /// The piece that came last, for the driver to keep.
+    /// Returns the last piece, for the driver to keep.
     pub(in crate::node) fn take_piece(&mut self) -> Option<SnapshotPiece> {
         let fetching = self.fetching.as_mut().filter(|fetching| !fetching.taken)?;
         let (snapshot, offset, bytes) = (fetching.id, fetching.have, fetching.piece.clone()?);
@@ -193,7 +193,7 @@ impl<P: Protocol> Node<P> {
         Some(SnapshotPiece { snapshot, offset, bytes })
     }
 
-    /// Keeps the piece that came last in memory.
+    /// Keeps the last piece in memory.
     fn keep_piece(&mut self) {
         let Some(piece) = self.take_piece() else { return };
         let Some(fetching) = &mut self.fetching else { return };
@@ -205,7 +205,7 @@ impl<P: Protocol> Node<P> {
         self.fetched(piece.snapshot, Snapshot::decode(whole).ok());
     }
 
-    /// A piece that [`crate::Ready::piece`] gave is kept, and is not the last.
+    /// Notes that a piece from [`crate::Ready::piece`] is kept. Must not be called for the last piece.
     pub fn kept(&mut self, piece: &SnapshotPiece) {
         let whose = |fetching: &&mut Fetching| fetching.id == piece.snapshot && fetching.have == piece.offset;
         let Some(fetching) = self.fetching.as_mut().filter(whose) else { return };
@@ -215,8 +215,8 @@ impl<P: Protocol> Node<P> {
         self.fetch();
     }
 
-    /// All pieces of the snapshot `id` are kept, and this is what they are together; none if that is no snapshot. It is checked
-    /// before it is believed: what was put together of pieces from several peers must be one thing.
+    /// Takes the snapshot `id`, all of whose pieces are kept. None if they do not make a snapshot. Its identity is
+    /// checked, because the pieces may come from several peers.
     pub fn fetched(&mut self, id: SnapshotId, snapshot: Option<Snapshot>) {
         if self.fetching.as_ref().is_none_or(|fetching| fetching.id != id) {
             return;
@@ -228,7 +228,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Nobody has answered for a while.
+    /// Asks again when no answer has come for a while.
     pub(in crate::node) fn fetch_again(&mut self) {
         if self.fetching.as_ref().is_none_or(|f| f.again.is_none_or(|at| at > self.now)) {
             return;
@@ -238,11 +238,11 @@ impl<P: Protocol> Node<P> {
         let Some(fetching) = &mut self.fetching else { return };
         fetching.vain += 1;
         if fetching.vain > 2 * peers.len() + 1 {
-            // It begins anew with whoever offers something.
+            // It starts over with any peer that offers a snapshot.
             self.fetching = None;
             return;
         }
-        // The first time, only the message may be lost. Then another peer may have it as well.
+        // The first time, probably only a message was lost. After that, another peer may have the snapshot as well.
         if fetching.vain > 1
             && let Some(next) = peers.iter().find(|peer| *peer > fetching.peer).or(peers.smallest())
         {
@@ -251,7 +251,7 @@ impl<P: Protocol> Node<P> {
         self.fetch();
     }
 
-    /// What was fetched has been learned in another way meanwhile.
+    /// Drops the fetch if its slots have been learned in another way meanwhile.
     pub(in crate::node) fn drop_useless_fetch(&mut self) {
         if self.fetching.as_ref().is_some_and(|f| !self.is_news(f.id)) {
             self.fetching = None;

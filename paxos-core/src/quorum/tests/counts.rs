@@ -1,11 +1,11 @@
-//! Quorums by number: which sizes are lawful.
+//! Quorums by number: the lawful sizes.
 
 use super::{is_lawful, keeps_o4, names_a_breach, nodes, subsets};
 use crate::quorum::{Counts, Phase, Places, QuorumError, QuorumSystem, prove};
 use crate::{NodeId, NodeSet};
 use std::collections::BTreeMap;
 
-/// As [`Counts`], with nothing proven.
+/// As [`Counts`], without a proof.
 #[derive(Debug)]
 struct Sizes(u16, [usize; 3]);
 
@@ -19,7 +19,7 @@ impl QuorumSystem for Sizes {
     }
 }
 
-/// Whether all sets of these sizes, one of each, have a common member.
+/// Checks whether any sets of these sizes, one of each, have a common member.
 fn all_meet(n: u16, sizes: &[usize]) -> bool {
     fn meet(common: NodeSet, sizes: &[usize], sets: &BTreeMap<usize, Vec<NodeSet>>) -> bool {
         match sizes {
@@ -34,7 +34,7 @@ fn all_meet(n: u16, sizes: &[usize]) -> bool {
     meet(NodeSet::first(n), sizes, &sets)
 }
 
-/// For n = 1 to 9, every (Q1, Q2c, Q2f) from 0 to n + 1, against all sets of these sizes.
+/// Tries every (Q1, Q2c, Q2f) from 0 to n + 1, for n = 1 to 9, against all sets of these sizes.
 #[test]
 fn exactly_the_lawful_counts_are_accepted() {
     let (mut accepted, mut refused) = (0, 0);
@@ -77,7 +77,7 @@ fn exactly_the_lawful_counts_are_accepted() {
     assert_eq!((accepted, refused), (455, 3_892));
 }
 
-/// The proof by trying every set comes to the same.
+/// The proof by trying every set gives the same result.
 #[test]
 fn trying_every_set_accepts_exactly_the_lawful_counts() {
     for n in 1..=6_u16 {
@@ -97,7 +97,7 @@ fn trying_every_set_accepts_exactly_the_lawful_counts() {
     }
 }
 
-/// *Fast Paxos*, §2.2: n > 2F and n > 2E + F, with the largest E and F; the sizes for n = 3 to 11 are written out.
+/// *Fast Paxos*, §2.2: n > 2F and n > 2E + F, with the largest E and F. The sizes for n = 3 to 11 are written out.
 #[test]
 fn fast_quorums_have_the_sizes_of_the_paper() {
     let sizes = |n: u16| {
@@ -123,7 +123,7 @@ fn fast_quorums_have_the_sizes_of_the_paper() {
     }
 }
 
-/// Howard, Charapko, Mortier 2021: 11 acceptors.
+/// Howard, Charapko, Mortier 2021: quorums of 11 acceptors.
 #[test]
 fn fast_flexible_quorums_may_be_small() {
     let set = NodeSet::first(11);
@@ -158,7 +158,7 @@ fn what_may_be_chosen_is_counted_as_the_paper_counts() {
     }
 }
 
-/// … and every lawful system by number as the definition says, n up to 6.
+/// Compares every lawful system by number with the definition, for n up to 6.
 #[test]
 fn what_may_be_chosen_by_number_is_as_defined() {
     for n in 1..=6_u16 {

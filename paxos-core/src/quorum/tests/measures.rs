@@ -1,11 +1,11 @@
-//! Minimal quorums, failures survived and load, against their definitions.
+//! Minimal quorums, failures survived and load are compared with their definitions.
 
 use super::{nodes, subsets};
 use crate::quorum::load::{load, packing};
 use crate::quorum::{Counts, Grid, Phase, QuorumSystem, Sets, Weighted, Zones};
 use crate::{NodeId, NodeSet};
 
-/// Each measure of `system`, whose acceptors are the first `n`, is what its definition says.
+/// Checks each measure of `system`, whose acceptors are the first `n`, against its definition.
 pub(super) fn are_right(system: &dyn QuorumSystem, n: u16) {
     let all = NodeSet::first(n);
     for phase in Phase::ALL {
@@ -36,7 +36,8 @@ pub(super) fn are_right(system: &dyn QuorumSystem, n: u16) {
     }
 }
 
-/// What is packed fits, and at the prices found nothing more would: so both are the best (duality of linear programmes).
+/// Checks that the packing fits, and that the prices allow no larger one. So both are optimal (duality of linear
+/// programmes).
 fn is_best(quorums: &[NodeSet], all: NodeSet) {
     let packing = packing(quorums, all);
     for node in all.iter() {
@@ -71,7 +72,7 @@ fn counts_and_grids_have_formulas_that_are_right() {
     }
 }
 
-/// Naor, Wool 1998: a majority of an odd number loads everyone (n + 1)/2n, the Fano plane 3/7; a lone voter has it all.
+/// Naor, Wool 1998: a majority of an odd n has load (n + 1)/2n, the Fano plane 3/7, and a single voter 1.
 #[test]
 fn loads_are_those_of_the_literature() {
     let near = |load: Option<f64>, expected: f64| load.is_some_and(|load| (load - expected).abs() < 1e-9);
@@ -82,18 +83,18 @@ fn loads_are_those_of_the_literature() {
     assert!(near(fano.load(Phase::One).expect("seven"), 3.0 / 7.0));
     let alone = Sets::symmetric(NodeSet::first(3), &[nodes([1])]).expect("it meets itself");
     assert!(near(alone.load(Phase::TwoClassic).expect("three"), 1.0));
-    // A hub with one of four spokes, or all spokes: the hub should be asked 4 times of 7 only.
+    // A hub with one of four spokes, or all spokes: the hub needs to be asked only 4 times out of 7.
     let wheel = [nodes([0, 1]), nodes([0, 2]), nodes([0, 3]), nodes([0, 4]), nodes([1, 2, 3, 4])];
     let wheel = Sets::symmetric(NodeSet::first(5), &wheel).expect("lawful");
     assert!(near(wheel.load(Phase::One).expect("five"), 4.0 / 7.0));
-    // Nine in three zones of three: two of three in two of three.
+    // Nine acceptors in three zones: two of three in two of three zones.
     let zone = |from: u16| (from..from + 3).map(NodeId).collect::<NodeSet>();
     let zones = Zones::majority(vec![zone(0), zone(3), zone(6)]).expect("lawful");
     assert!(near(zones.load(Phase::TwoClassic).expect("nine"), 4.0 / 9.0));
     assert_eq!(zones.failures_survived(Phase::TwoClassic), Ok(Some(3)));
 }
 
-/// 12,870 minimal quorums are few enough.
+/// 12,870 minimal quorums can be handled.
 #[test]
 fn sixteen_acceptors_are_few_enough() {
     let weights = [1; 16];

@@ -1,4 +1,4 @@
-//! Systems drawn from seeds, each against its definition.
+//! Systems drawn from seeds are compared with their definitions.
 
 use super::{Reference, is_as_defined, keeps_o4, measures};
 use crate::quorum::{
@@ -6,7 +6,7 @@ use crate::quorum::{
 };
 use crate::{NodeId, NodeSet};
 
-/// A stream of numbers (`SplitMix64`).
+/// A stream of random numbers (`SplitMix64`).
 struct Lots(u64);
 
 impl Lots {
@@ -23,7 +23,7 @@ impl Lots {
     }
 }
 
-/// Checks what is drawn from 2,000 seeds; how many were accepted.
+/// Checks the systems drawn from 2,000 seeds. Returns how many were accepted.
 fn drawn<Q: QuorumSystem, F>(
     mut draw: impl FnMut(&mut Lots) -> (Result<Q, QuorumError>, Reference<F>),
 ) -> usize
@@ -49,10 +49,10 @@ where
 fn weights_are_accepted_exactly_if_the_law_holds() {
     let accepted = drawn(|lots| {
         let n = lots.from(1, 6) as u16;
-        // The first weighs something, so that there are thresholds to take.
+        // The first weight is not 0, so that a threshold is possible.
         let weights: Vec<u32> = (0..n).map(|i| lots.from(u64::from(i == 0), 4) as u32).collect();
         let total: u64 = weights.iter().map(|w| u64::from(*w)).sum();
-        // Mostly around the least that the law allows.
+        // Most thresholds are close to the least that the law allows.
         let one = lots.from(1, total);
         let two =
             (total + 1).saturating_sub(one).saturating_add(lots.below(3)).saturating_sub(1).clamp(1, total);
@@ -143,7 +143,7 @@ fn lists_are_accepted_exactly_if_the_law_holds() {
     assert!((200..1_800).contains(&accepted), "{accepted}");
 }
 
-/// A rule over the first `n`, and the same in other words.
+/// Draws a rule over the first `n` processes, and the same rule as a function.
 fn rule(lots: &mut Lots, n: u16, depth: u64) -> (Rule, Box<dyn Fn(NodeSet) -> bool + Send + Sync>) {
     if depth == 0 {
         let node = NodeId(lots.below(u64::from(n)) as u16);
@@ -172,7 +172,7 @@ fn compositions_are_accepted_exactly_if_the_law_holds() {
         let (fast, fast_kept) = rule(lots, n, 1);
         let (fast_too, has_fast) =
             (Rule::all([fast, Rule::any([one.clone(), two.clone()])]), lots.below(2) == 0);
-        // The acceptors are the first n even if a rule does not ask for each of them.
+        // The acceptors are the first n, even if no rule names each of them.
         let built = Composed::new(Rule::all([one, all()]), two, has_fast.then_some(fast_too));
         let is_quorum = move |phase, set| match phase {
             Phase::One => one_kept(set),

@@ -1,4 +1,4 @@
-//! What is refused, and what is said of it.
+//! Refusals, and their messages.
 
 use super::{Reference, names_a_breach, nodes};
 use crate::quorum::{
@@ -16,7 +16,7 @@ fn weights_that_do_not_add_up_are_refused() {
     let (three, many) = (NodeSet::first(3), NodeSet::first(20));
     says(
         Weighted::flexible(three, &[1, 1], 1, 1),
-        "2 weights for 3 acceptors; give each of them one, by the order of their ids",
+        "2 weights for 3 acceptors; give each one weight, in the order of their ids",
     );
     says(
         Weighted::majority(three, &[0, 0, 0]),
@@ -26,7 +26,7 @@ fn weights_that_do_not_add_up_are_refused() {
         Weighted::flexible(three, &[2, 1, 1], 2, 2),
         "phase 1 quorum {n0} and phase 2 quorum {n1, n2} share no acceptor; make them larger until they meet",
     );
-    // Heavy acceptors: thresholds of 4 and 5 of 9 mean two acceptors each.
+    // With these heavy acceptors, thresholds of 4 and 5 out of 9 both mean two acceptors.
     assert!(Weighted::flexible(three, &[3, 3, 3], 4, 5).is_ok());
     says(
         Weighted::flexible(many, &[3; 20], 30, 30),
@@ -81,7 +81,7 @@ fn zones_name_the_quorums_that_break_the_law() {
         "phase 2 quorums with 4 of zone {n0, n1, n2} cannot be formed; take 1 to 3",
     );
     assert!(matches!(Zones::majority(Vec::new()), Err(QuorumError::NoAcceptors)));
-    // 64 acceptors, by formula, as no other way would do.
+    // 64 acceptors are too many for any way but the formula.
     let many = (0..8).map(|i| zone(8 * i, 8)).collect::<Vec<_>>();
     assert!(Zones::majority(many.clone()).is_ok());
     let refused = Zones::new(many.clone(), most(4), most(4), None).expect_err("four and the other four");
@@ -107,7 +107,7 @@ fn lists_and_compositions_name_the_quorums_that_break_the_law() {
     );
     says(
         Sets::symmetric(four, &[nodes([0, 9])]),
-        "{n9} are no acceptors, and a phase 1 quorum counts them; count acceptors only",
+        "{n9} are not acceptors, but a phase 1 quorum counts them; count acceptors only",
     );
     let many = Rule::members(9, NodeSet::first(17));
     says(
@@ -121,7 +121,7 @@ fn lists_and_compositions_name_the_quorums_that_break_the_law() {
     );
 }
 
-/// Counts whoever answers.
+/// Counts every process that answers.
 #[derive(Debug)]
 struct Anybody;
 

@@ -1,4 +1,4 @@
-//! Grids, renamed members, and systems within systems.
+//! Grids, replaced members, and systems within systems.
 
 use super::{Reference, is_as_defined, keeps_o4, nodes, subsets};
 use crate::quorum::{
@@ -36,7 +36,7 @@ fn grids_keep_the_law_by_construction() {
     }
 }
 
-/// Systems of five or six acceptors, n0 to n5.
+/// Returns systems of five or six acceptors, n0 to n5.
 fn several() -> Vec<Arc<dyn QuorumSystem>> {
     let (five, six) = (NodeSet::first(5), NodeSet::first(6));
     let zones = || vec![nodes([0, 1]), nodes([2, 3, 4])];
@@ -76,7 +76,7 @@ fn the_same_acceptors_have_the_same_quorums() {
     }
 }
 
-/// n1 and n3 leave, n20 and n10 come: n10 for n1, n20 for n3.
+/// n1 and n3 leave, and n10 and n20 join: n10 replaces n1, and n20 replaces n3.
 #[test]
 fn who_replaces_another_takes_its_place() {
     for system in several() {
@@ -100,7 +100,7 @@ fn who_replaces_another_takes_its_place() {
     }
 }
 
-/// n20 comes for n1, then n10 for n3, then n15 for n20: the order of the ids says nothing about the places.
+/// n20 replaces n1, n10 replaces n3, and n15 replaces n20: the order of the ids does not determine the places.
 #[test]
 fn a_place_stays_with_whoever_took_it_through_a_chain_of_changes() {
     for system in several() {
@@ -127,7 +127,7 @@ fn a_place_stays_with_whoever_took_it_through_a_chain_of_changes() {
     }
 }
 
-/// Fewer leave places empty, and those who come fill them before there are new ones.
+/// Fewer acceptors leave places empty. Newcomers fill these before new places are made.
 #[test]
 fn empty_places_are_filled_first() {
     let holders = |places: &Places| (0..6).map(|k| places.holder(k).map(|n| n.0)).collect::<Vec<_>>();

@@ -1,11 +1,11 @@
-//! How large messages are: none grows with the log.
+//! The size of messages. No message grows with the log.
 
 use super::{Message, Phrase};
 use crate::{Amount, Entry, Fact, Limits, Protocol, Value};
 
 impl<P: Protocol> Message<P> {
-    /// The commands that it carries, or the bytes of a snapshot. What it needs besides is bounded by itself, but for replies,
-    /// which are as long as the state machine makes them.
+    /// The commands or the bytes of a snapshot that it carries. The rest of the message has a fixed bound, except in
+    /// replies, which are as long as the state machine makes them.
     pub fn amount(&self) -> Amount {
         match self {
             Self::Request(request) => request.commands.amount(),
@@ -34,7 +34,7 @@ impl<P: Protocol> Message<P> {
         }
     }
 
-    /// The most that [`Message::amount`] may be under these limits. A single command may be larger.
+    /// The largest [`Message::amount`] under these limits. A single command may be larger.
     pub fn bound(&self, limits: &Limits) -> Amount {
         if let Self::Chunk { .. } = self {
             return Amount { count: 0, bytes: limits.chunk.max(1) };
@@ -42,9 +42,9 @@ impl<P: Protocol> Message<P> {
         limits.message()
     }
 
-    /// Panics in debug builds if a process with these limits must not send it.
+    /// Panics in debug builds if a process with these limits must not send the message.
     pub(crate) fn assert_bounded(&self, limits: &Limits) {
-        // A vote is for what its proposer put into one message, whose limits may be larger.
+        // A vote covers what its proposer put into one message, and the proposer's limits may be larger.
         let echoes = matches!(self, Self::Accepted(_));
         debug_assert!(
             echoes || self.amount().is_bounded(self.bound(limits)),

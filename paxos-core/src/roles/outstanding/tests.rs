@@ -4,7 +4,7 @@ use super::*;
 
 const NODE: NodeId = NodeId(9);
 
-/// Asked again after 10, given up after 35.
+/// A client that asks again after 10 ns, and gives up after 35 ns.
 fn client(life: u32) -> Outstanding<u64> {
     let mut config = Config::collapsed(3).expect("lawful");
     config.timeouts.client = Some(Duration::from_nanos(10));
@@ -12,7 +12,7 @@ fn client(life: u32) -> Outstanding<u64> {
     Outstanding::new(NODE, life, &config)
 }
 
-/// Asks for `n` commands, each in a batch of its own: one process, or everybody.
+/// Asks for `n` commands, each in a batch of its own. `alone`: one process is asked, otherwise all.
 fn ask_of(client: &mut Outstanding<u64>, now: u64, n: u64, alone: bool) -> Vec<CommandId> {
     let mut submit = |_| {
         let id = client.submit(0).expect("room");
@@ -46,7 +46,7 @@ fn an_expired_session_ends_what_is_open_and_the_next_command_is_of_a_new_one() {
     let expired = |id: &CommandId| (*id, Unanswered::SessionExpired);
     assert_eq!(ends(&mut client), [expired(&ids[0]), expired(&ids[2])]);
     assert_eq!((client.poll_again(Time(99)), client.deadline()), (None, None));
-    // A late answer, of either kind, to a command of the session that was left is no news.
+    // A late answer of either kind to a command of the former session changes nothing.
     assert!(!client.on_reply(ids[0]));
     let next = ask(&mut client, 1, 1)[0];
     client.on_expired(ids[2], 0);
@@ -68,7 +68,7 @@ fn a_session_that_was_silent_for_long_is_renewed_before_it_expires() {
         }
         (id.client.nonce, id.client.session - (1 << 32), id.seq)
     };
-    // 40 and 50 slots are no long silence, and 51 are. What is open keeps its session.
+    // A silence of 40 or 50 slots is short, one of 51 slots is long. A session with an open command stays.
     let named = [(30, true), (70, true), (120, true), (171, true), (180, false), (300, true)]
         .map(|(k, a)| submit(k, a));
     assert_eq!(named, [(7, 0, 0), (7, 0, 1), (7, 0, 2), (7, 1, 3), (7, 1, 4), (7, 1, 5)]);
