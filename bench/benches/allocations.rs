@@ -1,5 +1,5 @@
-//! Messages and allocations of a decided command, counted exactly: the same numbers on every machine, in every
-//! run. With `--features omnipaxos` that library's are in the table too.
+//! Counts the messages and allocations per decided command exactly: the numbers are the same on every machine, in
+//! every run. With `--features omnipaxos` the table has the numbers of that library, too.
 //!
 //! ```text
 //! cargo bench -p paxos-bench --bench allocations                 all points
@@ -18,7 +18,7 @@ use std::alloc::System;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Commands decided before counting starts, so that buffers have grown and logs have been trimmed.
+/// The number of commands decided before counting starts, so that buffers have grown and logs have been trimmed.
 const BEFORE: usize = 16_384;
 
 fn main() {
@@ -59,7 +59,7 @@ fn systems() -> Vec<(&'static str, Make)> {
     systems
 }
 
-/// Messages, allocations and bytes allocated, for each of at least `commands` commands.
+/// Counts messages, allocations and allocated bytes per command, over at least `commands` commands.
 fn count(cluster: &mut dyn Cluster, point: Point, commands: usize) -> [f64; 3] {
     let rounds = commands.div_ceil(point.in_flight);
     for _ in 0..rounds.min(BEFORE.div_ceil(point.in_flight)) {

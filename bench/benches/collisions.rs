@@ -1,5 +1,6 @@
-//! What collisions cost: commands a second and latency of Fast Paxos with each recovery, beside Multi-Paxos, while clients
-//! meet never, now and then, and all the time. In the simulator, in virtual time: the same numbers everywhere.
+//! The cost of collisions: throughput and latency of Fast Paxos with each recovery, compared with Multi-Paxos, while
+//! commands collide never, now and then, and all the time. The simulator runs in virtual time, so the numbers are the
+//! same everywhere.
 //!
 //! ```text
 //! cargo bench -p paxos-bench --bench collisions
@@ -17,19 +18,19 @@ const fn us(n: u64) -> Duration {
     Duration::from_micros(n)
 }
 
-/// How clients ask.
+/// How clients submit commands.
 #[derive(Clone, Copy)]
 enum Load {
-    /// One client, with so many commands in flight: they meet nobody else's, but may overtake each other.
+    /// One client with this many commands in flight. They collide with no other client's, but may overtake each other.
     Alone(usize),
-    /// Eight clients, each at moments of its own, so far apart in the mean: some meet.
+    /// Eight clients. Each submits at random moments, with this mean gap, so some commands collide.
     Apart(Duration),
-    /// Eight clients, each with so many in flight: they meet all the time.
+    /// Eight clients, each with this many commands in flight, so commands collide all the time.
     Crowd(usize),
 }
 
 struct Outcome {
-    /// Decided and answered, a second of virtual time.
+    /// Commands decided and answered per second of virtual time.
     rate: f64,
     mean_ms: f64,
     p99_ms: f64,
@@ -43,7 +44,7 @@ where
     let config = Config::collapsed(5).expect("five servers");
     let mut world = World::<P>::new(config, options, 1);
     world.check = false;
-    // A round trip takes 1 ms in the mean, and a process is busy with each message for 5 µs.
+    // A round trip takes 1 ms on average, and a process is busy with each message for 5 µs.
     world.links = Links::new(Delay::Uniform { low: us(400), high: us(600) });
     world.service = Service::receiving(us(5));
     let clients = world.add_clients(if matches!(load, Load::Alone(_)) { 1 } else { 8 });

@@ -1,6 +1,6 @@
-//! CPU cost of a decided command, by variant, number of replicas, payload and commands in flight: the sans-IO
-//! nodes in one thread, messages handed over directly, records kept in memory, every command executed by every
-//! replica. Criterion reports commands a second.
+//! The CPU cost of a decided command, by variant, number of replicas, payload and commands in flight. The sans-IO
+//! nodes run in one thread, messages are handed over directly, records are kept in memory, and every replica executes
+//! every command. Criterion reports commands per second.
 //!
 //! ```text
 //! cargo bench -p paxos-bench --bench decide                      all points, about two minutes
@@ -14,7 +14,7 @@ mod load;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::time::Duration;
 
-/// 72 points are many; a second each is enough to see a tenth of difference.
+/// With 72 points, each may take only about a second. That is enough to see a difference of a tenth.
 fn settings() -> Criterion {
     Criterion::default()
         .without_plots()

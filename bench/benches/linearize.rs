@@ -1,5 +1,5 @@
-//! How long the search for an order takes, by the number of operations and keys. Each key is a register with eight clients
-//! that get, put, compare and set, append and remove; one answer in a hundred is lost.
+//! Measures how long the search for an order takes, by the number of operations and keys. Each key is a register with
+//! eight clients that get, put, compare and set, append and remove. One answer in a hundred is lost.
 //!
 //! ```text
 //! cargo bench -p paxos-bench --bench linearize
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const CLIENTS: u64 = 8;
 
-/// The answers of a true register that each operation reaches at a moment of its own.
+/// A history with the answers of a real register. Each operation reaches the register at a moment of its own.
 fn key(name: u64, operations: u64) -> Vec<Operation> {
     let mut rng = ChaCha8Rng::seed_from_u64(name);
     let mut below = |n: u64| rng.next_u64() % n;
@@ -27,7 +27,7 @@ fn key(name: u64, operations: u64) -> Vec<Operation> {
         let begun = free_from[client as usize].max(at - below(400).min(at));
         let ended = at + 1 + below(400);
         free_from[client as usize] = ended + 1;
-        // The client was busy at that moment.
+        // The client is still busy at that moment.
         if begun > at {
             continue;
         }
@@ -68,7 +68,7 @@ fn main() {
         .configure_from_args();
     let mut group = criterion.benchmark_group("linearize");
     for (keys, each) in [(1, 5_000), (100, 10_000)] {
-        // Some are left out where their client was busy.
+        // `key` leaves out operations of busy clients, so it is asked for more.
         let history: Vec<Operation> = (0..keys)
             .flat_map(|name| {
                 let mut history = key(name, each * 2);

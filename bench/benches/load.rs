@@ -1,5 +1,5 @@
-//! The load that every bench puts on a cluster: what a command is, what executing one costs, and which clusters,
-//! payloads and numbers of commands in flight are measured.
+//! The load that every bench puts on a cluster: the commands, the cost of executing one, and the clusters, payloads
+//! and numbers of commands in flight to measure.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 pub mod arguments;
@@ -13,14 +13,14 @@ use paxos_core::Value;
 use std::fmt;
 use std::sync::Arc;
 
-/// The numbers of commands in flight that are measured.
+/// The numbers of commands in flight to measure.
 pub const IN_FLIGHT: [usize; 3] = [1, 64, 1024];
 
 /// A command's payload. Every replica executes it by mixing all of its bytes into a running hash.
 pub trait Payload: Value + AsRef<[u8]> {
-    /// Its size in bytes.
+    /// The size in bytes.
     const SIZE: usize;
-    /// One with this byte throughout.
+    /// A payload that consists of this byte.
     fn of(byte: u8) -> Self;
 }
 
@@ -31,7 +31,7 @@ impl Payload for [u8; 16] {
     }
 }
 
-/// Shared, not copied: whoever proposes, sends, stores or reads it holds the same bytes.
+/// The bytes are shared, not copied: all that propose, send, store or read the payload hold the same bytes.
 impl Payload for Arc<[u8]> {
     const SIZE: usize = 1024;
     fn of(byte: u8) -> Self {
@@ -39,7 +39,7 @@ impl Payload for Arc<[u8]> {
     }
 }
 
-/// The payloads that a client proposes in turn. Made beforehand, since making them is the client's own work.
+/// The payloads that a client proposes in turn. They are made beforehand, because making them is the client's work.
 #[derive(Debug)]
 pub struct Payloads<V> {
     ready: Vec<V>,
@@ -47,32 +47,32 @@ pub struct Payloads<V> {
 }
 
 impl<V: Payload> Payloads<V> {
-    /// Few enough to stay in the first-level cache.
+    /// Makes the payloads, few enough to stay in the first-level cache.
     pub fn new() -> Self {
         Self { ready: (0..8).map(V::of).collect(), next: 0 }
     }
 
-    /// The next one, a copy of 16 bytes or of a pointer.
+    /// The next payload, as a copy of 16 bytes or of a pointer.
     pub fn draw(&mut self) -> V {
         self.next = (self.next + 1) % self.ready.len();
         self.ready[self.next].clone()
     }
 }
 
-/// A cluster in this thread, whose only client is at its leader.
+/// A cluster in this thread. Its only client is at the leader.
 pub trait Cluster {
-    /// Proposes `commands` at the leader, and runs the cluster until it has executed all of them.
+    /// Proposes `commands` at the leader, and runs the cluster until the leader has executed all of them.
     fn round(&mut self, commands: usize);
-    /// Messages between distinct processes so far.
+    /// The number of messages between distinct processes so far.
     fn messages(&self) -> u64;
-    /// What each replica has executed, the leader's first.
+    /// The state of each replica, the leader's first.
     fn executed(&self) -> Vec<Running>;
 }
 
-/// Decides one more command, after which followers know all that came before it.
+/// Decides one more command, so that the followers learn everything before it, and compares the replicas.
 ///
 /// # Panics
-/// If one of them did not execute what the leader did.
+/// If a follower did not execute the same commands as the leader.
 pub fn check(cluster: &mut dyn Cluster) {
     let before = cluster.executed()[0];
     cluster.round(1);
@@ -89,11 +89,11 @@ pub fn check(cluster: &mut dyn Cluster) {
 /// One point of the grid.
 #[derive(Clone, Copy, Debug)]
 pub struct Point {
-    /// How many replicas, each playing every role.
+    /// The number of replicas, each with every role.
     pub replicas: u16,
     /// The payload's size in bytes.
     pub payload: usize,
-    /// How many commands are proposed together, and all executed before the next.
+    /// How many commands are proposed together. All are executed before the next ones are proposed.
     pub in_flight: usize,
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for Point {
     }
 }
 
-/// Every point with these numbers of replicas.
+/// All points with these numbers of replicas.
 pub fn grid(replicas: &[u16]) -> impl Iterator<Item = Point> {
     let sizes = [<[u8; 16]>::SIZE, <Arc<[u8]>>::SIZE];
     replicas.iter().flat_map(move |&replicas| {

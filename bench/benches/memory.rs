@@ -1,5 +1,5 @@
-//! What a cluster of three servers holds in memory as commands are decided, one of the servers being down all the time:
-//! with snapshots, and without. Counted in bytes at the allocator, and as the operating system sees the process.
+//! Measures the memory of a cluster of three servers as commands are decided, with and without snapshots. One server is
+//! down all the time. Memory is counted in bytes at the allocator, and as the operating system sees the process.
 //!
 //! ```text
 //! cargo bench -p paxos-bench --bench memory
@@ -92,7 +92,7 @@ fn run(commands: u64, snapshot: u64) {
     }
 }
 
-/// The server that was down all the time comes back: it gets a snapshot, and what was decided since.
+/// Starts the server that was down all the time. It receives a snapshot, and everything decided since.
 fn catch_up(cluster: &mut Cluster) {
     cluster.start(AWAY);
     let mut now = Time(0);
@@ -105,7 +105,7 @@ fn catch_up(cluster: &mut Cluster) {
     println!("\nn2 is back and has caught up after {} ms of virtual time.", now.0 / 1_000_000);
 }
 
-/// In MB; none where the system does not tell.
+/// The resident memory in MB, or `?` if the system does not report it.
 fn resident() -> String {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());

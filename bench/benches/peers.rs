@@ -1,6 +1,6 @@
-//! Multi-Paxos beside `OmniPaxos`, alternating in one run, under the same load: propose so many commands at the
-//! leader, run until it has executed all of them, and again. Needs `--features omnipaxos`. What is measured is the
-//! time that this thread computes, so that other load on the machine disturbs little (on Windows, time by the clock).
+//! Compares Multi-Paxos with `OmniPaxos`, alternating in one run, under the same load: propose a number of commands at
+//! the leader, run until it has executed all of them, and repeat. Needs `--features omnipaxos`. The bench measures the
+//! CPU time of this thread, so that other load on the machine disturbs little (on Windows, the wall-clock time).
 //!
 //! ```text
 //! cargo bench -p paxos-bench --features omnipaxos --bench peers             all points, under a minute
@@ -14,9 +14,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use load::arguments::Arguments;
 use load::{Cluster, Point};
 
-/// How often each is measured, in turn with the others.
+/// How often each cluster is measured, in turn with the others.
 const REPETITIONS: usize = 11;
-/// How long one measurement takes, about, in seconds.
+/// About how long one measurement takes, in seconds.
 const LENGTH: f64 = 0.08;
 
 fn main() {
@@ -57,10 +57,10 @@ fn main() {
             format!("{:.2}", multi.median() / single.median()),
         ]);
     }
-    println!("Million commands a second, median (lowest to highest of {REPETITIONS}):\n\n{table}");
+    println!("Million commands per second, median (lowest to highest of {REPETITIONS}):\n\n{table}");
 }
 
-/// Million commands a second, in each repetition, in order of size.
+/// Million commands per second in each repetition, in ascending order.
 struct Rates(Vec<f64>);
 
 impl Rates {
@@ -77,7 +77,7 @@ impl std::fmt::Display for Rates {
 
 fn measure<const N: usize>(clusters: &mut [Box<dyn Cluster>; N], point: Point, quick: bool) -> [Rates; N] {
     let (length, repetitions) = if quick { (0.0, 1) } else { (LENGTH, REPETITIONS) };
-    // As many rounds as take that long, which also warms up.
+    // Find how many rounds take that long, which also warms up.
     let rounds = clusters.each_mut().map(|cluster| {
         let started = used();
         let mut rounds = 1;
@@ -104,14 +104,14 @@ fn measure<const N: usize>(clusters: &mut [Box<dyn Cluster>; N], point: Point, q
     rates
 }
 
-/// The seconds that this thread has computed so far.
+/// The CPU time of this thread so far, in seconds.
 #[cfg(unix)]
 fn used() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// The seconds since the first call.
+/// The time since the first call, in seconds.
 #[cfg(not(unix))]
 #[allow(clippy::disallowed_methods, reason = "this is where time is measured")]
 fn used() -> f64 {

@@ -1,4 +1,4 @@
-//! A fixed number of commands, for a profiler that counts: the same instructions in every run.
+//! Runs a fixed number of commands for a profiler that counts instructions. Every run has the same instructions.
 //!
 //! ```text
 //! cargo bench -p paxos-bench --bench steady --no-run             names the program, to be run as

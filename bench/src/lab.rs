@@ -1,5 +1,5 @@
-//! The lab: compares the variants' messages, delays and latencies with what theory predicts, runs them under
-//! faults with every invariant checked, and reports.
+//! The lab: compares the variants' messages, delays and latencies with the predictions of theory, runs the
+//! variants under faults with every invariant checked, and reports the results.
 //!
 //! ```text
 //! counts    one decision, counted             compare   all rows that the command line asks for

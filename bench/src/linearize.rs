@@ -1,6 +1,6 @@
-//! `paxos-bench linearize`: whether a history is linearizable (Herlihy and Wing 1990).
+//! `paxos-bench linearize`: checks whether a history is linearizable (Herlihy and Wing 1990).
 //!
-//! A history is linearizable if each operation can be given one moment between its call and its answer, such that the
+//! A history is linearizable if each operation can be assigned one moment between its call and its answer, so that the
 //! operations, done one by one in the order of those moments, give the answers that the clients saw:
 //!
 //! ```text
@@ -10,7 +10,7 @@
 //! ```
 //!
 //! An operation without an answer may take effect at any moment after its call, or never. Keys are independent of each
-//! other, so each is searched alone (locality, §3.1 of that paper).
+//! other, so each key is searched alone (locality, §3.1 of that paper).
 //!
 //! ```text
 //! operation   what was done and seen           read       a history from a file
@@ -47,14 +47,14 @@ pub enum Verdict {
     Linearizable,
     /// These keys have none.
     NotLinearizable(Vec<Conflict>),
-    /// The search of these keys was given up for want of memory. No other key has a conflict.
+    /// The search of these keys was given up because memory ran out. No other key has a conflict.
     Undecided(Vec<String>),
 }
 
-/// Searches an order for each key of a history, with at most `memory` bytes for what the search of one key remembers.
-/// `progress` is told how many operations are done.
+/// Searches for an order for each key of a history. The search of one key remembers at most `memory` bytes. `progress`
+/// is told how many operations are done.
 ///
-/// No key has a value before the history begins. The order of `history` does not matter.
+/// Keys have no value before the history begins. The order of `history` does not matter.
 pub fn check(history: &[Operation], memory: usize, mut progress: impl FnMut(usize)) -> Verdict {
     let mut keys: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (nth, operation) in history.iter().enumerate() {

@@ -1,19 +1,19 @@
-//! What the numbers must be.
+//! Predictions of messages, delays and latencies.
 //!
-//! Exact predictions, written down before anything is measured: a run of the protocols that gives another
-//! number has found a bug in the protocol, in the counting or here.
+//! The predictions are exact and were written down before anything was measured. If a run of the protocols gives
+//! another number, there is a bug in the protocol, in the counting or here.
 //!
-//! How it is counted:
+//! The rules of counting:
 //!
-//! - A **message** is one send between two distinct processes; what a process says to itself costs no message
+//! - A **message** is one send between two distinct processes. A message of a process to itself costs no message
 //!   and no delay. The client is a process of its own: its request and exactly one reply are counted.
-//!   Heartbeats are not.
+//!   Heartbeats are not counted.
 //! - A **delay** is one hop: every link takes 1, every computation 0.
-//! - Proposals go to all acceptors, all answer, nothing is lost (but see [`Case::thrifty`]).
+//! - Proposals go to all acceptors, all acceptors answer, and nothing is lost (but see [`Case::thrifty`]).
 //!
-//! [`predict`] is the table of all runs; [`Case`] adds what can be saved; [`quorum`](majority) sizes, [the
-//! chance of a collision](collision_probability) and [latency over a wide area](wide_area_latency) complete
-//! it.
+//! [`predict`] has the table of all runs, and [`Case`] adds possible savings. The other predictions are
+//! [`quorum`](majority) sizes, [the chance of a collision](collision_probability) and [latency over a wide
+//! area](wide_area_latency).
 
 pub mod matrix;
 mod quorum;
@@ -36,22 +36,23 @@ pub use wide_area::{FIVE_SITES, WideArea, WideAreaLatency, wide_area_latency};
 /// Which process plays which roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Layout {
-    /// One client, one proposer (the leader), the acceptors and the learners are all distinct processes.
+    /// The client, the only proposer (the leader), the acceptors and the learners are distinct processes.
     Separate,
-    /// Each of `n` servers is proposer, acceptor and learner; the leader is one of them. The client is apart.
+    /// Each of `n` servers is proposer, acceptor and learner; the leader is one of them. The client is a separate
+    /// process.
     Collapsed,
 }
 
-/// Who hears the acceptors' votes (phase 2b).
+/// Which processes hear the acceptors' votes (phase 2b).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Learning {
     /// Every learner.
     Everyone,
-    /// The leader alone, as distinguished learner, which then tells the learners (`Decide`).
+    /// Only the leader, as the distinguished learner. It then tells the learners (`Decide`).
     Distinguished,
 }
 
-/// How Fast Paxos goes on after a collision: two clients, half the acceptors hear one of them first, half the
+/// How Fast Paxos recovers from a collision: of two clients, half of the acceptors hear one first, and half the
 /// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Recovery {
@@ -64,7 +65,7 @@ pub enum Recovery {
     Classic,
 }
 
-/// How one command comes to be decided.
+/// How one command is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Run {
     /// Basic Paxos: both phases. (Collapsed with a distinguished learner, it is called Simple Paxos.)
@@ -73,19 +74,19 @@ pub enum Run {
     MultiFirst,
     /// Multi-Paxos, every later decision: phase 2 only.
     MultiSteady,
-    /// Fast Paxos, one client at a time: it sends to the acceptors itself.
+    /// Fast Paxos, one client at a time, which sends its command to the acceptors directly.
     Fast,
-    /// Fast Paxos, two clients at a time, until the first of the two commands is decided and answered, once.
+    /// Fast Paxos, two clients at a time, until the first of the two commands is decided and answered once.
     FastCollision(Recovery),
 }
 
-/// What one decision costs.
+/// The cost of one decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prediction {
-    /// Messages in all, the client's request and one reply included.
+    /// All messages, including the client's request and one reply.
     pub messages: u64,
-    /// Delays from the client's request until the first learner knows the value; with a distinguished learner
-    /// that is the leader.
+    /// Delays from the client's request until the first learner knows the value. With a distinguished learner,
+    /// the first learner is the leader.
     pub learn_first: u64,
     /// Delays from the client's request until the last learner knows the value.
     pub learn_last: u64,
@@ -93,23 +94,23 @@ pub struct Prediction {
     pub reply: u64,
 }
 
-/// A run in a setting: what a prediction is about.
+/// The subject of a prediction: a run in a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// How the command comes to be decided.
+    /// How the command is decided.
     pub run: Run,
     /// Which process plays which roles.
     pub layout: Layout,
-    /// Who hears the votes.
+    /// Which processes hear the votes.
     pub learning: Learning,
     /// The number of acceptors, `n`; when collapsed, of servers.
     pub acceptors: usize,
-    /// The number of learners, `L`; when collapsed it is ignored, each of the servers being one.
+    /// The number of learners, `L`. When collapsed it is ignored, because every server is a learner.
     pub learners: usize,
 }
 
-/// The messages and delays of one decision, with majorities as classic quorums and [`fast_quorum`] as fast
-/// ones.
+/// Predicts the messages and delays of one decision. Classic quorums are majorities, and fast quorums have the
+/// size [`fast_quorum`].
 ///
 /// | run | separate | collapsed | learn | reply |
 /// |---|---|---|---|---|
@@ -128,24 +129,24 @@ pub struct Case {
 ///
 /// `a/b` means that the leader learns after `a` delays and tells the others, which learn after `b`. In the
 /// separate rows with a collision where everyone hears the votes, the acceptors also send each vote to the
-/// coordinator; in the uncoordinated row, to each other.
+/// coordinator; in the uncoordinated row, they send it to each other.
 ///
 /// ¹ **Collapsed, with 2 or 3 servers, the followers learn one delay earlier than the leader** in a classic
-/// round. The leader casts its own vote in the moment in which it sends phase 2a, so the two reach a follower
-/// together, and the follower votes in that moment: it knows of two votes, its own and the leader's, before
-/// it has heard of anybody else's. Two are a majority of 2 and of 3. The leader knows only its own vote until
-/// the first answer is back, one delay later; it is the one that replies, so the reply is not earlier. From 4
-/// servers on a majority has 3 members, and a third vote, cast by another follower in that same moment, takes
-/// one more delay to both: all learn together. A round that recovers from a collision is classic when a
-/// coordinator proposes in it, and then the same holds; in a fast round no follower knows more than its own
-/// vote before the others' arrive, and 3 servers need 3 votes. With flexible quorums it is the size of the
-/// phase 2 quorum that counts: the rule is "at most two", whatever `n` is.
+/// round. The leader votes at the moment when it sends phase 2a, so its vote and phase 2a reach a follower
+/// together, and the follower votes at that moment. The follower then knows two votes, its own and the leader's,
+/// before any other vote arrives. Two are a majority of 2 and of 3. The leader knows only its own vote until the
+/// first answer arrives, one delay later. The leader sends the reply, so the reply is not earlier. From 4 servers
+/// on, a majority has 3 members, and the third vote, cast by another follower at the same moment, takes one more
+/// delay to the leader and to each follower, so all learn together. A round that recovers from a collision is
+/// classic when a coordinator proposes in it, and then the same holds. In a fast round, a follower knows only its
+/// own vote until the others' votes arrive, and 3 servers need 3 votes. With flexible quorums, the size of the
+/// phase 2 quorum decides: the rule is "at most two" for every `n`.
 ///
-/// With one collapsed server nothing travels but the request and the reply: it learns after 1 delay, the
-/// reply is there after 2.
+/// With one collapsed server, the request and the reply are the only messages: the server learns after 1 delay,
+/// and the reply arrives after 2.
 ///
-/// `None` if there is no acceptor or (separate) no learner, if a collision is asked of one acceptor, and for
-/// uncoordinated recovery with a distinguished learner, where acceptors would hear all votes, and no learner.
+/// Returns `None` if there is no acceptor or (separate) no learner, and for a collision with one acceptor. Also for
+/// uncoordinated recovery with a distinguished learner, where acceptors would hear all votes, and no learner would.
 ///
 /// ```
 /// use paxos_bench::theory::{Layout, Learning, Run, predict};
@@ -158,12 +159,12 @@ pub fn predict(run: Run, layout: Layout, learning: Learning, n: usize, l: usize)
 }
 
 impl Case {
-    /// The messages and delays of one decision when every acceptor is asked: see [`predict`].
+    /// Predicts the messages and delays of one decision when every acceptor is asked: see [`predict`].
     pub fn predict(self) -> Option<Prediction> {
         self.predict_beside(majority(self.acceptors))
     }
 
-    /// As [`Case::predict`], if the smallest phase 2 quorum with the leader in it has so many members, of several.
+    /// As [`Case::predict`], if the smallest phase 2 quorum with the leader in it has `classic_quorum` members.
     pub fn predict_beside(self, classic_quorum: usize) -> Option<Prediction> {
         self.exists().then_some(())?;
         Some(self.after_delays(self.messages()?, classic_quorum))
@@ -171,12 +172,12 @@ impl Case {
 
     fn exists(self) -> bool {
         let learners = self.learners > 0 || self.layout == Layout::Collapsed;
-        // One acceptor hears one client first: its vote decides.
+        // A single acceptor hears one client first, and its vote decides.
         let collides = self.acceptors > 1 || !matches!(self.run, Run::FastCollision(_));
         self.acceptors > 0 && learners && collides
     }
 
-    /// The table, row by row.
+    /// The number of messages, from the table of [`predict`] row by row.
     #[expect(clippy::match_same_arms, reason = "one line for each row, also where two rows agree")]
     fn messages(self) -> Option<u64> {
         use Layout::{Collapsed, Separate};
@@ -217,7 +218,7 @@ impl Case {
         })
     }
 
-    /// The delays, beside messages that are known: they do not depend on how many were sent.
+    /// The prediction with this number of messages. The delays do not depend on it.
     fn after_delays(self, messages: u64, classic_quorum: usize) -> Prediction {
         let collapsed = self.layout == Layout::Collapsed;
         if collapsed && self.acceptors == 1 {
@@ -235,8 +236,8 @@ impl Case {
 }
 
 impl Run {
-    /// The column "learn": the messages that lie, one after another, between the client's request and a
-    /// quorum's votes.
+    /// The column "learn": the number of consecutive messages from the client's request to a quorum's votes,
+    /// both included.
     fn delays_until_a_quorum_is_heard(self) -> u64 {
         let ways: &[&str] = match self {
             Self::Basic | Self::MultiFirst => &["request", "1a", "1b", "2a", "2b"],
@@ -249,7 +250,7 @@ impl Run {
         ways.len() as u64
     }
 
-    /// Whether the value is chosen in a round in which the leader proposes it, rather than in a fast one.
+    /// Whether the value is chosen in a round in which the leader proposes it, and not in a fast round.
     fn ends_in_a_classic_round(self) -> bool {
         match self {
             Self::Fast | Self::FastCollision(Recovery::Uncoordinated) => false,

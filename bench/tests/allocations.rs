@@ -1,4 +1,4 @@
-//! Allocations are the same in every run, so that they can be held to the number.
+//! The number of allocations is the same in every run, so the test compares it exactly.
 #![allow(missing_docs, clippy::expect_used)]
 
 use multi_paxos::MultiPaxos;
@@ -22,7 +22,7 @@ impl StateMachine for Count {
     }
 }
 
-/// Allocations of `rounds` rounds of `in_flight` commands each, after as many that are not counted.
+/// Counts the allocations of `rounds` rounds of `in_flight` commands each, after as many rounds that are not counted.
 fn allocations(replicas: u16, in_flight: usize, rounds: usize) -> usize {
     let config = Config::collapsed(replicas).expect("lawful");
     let config = Config { timeouts: Timeouts::NEVER, announce: Announce::WithNext, ..config };

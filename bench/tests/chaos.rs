@@ -1,5 +1,5 @@
-//! A thousand bad days for each variant: messages lost, doubled and out of order, a crash with a restart, pauses,
-//! a partition that heals. No invariant breaks, and when it is over every command is decided.
+//! A thousand runs with faults for each variant: messages are lost, duplicated and reordered, and there are a crash
+//! with a restart, pauses and a partition that heals. No invariant is broken, and at the end every command is decided.
 
 use paxos_bench::lab::cluster::Shape;
 use paxos_bench::lab::faults::{Scenario, Trial};
@@ -10,12 +10,12 @@ use paxos_bench::variants::Variant;
 const CLIENTS: u16 = 3;
 const COMMANDS: u64 = 8;
 
-/// `CHAOS=100000 cargo test --release -p paxos-bench --test chaos` for a long night.
+/// The number of runs: for a long test, `CHAOS=100000 cargo test --release -p paxos-bench --test chaos`.
 fn seeds() -> u64 {
     std::env::var("CHAOS").ok().and_then(|n| n.parse().ok()).unwrap_or(1000)
 }
 
-/// One setting of each knob, so that all their combinations come round every 48 seeds.
+/// Sets each option by the seed, so that all combinations occur every 48 seeds.
 fn trial(variant: Variant, seed: u64) -> Trial<'static> {
     let pick = |place: u64, of: u64| seed / place % of;
     let (layout, learning) = variant.placed(
@@ -43,12 +43,13 @@ fn trial(variant: Variant, seed: u64) -> Trial<'static> {
     }
 }
 
-/// The phase 1a messages of all runs.
+/// Makes all runs. Returns the number of their phase 1a messages.
 fn survives(variant: Variant) -> u64 {
     survive((0..seeds()).map(|seed| trial(variant, seed)))
 }
 
-/// A snapshot each 1 to 6 slots: who was away for a moment is too far behind for anybody's log.
+/// Makes runs with a snapshot every 1 to 6 slots, so that a process that was briefly away is too far behind for any
+/// log.
 fn survives_with_snapshots(variant: Variant) {
     survive((0..seeds() / 4).map(|seed| Trial { snapshot_every: 1 + seed % 6, ..trial(variant, seed) }));
 }

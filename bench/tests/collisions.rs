@@ -1,7 +1,7 @@
-//! Clients that collide all the time on bad days: messages lost, doubled and out of order, crashes, pauses, a partition
-//! that heals; one to eight clients, quorum systems of every kind, all recoveries, either way of learning, roles together
-//! and apart, with snapshots and without, with hysteresis and without. No invariant breaks, and when the faults are over
-//! every command is decided, and executed once by everybody.
+//! Clients that collide all the time under faults: messages are lost, duplicated and reordered, and there are crashes,
+//! pauses and a partition that heals. The runs have one to eight clients, quorum systems of every kind, all recoveries,
+//! both ways of learning, collapsed and separate roles, with and without snapshots, with and without hysteresis. No
+//! invariant is broken. After the faults every command is decided, and every replica executes it once.
 
 use fast_paxos::{FastPaxos, Hysteresis, Options, Recovery};
 use paxos_bench::lab::quorums::QuorumChoice;
@@ -20,7 +20,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Acceptors, and quorums over them that allow fast ballots.
+/// Numbers of acceptors, and quorums over them that allow fast ballots.
 const SYSTEMS: [(u16, &str); 14] = [
     (3, "majority"),
     (4, "majority"),
@@ -40,7 +40,7 @@ const SYSTEMS: [(u16, &str); 14] = [
 
 const RECOVERIES: [Recovery; 3] = [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic];
 
-/// The same, read.
+/// The same systems, parsed.
 fn systems() -> Vec<(u16, QuorumChoice)> {
     let read = |(n, text): (u16, &str)| {
         let choice: QuorumChoice = text.parse().unwrap_or_else(|why| panic!("{text}: {why}"));
@@ -51,7 +51,7 @@ fn systems() -> Vec<(u16, QuorumChoice)> {
     SYSTEMS.into_iter().map(read).collect()
 }
 
-/// Each seed is a run of its own kind: every system meets every recovery.
+/// Each seed is a different kind of run. Every system runs with every recovery.
 fn world(systems: &[(u16, QuorumChoice)], seed: u64) -> (World<P>, u64) {
     let mut chance = Chance::new(seed, 21);
     let recovery = RECOVERIES[(seed % 3) as usize];
@@ -87,7 +87,7 @@ fn survives(systems: &[(u16, QuorumChoice)], seed: u64) -> u64 {
     let commands = 40_u64.div_ceil(clients.len() as u64);
     let mut sim = Sim::new(world, |_| Digest::default());
     for (client, nth) in clients.iter().zip(0..) {
-        // All ask as soon as they are answered: their commands meet.
+        // All clients submit again as soon as they are answered, so their commands collide.
         sim.submit_in_turn(*client, 2, (0..commands).map(|k| 1000 * nth + k));
     }
     sim.run_for(ms(1000)).unwrap_or_else(|violation| panic!("{violation}"));
@@ -99,7 +99,7 @@ fn survives(systems: &[(u16, QuorumChoice)], seed: u64) -> u64 {
     sim.commands().len() as u64
 }
 
-/// Whether all learners have executed as much, and come to the same.
+/// Whether all learners have executed the same number of slots, and are in the same state.
 fn level(sim: &Sim<P, Digest>) -> bool {
     let learners: Vec<NodeId> = sim.world().config.all_learners().iter().collect();
     let state = |id: &NodeId| Some((sim.node(*id)?.chosen().applied(), sim.machine(*id)?.value()));
@@ -107,7 +107,7 @@ fn level(sim: &Sim<P, Digest>) -> bool {
     states.len() == learners.len() && states.windows(2).all(|w| w[0] == w[1])
 }
 
-/// `SEEDS=100000 cargo test --release -p paxos-bench --test collisions` for a long night, `FIRST=3769` starts there.
+/// For a long test, `SEEDS=100000 cargo test --release -p paxos-bench --test collisions`; `FIRST=3769` begins there.
 #[test]
 fn clients_that_collide_on_bad_days_are_all_served() {
     let systems = systems();

@@ -1,6 +1,6 @@
-//! The READMEs and the page of counts show what the code does: their pictures, tables and example are made from it. The list of
-//! mutations applies to it.
-//! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test readme` brings them up to date.
+//! The READMEs and the page of counts agree with the code: their pictures, tables and example are made from it. Every
+//! mutation in the lists applies to the code.
+//! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test readme` brings the pages up to date.
 
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;
@@ -30,7 +30,7 @@ fn example() -> String {
     read_to_string(root().join("transport/examples/counter.rs")).expect("the example")
 }
 
-/// Writes `wanted` in place of what the file holds, if updates are asked for, and fails otherwise.
+/// Compares a file with `wanted`. If they differ, writes the file if updates are requested, and fails otherwise.
 fn expect_file(name: &str, found: Option<&str>, wanted: &str) {
     if found == Some(wanted) {
         return;
@@ -39,7 +39,7 @@ fn expect_file(name: &str, found: Option<&str>, wanted: &str) {
     write(root().join(name), wanted).expect("written");
 }
 
-/// Holds what stands in a file between `begin` and the next [`END`] to `content`.
+/// Checks that the text of a file between `begin` and the next [`END`] is `content`.
 fn keep_current(name: &str, begin: &str, content: &str) {
     let text = read_to_string(root().join(name)).unwrap_or_else(|why| panic!("{name}: {why}"));
     let from = text.find(begin).unwrap_or_else(|| panic!("{name} has no {begin}")) + begin.len();
@@ -93,7 +93,7 @@ fn row(variant: Variant, run: Run, layout: Layout, learning: Learning) -> Row {
     Row { run, name, layout, learning, messages: row.messages, learn, reply: row.reply }
 }
 
-/// Every row, for the page of counts.
+/// The table with every row, for the page of counts.
 fn whole_table(rows: &[(Variant, Row)]) -> String {
     let mut table =
         "\n| variant | roles | learning | messages | learn | reply |\n|---|---|---|---:|---:|---:|\n"
@@ -105,12 +105,12 @@ fn whole_table(rows: &[(Variant, Row)]) -> String {
     table
 }
 
-/// The rows that differ where each server plays all roles and the leader alone hears votes.
+/// The distinct rows for servers that play all roles and a leader that alone hears votes.
 fn excerpt(rows: &[(Variant, Row)], head: &str) -> String {
     let mut table = format!("\n| {head} |\n|---|---:|---:|---:|\n");
     for (variant, row) in rows {
         let placed = (row.layout, row.learning) == (Layout::Collapsed, Learning::Distinguished);
-        // Simple Paxos is Basic Paxos so placed, and a first decision of Multi-Paxos costs the same.
+        // In this layout, Simple Paxos is Basic Paxos, and a first decision of Multi-Paxos costs the same.
         if placed && *variant != Variant::Simple && row.run != Run::MultiFirst {
             let Row { name, messages, learn, reply, .. } = row;
             writeln!(table, "| {name} | {messages} | {learn} | {reply} |").expect("a string");
@@ -133,7 +133,7 @@ fn the_pages_are_current() {
     keep_picture("docs/pictures/fast-collision.svg", Variant::Fast, collision);
 }
 
-/// Holds a picture to what `paxos-bench draw --as svg` draws of that decision among three servers.
+/// Checks that a picture is what `paxos-bench draw --as svg` draws of this decision among three servers.
 fn keep_picture(name: &str, variant: Variant, run: Run) {
     let drawn = picture(shape(variant, Layout::Collapsed, Learning::Distinguished, 3), run, 0);
     let found = read_to_string(root().join(name)).ok();
@@ -152,7 +152,7 @@ impl StateMachine for Counter {
     }
 }
 
-/// What the example does, with the variant that takes the place of its own.
+/// The code of the example, with another variant.
 async fn count<P: Protocol<Value = u64, Reply = u64>>() {
     let config = Config::collapsed(3).expect("a cluster");
     let started = MemoryCluster::<P, _>::start(config, &Default::default(), |_| Counter(0)).await;
@@ -187,7 +187,7 @@ fn every_link_to_a_file_leads_to_one() {
     }
 }
 
-/// A mutation whose text is gone would catch nothing, and nobody would notice (`.ci/mutants`).
+/// A mutation whose text no longer exists would test nothing, and go unnoticed (`.ci/mutants`).
 #[test]
 fn every_mutation_applies_to_one_place() {
     let lists =

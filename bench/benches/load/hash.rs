@@ -6,15 +6,15 @@ use std::marker::PhantomData;
 /// A hash of everything executed so far, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Running {
-    /// How many commands.
+    /// The number of executed commands.
     pub commands: u64,
     /// The hash.
     pub hash: u64,
 }
 
 impl Running {
-    /// Mixes in one command: FNV-1a over 64-bit words, in four lanes, so that a large payload costs a pass over
-    /// its bytes and not a chain of multiplications.
+    /// Mixes in one command: FNV-1a over 64-bit words, in four lanes. So a large payload costs a pass over its bytes,
+    /// and not a chain of multiplications.
     pub fn execute(&mut self, bytes: &[u8]) -> u64 {
         const PRIME: u64 = 0x0100_0000_01b3;
         let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(PRIME);
@@ -38,7 +38,7 @@ impl Running {
     }
 }
 
-/// The same as a replica of this library executes it. A reply is the hash after the command.
+/// The same as a state machine of this library. A reply is the hash after the command.
 #[derive(Clone, Debug)]
 pub struct Machine<V> {
     /// The state.

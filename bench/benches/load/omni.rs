@@ -10,7 +10,8 @@ use omnipaxos_storage::memory_storage::MemoryStorage;
 use std::mem;
 use std::sync::Arc;
 
-/// Its entry is the payload alone. (Ours also carries the client's name and number, by which it executes once.)
+/// An entry of `OmniPaxos`: only the payload. (Our entry also has the client's name and number, so that it executes
+/// once.)
 #[derive(Clone, Debug)]
 struct Command<V>(V);
 
@@ -20,12 +21,12 @@ impl<V: Payload> Entry for Command<V> {
 
 type Server<V> = OmniPaxos<Command<V>, MemoryStorage<Command<V>>>;
 
-/// Commands between two trims of the log. Far apart, since each trim costs messages.
+/// The number of commands between two trims of the log. It is large, because each trim costs messages.
 const TRIM_EVERY: u64 = 16_384;
 
-/// Servers of `OmniPaxos`, with their own memory storage. Fastest is a batch as large as the number of commands in
-/// flight: it is cloned once for each follower, as soon as it is full, where the default of 1 appends commands to
-/// the messages one by one.
+/// Servers of `OmniPaxos`, with their own memory storage. The fastest batch size is the number of commands in flight:
+/// such a batch is cloned once for each follower, as soon as it is full. The default size of 1 appends commands to the
+/// messages one by one.
 struct Omni<V: Payload> {
     servers: Vec<Server<V>>,
     executed: Vec<Running>,
@@ -82,7 +83,7 @@ impl<V: Payload> Omni<V> {
             batch,
             trimmed: 0,
         };
-        // Time passes only here: ticks bring the election, and none come later.
+        // Time passes only here: the ticks lead to the election, and there are none later.
         for _ in 0..1000 {
             omni.servers.iter_mut().for_each(OmniPaxos::tick);
             omni.run();
@@ -107,7 +108,7 @@ impl<V: Payload> Omni<V> {
         }
     }
 
-    /// Lets one server take in what waits for it, execute what is decided, and speak; whether it spoke.
+    /// Lets one server handle its inbox, execute what is decided, and send messages. Returns whether it sent any.
     fn turn(&mut self, at: usize) -> bool {
         let mut inbox = mem::take(&mut self.inboxes[at]);
         let server = &mut self.servers[at];
@@ -134,7 +135,7 @@ impl<V: Payload> Omni<V> {
         spoke
     }
 
-    /// Forgets what every server has executed, now and then.
+    /// Trims what every server has executed, now and then.
     fn trim(&mut self) {
         let everywhere = self.executed.iter().map(|e| e.commands).min().unwrap_or_default();
         if everywhere - self.trimmed < TRIM_EVERY {
@@ -155,7 +156,7 @@ impl<V: Payload> Cluster for Omni<V> {
         }
         self.run();
         if !commands.is_multiple_of(self.batch) {
-            // The last batch is not full, so it waits for a tick.
+            // The last batch is not full, so it is sent at the next tick.
             while self.executed[0].commands < target {
                 self.servers.iter_mut().for_each(OmniPaxos::tick);
                 self.run();

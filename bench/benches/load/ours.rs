@@ -1,4 +1,4 @@
-//! The variants of this library, each in the configuration that is measured. A new one is one line.
+//! The variants of this library, each in the configuration to measure. To add one, add a line.
 
 use super::hash::{Machine, Running};
 use super::{Cluster, Payload, Payloads, Point};
@@ -9,11 +9,11 @@ use paxos_core::{Announce, Config, NodeId, Protocol, QuorumError, Timeouts};
 use paxos_transport::LocalCluster;
 use std::sync::Arc;
 
-/// What is measured.
+/// The variants to measure.
 pub const VARIANTS: [&str; 4] = ["basic", "simple", "multi", "fast"];
 
-/// A cluster of one of [`VARIANTS`], or of `multi-at-once`, which is `multi` with an announcement of its own for
-/// each decision.
+/// A cluster of one of [`VARIANTS`], or of `multi-at-once`, which is `multi` with a separate announcement of each
+/// decision.
 ///
 /// # Panics
 /// If there is no such variant or payload.
@@ -39,7 +39,7 @@ fn of<V: Payload>(variant: &str, n: u16) -> Box<dyn Cluster> {
 
 const LEADER: NodeId = NodeId(0);
 
-/// Servers of this library, with no timeouts: nothing is lost here.
+/// Servers of this library. They have no timeouts, because no message is lost here.
 struct Ours<P: Protocol<Value: Payload, Reply = u64>> {
     cluster: LocalCluster<P, Machine<P::Value>>,
     payloads: Payloads<P::Value>,

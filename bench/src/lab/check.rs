@@ -1,5 +1,5 @@
-//! `paxos-bench check`: every run of a small cluster, by the model checker stateright. The nodes are those that users get. The network
-//! may delay, reorder, double and lose whatever is said; a proposer may begin a ballot whenever it likes.
+//! `paxos-bench check`: explores every run of a small cluster with the model checker stateright. The nodes are the ones
+//! that users run. The network may delay, reorder, duplicate and lose messages. A proposer may begin a ballot any time.
 
 mod system;
 #[cfg(test)]
@@ -22,22 +22,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 use system::{AGREEMENT, Checked, EVERYTHING, SOMETHING, System};
 
-/// What the help ends with.
+/// The end of the help text.
 pub const HELP: &str = "\
-A state is what all processes know, what is on their disks, and every message that was ever said. From each state, each message may
-arrive, once more or for the first time; messages that never arrive are lost. With --crashes, a process may crash when a message has
-arrived, before anything that follows from it is written, and restart from its disk. With --writes, so many writes of a process may be
-under way while it takes in more messages; a crash loses them.
+A state is what all processes know, what is on their disks, and every message that was ever sent. From each state, each message may
+arrive, for the first time or again; messages that never arrive are lost. With --crashes, a process may crash when a message has
+arrived, before it writes anything that follows from the message, and restart from its disk. With --writes, that many writes of a
+process may be in progress while it handles more messages; a crash loses them.
 
-Three properties are checked. Agreement: no two values are chosen in a slot, and nobody takes another one for chosen. A decision is
-reachable, and every command can be decided: some run leads there, so that the first property does not hold because nothing happens.
+Three properties are checked. Agreement: no two values are chosen in a slot, and no process takes another value for chosen. A decision
+is reachable, and every command can be decided: some run leads there, so agreement does not hold merely because nothing happens.
 
   paxos-bench check --variant basic --scenario rivals
   paxos-bench check --variant multi --scenario succession --crashes 1 --writes 1
   paxos-bench check --variant fast --scenario collision --acceptors 4 --recovery uncoordinated
-  paxos-bench check --variant multi --scenario rivals --forgetful --crashes 1      finds what a lost disk does
+  paxos-bench check --variant multi --scenario rivals --forgetful --crashes 1      shows what a lost disk does
 
-Exit codes: 0 all that was explored holds, 1 a property does not, 2 the command line is wrong.";
+Exit codes: 0 every property holds in all explored states, 1 a property does not hold, 2 the command line is wrong.";
 
 /// The variants that can be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -51,15 +51,15 @@ pub enum Checkable {
     Fast,
 }
 
-/// What the processes want.
+/// The situation that the processes are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scene {
-    /// Two proposers have a command each, and no leader
+    /// Two proposers have one command each, and there is no leader
     Rivals,
-    /// n0 leads, and n1 takes over at any time, while clients ask
+    /// n0 leads, and n1 takes over at any time while clients send commands
     Succession,
-    /// n0 leads, and two clients or more ask at the same time
+    /// n0 leads, and two or more clients send commands at the same time
     Collision,
 }
 
@@ -69,37 +69,37 @@ pub struct Check {
     /// The variant
     #[arg(long, value_enum, default_value = "multi")]
     pub variant: Checkable,
-    /// What the processes want
+    /// The situation that the processes are in
     #[arg(long, value_enum, default_value = "succession")]
     pub scenario: Scene,
-    /// How many acceptors
+    /// The number of acceptors
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=9))]
     pub acceptors: u16,
-    /// How many clients ask, each for one command [default: 2 in a collision, else 1; rivals ask themselves]
+    /// The number of clients, each with one command [default: 2 in a collision, else 1; rivals have their own commands]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4))]
     pub clients: Option<u16>,
-    /// What Fast Paxos answers a collision with (fast only) [default: coordinated]
+    /// How Fast Paxos recovers from a collision (fast only) [default: coordinated]
     #[arg(long, value_enum)]
     pub recovery: Option<Recovery>,
     /// The highest round in which a proposer begins a ballot [default: 1 for rivals, else 2]
     #[arg(long, value_name = "N")]
     pub rounds: Option<u64>,
-    /// How many crashes there may be in a run
+    /// The most crashes in a run
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub crashes: u8,
-    /// How many writes of a process may be under way while it goes on; 0: each is durable at once
+    /// The most writes of a process that may be in progress while it continues; 0: each is durable at once
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub writes: usize,
-    /// A process that crashes loses its disk: nothing survives that
+    /// A process that crashes loses its disk, which no variant tolerates
     #[arg(long)]
     pub forgetful: bool,
-    /// After so many steps to stop, each from a state to another or the same one; 0: when all states are explored
+    /// Stop after this many steps, each from a state to another or the same one; 0: when all states are explored
     #[arg(long, default_value = "1000000", value_name = "N", value_parser = whole)]
     pub steps: u64,
-    /// After so many seconds to stop; 0: when all are explored
+    /// Stop after this many seconds; 0: when all states are explored
     #[arg(long, default_value = "0", value_name = "S", value_parser = whole)]
     pub seconds: u64,
-    /// How many threads explore [default: as many as there are cores]
+    /// The number of threads that explore [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
     /// How to print the results
@@ -107,66 +107,66 @@ pub struct Check {
     pub format: Form,
 }
 
-/// A cluster that cannot be checked.
+/// Why a cluster cannot be checked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
     /// The acceptors cannot form quorums.
     #[error(transparent)]
     Quorums(#[from] QuorumError),
-    /// A disk is lost in a crash.
-    #[error("--forgetful says what a crash does: allow one with --crashes 1")]
+    /// Disks are lost in crashes, and no crash is allowed.
+    #[error("--forgetful has no effect without a crash: allow one with --crashes 1")]
     NoCrash,
     /// Only Fast Paxos has collisions.
     #[error("only Fast Paxos recovers from collisions: `--recovery` has no effect without `--variant fast`")]
     NoRecovery,
-    /// Rivals are proposers.
+    /// Rivals are proposers, so there are no clients.
     #[error("rivals are the two proposers, each with a command of its own: `--clients` has no effect")]
     NoClients,
 }
 
-/// What came of it.
+/// The result of an exploration.
 #[derive(Clone, Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 pub struct Explored {
     /// The variant.
     pub variant: Checkable,
-    /// What the processes want.
+    /// The situation that the processes are in.
     pub scenario: Scene,
-    /// How many states were found.
+    /// The number of states that were found.
     pub states: usize,
-    /// How many steps between states were looked at.
+    /// The number of steps between states that were explored.
     pub steps: usize,
     /// The most steps from the start to a state.
     pub depth: usize,
-    /// How long it took.
+    /// How long the exploration took, in seconds.
     pub seconds: f64,
-    /// Whether there are no others.
+    /// Whether all states were explored.
     pub complete: bool,
-    /// Whether agreement holds in all of them.
+    /// Whether agreement holds in all states.
     pub agreement: bool,
-    /// Whether a decision is in one of them.
+    /// Whether a value is chosen in some state.
     pub decision: bool,
-    /// Whether every command is decided in one of them.
+    /// Whether every command is chosen in some state.
     pub everything: bool,
     /// A shortest run to a state without agreement, step by step.
     pub counterexample: Vec<String>,
 }
 
 impl Explored {
-    /// Whether something is wrong: no agreement, or, if all was explored, nothing that can be decided.
+    /// Whether something is wrong: no agreement, or no decision although all states were explored.
     pub fn fails(&self) -> bool {
         !self.agreement || self.complete && !self.decision
     }
 
-    /// For people.
+    /// The result as text for people.
     pub fn table(&self) -> String {
         let (holds, fails) = ("holds", "DOES NOT HOLD");
         let mut text = String::new();
         let all = match (self.complete, self.agreement) {
-            (true, _) => "that is all",
-            (false, true) => "there are more",
-            (false, false) => "no more were looked for",
+            (true, _) => "all explored",
+            (false, true) => "not all explored",
+            (false, false) => "the search stopped at a violation",
         };
         let _ = writeln!(
             text,
@@ -182,7 +182,7 @@ impl Explored {
         let _ = writeln!(text, "{SOMETHING}: {}", reachable(self.decision));
         let found = match (self.everything, self.complete) {
             (true, _) => holds,
-            // No failure: a command that lost its slot may need a higher round than is allowed.
+            // This is no failure: a command that lost its slot may need a higher round than is allowed.
             (false, true) => "does not hold within the rounds allowed; allow more with --rounds",
             (false, false) => "was not found yet",
         };
@@ -194,10 +194,10 @@ impl Explored {
     }
 }
 
-/// Explores.
+/// Explores the cluster that the options describe.
 ///
 /// # Errors
-/// [`CheckError`] if there is no such cluster.
+/// [`CheckError`] if the cluster cannot be checked.
 pub fn check(options: &Check, progress: impl FnMut(String)) -> Result<Explored, CheckError> {
     if options.forgetful && options.crashes == 0 {
         return Err(CheckError::NoCrash);
@@ -223,7 +223,7 @@ pub fn check(options: &Check, progress: impl FnMut(String)) -> Result<Explored, 
     }
 }
 
-/// Two proposers, then acceptors, then clients.
+/// The cluster to explore. Its first ids are two proposers; acceptors follow, then clients.
 fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
     let mut config = Config::separate(2, options.acceptors, 0)?;
     config.timeouts = Timeouts::NEVER;

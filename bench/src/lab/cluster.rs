@@ -1,4 +1,4 @@
-//! From what a user asks for to a configuration.
+//! Translates what a user asks for into a configuration.
 
 use crate::lab::quorums::QuorumChoice;
 use crate::theory::{Layout, Learning};
@@ -10,22 +10,22 @@ use paxos_core::{Campaign, Config, Leadership, QuorumError, Timeouts};
 pub struct Shape {
     /// The variant.
     pub variant: Variant,
-    /// Who plays what.
+    /// Which process plays which roles.
     pub layout: Layout,
-    /// Who hears votes.
+    /// Which processes hear votes.
     pub learning: Learning,
-    /// How many acceptors; in the collapsed layout, how many servers.
+    /// The number of acceptors; in the collapsed layout, of servers.
     pub acceptors: u16,
-    /// How many learners; in the collapsed layout there are as many as servers.
+    /// The number of learners; in the collapsed layout every server is one.
     pub learners: u16,
-    /// Whether proposers ask a quorum only.
+    /// Whether proposers ask only a quorum.
     pub thrifty: bool,
     /// The quorums.
     pub quorum: QuorumChoice,
 }
 
 impl Shape {
-    /// So many servers, each in all roles, the leader alone hears votes, and quorums are majorities.
+    /// This many servers with all roles. Only the leader hears votes, and quorums are majorities.
     pub fn collapsed(variant: Variant, servers: u16) -> Self {
         Self {
             variant,
@@ -38,7 +38,7 @@ impl Shape {
         }
     }
 
-    /// Its configuration, without any timeout.
+    /// The configuration of the cluster, without any timeout.
     ///
     /// # Errors
     /// [`QuorumError`] if the acceptors cannot form such quorums.

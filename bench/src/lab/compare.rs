@@ -1,4 +1,4 @@
-//! `paxos-bench compare`: every row that the command line asks for.
+//! `paxos-bench compare`: measures every row that the command line asks for.
 
 mod options;
 
@@ -18,7 +18,7 @@ use paxos_core::{NodeSet, QuorumError};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-/// Why there is nothing to compare.
+/// Why a comparison failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
@@ -27,43 +27,43 @@ pub enum CompareError {
     Quorum {
         /// The quorums.
         choice: QuorumChoice,
-        /// How many acceptors.
+        /// The number of acceptors.
         acceptors: u16,
-        /// Why.
+        /// The cause.
         source: QuorumError,
     },
-    /// Fast Paxos without fast quorums.
+    /// Fast Paxos is among the variants, and the quorum system has no fast quorums.
     #[error(
-        "--quorum {0} has no fast quorums; write fast-flexible:Q1,Q2,FAST or another with them, or leave `fast` out of --variants"
+        "--quorum {0} has no fast quorums; give fast-flexible:Q1,Q2,FAST or another system that has them, or leave `fast` out of --variants"
     )]
     NoFastQuorum(QuorumChoice),
-    /// More acceptors than there are sites.
+    /// There are more acceptors than sites.
     #[error(
-        "{wanted} acceptors need as many sites, and there are {known}; name a file with more by --rtt-file, or take fewer"
+        "{wanted} acceptors need as many sites, and only {known} are known; name a file with more sites with --rtt-file, or use fewer acceptors"
     )]
     Sites {
-        /// How many acceptors.
+        /// The number of acceptors.
         wanted: usize,
-        /// How many sites are known.
+        /// The number of known sites.
         known: usize,
     },
     /// An option that has no effect.
     #[error(transparent)]
     Misfit(#[from] Misfit),
-    /// Sites or round trips.
+    /// The sites or the round trips are wrong.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
-    /// Nothing fits all that was asked for.
+    /// No row fits all options.
     #[error(
         "no row fits these options: Simple Paxos is collapsed and distinguished only; widen --roles, --learning or --variants"
     )]
     Nothing,
-    /// The results are not what they must be.
+    /// Rows differ from their predictions or broke an invariant.
     #[error("{differs} of {rows} rows are not as predicted or broke an invariant; they are marked above")]
     Differs {
-        /// How many.
+        /// The number of such rows.
         differs: usize,
-        /// Of how many.
+        /// The number of all rows.
         rows: usize,
     },
     /// A count failed.
@@ -72,13 +72,13 @@ pub enum CompareError {
     /// A run failed.
     #[error(transparent)]
     Trial(#[from] TrialError),
-    /// The results have no place.
+    /// The results cannot be written.
     #[error(transparent)]
     Report(#[from] ReportError),
 }
 
 impl CompareError {
-    /// Whether the cause is in what was asked for, and not in what was found.
+    /// Whether the command line is at fault, and not a result.
     pub fn is_input(&self) -> bool {
         !matches!(
             self,
@@ -87,10 +87,10 @@ impl CompareError {
     }
 }
 
-/// Measures every row. `progress` hears of each before it starts.
+/// Measures every row. `progress` is called before each row.
 ///
 /// # Errors
-/// [`CompareError`], before anything is run if the command line is at fault.
+/// [`CompareError`]. If the command line is at fault, nothing is run.
 pub fn compare(options: &Compare, mut progress: impl FnMut(String)) -> Result<Vec<Row>, CompareError> {
     let plan = Plan::new(options)?;
     let mut rows = Vec::new();
@@ -109,7 +109,7 @@ pub fn compare(options: &Compare, mut progress: impl FnMut(String)) -> Result<Ve
     Ok(rows)
 }
 
-/// What to measure, checked.
+/// The checked plan of what to measure.
 struct Plan<'a> {
     options: &'a Compare,
     counts: Vec<(Shape, Run)>,
@@ -148,7 +148,7 @@ impl<'a> Plan<'a> {
         Ok(plan)
     }
 
-    /// A run takes a while, so whether its results can be written is found out before.
+    /// Checks whether the results can be written, before a run that takes a while.
     fn check_files(&self) -> Result<(), CompareError> {
         for path in self.traces.iter().flatten() {
             let wrong = |source| TrialError::Trace { path: path.display().to_string(), source };
@@ -181,7 +181,7 @@ impl<'a> Plan<'a> {
         self.options.acceptors.first().copied().unwrap_or(usual)
     }
 
-    /// The leader's site where it is named; else the first one and the best one.
+    /// The placements to measure. The leader is at the named site; if none is named, at the first and at the best one.
     fn placements(&self) -> Vec<Placement<'_>> {
         let mut all = Vec::new();
         for variant in &self.options.variants {
@@ -246,7 +246,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Five sites on three continents, or as many as the quorums are made for: these and then the others.
+/// Five sites on three continents, or as many as the quorums are made for: these five first, then others.
 pub(crate) fn first_sites(world: &RttMatrix, wanted: Option<u16>) -> Result<RttMatrix, CompareError> {
     let others = world.sites().iter().map(String::as_str).filter(|site| !FIVE_SITES.contains(site));
     let all: Vec<&str> = FIVE_SITES.into_iter().chain(others).collect();
@@ -294,7 +294,7 @@ fn count_rows(options: &Compare) -> Vec<(Shape, Run)> {
     rows
 }
 
-/// In the collapsed layout every server learns.
+/// The numbers of learners to measure. In the collapsed layout every server learns.
 fn learner_counts(layout: Layout, acceptors: u16, learners: &[u16]) -> Vec<u16> {
     if layout == Layout::Collapsed { vec![acceptors] } else { learners.to_vec() }
 }
@@ -309,7 +309,7 @@ fn is_wanted(run: Run, collisions: &[Collision]) -> bool {
     }
 }
 
-/// `run.jsonl`, or `run.fast.jsonl` if there are several variants.
+/// The trace file of a variant: `run.jsonl`, or `run.fast.jsonl` if there are several variants.
 fn trace_file(options: &Compare, variant: Variant) -> Option<PathBuf> {
     let file = options.trace_out.as_ref()?;
     if options.variants.len() == 1 {
@@ -324,7 +324,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    /// A command line that gives nothing else.
+    /// A command line with only these options.
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]

@@ -1,4 +1,4 @@
-//! One decision in a quiet cluster in which every link takes one delay: its messages and delays.
+//! Counts the messages and delays of one decision in a quiet cluster in which every link takes one delay.
 
 mod predicted;
 
@@ -11,10 +11,10 @@ use paxos_transport::sim::{Counts, Fate, Sim, Trace, Violation, What, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One delay.
+/// The time that stands for one delay.
 const DELAY: Duration = Duration::from_millis(1);
 
-/// Messages that are not part of a decision. *Any* by itself prepares decisions to come.
+/// Messages that are not part of a decision. A separate *any* message prepares later decisions.
 const UPKEEP: [Kind; 9] = [
     Kind::Any,
     Kind::Heartbeat,
@@ -27,16 +27,16 @@ const UPKEEP: [Kind; 9] = [
     Kind::Chunk,
 ];
 
-/// Measures one row and sets it beside its prediction.
+/// Measures one row and adds its prediction.
 ///
 /// # Errors
-/// What went wrong in the simulation: a broken invariant, or no decision.
+/// [`CountError`] if the cluster cannot be built, an invariant breaks, or there is no decision.
 pub fn measure(shape: Shape, run: Run, seed: u64) -> Result<CountRow, CountError> {
     Ok(decide(shape, run, seed, false)?.0)
 }
 
-/// Whether such a decision comes to an end without timeouts, of which there are none here. Thrifty clients that collide
-/// ask a fast quorum only; unless that is a phase 1 quorum as well, its votes do not tell the coordinator what to propose.
+/// Whether such a decision ends without timeouts, because there are none here. Thrifty clients that collide ask only a
+/// fast quorum. Unless this is a phase 1 quorum as well, its votes do not tell the coordinator what to propose.
 pub fn ends_by_itself(shape: Shape, run: Run) -> bool {
     let Ok(config) = shape.config() else { return true };
     let asked = config.quorums.minimal_quorum(Phase::TwoFast, NodeId(0));
@@ -44,7 +44,7 @@ pub fn ends_by_itself(shape: Shape, run: Run) -> bool {
     !(shape.thrifty && collides) || config.quorums.is_quorum(Phase::One, asked)
 }
 
-/// The decision as a picture to draw, without what comes before it.
+/// The trace of the decision for drawing, without what comes before it.
 ///
 /// # Errors
 /// As [`measure`].
@@ -54,7 +54,7 @@ pub fn picture(shape: Shape, run: Run, seed: u64) -> Result<Trace, CountError> {
 
 fn decide(shape: Shape, run: Run, seed: u64, trace: bool) -> Result<(CountRow, Trace), CountError> {
     let recovery = if let Run::FastCollision(recovery) = run { recovery } else { Recovery::Coordinated };
-    // Where acceptors recover by themselves, they hear each other's votes, and the coordinator need not.
+    // When acceptors recover by themselves, they hear each other's votes, and the coordinator need not hear them.
     let copy_votes = matches!(run, Run::FastCollision(Recovery::Coordinated | Recovery::Classic));
     shape.variant.with(recovery, copy_votes, Decision { shape, run, seed, trace })
 }
@@ -66,10 +66,10 @@ pub enum CountError {
     /// The cluster cannot be built.
     #[error(transparent)]
     Quorum(#[from] paxos_core::QuorumError),
-    /// An invariant broke.
+    /// An invariant was broken.
     #[error(transparent)]
     Violation(#[from] Violation),
-    /// The command was not submitted, or never answered.
+    /// The command was not submitted, or was never answered.
     #[error("{0} did not decide in a quiet network; this is a bug, please report it with this command line")]
     Undecided(String),
 }
@@ -98,7 +98,7 @@ impl WithProtocol for Decision {
         let collides = matches!(run, Run::FastCollision(_));
         let clients = world.add_clients(if collides { 2 } else { 1 });
         let mut sim = Sim::new(world, |_| Digest::default());
-        // Whatever comes before the first command, then one command, so that everyone is in its steady state.
+        // Let the cluster settle and decide one command, so that all processes are in the steady state.
         sim.run_to_quiescence(60 * DELAY)?;
         let mut slot = 0;
         if run != Run::MultiFirst {
@@ -106,7 +106,7 @@ impl WithProtocol for Decision {
             sim.run_to_quiescence(60 * DELAY)?;
             slot = 1;
         }
-        // The decision begins at a moment of its own.
+        // Nothing else happens at the moment when the decision begins.
         sim.run_for(DELAY)?;
         sim.reset_counts();
         let start = sim.now();
@@ -165,7 +165,7 @@ impl WithProtocol for Decision {
     }
 }
 
-/// What happened from `start` on, at time 0 then.
+/// The trace from `start` on, with times counted from `start`.
 fn since(start: Time, trace: Option<&Trace>) -> Trace {
     let Some(trace) = trace else { return Trace::default() };
     let shifted = |at: Time| Time(at.0.saturating_sub(start.0));
@@ -190,8 +190,8 @@ fn submit<P: Protocol<Value = Payload, Reply = u64>>(
     sim.submit(client, value).map_err(|why| CountError::Undecided(format!("{shape:?}: {why}")))
 }
 
-/// The messages of the decision by kind, with one reply: where two commands were decided, the second reply is
-/// not the first command's.
+/// The messages of the decision by kind, with at most one reply: if two commands were decided, the second reply
+/// does not belong to the first command.
 fn decision_only(counts: Counts) -> BTreeMap<String, u64> {
     counts
         .iter()

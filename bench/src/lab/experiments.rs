@@ -1,8 +1,8 @@
-//! Experiments of one command each, that belong in a paper: data, figures, and what to take home from them.
+//! Experiments in the style of a paper, each run by one command: data, figures and conclusions.
 //!
 //! An [`Experiment`] is a line in [`EXPERIMENTS`] and a function from a [`Setting`] to [`Findings`]: tables, facts,
 //! figures made of them, and sentences made of the facts. All run the shipped nodes in virtual time, so equal settings
-//! give equal findings, to the byte. One of your own is a function and a line: `bench/examples/own_experiment.rs`.
+//! give equal findings, to the byte. `bench/examples/own_experiment.rs` shows how to add your own.
 //!
 //! ```text
 //! experiment   what an experiment is                     chart     figures, as SVG

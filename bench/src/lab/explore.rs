@@ -1,8 +1,8 @@
 //! `paxos-bench explore`: a page on which the shipped nodes run under the simulator's clock, event by event.
 //!
-//! A session is a list of inputs, and the run that they make is made again from the start each time: so a prefix of the
-//! list is the past, the same list with another variant is the same experiment with that variant, and a saved list is a
-//! run that anybody can repeat.
+//! A session is a list of inputs, and its run is made again from the start each time. So a prefix of the list is the
+//! past, the same list with another variant is the same experiment with that variant, and a saved list is a run that
+//! anybody can repeat.
 //!
 //! ```text
 //! script     inputs, and how they are saved       frame   what is shown of a run
@@ -37,34 +37,34 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// What the help says below the options.
+/// The end of the command's help text.
 pub const HELP: &str = "\
 Examples:
   paxos-bench explore --scenario leader-crash           open http://127.0.0.1:7800/ in a browser
   paxos-bench explore --scenario duel --export duel.html
   paxos-bench explore --replay session.json             repeat a saved session in the terminal
 
-docs/explore.md tells the keys, the scenarios and the format of saved sessions.";
+docs/explore.md describes the keys, the scenarios and the format of saved sessions.";
 
-/// A page to step through a run, and to meddle with it.
+/// A page to step through a run and to intervene in it.
 #[derive(Debug, Args)]
 pub struct Explore {
     /// The variant [default: the one that shows the scenario best]
     #[arg(long, value_enum)]
     pub variant: Option<Variant>,
-    /// The scenario to begin with; --list tells which there are
+    /// The scenario to begin with; --list prints all of them
     #[arg(long, default_value = "no-fault", value_name = "NAME")]
     pub scenario: String,
-    /// Where delays and waiting times are drawn from
+    /// The seed of delays and waiting times
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = crate::arguments::whole)]
     pub seed: u64,
-    /// The port of the page, on loopback only; 0: any that is free
+    /// The port of the page, on loopback only; 0: any free port
     #[arg(long, default_value_t = 7800, value_name = "PORT")]
     pub port: u16,
-    /// Repeat a saved session and print what happens; exit code 1 if an invariant breaks
+    /// Repeat a saved session and print what happens; exit code 1 if an invariant is broken
     #[arg(long, value_name = "FILE", conflicts_with_all = ["variant", "scenario", "seed", "port", "list"])]
     pub replay: Option<PathBuf>,
-    /// Write the run as one file that needs nothing else, FILE.html or FILE.svg, or as a session, FILE.json
+    /// Write the run as one self-contained file, FILE.html or FILE.svg, or as a session, FILE.json
     #[arg(long, value_name = "FILE", conflicts_with_all = ["port", "list"])]
     pub export: Option<PathBuf>,
     /// List the scenarios
@@ -72,67 +72,67 @@ pub struct Explore {
     pub list: bool,
 }
 
-/// What was asked for, done without a page.
+/// The result of a task that needs no page.
 #[derive(Debug)]
 pub struct Explored {
-    /// What to print.
+    /// The text to print.
     pub text: String,
-    /// Whether no invariant broke.
+    /// Whether all invariants hold.
     pub holds: bool,
 }
 
-/// Why there is nothing to see.
+/// Why the explorer failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExploreError {
-    /// Not a session.
-    #[error("this is no session: {0}; docs/explore.md describes the format and every input")]
+    /// The text is not a session.
+    #[error("this is not a session: {0}; docs/explore.md describes the format and every input")]
     Session(#[from] serde_json::Error),
-    /// From another program.
+    /// The session was written by another version of the program.
     #[error("the session has format {0}, and this program reads format 1; use the program that wrote it")]
     Format(u32),
-    /// Too long.
-    #[error("the session has {actions} inputs, and no more than {longest} are taken; begin a new one")]
+    /// The session is too long.
+    #[error("the session has {actions} inputs, and at most {longest} are allowed; begin a new one")]
     Long {
-        /// How many inputs it has.
+        /// The number of inputs.
         actions: usize,
-        /// How many it may have.
+        /// The most inputs that are allowed.
         longest: usize,
     },
-    /// No such variant.
+    /// There is no such variant.
     #[error("there is no variant {0:?}; choose basic, simple, multi or fast")]
     Variant(String),
-    /// No such scenario.
-    #[error("there is no scenario {0:?}; `paxos-bench explore --list` tells which there are")]
+    /// There is no such scenario.
+    #[error("there is no scenario {0:?}; `paxos-bench explore --list` prints all of them")]
     Scenario(String),
     /// The cluster cannot be built.
     #[error(transparent)]
     Quorum(#[from] QuorumError),
-    /// A file that cannot be read.
-    #[error("cannot read {}: {source}; name a session that was saved", path.display())]
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}; name a saved session", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file that cannot be written.
+    /// A file cannot be written.
     #[error("cannot write {}: {source}; name a file in a directory that can be written to", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file that is neither.
-    #[error("{} is neither an HTML nor an SVG nor a JSON file; end its name in .html, .svg or .json", .0.display())]
+    /// The file to export has none of the known suffixes.
+    #[error("{} is not an HTML, SVG or JSON file; end its name in .html, .svg or .json", .0.display())]
     Suffix(PathBuf),
     /// The page cannot be served.
     #[error("cannot listen on 127.0.0.1:{port}: {source}; choose another --port")]
     Listen {
         /// The port.
         port: u16,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The page cannot be made.
@@ -140,16 +140,16 @@ pub enum ExploreError {
     Page(#[from] askama::Error),
 }
 
-/// What `explore` does: some of it needs no page.
+/// A task of `explore`. Some tasks need no page.
 #[derive(Debug)]
 pub enum Task {
-    /// Done.
+    /// The task is done, without a page.
     Done(Explored),
-    /// Serve the page that begins with this session, on this port.
+    /// The page that begins with this session is to be served on this port.
     Page(Script, u16),
 }
 
-/// Does what was asked for, but for serving the page.
+/// Does what the command line asks for, except serving the page.
 ///
 /// # Errors
 /// [`ExploreError`] if a name or a file is at fault.
@@ -193,7 +193,7 @@ fn export(script: &Script, path: &Path) -> Result<Explored, ExploreError> {
     Ok(Explored { text: format!("{}\n", path.display()), holds: run.broken.is_none() })
 }
 
-/// The run in words: a line for each frame that is more than upkeep.
+/// Describes the run in words: a line for each frame that is more than upkeep.
 fn told(script: &Script) -> Result<Explored, ExploreError> {
     let run = play(script)?;
     let mut text = format!("{} with {}, seed {}\n\n", run.title, run.variant, run.seed);
@@ -209,9 +209,9 @@ fn told(script: &Script) -> Result<Explored, ExploreError> {
         let _ = writeln!(text, "\n{why}");
     }
     match &run.broken {
-        None => text.push_str("\nNo invariant broke.\n"),
+        None => text.push_str("\nNo invariant was broken.\n"),
         Some(Broken { invariant, says, source, message, .. }) => {
-            let _ = writeln!(text, "\n{invariant} broke: {message}\nIt says: {says} ({source}).");
+            let _ = writeln!(text, "\n{invariant} was broken: {message}\nIt says: {says} ({source}).");
         }
     }
     Ok(Explored { text, holds: run.broken.is_none() })

@@ -1,4 +1,4 @@
-//! Many commands from several clients, with and without faults, and every invariant checked after every event.
+//! Runs many commands from several clients, with and without faults, and checks every invariant after every event.
 
 use crate::lab::cluster::Shape;
 use crate::lab::counts::CountError;
@@ -13,22 +13,22 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// What makes life hard.
+/// The conditions of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
-    /// Clients at the same time, delays that vary, nothing lost.
+    /// Several clients at the same time and varying delays. Nothing is lost.
     Contention,
-    /// The leader crashes half-way and comes back.
+    /// The leader crashes during the run and restarts.
     Crash,
-    /// 10 % of the messages lost, 5 % doubled, 4 % very late, delays that vary, a crash with a restart, a pause and a partition
-    /// that heals, all at random.
+    /// Random faults: 10 % of the messages are lost, 5 % duplicated and 4 % very late; delays vary; there is a crash
+    /// with a restart, a pause, and a partition that heals.
     Chaos,
-    /// Proposers that appoint themselves, with back-off, and no leader.
+    /// No leader: every proposer with a command campaigns, with back-off.
     Duel,
 }
 
 impl Scenario {
-    /// Its name in tables and on the command line.
+    /// The name of the scenario in tables and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Contention => "contention",
@@ -39,42 +39,42 @@ impl Scenario {
     }
 }
 
-/// A run to make.
+/// A run to execute.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial<'a> {
     /// The cluster.
     pub shape: Shape,
-    /// What a fast ballot's collision is answered with.
+    /// The recovery from collisions in fast ballots.
     pub recovery: Recovery,
-    /// What goes wrong.
+    /// The conditions of the run.
     pub scenario: Scenario,
-    /// How many clients.
+    /// The number of clients.
     pub clients: u16,
-    /// How many commands each of them submits, one after the other.
+    /// How many commands each client submits, up to four at a time.
     pub commands: u64,
-    /// After how many slots each process takes a snapshot and forgets what it stands for; 0: never.
+    /// After how many slots each process takes a snapshot and forgets the slots that it covers; 0: never.
     pub snapshot_every: u64,
-    /// Where everything is drawn from.
+    /// The seed of all random choices.
     pub seed: u64,
     /// Where to write the protocol steps.
     pub trace_out: Option<&'a Path>,
-    /// Where to draw the run.
+    /// How to draw the run, if at all.
     pub draw: Option<Drawing>,
 }
 
 /// How to draw a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Drawing {
-    /// Text.
+    /// A drawing in text.
     Ascii,
-    /// A picture of its own.
+    /// A picture as an SVG file.
     Svg,
-    /// For Markdown pages.
+    /// A Mermaid diagram for Markdown pages.
     Mermaid,
 }
 
 impl Drawing {
-    /// The picture of a run.
+    /// Draws a run.
     pub fn of(self, trace: &Trace) -> String {
         match self {
             Self::Ascii => trace.draw(),
@@ -84,17 +84,17 @@ impl Drawing {
     }
 }
 
-/// A run, made.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Its row in the table.
+    /// The row in the table.
     pub row: FaultRow,
-    /// Its picture, if asked for.
+    /// The drawing, if requested.
     pub drawing: Option<String>,
 }
 
 impl Trial<'_> {
-    /// The command that makes the same run again.
+    /// The command that repeats the run. The seed is to be appended.
     pub fn replay(&self) -> String {
         let shape = self.shape;
         let mut words = vec![
@@ -124,16 +124,16 @@ impl Trial<'_> {
         format!("paxos-bench simulate {} --seed", words.join(" "))
     }
 
-    /// Makes the run.
+    /// Executes the run.
     ///
     /// # Errors
-    /// If the cluster cannot be built, or the trace not be written.
+    /// If the cluster cannot be built, or if the trace cannot be written.
     pub fn run(self) -> Result<Outcome, TrialError> {
         self.shape.variant.with(self.recovery, true, Run(self))
     }
 }
 
-/// Why a run was not made.
+/// Why a run could not be executed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrialError {
@@ -145,7 +145,7 @@ pub enum TrialError {
     Trace {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
@@ -169,7 +169,7 @@ impl WithProtocol for Run<'_> {
         }
         let outcome = sim.run_until(Sim::all_answered);
         let ended = sim.now();
-        // What is left of the run lets every replica catch up, so that they can be compared.
+        // Three more seconds let every replica catch up, so that the replicas can be compared.
         let settled = outcome.and_then(|stop| sim.run_for(Duration::from_secs(3)).map(|_| stop));
         let mut row = row(&trial, &sim, ended);
         match settled {
@@ -188,7 +188,7 @@ impl WithProtocol for Run<'_> {
     }
 }
 
-/// Replicas that executed the same slots and are not in the same state.
+/// Describes replicas that did not catch up, or that executed the same slots and differ in their state.
 pub(crate) fn disagreement<P>(sim: &Sim<P, Digest>) -> Option<String>
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -213,7 +213,7 @@ fn world<P: Protocol>(trial: &Trial<'_>, options: P::Options) -> Result<World<P>
     let ms = Duration::from_millis;
     let mut config = trial.shape.config().map_err(CountError::from)?;
     config.timeouts = Timeouts::default();
-    // Snapshots of the lab's machine are small: in small pieces, so that passing one on takes several.
+    // Snapshots of the lab's state machine are small. With small pieces, a transfer takes several.
     (config.limits.snapshot, config.limits.chunk) = (trial.snapshot_every, 100);
     let appointed = matches!(trial.scenario, Scenario::Duel) || trial.shape.variant.traits().leaderless;
     if appointed {

@@ -1,4 +1,4 @@
-//! Quorum systems by name, as the command line gives them.
+//! Quorum systems by name, as given on the command line.
 
 mod rule;
 mod system;
@@ -13,26 +13,25 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A quorum system, to be formed of acceptors yet.
+/// The choice of a quorum system, without its acceptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum QuorumChoice {
-    /// Majorities, and the fast quorums that go with them.
+    /// Majorities, and the smallest fast quorums beside them.
     #[default]
     Majority,
     /// Phase 1 and phase 2 quorums of these sizes.
     Flexible(usize, usize),
-    /// And fast quorums of the third size.
+    /// Phase 1, phase 2 and fast quorums of these sizes.
     FastFlexible(usize, usize, usize),
-    /// Not by number. What a command line names lives as long as the process, so that everything that is measured may
-    /// carry its choice along.
+    /// A system that is not by number. It lives as long as the process, so that the choice is `Copy`.
     Other(&'static System),
 }
 
 impl QuorumChoice {
-    /// The system over these acceptors.
+    /// Builds the system over these acceptors.
     ///
     /// # Errors
-    /// [`QuorumError`] if such quorums would not intersect as they must, or are made for another number of acceptors.
+    /// [`QuorumError`] if the quorums do not intersect as they must, or are made for another number of acceptors.
     pub fn over(self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         Ok(match self {
             Self::Majority => Arc::new(Counts::fast(acceptors)?),
@@ -42,7 +41,7 @@ impl QuorumChoice {
         })
     }
 
-    /// The same where it is a lawful system by number.
+    /// Builds the system if it is a lawful system by number.
     pub fn counts(self, acceptors: NodeSet) -> Option<Counts> {
         match self {
             Self::Majority => Counts::fast(acceptors).ok(),
@@ -52,12 +51,12 @@ impl QuorumChoice {
         }
     }
 
-    /// How many acceptors it is made for, if it matters.
+    /// The number of acceptors that the system requires; none if any number will do.
     pub fn made_for(self) -> Option<u16> {
         if let Self::Other(system) = self { Some(system.acceptors()) } else { None }
     }
 
-    /// Its name with the sizes it has over `n` acceptors, of the phases that `fast` variants use or others.
+    /// The name with the sizes over `n` acceptors. `fast` selects the phases that fast variants use.
     pub fn name(self, n: usize, fast: bool) -> String {
         let Some(counts) = self.counts(NodeSet::first(n as u16)) else { return self.to_string() };
         let size = |phase| counts.size(phase).map_or("-".into(), |size| size.to_string());
@@ -68,7 +67,7 @@ impl QuorumChoice {
         }
     }
 
-    /// As a shell takes it for one word.
+    /// The name, quoted so that a shell takes it for one word.
     pub fn quoted(self) -> String {
         let name = self.to_string();
         if name.contains('(') { format!("'{name}'") } else { name }
@@ -86,7 +85,7 @@ impl fmt::Display for QuorumChoice {
     }
 }
 
-/// How each system is written, and an example.
+/// The name of each system, how it is written, and an example.
 const FORMS: [(&str, &str, &str); 8] = [
     ("majority", "majority", "majority"),
     ("flexible", "flexible:Q1,Q2", "flexible:4,2"),
@@ -98,30 +97,30 @@ const FORMS: [(&str, &str, &str); 8] = [
     ("rule", "rule:RULE[/RULE[/RULE]]", "rule:all(0,any(1,2))/2of(0,1,2)"),
 ];
 
-/// A quorum system that cannot be read.
+/// Why a quorum system cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnknownQuorum {
-    /// There is none of this name.
+    /// No system has this name.
     #[error("no quorum system is called `{name}`{}; write {}", meant(name), forms())]
     Name {
-        /// What it was called.
+        /// The unknown name.
         name: String,
     },
-    /// Nobody is in it, or counts in it.
-    #[error("`{text}` leaves nobody to ask: {remedy}")]
+    /// The system has no acceptor, or none with a weight.
+    #[error("`{text}` leaves no acceptor to ask: {remedy}")]
     Nobody {
-        /// What was written.
+        /// The text that was given.
         text: String,
-        /// What is to be written.
+        /// What to write instead.
         remedy: &'static str,
     },
-    /// It is written in another way.
+    /// The text does not have the form of this system.
     #[error("`{text}` cannot be read; write {form}, for example {example}")]
     Form {
-        /// What was written.
+        /// The text that was given.
         text: String,
-        /// What is to be written.
+        /// The form of the system.
         form: &'static str,
         /// An example.
         example: &'static str,
@@ -133,7 +132,7 @@ fn forms() -> String {
     forms.join(" or ")
 }
 
-/// The system whose name is nearest, if any is near.
+/// A hint at a system with a similar name, if there is one.
 fn meant(name: &str) -> String {
     let near = |known: &&str| strsim::damerau_levenshtein(name, known) <= 2;
     let known = FORMS.iter().map(|(known, ..)| *known);

@@ -1,8 +1,8 @@
-//! Results, as rows: beside what was measured stands what was predicted.
+//! Results as rows, with measured and predicted numbers side by side.
 //!
-//! One row type for each kind of experiment, and four ways to show any mixture of them: [`render`] for one of
-//! them, [`write_dir`] for all into a directory. The field names are those of the JSON objects and of the CSV
-//! columns, and stay as they are.
+//! Each kind of experiment has a row type. Any mixture of rows can be shown in four formats: [`render`] returns one
+//! format, and [`write_dir`] writes all of them into a directory. The field names are also the names in JSON objects
+//! and of CSV columns, and must not change.
 
 mod csv;
 mod files;
@@ -19,7 +19,7 @@ use crate::theory::{Prediction, WideAreaLatency};
 
 pub use files::{ReportError, write_dir};
 
-/// A measured latency may be this far from the predicted one, in milliseconds.
+/// How far a measured latency may be from the predicted one, in milliseconds.
 pub const TOLERANCE_MS: f64 = 0.2;
 
 /// Messages and delays of one decision, measured and predicted.
@@ -29,14 +29,14 @@ pub struct CountRow {
     pub variant: String,
     /// Which process plays which roles: `separate` or `collapsed`.
     pub roles: String,
-    /// Who hears the votes: `everyone` or `distinguished`.
+    /// Which processes hear the votes: `everyone` or `distinguished`.
     pub learning: String,
-    /// How a collision was recovered from: `none` if there was none, else `coordinated`, `uncoordinated` or
-    /// `classic`.
+    /// The recovery from a collision: `coordinated`, `uncoordinated` or `classic`; `none` if there was no
+    /// collision.
     pub collision: String,
-    /// Whether the decision is the leader's first, with both phases, where later ones need one.
+    /// Whether the decision is the leader's first, with both phases, where later decisions need only phase 2.
     pub first_decision: bool,
-    /// Whether proposals were sent to a quorum only.
+    /// Whether proposals were sent only to a quorum.
     pub thrifty: bool,
     /// The quorums, such as `majority (3 of 5)`.
     pub quorum: String,
@@ -44,7 +44,7 @@ pub struct CountRow {
     pub acceptors: usize,
     /// The number of learners, `L`.
     pub learners: usize,
-    /// Messages between distinct processes, the client's request and one reply included.
+    /// Messages between distinct processes, including the client's request and one reply.
     pub messages: u64,
     /// The prediction; none where there is no theory.
     pub predicted_messages: Option<u64>,
@@ -60,12 +60,12 @@ pub struct CountRow {
     pub reply: u64,
     /// The prediction; none where there is no theory.
     pub predicted_reply: Option<u64>,
-    /// `messages`, by their kind.
+    /// The `messages` by kind.
     pub messages_by_kind: BTreeMap<String, u64>,
 }
 
 impl CountRow {
-    /// The row with this prediction beside its measurement.
+    /// Adds this prediction to the row.
     #[must_use]
     pub fn with_prediction(mut self, prediction: Option<Prediction>) -> Self {
         self.predicted_messages = prediction.map(|p| p.messages);
@@ -75,7 +75,7 @@ impl CountRow {
         self
     }
 
-    /// Whether a number is not the predicted one.
+    /// Whether a number differs from its prediction.
     pub fn differs(&self) -> bool {
         let pairs = [
             (self.messages, self.predicted_messages),
@@ -94,22 +94,22 @@ pub struct LatencyRow {
     pub variant: String,
     /// The sites, in the order in which they are shown.
     pub sites: Vec<String>,
-    /// The leader's site; none for variants without.
+    /// The leader's site; none for variants without a leader.
     pub leader: Option<String>,
     /// The quorums, such as `fast (4 of 5)`.
     pub quorum: String,
-    /// From a client's request to its knowing that it is decided, in milliseconds, by the client's site.
+    /// The time from a client's request until it knows the decision, in milliseconds, by the client's site.
     pub latency_ms_by_site: BTreeMap<String, f64>,
     /// The prediction, in milliseconds; none where there is no theory.
     pub predicted_ms_by_site: Option<BTreeMap<String, f64>>,
-    /// The mean of all sites, in milliseconds.
+    /// The mean over all sites, in milliseconds.
     pub mean_ms: f64,
     /// The prediction, in milliseconds; none where there is no theory.
     pub predicted_mean_ms: Option<f64>,
 }
 
 impl LatencyRow {
-    /// The row with this prediction beside its measurement.
+    /// Adds this prediction to the row.
     #[must_use]
     pub fn with_prediction(mut self, prediction: Option<&WideAreaLatency>) -> Self {
         self.predicted_ms_by_site = prediction.map(WideAreaLatency::by_site);
@@ -117,7 +117,7 @@ impl LatencyRow {
         self
     }
 
-    /// Whether a latency is farther than [`TOLERANCE_MS`] from the predicted one, or a predicted one was not
+    /// Whether a latency is farther than [`TOLERANCE_MS`] from its prediction, or a predicted latency was not
     /// measured.
     pub fn differs(&self) -> bool {
         let near = |site: &str, predicted| {
@@ -129,48 +129,48 @@ impl LatencyRow {
     }
 }
 
-/// Whether a latency is as predicted. The figures are sums of microseconds: a nanosecond more is the
-/// rounding's.
+/// Whether a latency is as predicted. The figures are sums of microseconds, so a nanosecond more is due to
+/// rounding.
 fn is_near(measured_ms: f64, predicted_ms: f64) -> bool {
     (measured_ms - predicted_ms).abs() <= TOLERANCE_MS + 1e-6
 }
 
-/// A run with faults or with clients in each other's way, and whether it kept the invariants.
+/// A run with faults or contention, and whether it kept the invariants.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FaultRow {
     /// The variant, such as `fast`.
     pub variant: String,
-    /// What went wrong: `contention`, `crash`, `duel` and the like.
+    /// The scenario, such as `contention`, `crash` or `duel`.
     pub scenario: String,
-    /// The seed that the whole run follows from.
+    /// The seed, which determines the whole run.
     pub seed: u64,
     /// The number of acceptors.
     pub acceptors: usize,
     /// The number of clients.
     pub clients: usize,
-    /// How many commands the clients sent, retries not counted.
+    /// The number of commands that the clients sent, not counting retries.
     pub commands: u64,
-    /// How many of them were decided.
+    /// The number of commands that were decided.
     pub decided: u64,
     /// Messages between distinct processes.
     pub messages: u64,
-    /// Phase 1a messages among them: more of them, more changes of leader or ballots in each other's way.
+    /// Phase 1a messages among `messages`. More of them mean more changes of leader, or more duels.
     pub prepares: u64,
-    /// Terms that were won, by processes since they were last started.
+    /// Terms that processes have won since they last started.
     #[serde(default)]
     pub elections: u64,
-    /// Questions that were asked again, by processes since they were last started.
+    /// Retransmissions by processes since they last started.
     #[serde(default)]
     pub retransmissions: u64,
-    /// From a command's first request to its answer, the mean over the answered ones in milliseconds.
+    /// The mean time from a command's first request to its answer, over the answered commands, in milliseconds.
     pub latency_mean_ms: f64,
     /// The longest such time, in milliseconds.
     pub latency_max_ms: f64,
     /// How long the run took, in milliseconds of virtual time.
     pub virtual_ms: f64,
-    /// The invariants that were broken, a sentence each; none in a correct run.
+    /// The broken invariants, one sentence each; empty for a correct run.
     pub violations: Vec<String>,
-    /// The command that runs exactly this again.
+    /// The command that repeats exactly this run.
     pub replay: String,
 }
 
@@ -181,7 +181,7 @@ impl FaultRow {
     }
 }
 
-/// One result of any kind. In JSON the kinds are told apart by their fields.
+/// One result of any kind. In JSON, the fields distinguish the kinds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Row {
@@ -194,7 +194,7 @@ pub enum Row {
 }
 
 impl Row {
-    /// Whether the result is not what it must be: a difference from a prediction, or a broken invariant.
+    /// Whether the result is wrong: it differs from a prediction, or an invariant was broken.
     pub fn differs(&self) -> bool {
         match self {
             Self::Count(row) => row.differs(),
@@ -222,22 +222,22 @@ impl From<FaultRow> for Row {
     }
 }
 
-/// How results are shown.
+/// The format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Tables for a terminal, with a sentence above each that says how to read it.
+    /// Tables for a terminal, each with a sentence on how to read it.
     #[default]
     Table,
     /// One array of objects.
     Json,
-    /// One table of lines, a header first; columns that a kind of result does not have stay empty. Latencies
-    /// have one line for each site.
+    /// One table with a header line. Columns that a kind of result does not have are empty. Latencies have one
+    /// line for each site.
     Csv,
-    /// As `table`, in Markdown.
+    /// The same tables as `table`, in Markdown.
     Markdown,
 }
 
-/// The results in one of the formats, ending in a line break.
+/// Renders the results in one format, with a line break at the end.
 pub fn render(rows: &[Row], format: Format) -> String {
     match format {
         Format::Table => table::render(rows, table::Style::Terminal),

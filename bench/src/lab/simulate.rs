@@ -1,4 +1,4 @@
-//! `paxos-bench simulate`: one run, or one for each of many seeds; and `draw`: one decision.
+//! `paxos-bench simulate` executes one run, or one for each of many seeds; `draw` draws one decision.
 
 mod options;
 
@@ -15,8 +15,8 @@ use crate::theory::{Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
 use paxos_core::NodeSet;
 
-/// Makes the run that the command line asks for; of many seeds, the sum of all, or the first that broke an
-/// invariant.
+/// Executes the run that the command line asks for. With many seeds, returns the sum of all runs, or the first run
+/// that broke an invariant.
 ///
 /// # Errors
 /// [`CompareError`] if the command line is at fault, or a file cannot be written.
@@ -69,7 +69,7 @@ pub fn draw(options: &Draw) -> Result<String, CompareError> {
     Ok(options.form.of(&counts::picture(shape, run, 0)?))
 }
 
-/// Whether such a cluster can be.
+/// Checks whether such a cluster can be built.
 fn check(variant: Variant, choice: QuorumChoice, acceptors: u16) -> Result<(), CompareError> {
     let system = choice.over(NodeSet::first(acceptors)).map_err(|source| CompareError::Quorum {
         choice,
@@ -104,7 +104,7 @@ fn trial(options: &Simulate, (layout, learning): (Layout, Learning), seed: u64) 
     }
 }
 
-/// Adds the figures of one run to those of others.
+/// Adds the figures of one run to the sum.
 fn add(sum: &mut FaultRow, next: &FaultRow) {
     let (before, now) = (sum.decided as f64, next.decided as f64);
     sum.latency_mean_ms =

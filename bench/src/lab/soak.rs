@@ -1,5 +1,5 @@
-//! `paxos-bench soak`: from each seed a cluster, a workload and mishaps are drawn and run, with every invariant checked
-//! after every event. What fails is reduced to the mishaps that it takes.
+//! `paxos-bench soak`: draws a cluster, a workload and mishaps from each seed and runs them, with every invariant
+//! checked after every event. A failure is reduced to the mishaps that it needs.
 //!
 //! ```text
 //! mishap   what may go wrong          trial   one run                 tally   what was reached, and the report
@@ -30,48 +30,48 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// What the help ends with.
+/// The end of the help text.
 pub const HELP: &str = "\
-A seed stands for all of a run: the variant, how many acceptors, their quorums and roles, limits, disks, clocks, clients, reads, and
-mishaps, each with its time: loss up to 30 %, duplication up to 50 %, late messages, one-way and partial cuts, crashes of one or
-all, pauses, clocks and disks that stand still, leadership transfers, members that are replaced, disks that are lost, put back from
-a copy or exchanged. After 1.5 s of virtual time nothing goes wrong any more: everything must be decided, and all replicas agree.
+A seed determines the whole run: the variant, the number of acceptors, their quorums and roles, limits, disks, clocks, clients, reads,
+and mishaps, each with its time: loss up to 30 %, duplication up to 50 %, late messages, one-way and partial cuts, crashes of one or
+all processes, pauses, stopped clocks and disks, leadership transfers, replaced members, and disks that are lost, restored from
+a copy or exchanged. After 1.5 s of virtual time there are no more mishaps: everything must be decided, and all replicas must agree.
 
-Every hundredth seed is run twice, and both runs must be equal. A seed that fails is run again and again with fewer mishaps, for as
-long as it fails; the command that repeats the rest is printed.
+Every hundredth seed is run twice, and both runs must be equal. A seed that fails is run again with fewer mishaps as long as it still
+fails; the command that repeats the smallest failure is printed.
 
   paxos-bench soak                                    10,000 seeds, on all cores
   paxos-bench soak --seeds 0..1000000 --shard 2/4     the second quarter of a million
-  paxos-bench soak --seeds 7 --draw ascii             one seed: what it stands for, and a drawing of its run
-  paxos-bench soak --planted lying-disks              what it looks like when something is wrong
+  paxos-bench soak --seeds 7 --draw ascii             one seed: a description and a drawing of its run
+  paxos-bench soak --planted lying-disks              what a failure looks like
 
-Exit codes: 0 all held, 1 something failed, 2 the command line is wrong.";
+Exit codes: 0 no run failed, 1 a run failed, 2 the command line is wrong.";
 
 /// Which seeds to run, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Soak {
-    /// One seed, or those from the first to the one before the last
+    /// One seed, or the seeds from A to the one before B
     #[arg(long, default_value = "0..10000", value_name = "A..B", value_parser = seeds)]
     pub seeds: Range<u64>,
-    /// Only every Nth seed, from the Kth on: K/N, for as many machines
+    /// Only every Nth seed, from the Kth on, to share the seeds among N machines
     #[arg(long, default_value = "1/1", value_name = "K/N", value_parser = shard)]
     pub shard: (u64, u64),
-    /// How many at a time [default: as many as there are cores]
+    /// How many runs at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// Only this variant
     #[arg(long)]
     pub variant: Option<Variant>,
-    /// Of a single seed, only these of its mishaps, by their numbers
+    /// Only the mishaps with these numbers, of a single seed
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
     pub only: Option<Vec<usize>>,
-    /// Draws the run of a single seed
+    /// Draw the run of a single seed
     #[arg(long, value_enum, value_name = "FORM")]
     pub draw: Option<Drawing>,
-    /// A mistake that is made on purpose, to see it found
+    /// Plant a mistake on purpose, to see it found
     #[arg(long, value_enum)]
     pub planted: Option<Planted>,
-    /// After how many failures to stop
+    /// Stop after this many failures
     #[arg(long, default_value = "1", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub failures: u64,
     /// How to print the results
@@ -79,17 +79,17 @@ pub struct Soak {
     pub format: Form,
 }
 
-/// What can be made wrong on purpose.
+/// The mistakes that can be planted on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Planted {
-    /// Disks report writes as durable that are not
+    /// Disks report writes as durable that are not durable
     LyingDisks,
-    /// Nobody notices a disk that has forgotten
+    /// No process notices that a disk was lost or replaced
     UnnoticedAmnesia,
 }
 
 impl Planted {
-    /// Its name on the command line.
+    /// The name of the mistake on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LyingDisks => "lying-disks",
@@ -98,19 +98,19 @@ impl Planted {
     }
 }
 
-/// Options that do not go together.
+/// Why a soak cannot be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SoakError {
-    /// They are about one seed.
-    #[error("`{0}` is about the run of one seed: give one, as `--seeds 7`")]
+    /// The option needs a single seed.
+    #[error("`{0}` works with a single seed only: give one, such as `--seeds 7`")]
     OneSeed(&'static str),
-    /// The seed stands for fewer mishaps.
-    #[error("the seed stands for {mishaps} mishaps, numbered from 0: there is no {number}")]
+    /// The seed has fewer mishaps.
+    #[error("the seed has {mishaps} mishaps, numbered from 0: there is no mishap {number}")]
     NoMishap {
-        /// How many there are.
+        /// The number of mishaps.
         mishaps: usize,
-        /// Which was asked for.
+        /// The requested mishap.
         number: usize,
     },
 }
@@ -135,7 +135,7 @@ fn shard(text: &str) -> Result<(u64, u64), String> {
 }
 
 impl Soak {
-    /// What the `nth` seed of this shard stands for, if there is one.
+    /// The plan of the `nth` seed of this shard, if there is one.
     fn plan(&self, nth: u64) -> Option<Plan> {
         let (k, n) = self.shard;
         let seed = nth.checked_mul(n)?.checked_add(k - 1)?.checked_add(self.seeds.start)?;
@@ -152,10 +152,10 @@ impl Soak {
     }
 }
 
-/// Runs them.
+/// Runs the seeds.
 ///
 /// # Errors
-/// [`SoakError`] if the options do not go together.
+/// [`SoakError`] if the options do not fit together.
 pub fn soak(options: &Soak, progress: impl Fn(String) + Sync) -> Result<Tally, SoakError> {
     let about_one = [("--only", options.only.is_some()), ("--draw", options.draw.is_some())];
     if let Some((name, _)) = about_one.into_iter().find(|(_, given)| *given && !options.is_single()) {
@@ -164,7 +164,7 @@ pub fn soak(options: &Soak, progress: impl Fn(String) + Sync) -> Result<Tally, S
     if options.is_single() { one(options) } else { Ok(many(options, progress)) }
 }
 
-/// One seed, told in full.
+/// Runs a single seed and describes its run in full.
 fn one(options: &Soak) -> Result<Tally, SoakError> {
     let mut plan = Plan::draw(options.seeds.start, options.variant, options.planted);
     if let Some(only) = &options.only {

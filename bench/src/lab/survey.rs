@@ -1,4 +1,4 @@
-//! `paxos-bench quorums`: what a quorum system does to fault tolerance, load, latency and collisions.
+//! `paxos-bench quorums`: how quorum systems affect fault tolerance, load, latency and collisions.
 
 mod collisions;
 mod latency;
@@ -22,24 +22,24 @@ use paxos_core::{NodeSet, Phase};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Below the options in the command's help.
+/// The end of the command's help text.
 pub const HELP: &str = "\
 Without --quorum: the quorum systems by number, (Q1, Q2c, Q2f). Q1 acceptors promise in phase 1, Q2c vote in a classic
-ballot, Q2f in a fast one. Legal are those with Q1 + Q2c > n and Q1 + 2 Q2f > 2n. Larger quorums than these need gain
-nothing, so for each Q1 only the smallest are listed, unless --all asks for every legal one.
+ballot, Q2f in a fast ballot. A system is legal if Q1 + Q2c > n and Q1 + 2 Q2f > 2n. Quorums larger than necessary have
+no advantage, so for each Q1 only the smallest are listed, unless --all asks for every legal system.
 
-With --quorum: this system alone, with its smallest quorums.
+With --quorum: only this system, with its smallest quorums.
 
-What is shown of each:
-  Q1, Q2c, Q2f  the acceptors of the smallest quorums of each phase
-  survives      how many acceptors may fail, whichever they are, so that a quorum of each phase is left
-  load          the share of quorums that the busiest acceptor is in, when they are picked in the best way
+The columns:
+  Q1, Q2c, Q2f  the number of acceptors in the smallest quorums of each phase
+  survives      how many acceptors may fail, whichever they are, with a quorum of each phase left
+  load          the share of quorums that the busiest acceptor is in, if quorums are picked in the best way
   classic       the mean latency of Multi-Paxos over a client at each site, simulated = predicted
-  fast          the same of Fast Paxos without a collision
+  fast          the same for Fast Paxos without a collision
   collision     the chance that a fast ballot decides neither of two commands at the same time, if each acceptor
-                hears either first with equal chance; with --collisions also how often it happened in the simulator
-  ●             on the Pareto front: no other system of as many acceptors in the list is at least as good in
-                survives, classic, fast and collision, and better in one
+                hears either first with equal chance; with --collisions, also how often this happened in the simulator
+  ●             on the Pareto front: no other listed system with as many acceptors is at least as good in
+                survives, classic, fast and collision, and better in one of these
 
 Examples:
   paxos-bench quorums --acceptors 7
@@ -48,22 +48,22 @@ Examples:
   paxos-bench quorums --quorum majority --acceptors 3,4,5,7 --collisions 100000
 
 Exit codes: 0 all is as predicted, 1 a latency or a share of collisions is not, 2 the command line or a file is wrong, or
-the quorums do not meet as they must; the error names them.";
+quorums do not intersect as they must; the error names them.";
 
-/// Which quorum systems to look at.
+/// Which quorum systems to survey.
 #[derive(Debug, Args)]
 pub struct Survey {
     /// Numbers of acceptors [default: 5, or as many as --quorum is made for]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=32), value_name = "N")]
     pub acceptors: Vec<u16>,
-    /// This quorum system instead of all by number: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…,
+    /// Only this quorum system, not all by number: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…,
     /// grid:RxC, zones:…, sets:… or rule:… (docs/quorums.md says how to write them)
     #[arg(long, value_name = "QUORUMS")]
     pub quorum: Option<QuorumChoice>,
     /// List every legal (Q1, Q2c, Q2f), not only the smallest
     #[arg(long, conflicts_with = "quorum")]
     pub all: bool,
-    /// Sites of the acceptors, a client at each [default: as many AWS regions, those of three continents first]
+    /// Sites of the acceptors, with a client at each [default: as many AWS regions, first five on three continents]
     #[arg(long, value_delimiter = ',', value_name = "SITE")]
     pub sites: Vec<String>,
     /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
@@ -72,10 +72,10 @@ pub struct Survey {
     /// The leader's site [default: the one with the lowest mean]
     #[arg(long, value_name = "SITE")]
     pub leader: Option<String>,
-    /// Also let so many pairs of commands collide in the simulator, for each size of fast quorums
+    /// Also let this many pairs of commands collide in the simulator, for each size of fast quorums
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = whole)]
     pub collisions: u64,
-    /// Where everything random is drawn from
+    /// The seed of all random choices
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
     /// How to print the results
@@ -84,17 +84,17 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// That as many sites are named as there are acceptors at most.
+    /// Checks that at most as many sites are named as there are acceptors.
     pub(crate) fn check_sites(&self, most: u16) -> Result<(), Misfit> {
         if self.sites.len() <= usize::from(most) {
             return Ok(());
         }
-        let because = format!("beyond the first {most}, for each acceptor has one site");
+        let because = format!("beyond the first {most}, because each acceptor has one site");
         let option = format!("--sites with {} sites", self.sites.len());
         Err(Misfit::new(option, because, format!("give --acceptors {}", self.sites.len())))
     }
 
-    /// That commands can collide in one of the quorum systems.
+    /// Checks that commands can collide in one of the quorum systems.
     pub(crate) fn check_collisions(&self, fast: bool) -> Result<(), Misfit> {
         if self.collisions == 0 || fast {
             return Ok(());
@@ -104,10 +104,10 @@ impl Survey {
     }
 }
 
-/// Looks at every system that the command line asks for. `progress` hears of each before it starts.
+/// Surveys every system that the command line asks for. `progress` is called before each system.
 ///
 /// # Errors
-/// [`CompareError`], before anything is run if the command line is at fault.
+/// [`CompareError`]. If the command line is at fault, nothing is run.
 pub fn survey(options: &Survey, mut progress: impl FnMut(String)) -> Result<Vec<SystemRow>, CompareError> {
     let usual = options.quorum.and_then(QuorumChoice::made_for).unwrap_or(5);
     let acceptors = if options.acceptors.is_empty() { vec![usual] } else { options.acceptors.clone() };
@@ -135,7 +135,7 @@ pub fn survey(options: &Survey, mut progress: impl FnMut(String)) -> Result<Vec<
     Ok(rows)
 }
 
-/// The legal systems by number; for each size of phase 1 the smallest others, or all.
+/// The legal systems by number: for each size of phase 1 quorums, those with the smallest other quorums, or all.
 fn by_number(n: usize, all: bool) -> Vec<QuorumChoice> {
     let mut choices = Vec::new();
     for q1 in 1..=n {
@@ -148,13 +148,13 @@ fn by_number(n: usize, all: bool) -> Vec<QuorumChoice> {
     choices
 }
 
-/// The acceptors at their sites, and what has been measured there.
+/// The acceptors at their sites, and the measurements made there.
 struct View<'a> {
     options: &'a Survey,
     n: u16,
     world: RttMatrix,
     leader: Option<usize>,
-    /// By variant, and by what its latency depends on.
+    /// Mean latencies by variant and by what the latency depends on: the quorums and the leader.
     measured: BTreeMap<(Variant, String, usize), f64>,
     collided: BTreeMap<String, Collisions>,
 }
@@ -206,7 +206,7 @@ impl<'a> View<'a> {
         Ok(row)
     }
 
-    /// The mean of the latencies at all sites, simulated; once for all systems that do not differ in what matters.
+    /// The simulated mean latency over all sites. Systems that do not differ in what matters share one simulation.
     fn measured(
         &mut self,
         variant: Variant,
@@ -241,14 +241,14 @@ impl<'a> View<'a> {
         Ok(collided)
     }
 
-    /// By number, the size of this phase's quorums.
+    /// What a measurement depends on: of a system by number, only the size of this phase's quorums.
     fn what_matters(&self, choice: QuorumChoice, phase: Phase) -> String {
         let size = choice.counts(NodeSet::first(self.n)).and_then(|counts| counts.size(phase));
         size.map_or_else(|| choice.to_string(), |size| size.to_string())
     }
 }
 
-/// Marks, of several, those than which no other is at least as good in everything and better in something.
+/// Marks the rows on the Pareto front: no other row is at least as good in everything and better in something.
 fn mark_front(rows: &mut [SystemRow]) {
     let several = rows.len() > 1;
     let merits: Vec<[f64; 6]> = rows.iter().map(SystemRow::merits).collect();

@@ -1,4 +1,4 @@
-//! Latency over a wide area, simulated: a server with a client of its own at each site.
+//! Simulates latency over a wide area: a server with a client of its own at each site.
 
 use crate::lab::counts::CountError;
 use crate::lab::quorums::QuorumChoice;
@@ -13,10 +13,10 @@ use paxos_transport::sim::{Links, Sim, Sites, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One row to measure: a variant with its quorums, and who leads.
+/// One row to measure: a variant with its quorums and the site of its leader.
 #[derive(Clone, Copy, Debug)]
 pub struct Placement<'a> {
-    /// Where the servers stand, one at each site.
+    /// The sites, with a server at each.
     pub world: &'a RttMatrix,
     /// The variant.
     pub variant: Variant,
@@ -24,9 +24,9 @@ pub struct Placement<'a> {
     pub leader: usize,
     /// The quorums.
     pub quorum: QuorumChoice,
-    /// Instead of these, whether fast quorums are majorities, at the price of asking everyone in phase 1.
+    /// Whether `quorum` is replaced by fast quorums that are majorities, with phase 1 quorums of all acceptors.
     pub flexible: bool,
-    /// For the simulation.
+    /// The seed of the simulation.
     pub seed: u64,
 }
 
@@ -44,7 +44,7 @@ impl Placement<'_> {
         }
     }
 
-    /// What theory has to say, if it has a formula for these quorums.
+    /// The prediction, if theory has a formula for these quorums.
     fn prediction(&self) -> Option<WideAreaLatency> {
         let leader = self.leader;
         let quorums = self.choice().counts(NodeSet::first(self.n() as u16))?;
@@ -63,7 +63,7 @@ impl Placement<'_> {
     }
 }
 
-/// The site from which a leader serves all clients best, by theory; none if theory has no formula.
+/// Returns the leader's site with the lowest predicted mean latency; none if theory has no formula.
 pub fn best_leader(world: &RttMatrix, variant: Variant, quorum: QuorumChoice) -> Option<usize> {
     let mean = |leader| {
         let placement = Placement { world, variant, leader, quorum, flexible: false, seed: 0 };
@@ -103,7 +103,7 @@ impl WithProtocol for Journey<'_> {
         let Self(placement) = self;
         let leader = NodeId(placement.leader as u16);
         let config = Config {
-            // The client that asks acceptors hears their votes; the one that asks a leader hears the leader.
+            // A client that asks the acceptors hears their votes. A client that asks a leader hears the leader.
             learning: if placement.variant.traits().fast {
                 Learning::Everyone
             } else {
@@ -130,7 +130,7 @@ impl WithProtocol for Journey<'_> {
     }
 }
 
-/// A server at each site; what stays at a site takes no time.
+/// A server at each site. Messages within a site take no time.
 fn sites(world: &RttMatrix) -> Sites {
     let n = world.sites().len();
     let between =

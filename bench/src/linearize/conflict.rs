@@ -1,9 +1,10 @@
-//! Which operations contradict each other, of all that a search had to go through.
+//! Finds the operations that contradict each other, among all that a search went through.
 //!
-//! An operation may be left out of the account if the others contradict each other whatever it did. A read is dropped; a write
-//! is taken to have any outcome, at any time. What is left is tried by halves, quarters and so on, at last one at a time (Zeller
-//! and Hildebrandt 2002), until nothing more can be left out. Where that takes too long, because many writes that may take
-//! effect at any time explain almost anything, the operations around the first answer without an explanation are named.
+//! An operation may be left out if the others contradict each other whatever it did. A read is dropped, and a write may
+//! then have any outcome, at any time. The search tries to leave out halves, quarters and so on, and at last single
+//! operations (Zeller and Hildebrandt 2002), until no more can be left out. This may take too long, because many writes
+//! that may take effect at any time explain almost anything. Then the operations around the first answer without an
+//! explanation are reported.
 
 use super::operation::{Deed, Operation};
 use super::search::{Outcome, Search, Span};
@@ -14,32 +15,33 @@ use std::borrow::Cow;
 pub struct Conflict {
     /// The key.
     pub key: String,
-    /// How many operations the key has.
+    /// The number of operations on the key.
     pub of: usize,
-    /// The first whose answer has no explanation after all that was answered before.
+    /// The operation with the first answer that no order explains together with all earlier answers.
     pub stuck: usize,
-    /// Those in conflict, by their place in the history, in the order of their calls.
+    /// The operations in conflict, by their index in the history, in the order of their calls.
     pub operations: Vec<usize>,
-    /// Whether each of them is needed: had any one taken effect at another moment, or not at all, the rest would have an order.
+    /// Whether each operation is needed: if any one had taken effect at another moment, or not at all, the rest would
+    /// have an order.
     pub is_smallest: bool,
 }
 
-/// The memory for one trial with fewer operations.
+/// The memory for one trial with fewer operations, in bytes.
 const MEMORY: usize = 64 << 20;
 
-/// The steps of one trial, and of all.
+/// The most steps of one trial, and of all trials together.
 const PATIENCE: u64 = 1_000_000;
 const ALL_PATIENCE: u64 = 10_000_000;
 
-/// More than these are no explanation, unless all are needed.
+/// The most operations that are reported, unless all are needed.
 const FEW: usize = 12;
 
-/// How many that ended before are named with those that were under way.
+/// How many operations that ended before are reported beside those in progress.
 const BEFORE: usize = 8;
 
-/// The conflict of a key whose search was stuck at this time.
+/// Finds the conflict of a key whose search was stuck at time `at`.
 pub(super) fn conflict(history: &[Operation], key: &str, members: &[usize], at: u64) -> Conflict {
-    // What was called later has no part in it.
+    // Operations called later have no part in the conflict.
     let prefix: Vec<usize> = members.iter().copied().filter(|nth| history[*nth].begun <= at).collect();
     let mut reduction = Reduction { history, prefix: &prefix, at, left: ALL_PATIENCE };
     let mut kept: Vec<usize> = prefix.clone();
@@ -54,7 +56,7 @@ pub(super) fn conflict(history: &[Operation], key: &str, members: &[usize], at: 
     Conflict { key: key.to_owned(), of: members.len(), stuck, operations: kept, is_smallest }
 }
 
-/// What was under way with an operation, and the last few answered before.
+/// The operations in progress at the same time as `stuck`, and the last few answered before it.
 fn around(history: &[Operation], prefix: &[usize], stuck: usize) -> Vec<usize> {
     let begun = history[stuck].begun;
     let is_near =
@@ -71,12 +73,12 @@ struct Reduction<'a> {
     history: &'a [Operation],
     prefix: &'a [usize],
     at: u64,
-    /// Steps.
+    /// The number of steps left.
     left: u64,
 }
 
 impl<'a> Reduction<'a> {
-    /// Whether these contradict each other whatever the others did; none if that takes too long to know.
+    /// Whether these operations contradict each other whatever the others did; none if finding out takes too long.
     fn contradict(&mut self, kept: &[usize]) -> Option<bool> {
         let mut is_kept = kept.to_vec();
         is_kept.sort_unstable();
@@ -104,7 +106,7 @@ impl<'a> Reduction<'a> {
         }
     }
 
-    /// The last few, or twice as many, and so on, until they contradict each other.
+    /// Returns the last few operations, doubling their number until they contradict each other.
     fn last_ones(&mut self, kept: Vec<usize>) -> Vec<usize> {
         let mut count = 8;
         while count < kept.len() && self.left > 0 {
@@ -117,7 +119,7 @@ impl<'a> Reduction<'a> {
         kept
     }
 
-    /// Leaves out what can be; whether nothing more can.
+    /// Leaves out as many operations as possible. Returns whether surely no more can be left out.
     fn reduce(&mut self, kept: &mut Vec<usize>) -> bool {
         let mut size = kept.len().div_ceil(2);
         loop {

@@ -4,14 +4,14 @@ use super::operation::Operation;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// How many operations are drawn. More nobody compares by eye.
+/// The most operations that are drawn. More cannot be compared by eye.
 const DRAWN: usize = 40;
 
-/// The distance of two moments.
+/// The distance between two consecutive moments, in columns.
 const STEP: usize = 3;
 
-/// Draws these operations of a history, each in a line that begins with its line in the file. Time goes from left to right,
-/// from one call or answer to the next at even distances; an operation that nobody heard the end of has none.
+/// Draws these operations of a history, one on each line, with its line number in the file. Time goes from left to
+/// right, with equal distances between consecutive calls and answers. A bar without an end is an unknown outcome.
 pub fn timeline(history: &[Operation], operations: &[usize]) -> String {
     let drawn: Vec<(usize, &Operation)> =
         operations.iter().take(DRAWN).map(|nth| (nth + 1, &history[*nth])).collect();
@@ -39,7 +39,7 @@ pub fn timeline(history: &[Operation], operations: &[usize]) -> String {
             None => format!("[{} ?", "-".repeat(width - from)),
         };
         let [a, b, c] = label;
-        // A string takes everything.
+        // Writing to a string cannot fail.
         _ = writeln!(picture, "  {a:line$}  {b:client$}  {c:deed$}  {:from$}{bar}", "");
     }
     if operations.len() > DRAWN {

@@ -1,41 +1,41 @@
-//! What a client did to a key, and what it saw.
+//! The operations of a history: what a client did to a key, and what it saw.
 
 use std::fmt;
 
-/// What was done to a key, and what was seen of it. Where the outcome is unknown, nothing was seen.
+/// What a client did to a key, and what it saw. If the outcome is unknown, it saw nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {
-    /// A read, with the value that it saw; none: the key had no value.
+    /// A read, with the value that it saw; none if the key had no value.
     Get(Option<String>),
-    /// A write, whatever was there.
+    /// A write that does not depend on the old value.
     Put(String),
-    /// Compare-and-set: the key had the first value, and has the second from then on.
+    /// Compare-and-set: the key had the first value, and has the second one afterwards.
     Cas(Option<String>, String),
     /// An append, with the length in bytes after it.
     Append(String, Option<usize>),
     /// A removal, and whether there was a value.
     Delete(Option<bool>),
-    /// Adds 1, with the number after it. A key without a value counts as 0.
+    /// An increment by 1, with the number after it. A key without a value counts as 0.
     Incr(Option<i64>),
 }
 
 /// An operation of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// The client that did it.
+    /// The client that called it.
     pub client: u64,
     /// The key.
     pub key: String,
     /// What was done and seen.
     pub deed: Deed,
-    /// When it was called. Any unit, the same clock for the whole history.
+    /// When it was called, in any unit. The whole history uses one clock.
     pub begun: u64,
-    /// When it was answered; none: the outcome is unknown.
+    /// When it was answered; none if the outcome is unknown.
     pub ended: Option<u64>,
 }
 
 impl Deed {
-    /// The same, with nothing seen of it.
+    /// The same deed, without what was seen. A read stays as it is.
     pub(super) fn unseen(&self) -> Self {
         match self {
             Self::Get(_) | Self::Put(_) | Self::Cas(..) => self.clone(),
@@ -46,7 +46,7 @@ impl Deed {
     }
 }
 
-/// How much of a value is shown.
+/// How many characters of a value are shown.
 const SHOWN: usize = 24;
 
 fn short(value: &str) -> String {

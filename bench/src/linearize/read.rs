@@ -1,4 +1,4 @@
-//! Histories from files. The format is described in `docs/history-format.md`.
+//! Reads histories from files. `docs/history-format.md` describes the format.
 
 use super::operation::{Deed, Operation};
 use serde::{Deserialize, Deserializer};
@@ -10,15 +10,15 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// The file.
+    /// The file cannot be read.
     #[error("cannot read {path}: {source}; name a file with a history, or - for the standard input")]
     File {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A line.
+    /// A line is wrong.
     #[error("{path}, line {line}: {wrong}; docs/history-format.md describes the format")]
     Line {
         /// The file.
@@ -30,7 +30,7 @@ pub enum HistoryError {
     },
 }
 
-/// A line as it stands. Every field has to be there.
+/// A line of the file. Every field is required.
 #[derive(Deserialize)]
 struct Line {
     c: u64,
@@ -49,15 +49,15 @@ struct Line {
     t1: Option<u64>,
 }
 
-/// Without a function of its own, a field that may be null may also be absent.
+/// Requires a field that may be null. With serde's default, such a field may also be absent.
 fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(from)
 }
 
-/// Reads a history; `-` is the standard input. The operation of line *n* is at *n* - 1.
+/// Reads a history; `-` is the standard input. The operation of line *n* is at index *n* - 1.
 ///
 /// # Errors
-/// [`HistoryError`].
+/// [`HistoryError`] if the file cannot be read or a line is wrong.
 pub fn read_history(path: &Path) -> Result<Vec<Operation>, HistoryError> {
     let name = path.display().to_string();
     let failed = |source| HistoryError::File { path: name.clone(), source };
@@ -84,7 +84,7 @@ pub(super) fn read(from: impl BufRead, path: &str) -> Result<Vec<Operation>, His
     Ok(operations)
 }
 
-/// What is wrong with a line as JSON. The parser's own number of the line is always 1.
+/// What is wrong with a line as JSON, without the parser's line number, which is always 1.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -98,10 +98,10 @@ impl Line {
             return Err(format!("it ended at {t1}, before it began at {t0}"));
         }
         let op = &*op;
-        // What an operation without an answer is said to have seen, it cannot have seen.
+        // An operation without an answer cannot have seen anything, whatever the line says.
         let (seen, ok) = if t1.is_some() { (out.as_deref(), ok) } else { (None, None) };
         if ok == Some(false) && op != "del" && op != "get" {
-            return Err(format!("a {op} that certainly did not happen has no line"));
+            return Err(format!("`ok` is false: leave out a {op} that certainly did not happen"));
         }
         let needs = |value: Option<String>| value.ok_or_else(|| format!("a {op} needs a value in `v`"));
         let deed = match op {
@@ -111,7 +111,7 @@ impl Line {
             "append" => Deed::Append(needs(v)?, number(op, t1, seen)?),
             "incr" => Deed::Incr(number(op, t1, seen)?),
             "del" if t1.is_some() && ok.is_none() => {
-                return Err("a del that was answered says in `ok` whether there was a value".into());
+                return Err("a del with an answer must say in `ok` whether there was a value".into());
             }
             "del" => Deed::Delete(ok),
             _ => {
@@ -124,11 +124,11 @@ impl Line {
     }
 }
 
-/// The number that an operation was answered.
+/// The number in the answer of an operation; none without an answer.
 fn number<N: std::str::FromStr>(op: &str, t1: Option<u64>, seen: Option<&str>) -> Result<Option<N>, String> {
     if t1.is_none() {
         return Ok(None);
     }
     let number = seen.and_then(|seen| seen.parse().ok());
-    number.map(Some).ok_or_else(|| format!("a {op} that was answered has a number in `out`, as text"))
+    number.map(Some).ok_or_else(|| format!("a {op} with an answer must have a number in `out`, as text"))
 }

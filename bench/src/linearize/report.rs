@@ -1,4 +1,4 @@
-//! What `linearize` prints.
+//! The report that `linearize` prints.
 
 use super::draw::timeline;
 use super::operation::{Deed, Operation};
@@ -9,16 +9,16 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// What was found about a history.
+/// The findings about a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// `linearizable`, `not linearizable` or `undecided`.
     pub verdict: &'static str,
-    /// How many operations there are.
+    /// The number of operations.
     pub operations: usize,
-    /// How many of them were never answered.
+    /// The number of operations that were never answered.
     pub unknown: usize,
-    /// How many keys there are.
+    /// The number of keys.
     pub keys: usize,
     /// Keys whose search was given up. Empty if another key has a conflict.
     pub undecided: Vec<String>,
@@ -31,54 +31,55 @@ pub struct Report {
 pub struct Contradiction {
     /// The key.
     pub key: String,
-    /// How many operations it has.
+    /// The number of operations on the key.
     pub operations: usize,
-    /// The line of the first answer that nothing explains after all that was answered before.
+    /// The line of the first answer that no order explains together with all earlier answers.
     pub stuck: usize,
-    /// The lines of those in conflict, from 1, in the order of their calls.
+    /// The lines of the operations in conflict, from 1, in the order of their calls.
     pub lines: Vec<usize>,
-    /// Whether each of them is needed: had any one taken effect at another moment, or not at all, the rest would have an order.
+    /// Whether each operation is needed: if any one had taken effect at another moment, or not at all, the rest would
+    /// have an order.
     pub smallest: bool,
-    /// A value that was seen, and that no operation of the history left behind.
+    /// A value that was seen, although no operation of the history left it behind.
     pub from_nowhere: Option<String>,
     /// The operations over time.
     pub timeline: String,
 }
 
-/// Why there is no verdict, or a bad one.
+/// Why there is no verdict, or why the verdict is bad.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinearizeError {
     /// The history cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// Nothing was ever answered.
+    /// No operation was answered.
     #[error(
-        "{path}: no operation was answered, so that any outcome is right; give a history in which something was"
+        "{path}: no operation was answered, so there is nothing to check; give a history in which some operations were"
     )]
     Nothing {
         /// The file.
         path: String,
     },
-    /// There is a conflict.
+    /// Some keys have conflicts.
     #[error("the history is not linearizable: {0} of {1} keys have operations that contradict each other")]
     Not(usize, usize),
-    /// No verdict.
-    #[error("not decided for {0} of {1} keys: allow more with --memory, or give fewer operations a key")]
+    /// There is no verdict for some keys.
+    #[error("not decided for {0} of {1} keys: allow more with --memory, or give fewer operations per key")]
     Undecided(usize, usize),
 }
 
 impl LinearizeError {
-    /// Whether the command line or a file is wrong, and nothing else.
+    /// Whether the cause is the command line or a file.
     pub fn is_input(&self) -> bool {
         matches!(self, Self::History(_) | Self::Nothing { .. })
     }
 }
 
-/// Reads a history and checks it, and says now and then how far it is.
+/// Reads a history and checks it. `progress` is told now and then how far the check is.
 ///
 /// # Errors
-/// [`LinearizeError`], if it cannot be read or says nothing. A conflict is no error here: see [`Report::end`].
+/// [`LinearizeError`] if the history cannot be read or has no answer. A conflict is no error here: see [`Report::end`].
 pub fn linearize(options: &Linearize, mut progress: impl FnMut(String)) -> Result<Report, LinearizeError> {
     progress(format!("reading {}", options.file.display()));
     let history = read_history(&options.file)?;
@@ -92,7 +93,7 @@ pub fn linearize(options: &Linearize, mut progress: impl FnMut(String)) -> Resul
 }
 
 impl Report {
-    /// What there is to say of a verdict.
+    /// The report of a verdict.
     pub fn new(history: &[Operation], verdict: Verdict) -> Self {
         let keys: BTreeSet<&str> = history.iter().map(|operation| &*operation.key).collect();
         let (verdict, conflicts, undecided) = match verdict {
@@ -120,7 +121,7 @@ impl Report {
     }
 
     /// # Errors
-    /// [`LinearizeError`]: the history is not linearizable, or that is not known.
+    /// [`LinearizeError`] if the history is not linearizable, or if that is not decided.
     pub fn end(&self) -> Result<(), LinearizeError> {
         if !self.conflicts.is_empty() {
             Err(LinearizeError::Not(self.conflicts.len(), self.keys))
@@ -131,7 +132,7 @@ impl Report {
         }
     }
 
-    /// For people.
+    /// The report as text for people.
     pub fn table(&self) -> String {
         let Self { operations, unknown, keys, .. } = self;
         let mut text = String::new();
@@ -145,18 +146,18 @@ impl Report {
                 )
             } else {
                 format!(
-                    "no order of its {operations} operations explains the answer in line {stuck}. These {} were under way, \
+                    "no order of its {operations} operations explains the answer in line {stuck}. These {} were in progress, \
                      or had just been answered:",
                     lines.len()
                 )
             };
-            // A string takes everything.
+            // Writing to a string cannot fail.
             _ = writeln!(text, "key {key}: {what}\n{timeline}");
             if let Some(value) = from_nowhere {
                 _ = writeln!(
                     text,
-                    "  Nothing in the history leaves {value:?} behind. If it was there before the history began, take a \
-                     history of keys that are new.\n"
+                    "  No operation leaves {value:?} behind. If the key had this value before the history \
+                     began, record a history of new keys.\n"
                 );
             }
         }
@@ -172,7 +173,7 @@ impl Report {
     }
 }
 
-/// A value that one of these saw and that no operation of its key can have left behind.
+/// A value that one of these operations saw, although no operation on its key can have left it behind.
 fn from_nowhere(history: &[Operation], operations: &[usize]) -> Option<String> {
     operations.iter().find_map(|nth| {
         let Operation { key, deed: Deed::Get(Some(seen)) | Deed::Cas(Some(seen), _), .. } = &history[*nth]

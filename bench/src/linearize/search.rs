@@ -1,22 +1,23 @@
-//! The search for an order: Wing and Gong 1993, with Lowe's memory of where it has been (*Testing for
+//! The search for an order: the algorithm of Wing and Gong 1993, with Lowe's memory of searched states (*Testing for
 //! linearizability*, 2017).
 //!
-//! It goes through calls and answers in the order of time, and lets operations take effect as late as possible: only
-//! when one is answered that has not yet taken effect. There it tries which others take effect before it. What remains to be
-//! done depends on the place alone: how far it is, what has been called and has not taken effect, and the value. A place that
-//! was searched is never searched again, and neither is one with the same that has fewer operations of unknown outcome left.
+//! The search goes through calls and answers in the order of time. It lets operations take effect as late as possible:
+//! only when an operation is answered that has not yet taken effect. There it tries which other operations take effect
+//! first. The rest of the search depends only on the place: how far the search is, which operations were called and
+//! have not taken effect, and the value. A place is never searched twice, not even with fewer operations of unknown
+//! outcome left.
 //!
-//! Two rules keep it short, and lose no order:
+//! Two rules shorten the search, and lose no order:
 //!
-//! - A read that fits takes effect at once: nothing depends on it.
-//! - An operation of unknown outcome takes effect only where that may be what explains an answer. Where nobody sees what it
-//!   did before it is overwritten, the order without it is as good.
+//! - A read that fits takes effect at once, because nothing depends on it.
+//! - An operation of unknown outcome takes effect only where it may explain an answer. If no operation sees its effect
+//!   before the value is overwritten, the order without it is as good.
 
 use super::operation::{Deed, Operation};
 use super::values::{Move, NOTHING, State, Values};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A deed with its time.
+/// A deed with the times of its call and its answer.
 #[derive(Clone, Debug)]
 pub(super) struct Span<'a> {
     pub(super) deed: std::borrow::Cow<'a, Deed>,
@@ -36,12 +37,12 @@ impl<'a> Span<'a> {
 pub(super) enum Outcome {
     /// There is an order.
     Fits,
-    /// There is none, and none for what was called up to the answer at this time.
+    /// There is no order, not even for the operations called up to this answer.
     Stuck {
         /// The time of the answer that could not be explained.
         at: u64,
     },
-    /// Memory or patience ended before.
+    /// Memory or patience ran out first.
     GivenUp,
 }
 
@@ -49,7 +50,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Event {
     at: u64,
-    /// What is called at the time of an answer overlaps it, so calls come first.
+    /// A call at the time of an answer overlaps it, so calls are sorted first.
     is_answer: bool,
     of: u32,
 }
@@ -60,18 +61,18 @@ struct Place {
     /// The next event.
     at: u32,
     state: State,
-    /// What was called, will be answered, and has not yet taken effect, in the order of calls.
+    /// The operations that were called, will be answered and have not yet taken effect, in the order of calls.
     pending: Vec<u32>,
 }
 
-/// A place, and what may still take effect at any time, in the order of calls.
+/// A place, and the operations that may still take effect at any time, in the order of calls.
 #[derive(Clone, Debug)]
 struct Path {
     place: Place,
     unsure: Vec<u32>,
 }
 
-/// Which places were searched, with what was left to take effect at any time.
+/// The places that were searched, each with the operations that could still take effect at any time.
 type Searched = BTreeMap<Place, Vec<Vec<u32>>>;
 
 impl Path {
@@ -79,7 +80,7 @@ impl Path {
         size_of::<Self>() + 16 + (self.place.pending.capacity() + self.unsure.capacity()) * size_of::<u32>()
     }
 
-    /// Whether one with the same place was searched that had all of this one's operations left, and perhaps more.
+    /// Whether this place was searched with all operations left that this path has, and perhaps more.
     fn is_hopeless(&self, searched: &Searched) -> bool {
         let had_all = |had: &Vec<u32>| {
             // Both are in the order of calls.
@@ -105,7 +106,7 @@ struct Made {
 }
 
 impl Made {
-    /// Whether an answer depends on it.
+    /// Whether other operations may have to explain this one: it has an answer, or is a compare-and-set.
     fn is_watcher(&self) -> bool {
         self.is_known || matches!(self.deed, Move::Cas(..))
     }
@@ -117,11 +118,11 @@ pub(super) struct Search {
     moves: Vec<Made>,
     events: Vec<Event>,
     values: Values,
-    /// Whether there are increments, which make almost any value of almost any other.
+    /// Whether there are increments, which can turn almost any value into almost any other.
     counts: bool,
-    /// How many bytes may be in use.
+    /// The most bytes that may be in use.
     memory: usize,
-    /// How many steps may still be made.
+    /// The number of steps left.
     patience: u64,
 }
 
@@ -132,10 +133,10 @@ impl Search {
         for span in spans {
             let deed = match span.ended {
                 Some(_) => values.translate(&span.deed),
-                // What an operation without an answer is said to have seen does not count.
+                // Without an answer, what the operation is said to have seen does not count.
                 None => values.translate(&span.deed.unseen()),
             };
-            // A read without an answer says nothing.
+            // A read without an answer has no meaning for the order.
             if span.ended.is_none() && matches!(deed, Move::Get(_)) {
                 continue;
             }
@@ -152,13 +153,13 @@ impl Search {
         search
     }
 
-    /// Which operations can matter: those with an answer, and of the others those that may explain one that matters.
+    /// Which operations can matter: those with an answer, and others that may explain an operation that matters.
     fn relevant(&self) -> Vec<bool> {
         let mut matters: Vec<bool> = self.moves.iter().map(|made| made.is_known).collect();
         let mut unsure: Vec<usize> = (0..self.moves.len()).filter(|nth| !matters[*nth]).collect();
         let plain = !self.counts
             && self.moves.iter().all(|made| !matches!(made.deed, Move::Append(..) | Move::Delete(_)));
-        // What appends and removals make of a value is left to the search itself.
+        // With appends, removals or increments, the effects on values are left to the search itself.
         if !plain {
             return vec![true; self.moves.len()];
         }
@@ -185,12 +186,12 @@ impl Search {
         }
     }
 
-    /// Searches as long as memory lasts.
+    /// Searches until memory runs out.
     pub(super) fn run(mut self) -> Outcome {
         self.search()
     }
 
-    /// Searches for so many steps at most; how many are left.
+    /// Searches for at most `patience` steps. Also returns how many are left.
     pub(super) fn run_within(mut self, patience: u64) -> (Outcome, u64) {
         self.patience = patience;
         let outcome = self.search();
@@ -222,7 +223,7 @@ impl Search {
         Outcome::Stuck { at: self.events[farthest as usize].at }
     }
 
-    /// Goes on to the answer of an operation that has not taken effect; which it is.
+    /// Advances to the next answer of an operation that has not taken effect. Returns the operation; none at the end.
     fn advance(&self, path: &mut Path) -> Option<u32> {
         let Path { place, unsure } = path;
         loop {
@@ -241,7 +242,7 @@ impl Search {
         }
     }
 
-    /// Pushes the places to which an operation that takes effect now leads, the most promising one last; whether patience lasted.
+    /// Pushes a path for each operation that can take effect now, the most promising last. False: no steps are left.
     fn branch(&mut self, path: &Path, answered: u32, stack: &mut Vec<Path>) -> bool {
         let Path { place, unsure } = path;
         let is_watcher = |nth: &u32| self.moves[*nth as usize].is_watcher();
@@ -250,10 +251,10 @@ impl Search {
         let steps = 1 + unsure.len() * watchers.len() + place.pending.len();
         let Some(left) = self.patience.checked_sub(steps as u64) else { return false };
         self.patience = left;
-        // Those that may never take effect are pushed first, so that all else is searched before.
+        // Operations that may never take effect are pushed first, so that all others are searched before them.
         for (position, nth) in unsure.iter().enumerate().rev() {
             let made = &self.moves[*nth as usize];
-            // Of two that are alike, the one that was called first will do.
+            // Of two equal operations, trying the one that was called first is enough.
             if unsure[..position].iter().any(|other| self.moves[*other as usize].deed == made.deed) {
                 continue;
             }

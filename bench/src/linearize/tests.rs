@@ -1,4 +1,4 @@
-//! The checker finds what it is for, and nothing else.
+//! The checker finds every violation of linearizability, and nothing else.
 
 mod brute;
 mod classic;
@@ -18,7 +18,7 @@ fn put(value: &str, begun: u64, ended: u64) -> Operation {
     op(Deed::Put(value.into()), begun, ended)
 }
 
-/// An empty value stands for none.
+/// A read. An empty `value` stands for no value.
 fn get(value: &str, begun: u64, ended: u64) -> Operation {
     op(Deed::Get((!value.is_empty()).then(|| value.into())), begun, ended)
 }

@@ -1,4 +1,4 @@
-//! The values that a key can have, numbered, so that a search compares numbers and not texts.
+//! The values that a key can have, numbered so that a search compares numbers and not texts.
 
 use super::operation::Deed;
 use std::collections::BTreeMap;
@@ -7,19 +7,19 @@ use std::rc::Rc;
 /// The number of a value.
 pub(super) type State = u32;
 
-/// No value.
+/// The number that stands for no value.
 pub(super) const NOTHING: State = 0;
 
-/// All values that were met.
+/// All values that occurred, with their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     texts: Vec<Rc<str>>,
     numbers: BTreeMap<Rc<str>, State>,
-    /// What the texts hold.
+    /// The memory that the texts take, in bytes.
     pub(super) bytes: usize,
 }
 
-/// A deed whose values have numbers.
+/// A deed with numbers in place of values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Move {
     Get(State),
@@ -47,7 +47,7 @@ impl Values {
         text.map_or(NOTHING, |text| self.number(text))
     }
 
-    /// The text of a value; none for [`NOTHING`].
+    /// The text of the value with this number; none for [`NOTHING`].
     fn text(&self, state: State) -> Option<&str> {
         Some(&**self.texts.get(state.checked_sub(1)? as usize)?)
     }
@@ -63,7 +63,7 @@ impl Values {
         }
     }
 
-    /// The value after a move, if what was seen of it can have been seen at `state`.
+    /// Returns the value after a move at `state`; none if the client cannot have seen there what it saw.
     pub(super) fn after(&mut self, made: &Move, state: State) -> Option<State> {
         match made {
             Move::Get(seen) => (*seen == state).then_some(state),
@@ -83,8 +83,8 @@ impl Values {
         }
     }
 
-    /// Whether going from `before` to `after` may be what makes `watcher` possible, at once or after appends and, if `counts`,
-    /// increments. False means that it certainly is not.
+    /// Whether the step from `before` to `after` may make `watcher` possible, at once or after appends and, if
+    /// `counts`, increments. False means that it certainly does not.
     pub(super) fn explains(&self, before: State, after: State, watcher: &Move, counts: bool) -> bool {
         let now = self.text(after).unwrap_or_default();
         match watcher {
@@ -94,9 +94,9 @@ impl Values {
             }
             Move::Append(_, None) | Move::Incr(None) | Move::Delete(None) | Move::Put(_) => false,
             Move::Append(value, Some(length)) => counts || now.len() + value.len() <= *length,
-            // What was there would have done as well, unless nothing was.
+            // Any value before would have sufficed, so this step matters only if there was none.
             Move::Delete(Some(true)) => before == NOTHING,
-            // Digits may be appended, so that any prefix of a number will do, and more appends make more of it.
+            // Digits may be appended, so any prefix of a number is enough.
             Move::Incr(Some(_)) => matches!(now, "" | "+" | "-") || now.parse::<i64>().is_ok(),
         }
     }

@@ -1,8 +1,8 @@
 //! Round trips between named sites, in milliseconds.
 //!
-//! A wide-area experiment needs one thing from the world: how long a message takes from each site to each
-//! other one. [`RttMatrix::aws`] has the figures of 13 regions built in; [`RttMatrix::from_file`] reads
-//! somebody else's, in the same form, and says where a mistake is rather than guessing what was meant.
+//! A wide-area experiment needs to know how long a message takes from each site to each other one.
+//! [`RttMatrix::aws`] has built-in figures for 13 regions. [`RttMatrix::from_file`] reads other figures in the
+//! same format; if the file has a mistake, it reports where, and does not guess.
 //!
 //! ```text
 //! region,frankfurt,oregon      the first line names the sites, in any order
@@ -22,22 +22,22 @@ use std::path::Path;
 
 pub use error::{Cell, MatrixError};
 
-/// The most sites a matrix may have: as many as any experiment here can place an acceptor at.
+/// The most sites that a matrix may have: as many as an experiment can have acceptors.
 pub const MAX_SITES: usize = 64;
 
 /// The longest name of a site, in characters.
 pub const MAX_NAME_CHARS: usize = 40;
 
-/// The longest file that is read, in bytes: 64 sites need less than a twentieth of it.
+/// The longest file that is read, in bytes. 64 sites need less than a twentieth of it.
 pub const MAX_BYTES: u64 = 1 << 20;
 
-/// The longest round trip between two sites, in milliseconds: an hour, so that a file in other units is
+/// The longest round trip between two sites, in milliseconds. It is one hour, so that a file in other units is
 /// noticed.
 pub const MAX_RTT_MS: f64 = 3_600_000.0;
 
-/// Where each pair of sites' round trip is kept, in milliseconds.
+/// The round trips between all pairs of sites, in milliseconds.
 ///
-/// The two directions of a pair may differ a little, as measured ones do: they are kept as they are.
+/// The two directions of a pair may differ a little, as measured ones do. Both are kept as given.
 ///
 /// ```
 /// use paxos_bench::theory::matrix::RttMatrix;
@@ -49,10 +49,10 @@ pub const MAX_RTT_MS: f64 = 3_600_000.0;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RttMatrix {
-    /// What the matrix is called in messages: the file it came from.
+    /// The name of the matrix in messages: the file that it came from.
     name: String,
     sites: Vec<String>,
-    /// Row by row: the round trip of the pair (a, b) is at `a * sites.len() + b`.
+    /// The rows one after another: the round trip of the pair (a, b) is at `a * sites.len() + b`.
     rtt_ms: Vec<f64>,
 }
 
@@ -67,28 +67,28 @@ impl RttMatrix {
             .expect("the matrix that is built in is well formed: a test reads it")
     }
 
-    /// Reads a matrix from the text of a CSV file in the form shown [above](self); `name` stands for the file
-    /// in messages.
+    /// Reads a matrix from the text of a CSV file in the format shown [above](self). Messages call the file
+    /// `name`.
     ///
     /// # Errors
     ///
-    /// A [`MatrixError`] for the first mistake, which names the line and the column and says what to do.
+    /// A [`MatrixError`] for the first mistake. It names the line and the column and says what to do.
     pub fn from_csv(name: &str, text: &str) -> Result<Self, MatrixError> {
         parse::parse(name, text)
     }
 
-    /// Reads a matrix from a CSV file in the form shown [above](self).
+    /// Reads a matrix from a CSV file in the format shown [above](self).
     ///
     /// # Errors
     ///
-    /// As [`from_csv`](Self::from_csv), and if the file cannot be read, is no UTF-8 or longer than
+    /// As [`from_csv`](Self::from_csv), and if the file cannot be read, is not UTF-8 or is longer than
     /// [`MAX_BYTES`].
     pub fn from_file(path: &Path) -> Result<Self, MatrixError> {
         let name = path.display().to_string();
         let unreadable = |source| MatrixError::Unreadable { file: name.clone(), source };
         let mut bytes = Vec::new();
-        // One byte more than is allowed tells a file that is too long, and a device without end stops here
-        // too.
+        // Reading one byte more than the limit detects a file that is too long, and also ends at a device that
+        // never ends.
         let mut limited = File::open(path).map_err(unreadable)?.take(MAX_BYTES + 1);
         limited.read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_BYTES {
@@ -98,12 +98,12 @@ impl RttMatrix {
         Self::from_csv(&name, &text)
     }
 
-    /// The matrix of some of the sites, in the order given.
+    /// Returns the matrix of some of the sites, in the order given.
     ///
     /// # Errors
     ///
-    /// If a name is unknown (the message lists the known ones and suggests the nearest) or given twice, or if
-    /// there is none.
+    /// If a name is unknown (the message lists the known ones and suggests the most similar) or given twice, or if
+    /// no name is given.
     pub fn select<S: AsRef<str>>(&self, names: &[S]) -> Result<Self, MatrixError> {
         let mut chosen = Vec::with_capacity(names.len());
         for name in names {
@@ -124,7 +124,7 @@ impl RttMatrix {
         Ok(Self { name: self.name.clone(), sites, rtt_ms })
     }
 
-    /// What the matrix is called: the name of the file it was read from.
+    /// The name of the matrix: the file that it was read from.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -138,7 +138,7 @@ impl RttMatrix {
     ///
     /// # Errors
     ///
-    /// If there is none: the message lists the known ones and suggests the nearest.
+    /// If there is no such site: the message lists the known ones and suggests the most similar.
     pub fn index_of(&self, name: &str) -> Result<usize, MatrixError> {
         self.sites.iter().position(|site| site == name).ok_or_else(|| MatrixError::UnknownSite {
             file: self.name.clone(),
@@ -148,8 +148,8 @@ impl RttMatrix {
         })
     }
 
-    /// The round trip from site `a` to site `b` and back, in milliseconds; of a site with itself, the local
-    /// one.
+    /// The round trip from site `a` to site `b` and back, in milliseconds. For a site and itself, it is the local
+    /// round trip.
     ///
     /// # Panics
     ///
@@ -163,7 +163,7 @@ impl RttMatrix {
         self.rtt_ms[a * self.sites.len() + b]
     }
 
-    /// Half the round trip from site `a` to site `b`, in microseconds, rounded: what one message takes.
+    /// The time of one message: half the round trip from site `a` to site `b`, in microseconds, rounded.
     ///
     /// # Panics
     ///

@@ -1,20 +1,20 @@
-//! What a deployment can save, beside the plain table: derived rows.
+//! Savings that a deployment can make on the numbers of the plain table.
 
 use super::{Case, Layout, Learning, Prediction, Quorums, Recovery, Run};
 
-/// What a decision costs less.
+/// The saving of one decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saving {
     /// Messages.
     pub messages: u64,
-    /// Delays until a learner knows the value, the first as well as the last.
+    /// Delays until the first learner knows the value, and until the last one does.
     pub learn: u64,
     /// Delays until the client has its answer.
     pub reply: u64,
 }
 
 impl Prediction {
-    /// The prediction with something saved; savings add up.
+    /// The prediction less a saving. Savings add up.
     #[must_use]
     pub fn less(self, saving: Saving) -> Self {
         Self {
@@ -27,11 +27,11 @@ impl Prediction {
 }
 
 impl Case {
-    /// What it saves that the client sits on the leader, in one process: its request, and the leader's reply.
+    /// The saving when the client and the leader are one process: the request, and the leader's reply.
     ///
-    /// 2 messages, 1 delay of learning, 2 of the reply. One reply delay and one message less are saved when
-    /// roles are separate and everyone learns: the leader then hears no vote, and the reply still comes from
-    /// a learner. `None` for Fast Paxos, whose clients send to the acceptors.
+    /// It is 2 messages, 1 delay of learning and 2 delays of the reply. When roles are separate and everyone
+    /// learns, it is one message and one reply delay less: the leader then hears no vote, and the reply still
+    /// comes from a learner. Returns `None` for Fast Paxos, whose clients send to the acceptors.
     pub fn client_on_leader(self) -> Option<Saving> {
         match (self.run, self.layout, self.learning) {
             (Run::Fast | Run::FastCollision(_), ..) => None,
@@ -40,11 +40,11 @@ impl Case {
         }
     }
 
-    /// What it saves that the leader says what is chosen in its next phase 2a, rather than in a `Decide` of
-    /// its own: n − 1 messages.
+    /// The saving when the leader announces what is chosen in its next phase 2a, and not in a separate `Decide`:
+    /// n − 1 messages.
     ///
-    /// The delays are those of the table if the next command is waiting when this one is chosen; otherwise
-    /// the followers learn later by as many delays as the next phase 2a leaves later. `None` but for
+    /// The delays are those of the table if the next command is waiting when this one is chosen. Otherwise the
+    /// followers learn later by as many delays as the next phase 2a leaves later. Returns `None` except for
     /// Multi-Paxos, collapsed, with a distinguished learner: separate learners hear no phase 2a, and when
     /// everyone hears the votes there is no `Decide`.
     pub fn piggybacked_commit(self) -> Option<Saving> {
@@ -56,11 +56,11 @@ impl Case {
         }
     }
 
-    /// What it saves that phase 2a carries the leader's own vote: as many messages as phase 2a has, n − 1, or
-    /// q − 1 if it is sent to a quorum of `asked` only.
+    /// The saving when phase 2a carries the leader's own vote: as many messages as phase 2a has. That is n − 1, or
+    /// q − 1 if phase 2a is sent only to a quorum of `asked`.
     ///
-    /// No delays, as the vote left together with phase 2a before. `None` but for classic rounds, collapsed,
-    /// in which everyone learns: elsewhere the leader's vote travels nowhere, or the leader has none.
+    /// No delays are saved, because the vote leaves together with phase 2a in any case. Returns `None` except for
+    /// collapsed classic rounds in which everyone learns: elsewhere the leader sends its vote to nobody, or has none.
     pub fn vote_in_accept(self, asked: usize) -> Option<Saving> {
         let carried = self.layout == Layout::Collapsed && self.learning == Learning::Everyone;
         (carried && self.run.ends_in_a_classic_round() && asked > 0).then(|| Saving {
@@ -70,11 +70,11 @@ impl Case {
         })
     }
 
-    /// The messages and delays of one decision when only a quorum is asked in each phase (*thrifty*), and
-    /// answers.
+    /// Predicts the messages and delays of one decision when only a quorum is asked in each phase, and answers
+    /// (*thrifty*).
     ///
-    /// With `c` acceptors asked in a classic round and `f` in a fast one, the leader always among them when
-    /// collapsed:
+    /// `c` acceptors are asked in a classic round and `f` in a fast one. When collapsed, the leader is always one
+    /// of them:
     ///
     /// | run | separate | collapsed |
     /// |---|---|---|
@@ -89,12 +89,12 @@ impl Case {
     /// | Fast, collision, new classic round, everyone | 3f + 4c + (f+c)L + 1 | 2f + 3(c−1) + (f+c)(n−1) + 1 |
     /// | Fast, collision, new classic round, distinguished | 3f + 4c + L + 1 | 2f + (f−1) + 4(c−1) + (n−1) + 1 |
     ///
-    /// Votes still go to every learner, and a `Decide` to every other server: what is saved is the asking,
-    /// and the votes of those who are not asked. Two clients that collide have asked the same `f` acceptors.
+    /// Votes still go to every learner, and a `Decide` to every other server. The saving is the messages to the
+    /// acceptors that are not asked, and their votes. Two clients that collide have asked the same `f` acceptors.
     /// The delays are those of the table, and its remark on quorums of two holds for `c`.
     ///
-    /// `None` where [`predict`](super::predict) is, if the quorums do not intersect, and for uncoordinated
-    /// recovery: a server that was not asked hears the votes all the same and may join the next round.
+    /// Returns `None` where [`predict`](super::predict) does, if the quorums do not intersect, and for
+    /// uncoordinated recovery: a server that was not asked still hears the votes and may join the next round.
     pub fn thrifty(self, quorums: Quorums) -> Option<Prediction> {
         (self.exists() && quorums.are_safe(self.acceptors)).then_some(())?;
         Some(self.after_delays(self.thrifty_messages(quorums)?, quorums.classic))

@@ -1,4 +1,4 @@
-//! Every number of the prediction, and the reasons why the formulas cannot be others.
+//! Every number of the predictions, and the reasons for the formulas.
 
 mod counts;
 mod quorum;

@@ -5,42 +5,41 @@ use std::collections::BTreeMap;
 use super::majority;
 use crate::theory::matrix::RttMatrix;
 
-/// The five regions, on three continents, that the comparison uses unless others are named.
+/// The five regions, on three continents, that the comparison uses by default.
 pub const FIVE_SITES: [&str; 5] = ["us-east-1", "us-west-1", "us-west-2", "eu-west-1", "ap-northeast-1"];
 
-/// Which variant decides, by which way the client comes to know. Sites are given by their numbers in the
+/// Which variant decides, and how the client learns of the decision. Sites are given by their numbers in the
 /// matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WideArea {
-    /// Basic Paxos: as [`MultiPaxos`](Self::MultiPaxos), with a round trip from the leader to its nearest
-    /// majority before.
+    /// Basic Paxos: as [`MultiPaxos`](Self::MultiPaxos), after a round trip from the leader to its nearest
+    /// majority.
     BasicPaxos {
         /// The leader's site.
         leader: usize,
-        /// How many acceptors must vote, the leader's own included.
+        /// How many acceptors must vote, including the leader's own.
         quorum: usize,
     },
-    /// Multi-Paxos in the steady state: the client asks the leader, the leader hears a quorum's votes and
-    /// replies.
+    /// Multi-Paxos in the steady state: the client asks the leader, and the leader replies when it has heard a
+    /// quorum's votes.
     ///
     /// One round trip from the client to the leader, and one from the leader to the farthest member of its
     /// nearest quorum.
     MultiPaxos {
         /// The leader's site.
         leader: usize,
-        /// How many acceptors must vote, the leader's own included.
+        /// How many acceptors must vote, including the leader's own.
         quorum: usize,
     },
-    /// Multi-Paxos in the steady state, but the acceptors send their votes to the client's site and the
-    /// client learns from them itself: never later than by the leader's reply, where the triangle inequality
-    /// holds.
+    /// Multi-Paxos in the steady state, but the acceptors send their votes to the client's site, and the client
+    /// learns from the votes. Where the triangle inequality holds, this is never later than the leader's reply.
     ///
-    /// One way from the client to the leader, and then the `quorum`-th smallest of the ways from the leader
-    /// by an acceptor to the client.
+    /// One way from the client to the leader, and then the `quorum`-th smallest time from the leader through an
+    /// acceptor to the client.
     MultiPaxosVotesToClient {
         /// The leader's site.
         leader: usize,
-        /// How many acceptors must vote, the leader's own included.
+        /// How many acceptors must vote, including the leader's own.
         quorum: usize,
     },
     /// Fast Paxos without a collision: the client asks all acceptors and counts their votes itself. With a
@@ -53,30 +52,31 @@ pub enum WideArea {
     },
 }
 
-/// The latency that clients see, from their request to their knowing that it is decided, in milliseconds.
+/// The latency that clients see, from a client's request until it knows that the command is decided, in
+/// milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WideAreaLatency {
     /// The names of the sites, in the matrix's order.
     pub sites: Vec<String>,
-    /// What the client at each of them sees, in milliseconds.
+    /// The latency of the client at each site, in milliseconds.
     pub ms: Vec<f64>,
-    /// The mean of all the clients, in milliseconds.
+    /// The mean over all clients, in milliseconds.
     pub mean_ms: f64,
 }
 
 impl WideAreaLatency {
-    /// What the client at each named site sees, in milliseconds.
+    /// The latency of the client at each site, by the site's name, in milliseconds.
     pub fn by_site(&self) -> BTreeMap<String, f64> {
         self.sites.iter().cloned().zip(self.ms.iter().copied()).collect()
     }
 }
 
-/// The latency that the client at each site of a matrix sees, when there is nobody else and nothing is
-/// computed.
+/// Returns the latency that the client at each site of a matrix sees when there is no other client and
+/// computation takes no time.
 ///
-/// One way from a to b takes half of the round trip in a's row and b's column, as [`RttMatrix::one_way_us`]
-/// says; what stays at a site takes no time, whatever the matrix says of it. `None` if there is no such
-/// leader, or no quorum of that size.
+/// One way from a to b takes half of the round trip in a's row and b's column ([`RttMatrix::one_way_us`]).
+/// Messages within a site take no time, whatever the matrix says. Returns `None` if there is no such leader, or
+/// no quorum of that size.
 ///
 /// ```
 /// use paxos_bench::theory::matrix::RttMatrix;
@@ -102,7 +102,7 @@ pub fn wide_area_latency(world: &RttMatrix, variant: WideArea) -> Option<WideAre
     Some(WideAreaLatency { sites: world.sites().to_vec(), ms, mean_ms })
 }
 
-/// The ways between the sites, in microseconds.
+/// The one-way times between the sites, in microseconds.
 struct Ways<'a>(&'a RttMatrix);
 
 impl Ways<'_> {
@@ -124,7 +124,7 @@ impl Ways<'_> {
         }
     }
 
-    /// From `asker` to every acceptor and on to `hearer`, until a quorum has been heard.
+    /// The time until `hearer` has heard a quorum of votes, from when `asker` asks all acceptors.
     fn quorum_us(&self, asker: usize, hearer: usize, quorum: usize) -> u64 {
         let via = |acceptor| self.one_way_us(asker, acceptor) + self.one_way_us(acceptor, hearer);
         let mut heard_us: Vec<u64> = (0..self.0.sites().len()).map(via).collect();

@@ -1,20 +1,20 @@
-//! A small judge of traces that knows nothing of the protocols: it reads JSON lines and counts votes.
+//! A small checker of traces that knows nothing about the protocols: it reads JSON lines and counts votes.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How a trace is to be read.
+/// The rules by which a trace is checked.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
-    /// How many votes choose in a classic ballot.
+    /// How many votes choose a value in a classic ballot.
     pub(crate) classic: usize,
-    /// And in a fast one.
+    /// How many votes choose a value in a fast ballot.
     pub(crate) fast: usize,
     /// Whether each slot has a phase 1 of its own.
     pub(crate) apart: bool,
 }
 
-/// What was chosen by slot, or the line that is wrong.
+/// Returns the chosen value of each slot, or the line that is wrong.
 pub(crate) fn check(trace: &str, rules: Rules) -> Result<BTreeMap<u64, String>, String> {
     let mut judge = Judge::new(rules);
     for line in trace.lines() {
@@ -23,7 +23,7 @@ pub(crate) fn check(trace: &str, rules: Rules) -> Result<BTreeMap<u64, String>, 
     Ok(judge.chosen)
 }
 
-/// By slot and round.
+/// A slot and a round.
 type At = (u64, u64);
 
 struct Judge {
@@ -32,7 +32,7 @@ struct Judge {
     votes: BTreeMap<(At, u64), String>,
     proposed: BTreeMap<At, String>,
     chosen: BTreeMap<u64, String>,
-    /// Of each node: the slot to execute next, and the promises as first slot and round.
+    /// For each node: the slot to execute next, and the promises as first slot and round.
     next: BTreeMap<u64, u64>,
     promises: BTreeMap<u64, Vec<At>>,
 }
@@ -90,7 +90,7 @@ impl Judge {
         if *self.votes.entry((at, node)).or_insert_with(|| value.to_owned()) != value {
             return Err("a node votes twice in one ballot");
         }
-        // A ballot that is fast has no proposals; a classic one is nothing but proposals.
+        // A fast ballot has no proposals. In a classic ballot, every vote is for a proposal.
         if !fast && self.proposed.get(&at).is_none_or(|proposed| proposed != value) {
             return Err("a vote for what was not proposed");
         }

@@ -1,11 +1,11 @@
-//! Bad input: exit code 2, one line that says what is wrong and what to do, and nothing written.
+//! Bad input gives exit code 2 and one line that says what is wrong and what to do. Nothing is written.
 
 use super::{lab, text};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Refused, with all of `words` on the first line of stderr.
+/// Checks that the command line is refused, with all of `words` on the first line of stderr.
 pub(super) fn is_refused(args: &[&str], words: &[&str]) {
     let output = lab(args);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -17,7 +17,7 @@ pub(super) fn is_refused(args: &[&str], words: &[&str]) {
     }
 }
 
-/// As [`is_refused`], and that one line is all it says.
+/// As [`is_refused`], with only one line of output.
 pub(super) fn is_refused_in_one_line(args: &[&str], words: &[&str]) {
     is_refused(args, words);
     let stderr = text(&lab(args).stderr);
@@ -25,7 +25,7 @@ pub(super) fn is_refused_in_one_line(args: &[&str], words: &[&str]) {
     assert!(stderr.starts_with("paxos-bench: "), "{stderr}");
 }
 
-/// A directory with these files, and the files that are there later.
+/// A temporary directory for input files and output.
 pub(super) struct Dir(TempDir);
 
 impl Dir {
@@ -41,7 +41,7 @@ impl Dir {
         self.0.path().join(name).display().to_string()
     }
 
-    /// The names of all files below it.
+    /// The names of all files below the directory.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(dir).expect("it can be read") {
@@ -58,7 +58,7 @@ impl Dir {
     }
 }
 
-/// A comparison that is over at once, should it be made.
+/// Options of a comparison that would finish at once if it ran.
 const SMALL: [&str; 8] = ["--variants", "multi", "--acceptors", "3", "--learners", "1", "--commands", "1"];
 
 fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -98,7 +98,7 @@ fn quorums_that_do_not_intersect_are_named() {
         &[&["--variants", "fast"][..], &fast].concat(),
         &["fast-flexible:3,3,3", "n0", "share no acceptor", "make"],
     );
-    // Without a number of acceptors, the first of the usual ones for which it cannot be is named.
+    // Without a number of acceptors, the error names the first default number that is impossible.
     is_refused_in_one_line(&["--quorum", "fast-flexible:3,3,3", "--variants", "fast"], &["make"]);
     is_refused_in_one_line(
         &["--variants", "fast", "--quorum", "flexible:3,3", "--acceptors", "5"],
@@ -136,7 +136,7 @@ fn a_malformed_matrix_is_refused_with_line_and_column() {
 fn an_unknown_site_or_leader_is_named() {
     is_refused_in_one_line(&small(&["--sites", "us-east-1,atlantis"]), &["atlantis"]);
     is_refused_in_one_line(&small(&["--leader", "atlantis"]), &["atlantis"]);
-    // A site that is known, but is none of those chosen.
+    // The site is known, but is not among the selected ones.
     is_refused_in_one_line(
         &small(&["--sites", "us-east-1,eu-west-1", "--leader", "us-west-1"]),
         &["us-west-1"],

@@ -1,4 +1,4 @@
-//! Histories that are checked by the binary.
+//! The binary checks histories.
 
 use super::input::{Dir, is_refused, is_refused_in_one_line};
 use super::{lab, text};
@@ -39,7 +39,7 @@ fn a_conflict_is_named_drawn_and_an_error() {
     let output = lab(["linearize", &dir.path("h.jsonl")]);
     assert_eq!(output.status.code(), Some(1));
     let table = text(&output.stdout);
-    // What the help teaches is what is printed.
+    // The example in the help text agrees with the output.
     let help = text(&lab(["linearize", "--help"]).stdout);
     for drawn in ["put \"a\"     [--]\n", "put \"b\"           [--]\n", "get -> \"a\"              [--]\n"] {
         assert!(table.contains(drawn) && help.contains(drawn.trim_end()), "{table}\n{help}");

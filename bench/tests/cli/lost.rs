@@ -1,4 +1,4 @@
-//! Output that goes nowhere.
+//! Output to a closed pipe or a full device.
 
 use super::text;
 

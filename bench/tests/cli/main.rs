@@ -1,4 +1,4 @@
-//! The lab's binary, from outside: what it prints, writes and exits with.
+//! Tests of the lab's binary: its output, its files and its exit codes.
 
 mod checker;
 mod input;
@@ -20,7 +20,7 @@ fn lab<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
     command.args(args).output().expect("the binary can be run")
 }
 
-/// Runs it with arguments that contain no space, and expects success.
+/// Runs the binary with arguments that contain no spaces, and expects success.
 fn succeeds(args: &str) -> String {
     let output = lab(args.split_whitespace());
     let stderr = text(&output.stderr);

@@ -1,4 +1,4 @@
-//! What it prints when all is well.
+//! The output when there are no errors.
 
 use super::succeeds;
 use serde_json::Value;
@@ -11,7 +11,7 @@ fn without_arguments_all_is_as_predicted() {
     for word in ["basic", "simple", "multi", "fast", "contention", "crash", "us-east-1"] {
         assert!(table.contains(word), "no {word} in\n{table}");
     }
-    // How a number is marked that is not the predicted one.
+    // These signs mark a number that differs from its prediction.
     assert!(!table.contains('✗') && !table.contains('≠'), "{table}");
 }
 
@@ -40,7 +40,7 @@ fn json_has_the_fields_that_tools_rely_on() {
             "messages_by_kind",
         ];
         assert!(has(row, &fields), "{row}");
-        // Of acceptors that recover by themselves theory tells only where everyone hears their votes.
+        // For uncoordinated recovery, theory has predictions only if everyone hears the votes.
         let unpredicted = row["collision"] == "uncoordinated" && row["learning"] == "distinguished";
         let predicted = if unpredicted { &Value::Null } else { &row["messages"] };
         assert_eq!(&row["predicted_messages"], predicted, "{row}");
@@ -65,7 +65,7 @@ fn json_has_the_fields_that_tools_rely_on() {
     }
 }
 
-/// The message counts of the page of predictions, written out: separate n=5, L=3 and collapsed n=5.
+/// The predicted message counts, written out: separate with n=5 and L=3, and collapsed with n=5.
 #[test]
 fn the_counts_are_those_of_the_papers() {
     let json = succeeds("--format json --acceptors 5 --learners 3 --commands 1");

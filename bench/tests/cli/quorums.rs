@@ -30,7 +30,7 @@ fn any_system_can_be_looked_at_and_run_with_every_variant() {
             rows.iter().all(|row| row["acceptors"].as_u64().is_none_or(|acceptors| acceptors == n)),
             "{quorum}"
         );
-        // The messages of a decision are those of the theory, whatever the quorums.
+        // Theory predicts the messages of a decision for all quorums.
         assert!(rows.iter().filter(|row| !row["predicted_messages"].is_null()).count() > 20, "{quorum}");
         for variant in ["basic", "simple", "multi", "fast"] {
             let run = format!(
@@ -42,7 +42,7 @@ fn any_system_can_be_looked_at_and_run_with_every_variant() {
     }
 }
 
-/// Small quorums and thrifty proposers change messages and delays: what is predicted is right, and the rest is left open.
+/// Small quorums and thrifty proposers change messages and delays. The predictions are right, and may be missing.
 #[test]
 fn counts_are_as_predicted_with_quorums_of_other_sizes() {
     for more in [

@@ -1,9 +1,9 @@
-//! Servers that must not start.
+//! Servers with a bad configuration must not start.
 
 use super::input::{Dir, is_refused, is_refused_in_one_line};
 use std::net::TcpListener;
 
-/// Three members on ports that this process holds, or that nobody listens at.
+/// A cluster file with three members, on ports where nobody listens.
 fn file(more: &str) -> String {
     let places = (0..3).map(|id| {
         format!("[[members]]\nid = {id}\npeer = '127.0.0.1:{}'\nresp = '127.0.0.1:{}'\n", 11 + id, 21 + id)
@@ -11,7 +11,7 @@ fn file(more: &str) -> String {
     format!("name = 'x'\n{}{more}", places.collect::<String>())
 }
 
-/// Refused, and the directory for data is not even made.
+/// Checks that the server is refused, and does not create its data directory.
 fn cannot_serve(file: &str, more: &[&str], words: &[&str]) {
     let dir = Dir::with(&[("c.toml", file), ("bad.pem", "no certificate")]);
     let (cluster, data) = (dir.path("c.toml"), dir.path("data"));
@@ -58,7 +58,7 @@ fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     cannot_serve(&file(""), &["--resp", &address], &[&address, "in use"]);
-    // By then it has a directory.
+    // At this point the server has created its directory.
     let taken_by_peer = file("").replace("127.0.0.1:11", &address);
     let dir = Dir::with(&[("c.toml", &taken_by_peer), ("cluster.toml", &taken_by_peer)]);
     let (cluster, data) = (dir.path("c.toml"), dir.path("data"));
@@ -66,7 +66,7 @@ fn a_port_in_use_is_named() {
     is_refused_in_one_line(&[&serve[..], &["--resp", "127.0.0.1:0"]].concat(), &[&address, "in use"]);
     let whole = dir.path("");
     is_refused_in_one_line(&["cluster", "--log", "error", "--data", &whole], &[&address, "in use"]);
-    // A cluster that cannot start leaves no description of itself behind.
+    // A cluster that cannot start leaves no cluster file behind.
     let port = taken.local_addr().expect("an address").port().to_string();
     let empty = Dir::with(&[]);
     let data = empty.path("");
@@ -76,7 +76,7 @@ fn a_port_in_use_is_named() {
 
 #[test]
 fn a_directory_of_another_cluster_than_the_one_asked_for_is_refused() {
-    // Somebody has its port, so that it ends in any case.
+    // Its port is in use, so the server ends in any case.
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let alone = format!("name = 'x'\n[[members]]\nid = 0\npeer = '127.0.0.1:1'\nresp = '127.0.0.1:{port}'\n");

@@ -1,4 +1,4 @@
-//! `store`: what it says of stores that are whole, damaged, in use, or none.
+//! The command `store` on stores that are whole, damaged, in use, or missing.
 
 use crate::{lab, succeeds, text};
 use multi_paxos::MultiPaxos;
@@ -48,7 +48,7 @@ async fn a_store_is_told_and_one_that_is_damaged_or_in_use_is_refused() {
 
     let log = path.join("log-0000000000000002");
     let whole = fs::read(&log).expect("there");
-    // The last block, of which there is a copy, and the first, of which there is none any more.
+    // The last block has a copy. The first one no longer has a copy.
     let slot = whole.len() / 32;
     for (block, code) in [(3, 0), (0, 1)] {
         let mut bytes = whole.clone();

@@ -1,11 +1,11 @@
-//! The traces it writes: the same bytes from the same seed, and agreement for whoever checks it.
+//! The traces that the binary writes: the same seed gives the same bytes, and a checker finds agreement.
 
 use super::checker::{Rules, check};
 use super::{lab, text};
 use std::fs;
 use tempfile::TempDir;
 
-/// Three of five, and four of five in fast ballots.
+/// Quorums are three of five, and four of five in fast ballots.
 const OF_FIVE: Rules = Rules { classic: 3, fast: 4, apart: false };
 
 /// The trace of a simulated run.
@@ -37,7 +37,7 @@ fn a_checker_that_knows_no_protocol_finds_agreement() {
         for seed in [7, 8, 9] {
             let trace = trace(variant, seed);
             let chosen = check(&trace, rules).unwrap_or_else(|wrong| panic!("{variant} {seed}: {wrong}"));
-            // Each of 60 commands has a slot, and no slot is left out.
+            // Each of 60 commands has a slot, and there are no gaps.
             let commands =
                 chosen.values().filter(|value| *value != "noop").collect::<std::collections::BTreeSet<_>>();
             assert_eq!(commands.len(), 60, "{variant} {seed}");
@@ -57,7 +57,7 @@ fn the_checker_would_notice() {
         good.lines().filter(|line| line.contains(&step)).nth(n).expect("there is one").to_owned()
     };
     let applied = line("apply", 3);
-    // Too few votes for what is taken to be chosen.
+    // With these rules, the values taken to be chosen have too few votes.
     assert!(
         check(&good, Rules { classic: 5, ..OF_FIVE }).is_err_and(|wrong| wrong.contains("without a quorum"))
     );

@@ -1,4 +1,4 @@
-//! All that travels on a connection, as real carriers say and hear it.
+//! Everything that travels on a connection, as real carriers send and receive it.
 
 use crate::golden::{Golden, SNAPSHOT, WIRE};
 use core::time::Duration;
@@ -34,7 +34,7 @@ async fn bind(options: TcpOptions) -> TcpCarrier<Multi> {
     TcpCarrier::bind(options).await.expect("a free port")
 }
 
-/// The next frame, all of it.
+/// Reads the next frame as a whole.
 async fn read(stream: &mut TcpStream) -> Vec<u8> {
     let whole = async {
         let mut frame = vec![0; 16];
@@ -47,7 +47,7 @@ async fn read(stream: &mut TcpStream) -> Vec<u8> {
     timeout(Duration::from_secs(60), whole).await.expect("soon")
 }
 
-/// The next frame of a kind, but for pings and pongs in between.
+/// Reads the next frame of this kind. Skips pings and pongs.
 async fn next(stream: &mut TcpStream, kind: u8) -> Vec<u8> {
     loop {
         let frame = read(stream).await;
@@ -68,7 +68,7 @@ fn message(seq: u64, size: usize) -> Message<Multi> {
     Message::Request(Request { commands, audience: Audience::Leader })
 }
 
-/// What n1 says to n0, kind by kind: what it greets with, a ping, two messages in a frame, and a large one in parts.
+/// The frames that n1 sends to n0, by kind: its greeting, a ping, two messages in one frame, and a large one in parts.
 async fn said(welcome: &[u8]) -> Vec<Vec<u8>> {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let mut options = TcpOptions::new(identity(1), ANY_PORT);
@@ -104,7 +104,7 @@ async fn frames_are_written_and_read_as_before() {
         "n1 dials n0 of the cluster \"golden\"; it listens at n1.example:7000, and tells its store",
     );
 
-    // What was said is understood by a process of this version.
+    // A process of this version understands these frames.
     let mut stream = TcpStream::connect(listener.local_address()).await.expect("it listens");
     say(&mut stream, hello).await;
     let welcomed = read(&mut stream).await;
@@ -140,14 +140,14 @@ async fn frames_are_written_and_read_as_before() {
     }
     assert_eq!(heard, [message(300, 3), message(301, 0), message(302, 70_000)]);
 
-    // There is no eighth kind: whoever adds one adds it here.
+    // There is no eighth kind. A new kind must be added here.
     say(&mut stream, &frame(8, &[])).await;
     next(&mut stream, REFUSAL).await;
     assert_eq!(listener.handle().stats().refused_for(Reason::Damaged), 1);
     file.check();
 }
 
-/// A frame by the letter of `docs/transport.md`.
+/// A frame exactly as `docs/transport.md` describes it.
 fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = (body.len() as u32).to_le_bytes();
     let [a, b, c, d] = length;

@@ -1,6 +1,6 @@
-//! Files of bytes: what this version writes, to be compared with what later ones write and read.
+//! Golden files: the bytes that this version writes, to compare with what later versions write and read.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test formats` writes them anew.
+//! `UPDATE_EXPECT=1 cargo test -p paxos-bench --test formats` writes the files again.
 
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
@@ -10,12 +10,12 @@ use std::fmt::{Debug, Write};
 use std::fs;
 use std::path::PathBuf;
 
-/// A format with a version of its own.
+/// A format with its own version.
 pub(crate) struct Format {
-    /// Its row in the table of the changelog.
+    /// The format's row in the table of the changelog.
     pub(crate) name: &'static str,
     pub(crate) version: u64,
-    /// Where its version is.
+    /// The constant with the version.
     pub(crate) constant: &'static str,
 }
 
@@ -40,20 +40,20 @@ pub(crate) const KV: Format = Format {
     constant: "FORMAT in bench/src/kv.rs",
 };
 
-/// A file being compared with what is written now.
+/// A file that is compared with what this version writes.
 pub(crate) struct Golden {
     path: PathBuf,
     constants: Vec<&'static str>,
-    /// The bytes of each case, as the file has them.
+    /// The bytes of each case in the file.
     held: BTreeMap<String, String>,
     now: String,
     names: BTreeMap<String, usize>,
-    /// What differs.
+    /// The differences.
     different: Vec<String>,
 }
 
 impl Golden {
-    /// The file of this name, whose bytes depend on the version of each of the formats.
+    /// Opens the file with this name. Its bytes depend on the versions of these formats.
     pub(crate) fn open(name: &str, formats: &[Format]) -> Self {
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/golden");
         let path = PathBuf::from(here).join(format!("{name}.txt"));
@@ -63,7 +63,7 @@ impl Golden {
             let changes = include_str!("../../../CHANGELOG.md");
             let row = format!("| {name} | {version} |");
             assert!(changes.contains(&row), "the table of CHANGELOG.md has no row {row:?}: {constant}");
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             _ = writeln!(now, "# {name}, version {version}");
         }
         let mut held = BTreeMap::new();
@@ -77,7 +77,7 @@ impl Golden {
         Self { path, constants, held, now, names: BTreeMap::new(), different: Vec::new() }
     }
 
-    /// Samples of an enum, at least one of each variant.
+    /// Adds samples of an enum, at least one of each variant.
     pub(crate) fn each<T>(&mut self, samples: impl IntoIterator<Item = T>)
     where
         T: Serialize + Deserialize<'static> + Debug,
@@ -95,12 +95,12 @@ impl Golden {
         }
     }
 
-    /// One sample of a type.
+    /// Adds one sample of a type.
     pub(crate) fn one<T: Serialize + Deserialize<'static> + Debug>(&mut self, name: &str, sample: &T) {
         let bytes = encode(sample);
         let told = format!("{sample:?}");
         let read = |bytes: &[u8]| {
-            // A test ends soon, and what is read may borrow its bytes.
+            // The value may borrow its bytes, so they are leaked. A test ends soon.
             let read: T = postcard::from_bytes(bytes.to_vec().leak()).ok()?;
             Some((format!("{read:?}"), encode(&read)))
         };
@@ -114,7 +114,7 @@ impl Golden {
         }
     }
 
-    /// Bytes that are more than one value.
+    /// Adds bytes that are more than one value.
     pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8], told: &str) {
         let name = self.case(name, bytes, told);
         if self.held.get(&name).is_some_and(|hex| unhex(hex) != bytes) {
@@ -122,7 +122,7 @@ impl Golden {
         }
     }
 
-    /// Notes a case; its name, with a number if there was one of that name.
+    /// Adds a case. Returns its name, with a number if the name is taken.
     fn case(&mut self, name: &str, bytes: &[u8], told: &str) -> String {
         let count = self.names.entry(name.to_owned()).or_default();
         *count += 1;
@@ -131,7 +131,7 @@ impl Golden {
         name
     }
 
-    /// That the file says what is written now.
+    /// Checks that the file agrees with what this version writes.
     pub(crate) fn check(self) {
         let file = self.path.display();
         if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -165,12 +165,12 @@ pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
     postcard::to_allocvec(value).expect("memory")
 }
 
-/// Of a file that [`Golden`] wrote: the bytes of a case.
+/// The bytes of a case in a file that [`Golden`] wrote.
 pub(crate) fn held(file: &Golden, name: &str) -> Vec<u8> {
     file.held.get(name).map(|hex| unhex(hex)).unwrap_or_default()
 }
 
-/// Two digits a byte; long runs of zeros are counted.
+/// Bytes as text: two digits per byte, with a count for long runs of zeros.
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();
     let mut rest = bytes;
@@ -202,7 +202,8 @@ fn unhex(text: &str) -> Vec<u8> {
 
 type Variants = (&'static str, &'static [&'static str]);
 
-/// The name of an enum and those of its variants, as its own implementation of `Deserialize` has them: none can be forgotten.
+/// The name of an enum and the names of its variants, from its implementation of `Deserialize`, so none can be
+/// forgotten.
 fn variants<T: Deserialize<'static>>() -> Variants {
     let mut seen = None;
     let error = T::deserialize(Catalogue(&mut seen)).err();
@@ -234,7 +235,7 @@ impl<'de> Deserializer<'de> for Catalogue<'_> {
     }
 }
 
-/// Used where nothing is borrowed.
+/// Decodes a value that borrows nothing.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     postcard::from_bytes(bytes).ok()
 }

@@ -135,7 +135,7 @@ fn apply(store: &mut Store, slot: u64, clock: u64, ops: &[Op<'_>]) {
 
 pub(crate) fn written(store: &Store) -> Vec<u8> {
     let mut store = store.clone();
-    // A store is written down only when its log has become long.
+    // The store takes a snapshot only when its log has become long.
     let long = vec![0; 33 << 20];
     apply(&mut store, 3, 1_700_000_000_300, &[Op::Echo(Some(Raw(&long)))]);
     let mut bytes = Vec::new();
@@ -143,7 +143,7 @@ pub(crate) fn written(store: &Store) -> Vec<u8> {
     bytes
 }
 
-/// Keys with and without deadlines, keys that are gone, and a clock that is ahead.
+/// A store with keys with and without deadlines, removed keys, and a clock that is ahead.
 pub(crate) fn store() -> Store {
     let mut store = Store::default();
     let set = |key, value, expiry| Op::Set { key, value, expiry, only: Only::Always, get: false };

@@ -1,4 +1,4 @@
-//! What travels and what is stored: the bytes of every format, and what becomes of bytes of another version.
+//! The bytes of every format on the network and on disk, and the treatment of bytes of another version.
 
 mod frames;
 mod golden;

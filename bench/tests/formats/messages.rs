@@ -1,4 +1,4 @@
-//! A sample of every message and record, of every variant, with fields that differ from each other.
+//! A sample of every message and record of every variant, with fields that differ from each other.
 
 use crate::golden::{Golden, SNAPSHOT, STORE, WIRE};
 use basic_paxos::{BasicPaxos, One};
@@ -115,7 +115,7 @@ fn refused(refusal: Refusal) -> Refused {
     Refused { refusal, client: client(), first: 300, end: 302, taken: true }
 }
 
-/// What every variant says.
+/// The messages that every variant has.
 fn shared<P: Protocol<Value = String, Reply = u64>>() -> Vec<Message<P>> {
     let mut all = vec![
         Message::Request(Request { commands: batch(), audience: Audience::Anyone }),
@@ -242,7 +242,7 @@ fn records_are_written_as_before() {
     file.check();
 }
 
-/// Its state is the last command.
+/// A state machine whose state is the last command.
 #[derive(Default)]
 struct Last(String);
 
@@ -265,7 +265,7 @@ impl StateMachine for Last {
     }
 }
 
-/// What a snapshot has of clients when there were none.
+/// The client sessions in a snapshot if there were no clients.
 pub(crate) fn no_sessions() -> Bytes {
     let empty = Replica::new(Last::default(), &Limits::default()).snapshot().expect("it can be written down");
     empty.sections().expect("memory").sessions
@@ -338,7 +338,7 @@ fn snapshots_are_written_as_before() {
     file.bytes("members, of a process", &sections.membership, "one member, and two from α slots later on");
     let whole = taken.read_all().expect("memory");
     file.bytes("all, of a process", &whole, &format!("{:?}", taken.id()));
-    // What is read is written again as it was.
+    // A snapshot that was read is written again without a change.
     let mut replica = Replica::new(Last::default(), &Limits::default());
     replica.install(&Snapshot::decode(whole).expect("whole")).expect("a state of this machine");
     assert_eq!(replica.machine().0, "set c");

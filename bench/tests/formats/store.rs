@@ -1,4 +1,4 @@
-//! A directory as the store writes it.
+//! The bytes of a directory that the store writes.
 
 use crate::golden::{Golden, SNAPSHOT, STORE, held};
 use multi_paxos::MultiPaxos;
@@ -40,7 +40,7 @@ pub(crate) fn manifest(dir: &Path) -> String {
     text.lines().next().expect("it has text").to_owned()
 }
 
-/// A new store, with the numbers that it would draw by itself.
+/// Creates a store, with fixed numbers in place of those that it draws at random.
 fn begin(dir: &Path) {
     drop(DiskStorage::<Multi>::open(dir, &identity()).expect("it can be made"));
     let mut text = manifest(dir);
@@ -67,7 +67,7 @@ fn note(file: &mut Golden, dir: &Path, when: &str) {
     }
 }
 
-/// What a process finds in the directory.
+/// What a process reads from the directory when it starts.
 async fn found(dir: &Path) -> (u32, Option<Snapshot>, Vec<Record<String>>) {
     let mut store = DiskStorage::<Multi>::open_existing(dir, &identity()).expect("it is whole");
     let saved = store.load().await.expect("it can be read");
@@ -100,7 +100,7 @@ async fn a_directory_is_written_and_read_as_before() {
     }
     assert_eq!(found(dir).await, (2, Some(snapshot()), vec![voted(12, "c")]));
 
-    // The bytes of the file itself are a store that this version opens.
+    // This version opens a store made of the bytes in the golden file.
     let old = tempfile::tempdir().expect("a directory");
     for name in ["manifest", "log-0000000000000001"] {
         let bytes = held(&file, &format!("a start and two writes: {name}"));

@@ -1,4 +1,4 @@
-//! What becomes of bytes of another version: each is refused in a sentence that says what to do (`docs/upgrades.md`).
+//! Bytes of another version are refused with a message that says what to do (`docs/upgrades.md`).
 
 use crate::golden::{KV, SNAPSHOT, STORE, decode, encode};
 use crate::kv;
@@ -87,7 +87,7 @@ fn a_state_of_another_format_is_refused_by_number() {
     assert_eq!(replica.failure(), Some(&error));
 }
 
-/// The format is part of what servers call their variant, so that its directory is another's.
+/// The format is part of the variant's name in servers, so the directory belongs to another variant.
 #[test]
 fn a_directory_of_a_server_with_another_format_of_commands_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,4 @@
-//! What papers say of these protocols, found again by the lab's experiments, and whether their files hold what their
-//! sentences say.
+//! The lab's experiments reproduce results of papers, and their files contain the numbers in their sentences.
 
 mod load;
 mod partitions;
@@ -64,7 +63,7 @@ fn fast_never_beats_multi_for_the_client_beside_the_leader_and_wins_or_loses_on_
     }
     assert_eq!((beside, fast.len()), (5, 5));
     assert_eq!(wan.facts.number("home"), wan.facts.number("placements"));
-    // By theory and in the simulator: a placement where Fast Paxos loses on average, and one where it wins.
+    // By theory and in the simulator, there is a placement where Fast Paxos loses on average, and one where it wins.
     let value = |name| wan.facts.number(name).expect("a number");
     assert!(value("loss_fast") > value("loss_multi") && value("win_fast") < value("win_multi"));
     let placements = table(&wan, "placements");
@@ -87,7 +86,7 @@ fn constant_delays_without_collisions_are_always_won_by_fast() {
     };
     for row in rows("constant") {
         assert!(number(crossover, row, "fast_won") >= 1.0);
-        // Two delays instead of three.
+        // Fast Paxos takes two delays instead of three.
         assert!(
             (number(crossover, row, "fast_mean_ms") / number(crossover, row, "multi_mean_ms") - 2.0 / 3.0)
                 .abs()
@@ -95,13 +94,13 @@ fn constant_delays_without_collisions_are_always_won_by_fast() {
         );
     }
     assert_eq!(rows("constant").count(), 5);
-    // And where they vary much, it wins less often than it loses.
+    // If the delays vary much, it wins less often than it loses.
     assert!(rows("pareto").chain(rows("log-normal")).any(|row| number(crossover, row, "fast_won") < 0.5));
 }
 
 #[test]
 fn collision_probabilities_are_within_a_hundredth_of_the_formula() {
-    // The standard deviation of 16,000 pairs is 0.0038; systems that never collide need few.
+    // The standard deviation of 16,000 pairs is 0.0038. Systems without collisions need few pairs.
     for (n, choice, pairs) in
         [(5, QuorumChoice::Majority, 16_000), (5, QuorumChoice::FastFlexible(5, 1, 3), 500)]
     {
@@ -134,7 +133,7 @@ fn downtime_medians_are_within_a_quarter_of_the_direct_calculation() {
         let ratio = number(downtime, row, "p50_ms") / number(downtime, row, "calculated_ms");
         assert!((ratio - 1.0).abs() <= 0.25, "{:?}", downtime.rows[row]);
     }
-    // A leader that comes back deposes nobody: its return makes no gap of an election timeout.
+    // A returning leader deposes no other: its return causes no gap of an election timeout.
     assert!(found.facts.number("gap_return") < Some(150.0));
 }
 
@@ -152,7 +151,7 @@ fn smaller_phase_2_quorums_serve_more() {
     assert!(rates.len() == 8 && rates.windows(2).all(|pair| pair[0] > pair[1]), "{rates:?}");
 }
 
-/// An experiment that takes no time.
+/// An experiment that takes almost no time.
 fn small() -> (Experiment, Findings) {
     let experiment = *named("counts").expect("an experiment");
     (experiment, find("counts"))

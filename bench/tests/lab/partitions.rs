@@ -1,4 +1,4 @@
-//! Partial partitions.
+//! The experiment on partial partitions.
 
 use crate::{find, number, table, text};
 
@@ -12,7 +12,7 @@ fn clusters_whose_candidates_ask_first_decide_again_in_every_partial_partition()
         }
         let what = &partitions.rows[row];
         assert!((number(partitions, row, "again") - number(partitions, row, "runs")).abs() < 0.1, "{what:?}");
-        // A dozen of the shortest election timeouts.
+        // The limit is a dozen of the shortest election timeouts.
         assert!(number(partitions, row, "gap_max_ms") < 1_800.0, "{what:?}");
     }
 }

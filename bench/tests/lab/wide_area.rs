@@ -1,4 +1,4 @@
-//! Latency over a wide area: what is simulated is what theory says, wherever the servers stand.
+//! Simulated latencies over a wide area agree with theory for all placements of the servers.
 
 use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::lab::report::LatencyRow;
@@ -7,7 +7,7 @@ use paxos_bench::theory::matrix::RttMatrix;
 use paxos_bench::variants::Variant;
 use paxos_transport::sim::Chance;
 
-/// The rows of a comparison over these sites: each variant, and Fast Paxos with fast quorums that are majorities.
+/// The rows of a comparison over these sites: each variant, and Fast Paxos with majority fast quorums.
 fn rows(world: &RttMatrix, leader: usize) -> impl Iterator<Item = LatencyRow> {
     let kinds = Variant::ALL.iter().map(|variant| (*variant, false)).chain([(Variant::Fast, true)]);
     kinds.map(move |(variant, flexible)| {
@@ -17,7 +17,7 @@ fn rows(world: &RttMatrix, leader: usize) -> impl Iterator<Item = LatencyRow> {
     })
 }
 
-/// The rows, of all these placements, in which a client sees another latency than predicted.
+/// The rows of these placements in which a client's latency differs from the prediction.
 fn differing(placements: impl IntoIterator<Item = (Vec<usize>, usize)>) -> Vec<String> {
     let aws = RttMatrix::aws();
     let mut differing = Vec::new();

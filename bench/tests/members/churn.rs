@@ -1,7 +1,7 @@
-//! Three members stay, and twelve spares come and go in pairs, so that the members are the same set again and again
-//! in other epochs. Meanwhile processes are cut off (leaders above all), crash and pause, and whoever learns may be
-//! read, in three ways. Some leaders sleep: they learn of a pair that comes, hear nothing until it is gone again, and
-//! then all of it, from somebody who heard nothing of a new leader either.
+//! Three members stay, and twelve spares come and go in pairs, so that the same set of members recurs in other epochs.
+//! Meanwhile processes (mostly leaders) are cut off, crash and pause, and learners may be read, in three ways. Some
+//! leaders sleep: they learn that a pair joins, hear nothing until it has left again, and then hear everything at once,
+//! from a process that has not heard of a new leader either.
 
 use super::{Journal, first, follow, members, ms, number, state};
 use basic_paxos::BasicPaxos;
@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Those that may join, n3 to n14.
+/// The number of processes that may join, n3 to n14.
 const SPARES: u16 = 12;
-/// Commands of each of the two clients.
+/// The number of commands of each of the two clients.
 const COMMANDS: u64 = 60;
 
 /// The members that the cluster begins with.
@@ -26,7 +26,7 @@ fn founders() -> NodeSet {
     NodeSet::first(3)
 }
 
-/// `CHURN=100000 cargo test --release -p paxos-bench --test members churn` for a long night, `FIRST=398` starts there.
+/// For a long test, `CHURN=100000 cargo test --release -p paxos-bench --test members churn`; `FIRST=398` begins there.
 fn seeds(usual: u64) -> std::ops::Range<u64> {
     first()..number("CHURN").unwrap_or(usual)
 }
@@ -55,7 +55,7 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     if chance.hits(0.3) {
         world.links.delay = Delay::Tailed { low: ms(1), high: ms(5), late: 20, latest: ms(200) };
     }
-    // Half of the disks take their time, and stall now and then for longer than an election.
+    // In half of the runs disks take time, and stall now and then for longer than an election.
     if chance.hits(0.5) {
         world.disk = Disk::with_sync(Delay::Tailed { low: ms(0), high: ms(3), late: 10, latest: ms(400) });
     }
@@ -65,19 +65,20 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     world
 }
 
-/// Faults for the time that one change takes.
+/// The faults during one change.
 struct Weather {
     chance: Chance,
     clients: Vec<NodeId>,
-    /// The last command that a server asked for of its own.
+    /// The last command that a server submitted itself.
     extra: u64,
-    /// Where the epoch began in which each process that leads was first seen with its ballot.
+    /// For each leading process, its ballot, and the first slot of the epoch in which it was first seen with that
+    /// ballot.
     led: BTreeMap<NodeId, (Ballot, Slot)>,
 }
 
 impl Weather {
-    /// Runs until `done`, or for too long. A phase 1 speaks for the acceptors of one epoch: no ballot leads in two. In
-    /// Basic Paxos each slot has a phase 1 of its own.
+    /// Runs until `done`, or until a time limit. Checks that no ballot leads in two epochs, because a phase 1 is valid
+    /// for the acceptors of one epoch. In Basic Paxos each slot has a phase 1 of its own.
     fn run<P: Protocol<Value = u64, Reply = u64>>(
         &mut self,
         sim: &mut Sim<P, Journal>,
@@ -99,7 +100,7 @@ impl Weather {
         stop.unwrap_or_else(|breach| panic!("{breach}"))
     }
 
-    /// Runs until `done`, but no longer than until the first event after `time`.
+    /// Runs until `done`, but at most until the first event after `time`.
     fn run_within<P: Protocol<Value = u64, Reply = u64>>(
         &mut self,
         sim: &mut Sim<P, Journal>,
@@ -110,14 +111,14 @@ impl Weather {
         self.run(sim, |sim| done(sim) || sim.now() > end);
     }
 
-    /// The leader most of the time, else one of the members.
+    /// Picks the leader most of the time, else any member.
     fn victim<P: Protocol<Value = u64, Reply = u64>>(&mut self, sim: &Sim<P, Journal>) -> NodeId {
         let all: Vec<NodeId> = members(sim).iter().collect();
         let any = all[self.chance.below(all.len() as u64) as usize];
         if self.chance.hits(0.6) { sim.leader().unwrap_or(any) } else { any }
     }
 
-    /// Something happens soon to somebody, and is over before long.
+    /// Schedules a short fault that begins soon.
     fn strike<P: Protocol<Value = u64, Reply = u64>>(&mut self, sim: &mut Sim<P, Journal>) {
         let victim = self.victim(sim);
         let start = sim.now().after(ms(self.chance.below(40)));
@@ -135,7 +136,7 @@ impl Weather {
                 let (from, to) = sim.ids().iter().partition(|_| self.chance.hits(0.5));
                 sim.links_mut().cuts.push(Cut { from, to, both_ways: self.chance.hits(0.5), start, end });
             }
-            // One is cut off, with a client of its own or without.
+            // The victim is cut off, alone or together with a client.
             _ => {
                 let friend = self.clients[self.chance.below(2) as usize];
                 let with_friend = self.chance.hits(0.3);
@@ -146,9 +147,9 @@ impl Weather {
         }
     }
 
-    /// The leader learns of `change`, proposes in all slots in which it may before that is in force, and stands still, its
-    /// clock as well. So does its friend. The third learns by votes what was chosen in these slots, and goes on with
-    /// those who come. None if there is no such leader, or it has not learned in time.
+    /// The leader learns of `change`, proposes in all slots before the change is in force, and is then paused, with its
+    /// clock stopped. Its friend is paused as well. The third learns from votes what was chosen in these slots, and
+    /// continues with the new members. None if there is no such leader, or if it does not learn in time.
     fn lull<P: Protocol<Value = u64, Reply = u64>>(
         &mut self,
         sim: &mut Sim<P, Journal>,
@@ -198,13 +199,13 @@ impl Weather {
         Some(sleeper)
     }
 
-    /// The sleeper and its friend go on, and hear at once all that the others told them meanwhile; the third they hear
-    /// after a while.
+    /// The sleeper and its friend resume, and hear at once everything that the others sent meanwhile. They hear from
+    /// the third only after a while.
     fn wake<P: Protocol<Value = u64, Reply = u64>>(&mut self, sim: &mut Sim<P, Journal>, sleeper: &Sleeper) {
         let Sleeper { leader, friend, third } = *sleeper;
         let start = sim.now();
         let end = start.after(ms(20 + self.chance.below(400)));
-        // Cuts before this one are over.
+        // Earlier cuts are over.
         sim.links_mut().cuts.clear();
         sim.links_mut().cuts.push(Cut {
             from: vec![leader, friend],
@@ -227,7 +228,7 @@ impl Weather {
         }
     }
 
-    /// Some of these read soon.
+    /// Lets some of these processes read soon.
     fn read<P: Protocol<Value = u64, Reply = u64>>(&mut self, sim: &mut Sim<P, Journal>, readers: NodeSet) {
         const WAYS: [Consistency; 3] = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
         let readers: Vec<NodeId> = readers.iter().collect();
@@ -239,14 +240,14 @@ impl Weather {
     }
 }
 
-/// A leader that hears nothing while a pair comes and goes.
+/// A leader that hears nothing while a pair joins and leaves, with the two other lasting members.
 struct Sleeper {
     leader: NodeId,
     friend: NodeId,
     third: NodeId,
 }
 
-/// So many pairs of spares come and go, one after the other.
+/// Changes in which this many pairs of spares join and leave, one after the other.
 fn changes(pairs: u16) -> impl Iterator<Item = (NodeSet, Change)> {
     (0..pairs).flat_map(|pair| {
         let two: NodeSet = [3 + 2 * pair, 4 + 2 * pair].map(NodeId).into_iter().collect();
@@ -256,8 +257,8 @@ fn changes(pairs: u16) -> impl Iterator<Item = (NodeSet, Change)> {
     })
 }
 
-/// Makes each change while the weather is bad; then everything is answered, and executed once. Removed members are
-/// switched off as soon as enough of the others know, or go on as if nothing had happened.
+/// Makes each change during faults. Then everything must be answered, and executed once. Removed members are switched
+/// off as soon as enough of the others know, or keep running.
 fn churn<P: Protocol<Value = u64, Reply = u64>>(
     world: World<P>,
     changes: impl IntoIterator<Item = (NodeSet, Change)>,
@@ -291,13 +292,13 @@ fn churn<P: Protocol<Value = u64, Reply = u64>>(
         }
         let mut tries = 0;
         while members(&sim) != expected {
-            // Each member that is up may be asked, again and again: to ask twice changes nothing.
+            // Any member that is up may be asked, repeatedly: asking twice changes nothing.
             let up: Vec<NodeId> = members(&sim).iter().filter(|id| sim.is_up(*id)).collect();
             let asleep = |id| sleeper.as_ref().is_some_and(|s| id == s.leader || id == s.friend);
             let up: Vec<NodeId> = up.into_iter().filter(|id| !asleep(*id)).collect();
             if !up.is_empty() {
                 let asked = up[weather.chance.below(up.len() as u64) as usize];
-                // It may have as many open as it takes.
+                // A process that already has too many open changes refuses.
                 _ = sim.force_change(asked, change);
             }
             tries += 1;
@@ -384,8 +385,8 @@ fn basic_paxos_survives_churn() {
     }
 }
 
-/// Quorums by weight have a form: two members at a time, and at last all of them, are replaced one for one. Higher ids
-/// come first, so that the order of ids is not that of the places.
+/// Quorums by weight have fixed places: two members at a time, and at last all of them, are replaced one for one.
+/// Higher ids come first, so that the order of ids differs from that of the places.
 #[test]
 fn quorums_by_weight_survive_churn() {
     for seed in seeds(30) {
@@ -397,7 +398,7 @@ fn quorums_by_weight_survive_churn() {
             let (old, new) = (NodeId(old), NodeId(2 + SPARES - step));
             (NodeSet::only(new), Change::replace(old, new))
         });
-        // The clients learn nothing, and find new members through the former ones.
+        // The clients do not learn, and find new members through the former ones.
         churn(world, steps, false);
     }
 }

@@ -1,5 +1,5 @@
-//! Servers are replaced, and the old ones turned off for good at the first moment at which that is allowed. At the same
-//! moment the new ones lose their power, and all that they have not synced.
+//! Servers are replaced, and the old ones are turned off forever at the first moment when that is allowed. At the same
+//! moment the new ones lose power, and everything that they have not synced.
 
 use super::{Journal, ms};
 use basic_paxos::BasicPaxos;
@@ -26,9 +26,9 @@ fn world<P: Protocol>(options: P::Options, n: u16, seed: u64) -> World<P> {
     world
 }
 
-/// All servers are replaced in one step, while commands flow. As soon as one of the new servers says that the old ones
-/// may go, these are turned off for good, and the new ones lose their power. Returns which of the commands that were
-/// answered before are not there any more when the new servers are back.
+/// Replaces all servers in one step while clients submit commands. As soon as `may_go` allows it, the old servers are
+/// turned off forever, and the new ones lose power. Returns the commands that were answered before, and are missing
+/// when the new servers are back.
 fn lost<P: Protocol<Value = u64, Reply = u64>>(
     world: World<P>,
     may_go: impl Fn(&Sim<P, Journal>, NodeId, NodeSet) -> bool,
@@ -56,12 +56,12 @@ fn lost<P: Protocol<Value = u64, Reply = u64>>(
     answered.into_iter().filter(|command| !is_there(command)).collect()
 }
 
-/// The answer that an operator waits for.
+/// The condition that an operator waits for: a new server reports that the old ones may stop.
 fn told<P: Protocol<Value = u64, Reply = u64>>(sim: &Sim<P, Journal>, asked: NodeId, old: NodeSet) -> bool {
     sim.node(asked).is_some_and(|node| old.is_subset(node.status().may_stop))
 }
 
-/// What that answer must not be: a quorum of the new members has executed all before them.
+/// A condition that is not enough: a quorum of the new members has executed everything before them.
 fn executed<P: Protocol<Value = u64, Reply = u64>>(sim: &Sim<P, Journal>, _: NodeId, old: NodeSet) -> bool {
     let new = sim.world().config.spares;
     let has = |id: &NodeId| {
@@ -71,7 +71,7 @@ fn executed<P: Protocol<Value = u64, Reply = u64>>(sim: &Sim<P, Journal>, _: Nod
     2 * new.iter().filter(has).count() > new.len()
 }
 
-/// What is lost by who asks for the answer, and by who goes by what is executed, in all.
+/// The total losses with each of the two conditions, [`told`] and [`executed`].
 fn losses<P: Protocol<Value = u64, Reply = u64>>(world: impl Fn(u16, u64) -> World<P>) -> [usize; 2] {
     let mut losses = [0, 0];
     for (n, seed) in [1, 3].into_iter().flat_map(|n| (0..20).map(move |seed| (n, seed))) {

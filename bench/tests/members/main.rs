@@ -1,5 +1,5 @@
-//! Members come and go while commands flow: one server grows to three and five, every member is replaced one by
-//! one, five shrink to one, and spares come and go in pairs. Nothing is lost, nothing is executed twice.
+//! Members change while clients submit commands: one server grows to three and five, all members are replaced one by
+//! one, five shrink to one, and spares come and go in pairs. Nothing is lost, and nothing is executed twice.
 
 mod churn;
 mod leaving;
@@ -16,7 +16,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// `MEMBERS=100000 cargo test --release -p paxos-bench --test members` for a long night, `FIRST=398` starts there.
+/// For a long test, `MEMBERS=100000 cargo test --release -p paxos-bench --test members`; `FIRST=398` begins there.
 fn seeds(usual: u64) -> u64 {
     number("MEMBERS").unwrap_or(usual)
 }
@@ -25,7 +25,7 @@ fn first() -> u64 {
     number("FIRST").unwrap_or(0)
 }
 
-/// From n0 alone to three, to five, to five others, and back to one.
+/// Changes from n0 alone to three members, to five, to five others, and back to one.
 fn long_way() -> Vec<Change> {
     let n = NodeId;
     let mut changes: Vec<Change> = (1..5).map(|id| Change::add(n(id))).collect();
@@ -34,7 +34,7 @@ fn long_way() -> Vec<Change> {
     changes
 }
 
-/// From n0 alone to three, to three others, and to one of those.
+/// Changes from n0 alone to three members, to three others, and to one of those.
 fn short_way() -> Vec<Change> {
     let n = NodeId;
     let mut changes: Vec<Change> = (1..3).map(|id| Change::add(n(id))).collect();
@@ -47,13 +47,13 @@ fn short_way() -> Vec<Change> {
 fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     let mut config = Config::collapsed(1).expect("an acceptor");
     config.spares = NodeSet::first(10).without(NodeSet::first(1));
-    // Every other seed forgets what it executed, and passes it on in pieces.
+    // With every other seed, processes take snapshots, and pass them on in pieces.
     let snapshot = if seed % 2 == 1 { 1 + seed / 2 % 12 } else { 0 };
     config.limits = Limits { window: 8, alpha: 16, batch: 4, snapshot, chunk: 200, ..Limits::default() };
     config.timeouts.lease = seed.is_multiple_of(3).then(|| ms(80));
     let mut world = World::new(config, options, seed);
     world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(5) });
-    // In two of four seeds disks take their time, and in one of these they stall now and then.
+    // With two of four seeds disks take time, and with one of these they stall now and then.
     world.disk = match seed / 2 % 4 {
         0 => Disk::with_sync(Delay::Uniform { low: ms(0), high: ms(2) }),
         1 => Disk::with_sync(Delay::Tailed { low: ms(0), high: ms(2), late: 5, latest: ms(300) }),
@@ -65,7 +65,7 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     world
 }
 
-/// The members in force, as the one who is farthest knows them.
+/// The members in force, as known by the process that is farthest ahead.
 fn members<P>(sim: &Sim<P, Journal>) -> NodeSet
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -86,7 +86,7 @@ where
     2 * members.iter().filter(knows).count() > members.len()
 }
 
-/// What each server knows.
+/// Describes what each server knows.
 fn state<P>(sim: &Sim<P, Journal>) -> String
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -109,8 +109,8 @@ where
     lines.join("\n")
 }
 
-/// Makes every change of `way`, one after the other, each asked of a member, while two clients write `commands`
-/// each. `disturb` is called with each change, before and after it is in force.
+/// Makes every change of `way`, one after the other, by asking a member, while two clients write `commands` each.
+/// `disturb` is called with each change, before and after it is in force.
 fn travel<P>(
     world: World<P>,
     way: Vec<Change>,
@@ -123,7 +123,7 @@ where
     let clients = world.clients.clone();
     let seed = world.seed;
     let mut sim = Sim::new(world, |_| Journal::default());
-    // Whoever learns may read, all the time; what it sees must be fresh. In every third seed leaders have leases.
+    // Learners read all the time, and must see fresh values. With every third seed leaders have leases.
     let mut chance = Chance::new(seed, 10);
     let ways = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
     for _ in 0..60 {
@@ -142,9 +142,9 @@ where
         expected = expected.without(change.remove).union(change.add.acceptors);
         let mut tries = 0;
         while members(&sim) != expected {
-            // Who was asked may have crashed, and forgotten it; to ask twice changes nothing.
+            // The process that was asked may have crashed and forgotten the change. Asking twice changes nothing.
             if let Some(member) = members(&sim).iter().find(|id| sim.is_up(*id)) {
-                // If it thinks that the cluster would not survive that now, it may later.
+                // A process that refuses, because the cluster would not survive the change now, may accept it later.
                 _ = sim.change(member, change);
             }
             if tries == 0 {
@@ -156,7 +156,7 @@ where
             let stop = sim.run_until(|sim| members(sim) == expected || sim.now() > soon);
             stop.unwrap_or_else(|breach| panic!("{breach}"));
         }
-        // Only when enough of the members know that they are, those before them may go.
+        // The previous members may go only when enough of the new members know that they are members.
         let stop = sim.run_until(|sim| follow(sim, expected)).unwrap_or_else(|breach| panic!("{breach}"));
         assert_eq!(stop, Stop::Done, "seed {seed}, step {step}: {change}\n{}", state(&sim));
         disturb(&mut sim, &change, true);
@@ -164,7 +164,7 @@ where
     sim
 }
 
-/// Everything is answered, and `last` has executed each command once.
+/// Checks that everything is answered, and that `last` has executed each command once.
 fn arrived<P>(mut sim: Sim<P, Journal>, commands: u64, last: NodeId)
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -184,8 +184,8 @@ where
     assert_eq!(journal, all, "seed {seed}");
 }
 
-/// The short way on a bad day: messages lost, doubled and late, one member after the other crashing and coming
-/// back; who was removed is switched off for good, or goes on as if nothing had happened, as the seed has it.
+/// The short way under faults: messages are lost, duplicated and late, and one member after the other crashes and
+/// restarts. By the seed, removed members are switched off forever or keep running.
 fn bad_day<P>(mut world: World<P>)
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -196,7 +196,7 @@ where
     let switch_off = chance.hits(0.5);
     let sim = travel(world, short_way(), 100, move |sim, change, in_force| {
         if in_force && switch_off {
-            // Who follows has on its disk what the one that goes knew, or cannot promise anything.
+            // A new member has on its disk what the leaving one knew, or cannot promise anything.
             change.remove.iter().for_each(|id| sim.fail(Fault::Crash(id)));
             return;
         }
@@ -222,14 +222,14 @@ fn a_cluster_grows_moves_and_shrinks_while_commands_flow() {
     arrived(travel::<BasicPaxos<u64, u64>>(basic, way, 400, |_, _, _| {}), 400, last);
 }
 
-/// A change costs no more than one phase 1, if its leader stays, and an election if it does not.
+/// A change costs at most one phase 1 if the leader stays, and an election if it does not.
 #[test]
 fn no_change_stops_the_cluster_for_longer_than_an_election() {
     let mut world = world::<MultiPaxos<u64, u64>>((), 1);
     world.links = Links::constant(ms(1));
     let mut sim = travel(world, long_way(), 200, |_, _, _| {});
     sim.run_until(Sim::all_answered).unwrap_or_else(|breach| panic!("{breach}"));
-    // Commands come each 20 ms. An election takes at most twice the shortest timeout of 100 ms until somebody asks.
+    // Commands come every 20 ms. A process campaigns after at most twice the shortest timeout of 100 ms.
     let longest = sim.commands().iter().filter_map(paxos_transport::sim::Submitted::latency).max();
     assert!(longest.is_some_and(|longest| longest < ms(200)), "{longest:?}");
     let usual = |c: &&paxos_transport::sim::Submitted<u64>| c.latency().is_some_and(|d| d <= ms(10));

@@ -1,4 +1,4 @@
-//! Clients that write down what they did and saw.
+//! Clients that record what they did and saw.
 
 use crate::{Chance, LONG, chance};
 use paxos_bench::linearize::{Deed, Operation, Report, Verdict, check};
@@ -10,19 +10,19 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Longer than a member takes to say that the outcome is unknown.
+/// Longer than a member takes to answer that the outcome is unknown.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The client that reads everything at the end.
 const READER: u64 = u64::MAX;
 
-/// What the search for an order may use.
+/// The memory that the search for an order may use, in bytes.
 const MEMORY: usize = 1 << 30;
 
 /// Keys that all clients use: counters, lists and registers.
 const KEYS: [&str; 7] = ["c:0", "c:1", "l:0", "l:1", "r:0", "r:1", "r:2"];
 
-/// After so many answers there are others, so that few operations of unknown outcome are of the same key.
+/// After this many answers the keys change, so that few operations of unknown outcome have the same key.
 const GENERATION: u64 = 1_000;
 
 struct Shared {
@@ -31,19 +31,19 @@ struct Shared {
     stop: AtomicBool,
     acknowledged: AtomicU64,
     history: Mutex<Vec<Operation>>,
-    /// What was acknowledged under keys that are written once.
+    /// The acknowledged values of keys that are written once.
     written: Mutex<BTreeMap<String, String>>,
     /// Answers that no client should ever get.
     odd: Mutex<Vec<String>>,
 }
 
-/// What a client knows after it asked.
+/// What a client knows after a request.
 enum Heard {
     Answer(Value),
-    /// It has not happened, and never will.
+    /// The request has not taken effect, and never will.
     NotDone,
     Unknown,
-    /// Unknown, and the connection is of no use.
+    /// The outcome is unknown, and the connection is unusable.
     Broken,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Each goes to a member, and to the next when that fails.
+    /// Starts the clients. Each connects to a member, and to the next member when that one fails.
     pub(crate) fn start(addresses: &[String], count: u64) -> Self {
         let shared = Arc::new(Shared {
             addresses: addresses.to_vec(),
@@ -77,12 +77,12 @@ impl Clients {
         Self { shared, tasks }
     }
 
-    /// How many requests were answered.
+    /// The number of requests that were answered.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.shared.acknowledged.load(SeqCst)
     }
 
-    /// Ends the load, reads everything at every member, and has it all checked. What there is to say of it.
+    /// Ends the load, reads everything at every member, and checks the history. Returns a summary.
     pub(crate) async fn finish(mut self) -> String {
         self.shared.stop.store(true, SeqCst);
         while let Some(ended) = self.tasks.join_next().await {
@@ -121,7 +121,7 @@ impl Clients {
     }
 }
 
-/// Asks until it is answered.
+/// Repeats a request until it is answered.
 async fn insist(address: &str, words: &[&str]) -> Value {
     let begun = Instant::now();
     while begun.elapsed() < LONG {
@@ -168,7 +168,7 @@ impl Shared {
         self.history.lock().expect("nobody panicked").push(operation);
     }
 
-    /// Does one thing, and writes it down; whether the connection is still good.
+    /// Performs one operation and records it. Returns whether the connection is still usable.
     async fn turn(&self, caller: &mut Caller, chance: &mut Chance, value: String) -> bool {
         let key = KEYS[chance.below(KEYS.len() as u64) as usize];
         let key = &*format!("{key}:{}", self.acknowledged.load(SeqCst) / GENERATION);
@@ -226,7 +226,7 @@ impl Shared {
         self.note(caller.name, key, Deed::Get(from.clone()), begun, true);
         let begun = self.now();
         let heard = self.ask(&mut caller.client, &[&["MULTI"], &["SET", key, &value], &["EXEC"]]).await;
-        // Somebody else was faster.
+        // Another client was faster.
         if matches!(heard, Heard::Answer(Value::Nil)) {
             return true;
         }
@@ -244,7 +244,7 @@ impl Shared {
         !matches!(heard, Heard::Broken)
     }
 
-    /// Asks for several things in turn; the answer to the last, if none is refused.
+    /// Sends several requests in turn. Returns the answer to the last one, if none is refused.
     async fn ask(&self, client: &mut Client, requests: &[&[&str]]) -> Heard {
         for words in requests {
             let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
@@ -255,7 +255,7 @@ impl Shared {
             let mut heard = self.judge(client.read().await.ok()?);
             for _ in 1..requests.len() {
                 let next = self.judge(client.read().await.ok()?);
-                // What is refused has consequences for what follows it.
+                // A refusal affects the requests that follow it.
                 if let Heard::Answer(_) = heard {
                     heard = next;
                 }

@@ -1,4 +1,4 @@
-//! Clients that mean no good, and one that is served all the while.
+//! Hostile clients, and a normal client that must be served meanwhile.
 
 use crate::members::{Members, call};
 use crate::{LONG, alone, amount, chance};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Somebody who is to be served, whatever others do.
+/// A normal client that must be served, whatever others do.
 struct Guest {
     stop: Arc<AtomicBool>,
     task: JoinHandle<(i64, Duration)>,
@@ -49,7 +49,7 @@ impl Guest {
     }
 }
 
-/// Three members, one of them under attack at the address given back, with as much memory as it has then.
+/// Starts three members. The first one will be attacked; its memory at this time is returned.
 async fn cluster(arguments: &[&str]) -> (Members, Guest, u64) {
     let mut members = Members::new("multi", "", arguments);
     members.start_all().await;
@@ -59,7 +59,7 @@ async fn cluster(arguments: &[&str]) -> (Members, Guest, u64) {
     (members, guest, memory)
 }
 
-/// Nobody has crashed, memory is bounded, and the guest was served.
+/// Checks that no member has crashed, that memory is bounded, and that the guest was served.
 async fn survived(mut members: Members, guest: Guest, before: u64, more: u64, what: &str) {
     let served = guest.goes().await;
     members.all_live();
@@ -75,7 +75,7 @@ async fn survived(mut members: Members, guest: Guest, before: u64, more: u64, wh
 async fn hostile_thousands_of_idle_connections_cost_little_and_others_are_served() {
     let _alone = alone().await;
     let limit = getrlimit(Resource::Nofile);
-    // If it cannot be raised, there are as many connections as there may be.
+    // If the limit cannot be raised, the test opens as many connections as are allowed.
     _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let count = amount("CONNECTIONS", 1_000).min(most.saturating_sub(500));
@@ -83,12 +83,12 @@ async fn hostile_thousands_of_idle_connections_cost_little_and_others_are_served
     let mut idle = Vec::new();
     for nth in 0..count {
         let mut stream = TcpStream::connect(&members.resp[0]).await.expect("it listens");
-        // Some have begun to say something.
+        // Half of the clients have sent a part of a request.
         let begin: &[u8] = if nth % 2 == 0 { b"*2\r\n$3\r\nGET\r\n$5\r\nab" } else { b"" };
         stream.write_all(begin).await.expect("it takes that");
         idle.push(stream);
     }
-    // As many strangers as that at the port for members are too many for it.
+    // So many strangers at the port for members are more than it accepts.
     let mut strangers = Vec::new();
     for _ in 0..count.min(500) {
         strangers.push(TcpStream::connect(&members.peer[0]).await.expect("it listens"));
@@ -119,9 +119,9 @@ async fn hostile_requests_that_announce_too_much_are_refused_and_others_are_serv
     assert_eq!(list, "-ERR Protocol error: invalid multibulk length");
     let line = refusal(&address, b"", &vec![b'x'; 1 << 20]).await;
     assert_eq!(line, "-ERR Protocol error: too big inline request");
-    // The same to a member's ear: it does not even get an answer.
+    // The same bytes at the port for members get no answer at all.
     drop(refusal(&members.peer[0], b"*2\r\n$3\r\nGET\r\n$536870912\r\n", &b"*1\r\n".repeat(1_000_000)).await);
-    // What may be announced costs nothing until it comes.
+    // An announced length costs no memory until the bytes arrive.
     let mut announced = Vec::new();
     for _ in 0..500 {
         let mut stream = TcpStream::connect(&address).await.expect("it listens");
@@ -132,7 +132,7 @@ async fn hostile_requests_that_announce_too_much_are_refused_and_others_are_serv
     survived(members, guest, before, 128, "announcements").await;
 }
 
-/// One byte a second, in a campaign.
+/// Sends a request byte by byte: in a campaign, one byte per second.
 async fn a_byte_at_a_time(address: String) {
     let pause = Duration::from_millis(amount("BYTE_MS", 100));
     let mut stream = TcpStream::connect(address).await.expect("it listens");
@@ -145,7 +145,7 @@ async fn a_byte_at_a_time(address: String) {
     assert_eq!(&reply, b"$4\r\nslow\r\n");
 }
 
-/// Says something, and then the rest as often as it is taken; the line that it gets for that, until the other side closes.
+/// Sends `first`, and then `rest` as often as it is accepted. Returns the answer, up to when the other side closes.
 async fn refusal(address: &str, first: &[u8], rest: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     let mut heard = Vec::new();
@@ -161,7 +161,7 @@ async fn refusal(address: &str, first: &[u8], rest: &[u8]) -> String {
     };
     let hearing = async {
         let mut bytes = [0; 256];
-        // It may end as a reset, with much of what was said never read.
+        // The connection may end with a reset, because much of what was sent is never read.
         while let Ok(length @ 1..) = input.read(&mut bytes).await {
             heard.extend_from_slice(&bytes[..length]);
         }
@@ -207,7 +207,7 @@ async fn hostile_random_bytes_on_both_ports_crash_nobody_and_others_are_served()
     survived(members, guest, before, 256, &what).await;
 }
 
-/// Random bytes; many begin as if they made sense.
+/// Sends random bytes. Many begin like valid requests.
 async fn babble(address: String, to_members: bool, nth: u64, until: Instant) -> (u64, u64) {
     const CLIENT: [&[u8]; 6] =
         [b"", b"*3\r\n$3\r\nFOO\r\n$", b"*1\r\n", b"*-1\r\n*2\r\n$9\r\n", b"GET ", b"*100000\r\n$1\r\n"];
@@ -223,7 +223,7 @@ async fn babble(address: String, to_members: bool, nth: u64, until: Instant) -> 
             let mut bytes = begin.to_vec();
             bytes.resize(begin.len() + chance.below(8 << 10) as usize, 0);
             chance.fill(&mut bytes[begin.len()..]);
-            // It may have been closed.
+            // The server may have closed the connection.
             if !matches!(timeout(Duration::from_millis(200), stream.write_all(&bytes)).await, Ok(Ok(()))) {
                 break;
             }

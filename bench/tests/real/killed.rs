@@ -1,4 +1,4 @@
-//! Members that are killed while clients write, and come back to what they have on disk.
+//! Members that are killed while clients write, and restart from their disks.
 
 use crate::clients::Clients;
 use crate::members::Members;
@@ -36,7 +36,7 @@ async fn killed(variant: &str, kills: u64) {
     for nth in 0..kills {
         goes_on(&clients).await;
         sleep(chance.millis(50, 400)).await;
-        // Each fourth time all at once, in the middle of what they do.
+        // Every fourth time, all members are killed at once, in the middle of their work.
         if nth % 4 == 1 {
             (0..3).for_each(|victim| members.kill(victim));
             all_at_once += 1;
@@ -45,7 +45,7 @@ async fn killed(variant: &str, kills: u64) {
             members.kill(victim);
             sleep(chance.millis(0, 600)).await;
             if nth % 4 == 3 {
-                // No quorum is left, until they come back one after the other.
+                // No quorum is left until the members restart one after the other.
                 members.kill((victim + 1) % 3);
                 sleep(chance.millis(0, 300)).await;
             }

@@ -1,4 +1,4 @@
-//! Links between members that are cut, slow, flaky and dirty.
+//! Links between members are cut, slow, flaky or dirty.
 
 use crate::clients::Clients;
 use crate::members::{ELECTION, Members};
@@ -17,7 +17,7 @@ async fn links_of_fast_paxos_are_cut_slow_flaky_and_dirty_and_the_history_is_lin
     disturbed("fast", amount("ROUNDS", 4)).await;
 }
 
-/// Kinds of disturbance.
+/// The number of kinds of disturbance.
 const KINDS: u64 = 8;
 
 async fn disturbed(variant: &str, rounds: u64) {
@@ -36,16 +36,16 @@ async fn disturbed(variant: &str, rounds: u64) {
         let other = (leader + 1) % 3;
         let all = |weather| Some(weather);
         match round % KINDS {
-            // The leader is alone.
+            // The leader is isolated.
             0 => network.set(|from, to| (from == leader || to == leader).then_some(Weather::Cut)),
             1 => network.set(|_, _| all(Weather::Dirty)),
-            // The leader is heard by nobody, and hears all.
+            // No member hears the leader, which hears all members.
             2 => network.set(|from, _| (from == leader).then_some(Weather::Cut)),
             3 => network.set(|_, _| all(Weather::Flaky)),
-            // It hears nobody, and is heard.
+            // The leader hears no member, and all members hear it.
             4 => network.set(|_, to| (to == leader).then_some(Weather::Cut)),
             5 => network.set(|_, _| all(Weather::Slow)),
-            // One way between two of the three is left.
+            // Only the leader's messages to one other member arrive.
             6 => network.set(|from, to| ((from, to) != (leader, other)).then_some(Weather::Cut)),
             _ => network.set(|_, _| {
                 let kinds = [Weather::Clear, Weather::Cut, Weather::Slow, Weather::Flaky, Weather::Dirty];
@@ -56,7 +56,7 @@ async fn disturbed(variant: &str, rounds: u64) {
         network.heal();
         let mut again = Duration::ZERO;
         for nth in 0..3 {
-            // One after the other: the time of those before counts.
+            // The members are asked one after the other, so the time adds up.
             again += members.serves(nth).await;
         }
         assert!(again < LONG);

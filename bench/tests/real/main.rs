@@ -1,6 +1,6 @@
-//! Real processes on bad days: killed, stopped, behind links that fail, and in front of clients that mean no good.
+//! Real processes under faults: they are killed and stopped, their links fail, and their clients are hostile.
 //!
-//! The test command does a little of each; a campaign does more (`docs/verification.md`):
+//! The test command runs a little of each; a campaign runs more (`docs/verification.md`):
 //!
 //! ```text
 //! KILLS=50 cargo test -p paxos-bench --test real killed -- --nocapture
@@ -24,21 +24,21 @@ use rand_core::{RngCore, SeedableRng};
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Longer than anything takes on a busy machine.
+/// Longer than any step takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(90);
 
-/// Each test has the machine for itself: three processes and their clients are enough for it.
+/// Lets one test run at a time, because three processes and their clients are enough load for the machine.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
     static MACHINE: Mutex<()> = Mutex::const_new(());
     MACHINE.lock().await
 }
 
-/// How much is to be done: what the environment says, or what the test command does.
+/// The amount of work: from the environment variable `name`, or the default of the test command.
 pub(crate) fn amount(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// Chance for one user of it; `SEED` gives another.
+/// A random source for one user of it. `SEED` changes all of them.
 pub(crate) fn chance(stream: u64) -> Chance {
     let mut rng = ChaCha8Rng::seed_from_u64(amount("SEED", 1));
     rng.set_stream(stream);
@@ -48,7 +48,7 @@ pub(crate) fn chance(stream: u64) -> Chance {
 pub(crate) struct Chance(ChaCha8Rng);
 
 impl Chance {
-    /// A number from 0 up to, and without, `n`.
+    /// Draws a number from 0 up to `n` - 1.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0.next_u64() % n.max(1)
     }

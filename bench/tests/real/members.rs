@@ -1,4 +1,4 @@
-//! A cluster of processes that a test starts, kills, stops and starts again.
+//! A cluster of processes that a test starts, kills, pauses and restarts.
 
 use crate::LONG;
 use paxos_bench::server::resp::{Client, Value};
@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 /// The election timeout of these clusters.
 pub(crate) const ELECTION: Duration = Duration::from_millis(400);
 
-/// A port that is free, and that the system gives to nobody who asks for any: a member that was killed finds it
-/// free again.
+/// A free port outside the range from which the system picks ports, so that a killed member finds it free when it
+/// restarts.
 pub(crate) fn port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
@@ -34,15 +34,15 @@ pub(crate) struct Members {
     dir: TempDir,
     variant: String,
     arguments: Vec<String>,
-    /// Where each listens to clients.
+    /// The address of each member for clients.
     pub(crate) resp: Vec<String>,
-    /// Where each listens to members.
+    /// The address of each member for the other members.
     pub(crate) peer: Vec<String>,
     processes: Vec<Option<Child>>,
 }
 
 impl Members {
-    /// Three that find each other at their addresses. None is started.
+    /// Three members that find each other at their addresses. None is started yet.
     pub(crate) fn new(variant: &str, waits: &str, arguments: &[&str]) -> Self {
         let address = || format!("127.0.0.1:{}", port());
         let members = Self {
@@ -59,7 +59,7 @@ impl Members {
         members
     }
 
-    /// Writes the file of one member, for whom the others are where `at` says.
+    /// Writes the cluster file of one member, in which the other members have the addresses that `at` returns.
     pub(crate) fn describe(&self, nth: usize, waits: &str, at: impl Fn(usize) -> String) {
         let mut text = String::from("name = 'real'\n");
         for id in 0..3 {
@@ -84,7 +84,7 @@ impl Members {
             .arg("--data")
             .arg(self.path(nth, "data"))
             .args(&self.arguments)
-            // When this test ends, it ends, too.
+            // When this test ends, the member ends, too.
             .arg("--until-stdin-ends")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -104,7 +104,7 @@ impl Members {
         self.processes[nth].as_ref().expect("it runs").id()
     }
 
-    /// As the power goes.
+    /// Kills a member, as a loss of power does.
     pub(crate) fn kill(&mut self, nth: usize) {
         if let Some(mut child) = self.processes[nth].take() {
             child.kill().expect("it is there");
@@ -121,8 +121,8 @@ impl Members {
         kill_process(pid, signal).expect("it is there");
     }
 
-    /// Stops a member where it stands. The system says that it has done so before each thread has noticed, so it is
-    /// waited for: what is sent afterwards is found when the member goes on.
+    /// Pauses a member. The system reports the pause before each thread has stopped, so this waits until all have
+    /// stopped: the member then finds everything sent afterwards only when it resumes.
     pub(crate) async fn pause(&self, nth: usize) {
         self.signal(nth, Signal::STOP);
         let tasks = format!("/proc/{}/task", self.pid(nth));
@@ -130,7 +130,7 @@ impl Members {
             let mut threads = fs::read_dir(&tasks).expect("it is there").flatten();
             threads.all(|thread| {
                 let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-                // The state stands behind the name, which is in brackets.
+                // The state comes after the name, which is in brackets.
                 stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
             })
         };
@@ -139,7 +139,7 @@ impl Members {
         }
     }
 
-    /// Panics if one has ended by itself.
+    /// Panics if a member has ended by itself.
     pub(crate) fn all_live(&mut self) {
         for nth in 0..3 {
             let ended = self.processes[nth].as_mut().and_then(|child| child.try_wait().expect("it is ours"));
@@ -147,14 +147,14 @@ impl Members {
         }
     }
 
-    /// The end of what a member said.
+    /// The end of a member's log.
     pub(crate) fn log(&self, nth: usize) -> String {
         let text = fs::read_to_string(self.path(nth, "log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
-    /// How long it takes until a write at `nth` is answered.
+    /// Measures how long it takes until a write at `nth` is answered.
     pub(crate) async fn serves(&mut self, nth: usize) -> Duration {
         let begun = Instant::now();
         loop {
@@ -170,7 +170,7 @@ impl Members {
         }
     }
 
-    /// Who leads, as `nth` has it.
+    /// The leader, as far as `nth` knows.
     pub(crate) async fn leader(&self, nth: usize) -> Option<usize> {
         match timeout(Duration::from_secs(6), ask(&self.resp[nth], "PAXOS LEADER")).await {
             Ok(Some(Value::Array(fields))) => match fields.first() {
@@ -181,7 +181,7 @@ impl Members {
         }
     }
 
-    /// Memory that a member holds, and the most it held, in MiB.
+    /// The memory of a member, now and at most so far, in MiB.
     pub(crate) fn memory(&self, nth: usize) -> (u64, u64) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid(nth))).expect("it is there");
         let field = |name: &str| {
@@ -203,7 +203,7 @@ impl Drop for Members {
     }
 }
 
-/// What a member answers on a connection of its own; none if there is no answer.
+/// Sends a command on a new connection. Returns the answer; none if there is no answer.
 pub(crate) async fn ask(address: &str, words: &str) -> Option<Value> {
     let mut client = Client::connect(address).await.ok()?;
     call(&mut client, words).await

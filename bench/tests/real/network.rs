@@ -1,4 +1,4 @@
-//! Links between members that a test disturbs: each member knows the others by the addresses of links.
+//! Links between members that a test can disturb. Each member reaches the others through the addresses of links.
 
 use crate::members::{Members, port};
 use crate::{Chance, chance};
@@ -11,27 +11,27 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// What a link does.
+/// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weather {
     Clear,
-    /// Nothing gets through. What was on the way comes late, when it is over.
+    /// Nothing gets through. Bytes in flight arrive late, when the cut is over.
     Cut,
-    /// Everything is late.
+    /// All bytes are late.
     Slow,
-    /// Connections end.
+    /// Connections break.
     Flaky,
-    /// Bytes change.
+    /// Bytes are changed.
     Dirty,
 }
 
-/// All links; that from 0 to 1 is what 0 dialled.
+/// All links. The link from 0 to 1 has the connections that 0 opened.
 pub(crate) struct Network {
     links: BTreeMap<(usize, usize), watch::Sender<Weather>>,
     harm: Arc<Harm>,
 }
 
-/// What was done.
+/// Counts of the disturbances.
 #[derive(Default)]
 pub(crate) struct Harm {
     pub(crate) late: AtomicU64,
@@ -40,7 +40,7 @@ pub(crate) struct Harm {
 }
 
 impl Network {
-    /// Puts links between members that are not started yet.
+    /// Sets up links between members that are not started yet.
     pub(crate) async fn between(members: &Members, waits: &str) -> Self {
         let (mut links, mut ports) = (BTreeMap::new(), BTreeMap::new());
         let harm = Arc::new(Harm::default());
@@ -59,7 +59,7 @@ impl Network {
         Self { links, harm }
     }
 
-    /// Changes the links for which there is new weather.
+    /// Changes the links for which `weather` returns a new state.
     pub(crate) fn set(&self, mut weather: impl FnMut(usize, usize) -> Option<Weather>) {
         for ((from, to), link) in &self.links {
             if let Some(weather) = weather(*from, *to) {
@@ -72,7 +72,7 @@ impl Network {
         self.set(|_, _| Some(Weather::Clear));
     }
 
-    /// Pieces that were late, connections that were ended, bytes that were changed.
+    /// The numbers of late pieces, broken connections and changed bytes.
     pub(crate) fn harm(&self) -> (u64, u64, u64) {
         (self.harm.late.load(Relaxed), self.harm.ended.load(Relaxed), self.harm.changed.load(Relaxed))
     }
@@ -90,7 +90,7 @@ async fn carry(
         let seed = chance.below(u64::MAX);
         tokio::spawn(async move {
             let Ok(far) = TcpStream::connect(&to).await else { return };
-            // They only make it faster.
+            // These options only make the link faster.
             drop((near.set_nodelay(true), far.set_nodelay(true)));
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
             let there = pump(near_in, far_out, weather.clone(), crate::chance(seed), &harm);

@@ -1,4 +1,4 @@
-//! A leader that stands still, and does not know it when it goes on.
+//! A leader that is paused, and does not know this when it resumes.
 
 use crate::members::{ELECTION, Members, call};
 use crate::network::{Network, Weather};
@@ -38,12 +38,12 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
 
         members.pause(old).await;
         let begun = Instant::now();
-        // Each second time it does not even hear of the others when it goes on.
+        // Every second time, the leader does not even hear from the others when it resumes.
         let cut = round % 2 == 1;
         if cut {
             network.set(|from, to| (from == old || to == old).then_some(Weather::Cut));
         }
-        // The system takes it for the process, which finds it first of all when it goes on.
+        // The system accepts the request for the process, which reads it first when it resumes.
         first.push(&[b"GET", b"k"]);
         first.flush().await.expect("the system takes it");
         led(&members, other, |leader| leader != old).await;
@@ -52,7 +52,7 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
         write(&mut members, other, &format!("SET k new{round}")).await;
         members.signal(old, Signal::CONT);
 
-        // It answers with what is true now, or not at all.
+        // It answers with the current value, or refuses.
         let fresh = Value::Bulk(format!("new{round}").into_bytes());
         let refused = |value: &Value| value.error().is_some_and(|text| text.starts_with("CLUSTERDOWN"));
         if cut {
@@ -72,7 +72,7 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
     eprintln!("{variant}, {reads} reads: others led, and knew it, after {took:?}");
 }
 
-/// Waits until `nth` follows somebody who is wanted.
+/// Waits until `nth` follows a leader that is wanted.
 async fn led(members: &Members, nth: usize, wanted: impl Fn(usize) -> bool) -> usize {
     let begun = Instant::now();
     loop {
@@ -84,7 +84,7 @@ async fn led(members: &Members, nth: usize, wanted: impl Fn(usize) -> bool) -> u
     }
 }
 
-/// Writes until that is answered.
+/// Repeats a write until it is answered.
 async fn write(members: &mut Members, nth: usize, words: &str) {
     loop {
         members.serves(nth).await;

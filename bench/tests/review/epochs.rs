@@ -1,4 +1,4 @@
-//! Leaders that are cut off or far behind while others decide, and members that come and go meanwhile.
+//! Leaders that are cut off or far behind while others decide and while members change.
 
 use super::{Basic, Fast, Multi, Net};
 use paxos_core::{
@@ -6,7 +6,7 @@ use paxos_core::{
     Proposer, Protocol, Slot, Time, Timeouts,
 };
 
-/// Three servers whose members are known `alpha` slots ahead.
+/// Three servers with this α.
 fn behind_alpha(alpha: usize) -> Config {
     let config = Config::collapsed(3).expect("lawful");
     Config { limits: Limits { alpha, batch: 1, ..config.limits }, ..config }
@@ -27,7 +27,7 @@ fn reads_of_a_leader_that_is_far_behind<P: Protocol<Value = u64, Reply = u64>>()
         }
     }
     assert_eq!(net.outcomes.len(), 20, "a majority decides");
-    // n0 is gone, and n2 learns nothing but by leading.
+    // n0 is gone, and n2 can learn only by leading.
     let mut leads = false;
     for _ in 0..20_000 {
         net.tick(&[2]);
@@ -54,7 +54,7 @@ fn a_leader_far_behind_knows_what_it_found_beyond_alpha() {
     reads_of_a_leader_that_is_far_behind::<Fast>();
 }
 
-/// n0 leads and hears in one message of all that others decided: the members became others, and the same again.
+/// n0 leads and hears in one message of everything that others decided: the members changed, and changed back.
 fn a_leader_that_slept_through_an_epoch<P: Protocol<Value = u64, Reply = u64>>() {
     let spares: NodeSet = [NodeId(3), NodeId(4)].into_iter().collect();
     let config = Config { spares, ..behind_alpha(8) };
@@ -89,13 +89,13 @@ fn an_epoch_with_the_members_of_an_earlier_one_has_a_phase_1_of_its_own() {
     a_leader_that_slept_through_an_epoch::<Fast>();
 }
 
-/// Nothing happens but that commands are executed: no timeout, no heartbeat.
+/// Commands are executed without any timeout or heartbeat.
 fn decides_beyond_alpha<P: Protocol<Value = u64, Reply = u64>>(n: u16) {
     let config = Config::collapsed(n).expect("lawful");
     let limits = Limits { alpha: 4, ..config.limits };
     let mut net = Net::<P>::new(Config { limits, timeouts: Timeouts::NEVER, ..config }, n);
     net.run(|_, _, _| true);
-    // All of them come in one turn, and no other event follows where there is one server.
+    // All commands come in one turn. With a single server, no other event follows.
     for k in 0..39 {
         net.nodes[0].submit(Time(0), k).expect("room");
     }

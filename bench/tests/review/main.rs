@@ -1,4 +1,4 @@
-//! Runs that a review of the protocols found by reading, and that broke once. Each is played by hand.
+//! Runs that a review of the protocols found by reading the code, and that once failed. Each is delivered by hand.
 
 mod epochs;
 mod net;
@@ -22,7 +22,7 @@ fn a_slot_proposed_again_has_a_ballot_of_its_own() {
     let mut net = Net::<Basic>::new(config, 7);
     net.run(|_, _, _| true);
     net.submit(6, 77);
-    // The promises of n1 and n3 are slow; asked again, n1 is fast.
+    // The promises of n1 and n3 are slow. When asked again, n1 is fast.
     let mut late = Vec::new();
     net.run(|from, to, m| {
         let slow = matches!(m, Message::Promise(_)) && from != 2;
@@ -34,7 +34,7 @@ fn a_slot_proposed_again_has_a_ballot_of_its_own() {
     while !net.letters.iter().any(|(.., m)| matches!(m, Message::Prepare(_))) {
         net.tick(&[0]);
     }
-    // n4 alone learns what n1 and n2 voted for, says so, and is gone.
+    // Only n4 learns what n1 and n2 voted for. It reports this, and then is gone.
     net.run(|_, to, m| {
         let misses = matches!(m, Message::Prepare(_)) && to != 1
             || matches!(m, Message::Accept(_)) && to == 3
@@ -46,7 +46,7 @@ fn a_slot_proposed_again_has_a_ballot_of_its_own() {
         net.tick(&[4]);
         net.run(|_, _, m| matches!(m, Message::Progress { .. }));
     }
-    // n5 asks for help. The slow promises arrive as answers to whatever is asked now.
+    // n5 asks for help. The slow promises now arrive as if they were the answers.
     let mut asked = false;
     for _ in 0..1000 {
         net.tick(&[0, 5]);
@@ -86,7 +86,7 @@ fn what_is_forgotten_is_not_sent_as_something_else() {
         net.submit(3, k);
         net.run(|_, to, _| to != 2);
     }
-    // What n2 said long ago comes late.
+    // An old message of n2 arrives late.
     net.give((2, 0, Message::Progress { chosen: Slot(5), durable: Slot(0) }));
     net.run(|_, _, _| true);
     for slot in (10..20).map(Slot) {
@@ -103,7 +103,7 @@ fn a_leader_goes_on_where_what_it_recovered_is_known_already() {
         let mut net = Net::<Multi>::new(config, 4);
         net.run(|_, _, _| true);
         net.submit(3, 5);
-        // n0 gets slot 0 chosen; that the others hear only in the middle of their election.
+        // Slot 0 is chosen at n0. The others hear of it only in the middle of their election.
         let mut late = Vec::new();
         net.run(|from, to, m| {
             let held = matches!(m, Message::Decide(_)) || (matches!(m, Message::Accepted(_)) && to != 0);
@@ -167,13 +167,13 @@ fn a_collision_does_not_depose_the_leader() {
 #[test]
 fn a_late_refusal_of_an_old_ballot_does_not_silence_a_leader() {
     let mut net = Net::<Multi>::new(Config::separate(2, 3, 1).expect("lawful"), 7);
-    // 1.n0 is slow. 2.n0 wins without n2.
+    // The messages of ballot 1.n0 are slow. Ballot 2.n0 wins without n2.
     let stale: Vec<_> = net.letters.drain(..).collect();
     while net.nodes[0].leading().is_none() {
         net.tick(&[0]);
         net.run(|_, to, m| if let Message::Prepare(p) = m { p.ballot.round() == 2 && to != 2 } else { true });
     }
-    // n1 reaches only n2 with 2.n1, and is gone for good. Then 1.n0 arrives at n2.
+    // n1 reaches only n2 with ballot 2.n1, and is gone forever. Then ballot 1.n0 arrives at n2.
     let rival = Prepare { ballot: Ballot::classic(2, NodeId(1)), from: Slot(0) };
     net.give((1, 2, Message::Prepare(rival)));
     net.letters.clear();

@@ -1,4 +1,4 @@
-//! A cluster whose letters are delivered by hand, for runs that depend on who hears what when.
+//! A cluster whose messages are delivered by hand, for runs that depend on the order of deliveries.
 
 use paxos_core::{
     Config, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, Slot, StateMachine, Time,
@@ -19,7 +19,7 @@ impl StateMachine for Sum {
     }
 }
 
-/// Sender, receiver, message.
+/// A message with its sender and receiver, in the order sender, receiver, message.
 pub(crate) type Letter<P> = (u16, u16, Message<P>);
 
 pub(crate) struct Net<P: Protocol> {
@@ -31,7 +31,7 @@ pub(crate) struct Net<P: Protocol> {
 }
 
 impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
-    /// Processes 0 to n − 1, and what they say at the start.
+    /// Starts the processes 0 to n − 1, with the messages that they send at the start.
     pub(crate) fn new(config: Config, n: u16) -> Self {
         let config = Arc::new(Config { seed: 3, ..config });
         let node = |id| {
@@ -77,7 +77,7 @@ impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
         self.act(id);
     }
 
-    /// Lets a timeout happen that is due.
+    /// Lets a process handle a timeout that is due.
     pub(crate) fn wake(&mut self, id: u16) {
         let now = self.now();
         if self.nodes[usize::from(id)].deadline().is_some_and(|at| at <= now) {
@@ -86,7 +86,7 @@ impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
         }
     }
 
-    /// A millisecond passes at these processes.
+    /// Lets a millisecond pass at these processes.
     pub(crate) fn tick(&mut self, ids: &[u16]) {
         self.ms += 1;
         for id in ids {
@@ -94,7 +94,7 @@ impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
         }
     }
 
-    /// Delivers all letters that `keep` lets pass, and those that follow.
+    /// Delivers all messages that `keep` lets pass, and those that follow from them.
     pub(crate) fn run(&mut self, mut keep: impl FnMut(u16, u16, &Message<P>) -> bool) {
         while let Some((from, to, message)) = self.letters.pop_front() {
             if keep(from, to, &message) {

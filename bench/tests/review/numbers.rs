@@ -1,4 +1,4 @@
-//! One number that cannot be true, or that somebody merely claims: the cluster goes on as if it had not been said.
+//! The cluster ignores an impossible number in a message, and a number that only one process claims.
 
 use super::{Basic, Fast, Multi, Net};
 use paxos_core::{
@@ -8,7 +8,7 @@ use paxos_core::{
 
 const ALL: [u16; 3] = [0, 1, 2];
 
-/// Three servers that have decided three commands of a client, n3.
+/// Three servers that have decided three commands of the client n3.
 fn cluster<P: Protocol<Value = u64, Reply = u64>>() -> Net<P> {
     let config = Config::collapsed(3).expect("lawful");
     let limits = Limits { window: 4, batch: 4, ..config.limits };
@@ -17,7 +17,7 @@ fn cluster<P: Protocol<Value = u64, Reply = u64>>() -> Net<P> {
     net
 }
 
-/// The client has another `n` commands decided, however long that takes; the highest slot proposed meanwhile.
+/// Decides another `n` commands of the client, however long that takes. Returns the highest slot proposed meanwhile.
 fn decides<P: Protocol<Value = u64, Reply = u64>>(net: &mut Net<P>, n: usize) -> Slot {
     let (before, mut highest) = (net.outcomes.len(), Slot(0));
     for k in 0..n as u64 {
@@ -76,7 +76,7 @@ fn a_round_that_nobody_can_have_come_to_ends_no_elections() {
     rounds_are_left::<Fast>(|ballot| Message::Prepare(fast_paxos::Prepare { ballot, from: Slot(3) }));
 }
 
-/// A member and a stranger say, again and again, that far more is chosen than is. Nobody fills the log up to there.
+/// A member and a stranger repeatedly claim that far more slots are chosen. No proposer fills the log up to there.
 fn nothing_is_proposed_up_to_a_claim<P: Protocol<Value = u64, Reply = u64>>() {
     for claimed in [Slot(1 << 40), Slot::LAST, Slot(1000)] {
         let (mut net, mut accepts) = (cluster::<P>(), 0);
@@ -106,7 +106,7 @@ fn a_slot_that_is_said_to_be_chosen_and_is_not_makes_nobody_propose() {
     nothing_is_proposed_up_to_a_claim::<Fast>();
 }
 
-/// A proposer that does not learn believes what learners say, if they say it twice.
+/// A proposer that does not learn believes a claim of learners only when it hears the claim twice.
 fn one_claim_moves_no_proposer<P: Protocol<Value = u64, Reply = u64>>() {
     let config = Config { learning: Learning::Everyone, ..Config::separate(1, 3, 2).expect("lawful") };
     let limits = Limits { window: 4, batch: 4, ..config.limits };
@@ -133,7 +133,7 @@ fn a_proposer_that_does_not_learn_begins_nowhere_because_of_one_claim() {
     one_claim_moves_no_proposer::<Fast>();
 }
 
-/// n0 leads, and asks n1 for a vote far beyond everything.
+/// n0 leads, and asks n1 for a vote in a slot far beyond all others.
 fn far_votes_are_asked_for_twice<P: Protocol<Value = u64, Reply = u64>>(
     accept: impl Fn(Ballot, Slot, Entry<u64>) -> P::Accept,
 ) {

@@ -1,4 +1,4 @@
-//! A new leader whose acceptors have more votes to tell of than one message holds.
+//! A new leader whose acceptors have more votes to report than one message holds.
 
 use super::net::Sum;
 use super::{Basic, Fast, Multi, Net};
@@ -8,7 +8,7 @@ use paxos_core::{
 };
 use std::sync::Arc;
 
-/// How many votes a promise tells of.
+/// The number of votes in a promise.
 fn votes<P: Protocol<Value = u64>>(message: &Message<P>) -> usize {
     let mut told = 0;
     if let Message::Promise(promise) = message {
@@ -21,7 +21,7 @@ fn votes<P: Protocol<Value = u64>>(message: &Message<P>) -> usize {
     told
 }
 
-/// n0 has 60 commands voted for, and is gone before anybody else knows what is chosen. n1 has to hear of all of it.
+/// The acceptors vote for 60 commands of n0, which is gone before any other process learns. n1 must hear of all votes.
 fn a_long_log_is_promised_in_pieces<P: Protocol<Value = u64, Reply = u64>>(lost: usize) {
     let config = Config { learning: Learning::Distinguished, ..Config::collapsed(3).expect("lawful") };
     let mut net = Net::<P>::new(Config { limits: Limits { batch: 4, ..config.limits }, ..config }, 3);
@@ -74,7 +74,7 @@ fn a_promise_is_no_longer_than_a_message_however_long_the_log() {
     }
 }
 
-/// n0 learns a long log, at whose end the members change.
+/// n0 learns a long log that ends with a change of members.
 fn a_long_log_is_written_in_pieces<P: Protocol<Value = u64, Reply = u64>>() {
     let spares = NodeSet::only(NodeId(3));
     let config = Config::collapsed(3).expect("lawful");
@@ -108,11 +108,11 @@ fn a_long_log_is_written_in_pieces<P: Protocol<Value = u64, Reply = u64>>() {
             |_| {},
         );
     }
-    // The epoch begins alpha slots behind the change, and all before is on disk.
+    // The epoch begins α slots after the change, and everything before it is on disk.
     assert_eq!(written.iter().map(|slots| slots.len()).sum::<u64>(), 100_008, "{}", P::NAME);
     assert!(written.is_sorted_by_key(|slots| slots.start));
     assert!(node.setup().config.members() != node.chosen().epochs().expect("they change").current().members);
-    // A MiB of 24 bytes each, and a batch.
+    // The limit is a MiB at 24 bytes per entry, and one batch.
     assert!(longest <= (1 << 20) / 24 + 1000, "{}: {longest} entries in one write", P::NAME);
 }
 

@@ -1,4 +1,4 @@
-//! What callers are told, where a message is late.
+//! The outcomes that callers are told when a message is late.
 
 use super::{Basic, Fast, Multi, Net};
 use paxos_core::{
@@ -17,20 +17,20 @@ fn deaf<P: Protocol<Value = u64, Reply = u64>>(config: &Config) -> Net<P> {
     net
 }
 
-/// What n1 is told of its only command.
+/// The outcome that n1 is told for its only command.
 fn told<P: Protocol<Value = u64, Reply = u64>>(net: &Net<P>) -> &Settled<u64> {
     net.outcomes.iter().find(|settled| settled.id.client.node == NodeId(1)).expect("an end")
 }
 
-/// n1 hears no leader and asks everybody. n0 leads, has no room for n1's own copy of the command and says so; then it has
-/// room, and the copy that n2 passes on comes.
+/// n1 hears no leader and asks all servers. The leader n0 has no room for the copy from n1 and refuses it. Then it has
+/// room, and the copy that n2 passes on arrives.
 fn a_command_whose_copies_meet_a_full_queue_and_then_room<P>(mut config: Config)
 where
     P: Protocol<Value = u64, Reply = u64>,
 {
     (config.limits.window, config.limits.queue) = (1, 1);
     let mut net = deaf::<P>(&config);
-    // One is under way, one waits.
+    // One command is in progress, and one waits.
     for command in [10, 20] {
         net.submit(3, command);
     }
@@ -60,8 +60,8 @@ where
     assert!(told(&net).result.as_ref().is_ok_and(|executed| executed.reply == 70), "{:?}", told(&net));
 }
 
-/// n1 asks everybody. n0, which hands leadership over to n2, keeps its copy and says at last that it leads no more; n2 gets
-/// its own copy when it leads.
+/// n1 asks all servers. n0 hands leadership over to n2, holds its copy back, and finally answers that it no longer
+/// leads. n2 gets its own copy when it leads.
 fn a_command_whose_copies_meet_an_old_and_a_new_leader<P>(config: &Config)
 where
     P: Protocol<Value = u64, Reply = u64>,
@@ -103,7 +103,7 @@ fn a_refusal_of_one_copy_is_no_end_while_another_is_under_way() {
 
 const CLIENT: u16 = 3;
 
-/// Three servers, a client, and n4, which may come to learn.
+/// Three servers, a client, and n4, which may become a learner.
 fn changing<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) -> Net<P> {
     (config.limits.idle, config.limits.alpha) = (8, 4);
     let mut net = Net::<P>::new(config, 5);
@@ -111,13 +111,13 @@ fn changing<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) -> Net<P>
     net
 }
 
-/// `id` asks for a change, of which nothing is sent yet.
+/// Lets `id` ask for a change. Nothing is sent yet.
 fn ask_for<P: Protocol<Value = u64, Reply = u64>>(net: &mut Net<P>, id: u16, change: Change) {
     let now = Time(net.ms * 1_000_000);
     net.nodes[usize::from(id)].force_change(now, change).expect("room");
 }
 
-/// Ten milliseconds pass at the servers.
+/// Lets ten milliseconds pass at the servers.
 fn pass<P: Protocol<Value = u64, Reply = u64>>(net: &mut Net<P>) {
     for _ in 0..10 {
         net.tick(&[0, 1, 2]);
@@ -125,20 +125,20 @@ fn pass<P: Protocol<Value = u64, Reply = u64>>(net: &mut Net<P>) {
     }
 }
 
-/// All that the members were and are to be.
+/// The beginning of the last known epoch, and whether n4 is a learner in it.
 fn epochs<P: Protocol<Value = u64, Reply = u64>>(net: &Net<P>) -> (Slot, bool) {
     let epochs = net.nodes[0].chosen().epochs().expect("members change");
     (epochs.last().from, epochs.last().members.learners.contains(NodeId(4)))
 }
 
-/// A client asks for a change, and nobody hears of it before its session has expired. It is told so, and then its request
-/// arrives.
+/// A client asks for a change, and no server hears of it before the client's session has expired. The client is told
+/// that it expired, and then its request arrives.
 fn a_change_that_comes_late<P: Protocol<Value = u64, Reply = u64>>(config: Config) {
     let mut net = changing::<P>(config);
     net.submit(CLIENT, 1);
     net.run(|_, _, _| true);
     ask_for(&mut net, CLIENT, Change::add_learner(NodeId(4)));
-    // It is sent with the next command, which arrives.
+    // The change is sent together with the next command, which arrives.
     net.submit(CLIENT, 2);
     let late: Vec<_> = net.letters.drain(..).collect();
     for command in 10..30 {

@@ -1,4 +1,4 @@
-//! A cluster that a test runs.
+//! A cluster of processes that a test runs.
 
 use paxos_bench::server::resp::{Client, Value};
 use std::io::{BufRead, BufReader};
@@ -7,15 +7,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Longer than anything takes on a busy machine.
+/// Longer than any step takes on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) struct Cluster {
     child: Child,
     lines: mpsc::Receiver<String>,
-    /// Where each member listens to clients, and its process.
+    /// The address of each member for clients, and the id of its process.
     pub(crate) members: Vec<(String, u32)>,
-    /// Lines that it printed before all were ready.
+    /// Lines that the cluster printed before all members were ready.
     early: Vec<String>,
 }
 
@@ -62,12 +62,12 @@ impl Cluster {
         cluster
     }
 
-    /// The next line that it prints.
+    /// The next line that the cluster prints.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(LONG).expect("it says something in time")
     }
 
-    /// Waits until it has said that member `id` ended.
+    /// Waits until the cluster has printed that member `id` ended.
     pub(crate) fn ended(&self, id: u32) {
         let said = |line: &str| line.starts_with(&format!("ended id={id} "));
         while !self.early.iter().any(|line| said(line)) && !said(&self.line()) {}
@@ -77,7 +77,7 @@ impl Cluster {
         Client::connect(&self.members[nth].0).await.expect("it listens")
     }
 
-    /// Stops all, as Ctrl-C does; whether that went well.
+    /// Stops the cluster as Ctrl-C does. Returns whether it ended successfully.
     pub(crate) fn stop(mut self) -> bool {
         signal(self.child.id(), rustix::process::Signal::INT);
         self.child.wait().expect("it ends").success()
@@ -86,7 +86,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Its members see that it is gone.
+        // The members notice that their parent process is gone.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -97,7 +97,7 @@ pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).expect("it is there");
 }
 
-/// What a member answers, errors as text. It is asked again while the cluster has no leader.
+/// Sends a command and returns the answer of the member. Asks again while the cluster has no leader.
 pub(crate) async fn call(client: &mut Client, words: &str) -> Value {
     let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
     client.push(&words);

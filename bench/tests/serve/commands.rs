@@ -1,4 +1,4 @@
-//! What clients see, of every variant.
+//! The behaviour that clients see, for every variant.
 
 use crate::cluster::{Cluster, bulk, call, ok};
 use paxos_bench::server::resp::{Client, Value};
@@ -80,7 +80,7 @@ async fn time(client: &mut Client) {
     assert_eq!(call(client, "TTL t").await, Value::Int(-1));
     assert_eq!(call(client, "EXPIRE t 0").await, Value::Int(1));
     assert_eq!(call(client, "TTL t").await, Value::Int(-2));
-    // It is gone when it is due, though nobody writes.
+    // The key expires in time although no client writes.
     assert_eq!(call(client, "SET t v PX 30").await, ok());
     while call(client, "GET t").await != Value::Nil {}
 }
@@ -200,7 +200,7 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     for nth in 0..50 {
         assert_eq!(call(&mut client, &format!("SET k{nth} v")).await, ok());
     }
-    // What makes no sense is told at once.
+    // An impossible change is refused at once.
     for (request, reply) in [
         ("PAXOS ADD 1", "ERR not done: n1 is already a member"),
         ("PAXOS REMOVE 9", "ERR not done: n9 is not a member"),
@@ -217,7 +217,7 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     assert_eq!(call(&mut client, "SET after v").await, ok());
     let mut new = cluster.client(3).await;
     assert_eq!(call(&mut new, "GET after").await, bulk("v"));
-    // A change takes effect some slots later, which the leader fills where nobody has anything to say.
+    // A change takes effect some slots later. The leader fills these slots if there are no commands.
     until_roles(&mut new, |roles| roles[2] != "member" && roles[3] == "member").await;
     let stays = call(&mut client, "PAXOS MAYSTOP 0").await;
     assert_eq!(stays, bulk("no: n0 is a member: remove it first"));
@@ -234,7 +234,7 @@ async fn a_spare_becomes_a_member_and_an_old_one_goes() {
     assert!(cluster.stop());
 }
 
-/// What each process is, as soon as it is as wished. A leader is a member.
+/// Waits until the roles of the processes satisfy `wish`, and returns them. A leader counts as a member.
 async fn until_roles(client: &mut Client, wish: impl Fn(&[String]) -> bool) -> Vec<String> {
     loop {
         let Value::Array(members) = call(client, "PAXOS MEMBERS").await else { panic!("a list") };
@@ -249,7 +249,7 @@ async fn until_roles(client: &mut Client, wish: impl Fn(&[String]) -> bool) -> V
     }
 }
 
-/// A page on the web can have a browser send this to an address that only the browser's machine reaches.
+/// A web page can make a browser send such a request to an address that only the browser's machine reaches.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_in_the_body_of_an_http_request_is_executed() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -259,10 +259,10 @@ async fn nothing_in_the_body_of_an_http_request_is_executed() {
         let stream = tokio::net::TcpStream::connect(&cluster.members[0].0).await;
         let mut stream = stream.expect("it listens");
         stream.write_all(format!("{head}SET pwned 2\r\n").as_bytes()).await.expect("it reads");
-        // There is nothing more to come, so a server that takes it for requests answers them, and closes.
+        // The request is complete, so a server that took it for commands would answer them and close the connection.
         drop(stream.shutdown().await);
         let mut reply = Vec::new();
-        // The server may close before it has read all, which a system may call a reset.
+        // The server may close before it has read everything, which the system may report as a reset.
         drop(stream.read_to_end(&mut reply).await);
         let reply = String::from_utf8_lossy(&reply);
         assert!(reply.is_empty() || reply.starts_with("-ERR Protocol error: this is HTTP"), "{reply}");

@@ -68,7 +68,7 @@ fn a_history_has_every_operation_with_its_time_and_no_value_from_nowhere() {
     let text = std::fs::read_to_string(&path).expect("a history");
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
-    // The answers, and what each compare-and-set read before it.
+    // The history has a line for each answer, and one for the read before each compare-and-set.
     assert!(lines.len() as u64 >= count(&report, "all"), "{} lines: {report}", lines.len());
     let written: std::collections::BTreeSet<&str> =
         lines.iter().filter_map(|line| line["v"].as_str()).collect();
@@ -84,7 +84,7 @@ fn a_history_has_every_operation_with_its_time_and_no_value_from_nowhere() {
         }
     }
     assert!(cluster.stop());
-    // And it is what `linearize` reads.
+    // `linearize` can read the history.
     let checked = Command::new(env!("CARGO_BIN_EXE_paxos-bench")).args(["linearize", file]).output();
     let checked = checked.expect("it runs");
     let found = String::from_utf8_lossy(&checked.stdout);

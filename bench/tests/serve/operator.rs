@@ -1,4 +1,4 @@
-//! What an operator sees: metrics, health, and the log.
+//! The information for operators: metrics, health, and the log.
 
 use crate::cluster::{Cluster, call, ok, signal};
 use paxos_bench::server::resp::Value;
@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-/// The first of three free ports, below those that the system gives to whoever asks for any.
+/// The first of three free ports, below the range from which the system picks ports.
 fn free_ports() -> u16 {
     let first = 10_000 + (std::process::id() % 20_000) as u16;
     let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
@@ -22,7 +22,7 @@ fn get(port: u16, path: &str) -> String {
     page
 }
 
-/// Asks until the page begins so; the test's own limit ends it otherwise.
+/// Requests the page until it begins with `status`. The time limit of the test ends the loop otherwise.
 fn until(port: u16, path: &str, status: &str) -> String {
     loop {
         let page = get(port, path);

@@ -1,4 +1,4 @@
-//! The same random commands to this server and to Redis 7: the same replies, byte for byte.
+//! The same random commands get the same replies from this server and from Redis 7, byte for byte.
 
 use crate::cluster::{Cluster, call};
 use paxos_bench::server::resp::{Client, Value};
@@ -6,20 +6,20 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::process::{Child, Command, Stdio};
 
-/// How many commands are compared.
+/// The number of commands to compare.
 const COMMANDS: usize = 6_000;
 
-/// How many are sent at once.
+/// The number of commands that are sent together.
 const TOGETHER: usize = 50;
 
-/// A server of Redis that a test runs.
+/// A Redis server that a test runs.
 struct Redis {
     child: Child,
     port: u16,
 }
 
 impl Redis {
-    /// None if it is not installed.
+    /// Starts the server; none if Redis is not installed.
     fn start(dir: &std::path::Path) -> Option<Self> {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
@@ -57,10 +57,10 @@ async fn replies_are_those_of_redis_seven() {
     };
     let cluster = Cluster::start("multi", &dir.path().join("data"), &[]);
     let (mut ours, mut theirs) = (cluster.client(1).await, redis.client().await);
-    // Until the members have compared their clocks, nothing can expire at a time of day.
+    // Keys cannot expire at a time of day until the members have compared their clocks.
     while !is_set(&call(&mut ours, "TIME").await) {}
     let mut draw = Draw(ChaCha8Rng::seed_from_u64(7));
-    // The commands of a transaction.
+    // The queued commands of a transaction.
     let mut queued: Vec<Vec<String>> = Vec::new();
     let (mut told, mut differing): (Vec<String>, Vec<String>) = Default::default();
     for _ in 0..COMMANDS / TOGETHER {
@@ -106,7 +106,7 @@ fn is_set(time: &Value) -> bool {
     seconds.parse::<u64>().expect("seconds") > 1_000_000_000
 }
 
-/// The last of what was `told` that names a key of `command`, or is about transactions.
+/// The last lines of `told` that name a key of `command`, or are about transactions.
 fn before(told: &[String], command: &[String]) -> String {
     let keys: Vec<&str> = command.iter().map(String::as_str).filter(|word| word.starts_with('k')).collect();
     let about = |line: &&String| {
@@ -117,7 +117,7 @@ fn before(told: &[String], command: &[String]) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-/// Both servers have their own clocks: a time to live is compared to a quarter of a minute.
+/// Makes replies comparable. The servers have different clocks, so times to live are rounded to a quarter of a minute.
 fn comparable(command: &[String], reply: Value) -> Value {
     match (command[0].as_str(), reply) {
         ("TTL" | "EXPIRETIME", Value::Int(n)) if n > 0 => Value::Int((n + 7) / 15),
@@ -130,7 +130,7 @@ fn comparable(command: &[String], reply: Value) -> Value {
     }
 }
 
-/// Random commands.
+/// A source of random commands.
 struct Draw(ChaCha8Rng);
 
 impl Draw {
@@ -172,7 +172,7 @@ impl Draw {
                     i64::from(self.0.next_u32() % 40) - 20
                 ),
             },
-            // Times to live, far from where both would round to different numbers.
+            // These times to live are far from values that the servers would round to different numbers.
             't' => self
                 .of(&["600", "6000", "60000", "0", "-5", "x", "9223372036854775807", "9223372036854775"])
                 .into(),
@@ -199,7 +199,7 @@ impl Draw {
     }
 }
 
-/// What is compared: `$` stands before a kind of word.
+/// The templates of the commands. `$` marks a kind of word.
 const TEMPLATES: &[&str] = &[
     "SET $k $v",
     "SET $k $v $s",

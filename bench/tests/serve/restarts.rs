@@ -1,4 +1,4 @@
-//! Members that end, and the command line.
+//! Members that end and restart, and the command line.
 
 use crate::cluster::{Cluster, bulk, call, ok, signal};
 use std::fs;
@@ -63,7 +63,7 @@ async fn a_member_with_an_older_copy_of_its_directory_or_none_ends_and_nothing_i
         assert_eq!(call(&mut client, "SET k after").await, ok());
         assert!(!cluster.stop(), "a member ended");
 
-        // With the disk that it had, it is believed again.
+        // With its own disk again, the member is believed.
         fs::remove_dir_all(&n0).expect("removed");
         copy(&newest, &n0);
         let cluster = Cluster::start("multi", dir.path(), &[]);

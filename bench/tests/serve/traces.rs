@@ -1,4 +1,4 @@
-//! Traces of real runs, checked as `docs/trace-format.md` has it.
+//! Traces of real runs, checked as `docs/trace-format.md` describes.
 
 use crate::cluster::{Cluster, call, ok};
 use serde_json::Value as Json;
@@ -19,7 +19,7 @@ async fn a_trace_shows_agreement(variant: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let prefix = dir.path().join("trace");
     let trace = ["--trace-out", prefix.to_str().expect("text")];
-    // The second life of each member goes on in the same files.
+    // The second life of each member continues in the same files.
     for _ in 0..2 {
         let cluster = Cluster::start(variant, dir.path(), &trace);
         let mut tasks = tokio::task::JoinSet::new();
@@ -53,8 +53,8 @@ fn merged(prefix: &Path) -> Vec<Json> {
     lines
 }
 
-/// As the page about the format has it, in two passes, so that nothing depends on which of two steps in one microsecond
-/// stands first.
+/// Checks the lines as the page about the format describes. It makes two passes, so that the order of two steps in the
+/// same microsecond does not matter.
 fn check(lines: &[Json]) {
     let mut voters: BTreeMap<(u64, u64, String), BTreeSet<u64>> = BTreeMap::new();
     let mut chosen: BTreeMap<u64, String> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The measuring stick, against the floor: nothing else has to be installed.
+//! The command `versus` with only its floor, so that no other system has to be installed.
 
 use crate::cluster::signal;
 use std::path::Path;
@@ -9,12 +9,12 @@ use tokio::time::Instant;
 fn versus(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_paxos-bench"));
     command.args(["versus", "--format", "json", "--seconds", "0.3", "--data"]).arg(data).args(arguments);
-    // Neither etcd nor Redis is there.
+    // Neither etcd nor Redis is in this PATH.
     command.env("PATH", data).env("PAXOS_REQUIREPASS", "for others");
     command
 }
 
-/// How many processes name this directory on their command lines; 0 where that cannot be seen.
+/// The number of processes with this directory on their command lines; 0 if the system does not show it.
 fn processes(data: &Path) -> usize {
     let name = data.to_str().expect("text").as_bytes();
     let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
@@ -25,7 +25,7 @@ fn processes(data: &Path) -> usize {
 fn nothing_is_left(data: &Path) {
     assert_eq!(std::fs::read_dir(data).expect("it is there").count(), 0);
     let begun = Instant::now();
-    // Members notice by themselves that their cluster is gone.
+    // Members notice by themselves that their parent process is gone.
     while processes(data) > 0 {
         assert!(begun.elapsed() < Duration::from_secs(30), "something still runs");
         std::thread::sleep(Duration::from_millis(20));
@@ -64,7 +64,7 @@ fn one_that_is_told_to_stop_leaves_nothing_behind() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut command = versus(dir.path(), &["--clients", "2", "--rounds", "1000"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-        // The floor is the last that is started.
+        // The floor is started last.
         let home = || std::fs::read_dir(dir.path()).expect("it is there").next();
         let begun = Instant::now();
         while !home().is_some_and(|home| home.expect("an entry").path().join("floor").exists()) {

@@ -1,4 +1,4 @@
-//! A small cluster as a transition system: the shipped nodes, every order of messages, every loss, every doubling.
+//! A small cluster as a transition system: the shipped nodes with every order, loss and duplication of messages.
 
 use paxos_core::{
     Ballot, Chosen, CommandId, Config, Entry, Event, Kind, Message, Node, NodeId, NodeSet, Phase, Protocol,
@@ -10,14 +10,14 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// Two processes never know different values for a slot, and none knows another than a quorum voted for in one ballot.
+/// At most one value is chosen in a slot, and a process takes no other value for chosen.
 pub(super) const AGREEMENT: &str = "agreement";
-/// A run in which a value is chosen.
+/// In some run a value is chosen.
 pub(super) const SOMETHING: &str = "a decision is reachable";
-/// A run in which every command is chosen.
+/// In some run every command is chosen.
 pub(super) const EVERYTHING: &str = "every command can be decided";
 
-/// What a variant must be so that its states can be told apart.
+/// What a variant must implement so that its states can be compared.
 pub(super) trait Checked:
     Protocol<
         Value = u64,
@@ -37,31 +37,31 @@ impl Checked for basic_paxos::BasicPaxos<u64, u64> {}
 impl Checked for fast_paxos::FastPaxos<u64, u64> {}
 impl Checked for multi_paxos::MultiPaxos<u64, u64> {}
 
-/// What is to be explored.
+/// The cluster to explore, with the limits of the exploration.
 pub(super) struct System<P: Checked> {
     pub(super) config: Arc<Config>,
     pub(super) options: P::Options,
-    /// Who gives a command to its own client at the start, and which.
+    /// The commands that processes submit at the start: the id of the process and the command.
     pub(super) commands: Vec<(u16, u64)>,
-    /// Messages that are under way when the commands are given, when all that is said at the start is heard.
+    /// Messages in flight when the commands are submitted. All other messages of the start have arrived by then.
     pub(super) early: Vec<(u16, u16, Message<P>)>,
-    /// How many processes there are.
+    /// The number of processes.
     pub(super) processes: u16,
-    /// No proposer starts a term of a higher round.
+    /// The highest round in which a proposer starts a term.
     pub(super) rounds: u64,
-    /// How many crashes there may be in a run.
+    /// The most crashes in a run.
     pub(super) crashes: u8,
-    /// Whether a process that crashes loses its disk, which nothing survives.
+    /// Whether a process that crashes loses its disk, which no variant tolerates.
     pub(super) forgetful: bool,
-    /// How many writes of a process may be under way at a time, while messages arrive; 0: each is durable at once.
+    /// The most writes of a process in progress at a time, while messages arrive; 0: each is durable at once.
     pub(super) writes: usize,
 }
 
-/// A process and its disk. What is equal here behaves equally.
+/// A process and its disk. Equal ones behave equally.
 pub(super) struct Process<P: Checked> {
     node: Node<P>,
     disk: Vec<Record<u64>>,
-    /// On their way there, oldest first.
+    /// The writes on their way to the disk, oldest first.
     writes: VecDeque<Write<P>>,
     life: u32,
     print: u64,
@@ -75,7 +75,7 @@ impl<P: Checked> Process<P> {
     }
 }
 
-/// A message that was sent. It may arrive at any time from then on, any number of times, or never.
+/// A message that was sent. It may arrive at any later time, any number of times, or never.
 pub(super) struct Letter<P: Checked> {
     from: NodeId,
     to: NodeId,
@@ -89,7 +89,7 @@ impl<P: Checked> Letter<P> {
     }
 }
 
-/// The processes, and all that was ever said.
+/// The processes, and all messages that were ever sent.
 pub(super) struct State<P: Checked> {
     processes: Vec<Arc<Process<P>>>,
     letters: BTreeMap<u64, Arc<Letter<P>>>,
@@ -125,12 +125,12 @@ impl<P: Checked> fmt::Debug for State<P> {
     }
 }
 
-/// What happens next.
+/// A transition from one state to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
-    /// A message arrives, by its number.
+    /// The message with this number arrives.
     Arrive(u64),
-    /// A message arrives, and the process crashes before it has written what follows. It starts again.
+    /// The message arrives. The process crashes before it has written what follows from it, and restarts.
     ArriveAndCrash(u64),
     /// The oldest write of a process becomes durable.
     Durable(u16),
@@ -165,7 +165,7 @@ impl<P: Checked> System<P> {
         self.settle(state, id, node, life, false);
     }
 
-    /// Does what follows at a process. A crash loses what is not on its disk, or the disk as well.
+    /// Handles what the node hands out after a step. A crash loses what is not on the disk, or the disk as well.
     fn settle(&self, state: &mut State<P>, id: u16, mut node: Node<P>, life: u32, crash: bool) {
         let before = state.processes.get(usize::from(id));
         let (mut disk, mut writes) =
@@ -185,12 +185,12 @@ impl<P: Checked> System<P> {
                 writes.push_back(write);
                 continue;
             }
-            // With the last, all are.
+            // When the last write is durable, all before it are.
             disk.extend(writes.drain(..).flat_map(|write| write.records().to_vec()));
             disk.extend_from_slice(write.records());
             node.durable(write.durable());
         }
-        // All else only helps progress. That it is lost shows no less about safety.
+        // All other messages only help progress. Losing them hides no violation of safety.
         let kinds = [Kind::Request, Kind::Prepare, Kind::Promise, Kind::Any, Kind::Accept, Kind::Accepted];
         for envelope in said.into_iter().filter(|envelope| kinds.contains(&envelope.message.kind())) {
             for to in envelope.to.iter() {
@@ -213,7 +213,7 @@ impl<P: Checked> System<P> {
         }
     }
 
-    /// What happens in `step`, from `state` on.
+    /// Describes `step`, taken from `state`.
     pub(super) fn tell(state: &State<P>, step: Step) -> String {
         let letter = |number| match state.letters.get(&number) {
             Some(letter) => format!("{} hears from {}: {:?}", letter.to, letter.from, letter.message),
@@ -222,14 +222,14 @@ impl<P: Checked> System<P> {
         match step {
             Step::Arrive(number) => letter(number),
             Step::ArriveAndCrash(number) => {
-                format!("{}; it crashes before it has written anything of that, and restarts", letter(number))
+                format!("{}; it crashes before it writes what follows, and restarts", letter(number))
             }
             Step::Durable(id) => format!("n{id} is told that its oldest write is durable"),
         }
     }
 
-    /// The values that a quorum voted for in one ballot, slot by slot. Votes are never taken back, so what was ever
-    /// chosen is on the disks.
+    /// The values that a quorum voted for in one ballot, slot by slot. Votes are never taken back, so the disks hold
+    /// everything that was ever chosen.
     pub(super) fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, BTreeSet<Option<CommandId>>> {
         let mut votes: BTreeMap<(Slot, Ballot, Option<CommandId>), NodeSet> = BTreeMap::new();
         for (process, id) in state.processes.iter().zip(0..) {
@@ -284,7 +284,7 @@ impl<P: Checked> Model for System<P> {
         }
         for (client, value) in &self.commands {
             let mut node = state.processes[usize::from(*client)].node.clone();
-            // A client without anything open has room.
+            // A client without unanswered commands accepts one.
             _ = node.submit(Time(0), *value);
             self.settle(&mut state, *client, node, 0, false);
         }

@@ -1,4 +1,4 @@
-//! Small clusters, explored as far as a test may take. `STEPS=0` explores all there is.
+//! Explorations of small clusters, as far as the time of a test allows. `STEPS=0` explores all states.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn options(variant: Checkable, scenario: Scene, steps: u64) -> Check {
     }
 }
 
-/// As far as so many steps lead, with the shipped defaults.
+/// Explores this many steps, with the shipped defaults.
 fn explored(variant: Checkable, scenario: Scene, steps: u64, change: impl FnOnce(&mut Check)) -> Explored {
     let steps = std::env::var("STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(steps);
     let mut options = options(variant, scenario, steps);
@@ -33,7 +33,7 @@ fn agrees(explored: &Explored) {
     assert!(explored.agreement && explored.states > 1000, "{}", explored.table());
 }
 
-/// That, and something is decided on the way.
+/// Agreement holds, and every command can be decided.
 fn decides(explored: &Explored) {
     agrees(explored);
     assert!(explored.everything, "{}", explored.table());
@@ -59,7 +59,7 @@ fn multi_paxos_with_a_crash_agrees() {
     decides(&explored(Checkable::Multi, Scene::Succession, 150_000, |check| check.crashes = 1));
 }
 
-/// Messages arrive while a write is under way, and a crash loses it.
+/// Messages arrive while a write is in progress, and a crash loses the write.
 #[test]
 fn multi_paxos_with_writes_under_way_and_a_crash_agrees() {
     let change = |check: &mut Check| (check.writes, check.crashes) = (1, 1);

@@ -8,21 +8,21 @@ use crate::variants::Variant;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// What happens when two clients' commands meet in a fast ballot.
+/// The recovery when two clients' commands collide in a fast ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Collision {
-    /// They do not meet.
+    /// The commands do not collide.
     None,
     /// The coordinator reads the votes as answers to phase 1 of the next round.
     Coordinated,
-    /// The acceptors go on by themselves.
+    /// The acceptors recover by themselves.
     Uncoordinated,
     /// The coordinator starts a new round with both phases.
     Classic,
 }
 
 impl Collision {
-    /// The recovery that it asks for.
+    /// The recovery that follows the collision; none without a collision.
     pub fn recovery(self) -> Option<Recovery> {
         match self {
             Self::None => None,
@@ -33,13 +33,13 @@ impl Collision {
     }
 }
 
-/// What to compare. Every list may be given with commas.
+/// What to compare. Items of a list are separated by commas.
 #[derive(Debug, Args)]
 pub struct Compare {
     /// The variants
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Variant::ALL.to_vec())]
     pub variants: Vec<Variant>,
-    /// Numbers of acceptors to count with [default: 3,4,5,7,9; the runs with faults take the first, or 5]
+    /// Numbers of acceptors in the counts [default: 3,4,5,7,9; runs with faults use the first, or 5]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=32), value_name = "N")]
     pub acceptors: Vec<u16>,
     /// Numbers of learners, in the layout with separate roles [default: 1,3]
@@ -48,7 +48,7 @@ pub struct Compare {
     /// Role layouts [default: both]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub roles: Vec<Layout>,
-    /// Who hears votes [default: both]
+    /// Which processes hear votes [default: both]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub learning: Vec<Learning>,
     /// Collisions in fast ballots (fast only) [default: all]
@@ -73,7 +73,7 @@ pub struct Compare {
     /// Commands that each client submits in the runs with contention and a crash
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "N")]
     pub commands: u64,
-    /// Where everything random is drawn from
+    /// The seed of all random choices
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
     /// How to print the results
@@ -82,8 +82,8 @@ pub struct Compare {
     /// Also write compare.txt, .json, .csv and .md into this directory
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Write the protocol steps of the crash run as JSON lines; with several variants, one file each, its name
-    /// put before the extension
+    /// Write the protocol steps of the crash run as JSON lines; with several variants, one file each, with the
+    /// variant's name before the extension
     #[arg(long, value_name = "FILE")]
     pub trace_out: Option<PathBuf>,
 }

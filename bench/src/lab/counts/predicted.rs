@@ -1,12 +1,12 @@
-//! What theory says of a decision with these quorums, where it says anything.
+//! The prediction of a decision with given quorums, where theory has one.
 
 use crate::lab::cluster::Shape;
 use crate::theory::{Case, Layout, Prediction, Quorums, Run};
 use paxos_core::{NodeId, NodeSet, Phase, QuorumSystem};
 
-/// The prediction, with `leader` proposing. The numbers of the theory are those of broadcasts that all answer, so they
-/// hold for all quorums that need two acceptors at least, if in a collision neither half of the acceptors decides; what
-/// a thrifty proposer saves is known for quorums by number only. Elsewhere there is none.
+/// Returns the prediction with `leader` proposing. Theory counts broadcasts that all acceptors answer, so it holds for
+/// all quorums of at least two acceptors, if neither half of the acceptors decides in a collision. The saving of a
+/// thrifty proposer is known only for quorums by number. In all other cases there is no prediction.
 pub(super) fn prediction(
     case: Case,
     shape: Shape,

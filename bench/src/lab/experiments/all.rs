@@ -1,4 +1,4 @@
-//! The experiments that there are: one file each, in rooms by what they are about, and the list of all.
+//! All experiments, one file each, in folders by subject, and the list of them.
 
 mod counts;
 mod delay;
@@ -8,7 +8,7 @@ mod quorums;
 
 use super::{Experiment, LabError};
 
-/// The experiments that the lab knows. A new one is one more line here.
+/// All experiments of the lab. To add one, add a line here.
 pub const EXPERIMENTS: &[Experiment] = &[
     counts::EXPERIMENT,
     delay::wan::EXPERIMENT,
@@ -25,10 +25,10 @@ pub const EXPERIMENTS: &[Experiment] = &[
     load::learners::EXPERIMENT,
 ];
 
-/// The experiment of this name.
+/// Returns the experiment with this name.
 ///
 /// # Errors
-/// [`LabError::Unknown`], with the names there are.
+/// [`LabError::Unknown`], with all known names.
 pub fn named(name: &str) -> Result<&'static Experiment, LabError> {
     let found = EXPERIMENTS.iter().find(|experiment| experiment.name == name);
     found.ok_or_else(|| LabError::Unknown {

@@ -1,4 +1,4 @@
-//! Figures: panels with axes and marks, drawn as SVG. Text stays text, so no font is needed to draw it.
+//! Figures: panels with axes and marks, drawn as SVG. Text remains text, so drawing needs no font.
 
 mod axis;
 mod draw;
@@ -14,7 +14,7 @@ use palette::Hue;
 /// How a line is dashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Dash {
-    /// Drawn through.
+    /// A solid line.
     #[default]
     Solid,
     /// Long dashes.
@@ -23,10 +23,10 @@ pub enum Dash {
     Short,
 }
 
-/// What stands at each point of a line.
+/// The marker at each point of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Marker {
-    /// Nothing.
+    /// No marker.
     None,
     /// A filled circle.
     #[default]
@@ -40,44 +40,44 @@ pub enum Marker {
 }
 
 impl Marker {
-    /// The markers of series, one after the other.
+    /// The markers for consecutive series.
     pub const SERIES: [Self; 4] = [Self::Circle, Self::Triangle, Self::Cross, Self::Ring];
 }
 
-/// How a series looks; equal looks of one name share a line of the legend.
+/// The look of a series. Equal looks share one line of the legend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Its name in the legend; empty: it has none.
+    /// The name in the legend; empty if the series is not in the legend.
     pub name: String,
-    /// Its colour.
+    /// The colour.
     pub hue: Hue,
-    /// Its dashes; none: points only.
+    /// The dashes of the line; none if there are only points.
     pub dash: Option<Dash>,
-    /// Its markers.
+    /// The markers.
     pub marker: Marker,
 }
 
 impl Look {
-    /// A line drawn through, with circles.
+    /// A solid line with circles.
     pub fn new(name: impl Into<String>, hue: Hue) -> Self {
         Self { name: name.into(), hue, dash: Some(Dash::Solid), marker: Marker::Circle }
     }
 
-    /// With these dashes.
+    /// The same look with these dashes.
     #[must_use]
     pub const fn dash(mut self, dash: Dash) -> Self {
         self.dash = Some(dash);
         self
     }
 
-    /// With this marker.
+    /// The same look with this marker.
     #[must_use]
     pub const fn marker(mut self, marker: Marker) -> Self {
         self.marker = marker;
         self
     }
 
-    /// Points without a line.
+    /// The same look as points without a line.
     #[must_use]
     pub const fn points(mut self) -> Self {
         self.dash = None;
@@ -85,29 +85,29 @@ impl Look {
     }
 }
 
-/// Something in a panel, in the coordinates of its axes.
+/// A mark in a panel, in the coordinates of its axes.
 #[derive(Clone, Debug)]
 pub enum Mark {
-    /// A line through points, or points.
+    /// A line through points, or only the points.
     Line(Look, Vec<(f64, f64)>),
     /// A bar from one corner to the other.
     Bar(Look, (f64, f64), (f64, f64)),
-    /// A rectangle of a colour, with words in the middle.
+    /// A coloured rectangle from one corner to the other, with text in the middle.
     Tile(Hue, (f64, f64), (f64, f64), String),
-    /// Words beside a point: to the right and above, or to the left and below.
+    /// Text beside a point: to the right and above, or to the left and below.
     Words((f64, f64), String, bool),
 }
 
-/// Axes and what is drawn between them.
+/// A panel: axes and the marks between them.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    /// What stands above it; empty: nothing.
+    /// The title above the panel; may be empty.
     pub title: String,
-    /// To the right.
+    /// The horizontal axis.
     pub x: Axis,
-    /// Upwards.
+    /// The vertical axis.
     pub y: Axis,
-    /// From back to front.
+    /// The marks, from back to front.
     pub marks: Vec<Mark>,
 }
 
@@ -117,20 +117,20 @@ impl Panel {
         Self { title: title.into(), x, y, marks: Vec::new() }
     }
 
-    /// Adds a line, or points.
+    /// Adds a line or points.
     pub fn line(&mut self, look: Look, points: impl IntoIterator<Item = (f64, f64)>) {
         self.marks.push(Mark::Line(look, points.into_iter().collect()));
     }
 }
 
-/// A figure: an SVG picture with what is said of it.
+/// A figure: an SVG picture with its title and caption.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// The file's name, without an extension.
+    /// The name of the file, without its extension.
     pub name: &'static str,
-    /// What it shows, in a few words.
+    /// The title.
     pub title: String,
-    /// What to see, and what was held constant; with `{facts}`.
+    /// The caption: what the figure shows, and what was held constant. It may contain `{facts}`.
     pub caption: String,
     /// The picture.
     pub svg: String,

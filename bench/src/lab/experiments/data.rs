@@ -1,22 +1,22 @@
-//! What an experiment finds: tables whose columns say what they mean, and facts that its sentences are made of.
+//! The data of an experiment: tables with a meaning for each column.
 
 use serde_json::{Map, Value, json};
 
 /// One value of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Words.
+    /// A text.
     Text(String),
     /// A whole number.
     Count(u64),
-    /// Any other number, to six decimals: so far equal runs are equal on every machine.
+    /// Any other number, rounded to six decimals. To this precision, equal runs are equal on every machine.
     Number(f64),
-    /// Nothing: not measured, or no theory.
+    /// No value: it was not measured, or has no theory.
     Empty,
 }
 
 impl Cell {
-    /// As it stands in the CSV file.
+    /// The value as written in the CSV file.
     pub fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -26,7 +26,7 @@ impl Cell {
         }
     }
 
-    /// The number in it.
+    /// The value as a number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Count(count) => Some(*count as f64),
@@ -78,7 +78,7 @@ impl From<u16> for Cell {
 impl From<f64> for Cell {
     fn from(number: f64) -> Self {
         let rounded = (number * 1e6).round() / 1e6;
-        // Zero has no sign, and what is no number has no row.
+        // Adding zero turns -0 into 0. A value that is not finite becomes an empty cell.
         if rounded.is_finite() { Self::Number(rounded + 0.0) } else { Self::Empty }
     }
 }
@@ -89,7 +89,7 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
     }
 }
 
-/// A row of values of several kinds: `row!["fast", 5_u64, 0.625]`.
+/// Makes a row from values of several types: `row!["fast", 5_u64, 0.625]`.
 #[macro_export]
 macro_rules! row {
     ($($value:expr),* $(,)?) => {
@@ -97,14 +97,14 @@ macro_rules! row {
     };
 }
 
-/// A table; it becomes `NAME.csv`.
+/// A table, which is written to `NAME.csv`.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Its name, a word or two with a dash.
+    /// The table's name: a word, or two with a dash.
     pub name: &'static str,
-    /// The columns: the name, and what it means, with its unit.
+    /// The columns: the name of each, and its meaning with the unit.
     pub columns: Vec<(&'static str, &'static str)>,
-    /// The rows, each with a value for each column.
+    /// The rows, each with one value per column.
     pub rows: Vec<Vec<Cell>>,
 }
 
@@ -117,7 +117,7 @@ impl Table {
     /// Adds a row.
     ///
     /// # Panics
-    /// If it has not as many values as there are columns.
+    /// If the row does not have one value per column.
     pub fn push(&mut self, row: Vec<Cell>) {
         assert_eq!(
             row.len(),
@@ -128,7 +128,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// The value in this row (from 0 on) and column.
+    /// The value in this row (counted from 0) and column.
     pub fn cell(&self, row: usize, column: &str) -> Option<&Cell> {
         let column = self.columns.iter().position(|(name, _)| *name == column)?;
         self.rows.get(row)?.get(column)
@@ -148,7 +148,7 @@ impl Table {
         String::from_utf8(bytes).expect("made of strings only")
     }
 
-    /// The table as JSON: what the columns mean, and an object for each row.
+    /// The table as JSON: the meaning of each column, and an object for each row.
     pub fn json(&self) -> Value {
         let object = |row: &Vec<Cell>| -> Map<String, Value> {
             self.columns.iter().zip(row).map(|((name, _), cell)| ((*name).to_owned(), cell.json())).collect()

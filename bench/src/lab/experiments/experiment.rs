@@ -1,4 +1,4 @@
-//! What an experiment is, and what it finds.
+//! Experiments and their findings.
 
 use super::chart::Figure;
 use super::{Facts, Table};
@@ -9,28 +9,28 @@ use crate::theory::matrix::{MatrixError, RttMatrix};
 use paxos_transport::sim::Violation;
 use std::path::PathBuf;
 
-/// Something to find out.
+/// An experiment.
 #[derive(Clone, Copy, Debug)]
 pub struct Experiment {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub name: &'static str,
-    /// What it finds out, as a question.
+    /// The question that the experiment answers.
     pub question: &'static str,
-    /// Where the question or the method comes from.
+    /// The source of the question or the method.
     pub source: &'static str,
-    /// Does it.
+    /// Runs the experiment.
     pub run: fn(&Setting, Progress<'_>) -> Result<Findings, LabError>,
 }
 
-/// Hears what is being done.
+/// A function that is told about each step.
 pub type Progress<'a> = &'a mut dyn FnMut(String);
 
-/// What experiments depend on.
+/// The parameters of all experiments.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// Whether to be done in seconds, with fewer runs.
+    /// Whether to finish in seconds, with fewer runs.
     pub quick: bool,
-    /// Where everything random is drawn from.
+    /// The seed of all random choices.
     pub seed: u64,
     /// The round trips of experiments over a wide area.
     pub world: RttMatrix,
@@ -43,35 +43,35 @@ impl Default for Setting {
 }
 
 impl Setting {
-    /// The first where things have to be quick, else the second.
+    /// Returns `quick` if the setting is quick, else `full`.
     pub fn either<T>(&self, quick: T, full: T) -> T {
         if self.quick { quick } else { full }
     }
 }
 
-/// What an experiment found.
+/// The findings of an experiment.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// What was held constant: names and values.
+    /// The parameters that were held constant: names and values.
     pub parameters: Vec<(&'static str, String)>,
     /// The data.
     pub tables: Vec<Table>,
-    /// The facts that sentences are made of.
+    /// The facts that the sentences use.
     pub facts: Facts,
     /// The figures.
     pub figures: Vec<Figure>,
-    /// What to take home, a sentence each, with `{facts}`.
+    /// The conclusions, one sentence each, with `{facts}`.
     pub lessons: Vec<String>,
 }
 
 impl Findings {
-    /// Notes what was held constant.
+    /// Adds a parameter that was held constant.
     #[expect(clippy::needless_pass_by_value, reason = "so that words and numbers are given alike")]
     pub fn constant(&mut self, name: &'static str, value: impl ToString) {
         self.parameters.push((name, value.to_string()));
     }
 
-    /// The table of this name, the facts among them.
+    /// The table with this name. The facts are a table, too.
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.tables().find(|table| table.name == name)
     }
@@ -82,39 +82,39 @@ impl Findings {
     }
 }
 
-/// Why an experiment found nothing.
+/// Why an experiment failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabError {
     /// There is no such experiment.
-    #[error("there is no experiment {name:?}; take one of {known}, or all")]
+    #[error("there is no experiment {name:?}; choose one of {known}, or all")]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The experiments there are.
+        /// The known names.
         known: String,
     },
-    /// The results have no place.
+    /// The results cannot be written.
     #[error("cannot write {}: {source}; name a directory that can be written to", path.display())]
     Write {
         /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Too few sites for what is measured.
+    /// There are too few sites for the experiment.
     #[error(
-        "the experiment needs {wanted} sites or more, and {file} has {known}; name a file with more by --rtt-file"
+        "the experiment needs at least {wanted} sites, and {file} has {known}; name a file with more sites with --rtt-file"
     )]
     Sites {
         /// The file of round trips.
         file: String,
-        /// How many are needed.
+        /// The number of sites that are needed.
         wanted: usize,
-        /// How many there are.
+        /// The number of known sites.
         known: usize,
     },
-    /// The round trips.
+    /// The round trips are wrong.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
     /// A count failed.
@@ -129,10 +129,10 @@ pub enum LabError {
     /// The cluster cannot be built.
     #[error(transparent)]
     Quorum(#[from] paxos_core::QuorumError),
-    /// An invariant broke.
+    /// An invariant was broken.
     #[error(transparent)]
     Violation(#[from] Violation),
-    /// A run did not come to its end.
+    /// A run did not finish.
     #[error("{0}; this is a bug, please report it with this command line")]
     Unfinished(String),
     /// A figure cannot be drawn.
@@ -144,7 +144,7 @@ pub enum LabError {
 }
 
 impl LabError {
-    /// Whether the cause is in what was asked for, and not in what was found.
+    /// Whether the command line is at fault, and not a result.
     pub fn is_input(&self) -> bool {
         matches!(self, Self::Unknown { .. } | Self::Write { .. } | Self::Matrix(_) | Self::Sites { .. })
     }

@@ -1,5 +1,5 @@
-//! Facts: the numbers that captions and conclusions are made of. Each is a row of the table `summary`, so that every
-//! number in a sentence can be traced to the data.
+//! Facts: the numbers in captions and conclusions. Each is a row of the table `summary`, so that every number in a
+//! sentence can be traced to the data.
 
 use super::data::{Cell, Table};
 
@@ -18,15 +18,15 @@ pub struct Facts(Table);
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Piece {
-    /// Words.
+    /// Plain text.
     Words(String),
-    /// A fact, as it is shown.
+    /// A fact.
     Fact {
-        /// Rounded, with its unit.
+        /// The value as shown: rounded, with its unit.
         shown: String,
-        /// As it stands in the table.
+        /// The value as written in the table.
         value: String,
-        /// The row of `summary.csv` that has it, counted from 1, the header not counted.
+        /// The row of `summary.csv` with the fact, counted from 1 without the header.
         row: usize,
     },
 }
@@ -41,7 +41,7 @@ impl Facts {
     /// Adds a fact.
     ///
     /// # Panics
-    /// If there is one of this name.
+    /// If there already is a fact with this name.
     pub fn add(&mut self, name: &str, value: impl Into<Cell>, unit: &str, meaning: impl Into<String>) {
         assert!(self.row(name).is_none(), "there are two facts {name}");
         self.0.push(vec![name.into(), value.into(), unit.into(), meaning.into().into()]);
@@ -52,7 +52,7 @@ impl Facts {
         &self.0
     }
 
-    /// The number that a fact has.
+    /// The number of a fact, if its value is a number.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.0.cell(self.row(name)?, "value")?.number()
     }
@@ -61,10 +61,10 @@ impl Facts {
         self.0.rows.iter().position(|row| row[0].text() == name)
     }
 
-    /// A sentence with each `{fact}` in its place.
+    /// Fills in each `{fact}` of a sentence.
     ///
     /// # Panics
-    /// If the sentence names a fact that is not there.
+    /// If the sentence names an unknown fact, or if a brace is not closed.
     pub fn say(&self, sentence: &str) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let mut rest = sentence;
@@ -94,7 +94,7 @@ impl Facts {
     }
 }
 
-/// A value with as many digits as can be read at a glance.
+/// A value with its unit, with as many digits as can be read at a glance.
 fn shown(value: &Cell, unit: &str) -> String {
     let text = match value {
         Cell::Number(number) => rounded(*number),
@@ -107,7 +107,7 @@ fn shown(value: &Cell, unit: &str) -> String {
     }
 }
 
-/// A number in three digits, more before the point where it has more.
+/// A number rounded to about three digits. Digits before the point are always kept.
 pub(super) fn rounded(number: f64) -> String {
     let decimals = match number.abs() {
         _ if number.fract() == 0.0 => 0,

@@ -1,4 +1,4 @@
-//! `paxos-bench experiment`: what is run, and the files that come of it.
+//! `paxos-bench experiment`: runs experiments and writes their files.
 
 use super::{EXPERIMENTS, Experiment, Facts, Findings, LabError, Setting, Table, named};
 use crate::arguments::whole;
@@ -16,7 +16,7 @@ pub struct ExperimentOptions {
     /// The experiment, or all
     #[arg(required_unless_present = "list", value_name = "NAME")]
     pub name: Option<String>,
-    /// List the experiments and what each finds out
+    /// List the experiments and the question of each
     #[arg(long, conflicts_with = "name")]
     pub list: bool,
     #[command(flatten)]
@@ -29,13 +29,13 @@ pub struct ExperimentOptions {
     pub format: Format,
 }
 
-/// What experiments depend on, as the command line has it.
+/// The parameters of all experiments, from the command line.
 #[derive(Debug, Args)]
 pub(super) struct SettingOptions {
     /// Fewer runs, so that all experiments take a minute or two
     #[arg(long)]
     quick: bool,
-    /// Where everything random is drawn from
+    /// The seed of all random choices
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     seed: u64,
     /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
@@ -50,10 +50,11 @@ impl SettingOptions {
     }
 }
 
-/// Runs what the command line asks for, and returns what to print. `progress` hears of each step before it starts.
+/// Runs the experiments that the command line asks for, and returns the text to print. `progress` is called before each
+/// step.
 ///
 /// # Errors
-/// [`LabError`], before anything is run if the command line is at fault.
+/// [`LabError`]. If the command line is at fault, nothing is run.
 pub fn experiment(options: &ExperimentOptions, mut progress: impl FnMut(String)) -> Result<String, LabError> {
     if options.list {
         let line = |experiment: &Experiment| format!("{:<12} {}\n", experiment.name, experiment.question);
@@ -84,7 +85,7 @@ pub(super) fn command(experiment: &Experiment, setting: &Setting) -> String {
     format!("paxos-bench experiment {}{}", experiment.name, arguments(setting))
 }
 
-/// The options that make this setting, with a blank before each.
+/// The command-line options of this setting, with a space before each.
 pub(super) fn arguments(setting: &Setting) -> String {
     let quick = if setting.quick { " --quick" } else { "" };
     let world = setting.world.name();
@@ -92,7 +93,7 @@ pub(super) fn arguments(setting: &Setting) -> String {
     format!("{quick} --seed {}{file}", setting.seed)
 }
 
-/// The findings as text.
+/// Renders the findings as text.
 pub fn render(experiment: &Experiment, setting: &Setting, findings: &Findings, format: Format) -> String {
     match format {
         Format::Csv => findings.tables.first().unwrap_or(findings.facts.table()).csv(),
@@ -123,7 +124,7 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// Everything about a run: what it was, what it depended on, and what it found.
+/// Everything about a run: the experiment, its setting and its findings.
 fn json(experiment: &Experiment, setting: &Setting, findings: &Findings) -> Value {
     let plain = |text: &str| findings.facts.plain(text);
     let parameters: Map<String, Value> =
@@ -163,7 +164,7 @@ fn markdown(experiment: &Experiment, setting: &Setting, findings: &Findings) -> 
     let _ = write!(text, "\nHeld constant: {}.\n\nAfter: {}\n", constant.join("; "), experiment.source);
     let _ = write!(
         text,
-        "\nAgain: `{}`\n\n| table | column | meaning |\n|---|---|---|\n",
+        "\nTo repeat: `{}`\n\n| table | column | meaning |\n|---|---|---|\n",
         command(experiment, setting)
     );
     for table in findings.tables() {
@@ -175,10 +176,10 @@ fn markdown(experiment: &Experiment, setting: &Setting, findings: &Findings) -> 
     text
 }
 
-/// Writes all that was found into `dir/NAME`.
+/// Writes all findings into `dir/NAME`.
 ///
 /// # Errors
-/// [`LabError::Write`] if that is not possible.
+/// [`LabError::Write`] if a file cannot be written.
 pub fn write(
     experiment: &Experiment,
     setting: &Setting,

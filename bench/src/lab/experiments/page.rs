@@ -1,4 +1,4 @@
-//! `paxos-bench report`: all experiments as one HTML file that needs nothing else.
+//! `paxos-bench report`: all experiments as one self-contained HTML file.
 
 use super::files::{SettingOptions, arguments, command, make, put};
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting, write};
@@ -6,20 +6,20 @@ use askama::Template;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Where the report goes.
+/// The setting of a report, and where to write it.
 #[derive(Debug, Args)]
 pub struct ReportOptions {
     #[command(flatten)]
     setting: SettingOptions,
-    /// Write DIR/report.html, and beside it what `experiment all --out DIR` writes
+    /// Write DIR/report.html, and the files that `experiment all --out DIR` writes
     #[arg(long, default_value = "paxos-report", value_name = "DIR")]
     pub out: PathBuf,
 }
 
-/// Runs all experiments and writes the report; returns where it is.
+/// Runs all experiments, writes the report, and returns its path.
 ///
 /// # Errors
-/// [`LabError`], before anything is run if the command line is at fault.
+/// [`LabError`]. If the command line is at fault, nothing is run.
 pub fn report(options: &ReportOptions, mut progress: impl FnMut(String)) -> Result<PathBuf, LabError> {
     let setting = options.setting.read()?;
     make(&options.out)?;
@@ -63,7 +63,7 @@ struct Picture {
     svg: String,
 }
 
-/// Words, or a number with where it comes from.
+/// Plain text, or a number with its source.
 struct Part {
     text: String,
     value: String,
@@ -80,10 +80,10 @@ fn parts(experiment: &Experiment, findings: &Findings, sentence: &str) -> Vec<Pa
     findings.facts.say(sentence).into_iter().map(part).collect()
 }
 
-/// The page of these findings.
+/// Renders these findings as one page.
 ///
 /// # Errors
-/// [`LabError::Page`] if the template does not take them.
+/// [`LabError::Page`] if the template fails.
 pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String, LabError> {
     let section = |(experiment, findings): &(Experiment, Findings)| {
         let parts = |sentence: &str| parts(experiment, findings, sentence);
@@ -118,7 +118,8 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
     Ok(page.render()?)
 }
 
-/// A picture as part of a page: ink, grid and paper are the page's, and it has a name for those who do not see it.
+/// A picture as part of a page. Ink, grid and paper take the page's colours, and a label describes it to screen
+/// readers.
 fn inline(svg: &str, title: &str) -> String {
     let mut svg = svg.to_owned();
     for (color, css) in [("#111113", "currentColor"), ("#DDDDDF", "var(--grid)"), ("#FFFFFE", "var(--paper)")]

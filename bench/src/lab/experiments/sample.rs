@@ -1,46 +1,47 @@
-//! What is said of many measurements.
+//! Statistics of many measurements.
 
-/// Measurements, in order of size.
+/// Measurements in ascending order.
 #[derive(Clone, Debug, Default)]
 pub struct Sample(Vec<f64>);
 
 impl Sample {
-    /// These.
+    /// A sample of these values.
     pub fn new(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self(values)
     }
 
-    /// How many there are.
+    /// The number of measurements.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no measurements.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Their mean.
+    /// The mean; none of an empty sample.
     pub fn mean(&self) -> Option<f64> {
         (!self.0.is_empty()).then(|| self.0.iter().sum::<f64>() / self.0.len() as f64)
     }
 
-    /// The one that this share of them do not exceed.
+    /// The quantile: the measurement that this share of all do not exceed.
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let last = self.0.len().checked_sub(1)?;
         self.0.get(((last as f64) * share).round() as usize).copied()
     }
 
-    /// The one that so many are not above, counted from 0.
+    /// The measurement at this place in ascending order, counted from 0.
     ///
     /// # Panics
-    /// If there are not as many.
+    /// If there are fewer measurements.
     pub fn nth(&self, place: usize) -> f64 {
         self.0[place]
     }
 
-    /// The share of them that is not above each of them, as a curve of at most so many points.
+    /// The distribution as a curve of about this many points: for a value, the share of measurements that do not exceed
+    /// it.
     pub fn curve(&self, points: usize) -> Vec<(f64, f64)> {
         let n = self.0.len();
         let step = n.div_ceil(points.max(1)).max(1);

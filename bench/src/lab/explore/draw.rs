@@ -1,7 +1,7 @@
-//! The space-time diagram as SVG: a column a process, a row an event, an arrow a message.
+//! The space-time diagram as SVG: one column per process, one row per event, one arrow per message.
 //!
-//! Every shape says from which frame on it is there (`data-f`) and, of messages, when it ended (`data-e`), so that a page
-//! shows any frame of the run by hiding what is later.
+//! Every shape has the frame in which it appears (`data-f`), and a message also the frame in which it ended (`data-e`).
+//! So a page can show any frame of the run by hiding what comes later.
 
 mod shapes;
 
@@ -11,18 +11,18 @@ use serde::Serialize;
 use shapes::{Svg, escape, time};
 use std::fmt::Write;
 
-/// Left of the first column, for the time.
+/// The space left of the first column, for the time.
 const LEFT: usize = 84;
-/// Right of the last column, for what is written there.
+/// The space right of the last column, for its text.
 const RIGHT: usize = 190;
-/// One line of text.
+/// The height of a line of text.
 const LINE: usize = 15;
-/// Between two events.
+/// The space between two events.
 const GAP: usize = 9;
 /// The height of the names above the columns.
 const HEAD: usize = 34;
 
-/// What the shapes look like, on the page and in a file.
+/// The style of the shapes, on the page and in a file.
 pub(super) const STYLE: &str = include_str!("../../../templates/explore-drawing.css");
 
 /// A diagram.
@@ -32,11 +32,11 @@ pub struct Drawing {
     pub head: String,
     /// The run below them.
     pub body: String,
-    /// How far down each frame is.
+    /// The vertical position of each frame.
     pub rows: Vec<usize>,
 }
 
-/// The palette as variables of CSS.
+/// The palette as CSS variables.
 pub(super) fn colours() -> String {
     let hues = [
         ("phase1", BLUE),
@@ -65,7 +65,7 @@ pub fn draw(run: &Recording, upkeep: bool) -> Drawing {
     Drawing { head: head.finish(), body: body.finish(), rows: plan.rows }
 }
 
-/// Draws a run as a file of its own.
+/// Draws a run as a separate SVG file.
 pub(super) fn file(run: &Recording, upkeep: bool) -> String {
     let width = width(run);
     let plan = Plan::new(run, upkeep);
@@ -82,7 +82,7 @@ pub(super) fn file(run: &Recording, upkeep: bool) -> String {
     svg.finish()
 }
 
-/// Between two columns: few processes have room for what they say.
+/// The space between two columns. With few processes, there is more room for their text.
 const fn spacing(run: &Recording) -> usize {
     if run.lanes.len() <= 4 { 140 } else { 118 }
 }
@@ -105,7 +105,7 @@ fn names(svg: &mut Svg, run: &Recording) {
     }
 }
 
-/// One line of text: at whose column, what, and which messages leave there.
+/// One line of text: its column, its content, and the messages that leave there.
 struct Line<'a> {
     node: u16,
     class: &'static str,
@@ -117,7 +117,7 @@ struct Plan<'a> {
     run: &'a Recording,
     rows: Vec<usize>,
     lines: Vec<Vec<Line<'a>>>,
-    /// Where messages arrive that are still under way: by place, how far down.
+    /// Messages that are still under way at the end: the index of each, and the vertical position of its arrival.
     pending: Vec<(usize, usize)>,
     upkeep: bool,
     height: usize,
@@ -155,7 +155,7 @@ impl<'a> Plan<'a> {
     }
 
     fn draw(&self, svg: &mut Svg) {
-        // Below all arrows, so that a row that is lit hides none.
+        // Rows are drawn below all arrows, so that a highlighted row hides none.
         for (nth, frame) in self.run.frames.iter().enumerate() {
             if frame.quiet && !self.upkeep {
                 continue;
@@ -191,7 +191,7 @@ impl<'a> Plan<'a> {
         svg.push(format_args!("<g class=\"labels\">{texts}</g>"));
     }
 
-    /// The columns, each in pieces: up and down.
+    /// Draws the columns, each in pieces where the process is up or down.
     fn columns(&self, svg: &mut Svg) {
         for (column, lane) in self.run.lanes.iter().enumerate() {
             let (mut top, mut up, mut from) = (0, true, 0);
@@ -236,7 +236,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What is written in the rows of a frame.
+/// The lines of text in the rows of a frame.
 fn written<'a>(frame: &Frame, trips: &[&'a Trip], upkeep: bool) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'a>> = Vec::new();
     for mark in &frame.marks {
@@ -267,7 +267,7 @@ fn class(kind: &str) -> &'static str {
     }
 }
 
-/// The sign of something that happens at one process.
+/// The sign for something that happens at one process.
 fn sign(what: &str) -> &'static str {
     match what {
         "learns" => "learns",

@@ -1,8 +1,8 @@
-//! What a run shows: frames, messages, and the state of each process.
+//! The parts of a run as shown: frames, messages, and the state of each process.
 
 use serde::Serialize;
 
-/// A run, as it is shown.
+/// A run as it is shown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recording {
     /// The variant's name.
@@ -11,28 +11,28 @@ pub struct Recording {
     pub scenario: &'static str,
     /// The scenario's title.
     pub title: &'static str,
-    /// What to look at.
+    /// What the viewer should look at.
     pub look: &'static str,
     /// The seed.
     pub seed: u64,
     /// The processes, in the order of their columns.
     pub lanes: Vec<Lane>,
-    /// One for the start, and one for each event.
+    /// A frame for the start, one for each event and one for each other effect of an input.
     pub frames: Vec<Frame>,
     /// The messages, in the order in which they were sent.
     pub messages: Vec<Trip>,
-    /// The invariant that broke, if one did: nothing happens after that.
+    /// The invariant that was broken, if any. The run ends there.
     pub broken: Option<Broken>,
-    /// Why the run ends before its inputs do, if it does.
+    /// Why the run ends before its inputs, if it does.
     pub cut_short: Option<String>,
 }
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Lane {
-    /// Its number.
+    /// The process's number.
     pub node: u16,
-    /// Server, spare or client.
+    /// The word `server`, `spare` or `client`.
     pub role: &'static str,
 }
 
@@ -41,27 +41,27 @@ pub struct Lane {
 pub struct Frame {
     /// The virtual time, in microseconds.
     pub at_us: u64,
-    /// Which input it belongs to; none for the start.
+    /// The input that the frame belongs to; none for the start.
     pub action: Option<usize>,
-    /// Which event of that input it is, from 1 on; 0 if it is no event but the input's own effect.
+    /// The number of the event among those of the input, from 1 on; 0 for the input's own effect.
     pub part: u32,
     /// What happened, in a sentence.
     pub text: String,
-    /// Where it happened, if at one process.
+    /// The process where it happened, if it happened at one process.
     pub node: Option<u16>,
-    /// Whether an input had no effect, or made one of the faults.
+    /// Whether the frame is an event, an input, or an input without effect.
     pub tone: Tone,
-    /// Whether it is upkeep only, which changes nothing that is shown.
+    /// Whether the frame is only upkeep, which changes nothing that is shown.
     pub quiet: bool,
     /// What happened besides messages.
     pub marks: Vec<Mark>,
     /// The links that are cut.
     pub cuts: Vec<(u16, u16)>,
-    /// The processes that are not as they were in the frame before.
+    /// The processes whose state has changed since the frame before.
     pub changed: Vec<State>,
 }
 
-/// What kind of frame it is.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tone {
@@ -78,34 +78,34 @@ pub enum Tone {
 pub struct Mark {
     /// The process.
     pub node: u16,
-    /// What, in a word: `submits`, `learns` and the like.
+    /// What happened, as a verb such as `submits` or `learns`.
     pub what: &'static str,
-    /// About what.
+    /// The object of the verb.
     pub text: String,
 }
 
 /// A message, from where it was sent to where it ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Trip {
-    /// Its number, by which inputs name it; none if it was lost as it was sent.
+    /// The number by which inputs name the message; none if it was lost when it was sent.
     pub number: Option<u64>,
     /// The sender.
     pub from: u16,
     /// The receiver.
     pub to: u16,
-    /// Its kind.
+    /// The message's kind.
     pub kind: &'static str,
-    /// What it says, in few words.
+    /// The content in a few words.
     pub label: String,
-    /// Whether it is upkeep.
+    /// Whether the message is upkeep.
     pub upkeep: bool,
-    /// The frame in which it was sent.
+    /// The frame in which the message was sent.
     pub sent: usize,
-    /// When it arrives, or was to arrive, in microseconds.
+    /// When the message arrives, or was due to arrive, in microseconds.
     pub due_us: Option<u64>,
-    /// The frame in which it ended; none while it is under way.
+    /// The frame in which the message ended; none while it is under way.
     pub end: Option<usize>,
-    /// How it ended.
+    /// How the message ended.
     pub fate: Fate,
 }
 
@@ -113,7 +113,7 @@ pub struct Trip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
-    /// It has not.
+    /// It is still under way.
     Flying,
     /// It arrived.
     Arrived,
@@ -125,83 +125,83 @@ pub enum Fate {
     Dropped,
 }
 
-/// An invariant that broke.
+/// An invariant that was broken.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Broken {
-    /// Its name.
+    /// The invariant's name.
     pub invariant: &'static str,
-    /// What it says.
+    /// The invariant in a sentence.
     pub says: &'static str,
-    /// Where it comes from.
+    /// The source of the invariant.
     pub source: &'static str,
-    /// What was found.
+    /// How it was broken.
     pub message: String,
-    /// In which frame.
+    /// The frame in which it was broken.
     pub frame: usize,
 }
 
 impl Mark {
-    /// Whether the input that made it says the same.
+    /// Whether the text of the frame's input says the same.
     pub fn is_said(&self) -> bool {
         matches!(self.what, "submits" | "crashes" | "restarts" | "halts" | "goes on")
     }
 }
 
-/// A process as it is.
+/// The state of a process.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "they are facts, each on its own")]
 pub struct State {
-    /// Its number.
+    /// The process's number.
     pub node: u16,
-    /// Whether it is up.
+    /// Whether the process is up.
     pub up: bool,
-    /// Whether it is paused.
+    /// Whether the process is paused.
     pub paused: bool,
-    /// Whether its disk has been stopped.
+    /// Whether the disk is stopped.
     pub disk_stopped: bool,
-    /// Whether it was removed from the members.
+    /// Whether the process was removed from the members.
     pub removed: bool,
-    /// The members in the slot that it executes next, as far as it knows.
+    /// The members in the slot that the process executes next, as far as it knows.
     pub members: Option<String>,
-    /// Who leads, as far as it knows.
+    /// The leader, as far as the process knows.
     pub leader: Option<u16>,
-    /// The ballot in which it leads itself.
+    /// The ballot in which the process itself leads.
     pub leads: Option<String>,
-    /// As a proposer; none if it plays no such role, or is down.
+    /// The proposer's state; none if the process has no such role, or is down.
     pub proposer: Option<Proposing>,
-    /// As an acceptor.
+    /// The acceptor's state; none if the process has no such role, or is down.
     pub acceptor: Option<Accepting>,
-    /// As a learner.
+    /// The learner's state; none if the process has no such role, or is down.
     pub learner: Option<Knowing>,
-    /// The commands of its client, and what became of them.
+    /// The commands of the process's client, and their outcomes.
     pub commands: Vec<(String, String)>,
-    /// What is on its disk, the latest last.
+    /// The records on the disk, the latest last.
     pub disk: Shelf,
-    /// What was given to its disk and is not there yet.
+    /// The records that were given to the disk and are not durable yet.
     pub unwritten: Shelf,
 }
 
-/// A proposer.
+/// The state of a proposer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Proposing {
-    /// Its own latest ballot; none if it never campaigned.
+    /// The proposer's own latest ballot; none if it never campaigned.
     pub ballot: Option<String>,
-    /// The highest ballot it has heard of.
+    /// The highest ballot that the proposer has heard of.
     pub highest: Option<String>,
-    /// Slots for which it has asked for votes.
+    /// The number of slots in progress.
     pub under_way: usize,
-    /// Commands that wait.
+    /// The number of commands that wait.
     pub waiting: usize,
 }
 
-/// An acceptor.
+/// The state of an acceptor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Accepting {
-    /// What it has promised, by slots.
+    /// The promises, by slots.
     pub promised: Vec<Held>,
-    /// Its last vote in each slot.
+    /// The last vote in each slot. Only the latest slots are shown.
     pub votes: Vec<Held>,
-    /// Votes in lower slots, which are not among these.
+    /// The number of votes in lower slots, which are not shown.
     pub earlier: usize,
 }
 
@@ -218,24 +218,24 @@ pub struct Held {
     pub durable: bool,
 }
 
-/// A learner.
+/// The state of a learner.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Knowing {
-    /// What it knows to be chosen, by slot.
+    /// The values known to be chosen, by slot. Only the latest slots are shown.
     pub chosen: Vec<(u64, String)>,
-    /// Slots that it knows and that are not among these.
+    /// The number of lower slots with a known value, which are not shown.
     pub earlier: usize,
-    /// It has executed every slot below.
+    /// The slot below which every slot has been executed.
     pub applied: u64,
-    /// The state of its replica, as a hash.
+    /// The state of the replica, as a hash.
     pub state: String,
 }
 
 /// Records on a disk, or on their way there.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Shelf {
-    /// How many there are.
+    /// The number of records.
     pub count: usize,
-    /// The last few, in words.
+    /// The last few records, in words.
     pub last: Vec<String>,
 }

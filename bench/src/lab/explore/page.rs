@@ -1,4 +1,4 @@
-//! The page, and a run as one file. Both are the same page; the file has its run in it and asks nobody.
+//! The live page, and a run as one file. Both use the same template. The file contains its run and makes no requests.
 
 use super::draw::{self, Drawing, STYLE, colours};
 use super::frame::Recording;
@@ -8,23 +8,23 @@ use crate::variants::Variant;
 use askama::Template;
 use serde::Serialize;
 
-/// What the page does: one script, in the order of these files.
+/// The page's code: one script, made of these files in this order.
 const CODE: &str = concat!(
     include_str!("../../../templates/explore-session.js"),
     include_str!("../../../templates/explore-view.js"),
     include_str!("../../../templates/explore-input.js"),
 );
 
-/// A run with its session and its diagram: what the page shows.
+/// The run that the page shows, with its session and its diagram.
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
-    /// The session, as it is saved.
+    /// The session in its saved format.
     pub(super) script: serde_json::Value,
     /// The run.
     pub(super) run: &'a Recording,
-    /// Its diagram.
+    /// The diagram of the run.
     pub(super) drawing: Drawing,
-    /// Whether the diagram has upkeep in it.
+    /// Whether the diagram includes upkeep.
     pub(super) upkeep: bool,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// What can be chosen.
+/// A scenario that the user can choose.
 #[derive(Serialize)]
 struct Choice {
     name: &'static str,
@@ -47,10 +47,10 @@ struct Choice {
     actions: &'static [Action],
 }
 
-/// What the page has in it.
+/// The data in the page.
 #[derive(Serialize)]
 struct Data<'a> {
-    /// Whether there is a server to ask.
+    /// Whether the page can ask a server.
     live: bool,
     variants: Vec<&'static str>,
     scenarios: Vec<Choice>,
@@ -86,7 +86,7 @@ fn render(script: &Script, run: &Recording, upkeep: bool, live: bool) -> Result<
         scenarios: if live { choices.collect() } else { Vec::new() },
         shown: Shown::new(script, run, upkeep)?,
     };
-    // Nothing in it may end the element that it stands in.
+    // The data must not contain text that ends its HTML element.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
     let page = Page {
         title: format!("{}: {}", run.title, run.variant),
@@ -101,7 +101,7 @@ fn render(script: &Script, run: &Recording, upkeep: bool, live: bool) -> Result<
     Ok(page.render()?)
 }
 
-/// The page that begins with this session.
+/// Returns the page that begins with this session.
 ///
 /// # Errors
 /// [`ExploreError`] if the page cannot be made.
@@ -109,7 +109,7 @@ pub fn page(script: &Script, run: &Recording) -> Result<String, ExploreError> {
     render(script, run, false, true)
 }
 
-/// The run as one HTML file, to step through and to go back in.
+/// Returns the run as one HTML file in which the user can step forwards and backwards.
 ///
 /// # Errors
 /// [`ExploreError`] if the page cannot be made.
@@ -117,7 +117,7 @@ pub fn export_html(script: &Script, run: &Recording, upkeep: bool) -> Result<Str
     render(script, run, upkeep, false)
 }
 
-/// The diagram as an SVG file.
+/// Returns the diagram as an SVG file.
 pub fn export_svg(run: &Recording, upkeep: bool) -> String {
     draw::file(run, upkeep)
 }

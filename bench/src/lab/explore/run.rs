@@ -1,4 +1,4 @@
-//! From inputs to frames: the shipped nodes under the simulator's clock, one event at a time.
+//! Makes frames from inputs: runs the shipped nodes under the simulator's clock, one event at a time.
 
 mod act;
 mod record;
@@ -14,19 +14,19 @@ use paxos_core::{Ballot, Leadership, NodeId, NodeSet, Protocol, QuorumError, Tim
 use paxos_transport::sim::{Delay, Disk, Event, Law, Links, Sim, Violation, World};
 use record::Recorder;
 
-/// A session has no more events than these.
+/// The most events of a session.
 pub(super) const EVENTS: usize = 4_000;
 
-/// For so long a goal is waited for.
+/// The longest time to wait for a goal.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Makes the run that `script` stands for. Equal scripts make equal runs.
+/// Makes the run of `script`. Equal scripts make equal runs.
 ///
 /// # Errors
 /// [`QuorumError`] if the cluster cannot be built.
 pub fn play(script: &Script) -> Result<Recording, QuorumError> {
     let recovery = script.scenario.setting.recovery;
-    // Where acceptors recover by themselves, they hear each other's votes, and the coordinator need not.
+    // When acceptors recover by themselves, they hear each other's votes, and the coordinator need not hear them.
     let copy_votes = recovery != Recovery::Uncoordinated;
     script.variant.with(recovery, copy_votes, Player { script })
 }
@@ -50,7 +50,7 @@ pub(super) fn world<P: Protocol>(script: &Script, options: P::Options) -> Result
     let ms = Duration::from_millis;
     let setting: Setting = script.scenario.setting;
     let mut config = Shape::collapsed(script.variant, setting.servers).config()?;
-    // Long enough beside the delays that a picture holds more than heartbeats.
+    // The timeouts are long compared with the delays, so that a picture shows more than heartbeats.
     config.timeouts = Timeouts {
         heartbeat: Some(ms(100)),
         election: Some(ms(300)),
@@ -76,13 +76,13 @@ pub(super) fn world<P: Protocol>(script: &Script, options: P::Options) -> Result
     Ok(world)
 }
 
-/// A run that is being made.
+/// A run in the making.
 pub(super) struct Session<P: Protocol<Value = Payload, Reply = u64>> {
     pub(super) sim: Sim<P, Digest>,
     pub(super) recorder: Recorder,
     /// The number of the last command.
     submitted: u64,
-    /// The latest ballot in which anybody led.
+    /// The latest ballot in which a process led.
     led: Option<Ballot>,
 }
 
@@ -92,7 +92,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         Self { sim, recorder, submitted: 0, led: None }
     }
 
-    /// Does all of it, until an invariant breaks or there are too many events.
+    /// Takes all inputs, until an invariant is broken or there are too many events.
     pub(super) fn play(&mut self, script: &Script) {
         let started = self.sim.settle();
         self.recorder.frame(&self.sim, None, 0, Tone::Input, "All processes start.".into(), None);
@@ -101,14 +101,14 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
             if !going {
                 let left = script.actions.len() - nth;
                 self.recorder
-                    .stop(format!("The last {left} of {} inputs were not taken.", script.actions.len()));
+                    .stop(format!("The last {left} of {} inputs were skipped.", script.actions.len()));
                 return;
             }
             going = self.act(nth, *action);
         }
     }
 
-    /// Whether the run goes on: no invariant is broken.
+    /// Records a broken invariant. Returns whether the run continues, because no invariant is broken.
     fn judge(&mut self, verdict: Result<(), Violation>) -> bool {
         let Err(Violation { invariant, message, .. }) = verdict else { return true };
         let law = Law::named(invariant);
@@ -122,10 +122,10 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         false
     }
 
-    /// Takes one event; none if there is none before `end`, or the run is over.
+    /// Takes one event, if there is one before `end` and the run is not over.
     fn step(&mut self, action: usize, part: u32, end: Option<Time>) -> Step {
         if self.recorder.is_full() {
-            self.recorder.stop(format!("The run has reached {EVENTS} events, the most that are shown."));
+            self.recorder.stop(format!("The run has reached {EVENTS} events, the most that can be shown."));
             return Step::Over;
         }
         if self.sim.next_due().is_none_or(|due| end.is_some_and(|end| due > end)) {
@@ -141,7 +141,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         if self.judge(verdict) { Step::Taken } else { Step::Over }
     }
 
-    /// Takes events until `done`; whether the run goes on.
+    /// Takes events until `done`. Returns whether the run continues.
     fn steps(
         &mut self,
         action: usize,
@@ -192,7 +192,7 @@ enum Step {
     Over,
 }
 
-/// Where an event happened, if its name tells.
+/// The process at which an event happened, if the event names it.
 const fn at(event: Event) -> Option<NodeId> {
     match event {
         Event::Woken(id) | Event::Written(id) | Event::Finished(id) | Event::Asked(id) => Some(id),
@@ -200,7 +200,7 @@ const fn at(event: Event) -> Option<NodeId> {
     }
 }
 
-/// The processes that are clients only.
+/// The processes that are only clients.
 fn clients(setting: &Setting) -> NodeSet {
     let first = setting.servers + setting.spares;
     (first..first + setting.clients).map(NodeId).collect()

@@ -1,4 +1,4 @@
-//! The scenarios: a cluster, what is different about it, and the inputs with which a session begins.
+//! The scenarios: each has a cluster, and the inputs with which a session begins.
 
 use super::script::Action::{
     self, Crash, Cut, Heal, Replace, Restart, StartDisk, Step, StopDisk, Submit, Until, Wait,
@@ -10,36 +10,36 @@ use crate::variants::Variant;
 /// A scenario. It can be run with each variant.
 #[derive(Debug, PartialEq)]
 pub struct Scenario {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub name: &'static str,
-    /// Its name on the page.
+    /// The name on the page.
     pub title: &'static str,
-    /// What to look at.
+    /// What the viewer should look at.
     pub look: &'static str,
-    /// The variant that shows it best.
+    /// The variant that shows the scenario best.
     pub variant: Variant,
     /// The cluster.
     pub setting: Setting,
-    /// The inputs with which it begins.
+    /// The inputs with which a session begins.
     pub actions: &'static [Action],
 }
 
 /// A cluster: servers n0, n1 and so on, which propose, vote and learn; then spares; then clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setting {
-    /// How many servers.
+    /// The number of servers.
     pub servers: u16,
-    /// How many processes may become members.
+    /// The number of processes that may become members.
     pub spares: u16,
-    /// How many clients.
+    /// The number of clients.
     pub clients: u16,
-    /// What Fast Paxos answers a collision with.
+    /// How Fast Paxos recovers from a collision.
     pub recovery: Recovery,
-    /// Whether every server with something to propose does so, without any back-off.
+    /// Whether every server that has a command campaigns, without any back-off.
     pub duel: bool,
-    /// How long a message takes, from and to, in milliseconds.
+    /// The shortest and the longest delay of a message, in milliseconds.
     pub delay_ms: (u64, u64),
-    /// Links on which a message takes another time, in milliseconds.
+    /// Links with another delay: sender, receiver and the delay in milliseconds.
     pub far: &'static [(u16, u16, u64)],
     /// How long a sync takes, in milliseconds.
     pub sync_ms: u64,
@@ -59,7 +59,7 @@ const THREE: Setting = Setting {
     lies: false,
 };
 
-/// Client n4 is close to n0 and n1, client n5 to n2 and n3.
+/// Client n4 is close to n0 and n1; client n5 is close to n2 and n3.
 const COLLIDING: Setting = Setting {
     servers: 4,
     clients: 2,
@@ -71,14 +71,14 @@ const COLLIDING: Setting = Setting {
 const COLLISION: &[Action] =
     &[Wait { ms: 90 }, Submit { node: 4 }, Submit { node: 5 }, Until { what: Answered }];
 
-/// Takes so many events.
+/// An input that takes this many events.
 const fn step(times: u32) -> Action {
     Step { times }
 }
 
 const ANSWERED: Action = Until { what: Answered };
 
-/// All of them.
+/// All scenarios.
 pub static SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "no-fault",
@@ -244,7 +244,7 @@ pub static SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "lying-disk",
         title: "Mistake: a disk that lies",
-        look: "The disk of n1 reports a vote as written and loses it in a crash. A quorum may have counted that vote, so the invariant breaks in the moment in which n1 restarts.",
+        look: "The disk of n1 reports a vote as written and loses it in a crash. A quorum may have counted that vote, so the invariant is broken at the moment when n1 restarts.",
         variant: Variant::Multi,
         setting: Setting { lies: true, ..THREE },
         actions: &[

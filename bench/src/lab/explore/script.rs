@@ -1,4 +1,4 @@
-//! A session of the explorer: a list of inputs. The same list makes the same run, so a prefix of it is the past.
+//! A session of the explorer: a list of inputs. The same list makes the same run, so a prefix of the list is the past.
 
 use super::ExploreError;
 use super::scenarios::{SCENARIOS, Scenario};
@@ -9,30 +9,30 @@ use serde::{Deserialize, Serialize};
 /// The format of saved sessions.
 const FORMAT: u32 = 1;
 
-/// Longer lists are refused.
+/// The most inputs of a session. Longer lists are refused.
 const LONGEST: usize = 2_000;
 
-/// One input. Each becomes an object with its name under `do`: `{"do": "crash", "node": 0}`.
+/// One input. In JSON, it is an object with its name under `do`: `{"do": "crash", "node": 0}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
     /// Take the next events, one after the other.
     Step {
-        /// How many.
+        /// The number of events.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         times: u32,
     },
-    /// Take events until one is more than upkeep (heartbeats and what learners tell each other), for 1 s of virtual time
-    /// at most.
+    /// Take events until one is more than upkeep (heartbeats, and the progress that learners tell each other), for at
+    /// most 1 s of virtual time.
     Next,
-    /// Take events until something is so, for 5 s of virtual time at most.
+    /// Take events until a goal is reached, for at most 5 s of virtual time.
     Until {
-        /// What.
+        /// The goal.
         what: Goal,
     },
     /// Let time pass.
     Wait {
-        /// For how long, in milliseconds.
+        /// How much time, in milliseconds.
         ms: u64,
     },
     /// The client of a process submits a command.
@@ -40,92 +40,92 @@ pub enum Action {
         /// The process.
         node: u16,
     },
-    /// A process stops, and forgets all that is not on its disk.
+    /// A process crashes, and loses everything that is not on its disk.
     Crash {
         /// The process.
         node: u16,
     },
-    /// A process starts again with what is on its disk.
+    /// A process restarts with what is on its disk.
     Restart {
         /// The process.
         node: u16,
     },
-    /// A process does nothing, and forgets nothing.
+    /// A process is paused, and loses nothing.
     Pause {
         /// The process.
         node: u16,
     },
-    /// A paused process goes on.
+    /// A paused process resumes.
     Resume {
         /// The process.
         node: u16,
     },
-    /// The disk of a process finishes nothing.
+    /// The disk of a process stalls.
     StopDisk {
         /// The process.
         node: u16,
     },
-    /// The disk of a process goes on.
+    /// The stalled disk of a process resumes.
     StartDisk {
         /// The process.
         node: u16,
     },
-    /// What two processes send each other from now on is lost.
+    /// The link between two processes loses every message sent from now on.
     Cut {
-        /// The one.
+        /// One process.
         a: u16,
-        /// The other.
+        /// The other process.
         b: u16,
     },
     /// The link between two processes works again.
     Heal {
-        /// The one.
+        /// One process.
         a: u16,
-        /// The other.
+        /// The other process.
         b: u16,
     },
     /// A message under way is lost.
     Drop {
-        /// Its number.
+        /// The message's number.
         message: u64,
     },
     /// A message under way arrives later.
     Delay {
-        /// Its number.
+        /// The message's number.
         message: u64,
-        /// By how much, in milliseconds.
+        /// The additional delay, in milliseconds.
         ms: u64,
     },
     /// A message under way arrives twice.
     Duplicate {
-        /// Its number.
+        /// The message's number.
         message: u64,
     },
-    /// The client of a process asks that one member take the place of another.
+    /// The client of a process asks to replace one member by another process.
     Replace {
         /// The process.
         node: u16,
         /// The member that leaves.
         old: u16,
-        /// The process that takes its place.
+        /// The process that replaces it.
         new: u16,
     },
     /// The leader is asked to hand over.
     Transfer {
-        /// To whom.
+        /// The process that is to lead.
         to: u16,
     },
 }
 
-/// What may be waited for.
+/// The goals that a run can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Goal {
-    /// Some process learns what is chosen in a slot of which no process knew it.
+    /// A process learns the chosen value of a slot that no process knew before.
     Chosen,
-    /// All commands are answered, or their clients were told that they are not.
+    /// All commands are answered, or their clients were told that there will be no answer.
     Answered,
-    /// A process leads in a ballot in which nobody led before.
+    /// A process leads in a higher ballot than any leader before.
     Leader,
 }
 
@@ -143,15 +143,15 @@ const fn is_one(times: &u32) -> bool {
 pub struct Script {
     /// The variant that runs.
     pub variant: Variant,
-    /// The cluster, and what is different about it.
+    /// The scenario, with its cluster.
     pub scenario: &'static Scenario,
-    /// Where delays and waiting times are drawn from.
+    /// The seed of delays and waiting times.
     pub seed: u64,
     /// The inputs.
     pub actions: Vec<Action>,
 }
 
-/// A session as it is written.
+/// A session in its saved format.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -170,7 +170,7 @@ const fn first_seed() -> u64 {
 }
 
 impl Script {
-    /// The session with which a scenario begins.
+    /// Returns the session with which a scenario begins.
     pub fn of(scenario: &'static Scenario, variant: Option<Variant>, seed: u64) -> Self {
         let variant = variant.unwrap_or(scenario.variant);
         Self { variant, scenario, seed, actions: scenario.actions.to_vec() }
@@ -179,7 +179,7 @@ impl Script {
     /// Reads a session.
     ///
     /// # Errors
-    /// [`ExploreError`] if it is none, or names what is not there.
+    /// [`ExploreError`] if the text is not a session, or names an unknown variant or scenario.
     pub fn read(text: &str) -> Result<Self, ExploreError> {
         let Written { format, variant, scenario, seed, actions } = serde_json::from_str(text)?;
         if format != FORMAT {
@@ -192,10 +192,10 @@ impl Script {
         Ok(Self { variant, scenario: named(&scenario)?, seed, actions })
     }
 
-    /// The session as JSON, for [`Script::read`].
+    /// Returns the session as JSON, for [`Script::read`].
     ///
     /// # Errors
-    /// None in practice: that it cannot be written.
+    /// If the session cannot be written as JSON, which does not happen in practice.
     pub fn write(&self) -> Result<String, ExploreError> {
         let written = Written {
             format: FORMAT,
@@ -208,10 +208,10 @@ impl Script {
     }
 }
 
-/// The scenario of this name.
+/// Returns the scenario with this name.
 ///
 /// # Errors
-/// [`ExploreError::Scenario`] if there is none.
+/// [`ExploreError::Scenario`] if there is no such scenario.
 pub fn named(name: &str) -> Result<&'static Scenario, ExploreError> {
     SCENARIOS.iter().find(|scenario| scenario.name == name).ok_or_else(|| ExploreError::Scenario(name.into()))
 }

@@ -1,4 +1,4 @@
-//! The page over HTTP, on loopback only. What is asked and answered is kept apart from how it gets there.
+//! Serves the page over HTTP, on loopback only. Requests and replies are independent of the HTTP library.
 
 use super::page::Shown;
 use super::{ExploreError, Script, export_html, export_svg, page, play};
@@ -19,27 +19,27 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// Connections that are served at a time; more have to wait.
+/// The number of connections that are served at a time. More have to wait.
 const AT_A_TIME: usize = 16;
-/// A request that takes longer is let go.
+/// The longest time that a request may take before its connection is closed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A larger request is refused.
+/// The largest request in bytes. A larger one is refused.
 const LARGEST: usize = 1 << 20;
 
-/// The page loads nothing, and asks this server alone.
+/// The page loads nothing, and sends requests to this server only.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                       img-src data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// `GET` or `POST`.
+    /// The method, `GET` or `POST`.
     pub method: &'a str,
     /// The path.
     pub path: &'a str,
     /// The header `Host`.
     pub host: Option<&'a str>,
-    /// The header `Origin`, if there is one.
+    /// The header `Origin`, if present.
     pub origin: Option<&'a str>,
     /// The content.
     pub body: &'a str,
@@ -62,7 +62,7 @@ impl Reply {
     }
 }
 
-/// What the page asks for: a run, or a run as a file.
+/// The body of a request for a run, or for a run as a file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -80,7 +80,7 @@ enum Form {
     Svg,
 }
 
-/// The page's site: the session that it begins with, and the port that it is on.
+/// The site of the page: the session that it begins with, and its port.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// The session.
@@ -92,15 +92,15 @@ pub struct Site {
 impl Site {
     /// Answers a request.
     ///
-    /// Other pages must not use this one: a name that leads to loopback gives itself away by its `Host`, and a script of
-    /// another page by its `Origin`.
+    /// Other pages must not use this one. The header `Host` detects a foreign name that resolves to loopback, and
+    /// `Origin` detects a script of another page.
     pub fn answer(&self, asked: &Asked<'_>) -> Reply {
         if !asked.host.is_some_and(|host| self.is_mine(host)) {
             return Reply::text(403, "This page is for http://127.0.0.1 and http://localhost only.\n");
         }
         let mine = |origin: &str| origin.strip_prefix("http://").is_some_and(|host| self.is_mine(host));
         if asked.origin.is_some_and(|origin| !mine(origin)) {
-            return Reply::text(403, "Other pages may not ask this one.\n");
+            return Reply::text(403, "Other pages may not send requests to this one.\n");
         }
         let answered = match (asked.method, asked.path) {
             ("GET", "/") => self.page(),
@@ -121,7 +121,7 @@ impl Site {
     }
 }
 
-/// Makes the run that is asked for.
+/// Makes the requested run.
 fn run(body: &str) -> Result<Reply, ExploreError> {
     let Wanted { script, upkeep, form } = serde_json::from_str(body)?;
     let script = Script::read(&script.to_string())?;
@@ -157,7 +157,7 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
-            // Most likely there are too many open files.
+            // Most likely the process has too many open files.
             sleep(Duration::from_millis(100)).await;
             continue;
         };
@@ -169,7 +169,7 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
             });
             let served =
                 http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
-            // A client that does not ask, or does not listen, is let go.
+            // A client that sends no request, or does not read the reply, is disconnected.
             drop(timeout(PATIENCE, served).await);
             drop(place);
         });
@@ -179,8 +179,8 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
 async fn respond(request: Request<Incoming>, site: Arc<Site>) -> Response<String> {
     let (parts, body) = request.into_parts();
     let reply = match read(body).await {
-        None => Reply::text(413, "The request is too large, or broke off.\n"),
-        // A run is made apart, so that a long one holds up nobody else, and a panic in a node ends that run alone.
+        None => Reply::text(413, "The request is too large or incomplete.\n"),
+        // Each run has its own thread, so that a long run delays no other, and a panic in a node ends only this run.
         Some(body) => {
             let made = tokio::task::spawn_blocking(move || {
                 let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap_or("?"));
@@ -206,7 +206,7 @@ async fn respond(request: Request<Incoming>, site: Arc<Site>) -> Response<String
     response
 }
 
-/// The content of a request, if it is text and not too large.
+/// Reads the content of a request; none if it is not text, too large or incomplete.
 async fn read(mut body: Incoming) -> Option<String> {
     let mut content = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {

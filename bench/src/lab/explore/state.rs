@@ -7,17 +7,17 @@ use paxos_transport::sim::invariants::Memory;
 use paxos_transport::sim::{Sim, Submitted};
 use std::collections::BTreeMap;
 
-/// So many slots, commands and records are shown, the latest ones.
+/// How many of the latest slots, commands and records are shown.
 const SHOWN: usize = 8;
 
-/// The state of `id` now.
+/// Returns the current state of `id`.
 pub(super) fn state<P>(sim: &Sim<P, Digest>, id: NodeId) -> Option<State>
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
     let (node, up) = (sim.node(id)?, sim.is_up(id));
     let status = node.status();
-    // What a process that is down knew is lost, but for its disk.
+    // A process that is down has lost everything except its disk.
     let alive = |plays: bool| (up && plays).then_some(());
     Some(State {
         node: id.0,
@@ -77,8 +77,8 @@ where
     sim.unwritten(id).flat_map(paxos_core::Write::records)
 }
 
-/// What the acceptor has promised and voted for. All of it is in its records, those on disk and those on their way there,
-/// because an acceptor writes everything that it must not forget.
+/// The promises and votes of the acceptor. All of them are in its records on disk and on their way to the disk, because
+/// an acceptor writes everything that it must not forget.
 fn acceptor<P>(sim: &Sim<P, Digest>, id: NodeId) -> Accepting
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -144,7 +144,7 @@ fn shelf<'a, R: Recorded<Payload>>(records: impl IntoIterator<Item = &'a R>) -> 
     Shelf { count, last }
 }
 
-/// A record in words.
+/// Describes a record in words.
 fn words<R: Recorded<Payload>>(record: &R) -> String {
     let mut words: Vec<String> = Vec::new();
     record.facts(&mut |fact| match fact {
@@ -160,6 +160,6 @@ fn words<R: Recorded<Payload>>(record: &R) -> String {
         (false, ..) => words.join(", "),
         (true, Some(ballot), _) => format!("begins {ballot}"),
         (true, None, Some((peer, _))) => format!("knows the store of {peer}"),
-        (true, None, None) => "nothing that is shown here".into(),
+        (true, None, None) => "a record of another kind".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! What the explorer promises.
+//! The guarantees of the explorer.
 
 mod shown;
 mod site;
@@ -28,7 +28,7 @@ fn at_the_end(frames: &[Frame]) -> BTreeMap<u16, State> {
     changed.map(|state| (state.node, state)).collect()
 }
 
-/// The one message of this kind that is under way last.
+/// The latest message of this kind that is still under way.
 fn flying(run: &Recording, kind: &str) -> u64 {
     let mut trips = run.messages.iter().rev();
     trips.find(|trip| trip.fate == Fate::Flying && trip.kind == kind).and_then(|trip| trip.number).unwrap()
@@ -183,7 +183,7 @@ fn next_passes_over_upkeep() {
 fn next_ends_where_there_is_nothing_but_upkeep() {
     let run = play(&script("no-fault", Variant::Multi, &[Wait { ms: 2000 }, Next])).unwrap();
     let last = run.frames.last().unwrap();
-    assert_eq!(last.text, "For 1 s nothing but upkeep has happened.");
+    assert_eq!(last.text, "Only upkeep has happened for 1 s.");
     assert_eq!(last.at_us, 3_000_000);
 }
 
@@ -211,7 +211,7 @@ fn what_is_unknown_is_refused_with_a_sentence() {
         format!("{{\"paxos-explore\": 1, \"variant\": \"multi\", \"scenario\": \"no-fault\", {rest}}}")
     };
     let unknown = read(&session("\"actions\": [{\"do\": \"explode\"}]"));
-    assert!(unknown.starts_with("this is no session: unknown variant `explode`"), "{unknown}");
+    assert!(unknown.starts_with("this is not a session: unknown variant `explode`"), "{unknown}");
     assert!(unknown.ends_with("docs/explore.md describes the format and every input"), "{unknown}");
     let field = read(&session("\"actions\": [{\"do\": \"crash\", \"node\": 1, \"hard\": true}]"));
     assert!(field.contains("unknown field `hard`"), "{field}");

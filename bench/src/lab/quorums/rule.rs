@@ -1,9 +1,9 @@
-//! Rules as they are written: `2of(0,1,all(2,3))`.
+//! Quorum rules in text form: `2of(0,1,all(2,3))`.
 
 use paxos_core::{NodeId, Rule};
 use std::fmt;
 
-/// How deep a rule may be, lest reading it run out of stack.
+/// How deep a rule may be, so that parsing it does not overflow the stack.
 const DEPTH: usize = 16;
 
 /// A rule over the places of acceptors, counted from 0.
@@ -11,12 +11,12 @@ const DEPTH: usize = 16;
 pub enum Expression {
     /// The acceptor at this place.
     Place(u16),
-    /// At least so many of these.
+    /// At least this many of these expressions.
     KOf(usize, Vec<Expression>),
 }
 
 impl Expression {
-    /// Reads it; none if it is not well formed.
+    /// Parses an expression; none if it is not well formed.
     pub fn parse(text: &str) -> Option<Self> {
         let mut left = text;
         let expression = Self::take(&mut left, DEPTH)?;
@@ -53,7 +53,7 @@ impl Expression {
         }
     }
 
-    /// The rule over the acceptors in these places.
+    /// The rule over the acceptors in these places; none if a place has no acceptor.
     pub fn over(&self, places: &[NodeId]) -> Option<Rule> {
         Some(match self {
             Self::Place(place) => Rule::Node(*places.get(usize::from(*place))?),

@@ -1,4 +1,4 @@
-//! Quorum systems that are not by number, as they are written. A `/` stands between what is said of the phases.
+//! Quorum systems that are not by number, in text form. A `/` separates the parts for the phases.
 
 use super::Expression;
 use paxos_core::{
@@ -12,11 +12,11 @@ use std::sync::Arc;
 /// A quorum system over the places of acceptors, counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum System {
-    /// `weighted:3,1,1,1` or, with thresholds for phases 1 and 2 and fast ones, `weighted:3,1,1,1/4,3,5`.
+    /// `weighted:3,1,1,1` or, with thresholds for phase 1, phase 2 and fast quorums, `weighted:3,1,1,1/4,3,5`.
     Weighted(Vec<u32>, Vec<u64>),
     /// `grid:2x3`, or `grid:2x3/symmetric`.
     Grid(usize, usize, bool),
-    /// `zones:3,3,3`, or with quorums of so many zones, and so many of each: `zones:3,3,3/3.2,1.2`.
+    /// `zones:3,3,3` or, with the number of zones and of acceptors in each for the quorums, `zones:3,3,3/3.2,1.2`.
     Zones(Vec<u16>, Vec<(usize, usize)>),
     /// `sets:0.1,1.2,0.2`, or a list for each phase: `sets:0.1/0.2,1.3`.
     Sets(Vec<Vec<Vec<u16>>>),
@@ -25,7 +25,7 @@ pub enum System {
 }
 
 impl System {
-    /// Reads what follows the name; none if it is not well formed.
+    /// Parses the text after the name; none if it is not well formed.
     pub(super) fn parse(name: &str, text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('/').collect();
         match (name, &parts[..]) {
@@ -59,7 +59,7 @@ impl System {
         }
     }
 
-    /// What to write instead, if nobody is in it, or counts in it.
+    /// What to write instead if the system has no acceptor, or none with a weight.
     pub(super) fn leaves_nobody(&self) -> Option<&'static str> {
         match self {
             Self::Grid(rows, columns, _) if rows.min(columns) == &0 => {
@@ -67,13 +67,13 @@ impl System {
             }
             Self::Zones(zones, _) if zones.contains(&0) => Some("give each zone 1 or more acceptors"),
             Self::Weighted(weights, _) if weights.iter().all(|weight| *weight == 0) => {
-                Some("give somebody a weight of 1 or more")
+                Some("give an acceptor a weight of 1 or more")
             }
             Self::Grid(..) | Self::Zones(..) | Self::Weighted(..) | Self::Sets(_) | Self::Rule(_) => None,
         }
     }
 
-    /// How many acceptors it is made for.
+    /// The number of acceptors that the system requires.
     pub fn acceptors(&self) -> u16 {
         match self {
             Self::Weighted(weights, _) => weights.len() as u16,
@@ -84,10 +84,10 @@ impl System {
         }
     }
 
-    /// The system over these acceptors, who take the places by their ids.
+    /// Builds the system over these acceptors, which take the places in the order of their ids.
     ///
     /// # Errors
-    /// [`QuorumError`] if it is unlawful, or made for another number of acceptors.
+    /// [`QuorumError`] if the system is unlawful, or made for another number of acceptors.
     pub fn over(&self, acceptors: NodeSet) -> Result<Arc<dyn QuorumSystem>, QuorumError> {
         let nodes: Vec<NodeId> = acceptors.iter().collect();
         let (from, to) = (usize::from(self.acceptors()), nodes.len());
@@ -126,7 +126,7 @@ impl System {
             }
             Self::Rule(rules) => {
                 resized("composed quorums")?;
-                // Acceptors whom no rule asks for are there all the same.
+                // Acceptors that no rule names still belong to the system.
                 let rule = |rule: &Expression| {
                     Rule::all([rule.over(&nodes), Some(Rule::members(0, acceptors))].into_iter().flatten())
                 };
@@ -138,7 +138,7 @@ impl System {
     }
 }
 
-/// One for both phases, or one for each.
+/// The items for phase 1, phase 2 and fast quorums. A single item stands for both phases.
 fn phases<T>(given: &[T]) -> (&T, &T, Option<&T>) {
     let two = given.get(1).unwrap_or(&given[0]);
     (&given[0], two, given.get(2))

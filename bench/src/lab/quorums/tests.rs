@@ -1,4 +1,4 @@
-//! Names of quorum systems: how they are read, written and refused.
+//! Names of quorum systems: how they are parsed, printed and refused.
 
 use super::*;
 
@@ -79,7 +79,7 @@ fn each_is_formed_of_as_many_acceptors_as_it_is_made_for() {
     for text in NAMES {
         let choice: QuorumChoice = text.parse().expect("well formed");
         if let Some(n) = choice.made_for() {
-            // As in a cluster whose first process is no acceptor.
+            // The first process of this cluster is no acceptor.
             let acceptors = NodeSet::first(n + 1).without(NodeSet::first(1));
             let formed = choice.over(acceptors);
             match text {

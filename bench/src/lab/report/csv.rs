@@ -1,10 +1,10 @@
-//! Results as one flat table.
+//! Renders results as one flat CSV table.
 
 use serde::Serialize;
 
 use super::{CountRow, FaultRow, LatencyRow, Row};
 
-/// One line of the file: the columns of all the sections together, in this order.
+/// One line of the file: the columns of all sections, in this order.
 #[derive(Default, Serialize)]
 struct Line<'a> {
     section: &'a str,

@@ -1,4 +1,4 @@
-//! Results as files: each appears whole or not at all.
+//! Writes results to files. Each file appears complete or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,12 +10,12 @@ use super::{Format, Row, render};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// The directory is not there and cannot be made.
-    #[error("{}: no such directory, and it cannot be made ({source}): give one that you may write to", dir.display())]
+    /// The directory does not exist and cannot be created.
+    #[error("{}: no such directory, and it cannot be created ({source}): name one that is writable", dir.display())]
     Directory {
         /// The directory.
         dir: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file cannot be written.
@@ -23,20 +23,20 @@ pub enum ReportError {
     File {
         /// The file.
         file: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// Writes the results as `compare.json`, `compare.csv`, `compare.md` and `compare.txt` into a directory,
-/// which is made if needed, and returns their paths. Older files of these names are replaced.
+/// Writes the results as `compare.json`, `compare.csv`, `compare.md` and `compare.txt` into a directory, and
+/// returns their paths. The directory is created if needed. Older files of these names are replaced.
 ///
-/// Each file is written under another name first and renamed once all four are safely on disk: whatever
-/// happens, none is ever half there.
+/// Each file is first written under another name. The files are renamed when all four are safely on disk, so none
+/// is ever incomplete.
 ///
 /// # Errors
 ///
-/// If the directory cannot be made, or a file not be written; what was begun is removed.
+/// If the directory cannot be created, or if a file cannot be written. Unfinished files are removed.
 pub fn write_dir(rows: &[Row], dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
     fs::create_dir_all(dir).map_err(|source| ReportError::Directory { dir: dir.to_owned(), source })?;
     let formats =
@@ -48,7 +48,7 @@ pub fn write_dir(rows: &[Row], dir: &Path) -> Result<Vec<PathBuf>, ReportError> 
     written.into_iter().map(Unfinished::finish).collect()
 }
 
-/// A file under its temporary name, which goes away unless it is finished.
+/// A file under its temporary name. It is removed unless it is finished.
 struct Unfinished {
     temporary: PathBuf,
     file: PathBuf,
@@ -79,8 +79,8 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // After the rename there is nothing left to remove; if this fails for another reason, the first error
-        // counts.
+        // After the rename there is nothing to remove. If the removal fails for another reason, the first error
+        // matters.
         let _ = fs::remove_file(&self.temporary);
     }
 }

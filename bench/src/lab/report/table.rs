@@ -1,4 +1,4 @@
-//! Results as tables, for a terminal or in Markdown.
+//! Renders results as tables, for a terminal or in Markdown.
 
 use std::fmt::Write;
 
@@ -12,26 +12,26 @@ the delays (hops) from the client's request until the first/last learner knows t
 client has its answer (reply).";
 
 const LATENCY_CAPTION: &str = "\
-Each number is measured = predicted, in milliseconds (≈ where they round differently): from a client's request to
-its knowing that it is decided, for a client beside the acceptor at each site, and the mean of all.";
+Each number is measured = predicted, in milliseconds (≈ where they round differently): the time from a client's request
+until it knows the decision, for a client beside the acceptor at each site, and the mean over all sites.";
 
 const FAULT_CAPTION: &str = "\
-Each line is one run with n acceptors that follows from its seed: how many of the clients' commands were decided,
-what that took, and how many of the invariants, checked after every event, were broken.";
+Each line is one run with n acceptors, determined by its seed: how many of the clients' commands were decided,
+at what cost, and how many of the invariants, checked after every event, were broken.";
 
-/// What the tables are drawn with.
+/// How the tables are drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Terminal,
     Markdown,
 }
 
-/// A table with what a newcomer needs to read it, and what needs more words than a cell has.
+/// A table with an explanation for newcomers, and remarks that are too long for a cell.
 struct Section {
     title: &'static str,
     caption: &'static str,
     header: Vec<String>,
-    /// How many columns, from the left, hold words: the others hold numbers.
+    /// How many columns from the left hold words. The others hold numbers.
     words: usize,
     lines: Vec<Vec<String>>,
     remarks: Vec<String>,
@@ -50,7 +50,7 @@ pub(super) fn render(rows: &[Row], style: Style) -> String {
     if !counts.is_empty() {
         sections.push(count_section(&counts));
     }
-    // Sites are columns, so only rows with the same sites share a table.
+    // Sites are columns, so the rows of a table must have the same sites.
     let mut caption = LATENCY_CAPTION;
     while let Some(first) = latencies.first() {
         let sites = first.sites.clone();
@@ -166,7 +166,7 @@ fn fault_section(rows: &[&FaultRow]) -> Section {
     };
     let remark = |row: &&FaultRow| {
         let broken = row.violations.join("; ");
-        format!("✗ {}, {}: {broken}; to see it again: {}", row.variant, row.scenario, row.replay)
+        format!("✗ {}, {}: {broken}; to repeat the run: {}", row.variant, row.scenario, row.replay)
     };
     let header = [
         "variant",
@@ -194,8 +194,8 @@ fn fault_section(rows: &[&FaultRow]) -> Section {
     }
 }
 
-/// `34 = 34`, or `35 ≠ 34 ✗`, or `34` without a prediction; of several numbers `3/4 = 3/4`, or once if they
-/// are the same.
+/// Formats numbers as `34 = 34`, `35 ≠ 34 ✗`, or `34` without a prediction. Several numbers are `3/4 = 3/4`, and
+/// equal ones are shown once.
 fn pair(measured: &[u64], predicted: &[Option<u64>]) -> String {
     let left = numbers(&measured.iter().copied().map(Some).collect::<Vec<_>>());
     let right = numbers(predicted);
@@ -216,7 +216,7 @@ fn numbers(numbers: &[Option<u64>]) -> String {
     shown.join("/")
 }
 
-/// `70.5 = 70.5`, `70.5 ≈ 70.6` within the tolerance, or `71.0 ≠ 70.5 ✗`.
+/// Formats latencies as `70.5 = 70.5`, `70.5 ≈ 70.6` within the tolerance, or `71.0 ≠ 70.5 ✗`.
 fn pair_ms(measured: f64, predicted: Option<f64>) -> String {
     let Some(predicted) = predicted else {
         return format!("{measured:.1}");
@@ -263,7 +263,7 @@ impl Section {
     }
 }
 
-/// One line that means nothing to the terminal, or in Markdown to the table.
+/// The text as one line without control characters and, in Markdown, without a bare `|`.
 fn plain(text: &str, style: Style) -> String {
     let line = text.replace(char::is_control, " ");
     match style {

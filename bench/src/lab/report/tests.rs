@@ -1,4 +1,4 @@
-//! What each format looks like.
+//! The appearance of each format.
 
 use std::fs;
 
@@ -64,7 +64,7 @@ fn fault() -> FaultRow {
     }
 }
 
-/// A row of each kind as it must be, and one of each that differs.
+/// A correct row of each kind, and one of each kind that differs.
 fn rows() -> Vec<Row> {
     let unexpected = CountRow {
         variant: "multi".to_owned(),
@@ -197,7 +197,7 @@ fn what_cannot_be_written_is_named_and_leaves_nothing_behind() {
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
     let message = write_dir(&rows(), &file.join("dir")).unwrap_err().to_string();
-    assert!(message.contains("file/dir: no such directory, and it cannot be made ("), "{message}");
+    assert!(message.contains("file/dir: no such directory, and it cannot be created ("), "{message}");
 
     fs::create_dir(parent.path().join("compare.json")).unwrap();
     let message = write_dir(&rows(), parent.path()).unwrap_err().to_string();

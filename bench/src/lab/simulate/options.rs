@@ -10,7 +10,7 @@ use crate::variants::Variant;
 use clap::Args;
 use std::path::PathBuf;
 
-/// One decision, as a picture.
+/// Which decision to draw.
 #[derive(Debug, Args)]
 pub struct Draw {
     /// The variant
@@ -28,10 +28,10 @@ pub struct Draw {
     /// The role layout [default: collapsed]
     #[arg(long, value_enum)]
     pub roles: Option<Layout>,
-    /// Who hears votes [default: distinguished]
+    /// Which processes hear votes [default: distinguished]
     #[arg(long, value_enum)]
     pub learning: Option<Learning>,
-    /// Whether two clients collide, and what follows (fast only) [default: none]
+    /// Whether two clients collide, and the recovery (fast only) [default: none]
     #[arg(long, value_enum)]
     pub collision: Option<Collision>,
     /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…
@@ -47,10 +47,10 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// Where it is drawn.
+    /// The layout and learning of the decision.
     ///
     /// # Errors
-    /// [`Misfit`].
+    /// [`Misfit`] if options contradict each other.
     pub(crate) fn placed(&self) -> Result<(Layout, Learning), Misfit> {
         let traits = self.variant.traits();
         if self.first && !traits.runs.contains(&Run::MultiFirst) {
@@ -63,19 +63,19 @@ impl Draw {
         placed(self.variant, self.roles, self.learning, self.learners)
     }
 
-    /// Whether clients collide.
+    /// Whether two clients collide, and the recovery.
     pub(crate) fn collision(&self) -> Collision {
         self.collision.unwrap_or(Collision::None)
     }
 }
 
-/// One simulated run, or one for each of many seeds.
+/// Which run to simulate, or which runs with many seeds.
 #[derive(Debug, Args)]
 pub struct Simulate {
     /// The variant
     #[arg(long, value_enum, default_value_t = Variant::Multi)]
     pub variant: Variant,
-    /// What goes wrong
+    /// The conditions of the run
     #[arg(long, value_enum, default_value_t = Scenario::Chaos)]
     pub scenario: Scenario,
     /// The number of acceptors
@@ -87,10 +87,10 @@ pub struct Simulate {
     /// The role layout [default: collapsed]
     #[arg(long, value_enum)]
     pub roles: Option<Layout>,
-    /// Who hears votes [default: distinguished]
+    /// Which processes hear votes [default: distinguished]
     #[arg(long, value_enum)]
     pub learning: Option<Learning>,
-    /// What a collision in a fast ballot is answered with (fast only) [default: coordinated]
+    /// How to recover from a collision in a fast ballot (fast only) [default: coordinated]
     #[arg(long)]
     pub collision: Option<Recovery>,
     /// Quorums: majority, flexible:Q1,Q2, fast-flexible:Q1,Q2,FAST, weighted:…, grid:RxC, zones:…, sets:… or rule:…
@@ -106,16 +106,16 @@ pub struct Simulate {
     /// Commands that each client submits, up to four at a time
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "N")]
     pub commands: u64,
-    /// Let every process take a snapshot each N slots and forget what it stands for [default: never]
+    /// Let every process take a snapshot every N slots and forget the slots that it covers [default: never]
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = whole)]
     pub snapshot_every: u64,
-    /// Where everything random is drawn from
+    /// The seed of all random choices
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
-    /// Run this many seeds, from --seed on, and stop at the first that breaks an invariant
+    /// Run this many seeds, starting with --seed, and stop at the first that breaks an invariant
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub seeds: u64,
-    /// Draw the run, in place of a table
+    /// Draw the run instead of printing a table
     #[arg(long, value_enum, conflicts_with = "format")]
     pub draw: Option<Drawing>,
     /// Write the protocol steps of the run as JSON lines (the format: docs/trace-format.md)
@@ -127,10 +127,10 @@ pub struct Simulate {
 }
 
 impl Simulate {
-    /// Where it runs.
+    /// The layout and learning of the run.
     ///
     /// # Errors
-    /// [`Misfit`].
+    /// [`Misfit`] if options contradict each other.
     pub(crate) fn placed(&self) -> Result<(Layout, Learning), Misfit> {
         if self.collision.is_some() && !self.variant.traits().fast {
             return Err(Misfit::collision(&[self.variant]));
@@ -152,7 +152,7 @@ impl Simulate {
     }
 }
 
-/// Layout and learning of one variant, the asked for or the default ones.
+/// The layout and learning of one variant, as requested or by default.
 fn placed(
     variant: Variant,
     roles: Option<Layout>,

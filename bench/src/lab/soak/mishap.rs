@@ -1,4 +1,4 @@
-//! What may go wrong in a run, and when.
+//! The mishaps of a run.
 
 use clap::ValueEnum;
 use paxos_core::{NodeId, Time};
@@ -6,7 +6,8 @@ use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
 
-/// The kinds of mishaps. A new one also says in `plan` where it can happen and whom it hits, and in `trial` what it does.
+/// The kinds of mishaps. For each kind, `plan` has when it is possible and which processes it hits, and `trial` has
+/// what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -14,25 +15,25 @@ pub enum Kind {
     Loss,
     /// Messages arrive twice.
     Duplication,
-    /// Some messages are very late, so that others overtake them.
+    /// Some messages are so late that others overtake them.
     Late,
-    /// Processes on one side do not reach those on the other.
+    /// The processes on one side and those on the other do not reach each other.
     Cut,
-    /// What one side sends does not reach the other, which is still heard.
+    /// Messages from one side do not reach the other. Messages in the other direction arrive.
     OneWay,
-    /// Two processes do not reach each other; all others reach both.
+    /// Two processes do not reach each other. All others reach both.
     Partial,
-    /// A process crashes, and restarts.
+    /// A process crashes and restarts.
     Crash,
-    /// All servers crash at once, and restart.
+    /// All servers crash at once and restart.
     CrashAll,
-    /// A process does nothing.
+    /// A process is paused.
     Pause,
-    /// A process does nothing, and its clock stands still.
+    /// A process is paused, and its clock is stopped.
     Halt,
-    /// The clock of a process stands still.
+    /// The clock of a process is stopped.
     StopClock,
-    /// The disk of a process finishes nothing.
+    /// The disk of a process stalls.
     StallDisk,
     /// The leader is asked to hand over.
     Transfer,
@@ -40,14 +41,14 @@ pub enum Kind {
     Replace,
     /// The disk of a process is lost while it is down.
     WipeDisk,
-    /// The disk of a process is put back from a copy while it is down.
+    /// The disk of a process is restored from an older copy while the process is down.
     OlderDisk,
-    /// Two processes that are down get each other's disks.
+    /// The disks of two processes are exchanged while both are down.
     SwapDisks,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 17] = [
         Self::Loss,
         Self::Duplication,
@@ -68,32 +69,32 @@ impl Kind {
         Self::SwapDisks,
     ];
 
-    /// Whether a disk forgets.
+    /// Whether a disk is lost or replaced.
     pub const fn is_amnesia(self) -> bool {
         matches!(self, Self::WipeDisk | Self::OlderDisk | Self::SwapDisks)
     }
 
-    /// Whether a process is down meanwhile.
+    /// Whether processes crash, apart from mishaps to disks.
     pub const fn crashes(self) -> bool {
         matches!(self, Self::Crash | Self::CrashAll)
     }
 
-    /// Whether a clock stands still, so that a lease may be believed that has run out.
+    /// Whether a clock is stopped, so that a process may still rely on a lease that has expired.
     pub const fn stops_clocks(self) -> bool {
         matches!(self, Self::Halt | Self::StopClock)
     }
 
-    /// Why these two never happen in one run; none: they may.
+    /// Why these two kinds never happen in one run; none if they may.
     pub const fn apart(self, other: Self) -> Option<&'static str> {
         if self.is_amnesia() && other.is_amnesia() {
-            return Some("disks of fewer processes than half may forget: one such mishap a run");
+            return Some("fewer than half of the disks may forget: one such mishap per run");
         }
         if self.is_amnesia() && other.crashes() || self.crashes() && other.is_amnesia() {
             return Some("a process that was down may not have heard of what the disk forgot (`StoreMark`)");
         }
         let replaces = matches!(self, Self::Replace) && other.is_amnesia();
         if replaces || self.is_amnesia() && matches!(other, Self::Replace) {
-            return Some("a removed process and one that has forgotten may leave no quorum");
+            return Some("with one process removed and another forgetful, no quorum may be left");
         }
         None
     }
@@ -108,21 +109,21 @@ impl fmt::Display for Kind {
 /// One mishap of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mishap {
-    /// Its number among those of the seed.
+    /// The number of the mishap among those of the seed.
     pub number: usize,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
     /// When it begins.
     pub start: Time,
-    /// When it is over.
+    /// When it ends.
     pub end: Time,
-    /// Whom it hits, first of all; of a cut, one side.
+    /// The processes that it hits; one side of a cut.
     pub nodes: Vec<NodeId>,
-    /// The other side, or who takes the place.
+    /// The other side of a cut, or the process that replaces a member.
     pub others: Vec<NodeId>,
-    /// Of messages that are lost or doubled, how many of a hundred.
+    /// The percentage of messages that are lost or duplicated.
     pub percent: u64,
-    /// Of late messages, the latest.
+    /// The longest delay of late messages.
     pub latest: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What a seed stands for.
+//! The plan of a run, drawn from a seed.
 
 use super::{Kind, Mishap, Planted};
 use crate::lab::cluster::Shape;
@@ -10,46 +10,46 @@ use paxos_transport::sim::Chance;
 use std::fmt;
 use std::time::Duration;
 
-/// From then on, nothing goes wrong.
+/// All mishaps end by this time.
 pub(super) const END: Duration = Duration::from_millis(1500);
 
-/// A run, before it is made.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What it was drawn from.
+    /// The seed that the plan was drawn from.
     pub seed: u64,
-    /// The mistake made on purpose, if any.
+    /// The mistake planted on purpose, if any.
     pub planted: Option<Planted>,
-    /// Whether the variant was asked for, and not drawn.
+    /// Whether the variant was given on the command line, and not drawn.
     pub(super) asked: bool,
     /// The cluster.
     pub shape: Shape,
-    /// What a collision is answered with.
+    /// The recovery from collisions.
     pub recovery: Recovery,
-    /// How many processes may become members.
+    /// The number of processes that may become members.
     pub spares: u16,
     /// After how many slots each process takes a snapshot; 0: never.
     pub snapshot: u64,
-    /// Commands in a message.
+    /// The most commands in a message.
     pub batch: usize,
     /// How many slots after it was chosen a change of members takes effect.
     pub alpha: usize,
-    /// The longest that a sync of a disk takes, in milliseconds, and the longest of one in a hundred.
+    /// The longest time of a sync, in milliseconds: usually, and for one sync in a hundred.
     pub disk_ms: (u64, u64),
-    /// How long leases last; none: there are none.
+    /// How long leases last; none if there are no leases.
     pub lease: Option<Duration>,
-    /// By how many millionths the clock of each server goes fast, or slow.
+    /// The drift of each server's clock, in millionths.
     pub drift: Vec<(NodeId, i32)>,
-    /// How many clients, and how many commands each of them submits.
+    /// The number of clients, and how many commands each client submits.
     pub clients: (u16, u64),
-    /// When a server is asked to read, and how.
+    /// The reads: when, at which server, and of which kind.
     pub reads: Vec<(Time, NodeId, Consistency)>,
-    /// What goes wrong.
+    /// The mishaps.
     pub mishaps: Vec<Mishap>,
 }
 
 impl Plan {
-    /// What `seed` stands for; with another variant, another run.
+    /// Draws the plan of `seed`. With another variant, the plan is another one.
     pub fn draw(seed: u64, variant: Option<Variant>, planted: Option<Planted>) -> Self {
         let mut chance = Chance::new(seed, 50);
         let drawn = one_of(&mut chance, Variant::ALL);
@@ -80,7 +80,7 @@ impl Plan {
         plan
     }
 
-    /// The same with only these of its mishaps, by number.
+    /// The same plan with only the mishaps of these numbers.
     #[must_use]
     pub fn with_only(&self, numbers: &[usize]) -> Self {
         let mishaps =
@@ -88,7 +88,7 @@ impl Plan {
         Self { mishaps, ..self.clone() }
     }
 
-    /// Who serves at the start.
+    /// The servers at the start.
     pub(super) fn servers(&self) -> Vec<NodeId> {
         let shape = self.shape;
         let servers = match shape.layout {
@@ -98,7 +98,7 @@ impl Plan {
         NodeSet::first(servers).iter().collect()
     }
 
-    /// Those that may become members.
+    /// The processes that may become members.
     pub(super) fn spares(&self) -> Vec<NodeId> {
         let first = self.servers().len() as u16;
         (first..first + self.spares).map(NodeId).collect()
@@ -117,7 +117,7 @@ impl Plan {
         }
     }
 
-    /// A mishap of that kind, if it can happen here.
+    /// Draws a mishap of this kind, if it is possible in this run.
     fn mishap(&self, chance: &mut Chance, number: usize, kind: Kind) -> Option<Mishap> {
         let (start, end) = span(chance);
         let servers = self.servers();
@@ -173,7 +173,7 @@ impl Plan {
     }
 
     fn draw_reads(&mut self, chance: &mut Chance) {
-        // A lease rests on clocks that go on, at about the same speed.
+        // Leases rely on clocks that run at about the same speed and do not stop.
         let clocks = !self.mishaps.iter().any(|mishap| mishap.kind.stops_clocks());
         if self.lease.is_some() || chance.hits(0.3) {
             let servers = self.servers();
@@ -183,7 +183,7 @@ impl Plan {
         if self.lease.is_some() && clocks {
             ways.push(Consistency::Lease);
         }
-        // Only those that learn can be asked, and these do in each layout.
+        // Only learners can be asked to read. In each layout, the last servers are learners.
         let servers = self.servers();
         let learners = &servers[servers.len() - usize::from(self.shape.learners)..];
         for _ in 0..chance.below(13) {
@@ -198,7 +198,7 @@ fn one_of<T: Copy>(chance: &mut Chance, all: &[T]) -> T {
     all[chance.below(all.len() as u64) as usize]
 }
 
-/// Two moments before the end, in order.
+/// Draws two moments before the end, in order.
 fn span(chance: &mut Chance) -> (Time, Time) {
     let mut draw = || Time(0).after(chance.between(Duration::ZERO, END));
     let (one, other) = (draw(), draw());
@@ -215,7 +215,7 @@ fn shape(chance: &mut Chance, variant: Variant) -> Shape {
     Shape { variant, layout, learning, acceptors, learners, thrifty: chance.hits(0.2), quorum }
 }
 
-/// Majorities half of the time, and otherwise any lawful sizes.
+/// Draws majorities half of the time, and otherwise any lawful sizes.
 fn quorum(chance: &mut Chance, acceptors: u16, fast: bool) -> QuorumChoice {
     let n = u64::from(acceptors);
     if chance.hits(0.5) {
@@ -227,7 +227,7 @@ fn quorum(chance: &mut Chance, acceptors: u16, fast: bool) -> QuorumChoice {
         (q1, q2, q2f) if fast => QuorumChoice::FastFlexible(q1, q2, q2f),
         (q1, q2, _) => QuorumChoice::Flexible(q1, q2),
     };
-    // What is unlawful is refused where it is built.
+    // Building a system fails if the sizes are unlawful.
     let lawful = choice.over(NodeSet::first(acceptors)).is_ok();
     if lawful { choice } else { QuorumChoice::Majority }
 }
@@ -242,7 +242,7 @@ impl fmt::Display for Plan {
         }
         let (clients, commands) = self.clients;
         writeln!(f, ", clients: {clients}, commands of each: {commands}, reads: {}", self.reads.len())?;
-        write!(f, "    up to {} commands a message, α = {}", self.batch, self.alpha)?;
+        write!(f, "    up to {} commands per message, α = {}", self.batch, self.alpha)?;
         if shape.thrifty {
             write!(f, ", thrifty")?;
         }
@@ -251,7 +251,7 @@ impl fmt::Display for Plan {
             slots => write!(f, ", a snapshot every {slots} slots")?,
         }
         match self.disk_ms {
-            (0, 0) => write!(f, ", disks that take no time")?,
+            (0, 0) => write!(f, ", syncs that take no time")?,
             (usual, rare) => write!(f, ", syncs of up to {usual} ms, 1 % of them up to {rare} ms")?,
         }
         match self.lease {

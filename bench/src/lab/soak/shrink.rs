@@ -1,9 +1,9 @@
-//! Less that still fails.
+//! Reduces a failure to fewer mishaps.
 
 use super::{Failure, Plan, Ran, run};
 
-/// The failure with as few mishaps as it takes: without any one of those that are left, the run holds (delta debugging, Zeller
-/// and Hildebrandt 2002, one mishap at a time).
+/// Returns the failure with as few mishaps as it needs: without any one of those left, the run does not fail (delta
+/// debugging, Zeller and Hildebrandt 2002, one mishap at a time).
 pub(super) fn shrink(plan: &Plan, ran: &Ran) -> Failure {
     let mut smallest = (plan.clone(), ran.clone());
     let mut left: Vec<usize> = plan.mishaps.iter().map(|mishap| mishap.number).collect();

@@ -1,4 +1,4 @@
-//! What the seeds have reached, and what they have found.
+//! The sums over the seeds, and the failures that they found.
 
 use super::{Kind, Plan, Ran};
 use comfy_table::{CellAlignment, Table, presets};
@@ -11,16 +11,16 @@ use std::fmt::Write;
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// What is wrong.
+    /// The failure.
     pub what: String,
-    /// The run, in words, with the mishaps that it takes.
+    /// A description of the run, with the mishaps that the failure needs.
     pub run: String,
-    /// The command that repeats it.
+    /// The command that repeats the run.
     pub replay: String,
 }
 
 impl Failure {
-    /// Of a run that failed.
+    /// The failure of a run.
     pub(super) fn of(plan: &Plan, ran: &Ran) -> Self {
         let numbers: Vec<String> = plan.mishaps.iter().map(|mishap| mishap.number.to_string()).collect();
         let mut replay = format!("paxos-bench soak --seeds {}", plan.seed);
@@ -40,27 +40,27 @@ impl Failure {
 /// The sum over many seeds.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Tally {
-    /// How many were run.
+    /// The number of runs.
     pub runs: u64,
-    /// How many of them twice.
+    /// The number of runs that were repeated to compare them.
     pub replayed: u64,
-    /// How many commands were answered.
+    /// The number of commands that were answered.
     pub answered: u64,
-    /// How many reads were answered.
+    /// The number of reads that were answered.
     pub read: u64,
-    /// How many runs of each variant.
+    /// The number of runs of each variant.
     pub variants: BTreeMap<String, u64>,
-    /// In how many runs each kind of mishap happened.
+    /// The number of runs with each kind of mishap.
     pub kinds: BTreeMap<Kind, u64>,
-    /// In how many runs each two kinds happened; a kind with itself: more than once.
+    /// The number of runs with each pair of kinds. A kind paired with itself happened more than once.
     #[serde(skip)]
     pub pairs: BTreeMap<(Kind, Kind), u64>,
-    /// Which failed.
+    /// The failures.
     pub failures: Vec<Failure>,
-    /// Of a single seed, what it stands for.
+    /// The description of the run of a single seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<String>,
-    /// Of a single seed, its drawing.
+    /// The drawing of the run of a single seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drawing: Option<String>,
 }
@@ -95,7 +95,7 @@ impl Tally {
         self.failures.extend(other.failures);
     }
 
-    /// Pairs of different kinds that may happen in one run, and how many of them did.
+    /// How many pairs of different kinds happened in one run, and how many are possible.
     fn reached(&self) -> (usize, usize) {
         let all = Kind::ALL
             .iter()
@@ -108,14 +108,14 @@ impl Tally {
         (reached.count(), possible.len())
     }
 
-    /// For people.
+    /// The tally as text for people.
     pub fn table(&self) -> String {
         let mut text = self.told.clone().unwrap_or_default();
         text += self.drawing.as_deref().unwrap_or_default();
         for failure in &self.failures {
             let _ = writeln!(
                 text,
-                "seed {} FAILED: {}\n{}repeat it: {}\n",
+                "seed {} FAILED: {}\n{}to repeat it: {}\n",
                 failure.seed, failure.what, failure.run, failure.replay
             );
         }
@@ -131,7 +131,7 @@ impl Tally {
             }
             let _ = writeln!(text, "{table}");
             let (reached, possible) = self.reached();
-            let _ = writeln!(text, "{reached} of {possible} pairs of kinds that may happen together did");
+            let _ = writeln!(text, "{reached} of {possible} possible pairs of kinds happened together");
         }
         let variants: Vec<String> = self.variants.iter().map(|(name, n)| format!("{name} {n}")).collect();
         let _ = writeln!(

@@ -1,4 +1,4 @@
-//! What the soak is, and that it finds what is wrong.
+//! The soak runs what its options say, and finds mistakes.
 
 use super::*;
 use paxos_core::NodeId;
@@ -46,7 +46,7 @@ fn disks_that_lie_are_found_and_what_it_takes_is_told() {
     let tally = soak(&lying, |_| {}).expect("options");
     let failure = tally.failures.first().expect("it is found");
     let plan = Plan::draw(failure.seed, None, Some(Planted::LyingDisks));
-    // It takes a crash, and is repeated by the command that is printed.
+    // The failure needs a crash, and the printed command repeats it.
     let left: Vec<usize> = failure.replay.rsplit_once("--only ").map_or(Vec::new(), |(_, numbers)| {
         numbers.split(',').map(|number| number.parse().expect("a number")).collect()
     });

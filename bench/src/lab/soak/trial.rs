@@ -1,4 +1,4 @@
-//! One run.
+//! Executes one run.
 
 use super::plan::END;
 use super::{Kind, Mishap, Plan, Planted};
@@ -9,25 +9,25 @@ use paxos_transport::sim::{Cut, Delay, Disk, Fault, Links, Sim, Stop, Violation,
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// So long everything that was asked may take when nothing goes wrong any more.
+/// The most time that the remaining commands and reads may take after the last mishap.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Ran {
-    /// What is wrong, if anything.
+    /// The failure, if any.
     pub failure: Option<String>,
-    /// A checksum of all that was answered and when, and of the messages: equal runs have equal ones.
+    /// A checksum of all answers with their times, and of the message counts. Equal runs have equal checksums.
     pub print: u128,
-    /// How many commands were answered.
+    /// The number of commands that were answered.
     pub answered: u64,
-    /// How many reads were answered.
+    /// The number of reads that were answered.
     pub read: u64,
-    /// The run drawn, if asked for.
+    /// The drawing of the run, if requested.
     pub drawing: Option<String>,
 }
 
-/// Makes the run.
+/// Executes the run.
 pub fn run(plan: &Plan, draw: Option<Drawing>) -> Ran {
     let made =
         catch_unwind(AssertUnwindSafe(|| plan.shape.variant.with(plan.recovery, true, Trial { plan, draw })));
@@ -58,7 +58,7 @@ impl WithProtocol for Trial<'_> {
         for (nth, client) in (0..).zip(clients) {
             let mine = nth * 1_000_000..nth * 1_000_000 + plan.clients.1;
             sim.submit_in_turn(client, 2, mine.clone().take(mine.count() / 2));
-            // The rest is asked for while things go wrong.
+            // The other half is submitted during the mishaps.
             for k in plan.clients.1 / 2..plan.clients.1 {
                 let at = Time(0).after(END * (k as u32) / (plan.clients.1 as u32));
                 sim.submit_at(at, client, nth * 1_000_000 + k);
@@ -105,7 +105,7 @@ fn world<P: Protocol>(plan: &Plan, options: P::Options) -> Result<World<P>, Stri
     Ok(world)
 }
 
-/// Lets everything happen, and judges the end.
+/// Drives the run through all mishaps, and checks its end.
 fn drive<P>(plan: &Plan, sim: &mut Sim<P, Digest>) -> Result<(), String>
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -130,19 +130,19 @@ where
         let open: Vec<_> =
             sim.commands().iter().filter(|c| !c.is_settled()).map(|c| c.id.to_string()).collect();
         return Err(format!(
-            "not everything was answered {PATIENCE:?} after the last mishap ({stop}): {}",
+            "{PATIENCE:?} after the last mishap, some commands have no answer ({stop}): {}",
             open.join(" ")
         ));
     }
     sim.run_for(Duration::from_secs(3)).map_err(told)?;
     if plan.mishaps.iter().any(|mishap| mishap.kind.is_amnesia() || mishap.kind == Kind::Replace) {
-        // Those that have forgotten have stopped, and those that were removed hear nothing more.
+        // Forgetful processes have stopped, and removed processes hear nothing more, so they do not catch up.
         return agreement(sim);
     }
     disagreement(sim).map_or(Ok(()), Err)
 }
 
-/// Replicas at the same slot that are up are in the same state.
+/// Checks that running replicas at the same slot are in the same state.
 fn agreement<P>(sim: &Sim<P, Digest>) -> Result<(), String>
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -155,7 +155,7 @@ where
     if differs { Err(format!("replicas differ: {states:?}")) } else { Ok(()) }
 }
 
-/// What of it happens by itself.
+/// Schedules the parts of a mishap that the simulator does by itself.
 fn schedule<P>(sim: &mut Sim<P, Digest>, mishap: &Mishap)
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -201,7 +201,7 @@ where
     }
 }
 
-/// How the network is from `now` on.
+/// Sets the network from `now` on.
 fn links<P>(plan: &Plan, sim: &mut Sim<P, Digest>, now: Time)
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -218,7 +218,7 @@ where
     };
 }
 
-/// What an operator asks for, who is refused where it cannot be.
+/// Makes the request of an operator. It is refused if it is impossible.
 fn ask<P>(sim: &mut Sim<P, Digest>, mishap: &Mishap)
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -239,7 +239,7 @@ where
     }
 }
 
-/// All that still goes wrong ends.
+/// Ends all mishaps that are still going on.
 fn heal<P>(sim: &mut Sim<P, Digest>)
 where
     P: Protocol<Value = Payload, Reply = u64>,

@@ -1,4 +1,4 @@
-//! Two commands at the same time in a fast ballot: how often neither is decided there.
+//! Measures how often a fast ballot decides neither of two commands that are sent at the same time.
 
 use crate::lab::cluster::Shape;
 use crate::lab::counts::CountError;
@@ -11,15 +11,16 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// One delay.
+/// The time that stands for one delay.
 const DELAY: Duration = Duration::from_millis(1);
 
-/// How many collisions one cluster has before another is started.
+/// How many collisions one cluster has before a new one is started.
 const EACH: u64 = 500;
 
-/// The chance that a fast ballot decides neither of two commands, if each acceptor hears either first with equal chance,
-/// independent of the others: 1 − 2·P\[Bin(n, ½) ≥ q\] by number; else those of all 2ⁿ ways to divide the acceptors in
-/// which neither side has a fast quorum. None if these are too many to try.
+/// The chance that a fast ballot decides neither of two commands, if each acceptor hears either first with equal
+/// chance, independent of the others. It is 1 − 2·P\[Bin(n, ½) ≥ q\] for quorums by number. In general, it is the share
+/// of the 2ⁿ ways to divide the acceptors in which neither side has a fast quorum. None if there are too many ways to
+/// try.
 pub fn fast_chance(quorums: &dyn QuorumSystem) -> Option<f64> {
     let acceptors: Vec<NodeId> = quorums.acceptors().iter().collect();
     let n = acceptors.len();
@@ -34,26 +35,26 @@ pub fn fast_chance(quorums: &dyn QuorumSystem) -> Option<f64> {
     Some(neither as f64 / f64::from(1_u32 << n))
 }
 
-/// As [`fast_chance`], by number if it is a system by number, so also of many acceptors.
+/// As [`fast_chance`], with the formula for systems by number, so that they may have any number of acceptors.
 pub(super) fn chance(quorums: &dyn QuorumSystem, fast: Option<usize>) -> Option<f64> {
     let n = quorums.acceptors().len();
     fast.map_or_else(|| fast_chance(quorums), |fast| Some(collision_probability(n, fast)))
 }
 
-/// What became of pairs of commands.
+/// The outcome of pairs of commands that collided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Collisions {
-    /// How many pairs.
+    /// The number of pairs.
     pub collisions: u64,
-    /// In how many the fast ballot decided neither.
+    /// The number of pairs of which the fast ballot decided neither command.
     pub undecided: u64,
 }
 
-/// Lets two clients of Fast Paxos ask for a command each in the same moment, again and again, each acceptor hearing either
-/// first with equal chance. The clusters are real ones in virtual time, every invariant checked.
+/// Lets two clients of Fast Paxos submit a command each at the same moment, repeatedly. Each acceptor hears either
+/// first with equal chance. The clusters run the shipped nodes in virtual time, with every invariant checked.
 ///
 /// # Errors
-/// What went wrong in the simulation: a broken invariant, or a command without an answer in time.
+/// [`CountError`] if an invariant breaks, or if a command is not answered in time.
 pub fn collide(
     choice: QuorumChoice,
     acceptors: u16,
@@ -96,7 +97,7 @@ impl WithProtocol for Pairs<'_> {
         let mut world = World::<P>::new(shape.config()?, options, seed);
         let clients = world.add_clients(2);
         let mut sim = Sim::new(world, |_| Digest::default());
-        // Which acceptors hear the second client first, a bit for each.
+        // The acceptors that hear the second client first, one bit for each.
         let second_first = Rc::new(Cell::new(0_u64));
         let (order, first) = (second_first.clone(), clients[0]);
         sim.set_carrier(move |post| {
@@ -106,7 +107,7 @@ impl WithProtocol for Pairs<'_> {
         });
         let long = 60 * DELAY;
         sim.run_to_quiescence(long)?;
-        // The cluster's first command, so that all are in their steady state.
+        // One command is decided first, so that all processes are in the steady state.
         let undecided = || CountError::Undecided(format!("{shape:?}"));
         sim.submit(clients[0], 0).map_err(|_| undecided())?;
         sim.run_to_quiescence(long)?;
@@ -122,7 +123,7 @@ impl WithProtocol for Pairs<'_> {
             sim.run_to_quiescence(long)?;
             let latency = |id| sim.command(id).and_then(paxos_transport::sim::Submitted::latency);
             let soonest = asked.into_iter().filter_map(latency).min().ok_or_else(undecided)?;
-            // A request, a vote and a reply; a recovery takes two delays more.
+            // A request, a vote and a reply take three delays. A recovery takes two more.
             match soonest.as_millis() / DELAY.as_millis() {
                 3 => {}
                 5 => neither += 1,

@@ -1,4 +1,4 @@
-//! What is known of each quorum system, as tables, JSON and CSV.
+//! Shows the properties of quorum systems as tables, JSON and CSV.
 
 use super::collisions::chance;
 use crate::lab::report::{Format, TOLERANCE_MS};
@@ -7,68 +7,68 @@ use paxos_core::{Counts, Phase, QuorumSystem};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// How many of the smallest quorums of a phase are listed.
+/// The most quorums of a phase that are listed.
 const LISTED: usize = 24;
 
 const CAPTION: &str = "\
 n acceptors. Q1, Q2c, Q2f: the number of acceptors in the smallest quorums of phase 1, of phase 2, and of phase 2 in fast
 ballots. survives: how many acceptors may fail, whichever they are, with a quorum of each phase left. load: the share of
-quorums that the busiest acceptor is in, picked in the best way. classic, fast: mean latency in ms over a client at each
-site, simulated = predicted (≈ where they round differently), for Multi-Paxos with its leader at the site named, and for Fast
-Paxos without a collision. collision: the chance that a fast ballot decides neither of two commands at the same time.
+quorums that the busiest acceptor is in, if quorums are picked in the best way. classic, fast: mean latency in ms over a
+client at each site, simulated = predicted (≈ where they round differently), for Multi-Paxos with its leader at the site named,
+and for Fast Paxos without a collision. collision: the chance that a fast ballot decides neither of two commands at the same time.
 ●: no other line with as many acceptors is at least as good in survives, classic, fast and collision, and better in one.";
 
-/// What is known of one quorum system.
+/// The properties of one quorum system.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SystemRow {
-    /// The system, as the command line takes it.
+    /// The system, as written on the command line.
     pub quorum: String,
     /// The number of acceptors.
     pub acceptors: usize,
-    /// How many acceptors the smallest phase 1 quorum has; none where there are too many acceptors to try.
+    /// The number of acceptors in the smallest phase 1 quorum; none if there are too many acceptors to try.
     pub q1: Option<usize>,
-    /// As `q1`, of phase 2 in classic ballots.
+    /// As `q1`, for phase 2 in classic ballots.
     pub q2c: Option<usize>,
-    /// As `q1`, of phase 2 in fast ballots; none without fast ballots.
+    /// As `q1`, for phase 2 in fast ballots; none without fast ballots.
     pub q2f: Option<usize>,
     /// How many acceptors may fail, whichever they are, with a phase 1 quorum left.
     pub survives_q1: Option<usize>,
-    /// As `survives_q1`, of phase 2 in classic ballots.
+    /// As `survives_q1`, for phase 2 in classic ballots.
     pub survives_q2c: Option<usize>,
-    /// As `survives_q1`, of phase 2 in fast ballots.
+    /// As `survives_q1`, for phase 2 in fast ballots.
     pub survives_q2f: Option<usize>,
     /// The share of phase 1 quorums that the busiest acceptor is in.
     pub load_q1: Option<f64>,
-    /// As `load_q1`, of phase 2 in classic ballots.
+    /// As `load_q1`, for phase 2 in classic ballots.
     pub load_q2c: Option<f64>,
-    /// As `load_q1`, of phase 2 in fast ballots.
+    /// As `load_q1`, for phase 2 in fast ballots.
     pub load_q2f: Option<f64>,
     /// The acceptors' sites.
     pub sites: Vec<String>,
     /// The leader's site.
     pub leader: String,
-    /// Multi-Paxos over the sites: the mean latency in milliseconds, simulated.
+    /// The simulated mean latency of Multi-Paxos over the sites, in milliseconds.
     pub classic_ms: f64,
-    /// The same, predicted.
+    /// The predicted mean latency of Multi-Paxos over the sites, in milliseconds.
     pub predicted_classic_ms: f64,
-    /// Fast Paxos over the sites: the mean latency in milliseconds, simulated.
+    /// The simulated mean latency of Fast Paxos over the sites, in milliseconds.
     pub fast_ms: Option<f64>,
-    /// The same, predicted.
+    /// The predicted mean latency of Fast Paxos over the sites, in milliseconds.
     pub predicted_fast_ms: Option<f64>,
     /// The chance that a fast ballot decides neither of two commands at the same time.
     pub predicted_collision: Option<f64>,
-    /// How many pairs of commands met in the simulator.
+    /// The number of pairs of commands that met in the simulator.
     pub collisions: Option<u64>,
-    /// In how many of these the fast ballot decided neither.
+    /// The number of these pairs of which the fast ballot decided neither command.
     pub undecided: Option<u64>,
-    /// Whether it is on the Pareto front.
+    /// Whether the system is on the Pareto front.
     pub front: bool,
-    /// The smallest quorums of phases 1, 2 and fast 2, if they are asked for.
+    /// The smallest quorums of phase 1, phase 2 and phase 2 in fast ballots, if requested.
     pub minimal: Option<[Vec<String>; 3]>,
 }
 
 impl SystemRow {
-    /// Fills in what follows from the system alone.
+    /// Fills in the properties that depend only on the system.
     pub(super) fn measure(&mut self, quorums: &dyn QuorumSystem, counts: Option<&Counts>, list: bool) {
         let minimal =
             |phase| if list || counts.is_none() { quorums.minimal_quorums(phase).ok() } else { None };
@@ -91,7 +91,7 @@ impl SystemRow {
         self.minimal = (list && lists.iter().all(Option::is_some)).then(|| lists.each_ref().map(names));
     }
 
-    /// What the front is about; more is better.
+    /// The merits that determine the Pareto front. Higher is better.
     pub(super) fn merits(&self) -> [f64; 6] {
         let survives = |f: Option<usize>| f.map_or(-1.0, |f| f as f64);
         let less = |x: Option<f64>| x.map_or(f64::NEG_INFINITY, |x| -x);
@@ -105,13 +105,13 @@ impl SystemRow {
         ]
     }
 
-    /// The share of collisions that a fast ballot did not decide.
+    /// The share of collisions of which a fast ballot decided neither command.
     pub fn collision(&self) -> Option<f64> {
         Some(self.undecided? as f64 / self.collisions? as f64)
     }
 
-    /// Whether a latency or the share of undecided collisions is not as predicted. Of the share that is beyond five standard
-    /// deviations, which chance alone exceeds once in 1.7 million.
+    /// Whether a latency or the share of undecided collisions is not as predicted. The share may deviate by five
+    /// standard deviations, which chance alone exceeds once in 1.7 million cases.
     pub fn differs(&self) -> bool {
         let far = |measured: f64, predicted: f64| (measured - predicted).abs() > TOLERANCE_MS + 1e-6;
         let share = self.collision().zip(self.predicted_collision).zip(self.collisions);
@@ -123,7 +123,7 @@ impl SystemRow {
     }
 }
 
-/// The results in one of the formats, ending in a line break.
+/// Renders the results in one format, with a line break at the end.
 pub fn render(rows: &[SystemRow], format: Format) -> String {
     match format {
         Format::Table => table(rows, presets::UTF8_FULL_CONDENSED, ""),
@@ -218,7 +218,7 @@ fn cells(row: &SystemRow, collided: bool) -> Vec<String> {
     cells
 }
 
-/// One line a system; what has several values stands in one cell, with spaces between.
+/// Renders one CSV line per system. Several values in one cell are separated by spaces.
 fn csv(rows: &[SystemRow]) -> String {
     #[derive(Serialize)]
     struct Line<'a> {

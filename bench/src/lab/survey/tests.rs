@@ -1,4 +1,4 @@
-//! The survey beside theory.
+//! The survey agrees with theory.
 
 use super::*;
 use crate::theory::{WideArea, collision_probability, wide_area_latency};
@@ -34,15 +34,15 @@ fn the_chance_of_a_collision_by_dividing_is_that_by_the_formula() {
             );
         }
     }
-    // Of a grid of 2 × 3: a side decides with two whole columns of three. Each column goes to one side, to the other, or is
-    // split with chances ¼, ¼, ½: neither side has two in 1 − 2 (¼³ + 3 · ¼² · ¾).
+    // In a grid of 2 × 3, a side decides with two whole columns of three. Each column goes to one side, goes to the
+    // other, or is split, with chances ¼, ¼, ½. So the chance that neither side has two is 1 − 2 (¼³ + 3 · ¼² · ¾).
     let grid: QuorumChoice = "grid:2x3".parse().expect("a grid");
     let chance = fast_chance(&*grid.over(NodeSet::first(6)).expect("six")).expect("few");
     assert!((chance - (1.0 - 2.0 * (1.0 / 64.0 + 9.0 / 64.0))).abs() < 1e-12, "{chance}");
 }
 
-/// 4,000 pairs of commands each: a right simulator leaves five standard deviations once in 1.7 million such tests, and a
-/// wrong quorum size or order of arrival moves the chance by an eighth at least.
+/// With 4,000 pairs of commands each, a correct simulator exceeds five standard deviations once in 1.7 million such
+/// tests. A wrong quorum size or order of arrival changes the chance by at least an eighth.
 #[test]
 fn collisions_in_the_simulator_are_as_likely_as_predicted() {
     for (choice, n, p) in [
@@ -77,7 +77,7 @@ fn options(words: &str) -> Survey {
 
 #[test]
 fn every_legal_system_is_listed_and_the_front_is_the_smallest_of_them() {
-    // The lawful ones are counted in the core's tests: 32 for five, by Σ Q1 · (n − ⌊(2n − Q1)/2⌋).
+    // The core's tests count the lawful systems: 32 for five acceptors, by Σ Q1 · (n − ⌊(2n − Q1)/2⌋).
     let all = survey(&options("--acceptors 5 --all"), |_| ()).expect("built-in sites");
     assert_eq!(all.len(), 32);
     let smallest = survey(&options("--acceptors 5"), |_| ()).expect("built-in sites");
@@ -100,7 +100,7 @@ fn every_legal_system_is_listed_and_the_front_is_the_smallest_of_them() {
         (majority.survives_q1, majority.survives_q2c, majority.survives_q2f),
         (Some(2), Some(2), Some(1))
     );
-    // The table of latencies of the page of predictions: 126.7 with the best leader, 115.7 fast.
+    // These are the predicted latencies of the comparison: 126.7 with the best leader, 115.7 for Fast Paxos.
     assert_eq!(
         (format!("{:.1}", majority.classic_ms), majority.leader.as_str()),
         ("126.7".to_owned(), "us-west-1")

@@ -1,10 +1,10 @@
-//! The same verdicts as trying every order of every choice of outcomes.
+//! The checker gives the same verdicts as trying every order of every choice of outcomes.
 
 use super::{MEMORY, verdict};
 use crate::linearize::{Deed, Operation, Verdict, check};
 use proptest::prelude::*;
 
-/// What a key does, written down a second time, so that a mistake in the checker's rules is none in these.
+/// The rules of a key, written a second time, so that these do not share a mistake with the checker's.
 fn agrees(deed: &Deed, is_known: bool, value: &mut Option<String>) -> bool {
     match deed {
         Deed::Get(seen) => !is_known || seen == value,
@@ -43,7 +43,7 @@ pub(super) fn has_order(history: &[Operation], done: u32, value: Option<&String>
     }
     left().any(|nth| {
         let operation = &history[nth];
-        // Nothing that ended before this one began may come after it.
+        // An operation that ended before this one began may not come after it.
         let too_early = left().any(|other| history[other].ended.is_some_and(|ended| ended < operation.begun));
         let mut value = value.cloned();
         !too_early
@@ -52,7 +52,7 @@ pub(super) fn has_order(history: &[Operation], done: u32, value: Option<&String>
     })
 }
 
-/// Values that are prefixes, numbers and lengths of each other.
+/// Draws values that are prefixes and lengths of each other, or numbers.
 fn values() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["", "1", "2", "11", "12", "9", "-", "-1", "x", "1x"]).prop_map(str::to_owned)
 }
@@ -88,7 +88,7 @@ fn history(rich: bool) -> impl Strategy<Value = Vec<Operation>> {
     prop::collection::vec(operation, 1..8)
 }
 
-/// As a true register would answer, so that more histories are right, or nearly so.
+/// Answers operations as a real register would, so that more histories are right, or nearly right.
 fn told(mut history: Vec<Operation>, but: usize) -> Vec<Operation> {
     let mut value = None;
     for (nth, operation) in history.iter_mut().enumerate() {

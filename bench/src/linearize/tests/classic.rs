@@ -8,7 +8,7 @@ fn a_stale_read_is_found() {
     right(&[put("a", 1, 2), put("b", 3, 4), get("b", 5, 6)]);
     wrong(&[put("a", 1, 2), put("b", 3, 4), get("a", 5, 6)]);
     right(&[put("a", 1, 2), put("b", 3, 6), get("a", 4, 5)]);
-    // The new value was seen, so later reads see no older one.
+    // A read saw the new value, so later reads must not see an older one.
     wrong(&[put("a", 1, 2), put("b", 3, 20), get("b", 4, 5), get("a", 6, 7)]);
     right(&[put("a", 1, 2), put("b", 3, 20), get("b", 4, 7), get("a", 5, 6)]);
 }
@@ -20,7 +20,7 @@ fn what_meets_at_one_moment_overlaps() {
     wrong(&[put("a", 1, 2), put("b", 2, 3), get("a", 4, 5), get("b", 6, 7), get("a", 8, 9)]);
 }
 
-/// Herlihy and Wing 1990, figure 1, with registers in the place of queues: H1 and H2 are right, H3 and H4 are not.
+/// Herlihy and Wing 1990, figure 1, with registers in place of queues: H1 and H2 are right, H3 and H4 are not.
 #[test]
 fn readers_agree_on_the_order_of_writes() {
     right(&[put("a", 1, 9), put("b", 1, 9), get("a", 10, 12), get("a", 13, 14)]);
@@ -53,14 +53,14 @@ fn an_unknown_outcome_takes_effect_once_at_any_time_or_never() {
     right(&[put("a", 1, 2), put("b", 3, 0), get("a", 10, 11), get("b", 12, 13)]);
     wrong(&[put("a", 1, 2), put("b", 3, 0), get("b", 10, 11), get("a", 12, 13)]);
     wrong(&[put("a", 1, 2), get("b", 3, 4), put("b", 5, 0)]);
-    // Not twice.
+    // A write does not take effect twice.
     wrong(&[put("b", 1, 0), get("b", 2, 3), put("a", 4, 5), get("a", 6, 7), get("b", 8, 9)]);
     let incr = |n, begun, ended| op(Deed::Incr(n), begun, ended);
     right(&[incr(None, 1, 0), incr(None, 2, 0), get("1", 3, 4), incr(Some(3), 5, 6)]);
     right(&[incr(None, 1, 0), incr(None, 2, 0), get("2", 3, 4)]);
     wrong(&[incr(None, 1, 0), incr(None, 2, 0), get("3", 3, 4)]);
     wrong(&[incr(None, 1, 0), incr(Some(2), 3, 4), incr(Some(4), 5, 6)]);
-    // A read that was never answered says nothing.
+    // What a read without an answer is said to have seen does not count.
     right(&[op(Deed::Get(Some("z".into())), 1, 0), put("a", 2, 3), get("a", 4, 5)]);
 }
 
@@ -78,13 +78,13 @@ fn many_unknown_appends_take_effect_in_the_order_that_was_seen() {
     let mut history: Vec<_> = (0..12).map(|nth| append(&format!("{nth},"), None, 1, 0)).collect();
     history.extend([get("7,", 10, 11), get("7,3,", 12, 13), put("a,", 14, 0), get("a,9,", 15, 16)]);
     right(&history);
-    // One that was overwritten unseen counts in the length that another saw.
+    // An append that no read saw counts in the length that another append saw.
     history.extend([append("x,", Some(8), 17, 18), get("a,9,5,x,", 19, 20), put("b,", 21, 22)]);
     right(&history);
     let mut again = history.clone();
     again.push(get("b,9,", 23, 24));
     wrong(&again);
-    // Seen by one that ends only after it was overwritten.
+    // A read sees the value and ends only after the value was overwritten.
     history.extend([get("b,2,", 21, 30), put("c,", 23, 24)]);
     right(&history);
 }

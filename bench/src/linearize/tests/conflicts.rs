@@ -1,4 +1,4 @@
-//! What is said of histories that are wrong.
+//! Reports of histories that are not linearizable.
 
 use super::{append, get, put, verdict, wrong};
 use crate::linearize::{Report, timeline};
@@ -39,7 +39,7 @@ fn a_value_from_nowhere_is_named() {
     let report = Report::new(&history, verdict(&history));
     assert_eq!(report.conflicts[0].lines, [2]);
     assert_eq!(report.conflicts[0].from_nowhere.as_deref(), Some("ghost"));
-    assert!(report.table().contains("Nothing in the history leaves \"ghost\" behind"), "{}", report.table());
+    assert!(report.table().contains("No operation leaves \"ghost\" behind"), "{}", report.table());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is read, and what is refused.
+//! Which lines are read, and which are refused.
 
 use crate::linearize::read::read;
 use crate::linearize::{Deed, Operation};
@@ -24,7 +24,7 @@ fn every_operation_of_the_format_is_read() {
     assert_eq!(deed(line("append", r#""a""#, r#""12""#, "true", "9")), Deed::Append(s("a"), Some(12)));
     assert_eq!(deed(line("del", "null", "null", "false", "9")), Deed::Delete(Some(false)));
     assert_eq!(deed(line("incr", "null", r#""-3""#, "true", "9")), Deed::Incr(Some(-3)));
-    // Without an answer nothing was seen.
+    // An operation without an answer saw nothing.
     assert_eq!(deed(line("append", r#""a""#, "null", "null", "null")), Deed::Append(s("a"), None));
     assert_eq!(deed(line("del", "null", "null", "null", "null")), Deed::Delete(None));
     let put = one(&line("put", r#""a""#, "null", "null", "null")).expect("a line");

@@ -1,11 +1,11 @@
-//! Long histories, and one wrong answer in them.
+//! Long histories, with and without one wrong answer.
 
 use super::{MEMORY, op, right, wrong};
 use crate::linearize::{Deed, Operation, Verdict, check};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
-/// What a true register would have answered to ten clients, a tenth of whom never hear the end.
+/// The answers of a real register to ten clients. A tenth of the operations is never answered.
 fn drawn(seed: u64, length: u64) -> Vec<Operation> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut below = |n: u64| rng.next_u64() % n;
@@ -32,7 +32,7 @@ fn long_histories_are_explained_and_one_old_answer_in_them_is_found() {
     for seed in 0..20 {
         let mut history = drawn(seed, 2_000);
         right(&history);
-        // One read of a value that was written long before.
+        // One read returns a value that was written long before.
         let old = history.iter().find_map(|op| match (&op.deed, op.ended) {
             (Deed::Put(value), Some(_)) => Some(value.clone()),
             _ => None,
@@ -46,7 +46,7 @@ fn long_histories_are_explained_and_one_old_answer_in_them_is_found() {
     }
 }
 
-/// Writes that nobody heard the end of, one in ten, and reads that see some of them much later.
+/// One in ten writes is never answered, and reads see some of these writes much later.
 #[test]
 fn hundreds_of_unknown_outcomes_are_no_burden() {
     let mut history = Vec::new();
@@ -55,7 +55,7 @@ fn hundreds_of_unknown_outcomes_are_no_burden() {
         let is_lost = nth % 10 == 0;
         history.push(op(Deed::Put(value.clone()), at, if is_lost { 0 } else { at + 2 }));
         if nth % 50 == 0 && nth >= 300 {
-            // Written 300 operations before, and taking effect only now.
+            // This value was written 300 operations before, and takes effect only now.
             history.push(op(Deed::Get(Some(format!("v{}", nth - 300))), at + 4, at + 5));
         }
     }

@@ -1,20 +1,20 @@
-//! What can be wrong with a matrix, each in one line that says where and what to do.
+//! The errors of a matrix. Each message is one line that says where the mistake is and what to do.
 
 use std::fmt;
 use std::io;
 
 use super::{MAX_BYTES, MAX_NAME_CHARS, MAX_RTT_MS, MAX_SITES};
 
-/// A cell of a matrix file, as a person would look for it.
+/// The place of a cell in a matrix file, as an editor shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// The file.
     pub file: String,
-    /// The line, the first being 1, comments and empty lines counted.
+    /// The line number, from 1. Comments and empty lines are counted.
     pub line: usize,
-    /// The cell's number in its line, the first (the site's name) being 1.
+    /// The cell's number in its line, from 1. Cell 1 is the site's name.
     pub column: usize,
-    /// The site that the column is about, by the first line.
+    /// The site that the first line gives for the column.
     pub site: String,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// Why a matrix could not be read, or sites not be selected from it.
+/// Why a matrix could not be read, or why sites could not be selected from it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MatrixError {
@@ -33,11 +33,11 @@ pub enum MatrixError {
     Unreadable {
         /// The file.
         file: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file is no text.
-    #[error("{file}: is no UTF-8 text: save it as CSV in UTF-8")]
+    /// The file is not text.
+    #[error("{file}: is not UTF-8 text: save it as CSV in UTF-8")]
     NotText {
         /// The file.
         file: String,
@@ -48,7 +48,7 @@ pub enum MatrixError {
         /// The file.
         file: String,
     },
-    /// The file has no line with anything on it.
+    /// The file has no line except empty ones and comments.
     #[error("{file}: is empty: give a first line `region,<site>,<site>,…` and then one line for each site")]
     Empty {
         /// The file.
@@ -56,7 +56,7 @@ pub enum MatrixError {
     },
     /// The first line does not name the sites.
     #[error(
-        "{file}: line {line}, column 1: found {found:?}: start with `region,<site>,<site>,…`, cells parted by commas"
+        "{file}: line {line}, column 1: found {found:?}: start with `region,<site>,<site>,…`, separated by commas"
     )]
     Header {
         /// The file.
@@ -73,12 +73,12 @@ pub enum MatrixError {
         file: String,
         /// The line.
         line: usize,
-        /// How many sites it names.
+        /// The number of sites that it names.
         sites: usize,
     },
-    /// A site's name is empty, long, or would upset a terminal.
+    /// A site's name is empty, too long, or has control characters.
     #[error(
-        "{file}: line {line}, column {column}: {found:?} is no name: give it 1 to {MAX_NAME_CHARS} printable characters"
+        "{file}: line {line}, column {column}: {found:?} is not a name: use 1 to {MAX_NAME_CHARS} printable characters"
     )]
     BadName {
         /// The file.
@@ -90,7 +90,7 @@ pub enum MatrixError {
         /// The name.
         found: String,
     },
-    /// A site is named twice: by two columns, or by two lines.
+    /// Two columns or two lines have the same site.
     #[error(
         "{file}: line {line}, column {column}: site {site:?} occurs a second time: remove one of the two"
     )]
@@ -104,7 +104,7 @@ pub enum MatrixError {
         /// The site.
         site: String,
     },
-    /// A line is about a site that no column is about.
+    /// A line is for a site that has no column.
     #[error("{file}: line {line}, column 1: the first line has no site {site:?}{}", hint(nearest.as_ref()))]
     NoColumn {
         /// The file.
@@ -116,7 +116,7 @@ pub enum MatrixError {
         /// The column with the most similar name.
         nearest: Option<String>,
     },
-    /// A column is about a site that no line is about.
+    /// A column is for a site that has no line.
     #[error(
         "{file}: line {line}, column {column}: there is no line for site {site:?}: add one with its round trips"
     )]
@@ -136,7 +136,7 @@ pub enum MatrixError {
         /// The cell.
         at: Cell,
     },
-    /// A line goes on after its last column.
+    /// A line has more cells than the first line.
     #[error(
         "{file}: line {line}, column {column}: one cell too many ({found:?}): the first line has only {expected}"
     )]
@@ -147,17 +147,17 @@ pub enum MatrixError {
         line: usize,
         /// The cell's number in its line.
         column: usize,
-        /// What the cell says.
+        /// The text of the cell.
         found: String,
-        /// How many cells the first line has.
+        /// The number of cells in the first line.
         expected: usize,
     },
-    /// A cell is no number.
-    #[error("{at}: {found:?} is no number: write the round trip in milliseconds, such as 70.5")]
+    /// A cell is not a number.
+    #[error("{at}: {found:?} is not a number: write the round trip in milliseconds, such as 70.5")]
     NoNumber {
         /// The cell.
         at: Cell,
-        /// What it says.
+        /// The text of the cell.
         found: String,
     },
     /// A cell is below zero.
@@ -165,7 +165,7 @@ pub enum MatrixError {
     Negative {
         /// The cell.
         at: Cell,
-        /// What it says, in milliseconds.
+        /// The number in the cell, in milliseconds.
         found: f64,
     },
     /// A cell is infinite or "not a number".
@@ -173,48 +173,48 @@ pub enum MatrixError {
     NotFinite {
         /// The cell.
         at: Cell,
-        /// What it says.
+        /// The text of the cell.
         found: String,
     },
     /// A cell is above [`MAX_RTT_MS`].
-    #[error("{at}: {found} ms are more than the longest allowed, {MAX_RTT_MS} ms: give milliseconds")]
+    #[error("{at}: {found} ms is more than the longest allowed, {MAX_RTT_MS} ms: give milliseconds")]
     Slow {
         /// The cell.
         at: Cell,
-        /// What it says, in milliseconds.
+        /// The number in the cell, in milliseconds.
         found: f64,
     },
-    /// The two directions of a pair differ by more than 5 ms and by more than a tenth of the longer.
+    /// The two directions of a pair differ by more than 5 ms and by more than a tenth of the longer one.
     #[error("{at}: {found} ms, but {back} ms in the other direction (line {back_line}): correct one of them")]
     Asymmetric {
-        /// The later of the pair's two cells.
+        /// The pair's cell on the later line.
         at: Cell,
-        /// What it says, in milliseconds.
+        /// The number in that cell, in milliseconds.
         found: f64,
-        /// What the other cell says, in milliseconds.
+        /// The number in the other cell, in milliseconds.
         back: f64,
         /// The line of the other cell.
         back_line: usize,
     },
-    /// A site was asked for that is not in the matrix.
-    #[error("{file} has no site {site:?}, it has {known}{}", hint(nearest.as_ref()))]
+    /// The requested site is not in the matrix.
+    #[error("{file} has no site {site:?}; it has {known}{}", hint(nearest.as_ref()))]
     UnknownSite {
         /// The file.
         file: String,
-        /// The name that was asked for.
+        /// The requested name.
         site: String,
-        /// The known name that is most similar.
+        /// The most similar known name.
         nearest: Option<String>,
         /// All the known names.
         known: String,
     },
-    /// A site was asked for twice.
+    /// A site was requested twice.
     #[error("site {site:?} is selected twice: name each site once")]
     SelectedTwice {
         /// The site.
         site: String,
     },
-    /// No site was asked for.
+    /// No site was requested.
     #[error("no site is selected: name some of those in {file}: {known}")]
     NothingSelected {
         /// The file.

@@ -1,20 +1,20 @@
-//! From the text of a CSV file to a matrix.
+//! Parses a matrix from the text of a CSV file.
 
 use super::{Cell, MAX_NAME_CHARS, MAX_RTT_MS, MAX_SITES, MatrixError, RttMatrix};
 
-/// Two directions of a pair may be this far apart, in milliseconds, whatever their size.
+/// The two directions of a pair may always differ by this much, in milliseconds.
 const TOLERATED_MS: f64 = 5.0;
 
-/// Two directions of a pair may be this part of the longer one apart.
+/// The two directions of a pair may differ by this share of the longer one.
 const TOLERATED_PART: f64 = 0.1;
 
-/// A line that says something: its number, counted from 1, and its cells.
+/// A line with content: its number, from 1, and its cells.
 struct Line {
     number: usize,
     cells: Vec<String>,
 }
 
-/// The first line: where it stands, and the sites that it names.
+/// The first line with content: its number, and the sites that it names.
 struct Header<'a> {
     file: &'a str,
     number: usize,
@@ -45,9 +45,9 @@ pub(super) fn parse(file: &str, text: &str) -> Result<RttMatrix, MatrixError> {
     Ok(RttMatrix { name: file.to_owned(), sites: header.sites, rtt_ms })
 }
 
-/// The name most like `name`, if any is like it at all: at most half of the longer one's letters differ.
+/// Returns the known name most similar to `name`, if at most half of the longer name's letters differ.
 pub(super) fn nearest(name: &str, known: &[String]) -> Option<String> {
-    // A long name is no misspelling, and comparing it would take time that grows with its length.
+    // A very long name is no misspelling, and comparing it takes time that grows with its length.
     let comparable = known.iter().filter(|_| name.len() <= 2 * MAX_NAME_CHARS);
     let distance = |site: &&String| strsim::damerau_levenshtein(name, site);
     let found = comparable.min_by_key(distance)?;
@@ -62,8 +62,8 @@ fn lines(text: &str) -> impl Iterator<Item = Line> {
         .map(|(number, line)| Line { number, cells: cells(line) })
 }
 
-/// The cells of one line. The csv crate takes the quotes off; it is not given the whole text because the line
-/// it reports for a record is that of the first comment or empty line before it.
+/// The cells of one line. The csv crate removes the quotes. It is not given the whole text, because as the line of
+/// a record it reports that of the first comment or empty line before it.
 fn cells(line: &str) -> Vec<String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -104,7 +104,7 @@ fn header(file: &str, line: Line) -> Result<Header<'_>, MatrixError> {
 }
 
 impl Header<'_> {
-    /// The site that a line is about.
+    /// The number of the site whose round trips a line has.
     fn site_of(&self, line: &Line) -> Result<usize, MatrixError> {
         let name = line.cells.first().map_or("", String::as_str);
         let (file, number) = (self.file.to_owned(), line.number);
@@ -156,7 +156,7 @@ impl Header<'_> {
         Ok(found)
     }
 
-    /// Every site has its line.
+    /// Checks that every site has its line.
     fn complete(&self, rows: Vec<Option<Row>>) -> Result<Vec<Row>, MatrixError> {
         let named = rows.into_iter().enumerate();
         named
@@ -171,8 +171,8 @@ impl Header<'_> {
             .collect()
     }
 
-    /// The two directions of a pair are measured with the same packets: if they are far apart, one of them is
-    /// a mistake.
+    /// Checks that the two directions of each pair are close. Both are measured with the same packets, so if they
+    /// are far apart, one is a mistake.
     fn check_symmetry(&self, rows: &[Row]) -> Result<(), MatrixError> {
         for (a, b) in (0..rows.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
             let (later, earlier) = if rows[a].number > rows[b].number { (a, b) } else { (b, a) };
@@ -194,7 +194,7 @@ impl Header<'_> {
     }
 }
 
-/// As much of a cell as fits into a message.
+/// The part of a cell that fits into a message.
 pub(super) fn quoted(cell: &str) -> String {
     match cell.char_indices().nth(MAX_NAME_CHARS) {
         None => cell.to_owned(),

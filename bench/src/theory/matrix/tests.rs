@@ -1,4 +1,4 @@
-//! What a matrix file may look like, and what is said about one that does not.
+//! Which matrix files are accepted, and the errors for all others.
 
 use expect_test::{Expect, expect};
 
@@ -54,8 +54,8 @@ fn a_selection_keeps_the_order_it_was_given_in() {
 #[test]
 fn a_selection_of_an_unknown_site_lists_the_known_ones_and_suggests_the_nearest() {
     let unknown = |name: &str| read(TWO).select(&["a", name]).unwrap_err().to_string();
-    expect![[r#"my.csv has no site "b1", it has a, b: did you mean "b"?"#]].assert_eq(&unknown("b1"));
-    expect![[r#"my.csv has no site "paris", it has a, b"#]].assert_eq(&unknown("paris"));
+    expect![[r#"my.csv has no site "b1"; it has a, b: did you mean "b"?"#]].assert_eq(&unknown("b1"));
+    expect![[r#"my.csv has no site "paris"; it has a, b"#]].assert_eq(&unknown("paris"));
     assert!(unknown(&"x".repeat(1_000_000)).ends_with("it has a, b"));
     let typo = RttMatrix::aws().select(&["us-wset-2"]).unwrap_err().to_string();
     assert!(typo.contains("did you mean \"us-west-2\"?") && typo.contains("ap-southeast-2"), "{typo}");
@@ -82,24 +82,24 @@ fn the_first_line_names_the_sites() {
     refused(
         "0.1,10\n10,0.1\n",
         expect![[
-            r#"my.csv: line 1, column 1: found "0.1": start with `region,<site>,<site>,…`, cells parted by commas"#
+            r#"my.csv: line 1, column 1: found "0.1": start with `region,<site>,<site>,…`, separated by commas"#
         ]],
     );
     refused(
         "\nregion;a;b\na;0.1;10\n",
         expect![[
-            r#"my.csv: line 2, column 1: found "region;a;b": start with `region,<site>,<site>,…`, cells parted by commas"#
+            r#"my.csv: line 2, column 1: found "region;a;b": start with `region,<site>,<site>,…`, separated by commas"#
         ]],
     );
     refused(
         "region\n",
         expect![[
-            r#"my.csv: line 1, column 1: found "region": start with `region,<site>,<site>,…`, cells parted by commas"#
+            r#"my.csv: line 1, column 1: found "region": start with `region,<site>,<site>,…`, separated by commas"#
         ]],
     );
     refused(
         "region,a,,c\n",
-        expect![[r#"my.csv: line 1, column 3: "" is no name: give it 1 to 40 printable characters"#]],
+        expect![[r#"my.csv: line 1, column 3: "" is not a name: use 1 to 40 printable characters"#]],
     );
     refused(
         "region,a,b,a\n",
@@ -112,8 +112,8 @@ fn a_name_fits_a_table_and_leaves_the_terminal_alone() {
     read(&format!("region,{0}\n{0},1\n", "é".repeat(40)));
     let refused =
         |name: &str| RttMatrix::from_csv("my.csv", &format!("region,{name}\n")).unwrap_err().to_string();
-    assert!(refused(&"é".repeat(41)).contains("é…\" is no name"));
-    expect![[r#"my.csv: line 1, column 2: "a\u{1b}[31m" is no name: give it 1 to 40 printable characters"#]]
+    assert!(refused(&"é".repeat(41)).contains("é…\" is not a name"));
+    expect![[r#"my.csv: line 1, column 2: "a\u{1b}[31m" is not a name: use 1 to 40 printable characters"#]]
         .assert_eq(&refused("a\u{1b}[31m"));
 }
 
@@ -121,7 +121,7 @@ fn a_name_fits_a_table_and_leaves_the_terminal_alone() {
 fn every_site_has_one_line() {
     refused(
         "region,a,b\na,0,1\n,1,0\n",
-        expect![[r#"my.csv: line 3, column 1: "" is no name: give it 1 to 40 printable characters"#]],
+        expect![[r#"my.csv: line 3, column 1: "" is not a name: use 1 to 40 printable characters"#]],
     );
     refused(
         "region,left,right\nleft,0,1\nrihgt,1,0\n",
@@ -158,7 +158,7 @@ fn every_cell_is_a_finite_number_of_milliseconds() {
     refused(
         "region,a,b\r\na,0,1\r\nb,12x,0\r\n",
         expect![[
-            r#"my.csv: line 3, column 2 ("a"): "12x" is no number: write the round trip in milliseconds, such as 70.5"#
+            r#"my.csv: line 3, column 2 ("a"): "12x" is not a number: write the round trip in milliseconds, such as 70.5"#
         ]],
     );
     refused(
@@ -180,7 +180,7 @@ fn every_cell_is_a_finite_number_of_milliseconds() {
     refused(
         "region,a,b\na,0,7e6\nb,7e6,0\n",
         expect![[
-            r#"my.csv: line 2, column 3 ("b"): 7000000 ms are more than the longest allowed, 3600000 ms: give milliseconds"#
+            r#"my.csv: line 2, column 3 ("b"): 7000000 ms is more than the longest allowed, 3600000 ms: give milliseconds"#
         ]],
     );
 }
@@ -228,7 +228,7 @@ fn a_file_that_cannot_be_used_is_named() {
     let read = || RttMatrix::from_file(&path).map_err(|error| error.to_string());
     assert!(read().unwrap_err().contains("my.csv: cannot be read ("));
     std::fs::write(&path, [0xff, 0xfe, 0]).unwrap();
-    assert!(read().unwrap_err().ends_with("my.csv: is no UTF-8 text: save it as CSV in UTF-8"));
+    assert!(read().unwrap_err().ends_with("my.csv: is not UTF-8 text: save it as CSV in UTF-8"));
     std::fs::write(&path, vec![b'#'; 1 << 20]).unwrap();
     assert!(read().unwrap_err().contains("my.csv: is empty"), "as long as is allowed");
     std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();

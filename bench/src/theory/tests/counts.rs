@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Five acceptors, three learners: messages separate and collapsed, first and last learner, reply.
+/// Checks a row for five acceptors and three learners: messages separate and collapsed, first and last learner, reply.
 #[track_caller]
 fn row(run: Run, learning: Learning, separate: u64, collapsed: u64, first: u64, last: u64, reply: u64) {
     let delays = |messages| Prediction { messages, learn_first: first, learn_last: last, reply };
@@ -52,8 +52,8 @@ fn a_single_server_only_hears_the_request_and_replies() {
     }
 }
 
-/// When each server knows of a quorum of votes in a collapsed classic round, everyone hearing them, computed
-/// from who hears what when: the leader, server 0, sends phase 2a and its vote at 0.
+/// When the followers and the leader know a quorum of votes in a collapsed classic round in which everyone hears the
+/// votes. Computed from when each vote arrives: the leader, server 0, sends phase 2a and its vote at time 0.
 fn followers_and_leader_learn_after(n: usize, quorum: usize) -> (u64, u64) {
     let voted = |server: usize| u64::from(server != 0);
     let learns = |server: usize| {

@@ -1,4 +1,4 @@
-//! Sizes of quorums, and how often a fast one is missed.
+//! Sizes of quorums, and how often a round misses a fast quorum.
 
 use super::*;
 

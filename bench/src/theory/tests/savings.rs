@@ -1,4 +1,4 @@
-//! The sends behind each formula, and what may be saved.
+//! The sends behind each formula, and the possible savings.
 
 use super::*;
 
@@ -8,12 +8,11 @@ fn sends(case: Case, quorums: Quorums) -> u64 {
     let (c, f) = (quorums.classic as u64, quorums.fast as u64);
     let collapsed = u64::from(case.layout == Collapsed);
     let everyone = case.learning == Everyone;
-    // From the leader to the acceptors asked, or back: to itself it sends nothing.
+    // Messages from the leader to the acceptors that are asked, or back. The leader sends none to itself.
     let exchange = |asked: u64| asked - collapsed;
     let learners = if collapsed == 1 { n - 1 } else { l };
     let votes = |voters: u64| if everyone { voters * learners } else { exchange(voters) };
-    // A coordinator that is no learner needs a copy of each vote, in every round once a collision is
-    // possible.
+    // A coordinator that is no learner needs a copy of each vote, in every round where a collision is possible.
     let copies = |voters: u64| if everyone && collapsed == 0 { voters } else { 0 };
     let decide = if everyone { 0 } else { learners };
     let (phase_1, phase_2) = (2 * exchange(c), exchange(c) + votes(c));

@@ -28,15 +28,15 @@ fn the_five_sites_give_the_latencies_of_the_table() {
 #[test]
 fn basic_paxos_asks_the_leaders_majority_twice() {
     latency(WideArea::BasicPaxos { leader: 1, quorum: 3 }, [179.7, 119.8, 140.9, 260.95, 231.5], 186.57);
-    // Phase 1 needs a majority, however few must vote in phase 2: 59.9 ms to the third site, and 21.1 to the
-    // second.
+    // Phase 1 needs a majority, however few must vote in phase 2: it takes 59.9 ms to the third site, and phase 2
+    // takes 21.1 ms to the second.
     latency(WideArea::BasicPaxos { leader: 1, quorum: 2 }, [140.9, 81.0, 102.1, 222.15, 192.7], 147.77);
 }
 
 #[test]
 fn a_client_that_hears_the_votes_learns_no_later_than_by_the_leaders_reply() {
-    // From us-west-1 it is 29.95 to the leader, then by the leader 29.95, by the acceptor beside the client
-    // 29.95, and by us-west-2 36.25 + 10.55: the third vote.
+    // From us-west-1 it takes 29.95 ms to the leader. The votes then take 29.95 ms through the leader, 29.95 ms
+    // through the acceptor beside the client, and 36.25 + 10.55 ms through us-west-2, which is the third vote.
     let heard = WideArea::MultiPaxosVotesToClient { leader: 0, quorum: 3 };
     latency(heard, [70.5, 29.95 + 46.8, 36.25 + 40.5, 35.25 + 99.9, 76.2 + 85.8], 104.23);
     for leader in 0..5 {

@@ -1,4 +1,4 @@
-//! Messages and delays of one decision against the number of acceptors, beside theory.
+//! Messages and delays of one decision by the number of acceptors, compared with theory.
 
 use crate::lab::cluster::Shape;
 use crate::lab::counts::measure;
@@ -22,26 +22,26 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 };
 
 const SIZES: [u16; 6] = [3, 4, 5, 7, 9, 11];
-/// Of the figures that show one size.
+/// The number of servers in the figures that show one size.
 const SIZE: u16 = 5;
-/// Where the layout has learners of its own.
+/// The number of learners in the layout with separate roles.
 const LEARNERS: u16 = 3;
 
 const COLUMNS: [(&str, &str); 14] = [
     ("variant", "the variant"),
-    ("run", "how the command comes to be decided"),
+    ("run", "how the command is decided"),
     ("roles", "which process plays which roles: separate or collapsed"),
-    ("learning", "who hears the votes: everyone, or the leader as distinguished learner"),
+    ("learning", "which processes hear the votes: everyone, or the leader as distinguished learner"),
     ("acceptors", "the number of acceptors"),
     ("learners", "the number of learners"),
-    ("messages", "messages between distinct processes, the request and one reply included"),
-    ("predicted_messages", "the same, by the formula; empty: there is none"),
+    ("messages", "messages between distinct processes, including the request and one reply"),
+    ("predicted_messages", "the same, by the formula; empty: there is no formula"),
     ("learn_first", "delays until the first learner knows the value"),
     ("learn_last", "delays until the last learner knows the value"),
     ("reply", "delays until the client has its answer"),
-    ("predicted_reply", "the same, by the formula; empty: there is none"),
+    ("predicted_reply", "the same, by the formula; empty: there is no formula"),
     ("kinds", "the messages by kind"),
-    ("differs", "1 if a number is not the predicted one, else 0"),
+    ("differs", "1 if a number differs from its prediction, else 0"),
 ];
 
 fn name(variant: Variant, run: Run) -> String {
@@ -127,15 +127,15 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.tables.push(table);
     found.figures = vec![growth(&counted)?, kinds(&counted)?, delays(&counted)?];
     found.lessons = vec![
-        "All {compared} counts that theory has a formula for are equal to it ({differing} differ).".into(),
-        "With {n} servers that play all roles and the leader learning, a steady Multi-Paxos decision takes {multi} messages and \
+        "All {compared} counts with a formula are equal to it ({differing} differ).".into(),
+        "With {n} servers that play all roles and the leader as distinguished learner, a steady Multi-Paxos decision takes {multi} messages and \
          {multi_reply} delays to the client's answer, Fast Paxos {fast} messages and {fast_reply} delays."
             .into(),
         "Fast Paxos saves a delay, not messages: with {most} servers it sends {fast_most}, Multi-Paxos {multi_most}.".into(),
         "A collision costs Fast Paxos {collision} messages and {collision_reply} delays with coordinated recovery, more than the \
-         {multi_reply} delays of Multi-Paxos: it pays only where collisions are rare."
+         {multi_reply} delays of Multi-Paxos: Fast Paxos pays off only where collisions are rare."
             .into(),
-        "Telling every learner directly saves the followers a delay and costs messages quadratic in the servers: {everyone} \
+        "Sending votes to every learner saves the followers a delay, but the messages grow with the square of the servers: {everyone} \
          instead of {multi} with {n}."
             .into(),
     ];
@@ -163,7 +163,7 @@ fn facts(found: &mut Findings, counted: &[Counted]) {
         "differing",
         counted.iter().filter(|c| c.row.differs()).count(),
         "",
-        "rows of counts.csv that differ from it",
+        "rows of counts.csv that differ from their prediction",
     );
     for (fact, run, learning, n) in [
         ("multi", Run::MultiSteady, led, SIZE),
@@ -220,16 +220,16 @@ fn growth(counted: &[Counted]) -> Result<Figure, LabError> {
         title: "Messages of one decision against the number of acceptors".into(),
         caption: "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
                   votes (upper right), and in uncoordinated recovery, with their square. A collision that the coordinator \
-                  recovers from roughly doubles what Fast Paxos sends. Some lines cover each other: a first decision of \
-                  Multi-Paxos takes what Basic Paxos takes, a fast one about what a steady one does. Held constant: majority \
+                  recovers from roughly doubles the messages of Fast Paxos. Some lines cover each other: a first decision of \
+                  Multi-Paxos takes as many messages as Basic Paxos, a fast one about as many as a steady one. Held constant: majority \
                   quorums, one client, every link one delay, nothing lost, 3 learners where roles are separate. All {compared} \
-                  points with a formula lie on it."
+                  points with a formula agree with it."
             .into(),
         svg: draw(&panels, 2, 300)?,
     })
 }
 
-/// The messages by kind, with one size.
+/// The messages by kind, for one size.
 fn kinds(counted: &[Counted]) -> Result<Figure, LabError> {
     let shown: Vec<&Counted> = counted
         .iter()
@@ -249,15 +249,15 @@ fn kinds(counted: &[Counted]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "kinds",
         title: format!("Messages of one decision by kind, {SIZE} servers"),
-        caption: "Where the messages go. Multi-Paxos spends phase 1 (prepare, promise) once and then only accept, accepted and \
-                  decide; Fast Paxos sends its requests to all acceptors in place of accept. Colours are kinds of message here, \
+        caption: "The messages of each variant by kind. Multi-Paxos runs phase 1 (prepare, promise) once and then sends only accept, accepted and \
+                  decide. Fast Paxos sends its requests to all acceptors in place of accept. Colours are kinds of message here, \
                   not variants. Held constant: {n} servers with all roles, the leader hears the votes."
             .into(),
         svg: draw(&[panel], 1, 360)?,
     })
 }
 
-/// Delays to the answer.
+/// The delays until the client has its answer.
 fn delays(counted: &[Counted]) -> Result<Figure, LabError> {
     let fits = |c: &&Counted| {
         (c.layout, c.learning, c.row.acceptors)
@@ -282,7 +282,7 @@ fn delays(counted: &[Counted]) -> Result<Figure, LabError> {
         title: format!("Delays from a client's request to its answer, {SIZE} servers"),
         caption: "Fast Paxos answers after {fast_reply} delays, Multi-Paxos after {multi_reply}. After a collision Fast Paxos \
                   is as fast as Multi-Paxos with uncoordinated recovery, and slower with the others. Held constant: {n} \
-                  servers with all roles, the leader hears the votes, the client is apart, every link one delay. The number of \
+                  servers with all roles, the leader hears the votes, the client is a separate process, every link one delay. The number of \
                   servers does not matter."
             .into(),
         svg: draw(&[panel], 1, 360)?,

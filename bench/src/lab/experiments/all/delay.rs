@@ -1,4 +1,4 @@
-//! What messages that take their time do to latency.
+//! Experiments on message delays and their effect on latency.
 
 pub(super) mod collisions;
 pub(super) mod crossover;

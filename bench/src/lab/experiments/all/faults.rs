@@ -1,4 +1,4 @@
-//! What happens when processes and links fail, and when leaders get in each other's way.
+//! Experiments on faults of processes and links, and on proposers that duel.
 
 pub(super) mod duel;
 pub(super) mod failover;

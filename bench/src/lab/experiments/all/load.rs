@@ -1,4 +1,4 @@
-//! What processes and disks have to do, and how much of it they can.
+//! Experiments on load: the work of processes and disks, and their capacity.
 
 pub(super) mod ablation;
 pub(super) mod disk;

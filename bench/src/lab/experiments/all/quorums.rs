@@ -1,4 +1,4 @@
-//! Quorum systems by number: what they cost, what they survive, and which are never the worse choice.
+//! Quorum systems by number: their cost, the failures they survive, and which of them are on the Pareto front.
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY};
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// The experiment.
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "quorums",
-    question: "Which sizes of quorums are worth having, and what do smaller phase 2 quorums gain?",
+    question: "Which sizes of quorums are worth choosing, and what do smaller phase 2 quorums gain?",
     source: "Howard, Malkhi, Spiegelman, Flexible Paxos (2016), throughput and latency against |Q2|; Howard, Charapko, Mortier, \
              Fast Flexible Paxos (2021); Naor and Wool (1998), load.",
     run,
@@ -31,7 +31,7 @@ const CLIENTS: u16 = 16;
 /// How long a process is busy with each message.
 const SERVICE: Duration = Duration::from_micros(20);
 
-/// Clients that ask all the time, of replicas that ask a quorum only.
+/// Clients that submit commands all the time to thrifty replicas.
 struct Load {
     q2: usize,
     commands: u64,
@@ -41,12 +41,12 @@ struct Load {
 impl WithProtocol for Load {
     type Out = Result<(f64, Sample), LabError>;
 
-    /// Commands answered a second, and their latencies in milliseconds.
+    /// The commands answered per second, and their latencies in milliseconds.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let quorum = QuorumChoice::Flexible(usize::from(REPLICAS) + 1 - self.q2, self.q2);
         let shape = Shape { thrifty: true, quorum, ..Shape::collapsed(Variant::Multi, REPLICAS) };
         let mut config = shape.config()?;
-        // Each command in messages of its own, so that what a message costs is seen.
+        // Each command has messages of its own, so that the cost of a message shows.
         config.limits.batch = 1;
         let mut world = World::<P>::new(config, options, self.seed);
         world.check = false;
@@ -76,19 +76,19 @@ impl WithProtocol for Load {
 
 fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("sites of the acceptors", "as many AWS regions, those of three continents first");
+    found.constant("sites of the acceptors", "as many AWS regions, first five on three continents");
     found.constant("leader", "where the mean latency is lowest");
     let systems = systems(&mut found, setting, progress)?;
     let sizes = sizes(&mut found, setting, progress)?;
     found.figures = vec![front(&systems)?, sizes];
     found.lessons = vec![
-        "Of {legal} legal choices of (Q1, Q2c, Q2f) for 5 and 7 acceptors {front} are on the Pareto front: in each other one is at least as \
+        "Of {legal} legal choices of (Q1, Q2c, Q2f) for 5 and 7 acceptors, {front} are on the Pareto front: for every other choice, one of these is at least as \
          good in everything and better in something."
             .into(),
-        "With 5 acceptors fast quorums of a majority bring the mean latency of Fast Paxos from {fast_majority} to {fast_flexible}, and \
-         the chance of a collision to {collision_flexible}; but then a new leader has to reach everyone, so no failure may be left unrepaired when the leader fails."
+        "With 5 acceptors, majority fast quorums reduce the mean latency of Fast Paxos from {fast_majority} to {fast_flexible}, and \
+         the chance of a collision to {collision_flexible}. But then a new leader must reach all acceptors, so every failed acceptor must be repaired before the leader fails."
             .into(),
-        "Of 8 replicas that ask a quorum only, one with |Q2| = 2 serves {rate_2} commands a second and one with |Q2| = 8 {rate_8}: \
+        "A thrifty cluster of 8 replicas serves {rate_2} commands per second with |Q2| = 2 and {rate_8} with |Q2| = 8: \
          the leader's messages grow with the quorum."
             .into(),
     ];
@@ -125,7 +125,7 @@ fn systems(
             ("classic_ms", "mean latency of Multi-Paxos, in ms, simulated"),
             ("fast_ms", "mean latency of Fast Paxos, in ms, simulated"),
             ("collision", "the chance that two simultaneous commands collide"),
-            ("collided", "the share of simulated pairs that did"),
+            ("collided", "the share of simulated pairs that collided"),
             ("front", "1 if it is on the Pareto front of its number of acceptors, else 0"),
         ],
     );
@@ -149,7 +149,7 @@ fn systems(
     let of = |name: &str| systems.iter().find(|s| s.acceptors == 5 && s.quorum == name);
     let facts = &mut found.facts;
     facts.add("legal", systems.len(), "", "rows of systems.csv");
-    facts.add("front", systems.iter().filter(|s| s.front).count(), "", "of these, those on the front");
+    facts.add("front", systems.iter().filter(|s| s.front).count(), "", "rows of these on the front");
     let (majority, flexible) = (of("fast-flexible:3,3,4"), of("fast-flexible:5,1,3"));
     facts.add(
         "fast_majority",
@@ -180,7 +180,7 @@ fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
             let points = chosen.iter().filter_map(|s| Some((s.fast_ms?, s.classic_ms)));
             panel.line(Look::new(name, hue).marker(marker).points(), points);
             if front {
-                // Neighbours have their words on different sides.
+                // Neighbouring points have their labels on different sides.
                 let words = |(nth, s): (usize, &&SystemRow)| {
                     let sizes = s.quorum.trim_start_matches("fast-flexible:").to_owned();
                     Some(Mark::Words((s.fast_ms?, s.classic_ms), sizes, nth % 2 == 0))
@@ -193,8 +193,8 @@ fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "front",
         title: "Every legal choice of quorums by latency".into(),
-        caption: "Each point is a legal (Q1, Q2c, Q2f), many of the same place; farther left and below is faster. The {front} filled ones are on the \
-                  Pareto front over latency, failures survived and collisions: speed to the left is paid for with a large Q1. Held \
+        caption: "Each point is a legal (Q1, Q2c, Q2f), and many have the same place; farther left and below is faster. The {front} filled points are on the \
+                  Pareto front over latency, failures survived and collisions: fast ballots are faster with a larger Q1. Held \
                   constant: acceptors and clients in as many regions, the best leader, no collision."
             .into(),
         svg: draw(&panels, 2, 340)?,
@@ -207,14 +207,14 @@ fn sizes(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
         "sizes",
         &[
             ("q2", "the size of phase 2 quorums of 8 replicas; phase 1 quorums have 9 − q2"),
-            ("rate", "commands answered a second, of 64 that are always under way"),
+            ("rate", "commands answered per second, with 64 always in progress"),
             ("mean_ms", "their mean latency, in ms"),
             ("p99_ms", "the 99th percentile of the latency, in ms"),
         ],
     );
     let hue = palette::of(Variant::Multi);
     let axis = || Axis::new("|Q2| of 8 replicas").range(0.5, 8.5);
-    let mut rate = Panel::new("", axis(), Axis::new("commands a second (1,000)"));
+    let mut rate = Panel::new("", axis(), Axis::new("commands / s (1,000)"));
     let mut time = Panel::new("", axis(), Axis::new("mean latency (ms)"));
     let (mut rates, mut times) = (Vec::new(), Vec::new());
     for q2 in 1..=usize::from(REPLICAS) {
@@ -235,8 +235,8 @@ fn sizes(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
     Ok(Figure {
         name: "sizes",
         title: "Throughput and latency against the size of phase 2 quorums".into(),
-        caption: "In shape as in Flexible Paxos (2016): the fewer replicas a leader asks, the more it serves and the sooner. Held \
-                  constant: 8 replicas of Multi-Paxos that ask a quorum only, 64 commands under way, one command a message, delays of \
+        caption: "The shape is that of Flexible Paxos (2016): the fewer replicas a leader asks, the more commands it serves, and the sooner. Held \
+                  constant: 8 thrifty replicas of Multi-Paxos, 64 commands in progress, one command per message, delays of \
                   0.4 to 0.6 ms, 20 µs of work for each message received (sending costs nothing here)."
             .into(),
         svg: draw(&[rate, time], 2, 280)?,

@@ -1,50 +1,50 @@
-//! Axes: a label with its unit, a range, and where its ticks are.
+//! Axes: a label with its unit, a range, and the places of the ticks.
 
 /// An axis.
 #[derive(Clone, Debug)]
 pub struct Axis {
-    /// What it shows, with the unit.
+    /// The label, with the unit.
     pub label: String,
-    /// From where to where; none: as far as the marks reach.
+    /// The range; none: as far as the marks reach.
     pub range: Option<(f64, f64)>,
-    /// Whether equal distances are equal ratios.
+    /// Whether the scale is logarithmic.
     pub log: bool,
     /// Names in the middle of the unit steps from 0 on, instead of numbers.
     pub names: Vec<String>,
 }
 
 impl Axis {
-    /// An axis as long as its marks need, from 0 on if they are near it.
+    /// An axis as long as its marks need. It begins at 0 if they come near 0.
     pub fn new(label: impl Into<String>) -> Self {
         Self { label: label.into(), range: None, log: false, names: Vec::new() }
     }
 
-    /// From here to there.
+    /// The same axis with this range.
     #[must_use]
     pub const fn range(mut self, low: f64, high: f64) -> Self {
         self.range = Some((low, high));
         self
     }
 
-    /// With equal distances for equal ratios.
+    /// The same axis with a logarithmic scale.
     #[must_use]
     pub const fn log(mut self) -> Self {
         self.log = true;
         self
     }
 
-    /// With names instead of numbers.
+    /// An axis with names instead of numbers.
     pub fn named(label: impl Into<String>, names: Vec<String>) -> Self {
         let range = Some((0.0, names.len() as f64));
         Self { label: label.into(), range, log: false, names }
     }
 
-    /// Where a value lies along it.
+    /// The place of a value along the axis.
     pub(super) fn place(&self, value: f64) -> f64 {
         if self.log { libm::log10(value.max(f64::MIN_POSITIVE)) } else { value }
     }
 
-    /// From where to where, with marks that reach from the least to the greatest.
+    /// The places of both ends, if the marks have these values.
     pub(super) fn ends(&self, values: impl Iterator<Item = f64>) -> (f64, f64) {
         if let Some((low, high)) = self.range {
             return (self.place(low), self.place(high));
@@ -59,7 +59,7 @@ impl Axis {
         (if low == 0.0 { 0.0 } else { low - air }, high + air)
     }
 
-    /// Where the ticks are, along it.
+    /// The places of the ticks along the axis.
     pub(super) fn ticks(&self, (low, high): (f64, f64)) -> Vec<f64> {
         if !self.names.is_empty() {
             return (0..self.names.len()).map(|i| i as f64 + 0.5).collect();
@@ -72,7 +72,7 @@ impl Axis {
             if all.len() > 1 {
                 return all;
             }
-            // Less than a decade: as without a logarithm.
+            // A range of less than a decade has the ticks of a linear scale.
             let plain = Self::new("").ticks((libm::pow(10.0, low), libm::pow(10.0, high)));
             return plain.into_iter().filter(|tick| *tick > 0.0).map(libm::log10).collect();
         }
@@ -85,7 +85,7 @@ impl Axis {
         (first..=last).map(|i| i as f64 * step).collect()
     }
 
-    /// What stands at a tick.
+    /// The label of a tick.
     pub(super) fn label_at(&self, tick: f64) -> String {
         if !self.names.is_empty() {
             return self.names.get(tick.max(0.0) as usize).cloned().unwrap_or_default();

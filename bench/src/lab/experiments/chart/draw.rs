@@ -1,4 +1,4 @@
-//! From panels to SVG.
+//! Draws panels as SVG.
 
 use super::{Axis, Dash, Look, Mark, Marker, Panel};
 use crate::lab::experiments::LabError;
@@ -9,22 +9,22 @@ use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// The ink of axes and words; pages with a dark mode put their own in its place.
+/// The colour of axes and text. Pages with a dark mode replace it.
 pub(crate) const INK: RGBColor = RGBColor(17, 17, 19);
-/// The lines of the grid; see [`INK`].
+/// The colour of the grid; see [`INK`].
 pub(crate) const GRID: RGBColor = RGBColor(221, 221, 223);
-/// What is behind all; see [`INK`].
+/// The colour of the background; see [`INK`].
 pub(crate) const PAPER: RGBColor = RGBColor(255, 255, 254);
 
 const FONT: i32 = 14;
-/// About how wide a letter is; how wide it really is depends on who shows the picture.
+/// The approximate width of a letter. The exact width depends on the viewer's font.
 const LETTER: f64 = 0.56 * FONT as f64;
 const LEGEND_LINE: i32 = 22;
 const WIDTH: i32 = 680;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws panels in so many columns, each `height` pixels high, with one legend below all.
+/// Draws panels in this many columns, each panel `height` pixels high, with one legend below all.
 ///
 /// # Errors
 /// [`LabError::Drawing`] if a panel cannot be drawn.
@@ -58,7 +58,7 @@ fn font(size: i32, color: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&color).pos(Pos::new(h, v))
 }
 
-/// Every look once, with its place.
+/// The legend: every look once, with its place.
 fn legend(panels: &[Panel]) -> Vec<(Look, i32, i32)> {
     let mut placed: Vec<(Look, i32, i32)> = Vec::new();
     let (mut x, mut y) = (16, 4);
@@ -95,7 +95,7 @@ fn draw_key(look: &Look, (x, y): (i32, i32), area: &Area<'_>) -> Result<(), Fail
     area.draw(&Text::new(look.name.clone(), (x + 38, middle), font(FONT, INK, HPos::Left, VPos::Center)))
 }
 
-/// An axis as plotters takes it, with ticks of its own choice.
+/// An axis in the form that plotters expects, with our own choice of ticks.
 struct Scale {
     ends: (f64, f64),
     ticks: Vec<f64>,
@@ -151,7 +151,7 @@ fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<(), Failed> {
         mesh.disable_y_mesh();
     }
     mesh.draw()?;
-    // What is between the axes is drawn in pixels, from its upper left corner on.
+    // The marks are drawn in pixels, relative to the upper left corner of the area between the axes.
     let plot = chart.plotting_area();
     let (inside, (left, top)) =
         (plot.strip_coord_spec(), (plot.get_pixel_range().0.start, plot.get_pixel_range().1.start));
@@ -159,7 +159,7 @@ fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<(), Failed> {
         let (x, y) = plot.map_coordinate(&(panel.x.place(p.0), panel.y.place(p.1)));
         (x - left, y - top)
     };
-    // What lies outside of a range that was asked for is not drawn.
+    // Points outside the axes' ranges are not drawn.
     let is_inside = |p: &&(f64, f64)| {
         (x.0..=x.1).contains(&panel.x.place(p.0)) && (y.0..=y.1).contains(&panel.y.place(p.1))
     };

@@ -4,10 +4,10 @@ use super::{Axis, Look, Mark, Panel};
 use crate::lab::experiments::chart::palette::Hue;
 use crate::lab::experiments::facts::rounded;
 
-/// How wide all bars of a group are together.
+/// The width of all bars of a group together.
 const GROUP: f64 = 0.8;
 
-/// Bars in groups, one group for each name and in it one bar for each series; a value that is none has no bar.
+/// Bars in groups: one group for each name, with one bar for each series. A missing value has no bar.
 pub fn bars(title: &str, names: &[String], y: Axis, series: &[(Look, Vec<Option<f64>>)]) -> Panel {
     let mut panel = Panel::new(title, Axis::named("", names.to_vec()), y);
     let width = GROUP / series.len().max(1) as f64;
@@ -20,7 +20,7 @@ pub fn bars(title: &str, names: &[String], y: Axis, series: &[(Look, Vec<Option<
     panel
 }
 
-/// Bars from left to right, one for each name, each made of parts.
+/// Horizontal bars, one for each name, each made of parts.
 pub fn stacked(title: &str, names: &[String], x: Axis, parts: &[(Look, Vec<f64>)]) -> Panel {
     let mut panel = Panel::new(title, x, Axis::named("", names.iter().rev().cloned().collect()));
     let mut ends = vec![0.0; names.len()];
@@ -35,7 +35,7 @@ pub fn stacked(title: &str, names: &[String], x: Axis, parts: &[(Look, Vec<f64>)
     panel
 }
 
-/// A table of numbers in colours, pale for the least.
+/// A heat map: a table of numbers on colours, with the palest for the smallest number.
 pub fn heat(title: &str, x: (&str, &[String]), y: (&str, &[String]), values: &[Vec<f64>]) -> Panel {
     let below: Vec<String> = y.1.iter().rev().cloned().collect();
     let mut panel = Panel::new(title, Axis::named(x.0, x.1.to_vec()), Axis::named(y.0, below));
@@ -53,7 +53,7 @@ pub fn heat(title: &str, x: (&str, &[String]), y: (&str, &[String]), values: &[V
     panel
 }
 
-/// From almost white to blue.
+/// A shade between almost white and blue.
 fn shade(share: f64) -> Hue {
     let between = |from: f64, to: f64| (from + (to - from) * share).round() as u8;
     Hue(between(240.0, 0.0), between(246.0, 92.0), between(252.0, 160.0))

@@ -1,5 +1,5 @@
-//! Colours: one for one variant, in every figure. They are those of Okabe and Ito (2008), which people who see two
-//! primary colours only can tell apart; lines differ in dashes and markers as well, for print.
+//! Colours: each variant has the same colour in every figure. The palette is that of Okabe and Ito (2008), which
+//! colour-blind people can tell apart. Lines also differ in dashes and markers, for print.
 
 use crate::variants::Variant;
 
@@ -21,16 +21,16 @@ pub const BLUE: Hue = Hue(0, 114, 178);
 pub const VERMILION: Hue = Hue(213, 94, 0);
 /// Reddish purple.
 pub const PURPLE: Hue = Hue(204, 121, 167);
-/// For what is no variant: theory, and other people's figures.
+/// Grey, for everything that is not a variant: theory, and figures from other work.
 pub const GREY: Hue = Hue(118, 118, 120);
 
-/// Fast Paxos with fast quorums that are majorities, at the price of larger ones in phase 1.
+/// The colour of Fast Paxos with majorities as fast quorums, at the price of larger phase 1 quorums.
 pub const FLEXIBLE: Hue = GREEN;
 
-/// In the order of [`Variant::ALL`].
+/// The colours of the variants, in the order of [`Variant::ALL`].
 const VARIANTS: [Hue; 7] = [ORANGE, PURPLE, BLUE, VERMILION, SKY, YELLOW, GREY];
 
-/// For series that are no variants, one after the other.
+/// The colours of consecutive series that are not variants.
 pub const SERIES: [Hue; 6] = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY];
 
 /// The colour of a variant.

@@ -3,7 +3,7 @@
 use crate::lab::explore::frame::{Fate, Trip};
 use std::fmt::{Arguments, Write};
 
-/// A picture that is being drawn.
+/// A picture in the making.
 pub(super) struct Svg(String);
 
 impl Svg {
@@ -31,7 +31,7 @@ impl Svg {
         self.0
     }
 
-    /// A piece of a column.
+    /// Draws a piece of a column.
     pub(super) fn column(&mut self, x: usize, top: usize, bottom: usize, from: usize, up: bool) {
         let class = if up { "up" } else { "down" };
         self.push(format_args!(
@@ -39,7 +39,7 @@ impl Svg {
         ));
     }
 
-    /// A message, from where it was sent to where it arrives, or half of the way if it does not.
+    /// Draws a message from where it was sent to where it arrives, or a part of the way if it is lost.
     pub(super) fn arrow(
         &mut self,
         (x1, y1): (usize, usize),
@@ -49,7 +49,7 @@ impl Svg {
     ) {
         let (x1, y1, x2, y2) = (x1 as f64, y1 as f64, x2 as f64, y2 as f64);
         let whole = matches!(trip.fate, Fate::Arrived | Fate::Flying | Fate::Void);
-        // A message that is lost at once leaves its column all the same.
+        // A message that is lost when it is sent still has a short arrow beside its column.
         let (x2, y2) = match trip.fate {
             Fate::Lost => (x1 + (x2 - x1) * 0.35, y1 + 7.0),
             Fate::Dropped => (x1 + (x2 - x1) * 0.6, y1 + (y2 - y1) * 0.6),
@@ -86,7 +86,7 @@ impl Svg {
         self.push(format_args!("</g>"));
     }
 
-    /// Where something happens at a process.
+    /// Draws a sign where something happens at a process.
     pub(super) fn sign(&mut self, x: usize, y: usize, frame: usize, class: &str) {
         let shape = match class {
             "learns" => format!("M{x} {}l5 5l-5 5l-5 -5z", y - 5),
@@ -98,7 +98,7 @@ impl Svg {
     }
 }
 
-/// Milliseconds.
+/// Formats a time in milliseconds.
 pub(super) fn time(at_us: u64) -> String {
     format!("{}.{} ms", at_us / 1000, at_us % 1000 / 100)
 }

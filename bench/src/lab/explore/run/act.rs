@@ -1,4 +1,4 @@
-//! What each input does.
+//! The effects of inputs.
 
 use super::Session;
 use crate::lab::explore::frame::Tone;
@@ -8,14 +8,14 @@ use core::time::Duration;
 use paxos_core::{Change, NodeId, Protocol, Time};
 use paxos_transport::sim::{Cut, Fault, Sim};
 
-/// So long an event is looked for that is more than upkeep.
+/// How long to look for an event that is more than upkeep.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// What an input did, in a sentence: or why it did nothing.
+/// A sentence on what an input did, or on why it did nothing.
 type Done = Result<String, String>;
 
 impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
-    /// Takes one input; whether the run goes on.
+    /// Takes one input. Returns whether the run continues.
     pub(super) fn act(&mut self, nth: usize, action: Action) -> bool {
         let (node, done) = match action {
             Action::Step { times } => return self.steps(nth, None, |_, part| part >= times),
@@ -24,7 +24,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
                 let going = self.steps(nth, Some(end), |session, _| session.recorder.loud() > before);
                 if going && self.recorder.loud() == before {
                     self.sim.pass(end);
-                    let text = format!("For {} s nothing but upkeep has happened.", IDLE.as_secs());
+                    let text = format!("Only upkeep has happened for {} s.", IDLE.as_secs());
                     self.recorder.frame(&self.sim, Some(nth), 0, Tone::Input, text, None);
                 }
                 return going;
@@ -58,7 +58,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
                 let asked = self.sim.change(NodeId(node), change).map_err(|why| sentence(&why.to_string()));
                 (
                     Some(node),
-                    asked.map(|id| format!("n{node} asks that n{new} take the place of n{old} ({id}).")),
+                    asked.map(|id| format!("The client of n{node} asks to replace n{old} by n{new} ({id}).")),
                 )
             }
             Action::Transfer { to } => (None, self.transfer(NodeId(to))),
@@ -82,14 +82,14 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
             reached
         });
         if going && !reached {
-            let text = format!("After {} s nothing more was waited for.", super::PATIENCE.as_secs());
+            let text = format!("The goal was not reached within {} s.", super::PATIENCE.as_secs());
             self.recorder.frame(&self.sim, Some(nth), 0, Tone::Refused, text, None);
         }
         going
     }
 
     fn wait(&mut self, nth: usize, ms: u64) -> bool {
-        // A day is more than any session lasts.
+        // No session lasts longer than a day.
         let end = self.sim.now().after(Duration::from_millis(ms.min(86_400_000)));
         let going = self.steps(nth, Some(end), |_, _| false);
         if going {
@@ -113,7 +113,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         let before = condition(&self.sim, id);
         self.sim.fail(fault(id));
         if condition(&self.sim, id) == before {
-            return Err(format!("{id} is so already: nothing changes."));
+            return Err(format!("{id} is already in this state: nothing changes."));
         }
         Ok(format!("{id} {what}."))
     }
@@ -123,7 +123,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         if known {
             Ok(())
         } else {
-            Err(format!("There is no process {id}: choose one of those that are drawn."))
+            Err(format!("There is no process {id}: choose one of the processes that are drawn."))
         }
     }
 
@@ -134,13 +134,13 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
             return Err(format!("{a} has no link to itself: choose two processes."));
         }
         if self.is_cut(a, b) {
-            return Err(format!("The link between {a} and {b} is cut already."));
+            return Err(format!("The link between {a} and {b} is already cut."));
         }
         let (start, end) = (self.sim.now(), Time(u64::MAX));
         let cut = Cut { from: vec![a.min(b)], to: vec![a.max(b)], both_ways: true, start, end };
         self.sim.links_mut().cuts.push(cut);
         self.recorder.cuts.insert((a.min(b).0, a.max(b).0));
-        Ok(format!("The link between {a} and {b} is cut: what they send each other from now on is lost."))
+        Ok(format!("The link between {a} and {b} is cut: messages sent on it from now on are lost."))
     }
 
     fn heal(&mut self, a: NodeId, b: NodeId) -> Done {
@@ -167,13 +167,13 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
 
     fn transfer(&mut self, to: NodeId) -> Done {
         self.exists(to)?;
-        let leader = self.sim.leader().ok_or("Nobody leads: there is nothing to hand over.")?;
+        let leader = self.sim.leader().ok_or("There is no leader that could hand over.")?;
         self.sim.transfer(leader, to).map_err(|why| sentence(&why.to_string()))?;
         Ok(format!("{leader} is asked to hand over to {to}."))
     }
 }
 
-/// What a fault can change about a process.
+/// The parts of a process's state that a fault can change.
 fn condition<P>(sim: &Sim<P, Digest>, id: NodeId) -> [bool; 3]
 where
     P: Protocol<Value = Payload, Reply = u64>,
@@ -186,11 +186,11 @@ fn under_way(is: bool, message: u64, what: core::fmt::Arguments<'_>) -> Done {
     if is { Ok(format!("{message} {what}.")) } else { Err(format!("{message} is not under way.")) }
 }
 
-/// An error as a sentence.
+/// Turns an error into a sentence.
 fn sentence(error: &str) -> String {
     let mut chars = error.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    // Names of processes stay as they are.
+    // Names of processes are not capitalized.
     let named = error.starts_with('n') && error.chars().nth(1).is_some_and(|c| c.is_ascii_digit());
     if named { format!("{error}.") } else { format!("{first}{}.", chars.as_str()) }
 }

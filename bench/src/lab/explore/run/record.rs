@@ -1,4 +1,4 @@
-//! Writes down what is shown of a run as it goes.
+//! Records what is shown of a run.
 
 use super::{EVENTS, clients};
 use crate::lab::explore::frame::{Broken, Fate, Frame, Lane, Mark, Recording, State, Tone, Trip};
@@ -9,16 +9,16 @@ use paxos_core::{Kind, NodeId, Protocol};
 use paxos_transport::sim::{Event, InFlight, Note, Row, Sim, What};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Messages that change nothing as long as all is well.
+/// Kinds of messages that change nothing while there are no faults.
 const UPKEEP: [Kind; 5] = [Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::Members, Kind::Forgotten];
 
 #[derive(Default)]
 pub(in crate::lab::explore) struct Recorder {
     frames: Vec<Frame>,
     messages: Vec<Trip>,
-    /// The places of the messages under way, by number.
+    /// The indexes of the messages under way, by number.
     flying: BTreeMap<u64, usize>,
-    /// The processes as they were shown last.
+    /// The last shown state of each process.
     shown: BTreeMap<NodeId, State>,
     /// How much of the simulator's trace has been read.
     read: usize,
@@ -28,9 +28,9 @@ pub(in crate::lab::explore) struct Recorder {
     pub(super) dropped: Option<u64>,
     broken: Option<Broken>,
     cut_short: Option<String>,
-    /// How many frames are more than upkeep.
+    /// The number of frames that are more than upkeep.
     loud: usize,
-    /// What any process has learned: slots with their values.
+    /// The slots that any process has learned, with their values.
     learned: BTreeSet<String>,
 }
 
@@ -39,12 +39,12 @@ impl Recorder {
         self.frames.len() >= EVENTS
     }
 
-    /// How many frames so far are more than upkeep.
+    /// The number of frames so far that are more than upkeep.
     pub(super) const fn loud(&self) -> usize {
         self.loud
     }
 
-    /// In how many slots some process has known what is chosen.
+    /// The number of slots whose value some process has learned.
     pub(super) fn learned(&self) -> usize {
         self.learned.len()
     }
@@ -57,7 +57,7 @@ impl Recorder {
         self.broken = Some(broken(self.frames.len().saturating_sub(1)));
     }
 
-    /// What `event` was, in a sentence. The message that arrived is still among those under way here.
+    /// Describes `event` in a sentence. A message that arrived is still among those under way here.
     pub(super) fn tell<P>(&self, sim: &Sim<P, Digest>, event: Option<Event>) -> String
     where
         P: Protocol<Value = Payload, Reply = u64>,
@@ -73,15 +73,15 @@ impl Recorder {
                 None => format!("Message {number} arrives."),
             },
             Some(Event::Woken(id)) => format!("A timeout of {id} ends."),
-            Some(Event::Written(id)) => format!("The disk of {id} has written what it was given."),
-            Some(Event::Finished(id)) => format!("{id} has finished what takes it time."),
+            Some(Event::Written(id)) => format!("The disk of {id} has finished its writes."),
+            Some(Event::Finished(id)) => format!("{id} has finished a task that takes time."),
             Some(Event::Failed(_)) => "A planned fault happens.".into(),
-            Some(Event::Asked(id)) => format!("The client of {id} asks for something."),
-            None => "An invariant breaks.".into(),
+            Some(Event::Asked(id)) => format!("The client of {id} makes a request."),
+            None => "An invariant is broken.".into(),
         }
     }
 
-    /// Writes down how everything is after an event or an input.
+    /// Records the state of everything after an event or an input.
     pub(super) fn frame<P>(
         &mut self,
         sim: &Sim<P, Digest>,
@@ -117,7 +117,7 @@ impl Recorder {
         });
     }
 
-    /// Ends the trips of the messages that are not under way any more; where one arrived, and whether all were upkeep.
+    /// Ends the trips of messages that are no longer under way. Returns where one arrived, and whether all were upkeep.
     fn end_trips<P>(&mut self, sim: &Sim<P, Digest>, nth: usize) -> (Option<u16>, bool)
     where
         P: Protocol<Value = Payload, Reply = u64>,
@@ -144,7 +144,7 @@ impl Recorder {
         (arrived, upkeep)
     }
 
-    /// Begins the trips of the messages that are new under way.
+    /// Begins the trips of messages that have just been sent.
     fn begin_trips<P>(&mut self, sim: &Sim<P, Digest>, nth: usize)
     where
         P: Protocol<Value = Payload, Reply = u64>,
@@ -160,7 +160,8 @@ impl Recorder {
         }
     }
 
-    /// Reads on in the simulator's trace: what happened besides messages, and the messages that were lost at once.
+    /// Reads the new part of the simulator's trace. Returns what happened besides messages, and records messages that
+    /// were lost when they were sent.
     fn read_trace<P>(&mut self, sim: &Sim<P, Digest>, nth: usize) -> Vec<Mark>
     where
         P: Protocol<Value = Payload, Reply = u64>,
@@ -197,7 +198,7 @@ impl Recorder {
         changed.into_iter().map(|(_, state)| state).collect()
     }
 
-    /// All of it.
+    /// The complete recording.
     pub(super) fn finish(self, script: &Script) -> Recording {
         let setting = script.scenario.setting;
         let clients = clients(&setting);

@@ -1,4 +1,4 @@
-//! What is shown is what the nodes and their disks hold.
+//! The shown state agrees with the nodes and their disks.
 
 use super::{at_the_end, script};
 use crate::lab::explore::play;
@@ -13,7 +13,7 @@ use paxos_transport::sim::Sim;
 type Multi = multi_paxos::MultiPaxos<Payload, u64>;
 type Fast = fast_paxos::FastPaxos<Payload, u64>;
 
-/// Steps through a run and compares what is shown with what the acceptors say of themselves.
+/// Steps through a run and compares the shown state with what the acceptors report.
 fn compare<P>(
     options: P::Options,
     variant: Variant,

@@ -1,4 +1,4 @@
-//! Who may ask, and what is answered.
+//! Which requests are allowed, and what the replies are.
 
 use crate::lab::explore::{Asked, Reply, Script, Site, named, serve};
 use std::io::{Read, Write};
@@ -56,7 +56,7 @@ fn nothing_else_is_served() {
     }
     let wrong = ask("POST", "/run", Some("localhost:7800"), None, "{\"script\": {\"paxos-explore\": 1}}");
     assert_eq!(wrong.status, 400);
-    assert!(wrong.body.starts_with("this is no session"), "{}", wrong.body);
+    assert!(wrong.body.starts_with("this is not a session"), "{}", wrong.body);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Collisions of Fast Paxos: how likely they are, and what they cost, by recovery.
+//! Collisions in Fast Paxos: their probability, and their cost by recovery.
 
 mod rounds;
 
@@ -19,15 +19,15 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "collisions",
-    question: "How often do commands collide in Fast Paxos, and what does each way to recover cost?",
+    question: "How often do commands collide in Fast Paxos, and what does each kind of recovery cost?",
     source: "Lamport, Fast Paxos (2006), recovery; Howard, Charapko, Mortier, Fast Flexible Paxos (2021), smaller fast quorums.",
     run,
 };
 
 const RECOVERIES: [Recovery; 3] = [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic];
 
-/// The chance that two commands, the second so much later, collide: an acceptor hears the first one first with chance
-/// p = 1 − ½ e^(−gap / mean), independent of the others, and neither has a quorum.
+/// The chance that two commands collide if the second is sent `gap` later. An acceptor hears the first command first
+/// with chance p = 1 − ½ e^(−gap / mean), independent of the others. The commands collide if neither has a quorum.
 fn gap_chance(gap: Duration, n: usize, q: usize) -> f64 {
     let p = 1.0 - 0.5 * libm::exp(-gap.as_secs_f64() / ON_TOP.as_secs_f64());
     let choose = |k: usize| (0..k).fold(1.0, |ways, i| ways * (n - i) as f64 / (i + 1) as f64);
@@ -39,30 +39,30 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     let mut found = Findings::default();
     found.constant(
         "delay of a message, gaps and clients",
-        "5 ms, and exponentially distributed with a mean of 5 ms on top",
+        "5 ms plus an exponentially distributed time with a mean of 5 ms",
     );
     found.constant("servers, gaps and clients", ACCEPTORS);
-    found.constant("asked again after, gaps and clients", "200 ms; clients 400 ms");
+    found.constant("resend timeout, gaps and clients", "200 ms; clients 400 ms");
     let by_size = by_size(&mut found, setting, progress)?;
     let by_gap = by_gap(&mut found, setting, progress)?;
     let by_clients = by_clients(&mut found, setting, progress)?;
     found.figures = vec![by_size, by_gap, by_clients];
     found.lessons = vec![
         "Measured chances of a collision lie within {off} of the formula, over {pairs} pairs of commands each.".into(),
-        "Of 5 acceptors with fast quorums of 4, {five} of simultaneous pairs collide; with 7 acceptors it is {seven}. Majority \
-         fast quorums of an odd number never collide, at the price of asking everyone in phase 1."
+        "With 5 acceptors and fast quorums of 4, {five} of simultaneous pairs collide; with 7 acceptors it is {seven}. With an odd number \
+         of acceptors, majority fast quorums never collide, but all acceptors are asked in phase 1."
             .into(),
-        "Two commands have to be {safe_gap} or more apart, with delays of 10 ms in the mean, for the coordinator to step in for less than 5 % \
+        "With mean delays of 10 ms, two commands must be at least {safe_gap} apart for the coordinator to step in for less than 5 % \
          of them."
             .into(),
-        "With {most} clients that submit within 10 ms Fast Paxos takes {coordinated} in the mean with coordinated recovery, \
-         {uncoordinated} with uncoordinated and {classic} with classic; Multi-Paxos takes {multi}."
+        "With {most} clients that submit within 10 ms, Fast Paxos takes {coordinated} on average with coordinated recovery, \
+         {uncoordinated} with uncoordinated and {classic} with classic recovery; Multi-Paxos takes {multi}."
             .into(),
     ];
     Ok(found)
 }
 
-/// The chance for simultaneous pairs, by number of acceptors and quorum system.
+/// The chance of a collision of simultaneous pairs, by number of acceptors and quorum system.
 fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
     let pairs = setting.either(4_000, 40_000);
     let mut table = Table::new(
@@ -70,9 +70,9 @@ fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
         &[
             ("acceptors", "the number of acceptors"),
             ("system", "the quorum system"),
-            ("fast_quorum", "how many acceptors a fast quorum has"),
+            ("fast_quorum", "the number of acceptors in a fast quorum"),
             ("pairs", "pairs of simultaneous commands, each acceptor hearing either first with equal chance"),
-            ("undecided", "those of which the fast ballot decided neither"),
+            ("undecided", "pairs of which the fast ballot decided neither"),
             ("share", "undecided / pairs"),
             ("formula", "1 − 2·P[Bin(n, ½) ≥ q]"),
         ],
@@ -131,13 +131,13 @@ fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
         title: "The chance that two simultaneous commands collide".into(),
         caption: "Points on the dashed lines: the simulator agrees with the formula within {off}. Even numbers of acceptors have \
                   relatively smaller fast quorums, hence the zigzag. Held constant: two clients, each acceptor hears either first \
-                  with equal chance, {pairs} pairs a point."
+                  with equal chance, {pairs} pairs per point."
             .into(),
         svg: draw(&[panel], 1, 320)?,
     })
 }
 
-/// The chance and the latency by the time between two commands.
+/// The chance of a collision and the latency, by the time between two commands.
 fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
     let rounds = setting.either(400, 5_000);
     let mut table = Table::new(
@@ -145,7 +145,7 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
         &[
             ("gap_ms", "how much later the second command is submitted, in ms"),
             ("quorum", "the quorum system"),
-            ("recovery", "how a collision is recovered from"),
+            ("recovery", "the recovery from a collision"),
             (
                 "share",
                 "the share of rounds in which the coordinator proposed something; empty: there is no coordinator",
@@ -215,7 +215,7 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
         "safe_gap",
         safe,
         "ms",
-        "the least gap of gaps.csv with a share below 0.05, coordinated recovery",
+        "the smallest gap of gaps.csv with a share below 0.05, coordinated recovery",
     );
     found.facts.add("rounds", rounds, "", "pairs of commands for each row of gaps.csv");
     found.tables.push(table);
@@ -223,10 +223,10 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
         name: "gaps",
         title: "Collisions and latency against the time between two commands".into(),
         caption: "Left: how often the coordinator has to propose, against the chance that neither command has a fast quorum in the \
-                  slot that both meet in (dashed). It lies above: the coordinator steps in for later slots and repeated commands as \
-                  well, which are not told apart here; with uncoordinated recovery there is no coordinator. Right: the latency falls to \
+                  slot in which both meet (dashed). The measured share is higher, because the coordinator also steps in for later slots and \
+                  repeated commands, which are not separated here; with uncoordinated recovery there is no coordinator. Right: the latency falls to \
                   that without a collision as the commands move apart. Held constant: 5 servers, fast quorums of 4, two clients, delays of \
-                  5 ms and 5 ms on top in the mean, {rounds} pairs a point."
+                  5 ms plus 5 ms on average, {rounds} pairs per point."
             .into(),
         svg: draw(&[rate, time], 2, 300)?,
     })
@@ -240,15 +240,15 @@ fn by_clients(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
         &[
             ("clients", "clients that submit a command each, within 10 ms"),
             ("variant", "the variant"),
-            ("recovery", "how a collision is recovered from; empty: there are none"),
+            ("recovery", "the recovery from a collision; empty: there are no collisions"),
             ("quorum", "the quorum system"),
             ("mean_ms", "mean latency, in ms"),
             ("p99_ms", "99th percentile of the latency, in ms"),
-            ("messages", "messages a command"),
+            ("messages", "messages per command"),
         ],
     );
     let mut time = Panel::new("", Axis::new("clients").log(), Axis::new("mean latency (ms)"));
-    let mut sent = Panel::new("", Axis::new("clients").log(), Axis::new("messages a command"));
+    let mut sent = Panel::new("", Axis::new("clients").log(), Axis::new("messages per command"));
     let fast = palette::of(Variant::Fast);
     let flexible = QuorumChoice::FastFlexible(5, 3, 3);
     let rows = [
@@ -333,9 +333,9 @@ fn by_clients(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
     Ok(Figure {
         name: "clients",
         title: "Latency and messages against the number of clients".into(),
-        caption: "One client: Fast Paxos is faster. With more clients at a time collisions take the gain away; Multi-Paxos does not \
-                  mind, since its leader puts commands in order. Held constant: 5 servers, every client submits one command at a \
-                  random moment within 10 ms, delays of 5 ms and 5 ms on top in the mean."
+        caption: "With one client, Fast Paxos is faster. With more clients at a time, collisions take the gain away. Multi-Paxos is not \
+                  affected, because its leader orders the commands. Held constant: 5 servers, every client submits one command at a \
+                  random moment within 10 ms, delays of 5 ms plus 5 ms on average."
             .into(),
         svg: draw(&[time, sent], 2, 300)?,
     })

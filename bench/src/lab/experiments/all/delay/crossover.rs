@@ -1,4 +1,4 @@
-//! When Fast Paxos beats Multi-Paxos: two delays and a larger quorum against three delays and a smaller one.
+//! When Fast Paxos is faster than Multi-Paxos: two delays and a larger quorum against three delays and a smaller one.
 
 use super::spread::{Family, MEAN_MS, Spread};
 use crate::lab::cluster::Shape;
@@ -27,7 +27,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 
 const SIZES: [u16; 5] = [3, 4, 5, 7, 9];
 
-/// Commands of one client that hears the votes itself, one after the other, each message's delay drawn anew.
+/// Consecutive commands of one client that hears the votes itself. Each message's delay is drawn anew.
 struct Race {
     acceptors: u16,
     variant: Variant,
@@ -75,7 +75,7 @@ impl WithProtocol for Race {
     }
 }
 
-/// One point: of so many commands, the share that Fast Paxos decides sooner, and both latencies.
+/// One point: the share of commands that Fast Paxos decides sooner, and both latencies.
 struct Point {
     family: Family,
     spread: f64,
@@ -112,7 +112,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     }
     let mut found = Findings::default();
     found.constant("mean delay of a message", format!("{MEAN_MS} ms"));
-    found.constant("commands a point", commands);
+    found.constant("commands per point", commands);
     found.constant("client", "one, which hears the votes itself; no collision");
     found.constant("quorums", "majorities, and the smallest fast quorums beside them");
     tables(&mut found, &points);
@@ -120,13 +120,13 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.lessons = vec![
         "With constant delays Fast Paxos wins every time ({constant}): two delays instead of three.".into(),
         "With {n} acceptors it wins {exponential} of the commands if delays are exponentially distributed with spread 1: it waits \
-         for the 4th of 5 answers, Multi-Paxos for the 3rd, and the more delays vary the farther the two are apart."
+         for the 4th of 5 answers, Multi-Paxos for the 3rd, and these two are farther apart the more delays vary."
             .into(),
-        "The spread is not all: of spread 4 it wins {heavy} with a Pareto tail, where most delays are alike and a few are very long, and \
-         {weibull} with Weibull delays, where few are alike."
+        "The spread does not explain everything: at spread 4 it wins {heavy} with a Pareto tail, where most delays are similar and a few are very long, and \
+         {weibull} with Weibull delays, where few are similar."
             .into(),
-        "Its smallest share of all settings is {least}, with {least_where}.".into(),
-        "In the mean Multi-Paxos is faster in {slower} of {settings} settings.".into(),
+        "Its smallest share over all settings is {least}, with {least_where}.".into(),
+        "By mean latency, Multi-Paxos is faster in {slower} of {settings} settings.".into(),
     ];
     Ok(found)
 }
@@ -140,9 +140,9 @@ fn tables(found: &mut Findings, points: &[Point]) {
             ("acceptors", "the number of acceptors"),
             (
                 "fast_won",
-                "the share of commands that Fast Paxos decides sooner than Multi-Paxos, each with draws of its own",
+                "the share of commands that Fast Paxos decides sooner than Multi-Paxos, each with its own random delays",
             ),
-            ("tied", "the share that takes both equally long"),
+            ("tied", "the share that takes equally long in both"),
             ("multi_mean_ms", "mean latency of Multi-Paxos, in ms"),
             ("fast_mean_ms", "mean latency of Fast Paxos, in ms"),
             ("multi_p50_ms", "median of Multi-Paxos, in ms"),
@@ -200,7 +200,7 @@ fn tables(found: &mut Findings, points: &[Point]) {
     found.tables.push(table);
 }
 
-/// A panel for each family, a line for each number of acceptors.
+/// Makes a panel for each family, with a line for each number of acceptors.
 fn panels(points: &[Point], y: &Axis, value: fn(&Point) -> Option<f64>) -> Vec<Panel> {
     let families = [Family::Exponential, Family::Weibull, Family::LogNormal, Family::Pareto];
     let panel = |family: Family| {
@@ -210,7 +210,7 @@ fn panels(points: &[Point], y: &Axis, value: fn(&Point) -> Option<f64>) -> Vec<P
         for ((acceptors, hue), marker) in
             SIZES.into_iter().zip(SERIES).zip(Marker::SERIES.into_iter().cycle())
         {
-            // Constant delays are every family's spread 0.
+            // Constant delays are the spread 0 of every family.
             let here = points.iter().filter(|p| p.acceptors == acceptors);
             let here = here.filter(|p| p.family == family || p.family == Family::Constant);
             let look = Look::new(format!("{acceptors} acceptors"), hue).marker(marker);
@@ -236,7 +236,7 @@ fn shares(points: &[Point]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "won",
         title: "Share of commands that Fast Paxos decides sooner than Multi-Paxos".into(),
-        caption: "All lines begin at 1: with constant delays Fast Paxos always wins. The more delays vary the less it does; below \
+        caption: "All lines begin at 1: with constant delays Fast Paxos always wins. It wins less often the more delays vary; below \
                   the dotted line Multi-Paxos wins more often. Colours are numbers of acceptors here. Held constant: a mean delay \
                   of 10 ms, one client that hears the votes itself, no collision, majority quorums."
             .into(),
@@ -250,8 +250,8 @@ fn means(points: &[Point]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "means",
         title: "Mean latency of Fast Paxos divided by that of Multi-Paxos".into(),
-        caption: "At spread 0 it is two thirds: two delays instead of three. Above the dotted line Multi-Paxos is faster in the \
-                  mean, as in {slower} of {settings} settings. Held constant: as above."
+        caption: "At spread 0 the ratio is two thirds: two delays instead of three. Above the dotted line Multi-Paxos has the lower \
+                  mean latency, as in {slower} of {settings} settings. Held constant: as above."
             .into(),
         svg: draw(&panels, 2, 280)?,
     })

@@ -4,30 +4,30 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp, LogNormal, Pareto, Weibull};
 use std::time::Duration;
 
-/// The mean of all of them, in milliseconds.
+/// The mean of all distributions, in milliseconds.
 pub(super) const MEAN_MS: f64 = 10.0;
 
 /// How delays are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
-    /// Always the same.
+    /// All delays are equal.
     Constant,
-    /// A shortest delay, and an exponentially distributed one on top.
+    /// A shortest delay plus an exponentially distributed one.
     Exponential,
-    /// Weibull.
+    /// The Weibull distribution.
     Weibull,
-    /// Log-normal.
+    /// The log-normal distribution.
     LogNormal,
-    /// Pareto: the heaviest tail.
+    /// The Pareto distribution, which has the heaviest tail.
     Pareto,
 }
 
 impl Family {
-    /// All of them.
+    /// All families.
     pub(super) const ALL: [Self; 5] =
         [Self::Constant, Self::Exponential, Self::Weibull, Self::LogNormal, Self::Pareto];
 
-    /// Its name.
+    /// The name of the family.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",
@@ -38,7 +38,7 @@ impl Family {
         }
     }
 
-    /// The coefficients of variation (standard deviation / mean) that are tried.
+    /// The coefficients of variation (standard deviation / mean) to try.
     pub(super) const fn spreads(self) -> &'static [f64] {
         match self {
             Self::Constant => &[0.0],
@@ -47,7 +47,7 @@ impl Family {
         }
     }
 
-    /// The distribution with [`MEAN_MS`] and this coefficient of variation; none if there is none.
+    /// The distribution with [`MEAN_MS`] and this coefficient of variation, if it exists.
     pub(super) fn with_spread(self, spread: f64) -> Option<Spread> {
         let squared = spread * spread;
         Some(match self {
@@ -71,7 +71,7 @@ impl Family {
     }
 }
 
-/// The shape for which Γ(1 + 2/k) / Γ(1 + 1/k)² − 1, which falls in k, is this, by halving.
+/// Finds the shape k for which Γ(1 + 2/k) / Γ(1 + 1/k)² − 1, which falls in k, equals `squared`, by bisection.
 fn weibull_shape(squared: f64) -> f64 {
     let (mut low, mut high) = (0.2_f64, 100.0_f64);
     for _ in 0..100 {
@@ -89,20 +89,20 @@ fn weibull_shape(squared: f64) -> f64 {
 /// A distribution of delays.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Spread {
-    /// The mean.
+    /// Every delay is the mean.
     Constant,
-    /// The shortest in milliseconds, and what comes on top.
+    /// The shortest delay in milliseconds, and the distribution of the rest.
     Exponential(f64, Exp<f64>),
-    /// Weibull.
+    /// The Weibull distribution.
     Weibull(Weibull<f64>),
-    /// Log-normal.
+    /// The log-normal distribution.
     LogNormal(LogNormal<f64>),
-    /// Pareto.
+    /// The Pareto distribution.
     Pareto(Pareto<f64>),
 }
 
 impl Spread {
-    /// One delay.
+    /// Draws one delay.
     pub(super) fn draw(&self, rng: &mut ChaCha8Rng) -> Duration {
         let ms = match self {
             Self::Constant => MEAN_MS,
@@ -111,7 +111,7 @@ impl Spread {
             Self::LogNormal(all) => all.sample(rng),
             Self::Pareto(all) => all.sample(rng),
         };
-        // To the nanosecond, at most a day.
+        // Delays are rounded to nanoseconds, and at most a day long.
         Duration::from_nanos((ms.clamp(0.0, 86_400_000.0) * 1e6).round() as u64)
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use rand_core::SeedableRng;
 
-    /// Spreads up to 1: beyond, the tails are so heavy that the sample's deviation says little.
+    /// Tests only small spreads: with larger ones, the tails are so heavy that the sample's deviation says little.
     #[test]
     fn draws_have_the_mean_and_the_spread_that_were_asked_for() {
         for family in Family::ALL {

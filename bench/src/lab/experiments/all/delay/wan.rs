@@ -1,4 +1,4 @@
-//! Latency over a wide area: per client, per leader, and over all placements.
+//! Latency over a wide area: by client, by leader, and over all placements.
 
 use crate::lab::experiments::chart::palette::{self, FLEXIBLE};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, bars, draw, heat};
@@ -16,25 +16,25 @@ use crate::variants::Variant;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "wan",
-    question: "What latency does each client see over a wide area, and where should servers and leader stand?",
+    question: "What latency does each client see over a wide area, and where should servers and leader be?",
     source: "Junqueira, Mao, Marzullo, Classic Paxos vs. Fast Paxos: Caveat Emptor (2007): Fast Paxos waits for farther \
              acceptors. Round trips: the data of the fantoch project (2020).",
     run,
 };
 
-/// How many of all sites the searched placements have.
+/// The numbers of servers in the searched placements.
 const SEARCHED: [usize; 3] = [3, 5, 7];
 /// The number of servers in the figures.
 const SERVERS: usize = 5;
 
-/// A placement, and what theory says of it.
+/// A placement with its predictions.
 struct Placed {
     sites: Vec<usize>,
     leader: usize,
     multi_ms: f64,
     fast_ms: f64,
     flexible_ms: f64,
-    /// Whether the client beside some leader is served sooner by Fast Paxos than by that leader.
+    /// Whether, for some leader, Fast Paxos serves the client beside it sooner than that leader does.
     beaten_at_home: bool,
 }
 
@@ -63,7 +63,7 @@ impl Placed {
     }
 }
 
-/// All ways to choose `k` of `n`.
+/// All ways to choose `k` of `n` items.
 fn choices(n: usize, k: usize) -> Vec<Vec<usize>> {
     let mut all = Vec::new();
     if k > n {
@@ -98,22 +98,22 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     placements(&mut found, world, &searched, setting.seed)?;
     found.figures = vec![by_client(&five, &rows)?, by_leader(&five, &rows)?, over_all(&searched)?];
     found.lessons = vec![
-        "Over {servers} regions on three continents Multi-Paxos with its best leader ({leader}) answers after {multi} in the mean, \
-         Fast Paxos after {fast}, and with fast quorums of a majority after {flexible}."
+        "Over {servers} regions on three continents, Multi-Paxos with its best leader ({leader}) answers after {multi} on average, \
+         Fast Paxos after {fast}, and Fast Paxos with majority fast quorums after {flexible}."
             .into(),
         "The leader's place matters: with the worst one Multi-Paxos takes {worst_leader_ms}.".into(),
         "The client beside the leader is never served sooner by Fast Paxos: in {home} of {placements} placements, with any \
          leader. Its fast quorum is larger, so it waits for a farther acceptor."
             .into(),
-        "On average Fast Paxos loses to a well-placed leader in {loses} of the {of_five} placements of {servers} servers; \
-         worst over {loss_sites}: {loss_fast} instead of {loss_multi}."
+        "On average Fast Paxos loses to a well-placed leader in {loses} of the {of_five} placements of {servers} servers. \
+         It loses most over {loss_sites}: {loss_fast} instead of {loss_multi}."
             .into(),
         "It gains most over {win_sites}: {win_fast} instead of {win_multi}.".into(),
     ];
     Ok(found)
 }
 
-/// The rows: each variant with each leader, and Fast Paxos with both kinds of quorums.
+/// Measures the rows: each variant with each leader, and Fast Paxos with both kinds of quorums.
 fn measured(
     five: &RttMatrix,
     seed: u64,
@@ -213,8 +213,8 @@ fn placements(
     let mut table = Table::new(
         "placements",
         &[
-            ("servers", "how many servers, with a client beside each"),
-            ("which", "what the placement is, of all of that size"),
+            ("servers", "the number of servers, with a client beside each"),
+            ("which", "why this placement is listed, among all of that size"),
             ("sites", "where they stand"),
             ("leader", "the best leader"),
             ("multi_ms", "mean of Multi-Paxos with that leader, in ms, by the formula"),
@@ -296,14 +296,14 @@ fn placements(
         "loses",
         loses,
         "",
-        "of these, those where the mean of Fast Paxos is above that of Multi-Paxos with its best leader",
+        "the number of these where the mean of Fast Paxos is above that of Multi-Paxos with its best leader",
     );
     found.facts.add("placements", searched.len(), "", "placements of 3, 5 and 7 servers searched");
     found.facts.add(
         "home",
         searched.len() - beaten,
         "",
-        "of these, those where no client beside a leader gains by Fast Paxos",
+        "the number of these where no client beside a leader gains by Fast Paxos",
     );
     found.tables.push(table);
     Ok(())
@@ -334,8 +334,8 @@ fn by_client(five: &RttMatrix, rows: &[(Variant, bool, LatencyRow)]) -> Result<F
     Ok(Figure {
         name: "clients",
         title: "Latency that the client in each region sees".into(),
-        caption: "With a leader, the client beside it is served best and the farthest one worst; Fast Paxos evens this out, and \
-                  with fast quorums of a majority no client waits for a far continent twice. Beside the leader ({leader}) Fast \
+        caption: "With a leader, the client beside it is served best and the farthest one worst. Fast Paxos evens this out, and \
+                  with majority fast quorums no client waits for a far continent twice. Beside the leader ({leader}) Fast \
                   Paxos is no faster. Held constant: a server and a client in each region, one command at a time, no collision, \
                   delays always half of the round trip."
             .into(),
@@ -355,7 +355,7 @@ fn by_leader(five: &RttMatrix, rows: &[(Variant, bool, LatencyRow)]) -> Result<F
         name: "leaders",
         title: "Latency of Multi-Paxos by leader and client (ms)".into(),
         caption: "Each row is a leader, each column a client; pale is fast. The diagonal is the client beside the leader. A good \
-                  leader has a pale row: here {leader}, with {multi} in the mean; the worst has {worst_leader_ms}. Held \
+                  leader has a pale row: here {leader}, with {multi} on average; the worst has {worst_leader_ms}. Held \
                   constant: majority quorums, one command at a time."
             .into(),
         svg: draw(&[panel], 1, 330)?,
@@ -381,7 +381,7 @@ fn over_all(searched: &[Placed]) -> Result<Figure, LabError> {
         name: "placements",
         title: "Mean latency over all placements of 5 servers".into(),
         caption: "The share of all {of_five} placements with a mean latency of at most x: a curve farther left is better. Fast \
-                  Paxos is behind the best leader in {loses} of them. By the formula, which the simulator repeats to 0.2 ms. Held \
+                  Paxos is behind the best leader in {loses} of them. The formula gives these values, and the simulator agrees within 0.2 ms. Held \
                   constant: a client beside each server, the leader of Multi-Paxos where the mean is lowest, no collision."
             .into(),
         svg: draw(&[panel], 1, 340)?,

@@ -1,4 +1,4 @@
-//! Proposers that appoint themselves: how long they duel, by back-off.
+//! Self-appointed proposers: how long they duel, by back-off.
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::SERIES;
@@ -16,14 +16,14 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "duel",
-    question: "How long do proposers that appoint themselves get in each other's way, and which back-off ends it?",
-    source: "Lamport, Paxos Made Simple (2001), section 2.4: two proposers that outbid each other for ever.",
+    question: "How long do self-appointed proposers duel, and which back-off ends the duel?",
+    source: "Lamport, Paxos Made Simple (2001), section 2.4: two proposers that outbid each other forever.",
     run,
 };
 
 const SERVERS: u16 = 5;
 const PROPOSERS: [u16; 4] = [1, 2, 3, 5];
-/// When a run that decides nothing is stopped.
+/// How long a run may take before it is stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Backoff = Option<(Duration, Duration)>;
@@ -32,7 +32,7 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// The policies: the first waiting time and the longest, doubling between them; a message takes 5 ms in the mean.
+/// The back-off policies: the first and the longest waiting time, doubling in between. A message takes 5 ms on average.
 const POLICIES: [(&str, Backoff); 5] = [
     ("none", None),
     ("up to 5 ms", Some((ms(5), ms(5)))),
@@ -44,7 +44,7 @@ const POLICIES: [(&str, Backoff); 5] = [
 const DELAYS: [(&str, Delay); 2] =
     [("constant", Delay::Constant(ms(5))), ("uniform", Delay::Uniform { low: ms(1), high: ms(9) })];
 
-/// One duel: each proposer wants a command of its own decided, all from the same moment on.
+/// One duel: all proposers submit a command of their own at the same moment.
 struct Duel {
     proposers: u16,
     backoff: Backoff,
@@ -52,11 +52,11 @@ struct Duel {
     seed: u64,
 }
 
-/// How it ended.
+/// The end of a duel.
 struct Ended {
-    /// When the last command was answered; none: not in time.
+    /// When the last command was answered, in milliseconds; none if not in time.
     all: Option<f64>,
-    /// Ballots asked for.
+    /// The number of ballots that were started.
     ballots: f64,
 }
 
@@ -86,20 +86,20 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     let runs = setting.either(40, 1_000);
     let mut found = Findings::default();
     found.constant("servers", SERVERS);
-    found.constant("variant", "Basic Paxos, every server a proposer; each duellist wants one command decided, from the same moment on");
+    found.constant("variant", "Basic Paxos, every server a proposer; each proposer in the duel submits one command at the same moment");
     found.constant("delay of a message", "5 ms constant, or 1 to 9 ms uniform");
-    found.constant("given up after", "10 s");
+    found.constant("stopped after", "10 s");
     let mut table = Table::new(
         "duels",
         &[
-            ("delays", "how the messages' delays are distributed"),
-            ("backoff", "how long a proposer waits that was outbid"),
-            ("proposers", "how many propose at the same time"),
-            ("runs", "runs, each of a seed of its own"),
-            ("undecided", "runs in which not all was decided within 10 s"),
+            ("delays", "the distribution of the messages' delays"),
+            ("backoff", "how long an outbid proposer waits"),
+            ("proposers", "the number of proposers in the duel"),
+            ("runs", "runs, each with its own seed"),
+            ("undecided", "runs in which not all commands were decided within 10 s"),
             ("p50_ms", "median time until all commands were decided, of the decided runs, in ms"),
             ("p99_ms", "99th percentile of the same, in ms"),
-            ("ballots", "mean number of ballots that were asked for"),
+            ("ballots", "mean number of ballots that were started"),
         ],
     );
     let mut panels = Vec::new();
@@ -117,7 +117,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
             for proposers in PROPOSERS {
                 progress(format!("{proposers} proposers, {delays} delays, back-off {policy}"));
                 let (mut times, mut ballots, mut undecided) = (Vec::new(), 0.0, 0_u64);
-                // A run of equal delays without a lot is the same for every seed.
+                // With constant delays and no back-off, the run is the same for every seed.
                 let runs = if backoff.is_none() && delays == "constant" { 1 } else { runs };
                 for run in 0..runs {
                     let duel = Duel { proposers, backoff, delay, seed: setting.seed.wrapping_add(run) };
@@ -172,7 +172,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
         "best",
         best.map(|b| b.1),
         "",
-        "the back-off with the least p50_ms of duels.csv, 5 proposers, uniform delays",
+        "the back-off with the lowest p50_ms of duels.csv, 5 proposers, uniform delays",
     );
     found.facts.add("best_ms", best.map(|b| b.0), "ms", "that p50_ms");
     found.facts.add("runs", runs, "", "runs of each row that draws a lot");
@@ -180,17 +180,17 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.figures.push(Figure {
         name: "duels",
         title: "Time until all proposers' commands are decided".into(),
-        caption: "A missing point means that half of the runs or more were not decided within 10 s: with equal delays and no back-off \
-                  three proposers outbid each other for ever ({locked} of the runs). A back-off of about a round trip that doubles \
-                  ends the duel soonest; a long one wastes time even against nobody. Held constant: 5 servers, Basic Paxos, no leader, \
-                  messages of 5 ms in the mean, up to {runs} runs a point."
+        caption: "A missing point means that at least half of the runs were not decided within 10 s: with equal delays and no back-off \
+                  three proposers outbid each other forever ({locked} of the runs). A back-off of about a round trip that doubles \
+                  ends the duel soonest; a long one wastes time even without a rival. Held constant: 5 servers, Basic Paxos, no leader, \
+                  messages of 5 ms on average, up to {runs} runs per point."
             .into(),
         svg: draw(&panels, 2, 320)?,
     });
     found.lessons = vec![
-        "Three proposers with equal delays and no back-off are livelocked: after 10 s they had asked for {locked_ballots} ballots, and not \
-         everything was decided. (Two get out of each other's way once the first of their two commands is decided.)".into(),
-        "Delays that vary end the duel without any back-off in all but {locked_uniform} of the runs, after {ballots_uniform} ballots in the mean."
+        "Three proposers with equal delays and no back-off are livelocked: after 10 s they had started {locked_ballots} ballots, and not \
+         all commands were decided. (With two proposers, the duel ends when the first of their two commands is decided.)".into(),
+        "Delays that vary end the duel without any back-off in all but {locked_uniform} of the runs, after {ballots_uniform} ballots on average."
             .into(),
         "With five proposers the best back-off tried is {best}: all is decided after {best_ms}.".into(),
     ];

@@ -1,4 +1,4 @@
-//! What a leader's end costs: throughput over time, and the time without a leader against the timeouts.
+//! The cost of losing a leader: throughput over time, and the time without a leader against the timeouts.
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
@@ -23,7 +23,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 };
 
 const SERVERS: u16 = 5;
-/// One way: a broadcast with its answers takes 15 ms.
+/// The delay of a message. A broadcast with its answers takes 15 ms.
 const ONE_WAY: Duration = Duration::from_micros(7_500);
 /// The shortest election timeouts, in milliseconds. The longest is always twice that.
 const TIMEOUTS: [u64; 5] = [12, 25, 50, 100, 150];
@@ -51,8 +51,8 @@ struct Crash {
 impl WithProtocol for Crash {
     type Out = Result<Option<f64>, LabError>;
 
-    /// From the crash until another process leads, in milliseconds; none: there was no leader to crash, or none followed within
-    /// a minute.
+    /// The time from the crash until another process leads, in milliseconds; none if there was no leader to crash, or
+    /// no new leader within a minute.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let mut world = World::<P>::new(config(Variant::Multi, self.election)?, options, self.seed);
         world.links = Links::constant(ONE_WAY);
@@ -69,9 +69,9 @@ impl WithProtocol for Crash {
     }
 }
 
-/// The median time without a leader that follows from the timeouts: the first of the four followers' timeouts, each drawn from T to
-/// 2T, whose median is T (2 − ½^¼), from the last heartbeat on, of which half an interval is over in the mean; and one way for that
-/// heartbeat, a round trip to ask the others, and one of phase 1.
+/// The median time without a leader, calculated from the timeouts. The first of the four followers' timeouts, each
+/// drawn from T to 2T, has the median T (2 − ½^¼). It counts from the last heartbeat, of whose interval half is over on
+/// average. One way for that heartbeat, a round trip for the pre-vote and a round trip for phase 1 are added.
 fn calculated(election: Duration) -> f64 {
     let t = in_ms(election);
     let first = t * (2.0 - libm::pow(0.5, 1.0 / f64::from(SERVERS - 1)));
@@ -82,20 +82,20 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     let mut found = Findings::default();
     found.constant("servers", SERVERS);
     found.constant("delay of a message", "7.5 ms, so that a broadcast with its answers takes 15 ms");
-    found.constant("heartbeats", "each half of the shortest election timeout");
+    found.constant("heartbeat interval", "half of the shortest election timeout");
     found.constant("election timeouts", "drawn anew from T to 2T each time");
     let downtime = downtime(&mut found, setting, progress)?;
     let throughput = throughput(&mut found, setting, progress)?;
     found.figures = vec![downtime, throughput];
     found.lessons = vec![
-        "With timeouts of 150 to 300 ms half of {crashes} crashes leave the cluster without a leader for {p50_150} or less, the worst one \
-         for {max_150}; with 12 to 24 ms it is {p50_12}."
+        "With timeouts of 150 to 300 ms, half of {crashes} crashes leave the cluster without a leader for {p50_150} or less, and the worst one \
+         for {max_150}. With 12 to 24 ms, the median is {p50_12}."
             .into(),
         "A direct calculation from the timeouts gives {calculated_150} and {calculated_12}; all medians are within {off} of it. Timeouts below \
-         50 ms gain little: two round trips, to ask and to be promised, take 30 ms whatever they are."
+         50 ms gain little: the two round trips of the pre-vote and of phase 1 take 30 ms in any case."
             .into(),
-        "Clients notice more than the election: after a crash Multi-Paxos answers again after {gap_crash}, and the leader that comes back deposes \
-         nobody (no gap longer than {gap_return})."
+        "Clients wait longer than the election takes: after a crash Multi-Paxos answers again after {gap_crash}. The returning leader never deposes \
+         the new one (no gap longer than {gap_return})."
             .into(),
     ];
     Ok(found)
@@ -120,7 +120,7 @@ fn downtime(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> 
             ("shortest_ms", "the shortest election timeout, in ms"),
             ("longest_ms", "the longest election timeout, in ms"),
             ("crashes", "crashes of a leader"),
-            ("missing", "runs without a leader to crash, or without another within 60 s"),
+            ("missing", "runs without a leader to crash, or without a new one within 60 s"),
             ("p50_ms", "median downtime, in ms"),
             ("mean_ms", "mean downtime, in ms"),
             ("p99_ms", "99th percentile, in ms"),
@@ -189,22 +189,22 @@ fn downtime(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> 
         name: "downtime",
         title: "Time without a leader after a crash, by election timeouts".into(),
         caption: "The share of crashes after which another process leads within x; farther left is better. Shorter timeouts elect \
-                  sooner, until they come near the 15 ms of a broadcast: the curve of 12–24 ms gains little on that of 25–50 ms, and has the longer tail. \
+                  sooner, until they come near the 15 ms of a broadcast: the curve of 12–24 ms is little better than that of 25–50 ms, and has the longer tail. \
                   Colours are timeouts here. Held constant: 5 servers of Multi-Paxos, the leader crashes at a random moment between \
-                  two heartbeats, {crashes} crashes a curve."
+                  two heartbeats, {crashes} crashes per curve."
             .into(),
         svg: draw(&[panel], 1, 340)?,
     })
 }
 
-/// What happens to the leader.
+/// The faults of the leader.
 const TROUBLES: [&str; 3] = ["crash", "pause", "partition"];
 const WINDOW: u64 = 50;
 const END: u64 = 3_000;
-/// When the trouble begins and ends.
+/// When the fault begins and ends, in milliseconds.
 const TROUBLE: (u64, u64) = (1_000, 2_000);
 
-/// Clients that ask all the time, while the leader is in trouble.
+/// Clients that submit commands all the time, while the leader has a fault.
 struct Outage {
     variant: Variant,
     trouble: &'static str,
@@ -214,7 +214,7 @@ struct Outage {
 impl WithProtocol for Outage {
     type Out = Result<Vec<Time>, LabError>;
 
-    /// When commands were answered.
+    /// The times when commands were answered.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let mut config = config(self.variant, ms(150))?;
         config.timeouts.client = Some(ms(100));
@@ -251,7 +251,7 @@ fn throughput(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
             ("trouble", "what happens to the leader from 1 s to 2 s"),
             ("variant", "the variant"),
             ("from_ms", "the beginning of a window of 50 ms, in ms"),
-            ("answered", "commands answered in it"),
+            ("answered", "commands answered in the window"),
         ],
     );
     let mut gaps = Table::new(
@@ -309,10 +309,10 @@ fn throughput(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
     found.tables.extend([table, gaps]);
     Ok(Figure {
         name: "throughput",
-        title: "Answers a second while the leader is in trouble".into(),
+        title: "Answers per second during a fault of the leader".into(),
         caption: "The leader crashes, is paused, or is cut off from 1 s to 2 s (dotted). Answers stop until another process leads and the \
-                  clients have found it. Multi-Paxos then serves as before. Fast Paxos does not until the old leader is back: of the four \
-                  acceptors that are left all have to vote in a fast ballot, so a single other order at one of them is a collision. Held constant: 5 servers, 4 clients with one \
+                  clients have found it. Multi-Paxos then serves as before. Fast Paxos does so only when the old leader is back: until then all four \
+                  remaining acceptors must vote alike in a fast ballot, so another order at one of them is a collision. Held constant: 5 servers, 4 clients with one \
                   command at a time, delays of 4 to 6 ms, election timeouts of 150 to 300 ms, clients ask again after 100 ms."
             .into(),
         svg: draw(&panels, 1, 200)?,

@@ -1,4 +1,4 @@
-//! Bad networks: latency and messages against loss, duplication and reordering, with verdicts.
+//! Bad networks: latency and messages against loss, duplication and reordering, with a check of each history.
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "loss",
-    question: "What do lost, doubled and late messages do to latency and traffic, and is everything still correct?",
+    question: "How do lost, duplicated and late messages affect latency and traffic, and is everything still correct?",
     source: "Lamport, The Part-Time Parliament (1998): messages may be lost, doubled and take arbitrarily long. Linearizability: \
              Herlihy and Wing (1990).",
     run,
@@ -31,7 +31,7 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// What is wrong with the network: the name, and the shares that are tried.
+/// The faults of the network: the name, and the shares of messages to try.
 const TROUBLES: [(&str, &[f64]); 3] = [
     ("loss", &[0.0, 0.01, 0.02, 0.05, 0.1, 0.2]),
     ("duplication", &[0.0, 0.05, 0.1, 0.2, 0.5]),
@@ -51,7 +51,7 @@ fn links(trouble: &str, share: f64) -> Links {
     links
 }
 
-/// Clients that ask one thing after the other.
+/// Clients that submit one command after the other.
 struct Traffic {
     variant: Variant,
     links: Links,
@@ -90,7 +90,7 @@ impl WithProtocol for Traffic {
         let mut violations = Vec::new();
         let ran = sim.run_until(Sim::all_answered);
         let messages = sim.counts().total() as f64 / sim.commands().len().max(1) as f64;
-        // What is left of the run lets every replica catch up, so that they can be compared.
+        // Three more seconds let every replica catch up, so that the replicas can be compared.
         match ran.and_then(|_| sim.run_for(Duration::from_secs(3))) {
             Err(violation) => violations.push(violation.to_string()),
             Ok(_) if !sim.all_answered() => violations.push("not every command was decided".into()),
@@ -103,16 +103,16 @@ impl WithProtocol for Traffic {
     }
 }
 
-/// Whether commands took effect between their submission and their answer: they are executed in the order of their slots, so
-/// this is so if none that was submitted after another's answer has an earlier slot. (That answers are those of this order,
-/// the invariants check.)
+/// Whether the history is linearizable. Commands are executed in the order of their slots. So each command took effect
+/// between its submission and its answer if no command that was submitted after another's answer has an earlier slot.
+/// (The invariants check that the answers agree with this order.)
 fn is_linearizable<R>(commands: &[Submitted<R>]) -> bool {
     let mut answered: Vec<_> = commands
         .iter()
         .filter_map(|c| c.answer.as_ref().map(|answer| (answer.slot, c.at, answer.at)))
         .collect();
     answered.sort_by_key(|(slot, ..)| *slot);
-    // From the last slot back: the earliest answer of all later slots.
+    // Going back from the last slot, `earliest` is the earliest answer among all later slots.
     let mut earliest = None;
     for (_, submitted, at) in answered.into_iter().rev() {
         if earliest.is_some_and(|earliest| earliest < submitted) {
@@ -134,16 +134,16 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     let mut table = Table::new(
         "loss",
         &[
-            ("trouble", "what is wrong with the network"),
-            ("share", "the share of messages that are lost, doubled, or late (up to 100 ms)"),
+            ("trouble", "the fault of the network"),
+            ("share", "the share of messages that are lost, duplicated, or late (up to 100 ms)"),
             ("variant", "the variant"),
             ("commands", "commands decided"),
             ("mean_ms", "mean latency, in ms"),
             ("p99_ms", "99th percentile of the latency, in ms"),
-            ("messages", "messages a command, heartbeats included"),
+            ("messages", "messages per command, including heartbeats"),
             (
                 "violations",
-                "invariants that broke, replicas that differ or commands undecided; 0 in a correct run",
+                "broken invariants, replicas that differ and undecided commands; 0 in a correct run",
             ),
             ("linearizable", "1 if the history is linearizable, else 0"),
         ],
@@ -153,7 +153,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     for (trouble, shares) in TROUBLES {
         let mut panel = Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("p99 (ms)").log());
         let mut traffic =
-            Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("messages a command"));
+            Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("messages per command"));
         for (variant, marker) in Variant::ALL.iter().copied().zip(Marker::SERIES.into_iter().cycle()) {
             let (mut late, mut messages) = (Vec::new(), Vec::new());
             for share in shares.iter().copied() {
@@ -190,7 +190,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
         time.push(panel);
         sent.push(traffic);
     }
-    // One scale for all, so that troubles can be compared.
+    // All panels have the same scale, so that the faults can be compared.
     for (panels, from) in [(&mut time, 0.8), (&mut sent, 0.0)] {
         let all = || panels.iter().flat_map(|panel| &panel.marks);
         let values = || {
@@ -212,24 +212,24 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
         Figure {
             name: "latency",
             title: "99th percentile of the latency on bad networks".into(),
-            caption: "A lost message costs a timeout, so the slowest hundredth jumps as soon as messages are lost; doubled ones cost \
-                      no time. In none of {runs} runs an invariant broke ({wrong}), and every history is linearizable. Held \
+            caption: "A lost message costs a timeout, so the slowest hundredth jumps as soon as messages are lost; duplicates cost \
+                      no time. No invariant was broken in {runs} runs ({wrong}), and every history is linearizable. Held \
                       constant: 5 servers, 3 clients, delays of 4 to 6 ms, resend after 50 ms, clients ask again after 200 ms."
                 .into(),
             svg: draw(&time, 3, 300)?,
         },
         Figure {
             name: "messages",
-            title: "Messages a command on bad networks".into(),
-            caption: "Repeated questions add messages, and so do heartbeats while commands wait. Held constant: as above.".into(),
+            title: "Messages per command on bad networks".into(),
+            caption: "Retransmissions add messages, and so do heartbeats while commands wait. Held constant: as above.".into(),
             svg: draw(&sent, 3, 300)?,
         },
     ];
     found.lessons = vec![
-        "{runs} runs with loss, duplicates and late messages: {wrong} broken invariants, {unordered} histories that are not linearizable."
+        "{runs} runs with loss, duplicates and late messages have {wrong} broken invariants and {unordered} histories that are not linearizable."
             .into(),
         "At 10 % loss the slowest hundredth of commands takes {multi_lossy} with Multi-Paxos (without loss {multi_quiet}) and {fast_lossy} with \
-         Fast Paxos ({fast_quiet}): timeouts decide, not message delays."
+         Fast Paxos ({fast_quiet}): timeouts dominate, not message delays."
             .into(),
     ];
     Ok(found)

@@ -1,4 +1,4 @@
-//! Partial partitions: some links are gone, and one process still reaches a quorum. Does the cluster decide again?
+//! Partial partitions: some links are cut, and one process still reaches a quorum. Does the cluster recover?
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "partitions",
-    question: "Does a cluster decide again when only some of its links are gone, and how long does that take?",
+    question: "Does a cluster recover when only some of its links are cut, and how long does that take?",
     source: "Ng, Haridi, Carbone, Omni-Paxos: Breaking the Barriers of Partial Connectivity (2023), section 2: quorum loss, constrained \
              election, chained; and a re-evaluation of its Multi-Paxos (zhiying12.github.io, June 2023), which finds that it recovers.",
     run,
@@ -28,20 +28,20 @@ const fn ms(n: u64) -> Duration {
 
 /// The shortest election timeout; the longest is twice that.
 const ELECTION: Duration = ms(150);
-/// When the links go, and when a run ends, in milliseconds.
+/// When the links are cut, and when a run ends, in milliseconds.
 const START: u64 = 1_000;
 const END: u64 = 6_000;
-/// From here on a cluster that decides is one that decides again.
+/// A cluster that decides after this time, in milliseconds, has recovered.
 const LATE: u64 = 4_000;
 
-/// Which links are gone. n0 leads, and n1 is the hub that still reaches everybody it can.
+/// The links that are cut. n0 leads, and n1 is the hub that still reaches a quorum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Scenario {
-    /// Of five, all are connected with the hub only. The leader hears the hub, and has no quorum.
+    /// All five are connected only with the hub. The leader hears the hub, and has no quorum.
     QuorumLoss,
-    /// Of five, the leader is alone, and the rest is connected with the hub only, which was away before.
+    /// Of five, the leader is isolated, and the others are connected only with the hub, which was isolated before.
     Constrained,
-    /// Of three, the leader and the last are not connected with each other.
+    /// Of three, the leader and the last one are not connected with each other.
     Chained,
 }
 
@@ -80,7 +80,7 @@ impl Scenario {
         let star = [cut(2, &[3, 4], START, END), cut(3, &[4], START, END)];
         let own: &[Cut] = &match self {
             Self::QuorumLoss => vec![cut(0, &[2, 3, 4], START, END)],
-            // The hub misses what is decided just before, and comes back as the leader goes.
+            // The hub misses the latest decisions, and returns at the moment when the leader is isolated.
             Self::Constrained => {
                 vec![cut(1, &[0, 2, 3, 4], START - 300, START), cut(0, &[1, 2, 3, 4], START, END)]
             }
@@ -90,7 +90,7 @@ impl Scenario {
     }
 }
 
-/// Clients that ask all the time, and reach everybody.
+/// Clients that submit commands all the time, and reach all servers.
 struct Outage {
     variant: Variant,
     scenario: Scenario,
@@ -98,15 +98,15 @@ struct Outage {
     seed: u64,
 }
 
-/// What became of it.
+/// The course of an outage.
 struct Course {
-    /// The longest time without an answer once the links are gone, in milliseconds.
+    /// The longest time without an answer after the links were cut, in milliseconds.
     gap: f64,
-    /// Whether commands were answered in the end.
+    /// Whether commands were answered at the end.
     again: bool,
-    /// Commands answered a second in the end, as a share of those before.
+    /// The throughput at the end, as a share of the throughput before.
     kept: Option<f64>,
-    /// Ballots won after the links were gone.
+    /// Ballots won after the links were cut.
     won: u64,
 }
 
@@ -127,7 +127,7 @@ impl WithProtocol for Outage {
         let clients = world.add_clients(4);
         let mut sim = Sim::new(world, |_| Digest::default());
         if !self.asks {
-            // Everybody who is asked agrees, whomever it hears itself: as if nobody had been asked.
+            // Every acceptor supports every pre-vote, whatever it hears itself, as if there were no pre-votes.
             sim.set_carrier(|post| {
                 if let Message::Support { granted, .. } = &mut post.message {
                     *granted = true;
@@ -170,26 +170,26 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.constant("clients", "4, each with one command at a time, connected with all servers");
     found.constant("delay of a message", "4 to 6 ms");
     found.constant("timeouts", "election 150 to 300 ms, heartbeat 75 ms, resend 50 ms, client 100 ms");
-    found.constant("links are gone", "from 1 s to 6 s");
+    found.constant("links cut", "from 1 s to 6 s");
     found.constant(
         "elections that do not ask",
-        "every process that is asked whether it hears a leader says that it does not",
+        "every process that is asked whether it hears a leader answers that it does not",
     );
     let mut table = Table::new(
         "partitions",
         &[
-            ("scenario", "which links are gone"),
+            ("scenario", "the links that are cut"),
             ("variant", "the variant"),
             (
                 "asks",
-                "1 if a candidate asks first whether others hear a leader, 0 if all agree without that; empty: leaders appoint themselves",
+                "1 if a candidate first asks whether others hear a leader, 0 if all agree without that; empty: self-appointed proposers",
             ),
             ("runs", "runs with different seeds"),
-            ("again", "those in which commands are answered in the last 2 of 5 s"),
+            ("again", "runs in which commands are answered in the last 2 of 5 s"),
             ("gap_p50_ms", "median of the longest time without an answer, in ms"),
             ("gap_max_ms", "the longest of all, in ms"),
-            ("kept", "commands answered a second in the last 2 s, as a share of those before, mean"),
-            ("won", "ballots won after the links were gone, mean"),
+            ("kept", "the throughput in the last 2 s, as a share of that before, mean"),
+            ("won", "ballots won after the links were cut, mean"),
         ],
     );
     let rows: Vec<(Variant, Option<bool>)> = Variant::ALL
@@ -274,15 +274,15 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
         figure(
             "downtime",
             "The longest time without an answer in partial partitions",
-            "Bars are medians of {runs} runs. A bar as high as 5 s is a cluster that stands still. Basic Paxos has no leader to lose, and so nobody to ask. Held constant: 5 servers \
-             (chain: 3), delays of 4 to 6 ms, election timeouts of 150 to 300 ms, 4 clients that reach all servers, links are gone for 5 s.",
+            "Bars are medians of {runs} runs. A bar of 5 s is a cluster that stands still. Basic Paxos has no leader, so it has no elections. Held constant: 5 servers \
+             (chain: 3), delays of 4 to 6 ms, election timeouts of 150 to 300 ms, 4 clients that reach all servers, links cut for 5 s.",
             "ms",
             &gaps,
         )?,
         figure(
             "ballots",
-            "Ballots won while links are gone",
-            "One is a new leader that stays. Many are leaders that depose each other, for as long as the partition lasts; Fast Paxos also begins a ballot when it loses its fast quorum or finds it again. Held constant: as above.",
+            "Ballots won while links are cut",
+            "One ballot means a new leader that stays. Many ballots mean leaders that depose each other for as long as the partition lasts; Fast Paxos also begins a ballot when it loses its fast quorum or has it again. Held constant: as above.",
             "ballots won",
             &wins,
         )?,
@@ -295,7 +295,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
-/// The verdicts are those of the data.
+/// The conclusions, which depend on the data.
 fn lessons(found: &Findings) -> Vec<String> {
     let is = |name: &str, value: f64| {
         found.facts.number(name).is_some_and(|known| known.total_cmp(&value).is_eq())
@@ -303,13 +303,13 @@ fn lessons(found: &Findings) -> Vec<String> {
     let runs = found.facts.number("runs").unwrap_or_default();
     let settled = match (is("again_loss", runs), is("again_loss_unasked", runs)) {
         (true, true) => {
-            "The paper says that Multi-Paxos stands still in quorum loss, the re-evaluation that it recovers. Ours recovers, whether candidates ask first or not"
+            "The paper says that Multi-Paxos stands still in quorum loss, and the re-evaluation that it recovers. Ours recovers, whether candidates ask first or not"
         }
         (true, false) => {
-            "The paper says that Multi-Paxos stands still in quorum loss, the re-evaluation that it recovers. Ours recovers if candidates ask first, and not always if they do not"
+            "The paper says that Multi-Paxos stands still in quorum loss, and the re-evaluation that it recovers. Ours recovers if candidates ask first, and not always if they do not"
         }
         (false, _) => {
-            "As the paper says, and the re-evaluation denies, Multi-Paxos stands still in quorum loss"
+            "Multi-Paxos stands still in quorum loss, as the paper says and the re-evaluation denies"
         }
     };
     let deposed = if is("won_chained", 0.0) {
@@ -318,17 +318,17 @@ fn lessons(found: &Findings) -> Vec<String> {
         "In a chain even candidates that ask first depose the leader"
     };
     vec![
-        "In {stood} of {all} runs with partial partitions the cluster does not decide again.".into(),
+        "In {stood} of {all} runs with partial partitions the cluster does not recover.".into(),
         format!(
-            "{settled}: in {{again_loss}} of {{runs}} runs, {{gap_loss}} without an answer, and in {{again_loss_unasked}} of {{runs}}, {{gap_loss_unasked}}. A leader that no quorum \
-             answers steps down, so that the hub hears no leader any more and campaigns."
+            "{settled}: in {{again_loss}} of {{runs}} runs, with {{gap_loss}} without an answer, and in {{again_loss_unasked}} of {{runs}}, with {{gap_loss_unasked}}. A leader that no quorum \
+             answers steps down, so the hub no longer hears a leader, and campaigns."
         ),
         format!(
-            "{deposed} ({{won_chained}} ballots won while the links are gone, {{kept_chained}} of the throughput kept). One that does not ask deposes it again and again: {{won_chained_unasked}} ballots \
+            "{deposed} ({{won_chained}} ballots won while the links are cut, {{kept_chained}} of the throughput kept). A candidate that does not ask deposes it repeatedly: {{won_chained_unasked}} ballots \
              in 5 s, {{kept_chained_unasked}} of the throughput."
         ),
-        "In a constrained election the hub leads although it was behind, after {gap_constrained}. Fast Paxos keeps {fast_constrained} of its throughput there, and {fast_loss} in quorum loss: where four of five \
-         servers are left, all of them are a fast quorum."
+        "In a constrained election the hub leads after {gap_constrained}, although it was behind. Fast Paxos keeps {fast_constrained} of its throughput there, and {fast_loss} in quorum loss: when four of five \
+         servers are left, a fast quorum needs all of them."
             .into(),
     ]
 }

@@ -1,4 +1,4 @@
-//! From Basic Paxos to Fast Paxos, one idea at a time: what each brings, and what a sync costs at each step.
+//! From Basic Paxos to Fast Paxos, one idea at a time: the gain of each, and the cost of a sync at each step.
 
 use super::disk::Waits;
 use super::work::{Arrivals, Served, Work};
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "ablation",
-    question: "What does each idea between Basic Paxos and Fast Paxos bring, in messages, delays and commands a second?",
+    question: "What does each idea between Basic Paxos and Fast Paxos gain, in messages, delays and commands per second?",
     source: "Lamport, Paxos Made Simple (2001) and Fast Paxos (2006); van Renesse, Altinbuken, Paxos Made Moderately Complex (2015); Santos, \
              Schiper, Tuning Paxos for High-Throughput with Batching and Pipelining (2012).",
     run,
@@ -25,28 +25,28 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 
 const SERVERS: u16 = 5;
 const CLIENTS: u16 = 64;
-/// Commands that each of them has under way.
+/// The number of commands that each client has in progress.
 const IN_FLIGHT: usize = 4;
 const BATCH: usize = 16;
 /// The mean time of a sync.
 const SYNC: Duration = Duration::from_millis(5);
 
-/// One more idea than the step before it; the last one leaves the ideas behind that need a leader.
+/// A step. Each adds one idea to the step before. The last one leaves out the ideas that need a leader.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Step {
-    /// Two phases for each command, everybody hears votes.
+    /// Each command takes two phases, and all servers hear votes.
     Basic,
-    /// The leader alone hears votes, and tells.
+    /// Only the leader hears votes. It tells the others.
     Simple,
-    /// Phase 1 once.
+    /// Phase 1 runs once.
     Multi,
-    /// Ask a quorum only.
+    /// The leader asks only a quorum.
     Thrifty,
-    /// Tell with the next question.
+    /// The leader announces what is chosen in its next phase 2a.
     Piggyback,
-    /// Many commands in a message.
+    /// A message has many commands.
     Batch,
-    /// Many messages under way.
+    /// Many batches are in progress.
     Pipeline,
     /// Clients ask the acceptors.
     Fast,
@@ -97,7 +97,7 @@ impl Step {
             config.announce = Announce::WithNext;
         }
         config.limits.batch = if self >= Self::Batch { BATCH } else { 1 };
-        // Before there is a pipeline the next message waits until the last one's commands are chosen.
+        // Without a pipeline, the next batch waits until the commands of the last one are chosen.
         config.limits.window =
             if self >= Self::Pipeline { config.limits.window } else { config.limits.batch };
         Ok(config)
@@ -116,13 +116,14 @@ impl Step {
     }
 }
 
-/// What a step does, measured.
+/// The measurements of a step.
 struct Measured {
     step: Step,
     messages: f64,
     delays: f64,
     rate: f64,
-    /// Latency with constant syncs, with exponential ones, and with those if the leader waits for its own, in milliseconds.
+    /// Latency in milliseconds with constant syncs, with exponential syncs, and with these if the leader waits for its
+    /// own.
     synced: [Option<f64>; 3],
 }
 
@@ -143,7 +144,7 @@ fn measure(step: Step, setting: &Setting) -> Result<Measured, LabError> {
     };
     let constant = synced(Delay::Constant(SYNC), Waits::Quorum)?;
     let exponential = Delay::Exponential { min: Duration::ZERO, mean: SYNC };
-    // No fast quorum has to have the leader in it: there is nothing to compare with.
+    // Fast quorums do not need the leader, so there is nothing to compare with.
     let own = if step == Step::Fast { None } else { synced(exponential, Waits::Own)? };
     let synced = [constant, synced(exponential, Waits::Quorum)?, own];
     let delays = alone.latencies.mean().unwrap_or_default();
@@ -155,19 +156,19 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.constant("servers", SERVERS);
     found.constant(
         "throughput",
-        "64 clients with 4 commands under way each; 10 µs for each message sent or received; 0.4 to 0.6 ms",
+        "64 clients with 4 commands in progress each; 10 µs for each message sent or received; 0.4 to 0.6 ms",
     );
-    found.constant("messages, delays and syncs", "one client with one command at a time; 1 ms a message");
+    found.constant("messages, delays and syncs", "one client, one command at a time; 1 ms per message");
     found.constant("batch", BATCH);
     found.constant("sync", "5 ms, constant or exponential with that mean");
     let mut table = Table::new(
         "ablation",
         &[
-            ("step", "what is added to the step before; fast: instead of thrifty and piggyback"),
+            ("step", "the idea added to the step before; fast: instead of thrifty and piggyback"),
             ("variant", "the variant"),
-            ("messages", "messages a command, one command at a time"),
+            ("messages", "messages per command, one command at a time"),
             ("delays", "message delays from request to answer, one command at a time"),
-            ("rate", "commands a second under load"),
+            ("rate", "commands per second under load"),
             ("gain", "rate divided by that of the step before"),
             ("sync_ms", "latency with constant syncs of 5 ms, in ms"),
             ("exponential_ms", "mean latency with exponential syncs, in ms"),
@@ -217,24 +218,24 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.tables.push(table);
     found.figures = vec![steps(&all)?, syncs(&all)?];
     found.lessons = vec![
-        "One phase less is worth most to a single command: {messages_simple} messages and {delays_simple} delays in Simple Paxos become {messages_multi} and {delays_multi} in \
-         Multi-Paxos. Thrifty and piggyback save messages, down to {messages_piggyback}, and no delay."
+        "For a single command, saving phase 1 gains most: {messages_simple} messages and {delays_simple} delays in Simple Paxos become {messages_multi} and {delays_multi} in \
+         Multi-Paxos. Thrifty and piggyback save messages, down to {messages_piggyback}, but no delay."
             .into(),
-        "Throughput comes from having more under way: {rate_piggyback} commands a second one by one, {rate_batch} in batches, {rate_pipeline} with a pipeline as well."
+        "Throughput comes from more commands in progress: {rate_piggyback} commands per second one by one, {rate_batch} in batches, {rate_pipeline} with a pipeline as well."
             .into(),
-        "Fast Paxos has the fewest delays ({delays_fast}) and not the highest throughput: {rate_fast} commands a second from 64 clients whose commands collide."
+        "Fast Paxos has the fewest delays ({delays_fast}) but not the highest throughput: {rate_fast} commands per second from 64 clients whose commands collide."
             .into(),
-        "With a constant sync of 5 ms a command takes {sync_ms_multi} in Multi-Paxos, which waits for {syncs_multi} sync, and {sync_ms_basic} in Basic Paxos, which waits for {syncs_basic}: the proposer's \
-         of its ballot, the acceptors' of their promises and that of their votes."
+        "With a constant sync of 5 ms a command takes {sync_ms_multi} in Multi-Paxos, which waits for {syncs_multi} sync, and {sync_ms_basic} in Basic Paxos, which waits for {syncs_basic}: for \
+         the proposer's ballot, for promises and for votes."
             .into(),
-        "With exponential syncs Multi-Paxos takes {exponential_ms_multi}, and {own_ms_multi} if its leader waits for its own. Asking a quorum only gives the gain away: \
-         {exponential_ms_thrifty}, since all that are asked are waited for."
+        "With exponential syncs Multi-Paxos takes {exponential_ms_multi}, and {own_ms_multi} if its leader waits for its own disk. Asking only a quorum loses this gain: \
+         {exponential_ms_thrifty}, because the leader waits for all that it asks."
             .into(),
     ];
     Ok(found)
 }
 
-/// A panel with a bar for each step in the colour of its variant.
+/// Makes a panel with a bar for each step, in the colour of its variant.
 fn panel(title: &str, axis: &str, all: &[Measured], of: impl Fn(&Measured) -> f64) -> Panel {
     let names: Vec<String> = all.iter().map(|measured| measured.step.name().to_owned()).collect();
     let parts: Vec<_> = Variant::ALL
@@ -251,9 +252,9 @@ fn panel(title: &str, axis: &str, all: &[Measured], of: impl Fn(&Measured) -> f6
 
 fn steps(all: &[Measured]) -> Result<Figure, LabError> {
     let panels = [
-        panel("messages", "a command", all, |measured| measured.messages),
+        panel("messages", "per command", all, |measured| measured.messages),
         panel("delays", "request to answer", all, |measured| measured.delays),
-        panel("throughput", "1,000 commands a second", all, |measured| measured.rate / 1e3),
+        panel("throughput", "1,000 commands / s", all, |measured| measured.rate / 1e3),
         panel("a constant sync of 5 ms", "latency (ms)", all, |measured| {
             measured.synced[0].unwrap_or_default()
         }),
@@ -261,9 +262,9 @@ fn steps(all: &[Measured]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "steps",
         title: "From Basic to Fast Paxos, step by step".into(),
-        caption: "From top to bottom each step adds an idea; Fast Paxos leaves thrifty and piggyback behind. Leaders' ideas save messages first and then \
-                  share them; delays fall only where a phase or a hop goes. Held constant: 5 servers; 64 clients with 4 commands under way for the \
-                  throughput, where a message costs 10 µs at each end, and one command at a time, 1 ms a message, for the rest."
+        caption: "From top to bottom each step adds an idea; Fast Paxos leaves out thrifty and piggyback. The ideas for leaders first save messages and then \
+                  share them among commands; delays fall only where a phase or a hop is removed. Held constant: 5 servers; for the throughput, 64 clients with \
+                  4 commands in progress and 10 µs at each end of a message; for the rest, one command at a time and 1 ms per message."
             .into(),
         svg: draw(&panels, 2, 270)?,
     })
@@ -274,7 +275,7 @@ fn syncs(all: &[Measured]) -> Result<Figure, LabError> {
     let series: Vec<_> = [
         ("constant", GREY),
         ("exponential", SERIES[0]),
-        ("exponential, leader waits for its own", SERIES[1]),
+        ("exponential, leader waits for its disk", SERIES[1]),
     ]
     .into_iter()
     .enumerate()
@@ -287,8 +288,8 @@ fn syncs(all: &[Measured]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "syncs",
         title: "Latency with disks that sync in 5 ms".into(),
-        caption: "Colours are distributions of the sync time here. A leader that waits for its own disk pays for the variance, and so does one that asks a quorum only. \
-                  Held constant: 5 servers, 1 ms a message, one command at a time, a mean sync of 5 ms."
+        caption: "Colours are distributions of the sync time here. A leader that waits for its own disk suffers from the variance, and so does one that asks only a quorum. \
+                  Held constant: 5 servers, 1 ms per message, one command at a time, a mean sync of 5 ms."
             .into(),
         svg: draw(&[chart], 1, 320)?,
     })

@@ -1,4 +1,4 @@
-//! Disks: what a sync costs, when its time varies, when one disk is slow, and when a leader has to wait for its own.
+//! Disks: the cost of a sync if its time varies, if one disk is slow, and if a leader has to wait for its own disk.
 
 use super::work::{Arrivals, Work};
 use crate::lab::cluster::Shape;
@@ -19,23 +19,23 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "disk",
-    question: "What does a sync cost when its time varies or one disk is slow, and does a leader have to wait for its own?",
+    question: "What does a sync cost when its time varies or one disk is slow, and must a leader wait for its own disk?",
     source: "Lamport, Paxos Made Simple (2001): an acceptor writes before it answers; a quorum of acceptors is enough. Ongaro, Consensus: \
              Bridging Theory and Practice (2014), section 10.2.1: a leader may write while its followers do.",
     run,
 };
 
-/// One way.
+/// The delay of a message, in milliseconds.
 const ONE_WAY: f64 = 1.0;
 /// The mean time of a sync, in milliseconds.
 const SYNC: f64 = 5.0;
 
-/// Whose sync a command waits for.
+/// The syncs that a command waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
-    /// Any quorum's: the leader is an acceptor like the others.
+    /// Those of any quorum. The leader is an acceptor like the others.
     Quorum,
-    /// A quorum's with the leader in it.
+    /// Those of a quorum that contains the leader.
     Own,
 }
 
@@ -47,9 +47,9 @@ impl Waits {
         }
     }
 
-    /// Majorities; where the leader n0 has to be in it, phase 2 quorums are n0 and as many others as make a majority.
+    /// Majorities. If the leader n0 must be in it, a phase 2 quorum is n0 and as many others as make a majority.
     pub(super) fn quorums(self, servers: u16) -> QuorumChoice {
-        // One for 1 or 2 servers, one for 3 or 4, and so on: what is named here lives as long as the process.
+        // There is one system for 1 or 2 servers, one for 3 or 4, and so on. They live as long as the process.
         static OWN: [OnceLock<System>; 4] = [const { OnceLock::new() }; 4];
         if self == Self::Quorum {
             return QuorumChoice::Majority;
@@ -64,8 +64,8 @@ impl Waits {
         QuorumChoice::Other(OWN[usize::from(servers / 2)].get_or_init(|| System::Rule(rules)))
     }
 
-    /// How long a command takes if the disks need so long, the leader's first, in milliseconds: the leader's vote is there
-    /// when its disk is done, another's a round trip later, and the client is one way from the leader.
+    /// The time of a command in milliseconds if the disks take `syncs`, the leader's first. The leader's vote counts
+    /// when its disk is done, any other vote a round trip later, and the client is one way from the leader.
     fn calculated(self, syncs: &[f64]) -> f64 {
         let votes: Vec<f64> = syncs
             .iter()
@@ -81,7 +81,7 @@ impl Waits {
     }
 }
 
-/// Commands one after the other.
+/// Consecutive commands.
 struct Commands {
     servers: u16,
     waits: Waits,
@@ -97,13 +97,13 @@ impl Commands {
         let config = Shape { quorum, ..Shape::collapsed(Variant::Multi, self.servers) }.config()?;
         let slow = self.slow.map(|(node, sync)| (NodeId(node), Delay::Constant(sync)));
         let (disk, syncs) = (Disk::with_sync(self.sync), slow.into_iter().collect());
-        // The next command comes when all disks are idle again.
+        // The next command is submitted when all disks are idle again.
         let work =
             Work { disk, syncs, arrivals: Arrivals::Together, ..Work::new(config, self.count, self.seed) };
         Ok(Variant::Multi.with(Recovery::Coordinated, true, work)?.latencies)
     }
 
-    /// The same by calculation, with draws of its own.
+    /// Calculates the latencies directly, with separate random draws.
     fn calculate(&self) -> Sample {
         let mut chance = Chance::new(self.seed, 60);
         let mut draw = |node: u16| match self.slow {
@@ -118,7 +118,7 @@ impl Commands {
     }
 }
 
-/// A mean of 5 ms with this spread: standard deviation divided by mean.
+/// Sync times with a mean of 5 ms and this spread (standard deviation divided by mean).
 fn spread(share: f64) -> Delay {
     let ms = |ms: f64| Duration::from_secs_f64(ms / 1e3);
     Delay::Exponential { min: ms(SYNC * (1.0 - share)), mean: ms(SYNC * share) }
@@ -126,22 +126,22 @@ fn spread(share: f64) -> Delay {
 
 fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("variant", "multi, each command alone");
+    found.constant("variant", "multi, one command at a time");
     found.constant("delay of a message", "1 ms");
-    found.constant("sync", "5 ms in the mean, all that waits at once");
-    found.constant("leader", "n0 throughout: it does not hand over though its disk is slow");
+    found.constant("sync", "5 ms on average, one for all waiting writes");
+    found.constant("leader", "n0 throughout: it does not hand over although its disk is slow");
     let spreads = spreads(&mut found, setting, progress)?;
     let slow = slow(&mut found, setting, progress)?;
     found.figures = vec![spreads, slow];
     found.lessons = vec![
-        "The simulator agrees with a direct calculation of the order of votes within {off} of the mean.".into(),
-        "With equal disks a command takes {constant} on 3 servers, whichever disks it waits for: four message delays and one sync. When syncs are exponential it takes \
-         {any_3} if any two of three suffice, and {own_3} if the leader's must be one of them."
+        "The simulator agrees with a direct calculation from the order of votes within {off} of the mean.".into(),
+        "With equal disks a command takes {constant} on 3 servers, whichever disks it waits for: four message delays and one sync. With exponential syncs it takes \
+         {any_3} if any two of three disks suffice, and {own_3} if the leader's must be one of them."
             .into(),
-        "A quorum hides the slowest disks: of 100 commands with exponential syncs the slowest takes {late_any_3} on 3 servers and {late_any_5} on 5, of which any 3 suffice, but \
-         {late_own_3} and {late_own_5} if the leader waits for its own."
+        "A quorum hides the slowest disks: with exponential syncs the slowest of 100 commands takes {late_any_3} on 3 servers and {late_any_5} on 5, of which any 3 suffice, but \
+         {late_own_3} and {late_own_5} if the leader waits for its own disk."
             .into(),
-        "A cluster of 3 with one slow disk is as fast as its second fastest: with a disk of {slowest} a command takes {slow_any} if that is the leader's and any two suffice, and \
+        "A cluster of 3 with one slow disk is as fast as its second fastest disk: if the leader's disk takes {slowest}, a command takes {slow_any} if any two disks suffice, and \
          {slow_own} if the leader waits for its own. A follower's slow disk costs nothing in either case ({slow_follower})."
             .into(),
     ];
@@ -155,7 +155,7 @@ fn spreads(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
         "spread",
         &[
             ("servers", "the number of servers"),
-            ("waits", "whose sync a command waits for: any quorum's, or the leader's own too"),
+            ("waits", "the syncs that a command waits for: any quorum's, or the leader's as well"),
             (
                 "spread",
                 "standard deviation of the sync time divided by its mean of 5 ms; 0: constant, 1: exponential",
@@ -216,9 +216,9 @@ fn spreads(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
     Ok(Figure {
         name: "spread",
         title: "Latency against the spread of sync times".into(),
-        caption: "Where any quorum suffices (as shipped) the slowest disks do not count; a leader that has to wait for its own disk, too, has no way around it. \
-                  Dotted: by direct calculation. Colours are whose sync is waited for. Held constant: Multi-Paxos, a mean sync of 5 ms, messages of 1 ms, \
-                  one command at a time, {commands} commands a point."
+        caption: "Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
+                  Dotted: by direct calculation. Colours are the syncs that a command waits for. Held constant: Multi-Paxos, a mean sync of 5 ms, messages of 1 ms, \
+                  one command at a time, {commands} commands per point."
             .into(),
         svg: draw(&[mean, late], 2, 320)?,
     })
@@ -231,7 +231,7 @@ fn slow(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Resu
         "slow",
         &[
             ("slow", "whose disk is slow"),
-            ("waits", "whose sync a command waits for: any quorum's, or the leader's own too"),
+            ("waits", "the syncs that a command waits for: any quorum's, or the leader's as well"),
             ("sync_ms", "the sync time of the slow disk, in ms; that of the two others is 5 ms"),
             ("mean_ms", "mean latency, in ms"),
             ("calculated_ms", "by direct calculation, in ms"),
@@ -274,8 +274,8 @@ fn slow(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Resu
     Ok(Figure {
         name: "slow",
         title: "Latency with one slow disk of three".into(),
-        caption: "Three of the lines lie on one another: the cluster is as fast as its second fastest disk, unless the slow one is the leader's and the \
-                  leader waits for it. Held constant: 3 servers of Multi-Paxos, the two other disks sync in 5 ms, messages of 1 ms."
+        caption: "Three of the lines coincide: the cluster is as fast as its second fastest disk, unless the slow disk is the leader's and the \
+                  leader waits for it. Held constant: 3 servers with Multi-Paxos, the two other disks sync in 5 ms, messages of 1 ms."
             .into(),
         svg: draw(&[panel], 1, 340)?,
     })

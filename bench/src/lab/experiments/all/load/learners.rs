@@ -1,4 +1,4 @@
-//! Learners: reads served against their number, and what the death of one does.
+//! Learners: reads served by their number, and the effect when one dies.
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{GREY, SERIES};
@@ -18,21 +18,21 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "learners",
-    question: "How many reads do more learners serve, what do they cost the leader, and what does the death of one do?",
+    question: "How many reads do more learners serve, what do they cost the leader, and what happens when one dies?",
     source: "Whittaker et al., Scaling Replicated State Machines with Compartmentalization (2021): reads scale with replicas. Ongaro, \
              Consensus: Bridging Theory and Practice (2014), section 6.4; Charapko, Ailijiang, Demirbas, Linearizable Quorum Reads in Paxos (2019).",
     run,
 };
 
 const ACCEPTORS: u16 = 5;
-/// The one proposer.
+/// The only proposer.
 const LEADER: NodeId = NodeId(0);
 const FIRST_LEARNER: u16 = 1 + ACCEPTORS;
 /// How long a learner is busy with each read.
 const READ: Duration = Duration::from_micros(100);
 /// How long a process is busy with each message that it sends or receives.
 const MESSAGE: Duration = Duration::from_micros(10);
-/// Between two commands, in the mean.
+/// The mean time between two commands.
 const COMMANDS: Duration = Duration::from_millis(2);
 
 const KINDS: [(&str, Consistency); 3] =
@@ -42,26 +42,26 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Reads at all learners in turn, and commands beside them.
+/// Reads at all learners in turn, together with commands.
 struct Readers {
     learners: u16,
     learning: Learning,
     kind: Consistency,
-    /// Reads a second at each learner.
+    /// Reads per second at each learner.
     offered: f64,
-    /// For how long.
+    /// The length of the run.
     time: Duration,
     /// When the first learner crashes and restarts.
     death: Option<(Duration, Duration)>,
     seed: u64,
 }
 
-/// What became of them.
+/// The outcome of the reads and commands.
 struct Reads {
     all: Vec<Reading>,
     /// When commands were answered.
     answers: Vec<Time>,
-    /// Reads that missed a command answered before they began, as a share of those that ended.
+    /// The share of finished reads that missed a command answered before they began.
     stale: f64,
     /// Messages that the leader sent and received.
     leader: u64,
@@ -69,7 +69,7 @@ struct Reads {
 }
 
 impl Reads {
-    /// Reads that ended a second, from one moment after the start to another.
+    /// Reads that ended per second, between two moments counted from the start.
     fn rate(&self, from: Duration, to: Duration) -> f64 {
         let window = self.start.after(from)..self.start.after(to);
         let ended = self.all.iter().filter(|read| read.seen.is_some_and(|seen| window.contains(&seen.at)));
@@ -81,7 +81,7 @@ impl Reads {
     }
 }
 
-/// The share of reads that do not see all that was answered before they began.
+/// The share of reads that miss a command answered before they began.
 fn stale(reads: &[Reading], commands: &[Submitted<u64>]) -> f64 {
     let mut answers: Vec<(Time, Slot)> =
         commands.iter().filter_map(|c| c.answer.as_ref().map(|answer| (answer.at, answer.slot))).collect();
@@ -158,53 +158,53 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.constant("cost of a read", "100 µs at its learner");
     found.constant("cost of a message", "10 µs for its sender and 10 µs for its receiver");
     found.constant("delay of a message", "0.4 to 0.6 ms");
-    found.constant("commands", "500 a second");
+    found.constant("commands", "500 per second");
     let [rate, cost] = scale(&mut found, setting, progress)?;
     let death = death(&mut found, setting, progress)?;
     found.figures = vec![rate, cost, death];
     found.lessons = vec![
-        "Local reads scale with learners: one serves {local_1} a second and 16 serve {local_16}. Confirmed reads, which see all that was answered before, do not: {confirmed_8} a second with 8 learners, and \
-         {confirmed_16} with 16, whose questions leave the leader no time. Reads that ask acceptors go from {quorum_8} to {quorum_16}, since each acceptor hears each question."
+        "Local reads scale with learners: one serves {local_1} per second and 16 serve {local_16}. Confirmed reads, which see every command answered before, do not: {confirmed_8} per second with 8 learners, and \
+         {confirmed_16} with 16, whose questions leave the leader no time. Quorum reads go from {quorum_8} to {quorum_16}, because each acceptor hears each question."
             .into(),
-        "At half of its capacity a learner answers a local read within {local_p50}, a confirmed one within {confirmed_p50} and one that asks a quorum of acceptors within {quorum_p50}. Of \
+        "At half of its capacity a learner answers a local read within {local_p50}, a confirmed read within {confirmed_p50} and a quorum read within {quorum_p50} (medians). Of \
          the local reads {stale_local} miss a command that was answered before they began; of the others {stale_confirmed} and {stale_quorum}."
             .into(),
-        "Learners cost the leader one message more for each command, and confirmed reads the questions. With 16 learners at half of their load, it is asked to handle {leader_local} messages a second beside local reads, \
-         {leader_confirmed} beside confirmed ones and {leader_quorum} beside those that ask acceptors."
+        "Each learner costs the leader one more message per command, and confirmed reads cost it their questions. With 16 learners at half of their load, it handles {leader_local} messages per second with local reads, \
+         {leader_confirmed} with confirmed reads and {leader_quorum} with quorum reads."
             .into(),
-        "While one of 4 learners is down the others serve {during} of the local reads that all served before, and its reads are refused; after its restart it is {after}. Commands do not notice it \
-         where the leader learns (no gap longer than {gap_distinguished}). Where acceptors tell the learners alone, the first learner answers the clients, and its death stops the answers for {gap_everyone}."
+        "While one of 4 learners is down, the others serve {during} of the local reads that all served before, and its reads are refused; after its restart it is {after}. Commands are not affected \
+         where the leader learns (no gap longer than {gap_distinguished}). Where only the learners hear votes, the first learner answers the clients, and its death stops the answers for {gap_everyone}."
             .into(),
     ];
     Ok(found)
 }
 
-/// Reads served, and what they cost, by the number of learners.
+/// Reads served and their cost, by the number of learners.
 fn scale(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<[Figure; 2], LabError> {
     let time = setting.either(ms(150), ms(1_000));
     let mut table = Table::new(
         "learners",
         &[
-            ("kind", "how new a read's answer has to be"),
+            ("kind", "the kind of the reads: local, confirmed or quorum"),
             ("learners", "the number of learners"),
             (
                 "served",
-                "reads answered a second by all, when each is asked for one and a half times of what it can do",
+                "reads answered per second by all, when each is offered one and a half times its capacity",
             ),
-            ("p50_ms", "median latency at half of what a learner can do, in ms"),
-            ("p99_ms", "99th percentile of that, in ms"),
-            ("leader", "messages a second that the leader sends and receives then"),
-            ("stale", "reads that miss a command answered before they began, as a share of all, then"),
+            ("p50_ms", "median latency at half of a learner's capacity, in ms"),
+            ("p99_ms", "99th percentile of that latency, in ms"),
+            ("leader", "messages per second that the leader sends and receives at that load"),
+            ("stale", "the share of reads at that load that miss a command answered before they began"),
         ],
     );
     let axis = || Axis::new("learners").log();
-    let mut rate = Panel::new("", axis(), Axis::new("reads served (1,000 a second)").log());
+    let mut rate = Panel::new("", axis(), Axis::new("reads served (1,000 / s)").log());
     let mut late = Panel::new("at half of the load", axis(), Axis::new("median latency (ms)").log());
     let mut busy = Panel::new("at half of the load", axis(), Axis::new("messages at the leader (1,000 / s)"));
     let most = 1.0 / READ.as_secs_f64();
     let numbers = [1, 2, 4, 8, 16];
     rate.line(
-        Look::new("10,000 a learner", GREY).dash(Dash::Short).marker(Marker::None),
+        Look::new("10,000 per learner", GREY).dash(Dash::Short).marker(Marker::None),
         numbers.map(|n| (f64::from(n), f64::from(n) * most / 1e3)),
     );
     for (((key, kind), hue), (dash, marker)) in KINDS.into_iter().zip(SERIES).zip([
@@ -245,13 +245,13 @@ fn scale(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
         busy.line(look, costs);
     }
     found.tables.push(table);
-    let constant = "Held constant: Multi-Paxos with separate roles, 5 acceptors, 500 commands a second, 100 µs a read, 10 µs for each message sent or received.";
+    let constant = "Held constant: Multi-Paxos with separate roles, 5 acceptors, 500 commands per second, 100 µs per read, 10 µs for each message sent or received.";
     Ok([
         Figure {
             name: "reads",
             title: "Reads served by the number of learners".into(),
             caption: format!(
-                "Each learner is asked for one and a half times of what it can do. The lines of reads that ask others bend where the leader, or each acceptor, has no time left. Colours are kinds of reads. {constant}"
+                "Each learner is offered one and a half times its capacity. The lines of confirmed and quorum reads bend where the leader, or each acceptor, has no time left. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[rate], 1, 320)?,
         },
@@ -259,31 +259,31 @@ fn scale(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
             name: "cost",
             title: "What reads cost by the number of learners".into(),
             caption: format!(
-                "A local read costs the leader nothing; a confirmed one a question, and a heartbeat that acceptors answer, shared by those that a learner takes up in one turn. One that asks \
-                 acceptors leaves the leader alone. A process can handle 100,000 messages a second. Colours are kinds of reads. {constant}"
+                "A local read costs the leader nothing. A confirmed read costs it a question and a heartbeat that acceptors answer, shared by the reads that a learner handles in one turn. A quorum \
+                 read does not involve the leader. A process can handle 100,000 messages per second. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[late, busy], 2, 300)?,
         },
     ])
 }
 
-/// One of four learners crashes.
+/// The effect of a crash of one of four learners.
 fn death(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
     let (end, down, up, window) = (ms(1_200), ms(400), ms(800), ms(50));
     let mut table = Table::new(
         "death",
         &[
-            ("kind", "how new a read's answer has to be"),
-            ("learning", "who hears votes: the leader (distinguished), or every learner (everyone)"),
+            ("kind", "the kind of the reads: local, confirmed or quorum"),
+            ("learning", "votes go to: the leader (distinguished), or every learner (everyone)"),
             ("from_ms", "the beginning of a window of 50 ms, in ms"),
-            ("reads", "reads answered a second in it"),
-            ("commands", "commands answered in it"),
+            ("reads", "reads answered per second in the window"),
+            ("commands", "commands answered in the window"),
         ],
     );
     let mut gaps = Table::new(
         "gaps",
         &[
-            ("learning", "who hears votes"),
+            ("learning", "which processes hear votes"),
             (
                 "gap_ms",
                 "the longest time without an answered command from the crash on, with local reads, in ms",
@@ -291,9 +291,9 @@ fn death(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
         ],
     );
     let axis = || Axis::new("time (s)").range(0.0, 1.2);
-    let mut reads = Panel::new("reads", axis(), Axis::new("1,000 a second").range(0.0, 24.0));
+    let mut reads = Panel::new("reads", axis(), Axis::new("1,000 / s").range(0.0, 24.0));
     let mut commands =
-        Panel::new("commands, with local reads", axis(), Axis::new("a second").range(0.0, 1_600.0));
+        Panel::new("commands, with local reads", axis(), Axis::new("per second").range(0.0, 1_600.0));
     for (panel, top) in [(&mut reads, 24.0), (&mut commands, 1_600.0)] {
         for (at, name) in [(0.4, "crash and restart"), (0.8, "")] {
             let look = Look::new(name, GREY).dash(Dash::Short).marker(Marker::None);
@@ -355,8 +355,8 @@ fn death(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
     Ok(Figure {
         name: "death",
         title: "The first of four learners crashes and restarts".into(),
-        caption: "Left: the crash takes away the reads at that learner and no others. Right: commands go on where the leader learns; where the learners alone hear votes, the first of them \
-                  answers the clients. Colours are kinds of reads at the left, and who hears votes at the right. Held constant: 4 learners at half of their load, 500 commands a second, clients ask again after 200 ms."
+        caption: "Left: the crash stops the reads at that learner and no others. Right: commands continue where the leader learns; where only the learners hear votes, the first of them \
+                  answers the clients. Colours are kinds of reads on the left, and the processes that hear votes on the right. Held constant: 4 learners at half of their load, 500 commands per second, clients ask again after 200 ms."
             .into(),
         svg: draw(&[reads, commands], 2, 300)?,
     })

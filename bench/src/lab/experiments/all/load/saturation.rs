@@ -1,4 +1,4 @@
-//! Load: latency against what is asked of a cluster, to the knee and beyond, and how busy its busiest process is.
+//! Load: latency against the offered load, up to the knee and beyond, and the load of the busiest process.
 
 use super::work::{Arrivals, Work};
 use crate::lab::cluster::Shape;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "saturation",
-    question: "How much can each variant serve, how does latency grow on the way there, and does the busiest process decide that?",
+    question: "How many commands can each variant serve, how does latency grow with the load, and is the busiest process the limit?",
     source: "Ailijiang, Charapko, Demirbas, Dissecting the Performance of Strongly-Consistent Replication Protocols (2019): the load of \
              the busiest process bounds throughput. Grids: Whittaker et al., Scaling Replicated State Machines with Compartmentalization (2021).",
     run,
@@ -27,12 +27,12 @@ const SERVERS: u16 = 5;
 const CLIENTS: u16 = 64;
 /// How long a process is busy with each message that it sends or receives.
 const MESSAGE: Duration = Duration::from_micros(10);
-/// What is asked for, in shares of what the formula says can be served.
+/// The offered loads, as shares of the capacity by the formula.
 const OFFERED: [f64; 11] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.2, 1.5];
-/// Two rows and three columns; a whole column is a phase 2 quorum.
+/// A grid of two rows and three columns. A whole column is a phase 2 quorum.
 static GRID: System = System::Grid(2, 3, false);
 
-/// A cluster to be put under load.
+/// A cluster to put under load.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     name: &'static str,
@@ -61,8 +61,8 @@ impl Case {
         Ok(Work::new(config, commands, seed))
     }
 
-    /// The messages a command that the leader sends and receives: the request and the answer, and, shared by a batch, what
-    /// it asks the acceptors, their answers, and what it tells the learners. A fast ballot needs no question.
+    /// The messages per command that the leader sends and receives: the request and the answer, and, shared by a batch,
+    /// phase 2a, the votes, and what it tells the learners. A fast ballot needs no phase 2a.
     fn formula(&self) -> Result<f64, QuorumError> {
         let config = self.shape.config()?;
         let me = config.proposers.smallest().unwrap_or_default();
@@ -80,7 +80,7 @@ impl Case {
         Ok(2.0 + shared / self.batch as f64)
     }
 
-    /// Commands a second that this load leaves room for.
+    /// The capacity at this load, in commands per second.
     fn capacity(&self) -> Result<f64, QuorumError> {
         Ok(1.0 / (self.formula()? * MESSAGE.as_secs_f64()))
     }
@@ -97,26 +97,26 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     let (latency, served) = sweep(&mut found, setting, progress)?;
     found.figures = vec![latency, served, load];
     found.lessons = vec![
-        "In {cases} layouts and batches the messages that the leader sends and receives for one command differ from the formula by {off} at most. \
-         Multi-Paxos on 5 servers serves {multi_served} commands a second at most, where the formula allows {multi_capacity}."
+        "In {cases} layouts and batches, the messages that the leader sends and receives for one command differ from the formula by at most {off}. \
+         Multi-Paxos on 5 servers serves at most {multi_served} commands per second, where the formula allows {multi_capacity}."
             .into(),
-        "A batch divides what the leader says to servers by its size: from {load_1} messages a command to {load_16} with 16 and {load_256} \
-         with 256. What is left is each client's request and answer."
+        "A batch divides the leader's messages to servers by its size: from {load_1} messages per command to {load_16} with 16 and {load_256} \
+         with 256. Each client's request and answer remain."
             .into(),
-        "The queue is felt long before the knee: Multi-Paxos answers half of its commands within {multi_half} at half of the load that the formula allows, and within \
+        "The queue matters long before the knee: Multi-Paxos answers half of its commands within {multi_half} at half of the load that the formula allows, and within \
          {multi_most} at 95 %."
             .into(),
-        "Fast Paxos asks less of its leader ({fast_formula} messages a command, not {multi_formula}) if commands do not collide. Under load they do: it \
-         serves {fast_served} commands a second, and the busiest process handles {fast_load} messages for each of them even at a tenth of the load that the formula allows."
+        "If commands do not collide, Fast Paxos puts less load on its leader ({fast_formula} messages per command, not {multi_formula}). Under load they collide: it \
+         serves {fast_served} commands per second, and the busiest process handles {fast_load} messages for each command even at a tenth of the load that the formula allows."
             .into(),
-        "Asking a quorum only saves the leader more than any other choice of quorums: {thrifty_formula} messages a command with majorities, \
-         {flexible_formula} with phase 2 quorums of two, and {grid_formula} in a grid of six, whose leader has one server more to tell."
+        "Asking only a quorum saves the leader more than any choice of quorums: {thrifty_formula} messages per command with majorities, \
+         {flexible_formula} with phase 2 quorums of two, and {grid_formula} in a grid of six, whose leader has one more server to tell."
             .into(),
     ];
     Ok(found)
 }
 
-/// The messages at the busiest process, without contention, beside the formula.
+/// The messages at the busiest process without contention, compared with the formula.
 fn load(found: &mut Findings, progress: Progress<'_>) -> Result<Figure, LabError> {
     let mut table = Table::new(
         "load",
@@ -124,9 +124,9 @@ fn load(found: &mut Findings, progress: Progress<'_>) -> Result<Figure, LabError
             ("case", "the variant, with its layout and quorums"),
             ("servers", "acceptors"),
             ("batch", "commands that arrive together, and the most in one message"),
-            ("measured", "messages a command that the busiest process sends and receives"),
-            ("formula", "2 + what the leader asks, hears and tells, divided by the batch"),
-            ("capacity", "commands a second that the formula leaves room for, at 10 µs a message"),
+            ("measured", "messages per command that the busiest process sends and receives"),
+            ("formula", "2 + the leader's messages to and from servers, divided by the batch"),
+            ("capacity", "commands per second that the formula allows, at 10 µs per message"),
         ],
     );
     let batches = [1, 2, 4, 16, 64, 256];
@@ -180,21 +180,21 @@ fn load(found: &mut Findings, progress: Progress<'_>) -> Result<Figure, LabError
     found.tables.push(table);
     let hue = palette::of(Variant::Multi);
     let look = Look::new("measured", hue).points().marker(Marker::None);
-    let mut panel = stacked("", &names, Axis::new("messages a command"), &[(look, counted)]);
+    let mut panel = stacked("", &names, Axis::new("messages per command"), &[(look, counted)]);
     let rows = formulas.iter().rev().zip(0..).map(|(formula, at)| (*formula, f64::from(at) + 0.5));
     panel.line(Look::new("formula", GREY).points().marker(Marker::Ring), rows);
     Ok(Figure {
         name: "load",
         title: "Messages at the busiest process for one command".into(),
-        caption: "Bars are measured, rings calculated; they differ by {off} at most. The leader is the busiest process everywhere. Without other words: \
-                  Multi-Paxos. The first bars fall as 1/batch, down to 2: the request and the answer. Each learner more is one message more to send. \
-                  Held constant: 5 acceptors (grid: 6), no contention, the leader alone hears votes."
+        caption: "Bars are measured, rings calculated; they differ by at most {off}. The leader is the busiest process everywhere. The variant is Multi-Paxos \
+                  unless another is named. The first bars fall as 1/batch, down to 2: the request and the answer. Each learner adds one message to send. \
+                  Held constant: 5 acceptors (grid: 6), no contention, only the leader hears votes."
             .into(),
         svg: draw(&[panel], 1, 420)?,
     })
 }
 
-/// Latency and throughput against what is asked for.
+/// Latency and throughput against the offered load.
 fn sweep(
     found: &mut Findings,
     setting: &Setting,
@@ -205,13 +205,13 @@ fn sweep(
         "saturation",
         &[
             ("case", "the variant, with its batches and quorums"),
-            ("share", "commands asked for, as a share of what the formula leaves room for"),
-            ("offered", "commands asked for a second"),
-            ("served", "commands answered a second, from the first arrival until all are answered"),
+            ("share", "the offered load as a share of the capacity by the formula"),
+            ("offered", "commands submitted per second"),
+            ("served", "commands answered per second, from the first arrival until all are answered"),
             ("mean_ms", "mean latency, in ms"),
             ("p50_ms", "median latency, in ms"),
             ("p99_ms", "99th percentile of the latency, in ms"),
-            ("load", "messages a command that the busiest process sends and receives"),
+            ("load", "messages per command that the busiest process sends and receives"),
         ],
     );
     let multi = palette::of(Variant::Multi);
@@ -231,12 +231,12 @@ fn sweep(
             Marker::Cross,
         ),
     ];
-    let axis = || Axis::new("asked for (1,000 a second)").log();
+    let axis = || Axis::new("offered load (1,000 / s)").log();
     let panels = |label: &str| {
         ["variants and batches", "quorums of multi"]
             .map(|title| Panel::new(title, axis(), Axis::new(label).log()))
     };
-    let (mut latency, mut served) = (panels("median latency (ms)"), panels("served (1,000 a second)"));
+    let (mut latency, mut served) = (panels("median latency (ms)"), panels("served (1,000 / s)"));
     for (nth, (case, hue, dash, marker)) in cases.into_iter().enumerate() {
         let (mut times, mut rates, mut most) = (Vec::new(), Vec::new(), 0.0_f64);
         for share in OFFERED {
@@ -277,7 +277,7 @@ fn sweep(
             facts.add(&format!("{key}_capacity"), case.capacity()?, "", meaning);
         }
         let look = Look::new(case.name, hue).dash(dash).marker(marker);
-        // Multi-Paxos is what both are compared with.
+        // Multi-Paxos is in both panels, for comparison.
         for (panels, points) in [(&mut latency, times), (&mut served, rates)] {
             for (_, panel) in
                 panels.iter_mut().enumerate().filter(|(at, _)| nth == 0 || *at == usize::from(nth > 4))
@@ -288,21 +288,21 @@ fn sweep(
     }
     found.facts.add("commands", commands, "", "commands of each row of saturation.csv");
     found.tables.push(table);
-    let constant = "Held constant: 5 servers (grid: 6), 64 clients, open arrivals, {commands} commands a point, 10 µs of work for each message                     sent or received, delays of 0.4 to 0.6 ms.";
+    let constant = "Held constant: 5 servers (grid: 6), 64 clients, open arrivals, {commands} commands per point, 10 µs of work for each message sent or received, delays of 0.4 to 0.6 ms.";
     Ok((
         Figure {
             name: "latency",
-            title: "Median latency against what is asked for".into(),
+            title: "Median latency against the offered load".into(),
             caption: format!(
-                "Each line has points from a tenth to one and a half times of what the formula leaves room for. Latency grows as the busiest process's queue does;                  past the knee it depends on how long the run is. Batches of 16 or 256 move the knee most. Colours at the right are quorums. {constant}"
+                "Each line has points from a tenth to one and a half times the capacity by the formula. Latency grows with the queue of the busiest process; past the knee it depends on the length of the run. Batches of 16 or 256 move the knee most. Colours on the right are quorums. {constant}"
             ),
             svg: draw(&latency, 2, 320)?,
         },
         Figure {
             name: "served",
-            title: "Commands served against what is asked for".into(),
+            title: "Commands served against the offered load".into(),
             caption: format!(
-                "Up to the knee all that is asked for is served, past it no more than the busiest process can handle; Fast Paxos serves less past its knee,                  since commands collide. {constant}"
+                "Up to the knee all commands are served, past it no more than the busiest process can handle. Fast Paxos serves less past its knee, because commands collide. {constant}"
             ),
             svg: draw(&served, 2, 320)?,
         },

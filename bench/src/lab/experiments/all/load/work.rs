@@ -1,4 +1,4 @@
-//! A cluster at work: clients that submit by a plan, processes that are busy with what they do, and what comes of it.
+//! A cluster under load: clients that submit commands by a plan, processes whose work takes time, and the results.
 
 use crate::lab::experiments::LabError;
 use crate::lab::experiments::sample::Sample;
@@ -13,11 +13,11 @@ use std::time::Duration;
 /// When clients submit.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Arrivals {
-    /// Each client has so many commands under way all the time.
+    /// Each client always has this many commands in progress.
     InTurn(usize),
-    /// One client after the other submits, whatever became of earlier commands; the gaps are exponential, with this mean.
+    /// The clients submit in turn, without waiting for earlier commands. The gaps are exponential, with this mean.
     Open(Duration),
-    /// All clients submit one command each at one moment, and again when all is over.
+    /// All clients submit one command each at the same moment, and again when everything has finished.
     Together,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Work {
     pub(super) links: Links,
     pub(super) service: Service,
     pub(super) disk: Disk,
-    /// Of processes with another disk.
+    /// The sync times of processes with another disk.
     pub(super) syncs: BTreeMap<NodeId, Delay>,
     pub(super) clients: u16,
     pub(super) arrivals: Arrivals,
@@ -37,7 +37,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// A cluster in which nothing takes time but messages, a millisecond each, with one client.
+    /// A cluster with one client, in which only messages take time, a millisecond each.
     pub(super) fn new(config: Config, commands: u64, seed: u64) -> Self {
         Self {
             config,
@@ -53,16 +53,16 @@ impl Work {
     }
 }
 
-/// What came of it.
+/// The results of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Served {
-    /// In milliseconds; of open arrivals without those of the first fifth of the time.
+    /// The latencies in milliseconds. With open arrivals, the first fifth of the time is left out.
     pub(super) latencies: Sample,
-    /// Commands answered a second.
+    /// Commands answered per second.
     pub(super) rate: f64,
-    /// Messages a command.
+    /// Messages per command.
     pub(super) messages: f64,
-    /// The most messages a command that one server sends and receives.
+    /// The messages per command that the busiest server sends and receives.
     pub(super) load: f64,
 }
 
@@ -77,7 +77,7 @@ impl WithProtocol for Work {
             (self.links, self.service, self.disk, self.syncs);
         let clients = world.add_clients(self.clients);
         let mut sim = Sim::new(world, |_| Digest::default());
-        // The first leader is elected before anybody asks.
+        // The first leader is elected before any client submits.
         sim.run_for(Duration::from_secs(1))?;
         sim.reset_counts();
         let handled = Rc::new(RefCell::new(BTreeMap::<NodeId, u64>::new()));
@@ -110,7 +110,7 @@ impl WithProtocol for Work {
             Arrivals::Together => {
                 for round in 0..each {
                     for (client, nth) in clients.iter().zip(0..) {
-                        // A process that was added has room for one command.
+                        // An added client always accepts one command.
                         let _ = sim.submit(*client, nth * 1_000_000 + round);
                     }
                     sim.run_to_quiescence(Duration::from_secs(10))?;
@@ -122,7 +122,7 @@ impl WithProtocol for Work {
         }
         let commands = sim.commands();
         let last = commands.iter().filter_map(|c| Some(c.answer.as_ref()?.at)).max().unwrap_or(start);
-        // The queues of open arrivals have to grow before latencies are measured.
+        // With open arrivals, the queues must grow before latencies are measured.
         let open = matches!(self.arrivals, Arrivals::Open(_));
         let from = if open { start.after(end.since(start) / 5) } else { start };
         let measured = commands.iter().filter(|c| c.at >= from);

@@ -1,4 +1,4 @@
-//! Clients of one cluster that submit commands at about the same time, again and again.
+//! Clients of one cluster that repeatedly submit commands at about the same time.
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::{LabError, Sample};
@@ -8,29 +8,29 @@ use paxos_core::{Kind, Protocol, Timeouts};
 use paxos_transport::sim::{Delay, Links, Sim, World};
 use std::time::Duration;
 
-/// Servers with all roles.
+/// The number of servers, each with all roles.
 pub(super) const ACCEPTORS: u16 = 5;
-/// The shortest delay of a message, and the mean of what comes on top, exponentially distributed.
+/// The shortest delay of a message, and the mean of the exponentially distributed delay on top.
 const SHORTEST: Duration = Duration::from_millis(5);
 pub(super) const ON_TOP: Duration = Duration::from_millis(5);
-/// Before a question is asked again; clients wait twice as long.
+/// How long a process waits before it retransmits. Clients wait twice as long.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Rounds in each of which each client submits one command.
+/// Rounds in which each client submits one command.
 pub(super) struct Rounds<'a> {
     pub(super) variant: Variant,
     pub(super) quorum: QuorumChoice,
     pub(super) clients: u16,
     pub(super) times: u64,
     pub(super) seed: u64,
-    /// When each client submits, after the round has begun.
+    /// How long after the beginning of a round each client submits.
     pub(super) moments: &'a mut dyn FnMut(u16) -> Duration,
 }
 
-/// What became of them.
+/// The cost of the rounds.
 pub(super) struct Cost {
     pub(super) latencies: Sample,
-    /// The rounds in which a coordinator had to propose.
+    /// The number of rounds in which a coordinator had to propose.
     pub(super) recovered: u64,
     pub(super) messages: f64,
 }
@@ -41,7 +41,7 @@ impl WithProtocol for Rounds<'_> {
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let shape = Shape { quorum: self.quorum, ..Shape::collapsed(self.variant, ACCEPTORS) };
         let mut config = shape.config()?;
-        // A command that lost a slot is asked for again; nothing else is said that is no answer.
+        // A command that lost its slot is sent again. There are no other timeouts, so no heartbeats either.
         config.timeouts = Timeouts { resend: Some(PATIENCE), client: Some(2 * PATIENCE), ..Timeouts::NEVER };
         let mut world = World::<P>::new(config, options, self.seed);
         let clients = world.add_clients(self.clients);
@@ -52,7 +52,7 @@ impl WithProtocol for Rounds<'_> {
         let unfinished = || LabError::Unfinished(format!("{shape:?}: a command was not decided"));
         let (mut recovered, mut messages) = (0, 0);
         for round in 0..=self.times {
-            // The first round finds the cluster in its steady state, and is not counted.
+            // The first round brings the cluster into its steady state, and is not counted.
             sim.reset_counts();
             let start = sim.now();
             for client in &clients {
@@ -60,7 +60,7 @@ impl WithProtocol for Rounds<'_> {
             }
             let all = clients.len() * (round as usize + 1);
             sim.run_until(|sim| sim.commands().len() == all && sim.all_answered())?;
-            // What is still under way arrives, so that the next round begins with nothing.
+            // All messages in flight arrive, so that the next round begins without any.
             let before = sim.counts();
             sim.run_for(PATIENCE)?;
             if !sim.all_answered() {
