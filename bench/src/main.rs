@@ -12,6 +12,7 @@ use paxos_bench::lab::survey::{Survey, survey};
 use paxos_bench::linearize::{Linearize, linearize};
 use paxos_bench::load::{Form, Load, load};
 use paxos_bench::options::{Cli, Command};
+use paxos_bench::server::backup::{Backup, Restore, backup, restore};
 use paxos_bench::server::local_cluster::run_cluster;
 use paxos_bench::server::store::{Inspected, StoreOptions, store};
 use paxos_bench::server::{ServeError, serve};
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
         Some(Command::Versus(options)) => run_versus(&options),
         Some(Command::Floor(options)) => live(floor(&options)),
         Some(Command::Store(options)) => run_store(&options),
+        Some(Command::Backup(options)) => run_backup(&options),
+        Some(Command::Restore(options)) => run_restore(&options),
         Some(Command::Linearize(options)) => run_linearize(&options),
     }
 }
@@ -111,7 +114,31 @@ fn run_explore(options: &Explore) -> ExitCode {
 fn run_store(options: &StoreOptions) -> ExitCode {
     let Inspected { text, errors } = store(options);
     let printed = finish(&[], &text);
-    errors.iter().fold(printed, |_, error| fail(error, 1))
+    errors.iter().fold(printed, |_, error| fail(error, code(error.is_input())))
+}
+
+fn run_backup(options: &Backup) -> ExitCode {
+    let bar = progress();
+    let done = backup(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    match done {
+        Ok(head) => {
+            finish(&[], &format!("{}: {} keys of n{}\n", options.file.display(), head.keys, head.member))
+        }
+        Err(error) => fail(&error, code(error.is_input())),
+    }
+}
+
+fn run_restore(options: &Restore) -> ExitCode {
+    let bar = progress();
+    let done = restore(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
+    match done {
+        Ok(done) => {
+            finish(&[], &format!("{} keys restored; the cluster has {} keys now\n", done.keys, done.present))
+        }
+        Err(error) => fail(&error, code(error.is_input())),
+    }
 }
 
 fn run_experiment(options: &ExperimentOptions) -> ExitCode {

@@ -10,6 +10,7 @@ use crate::lab::survey::{self, Survey};
 use crate::linearize::{self, Linearize};
 use crate::load::Load;
 use crate::server::Serve;
+use crate::server::backup::{self, Backup, Restore};
 use crate::server::local_cluster::LocalCluster;
 use crate::server::store::{self, StoreOptions};
 use crate::versus::floor::Floor;
@@ -89,6 +90,12 @@ pub enum Command {
     /// Look at what a member that is stopped has on disk, and whether all of it is there
     #[command(after_help = store::HELP)]
     Store(StoreOptions),
+    /// Write all keys of a running cluster, as they are at one moment, to a file
+    #[command(after_help = backup::BACKUP_HELP)]
+    Backup(Backup),
+    /// Load a backup into a running cluster
+    #[command(after_help = backup::RESTORE_HELP)]
+    Restore(Restore),
     /// Check whether a history of operations on keys is linearizable, and show which contradict each other
     #[command(after_long_help = linearize::HELP)]
     Linearize(Linearize),

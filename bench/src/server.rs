@@ -1,7 +1,7 @@
 //! Members of a cluster that replicates a key-value store and speaks the Redis protocol, each a real process.
 //!
 //! `paxos-bench serve` runs one member ([`serve()`]), `cluster` all of them ([`local_cluster`]), and `store` looks at what one
-//! that is stopped has on disk ([`store`]).
+//! that is stopped has on disk ([`store`]). `backup` and `restore` copy all keys to a file and back ([`mod@backup`]).
 //!
 //! ```text
 //!   clients ──▶ connection ─▶ session ─┬─ replies that need no state
@@ -9,13 +9,13 @@
 //!                                                              └─ reads: the replica, when it is new enough
 //! ```
 
+pub mod backup;
 mod clock;
 mod error;
 mod file;
 mod front;
 mod lanes;
 pub mod local_cluster;
-mod log;
 mod member;
 mod options;
 mod process;
@@ -26,10 +26,9 @@ pub use clock::wall_clock;
 pub use error::ServeError;
 pub use file::{ClusterFile, FileError, Place, Tls, Waits};
 pub use front::Server;
-pub use log::init_log;
 pub use member::{Looker, Member};
 pub use options::{Clients, Reads, Serve};
-pub use process::serve;
+pub use process::{init_log, serve};
 pub(crate) use process::{make_dir, stop_signal};
 
 use core::time::Duration;

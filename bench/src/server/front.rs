@@ -50,6 +50,8 @@ struct Front {
     closing: watch::Sender<bool>,
     /// Few look at the replica at a time, lest they take the places of commands.
     lookers: Semaphore,
+    /// Each backup keeps the values that are overwritten meanwhile.
+    backups: Arc<Semaphore>,
 }
 
 /// What a server has counted.

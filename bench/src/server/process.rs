@@ -1,9 +1,11 @@
 //! A member as a process: from the command line to a server, and to its end.
 
 mod certificates;
+mod log;
 mod moved;
 
-use super::log::init_log;
+pub use log::init_log;
+
 use super::options::Serve;
 use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
 use crate::kv::{Command, Replies, Store};

@@ -1,9 +1,10 @@
 //! `paxos-bench store`: what is in the directory of a member, and whether it can be believed.
 
+use super::backup::{BackupError, Recovered, Stores};
 use clap::{Args, Subcommand};
-use paxos_transport::{StoreError, StoreReport};
+use paxos_transport::StoreReport;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Below the options in the command's help.
 pub const HELP: &str = "\
@@ -13,6 +14,7 @@ repaired is repaired when the member starts.
 Examples:
   paxos-bench store inspect /var/lib/paxos/n0
   paxos-bench store verify /var/lib/paxos/*
+  paxos-bench store backup saved.backup data/n0 data/n1
 
 Exit codes: 0 every store is whole, or will be when it is opened, 1 one is not, 2 the command line is wrong.";
 
@@ -37,6 +39,22 @@ enum What {
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
     },
+    /// Write all keys to a file that `paxos-bench restore` reads: as `backup`, from members that are stopped
+    Backup {
+        /// The file to write; it must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The directories of so many members that they are a quorum, which then run in memory for a moment
+        #[arg(value_name = "DIR", required = true)]
+        dirs: Vec<PathBuf>,
+        /// The cluster's file [default: cluster.toml in the directory above the first DIR, where `cluster --data` has it]
+        #[arg(long, value_name = "FILE")]
+        cluster: Option<PathBuf>,
+        /// Use what a single member voted for, though no quorum is left. Writes that were acknowledged may be missing, and
+        /// others that were not may be there
+        #[arg(long)]
+        survivor: bool,
+    },
 }
 
 /// What was found.
@@ -45,7 +63,7 @@ pub struct Inspected {
     /// To be printed.
     pub text: String,
     /// What is wrong with each store that is not whole.
-    pub errors: Vec<StoreError>,
+    pub errors: Vec<BackupError>,
 }
 
 /// Reads the stores, one after the other.
@@ -53,6 +71,11 @@ pub fn store(options: &StoreOptions) -> Inspected {
     let (dirs, short) = match &options.what {
         What::Inspect { dirs } => (dirs, false),
         What::Verify { dirs } => (dirs, true),
+        What::Backup { file, dirs, cluster, survivor } => {
+            let beside = dirs.first().map(|dir| dir.join("..").join("cluster.toml")).unwrap_or_default();
+            let cluster = cluster.as_deref().unwrap_or(&beside);
+            return backup(file, Stores { dirs, cluster, survivor: *survivor });
+        }
     };
     let mut inspected = Inspected { text: String::new(), errors: Vec::new() };
     for dir in dirs {
@@ -69,10 +92,20 @@ pub fn store(options: &StoreOptions) -> Inspected {
                     (false, _) => writeln!(inspected.text, "{name}\n{}", describe(&report)),
                 };
             }
-            Err(error) => inspected.errors.push(error),
+            Err(error) => inspected.errors.push(error.into()),
         }
     }
     inspected
+}
+
+fn backup(file: &Path, stores: Stores<'_>) -> Inspected {
+    match stores.back_up(file) {
+        Ok(Recovered { head, next }) => {
+            let text = format!("{}: {} keys, of all slots below {next}\n", file.display(), head.keys);
+            Inspected { text, errors: Vec::new() }
+        }
+        Err(error) => Inspected { text: String::new(), errors: vec![error] },
+    }
 }
 
 fn describe(report: &StoreReport) -> String {

@@ -1,5 +1,6 @@
 //! Clusters of real processes: sockets, disks, and clients that speak the Redis protocol.
 
+mod backup;
 mod cluster;
 mod commands;
 mod load;

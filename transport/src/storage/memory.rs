@@ -38,6 +38,18 @@ impl<P: Protocol> MemoryStorage<P> {
         Self { disk: Arc::new(Mutex::new(disk)), life: None }
     }
 
+    /// Creates a store that holds what another store gave to its process.
+    pub fn holding(saved: Saved<P>) -> Self {
+        let Saved { session, store, snapshot, records } = saved;
+        let new = Self::new();
+        {
+            let mut disk = new.disk();
+            let store = store.unwrap_or(disk.store);
+            *disk = Disk { snapshot, records, lives: session, store, failing: false };
+        }
+        new
+    }
+
     /// Returns a copy of the current content, like a backup.
     #[must_use]
     pub fn copy(&self) -> Self {

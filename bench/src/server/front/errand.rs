@@ -1,6 +1,7 @@
 //! Requests about the server and the cluster.
 
 mod around;
+mod backup;
 
 use super::Front;
 use super::session::Session;
@@ -8,6 +9,7 @@ use super::table::Errand;
 use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, integer, natural};
 use around::{around, outlook, timing};
+pub(super) use backup::Begun;
 use core::time::Duration;
 use paxos_core::{Change, Consistency, NodeId, NodeSet};
 use paxos_transport::{ChangeError, LeaveError};
@@ -26,7 +28,7 @@ pub(super) async fn run(
     match errand {
         Errand::Watch => watch(words, session, front).await,
         Errand::Info => info(&words, front).await,
-        Errand::Paxos => paxos(&words, front).await.unwrap_or_else(Reply::refused),
+        Errand::Paxos => paxos(&words, session, front).await.unwrap_or_else(Reply::refused),
         Errand::Role => role(front),
         Errand::Wait => wait(&words, front).unwrap_or_else(Reply::refused),
         Errand::Auth
@@ -187,7 +189,7 @@ async fn facts(front: &Front) -> Option<Facts> {
     facts.await.ok()
 }
 
-async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
+async fn paxos(words: &[Box<[u8]>], session: &mut Session, front: &Front) -> Result<Reply, String> {
     let verb = words.first().map(|word| word.to_ascii_uppercase()).unwrap_or_default();
     match (verb.as_slice(), words.get(1..).unwrap_or_default()) {
         (b"STATUS", []) => Ok(status(front).await),
@@ -201,6 +203,11 @@ async fn paxos(words: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
         (b"ADD", [new, force @ ..]) => change(Change::add(node(new)?), force, front).await,
         (b"REMOVE", [old, force @ ..]) => change(Change::remove(node(old)?), force, front).await,
         (b"MAYSTOP", [old]) => may_stop(node(old)?, front).await,
+        (b"BACKUP", []) => backup::begin(false, session, front).await,
+        (b"BACKUP", [word]) if word.eq_ignore_ascii_case(b"local") => {
+            backup::begin(true, session, front).await
+        }
+        (b"BACKUP", [word]) if word.eq_ignore_ascii_case(b"next") => backup::next(session),
         (b"HELP", []) => Ok(Reply::Array(HELP.iter().map(Reply::text).collect())),
         _ => Err(format!("ERR unknown subcommand: {}", HELP.join("; "))),
     }
@@ -216,6 +223,8 @@ const HELP: &[&str] = &[
     "PAXOS ADD id [FORCE]: make a spare a member when it is there and has caught up; FORCE: at once",
     "PAXOS REMOVE id [FORCE]: remove a member, for ever, if those left are a quorum; FORCE: in any case",
     "PAXOS MAYSTOP id: whether a member that was removed may be turned off",
+    "PAXOS BACKUP [LOCAL]: begin a backup of all keys, and answer with its first bytes; LOCAL: without asking the others",
+    "PAXOS BACKUP NEXT: the next bytes of the backup that this connection began; nil after the last",
 ];
 
 fn node(word: &[u8]) -> Result<NodeId, String> {

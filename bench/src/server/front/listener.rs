@@ -22,6 +22,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How often it is looked whether keys are due, and how the clocks stand.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How many backups a member hands out at a time.
+const BACKUPS: usize = 4;
+
 /// A server that listens to clients.
 #[derive(Debug)]
 pub struct Server {
@@ -59,6 +62,7 @@ impl Server {
             unfinished: AtomicUsize::new(0),
             closing: watch::Sender::new(false),
             lookers: Semaphore::new(8),
+            backups: Arc::new(Semaphore::new(BACKUPS)),
         });
         let listening = tokio::spawn(listen(Arc::clone(&front), listener));
         let ticking = tokio::spawn(tick(Arc::clone(&front)));

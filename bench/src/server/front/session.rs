@@ -1,6 +1,7 @@
 //! What a connection has said so far, and what a request of it means.
 
 use super::Front;
+use super::errand::Begun;
 use super::operation::operation;
 use super::table::{COMMANDS, Errand, Group, Spec, Verb, find};
 use super::unsupported::refusal;
@@ -39,6 +40,8 @@ pub(super) struct Session {
     transaction: Option<Transaction>,
     /// Keys with the versions that were seen.
     watched: Vec<(Box<[u8]>, u64)>,
+    /// The backup that it is being handed.
+    pub(super) backup: Option<Begun>,
     closing: bool,
 }
 
@@ -54,6 +57,7 @@ impl Session {
             version: Version::Two,
             transaction: None,
             watched: Vec::new(),
+            backup: None,
             closing: false,
         }
     }

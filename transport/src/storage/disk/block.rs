@@ -126,6 +126,18 @@ impl<'a> Block<'a> {
         let pages = bytes.get(..end.next_multiple_of(PAGE))?;
         Some(Self { head, check: check(0)?, content: &bytes[HEAD..end], pages })
     }
+
+    /// Hands the content to `records`, if this block has records.
+    pub(super) fn read_into(
+        &self,
+        records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
+    ) -> Result<(), String> {
+        if self.head.kind == Kind::Begun {
+            return Ok(());
+        }
+        records(self.content)
+            .map_err(|why| format!("the records of block {} cannot be read: {why}", self.head.number))
+    }
 }
 
 /// Returns the records in a block's content; an error says why they cannot be read.

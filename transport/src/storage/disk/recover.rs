@@ -32,13 +32,7 @@ impl<F: Files> Store<F> {
         };
         manifest.check(identity, dir)?;
         let snapshot = survey::snapshot(&files, dir, &manifest)?;
-        let found = survey::log(&files, dir, &manifest, &mut |block| {
-            if block.head.kind == Kind::Begun {
-                return Ok(());
-            }
-            records(block.content)
-                .map_err(|why| format!("the records of block {} cannot be read: {why}", block.head.number))
-        })?;
+        let found = survey::log(&files, dir, &manifest, &mut |block| block.read_into(records))?;
         let last = manifest.last();
         let path = dir.join(last.name());
         let file = open_file(&files, &path, &last.name())?;

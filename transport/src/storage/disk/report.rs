@@ -1,11 +1,14 @@
 //! A report on a store directory, for operators.
 
+use super::block;
 use super::error::StoreError;
 use super::files::Directory;
 use super::manifest::Manifest;
 use super::survey;
+use crate::identity::Portable;
+use crate::storage::Saved;
 use core::ops::RangeInclusive;
-use paxos_core::{NodeId, SnapshotId, StoreMark};
+use paxos_core::{NodeId, Snapshot, SnapshotId, StoreMark};
 use std::path::{Path, PathBuf};
 
 /// The content of a store on disk, and whether it is intact. Reading it changes nothing.
@@ -40,18 +43,39 @@ impl StoreReport {
     /// # Errors
     /// The error that opening the store would return: [`StoreError`], which names the file and says what to do.
     pub fn read(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let dir = dir.as_ref();
+        let (report, _) = Self::survey(dir.as_ref(), &mut |_| Ok(()))?;
+        Ok(report)
+    }
+
+    /// As [`StoreReport::read`], with what the store would give to a process of `P`.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if another variant wrote the records.
+    pub fn read_all<P: Portable>(dir: impl AsRef<Path>) -> Result<(Self, Saved<P>), StoreError> {
+        let mut records = Vec::new();
+        let (report, snapshot) = Self::survey(dir.as_ref(), &mut |content| {
+            block::decode(content).map(|some| records.extend::<Vec<P::Record>>(some))
+        })?;
+        let saved = Saved { session: report.lives, store: Some(report.store), snapshot, records };
+        Ok((report, saved))
+    }
+
+    /// Goes through the store; the content of each block that has some goes to `records`.
+    fn survey(
+        dir: &Path,
+        records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
+    ) -> Result<(Self, Option<Snapshot>), StoreError> {
         let files = Directory::lock(dir, false)?;
         let Some(manifest) = Manifest::read(&files, dir)? else {
             return Err(StoreError::Empty { path: dir.to_owned() });
         };
-        survey::snapshot(&files, dir, &manifest)?;
+        let snapshot = survey::snapshot(&files, dir, &manifest)?;
         let mut record_bytes = 0;
         let found = survey::log(&files, dir, &manifest, &mut |block| {
             record_bytes += block.content.len() as u64;
-            Ok(())
+            block.read_into(records)
         })?;
-        Ok(Self {
+        let report = Self {
             cluster: manifest.cluster.clone(),
             node: manifest.node,
             variant: manifest.variant.clone(),
@@ -62,6 +86,7 @@ impl StoreReport {
             record_bytes,
             segments: manifest.segments.iter().map(|part| (dir.join(part.name()), part.length)).collect(),
             damaged: found.mended.len(),
-        })
+        };
+        Ok((report, snapshot))
     }
 }

@@ -1,6 +1,6 @@
 //! The log of a member: one line for each event, which begins with the member that speaks.
 
-use super::ServeError;
+use crate::server::ServeError;
 use core::fmt;
 use std::io::{self, IsTerminal};
 use tracing::{Event, Level, Subscriber};

@@ -1,0 +1,31 @@
+//! Backups: all keys of a store at one moment, in a file of Redis commands.
+//!
+//! ```text
+//!   paxos-bench backup          member ── PAXOS BACKUP ──▶ file      while the cluster runs
+//!   paxos-bench store backup    directories of members ──▶ file      while the members are stopped
+//!   paxos-bench restore         file ── SET, SET, … ─────▶ cluster   of whatever variant and size
+//! ```
+//!
+//! The file outlives formats of snapshots and stores: it holds one `SET` for each key between two `ECHO`s, the first with a
+//! [`Head`], the last with a checksum of all before it. `redis-cli --pipe` can load it into a Redis.
+
+mod error;
+mod file;
+mod offline;
+mod options;
+mod restore;
+mod source;
+mod take;
+
+pub use error::BackupError;
+pub use file::{Head, Reader};
+pub use offline::{Recovered, Stores};
+pub use options::{BACKUP_HELP, Backup, RESTORE_HELP, Restore};
+pub use restore::{Restored, restore};
+pub use source::Source;
+pub use take::backup;
+
+use take::write;
+
+#[cfg(test)]
+mod tests;
