@@ -8,10 +8,10 @@
 //! heartbeats that the leader sent at *s* or later, by the leader's clock. While that clock shows less than *s* +
 //! *lease* · (1 − *d*) / (1 + *d*), nothing has been chosen by another process in a ballot above *b*:
 //!
-//! 1. By the leader's clock, less than *lease* · (1 − *d*) / (1 + *d*) has passed since *s*. So less than *lease* / (1
-//!    + *d*) of true time has passed, and less than *lease* by the clock of each acceptor of that quorum. The acceptor
-//!    heard the heartbeat after it was sent, so its lease still holds. The time at which the answer *arrives* does not
-//!    matter: a late answer only means an older lease.
+//! 1. By the leader's clock, less than *lease* · (1 − *d*) / (1 + *d*) has passed since *s*. So less than
+//!    *lease* / (1 + *d*) of true time has passed, and less than *lease* by the clock of each acceptor of that quorum.
+//!    The acceptor heard the heartbeat after it was sent, so its lease still holds. The time at which the answer
+//!    *arrives* does not matter: a late answer only means an older lease.
 //! 2. When the acceptor granted the lease, it had promised no ballot above *b*. Since then it has promised no ballot
 //!    of another process.
 //! 3. Every phase 1 quorum shares an acceptor with that phase 2 quorum. So no ballot above *b* of another process has

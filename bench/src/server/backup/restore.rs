@@ -36,7 +36,7 @@ pub struct Restored {
 pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restored, BackupError> {
     let percent = |keys: u64, of: u64| 100 * keys / of.max(1);
     Reader::check(&options.file, |keys, head| {
-        if keys % 1024 == 0 {
+        if keys.is_multiple_of(1024) {
             step(format!("checks the file: {} %", percent(keys, head.keys)));
         }
     })?;
@@ -54,7 +54,7 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
             Sender { options, client: Some(client), place, open: VecDeque::new(), bytes: 0, done: 0, keys };
         while let Some(words) = reader.next_key()? {
             sender.send(words).await?;
-            if sender.done % 256 == 0 {
+            if sender.done.is_multiple_of(256) {
                 step(format!("{} of {keys} keys ({} %)", sender.done, percent(sender.done, keys)));
             }
         }

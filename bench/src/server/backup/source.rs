@@ -63,14 +63,12 @@ impl Source {
                         break;
                     }
                 }
-                match next {
-                    Some(key) => Stage::Keys(Some(key)),
-                    None => {
-                        self.sum.update(&piece);
-                        echo(&End::of(&self.sum), &mut piece);
-                        return Some(piece);
-                    }
+                if next.is_none() {
+                    self.sum.update(&piece);
+                    echo(&End::of(&self.sum), &mut piece);
+                    return Some(piece);
                 }
+                Stage::Keys(next)
             }
             Stage::Done => return None,
         };

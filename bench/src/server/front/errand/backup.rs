@@ -76,10 +76,10 @@ pub(super) async fn begin(local: bool, session: &mut Session, front: &Front) -> 
     let consistency = if local { Consistency::Local } else { Consistency::Confirmed };
     let (sender, copy) = oneshot::channel();
     let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.clone()));
-    let looked = timeout(front.settings.patience, front.member.look(consistency, looker)).await;
+    let captured = timeout(front.settings.patience, front.member.look(consistency, looker)).await;
     let no_quorum = "CLUSTERDOWN not done: no quorum of members answers; try again, or take what this member has with \
                      PAXOS BACKUP LOCAL";
-    looked.map_err(|_| no_quorum)?.map_err(|error| format!("CLUSTERDOWN not done: {error}"))?;
+    captured.map_err(|_| no_quorum)?.map_err(|error| format!("CLUSTERDOWN not done: {error}"))?;
     let store = copy.await.map_err(|_| "CLUSTERDOWN not done: this member stops")?;
     session.backup = Some(Begun::new(Source::new(store, front.member.id(), front.settings.variant), place));
     next(session)
