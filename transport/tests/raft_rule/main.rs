@@ -5,6 +5,7 @@
 #[path = "abreast/lib.rs"] // the name that it has as a crate of its own
 pub mod abreast;
 
+mod broken;
 mod roles;
 
 use paxos_transport::conformance::Seeds;
