@@ -30,22 +30,28 @@ pub fn a_quorum_in_one_ballot_chooses<P: Tested>(facts: &Facts<P>) {
     assert_eq!(n0.decisions.len(), decided);
 }
 
-/// A quorum of acceptors has voted, but not all in one ballot.
+/// A quorum of acceptors has voted, but not all in one ballot. This chooses nothing, even if all voted for one value.
 pub fn votes_in_different_ballots_are_not_added_up<P: Tested>(facts: &Facts<P>) {
-    let mut all = stage(facts, 3);
-    let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
-    let high = elect(&mut all, 1, 8, low.ballot(), &[0, 1]);
-    let mut fresh = stage(facts, 3);
-    let [of_low, of_high, second] =
-        [(&low, 0), (&high, 1), (&high, 2)].map(|(accept, id)| fresh[id].vote(accept).expect("a vote"));
-    let n0 = &mut all[0];
-    n0.see(&low);
-    n0.see(&high);
-    n0.count(NodeId(0), &of_low);
-    n0.count(NodeId(1), &of_high);
-    assert_eq!((n0.learned(), n0.decisions.len()), (None, 0));
-    n0.count(NodeId(2), &second);
-    assert_eq!(n0.learned(), Some(entry(8)));
+    for same in [false, true] {
+        let mut all = stage(facts, 3);
+        let low = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
+        if same {
+            // The next proposer hears of this vote, and must propose its value.
+            all[0].vote(&low).expect("a vote");
+        }
+        let high = elect(&mut all, 1, 8, low.ballot(), &[0, 1]);
+        let mut fresh = stage(facts, 3);
+        let [of_low, of_high, second] =
+            [(&low, 0), (&high, 1), (&high, 2)].map(|(accept, id)| fresh[id].vote(accept).expect("a vote"));
+        let n0 = &mut all[0];
+        n0.see(&low);
+        n0.see(&high);
+        n0.count(NodeId(0), &of_low);
+        n0.count(NodeId(1), &of_high);
+        assert_eq!((n0.learned(), n0.decisions.len()), (None, 0));
+        n0.count(NodeId(2), &second);
+        assert_eq!(n0.learned(), Some(entry(if same { 7 } else { 8 })));
+    }
 }
 
 /// The learner counts acceptors, not messages.
