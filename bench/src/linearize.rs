@@ -13,32 +13,43 @@
 //! other, so each key is searched alone (locality, §3.1 of that paper).
 //!
 //! ```text
-//! operation   what was done and seen           read       a history from a file
-//! values      the values of a key, numbered    search     is there an order?
-//! conflict    which operations have none       report     what is printed        draw  their timeline
+//! operation   what was done and seen             read     a history from a file
+//! values      what it makes of a key's values    report   what is printed
 //! ```
+//!
+//! The search itself is that of [`paxos_transport::linearize`], for any service.
 
-mod conflict;
-mod draw;
 mod operation;
 mod options;
 mod read;
 mod report;
-mod search;
 #[cfg(test)]
 mod tests;
 mod values;
 
-pub use conflict::Conflict;
-pub use draw::timeline;
 pub use operation::{Deed, Operation};
 pub use options::{HELP, Linearize};
 pub use read::{HistoryError, read_history};
 pub use report::{LinearizeError, Report, linearize};
 
-use conflict::conflict;
-use search::{Outcome, Search, Span};
+use paxos_transport::linearize::{self as search, Bar, bars};
 use std::collections::BTreeMap;
+use values::Values;
+
+/// Operations of one key that no order explains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The key.
+    pub key: String,
+    /// How many operations the key has.
+    pub of: usize,
+    /// The first whose answer has no explanation after all that was answered before.
+    pub stuck: usize,
+    /// Those in conflict, by their place in the history, in the order of their calls.
+    pub operations: Vec<usize>,
+    /// Whether each of them is needed: had any one taken effect at another moment, or not at all, the rest would have an order.
+    pub is_smallest: bool,
+}
 
 /// What the search for an order found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +73,25 @@ pub fn check(history: &[Operation], memory: usize, mut progress: impl FnMut(usiz
     }
     let (mut conflicts, mut undecided, mut done) = (Vec::new(), Vec::new(), 0);
     for (key, members) in keys {
-        let spans = members.iter().map(|nth| Span::of(&history[*nth]));
-        match Search::new(spans, memory).run() {
-            Outcome::Fits => {}
-            Outcome::Stuck { at } => conflicts.push(conflict(history, key, &members, at)),
-            Outcome::GivenUp => undecided.push(key.to_owned()),
+        let mut values = Values::default();
+        let of_key: Vec<search::Operation<_>> = members
+            .iter()
+            .map(|nth| {
+                let Operation { client, deed, begun, ended, .. } = &history[*nth];
+                let deed = values.translate(deed);
+                search::Operation { client: *client, deed, begun: *begun, ended: *ended }
+            })
+            .collect();
+        match search::check(&values, &of_key, memory) {
+            search::Verdict::Linearizable => {}
+            search::Verdict::NotLinearizable(found) => conflicts.push(Conflict {
+                key: key.to_owned(),
+                of: members.len(),
+                stuck: members[found.stuck],
+                operations: found.operations.iter().map(|nth| members[*nth]).collect(),
+                is_smallest: found.is_smallest,
+            }),
+            search::Verdict::Undecided => undecided.push(key.to_owned()),
         }
         done += members.len();
         progress(done);
@@ -76,4 +101,14 @@ pub fn check(history: &[Operation], memory: usize, mut progress: impl FnMut(usiz
         (true, false) => Verdict::Undecided(undecided),
         (true, true) => Verdict::Linearizable,
     }
+}
+
+/// Draws these operations of a history, each in a line that begins with its line in the file, from left to right.
+pub fn timeline(history: &[Operation], operations: &[usize]) -> String {
+    let bar = |nth: &usize| {
+        let Operation { client, deed, begun, ended, .. } = &history[*nth];
+        let label = [format!("line {}", nth + 1), format!("client {client}"), deed.to_string()];
+        Bar { label, begun: *begun, ended: *ended }
+    };
+    bars(&operations.iter().map(bar).collect::<Vec<_>>())
 }

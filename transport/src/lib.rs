@@ -7,10 +7,10 @@
 #![doc = include_str!("../examples/counter.rs")]
 //! ```
 //!
-//! - [`Replicated`] is the handle to a member that runs in real time. [`Transport`] and [`Storage`] are its ports,
-//!   and [`paxos_core::StateMachine`] is the service that it replicates. All three can be chosen at run time.
-//! - [`MemoryCluster`] runs all members in one program; [`LocalCluster`] runs them on one thread without a runtime.
-//! - [`sim`] runs clusters in virtual time, with faults, from a seed.
+//! - [`Replicated`] is the handle to a member that runs in real time: [`Transport`] and [`Storage`] are its ports,
+//!   [`paxos_core::StateMachine`] is what it is for. All three can be chosen at run time.
+//! - [`MemoryCluster`] runs all members in one program, [`LocalCluster`] on one thread without a runtime.
+//! - [`sim`] runs them in virtual time, with faults, from a seed. [`linearize`] says whether what clients saw is right.
 //!
 //! With the feature `conformance`, `conformance::suite!` gives a new variant the tests that all variants pass.
 
@@ -19,6 +19,7 @@ mod carrier;
 pub mod conformance;
 mod host;
 mod identity;
+pub mod linearize;
 mod local;
 #[cfg(feature = "metrics")]
 pub mod metrics;

@@ -34,19 +34,7 @@ pub struct Operation {
     pub ended: Option<u64>,
 }
 
-impl Deed {
-    /// The same deed, without what was seen. A read stays as it is.
-    pub(super) fn unseen(&self) -> Self {
-        match self {
-            Self::Get(_) | Self::Put(_) | Self::Cas(..) => self.clone(),
-            Self::Append(value, _) => Self::Append(value.clone(), None),
-            Self::Delete(_) => Self::Delete(None),
-            Self::Incr(_) => Self::Incr(None),
-        }
-    }
-}
-
-/// How many characters of a value are shown.
+/// How much of a value is shown.
 const SHOWN: usize = 24;
 
 fn short(value: &str) -> String {

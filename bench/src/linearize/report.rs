@@ -1,10 +1,9 @@
 //! The report that `linearize` prints.
 
-use super::draw::timeline;
 use super::operation::{Deed, Operation};
 use super::options::Linearize;
 use super::read::{HistoryError, read_history};
-use super::{Verdict, check};
+use super::{Verdict, check, timeline};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Write;

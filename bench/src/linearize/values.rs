@@ -1,7 +1,8 @@
 //! The values that a key can have, numbered so that a search compares numbers and not texts.
 
 use super::operation::Deed;
-use std::collections::BTreeMap;
+use paxos_transport::linearize::Model;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The number of a value.
@@ -10,13 +11,15 @@ pub(super) type State = u32;
 /// The number that stands for no value.
 pub(super) const NOTHING: State = 0;
 
-/// All values that occurred, with their numbers.
-#[derive(Debug, Default)]
+/// All values that were met, and what operations make of them.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     texts: Vec<Rc<str>>,
     numbers: BTreeMap<Rc<str>, State>,
-    /// The memory that the texts take, in bytes.
-    pub(super) bytes: usize,
+    /// What the texts hold.
+    bytes: usize,
+    /// Whether there are increments, which make almost any value of almost any other.
+    counts: bool,
 }
 
 /// A deed with numbers in place of values.
@@ -59,12 +62,24 @@ impl Values {
             Deed::Cas(from, to) => Move::Cas(self.perhaps(from.as_deref()), self.number(to)),
             Deed::Append(value, length) => Move::Append(value.as_str().into(), *length),
             Deed::Delete(had) => Move::Delete(*had),
-            Deed::Incr(seen) => Move::Incr(*seen),
+            Deed::Incr(seen) => {
+                self.counts = true;
+                Move::Incr(*seen)
+            }
         }
     }
+}
 
-    /// Returns the value after a move at `state`; none if the client cannot have seen there what it saw.
-    pub(super) fn after(&mut self, made: &Move, state: State) -> Option<State> {
+impl Model for Values {
+    type State = State;
+    type Deed = Move;
+
+    fn start(&self) -> State {
+        NOTHING
+    }
+
+    fn after(&mut self, made: &Move, state: &State) -> Option<State> {
+        let state = *state;
         match made {
             Move::Get(seen) => (*seen == state).then_some(state),
             Move::Put(to) => Some(*to),
@@ -83,9 +98,27 @@ impl Values {
         }
     }
 
-    /// Whether the step from `before` to `after` may make `watcher` possible, at once or after appends and, if
-    /// `counts`, increments. False means that it certainly does not.
-    pub(super) fn explains(&self, before: State, after: State, watcher: &Move, counts: bool) -> bool {
+    fn unseen(&self, made: &Move) -> Option<Move> {
+        match made {
+            // A read without an answer says nothing.
+            Move::Get(_) => None,
+            Move::Put(_) | Move::Cas(..) => Some(made.clone()),
+            Move::Append(value, _) => Some(Move::Append(Rc::clone(value), None)),
+            Move::Delete(_) => Some(Move::Delete(None)),
+            Move::Incr(_) => Some(Move::Incr(None)),
+        }
+    }
+
+    fn only_reads(&self, made: &Move) -> bool {
+        matches!(made, Move::Get(_))
+    }
+
+    fn is_conditional(&self, made: &Move) -> bool {
+        matches!(made, Move::Cas(..))
+    }
+
+    fn may_explain(&self, before: &State, after: &State, watcher: &Move) -> bool {
+        let (before, after, counts) = (*before, *after, self.counts);
         let now = self.text(after).unwrap_or_default();
         match watcher {
             Move::Get(NOTHING) | Move::Cas(NOTHING, _) | Move::Delete(Some(false)) => after == NOTHING,
@@ -99,5 +132,41 @@ impl Values {
             // Digits may be appended, so any prefix of a number is enough.
             Move::Incr(Some(_)) => matches!(now, "" | "+" | "-") || now.parse::<i64>().is_ok(),
         }
+    }
+
+    /// Those with an answer, and of the others those that may explain one that matters.
+    fn relevant(&self, deeds: &[(Move, bool)]) -> Vec<bool> {
+        let mut matters: Vec<bool> = deeds.iter().map(|(_, is_known)| *is_known).collect();
+        let mut unsure: Vec<usize> = (0..deeds.len()).filter(|nth| !matters[*nth]).collect();
+        // What appends, removals and increments make of a value is left to the search itself.
+        let is_plain = |made: &Move| matches!(made, Move::Get(_) | Move::Put(_) | Move::Cas(..));
+        if !deeds.iter().all(|(made, _)| is_plain(made)) {
+            return vec![true; deeds.len()];
+        }
+        let saw = |made: &Move| match made {
+            Move::Get(seen) | Move::Cas(seen, _) => Some(*seen),
+            Move::Put(_) | Move::Append(..) | Move::Delete(_) | Move::Incr(_) => None,
+        };
+        let mut seen: BTreeSet<State> =
+            deeds.iter().filter(|(_, is_known)| *is_known).filter_map(|(made, _)| saw(made)).collect();
+        loop {
+            let before = unsure.len();
+            unsure.retain(|nth| {
+                let made = &deeds[*nth].0;
+                let is_seen = matches!(made, Move::Put(to) | Move::Cas(_, to) if seen.contains(to));
+                if is_seen {
+                    matters[*nth] = true;
+                    seen.extend(saw(made));
+                }
+                !is_seen
+            });
+            if unsure.len() == before {
+                return matters;
+            }
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.bytes
     }
 }

@@ -13,22 +13,21 @@
 //! - An operation of unknown outcome takes effect only where it may explain an answer. If no operation sees its effect
 //!   before the value is overwritten, the order without it is as good.
 
-use super::operation::{Deed, Operation};
-use super::values::{Move, NOTHING, State, Values};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{Model, Operation};
+use std::collections::BTreeMap;
 
 /// A deed with the times of its call and its answer.
 #[derive(Clone, Debug)]
-pub(super) struct Span<'a> {
-    pub(super) deed: std::borrow::Cow<'a, Deed>,
+pub(super) struct Span<D> {
+    pub(super) deed: D,
     pub(super) begun: u64,
     pub(super) ended: Option<u64>,
 }
 
-impl<'a> Span<'a> {
-    pub(super) fn of(operation: &'a Operation) -> Self {
+impl<D: Clone> Span<D> {
+    pub(super) fn of(operation: &Operation<D>) -> Self {
         let Operation { deed, begun, ended, .. } = operation;
-        Self { deed: std::borrow::Cow::Borrowed(deed), begun: *begun, ended: *ended }
+        Self { deed: deed.clone(), begun: *begun, ended: *ended }
     }
 }
 
@@ -57,31 +56,32 @@ struct Event {
 
 /// A point of the search.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Place<S> {
     /// The next event.
     at: u32,
-    state: State,
-    /// The operations that were called, will be answered and have not yet taken effect, in the order of calls.
+    state: S,
+    /// What was called, will be answered, and has not yet taken effect, in the order of calls.
     pending: Vec<u32>,
 }
 
 /// A place, and the operations that may still take effect at any time, in the order of calls.
 #[derive(Clone, Debug)]
-struct Path {
-    place: Place,
+struct Path<S> {
+    place: Place<S>,
     unsure: Vec<u32>,
 }
 
-/// The places that were searched, each with the operations that could still take effect at any time.
-type Searched = BTreeMap<Place, Vec<Vec<u32>>>;
+/// Which places were searched, with what was left to take effect at any time.
+type Searched<S> = BTreeMap<Place<S>, Vec<Vec<u32>>>;
 
-impl Path {
+impl<S: Ord> Path<S> {
+    /// Besides what the state holds.
     fn bytes(&self) -> usize {
         size_of::<Self>() + 16 + (self.place.pending.capacity() + self.unsure.capacity()) * size_of::<u32>()
     }
 
-    /// Whether this place was searched with all operations left that this path has, and perhaps more.
-    fn is_hopeless(&self, searched: &Searched) -> bool {
+    /// Whether one with the same place was searched that had all of this one's operations left, and perhaps more.
+    fn is_hopeless(&self, searched: &Searched<S>) -> bool {
         let had_all = |had: &Vec<u32>| {
             // Both are in the order of calls.
             let mut had = had.iter();
@@ -91,99 +91,43 @@ impl Path {
     }
 }
 
-impl Place {
-    /// Lets all reads that fit take effect.
-    fn settle(&mut self, moves: &[Made]) {
-        let state = self.state;
-        self.pending.retain(|nth| !matches!(moves[*nth as usize].deed, Move::Get(seen) if seen == state));
-    }
-}
-
 #[derive(Debug)]
-struct Made {
-    deed: Move,
+struct Made<D> {
+    deed: D,
     is_known: bool,
 }
 
-impl Made {
-    /// Whether other operations may have to explain this one: it has an answer, or is a compare-and-set.
-    fn is_watcher(&self) -> bool {
-        self.is_known || matches!(self.deed, Move::Cas(..))
-    }
-}
-
-/// The search of one key.
-#[derive(Debug)]
-pub(super) struct Search {
-    moves: Vec<Made>,
+/// The search for an order.
+pub(super) struct Search<M: Model> {
+    model: M,
+    moves: Vec<Made<M::Deed>>,
     events: Vec<Event>,
-    values: Values,
-    /// Whether there are increments, which can turn almost any value into almost any other.
-    counts: bool,
-    /// The most bytes that may be in use.
+    /// How many bytes may be in use.
     memory: usize,
     /// The number of steps left.
     patience: u64,
 }
 
-impl Search {
-    pub(super) fn new<'a>(spans: impl Iterator<Item = Span<'a>>, memory: usize) -> Self {
-        let mut values = Values::default();
-        let (mut moves, mut events) = (Vec::new(), Vec::new());
+impl<M: Model> Search<M> {
+    pub(super) fn new(model: M, spans: impl Iterator<Item = Span<M::Deed>>, memory: usize) -> Self {
+        let (mut deeds, mut events) = (Vec::new(), Vec::new());
         for span in spans {
             let deed = match span.ended {
-                Some(_) => values.translate(&span.deed),
-                // Without an answer, what the operation is said to have seen does not count.
-                None => values.translate(&span.deed.unseen()),
+                Some(_) => Some(span.deed),
+                // What an operation without an answer is said to have seen does not count.
+                None => model.unseen(&span.deed),
             };
-            // A read without an answer has no meaning for the order.
-            if span.ended.is_none() && matches!(deed, Move::Get(_)) {
-                continue;
-            }
-            let of = moves.len() as u32;
+            let Some(deed) = deed else { continue };
+            let of = deeds.len() as u32;
             events.push(Event { at: span.begun, is_answer: false, of });
             events.extend(span.ended.map(|at| Event { at, is_answer: true, of }));
-            moves.push(Made { deed, is_known: span.ended.is_some() });
+            deeds.push((deed, span.ended.is_some()));
         }
-        let counts = moves.iter().any(|made| matches!(made.deed, Move::Incr(_)));
-        let mut search = Self { moves, events, values, counts, memory, patience: u64::MAX };
-        let matters = search.relevant();
-        search.events.retain(|event| matters[event.of as usize]);
-        search.events.sort_unstable();
-        search
-    }
-
-    /// Which operations can matter: those with an answer, and others that may explain an operation that matters.
-    fn relevant(&self) -> Vec<bool> {
-        let mut matters: Vec<bool> = self.moves.iter().map(|made| made.is_known).collect();
-        let mut unsure: Vec<usize> = (0..self.moves.len()).filter(|nth| !matters[*nth]).collect();
-        let plain = !self.counts
-            && self.moves.iter().all(|made| !matches!(made.deed, Move::Append(..) | Move::Delete(_)));
-        // With appends, removals or increments, the effects on values are left to the search itself.
-        if !plain {
-            return vec![true; self.moves.len()];
-        }
-        let saw = |made: &Made| match made.deed {
-            Move::Get(seen) | Move::Cas(seen, _) => Some(seen),
-            Move::Put(_) | Move::Append(..) | Move::Delete(_) | Move::Incr(_) => None,
-        };
-        let mut seen: BTreeSet<State> =
-            self.moves.iter().filter(|made| made.is_known).filter_map(saw).collect();
-        loop {
-            let before = unsure.len();
-            unsure.retain(|nth| {
-                let made = &self.moves[*nth];
-                let is_seen = matches!(made.deed, Move::Put(to) | Move::Cas(_, to) if seen.contains(&to));
-                if is_seen {
-                    matters[*nth] = true;
-                    seen.extend(saw(made));
-                }
-                !is_seen
-            });
-            if unsure.len() == before {
-                return matters;
-            }
-        }
+        let matters = model.relevant(&deeds);
+        events.retain(|event| deeds[event.of as usize].1 || matters[event.of as usize]);
+        events.sort_unstable();
+        let moves = deeds.into_iter().map(|(deed, is_known)| Made { deed, is_known }).collect();
+        Self { model, moves, events, memory, patience: u64::MAX }
     }
 
     /// Searches until memory runs out.
@@ -201,10 +145,10 @@ impl Search {
     fn search(&mut self) -> Outcome {
         let mut searched = Searched::new();
         let (mut farthest, mut spent) = (0, 0);
-        let first = Place { at: 0, state: NOTHING, pending: Vec::new() };
+        let first = Place { at: 0, state: self.model.start(), pending: Vec::new() };
         let mut stack = vec![Path { place: first, unsure: Vec::new() }];
         while let Some(mut path) = stack.pop() {
-            spent -= path.bytes().min(spent);
+            spent -= self.bytes(&path).min(spent);
             let Some(answered) = self.advance(&mut path) else { return Outcome::Fits };
             if path.is_hopeless(&searched) {
                 continue;
@@ -214,17 +158,21 @@ impl Search {
             if !self.branch(&path, answered, &mut stack) {
                 return Outcome::GivenUp;
             }
-            spent += stack[pushed..].iter().map(Path::bytes).sum::<usize>() + path.bytes();
+            spent += stack[pushed..].iter().map(|path| self.bytes(path)).sum::<usize>() + self.bytes(&path);
             searched.entry(path.place).or_default().push(path.unsure);
-            if spent + self.values.bytes > self.memory {
+            if spent + self.model.held() > self.memory {
                 return Outcome::GivenUp;
             }
         }
         Outcome::Stuck { at: self.events[farthest as usize].at }
     }
 
-    /// Advances to the next answer of an operation that has not taken effect. Returns the operation; none at the end.
-    fn advance(&self, path: &mut Path) -> Option<u32> {
+    fn bytes(&self, path: &Path<M::State>) -> usize {
+        path.bytes() + self.model.bytes(&path.place.state)
+    }
+
+    /// Goes on to the answer of an operation that has not taken effect; which it is.
+    fn advance(&mut self, path: &mut Path<M::State>) -> Option<u32> {
         let Path { place, unsure } = path;
         loop {
             let event = self.events.get(place.at as usize)?;
@@ -235,17 +183,20 @@ impl Search {
                 }
             } else if !made.is_known {
                 unsure.push(event.of);
-            } else if made.deed != Move::Get(place.state) {
+            } else if !is_settled(&mut self.model, &made.deed, &place.state) {
                 place.pending.push(event.of);
             }
             place.at += 1;
         }
     }
 
-    /// Pushes a path for each operation that can take effect now, the most promising last. False: no steps are left.
-    fn branch(&mut self, path: &Path, answered: u32, stack: &mut Vec<Path>) -> bool {
+    /// Pushes the places to which an operation that takes effect now leads, the most promising one last; whether patience lasted.
+    fn branch(&mut self, path: &Path<M::State>, answered: u32, stack: &mut Vec<Path<M::State>>) -> bool {
         let Path { place, unsure } = path;
-        let is_watcher = |nth: &u32| self.moves[*nth as usize].is_watcher();
+        let is_watcher = |nth: &u32| {
+            let made = &self.moves[*nth as usize];
+            made.is_known || self.model.is_conditional(&made.deed)
+        };
         let watchers: Vec<u32> =
             place.pending.iter().chain(unsure).copied().filter(|nth| is_watcher(nth)).collect();
         let steps = 1 + unsure.len() * watchers.len() + place.pending.len();
@@ -258,29 +209,37 @@ impl Search {
             if unsure[..position].iter().any(|other| self.moves[*other as usize].deed == made.deed) {
                 continue;
             }
-            let Some(state) = self.values.after(&made.deed, place.state) else { continue };
+            let Some(state) = self.model.after(&made.deed, &place.state) else { continue };
             let explains = |watcher: &u32| {
                 let watched = &self.moves[*watcher as usize].deed;
-                watcher != nth && self.values.explains(place.state, state, watched, self.counts)
+                watcher != nth && self.model.may_explain(&place.state, &state, watched)
             };
             if state != place.state && watchers.iter().any(explains) {
                 let unsure = unsure.iter().copied().filter(|other| other != nth).collect();
-                stack.push(self.path(place.at, state, place.pending.clone(), unsure));
+                let path = self.path(place.at, state, place.pending.clone(), unsure);
+                stack.push(path);
             }
         }
         let others = place.pending.iter().rev().filter(|nth| **nth != answered);
         for nth in others.chain([&answered]) {
-            if let Some(state) = self.values.after(&self.moves[*nth as usize].deed, place.state) {
+            if let Some(state) = self.model.after(&self.moves[*nth as usize].deed, &place.state) {
                 let pending = place.pending.iter().copied().filter(|other| other != nth).collect();
-                stack.push(self.path(place.at, state, pending, unsure.clone()));
+                let path = self.path(place.at, state, pending, unsure.clone());
+                stack.push(path);
             }
         }
         true
     }
 
-    fn path(&self, at: u32, state: State, pending: Vec<u32>, unsure: Vec<u32>) -> Path {
-        let mut place = Place { at, state, pending };
-        place.settle(&self.moves);
-        Path { place, unsure }
+    /// A place at which all reads that fit have taken effect.
+    fn path(&mut self, at: u32, state: M::State, mut pending: Vec<u32>, unsure: Vec<u32>) -> Path<M::State> {
+        let Self { model, moves, .. } = self;
+        pending.retain(|nth| !is_settled(model, &moves[*nth as usize].deed, &state));
+        Path { place: Place { at, state, pending }, unsure }
     }
+}
+
+/// Whether a deed takes effect at once: it is a read, and what it saw is there.
+fn is_settled<M: Model>(model: &mut M, deed: &M::Deed, state: &M::State) -> bool {
+    model.only_reads(deed) && model.after(deed, state).is_some()
 }

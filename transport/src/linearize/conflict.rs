@@ -6,18 +6,14 @@
 //! that may take effect at any time explain almost anything. Then the operations around the first answer without an
 //! explanation are reported.
 
-use super::operation::{Deed, Operation};
 use super::search::{Outcome, Search, Span};
-use std::borrow::Cow;
+use super::{Model, Operation, timeline};
+use core::fmt::Display;
 
-/// Operations of one key that no order explains.
+/// Operations that no order explains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The key.
-    pub key: String,
-    /// The number of operations on the key.
-    pub of: usize,
-    /// The operation with the first answer that no order explains together with all earlier answers.
+    /// The first whose answer has no explanation after all that was answered before.
     pub stuck: usize,
     /// The operations in conflict, by their index in the history, in the order of their calls.
     pub operations: Vec<usize>,
@@ -26,7 +22,14 @@ pub struct Conflict {
     pub is_smallest: bool,
 }
 
-/// The memory for one trial with fewer operations, in bytes.
+impl Conflict {
+    /// The operations over time, of the history in which they were found.
+    pub fn timeline<D: Display>(&self, history: &[Operation<D>]) -> String {
+        timeline(history, &self.operations)
+    }
+}
+
+/// The memory for one trial with fewer operations.
 const MEMORY: usize = 64 << 20;
 
 /// The most steps of one trial, and of all trials together.
@@ -39,11 +42,11 @@ const FEW: usize = 12;
 /// How many operations that ended before are reported beside those in progress.
 const BEFORE: usize = 8;
 
-/// Finds the conflict of a key whose search was stuck at time `at`.
-pub(super) fn conflict(history: &[Operation], key: &str, members: &[usize], at: u64) -> Conflict {
-    // Operations called later have no part in the conflict.
-    let prefix: Vec<usize> = members.iter().copied().filter(|nth| history[*nth].begun <= at).collect();
-    let mut reduction = Reduction { history, prefix: &prefix, at, left: ALL_PATIENCE };
+/// The conflict of a history whose search was stuck at this time.
+pub(super) fn conflict<M: Model>(model: &M, history: &[Operation<M::Deed>], at: u64) -> Conflict {
+    // What was called later has no part in it.
+    let prefix: Vec<usize> = (0..history.len()).filter(|nth| history[*nth].begun <= at).collect();
+    let mut reduction = Reduction { model, history, prefix: &prefix, at, left: ALL_PATIENCE };
     let mut kept: Vec<usize> = prefix.clone();
     kept.sort_by_key(|nth| (history[*nth].begun, *nth));
     kept = reduction.last_ones(kept);
@@ -53,11 +56,11 @@ pub(super) fn conflict(history: &[Operation], key: &str, members: &[usize], at: 
     if !is_smallest && kept.len() > FEW {
         kept = around(history, &prefix, stuck);
     }
-    Conflict { key: key.to_owned(), of: members.len(), stuck, operations: kept, is_smallest }
+    Conflict { stuck, operations: kept, is_smallest }
 }
 
-/// The operations in progress at the same time as `stuck`, and the last few answered before it.
-fn around(history: &[Operation], prefix: &[usize], stuck: usize) -> Vec<usize> {
+/// What was under way with an operation, and the last few answered before.
+fn around<D>(history: &[Operation<D>], prefix: &[usize], stuck: usize) -> Vec<usize> {
     let begun = history[stuck].begun;
     let is_near =
         |nth: &usize| history[*nth].ended.map_or(history[*nth].begun >= begun, |ended| ended >= begun);
@@ -69,24 +72,25 @@ fn around(history: &[Operation], prefix: &[usize], stuck: usize) -> Vec<usize> {
     near
 }
 
-struct Reduction<'a> {
-    history: &'a [Operation],
+struct Reduction<'a, M: Model> {
+    model: &'a M,
+    history: &'a [Operation<M::Deed>],
     prefix: &'a [usize],
     at: u64,
     /// The number of steps left.
     left: u64,
 }
 
-impl<'a> Reduction<'a> {
-    /// Whether these operations contradict each other whatever the others did; none if finding out takes too long.
+impl<M: Model> Reduction<'_, M> {
+    /// Whether these contradict each other whatever the others did; none if that takes too long to know.
     fn contradict(&mut self, kept: &[usize]) -> Option<bool> {
         let mut is_kept = kept.to_vec();
         is_kept.sort_unstable();
         let spans = self.prefix.iter().filter_map(|nth| self.span(*nth, is_kept.binary_search(nth).is_ok()));
-        let spans: Vec<Span<'a>> = spans.collect();
+        let spans: Vec<Span<M::Deed>> = spans.collect();
         let patience = PATIENCE.min(self.left);
         self.left = self.left.saturating_sub(spans.len() as u64);
-        let (outcome, left) = Search::new(spans.into_iter(), MEMORY).run_within(patience);
+        let (outcome, left) = Search::new(self.model.clone(), spans.into_iter(), MEMORY).run_within(patience);
         self.left = self.left.saturating_sub(patience - left);
         match outcome {
             Outcome::Stuck { .. } => Some(true),
@@ -95,15 +99,13 @@ impl<'a> Reduction<'a> {
         }
     }
 
-    fn span(&self, nth: usize, is_kept: bool) -> Option<Span<'a>> {
+    fn span(&self, nth: usize, is_kept: bool) -> Option<Span<M::Deed>> {
         let operation = &self.history[nth];
-        match (&operation.deed, is_kept) {
-            (_, true) => {
-                Some(Span { ended: operation.ended.filter(|ended| *ended <= self.at), ..Span::of(operation) })
-            }
-            (Deed::Get(_), false) => None,
-            (deed, false) => Some(Span { deed: Cow::Owned(deed.unseen()), begun: 0, ended: None }),
+        if is_kept {
+            let ended = operation.ended.filter(|ended| *ended <= self.at);
+            return Some(Span { ended, ..Span::of(operation) });
         }
+        Some(Span { deed: self.model.unseen(&operation.deed)?, begun: 0, ended: None })
     }
 
     /// Returns the last few operations, doubling their number until they contradict each other.
