@@ -3,6 +3,7 @@
 mod act;
 mod amnesia;
 mod commands;
+mod history;
 mod leadership;
 mod outside;
 mod process;
@@ -123,6 +124,7 @@ where
             breach: None,
             commands: Commands::new(),
             reads: Readings::default(),
+            queries: Vec::new(),
             jumps: 0,
             heard: BTreeMap::new(),
         };

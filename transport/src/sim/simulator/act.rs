@@ -77,6 +77,9 @@ where
                 && let Some(readable) = ready.readable()
             {
                 debug_assert_eq!(readable.applied, self.replica.next(), "the replica is as new as said");
+                if let Some(look) = self.looks.remove(&readable.id) {
+                    out.looked(self.id, readable.id, look(&self.replica.machine().machine));
+                }
                 self.readable.push(readable);
             }
             self.outcomes.extend(ready.outcomes());
@@ -171,10 +174,14 @@ where
     }
 
     fn submitted(&mut self, out: &mut Outside<P>, id: CommandId, entry: Entry<P::Value>) {
+        let value = match &entry {
+            Entry::Command(command) => Some(command.value.clone()),
+            Entry::Noop | Entry::Change(..) => None,
+        };
         if let Some(ledger) = &mut out.ledger {
             ledger.submitted(entry);
         }
-        out.commands.submitted(id, out.now);
+        out.commands.submitted(id, out.now, value);
         out.note(self.id, Note::Submitted, || id.to_string());
         self.open += 1;
     }

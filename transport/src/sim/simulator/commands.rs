@@ -53,18 +53,21 @@ impl<R> Submitted<R> {
 #[derive(Debug)]
 pub(super) struct Commands<P: Protocol> {
     pub(super) list: Vec<Submitted<P::Reply>>,
+    /// What each of them asks for; none of a change of members.
+    pub(super) values: Vec<Option<P::Value>>,
     index: BTreeMap<CommandId, usize>,
     pub(super) open: usize,
 }
 
 impl<P: Protocol> Commands<P> {
     pub(super) const fn new() -> Self {
-        Self { list: Vec::new(), index: BTreeMap::new(), open: 0 }
+        Self { list: Vec::new(), values: Vec::new(), index: BTreeMap::new(), open: 0 }
     }
 
-    pub(super) fn submitted(&mut self, id: CommandId, at: Time) {
+    pub(super) fn submitted(&mut self, id: CommandId, at: Time, value: Option<P::Value>) {
         self.index.insert(id, self.list.len());
         self.list.push(Submitted { id, at, answer: None, unanswered: None, changed: None, abandoned: false });
+        self.values.push(value);
         self.open += 1;
     }
 

@@ -1,6 +1,7 @@
 //! The environment of the processes: network, invariants, results.
 
 use super::commands::{Answered, Commands, Submitted};
+use super::history::Query;
 use super::process::Shown;
 use super::process::Stored;
 use super::queue::{Happening, Queue};
@@ -66,7 +67,8 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) breach: Option<(Time, Breach)>,
     pub(super) commands: Commands<P>,
     pub(super) reads: Readings,
-    /// The number of snapshots of other processes that were taken over.
+    pub(super) queries: Vec<Query<P>>,
+    /// Snapshots of others that were taken over.
     pub(super) jumps: u64,
     /// The number of writes to the first process's store that the second process has heard of.
     pub(super) heard: BTreeMap<(NodeId, NodeId), u64>,

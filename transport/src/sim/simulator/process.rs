@@ -9,8 +9,8 @@ pub(super) use stored::Stored;
 
 use core::cell::RefCell;
 use paxos_core::{
-    Amnesia, Capture, CommandId, Message, Node, NodeId, Protocol, Readable, Receipt, Replica, RestoreError,
-    Settled, Setup, Slot, Snapshot, StateMachine, StoreLife, Time,
+    Amnesia, Capture, CommandId, Message, Node, NodeId, Protocol, ReadId, Readable, Receipt, Replica,
+    RestoreError, Settled, Setup, Slot, Snapshot, StateMachine, StoreLife, Time,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
@@ -65,7 +65,10 @@ impl<S: StateMachine> StateMachine for Watched<S> {
     }
 }
 
-/// The store that a process announces with a message.
+/// What a query makes of a machine.
+pub(super) type Look<S> = Box<dyn FnOnce(&S) -> <S as StateMachine>::Reply>;
+
+/// Which store a process has as it says something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shown {
     /// The number of restarts of the process.
@@ -137,6 +140,8 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) heard: Vec<(CommandId, NodeId)>,
     pub(super) outcomes: Vec<Settled<P::Reply>>,
     pub(super) readable: Vec<Readable>,
+    /// What queries make of its machine when they may be answered.
+    pub(super) looks: BTreeMap<ReadId, Look<S>>,
     pub(super) noticed: Noticed,
     /// When it first knew each slot, over all its lives.
     pub(super) learned: Vec<Option<Time>>,
@@ -180,6 +185,7 @@ where
             heard: Vec::new(),
             outcomes: Vec::new(),
             readable: Vec::new(),
+            looks: BTreeMap::new(),
             noticed: Noticed::default(),
             learned: Vec::new(),
             applied: Vec::new(),
@@ -274,6 +280,7 @@ where
         self.shown.clear();
         self.showing.clear();
         self.heard.clear();
+        self.looks.clear();
     }
 
     /// Whether the process can act now.
