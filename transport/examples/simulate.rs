@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run -p paxos-transport --example simulate                       # 200 seeds, nothing is found
 //! cargo run -p paxos-transport --example simulate -- --broken           # with a mistake: the verdict names a seed
-//! cargo run -p paxos-transport --example simulate -- --broken --seed 7  # that run again; --draw draws it
+//! cargo run -p paxos-transport --example simulate -- --broken --seed 4  # that seed again; --draw draws the run
 //! ```
 
 #![expect(clippy::print_stdout, reason = "an example prints what it finds")]
@@ -13,61 +13,51 @@ use core::time::Duration;
 use multi_paxos::MultiPaxos;
 use paxos_transport::linearize::{Verdict, check};
 use paxos_transport::paxos_core::{Config, Consistency, NodeId, Slot, StateMachine, Time, Value};
-use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, Submitted, World};
+use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, Submitted, Violation, World};
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
-/// Takes a lock, gives it back, or asks for its holder.
+type Variant = MultiPaxos<Command, Option<(u16, u64)>>;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Command {
-    Take { lock: u64, by: u16 },
-    Free { lock: u64, by: u16 },
-    Look { lock: u64 },
+struct Command {
+    lock: u64,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum What {
+    Take(u16),
+    Free(u16),
+    Look,
 }
 
 impl Value for Command {}
 
-impl Command {
-    const fn lock(self) -> u64 {
-        match self {
-            Self::Take { lock, .. } | Self::Free { lock, .. } | Self::Look { lock } => lock,
-        }
-    }
-}
-
-/// The service. It can be cloned and compared, so it is its own model: what it would do alone is what clients must see.
+/// The service: the holder of each lock, and how often it was taken. It can be cloned and compared, so it is its own model:
+/// what it does alone is what clients must see.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Locks(BTreeMap<u64, Lock>);
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Lock {
-    holder: Option<u16>,
-    /// How often it was taken: a fencing token.
-    token: u64,
-}
+struct Locks(BTreeMap<u64, (Option<u16>, u64)>);
 
 impl Locks {
+    /// The holder, with a number that is higher for each later holder.
     fn look(&self, lock: u64) -> Option<(u16, u64)> {
-        let Lock { holder, token } = self.0.get(&lock)?;
-        Some(((*holder)?, *token))
+        let (holder, number) = self.0.get(&lock)?;
+        Some(((*holder)?, *number))
     }
 }
 
 impl StateMachine for Locks {
     type Command = Command;
-    /// Who holds the lock then, with its token.
     type Reply = Option<(u16, u64)>;
 
-    fn apply(&mut self, _slot: Slot, command: &Command) -> Self::Reply {
-        let lock = self.0.entry(command.lock()).or_default();
-        match command {
-            Command::Take { by, .. } if lock.holder.is_none() => {
-                *lock = Lock { holder: Some(*by), token: lock.token + 1 };
-            }
-            Command::Free { by, .. } if lock.holder == Some(*by) => lock.holder = None,
-            Command::Take { .. } | Command::Free { .. } | Command::Look { .. } => {}
+    fn apply(&mut self, _slot: Slot, Command { lock, what }: &Command) -> Self::Reply {
+        let (holder, number) = self.0.entry(*lock).or_default();
+        match what {
+            What::Take(client) if holder.is_none() => (*holder, *number) = (Some(*client), *number + 1),
+            What::Free(client) if *holder == Some(*client) => *holder = None,
+            What::Take(_) | What::Free(_) | What::Look => {}
         }
-        self.look(command.lock())
+        self.look(*lock)
     }
 }
 
@@ -77,16 +67,13 @@ const END: Duration = Duration::from_secs(1);
 /// For one search, in bytes.
 const MEMORY: usize = 256 << 20;
 
-fn ms(n: u64) -> Duration {
-    Duration::from_millis(n)
-}
-
-/// Everything that the run depends on.
-fn world(seed: u64) -> World<MultiPaxos<Command, Option<(u16, u64)>>> {
+/// All that a run depends on, besides what clients do.
+fn world(seed: u64) -> World<Variant> {
+    let ms = Duration::from_millis;
     let mut world = World::new(Config::collapsed(3).expect("three servers"), (), seed);
     world.links = Links::lossy(ms(1), ms(5), 0.05, 0.05);
     world.links.reliable_from = Some(Time(0).after(END));
-    // An unfinished write is torn by a crash. n2 has a slow disk.
+    // A crash tears what is being written. n2 has a slow disk.
     world.disk = Disk::with_sync(Delay::Uniform { low: ms(0), high: ms(2) });
     world.syncs.insert(NodeId(2), Delay::Constant(ms(10)));
     // A crash with a restart, a partition, and sometimes a pause.
@@ -95,77 +82,77 @@ fn world(seed: u64) -> World<MultiPaxos<Command, Option<(u16, u64)>>> {
     world
 }
 
-/// One run; the number of operations that clients saw, or what is wrong.
+/// Clients take and free locks, and ask servers who holds one, until the faults are over and all have their answers.
+fn work(sim: &mut Sim<Variant, Locks>, clients: &[NodeId], broken: bool) -> Result<Stop, Violation> {
+    let (mut chance, mut last) = (Chance::new(sim.world().seed, 10), BTreeMap::new());
+    while sim.now() < Time(0).after(END) {
+        sim.run_for(Duration::from_millis(20))?;
+        for client in clients {
+            // A client waits for its answer before it asks for something else.
+            if last.get(client).and_then(|id| sim.command(*id)).is_none_or(Submitted::is_settled) {
+                let lock = chance.below(LOCKS);
+                let what = if chance.hits(0.5) { What::Take(client.0) } else { What::Free(client.0) };
+                last.insert(*client, sim.submit(*client, Command { lock, what }).expect("clients are up"));
+            }
+        }
+        let (server, lock) = (NodeId(chance.below(3) as u16), chance.below(LOCKS));
+        // The mistake: a server answers from what it has executed, and asks nobody whether that is new.
+        let how = if broken { Consistency::Local } else { Consistency::Confirmed };
+        let command = Command { lock, what: What::Look };
+        // An error says that the server is down.
+        _ = sim.query(server, how, command, move |locks| locks.look(lock));
+    }
+    sim.run_until(Sim::all_answered)
+}
+
+/// One run; the number of operations that clients saw the end of, or what is wrong.
 pub(crate) fn run(seed: u64, broken: bool, draw: bool) -> Result<usize, String> {
     let mut world = world(seed);
     let clients = world.add_clients(3);
     world.trace = draw;
     let mut sim = Sim::new(world, |_| Locks::default());
-    let (mut chance, mut last) = (Chance::new(seed, 10), BTreeMap::new());
-    // The mistake: a server that is asked for the holder answers from what it has executed, and asks nobody whether that is new.
-    let how = if broken { Consistency::Local } else { Consistency::Confirmed };
-    while sim.now() < Time(0).after(END) {
-        // The first breach of an invariant ends the run.
-        sim.run_for(ms(20)).map_err(|violation| violation.to_string())?;
-        for client in &clients {
-            // A client waits for its answer before it asks for something else.
-            if last.get(client).and_then(|id| sim.command(*id)).is_none_or(Submitted::is_settled) {
-                let (lock, by) = (chance.below(LOCKS), client.0);
-                let free = chance.hits(0.5);
-                let command = if free { Command::Free { lock, by } } else { Command::Take { lock, by } };
-                last.insert(*client, sim.submit(*client, command).expect("clients do not crash"));
-            }
-        }
-        let (server, lock) = (NodeId(chance.below(3) as u16), chance.below(LOCKS));
-        // An error says that the server is down.
-        _ = sim.query(server, how, Command::Look { lock }, move |locks| locks.look(lock));
-    }
-    let stop = sim.run_until(Sim::all_answered).map_err(|violation| violation.to_string())?;
+    let end = work(&mut sim, &clients, broken);
     if let Some(trace) = sim.trace() {
         println!("{}", trace.draw());
     }
+    // The first breach of an invariant ends a run.
+    let stop = end.map_err(|violation| violation.to_string())?;
     if stop != Stop::Done {
-        return Err(format!("seed {seed}: commands are not answered after the faults: {stop}"));
+        return Err(format!("seed {seed}: some commands are never answered: {stop}"));
     }
     let history = sim.history();
     for lock in 0..LOCKS {
-        // Locks have nothing to do with each other, so each is searched alone.
-        let of_lock: Vec<_> = history.iter().filter(|op| op.deed.command.lock() == lock).cloned().collect();
-        match check(&Locks::default(), &of_lock, MEMORY) {
-            Verdict::Linearizable => {}
-            Verdict::NotLinearizable(conflict) => {
-                let picture = conflict.timeline(&of_lock);
-                return Err(format!("seed {seed}: no order of operations explains these:\n{picture}"));
-            }
-            Verdict::Undecided => {
-                return Err(format!("seed {seed}: the search took more than {MEMORY} bytes"));
-            }
+        // Locks have nothing to do with each other, so each is checked alone.
+        let of_lock: Vec<_> = history.iter().filter(|op| op.deed.command.lock == lock).cloned().collect();
+        let verdict = check(&Locks::default(), &of_lock, MEMORY);
+        if let Verdict::NotLinearizable(conflict) = verdict {
+            let picture = conflict.timeline(&of_lock);
+            return Err(format!(
+                "seed {seed}: no order explains these operations on lock {lock}:\n{picture}"
+            ));
         }
+        assert_eq!(verdict, Verdict::Linearizable, "seed {seed}: the search takes more than {MEMORY} bytes");
     }
     Ok(history.len())
 }
 
-pub(crate) fn main() -> ExitCode {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let seed = arguments.iter().skip_while(|argument| *argument != "--seed").nth(1);
-    let seeds = match seed.map(|seed| seed.parse()) {
+    let seeds = match arguments.iter().skip_while(|argument| *argument != "--seed").nth(1) {
+        Some(seed) => seed.parse().map(|seed| seed..seed + 1)?,
         None => 0..200,
-        Some(Ok(seed)) => seed..seed + 1,
-        Some(Err(error)) => {
-            println!("--seed takes a number: {error}");
-            return ExitCode::from(2);
-        }
     };
-    let runs = seeds.clone().map(|seed| run(seed, has("--broken"), has("--draw")));
-    match runs.sum::<Result<usize, String>>() {
-        Ok(operations) => {
-            println!("seeds {seeds:?}: {operations} operations, all linearizable; every invariant holds")
-        }
-        Err(found) => {
-            println!("{found}");
-            return ExitCode::FAILURE;
+    let mut operations = 0;
+    for seed in seeds.clone() {
+        match run(seed, has("--broken"), has("--draw")) {
+            Ok(number) => operations += number,
+            Err(found) => {
+                println!("{found}");
+                std::process::exit(1);
+            }
         }
     }
-    ExitCode::SUCCESS
+    println!("seeds {seeds:?}: {operations} operations are linearizable, and every invariant holds");
+    Ok(())
 }
