@@ -72,7 +72,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     cluster.propose(NodeId(0), 40)?;
     cluster.run();
     let answer = cluster.outcomes().next().ok_or("the large machines are a quorum")?;
-    println!("without the small machines: {}", answer.result.map_err(|reason| reason.name())?.reply);
+    println!("without the small machines: {}", answer.result?.reply);
 
     cluster.stop(NodeId(1));
     cluster.propose(NodeId(0), 2)?;

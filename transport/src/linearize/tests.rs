@@ -18,11 +18,9 @@ impl StateMachine for Lock {
     fn apply(&mut self, _slot: Slot, command: &u32) -> Option<u32> {
         match command {
             0 => return self.0,
-            owner if owner % 2 == 0 => {
-                if self.0.is_none() {
-                    *self = Self(Some(*owner), self.1 + 1);
-                    return Some(self.1);
-                }
+            owner if owner % 2 == 0 && self.0.is_none() => {
+                *self = Self(Some(*owner), self.1 + 1);
+                return Some(self.1);
             }
             owner if self.0 == Some(owner - 1) => self.0 = None,
             _ => {}
