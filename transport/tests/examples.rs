@@ -14,6 +14,15 @@ mod reads;
 #[allow(dead_code, reason = "its main reads the arguments of the program")]
 mod simulate;
 
+use std::fs::read_to_string;
+use std::path::Path;
+
+/// The page that shows what the simulated service prints; a packaged crate has none.
+fn page() -> Option<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    read_to_string(root.join("docs/simulate-your-service.md")).ok()
+}
+
 #[test]
 fn the_bank_loses_no_money() {
     bank::main().expect("it runs");
@@ -41,10 +50,16 @@ fn each_kind_of_read_keeps_its_promise() {
 
 #[test]
 fn a_service_under_the_simulator_is_linearizable() {
+    let mut all = 0;
     for seed in 0..200 {
         let operations = simulate::run(seed, false, false).unwrap_or_else(|found| panic!("{found}"));
         assert!(operations > 20, "seed {seed}: {operations}");
+        all += operations;
     }
+    assert!(
+        page().is_none_or(|page| page.contains(&format!(" {all} operations"))),
+        "the page does not say {all}"
+    );
 }
 
 #[test]
@@ -61,4 +76,8 @@ fn a_planted_mistake_is_found_with_its_seed_and_the_operations_in_conflict() {
     // The same seed tells the same.
     let seed = found[0].split([' ', ':']).nth(1).and_then(|seed| seed.parse().ok()).expect("a number");
     assert_eq!(simulate::run(seed, true, false).as_ref(), Err(&found[0]));
+    for seed in [0, 4] {
+        let report = simulate::run(seed, true, false).expect_err("a page shows it");
+        assert!(page().is_none_or(|page| page.contains(&report)), "the page does not show this:\n{report}");
+    }
 }

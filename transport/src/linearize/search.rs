@@ -1,11 +1,10 @@
 //! The search for an order: the algorithm of Wing and Gong 1993, with Lowe's memory of searched states (*Testing for
 //! linearizability*, 2017).
 //!
-//! The search goes through calls and answers in the order of time. It lets operations take effect as late as possible:
-//! only when an operation is answered that has not yet taken effect. There it tries which other operations take effect
-//! first. The rest of the search depends only on the place: how far the search is, which operations were called and
-//! have not taken effect, and the value. A place is never searched twice, not even with fewer operations of unknown
-//! outcome left.
+//! It goes through calls and answers in the order of time, and lets operations take effect as late as possible: only
+//! when one is answered that has not yet taken effect. There it tries which others take effect before it. What remains to be
+//! done depends on the place alone: how far it is, what has been called and has not taken effect, and the state. A place that
+//! was searched is never searched again, and neither is one with the same that has fewer operations of unknown outcome left.
 //!
 //! Two rules shorten the search, and lose no order:
 //!
