@@ -7,10 +7,10 @@
 #![doc = include_str!("../examples/counter.rs")]
 //! ```
 //!
-//! - [`Replicated`] is the handle to a member that runs in real time: [`Transport`] and [`Storage`] are its ports,
-//!   [`paxos_core::StateMachine`] is what it is for. All three can be chosen at run time.
-//! - [`MemoryCluster`] runs all members in one program, [`LocalCluster`] on one thread without a runtime.
-//! - [`sim`] runs them in virtual time, with faults, from a seed. [`linearize`] says whether what clients saw is right.
+//! - [`Replicated`] is the handle to a member that runs in real time. [`Transport`] and [`Storage`] are its ports,
+//!   and [`paxos_core::StateMachine`] is the service that it replicates. All three can be chosen at run time.
+//! - [`MemoryCluster`] runs all members in one program; [`LocalCluster`] runs them on one thread without a runtime.
+//! - [`sim`] runs clusters in virtual time, with faults, from a seed. [`linearize`] checks what clients saw.
 //!
 //! With the feature `conformance`, `conformance::suite!` gives a new variant the tests that all variants pass.
 

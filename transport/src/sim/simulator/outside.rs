@@ -68,7 +68,7 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) commands: Commands<P>,
     pub(super) reads: Readings,
     pub(super) queries: Vec<Query<P>>,
-    /// Snapshots of others that were taken over.
+    /// The number of snapshots of other processes that were taken over.
     pub(super) jumps: u64,
     /// The number of writes to the first process's store that the second process has heard of.
     pub(super) heard: BTreeMap<(NodeId, NodeId), u64>,

@@ -68,7 +68,7 @@ impl<S: StateMachine> StateMachine for Watched<S> {
 /// What a query makes of a machine.
 pub(super) type Look<S> = Box<dyn FnOnce(&S) -> <S as StateMachine>::Reply>;
 
-/// Which store a process has as it says something.
+/// The store that a process announces with a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shown {
     /// The number of restarts of the process.
