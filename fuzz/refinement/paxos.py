@@ -106,7 +106,8 @@ class Checker:
                 f"n{step.node} reports in slot {slot}: {_vote(report)}",
                 f"its highest vote there below ballot {ballot}: {_vote(below)}",
             )
-        if any(known.first <= first and end <= known.end for known in acceptor.answers[ballot]):
+        before = (answer for known, answer in acceptor.answers(first, end) if known == ballot)
+        if any(answer.first <= first and end <= answer.end for answer in before):
             return "stutter"
         asked = self._asked(ballot, first)
         act = acceptor.first_act_above(ballot, first, end, holes)
@@ -115,7 +116,7 @@ class Checker:
             f"n{step.node} went beyond ballot {ballot} (step {act})", f"ballot {ballot} was prepared later (step {asked})",
         )
         votes = {slot: vote for slot, vote in step.votes.items() if slot not in holes}
-        acceptor.answers[ballot].append(Answer(first, end, votes, self.number, frozenset(holes)))
+        acceptor.add(ballot, Answer(first, end, votes, self.number, frozenset(holes)))
         return "Phase1b"
 
     def _asked(self, ballot, slot):
@@ -203,7 +204,7 @@ class Checker:
         known = {step.slot} | set(state.proposals[ballot]) | set(state.proposals[ballot - 1])
         for acceptor in state.acceptors.values():
             known |= set(acceptor.slots_voted(step.slot, END))
-            for answer in acceptor.answers.get(ballot, []) + acceptor.answers.get(ballot - 1, []):
+            for answer in acceptor.wide.get(ballot, []) + acceptor.wide.get(ballot - 1, []):
                 known |= {answer.first} | set(answer.votes) | set(answer.holes) | {answer.end} - {END}
         for slot in sorted(s for s in known | {s + 1 for s in known} if s >= step.slot):
             self._need(

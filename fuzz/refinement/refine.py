@@ -91,7 +91,7 @@ def parser():
 
 def check(checker, paths):
     """Takes the run to the end; raises Refused or Unreadable."""
-    files = [read(path) for path in paths]
+    files = [read(path, checker.slot_by_slot) for path in paths]
     if not any(files):
         raise Unreadable("the trace is empty")
     replay(files, checker.take)

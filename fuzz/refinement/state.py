@@ -33,8 +33,25 @@ class Acceptor:
     def __init__(self):
         self.votes = defaultdict(list)
         """slot -> [(ballot, value, line)], by ballot. The last one is (maxVBal, maxVal)."""
-        self.answers = defaultdict(list)
-        """ballot -> [Answer]"""
+        self.wide = defaultdict(list)
+        """ballot -> [Answer], of promises for all slots from one on"""
+        self.narrow = defaultdict(list)
+        """slot -> [(ballot, Answer)], of promises for one slot"""
+
+    def add(self, ballot, answer):
+        if answer.end == answer.first + 1:
+            self.narrow[answer.first].append((ballot, answer))
+        else:
+            self.wide[ballot].append(answer)
+
+    def answers(self, first, end):
+        """Its answers for slots of the range, as (ballot, Answer)."""
+        if end == first + 1:
+            yield from self.narrow.get(first, ())
+        else:
+            yield from (pair for slot, pairs in self.narrow.items() if first <= slot < end for pair in pairs)
+        for ballot, answers in self.wide.items():
+            yield from ((ballot, answer) for answer in answers if answer.first < end and first < answer.end)
 
     def max_ballot(self, slot):
         """maxBal and the step that raised it, as text; -1 where it took part in none."""
@@ -42,11 +59,9 @@ class Acceptor:
         if self.votes.get(slot):
             highest, value, line = self.votes[slot][-1]
             why = f"it voted for {value} in ballot {highest} (step {line})"
-        for ballot, answers in self.answers.items():
-            if ballot > highest:
-                for answer in answers:
-                    if answer.covers(slot):
-                        highest, why = ballot, f"it promised ballot {ballot} (step {answer.line})"
+        for ballot, answer in self.answers(slot, slot + 1):
+            if ballot > highest and answer.covers(slot):
+                highest, why = ballot, f"it promised ballot {ballot} (step {answer.line})"
         return highest, why
 
     def vote_in(self, slot, ballot):
@@ -57,21 +72,19 @@ class Acceptor:
         return next(((b, value) for b, value, _ in reversed(self.votes.get(slot, ())) if b < ballot), None)
 
     def slots_voted(self, first, end):
+        if end == first + 1:
+            return [first] if self.votes.get(first) else []
         return sorted(slot for slot, votes in self.votes.items() if votes and first <= slot < end)
 
     def answer(self, ballot, slot):
         """Its phase 1b message in `ballot` for `slot`, as an Answer, if there is one."""
-        return next((answer for answer in self.answers.get(ballot, ()) if answer.covers(slot)), None)
+        narrow = (answer for b, answer in self.narrow.get(slot, ()) if b == ballot)
+        wide = (answer for answer in self.wide.get(ballot, ()) if answer.covers(slot))
+        return next(narrow, None) or next(wide, None)
 
     def first_act_above(self, ballot, first, end, holes):
         """The step by which it went beyond a phase 1b of `ballot` in some slot of the range, if it did."""
-        acts = [
-            answer.line
-            for higher, answers in self.answers.items()
-            if higher > ballot
-            for answer in answers
-            if answer.first < end and first < answer.end
-        ]
+        acts = [answer.line for higher, answer in self.answers(first, end) if higher > ballot]
         slots = (slot for slot in self.slots_voted(first, end) if slot not in holes)
         acts += [line for slot in slots for b, _, line in self.votes[slot] if b >= ballot]
         return min(acts, default=None)

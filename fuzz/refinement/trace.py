@@ -39,8 +39,8 @@ class Step:
         return f"{self.file}:{self.line}"
 
 
-def read(path):
-    """The steps of one file, in its order."""
+def read(path, slot_by_slot):
+    """The steps of one file, in its order. A promise is one line with a phase 1 for each slot, else perhaps several."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.readlines()
@@ -49,7 +49,9 @@ def read(path):
     steps = []
     for number, text in enumerate(lines, 1):
         if text.strip():
-            _add(steps, _parse(path, number, text.strip()))
+            step = _parse(path, number, text.strip())
+            if slot_by_slot or not _continues(steps, step):
+                steps.append(step)
     return steps
 
 
@@ -92,10 +94,10 @@ def _parse(path, number, text):
     return step
 
 
-def _add(steps, step):
-    """Appends a step. The lines of one promise, whose slots rise up to the line without a vote, make one step."""
+def _continues(steps, step):
+    """Adds a line to the promise before, if it is one of its lines: their slots rise up to the line without a vote."""
     last = steps[-1] if steps else None
-    if (
+    if not (
         step.step == "promise"
         and last is not None
         and last.step == "promise"
@@ -103,13 +105,13 @@ def _add(steps, step):
         and last.rest is None
         and step.slot > max(last.votes)
     ):
-        last.votes.update(step.votes)
-        for ballot, owner in step.kinds.items():
-            last.kinds.setdefault(ballot, owner)
-        last.rest = step.rest
-        last.text += "\n" + step.text
-    else:
-        steps.append(step)
+        return False
+    last.votes.update(step.votes)
+    for ballot, owner in step.kinds.items():
+        last.kinds.setdefault(ballot, owner)
+    last.rest = step.rest
+    last.text += "\n" + step.text
+    return True
 
 
 def replay(files, take):
