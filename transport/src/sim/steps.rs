@@ -199,7 +199,8 @@ impl Steps {
         }
     }
 
-    /// Adds one line for each vote, and one for the slots after the last vote.
+    /// Adds one line for each vote, and one for the slots after the last vote. A promise that is cut because a message is
+    /// full says nothing about those slots: its last line is a vote, and the proposer asks for the rest.
     fn promise(
         &mut self,
         at: Time,
@@ -208,6 +209,7 @@ impl Steps {
         slots: SlotRange,
         votes: Vec<(Slot, Ballot, String)>,
     ) {
+        let cut = !votes.is_empty() && slots.end < Slot::MAX;
         let rest = votes.iter().map(|(slot, ..)| slot.plus(1)).max().unwrap_or(slots.start).max(slots.start);
         let promise = |slot| Step::new(at, node, "promise").in_ballot(ballot, slot);
         for (slot, voted, value) in votes {
@@ -218,7 +220,7 @@ impl Steps {
                 ..promise(slot)
             });
         }
-        if rest < slots.end {
+        if rest < slots.end && !cut {
             self.lines.push(promise(rest));
         }
     }
