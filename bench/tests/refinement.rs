@@ -4,6 +4,9 @@
 //!
 //! `SEEDS=500 cargo test -p paxos-bench --test refinement` checks more of them, `FIRST=40` starts there.
 
+// It says what it skips.
+#![allow(clippy::print_stderr)]
+
 use paxos_bench::lab::cluster::Shape;
 use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::theory::{Layout, Learning, Recovery};
