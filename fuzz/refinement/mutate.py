@@ -175,10 +175,9 @@ def vote_lost_in_restart(trace, pick, covers):
     if not places:
         return None
     first = trace[pick(places)]
-    lost = [
-        i for i, p in trace.steps("promise")
-        if (p["node"], p["round"], p["at_us"]) == (first["node"], first["round"], first["at_us"]) and p["voted_round"] is not None
-    ]
+    same = ("node", "round", "at_us")
+    message = [i for i, p in trace.steps("promise") if all(p[field] == first[field] for field in same)]
+    lost = [i for i in message if trace[i]["voted_round"] is not None]
     if covers(first, {"slot": first["slot"] + 1}):
         return trace.without(lost)
     for at in lost:
@@ -204,7 +203,10 @@ def two_votes_in_ballot(trace, pick, covers):
 
 def any_too_early(trace, pick, covers):
     """*Any* is sent in a slot in which the same leader has proposed a value."""
-    places = [(at, p["slot"]) for at, a in trace.steps("any") for _, p in trace.steps("propose") if p["round"] == a["round"] - 1 and p["slot"] < a["slot"]]
+    places = [
+        (at, p["slot"]) for at, a in trace.steps("any") for _, p in trace.steps("propose")
+        if p["round"] == a["round"] - 1 and p["slot"] < a["slot"]
+    ]
     if places:
         at, slot = pick(places)
         return trace.changed(at, slot=slot)

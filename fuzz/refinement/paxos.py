@@ -48,7 +48,10 @@ class Checker:
 
     def _need(self, step, action, holds, guard, *state):
         if not holds:
-            raise Refused(step, action, guard, [self._named(line) for line in state])
+            self._refuse(step, action, guard, *state)
+
+    def _refuse(self, step, action, guard, *state):
+        raise Refused(step, action, guard, [self._named(line) for line in state])
 
     def _named(self, text):
         """Puts file and line in place of the numbers of steps."""
@@ -133,15 +136,15 @@ class Checker:
         a message is full has none, and ends where the next vote is. It begins with a slot that was asked for. Where
         several were, the lines leave open which; then it is the first that agrees with the acceptor's votes.
         """
-        asked = sorted(self.state.prepares.get(step.round, ()))
+        prepares = self.state.prepares.get(step.round, {})
         low = min(step.votes, default=step.rest)
         if self.slot_by_slot or not step.votes:
-            self._need(
-                step, "Phase1b", low in asked, "a phase 1a of the ballot asked for this slot",
-                f"ballot {step.round} is prepared in the slots {asked}",
-            )
+            if low not in prepares:
+                asked = ", ".join(map(str, sorted(prepares))) or "none"
+                state = f"ballot {step.round} is prepared in slots: {asked}"
+                self._refuse(step, "Phase1b", "a phase 1a of the ballot asked for this slot", state)
             return low, low + 1 if self.slot_by_slot else END
-        asked = [slot for slot in asked if slot <= low]
+        asked = sorted(slot for slot in prepares if slot <= low)
         self._need(
             step, "Phase1b", asked, "a phase 1a of the ballot asked for this slot",
             f"ballot {step.round} is prepared in no slot up to {low}",
@@ -182,11 +185,9 @@ class Checker:
             step, "Phase2a", not above, "the next ballot of this coordinator has not begun in the slot",
             f"ballot {ballot + 1} has read the promises of ballot {ballot} as its own: nothing was proposed in that",
         )
-        self._need(
-            step, "Phase2a", self.quorums.permits(state.reports(ballot, slot), state.is_fast, step.value),
-            "some phase 1 quorum's reports leave the value: that of the highest vote (after a fast ballot, O4's), or any",
-            *state.show_reports(ballot, slot),
-        )
+        if not self.quorums.permits(state.reports(ballot, slot), state.is_fast, step.value):
+            guard = "some phase 1 quorum's reports leave the value: the highest vote's (after a fast ballot, O4's), or any"
+            self._refuse(step, "Phase2a", guard, *state.show_reports(ballot, slot))
         state.proposals[ballot][slot] = step.value
         return "Phase2a"
 
@@ -211,10 +212,9 @@ class Checker:
                 step, "Phase2a any", slot not in state.proposals[ballot], "a value was proposed in this ballot",
                 f"{state.proposals[ballot].get(slot)} in slot {slot}",
             )
-            self._need(
-                step, "Phase2a any", self.quorums.permits(state.reports(ballot, slot), state.is_fast, FREE),
-                f"some phase 1 quorum's reports leave every value, here in slot {slot}", *state.show_reports(ballot, slot),
-            )
+            if not self.quorums.permits(state.reports(ballot, slot), state.is_fast, FREE):
+                guard = f"some phase 1 quorum's reports leave every value, here in slot {slot}"
+                self._refuse(step, "Phase2a any", guard, *state.show_reports(ballot, slot))
         state.opened[ballot] = step.slot
         return "Phase2a any"
 
@@ -235,7 +235,8 @@ class Checker:
             f"n{step.node} has voted for {voted} in ballot {ballot}, slot {slot}",
         )
         highest, why = acceptor.max_ballot(slot)
-        self._need(step, "Phase2b", ballot >= highest, "b >= maxBal[a]", f"maxBal of n{step.node} in slot {slot}: {highest}", why)
+        held = f"maxBal of n{step.node} in slot {slot}: {highest}"
+        self._need(step, "Phase2b", ballot >= highest, "b >= maxBal[a]", held, why)
         action = "Phase2b"
         if state.is_fast(ballot) and state.is_open(ballot, slot):
             action = "Phase2b fast"
@@ -282,11 +283,11 @@ class Checker:
 
     def _is_chosen(self, step, slot, value=None):
         known = self.state.chosen.get(slot)
-        votes = (f"n{n} voted for {v} in ballot {b}" for n, a in sorted(self.state.acceptors.items()) for b, v, _ in a.votes.get(slot, ()))
-        self._need(
-            step, "Learn", known is not None and value in (None, known[0]), f"slot {slot} has the value by a quorum's votes",
-            f"chosen there: {known[0] if known else 'nothing'}", *votes,
-        )
+        if known is None or value not in (None, known[0]):
+            acceptors = sorted(self.state.acceptors.items())
+            votes = [f"n{n} voted for {v} in ballot {b}" for n, a in acceptors for b, v, _ in a.votes.get(slot, ())]
+            there = f"chosen there: {known[0] if known else 'nothing'}"
+            self._refuse(step, "Learn", f"slot {slot} has the value by a quorum's votes", there, *votes)
 
     def on_chosen(self, step):
         """Learn: a process says what is chosen. Nothing changes; it must be true by then."""

@@ -77,7 +77,7 @@ def parser():
     parse.add_argument("traces", nargs="+", metavar="TRACE", help="a trace; several are the processes of one run")
     parse.add_argument(
         "--variant", required=True, choices=["basic", "simple", "multi", "fast"],
-        help="basic and simple have a phase 1 for each slot, multi and fast one for all slots from one on; fast has fast ballots",
+        help="basic and simple have a phase 1 for each slot, multi and fast one for all slots from one on",
     )
     parse.add_argument(
         "--acceptors", required=True, type=acceptors, metavar="N|IDS", help="how many (n0 on), or which: 1-5, or 0,2,4"

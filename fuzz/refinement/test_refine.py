@@ -137,7 +137,8 @@ class Classic(Cases):
         self.refuses(run.promise([1], A), "b > maxBal[a], at some moment")
 
     def test_a_promise_that_is_cut_goes_on_in_the_next(self):
-        run = led().propose(A, "x").propose(A, "y", 1).propose(A, "z", 3).vote([0], A, "x").vote([0], A, "y", 1).vote([0], A, "z", 3)
+        run = led().propose(A, "x").propose(A, "y", 1).propose(A, "z", 3)
+        run.vote([0], A, "x").vote([0], A, "y", 1).vote([0], A, "z", 3)
         run.prepare(B).promise([1], B).promise([0], B, votes=[(0, A, "x"), (1, A, "y")], rest=False)
         run.prepare(B, slot=2).promise([0], B, votes=[(3, A, "z")])
         self.accepts(run.propose(B, "z", 3).propose(B, "w", 2))

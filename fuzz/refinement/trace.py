@@ -156,4 +156,6 @@ class Refused(Exception):
         parts += [f"value {step.value}"] if step.value is not None else []
         lines = [f"refused: {step.where()}: {self.action} ({', '.join(parts)})", f"guard: {self.guard}"]
         lines += [f"state: {line}" for line in self.state]
-        return "\n".join(lines + [f"line: {step.text}"])
+        text = step.text.split("\n")
+        more = [f"line: … and {len(text) - 3} more of this promise"] if len(text) > 3 else []
+        return "\n".join(lines + [f"line: {line}" for line in text[:3]] + more)
