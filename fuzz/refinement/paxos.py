@@ -7,6 +7,7 @@ paper; *Fast Paxos* is the paper of 2006. Every slot is an instance of its own.
 """
 
 from collections import Counter
+from dataclasses import replace
 
 from quorums import FREE
 from state import END, Acceptor, Answer, State
@@ -96,7 +97,33 @@ class Checker:
         came before that act. A repeated answer is a stutter, and so is a report of a vote in b itself: the acceptor was
         in b already.
         """
-        acceptor, ballot = self._acceptor(step), step.round
+        acceptor = self._acceptor(step)
+        actions = [self._promise(part, acceptor) for part in self._messages(step, acceptor)]
+        return "Phase1b" if "Phase1b" in actions else "stutter"
+
+    def _messages(self, step, acceptor):
+        """The messages that the lines may be of: where promises are cut, one may follow another in the same moment. A new
+        one begins at a slot that was asked for, if the lines before leave out a vote below it."""
+        asked = self.state.prepares.get(step.round, {})
+        slots = sorted(step.votes)
+        if self.slot_by_slot or not slots:
+            return [step]
+        parts = [[slots[0]]]
+        for last, slot in zip(slots, slots[1:]):
+            left = [s for s in acceptor.slots_voted(last + 1, slot) if acceptor.vote_below(s, step.round)]
+            if left and any(left[-1] < start <= slot for start in asked):
+                parts.append([])
+            parts[-1].append(slot)
+        messages = [replace(step, votes={s: step.votes[s] for s in part}, rest=None) for part in parts]
+        if step.rest is not None and step.rest > slots[-1] + 1 and step.rest in asked:
+            messages.append(replace(step, votes={}))
+        else:
+            messages[-1].rest = step.rest
+        return messages
+
+    def _promise(self, step, acceptor):
+        """`on_promise` for one message."""
+        ballot = step.round
         first, end = self._covered(step, acceptor)
         holes = set()
         for slot in sorted(set(acceptor.slots_voted(first, end)) | set(step.votes)):

@@ -143,6 +143,15 @@ class Classic(Cases):
         run.prepare(B, slot=2).promise([0], B, votes=[(3, A, "z")])
         self.accepts(run.propose(B, "z", 3).propose(B, "w", 2))
 
+    def test_two_promises_that_are_cut_may_leave_at_once(self):
+        run = led().prepare(B)
+        for slot, value in enumerate("xyz"):
+            run.propose(A, value, slot).vote([0, 1], A, value, slot)
+        run.prepare(B, slot=2).promise([1], B, votes=[(0, A, "x"), (2, A, "z")], rest=False)
+        self.accepts(run)
+        answers = run.check().state.acceptors[1]
+        self.assertEqual([answers.answer(B, slot) is not None for slot in range(3)], [True, False, True])
+
     def test_a_snapshot_stands_for_chosen_slots_only(self):
         run = led().propose(A, "x").vote([0, 1], A, "x").line(2, "install", 1)
         self.accepts(run)
