@@ -12,7 +12,7 @@ use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::theory::{Layout, Learning, Recovery};
 use paxos_bench::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Leadership, Protocol, Time, Timeouts};
-use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, World};
+use paxos_transport::sim::{Chance, Delay, Disk, Faults, Links, Sim, Stop, World};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -87,8 +87,6 @@ impl Run<'_> {
         }
         let mut world = World::<P>::new(config, options, seed);
         world.steps = true;
-        // Rival leaders whose promises come in many pieces may go on for ever. What they did so far is checked.
-        world.limit.time = Duration::from_secs(20);
         let end = ms(1000);
         world.links = Links::lossy(ms(1), ms(12), 0.1, 0.1);
         world.links.delay = Delay::Tailed { low: ms(1), high: ms(12), late: 40, latest: ms(500) };
@@ -111,7 +109,8 @@ impl WithProtocol for &Run<'_> {
         for (client, nth) in clients.iter().zip(0..) {
             sim.submit_in_turn(*client, 3, (0..12).map(|k| 1000 * nth + k));
         }
-        sim.run_until(Sim::all_answered).unwrap_or_else(|violation| panic!("{violation}"));
+        let stop = sim.run_until(Sim::all_answered).unwrap_or_else(|violation| panic!("{violation}"));
+        assert_eq!(stop, Stop::Done, "seed {}", self.seed);
         sim.run_for(ms(500)).unwrap_or_else(|violation| panic!("{violation}"));
         let file = std::fs::File::create(self.file).expect("the directory is there");
         let file = std::io::BufWriter::new(file);

@@ -189,6 +189,7 @@ macro_rules! __conformance_suite {
             rivals {
                 duelling_leaders_decide_nothing_as_long_as_they_duel
                 leaders_that_back_off_decide
+                leaders_whose_back_off_is_too_short_decide
                 any_number_of_rivals_decides_all_commands
                 rivals_that_do_not_learn_decide_all_commands
             }

@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// The shortest time between two deadlines.
 const INSTANT: Duration = Duration::from_nanos(1);
 
+/// After this many ballots lost in a row, the longest back-off begins to grow beyond its configured limit.
+const PATIENCE: u32 = 16;
+
 /// Elects leaders by timeout, or lets every proposer appoint itself, as configured. A process that hears no leader for
 /// a random time asks the acceptors whether they hear one (a *canvass*: it asks for no promise, raises no ballot and
 /// writes nothing). If a phase 1 quorum hears none either, it campaigns with a higher ballot. So a process that
@@ -117,6 +120,8 @@ impl Election {
             return Duration::ZERO;
         };
         let longest = low.saturating_mul(1 << self.lost.min(16)).min(high);
+        // A phase 1 in many pieces, or over slow links, may take longer than `high`. No constant is long enough for all.
+        let longest = longest.saturating_mul(1 + self.lost / PATIENCE);
         self.jitter.between(Duration::ZERO, longest)
     }
 

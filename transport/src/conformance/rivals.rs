@@ -54,6 +54,16 @@ pub fn leaders_that_back_off_decide<P: Tested>(facts: &Facts<P>) {
     assert!(executed(&sim, 102), "{:?}", sim.machine(NodeId(2)));
 }
 
+/// The longest back-off that is configured ends long before two phases do. So it has to grow.
+pub fn leaders_whose_back_off_is_too_short_decide<P: Tested>(facts: &Facts<P>) {
+    let mut sim = cluster::<P>(rivals(Some((ms(1), ms(4)))), (facts.options)(0), 0);
+    sim.links_mut().delay = Delay::Constant(ms(40));
+    for value in 0..20 {
+        sim.submit_in_turn(NodeId((value % 2) as u16), 1, [value]);
+    }
+    assert!(until(&mut sim, Sim::all_answered), "{:?}", sim.now());
+}
+
 /// Every server has commands and proposes them.
 pub fn any_number_of_rivals_decides_all_commands<P: Tested>(facts: &Facts<P>) {
     for n in [1_u16, 3, 5] {
