@@ -1,11 +1,11 @@
-//! Arguments that several commands read alike: whole numbers, addresses, and options that have no effect.
+//! Argument parsing that several commands share: whole numbers, addresses, and options that have no effect.
 
 pub(crate) mod address;
 mod misfit;
 
 pub use misfit::Misfit;
 
-/// Reads a number of things, or a seed.
+/// Parses a count or a seed.
 pub(crate) fn whole(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
 }

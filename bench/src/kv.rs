@@ -1,4 +1,4 @@
-//! A replicated key-value store: what the servers of `paxos-bench serve` agree on.
+//! A replicated key-value store: the state machine of `paxos-bench serve`.
 //!
 //! ```text
 //!   Op        one question or change, with borrowed keys and values
@@ -6,10 +6,10 @@
 //!   Store     the state machine                Replies   what it answers, one for each operation
 //! ```
 //!
-//! **Time** is part of the log, and the same on every replica in the same slot. Each command carries the store's time as it went on by the
-//! monotonic clock of the server that proposed it; wall clocks move it only when a majority of them agrees ([`Stamp`]). Keys
-//! expire by that time alone. A server by whose reckoning a key is due does not decide that by itself: it has the store's time
-//! moved on first, through the log ([`Look::Due`]).
+//! **Time** is part of the log, so it is the same on every replica in the same slot. Each command carries the store's
+//! time, advanced by the monotonic clock of the server that proposed it. Wall clocks move it only when a majority of
+//! them agrees ([`Stamp`]). Keys expire by that time alone. When a key is due by a server's own clock, the server does
+//! not treat it as expired: it first advances the store's time through the log ([`Look::Due`]).
 
 mod clock;
 mod command;
@@ -34,7 +34,7 @@ pub use op::{Expiry, Only, Op, Raw, Renewal, Unit, When};
 pub use reply::{Budget, Fault, Replies, Reply, Word};
 pub use store::{MAX_VALUE, Store};
 
-/// The version of all that is written down here: commands and snapshots.
+/// The version of the encoding of commands and snapshots.
 pub const FORMAT: u8 = 2;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! versus     the server beside etcd, Redis and the least that has to be done
 //! ```
 //!
-//! All of them share these:
+//! They share these modules:
 //!
 //! ```text
 //! options    the command line, of all commands     variants   the variants, one line each

@@ -1,8 +1,8 @@
 //! `paxos-bench load`: a load generator for any server that speaks the Redis protocol.
 //!
-//! In a closed loop a client asks again when it is answered, so a slow server is asked less often, and its slowness is seen
-//! by few. In an open loop (`--rate`) requests are due at times of their own, and latency counts from then on, however late
-//! they could be sent: nothing is omitted because the server was slow.
+//! In a closed loop, a client sends its next request when the last is answered, so a slow server gets fewer requests
+//! and its slowness is underreported. In an open loop (`--rate`), requests are due on a schedule, and latency counts
+//! from the due time, however late they are sent: a slow server cannot hide its delays.
 
 mod client;
 mod draw;
@@ -30,54 +30,54 @@ use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-/// Why a load was not made.
+/// Why a load failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// An option that has no effect.
     #[error(transparent)]
     Misfit(#[from] Misfit),
-    /// An address of the servers.
+    /// The host name in an address of `--addr` cannot be resolved.
     #[error("--addr {address} cannot be found: {source}; correct the name")]
     Address {
         /// The address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The history.
+    /// The history cannot be written.
     #[error("cannot write {path}: {source}; name a file in a directory that exists, on a disk with room")]
     History {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The keys could not be set.
     #[error("cannot set the keys: {0}; start the servers, name them with --addr, or give --no-fill")]
     Fill(io::Error),
-    /// The system.
+    /// Another error of the system.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
 impl LoadError {
-    /// Whether the command line or a file is wrong, and nothing else.
+    /// Whether only the command line or a file is wrong.
     pub fn is_input(&self) -> bool {
         matches!(self, Self::Misfit(_) | Self::Address { .. } | Self::History { .. })
     }
 }
 
-/// Makes a load, and says now and then how far it is.
+/// Generates a load, and reports progress from time to time.
 ///
 /// # Errors
-/// [`LoadError`]; that servers fail while it runs is part of the result.
+/// [`LoadError`]. Servers that fail during the load are part of the result.
 pub fn load(options: &Load, progress: impl FnMut(String) + Send) -> Result<Report, LoadError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(options, Wire::Redis, progress))
 }
 
-/// Makes a load on servers that speak `wire`. Only updates can be made where that is not the Redis protocol.
+/// Generates a load on servers that speak `wire`. Only the Redis protocol supports more than updates.
 pub(crate) async fn run(
     options: &Load,
     wire: Wire,
@@ -106,7 +106,7 @@ pub(crate) async fn run(
         wire,
         options: options.clone(),
     };
-    // A history begins with nothing, or with what is in it.
+    // A register history starts with whatever the servers hold.
     if !options.no_fill && options.workload != Workload::Register {
         progress(format!("setting {} keys", options.keys));
         let filler = Arc::new(shared);
@@ -114,7 +114,7 @@ pub(crate) async fn run(
         let mut worker = Worker::new(Arc::clone(&filler), draw, options.clients);
         worker.fill().await.map_err(LoadError::Fill)?;
         drop(worker);
-        shared = Arc::into_inner(filler).ok_or_else(|| io::Error::other("a client goes on"))?;
+        shared = Arc::into_inner(filler).ok_or_else(|| io::Error::other("a client is still running"))?;
     }
     let began = Instant::now();
     shared.began = began;
@@ -140,7 +140,7 @@ pub(crate) async fn run(
             }
         }
     };
-    let shared = Arc::into_inner(shared).ok_or_else(|| io::Error::other("a client goes on"))?;
+    let shared = Arc::into_inner(shared).ok_or_else(|| io::Error::other("a client is still running"))?;
     shared.history.map_or(Ok(()), History::finish).map_err(failed)?;
     Ok(shared.tally.report(seconds))
 }

@@ -23,13 +23,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The command line or a file is wrong, or the results cannot be written.
+/// The exit code when the command line or a file is wrong, or the results cannot be written.
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = match Cli::read() {
         Ok(cli) => cli,
-        // Help is no error, and goes to the standard output.
+        // Help is not an error and goes to the standard output.
         Err(help) if !help.use_stderr() => return end(0, 0, help.print()),
         Err(wrong) => wrong.exit(),
     };
@@ -76,7 +76,7 @@ fn run_soak(options: &Soak) -> ExitCode {
     let done = soak(options, |step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
-        // The text says what is wrong.
+        // The text says what failed.
         Ok(tally) => show(options.format, &tally, tally.table(), tally.failures.is_empty()),
         Err(error) => fail(&error, BAD_INPUT),
     }
@@ -87,7 +87,7 @@ fn run_check(options: &Check) -> ExitCode {
     let done = check(options, |step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
-        // The text says what is wrong.
+        // The text says what failed.
         Ok(explored) => show(options.format, &explored, explored.table(), !explored.fails()),
         Err(error) => fail(&error, BAD_INPUT),
     }
@@ -95,7 +95,7 @@ fn run_check(options: &Check) -> ExitCode {
 
 fn run_explore(options: &Explore) -> ExitCode {
     match explore(options) {
-        // The text says which invariant broke.
+        // The text says which invariant was violated.
         Ok(Task::Done(explored)) => match finish(&[], &explored.text) {
             ExitCode::SUCCESS if !explored.holds => ExitCode::from(1),
             printed => printed,
@@ -200,7 +200,7 @@ fn run_linearize(options: &Linearize) -> ExitCode {
     }
 }
 
-/// Prints a result in the form that was asked for; the exit code says whether all `holds`.
+/// Prints a result in the requested form. The exit code says whether everything `holds`.
 fn show(form: Form, report: &impl serde::Serialize, table: String, holds: bool) -> ExitCode {
     match text(form, report, table) {
         Ok(text) => match end(0, 0, print(&text)) {
@@ -211,7 +211,7 @@ fn show(form: Form, report: &impl serde::Serialize, table: String, holds: bool) 
     }
 }
 
-/// A result in the form that was asked for.
+/// Returns a result in the requested form.
 fn text(form: Form, report: &impl serde::Serialize, table: String) -> serde_json::Result<String> {
     match form {
         Form::Table => Ok(table),
@@ -219,7 +219,7 @@ fn text(form: Form, report: &impl serde::Serialize, table: String) -> serde_json
     }
 }
 
-/// The end of something that ran until it was told to stop.
+/// Returns the exit code of a program that runs until it is stopped.
 fn live(end: Result<(), ServeError>) -> ExitCode {
     match end {
         Ok(()) => ExitCode::SUCCESS,
@@ -258,7 +258,7 @@ fn run_simulate(options: &Simulate) -> ExitCode {
     }
 }
 
-/// Prints the results; the exit code says whether all is as it must be.
+/// Prints the results. The exit code says whether all rows are as expected.
 fn finish(rows: &[Row], text: &str) -> ExitCode {
     end(rows.iter().filter(|row| row.differs()).count(), rows.len(), print(text))
 }
@@ -267,14 +267,14 @@ fn print(text: &str) -> io::Result<()> {
     io::stdout().write_all(text.as_bytes())
 }
 
-/// The exit code when the results were printed, of which `differs` of so many rows are not as they must be.
+/// Returns the exit code after printing the results, where `differs` of `rows` rows are not as expected.
 fn end(differs: usize, rows: usize, printed: io::Result<()>) -> ExitCode {
     match printed.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let what = format!("the results cannot be written to the standard output: {error}");
             fail(&io::Error::new(error.kind(), what), BAD_INPUT)
         }
-        // A reader that has seen enough, as `head` does, is no error.
+        // It is not an error if the reader closes the pipe early, as `head` does.
         Ok(()) | Err(_) if differs == 0 => ExitCode::SUCCESS,
         Ok(()) | Err(_) => fail(&CompareError::Differs { differs, rows }, 1),
     }
@@ -289,7 +289,7 @@ fn fail(error: &dyn Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// A line on the terminal that says what is going on; nothing where there is no terminal.
+/// A progress line on the terminal; nothing if there is no terminal.
 fn progress() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {

@@ -1,7 +1,7 @@
 //! Members of a cluster that replicates a key-value store and speaks the Redis protocol, each a real process.
 //!
-//! `paxos-bench serve` runs one member ([`serve()`]), `cluster` all of them ([`local_cluster`]), and `store` looks at what one
-//! that is stopped has on disk ([`store`]). `backup` and `restore` copy all keys to a file and back ([`mod@backup`]).
+//! `paxos-bench serve` runs one member ([`serve()`]), `cluster` runs all of them ([`local_cluster`]), and `store`
+//! inspects a stopped member ([`store`]). `backup` and `restore` copy all keys to a file and back ([`mod@backup`]).
 //!
 //! ```text
 //!   clients ──▶ connection ─▶ session ─┬─ replies that need no state
@@ -36,46 +36,46 @@ use paxos_core::{Consistency, NodeId};
 use paxos_transport::TcpHandle;
 use resp::Bounds;
 
-/// The version of Redis that clients are told, which decides what they try.
+/// The version of Redis that the server reports; clients choose their commands by it.
 const REDIS_VERSION: &str = "7.0.0";
 
-/// A process that the cluster's file names.
+/// A process named in the cluster's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its name.
+    /// Its id.
     pub id: NodeId,
-    /// Where the others find it.
+    /// Its address for other members.
     pub peer: String,
-    /// Where clients find it; empty if the file does not say.
+    /// Its address for clients; empty if the file does not give one.
     pub resp: String,
-    /// Whether it is to become a member later.
+    /// Whether it is a spare.
     pub spare: bool,
 }
 
 /// How a server treats its clients.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where it listens, for what it tells about itself.
+    /// The address for clients, which the server reports about itself.
     pub resp: String,
     /// The variant's name.
     pub variant: &'static str,
-    /// How new a read must be.
+    /// How fresh a read must be.
     pub reads: Consistency,
-    /// What clients must say first.
+    /// The password that clients must give first.
     pub password: Option<String>,
-    /// How many clients it takes at a time.
+    /// The most clients that are connected at a time.
     pub clients: usize,
-    /// What a request may hold.
+    /// The limits of one request.
     pub bounds: Bounds,
     /// How long a read waits for the cluster.
     pub patience: Duration,
-    /// How long a client may take nothing of its replies.
+    /// How long a client may leave its replies unread.
     pub slow: Duration,
-    /// How many commands and how many reads are under way at a time.
+    /// How many commands, and how many reads, are under way at a time.
     pub lanes: usize,
-    /// All that the cluster's file names.
+    /// All processes named in the cluster's file.
     pub peers: Vec<Peer>,
-    /// The network of the member, for what it tells about its peers.
+    /// The member's network, for what the server reports about its peers.
     pub carrier: Option<TcpHandle>,
 }
 
@@ -97,7 +97,7 @@ impl Default for Settings {
     }
 }
 
-/// The name of a way to read on the command line.
+/// The command line's name of a read mode.
 pub(crate) fn reads_name(consistency: Consistency) -> &'static str {
     match consistency {
         Consistency::Confirmed => "confirmed",

@@ -1,4 +1,4 @@
-//! The variants that the lab knows: one line each.
+//! The variants that the lab knows, one line each.
 
 use crate::kv::{Command, Replies};
 use crate::theory::{Layout, Learning, Recovery, Run};
@@ -7,34 +7,34 @@ use paxos_core::{Protocol, RestoreError, Slot, StateMachine};
 use paxos_transport::Portable;
 use std::fmt;
 
-/// One line a variant: its name, its type, its options for a recovery and the copying of votes, its traits.
+/// Defines one variant a line: its name, its text, its type, its options for a recovery and vote copying, its traits.
 macro_rules! variants {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $($protocol:ident)::+, $options:expr, $traits:expr;)*) => {
-        /// A variant to run.
+        /// A variant of Paxos.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
         pub enum Variant {
             $($(#[$doc])* $name,)*
         }
 
         impl Variant {
-            /// All of them.
+            /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its name in tables and on the command line.
+            /// The variant's name in tables and on the command line.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
                 }
             }
 
-            /// What the lab must know of it.
+            /// The facts that the lab needs about the variant.
             pub const fn traits(self) -> Traits {
                 match self {
                     $(Self::$name => $traits,)*
                 }
             }
 
-            /// Serves the replicated store with this variant.
+            /// Runs `work`, which serves the replicated store, with this variant.
             pub fn with_store<W: WithStore>(self, work: W) -> W::Out {
                 match self {
                     $(Self::$name => {
@@ -43,7 +43,7 @@ macro_rules! variants {
                 }
             }
 
-            /// Does `work` with this variant.
+            /// Runs `work` with this variant.
             pub fn with<W: WithProtocol>(self, recovery: Recovery, copy_votes: bool, work: W) -> W::Out {
                 match self {
                     $(Self::$name => {
@@ -55,10 +55,10 @@ macro_rules! variants {
     };
 }
 
-/// What the lab's clients want agreed: a number of their own.
+/// The value that the lab's clients submit: a number that the client picked.
 pub type Payload = u64;
 
-/// The lab's state machine: a running hash, so that replicas that differ anywhere differ at the end.
+/// The lab's state machine: a running hash, so that replicas that differ at any slot also differ at the end.
 #[derive(Clone, Debug, Default)]
 pub struct Digest(u64);
 
@@ -89,31 +89,31 @@ impl StateMachine for Digest {
     }
 }
 
-/// What the lab must know of a variant besides its code.
+/// The facts that the lab needs about a variant besides its code.
 #[derive(Clone, Copy, Debug)]
 pub struct Traits {
-    /// The rows of theory that it has.
+    /// The rows of the theory tables that apply to it.
     pub runs: &'static [Run],
-    /// The only layout and learning in which it is what it is; none: any.
+    /// The only layout and learning that define the variant; `None` if it runs with any.
     pub only: Option<(Layout, Learning)>,
-    /// Whether its proposers appoint themselves in runs with faults.
+    /// Whether proposers appoint themselves in runs with faults.
     pub leaderless: bool,
-    /// Whether clients ask acceptors, in fast ballots.
+    /// Whether clients send to the acceptors, in fast ballots.
     pub fast: bool,
 }
 
-/// With a phase 1 for every command, any number of proposers.
+/// Phase 1 for every command, any number of proposers.
 const TWO_PHASES: Traits = Traits { runs: &[Run::Basic], only: None, leaderless: true, fast: false };
 
-/// With one leader, who is also the distinguished learner, and collapsed roles.
+/// One leader, which is also the distinguished learner, and collapsed roles.
 const SIMPLE: Traits =
     Traits { only: Some((Layout::Collapsed, Learning::Distinguished)), leaderless: false, ..TWO_PHASES };
 
-/// With a leader who runs phase 1 once.
+/// One leader, which runs phase 1 once.
 const LEADER: Traits =
     Traits { runs: &[Run::MultiFirst, Run::MultiSteady], only: None, leaderless: false, fast: false };
 
-/// With fast ballots.
+/// Fast ballots.
 const FAST: Traits = Traits {
     runs: &[
         Run::Fast,
@@ -126,7 +126,7 @@ const FAST: Traits = Traits {
     fast: true,
 };
 
-// A new variant is one more line here.
+// To add a variant, add a line here.
 variants! {
     /// Basic Paxos: two phases for every command.
     Basic = "basic", basic_paxos::BasicPaxos, |_, _| basic_paxos::Options::default(), TWO_PHASES;
@@ -138,19 +138,19 @@ variants! {
     Fast = "fast", fast_paxos::FastPaxos, fast_options, FAST;
 }
 
-/// Something that can be done with any variant.
+/// Work that can be done with any variant.
 pub trait WithProtocol {
-    /// What comes out.
+    /// The result of the work.
     type Out;
-    /// Does it.
+    /// Does the work.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out;
 }
 
-/// Something that can be done with any variant that replicates the key-value store.
+/// Work that can be done with any variant that replicates the key-value store.
 pub trait WithStore {
-    /// What comes out.
+    /// The result of the work.
     type Out;
-    /// Does it.
+    /// Does the work.
     fn run<P: Portable + Protocol<Value = Command, Reply = Replies>>(self, options: P::Options) -> Self::Out;
 }
 
@@ -161,7 +161,7 @@ impl fmt::Display for Variant {
 }
 
 impl Variant {
-    /// The layout and learning that it is run in when these are asked for.
+    /// The layout and learning that the variant runs with when these are requested.
     pub fn placed(self, layout: Layout, learning: Learning) -> (Layout, Learning) {
         self.traits().only.unwrap_or((layout, learning))
     }

@@ -1,7 +1,7 @@
-//! `paxos-bench versus`: this cluster beside etcd, Redis and the floor, in one run with the same load.
+//! `paxos-bench versus`: compares this cluster with etcd, Redis and the floor, in one run with the same load.
 //!
-//! What a machine can do changes from minute to minute. So the systems take turns in rounds, and a ratio is made of two
-//! measurements of the same round. All servers run all the time; those that are not measured have next to nothing to do.
+//! The speed of a machine changes from minute to minute. So the systems take turns in rounds, and each ratio compares
+//! two measurements of the same round. All servers run all the time; those that are not being measured are nearly idle.
 //!
 //! ```text
 //! options    the command line                  home     the directory in which all run
@@ -35,7 +35,7 @@ use std::io;
 use systems::{Ask, System};
 use tokio::time::{Instant, sleep};
 
-/// So long nothing is asked between two measurements: what one system still writes should not slow down the next.
+/// The pause between two measurements, so that the last writes of one system do not slow down the next.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// Why nothing was compared.
@@ -45,79 +45,79 @@ pub enum VersusError {
     /// An option that has no effect.
     #[error(transparent)]
     Misfit(#[from] Misfit),
-    /// More bytes under way than the machine should be asked for.
+    /// More bytes under way than the machine should handle.
     #[error("--clients {clients} with --value-size {size} has more than 64 MiB under way: lower one of them")]
     TooMuch {
-        /// How many clients.
+        /// The number of clients.
         clients: u32,
-        /// Bytes of a value.
+        /// The length of a value in bytes.
         size: u32,
     },
-    /// The directory.
+    /// The directory cannot be written.
     #[error(
         "cannot write to the directory {path}: {source}; name one with --data that exists and that you may write to"
     )]
     Data {
-        /// Which.
+        /// The directory.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// A server does not start.
     #[error("{name} did not start: {why}")]
     Start {
-        /// Which.
+        /// The system.
         name: &'static str,
-        /// What is known, and what to do.
+        /// The reason, and what to do.
         why: String,
     },
-    /// A server ended by itself.
-    #[error("{name} ended by itself ({status}): see why in its last words, and run this again\n{said}")]
+    /// A server stopped unexpectedly.
+    #[error("{name} stopped unexpectedly ({status}): read its last log lines, and run this again\n{said}")]
     Died {
-        /// Which.
+        /// The system.
         name: &'static str,
-        /// How it ended.
+        /// The exit status.
         status: std::process::ExitStatus,
-        /// Its last words.
+        /// The last lines of its log.
         said: String,
     },
-    /// A system answers nothing.
+    /// A system answered no write.
     #[error(
         "{name} answered no write in {seconds} s with --clients {clients}: {why}; give more --seconds, or fewer \
          --clients"
     )]
     Silent {
-        /// Which.
+        /// The system.
         name: &'static str,
-        /// How many clients asked.
+        /// The number of clients.
         clients: u32,
-        /// For how long.
+        /// The duration in seconds.
         seconds: f64,
-        /// The first error that was seen.
+        /// The first error that occurred.
         why: String,
     },
-    /// The load could not be made.
+    /// The load failed.
     #[error(transparent)]
     Load(#[from] crate::load::LoadError),
-    /// It was told to stop.
+    /// The run was stopped from outside.
     #[error("stopped before the last round, so there is no result; all servers are stopped")]
     Interrupted,
-    /// The system.
+    /// Another error of the system.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
 impl VersusError {
-    /// Whether the command line is wrong, and nothing else.
+    /// Whether only the command line is wrong.
     pub fn is_input(&self) -> bool {
         matches!(self, Self::Misfit(_) | Self::TooMuch { .. } | Self::Data { .. })
     }
 }
 
-/// Compares, and says now and then what is left. Whatever happens, no server is left running.
+/// Compares the systems, and reports progress from time to time. It leaves no server running, even after an error.
 ///
 /// # Errors
-/// [`VersusError`]; that etcd or Redis is not installed is part of the result.
+/// [`VersusError`]. A missing etcd or Redis is part of the result and not an error.
 pub fn versus(options: &Versus, progress: impl FnMut(String)) -> Result<Report, VersusError> {
     options.check()?;
     let home = Home::create(options.data.as_deref())?;
@@ -137,7 +137,7 @@ async fn run(options: &Versus, home: &Home, mut progress: impl FnMut(String)) ->
     result
 }
 
-/// Ends when somebody wants this process to end, also by closing its terminal: the servers do not notice that themselves.
+/// Completes when this process is told to end, also by a closed terminal: the servers do not notice that.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let stopping = crate::server::stop_signal(false)?;
     #[cfg(unix)]
@@ -168,7 +168,7 @@ async fn compare(
     for round in 0..options.rounds {
         for clients in options.clients.iter().copied() {
             for nth in 0..systems.len() {
-                // Each round begins with another one.
+                // Each round begins with another system.
                 let system = &systems[(nth + round as usize) % systems.len()];
                 let what = format!(
                     "round {} of {}: {}, clients {clients}",
@@ -200,7 +200,7 @@ async fn measure(system: &System, ask: Ask, progress: impl FnMut(String)) -> Res
     let Ask { clients, round, seconds, .. } = ask;
     let measured = Measured::new(name, clients, round + 1, &report);
     if measured.answered == 0 {
-        let why = report.error.unwrap_or_else(|| "it said nothing".into());
+        let why = report.error.unwrap_or_else(|| "it gave no reason".into());
         return Err(VersusError::Silent { name, clients, seconds, why });
     }
     Ok(measured)

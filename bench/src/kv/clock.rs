@@ -1,53 +1,53 @@
-//! The store's time, which no wall clock moves by itself.
+//! The store's time. No single wall clock can move it.
 //!
-//! Each command carries a [`Stamp`]. Its `clock` is the store's time as it went on by the *monotonic* clock of the proposer, since the
-//! proposer saw it last ([`Clock`]): a command adds at most what has passed there. So a wall clock that is a day ahead, or a
-//! day behind, changes nothing, and how fast the time goes is never a matter of one server's wall clock.
+//! Each command carries a [`Stamp`]. Its `clock` is the store's time as the proposer saw it last ([`Clock`]), advanced
+//! by the proposer's *monotonic* clock. A command therefore adds at most the time that has passed at its proposer. A
+//! wall clock that is a day ahead or behind changes nothing, and the pace never depends on one server's wall clock.
 //!
-//! A monotonic clock does not count what it does not see: that all servers were off for a week. So a stamp carries the
-//! wall clock besides. When the clocks of a *majority* of the members say that the store's time is behind them by more than
-//! [`ALLOWANCE`], it is moved on to the latest time that a majority has reached. Fewer move nothing: that one says so is noted, as a jump.
+//! A monotonic clock misses the time during which all servers were off. So a stamp also carries the wall clock. When
+//! the clocks of a *majority* of the members are ahead of the store's time by more than [`ALLOWANCE`], it moves to the
+//! latest time that a majority has reached. A minority moves nothing; it is only counted as jumps.
 //!
-//! To be moved counts as time for deadlines that were set before the first of that majority said so, which have passed or come nearer.
-//! Deadlines that were set later keep what is left of them: a lock that was taken after a week's outage is not freed because
-//! the outage is noticed.
+//! For deadlines set before the first of that majority reported, a move counts as elapsed time: they pass or come
+//! nearer. Later deadlines keep their remaining time, so a lock taken after a week's outage is not freed when the
+//! outage is noticed.
 //!
-//! All of this follows from commands and the state alone, so that it is the same at every replica.
+//! All of this depends only on commands and the state, so it is the same on every replica.
 
 use super::Store;
 use imbl::OrdSet;
 use paxos_core::{NodeId, NodeSet};
 use serde::{Deserialize, Serialize};
 
-/// By how much the store's time may be behind the wall clocks before they move it, in milliseconds.
+/// How far the store's time may be behind the wall clocks before they move it, in milliseconds.
 pub const ALLOWANCE: u64 = 1_000;
 
-/// What a server says about time with each command. All times are in milliseconds.
+/// What a server reports about time with each command. All times are in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Stamp {
-    /// The store's time by [`Clock::now`].
+    /// The store's time according to [`Clock::now`].
     pub clock: u64,
-    /// How often the store's time had been moved: `clock` counts only as long as that is so.
+    /// How often the store's time had been moved. `clock` counts only while this number is current.
     pub moves: u64,
-    /// The wall clock, since 1970.
+    /// The server's wall clock, since 1970.
     pub wall: u64,
-    /// Whose it is.
+    /// The server that reports.
     pub member: NodeId,
-    /// The members of the cluster as it knows them.
+    /// The members of the cluster as the server knows them.
     pub members: NodeSet,
 }
 
-/// The store's time at one server, between commands: it goes on with the server's monotonic clock.
+/// The store's time at one server between commands. It advances with the server's monotonic clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Clock {
     time: u64,
-    /// The monotonic clock at that time.
+    /// The monotonic clock at `time`.
     at: u64,
     moves: u64,
 }
 
 impl Clock {
-    /// The server sees `store`; `monotonic` is its clock.
+    /// Takes over the time of `store` where it is ahead; `monotonic` is the server's monotonic clock.
     pub fn see(&mut self, store: &Store, monotonic: u64) {
         let moved = store.moves > self.moves;
         if moved || (store.moves == self.moves && store.time > self.now(monotonic)) {
@@ -55,23 +55,23 @@ impl Clock {
         }
     }
 
-    /// The store's time by now.
+    /// The store's time now.
     pub fn now(&self, monotonic: u64) -> u64 {
         self.time.saturating_add(monotonic.saturating_sub(self.at))
     }
 
-    /// How often the store's time had been moved when it was seen last.
+    /// How often the store's time had been moved when the server saw it last.
     pub fn moves(&self) -> u64 {
         self.moves
     }
 }
 
-/// That a member's wall clock is ahead of the store's time by more than is allowed.
+/// A member whose wall clock is ahead of the store's time by more than [`ALLOWANCE`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Ahead {
     pub(super) member: NodeId,
     pub(super) wall: u64,
-    /// The store's version when it said so first.
+    /// The store's version when the member first reported this.
     pub(super) since: u64,
 }
 
@@ -81,12 +81,12 @@ impl Store {
         self.jumps
     }
 
-    /// How often the store's time was moved: by the wall clocks of a majority, or by an operator ([`super::Op::Clock`]).
+    /// How often the store's time was moved, by the wall clocks of a majority or by an operator ([`super::Op::Clock`]).
     pub fn clock_moves(&self) -> u64 {
         self.moves
     }
 
-    /// The members whose wall clocks are ahead of the store's time by more than [`ALLOWANCE`], with what they say.
+    /// The members whose wall clocks are ahead of the store's time by more than [`ALLOWANCE`], with these clocks.
     pub fn ahead(&self) -> impl Iterator<Item = (NodeId, u64)> {
         self.ahead.iter().filter(|ahead| self.is_ahead(ahead.wall)).map(|ahead| (ahead.member, ahead.wall))
     }
@@ -95,7 +95,7 @@ impl Store {
         wall > self.time.saturating_add(ALLOWANCE)
     }
 
-    /// Lets time go on, and removes what is due then.
+    /// Advances the time and removes the keys that are then due.
     pub(super) fn advance(&mut self, stamp: &Stamp) {
         if stamp.moves == self.moves {
             self.time = self.time.max(stamp.clock);
@@ -104,7 +104,7 @@ impl Store {
         self.expire_due();
     }
 
-    /// Notes what a member's wall clock says, and follows a majority.
+    /// Records a member's wall clock, and moves the time if a majority is ahead.
     fn hear(&mut self, stamp: &Stamp) {
         let Stamp { wall, member, members, .. } = *stamp;
         let before = self.ahead.iter().position(|ahead| ahead.member == member);
@@ -119,7 +119,7 @@ impl Store {
             _ => {
                 self.ahead.retain(|ahead| ahead.member != member);
                 self.ahead.push(Ahead { member, wall, since: self.version });
-                // Before it was moved for the first time, it had nothing to do with wall clocks.
+                // Before its first move the store's time is unrelated to wall clocks, so nothing counts as a jump.
                 self.jumps += u64::from(self.moves > 0);
             }
         }
@@ -134,13 +134,13 @@ impl Store {
         }
     }
 
-    /// Moves the time to where an operator wants it. Back: all deadlines keep what is left of them.
+    /// Sets the time for an operator. If it goes back, all deadlines keep their remaining time.
     pub(super) fn set_time(&mut self, to: u64) {
         self.move_time(to, self.version);
         self.expire_due();
     }
 
-    /// Moves the time. Deadlines keep what is left of them if they were set after version `since`, or if it goes back.
+    /// Moves the time. Deadlines set after version `since` keep their remaining time, and all do if the time goes back.
     fn move_time(&mut self, to: u64, since: u64) {
         let from = std::mem::replace(&mut self.time, to);
         self.moves += 1;
@@ -150,7 +150,7 @@ impl Store {
             else {
                 return (at, name);
             };
-            // Clients can be told of it, as of every deadline.
+            // Like every deadline, it must fit the signed number that clients read.
             let at = at.saturating_sub(from).saturating_add(to).min(i64::MAX.cast_unsigned());
             entry.expires = Some(at);
             (at, name)

@@ -1,11 +1,11 @@
-//! Operations written down: what the servers agree on.
+//! Encoded operations: the commands that the servers agree on.
 
 use super::{Op, Stamp};
 use paxos_core::{Bytes, Value};
 use serde::{Deserialize, Serialize};
 
-/// Operations that one server gathered, in order, behind its [`Stamp`]. Written down once and shared; replicas read the
-/// operations in place.
+/// The operations that one server gathered, in order, after its [`Stamp`]. They are encoded once and shared; replicas
+/// read them in place.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Command(Bytes);
 
@@ -16,9 +16,9 @@ impl Value for Command {
 }
 
 impl Command {
-    /// From what the server says about time, and operations that were [written down](Ops).
+    /// Builds a command from the server's stamp and [encoded](Ops) operations.
     pub fn new<'a>(stamp: &Stamp, runs: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        // Writing to memory cannot fail, and a stamp has no part without a form.
+        // Writing to memory cannot fail, and every part of a stamp can be encoded.
         let mut bytes = postcard::to_stdvec(stamp).unwrap_or_default();
         for run in runs {
             bytes.extend_from_slice(run);
@@ -26,14 +26,14 @@ impl Command {
         Self(bytes.into())
     }
 
-    /// What the server that proposed it says about time, and the operations; none if the bytes are no command.
+    /// The stamp of the server that proposed it, and the operations; `None` if the bytes are not a command.
     pub fn parts(&self) -> Option<(Stamp, Reader<'_>)> {
         let (stamp, ops) = postcard::take_from_bytes(&self.0).ok()?;
         Some((stamp, Reader(ops)))
     }
 }
 
-/// Operations that are being written down.
+/// A buffer of encoded operations.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Ops {
     bytes: Vec<u8>,
@@ -42,9 +42,9 @@ pub struct Ops {
 }
 
 impl Ops {
-    /// Appends one.
+    /// Appends an operation.
     pub fn push(&mut self, op: &Op<'_>) {
-        // Writing to memory cannot fail, and operations have no part without a form.
+        // Writing to memory cannot fail, and every part of an operation can be encoded.
         if let Ok(bytes) = postcard::to_extend(op, std::mem::take(&mut self.bytes)) {
             self.bytes = bytes;
             self.count += 1;
@@ -52,33 +52,33 @@ impl Ops {
         }
     }
 
-    /// How many there are.
+    /// The number of operations.
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether one of them changes something.
+    /// Whether any operation changes something.
     pub const fn writes(&self) -> bool {
         self.writes
     }
 
-    /// All of them, written down.
+    /// The encoded operations.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// All of them.
+    /// Reads all operations.
     pub fn reader(&self) -> Reader<'_> {
         Reader(&self.bytes)
     }
 }
 
-/// Reads operations that were written down, in order.
+/// Decodes operations in order.
 #[derive(Clone, Debug)]
 pub struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Reader<'a> {
-    /// An operation, or that the rest cannot be read.
+    /// An operation; `None` if the rest cannot be decoded.
     type Item = Option<Op<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -1,10 +1,10 @@
-//! Redis's patterns for keys.
+//! Redis's glob patterns for keys.
 
-/// Whether `text` matches `pattern`: `*` any bytes, `?` one byte, `[a-c]` one of these, `[^a]` none of these, `\` the
-/// next byte as it is. It takes at most the product of both lengths in steps.
+/// Whether `text` matches `pattern`: `*` any bytes, `?` one byte, `[a-c]` one of these, `[^a]` any other byte, `\` the
+/// next byte literally. The number of steps is at most the product of both lengths.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to go on after the last star, which takes one byte more each time.
+    // Where to resume after the last star, which takes one more byte each time.
     let mut star: Option<(usize, usize)> = None;
     loop {
         if pattern.get(p) == Some(&b'*') {
@@ -29,7 +29,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// How many bytes of the pattern match this one.
+/// How many bytes at the start of the pattern match `byte`.
 fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match pattern {
         [] => None,
@@ -40,7 +40,7 @@ fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     }
 }
 
-/// How many bytes of the pattern behind `[` belong to the class, if it has the byte in it.
+/// How many bytes of the pattern after `[` belong to the class, if the class contains the byte.
 fn class(pattern: &[u8], byte: u8) -> Option<usize> {
     let not = pattern.first() == Some(&b'^');
     let mut at = usize::from(not);

@@ -1,11 +1,11 @@
-//! The order of the keys: by a hash that every server computes alike.
+//! The order of the keys: by a hash that is the same on every server.
 
 use paxos_core::Bytes;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
-/// A hash of 63 bits, so that it can be a cursor that clients read as a signed number. Whoever chooses keys with equal hashes
-/// only makes them neighbours.
+/// A hash of 63 bits, so that a cursor fits the signed number that clients read. A client that chooses keys with equal
+/// hashes only makes them neighbours.
 pub(super) fn hash(key: &[u8]) -> u64 {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
     let mut words = key.chunks_exact(8);
@@ -28,7 +28,7 @@ pub(super) struct Name {
     pub(super) key: Bytes,
 }
 
-/// A key that is looked for, without a copy of it.
+/// A key to look up, without copying it.
 pub(super) struct Sought<'a> {
     hash: u64,
     key: &'a [u8],
@@ -48,7 +48,7 @@ impl<'a> Sought<'a> {
     }
 }
 
-/// What both have in common: the order.
+/// The order that [`Name`] and [`Sought`] share.
 pub(super) trait Named {
     fn parts(&self) -> (u64, &[u8]);
 }

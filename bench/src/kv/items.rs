@@ -1,4 +1,4 @@
-//! The keys one after the other, for backups.
+//! Iteration over the keys, for backups.
 
 use super::Store;
 use super::hash::Sought;
@@ -11,12 +11,12 @@ pub struct Item<'a> {
     pub key: &'a [u8],
     /// Its value.
     pub value: &'a [u8],
-    /// When it expires, in milliseconds since 1970 by the store's time.
+    /// When the key expires, in milliseconds since 1970 by the store's time.
     pub expires: Option<u64>,
 }
 
 impl Store {
-    /// The keys that follow `last` in the store's order, or all of them.
+    /// The keys after `last` in the store's order, or all keys.
     pub fn items(&self, last: Option<&[u8]>) -> impl Iterator<Item = Item<'_>> {
         let begin = last.map_or(Bound::Unbounded, |key| Bound::Excluded(Sought::new(key).to_name()));
         self.entries.range((begin, Bound::Unbounded)).map(|(name, entry)| Item {

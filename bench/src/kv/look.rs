@@ -1,4 +1,4 @@
-//! What needs no change: looking at the store.
+//! Read-only operations on the store.
 
 use super::hash::{Name, Sought};
 use super::reply::Word;
@@ -6,26 +6,26 @@ use super::store::Entry;
 use super::{Budget, Op, Reply, Store, Unit, integer, matches};
 use std::ops::Bound;
 
-/// The most keys that a scan looks at in one go.
+/// The most keys that one scan looks at.
 const MOST_SCANNED: u64 = 65_536;
 
-/// What came of a look.
+/// The result of a look.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Look {
-    /// It saw this.
+    /// The look succeeded.
     Seen(Reply),
-    /// By the clock of who looks, a key that it sees is due, and the store has not come so far. To be asked again through the
-    /// log, which moves the store's time on everywhere.
+    /// A key is due by the caller's clock, but not yet by the store's time. The caller must ask again through the log,
+    /// which advances the store's time on every replica.
     Due,
-    /// It changes something.
+    /// The operation is not read-only.
     Change,
 }
 
-/// A key is due by the clock of who looks, though not by the store's time.
+/// A key is due by the caller's clock, but not by the store's time.
 struct Due;
 
 impl Store {
-    /// Answers an operation that changes nothing, for somebody whose clock says `clock`.
+    /// Answers a read-only operation for a caller whose clock shows `clock`.
     pub fn look(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> Look {
         if !op.is_read() {
             return Look::Change;
@@ -36,7 +36,7 @@ impl Store {
         }
     }
 
-    /// The same within a command, where nothing is due.
+    /// Answers a read-only operation inside a command, where no key is due.
     pub(super) fn see_now(&self, op: &Op<'_>, budget: &mut Budget) -> Reply {
         self.see(op, self.time, budget).unwrap_or(Reply::Nil)
     }
@@ -115,7 +115,7 @@ impl Store {
                 let parts = [clock / 1000, clock % 1000 * 1000];
                 Reply::Array(parts.map(|part| Reply::text(part.to_string())).into())
             }
-            // Who calls this has seen to it.
+            // The callers pass only read-only operations.
             Op::Set { .. }
             | Op::SetMany(_)
             | Op::Delete(_)
@@ -147,8 +147,8 @@ impl Store {
         Ok(self.alive(key, clock)?.map_or(Reply::Nil, |entry| budget.bulk(&entry.value)))
     }
 
-    /// Keys in the order of their hashes, from a hash on. Keys with the same hash are told together, so that a cursor
-    /// never stands between them: whatever is there all the time is told once, on whatever member.
+    /// Lists keys in the order of their hashes, starting at a hash. Keys with the same hash are returned together, so a
+    /// cursor never falls between them: a key that stays present is returned exactly once, whichever member answers.
     fn scan(&self, cursor: u64, pattern: Option<&[u8]>, count: u64, budget: &mut Budget) -> Reply {
         let first = Name { hash: cursor, key: Sought::new(&[]).to_name().key };
         let mut found = Vec::new();
@@ -170,14 +170,14 @@ impl Store {
     }
 }
 
-/// The bytes from `start` to `end`, both included; negative ones count from the end of the value.
+/// The bytes from `start` to `end`, both inclusive. Negative positions count from the end of the value.
 fn part(value: &[u8], start: i64, end: i64) -> &[u8] {
     let length = i64::try_from(value.len()).unwrap_or(i64::MAX);
     let from_front = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
     if start < 0 && end < 0 && start > end {
         return &[];
     }
-    // An end before the value is taken for its first byte, as Redis has it.
+    // As in Redis, an end before the value means its first byte.
     let (start, end) = (from_front(start).max(0), from_front(end).max(0).min(length - 1));
     match (usize::try_from(start), usize::try_from(end)) {
         (Ok(start), Ok(end)) => value.get(start..=end).unwrap_or_default(),
@@ -185,9 +185,9 @@ fn part(value: &[u8], start: i64, end: i64) -> &[u8] {
     }
 }
 
-/// How Redis keeps a value that was set in one piece.
+/// The encoding that Redis reports for a value that was set in one piece.
 fn encoding(value: &[u8]) -> &'static str {
-    /// The longest value that Redis keeps beside its header.
+    /// The longest value that Redis stores next to its header.
     const EMBEDDED: usize = 44;
     match value.len() {
         _ if integer(value).is_some() => "int",

@@ -5,7 +5,7 @@ mod float;
 
 pub use float::Float;
 
-/// A number of 64 bits with a sign, written as it would be printed: no sign but a minus, no zero in front, no space.
+/// Parses a signed 64-bit number in canonical form: no sign except a minus, no leading zeros, no spaces.
 pub fn integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -23,7 +23,7 @@ pub fn integer(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// A number of 64 bits without a sign.
+/// Parses an unsigned 64-bit number.
 pub fn natural(text: &[u8]) -> Option<u64> {
     let plain = !text.is_empty() && text.len() <= 20 && text.iter().all(u8::is_ascii_digit);
     plain.then(|| std::str::from_utf8(text).ok()?.parse().ok())?

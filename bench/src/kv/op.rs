@@ -1,10 +1,10 @@
-//! What can be asked of the store.
+//! The operations of the store.
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Opaque bytes of a client: a key, a value or a pattern. On the wire a length and the bytes, in one piece.
+/// Opaque bytes of a client: a key, a value or a pattern. Encoded as a length and the bytes in one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Raw<'a>(pub &'a [u8]);
 
@@ -34,36 +34,36 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     }
 }
 
-/// When a value that is set expires.
+/// When a newly set value expires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Expiry {
     /// Never.
     Never,
-    /// When the value in whose place it is put would have.
+    /// When the value that it replaces would have expired.
     Kept,
-    /// So many milliseconds from now on.
+    /// This many milliseconds from now.
     After(u64),
     /// At this time, in milliseconds since 1970.
     At(u64),
 }
 
-/// On what condition a value is set.
+/// The condition for setting or removing a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Only<'a> {
-    /// None.
+    /// No condition.
     Always,
-    /// There is no such key.
+    /// The key is absent.
     Absent,
-    /// There is such a key.
+    /// The key is present.
     Present,
     /// The key has this value.
     Equal(#[serde(borrow)] Raw<'a>),
-    /// The key has another value, or there is no such key.
+    /// The key has another value or is absent.
     Differs(Raw<'a>),
 }
 
 impl Only<'_> {
-    /// Whether a key with this value, or one that is absent, meets the condition.
+    /// Whether a key with the value `held`, or an absent key, meets the condition.
     pub(super) fn allows(self, held: Option<&[u8]>) -> bool {
         match self {
             Self::Always => true,
@@ -75,67 +75,67 @@ impl Only<'_> {
     }
 }
 
-/// When a key is to expire, in milliseconds. What is not after now removes the key.
+/// When a key is to expire, in milliseconds. A time that is not in the future removes the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum When {
-    /// From now on.
+    /// Relative to now.
     In(i64),
     /// Since 1970.
     At(i64),
 }
 
-/// On what condition a key gets another deadline.
+/// The condition for changing a key's deadline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Renewal {
     /// Whether the key must have a deadline already.
     pub expiring: Option<bool>,
-    /// Whether the new deadline must be later than the old one, or earlier. A key without one has the latest of all.
+    /// Whether the new deadline must be later than the old one, or earlier. A key without a deadline counts as latest.
     pub later: Option<bool>,
 }
 
-/// How a time to live is told.
+/// The unit of a time to live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Unit {
-    /// In seconds, rounded.
+    /// Seconds, rounded.
     Seconds,
-    /// In milliseconds.
+    /// Milliseconds.
     Millis,
 }
 
-/// One operation, which borrows its bytes from a client's request or from a [`super::Command`]. Variants are only ever
-/// appended, since they are stored.
+/// One operation. It borrows its bytes from a client's request or from a [`super::Command`]. New variants are only
+/// appended, because operations are stored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Op<'a> {
-    /// Nothing, answered with *OK*.
+    /// Does nothing and answers *OK*.
     Nothing,
-    /// Its text comes back; without one, *PONG*.
+    /// Answers its text, or *PONG* without one.
     Echo(#[serde(borrow)] Option<Raw<'a>>),
-    /// The value of a key.
+    /// Returns the value of a key.
     Get(Raw<'a>),
-    /// The values of keys.
+    /// Returns the values of several keys.
     GetMany(Vec<Raw<'a>>),
-    /// How many of these keys there are.
+    /// Counts which of these keys are present.
     Exists(Vec<Raw<'a>>),
-    /// The length of a value.
+    /// Returns the length of a value.
     Length(Raw<'a>),
-    /// How long a key will be there.
+    /// Returns the time to live of a key.
     Ttl(Raw<'a>, Unit),
-    /// What a key holds, by Redis's name.
+    /// Returns the type of a key's value, by Redis's name.
     Type(Raw<'a>),
-    /// All keys that match.
+    /// Lists all keys that match a pattern.
     Keys(Raw<'a>),
-    /// Some of the keys that match, from a cursor on.
+    /// Lists some of the keys that match a pattern, starting at a cursor.
     Scan {
-        /// Where to go on; 0: where it begins.
+        /// Where to continue; 0 starts from the beginning.
         cursor: u64,
-        /// What the keys must match.
+        /// The pattern that the keys must match.
         pattern: Option<Raw<'a>>,
         /// How many keys to look at.
         count: u64,
     },
-    /// How many keys there are.
+    /// Counts all keys.
     Size,
-    /// The versions of keys, for [`Op::Exec`].
+    /// Returns the versions of keys, for [`Op::Exec`].
     Versions(Vec<Raw<'a>>),
     /// Sets a key.
     Set {
@@ -143,96 +143,96 @@ pub enum Op<'a> {
         key: Raw<'a>,
         /// Its new value.
         value: Raw<'a>,
-        /// When that expires.
+        /// When the value expires.
         expiry: Expiry,
-        /// On what condition it is set.
+        /// The condition for setting it.
         only: Only<'a>,
-        /// Whether to answer with the value that was there.
+        /// Whether to answer with the previous value.
         get: bool,
     },
-    /// Sets keys, all at once.
+    /// Sets several keys at once.
     SetMany(Vec<(Raw<'a>, Raw<'a>)>),
-    /// Removes keys; how many there were.
+    /// Removes keys and returns how many were present.
     Delete(Vec<Raw<'a>>),
-    /// Adds to a number; the sum.
+    /// Adds to an integer and returns the sum.
     Add(Raw<'a>, i64),
-    /// Appends to a value; its length.
+    /// Appends to a value and returns its length.
     Append(Raw<'a>, Raw<'a>),
-    /// Lets a key expire in so many milliseconds; at once if that is not positive.
+    /// Makes a key expire in this many milliseconds; if that is not positive, at once.
     Expire(Raw<'a>, i64),
-    /// Lets a key stay.
+    /// Removes a key's deadline.
     Persist(Raw<'a>),
     /// Removes all keys.
     Clear,
-    /// A transaction: executes all, if no key that it watches has changed.
+    /// A transaction: executes all its operations if no watched key has changed.
     Exec {
-        /// Keys with the versions that they must have.
+        /// The watched keys, with the versions that they must have.
         watched: Vec<(Raw<'a>, u64)>,
-        /// The operations, as in a [`super::Command`].
+        /// The operations, encoded as in a [`super::Command`].
         ops: Raw<'a>,
     },
-    /// An operator sets the store's time, in milliseconds since 1970; the time that it had.
+    /// Sets the store's time for an operator, in milliseconds since 1970, and returns the previous time.
     Clock(u64),
-    /// Answers with an error that the server found in the request; with nothing, if a key is named that is absent.
+    /// Answers with an error that the server found in the request, or with nil if the named key is absent.
     Refuse {
         /// The text of the error.
         text: Raw<'a>,
-        /// The key without which nothing is wrong.
+        /// A key in whose absence the request is correct.
         unless_absent: Option<Raw<'a>>,
     },
-    /// A part of a value, both ends included; negative ones count from its end.
+    /// Returns part of a value, both ends inclusive. Negative positions count from its end.
     Range(Raw<'a>, i64, i64),
-    /// When a key expires, since 1970.
+    /// Returns when a key expires, since 1970.
     Deadline(Raw<'a>, Unit),
-    /// The key whose hash comes next after this number.
+    /// Returns the first key whose hash is at or after this number, wrapping around.
     Random(u64),
-    /// How Redis would keep a value.
+    /// Returns how Redis would encode a value.
     Encoding(Raw<'a>),
-    /// The store's time.
+    /// Returns the store's time.
     Time,
-    /// Sets keys if none of them is there.
+    /// Sets keys if all of them are absent.
     SetAbsent(Vec<(Raw<'a>, Raw<'a>)>),
-    /// Removes a key; the value that it had.
+    /// Removes a key and returns its value.
     Take(Raw<'a>),
-    /// Changes when a key expires; its value.
+    /// Changes a key's deadline and returns its value.
     Renew(Raw<'a>, Expiry),
-    /// Overwrites a part of a value; its length.
+    /// Overwrites part of a value and returns the new length.
     Overwrite {
         /// The key.
         key: Raw<'a>,
-        /// Where the part begins.
+        /// Where the part begins, in bytes.
         offset: u64,
-        /// The part.
+        /// The bytes to write.
         part: Raw<'a>,
     },
-    /// Adds to a number with a fraction; the sum.
+    /// Adds to a decimal number and returns the sum.
     AddFloat(Raw<'a>, Raw<'a>),
-    /// Changes when a key expires, on a condition; whether that was met.
+    /// Changes a key's deadline if a condition holds, and returns whether it held.
     ExpireIf(Raw<'a>, When, Renewal),
-    /// Gives a key another name.
+    /// Renames a key.
     Rename {
-        /// The name that it has.
+        /// The old name.
         from: Raw<'a>,
-        /// The name that it gets.
+        /// The new name.
         to: Raw<'a>,
-        /// Whether a key of that name prevents it.
+        /// Whether to do nothing if the new name exists.
         only_absent: bool,
     },
-    /// Copies a key with its deadline; whether that was done.
+    /// Copies a key with its deadline, and returns whether it did.
     Copy {
-        /// The key.
+        /// The key to copy.
         from: Raw<'a>,
-        /// The copy.
+        /// The name of the copy.
         to: Raw<'a>,
-        /// Whether it may take the place of a key.
+        /// Whether the copy may replace an existing key.
         replace: bool,
     },
-    /// Removes a key on a condition; how many were removed.
+    /// Removes a key if a condition holds, and returns how many were removed.
     DeleteIf(Raw<'a>, Only<'a>),
 }
 
 impl Op<'_> {
-    /// Whether it can be answered without a change.
+    /// Whether the operation is read-only.
     pub const fn is_read(&self) -> bool {
         match self {
             Self::Nothing

@@ -1,5 +1,5 @@
-//! The store written down, for snapshots: a head, and then entry after entry, so that neither who writes nor who reads holds more
-//! than one of them besides the store.
+//! The encoding of the store in snapshots: a head, then one entry at a time, so that the writer and the reader hold at
+//! most one encoded entry in memory besides the store.
 //!
 //! ```text
 //! format byte │ length, head in postcard │ for each key: length, entry in postcard
@@ -13,7 +13,7 @@ use paxos_core::RestoreError;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufWriter, Read, Write};
 
-/// All that a store is, but for its keys.
+/// The state of a store without its keys.
 #[derive(Serialize, Deserialize)]
 struct Head {
     time: u64,
@@ -22,9 +22,9 @@ struct Head {
     ahead: Vec<Ahead>,
     version: u64,
     cleared: u64,
-    /// Groups of keys with the version at which one was removed.
+    /// Groups of keys, with the version at which a key of the group was last removed.
     gone: Vec<(u16, u64)>,
-    /// How many keys follow.
+    /// The number of keys that follow.
     keys: u64,
 }
 
@@ -37,14 +37,14 @@ struct Item<'a> {
     expires: Option<u64>,
 }
 
-/// No piece is longer: a key and a value, each no longer than a value may be, and some numbers.
+/// The longest encoded piece: a key and a value, each at most as long as a value may be, and some numbers.
 const LONGEST: usize = 2 * MAX_VALUE + 256;
 
-/// Small entries are handed on in pieces of so many bytes.
+/// Small entries are written together in pieces of this many bytes.
 const PIECE: usize = 1 << 18;
 
 impl Store {
-    /// The same bytes for the same state.
+    /// Writes the store. Equal states give equal bytes.
     pub(super) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(PIECE, out);
         let mut piece = Vec::new();
@@ -67,7 +67,7 @@ impl Store {
         out.flush()
     }
 
-    /// What was written down.
+    /// Reads a store that [`Store::write_to`] wrote.
     pub(super) fn read_from(mut from: &mut dyn Read) -> Result<Self, RestoreError> {
         let from = &mut from;
         let mut piece = Vec::new();
@@ -75,7 +75,7 @@ impl Store {
         from.read_exact(&mut format)?;
         if format[0] != FORMAT {
             let other = format[0];
-            return Err(RestoreError::Machine(format!("it has format {other}, and {FORMAT} can be read")));
+            return Err(RestoreError::Machine(format!("it has format {other}; this version reads {FORMAT}")));
         }
         let head: Head = take(from, &mut piece)?;
         let mut store = Self {
@@ -101,7 +101,7 @@ impl Store {
             store.entries.insert(name, Entry { value: value.0.into(), version, expires });
         }
         if from.read(&mut format)? != 0 {
-            return Err(RestoreError::Machine("there is more of it than it says".into()));
+            return Err(RestoreError::Machine("it is longer than its head says".into()));
         }
         Ok(store)
     }
@@ -119,7 +119,7 @@ fn take<'a, T: Deserialize<'a>>(from: &mut impl Read, piece: &'a mut Vec<u8>) ->
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length) as usize;
     if length > LONGEST {
-        return Err(RestoreError::Machine(format!("a piece of {length} bytes is longer than any")));
+        return Err(RestoreError::Machine(format!("a piece of {length} bytes is too long")));
     }
     piece.resize(length, 0);
     from.read_exact(piece)?;

@@ -1,16 +1,16 @@
-//! What the store answers.
+//! The store's answers.
 
 use paxos_core::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The bytes that the answers to one command may hold, lest they fill every replica's memory.
+/// The most bytes in the answers to one command, which every replica holds in memory.
 const MOST: usize = 64 << 20;
 
-/// What an answer takes besides its bytes.
+/// The overhead that is counted for each answer, in bytes.
 const EACH: usize = 32;
 
-/// The answers to one command, one for each operation, shared.
+/// The answers to one command, one per operation, shared.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Replies(pub Arc<[Reply]>);
 
@@ -21,41 +21,41 @@ pub enum Reply {
     Ok,
     /// *PONG*.
     Pong,
-    /// There is none.
+    /// No value.
     Nil,
-    /// There is none, where a list was asked for: a transaction that was given up.
+    /// No list: a transaction was abandoned.
     NilArray,
-    /// A number.
+    /// An integer.
     Int(i64),
-    /// A word.
+    /// A fixed word.
     Word(Word),
     /// Bytes.
     Bulk(Bytes),
-    /// Several.
+    /// Several answers.
     Array(Vec<Reply>),
-    /// Names with values: a map where the client knows maps, else a list.
+    /// Pairs of names and values: a map if the client knows maps, else a list.
     Map(Vec<(Reply, Reply)>),
-    /// It cannot be done.
+    /// The store refused the operation.
     Error(Fault),
-    /// It cannot be done, says the server: a code and a text.
+    /// The server refused the request: an error code and a text.
     Refused(Box<str>),
 }
 
-/// A word that stands for itself.
+/// A fixed word that an answer consists of.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Word {
-    /// The type of all values.
+    /// The type of every value.
     String,
-    /// The type of what is not there.
+    /// The type of an absent key.
     None,
-    /// A command of a transaction was taken.
+    /// A command was queued in a transaction.
     Queued,
-    /// A connection is as new.
+    /// A connection was reset.
     Reset,
 }
 
 impl Word {
-    /// How it is written.
+    /// The word as clients see it.
     pub const fn text(self) -> &'static str {
         match self {
             Self::String => "string",
@@ -66,48 +66,48 @@ impl Word {
     }
 }
 
-/// What the store cannot do.
+/// Why the store refuses an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Fault {
-    /// It is no number, or none of 64 bits.
+    /// The value is not an integer, or does not fit into 64 bits.
     #[error("ERR value is not an integer or out of range")]
     NotInteger,
-    /// The sum is no number of 64 bits.
+    /// The sum does not fit into 64 bits.
     #[error("ERR increment or decrement would overflow")]
     Overflow,
-    /// The time to live is too long.
+    /// The expiry time is out of range.
     #[error("ERR invalid expire time")]
     ExpireTime,
-    /// The value would be too long.
+    /// The new value would be too long.
     #[error("ERR string exceeds maximum allowed size (16 MiB)")]
     TooLong,
-    /// The answers would be too long.
+    /// The answers to one command would be too long.
     #[error("ERR the reply would exceed 64 MiB: ask for less at a time")]
     TooMuch,
-    /// A server wrote what this one cannot read.
-    #[error("ERR this command was written by a newer version: let all members run the same one")]
+    /// This version cannot read what another server wrote.
+    #[error("ERR this command was written by a newer version: run the same version on all members")]
     Unreadable,
-    /// It is no number with a fraction.
+    /// The value is not a decimal number.
     #[error("ERR value is not a valid float")]
     NotFloat,
-    /// The sum is beyond all numbers.
+    /// The sum is infinite, or not a number.
     #[error("ERR increment would produce NaN or Infinity")]
     NotFinite,
-    /// There is no such key.
+    /// The key is absent.
     #[error("ERR no such key")]
     NoKey,
-    /// The store's time has nothing to do with wall clocks yet.
+    /// The store's time has not yet been set from wall clocks.
     #[error("TRYAGAIN not done: the members have not compared their clocks yet; try again in a second")]
     NoTime,
 }
 
 impl Reply {
-    /// A text.
+    /// Returns a text as an answer.
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::Bulk(text.as_ref().as_bytes().into())
     }
 
-    /// What it takes up in memory and in a snapshot, about.
+    /// The approximate size of the answer in memory and in a snapshot, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         let more = match self {
             Self::Bulk(bytes) => bytes.len() as u64,
@@ -125,18 +125,18 @@ impl Reply {
         more + EACH as u64
     }
 
-    /// A number.
+    /// Returns a count as an answer.
     pub fn number(n: usize) -> Self {
         Self::Int(i64::try_from(n).unwrap_or(i64::MAX))
     }
 
-    /// An error with a text.
+    /// Returns an error with a text.
     pub fn refused(text: impl Into<Box<str>>) -> Self {
         Self::Refused(text.into())
     }
 }
 
-/// What the answers to one command may still hold.
+/// The bytes that are left for the answers to one command.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget(usize);
 
@@ -147,12 +147,12 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Bytes as an answer, if there is room.
+    /// Returns `bytes` as an answer if the budget allows it.
     pub(super) fn bulk(&mut self, bytes: &Bytes) -> Reply {
         self.admit(bytes.len(), || Reply::Bulk(bytes.clone()))
     }
 
-    /// An answer with so many bytes, if there is room.
+    /// Returns an answer of this many bytes if the budget allows it.
     pub(super) fn admit(&mut self, bytes: usize, reply: impl FnOnce() -> Reply) -> Reply {
         match self.0.checked_sub(bytes.saturating_add(EACH)) {
             Some(rest) => {

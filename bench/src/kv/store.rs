@@ -1,4 +1,4 @@
-//! The state machine: keys with values.
+//! The state machine: a map of keys to values.
 
 use super::clock::Ahead;
 use super::hash::{Name, Named, Sought};
@@ -11,39 +11,39 @@ use std::io::Read;
 /// The longest value, in bytes.
 pub const MAX_VALUE: usize = 16 << 20;
 
-/// The least log that is worth a snapshot, in bytes.
+/// The least log between snapshots, in bytes.
 const ENOUGH: u64 = 32 << 20;
 
-/// The log is this part of the store before there is another snapshot: more would be more memory, less would be more to write.
+/// The log grows to this fraction of the store between snapshots. More costs memory; less costs more writing.
 const SHARE: u64 = 4;
 
-/// What a command takes in the log besides its bytes.
+/// The overhead that is counted for each command in the log, in bytes.
 const EACH: u64 = 256;
 
-/// Into how many groups keys fall by their hash, to note when the last of a group went away.
+/// The number of groups that keys fall into by hash. A group records when one of its keys was last removed.
 pub(super) const GROUPS: usize = 1024;
 
-/// A value.
+/// A value with its version and deadline.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
     pub(super) value: Bytes,
-    /// Tells this state of the key from all others, for ever.
+    /// Distinguishes this state of the key from all others, for ever.
     pub(super) version: u64,
-    /// When it goes away, by the store's time.
+    /// When the key expires, by the store's time.
     pub(super) expires: Option<u64>,
 }
 
-/// Keys with values, versions and deadlines. A copy shares what stays the same: to copy a store takes no longer when it is large.
+/// Keys with values, versions and deadlines. Copies share unchanged parts, so copying takes the same time for any size.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Store {
     pub(super) time: u64,
-    /// Counts how often the time was moved.
+    /// How often the time was moved.
     pub(super) moves: u64,
-    /// Counts how often a wall clock was found to be ahead.
+    /// How often a wall clock was found to be ahead.
     pub(super) jumps: u64,
-    /// Members whose wall clocks are ahead: at most one entry for each, and mostly none.
+    /// Members whose wall clocks are ahead: at most one entry per member, usually none.
     pub(super) ahead: Vec<Ahead>,
-    /// Counts changes.
+    /// The number of changes.
     pub(super) version: u64,
     /// The version at which all keys were last removed.
     pub(super) cleared: u64,
@@ -51,9 +51,9 @@ pub struct Store {
     pub(super) gone: Box<[u64]>,
     pub(super) entries: OrdMap<Name, Entry>,
     pub(super) due: OrdSet<(u64, Name)>,
-    /// Bytes of all keys and values.
+    /// The total size of all keys and values, in bytes.
     pub(super) bytes: u64,
-    /// Bytes of the commands that were executed since the last snapshot.
+    /// The size of the commands executed since the last snapshot, in bytes.
     pub(super) since: Aside<Cell<u64>>,
 }
 
@@ -76,27 +76,27 @@ impl Default for Store {
 }
 
 impl Store {
-    /// The time by which keys expire, in milliseconds since 1970: as of the last command ([`super::Clock`] goes on from there).
+    /// The time by which keys expire, in milliseconds since 1970, as of the last command ([`super::Clock`] adds to it).
     pub fn time(&self) -> u64 {
         self.time
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether the store has no keys.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// How many keys will expire.
+    /// The number of keys with a deadline.
     pub fn expiring(&self) -> usize {
         self.due.len()
     }
 
-    /// Bytes of all keys and values.
+    /// The total size of all keys and values, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -110,8 +110,8 @@ impl Store {
         self.entries.get(&Sought::new(key) as &dyn Named)
     }
 
-    /// Names the state of a key. While a key is absent that is the version at which one of its group was last
-    /// removed, so that it is another when the key was there meanwhile.
+    /// The version of a key's state. For an absent key it is the version at which a key of its group was last removed,
+    /// so it changes if the key existed in the meantime.
     pub(super) fn version_of(&self, key: &[u8]) -> u64 {
         let sought = Sought::new(key);
         match self.entries.get(&sought as &dyn Named) {
@@ -120,7 +120,7 @@ impl Store {
         }
     }
 
-    /// Puts a value in place.
+    /// Sets a key.
     pub(super) fn put(&mut self, key: &[u8], value: Bytes, expires: Option<u64>) {
         self.version += 1;
         let sought = Sought::new(key);
@@ -143,7 +143,7 @@ impl Store {
         }
     }
 
-    /// Changes when a key goes away; whether it is there.
+    /// Changes a key's deadline, and returns whether the key is present.
     pub(super) fn set_deadline(&mut self, key: &[u8], expires: Option<u64>) -> bool {
         let sought = Sought::new(key);
         let Some(entry) = self.entries.get_mut(&sought as &dyn Named) else { return false };
@@ -167,7 +167,7 @@ impl Store {
         }
     }
 
-    /// Removes a key; whether it was there.
+    /// Removes a key, and returns whether it was present.
     pub(super) fn remove(&mut self, key: &[u8]) -> bool {
         let Some((name, entry)) = self.entries.remove_with_key(&Sought::new(key) as &dyn Named) else {
             return false;
@@ -200,7 +200,7 @@ impl StateMachine for Store {
 
     fn apply(&mut self, _slot: Slot, command: &Command) -> Replies {
         let Some((stamp, ops)) = command.parts() else {
-            // The same on every replica of this version.
+            // Every replica of this version answers the same.
             return Replies([Reply::Error(Fault::Unreadable)].into());
         };
         self.advance(&stamp);
@@ -208,21 +208,21 @@ impl StateMachine for Store {
         let mut budget = Budget::default();
         let answer = |op| match op {
             Some(op) => self.execute(&op, &mut budget),
-            // The same on every replica of this version.
+            // Every replica of this version answers the same.
             None => Reply::Error(Fault::Unreadable),
         };
         Replies(ops.map(answer).collect())
     }
 
-    /// A command that only reads, which came through the log because a key was due, is not remembered.
+    /// The replies to a command that only reads are not remembered. Such a command is in the log because a key was due.
     fn remembered(&self, command: &Command, replies: &Replies) -> Option<u64> {
         let (_, mut ops) = command.parts()?;
         let writes = ops.any(|op| op.is_none_or(|op| !op.is_read()));
         writes.then(|| replies.0.iter().map(Reply::bytes).sum())
     }
 
-    /// None while that is not worth it: a snapshot costs as much as the store is large, and saves the log since the last one, on disk
-    /// and in memory. So the log is a quarter as long as the store, or 32 MiB if that is more, and what comes while one is written.
+    /// `None` while a snapshot costs more (writing the store) than it saves (the log on disk and in memory). The log
+    /// thus reaches a quarter of the store or 32 MiB, whichever is more, plus what arrives while a snapshot is written.
     fn capture(&self) -> Option<Capture> {
         if self.since.0.get() < ENOUGH.max(self.bytes / SHARE) {
             return None;
@@ -233,7 +233,7 @@ impl StateMachine for Store {
     }
 
     fn restore_from(&mut self, state: &mut dyn Read) -> Result<(), RestoreError> {
-        // The former state goes first: both at once may be more than the memory holds.
+        // The old state is dropped first, because memory may not hold both.
         *self = Self::default();
         *self = Self::read_from(state)?;
         Ok(())

@@ -1,4 +1,4 @@
-//! What clients see of the store, whatever they ask for.
+//! The store as clients see it, operation by operation.
 
 mod time;
 
@@ -6,14 +6,14 @@ use super::*;
 use paxos_core::{Slot, StateMachine};
 use proptest::prelude::*;
 
-/// As a snapshot has it.
+/// Returns the store as a snapshot holds it.
 fn written(store: &Store) -> Vec<u8> {
     let mut bytes = Vec::new();
     store.write_to(&mut bytes).expect("memory");
     bytes
 }
 
-/// A store with what a client would do.
+/// A store with the actions of a client.
 #[derive(Default)]
 struct Client {
     store: Store,
@@ -138,7 +138,7 @@ fn a_key_expires_by_the_time_of_the_log_alone() {
     let mut client = Client { clock: 1000, ..Client::default() };
     client.one(&with("k", "v", Expiry::After(500), Only::Always, false));
     assert_eq!(client.one(&Op::Ttl(raw("k"), Unit::Millis)), Reply::Int(500));
-    // A proposer whose clock is behind does not turn time back.
+    // A proposer whose clock is behind does not turn the time back.
     client.clock = 900;
     assert_eq!(client.one(&Op::Ttl(raw("k"), Unit::Millis)), Reply::Int(500));
     client.clock = 1499;
@@ -271,7 +271,7 @@ fn answers_beyond_the_budget_are_refused_and_change_nothing() {
         Op::Length(raw("k")),
     ]);
     let [Reply::Array(values), Reply::Error(Fault::TooMuch), Reply::Int(length)] = &replies[..] else {
-        // Three of sixteen fit into sixty-four, a fourth does not, with what each takes besides.
+        // Three values of 16 MiB fit into 64 MiB. A fourth does not, because answers have an overhead.
         panic!("not {} answers", replies.len())
     };
     assert!(values.iter().all(|value| matches!(value, Reply::Bulk(_))));
@@ -293,7 +293,7 @@ fn a_restored_store_is_equal_and_goes_on_alike() {
     client.clock = 107;
     assert_eq!((client.get("b"), other.get("b")), (Reply::Nil, Reply::Nil));
     assert_eq!(written(&other.store), written(&client.store));
-    // Nothing, another format, cut anywhere, and more than there should be.
+    // Input that is empty, in another format, cut anywhere, or too long is refused.
     let read = |bytes: &[u8]| Store::default().restore_from(&mut &*bytes);
     assert!(read(&[9, 9]).is_err());
     for end in 0..bytes.len() {
@@ -308,7 +308,7 @@ fn a_snapshot_is_taken_when_the_log_is_a_quarter_of_the_store() {
     let is_captured = |client: &Client| client.store.capture().is_some();
     client.set("k", "v");
     assert!(!is_captured(&client));
-    // A small store waits for 32 MiB.
+    // A small store waits for 32 MiB of log.
     let long = "x".repeat(MAX_VALUE);
     client.set("0", &long);
     assert!(!is_captured(&client));

@@ -1,4 +1,4 @@
-//! What changes the store.
+//! The operations that change the store.
 
 mod deadline;
 mod pieces;
@@ -8,7 +8,7 @@ use super::command::Reader;
 use super::{Budget, Expiry, Fault, MAX_VALUE, Only, Op, Raw, Reply, Store, When, integer};
 use paxos_core::Bytes;
 
-/// Whether it says when a key expires, and not after how long.
+/// Whether the operation gives an absolute expiry time.
 fn names_a_time(op: &Op<'_>) -> bool {
     matches!(
         op,
@@ -19,7 +19,7 @@ fn names_a_time(op: &Op<'_>) -> bool {
 impl Store {
     /// Executes one operation of a command.
     pub(super) fn execute(&mut self, op: &Op<'_>, budget: &mut Budget) -> Reply {
-        // Until it was moved for the first time, the store's time begins at 0.
+        // Before its first move the store's time starts at 0, so an absolute time means nothing.
         if self.clock_moves() == 0 && names_a_time(op) {
             return Reply::Error(Fault::NoTime);
         }
@@ -110,14 +110,14 @@ impl Store {
             Expiry::After(millis) => self.deadline(millis).map(Some),
             Expiry::At(at) => Some(Some(at)),
         };
-        // Nothing has happened yet: an answer that cannot be given is no reason to lose what it is about.
+        // Nothing has changed yet: if the old value cannot be answered, it is not overwritten.
         if let Reply::Error(_) = before {
             return before;
         }
         let Some(expires) = expires else { return Reply::Error(Fault::ExpireTime) };
         match expires {
             _ if !wanted => {}
-            // It is set, and due at once.
+            // The value is set and expires at once.
             Some(at) if at <= self.time => _ = self.remove(key),
             _ => self.put(key, value.into(), expires),
         }
@@ -160,7 +160,7 @@ impl Store {
         Reply::Int(1)
     }
 
-    /// So many milliseconds from now on, if clients can be told of it.
+    /// The deadline this many milliseconds from now, if it fits the signed number that clients read.
     pub(super) fn deadline(&self, millis: u64) -> Option<u64> {
         self.time.checked_add(millis).filter(|at| *at > self.time && i64::try_from(*at).is_ok())
     }
@@ -172,7 +172,7 @@ impl Store {
         let mut replies = Vec::new();
         for op in Reader(ops) {
             let reply = match op {
-                // A transaction is not part of another.
+                // Transactions do not nest.
                 Some(Op::Exec { .. }) | None => Reply::Error(Fault::Unreadable),
                 Some(op) => self.execute(&op, budget),
             };

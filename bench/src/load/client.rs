@@ -1,4 +1,4 @@
-//! One client of a load.
+//! One client of the load generator.
 
 use super::draw::{Deed, Draw};
 use super::history::{History, Line};
@@ -13,24 +13,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-/// How long a client waits after it was refused, or could not connect.
+/// How long a client waits after a refusal or a failed connection.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What all clients share.
+/// The state that all clients share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) options: Load,
-    /// What the servers speak.
+    /// The protocol of the servers.
     pub(super) wire: Wire,
     pub(super) tally: Tally,
     pub(super) history: Option<History>,
-    /// When the clock of the history began.
+    /// The start of the history's clock.
     pub(super) epoch: Instant,
-    /// When the first request may begin.
+    /// The time at which the first request may begin.
     pub(super) began: Instant,
-    /// When the last request may begin.
+    /// The time until which requests may begin.
     pub(super) until: Instant,
-    /// How many requests may still begin.
+    /// How many more requests may begin.
     pub(super) left: AtomicU64,
 }
 
@@ -38,9 +38,9 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Pending {
     deed: Deed,
-    /// When it was to begin.
+    /// When the request was due.
     due: Instant,
-    /// When it began.
+    /// When the request began.
     begun: Instant,
 }
 
@@ -49,15 +49,15 @@ struct Pending {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     draw: Draw,
-    /// Its name in the history.
+    /// The client's number in the history.
     name: u64,
     address: usize,
     pending: VecDeque<Pending>,
-    /// In an open loop, when the next request is due, and the time between two.
+    /// In an open loop, when the next request is due, and the time between two requests.
     pace: Option<(Instant, Duration)>,
 }
 
-/// Nothing more is to be known over this connection.
+/// The connection can no longer be used.
 struct Broken;
 
 impl Worker {
@@ -65,14 +65,14 @@ impl Worker {
         let options = &shared.options;
         let pace = options.rate.map(|rate| {
             let gap = Duration::from_secs_f64(f64::from(options.clients) / rate.max(1e-3));
-            // Clients take turns.
+            // The clients are spread evenly over the interval.
             (shared.began + gap.mul_f64(f64::from(nth) / f64::from(options.clients)), gap)
         });
         let address = nth as usize;
         Self { draw, name: nth.into(), address, pending: VecDeque::new(), pace, shared }
     }
 
-    /// Works until all is done.
+    /// Sends requests until the load ends.
     pub(super) async fn run(mut self) {
         while !self.is_done() {
             let Some(mut client) = self.connect().await else { continue };
@@ -87,7 +87,7 @@ impl Worker {
 
     fn is_done(&self) -> bool {
         let no_more = match self.pace {
-            // What was due is late, not omitted; unless it is too late for anything.
+            // A request that is due is sent late rather than omitted, unless it would be later than the timeout.
             Some((due, _)) => {
                 due >= self.shared.until || Instant::now() >= self.shared.until + self.patience()
             }
@@ -116,7 +116,7 @@ impl Worker {
         None
     }
 
-    /// Begins what is to begin, and takes what has come.
+    /// Sends the requests that are due, and processes the replies that have arrived.
     async fn turn(&mut self, client: &mut Link) -> Result<(), Broken> {
         let wake = self.begin(client).await?;
         client.flush().await.map_err(|_| Broken)?;
@@ -141,7 +141,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Begins as many requests as may begin; when the next is due.
+    /// Sends as many requests as are allowed, and returns when the next one is due.
     async fn begin(&mut self, client: &mut Link) -> Result<Option<Instant>, Broken> {
         while self.pending.len() < self.shared.options.depth() {
             let begun = Instant::now();
@@ -169,7 +169,7 @@ impl Worker {
         Ok(None)
     }
 
-    /// Takes the reply to a request; whether the client should wait a little.
+    /// Processes the reply to a request, and returns whether the client should pause.
     fn settle(&mut self, pending: &Pending, value: Value) -> bool {
         let now = Instant::now();
         if let Value::Error(text) = value {
@@ -207,7 +207,7 @@ impl Worker {
         !unknown
     }
 
-    /// The outcome of a request will not be known. What follows is of another client, for this one would have to wait.
+    /// Records an unknown outcome and gives the client a new number: under the old one, it would have to wait.
     fn lose(&mut self, pending: &Pending) {
         let writes = !matches!(pending.deed, Deed::Get(_) | Deed::Scan(..));
         if writes {
@@ -230,7 +230,7 @@ impl Worker {
         self.address += 1;
     }
 
-    /// Reads a key, and sets it unless somebody has set it meanwhile.
+    /// Reads a key, and sets it unless it has changed in the meantime.
     async fn cas(&mut self, client: &mut Link, key: &[u8], new: &[u8], due: Instant) -> Result<(), Broken> {
         let begun = Instant::now();
         client.words(&[b"WATCH", key]);
@@ -273,7 +273,7 @@ impl Worker {
                     self.name += u64::from(self.shared.options.clients) + 1;
                 }
             }
-            // Somebody else was faster, and nothing has happened.
+            // Another client changed the key first, so nothing was set.
             Some(Value::Nil) => self.shared.tally.lock().conflicts += 1,
             _ => {
                 self.shared.tally.answered("cas", done.duration_since(due).as_micros() as u64);
@@ -323,7 +323,7 @@ impl Worker {
         }
     }
 
-    /// Sets all keys, before the time runs.
+    /// Sets all keys before the measurement starts.
     pub(super) async fn fill(&mut self) -> io::Result<()> {
         const TOGETHER: u64 = 128;
         let keys = self.shared.options.keys;

@@ -1,4 +1,4 @@
-//! What a client does next, drawn by chance.
+//! Draws the operations of one client at random.
 
 use super::options::{Load, Skew, Workload};
 use rand_chacha::ChaCha8Rng;
@@ -6,26 +6,26 @@ use rand_core::{RngCore, SeedableRng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Zipf's exponent, as in YCSB.
+/// The exponent of the Zipf distribution, as in YCSB.
 const THETA: f64 = 0.99;
 
-/// The longest scan.
+/// The largest COUNT of a scan.
 const SCAN: u64 = 100;
 
-/// Something to do.
+/// One operation of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
     Get(Vec<u8>),
     Put(Vec<u8>, Vec<u8>),
-    /// Reads a key, and sets it if nobody has meanwhile.
+    /// Reads a key, and sets it unless it has changed in the meantime.
     Cas(Vec<u8>, Vec<u8>),
     Append(Vec<u8>, Vec<u8>),
     Delete(Vec<u8>),
-    /// From a cursor, so many.
+    /// Scans from a cursor, with a COUNT.
     Scan(u64, u64),
 }
 
-/// Ranks from 0 on, drawn as often as Zipf has it. After Gray et al., *Quickly Generating Billion-Record Synthetic
+/// Draws ranks from 0 on with Zipf frequencies, after Gray et al., *Quickly Generating Billion-Record Synthetic
 /// Databases*, SIGMOD 1994, §4.
 #[derive(Clone, Debug)]
 pub(super) struct Zipf {
@@ -37,7 +37,7 @@ pub(super) struct Zipf {
 
 impl Zipf {
     pub(super) fn new(n: u64) -> Self {
-        // Beyond the first million, the sum is as good as an integral.
+        // Beyond the first million ranks, an integral approximates the sum.
         let exact = n.min(1_000_000);
         let sum: f64 = (1..=exact).map(|rank| (rank as f64).powf(-THETA)).sum();
         let rest = ((n as f64).powf(1.0 - THETA) - (exact as f64).powf(1.0 - THETA)) / (1.0 - THETA);
@@ -47,7 +47,7 @@ impl Zipf {
         Self { n, zeta, alpha: 1.0 / (1.0 - THETA), eta }
     }
 
-    /// The rank for a number drawn between 0 and 1.
+    /// Returns the rank for a number between 0 and 1.
     pub(super) fn rank(&self, u: f64) -> u64 {
         let scaled = u * self.zeta;
         if scaled < 1.0 {
@@ -61,14 +61,14 @@ impl Zipf {
     }
 }
 
-/// Draws what one client does.
+/// Draws the operations of one client.
 #[derive(Debug)]
 pub(super) struct Draw {
     rng: ChaCha8Rng,
     workload: Workload,
     skew: Skew,
     zipf: Arc<Zipf>,
-    /// How many keys there are; inserts of all clients add to it.
+    /// The number of keys, which the inserts of all clients increase.
     keys: Arc<AtomicU64>,
     prefix: String,
     size: usize,
@@ -106,7 +106,7 @@ impl Draw {
         let u = self.unit();
         let at = match self.skew {
             Skew::Uniform => ((u * n as f64) as u64).min(n - 1),
-            // Which keys are drawn often does not follow from their order.
+            // Frequent keys are scattered over all key numbers.
             Skew::Zipf => {
                 let rank = self.zipf.rank(u);
                 rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) % n
@@ -116,12 +116,12 @@ impl Draw {
         self.name(at)
     }
 
-    /// The name of a key by its number.
+    /// Returns the name of the key with this number.
     pub(super) fn name(&self, at: u64) -> Vec<u8> {
         format!("{}:{at}", self.prefix).into_bytes()
     }
 
-    /// A value that no other has.
+    /// Returns a value that no other write uses.
     pub(super) fn value(&mut self) -> Vec<u8> {
         self.drawn += 1;
         let mut value = format!("{}.{}", self.client, self.drawn).into_bytes();
@@ -141,7 +141,7 @@ impl Draw {
         Deed::Put(self.name(at), self.value())
     }
 
-    /// What to do next.
+    /// Returns the next operation.
     pub(super) fn next(&mut self) -> Deed {
         let dice = self.below(100);
         match self.workload {

@@ -1,4 +1,4 @@
-//! What clients did and saw, for linearizability checkers. The format is described in `docs/history-format.md`.
+//! Records operations and results for linearizability checkers. `docs/history-format.md` describes the format.
 
 use serde::Serialize;
 use std::borrow::Cow;
@@ -10,27 +10,27 @@ use std::sync::{Mutex, PoisonError};
 /// One operation. Fields that do not apply are null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line<'a> {
-    /// The client. After an unknown outcome it goes on under a new number.
+    /// The number of the client. After an unknown outcome the client continues under a new number.
     pub c: u64,
     /// `put`, `get`, `cas`, `append` or `del`.
     pub op: &'static str,
     /// The key.
     pub k: Cow<'a, str>,
-    /// What was put, appended, or set by `cas`.
+    /// The value that was put, appended, or set by `cas`.
     pub v: Option<Cow<'a, str>>,
-    /// What `cas` found and replaced; null: no value.
+    /// The value that `cas` found and replaced; null: no value.
     pub from: Option<Cow<'a, str>>,
-    /// What `get` saw; null: no value. The length after an `append`, as text.
+    /// The value that `get` read; null: no value. The length after an `append`, as text.
     pub out: Option<Cow<'a, str>>,
-    /// Whether it happened: true, of `del` whether there was a value; null if that is unknown.
+    /// Whether it took effect; for `del`, whether there was a value. Null if unknown.
     pub ok: Option<bool>,
-    /// When it began, in nanoseconds since the load began.
+    /// When it began, in nanoseconds since the start of the load.
     pub t0: u64,
-    /// When it was answered; null if the outcome is unknown.
+    /// When it was answered, in nanoseconds; null if the outcome is unknown.
     pub t1: Option<u64>,
 }
 
-/// The file, or why it ended early.
+/// The file, or the error that ended it early.
 #[derive(Debug)]
 pub(super) struct History(Mutex<io::Result<BufWriter<File>>>);
 
@@ -39,7 +39,7 @@ impl History {
         Ok(Self(Mutex::new(Ok(BufWriter::new(File::create(path)?)))))
     }
 
-    /// Adds a line. A line that cannot be written is the last one: [`History::finish`] tells why.
+    /// Appends a line. After a failed write nothing more is written, and [`History::finish`] returns the error.
     pub(super) fn note(&self, line: &Line<'_>) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(out) = &mut *held {
@@ -51,7 +51,7 @@ impl History {
     }
 
     /// # Errors
-    /// Why not all lines could be written.
+    /// The error that kept lines from being written.
     pub(super) fn finish(self) -> io::Result<()> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)?.flush()
     }

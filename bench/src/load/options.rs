@@ -5,7 +5,7 @@ use crate::arguments::{Misfit, whole};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// What clients do, after the Yahoo Cloud Serving Benchmark (Cooper et al., `SoCC` 2010).
+/// The operations of the clients, after the Yahoo Cloud Serving Benchmark (Cooper et al., `SoCC` 2010).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
     /// Half reads, half updates
@@ -14,7 +14,7 @@ pub enum Workload {
     B,
     /// Reads only
     C,
-    /// 95 % reads, mostly of what is new, 5 % inserts
+    /// 95 % reads, mostly of new keys, 5 % inserts
     D,
     /// 95 % scans, 5 % inserts; a scan is one SCAN from a random cursor with COUNT up to 100, since keys have no order
     E,
@@ -22,80 +22,80 @@ pub enum Workload {
     F,
     /// Updates only
     Write,
-    /// Gets, puts, compare-and-set, appends and deletes alike: for histories
+    /// Gets, puts, compare-and-set, appends and deletes together: for histories
     Register,
 }
 
-/// How keys are drawn.
+/// The distribution of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Skew {
-    /// All alike
+    /// All keys equally often
     Uniform,
-    /// Few are drawn often: the nth as often as 1/n^0.99
+    /// A few keys are drawn often: the nth as often as 1/n^0.99
     Zipf,
-    /// As zipf, the newest first
+    /// Like zipf, with the newest keys most often
     Latest,
 }
 
-/// How results are printed.
+/// The format of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// For people
+    /// A table to read
     Table,
-    /// For programs
+    /// JSON for programs
     Json,
 }
 
-/// Load for any server that speaks the Redis protocol.
+/// A load for any server that speaks the Redis protocol.
 #[derive(Clone, Debug, Args)]
 pub struct Load {
-    /// Where the servers listen; clients are spread over them, and go to the next when one fails
+    /// The servers' addresses; clients are spread over them, and move to the next one when a server fails
     #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:7001", value_name = "ADDR", value_parser = reachable)]
     pub addr: Vec<String>,
-    /// What clients do
+    /// The operations of the clients
     #[arg(long, value_enum, default_value_t = Workload::A)]
     pub workload: Workload,
-    /// How keys are drawn [default: zipf; latest for workload d, uniform for register]
+    /// The distribution of keys [default: zipf; latest for workload d, uniform for register]
     #[arg(long, value_enum)]
     pub skew: Option<Skew>,
-    /// How many clients, each with a connection of its own
+    /// The number of clients, each with its own connection
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub clients: u32,
-    /// How many requests a client has under way at a time; 1 in workloads with compare-and-set [default: 1]
+    /// The number of requests that a client has under way at a time; 1 in workloads with compare-and-set [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub pipeline: Option<u32>,
-    /// Requests a second of all clients together, whether or not earlier ones are answered (open loop): latency counts from
-    /// when a request was due [default: the next when one is answered (closed loop)]
+    /// Requests per second of all clients together, sent whether or not earlier ones are answered (open loop); latency
+    /// counts from the time a request is due [default: one after another (closed loop)]
     #[arg(long, value_name = "R", value_parser = positive)]
     pub rate: Option<f64>,
-    /// For how many seconds
+    /// The duration in seconds
     #[arg(long, default_value_t = 10.0, value_name = "S", value_parser = positive)]
     pub seconds: f64,
-    /// How many requests, if the time allows
+    /// The number of requests, if the time suffices
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// How many keys there are at first; they are set before the time runs, unless --no-fill
+    /// The number of keys at first; they are set before the measurement starts, unless --no-fill is given
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub keys: u64,
-    /// Do not set the keys before
+    /// Do not set the keys first
     #[arg(long)]
     pub no_fill: bool,
-    /// The length of values in bytes; they are told apart by what they begin with, so short ones are made longer
+    /// The length of values in bytes; each begins with a unique text, so values that are too short are made longer
     #[arg(long, default_value_t = 100, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub value_size: u32,
-    /// What keys begin with
+    /// The prefix of all keys
     #[arg(long, default_value = "key", value_name = "TEXT")]
     pub prefix: String,
-    /// What the servers want to hear first
+    /// The password of the servers
     #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
     pub password: Option<String>,
-    /// Seconds after which a request that is not answered has an unknown outcome
+    /// The time in seconds after which the outcome of an unanswered request counts as unknown
     #[arg(long, default_value_t = 15.0, value_name = "S", value_parser = positive)]
     pub timeout: f64,
-    /// Write what clients did and saw as JSON lines, for any linearizability checker (docs/history-format.md)
+    /// Write operations and results as JSON lines, for any linearizability checker (docs/history-format.md)
     #[arg(long, value_name = "FILE")]
     pub history_out: Option<PathBuf>,
-    /// Where everything random is drawn from
+    /// The seed of all random choices
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     pub seed: u64,
     /// How to print the result
@@ -104,7 +104,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// That each option has an effect.
+    /// Checks that each option has an effect.
     pub(crate) fn check(&self) -> Result<(), Misfit> {
         let name = |workload| match workload {
             Workload::A => "a",
@@ -129,7 +129,7 @@ impl Load {
         Ok(())
     }
 
-    /// How keys are drawn.
+    /// The distribution of keys, with the workload's default.
     pub fn skew(&self) -> Skew {
         self.skew.unwrap_or(match self.workload {
             Workload::D => Skew::Latest,
@@ -140,10 +140,10 @@ impl Load {
         })
     }
 
-    /// How many requests a client has under way.
+    /// The number of requests that a client has under way.
     pub fn depth(&self) -> usize {
         match self.workload {
-            // What is watched is watched by the connection.
+            // WATCH applies to the whole connection.
             Workload::F | Workload::Register => 1,
             Workload::A | Workload::B | Workload::C | Workload::D | Workload::E | Workload::Write => {
                 self.pipeline.unwrap_or(1) as usize
@@ -152,9 +152,9 @@ impl Load {
     }
 }
 
-/// Reads a number above 0 that has an end: a rate of 0, or a time that never comes, is a typing mistake.
+/// Parses a finite number above 0. A rate of 0 or an endless duration is taken for a typing mistake.
 pub(crate) fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
+    let number: f64 = text.parse().map_err(|_| format!("{text} is not a number"))?;
     let is_usable = number.is_finite() && number > 0.0 && number <= 1e9;
     if is_usable { Ok(number) } else { Err("give a number above 0, and no more than 1,000,000,000".into()) }
 }

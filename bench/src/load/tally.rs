@@ -1,4 +1,4 @@
-//! What came of a load.
+//! The results of a load.
 
 use super::draw::Deed;
 use hdrhistogram::Histogram;
@@ -6,10 +6,10 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The longest latency that is told apart, in microseconds.
+/// The longest latency that is recorded exactly, in microseconds.
 const LONGEST: u64 = 600_000_000;
 
-/// Counts and latencies, of all clients.
+/// Counts and latencies of all clients.
 #[derive(Debug, Default)]
 pub(super) struct Tally(Mutex<Counted>);
 
@@ -20,54 +20,54 @@ pub(super) struct Counted {
     pub(super) unknown: u64,
     pub(super) conflicts: u64,
     pub(super) reconnects: u64,
-    /// The first error that was seen.
+    /// The first error that occurred.
     pub(super) error: Option<String>,
 }
 
-/// Of one kind of operation, or of all.
+/// The results of one kind of operation, or of all.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// Which.
+    /// The kind of operation, or `all`.
     pub op: String,
-    /// How many were answered.
+    /// The number of answered operations.
     pub count: u64,
-    /// How many of them a second.
+    /// Answered operations per second.
     pub per_second: f64,
-    /// Latencies in microseconds.
+    /// The mean latency in microseconds.
     pub mean_us: f64,
-    /// Half are faster.
+    /// The median latency.
     pub p50_us: u64,
-    /// One in ten is slower.
+    /// The 90th percentile of latency.
     pub p90_us: u64,
-    /// One in a hundred is slower.
+    /// The 99th percentile of latency.
     pub p99_us: u64,
-    /// One in a thousand is slower.
+    /// The 99.9th percentile of latency.
     pub p999_us: u64,
-    /// The slowest.
+    /// The highest latency.
     pub max_us: u64,
 }
 
 /// The result of a load.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// For how long it ran.
+    /// The duration in seconds.
     pub seconds: f64,
-    /// By kind, and all together last.
+    /// One row per kind of operation, then one for all together.
     pub rows: Vec<Row>,
-    /// Not done, as the server said.
+    /// Operations that the server refused and did not execute.
     pub refused: u64,
-    /// Perhaps done.
+    /// Operations with an unknown outcome.
     pub unknown: u64,
-    /// Compare-and-set that found another value in the end, and changed nothing.
+    /// Compare-and-set operations that found the key changed and did nothing.
     pub conflicts: u64,
-    /// Connections that failed and were made again.
+    /// Connections that failed and were opened again.
     pub reconnects: u64,
-    /// The first error that was seen.
+    /// The first error that occurred.
     pub error: Option<String>,
 }
 
 impl Deed {
-    /// Its name in histories and tables.
+    /// The operation's name in histories and tables.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Get(_) => "get",
@@ -80,7 +80,7 @@ impl Deed {
     }
 }
 
-/// Three digits.
+/// A histogram with three significant digits.
 fn histogram() -> Option<Histogram<u64>> {
     Histogram::new_with_bounds(1, LONGEST, 3).ok()
 }
@@ -100,7 +100,7 @@ impl Tally {
         }
     }
 
-    /// How many were answered so far.
+    /// The number of operations answered so far.
     pub(super) fn count(&self) -> u64 {
         self.lock().kinds.values().map(Histogram::len).sum()
     }
@@ -111,7 +111,7 @@ impl Tally {
         let mut rows = Vec::new();
         for (kind, held) in &counted.kinds {
             if let Some(all) = &mut all {
-                // Both have the same bounds.
+                // Both have the same bounds, so this cannot fail.
                 _ = all.add(held);
             }
             rows.push(row(kind, held, seconds));
@@ -145,7 +145,7 @@ fn row(op: &str, held: &Histogram<u64>, seconds: f64) -> Row {
 }
 
 impl Report {
-    /// A table for people.
+    /// The results as a table.
     pub fn table(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);

@@ -1,4 +1,4 @@
-//! The clocks of a server: the wall's, and the store's time as it goes on here.
+//! A server's clocks: the wall clock, and the store's time as it advances on this server.
 
 use super::member::Member;
 use crate::kv::{ALLOWANCE, Clock, Stamp, Store};
@@ -9,7 +9,7 @@ use paxos_transport::Uptime;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970, as this machine has it. It is only ever told to the log: what counts is what the log says.
+/// This machine's time in milliseconds since 1970. It is only reported to the log, and the log decides.
 pub fn wall_clock() -> u64 {
     wall_nanos() / 1_000_000
 }
@@ -21,31 +21,31 @@ pub(super) fn wall_nanos() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How far a wall clock must be ahead of the store's time before a server tells the log, if there is nothing else to tell. It is more than
-/// what counts there, so that a server tells it once in [`ALLOWANCE`] at most.
+/// How far a wall clock must be ahead of the store's time before a server proposes a command only to report it. It
+/// exceeds the limit of the store, so that a server reports at most once per [`ALLOWANCE`].
 const WORTH_TELLING: u64 = 2 * ALLOWANCE;
 
-/// What a server needs to know of time.
+/// The clocks of one server.
 pub(super) struct Clocks {
     uptime: Uptime,
     wall: Box<dyn Fn() -> u64 + Send + Sync>,
-    /// The store's time. Before the replica was seen it says nothing that counts.
+    /// The store's time. It has no meaning before the server has seen the replica.
     store: Mutex<Clock>,
-    /// Whether it was logged that the wall clock is apart from the store's time.
+    /// Whether a difference between the wall clock and the store's time has been logged.
     apart: AtomicBool,
 }
 
-/// What a look at the replica's time says.
+/// The result of a look at the replica's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// Whether a key is due.
     pub(super) due: bool,
-    /// Whether the log does not know yet that this server's wall clock is ahead, or that it is so no more.
+    /// Whether the log has yet to learn that this server's wall clock is ahead, or no longer is.
     pub(super) untold: bool,
 }
 
 impl Clocks {
-    /// With a wall clock, in milliseconds since 1970.
+    /// Creates the clocks from a wall clock in milliseconds since 1970.
     pub(super) fn new(wall: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         let apart = AtomicBool::new(false);
         Self { uptime: Uptime::new(), wall: Box::new(wall), store: Mutex::default(), apart }
@@ -64,7 +64,7 @@ impl Clocks {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees a replica; the store's time by now.
+    /// Takes over the time of a replica, and returns the store's time now.
     pub(super) fn see(&self, store: &Store) -> u64 {
         let mut clock = self.held();
         let now = self.monotonic();
@@ -80,7 +80,7 @@ impl Clocks {
         clock.now(now)
     }
 
-    /// Sees the replica of `id`; what follows from it.
+    /// Looks at the replica of member `id` and returns what it shows.
     pub(super) fn judge(&self, id: NodeId, store: &Store) -> Seen {
         let (now, wall) = (self.see(store), self.wall());
         let told = store.ahead().any(|(member, wall)| member == id && wall > now + ALLOWANCE);
@@ -89,7 +89,7 @@ impl Clocks {
             tracing::warn!(
                 wall,
                 store = now,
-                "this member's wall clock is apart from the store's time; see PAXOS CLOCK"
+                "this member's wall clock differs from the store's time; see PAXOS CLOCK"
             );
         }
         if !apart {
@@ -99,7 +99,7 @@ impl Clocks {
         Seen { due: store.next_due().is_some_and(|at| at <= now), untold }
     }
 
-    /// What a command of `member` says about time.
+    /// Returns the stamp for a command of `member`.
     pub(super) fn stamp(&self, member: &dyn Member) -> Stamp {
         let (clock, now) = (*self.held(), self.monotonic());
         Stamp {

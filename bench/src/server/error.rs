@@ -5,50 +5,50 @@ use paxos_core::QuorumError;
 use paxos_transport::{BindError, HostError, StoreError};
 use std::io;
 
-/// Why a member or a cluster does not run, or does not run any more.
+/// Why a member or a cluster cannot start, or has stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The cluster's file.
+    /// The cluster's file cannot be read or is wrong.
     #[error(transparent)]
     File(#[from] FileError),
     /// The file does not name this member.
     #[error("the cluster's file names no process {0}: add it under [[members]] or [[spares]]")]
     Stranger(u16),
-    /// The members form no quorums.
+    /// The members form no valid quorum system.
     #[error(transparent)]
     Quorum(#[from] QuorumError),
-    /// Nobody knows the name in an address.
+    /// The host name in an address cannot be resolved.
     #[error("{what} `{address}` cannot be found: {source}; correct the name")]
     Address {
-        /// What it is for.
+        /// The purpose of the address.
         what: &'static str,
         /// The address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// An address cannot be listened at.
+    /// Listening on an address failed.
     #[error(
         "cannot listen at {address}: {source}; choose another address, or stop the process that uses this one"
     )]
     Listen {
         /// The address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Reads by lease without leases.
+    /// Reads by lease are requested, but leases are off.
     #[error(
         "--reads lease needs leases: give `lease_ms` in the cluster's file, shorter than election_ms, the same everywhere"
     )]
     NoLease,
-    /// A directory cannot be made.
-    #[error("cannot make the directory {path}: {source}; name one that you may write to")]
+    /// A directory cannot be created.
+    #[error("cannot create the directory {path}: {source}; name one that you may write to")]
     Directory {
         /// The directory.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// A file cannot be written.
@@ -56,80 +56,80 @@ pub enum ServeError {
     Write {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A directory holds another cluster than the one asked for.
+    /// The directory holds another cluster than the one requested.
     #[error(
         "{path} describes a cluster with {found}, and {option} asks for another: leave the option out, or give another --data"
     )]
     Other {
         /// The cluster's file.
         path: String,
-        /// What it has.
+        /// What the file says.
         found: String,
-        /// The option that says otherwise.
+        /// The option that disagrees.
         option: String,
     },
-    /// No address for clients is known.
-    #[error("it is not known where to listen to clients: give --resp ADDR, or `resp` in the cluster's file")]
+    /// No address for clients is given.
+    #[error("there is no address for clients: give --resp ADDR, or `resp` in the cluster's file")]
     NoResp,
-    /// Others could reach an address, and nothing is encrypted.
+    /// Others can reach an address where nothing is encrypted.
     #[error(
-        "{what} {address} can be reached by others, and nothing there is encrypted: {remedy}, or give \
+        "others can reach {what} {address}, and nothing there is encrypted: {remedy}, or give \
          --insecure-bind if the network is trusted"
     )]
     Insecure {
-        /// What it is for.
+        /// The purpose of the address.
         what: &'static str,
         /// The address.
         address: String,
-        /// What would be better.
+        /// A safer alternative.
         remedy: &'static str,
     },
-    /// Certificates.
+    /// A certificate or key cannot be read.
     #[error("cannot read a certificate or key: {0}")]
     Tls(io::Error),
-    /// The level of the log.
-    #[error("--log {0} is no level: error, warn, info, debug or trace")]
+    /// The log level is unknown.
+    #[error("--log {0} is not a level: use error, warn, info, debug or trace")]
     Log(String),
-    /// The carrier.
+    /// The carrier cannot be set up.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The store.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The member.
+    /// The member stopped with an error.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// The trace.
+    /// The trace cannot be written.
     #[error(
         "cannot write the trace to {path}: {source}; name a file in a directory that exists and can be written to"
     )]
     Trace {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A member of a local cluster ended by itself.
-    #[error("member n{id} ended by itself: its last words are above, its data is kept")]
+    /// A member of a local cluster stopped unexpectedly.
+    #[error("member n{id} stopped unexpectedly: its last log lines are above, and its data is kept")]
     Died {
-        /// Its number.
+        /// The member's id.
         id: u16,
-        /// Whether it said that the command line or a file is wrong.
+        /// Whether its exit code says that the command line or a file is wrong.
         input: bool,
     },
-    /// Nobody can be told that it runs.
+    /// The standard output cannot be written.
     #[error("cannot write to the standard output: {0}")]
     Output(io::Error),
-    /// The system.
+    /// Another error of the system.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
 impl ServeError {
-    /// Whether the command line or a file is wrong, and nothing else.
+    /// Whether only the command line or a file is wrong.
     pub fn is_input(&self) -> bool {
         match self {
             Self::File(_)
@@ -148,7 +148,7 @@ impl ServeError {
             | Self::Bind(_)
             | Self::Trace { .. }
             | Self::Died { input: true, .. } => true,
-            // Of all that may be wrong with a store, that it is the wrong one.
+            // A store error counts as wrong input only if it is the wrong store.
             Self::Store(error) => matches!(
                 error,
                 StoreError::Locked { .. }

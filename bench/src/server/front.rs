@@ -1,4 +1,4 @@
-//! The front of a member: its connections with clients, and what all of them share.
+//! The front of a member: its client connections, and the state that they share.
 //!
 //! ```text
 //!   clients ──▶ connection ─▶ session ─┬─ replies that need no state, and errands
@@ -32,10 +32,10 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
-/// Bytes of unfinished requests, and of replies that are not taken, of all clients together.
+/// The bytes of unfinished requests and unread replies that all clients together may hold.
 const UNFINISHED: usize = 512 << 20;
 
-/// What all connections of a server share.
+/// The state that all connections of a server share.
 struct Front {
     member: Arc<dyn Member>,
     settings: Settings,
@@ -48,13 +48,13 @@ struct Front {
     rejected: AtomicU64,
     unfinished: AtomicUsize,
     closing: watch::Sender<bool>,
-    /// Few look at the replica at a time, lest they take the places of commands.
+    /// Limits the looks at the replica, so that they do not displace commands.
     lookers: Semaphore,
-    /// Each backup keeps the values that are overwritten meanwhile.
+    /// Limits the backups, because each holds the values that are overwritten meanwhile.
     backups: Arc<Semaphore>,
 }
 
-/// What a server has counted.
+/// The server's counters.
 #[derive(Clone, Copy, Debug)]
 struct Counters {
     clients: usize,
@@ -64,12 +64,12 @@ struct Counters {
 }
 
 impl Front {
-    /// Turns true when the server stops.
+    /// A channel that turns true when the server stops.
     fn closing(&self) -> watch::Receiver<bool> {
         self.closing.subscribe()
     }
 
-    /// Changes what a connection holds of unfinished requests; whether all together may hold that.
+    /// Updates the unfinished bytes of a connection, and returns whether the total of all connections is allowed.
     fn charge(&self, before: usize, now: usize) -> bool {
         if now >= before {
             let more = now - before;
@@ -98,7 +98,7 @@ impl Front {
         self.started.elapsed()
     }
 
-    /// Settings by Redis's names.
+    /// The settings by Redis's names.
     fn config(&self) -> Vec<(&'static str, String)> {
         let settings = &self.settings;
         vec![
@@ -114,7 +114,7 @@ impl Front {
         ]
     }
 
-    /// Where clients find a member.
+    /// The address of a member for clients.
     fn resp_of(&self, id: NodeId) -> &str {
         if id == self.member.id() {
             return &self.settings.resp;
@@ -122,7 +122,7 @@ impl Front {
         self.settings.peers.iter().find(|peer| peer.id == id).map_or("", |peer| &peer.resp)
     }
 
-    /// What a process of the cluster's file is now.
+    /// The present role of a process in the cluster's file.
     fn role_of(&self, peer: &Peer) -> &'static str {
         if self.member.members().servers().contains(peer.id) {
             if self.member.status().leader == Some(peer.id) { "leader" } else { "member" }
@@ -133,7 +133,7 @@ impl Front {
         }
     }
 
-    /// Asks another member.
+    /// Forwards a request to another member.
     async fn forward(&self, to: NodeId, words: &[&str]) -> Result<Reply, String> {
         let address = self.resp_of(to);
         if address.is_empty() {
@@ -144,8 +144,8 @@ impl Front {
             Ok(Ok(Value::Int(n))) => Ok(Reply::Int(n)),
             Ok(Ok(_)) => Ok(Reply::Ok),
             Ok(Err(CallError::Refused(text))) => Err(text),
-            Ok(Err(error)) => Err(format!("ERR {to} at {address} leads and cannot be asked: {error}")),
-            Err(_) => Err(format!("ERR {to} at {address} leads and does not answer")),
+            Ok(Err(error)) => Err(format!("ERR {to} at {address} leads but cannot be asked: {error}")),
+            Err(_) => Err(format!("ERR {to} at {address} leads but does not answer")),
         }
     }
 

@@ -1,7 +1,7 @@
-//! From many connections to few commands: what waits is gathered, agreed on as one command and answered apart.
+//! Batches operations from many connections into few commands, has each agreed on, and distributes the answers.
 //!
-//! A few lanes work at the same time. While all are busy, operations gather, so that the slower the cluster the larger the
-//! commands. A connection hands over its next operations when the last are answered, so that they happen in its order.
+//! A few lanes work at the same time. While all are busy, operations gather, so a slower cluster gets larger commands.
+//! A connection hands over its next operations when the last ones are answered, so they execute in its order.
 
 use super::clock::Clocks;
 use super::member::Member;
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-/// How many runs of operations wait for a lane.
+/// How many runs of operations can wait for a lane.
 const WAITING: usize = 1024;
 
-/// The most operations in one command, and their bytes. A run is never cut: one that is larger goes alone.
+/// The most operations in one command, and the most bytes. A run is never split: a larger run goes alone.
 const MOST: (usize, usize) = (4096, 1 << 20);
 
 /// Operations of one connection, in order.
@@ -26,32 +26,32 @@ struct Run {
     answer: oneshot::Sender<Answer>,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 enum Answer {
-    /// The answers to one command, and where those of this run begin.
+    /// The answers to one command, and the index of this run's first answer.
     Replies(Replies, usize),
-    /// What was seen.
+    /// The replies from the replica.
     Seen(Vec<Reply>),
-    /// Something that was looked at is due: it goes through the log.
+    /// A key that the run reads is due, so the run must go through the log.
     Due(Ops),
-    /// There is no answer, and why.
+    /// There is no answer, for this reason.
     Failed(Box<str>),
 }
 
-/// The answers to a run.
+/// The answers to the operations of one run.
 #[derive(Debug)]
 pub(super) enum Answers {
-    /// A part of these.
+    /// The answers to one command, from this index on.
     Shared(Replies, usize),
-    /// These.
+    /// The run's own answers.
     Own(Vec<Reply>),
-    /// The same for each.
+    /// The same failure for every operation.
     Failed(Box<str>),
 }
 
 impl Answers {
-    /// An answer by its place.
+    /// Returns the answer to the operation at this position.
     pub(super) fn get(&self, nth: usize) -> Option<&Reply> {
         match self {
             Self::Shared(replies, first) => replies.0.get(first + nth),
@@ -60,25 +60,25 @@ impl Answers {
         }
     }
 
-    /// Why there is none.
+    /// Returns why there is no answer.
     pub(super) fn failure(&self) -> &str {
         match self {
             Self::Failed(text) => text,
-            Self::Shared(..) | Self::Own(_) => "UNKNOWN outcome unknown: a member wrote too few answers",
+            Self::Shared(..) | Self::Own(_) => "UNKNOWN outcome unknown: the member returned too few answers",
         }
     }
 }
 
-/// How operations get to the store.
+/// Passes operations to the store.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes {
     writes: mpsc::Sender<Run>,
     reads: mpsc::Sender<Run>,
-    /// How long a run waits at most, for the commands before it and for its own.
+    /// The longest wait of a run, for the commands before it and its own.
     longest: Duration,
 }
 
-/// How many commands, and how many reads, are under way at a time.
+/// How many commands, and how many reads, may be under way at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Width {
     pub(super) writes: usize,
@@ -86,8 +86,8 @@ pub(super) struct Width {
 }
 
 impl Lanes {
-    /// Opens them; they close when the last handle is gone. `patience` is how long a command waits for the cluster. A read
-    /// goes through the log after an eighth of that, and no run waits longer than three times that.
+    /// Opens the lanes; they close when the last handle is dropped. `patience` is how long a command waits for the
+    /// cluster. A read goes through the log after an eighth of that, and no run waits longer than three times that.
     pub(super) fn open(
         member: &Arc<dyn Member>,
         clocks: &Arc<Clocks>,
@@ -109,10 +109,10 @@ impl Lanes {
         Self { writes, reads, longest: patience.saturating_mul(3) }
     }
 
-    /// Gets operations answered, in order and with nothing of others between them.
+    /// Has operations answered in order, with no other operations between them.
     ///
-    /// Those that only read are answered from the replica. Where one writes, all go through the log, so that each sees what
-    /// those before it did.
+    /// Runs that only read are answered from the replica. If any operation writes, the whole run goes through the log,
+    /// so that each operation sees the effects of those before it.
     pub(super) async fn run(&self, ops: Ops) -> Answers {
         let writes = ops.writes();
         let lane = if writes { &self.writes } else { &self.reads };
@@ -123,14 +123,14 @@ impl Lanes {
             }
             answer
         };
-        // When this member's disk hangs, the commands before it end one after the other, each after its own wait.
+        // When this member's disk hangs, the commands before this one end one by one, each after its own wait.
         let answer = timeout(self.longest, asked).await.unwrap_or_else(|_| Answer::Failed(HANGS.into()));
         match answer {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
             Answer::Seen(replies) => Answers::Own(replies),
             Answer::Due(_) => Answers::Own(Vec::new()),
             Answer::Failed(text) if !writes && text.starts_with(LOST) => Answers::Failed(AGAIN.into()),
-            // Whatever became of a read, nothing has happened.
+            // A failed read changes nothing, whatever its outcome.
             Answer::Failed(text) if !writes && text.starts_with("UNKNOWN") => {
                 Answers::Failed(UNREADABLE.into())
             }
@@ -142,13 +142,13 @@ impl Lanes {
 const UNREADABLE: &str =
     "CLUSTERDOWN not done: no quorum of members answers; try again, or read with --reads local";
 
-/// How it begins when the answer to a command that was executed is not to be had any more.
+/// The prefix of the error for a command that was executed but whose answer is no longer kept.
 const LOST: &str = "UNKNOWN answer lost:";
 
-const AGAIN: &str = "TRYAGAIN not done: the answer got lost on the way; try again";
+const AGAIN: &str = "TRYAGAIN not done: the answer was lost on the way; try again";
 
 const HANGS: &str =
-    "UNKNOWN outcome unknown: this member takes too long; look whether it took effect before you repeat it";
+    "UNKNOWN outcome unknown: this member takes too long; check whether it took effect before you repeat it";
 
 async fn ask(lane: &mpsc::Sender<Run>, ops: Ops) -> Answer {
     let (answer, answered) = oneshot::channel();
@@ -160,10 +160,10 @@ async fn ask(lane: &mpsc::Sender<Run>, ops: Ops) -> Answer {
 }
 
 fn stopped_text() -> Box<str> {
-    "UNKNOWN outcome unknown: this member stops; look whether it took effect before you repeat it".into()
+    "UNKNOWN outcome unknown: this member stops; check whether it took effect before you repeat it".into()
 }
 
-/// Takes all runs that wait whenever a lane is free.
+/// Takes all waiting runs whenever a lane is free.
 async fn gather(
     mut inbox: mpsc::Receiver<Run>,
     lanes: usize,
@@ -178,7 +178,7 @@ async fn gather(
         }) else {
             return;
         };
-        // Whoever can run now may have something to say as well.
+        // Other tasks that are ready may have runs to add.
         tokio::task::yield_now().await;
         let (mut count, mut bytes) = (first.ops.count(), first.ops.bytes().len());
         let mut runs = vec![first];
@@ -191,7 +191,7 @@ async fn gather(
             }
             runs.push(run);
         }
-        // Those whose clients were told that it takes too long are not begun.
+        // Runs whose clients were already told that they take too long are dropped.
         runs.retain(|run| !run.answer.is_closed());
         if !runs.is_empty() {
             start(runs, lane);
@@ -210,19 +210,19 @@ async fn write(member: Arc<dyn Member>, clocks: Arc<Clocks>, runs: Vec<Run>, lan
             Err(error) => Answer::Failed(why_not_written(error)),
         };
         first += ops.count();
-        // An error says that the connection has gone away meanwhile.
+        // An error means that the connection has closed.
         drop(answer.send(answered));
     }
 }
 
-/// A client sees by the first word whether the command may have happened.
+/// Returns the error text. Its first word tells the client whether the command may have been executed.
 fn why_not_written(error: &ProposeError) -> Box<str> {
     let code = match error {
         ProposeError::Overloaded(_) => "TRYAGAIN not done:",
         ProposeError::NotLeader { .. } | ProposeError::Stopped(_) => "CLUSTERDOWN not done:",
         ProposeError::TooLarge { .. } => "ERR not done:",
         ProposeError::AnswerNotKept { .. } => LOST,
-        // Whatever else there may be one day, nothing is known of the command.
+        // For errors added later, the outcome is unknown.
         ProposeError::OutcomeUnknown | ProposeError::SessionExpired | _ => "UNKNOWN outcome unknown:",
     };
     format!("{code} {error}").into()
@@ -242,15 +242,15 @@ async fn read(
     let looker = Box::new(move |store: &Store| {
         let clock = clocks.see(store);
         let looks: Vec<Answer> = asked.iter().map(|ops| look(store, clock, ops)).collect();
-        // An error says that nobody waits any more.
+        // An error means that no run is waiting.
         drop(sender.send(looks));
     });
     let done = timeout(patience, member.look(consistency, looker)).await;
     drop(lane);
     let failure = match done {
         Ok(Ok(())) => None,
-        // A removed member has no way to read, but the others still take its commands. And what was voted for last may not
-        // be chosen before somebody proposes something: the read itself.
+        // A removed member cannot read, but the others still accept its commands. And the last votes may not become
+        // chosen until something is proposed: the read itself does that.
         Ok(Err(ReadFailure::Refused(ReadError::Removed))) | Err(_) => {
             for (ops, answer) in runs.iter().zip(answers) {
                 drop(answer.send(Answer::Due(ops.clone())));
@@ -268,11 +268,11 @@ async fn read(
     }
 }
 
-/// Answers a run, if none of what it looks at is due.
+/// Answers a run, if no key that it reads is due.
 fn look(store: &Store, clock: u64, ops: &Ops) -> Answer {
     let mut replies = Vec::with_capacity(ops.count());
     for op in ops.reader().flatten() {
-        // Values are shared with the store, so that each answer may be as long as any.
+        // Values are shared with the store, so each answer may use the full budget.
         match store.look(&op, clock, &mut Budget::default()) {
             Look::Seen(reply) => replies.push(reply),
             Look::Due | Look::Change => return Answer::Due(ops.clone()),
@@ -281,7 +281,7 @@ fn look(store: &Store, clock: u64, ops: &Ops) -> Answer {
     Answer::Seen(replies)
 }
 
-/// What the answers say, or why there are none.
+/// Returns the answer at this position, or the failure.
 pub(super) fn or_failure(answers: &Answers, nth: usize) -> Reply {
     answers.get(nth).cloned().unwrap_or_else(|| Reply::refused(answers.failure()))
 }

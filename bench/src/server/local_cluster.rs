@@ -1,4 +1,4 @@
-//! `paxos-bench cluster`: a whole cluster on this machine, each member a process of its own.
+//! `paxos-bench cluster`: a whole cluster on this machine, each member in its own process.
 
 use crate::arguments::address::Address;
 use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, init_log, make_dir};
@@ -18,10 +18,10 @@ use tokio::time::{Duration, timeout};
 /// How long members may take to stop before they are killed.
 const STOP: Duration = Duration::from_secs(10);
 
-/// How far the ports of clients and members are apart.
+/// The distance between the ports for clients and those for members.
 const APART: u16 = 100;
 
-/// From here on, the ports of 32 members and 16 spares would go beyond 65,535.
+/// Above this, the ports of 32 members and 16 spares would exceed 65,535.
 const HIGHEST_PORT: i64 = 65_535 - APART as i64 - (32 + 16 - 1);
 
 /// A cluster on this machine.
@@ -30,17 +30,17 @@ pub struct LocalCluster {
     /// The variant
     #[arg(long, value_enum, default_value_t = Variant::Multi)]
     pub variant: Variant,
-    /// How many members it begins with [default: 3, or as many as --data has]
+    /// The number of members at the start [default: 3, or as in --data]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     pub nodes: Option<u16>,
-    /// How many more processes run that may become members with PAXOS ADD [default: none, or as many as --data has]
+    /// The number of spare processes, which may become members with PAXOS ADD [default: none, or as in --data]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=16))]
     pub spares: Option<u16>,
-    /// Where the members keep what they must not forget [default: a temporary directory, removed at the end]
+    /// The directory for the members' data [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// The port of the first member for clients; the next have the next, and 100 higher are those for members.
-    /// 0: any that are free [default: 7001, or as --data has it]
+    /// The first member's port for clients; the other members use the following ports. Ports for members are 100
+    /// higher. 0: any free ports [default: 7001, or as in --data]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=HIGHEST_PORT))]
     pub port: Option<u16>,
     /// Serve /metrics, /healthz and /readyz of member N over HTTP at port BASE + N of 127.0.0.1
@@ -49,7 +49,7 @@ pub struct LocalCluster {
     /// Write the protocol steps of member N as JSON lines to PREFIX.nN.jsonl
     #[arg(long, value_name = "PREFIX")]
     pub trace_out: Option<PathBuf>,
-    /// Stop when the standard input ends: who started this cluster is gone
+    /// Stop when the standard input ends, because the process that started this cluster is gone
     #[arg(long, hide = true)]
     pub until_stdin_ends: bool,
     /// How members treat clients
@@ -57,10 +57,10 @@ pub struct LocalCluster {
     pub clients: Clients,
 }
 
-/// Runs a cluster until it is told to stop.
+/// Runs a cluster until it is stopped.
 ///
 /// # Errors
-/// [`ServeError`]: it cannot run, or a member ended by itself.
+/// [`ServeError`] if the cluster cannot run, or a member stopped unexpectedly.
 pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     init_log(&options.clients.log, "cluster │")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -74,7 +74,7 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     };
     let path = data.join("cluster.toml");
     let file = if path.exists() {
-        // Members do not move while they are away.
+        // An existing cluster keeps its addresses.
         let file = ClusterFile::read(&path)?;
         agree(options, &file, &path)?;
         file
@@ -90,7 +90,7 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     runtime.block_on(run(options, &file, data))
 }
 
-/// A cluster that is there is the one that is asked for.
+/// Checks that an existing cluster is the one requested.
 fn agree(options: &LocalCluster, file: &ClusterFile, path: &Path) -> Result<(), ServeError> {
     let (members, spares) = (file.members.len(), file.spares.len());
     let port = file.members.first().and_then(|place| place.resp.parse::<Address>().ok()).map(|at| at.port);
@@ -113,7 +113,7 @@ fn agree(options: &LocalCluster, file: &ClusterFile, path: &Path) -> Result<(), 
     }
 }
 
-/// Whether all addresses are free.
+/// Checks that all addresses are free.
 fn probe(file: &ClusterFile) -> Result<(), ServeError> {
     let addresses = file.places().flat_map(|place| [&place.peer, &place.resp]);
     let held = addresses.filter(|address| !address.is_empty()).map(|address| {
@@ -122,13 +122,13 @@ fn probe(file: &ClusterFile) -> Result<(), ServeError> {
     held.collect::<Result<Vec<_>, _>>().map(drop)
 }
 
-/// Chooses the addresses.
+/// Chooses the addresses of a new cluster.
 fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
     let (nodes, spares, port) =
         (options.nodes.unwrap_or(3), options.spares.unwrap_or(0), options.port.unwrap_or(7001));
     let count = nodes + spares;
     let ports: Vec<(u16, u16)> = if port == 0 {
-        // All are held until all are known, so that none is chosen twice.
+        // All ports are held until all are chosen, so that none is chosen twice.
         let probe = || Probe::bind("127.0.0.1:0");
         let held: Vec<_> = (0..count).map(|_| Ok((probe()?, probe()?))).collect::<io::Result<_>>()?;
         let port = |probe: &Probe| probe.local_addr().map(|address| address.port());
@@ -151,7 +151,7 @@ fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
     Ok(ClusterFile { name: "local".into(), members: places, spares, tls: None, timeouts })
 }
 
-/// What a member says.
+/// A report about a member.
 enum Said {
     Line(String),
     Ended(u16, io::Result<std::process::ExitStatus>),
@@ -197,7 +197,7 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
                     let input = status.as_ref().is_ok_and(|status| status.code() == Some(2));
                     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                     print(&format!("ended id={id} {status}"))?;
-                    tracing::error!("{} ended by itself ({status}); the others go on if they are a quorum", NodeId(id));
+                    tracing::error!("{} stopped unexpectedly ({status}); a quorum of the others goes on", NodeId(id));
                     first_dead = first_dead.or(Some(ServeError::Died { id, input }));
                     alive -= 1;
                 }
@@ -207,7 +207,7 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
     }
     stop.send_replace(true);
     while members.join_next().await.is_some() {}
-    // The last words of each member.
+    // Collect the last log lines of each member.
     drop(timeout(STOP, async { while logs.join_next().await.is_some() {} }).await);
     first_dead.map_or(Ok(()), Err)
 }
@@ -228,10 +228,10 @@ fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, Se
         .arg(data.join(format!("n{}", place.id)))
         .args(["--log", &clients.log, "--reads", crate::server::reads_name(clients.reads.into())])
         .args(["--maxclients", &clients.maxclients.to_string(), "--lanes", &clients.lanes.to_string()])
-        // Its end tells a member that this process is gone, however that came about.
+        // The end of its standard input tells a member that this process is gone, however it ended.
         .arg("--until-stdin-ends");
     if let Some(password) = &clients.requirepass {
-        // A command line can be read by everyone on this machine.
+        // Everyone on this machine can read a command line.
         command.env("PAXOS_REQUIREPASS", password);
     }
     if let Some(base) = options.metrics_port {
@@ -242,7 +242,7 @@ fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, Se
     }
     #[cfg(unix)]
     {
-        // Ctrl-C in a terminal is for this process, which stops the members one way or the other.
+        // Ctrl-C in a terminal goes to this process only, which stops the members itself.
         command.process_group(0);
     }
     Ok(command
@@ -253,16 +253,16 @@ fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, Se
         .spawn()?)
 }
 
-/// Passes on what a member logs, and whatever else it writes there, with its name before each line.
+/// Passes on a member's log and its other output to standard error, with the member's name before each line.
 async fn prefix(log: ChildStderr, id: NodeId) {
     let (mut log, mut line) = (BufReader::new(log), Vec::new());
     let name = format!("{id} ");
     while log.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        // The member names itself in the same way.
+        // The member's own log lines begin with the same name.
         let text = text.strip_prefix(&name).unwrap_or(text);
-        // Where nobody reads it, nothing is lost.
+        // If the standard error is closed, the line is dropped.
         _ = writeln!(io::stderr().lock(), "{id} │ {text}");
         line.clear();
     }
@@ -277,7 +277,7 @@ async fn pass_on(out: ChildStdout, say: mpsc::Sender<Said>) {
     }
 }
 
-/// Waits until a member ends, by itself or because it is told to.
+/// Waits until a member ends, by itself or because it was stopped.
 async fn mind(
     id: u16,
     mut child: Child,
@@ -295,7 +295,7 @@ async fn mind(
     }
     drop(stdin);
     if timeout(STOP, child.wait()).await.is_err() {
-        tracing::warn!("{} does not stop, and is killed", NodeId(id));
+        tracing::warn!("{} did not stop in time and is killed", NodeId(id));
         drop(child.kill().await);
     }
 }

@@ -1,4 +1,4 @@
-//! The port to the replicated store, whatever the variant.
+//! The interface to the replicated store, for all variants.
 
 use crate::kv::{Command, Replies, Store};
 use async_trait::async_trait;
@@ -8,39 +8,39 @@ use paxos_transport::{
     TransferError,
 };
 
-/// What looks at the store, once.
+/// A function that looks at the store once.
 pub type Looker = Box<dyn FnOnce(&Store) + Send>;
 
 /// One process of a cluster that replicates a [`Store`].
 #[async_trait]
 pub trait Member: Send + Sync + 'static {
-    /// Its name.
+    /// The id of the process.
     fn id(&self) -> NodeId;
-    /// What it knows about itself.
+    /// The status of the process.
     fn status(&self) -> Status;
-    /// What it knows about the others; it takes a turn of the member.
+    /// What the process knows about the others. This waits for a turn of the member.
     async fn outlook(&self) -> Result<Outlook, Stopped> {
         Ok(Outlook::default())
     }
-    /// Who the members are.
+    /// The current members.
     fn members(&self) -> Membership;
-    /// Who was removed.
+    /// The processes that were removed.
     fn removed(&self) -> NodeSet;
-    /// As [`Replicated::append`].
+    /// Same as [`Replicated::append`].
     async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError>;
-    /// As [`Replicated::read`].
+    /// Same as [`Replicated::read`].
     async fn look(&self, consistency: Consistency, looker: Looker) -> Result<(), ReadFailure>;
-    /// As [`Replicated::transfer`].
+    /// Same as [`Replicated::transfer`].
     async fn transfer(&self, to: NodeId) -> Result<(), TransferError>;
-    /// As [`Replicated::change`].
+    /// Same as [`Replicated::change`].
     async fn change(&self, change: Change) -> Result<Slot, ChangeError>;
-    /// As [`Replicated::force_change`].
+    /// Same as [`Replicated::force_change`].
     async fn force_change(&self, change: Change) -> Result<Slot, ChangeError>;
-    /// As [`Replicated::may_stop`].
+    /// Same as [`Replicated::may_stop`].
     async fn may_stop(&self, id: NodeId) -> Result<(), LeaveError>;
-    /// As [`Replicated::stopped`].
+    /// Same as [`Replicated::stopped`].
     async fn stopped(&self) -> Result<(), HostError>;
-    /// As [`Replicated::shutdown`].
+    /// Same as [`Replicated::shutdown`].
     async fn shutdown(&self) -> Result<(), HostError>;
 }
 

@@ -1,8 +1,8 @@
-//! The Redis protocol: what servers read and write, and a small client.
+//! The Redis protocol: the server's parser and encoder, and a small client.
 //!
-//! Everything is bounded. A header that announces much makes nobody set anything aside: memory follows the bytes that
-//! have arrived, up to [`Bounds`]. Requests are flat lists, so there is no nesting to follow. A request that comes in
-//! small pieces is read on from where it was, so that a slow client costs no more than a fast one.
+//! Everything is bounded. Announced sizes reserve no memory: memory grows with the bytes that have arrived, up to
+//! [`Bounds`]. Requests are flat lists without nesting. A request that arrives in small pieces is resumed where parsing
+//! stopped, so a slow client costs no more than a fast one.
 
 mod client;
 mod encode;

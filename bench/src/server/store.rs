@@ -1,4 +1,4 @@
-//! `paxos-bench store`: what is in the directory of a member, and whether it can be believed.
+//! `paxos-bench store`: what a member's directory contains, and whether it is intact.
 
 use super::backup::{BackupError, Recovered, Stores};
 use clap::{Args, Subcommand};
@@ -6,10 +6,10 @@ use paxos_transport::StoreReport;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// Below the options in the command's help.
+/// The help text below the options.
 pub const HELP: &str = "\
-A member keeps its directory for itself while it runs, so stop it first. Nothing is changed: what is damaged and can be
-repaired is repaired when the member starts.
+A running member locks its directory, so stop it first. Nothing is changed: damage that can be repaired is repaired when
+the member starts.
 
 Examples:
   paxos-bench store inspect /var/lib/paxos/n0
@@ -18,7 +18,7 @@ Examples:
 
 Exit codes: 0 every store is whole, or will be when it is opened, 1 one is not, 2 the command line is wrong.";
 
-/// What to do with stores.
+/// Inspects, verifies or backs up stores.
 #[derive(Debug, Args)]
 pub struct StoreOptions {
     #[command(subcommand)]
@@ -27,46 +27,46 @@ pub struct StoreOptions {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Read all of a store, and tell whose it is and what is in it
+    /// Read a whole store, and print its owner and its contents
     Inspect {
         /// The directory of one member (of `cluster --data DIR`: DIR/n0, DIR/n1, …)
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
     },
-    /// Read all of a store, and tell in a line whether it is whole
+    /// Read a whole store, and print in one line whether it is whole
     Verify {
         /// The directory of one member (of `cluster --data DIR`: DIR/n0, DIR/n1, …)
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
     },
-    /// Write all keys to a file that `paxos-bench restore` reads: as `backup`, from members that are stopped
+    /// Write all keys to a file that `paxos-bench restore` reads, as `backup` does, from stopped members
     Backup {
         /// The file to write; it must not exist
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// The directories of so many members that they are a quorum, which then run in memory for a moment
+        /// The directories of enough members to form a quorum, which then run in memory for a moment
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
-        /// The cluster's file [default: cluster.toml in the directory above the first DIR, where `cluster --data` has it]
+        /// The cluster's file [default: cluster.toml in the parent of the first DIR, as written by `cluster --data`]
         #[arg(long, value_name = "FILE")]
         cluster: Option<PathBuf>,
-        /// Use what a single member voted for, though no quorum is left. Writes that were acknowledged may be missing, and
-        /// others that were not may be there
+        /// Use the votes of a single member, although no quorum is left. Acknowledged writes may be missing, and
+        /// unacknowledged ones may be present
         #[arg(long)]
         survivor: bool,
     },
 }
 
-/// What was found.
+/// The result of `store`.
 #[derive(Debug)]
 pub struct Inspected {
-    /// To be printed.
+    /// The text to print.
     pub text: String,
-    /// What is wrong with each store that is not whole.
+    /// One error for each store that is not whole.
     pub errors: Vec<BackupError>,
 }
 
-/// Reads the stores, one after the other.
+/// Reads the stores one after another.
 pub fn store(options: &StoreOptions) -> Inspected {
     let (dirs, short) = match &options.what {
         What::Inspect { dirs } => (dirs, false),
@@ -82,12 +82,12 @@ pub fn store(options: &StoreOptions) -> Inspected {
         match StoreReport::read(dir) {
             Ok(report) => {
                 let name = dir.display();
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 _ = match (short, report.damaged) {
                     (true, 0) => writeln!(inspected.text, "{name}: whole"),
                     (true, n) => writeln!(
                         inspected.text,
-                        "{name}: {n} damaged, to be written again from the copy when it is opened"
+                        "{name}: {n} damaged, to be repaired from the copy when it is opened"
                     ),
                     (false, _) => writeln!(inspected.text, "{name}\n{}", describe(&report)),
                 };
@@ -134,7 +134,7 @@ fn describe(report: &StoreReport) -> String {
     if report.damaged > 0 {
         _ = writeln!(
             text,
-            "  damaged      {} blocks, to be written again from their copies when it is opened",
+            "  damaged      {} blocks, to be repaired from their copies when it is opened",
             report.damaged
         );
     }

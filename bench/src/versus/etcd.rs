@@ -1,6 +1,6 @@
-//! A small client of etcd, for `versus`: its HTTP/JSON gateway, over one connection that stays open.
+//! A small client of etcd for `versus`. It uses the HTTP/JSON gateway over one connection that stays open.
 //!
-//! The clients of etcd's own protocol need `protoc` to be built, and the gateway needs nothing but HTTP/1.1.
+//! Clients of etcd's own protocol need `protoc` to build; the gateway needs only HTTP/1.1.
 
 use crate::server::resp::Value;
 use base64::Engine;
@@ -10,10 +10,10 @@ use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Headers of a response.
+/// The most headers in a response.
 const HEADERS: usize = 32;
 
-/// Bytes of a response, headers included: what the gateway answers to a write is below a kilobyte.
+/// The most bytes in a response, headers included. The gateway's answer to a write is below a kilobyte.
 const LONGEST: usize = 1 << 20;
 
 /// A connection to a member.
@@ -25,7 +25,7 @@ pub(crate) struct Client {
     input: Vec<u8>,
 }
 
-/// A response, and how many bytes it took.
+/// A response and its length in bytes.
 #[derive(Debug, PartialEq, Eq)]
 struct Response {
     status: u16,
@@ -34,14 +34,14 @@ struct Response {
 }
 
 impl Client {
-    /// Connects to an address, as `127.0.0.1:2379`.
+    /// Connects to an address such as `127.0.0.1:2379`.
     pub(crate) async fn connect(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, address: address.to_owned(), out: Vec::new(), input: Vec::new() })
     }
 
-    /// Appends a write to what is to be sent.
+    /// Appends a write to the send buffer.
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
         let mut body = String::with_capacity(32 + (key.len() + value.len()) * 4 / 3);
         body.push_str(r#"{"key":""#);
@@ -61,14 +61,14 @@ impl Client {
         self.out.extend_from_slice(body.as_bytes());
     }
 
-    /// Sends all that was pushed.
+    /// Sends the buffered requests.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         self.stream.write_all(&self.out).await?;
         self.out.clear();
         Ok(())
     }
 
-    /// Waits for more bytes. It may be given up at any time, and nothing is lost.
+    /// Waits for more bytes. Cancelling this loses nothing.
     pub(crate) async fn fill(&mut self) -> io::Result<()> {
         if self.stream.read_buf(&mut self.input).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -76,7 +76,7 @@ impl Client {
         Ok(())
     }
 
-    /// The next reply, if it has come in: the text of the response, or of the error.
+    /// Returns the next reply if it has arrived: the text of the response or of the error.
     pub(crate) fn poll(&mut self) -> io::Result<Option<Value>> {
         let Some(Response { status, body, length }) = response(&self.input)? else { return Ok(None) };
         self.input.drain(..length);
@@ -112,7 +112,7 @@ fn wrong(why: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// The response at the beginning of `bytes`; none if it is not whole (RFC 9112, §6).
+/// Returns the response at the beginning of `bytes`, or `None` if it is incomplete (RFC 9112, §6).
 fn response(bytes: &[u8]) -> io::Result<Option<Response>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut head = httparse::Response::new(&mut headers);
@@ -136,13 +136,13 @@ fn response(bytes: &[u8]) -> io::Result<Option<Response>> {
     bounded(bytes, body.map(|body| Response { status, body, length: begin + size }))
 }
 
-/// A response that is not whole by then never will be.
+/// Fails if an incomplete response already exceeds the limit.
 fn bounded(bytes: &[u8], found: Option<Response>) -> io::Result<Option<Response>> {
     let too_long = found.is_none() && bytes.len() > LONGEST;
     if too_long { Err(wrong(format_args!("a response is longer than {LONGEST} bytes"))) } else { Ok(found) }
 }
 
-/// A body in chunks, and where the response ends; none if it is not whole (RFC 9112, §7.1).
+/// Returns a chunked body and the end of the response, or `None` if it is incomplete (RFC 9112, §7.1).
 fn chunked(bytes: &[u8], begin: usize) -> io::Result<Option<(Vec<u8>, usize)>> {
     let (mut body, mut at) = (Vec::new(), begin);
     loop {
@@ -155,12 +155,12 @@ fn chunked(bytes: &[u8], begin: usize) -> io::Result<Option<(Vec<u8>, usize)>> {
         }
         let size = usize::try_from(size).ok().filter(|size| *size <= LONGEST);
         let size = size.ok_or_else(|| wrong("a chunk is too long"))?;
-        // A chunk ends with a line end of its own.
+        // Each chunk is followed by a line end.
         let Some(chunk) = rest.get(head..head + size + 2) else { return Ok(None) };
         body.extend_from_slice(chunk.get(..size).unwrap_or_default());
         at += head + size + 2;
     }
-    // What comes behind are headers as those in front.
+    // Trailers have the form of headers.
     let mut trailers = [httparse::EMPTY_HEADER; HEADERS];
     let rest = bytes.get(at..).unwrap_or_default();
     match httparse::parse_headers(rest, &mut trailers).map_err(wrong)? {
@@ -173,10 +173,10 @@ fn chunked(bytes: &[u8], begin: usize) -> io::Result<Option<(Vec<u8>, usize)>> {
 mod tests {
     use super::*;
 
-    /// As etcd 3.4 answers a write.
+    /// The answer of etcd 3.4 to a write.
     const WRITTEN: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 
-    /// As etcd 3.4 refuses one.
+    /// The answer of etcd 3.4 to a refused write.
     const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\nTrailer: Grpc-Trailer-Content-Type\r\nTransfer-Encoding: chunked\r\n\
                            \r\n3\r\n{\"e\r\n5\r\nrror\"\r\n0\r\nGrpc-Trailer-Content-Type: application/grpc\r\n\r\n";
 

@@ -1,7 +1,7 @@
-//! `paxos-bench floor`: the least that a replicated store has to do, to measure others against.
+//! `paxos-bench floor`: a minimal replicated store, the lower bound that other systems are measured against.
 //!
-//! A leader gathers what its clients have sent meanwhile, sends it to the followers, writes it and syncs it once, and answers
-//! when enough followers for a majority have done the same. There is no protocol: no ballot, no election, no state, no read.
+//! The leader sends the requests that have arrived to the followers, writes and syncs them once, and answers when a
+//! majority has done the same. There is no protocol: no ballots, elections, state or reads.
 //!
 //! ```text
 //! client    o--->|                                |--->o    SET key value, OK
@@ -10,7 +10,7 @@
 //! follower           |-->  write, fdatasync  ------->|      this one is not
 //! ```
 //!
-//! All members are threads of one process with a file each, and TCP between them.
+//! All members are threads of one process. Each has its own file, and they communicate over TCP.
 
 mod clients;
 mod journal;
@@ -25,24 +25,24 @@ use tokio::net::TcpListener;
 /// A leader and its followers.
 #[derive(Debug, Args)]
 pub struct Floor {
-    /// How many members
+    /// The number of members
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=9))]
     pub nodes: u16,
-    /// Where the members write, a file each
+    /// The directory in which the members write, one file each
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Stop when the standard input ends: who started this process is gone
+    /// Stop when the standard input ends, because the process that started this one is gone
     #[arg(long, hide = true)]
     pub until_stdin_ends: bool,
 }
 
-/// Runs until it is told to stop. It says where clients find it, and takes `SET key value` and nothing else.
+/// Runs until it is stopped. It prints its address for clients, and accepts only `SET key value`.
 ///
 /// # Errors
-/// [`ServeError`].
+/// [`ServeError`] if it cannot run.
 pub fn floor(options: &Floor) -> Result<(), ServeError> {
     make_dir(&options.data)?;
-    // The members are threads of their own; what is left is to pass on what clients say.
+    // The members have their own threads; this runtime only passes on the clients' requests.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(options))
 }
@@ -60,7 +60,7 @@ async fn run(options: &Floor) -> Result<(), ServeError> {
     drop(out);
     tokio::select! {
         () = stopping => Ok(()),
-        error = members.failed => Err(error.unwrap_or_else(|_| io::Error::other("the leader has ended")).into()),
+        error = members.failed => Err(error.unwrap_or_else(|_| io::Error::other("the leader has stopped")).into()),
         error = clients::serve(listener, members.leader) => Err(error.into()),
     }
 }

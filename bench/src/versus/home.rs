@@ -1,4 +1,4 @@
-//! The directory in which all run, so that all write to the same file system.
+//! The directory that all systems write to, so that they use the same file system.
 
 use super::VersusError;
 use std::io;
@@ -9,16 +9,16 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(super) struct Home {
     dir: TempDir,
-    /// Where it was made.
+    /// The directory in which it was created.
     parent: PathBuf,
 }
 
 impl Home {
-    /// Makes one in `data`, or in the current directory: where systems put temporary files, nothing may ever reach a disk.
+    /// Creates it in `data` or the current directory, because temporary directories may never reach a disk.
     pub(super) fn create(data: Option<&Path>) -> Result<Self, VersusError> {
         let asked = data.unwrap_or(Path::new("."));
         let wrong = |source: io::Error| {
-            // Without a path: that is named already, and what is to be made below it says nothing.
+            // Drop the error's own path: the message names the parent, and the path below it is meaningless.
             let source = io::Error::from(source.kind());
             VersusError::Data { path: asked.display().to_string(), source }
         };
@@ -27,24 +27,24 @@ impl Home {
         Ok(Self { dir, parent })
     }
 
-    /// The directory.
+    /// The path of the directory.
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The directory that is there after the run.
+    /// The parent directory, which remains after the run.
     pub(super) fn parent(&self) -> &Path {
         &self.parent
     }
 
-    /// A directory of its own for a process.
+    /// Creates a directory for one process, and returns its path.
     pub(super) fn directory(&self, name: &str) -> io::Result<String> {
         let directory = self.path().join(name);
         std::fs::create_dir(&directory)?;
         Ok(directory.display().to_string())
     }
 
-    /// Whether it is in memory, where a sync costs nothing; none if the system does not say.
+    /// Whether the directory is in memory, where a sync costs nothing; `None` if the system does not say.
     #[cfg(target_os = "linux")]
     pub(super) fn in_memory(&self) -> Option<bool> {
         /// `TMPFS_MAGIC` and `RAMFS_MAGIC`, from `statfs(2)`.
@@ -53,7 +53,7 @@ impl Home {
         Some(MEMORY.contains(&(found.f_type as u64)))
     }
 
-    /// Whether it is in memory, where a sync costs nothing; none if the system does not say.
+    /// Whether the directory is in memory, where a sync costs nothing; `None` if the system does not say.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn in_memory(&self) -> Option<bool> {
         None

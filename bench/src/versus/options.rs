@@ -7,36 +7,36 @@ use crate::variants::Variant;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Below the options in the command's help.
+/// The help text below the options.
 pub const HELP: &str = "\
-Each system gets the same load, one after the other: N clients, each with a connection of its own, write a value, wait for
-the answer, and write the next. All run on this machine, talk over loopback, and write to the same file system. Each answers a
-write when it is synced to disk:
+The systems get the same load in turn: N clients, each with its own connection, write a value, wait for the answer, and
+write the next. All systems run on this machine, communicate over loopback, and write to the same file system. Each
+answers a write when it is synced to disk:
 
-  cluster  this cluster, each member a process (paxos-bench cluster): on the disks of a majority
+  cluster  this cluster, each member in its own process (paxos-bench cluster): on the disks of a majority
   etcd     as many members: on the disks of a majority. It is asked by HTTP/JSON, which costs it more than gRPC would
   redis    one server, appendonly yes, appendfsync always: on one disk, not replicated
-  floor    a leader that writes a block, and followers that do the same, without any protocol (paxos-bench floor): on
-           the disks of a majority. It is the least that a replicated store has to do
+  floor    a leader and followers that each write a block, without any protocol (paxos-bench floor): on the disks of a
+           majority. It is a lower bound for any replicated store
 
-etcd and redis-server are taken from the PATH; one that is not there is named, and left out. All are started on free
-ports and stopped at the end, however it ends, and what they wrote is removed.
+etcd and redis-server are taken from the PATH; a missing one is reported and left out. All are started on free ports. At
+the end of the run, even if it fails, they are stopped and their data is removed.
 
-The systems take turns in rounds. A ratio is made of two measurements of one round, and its median, lowest and
-highest over the rounds are shown: writes/s above 1 x means that the cluster does more, a latency above 1 x that it
-takes longer. How to read it, and what is unfair about it: docs/versus.md.
+The systems take turns in rounds. Each ratio compares two measurements of one round. Its median, lowest and highest
+value over the rounds are shown: writes/s above 1 x means that the cluster does more, a latency above 1 x that it
+takes longer. docs/versus.md explains how to read the result, and what is unfair about it.
 
 Examples:
   paxos-bench versus
   paxos-bench versus --against floor --clients 1 --seconds 1 --rounds 3
   paxos-bench versus --variant fast --nodes 5 --rounds 9 --data /mnt/ssd --format json > versus.json
 
-Exit codes: 0 all was measured, 1 a server failed or it was stopped, 2 the command line is wrong.";
+Exit codes: 0 all systems were measured, 1 a server failed or the run was stopped, 2 the command line is wrong.";
 
-/// How many bytes may be under way.
+/// The most bytes that may be under way.
 const UNDER_WAY: u64 = 64 << 20;
 
-/// What to compare the cluster with.
+/// A system to compare the cluster with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Against {
     /// etcd, from the PATH
@@ -48,7 +48,7 @@ pub enum Against {
 }
 
 impl Against {
-    /// Its name.
+    /// The system's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Etcd => "etcd",
@@ -58,31 +58,31 @@ impl Against {
     }
 }
 
-/// What to compare.
+/// The options of a comparison.
 #[derive(Clone, Debug, Args)]
 pub struct Versus {
     /// The variant of this cluster
     #[arg(long, value_enum, default_value_t = Variant::Multi)]
     pub variant: Variant,
-    /// What to compare it with
+    /// The systems to compare it with
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Against::Etcd, Against::Redis, Against::Floor])]
     pub against: Vec<Against>,
-    /// Numbers of clients, each measured by itself
+    /// The numbers of clients, each measured separately
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256], value_name = "N", value_parser = clap::value_parser!(u32).range(1..=512))]
     pub clients: Vec<u32>,
     /// The length of values in bytes
     #[arg(long, default_value_t = 100, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
     pub value_size: u32,
-    /// How many members this cluster, etcd and the floor have
+    /// The number of members of this cluster, of etcd and of the floor
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=9))]
     pub nodes: u16,
-    /// How many rounds
+    /// The number of rounds
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
-    /// For how many seconds each system is measured in a round, with each number of clients
+    /// The seconds for which each system is measured in a round, with each number of clients
     #[arg(long, default_value_t = 3.0, value_name = "S", value_parser = short)]
     pub seconds: f64,
-    /// Where all write, in a directory of their own that is removed at the end [default: the current directory]
+    /// Where all systems write, in a new directory that is removed at the end [default: the current directory]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// How to print the result
@@ -90,14 +90,14 @@ pub struct Versus {
     pub format: Form,
 }
 
-/// A measurement of more than an hour is a typing mistake.
+/// Parses a duration. A measurement of more than an hour is taken for a typing mistake.
 fn short(text: &str) -> Result<f64, String> {
     let seconds = positive(text)?;
     if seconds <= 3600.0 { Ok(seconds) } else { Err("give no more than 3,600 seconds".into()) }
 }
 
 impl Versus {
-    /// That each option has an effect, and that the machine can do it.
+    /// Checks that each option has an effect, and that the machine can handle the load.
     pub(super) fn check(&self) -> Result<(), VersusError> {
         for (nth, clients) in self.clients.iter().enumerate() {
             if self.clients[..nth].contains(clients) {

@@ -1,4 +1,4 @@
-//! The servers, as processes: started, watched, and stopped however the run ends.
+//! The server processes: starts them, watches them, and stops them however the run ends.
 
 use super::VersusError;
 use super::home::Home;
@@ -12,13 +12,13 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long processes of ours may take to stop before they are killed. A cluster gives its members 10 s.
+/// How long this project's processes may take to stop before they are killed. A cluster gives its members 10 s.
 const STOP: Duration = Duration::from_secs(15);
 
-/// How many lines of what a server said last are told when it fails.
+/// The number of log lines that are shown when a server fails.
 const LAST_LINES: usize = 5;
 
-/// How many bytes of the end of what a server said are looked at.
+/// The number of bytes at the end of a server's log that are searched for them.
 const LAST_BYTES: u64 = 16 << 10;
 
 /// A program with its arguments.
@@ -36,7 +36,7 @@ impl Line {
         }
     }
 
-    /// As a shell takes it, with the program's name alone.
+    /// The command line as typed into a shell, with the program's name without its path.
     pub(super) fn show(&self) -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,".contains(&byte);
         let quote = |word: &str| {
@@ -56,11 +56,11 @@ struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
-    /// Whether it is a process of this project, which may have started others.
+    /// Whether it is one of this project's processes, which may have started others.
     ours: bool,
 }
 
-/// All that runs.
+/// All running servers.
 #[derive(Debug)]
 pub(super) struct Processes<'h> {
     running: Vec<Process>,
@@ -76,12 +76,12 @@ impl<'h> Processes<'h> {
         self.home
     }
 
-    /// Starts somebody else's server. What it says goes to a file.
+    /// Starts a server of another project. Its output goes to a file.
     pub(super) fn start(&mut self, name: &'static str, line: &Line) -> Result<(), VersusError> {
         self.spawn(name, line, None).map(drop)
     }
 
-    /// Starts a process of this project, whose standard output says when it is ready.
+    /// Starts a process of this project. Its standard output reports when it is ready.
     pub(super) fn start_ours(
         &mut self,
         name: &'static str,
@@ -102,14 +102,14 @@ impl<'h> Processes<'h> {
         let said = File::create(&log)?;
         let mut command = Command::new(&line.program);
         command.args(&line.arguments).current_dir(self.home.path()).kill_on_drop(true);
-        // Ours stop when their standard input ends, even if this process is killed.
+        // This project's processes stop when their standard input ends, even if this process is killed.
         command.stdin(Stdio::piped()).stderr(said.try_clone()?).stdout(out.unwrap_or_else(|| said.into()));
         for (variable, _) in std::env::vars_os() {
             if is_setting(&variable.to_string_lossy()) {
                 command.env_remove(variable);
             }
         }
-        // Ctrl-C in a terminal is for this process, which stops the others.
+        // Ctrl-C in a terminal goes to this process only, which stops the others.
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| {
@@ -122,7 +122,7 @@ impl<'h> Processes<'h> {
     }
 
     /// # Errors
-    /// Which of them has ended, with its last words.
+    /// Names a process that has ended, with the end of its log.
     pub(super) fn all_run(&mut self) -> Result<(), VersusError> {
         for Process { name, child, log, .. } in &mut self.running {
             if let Some(status) = child.try_wait()? {
@@ -132,24 +132,24 @@ impl<'h> Processes<'h> {
         Ok(())
     }
 
-    /// Waits a little for a process that was said to have ended.
+    /// Waits briefly for a process that seems to have ended.
     pub(super) async fn ended(&mut self, name: &str) {
         for process in self.running.iter_mut().filter(|process| process.name == name) {
-            // If it still runs, then that is what is to be told.
+            // If it still runs, the caller reports that.
             _ = timeout(Duration::from_secs(1), process.child.wait()).await;
         }
     }
 
-    /// Stops all. What they wrote is thrown away, so servers of others are killed: etcd takes seconds to stop by itself.
+    /// Stops all servers. Their data is discarded, so servers of other projects are killed: etcd takes seconds to stop.
     pub(super) async fn stop(&mut self) {
         for process in &mut self.running {
             process.end();
         }
         let end = Instant::now() + STOP;
         for process in &mut self.running {
-            // It closes the standard input, too.
+            // Waiting also closes the standard input.
             if timeout_at(end, process.child.wait()).await.is_err() {
-                // One that cannot be killed has ended meanwhile.
+                // A process that cannot be killed has already ended.
                 _ = process.child.kill().await;
             }
         }
@@ -158,7 +158,7 @@ impl<'h> Processes<'h> {
 }
 
 impl Process {
-    /// Has it end. If that cannot be done it has ended, or is killed later.
+    /// Asks or forces the process to end. If that fails, it has already ended, or is killed later.
     fn end(&mut self) {
         #[cfg(unix)]
         if self.ours {
@@ -173,13 +173,13 @@ impl Process {
     }
 }
 
-/// Whether a variable of the environment would make a server another than its command line says.
+/// Whether an environment variable could change a server's settings.
 fn is_setting(variable: &str) -> bool {
     let etcd = variable.starts_with("ETCD_") && variable != "ETCD_UNSUPPORTED_ARCH";
     etcd || variable.starts_with("PAXOS_") || variable == "RUST_LOG"
 }
 
-/// The end of what a process said.
+/// The last lines of a process's log.
 fn last_words(log: &Path) -> io::Result<String> {
     use std::io::{Read, Seek, SeekFrom};
     let mut file = File::open(log)?;
@@ -193,19 +193,19 @@ fn last_words(log: &Path) -> io::Result<String> {
     Ok(last.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
 }
 
-/// So many ports that nobody listens at.
+/// Returns this many ports that are not in use.
 pub(super) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    // All are held until all are known, so that none is chosen twice.
+    // All ports are held until all are chosen, so that none is chosen twice.
     let held: Vec<TcpListener> =
         (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<io::Result<_>>()?;
     held.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect()
 }
 
-/// Where a program is, if it is on the PATH.
+/// Returns the path of a program if it is on the PATH.
 pub(super) fn on_path(program: &str) -> Option<PathBuf> {
     let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH")?;
-    // A relative directory would mean another one to the process, which runs elsewhere.
+    // The process runs in another directory, so relative paths are made absolute.
     let files = std::env::split_paths(&path).map(|directory| directory.join(&name));
     files.filter(|file| file.is_file()).find_map(|file| std::path::absolute(file).ok())
 }

@@ -1,4 +1,4 @@
-//! When servers answer, and which of them leads.
+//! Finds out when servers answer, and which of them leads.
 
 use super::VersusError;
 use super::processes::Processes;
@@ -12,16 +12,16 @@ use tokio::io::{BufReader, Lines};
 use tokio::process::ChildStdout;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// How long the servers of a system may take until they answer.
+/// How long the servers of a system may take to answer.
 const READY: Duration = Duration::from_secs(20);
 
-/// How often they are asked meanwhile.
+/// The interval between attempts.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What can be done about a server that is slow to start.
+/// The advice for a server that starts slowly.
 const SLOW: &str = "wait until the machine has less to do, and run this again";
 
-/// Reads what a process says until a line that begins with `last`: where its servers listen, by their numbers.
+/// Reads a process's output up to a line that begins with `last`, and returns its servers' addresses in order of id.
 pub(super) async fn addresses(
     name: &'static str,
     processes: &mut Processes<'_>,
@@ -42,7 +42,7 @@ pub(super) async fn addresses(
         let Some(line) = timeout_at(end, lines.next_line()).await.map_err(late)?? else {
             processes.ended(name).await;
             processes.all_run()?;
-            return Err(VersusError::Start { name, why: format!("it says nothing; {SLOW}") });
+            return Err(VersusError::Start { name, why: format!("its output ended; {SLOW}") });
         };
         if let Some(resp) = field(&line, "resp").filter(|_| line.starts_with("ready ")) {
             let id = field(&line, "id").and_then(|id| id.parse::<u16>().ok());
@@ -52,13 +52,13 @@ pub(super) async fn addresses(
             break;
         }
     }
-    // It may go on to talk, and must not be stopped by a full pipe.
+    // The rest of the output is drained, so that a full pipe does not block the process.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     ready.sort_unstable();
     Ok(ready.into_iter().map(|(_, resp)| resp).collect())
 }
 
-/// Waits until a write is answered at each address.
+/// Waits until each address answers a write.
 pub(super) async fn answers(
     name: &'static str,
     processes: &mut Processes<'_>,
@@ -73,7 +73,7 @@ pub(super) async fn answers(
             match timeout_at(end, probe(wire, address)).await {
                 Ok(Ok(())) => break,
                 Ok(Err(error)) => why = error.to_string(),
-                // What it said before is still the best that is known.
+                // An earlier error explains more than the timeout.
                 Err(_) => {}
             }
             if Instant::now() >= end {
@@ -107,8 +107,8 @@ async fn probe(wire: Wire, address: &str) -> io::Result<()> {
     }
 }
 
-/// The addresses, that of the leader first: of few clients the first ones ask it and save a step. Where nobody says who
-/// leads they stay as they are.
+/// Returns the addresses with the leader's first, so that a few clients ask the leader directly and save a step. If the
+/// leader is unknown, the order is unchanged.
 pub(super) async fn leader_first(wire: Wire, addresses: &[String]) -> Vec<String> {
     let mut addresses = addresses.to_vec();
     if let Ok(Some(nth)) = timeout(Duration::from_secs(1), leader(wire, &addresses)).await {
@@ -121,7 +121,7 @@ async fn leader(wire: Wire, addresses: &[String]) -> Option<usize> {
     match wire {
         Wire::Redis => {
             let mut client = resp::Client::connect(addresses.first()?).await.ok()?;
-            // Redis and the floor refuse the question: they are alone, or their leader is.
+            // Redis and the floor refuse this request. Each has a single address.
             let Value::Array(said) = client.call(&["PAXOS", "LEADER"]).await.ok()? else { return None };
             let leads = said.last()?.text()?;
             addresses.iter().position(|address| *address == leads)

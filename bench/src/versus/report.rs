@@ -1,4 +1,4 @@
-//! What was measured, and ratios of measurements of the same round.
+//! The measurements, and ratios of measurements of the same round.
 
 use super::home::Home;
 use super::options::Versus;
@@ -7,99 +7,99 @@ use super::systems::Started;
 use crate::load;
 use serde::Serialize;
 
-/// What one system did with one number of clients in one round.
+/// One measurement: one system with one number of clients in one round.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measured {
-    /// Its name.
+    /// The system's name.
     pub system: &'static str,
-    /// How many clients.
+    /// The number of clients.
     pub clients: u32,
     /// The round, from 1 on.
     pub round: u32,
-    /// How many writes were answered.
+    /// The number of answered writes.
     pub answered: u64,
-    /// How many failed or were refused.
+    /// The number of writes that failed or were refused.
     pub failed: u64,
-    /// Answered writes a second.
+    /// Answered writes per second.
     pub per_second: f64,
     /// The median latency in microseconds.
     pub p50_us: f64,
-    /// The latency that one in a hundred exceeds, in microseconds.
+    /// The 99th percentile of latency in microseconds.
     pub p99_us: f64,
 }
 
 /// A system that is not installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    /// Which.
+    /// The system's name.
     pub name: &'static str,
-    /// What is not on the PATH.
+    /// The program that is not on the PATH.
     pub program: &'static str,
 }
 
-/// A system with one number of clients.
+/// The results of one system with one number of clients.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SystemPoint {
-    /// Its name.
+    /// The system's name.
     pub system: &'static str,
-    /// Answered writes a second.
+    /// Answered writes per second.
     pub per_second: Spread,
     /// The median latency in microseconds.
     pub p50_us: Spread,
-    /// The latency that one in a hundred exceeds, in microseconds.
+    /// The 99th percentile of latency in microseconds.
     pub p99_us: Spread,
-    /// Writes that failed or were refused, of all rounds.
+    /// The number of writes that failed or were refused, in all rounds.
     pub failed: u64,
 }
 
-/// The cluster beside another system: its number divided by the other's of the same round.
+/// The cluster compared with another system: its result divided by the other's of the same round.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ratio {
     /// The other system.
     pub to: &'static str,
-    /// Of answered writes a second.
+    /// The ratio of answered writes per second.
     pub per_second: Spread,
-    /// Of median latencies.
+    /// The ratio of median latencies.
     pub p50: Spread,
-    /// Of the latencies that one in a hundred exceeds.
+    /// The ratio of 99th percentiles of latency.
     pub p99: Spread,
 }
 
-/// All with one number of clients.
+/// All results with one number of clients.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// How many clients.
+    /// The number of clients.
     pub clients: u32,
-    /// Each system.
+    /// The results of each system.
     pub systems: Vec<SystemPoint>,
-    /// The cluster beside each other system.
+    /// The cluster compared with each other system.
     pub ratios: Vec<Ratio>,
 }
 
-/// The result.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The variant of the cluster.
     pub variant: &'static str,
-    /// Members of the cluster, of etcd and of the floor.
+    /// The number of members of the cluster, of etcd and of the floor.
     pub nodes: u16,
-    /// Bytes of a value.
+    /// The length of a value in bytes.
     pub value_size: u32,
-    /// Seconds of a measurement.
+    /// The duration of a measurement in seconds.
     pub seconds: f64,
-    /// How many rounds.
+    /// The number of rounds.
     pub rounds: u32,
-    /// The directory in which all wrote.
+    /// The directory that all systems wrote to.
     pub data: String,
-    /// Whether that was in memory, where a sync costs nothing; none if the system does not say.
+    /// Whether the directory was in memory, where a sync costs nothing; `None` if the system does not say.
     pub in_memory: Option<bool>,
-    /// What took part.
+    /// The systems that took part.
     pub started: Vec<Started>,
-    /// What is not installed.
+    /// The systems that are not installed.
     pub missing: Vec<Missing>,
-    /// By number of clients.
+    /// The results by number of clients.
     pub points: Vec<Point>,
-    /// Everything, in the order in which it was measured.
+    /// All measurements, in the order in which they were made.
     pub measured: Vec<Measured>,
 }
 
@@ -146,7 +146,7 @@ impl Report {
 }
 
 impl Point {
-    /// The first of the names is that of the cluster.
+    /// Summarizes the measurements with one number of clients. The first name is the cluster's.
     fn new(clients: u32, names: &[&'static str], measured: &[Measured]) -> Self {
         let of = |name: &str| {
             let those = measured.iter().filter(|one| one.clients == clients && one.system == name);
@@ -172,7 +172,7 @@ impl Point {
             });
             let pairs: Vec<(&Measured, &Measured)> = pairs.collect();
             let spread = |what: fn(&Measured) -> f64| {
-                // Nothing that was answered took no time at all.
+                // Answered writes always take some time; the lower bound only avoids a division by zero.
                 Spread::of(pairs.iter().map(|(ours, theirs)| what(ours) / what(theirs).max(1e-9)))
             };
             Ratio {

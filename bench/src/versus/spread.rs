@@ -1,20 +1,20 @@
-//! A number over all rounds.
+//! The spread of a result over all rounds.
 
 use serde::Serialize;
 
-/// A number over all rounds.
+/// The median and the range of a result over all rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Spread {
-    /// Half of the rounds have less; of an even number of rounds, the mean of the two in the middle.
+    /// The median; for an even number of rounds, the mean of the middle two.
     pub median: f64,
-    /// The lowest.
+    /// The lowest value.
     pub min: f64,
-    /// The highest.
+    /// The highest value.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of these; of none, all is 0.
+    /// Returns the spread of these numbers; without any, all fields are 0.
     pub(super) fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
         let mut numbers: Vec<f64> = numbers.into_iter().collect();
         numbers.sort_by(f64::total_cmp);
@@ -28,14 +28,14 @@ impl Spread {
         Self { median, min: *min, max: *max }
     }
 
-    /// All three, each multiplied and with three digits.
+    /// All three numbers, multiplied by `factor` and shown with three digits.
     pub(super) fn show(self, factor: f64, unit: &str) -> String {
         let [median, min, max] = [self.median, self.min, self.max].map(|number| digits(number * factor));
         format!("{median}{unit} ({min}–{max})")
     }
 }
 
-/// With three digits, or as many as a whole number has.
+/// Shows three significant digits, and always all digits before the point.
 fn digits(number: f64) -> String {
     let places = match number {
         ..1.0 => 3,

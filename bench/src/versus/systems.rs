@@ -1,4 +1,4 @@
-//! What takes part: how it is started, what it promises, and how a load is put on it.
+//! The systems that take part: how they are started, what they promise, and how load is put on them.
 
 use super::VersusError;
 use super::options::{Against, Versus};
@@ -13,22 +13,22 @@ use std::path::Path;
 const ETCD: &str = "etcd";
 const REDIS: &str = "redis-server";
 
-/// How many keys are written.
+/// The number of keys that are written.
 const KEYS: u64 = 1000;
 
-/// Seconds after which a write counts as not answered.
+/// The seconds after which a write counts as unanswered.
 const PATIENCE: f64 = 15.0;
 
 /// What a system promises to a client whose write it has answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Promise {
-    /// On whose disks the write is.
+    /// The disks on which the write is.
     pub durability: String,
-    /// How many members may fail with nothing lost.
+    /// How many members may fail without loss.
     pub replication: String,
-    /// What a read sees; reads are not measured.
+    /// The consistency of reads, which are not measured.
     pub reads: &'static str,
-    /// What it is asked in.
+    /// The protocol that the clients use.
     pub wire: &'static str,
 }
 
@@ -39,11 +39,11 @@ pub struct Started {
     pub name: &'static str,
     /// The command line of each process.
     pub commands: Vec<String>,
-    /// What it promises.
+    /// The system's promises.
     pub promise: Promise,
 }
 
-/// A system that runs.
+/// A running system.
 #[derive(Debug)]
 pub(super) struct System {
     pub(super) started: Started,
@@ -51,17 +51,17 @@ pub(super) struct System {
     addresses: Vec<String>,
 }
 
-/// A measurement.
+/// The parameters of one measurement.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
     pub(super) clients: u32,
-    /// From 0 on.
+    /// The round, from 0 on.
     pub(super) round: u32,
     pub(super) value_size: u32,
     pub(super) seconds: f64,
 }
 
-/// Starts all, and waits until they answer. What is not installed is not started.
+/// Starts all systems and waits until they answer. Systems that are not installed are skipped.
 pub(super) async fn start(
     options: &Versus,
     processes: &mut Processes<'_>,
@@ -92,7 +92,7 @@ pub(super) async fn start(
     Ok((systems, missing))
 }
 
-/// So many members may fail.
+/// Describes how many members may fail.
 fn survives(nodes: u16) -> String {
     match (nodes - 1) / 2 {
         0 => "no member may fail".into(),
@@ -227,7 +227,7 @@ async fn etcd(
                 &all,
                 "--initial-cluster-state",
                 "new",
-                // It keeps every version of a key, and would refuse more after 2 GiB of them.
+                // etcd keeps every version of a key, and would refuse writes beyond its default of 2 GiB.
                 "--quota-backend-bytes",
                 "8589934592",
             ],
@@ -246,7 +246,7 @@ async fn etcd(
 }
 
 impl System {
-    /// Puts a load on it; what came of it.
+    /// Puts a load on the system and returns the results.
     pub(super) async fn load(
         &self,
         ask: Ask,
@@ -268,7 +268,7 @@ impl System {
             password: None,
             timeout: PATIENCE,
             history_out: None,
-            // The same keys for all in a round.
+            // All systems get the same keys in a round.
             seed: u64::from(ask.round) + 1,
             format: Form::Table,
         };

@@ -1,22 +1,22 @@
-//! The result as text, no line longer than 100 columns where that can be helped.
+//! The result as text. Lines have at most 100 columns where possible.
 
 use super::report::{Missing, Point, Report};
 use super::systems::{Promise, Started};
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
-/// Columns of the terminal that it is made for.
+/// The width of the terminal that the text is made for.
 const WIDTH: usize = 100;
 
 impl Report {
-    /// Tables for people.
+    /// The result as tables.
     pub fn table(&self) -> String {
         let Self { variant, nodes, value_size, seconds, rounds, data, .. } = self;
         let mut text = format!(
             "{variant}, {nodes} members, values of {value_size} bytes, {rounds} x {seconds} s each, on {data}\n\
              median of the rounds (lowest–highest)\n\n"
         );
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         _ = writeln!(text, "{}\n", self.absolute());
         if self.points.iter().any(|point| !point.ratios.is_empty()) {
             _ = writeln!(text, "the cluster divided by the other, round by round: median (lowest–highest)\n");
@@ -61,7 +61,7 @@ impl Report {
         table
     }
 
-    /// What else there is to say.
+    /// Adds remarks about missing systems, failures and the directory.
     fn remark(&self, text: &mut String) {
         for Missing { name, program } in &self.missing {
             _ = writeln!(
@@ -100,7 +100,7 @@ fn table(header: [&str; 5]) -> Table {
     table
 }
 
-/// What a system promises, and how it was started.
+/// Describes a system's promises and how it was started.
 fn describe(text: &mut String, Started { name, commands, promise }: &Started) {
     let Promise { durability, replication, reads, wire } = promise;
     _ = writeln!(text, "{name}");
@@ -122,12 +122,12 @@ fn describe(text: &mut String, Started { name, commands, promise }: &Started) {
     text.push('\n');
 }
 
-/// A command line in several, as a shell takes it. Its words must hold no line ends.
+/// Wraps a command line so that a shell still accepts it. Its words must not contain line ends.
 fn wrap(command: &str) -> String {
     let (mut text, mut column) = (String::new(), 4);
     for word in command.split(' ') {
         let length = word.chars().count();
-        // Room for a blank and the sign that it goes on.
+        // Leave room for a space and the backslash that continues the line.
         if column > 4 && column + 1 + length + 2 > WIDTH {
             text.push_str(" \\\n      ");
             column = 6;
@@ -154,7 +154,7 @@ mod tests {
         for point in &mut report.points {
             point.clients = 512;
             for system in &mut point.systems {
-                // A million writes a second, and the longest latency that is told apart.
+                // A million writes per second, and the longest latency that is recorded exactly.
                 (system.per_second, system.p50_us, system.p99_us) = (widest(1e6), widest(6e8), widest(6e8));
             }
             for ratio in &mut point.ratios {
@@ -167,7 +167,7 @@ mod tests {
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
         }
-        // A shell takes the command as it stands there.
+        // A shell accepts the command as it is printed.
         let joined = text.replace(" \\\n      ", " ");
         assert!(joined.contains(command.trim_end()), "{text}");
     }

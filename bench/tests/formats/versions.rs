@@ -82,7 +82,7 @@ fn a_state_of_another_format_is_refused_by_number() {
     let error = replica.install(&Snapshot::new(&sections)).expect_err("another format");
     assert!(matches!(error, RestoreError::Machine(_)), "{error}");
     let told = error.to_string();
-    let wanted = format!("it has format {}, and {} can be read", KV.version + 1, KV.version);
+    let wanted = format!("it has format {}; this version reads {}", KV.version + 1, KV.version);
     assert!(told.contains(&wanted) && told.contains("run one version of it everywhere"), "{told}");
     assert_eq!(replica.failure(), Some(&error));
 }

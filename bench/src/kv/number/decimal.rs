@@ -1,9 +1,9 @@
-//! Natural numbers of any length, as far as it takes to read and to write decimal numbers exactly.
+//! Natural numbers of any length, with the operations that exact reading and writing of decimal numbers needs.
 
-/// Nine decimal digits fit into a limb.
+/// 10⁹: nine decimal digits fit into a limb.
 const NINE: u32 = 1_000_000_000;
 
-/// A natural number: 32 bits a limb, the lowest first, no zero at the end.
+/// A natural number in limbs of 32 bits, lowest limb first, without zero limbs at the end.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Natural(Vec<u32>);
 
@@ -17,7 +17,7 @@ impl Natural {
         Self(limbs)
     }
 
-    /// The number that decimal digits make.
+    /// Reads a number from decimal digits.
     pub(super) fn from_digits(digits: &[u8]) -> Self {
         let mut number = Self::default();
         for chunk in digits.chunks(9) {
@@ -27,7 +27,7 @@ impl Natural {
         number
     }
 
-    /// Times `by`, plus `carry`.
+    /// Multiplies by `by` and adds `carry`.
     fn multiply(&mut self, by: u32, carry: u32) {
         let mut carry = u64::from(carry);
         for limb in &mut self.0 {
@@ -40,7 +40,7 @@ impl Natural {
         }
     }
 
-    /// Divides, rounding down; the rest.
+    /// Divides, rounding down, and returns the remainder.
     fn divide(&mut self, by: u32) -> u32 {
         let mut rest = 0;
         for limb in self.0.iter_mut().rev() {
@@ -54,19 +54,19 @@ impl Natural {
         rest as u32
     }
 
-    /// Times 10 to this power.
+    /// Multiplies by this power of 10.
     pub(super) fn raise(&mut self, power: u32) {
         (0..power / 9).for_each(|_| self.multiply(NINE, 0));
         self.multiply(10_u32.pow(power % 9), 0);
     }
 
-    /// Divides by 10 to this power, rounding down; whether there is a rest.
+    /// Divides by this power of 10, rounding down, and returns whether there is a remainder.
     pub(super) fn lower(&mut self, power: u32) -> bool {
         let rests = (0..power / 9).map(|_| self.divide(NINE)).fold(0, |rests, rest| rests | rest);
         rests | self.divide(10_u32.pow(power % 9)) != 0
     }
 
-    /// Times 2 to this power.
+    /// Multiplies by this power of 2.
     pub(super) fn shift(&mut self, power: u32) {
         if !self.0.is_empty() {
             self.multiply(1 << (power % 32), 0);
@@ -74,7 +74,7 @@ impl Natural {
         }
     }
 
-    /// The 128 highest bits, how many lower ones there are, and whether one of those is set.
+    /// The 128 highest bits, the number of lower bits, and whether any of the lower bits is set.
     pub(super) fn top(&self) -> (u128, u32, bool) {
         let split = self.0.len().saturating_sub(5);
         let (low, high) = self.0.split_at(split);
@@ -89,7 +89,7 @@ impl Natural {
         (high << room | below, split as u32 * 32 + 32 - room, lost)
     }
 
-    /// Its decimal digits.
+    /// The number in decimal digits.
     pub(super) fn text(mut self) -> String {
         let mut chunks = Vec::new();
         while !self.0.is_empty() {
@@ -100,7 +100,7 @@ impl Natural {
     }
 }
 
-/// At most four limbs.
+/// Joins at most four limbs.
 fn join(limbs: &[u32]) -> u128 {
     limbs.iter().rev().fold(0, |sum, limb| sum << 32 | u128::from(*limb))
 }

@@ -1,35 +1,35 @@
-//! Numbers with a fraction, as Redis adds them on x86-64: in the 80-bit format of the x87 (64 bits of mantissa, rounded to the
-//! nearest, ties to even), computed in integers. So every replica has the same sum, whatever its processor.
+//! Decimal numbers, added as Redis adds them on x86-64: in the 80-bit format of the x87 (64 bits of mantissa, rounded
+//! to nearest, ties to even), computed with integers. So every replica gets the same sum, whatever its processor.
 
 use super::decimal::Natural;
 
-/// The longest text of a number that is read.
+/// The longest text that is parsed as a number, in bytes.
 const LONGEST: usize = 5_119;
 
-/// Digits behind the point.
+/// The number of digits after the decimal point.
 const PLACES: usize = 17;
 
 /// 10 to the power of [`PLACES`].
 const SCALE: u128 = 100_000_000_000_000_000;
 
-/// The exponents of the highest bit that a number can have.
+/// The exponents that a number's highest bit can have.
 const EXPONENTS: core::ops::RangeInclusive<i32> = -16_445..=16_383;
 
-/// A number with a fraction.
+/// A number in the 80-bit format of the x87.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Float {
     negative: bool,
-    /// Zero, or with its highest bit set; none: infinity.
+    /// Zero, or a mantissa with its highest bit set; `None` is infinity.
     mantissa: Option<u64>,
-    /// Of the mantissa's lowest bit.
+    /// The exponent of the mantissa's lowest bit.
     exponent: i32,
 }
 
 impl Float {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self { negative: false, mantissa: Some(0), exponent: 0 };
 
-    /// Reads a decimal number, or infinity. None: it is no number, or it is beyond those that the format has.
+    /// Parses a decimal number or infinity. Returns `None` if it is not a number or is outside the range of the format.
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
@@ -62,7 +62,7 @@ impl Float {
         number.mantissa.is_some_and(|mantissa| mantissa != 0).then_some(number)
     }
 
-    /// The sum; none if it is no number: infinity less infinity.
+    /// Returns the sum, or `None` for infinity minus infinity.
     pub fn plus(self, other: Self) -> Option<Self> {
         let (Some(a), Some(b)) = (self.mantissa, other.mantissa) else {
             let contrary = self.mantissa == other.mantissa && self.negative != other.negative;
@@ -82,13 +82,13 @@ impl Float {
         let sum = if large.negative == small.negative {
             wide + moved
         } else {
-            // What was lost is taken away, too: the difference is between this number and the next.
+            // The lost bits are subtracted, too: the exact difference lies between this number and the next.
             wide - moved - u128::from(lost)
         };
         Some(rounded(large.negative && sum != 0, sum, large.exponent - 63, lost))
     }
 
-    /// Its decimal digits with up to 17 behind the point, and no zero at the end; none if it is infinite.
+    /// The number in decimal, with up to 17 digits after the point and no trailing zeros; `None` if it is infinite.
     pub fn text(self) -> Option<String> {
         let mantissa = self.mantissa?;
         let digits = if let Ok(power) = u32::try_from(self.exponent) {
@@ -105,7 +105,7 @@ impl Float {
     }
 }
 
-/// The exponent of a decimal number; one that is too long is as good as the largest.
+/// Parses a decimal exponent. One that is too large is capped.
 fn power(text: &[u8]) -> Option<i32> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -120,14 +120,14 @@ fn power(text: &[u8]) -> Option<i32> {
     Some(if negative { -size } else { size })
 }
 
-/// The number of the format that is nearest to these digits times 10 to a power.
+/// Returns the number of the format that is nearest to these digits times this power of 10.
 fn nearest(negative: bool, digits: &[u8], power: i32) -> Float {
     let mut number = Natural::from_digits(digits);
     let (mut exponent, mut lost) = (0, false);
     if power >= 0 {
         number.raise(power.unsigned_abs());
     } else {
-        // So many bits that at least 70 are left: a digit takes no more than 10/3.
+        // Enough bits that at least 70 are left: a digit takes at most 10/3 bits.
         let room = power.unsigned_abs() * 10 / 3 + 72;
         number.shift(room);
         lost = number.lower(power.unsigned_abs());
@@ -137,7 +137,7 @@ fn nearest(negative: bool, digits: &[u8], power: i32) -> Float {
     rounded(negative, top, exponent + below.cast_signed(), lost || more)
 }
 
-/// The number of the format that is nearest to `wide` times 2 to a power; `lost` says that it is a little more.
+/// Returns the number of the format nearest to `wide` × 2^`exponent`; with `lost` it is slightly larger.
 fn rounded(negative: bool, wide: u128, exponent: i32, lost: bool) -> Float {
     let bits = u128::BITS - wide.leading_zeros();
     if bits == 0 {
@@ -164,7 +164,7 @@ fn rounded(negative: bool, wide: u128, exponent: i32, lost: bool) -> Float {
     }
 }
 
-/// Divides by 2 to a power, and rounds to the nearest, ties to even.
+/// Divides by this power of 2, rounding to nearest, ties to even.
 fn halved(n: u128, power: u32) -> u128 {
     if power >= u128::BITS {
         // Mantissas have 64 bits and the scale has 57.

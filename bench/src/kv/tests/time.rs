@@ -1,4 +1,4 @@
-//! Servers with clocks of their own, and one log.
+//! Several servers, each with its own clocks, and one log.
 
 use super::written;
 use crate::kv::*;
@@ -8,21 +8,21 @@ use proptest::prelude::*;
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 
-/// When a test begins, since 1970.
+/// When a test begins, in milliseconds since 1970.
 const BEGIN: u64 = 1_800_000_000_000;
 
 struct Server {
     clock: Clock,
-    /// When it started: its monotonic clock counts from there.
+    /// When the server started; its monotonic clock counts from there.
     started: u64,
-    /// By how much its wall clock is ahead.
+    /// How far its wall clock is ahead.
     ahead: i64,
 }
 
 struct Cluster {
     store: Store,
     log: Vec<Command>,
-    /// What the best of clocks says.
+    /// The true time.
     now: u64,
     servers: Vec<Server>,
 }
@@ -49,7 +49,7 @@ impl Cluster {
         }
     }
 
-    /// A server has operations agreed on, and all see what came of it.
+    /// Has a server's operations agreed on, and shows the result to all servers.
     fn run(&mut self, server: usize, ops: &[Op<'_>]) -> Vec<Reply> {
         let mut written = Ops::default();
         for op in ops {
@@ -74,7 +74,7 @@ impl Cluster {
         self.run(server, &[Op::Ttl(Raw(key.as_bytes()), Unit::Millis)]).remove(0)
     }
 
-    /// All servers are off for so long.
+    /// Turns all servers off for this long.
     fn outage(&mut self, millis: u64) {
         self.now += millis;
         for server in &mut self.servers {
@@ -119,7 +119,7 @@ fn the_time_goes_on_alike_whether_the_proposers_wall_clock_is_ahead_or_behind() 
 fn what_passed_is_counted_once_however_many_propose() {
     let mut cluster = Cluster::new(5);
     cluster.now += 1000;
-    // Proposed at the same time: none of them has seen another.
+    // The commands are proposed at the same time: no server has seen another's.
     let stamps: Vec<Stamp> = (0..5).map(|server| cluster.stamp(server)).collect();
     for stamp in stamps {
         cluster.store.apply(Slot(99), &Command::new(&stamp, []));
@@ -131,7 +131,7 @@ fn what_passed_is_counted_once_however_many_propose() {
 fn a_proposer_that_is_never_idle_loses_no_time() {
     let mut cluster = Cluster::new(1);
     for _ in 0..1000 {
-        // It is executed three milliseconds after it was proposed, and the next one is proposed then.
+        // Each command is executed three milliseconds after it was proposed, and then the next one is proposed.
         let command = Command::new(&cluster.stamp(0), []);
         cluster.now += 3;
         cluster.store.apply(Slot(99), &command);
@@ -175,7 +175,7 @@ fn a_minority_of_wall_clocks_never_moves_the_time_and_a_majority_does() {
         assert_eq!((moved, cluster.store.clock_jumps()), (wrong == 2, wrong as u64 + 1));
     }
     assert_eq!(cluster.ttl(4, "k"), Reply::Int(-2));
-    // The time does not stand still until the right clocks are there.
+    // The time advances even before correct clocks report.
     cluster.set(4, "k", 100);
     cluster.now += 100;
     assert_eq!(cluster.ttl(3, "k"), Reply::Int(-2));
@@ -201,7 +201,7 @@ fn an_operator_sets_the_time_back_and_deadlines_keep_what_is_left_of_them() {
     assert_eq!(cluster.store.time(), BEGIN + DAY);
     cluster.servers.iter_mut().for_each(|server| server.ahead = 0);
     cluster.set(0, "k", 500);
-    // Proposed before the time was set, and executed after it.
+    // Proposed before the time was set, and executed afterwards.
     let late = Command::new(&cluster.stamp(2), []);
     assert_eq!(cluster.run(1, &[Op::Clock(BEGIN)]), [Reply::Int((BEGIN + DAY).cast_signed())]);
     cluster.store.apply(Slot(99), &late);
@@ -226,11 +226,11 @@ fn a_store_of_another_format_is_refused_by_number() {
     let mut old = written(&Store::default());
     old[0] = 1;
     let refused = Store::default().restore_from(&mut &old[..]).expect_err("another format").to_string();
-    assert!(refused.contains("it has format 1, and 2 can be read"), "{refused}");
+    assert!(refused.contains("it has format 1; this version reads 2"), "{refused}");
 }
 
 proptest! {
-    /// Whatever the clocks do, replicas are equal, one that began from a snapshot too, and no deadline was passed over.
+    /// Whatever the clocks do, replicas are equal, also one that began from a snapshot, and no deadline is passed over.
     #[test]
     fn replicas_agree_on_the_time_whatever_the_clocks_do(
         steps in prop::collection::vec((0_usize..3, 0_u8..6, 0_u64..5000, -1_i64..=1), 1..60),

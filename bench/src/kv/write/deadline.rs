@@ -1,9 +1,9 @@
-//! Changes of when a key expires.
+//! Changes of a key's deadline.
 
 use crate::kv::{Budget, Expiry, Fault, Renewal, Reply, Store, When};
 
 impl Store {
-    /// Gives a key another deadline and answers its value.
+    /// Changes a key's deadline and returns its value.
     pub(super) fn renew(&mut self, key: &[u8], expiry: Expiry, budget: &mut Budget) -> Reply {
         let Some(held) = self.find(key) else { return Reply::Nil };
         let before = held.expires;
@@ -17,7 +17,7 @@ impl Store {
             },
         };
         let value = budget.bulk(&held.value);
-        // Nothing has happened yet: an answer that cannot be given is no reason to change the key.
+        // Nothing has changed yet: if the value cannot be answered, the key keeps its deadline.
         if let Reply::Error(_) = value {
             return value;
         }
@@ -29,7 +29,7 @@ impl Store {
         value
     }
 
-    /// Gives a key another deadline if the one that it has allows that.
+    /// Changes a key's deadline if the present one meets the condition.
     pub(super) fn expire_if(&mut self, key: &[u8], when: When, only: Renewal) -> Reply {
         let Some(held) = self.find(key) else { return Reply::Int(0) };
         let at = match when {

@@ -1,20 +1,20 @@
-//! Values that are taken away, overwritten in part, or added to as numbers with a fraction.
+//! Operations that take a value, overwrite part of it, or add to it as a decimal number.
 
 use crate::kv::{Budget, Fault, Float, MAX_VALUE, Reply, Store};
 
 impl Store {
-    /// Removes a key and answers its value.
+    /// Removes a key and returns its value.
     pub(super) fn take(&mut self, key: &[u8], budget: &mut Budget) -> Reply {
         let Some(held) = self.find(key) else { return Reply::Nil };
         let value = budget.bulk(&held.value);
-        // A value that cannot be answered is not lost.
+        // If the value cannot be answered, the key stays.
         if !matches!(value, Reply::Error(_)) {
             self.remove(key);
         }
         value
     }
 
-    /// Overwrites a part of a value; zeros fill what is between its end and the part.
+    /// Overwrites part of a value. Zeros fill any gap between its end and the part.
     pub(super) fn overwrite(&mut self, key: &[u8], offset: u64, part: &[u8]) -> Reply {
         let held = self.find(key);
         let before: &[u8] = held.map_or(&[], |entry| &entry.value);
@@ -35,7 +35,7 @@ impl Store {
         Reply::number(length)
     }
 
-    /// Adds to a number with a fraction; the sum as it is written.
+    /// Adds to a decimal number and returns the sum as text.
     pub(super) fn add_float(&mut self, key: &[u8], by: &[u8]) -> Result<Reply, Fault> {
         let held = self.find(key);
         let expires = held.and_then(|entry| entry.expires);

@@ -1,9 +1,9 @@
-//! Keys that get another name, and copies of keys. The deadline goes along.
+//! Operations that rename or copy keys. The deadline moves with the key.
 
 use crate::kv::{Fault, Raw, Reply, Store};
 
 impl Store {
-    /// Sets keys if none of them is there; whether that was so.
+    /// Sets keys if all of them are absent, and returns whether they were.
     pub(super) fn set_absent(&mut self, pairs: &[(Raw<'_>, Raw<'_>)]) -> Reply {
         if pairs.iter().any(|(_, value)| value.0.len() > crate::kv::MAX_VALUE) {
             return Reply::Error(Fault::TooLong);

@@ -1,13 +1,13 @@
-//! What a cluster's file must not say.
+//! Checks of a cluster's file.
 
 use super::ClusterFile;
 use crate::arguments::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The longest waiting time, a day: more is a typing mistake.
+/// The longest wait, one day. More is taken for a typing mistake.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// What cannot be, and what to do about it.
+/// Returns what is wrong with the file and what to do about it.
 pub(super) fn nonsense(file: &ClusterFile) -> Option<String> {
     ids(file).or_else(|| addresses(file)).or_else(|| waits(file))
 }
@@ -24,7 +24,7 @@ fn ids(file: &ClusterFile) -> Option<String> {
     })
 }
 
-/// Each is `host:port`, and no two processes listen at the same.
+/// Each address is `host:port`, and no two processes listen on the same one.
 fn addresses(file: &ClusterFile) -> Option<String> {
     let all = file.places().flat_map(|place| {
         let resp = Some(("resp", &place.resp)).filter(|(_, text)| !text.is_empty());
@@ -39,7 +39,7 @@ fn addresses(file: &ClusterFile) -> Option<String> {
                     "`peer` of process {id} has port 0: name one at which others can find it"
                 ));
             }
-            // Any that is free.
+            // Port 0 means any free port.
             Ok(Address { port: 0, .. }) => {}
             Ok(address) => {
                 if let Some((other, its)) = taken.insert(address, (id, what)) {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-/// Does what a request asks for, when all before it is done.
+/// Executes an errand, after all requests before it.
 pub(super) async fn run(
     errand: Errand,
     words: Vec<Box<[u8]>>,
@@ -45,20 +45,20 @@ pub(super) async fn run(
     }
 }
 
-/// `ROLE`: every member takes writes, so each is a master; the other members are its replicas.
+/// `ROLE`: every member accepts writes, so each reports itself as a master with the other members as replicas.
 fn role(front: &Front) -> Reply {
     let applied = Reply::Int(i64::try_from(front.member.status().applied.index()).unwrap_or(i64::MAX));
     let others = front.member.members().servers().iter().filter(|id| *id != front.member.id());
     let replica = |id| {
         let address = front.resp_of(id);
         let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-        // What others have executed is not known here.
+        // This member does not know what the others have executed.
         Reply::Array([host, port, "0"].map(Reply::text).into())
     };
     Reply::Array(vec![Reply::text("master"), applied, Reply::Array(others.map(replica).collect())])
 }
 
-/// `WAIT`: how many other members have all writes on their disks that this connection got answers to.
+/// `WAIT`: the number of other members that are sure to have this connection's answered writes on disk.
 fn wait(words: &[Box<[u8]>], front: &Front) -> Result<Reply, &'static str> {
     let [wanted, millis] = words else { return Err("ERR syntax error") };
     integer(wanted).ok_or("ERR value is not an integer or out of range")?;
@@ -66,7 +66,7 @@ fn wait(words: &[Box<[u8]>], front: &Front) -> Result<Reply, &'static str> {
     if millis < 0 {
         return Err("ERR timeout is negative");
     }
-    // An answer means that a majority or more have it on their disks, this member perhaps among them. Those beyond
+    // An answer means that at least a majority has the write on disk, possibly including this member. Members beyond
     // that are not counted, so there is nothing to wait for.
     Ok(Reply::number(front.member.members().acceptors.len() / 2))
 }
@@ -74,7 +74,7 @@ fn wait(words: &[Box<[u8]>], front: &Front) -> Result<Reply, &'static str> {
 /// A version that no key ever has.
 const NEVER: u64 = u64::MAX;
 
-/// Notes the versions that keys have now: EXEC takes them along, and whoever executes it compares.
+/// Records the present versions of keys. EXEC carries them, and the replicas compare them when they execute it.
 async fn watch(keys: Vec<Box<[u8]>>, session: &mut Session, front: &Front) -> Reply {
     let mut ops = Ops::default();
     ops.push(&Op::Versions(keys.iter().map(|key| Raw(key)).collect()));
@@ -168,7 +168,7 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
     Reply::text(text)
 }
 
-/// What this replica has.
+/// Facts about this replica.
 #[derive(Debug, Default)]
 struct Facts {
     keys: usize,
@@ -215,14 +215,14 @@ async fn paxos(words: &[Box<[u8]>], session: &mut Session, front: &Front) -> Res
 
 const HELP: &[&str] = &[
     "PAXOS STATUS: what this member knows",
-    "PAXOS LEADER: who leads, and where it listens",
-    "PAXOS MEMBERS: who is in the cluster's file, what each is now, and where it is found",
-    "PAXOS CLOCK: the store's time, this member's wall clock, by how much that is ahead, and who else is ahead",
+    "PAXOS LEADER: which member leads, and its address for clients",
+    "PAXOS MEMBERS: the processes in the cluster's file, with their present roles and addresses",
+    "PAXOS CLOCK: the store's time, this member's wall clock, how far it is ahead, and which members are ahead",
     "PAXOS CLOCK SET ms: set the store's time, in milliseconds since 1970",
-    "PAXOS TRANSFER id: let another member lead",
-    "PAXOS ADD id [FORCE]: make a spare a member when it is there and has caught up; FORCE: at once",
-    "PAXOS REMOVE id [FORCE]: remove a member, for ever, if those left are a quorum; FORCE: in any case",
-    "PAXOS MAYSTOP id: whether a member that was removed may be turned off",
+    "PAXOS TRANSFER id: hand leadership over to another member",
+    "PAXOS ADD id [FORCE]: make a spare a member if it is reachable and has caught up; FORCE: at once",
+    "PAXOS REMOVE id [FORCE]: remove a member for good, if the remaining ones form a quorum; FORCE: in any case",
+    "PAXOS MAYSTOP id: whether a removed member may be turned off",
     "PAXOS BACKUP [LOCAL]: begin a backup of all keys, and answer with its first bytes; LOCAL: without asking the others",
     "PAXOS BACKUP NEXT: the next bytes of the backup that this connection began; nil after the last",
 ];
@@ -279,7 +279,7 @@ fn members(front: &Front) -> Reply {
     Reply::Array(front.settings.peers.iter().map(line).collect())
 }
 
-/// So long a member may take to lead after it was asked to.
+/// How long a member may take to lead after a transfer.
 const TAKES_OVER: Duration = Duration::from_secs(3);
 
 /// Waits until `node` leads.
@@ -289,7 +289,7 @@ async fn leads(node: NodeId, front: &Front) {
     }
 }
 
-/// Only the leader can hand over: any other member asks it to.
+/// Transfers leadership. Only the leader can do this, so any other member forwards the request to it.
 async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
     let status = front.member.status();
     if status.leader == Some(to) {
@@ -303,7 +303,7 @@ async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
             }
             let me = front.member.id();
             Err(format!(
-                "ERR {to} did not take over, and {me} leads on: look whether {to} runs and can be reached"
+                "ERR {to} did not take over, so {me} still leads: check whether {to} runs and can be reached"
             ))
         }
         Some(leader) => front.forward(leader, &["PAXOS", "TRANSFER", &to.0.to_string()]).await,
@@ -320,18 +320,18 @@ async fn change(change: Change, force: &[Box<[u8]>], front: &Front) -> Result<Re
     Ok(Reply::Int(i64::try_from(slot.index()).unwrap_or(i64::MAX)))
 }
 
-/// Why the members are as they were, or may be.
+/// Returns why the members did not change, or may not have changed.
 fn unchanged(error: ChangeError) -> String {
     match error {
         ChangeError::Inadvisable(why) if why.may_pass() => {
-            format!("ERR not done, since the cluster might not survive it: {why}. FORCE does it in any case")
+            format!("ERR not done, because the cluster might not survive it: {why}. FORCE does it anyway")
         }
         ChangeError::Inadvisable(why) => format!("ERR not done: {why}"),
         error @ (ChangeError::Unchangeable(_) | ChangeError::Unanswered(_) | _) => format!("ERR {error}"),
     }
 }
 
-/// The answer that an operator waits for before a removed member is turned off.
+/// Tells an operator whether a removed member may be turned off.
 async fn may_stop(id: NodeId, front: &Front) -> Result<Reply, String> {
     match front.member.may_stop(id).await {
         Ok(()) => Ok(Reply::text("yes")),
@@ -340,7 +340,7 @@ async fn may_stop(id: NodeId, front: &Front) -> Result<Reply, String> {
     }
 }
 
-/// Processes, for people: `n0 n4`, or `none`.
+/// A set of processes as text: `n0 n4`, or `none`.
 fn listed(set: NodeSet) -> String {
     let names: Vec<String> = set.iter().map(|id| id.to_string()).collect();
     if names.is_empty() { "none".into() } else { names.join(" ") }

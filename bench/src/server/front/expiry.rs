@@ -1,16 +1,16 @@
-//! The options of commands about when a key expires, and on what condition that or its value changes.
+//! Parses the options of commands that set a deadline or a condition.
 
 use super::operation::{NOT_INTEGER, SYNTAX};
 use super::table::Verb;
 use crate::kv::{Expiry, Only, Op, Raw, Renewal, When, integer};
 
-/// The longest time to live, in milliseconds, lest it end beyond all times that clients can be told.
+/// The longest time to live, in milliseconds. A longer one could exceed every time that clients can be told.
 ///
-/// Redis refuses what its clock and the time to live exceed together. Requests are read without the store's time, so this
-/// leaves room for any clock up to the year 4200.
+/// Redis refuses a time to live that exceeds the range when added to its clock. Requests are parsed without the store's
+/// time, so this leaves room for any clock up to the year 4200.
 pub(super) const FAR: i64 = i64::MAX - (1 << 46);
 
-/// A positive time in milliseconds, from one in a unit of so many.
+/// Parses a positive time and returns it in milliseconds; `unit` is the milliseconds in a unit.
 pub(super) fn positive(time: &[u8], unit: i64, most: i64, name: &str) -> Result<u64, String> {
     let time = integer(time).ok_or(NOT_INTEGER)?;
     let millis = time.checked_mul(unit).filter(|millis| (1..=most).contains(millis));
@@ -21,19 +21,19 @@ fn invalid(name: &str) -> String {
     format!("ERR invalid expire time in '{name}' command")
 }
 
-/// Options of SET and GETEX, which are read before any number in them is.
+/// The options of SET and GETEX, parsed before the numbers in them.
 #[derive(Default)]
 struct Options<'a> {
     only: Option<Only<'a>>,
     get: bool,
     /// `KEEPTTL` or `PERSIST`.
     word: Option<Expiry>,
-    /// The option that names the unit, and the time.
+    /// The option that gives the unit, and the time.
     time: Option<(Vec<u8>, &'a [u8])>,
 }
 
 impl<'a> Options<'a> {
-    /// As Redis has it, an option may be repeated, and the last one counts.
+    /// As in Redis, an option may be repeated, and the last one counts.
     fn read(words: &[&'a [u8]], of_set: bool) -> Result<Self, &'static str> {
         let mut read = Self::default();
         let mut words = words.iter();
@@ -93,7 +93,7 @@ pub(super) fn set<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, String> {
     Ok(Op::Set { key: Raw(key), value: Raw(value), expiry, only, get: options.get })
 }
 
-/// `GETEX`: of a key that is absent, a time that is no time is not told.
+/// `GETEX`. An invalid time is reported only if the key is present.
 pub(super) fn get_and_renew<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
     let [key, options @ ..] = words else { return Err(SYNTAX) };
     let key = Raw(key);
@@ -108,7 +108,7 @@ pub(super) fn get_and_renew<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static s
     })
 }
 
-/// `EXPIRE` and its kin.
+/// `EXPIRE`, `PEXPIRE`, `EXPIREAT` and `PEXPIREAT`.
 pub(super) fn expire<'a>(verb: Verb, words: &[&'a [u8]]) -> Result<Op<'a>, String> {
     let [key, time, options @ ..] = words else { return Err(SYNTAX.into()) };
     let only = renewal(options)?;

@@ -1,4 +1,4 @@
-//! From the words of a request to an operation of the store.
+//! Translates the words of a request into an operation of the store.
 
 use super::expiry::{FAR, delete_if, expire, get_and_renew, positive, set};
 use super::table::Verb;
@@ -8,10 +8,10 @@ use std::hash::{BuildHasher, RandomState};
 pub(super) const SYNTAX: &str = "ERR syntax error";
 pub(super) const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
 
-/// The operation that a request asks for; the words are those behind its name, and as many as the command may have.
+/// Returns the operation of a request. `words` follow the command's name, and their number fits the command.
 ///
 /// # Errors
-/// What Redis would say.
+/// The error that Redis would return.
 pub(super) fn operation<'a>(verb: Verb, words: &[&'a [u8]]) -> Result<Op<'a>, String> {
     let first = || Raw(words.first().copied().unwrap_or_default());
     let second = || Raw(words.get(1).copied().unwrap_or_default());
@@ -93,7 +93,7 @@ fn put<'a>(key: Raw<'a>, value: Raw<'a>, expiry: Expiry, get: bool) -> Op<'a> {
     Op::Set { key, value, expiry, only: Only::Always, get }
 }
 
-/// Keys with values.
+/// Pairs keys with values.
 fn pairs<'a>(name: &str, words: &[&'a [u8]]) -> Result<Vec<(Raw<'a>, Raw<'a>)>, String> {
     let pairs = words.chunks_exact(2);
     if !pairs.remainder().is_empty() {
@@ -102,7 +102,7 @@ fn pairs<'a>(name: &str, words: &[&'a [u8]]) -> Result<Vec<(Raw<'a>, Raw<'a>)>, 
     Ok(pairs.filter_map(|pair| Some((Raw(pair.first()?), Raw(pair.get(1)?)))).collect())
 }
 
-/// There is one database, 0.
+/// Accepts only database 0, the only one.
 fn database(word: &[u8]) -> Result<(), &'static str> {
     match integer(word).map(i32::try_from) {
         Some(Ok(0)) => Ok(()),
@@ -135,7 +135,7 @@ fn object<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, String> {
         [verb, ..] if verb.eq_ignore_ascii_case(b"encoding") => {
             Err("ERR wrong number of arguments for 'object|encoding' command".into())
         }
-        [verb, ..] => Err(format!("ERR '{}' of 'object' is not supported: ENCODING is", verb.escape_ascii())),
+        [verb, ..] => Err(format!("ERR '{}' of 'object' is unsupported: use ENCODING", verb.escape_ascii())),
         [] => Err(SYNTAX.into()),
     }
 }
@@ -154,7 +154,7 @@ fn scan<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
                     return Err(SYNTAX);
                 }
             }
-            // There is one type.
+            // Strings are the only type.
             b"TYPE" if value.eq_ignore_ascii_case(b"string") => {}
             _ => return Err(SYNTAX),
         }

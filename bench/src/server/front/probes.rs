@@ -1,4 +1,4 @@
-//! What a member answers to Prometheus and to those who watch over processes: `/metrics`, `/healthz`, `/readyz`.
+//! The member's answers to Prometheus and to process supervisors: `/metrics`, `/healthz`, `/readyz`.
 
 use super::Front;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,21 +8,21 @@ use paxos_transport::{Outlook, TcpHandle};
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// A member that does not say in this time how it is, is not well.
+/// A member that does not report its state within this time is unhealthy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A disk at which a write takes longer is not well.
+/// A disk on which a write takes longer is unhealthy.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// The goal of a member that has none yet.
+/// The goal before it is set.
 const UNSET: u64 = u64::MAX;
 
-/// Watches one member.
+/// Serves the pages about one member.
 #[derive(Debug)]
 pub(in crate::server) struct Watch {
     front: Arc<Front>,
     carrier: TcpHandle,
-    /// All slots below were known to be chosen when the member first heard a leader and a quorum.
+    /// All slots below this one were known to be chosen when the member first heard from a leader and a quorum.
     goal: AtomicU64,
 }
 
@@ -31,7 +31,7 @@ impl Watch {
         Arc::new(Self { front, carrier, goal: AtomicU64::new(UNSET) })
     }
 
-    /// The page at `path`.
+    /// Returns the answer for `path`, if there is such a page.
     pub(in crate::server) fn page(self: &Arc<Self>, path: &str) -> Option<Answer> {
         let watch = Arc::clone(self);
         match path {
@@ -49,11 +49,11 @@ impl Watch {
     async fn metrics(&self) -> String {
         let counters = self.front.counters();
         let counts = vec![
-            ("client_connections", "Connections of clients that were taken.", counters.connections),
-            ("client_connections_rejected", "Connections beyond --maxclients.", counters.rejected),
+            ("client_connections", "Accepted client connections.", counters.connections),
+            ("client_connections_rejected", "Client connections beyond --maxclients.", counters.rejected),
             ("client_commands", "Commands of clients.", counters.commands),
         ];
-        let gauges = vec![("clients", "Clients that are connected.", counters.clients as u64)];
+        let gauges = vec![("clients", "Connected clients.", counters.clients as u64)];
         let numbers = Numbers {
             status: self.front.member.status(),
             outlook: self.outlook().await,
@@ -63,7 +63,7 @@ impl Watch {
         exposition(self.front.member.id(), numbers)
     }
 
-    /// It runs, and its disk answers.
+    /// Checks that the member runs and its disk responds.
     async fn health(&self) -> Result<(), String> {
         let outlook = self.outlook().await.ok_or("the member does not answer")?;
         match outlook.stalled.filter(|stalled| *stalled > STALLED) {
@@ -72,14 +72,14 @@ impl Watch {
         }
     }
 
-    /// It knows a leader, hears a quorum, and has executed what it knew to be chosen when that first was so.
+    /// Checks that the member knows a leader, hears a quorum, and has executed every slot below its goal.
     async fn readiness(&self) -> Result<(), String> {
         self.health().await?;
         let outlook = self.outlook().await.ok_or("the member does not answer")?;
         let status = self.front.member.status();
         status.leader.ok_or("no leader is known")?;
         if !outlook.surroundings.quorum {
-            return Err("too few members are heard for a quorum".into());
+            return Err("too few members answer to form a quorum".into());
         }
         let heard = status.heard.max(status.first_unknown).index();
         let goal = match self.goal.compare_exchange(UNSET, heard, Relaxed, Relaxed) {

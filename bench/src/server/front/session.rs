@@ -1,4 +1,4 @@
-//! What a connection has said so far, and what a request of it means.
+//! The state of one connection, and the meaning of its requests.
 
 use super::Front;
 use super::errand::Begun;
@@ -9,22 +9,22 @@ use crate::kv::{Op, Ops, Raw, Reply, Word, integer, matches};
 use crate::server::resp::Version;
 use std::sync::Arc;
 
-/// What is to be done with a request.
+/// What to do with a request.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// It is answered.
+    /// The request is answered at once.
     Answer(Reply),
-    /// It became an operation, the last of those that wait.
+    /// The request became an operation, the last of those that wait.
     Waits,
-    /// It has to wait for what was asked before, and is then done by [`super::errand`].
+    /// The request waits until all earlier ones are done; [`super::errand`] then executes it.
     Errand(Errand, Vec<Box<[u8]>>),
 }
 
-/// Operations between MULTI and EXEC.
+/// The operations between MULTI and EXEC.
 #[derive(Debug, Default)]
 struct Transaction {
     ops: Ops,
-    /// Something in it was refused: it will not be executed.
+    /// Whether a request in the transaction was refused, so that it will not be executed.
     broken: bool,
 }
 
@@ -38,9 +38,9 @@ pub(super) struct Session {
     known: bool,
     version: Version,
     transaction: Option<Transaction>,
-    /// Keys with the versions that were seen.
+    /// Watched keys, with the versions that were seen.
     watched: Vec<(Box<[u8]>, u64)>,
-    /// The backup that it is being handed.
+    /// The backup that this connection is receiving.
     pub(super) backup: Option<Begun>,
     closing: bool,
 }
@@ -62,7 +62,7 @@ impl Session {
         }
     }
 
-    /// Whether it may ask for anything.
+    /// Whether the client may make any request.
     pub(super) fn is_known(&self) -> bool {
         self.known
     }
@@ -71,22 +71,22 @@ impl Session {
         self.version
     }
 
-    /// Whether it said good-bye.
+    /// Whether the client asked to close the connection.
     pub(super) fn is_closing(&self) -> bool {
         self.closing
     }
 
-    /// Remembers the versions of keys.
+    /// Records the versions of watched keys.
     pub(super) fn watch(&mut self, seen: impl IntoIterator<Item = (Box<[u8]>, u64)>) {
         for (key, version) in seen {
-            // A key that is watched twice has the version that was seen first.
+            // If a key is watched twice, the first version counts.
             if !self.watched.iter().any(|(watched, _)| *watched == key) {
                 self.watched.push((key, version));
             }
         }
     }
 
-    /// Takes a request; `waiting` are the operations that wait.
+    /// Processes a request; `waiting` holds the operations that wait.
     pub(super) fn take(&mut self, words: &[&[u8]], waiting: &mut Ops) -> Step {
         let [name, words @ ..] = words else { return Step::Answer(Reply::Nil) };
         let spec = find(name);
@@ -112,12 +112,12 @@ impl Session {
 
     fn store(&mut self, verb: Verb, words: &[&[u8]], waiting: &mut Ops) -> Result<Step, String> {
         let op = match operation(verb, words) {
-            // The arguments of a subcommand are counted at once, as those of a command are.
+            // The argument count of a subcommand is checked at once, like that of a command.
             Err(text) if matches!(verb, Verb::Object) => return Err(text),
             op => op,
         };
         if let Some(transaction) = &mut self.transaction {
-            // What is wrong is told where the answer would be, as Redis does; the rest of the transaction is executed.
+            // As in Redis, the error appears in place of the answer, and the rest of the transaction is executed.
             if transaction.ops.bytes().len() > self.front.settings.bounds.request {
                 return Err("ERR the transaction is too long".into());
             }
@@ -131,7 +131,7 @@ impl Session {
             return Ok(Step::Answer(Reply::Word(Word::Queued)));
         }
         let op = op?;
-        // What is the same in every state needs none.
+        // An answer that does not depend on the state does not need the store.
         Ok(if let Op::Nothing = op {
             Step::Answer(Reply::Ok)
         } else if let Op::Echo(text) = op {
@@ -171,7 +171,7 @@ impl Session {
             Errand::Hello => self.hello(words)?,
             Errand::Multi => {
                 if self.transaction.is_some() {
-                    // Redis goes on with the transaction.
+                    // As in Redis, the transaction continues.
                     return Ok(Step::Answer(Reply::refused("ERR MULTI calls can not be nested")));
                 }
                 self.transaction = Some(Transaction::default());
@@ -195,7 +195,7 @@ impl Session {
         }))
     }
 
-    /// One operation, with all that it watches.
+    /// Turns a transaction into one operation, with its watched keys.
     fn exec(&mut self, waiting: &mut Ops) -> Result<Step, String> {
         let Some(Transaction { ops, broken }) = self.transaction.take() else {
             return Err("ERR EXEC without MULTI".into());
@@ -222,7 +222,7 @@ impl Session {
                     .into(),
             );
         };
-        // It takes as long for a password that is nearly right.
+        // The comparison takes the same time however much of the password is right.
         let differs = given.iter().zip(password.bytes().cycle()).fold(0, |sum, (a, b)| sum | (a ^ b));
         if differs == 0 && given.len() == password.len() && user == b"default" {
             self.known = true;
@@ -322,7 +322,7 @@ fn command(words: &[&[u8]]) -> Reply {
             Reply::Array(names.iter().map(|name| find(name).map_or(Reply::NilArray, describe)).collect())
         }
         [verb, ..] if verb.eq_ignore_ascii_case(b"docs") => Reply::Map(Vec::new()),
-        _ => Reply::refused("ERR unknown subcommand of 'command': COUNT, DOCS and INFO are known"),
+        _ => Reply::refused("ERR unknown subcommand of 'command': use COUNT, DOCS or INFO"),
     }
 }
 
@@ -330,7 +330,7 @@ fn config(words: &[&[u8]], front: &Front) -> Result<Reply, String> {
     let [verb, patterns @ ..] = words else { return Err(wrong_number("config")) };
     if !verb.eq_ignore_ascii_case(b"get") || patterns.is_empty() {
         return Err(
-            "ERR CONFIG GET alone is known: settings are on the command line and in the cluster's file"
+            "ERR only CONFIG GET is supported: settings are on the command line and in the cluster's file"
                 .into(),
         );
     }

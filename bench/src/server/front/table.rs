@@ -1,11 +1,11 @@
-//! The commands that clients know.
+//! The table of commands that the server accepts.
 
-/// What a command is for.
+/// The kind of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// It is about keys, and becomes an operation of the store.
+    /// A command about keys. It becomes an operation of the store.
     Store(Verb),
-    /// It is about the connection or the server.
+    /// A command about the connection or the server.
     Server(Errand),
 }
 
@@ -85,11 +85,11 @@ pub(super) enum Errand {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spec {
     pub(super) name: &'static str,
-    /// How many words it has with its name; at least so many if negative.
+    /// The number of words, including the name; if negative, the minimum.
     pub(super) arity: i64,
-    /// What Redis's clients want to know of it.
+    /// The flags that Redis clients ask for.
     pub(super) flags: &'static [&'static str],
-    /// The first key, the last (from the end if negative), and how far they are apart.
+    /// The position of the first key, of the last key (counted from the end if negative), and the step between keys.
     pub(super) keys: (i64, i64, i64),
     pub(super) group: Group,
 }
@@ -116,7 +116,7 @@ const fn server(name: &'static str, arity: i64, keys: (i64, i64, i64), errand: E
     Spec { name, arity, flags: FREE, keys, group: Group::Server(errand) }
 }
 
-/// All commands, by name.
+/// All commands, sorted by name.
 pub(super) const COMMANDS: &[Spec] = &[
     key("append", 3, WRITE, ONE, Verb::Append),
     server("auth", -2, NONE, Errand::Auth),
@@ -186,10 +186,10 @@ pub(super) const COMMANDS: &[Spec] = &[
     server("watch", -2, REST, Errand::Watch),
 ];
 
-/// The longest name.
+/// The length of the longest name that is looked up.
 const LONGEST: usize = 16;
 
-/// A command by its name, in whatever case.
+/// Finds a command by its name, ignoring case.
 pub(super) fn find(name: &[u8]) -> Option<&'static Spec> {
     let mut lower = [0; LONGEST];
     let lower = lower.get_mut(..name.len())?;
@@ -200,7 +200,7 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Spec> {
 }
 
 impl Spec {
-    /// Whether it can have so many words.
+    /// Whether the command accepts this many words.
     pub(super) fn takes(&self, words: usize) -> bool {
         let words = i64::try_from(words).unwrap_or(i64::MAX);
         if self.arity < 0 { words >= -self.arity } else { words == self.arity }

@@ -1,4 +1,4 @@
-//! The store's time for operators: seeing it, and setting it.
+//! Shows the store's time to operators, and sets it.
 
 use super::Front;
 use crate::kv::{Op, Ops, Reply, Store, natural};
@@ -8,14 +8,14 @@ use paxos_core::{Consistency, NodeId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// The store's time beside the wall clock of this member, in milliseconds since 1970.
+/// The store's time and this member's wall clock, in milliseconds since 1970.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Times {
     pub(super) store: u64,
     pub(super) wall: u64,
     pub(super) jumps: u64,
     pub(super) moves: u64,
-    /// Members whose wall clocks are ahead, with what they said last.
+    /// Members whose wall clocks are ahead, with the last wall time that each reported.
     pub(super) others: Vec<(NodeId, u64)>,
 }
 
@@ -30,7 +30,7 @@ impl Times {
         }
     }
 
-    /// By how much the wall clock is ahead of the store's time.
+    /// How far the wall clock is ahead of the store's time.
     pub(super) fn ahead(&self) -> i64 {
         i64::try_from(i128::from(self.wall) - i128::from(self.store)).unwrap_or(i64::MAX)
     }
@@ -40,7 +40,7 @@ impl Times {
 pub(super) async fn show(front: &Front) -> Result<Reply, String> {
     let (sender, times) = oneshot::channel();
     let clocks = Arc::clone(&front.clocks);
-    // An error says that nobody waits any more.
+    // An error means that the request is no longer waiting.
     let looker = Box::new(move |store: &Store| drop(sender.send(Times::of(store, &clocks))));
     front.member.look(Consistency::Local, looker).await.map_err(|error| format!("ERR {error}"))?;
     let times = times.await.map_err(|_| "ERR this member stops")?;
@@ -59,7 +59,7 @@ pub(super) async fn show(front: &Front) -> Result<Reply, String> {
     Ok(Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect()))
 }
 
-/// `PAXOS CLOCK SET ms`: the time that the store had.
+/// `PAXOS CLOCK SET ms`: answers with the previous time.
 pub(super) async fn set(to: &[u8], front: &Front) -> Result<Reply, String> {
     let to = natural(to)
         .filter(|to| i64::try_from(*to).is_ok())

@@ -1,9 +1,9 @@
-//! Redis's commands that this server does not have, so that its errors say why.
+//! Redis commands that this server does not have, so that the error gives the reason.
 
-/// The page that says what there is.
+/// The page that lists the supported commands.
 const PAGE: &str = "docs/server.md";
 
-/// The error of a command of Redis that this server does not have; none if Redis has no such command either.
+/// Returns the error for an unsupported command of Redis, or `None` if Redis has no such command either.
 pub(super) fn refusal(name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
     let kinds = [
@@ -17,7 +17,7 @@ pub(super) fn refusal(name: &[u8]) -> Option<String> {
     Some(format!("ERR '{name}' is not supported: {why}; see {PAGE}"))
 }
 
-/// Lists, sets, hashes, streams, and what is kept in them.
+/// Lists, sets, hashes, streams, and operations on their contents.
 const COLLECTIONS: &[&str] = &[
     "blmove",
     "blmpop",
@@ -176,7 +176,7 @@ const CLUSTER: &[&str] = &[
     "sync",
 ];
 
-/// Bits of strings, persistence and diagnosis.
+/// Bit operations, persistence and diagnosis.
 const OTHERS: &[&str] = &[
     "acl",
     "bgrewriteaof",

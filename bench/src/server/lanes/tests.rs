@@ -1,4 +1,4 @@
-//! How long a run waits at most.
+//! The longest wait of a run.
 
 use super::super::options::PATIENCE;
 use super::*;
@@ -8,7 +8,7 @@ use paxos_core::{Change, Executed, Membership, NodeId, NodeSet, Slot, Status};
 use paxos_transport::{ChangeError, HostError, LeaveError, TransferError};
 use tokio::time::{Instant, sleep};
 
-/// A member that never answers: a command ends as late as its handle may end it, and a read not at all.
+/// A member that never answers: a command ends as late as its handle allows, and a read never ends.
 struct Silent;
 
 #[async_trait]
@@ -63,7 +63,7 @@ impl Member for Silent {
     }
 }
 
-/// Every run is larger than what goes into one command with another, so that each needs a lane of its own.
+/// No two runs fit into one command, so each run needs its own lane.
 #[tokio::test(start_paused = true)]
 async fn no_run_waits_longer_than_three_times_the_patience_however_many_wait_before_it() {
     let member: Arc<dyn Member> = Arc::new(Silent);
@@ -89,7 +89,7 @@ async fn no_run_waits_longer_than_three_times_the_patience_however_many_wait_bef
     for (nth, run) in runs.into_iter().enumerate() {
         let failure = run.await.expect("no panic");
         assert!(begun.elapsed() <= 3 * PATIENCE + Duration::from_millis(2), "{:?}", begun.elapsed());
-        // A read has changed nothing, whatever became of it.
+        // A failed read has changed nothing.
         assert!(
             failure.starts_with(if nth % 2 == 0 { "UNKNOWN" } else { "CLUSTERDOWN not done" }),
             "{failure}"

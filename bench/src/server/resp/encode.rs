@@ -1,15 +1,15 @@
-//! Replies and requests as bytes.
+//! Encodes replies and requests.
 
 use crate::kv::{Reply, Word};
 use std::io::Write;
 
-/// Which version of the protocol a client speaks.
+/// The version of the protocol that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Version {
     /// RESP2.
     #[default]
     Two,
-    /// RESP3, which the client asks for with `HELLO 3`.
+    /// RESP3, requested with `HELLO 3`.
     Three,
 }
 
@@ -58,7 +58,7 @@ fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A text on one line, whatever is in it.
+/// Appends a text as one line; line breaks become spaces.
 fn line(mark: u8, text: &str, out: &mut Vec<u8>) {
     out.push(mark);
     out.extend(text.bytes().map(|byte| if byte == b'\r' || byte == b'\n' { b' ' } else { byte }));

@@ -1,18 +1,18 @@
-//! Requests, as they come in.
+//! Parses requests as they arrive.
 
-/// The longest header of a list or a string, with its end: a sign, 19 digits and two bytes.
+/// The longest header of a list or a string, with its line end: a sign, 19 digits and two bytes.
 const HEADER: usize = 32;
 
-/// The most that a request may hold.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of a whole request, headers included.
+    /// The size of a whole request, headers included, in bytes.
     pub request: usize,
-    /// Bytes of one argument.
+    /// The size of one argument, in bytes.
     pub argument: usize,
-    /// Arguments.
+    /// The number of arguments.
     pub arguments: usize,
-    /// Bytes of a request that is a line of words.
+    /// The size of a request that is a line of words, in bytes.
     pub line: usize,
 }
 
@@ -24,29 +24,29 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// For those who have not said who they are: enough for that.
+    /// The limits for clients that have not authenticated: enough to do so.
     pub const STRANGER: Self = Self { request: 16 << 10, argument: 4 << 10, arguments: 10, line: 4 << 10 };
 }
 
-/// Bytes that are no request. The connection is closed: nobody can tell where the next one begins.
+/// The bytes are not a request. The connection is closed, because the start of the next request is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// A list announces more arguments than may be, or none of its header can be read.
+    /// A list announces more arguments than allowed, or its header cannot be read.
     #[error("ERR Protocol error: invalid multibulk length")]
     List,
     /// The header of an argument cannot be read.
     #[error("ERR Protocol error: invalid bulk length")]
     Argument,
-    /// An argument announces more bytes than may be.
+    /// An argument announces more bytes than allowed.
     #[error(
         "ERR Protocol error: an argument of {0} bytes is longer than {1}, the most that this server takes"
     )]
     Long(usize, usize),
-    /// An argument begins otherwise; lists in lists, too.
+    /// An argument does not begin with `$`, for example because lists are nested.
     #[error("ERR Protocol error: expected '$', got '{}'", .0.escape_ascii())]
     NoArgument(u8),
-    /// An argument does not end where it should.
+    /// An argument does not end where its header says.
     #[error("ERR Protocol error: an argument is longer than its header says")]
     End,
     /// The whole request is too long.
@@ -55,34 +55,34 @@ pub enum ParseError {
     /// A line of words is too long.
     #[error("ERR Protocol error: too big inline request")]
     Line,
-    /// The line is HTTP: see the module `foreign`.
+    /// The line is HTTP (see the module `foreign`).
     #[error(
-        "ERR Protocol error: this is HTTP, and the Redis protocol is spoken here; nothing of it is executed"
+        "ERR Protocol error: this is HTTP, but this server speaks the Redis protocol; none of it is executed"
     )]
     Http,
-    /// The connection begins as TLS does.
+    /// The connection begins like TLS.
     #[error(
-        "ERR Protocol error: this is TLS, and the Redis protocol is spoken here without it; connect without TLS, or \
+        "ERR Protocol error: this is TLS, but this server speaks the plain Redis protocol; connect without TLS, or \
          through a proxy that ends it"
     )]
     Tls,
 }
 
 impl ParseError {
-    /// Whether the client speaks another protocol: somebody may be misusing a browser, or a client is set up wrongly.
+    /// Whether the client speaks another protocol, because a browser is misused or a client is misconfigured.
     pub fn is_foreign(self) -> bool {
         matches!(self, Self::Http | Self::Tls)
     }
 }
 
-/// Where an argument is in the bytes of its request.
+/// The position of an argument in the bytes of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     start: u32,
     end: u32,
 }
 
-/// One request: its words.
+/// One request, as a list of words.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'p, 'b> {
     spans: &'p [Span],
@@ -90,17 +90,17 @@ pub struct Request<'p, 'b> {
 }
 
 impl<'b> Request<'_, 'b> {
-    /// How many words it has; some requests have none, and are passed over.
+    /// The number of words. Some requests have none and are skipped.
     pub fn len(&self) -> usize {
         self.spans.len()
     }
 
-    /// Whether it has no word.
+    /// Whether the request has no words.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
 
-    /// Its words.
+    /// The words of the request.
     pub fn words(&self) -> impl Iterator<Item = &'b [u8]> + '_ {
         self.spans.iter().map(|span| slice(self.bytes, *span))
     }
@@ -118,47 +118,47 @@ enum State {
     Line,
     /// Before the header of an argument.
     Header,
-    /// In an argument of that many bytes.
+    /// In an argument of this many bytes.
     Argument(usize),
 }
 
-/// Reads requests from the bytes of a connection, however these are cut.
+/// Parses requests from the bytes of a connection, in pieces of any size.
 #[derive(Clone, Debug)]
 pub struct Parser {
     bounds: Bounds,
     state: State,
-    /// How far the request was read.
+    /// How far the request has been parsed.
     at: usize,
-    /// Where its arguments are.
+    /// The positions of its arguments.
     spans: Vec<Span>,
-    /// How many arguments are to come.
+    /// How many arguments are still missing.
     missing: usize,
-    /// The request was handed out.
+    /// Whether the request has been returned.
     done: bool,
 }
 
 impl Parser {
-    /// Before the first byte.
+    /// Creates a parser at the start of a connection.
     pub fn new(bounds: Bounds) -> Self {
         Self { bounds, state: State::Start, at: 0, spans: Vec::new(), missing: 0, done: false }
     }
 
-    /// Other bounds, from the next request on.
+    /// Sets the limits from the next request on.
     pub fn set_bounds(&mut self, bounds: Bounds) {
         self.bounds = bounds;
     }
 
-    /// The next request and how many bytes it took; none if it is not whole. `bytes` begins where the request does:
-    /// after one was handed out, what it took is to be cut off; else, the same bytes come again, and more.
+    /// Returns the next request and its length in bytes, or `None` if it is incomplete. `bytes` starts at the request:
+    /// the caller removes the bytes of a returned request, and otherwise passes the same bytes again, with more.
     ///
     /// # Errors
-    /// [`ParseError`] if the bytes are no request.
+    /// [`ParseError`] if the bytes are not a request.
     pub fn next<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<(Request<'_, 'b>, usize)>, ParseError> {
         if self.done {
             self.reset();
         }
         if !self.read(bytes)? {
-            // What is still missing cannot fit any more.
+            // The missing part cannot fit any more.
             return if bytes.len() > self.bounds.request { Err(ParseError::TooLong) } else { Ok(None) };
         }
         if self.at > self.bounds.request {
@@ -175,11 +175,11 @@ impl Parser {
         self.missing = 0;
         self.done = false;
         self.spans.clear();
-        // What one long request needed is not kept for the short ones.
+        // The memory of one long request is not kept for short ones.
         self.spans.shrink_to(64);
     }
 
-    /// Reads on; whether the request is whole.
+    /// Continues parsing, and returns whether the request is complete.
     fn read(&mut self, bytes: &[u8]) -> Result<bool, ParseError> {
         loop {
             match self.state {
@@ -233,7 +233,7 @@ impl Parser {
         }
     }
 
-    /// Reads the number of a header, if it has come in whole.
+    /// Reads the number of a header, if the header is complete.
     fn header(&mut self, bytes: &[u8], wrong: ParseError) -> Result<Option<i64>, ParseError> {
         let start = self.at + 1;
         let window = &bytes[start.min(bytes.len())..bytes.len().min(self.at + HEADER)];
@@ -248,7 +248,7 @@ impl Parser {
 
     /// Reads a line of words.
     fn line(&mut self, bytes: &[u8]) -> Result<bool, ParseError> {
-        // The second byte may have come later than the first.
+        // The second byte may arrive later than the first.
         if super::foreign::is_tls(bytes) {
             return Err(ParseError::Tls);
         }

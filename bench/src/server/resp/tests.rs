@@ -1,4 +1,4 @@
-//! Requests and replies, whole, in pieces and malformed.
+//! Requests and replies: complete, in pieces, and malformed.
 
 use super::*;
 use crate::kv::Reply;
@@ -6,10 +6,10 @@ use proptest::prelude::*;
 
 const SMALL: Bounds = Bounds { request: 4096, argument: 1024, arguments: 32, line: 512 };
 
-/// Requests, each of words.
+/// Requests, each a list of words.
 type Requests = Vec<Vec<Vec<u8>>>;
 
-/// All requests of `bytes`, given to the parser in pieces of these lengths, in turn; and how much of it was held at most.
+/// Parses `bytes` in pieces of these lengths, in turn. Returns the requests and the most bytes held at a time.
 fn requests(bytes: &[u8], pieces: &[usize]) -> (Result<Requests, ParseError>, usize) {
     let mut parser = Parser::new(SMALL);
     let mut held: Vec<u8> = Vec::new();
@@ -120,7 +120,7 @@ fn requests_that_look_a_little_like_http_are_read() {
     for line in ["GET a/b", "GET key", "ECHO Host:", "SET / http", "SET POST /", "GET"] {
         assert_eq!(whole(format!("{line}\r\n").as_bytes()).map(|found| found.len()), Ok(1), "{line}");
     }
-    // Client libraries send lists, whose words are what they say.
+    // Client libraries send lists, whose words are data and not HTTP.
     let lists = b"*2\r\n$3\r\nGET\r\n$2\r\n/k\r\n*1\r\n$5\r\nHost:\r\n*2\r\n$4\r\nECHO\r\n$8\r\nHTTP/1.1\r\n";
     assert_eq!(whole(lists).map(|found| found.len()), Ok(3));
 }
@@ -132,7 +132,7 @@ fn an_argument_ends_where_its_header_says() {
 
 #[test]
 fn a_request_that_comes_byte_by_byte_is_read_once() {
-    // Were it read from the start with each byte, this would take minutes.
+    // If each byte restarted the parsing, this would take minutes.
     let bounds = Bounds { request: 16 << 20, ..Bounds::default() };
     let mut bytes = b"*100000\r\n".to_vec();
     (0..100_000).for_each(|_| bytes.extend_from_slice(b"$1\r\nx\r\n"));
@@ -208,5 +208,5 @@ proptest! {
     }
 }
 
-/// What a request may hold before it is found to be too long.
+/// How many bytes may be held beyond the limit before a request is refused as too long.
 const HEADROOM: usize = 64;

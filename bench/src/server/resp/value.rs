@@ -1,40 +1,40 @@
-//! Replies, as a client reads them.
+//! Replies as a client reads them.
 
 use crate::kv::integer;
 
-/// How deep lists in replies may be.
+/// How deeply lists in replies may be nested.
 const DEPTH: usize = 8;
 
-/// The longest string in a reply.
+/// The longest string in a reply, in bytes.
 const LONGEST: usize = 512 << 20;
 
 /// A reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
-    /// A word, as *OK*.
+    /// A simple string, such as *OK*.
     Simple(String),
-    /// What went wrong.
+    /// An error message.
     Error(String),
-    /// A number.
+    /// An integer.
     Int(i64),
     /// Bytes.
     Bulk(Vec<u8>),
-    /// Several; of a map, names and values in turn.
+    /// A list; a map becomes alternating names and values.
     Array(Vec<Value>),
-    /// There is none.
+    /// No value.
     Nil,
-    /// Anything else, as it came: numbers with a point, truth.
+    /// Any other type as received, such as decimal numbers and booleans.
     Other(String),
 }
 
-/// Bytes that are no reply.
+/// The bytes are not a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("the server does not speak the Redis protocol: name the address of one that does")]
 pub struct ValueError;
 
 impl Value {
-    /// The text of a word or of bytes.
+    /// The text of a string or an integer.
     pub fn text(&self) -> Option<String> {
         match self {
             Self::Simple(text) => Some(text.clone()),
@@ -44,7 +44,7 @@ impl Value {
         }
     }
 
-    /// What went wrong, if something did.
+    /// The error message, if the reply is an error.
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::Error(text) => Some(text),
@@ -55,10 +55,10 @@ impl Value {
     }
 }
 
-/// The reply at the beginning of `bytes` and its length; none if it is not whole.
+/// Reads the reply at the beginning of `bytes` and returns it with its length, or `None` if it is incomplete.
 ///
 /// # Errors
-/// [`ValueError`] if it is none.
+/// [`ValueError`] if the bytes are not a reply.
 pub fn read_value(bytes: &[u8]) -> Result<Option<(Value, usize)>, ValueError> {
     let mut at = 0;
     Ok(value(bytes, &mut at, DEPTH)?.map(|value| (value, at)))

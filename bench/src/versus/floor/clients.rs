@@ -1,4 +1,4 @@
-//! Clients of the floor: `SET key value`, and an answer when it is written.
+//! The floor's clients: each sends `SET key value` and is answered when it is written.
 
 use super::members::Request;
 use crate::server::resp::{Bounds, Parser};
@@ -8,17 +8,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// What a request may hold: a value of a megabyte, and its key.
+/// The limits of a request: a value of a megabyte, and its key.
 const BOUNDS: Bounds = Bounds { request: 2 << 20, argument: 1 << 20, arguments: 3, line: 1 << 10 };
 
-/// Bytes that are read at a time.
+/// The number of bytes reserved for each read.
 const READ: usize = 16 << 10;
 
-/// Takes clients until that fails.
+/// Accepts clients until that fails.
 pub(super) async fn serve(listener: TcpListener, leader: Sender<Request>) -> io::Error {
     loop {
         match listener.accept().await {
-            // How a connection ends is its client's business.
+            // How a connection ends matters only to its client.
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, leader.clone()))),
             Err(error) => return error,
         }
@@ -57,7 +57,7 @@ async fn connection(mut stream: TcpStream, leader: Sender<Request>) -> io::Resul
                     answer.await.map_err(io::Error::other)?;
                     b"+OK\r\n".as_slice()
                 }
-                None => b"-ERR the floor knows SET key value and nothing else\r\n",
+                None => b"-ERR the floor accepts only SET key value\r\n",
             });
         }
         stream.write_all(&out).await?;

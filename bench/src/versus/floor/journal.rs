@@ -1,13 +1,13 @@
-//! A file that has its full length beforehand, so that a sync has nothing but data to write.
+//! A file that is allocated to its full length first, so that a sync writes only data.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// The length of a file. What is longer is written over it several times.
+/// The length of a file. Longer writes overwrite it several times.
 const LENGTH: u64 = 16 << 20;
 
-/// Written from its beginning to its end, and again.
+/// A file that is written from beginning to end, over and over.
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
@@ -22,7 +22,7 @@ impl Journal {
         Ok(Self { file, at: 0 })
     }
 
-    /// Writes bytes, which are durable when this returns.
+    /// Writes bytes durably.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         for part in bytes.chunks(LENGTH as usize) {
             if self.at + part.len() as u64 > LENGTH {

@@ -1,4 +1,4 @@
-//! The members: a leader and its followers, each a thread.
+//! The floor's members: a leader and its followers, each in its own thread.
 
 use super::journal::Journal;
 use std::io::{self, Read, Write};
@@ -8,35 +8,35 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use tokio::sync::oneshot;
 
-/// The unit in which members write.
+/// The unit in which members write, in bytes.
 const BLOCK: usize = 4096;
 
-/// The leader gathers no more requests when a batch has so many bytes. The last one may go beyond.
+/// The batch size in bytes at which the leader stops gathering. The last request may exceed it.
 const BATCH: usize = 1 << 20;
 
-/// Bytes that a follower reads at a time.
+/// The number of bytes that a follower reads at a time.
 const READ: usize = 256 << 10;
 
-/// What a client wants written, and how it hears that it was.
+/// A client's request, and the channel that tells the client when it is written.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) bytes: Vec<u8>,
     pub(super) written: oneshot::Sender<()>,
 }
 
-/// What runs.
+/// The running members.
 #[derive(Debug)]
 pub(super) struct Members {
-    /// Takes requests.
+    /// Sends requests to the leader.
     pub(super) leader: Sender<Request>,
-    /// Why the leader has ended.
+    /// Receives the error that ended the leader.
     pub(super) failed: oneshot::Receiver<io::Error>,
 }
 
-/// Follower `.0` has written so many batches.
+/// A follower's index, and the number of batches that it has written.
 type Written = (usize, u64);
 
-/// Starts all.
+/// Starts all members.
 pub(super) fn start(dir: &Path, nodes: u16) -> io::Result<Members> {
     let (say, heard) = channel();
     let mut followers = Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn start(dir: &Path, nodes: u16) -> io::Result<Members> {
     let (fail, failed) = oneshot::channel();
     spawn("floor-n0".into(), move || {
         if let Err(error) = lead(&requests, followers, &heard, journal) {
-            // Nobody hears it when the process ends.
+            // If the process is ending, there is no receiver.
             _ = fail.send(error);
         }
     })?;
@@ -73,14 +73,14 @@ fn pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((near, far))
 }
 
-/// Writes batch after batch.
+/// Runs the leader: writes one batch after another.
 fn lead(
     requests: &Receiver<Request>,
     mut followers: Vec<TcpStream>,
     heard: &Receiver<Written>,
     mut journal: Journal,
 ) -> io::Result<()> {
-    // With itself they are a majority.
+    // The number of followers that form a majority with the leader.
     let needed = followers.len().div_ceil(2);
     let mut written = vec![0; followers.len()];
     let (mut batch, mut waiting, mut number) = (Vec::new(), Vec::new(), 0);
@@ -99,19 +99,19 @@ fn lead(
         }
         journal.write(&batch)?;
         while written.iter().filter(|count| **count >= number).count() < needed {
-            let lost = |_| io::Error::other("the followers have ended: look whether the disk is full");
+            let lost = |_| io::Error::other("the followers have stopped: check whether the disk is full");
             let (nth, count) = heard.recv().map_err(lost)?;
             written[nth] = count;
         }
         for client in waiting.drain(..) {
-            // One that has gone does not wait.
+            // A client that has disconnected no longer waits.
             _ = client.send(());
         }
     }
     Ok(())
 }
 
-/// Writes what comes, all whole batches that have come together, and says how many these were so far.
+/// Runs a follower: writes all complete batches that have arrived at once, and reports the total number so far.
 fn follow(mut leader: TcpStream, mut journal: Journal) -> io::Result<()> {
     let (mut input, mut read, mut count) = (Vec::new(), vec![0; READ], 0_u64);
     loop {
@@ -130,7 +130,7 @@ fn follow(mut leader: TcpStream, mut journal: Journal) -> io::Result<()> {
     }
 }
 
-/// Passes on what a follower says.
+/// Passes on a follower's reports.
 fn listen(mut follower: TcpStream, nth: usize, say: &Sender<Written>) {
     let mut count = [0; 8];
     while follower.read_exact(&mut count).is_ok() && say.send((nth, u64::from_le_bytes(count))).is_ok() {}
@@ -142,15 +142,15 @@ fn begin(batch: &mut Vec<u8>) {
     batch.extend_from_slice(&[0; 4]);
 }
 
-/// Fills a batch up to whole blocks, and writes its length in front.
+/// Pads a batch to whole blocks, and writes its length at the front.
 fn seal(batch: &mut Vec<u8>) {
     batch.resize(batch.len().next_multiple_of(BLOCK), 0);
-    // A batch is a megabyte and one request.
+    // A batch has at most a megabyte and one request, so this fits.
     let length = batch.len() as u32;
     batch[..4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// The length of all whole batches at the beginning, and how many these are.
+/// Returns the length of all complete batches at the beginning, and their number.
 fn whole(bytes: &[u8]) -> (usize, u64) {
     let (mut at, mut count) = (0, 0);
     while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) {

@@ -1,4 +1,4 @@
-//! What a member tells of its disk, of the others, and of where the time goes.
+//! A member's report on its disk, its peers and where time is spent.
 
 use super::Front;
 use core::time::Duration;
@@ -6,13 +6,13 @@ use paxos_core::{PeerStatus, StoreMark, Surroundings};
 use paxos_transport::{Outlook, Stages};
 use tokio::time::timeout;
 
-/// What the member tells operators. One that takes no turn in this time says nothing.
+/// What the member tells operators; the default if it takes no turn within a second.
 pub(super) async fn outlook(front: &Front) -> Outlook {
     let outlook = timeout(Duration::from_secs(1), front.member.outlook()).await;
     outlook.ok().and_then(Result::ok).unwrap_or_default()
 }
 
-/// Where the time of an average command and of an average write went, in microseconds; 0 if there was none.
+/// The mean time of each stage of a command, and of a write, in microseconds; 0 if there was none.
 pub(super) fn timing(outlook: &Outlook) -> [(&'static str, String); 6] {
     let Outlook { writes, writing, stages: Stages { commands, queue, agreement, apply }, .. } = outlook;
     let mean =
@@ -27,7 +27,7 @@ pub(super) fn timing(outlook: &Outlook) -> [(&'static str, String); 6] {
     ]
 }
 
-/// This member's store, and a line for each other process: `n1 connected=yes heard=yes lag=0 store=1f2e3d4c`. A lag is in slots.
+/// Its store, and a line per other process: `n1 connected=yes heard=yes lag=0 store=1f2e3d4c`. Lag is in slots.
 pub(super) fn around(front: &Front, around: &Surroundings) -> (String, Vec<String>) {
     let links = front.settings.carrier.as_ref().map(|carrier| carrier.stats().peers).unwrap_or_default();
     let named = |store: Option<StoreMark>| {

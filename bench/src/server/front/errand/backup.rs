@@ -1,4 +1,4 @@
-//! `PAXOS BACKUP`: the store as it was at one moment, handed out piece by piece.
+//! `PAXOS BACKUP`: the store as of one moment, sent piece by piece.
 
 use super::super::Front;
 use super::super::session::Session;
@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// A backup that nobody continues for this long is given up: what it holds of overwritten values takes memory.
+/// A backup that is not continued for this long is dropped, because the overwritten values that it holds take memory.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// A backup of one connection.
+/// The backup of one connection.
 pub(in super::super) struct Begun(Arc<Mutex<Held>>);
 
 struct Held {
-    /// None once it is given up.
+    /// `None` once the backup is finished or dropped.
     source: Option<(Source, OwnedSemaphorePermit)>,
     until: Instant,
 }
@@ -53,7 +53,7 @@ impl Begun {
         Self(held)
     }
 
-    /// The next piece, or none after the last.
+    /// Returns the next piece, or `None` after the last.
     fn next_piece(&self) -> Result<Option<Vec<u8>>, &'static str> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.until = Instant::now() + IDLE;
@@ -67,12 +67,12 @@ impl Begun {
     }
 }
 
-/// Begins a backup, and answers with its first bytes.
+/// Begins a backup and answers with its first bytes.
 pub(super) async fn begin(local: bool, session: &mut Session, front: &Front) -> Result<Reply, String> {
     session.backup = None;
     let place = Arc::clone(&front.backups).try_acquire_owned();
     let place =
-        place.map_err(|_| "TRYAGAIN not done: this member makes as many backups as it may; wait for one")?;
+        place.map_err(|_| "TRYAGAIN not done: this member has reached its limit of backups; wait for one")?;
     let consistency = if local { Consistency::Local } else { Consistency::Confirmed };
     let (sender, copy) = oneshot::channel();
     let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.clone()));
@@ -85,7 +85,7 @@ pub(super) async fn begin(local: bool, session: &mut Session, front: &Front) -> 
     next(session)
 }
 
-/// The next bytes; nil after the last.
+/// Returns the next bytes, or nil after the last.
 pub(super) fn next(session: &mut Session) -> Result<Reply, String> {
     let begun = session.backup.as_ref().ok_or("ERR no backup was begun on this connection: PAXOS BACKUP")?;
     let piece = begun.next_piece()?;

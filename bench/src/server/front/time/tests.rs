@@ -1,4 +1,4 @@
-//! The store's time in servers whose wall clocks are wrong.
+//! The store's time on servers whose wall clocks are wrong.
 
 use super::*;
 use crate::kv::{Command, Expiry, Only, Raw, Replies, Unit};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 const DAY: u64 = 86_400_000;
 
-/// A member of a cluster of three, in which n0 leads, that agrees with the others at once.
+/// A member of a cluster of three, led by n0, whose commands are agreed on at once.
 struct Agreed(NodeId, Arc<Mutex<Store>>);
 
 #[async_trait]
@@ -73,7 +73,7 @@ impl Member for Agreed {
     }
 }
 
-/// Three servers, with the wall clock of each: what it shows when they start.
+/// Three servers, with what their wall clocks show at the start.
 struct Cluster(Vec<Server>, Vec<Arc<AtomicU64>>);
 
 impl Cluster {
@@ -104,7 +104,7 @@ impl Cluster {
         assert_eq!(self.run(server, set).await, Reply::Ok);
     }
 
-    /// What is left of the key's time, as read off the replica of a server.
+    /// The key's remaining time, read from one server's replica.
     async fn left(&self, server: usize) -> i64 {
         let Reply::Int(left) = self.run(server, Op::Ttl(Raw(b"key"), Unit::Millis)).await else {
             panic!("a number")
@@ -127,7 +127,7 @@ async fn keys_expire_in_time_though_a_members_wall_clock_was_a_day_ahead() {
         assert!((499..=500).contains(&cluster.left(server).await), "{server}");
     }
     cluster.1[2].fetch_sub(DAY, Relaxed);
-    // Nobody asks for it: the leader sees to it.
+    // No client reads the key: the leader has it expire.
     sleep(Duration::from_millis(400)).await;
     assert_eq!(len(&store), 1);
     sleep(Duration::from_millis(300)).await;
