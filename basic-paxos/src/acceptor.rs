@@ -1,19 +1,19 @@
-//! The acceptor: for each slot a promise and a vote.
+//! The acceptor: one promise and one vote per slot.
 
 use crate::{Accept, Accepted, BasicPaxos, One, Options, Prepare, Promise};
 use paxos_core::{Ballot, Divide, Learning, Nack, Record, Runs, Setup, Slot, SlotRange, Value, Votes};
 
-/// The fault-tolerant memory. `promised` and the ballots of `votes` are two things (*Paxos Made Simple*, §2.2:
-/// an acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered
-/// prepare request to which it has responded), both survive a crash, and no slot knows of another (§3: each
-/// command is chosen by an instance of its own).
+/// The fault-tolerant memory. `promised` and the ballots of `votes` are separate (*Paxos Made Simple*, §2.2: an
+/// acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered prepare
+/// request to which it has responded), and both survive a crash. Slots are independent (§3: each command is chosen by
+/// an instance of its own).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
     promised: Runs<Promised>,
     /// The highest ballot promised in any slot.
     highest: Ballot,
     votes: Votes<V>,
-    /// Promises and votes below were forgotten.
+    /// Promises and votes below this slot were forgotten.
     floor: Slot,
     votes_carry_values: bool,
 }
@@ -39,7 +39,7 @@ impl<V: Value> Acceptor<V> {
         &self.votes
     }
 
-    /// A promise never falls.
+    /// Raises the promise in `slots` to `ballot`. A promise never decreases.
     fn promise(&mut self, slots: SlotRange, ballot: Ballot) {
         self.highest = self.highest.max(ballot);
         if slots.is_empty() {
@@ -57,7 +57,7 @@ impl<V: Value> Acceptor<V> {
     }
 }
 
-/// A thrifty proposer's phase 2a does not reach every learner either.
+/// A thrifty proposer's phase 2a does not reach every learner.
 fn votes_carry_values(setup: &Setup<Options>) -> bool {
     let config = &setup.config;
     config.votes_carry_values() || (config.thrifty && config.learning == Learning::Everyone)
@@ -95,11 +95,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
     /// none between that and the new ballot.
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, slot } = *prepare;
-        // What it promised and voted in a forgotten slot it does not know, and to report no vote would be a lie.
+        // The acceptor no longer knows its promise and vote in a forgotten slot, so it must not report that it has no
+        // vote.
         if ballot < self.promised(slot) || slot < self.floor {
             return Err(self.refuse(ballot, slot));
         }
-        // Asked again in the same ballot, it promises again, but there is nothing new to write.
+        // A repeated request in the same ballot is answered again, but there is nothing new to write.
         if ballot > self.promised(slot) {
             self.promise(slot.extend(1), ballot);
             log.push(Record::Promised { ballot, slots: slot.extend(1) });
@@ -115,15 +116,15 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
         log: &mut Vec<Record<V>>,
     ) -> Result<Option<Accepted<V>>, Nack> {
         let Accept { ballot, slot, ref entry } = *accept;
-        // In a forgotten slot a higher ballot may be promised.
+        // In a forgotten slot, it may have promised a higher ballot.
         if ballot < self.promised(slot) || slot < self.floor {
             return Err(self.refuse(ballot, slot));
         }
-        // To vote in a ballot is to have promised it, asked or not.
+        // A vote in a ballot is also a promise of it, even without a phase 1a.
         if ballot > self.promised(slot) {
             self.promise(slot.extend(1), ballot);
         }
-        // A phase 2a that comes again is answered again, but there is nothing new to write.
+        // A repeated phase 2a is answered again, but there is nothing new to write.
         if !self.votes.covers(ballot, slot.extend(1)) {
             self.votes.note(ballot, slot, entry.batch());
             log.push(Record::Voted { ballot, first: slot, batch: entry.batch().clone() });
@@ -158,7 +159,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
         let promises = promises.map(|(slots, promised)| Record::Promised { ballot: promised.0, slots });
         let votes = self.votes.within(from.onwards());
         let votes = votes.map(|v| Record::Voted { ballot: v.ballot, first: v.first, batch: v.batch });
-        // The highest ballot may have been promised in a forgotten slot: a leader below it is followed no more.
+        // The highest ballot may have been promised in a forgotten slot; the acceptor no longer follows a leader below
+        // it.
         let highest = Record::Promised { ballot: self.highest, slots: SlotRange::new(from, from) };
         Some(promises.chain(votes).chain((self.highest > Ballot::ZERO).then_some(highest)).collect())
     }

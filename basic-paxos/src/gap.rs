@@ -1,28 +1,28 @@
-//! Gaps: slots that execution waits for though nothing is under way there.
+//! Gaps: undecided slots that execution waits for and in which nothing is under way.
 
 use crate::Options;
 use core::time::Duration;
 use paxos_core::{Chosen, Record, Setup, Slot, SlotRange, Time};
 
-/// Notices gaps that last. A proposer that died may have left a slot undecided below ones that are chosen, or
-/// everyone who knew what is chosen there may be gone; and nothing is executed across a gap. *Paxos Made
-/// Simple*, §3: whoever leads goes through both phases in such a slot, with a command that changes nothing
-/// where any would do.
+/// Notices gaps that last. A dead proposer may have left a slot undecided below slots that are chosen, or every process
+/// that knew the chosen value may be gone. Execution cannot pass a gap. *Paxos Made Simple*, §3: the leader runs both
+/// phases in such a slot, with a command that changes nothing if any value would do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Gaps {
-    /// Whether this process learns what is chosen, not only that something is.
+    /// Whether this process learns the chosen values, not only which slots are chosen.
     learns: bool,
-    /// How long a gap may last; none: for ever.
+    /// How long a gap may last; none: forever.
     patience: Option<Duration>,
-    /// How many slots to finish at a time.
+    /// The most slots to finish at a time.
     most: u64,
-    /// Where the acceptor of this process voted in a former life: a range for all votes that are within reach of each other.
+    /// The slots in which this process's acceptor voted in a former life: one range for all votes within reach of each
+    /// other.
     voted: Vec<SlotRange>,
-    /// No leader begins an instance further ahead of what it knows to be chosen.
+    /// How far a leader begins instances ahead of what it knows to be chosen.
     reach: u64,
-    /// The first slot of the gap, and when it has lasted long enough.
+    /// The first slot of the gap, and the time at which it has lasted long enough.
     watched: Option<(Slot, Time)>,
-    /// Slots to be finished, whatever their values.
+    /// Slots to finish, with any value.
     fill: SlotRange,
 }
 
@@ -31,9 +31,9 @@ const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
 impl Gaps {
     pub(crate) fn new(setup: &Setup<Options>) -> Self {
         let config = &setup.config;
-        // Proposers wait for different times, lest all of them fill a gap at once.
+        // Proposers wait for different times, so that they do not all fill a gap at once.
         let turn = config.proposers.iter().take_while(|node| *node < setup.id).count() as u32;
-        // A log that ends has nothing to execute behind a gap, and no use for a slot that is spent on nothing.
+        // A log of limited length has nothing to execute after a gap, and should not waste a slot on a no-op.
         let resend = config.timeouts.resend.filter(|_| setup.options == Options::default());
         Self {
             learns: config.learns(setup.id),
@@ -46,12 +46,12 @@ impl Gaps {
         }
     }
 
-    /// Other proposers, other turns.
+    /// Updates the wait, which depends on this process's turn among the proposers.
     pub(crate) fn reconfigure(&mut self, setup: &Setup<Options>) {
         self.patience = Self::new(setup).patience;
     }
 
-    /// Slots voted in before a crash are to be finished, or learned again, unless gaps last for ever anyway.
+    /// Notes slots with a vote from before a crash, to finish them or learn them again, unless gaps may last forever.
     pub(crate) fn restore<V>(&mut self, record: &Record<V>) {
         if let (Record::Voted { first, batch, .. }, Some(_)) = (record, self.patience) {
             let new = first.extend(batch.len() as u64);
@@ -66,8 +66,8 @@ impl Gaps {
         }
     }
 
-    /// The end of the slots that this process voted in, no further ahead of what is known to be chosen, and of each other,
-    /// than leaders may have left them. Slots below are not for new commands: they may be gaps.
+    /// The end of the slots in which this process voted, counting only votes no further ahead of the chosen slots, and
+    /// of each other, than leaders may have left them. New commands do not use slots below it: they may be gaps.
     pub(crate) fn voted<V>(&self, chosen: &Chosen<V>) -> Slot {
         let mut voted = Slot(0);
         let next = |voted: Slot| {
@@ -80,7 +80,7 @@ impl Gaps {
         voted
     }
 
-    /// The end of the slots in which something is known to be chosen, or was voted for.
+    /// The end of the slots in which a value is known to be chosen or had a vote from this process.
     pub(crate) fn end<V>(&self, chosen: &Chosen<V>) -> Slot {
         chosen.end().max(self.voted(chosen))
     }
@@ -93,14 +93,14 @@ impl Gaps {
         (self.watched, self.fill) = (None, NOWHERE);
     }
 
-    /// The next slot to finish, of those that are open.
+    /// Takes the next slot to finish for which `is_open` holds.
     pub(crate) fn take(&mut self, is_open: impl Fn(Slot) -> bool) -> Option<Slot> {
         let slot = self.fill.iter().find(|slot| is_open(*slot));
         self.fill.start = slot.map_or(self.fill.end, |slot| slot.plus(1));
         slot
     }
 
-    /// Looks at what this process knows; `under_way` tells whether the first slot that it misses is.
+    /// Watches for a gap. `under_way` tells whether the first unknown slot is under way.
     pub(crate) fn watch<V>(&mut self, now: Time, chosen: &Chosen<V>, under_way: impl Fn(Slot) -> bool) {
         let first = chosen.first_unknown();
         if !self.learns {
@@ -125,13 +125,13 @@ impl Gaps {
         self.watched.map(|(_, at)| at)
     }
 
-    /// The slots from `first` up to `end` are to be finished.
+    /// Schedules the slots from `first` up to `end` to be finished.
     pub(crate) fn finish(&mut self, first: Slot, end: Slot) {
         self.fill = SlotRange::new(first, end.min(first.plus(self.most)));
         self.watched = None;
     }
 
-    /// The end of the slots in which something is chosen, as others say, or was at least voted for.
+    /// The end of the slots that are chosen according to other processes, or that at least have a vote.
     fn known_of<V>(&self, chosen: &Chosen<V>) -> Slot {
         chosen.heard().max(self.end(chosen))
     }

@@ -1,32 +1,32 @@
-//! One instance: the two phases of one slot, as its proposer goes through them.
+//! One instance: the two phases of one slot, from the side of its proposer.
 
 use crate::{Accept, One, Prepare, Promise};
 use core::time::Duration;
 use paxos_core::{Again, Ballot, Entry, NodeId, NodeSet, Phase, QuorumSystem, Reach, Slot, Time, Value};
 
-/// What a proposer has under way in one slot. It lasts until the slot is known to be chosen: an instance that
-/// were forgotten and begun again in the same ballot could propose a second value there.
+/// A proposer's work in one slot. It lasts until the slot is known to be chosen: if the instance were forgotten and
+/// begun again in the same ballot, it could propose a second value there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Instance<V> {
     pub(crate) slot: Slot,
     ballot: Ballot,
-    /// What it would like to be chosen; none for a no-op that fills a gap.
+    /// The command that it wants chosen; none for a no-op that fills a gap.
     pub(crate) own: Option<One<V>>,
-    /// Whether that was in a phase 2a, so that it may have been chosen.
+    /// Whether that command was in a phase 2a, so that it may have been chosen.
     own_proposed: bool,
-    /// Whether it was begun for a gap, with nothing that it would like to be chosen.
+    /// Whether it was begun for a gap, without a command of its own.
     pub(crate) for_gap: bool,
     stage: Stage<V>,
-    /// Whether there is a question to ask, and how many.
+    /// The question to ask now, if any, and how many acceptors to ask.
     ask: Option<Reach>,
     asked: Time,
-    /// How often it asked in vain.
+    /// The number of times it asked without success.
     vain: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Stage<V> {
-    /// Refused: waits for a higher ballot.
+    /// Refused; waits for a higher ballot.
     Held,
     Preparing {
         promised: NodeSet,
@@ -44,7 +44,7 @@ pub(crate) enum Question<V> {
 }
 
 impl<V: Value> Instance<V> {
-    /// At the start of phase 1.
+    /// An instance at the start of phase 1.
     pub(crate) fn new(now: Time, slot: Slot, ballot: Ballot, own: Option<One<V>>) -> Self {
         let (stage, for_gap) = (Stage::Held, own.is_none());
         let mut new =
@@ -74,7 +74,7 @@ impl<V: Value> Instance<V> {
         self.vain = 0;
     }
 
-    /// Counts a promise; whether a quorum has promised now, so that [`Instance::propose`] must follow.
+    /// Counts a promise. Returns whether a quorum has now promised, so that [`Instance::propose`] must follow.
     pub(crate) fn on_promise(
         &mut self,
         from: NodeId,
@@ -82,8 +82,8 @@ impl<V: Value> Instance<V> {
         quorums: &dyn QuorumSystem,
     ) -> bool {
         let Stage::Preparing { promised, vote } = &mut self.stage else { return false };
-        // An answer to an earlier ballot says nothing about this one, nor does a process that is no acceptor;
-        // and a second answer of one acceptor does not count again.
+        // An answer to an earlier ballot says nothing about this one, and neither does a process that is not an
+        // acceptor. A second answer from the same acceptor does not count again.
         if promise.ballot != self.ballot || !quorums.acceptors().contains(from) || !promised.insert(from) {
             return false;
         }
@@ -94,21 +94,21 @@ impl<V: Value> Instance<V> {
         quorums.is_quorum(Phase::One, *promised)
     }
 
-    /// Whether it may propose whatever it likes, once a quorum has promised.
+    /// Whether it may propose any value, once a quorum has promised.
     pub(crate) fn is_free(&self) -> bool {
         matches!(self.stage, Stage::Preparing { vote: None, .. })
     }
 
-    /// Changes its mind about what it would like.
+    /// Replaces the command that it wants chosen.
     pub(crate) fn want(&mut self, own: Option<One<V>>) {
         self.own = own;
         self.own_proposed = false;
     }
 
-    /// *Paxos Made Simple*, §2.2, phase 2(a): propose the value of the highest-numbered proposal among the
-    /// answers, or any value if they report none. This is P2c: any lower-numbered proposal that was or will be
-    /// chosen has that value, since its quorum shares an acceptor with the one that answered, and that acceptor
-    /// has either reported it or promised not to accept it (*The Part-Time Parliament*, §2.1: condition B3).
+    /// *Paxos Made Simple*, §2.2, phase 2(a): propose the value of the highest-numbered proposal among the answers, or
+    /// any value if they report none. This is P2c: any lower-numbered proposal that was or will be chosen has that
+    /// value, because its quorum shares an acceptor with the quorum that answered, and that acceptor has either
+    /// reported it or promised not to accept it (*The Part-Time Parliament*, §2.1: condition B3).
     pub(crate) fn propose(&mut self) {
         let Stage::Preparing { vote, .. } = &mut self.stage else { return };
         let reported = vote.take().map(|(_, entry)| entry);
@@ -119,23 +119,23 @@ impl<V: Value> Instance<V> {
         self.vain = 0;
     }
 
-    /// Whether its own value may have been chosen, for those who know only that some value was.
+    /// Whether its own command may have been chosen, for callers that know only that some value was chosen.
     pub(crate) fn may_have_won(&self) -> bool {
         self.own_proposed
     }
 
-    /// When it is to ask again, unless it is held: the first time after `every`.
+    /// The time to ask again, unless it is held: at first after `every`.
     pub(crate) fn due(&self, every: Duration) -> Option<Time> {
         (!self.is_held()).then(|| self.asked.after(every.saturating_mul(Again::factor(self.vain))))
     }
 
-    /// Nobody has answered: ask all.
+    /// Asks all acceptors, because too few have answered.
     pub(crate) fn ask_all(&mut self) {
         self.ask = Some(Reach::All);
         self.vain = self.vain.saturating_add(1);
     }
 
-    /// The question to ask now, once.
+    /// Returns the question to ask now, once.
     pub(crate) fn question(&mut self, now: Time) -> Option<(Question<V>, Reach)> {
         let (ballot, slot) = (self.ballot, self.slot);
         let question = match &self.stage {

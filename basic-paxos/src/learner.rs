@@ -4,40 +4,40 @@ use crate::{Accept, Accepted, BasicPaxos, Decision, One, Options};
 use paxos_core::{Ballot, Chosen, Leadership, NodeId, NodeSet, Phase, Setup, Slot, Value};
 use std::collections::BTreeMap;
 
-/// How many ballots of a slot are counted at a time. Rivals that back off come to an end long before that.
+/// How many ballots of a slot are counted at a time. Competing proposers that back off need far fewer.
 const BALLOTS: usize = 64;
 
-/// Notices that a quorum voted in one ballot of one slot.
+/// Notices when a quorum has voted in one ballot of one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Learner<V> {
     setup: Setup<Options>,
-    /// Of slots whose value is not known.
+    /// The counts for slots whose value is unknown.
     tallies: BTreeMap<(Slot, Ballot), Tally<V>>,
-    /// Whether announcements reach learners that may not have seen the values.
+    /// Whether decisions carry the values, because some learners may not have received the phase 2a.
     decisions_carry_values: bool,
 }
 
 /// The count of one ballot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Tally<V> {
-    /// The value that the ballot proposes: a vote may come before it.
+    /// The value that the ballot proposes; none if a vote arrived before it.
     entry: Option<One<V>>,
     voters: NodeSet,
     decided: bool,
 }
 
 impl<V: Value> Learner<V> {
-    /// The acceptors known to have voted in `ballot` for `slot`, while its value is not known.
+    /// The acceptors known to have voted in `ballot` for `slot`, until its value is known.
     pub fn voters(&self, slot: Slot, ballot: Ballot) -> NodeSet {
         self.tallies.get(&(slot, ballot)).map_or(NodeSet::EMPTY, |tally| tally.voters)
     }
 
-    /// Whether votes for `slot` are of use: its value is not known, and it is not too far ahead.
+    /// Whether votes for `slot` still count: its value is unknown, and it is not too far ahead.
     fn counts(slot: Slot, chosen: &Chosen<V>) -> bool {
         !chosen.knows(slot) && slot < chosen.horizon()
     }
 
-    /// The count of `ballot`, which joins what is known of its value.
+    /// Opens or joins the count of `ballot`, and adds its value if that was unknown.
     fn tally(&mut self, slot: Slot, ballot: Ballot, entry: Option<&One<V>>) -> &mut Tally<V> {
         let none = Tally { entry: None, voters: NodeSet::EMPTY, decided: false };
         if !self.tallies.contains_key(&(slot, ballot)) {
@@ -50,8 +50,8 @@ impl<V: Value> Learner<V> {
         tally
     }
 
-    /// Forgets the lowest ballot counted in `slot` if there are too many. What it may have chosen there is proposed
-    /// again in a higher one, or learned by catching up.
+    /// Forgets the lowest ballot counted in `slot` if there are too many. If it chose a value, that value is proposed
+    /// again in a higher ballot, or learned by catching up.
     fn make_room(&mut self, slot: Slot) {
         let mut held = self.tallies.range((slot, Ballot::ZERO)..).take_while(|((of, _), _)| *of == slot);
         if let Some((lowest, _)) = held.next()
@@ -62,7 +62,7 @@ impl<V: Value> Learner<V> {
         }
     }
 
-    /// Moves the value to the log if it is decided and known, and forgets the counts that are of no use any more.
+    /// Moves the value to the log if it is decided and known, and forgets counts that are no longer useful.
     fn harvest(&mut self, slot: Slot, ballot: Ballot, chosen: &mut Chosen<V>) -> Option<Decision<V>> {
         let tally = self.tallies.get(&(slot, ballot)).filter(|tally| tally.decided)?;
         let entry = tally.entry.clone()?;
@@ -79,7 +79,7 @@ impl<V: Value> Learner<V> {
         while let Some(key) = of_slot(&self.tallies) {
             self.tallies.remove(&key);
         }
-        // Slots below may have been learned in another way, by catching up.
+        // Slots below may have been learned otherwise, by catching up.
         self.forget(chosen.first_unknown());
     }
 
@@ -90,8 +90,8 @@ impl<V: Value> Learner<V> {
     }
 }
 
-/// A phase 2a does not reach learners that are no acceptors, nor those that a thrifty proposer leaves out; and among
-/// several proposers it is common that a learner's acceptor has refused it.
+/// Whether decisions must carry values. A phase 2a does not reach learners that are not acceptors, or acceptors that a
+/// thrifty proposer leaves out. With several proposers, a learner's own acceptor has often refused it.
 fn decisions_carry_values(setup: &Setup<Options>) -> bool {
     let config = &setup.config;
     config.thrifty
@@ -118,8 +118,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
     }
 
     /// *Paxos Made Simple*, §2.3: a value is chosen when a majority (here: a quorum) accepted one proposal.
-    /// Acceptors are counted, not messages, and each ballot of each instance is counted apart, since votes for
-    /// one value in two ballots are votes for two proposals.
+    /// Acceptors are counted, not messages. Each ballot of each instance is counted separately, because votes for one
+    /// value in two ballots are votes for two proposals.
     fn on_accepted(
         &mut self,
         from: NodeId,
@@ -129,8 +129,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
     ) {
         let config = self.setup.config.clone();
         let Accepted { slot, ballot, ref entry } = *accepted;
-        // Only acceptors vote, and what is chosen stays chosen whoever votes after that.
-        // Behind the limit it is not known who they are.
+        // Only acceptors vote, and a chosen value stays chosen whatever votes follow. Beyond the limit, the acceptors
+        // are unknown.
         let counts = Self::counts(slot, chosen) && slot < chosen.limit();
         if !config.acceptors().contains(from) || !counts {
             return;
@@ -144,14 +144,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<BasicPaxos<V, R>> for Learn
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
         let Decision { slot, ballot, ref entry } = *decision;
         if Self::counts(slot, chosen) {
-            // One ballot of one instance proposes one value, so the ballot says which.
+            // One ballot of one instance proposes one value, so the ballot identifies the value.
             self.tally(slot, ballot, entry.as_ref()).decided = true;
             self.harvest(slot, ballot, chosen);
         }
     }
 
-    /// The ballot of a heartbeat says nothing here about what was chosen: each instance has ballots of its own.
-    /// What this process misses it learns by catching up.
+    /// The ballot of a heartbeat does not show what was chosen, because each instance has its own ballots. This process
+    /// learns what it misses by catching up.
     fn on_heartbeat(&mut self, _ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
         chosen.hear_of(below);
     }

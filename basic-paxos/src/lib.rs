@@ -1,12 +1,13 @@
-//! Basic Paxos: a stream of commands, each agreed on in an instance of its own, with two full phases.
+//! Basic Paxos: a replicated log in which each command is agreed on in its own instance, with two full phases.
 //!
-//! Instances know nothing of each other: each slot has its own promises and votes, and any number of proposers
-//! may try their luck in it. That costs two message delays a command more than Multi-Paxos, which goes through
-//! phase 1 once for all slots, and it is the whole of what the theorem needs: everything else is economy.
+//! Instances are independent: each slot has its own promises and votes, and any number of proposers may compete for it.
+//! This costs two message delays per command more than Multi-Paxos, which runs phase 1 once for all slots. It is all
+//! that safety needs; the other variants only reduce the cost.
 //!
 //! # A run
 //!
-//! Three servers, n0 leads and is the distinguished learner ([`simple`]), n3 is a client; one delay a hop, 1 ms:
+//! Three servers, n0 to n2: n0 leads and is the distinguished learner ([`simple`]). n3 is a client. Each hop takes 1
+//! ms:
 //!
 //! ```text
 //! ms  n0      n1      n2      n3
@@ -25,29 +26,31 @@
 //!  6  |       |       |       =       has its answer to c3#0
 //! ```
 //!
-//! `1.n0` is the ballot of round 1 that belongs to n0, `s0` the first slot, `c3#0` the first command of n3's
-//! client. The next command takes the same way in `s1`, at the same time if there is one.
+//! `1.n0` is the ballot of round 1 that belongs to n0, `s0` is the first slot, and `c3#0` is the first command of n3's
+//! client. The next command does the same in `s1`, at the same time if it has already arrived.
 //!
 //! # What always holds
 //!
-//! - A ballot belongs to one proposer, which begins it at most once in each slot, whatever crashes between.
-//! - In one ballot of one slot at most one value is proposed.
-//! - An acceptor's promise in a slot never falls, and it votes in no ballot below it; both outlive a crash.
-//! - A ballot proposes the value of the highest vote that a quorum of promises reports, or, if it reports none,
-//!   any: so a value that was chosen, or may yet be, in a lower ballot is the only one it can propose.
-//! - Hence a slot never has two chosen values. No assumption on time, on who leads or on how many do is needed.
+//! - A ballot belongs to one proposer, which starts it at most once in each slot, even across crashes.
+//! - In one ballot, at most one value is proposed per slot.
+//! - An acceptor's promise in a slot never decreases, and it votes in no ballot below it; both survive a crash.
+//! - A ballot proposes the value of the highest vote reported by a quorum of promises, or any value if they report
+//!   none. So if a value was chosen in a lower ballot, or still can be, the ballot can propose only that value.
+//! - Hence a slot never has two chosen values. This needs no assumption about time, about who leads, or about how many
+//!   do.
 //!
 //! # What needs time
 //!
-//! Two proposers that outbid each other in one slot may do so for ever. A refused one holds its instance and begins
-//! no others until the [`Leader`] role lets it, after a random wait ([`leaderless`]) or when it is elected
-//! ([`simple`]). A slot that a dead proposer left undecided is finished by another, with a no-op if nobody voted.
+//! Two proposers that outbid each other in one slot may do so forever. So a refused proposer holds its instance and
+//! begins no others until the [`Leader`] role lets it: after a random wait ([`leaderless`]), or when it is elected
+//! ([`simple`]). If a dead proposer left a slot undecided, another one finishes it, with a no-op if no acceptor reports
+//! a vote.
 //!
 //! # The papers
 //!
 //! Leslie Lamport, *Paxos Made Simple*, 2001, §2 (the instance) and §3 (one for each command); *The Part-Time
 //! Parliament*, TOCS 16(2), 1998, §2 (the synod). Ballots are called proposal numbers in the former, votes
-//! acceptances. Beyond them: quorums other than majorities, and refusals (an optimisation in §2.2 of the former).
+//! acceptances. Not in these papers: quorums other than majorities. Refusals are an optimisation in §2.2 of the former.
 //!
 //! Read on: [`Acceptor`], [`Proposer`], [`Learner`], [`Synod`] for a single value.
 
@@ -90,11 +93,11 @@ use paxos_core::{Config, Leadership, Learning, NodeId, Protocol, QuorumError, Re
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BasicPaxos<V, R>(PhantomData<(V, R)>);
 
-/// The knob of this variant.
+/// The options of Basic Paxos.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
-    /// How many instances there are, from slot 0 on: commands that find no slot are dropped. As many as it takes
-    /// unless said otherwise; 1 makes it single-decree Paxos.
+    /// The number of instances, from slot 0 on. Commands that find no slot are dropped. The default is unlimited; 1
+    /// makes it single-decree Paxos.
     pub slots: u64,
 }
 
@@ -123,8 +126,8 @@ impl<V: Value, R: Answer> Protocol for BasicPaxos<V, R> {
     type Leader = Leader;
 }
 
-/// *Simple Paxos*: Basic Paxos with `n` servers of which each plays every role, and with one of them, n0 at first,
-/// as distinguished proposer and distinguished learner (*Paxos Made Simple*, §2.3 to §2.5).
+/// *Simple Paxos*: Basic Paxos with `n` servers that each play every role. One of them, n0 at first, is the
+/// distinguished proposer and distinguished learner (*Paxos Made Simple*, §2.3 to §2.5).
 ///
 /// # Errors
 /// [`QuorumError::NoAcceptors`] if `n` is 0.
@@ -135,8 +138,8 @@ pub fn simple(n: u16) -> Result<Config, QuorumError> {
     Ok(config)
 }
 
-/// `n` servers of which each plays every role, and proposes whatever its clients ask it for. One that meets a
-/// higher ballot waits before it tries again, 5 ms at first and up to 200 ms, at random.
+/// Basic Paxos with `n` servers that each play every role and propose the commands of their own clients. A server that
+/// meets a higher ballot waits a random time before it tries again, 5 ms at first and up to 200 ms.
 ///
 /// # Errors
 /// [`QuorumError::NoAcceptors`] if `n` is 0.

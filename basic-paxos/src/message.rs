@@ -15,7 +15,7 @@ pub struct Prepare {
     pub slot: Slot,
 }
 
-/// Phase 1b: promised, and this is my vote.
+/// Phase 1b: the promise and the vote of an acceptor.
 #[doc(alias = "1b")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Promise<V> {
@@ -23,7 +23,7 @@ pub struct Promise<V> {
     pub ballot: Ballot,
     /// The instance.
     pub slot: Slot,
-    /// The vote of the highest ballot, if any was cast.
+    /// The vote of the highest ballot, if it has cast one.
     pub vote: Option<(Ballot, One<V>)>,
 }
 
@@ -51,7 +51,7 @@ pub struct Accepted<V> {
     pub entry: Option<One<V>>,
 }
 
-/// What a distinguished learner announces.
+/// The distinguished learner's announcement.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Decision<V> {
     /// The ballot in which the value was chosen.
@@ -62,7 +62,7 @@ pub struct Decision<V> {
     pub entry: Option<One<V>>,
 }
 
-/// One entry, shared with the batch it came in: cloning copies no value, on the wire it is the entry alone.
+/// One entry, shared with the batch it came in. Cloning copies no value, and only the entry is sent.
 ///
 /// ```
 /// use basic_paxos::One;

@@ -1,4 +1,4 @@
-//! The proposer: any number of instances side by side, each with two phases of its own.
+//! The proposer: any number of concurrent instances, each with its own two phases.
 
 use crate::gap::Gaps;
 use crate::instance::{Instance, Question};
@@ -10,57 +10,57 @@ use paxos_core::{
 };
 use std::collections::VecDeque;
 
-/// Keeps proposals safe. Each command gets the lowest slot not known to be chosen and not under way here. If
-/// another command is chosen there it tries the next one.
+/// Keeps proposals safe. Each command gets the lowest slot that is not known to be chosen and not under way here. If
+/// another command is chosen there, the command moves to the next slot.
 ///
-/// A ballot is per slot: one round number serves every instance begun in it, but a refusal concerns one slot. It
-/// holds up that instance, and the beginning of new ones, until the leader role asks for a higher round.
+/// A ballot is per slot: one round number serves every instance begun in it, but a refusal concerns one slot. A refusal
+/// stops that instance, and new ones, until the leader role asks for a higher round.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proposer<V> {
     setup: Setup<Options>,
-    /// The highest ballot heard of, in any slot.
+    /// The highest ballot seen in any slot.
     highest: Ballot,
-    /// The ballot in which instances are begun.
+    /// The ballot for new instances.
     base: Ballot,
-    /// The last base that is on disk or goes there before it is used.
+    /// The last base that is on disk, or that is written before it is used.
     recorded: Ballot,
-    /// Whether instances may be begun: no refusal since the last campaign.
+    /// Whether instances may be begun: no refusal has come since the last campaign.
     open: bool,
-    /// Whether a slot is to be decided so that a change of members comes into force, whether or not commands come.
+    /// Whether a slot must be decided, even without commands, to bring a change of members into effect.
     awaited: bool,
-    /// Whether something was decided in an instance of this base.
+    /// Whether an instance of this base was decided.
     proven: bool,
     queue: Queue<V>,
-    /// What is under way, by slot.
+    /// Instances under way, by slot.
     instances: VecDeque<Instance<V>>,
     /// Slots whose instances may have a question to ask.
     asking: VecDeque<Slot>,
     /// No slot below is free for a command.
     next: Slot,
-    /// All below is chosen, as learners elsewhere say.
+    /// Every slot below is chosen, according to learners elsewhere.
     progress: Slot,
-    /// All that was chosen below was compared with `queue`.
+    /// Every chosen entry below was compared with `queue`.
     seen: Slot,
     resend_at: Option<Time>,
-    /// Questions asked again.
+    /// The number of messages sent again.
     resends: Aside<u64>,
     gaps: Gaps,
-    /// A slot in which nothing is chosen, though it was said to be.
+    /// A slot that was reported as chosen although no value is chosen there.
     refuted: Option<Slot>,
 }
 
 impl<V: Value> Proposer<V> {
-    /// The ballot in which it begins instances, or began the last.
+    /// The ballot of new instances, or of the last one begun.
     pub fn ballot(&self) -> Ballot {
         self.base
     }
 
-    /// Slots under way.
+    /// The number of slots under way.
     pub fn in_flight(&self) -> usize {
         self.instances.len()
     }
 
-    /// Commands that wait for a place in the window.
+    /// The number of commands that wait for room in the window.
     pub fn queued(&self) -> usize {
         self.queue.waiting().count
     }
@@ -69,7 +69,7 @@ impl<V: Value> Proposer<V> {
         matches!(self.setup.config.leadership, Leadership::Elected { .. })
     }
 
-    /// Whether it is to see to it that the log has no gaps.
+    /// Whether this proposer is responsible for filling gaps in the log.
     fn is_concerned(&self) -> bool {
         self.open || !self.is_elected()
     }
@@ -78,13 +78,14 @@ impl<V: Value> Proposer<V> {
         find(&self.instances, slot)
     }
 
-    /// Begins an instance if there is a use for one, a place in the window, and no refusal in the way.
+    /// Begins an instance if one is useful, the window has room, and no refusal stands in the way.
     fn begin(&mut self, now: Time, chosen: &Chosen<V>) -> bool {
         if !self.open {
             return false;
         }
         let instances = &self.instances;
-        // A gap waits for no place in the window: what fills the window may be waiting for the gap.
+        // A gap does not wait for room in the window, because the commands that fill the window may be waiting for the
+        // gap.
         let gap = self.gaps.take(|slot| !chosen.knows(slot) && find(instances, slot).is_none());
         let slot = match gap {
             Some(slot) => slot,
@@ -107,15 +108,15 @@ impl<V: Value> Proposer<V> {
         true
     }
 
-    /// Whether no-ops are to take the log to a change of members, on which everybody waits.
+    /// Whether no-ops are needed to bring a pending change of members into effect.
     fn is_awaited(&self, chosen: &Chosen<V>) -> bool {
         self.is_concerned() && chosen.epochs().is_some_and(|epochs| epochs.next().is_some())
     }
 
-    /// The lowest slot not known to be chosen and not under way here.
+    /// Returns the lowest slot that is not known to be chosen and not under way here.
     fn free_slot(&mut self, chosen: &Chosen<V>) -> Slot {
-        // What lies in reach needs no try. What is said to be chosen further ahead has to be shown first: to begin behind it
-        // would leave a gap of that size.
+        // Slots within reach that are said to be chosen are skipped without a try. A claim further ahead must be proved
+        // first, because skipping to it would leave a large gap.
         let heard = Some(chosen.heard()).filter(|heard| *heard <= chosen.horizon());
         self.next = self.next.max(heard.unwrap_or_default()).max(self.progress).max(self.gaps.voted(chosen));
         while chosen.knows(self.next) || self.find(self.next).is_some() {
@@ -124,8 +125,8 @@ impl<V: Value> Proposer<V> {
         self.next
     }
 
-    /// Ends the instances below `end` whose `fate` is known: whether their own command was chosen. Returns the
-    /// commands that were not.
+    /// Ends the instances below `end` whose `fate` is known: whether their own command was chosen. Returns the commands
+    /// that were not chosen.
     fn settle(&mut self, end: Slot, fate: impl Fn(&Instance<V>) -> Option<bool>) -> Vec<One<V>> {
         let end = self.instances.partition_point(|instance| instance.slot < end);
         let (mut rest, mut lost) = (Vec::new(), Vec::new());
@@ -145,7 +146,7 @@ impl<V: Value> Proposer<V> {
         lost
     }
 
-    /// Own commands that turn up in slots of others need none of their own any more.
+    /// Drops own commands that were chosen in other slots.
     fn drop_chosen(&mut self, slots: SlotRange, chosen: &Chosen<V>) {
         for (_, batch) in chosen.within(slots) {
             for id in batch.iter().filter_map(Entry::id) {
@@ -159,7 +160,7 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// Somebody else was elected: whatever is under way here is theirs to finish.
+    /// Holds every instance, because another process was elected and finishes them.
     fn step_down(&mut self) -> bool {
         self.instances.iter_mut().for_each(Instance::hold);
         self.asking.clear();
@@ -196,14 +197,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         }
     }
 
-    /// Each instance has a phase 1 of its own, among the members of its slot.
+    /// Each instance runs its own phase 1 among the members of its slot.
     fn reconfigure(&mut self, setup: &Setup<Options>) {
         self.setup = setup.clone();
         self.gaps.reconfigure(setup);
     }
 
-    /// *Paxos Made Simple*, §2.5: a proposer remembers in stable storage the highest-numbered proposal it has
-    /// tried to issue, and begins with a higher one: no ballot is used twice, not even across a crash.
+    /// *Paxos Made Simple*, §2.5: a proposer remembers in stable storage the highest-numbered proposal it has tried to
+    /// issue, and begins with a higher one. So it never uses a ballot twice, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
         let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
             record
@@ -223,7 +224,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         if leads { self.queue.push(&self.setup.config.limits, request) } else { Ok(()) }
     }
 
-    /// Takes a higher round, for what was refused and for what is to begin. It says nothing by itself.
+    /// Takes a higher round, for refused instances and for new ones. It sends nothing by itself.
     fn campaign(&mut self, _now: Time, _chosen: &Chosen<V>) {
         let Some(ballot) = self.highest.max(self.base).next_term(self.setup.id) else { return };
         (self.base, self.highest) = (ballot, ballot);
@@ -250,10 +251,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
             return;
         }
-        // A command that was chosen elsewhere meanwhile makes room for the next one.
+        // If its own command was chosen elsewhere in the meantime, the next command takes its place.
         if instance.is_free() && instance.own.is_none() {
             instance.want(self.queue.pop_front());
-            // Somebody said that all up to a later slot is chosen, and that is not so. Nothing needs a no-op here.
+            // A process said that all slots up to a later one are chosen, which is wrong. No no-op is needed here.
             if instance.own.is_none() && instance.for_gap && !shown {
                 self.instances.remove(at);
                 self.progress = self.progress.min(slot);
@@ -270,22 +271,22 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.refuted.take()
     }
 
-    /// *Paxos Made Simple*, §2.2: a proposer that is told of a higher number should abandon its proposal. Here it
-    /// keeps the instance for its next ballot.
+    /// *Paxos Made Simple*, §2.2: a proposer that learns of a higher number should abandon its proposal. Here it keeps
+    /// the instance for its next ballot.
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);
         let slot = nack.slots.start;
         let Some(at) = self.find(slot) else { return false };
         let (base, open, elected) = (self.base, self.open, self.is_elected());
         let instance = &mut self.instances[at];
-        // A refusal of an earlier ballot is no news, nor is one that refuses nothing.
+        // A refusal of an earlier ballot is not news, and neither is one that names no higher ballot.
         if nack.refused != instance.ballot() || nack.promised <= nack.refused || instance.is_held() {
             return false;
         }
         if elected {
             return self.step_down();
         }
-        // The wait for a higher round than the refuser's is over already.
+        // The wait for a higher round than the refuser's is already over.
         if open && base > nack.promised {
             instance.prepare(base);
             self.asking.push_back(slot);
@@ -295,8 +296,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         std::mem::take(&mut self.open)
     }
 
-    /// Which slot the ballot was seen in is not known. If leaders are elected another one has taken over, for all
-    /// slots; if they appoint themselves it may well be another slot, and if it is one of ours, a refusal will
+    /// It is unknown in which slot the ballot was seen. If leaders are elected, another one has taken over all slots.
+    /// If they appoint themselves, the ballot may well be for another slot; if it is for one of ours, a refusal will
     /// say so.
     fn on_ballot(&mut self, ballot: Ballot) -> bool {
         self.highest = self.highest.max(ballot);
@@ -315,8 +316,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.seen = known;
     }
 
-    /// A proposer that does not learn is told that slots are chosen, not by what. A command that it proposed
-    /// there counts as done, unless the client asks again; one that it had no chance to propose was not chosen.
+    /// A proposer that does not learn hears which slots are chosen, but not their values. A command that it proposed
+    /// there counts as done, unless the client asks again. A command that it did not get to propose was not chosen.
     fn on_progress(&mut self, _now: Time, slot: Slot) {
         if self.setup.config.learns(self.setup.id) {
             return;
@@ -326,12 +327,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.queue.requeue(lost);
     }
 
-    /// Those who knew what is chosen there have forgotten; in a new ballot the acceptors tell it again.
+    /// The processes that knew the chosen values have forgotten them; in a new ballot the acceptors report them again.
     fn propose_again(&mut self, _now: Time, from: Slot, _chosen: &Chosen<V>) {
         if from >= self.progress {
             return;
         }
-        // A round of its own: in this one, a value may have been proposed there already, of an instance that ended.
+        // Uses a new round: an instance that has ended may have proposed a value there in the present one.
         let Some(ballot) = self.highest.max(self.base).next_term(self.setup.id) else { return };
         (self.base, self.highest) = (ballot, ballot);
         self.gaps.finish(from, self.progress);
@@ -365,16 +366,16 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<BasicPaxos<V, R>>, Reach)> {
         loop {
             while let Some(slot) = self.asking.pop_front() {
-                // A slot that is chosen by now has nothing to ask, and one that asked already waits.
+                // A slot chosen by now has nothing to ask, and an instance that has already asked waits.
                 let Some(at) = self.find(slot) else { continue };
                 let Some((question, reach)) = self.instances[at].question(now) else { continue };
-                // Asked later than the others, it becomes due later: the earliest wake-up stays.
+                // This question becomes due later than earlier ones, so the earliest wake-up time stays.
                 self.resend_at =
                     self.resend_at.or_else(|| self.setup.config.timeouts.resend.map(|d| now.after(d)));
                 return Some(match question {
                     Question::Accept(accept) => (Proposal::Accept(accept), reach),
                     Question::Prepare(prepare) => {
-                        // §2.5 again: on disk before the first message of the round leaves.
+                        // §2.5 again: the ballot is on disk before the first message of the round leaves.
                         let record = (prepare.ballot > self.recorded).then(|| {
                             self.recorded = prepare.ballot;
                             Record::Started(prepare.ballot)
@@ -395,8 +396,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         }
     }
 
-    /// An elected leader leads from its campaign on. A self-appointed one has no claim to the slots to come, and
-    /// counts as one only when something was decided in its round: so its waiting times grow until then.
+    /// An elected leader leads from its campaign on. A self-appointed leader has no claim to later slots. It counts as
+    /// leading only once an instance of its round was decided, so its waiting times grow until then.
     fn leading(&self) -> Option<Ballot> {
         (self.open && (self.proven || self.is_elected())).then_some(self.base)
     }
@@ -423,12 +424,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     }
 
     fn surrender(&mut self) -> Vec<Batch<V>> {
-        // Begun again, these slots get a higher ballot: nothing is begun before the next campaign.
+        // These slots get a higher ballot when begun again, because no instance is begun before the next campaign.
         self.step_down();
         self.next = Slot(0);
         let mut own: Vec<One<V>> = self.instances.drain(..).filter_map(|instance| instance.own).collect();
         own.extend(self.queue.drain());
-        // Nothing is under way any more, and nothing waits.
+        // No command is under way or waiting any more.
         self.queue = Queue::default();
         own.iter().map(|own| own.batch().clone()).collect()
     }

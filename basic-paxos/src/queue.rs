@@ -1,15 +1,15 @@
-//! The commands that a proposer has taken and that are not known to be chosen: those that wait, and those under way.
+//! Commands that a proposer has taken and that are not known to be chosen, both waiting and under way.
 
 use crate::One;
 use paxos_core::{Amount, CommandId, Entry, Limits, Overloaded, Request, Value};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Each command once, with the bytes of all.
+/// Holds each command once, and counts the bytes of all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Queue<V> {
     waiting: VecDeque<One<V>>,
     waiting_bytes: usize,
-    /// Those that wait and those that instances would like chosen, with their bytes.
+    /// Waiting commands and commands that instances want chosen, with their bytes.
     mine: BTreeMap<CommandId, usize>,
     bytes: usize,
 }
@@ -21,7 +21,7 @@ impl<V> Default for Queue<V> {
 }
 
 impl<V: Value> Queue<V> {
-    /// What waits.
+    /// The number and bytes of the waiting commands.
     pub(crate) fn waiting(&self) -> Amount {
         Amount { count: self.waiting.len(), bytes: self.waiting_bytes }
     }
@@ -30,12 +30,12 @@ impl<V: Value> Queue<V> {
         self.waiting.is_empty()
     }
 
-    /// The bytes of own commands that instances would like chosen.
+    /// The bytes of own commands that instances want chosen.
     pub(crate) fn under_way_bytes(&self) -> usize {
         self.bytes.saturating_sub(self.waiting_bytes)
     }
 
-    /// Takes in a request; what is held here already is not proposed a second time.
+    /// Takes in a request. Commands that are already held are not queued again.
     pub(crate) fn push(&mut self, limits: &Limits, request: &Request<V>) -> Result<(), Overloaded> {
         let is_new = |entry: &&Entry<V>| entry.id().is_some_and(|id| !self.mine.contains_key(&id));
         let mut more = Amount::default();
@@ -45,7 +45,7 @@ impl<V: Value> Queue<V> {
         limits.admit(self.waiting(), more)?;
         for one in One::each(&request.commands) {
             let bytes = one.bytes();
-            // Of two commands with one name, the first is meant.
+            // If two commands have the same name, the first one counts.
             if let Some(id) = one.id()
                 && !self.mine.contains_key(&id)
             {
@@ -58,7 +58,7 @@ impl<V: Value> Queue<V> {
         Ok(())
     }
 
-    /// Whether the next command may join those under way.
+    /// Whether the next command may join the commands under way.
     pub(crate) fn next_fits(&self, limits: &Limits) -> bool {
         let under_way = self.under_way_bytes();
         let next = self.waiting.front().map_or(0, |one| one.bytes());
@@ -71,7 +71,7 @@ impl<V: Value> Queue<V> {
         Some(one)
     }
 
-    /// Back to the head of the queue, in order.
+    /// Puts commands back at the head of the queue, in order.
     pub(crate) fn requeue(&mut self, lost: Vec<One<V>>) {
         for one in lost.into_iter().rev() {
             self.waiting_bytes += one.bytes();
@@ -79,20 +79,20 @@ impl<V: Value> Queue<V> {
         }
     }
 
-    /// Forgets a command that is chosen, or is not to be; whether it was held. It may still wait.
+    /// Forgets a command that was chosen or given up. Returns whether it was held. It may still be in the queue.
     pub(crate) fn done(&mut self, id: CommandId) -> bool {
         let bytes = self.mine.remove(&id);
         self.bytes -= bytes.unwrap_or(0);
         bytes.is_some()
     }
 
-    /// Takes a command that needs no slot any more from those that wait.
+    /// Removes a waiting command that no longer needs a slot.
     pub(crate) fn drop_waiting(&mut self, id: CommandId) {
         self.waiting.retain(|one| one.id() != Some(id));
         self.waiting_bytes = self.waiting.iter().map(|one| one.bytes()).sum();
     }
 
-    /// Gives up all that waits.
+    /// Gives up all waiting commands.
     pub(crate) fn drain(&mut self) -> Vec<One<V>> {
         self.waiting_bytes = 0;
         let given_up: Vec<One<V>> = self.waiting.drain(..).collect();

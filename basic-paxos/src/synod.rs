@@ -1,4 +1,4 @@
-//! The plain thing: processes agree on one value.
+//! Consensus on a single value.
 
 use crate::{BasicPaxos, Options, leaderless};
 use paxos_core::{
@@ -8,9 +8,9 @@ use paxos_core::{
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// One process of a cluster that agrees on one value, for a driver with messages, a disk and a clock of its own:
-/// a [`Node`] with a single slot, of which nothing is executed. Every proposer may propose, so the configuration
-/// should be that of self-appointed leaders, such as [`leaderless`].
+/// One process of a cluster that agrees on one value, for a driver with its own messages, disk and clock. It is a
+/// [`Node`] with a single slot and no execution. Every proposer may propose, so the configuration should have
+/// self-appointed leaders, as [`leaderless`] does.
 ///
 /// ```
 /// use basic_paxos::{SingleDecree, leaderless};
@@ -26,7 +26,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SingleDecree<V: Value> {
     node: Node<BasicPaxos<V, ()>>,
-    /// Names what this life of the process proposes.
+    /// The number of this life, which goes into the names of its proposals.
     life: u32,
 }
 
@@ -36,7 +36,7 @@ impl<V: Value> SingleDecree<V> {
         Self { node: Node::new(Self::setup(id, config), now), life: 0 }
     }
 
-    /// A process that starts again with what it had on disk; `life` counts its lives, from 0.
+    /// A process that restarts with the records from its disk; `life` counts its lives, from 0.
     pub fn restore<'a>(
         id: NodeId,
         config: Arc<Config>,
@@ -51,8 +51,8 @@ impl<V: Value> SingleDecree<V> {
         Setup { id, config, options: Options { slots: 1 } }
     }
 
-    /// Would like `value` to be chosen; only the first of a process's proposals counts, and none if the process
-    /// is no proposer or knows what is chosen. The outcome is [`SingleDecree::chosen`].
+    /// Proposes `value`. Only the first proposal of a process counts, and none if the process is not a proposer or
+    /// already knows the chosen value. [`SingleDecree::chosen`] returns the outcome.
     pub fn propose(&mut self, now: Time, value: V) {
         let from = self.node.id();
         let entry = Entry::new(ClientId::first_of(from, self.life), 0, value);
@@ -60,13 +60,13 @@ impl<V: Value> SingleDecree<V> {
         self.node.step(now, Event::Message { from, message: Message::Request(request) });
     }
 
-    /// A message arrives, or the time of [`SingleDecree::deadline`] has come.
+    /// Handles a message, or a timeout when the time of [`SingleDecree::deadline`] has come.
     pub fn step(&mut self, now: Time, event: Event<BasicPaxos<V, ()>>) {
         self.node.step(now, event);
     }
 
-    /// Does what follows from the events so far: calls `send` and `write`, in the order that is safe. What is
-    /// written must be on disk when `write` returns.
+    /// Carries out the results of all events so far: calls `send` and `write`, in the safe order. The records must be
+    /// on disk when `write` returns.
     pub fn process(
         &mut self,
         mut send: impl FnMut(Envelope<BasicPaxos<V, ()>>),
@@ -85,12 +85,12 @@ impl<V: Value> SingleDecree<V> {
         }
     }
 
-    /// When to call [`SingleDecree::step`] with a timeout, if nothing happens before.
+    /// The time to call [`SingleDecree::step`] with a timeout, if nothing happens before.
     pub fn deadline(&self) -> Option<Time> {
         self.node.deadline()
     }
 
-    /// The value that is chosen, once this process knows.
+    /// The chosen value, once this process knows it.
     pub fn chosen(&self) -> Option<&V> {
         match self.node.chosen().get(Slot(0))? {
             Entry::Command(command) => Some(&command.value),
@@ -99,7 +99,7 @@ impl<V: Value> SingleDecree<V> {
     }
 }
 
-/// A whole cluster in one place, none of whose processes fails: what consensus is, without what makes it hard.
+/// A whole cluster in one place, in which no process fails: shows what consensus is, without the hard parts.
 ///
 /// ```
 /// use basic_paxos::Synod;
@@ -129,8 +129,7 @@ impl<V: Value> Synod<V> {
         Ok(Self { processes: config.acceptors().iter().map(process).collect() })
     }
 
-    /// Process `node` proposes `value`; returns the value that is chosen, which is another one if it was chosen
-    /// before.
+    /// Process `node` proposes `value`. Returns the chosen value, which differs if another value was chosen before.
     ///
     /// # Panics
     /// If there is no such process.

@@ -1,4 +1,4 @@
-//! One value, whoever proposes what and whoever forgets what was not on disk.
+//! Processes agree on one value, whatever each proposes and whichever lose what was not on disk.
 
 use basic_paxos::{BasicPaxos, SingleDecree, Synod, leaderless};
 use paxos_core::{Envelope, Event, Message, NodeId, QuorumError, Record, Slot, Time};
@@ -16,14 +16,14 @@ fn cluster(n: u16) -> Vec<Process> {
     (0..n).map(|id| SingleDecree::new(NodeId(id), config.clone(), Time(0))).collect()
 }
 
-/// What a process says, and what it has written.
+/// The messages a process sends, and the records it has written.
 fn speak(process: &mut Process) -> (Said, Vec<Record<u64>>) {
     let (mut said, mut written) = (Vec::new(), Vec::new());
     process.process(|envelope| said.push(envelope), |records| written.extend_from_slice(records));
     (said, written)
 }
 
-/// Delivers what is said, and what follows from that, in order.
+/// Delivers the messages, and those that follow from them, in order.
 fn deliver(processes: &mut [Process], now: Time) {
     let mut letters = VecDeque::new();
     loop {
@@ -70,7 +70,7 @@ fn rivals_agree_on_a_value_that_one_of_them_proposed() {
 
 #[test]
 fn a_restarted_process_may_change_its_mind_but_not_its_vote() {
-    // It crashes before anybody has heard of its proposal, or after it has voted for it.
+    // It crashes before any other process has heard of its proposal, or after it has voted for it.
     for voted in [false, true] {
         let mut processes = cluster(3);
         processes[0].propose(Time(0), RED);

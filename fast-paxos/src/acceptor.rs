@@ -1,4 +1,4 @@
-//! The acceptor: as in Multi-Paxos, but in a fast ballot it votes for what clients send it.
+//! The acceptor: as in Multi-Paxos, but in a fast ballot it votes for what clients send.
 
 mod follow;
 
@@ -10,39 +10,39 @@ use paxos_core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For how many slots an acceptor remembers commands that were decided without its vote.
+/// The number of slots for which an acceptor remembers commands that were decided without its vote.
 const RECENT: u64 = 256;
 
-/// The fault-tolerant memory. One promise covers the terms of all slots; within a term each slot has its own
-/// step, which is that of its vote.
+/// The fault-tolerant memory. One promise covers the terms of all slots. Within a term each slot has its own step, the
+/// step of its vote.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
     setup: Setup<Options>,
-    /// The classic ballot that opens the highest term heard of.
+    /// The classic ballot that opens the highest term seen.
     promised: Ballot,
-    /// The most votes in one promise.
+    /// The most votes that one promise carries.
     piece: Amount,
     /// The last promise on disk, and its first slot.
     written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
-    /// Votes below were forgotten.
+    /// Votes below this slot were forgotten.
     floor: Slot,
-    /// The fast ballot in which it may vote for what clients send, while that is not overtaken.
+    /// The fast ballot in which it may vote for what clients send, until a higher term begins.
     open: Option<Any>,
-    /// The slot of the next such vote, unless one of this term was cast there.
+    /// The slot of the next such vote, unless it already has a vote of this term.
     next: Slot,
-    /// Commands to vote for at the end of this turn, or when a fast ballot is open, and how much that is. While none is, a
-    /// leader may propose them, or take them to be voted for in the one that it has opened.
+    /// Commands to vote for at the end of this turn, or once a fast ballot is open, and their size. While no fast
+    /// ballot is open, a leader may propose them, or expect votes for them in a fast ballot that it has opened.
     arrived: Vec<Entry<V>>,
     gathered: Amount,
-    /// Where it voted for a command in this term.
+    /// The slots in which it voted for commands in this term.
     mine: BTreeMap<CommandId, Slot>,
-    /// It has compared its votes below with what was chosen.
+    /// Its votes below this slot were compared with what was chosen.
     compared: Slot,
-    /// Commands that were chosen in slots where it did not vote for them, not long ago. They need no vote when they arrive:
-    /// the way by another acceptor and its vote may be shorter than the direct one.
+    /// Commands recently chosen in slots where it did not vote for them. They need no vote when they arrive: another
+    /// acceptor's vote for them may travel faster than the client's own message.
     elsewhere: BTreeMap<CommandId, Slot>,
-    /// Votes to be told again.
+    /// Slots whose votes are to be sent again.
     again: Vec<Slot>,
     heard: Heard<V>,
 }
@@ -58,7 +58,7 @@ impl<V: Value> Acceptor<V> {
         &self.votes
     }
 
-    /// The fast ballot in which it votes for what clients send, and the slot of the next such vote.
+    /// The open fast ballot, and the slot of the next vote for what clients send.
     pub fn opened(&self) -> Option<(Ballot, Slot)> {
         self.open.map(|any| (any.ballot, self.next))
     }
@@ -67,7 +67,8 @@ impl<V: Value> Acceptor<V> {
         Nack { refused, promised: self.promised, slots }
     }
 
-    /// Enters the term of `ballot` if it is a higher one; the fast ballot of the former term ends with it.
+    /// Enters the term of `ballot` if it is higher, which ends the fast ballot of the former term. Returns whether it
+    /// is.
     fn enter(&mut self, ballot: Ballot) -> bool {
         let term = Ballot::classic(ballot.round(), ballot.owner);
         let new = term > self.promised;
@@ -105,10 +106,10 @@ impl<V: Value> Acceptor<V> {
         self.forget_oldest();
     }
 
-    /// A command that it voted for in a slot which goes to another is voted for again in a free one, so that the
-    /// loser of a collision needs no help of its client.
+    /// Votes again, in a free slot, for a command whose slot goes to another command, so that the loser of a collision
+    /// needs no help from its client.
     fn move_on(&mut self, slots: SlotRange, placed: &BTreeSet<CommandId>) {
-        // What came in this turn and has a slot now needs no other.
+        // Commands of this turn that have a slot now need no other slot.
         if !self.arrived.is_empty() {
             self.arrived.retain(|entry| entry.id().is_none_or(|id| !placed.contains(&id)));
             self.weigh();
@@ -123,8 +124,8 @@ impl<V: Value> Acceptor<V> {
         }
     }
 
-    /// Compares what was learned with its votes. A slot may go to others in the open ballot itself, where they are a
-    /// quorum: nobody tells a loser then.
+    /// Compares its votes with what was learned. In the open ballot itself, other acceptors may form a quorum for
+    /// another command, and no message tells this acceptor that its command lost.
     fn compare(&mut self, chosen: &Chosen<V>) {
         let known = SlotRange::new(self.compared.max(self.floor), chosen.first_unknown());
         if known.is_empty() {
@@ -154,7 +155,7 @@ impl<V: Value> Acceptor<V> {
         }
     }
 
-    /// A command has lost its slot, and gets another.
+    /// Gives a new slot to a command that has lost its slot.
     fn take_again(&mut self, entry: &Entry<V>) {
         let Some(id) = entry.id() else { return };
         self.mine.remove(&id);
@@ -165,12 +166,12 @@ impl<V: Value> Acceptor<V> {
         self.take(entry);
     }
 
-    /// What was chosen in a slot where others voted for it needs no vote.
+    /// Drops commands that were chosen in slots where others voted for them. They need no vote.
     fn drop_chosen(&mut self, chosen: &Chosen<V>) {
         if self.arrived.is_empty() {
             return;
         }
-        // Behind a gap nothing was compared yet.
+        // Slots beyond a gap have not been compared yet.
         let mut ahead = BTreeSet::new();
         name_each(chosen, chosen.first_unknown().extend(RECENT), |_, id| _ = ahead.insert(id));
         let won = |id| self.elsewhere.contains_key(&id) || ahead.contains(&id);
@@ -186,8 +187,8 @@ impl<V: Value> Acceptor<V> {
         self.gathered = Amount { count: self.arrived.len(), bytes };
     }
 
-    /// *Fast Paxos*, §2.1.1: an acceptor votes once a round. Moves on to the next slot in which it has not voted in this
-    /// term, in whichever step; how many such slots follow.
+    /// *Fast Paxos*, §2.1.1: an acceptor votes once a round. Moves on to the next slot without a vote in this term, in
+    /// any step. Returns how many such slots follow.
     fn free(&mut self) -> u64 {
         for vote in self.votes.within(self.next.onwards()).filter(|v| v.ballot.same_term(self.promised)) {
             if vote.first > self.next {
@@ -198,8 +199,8 @@ impl<V: Value> Acceptor<V> {
         u64::MAX
     }
 
-    /// Where the leader does not say how far everything is chosen, it remembers its latest votes only. A command that
-    /// is asked for again after that gets a second slot, and executes once all the same.
+    /// Keeps only the latest votes, for the case that the leader does not say which slots are chosen. If a client asks
+    /// again for a forgotten command, the command gets a second slot, and executes once all the same.
     fn forget_oldest(&mut self) {
         let most = self.setup.config.limits.queue.saturating_mul(4);
         if self.mine.len() > most {
@@ -219,7 +220,7 @@ impl<V: Value> Acceptor<V> {
             return;
         }
         let more = Amount { count: 1, bytes: entry.bytes() };
-        // What is not kept its client asks for again.
+        // If there is no room for a command, its client asks again.
         let limits = &self.setup.config.limits;
         if limits.admit(self.gathered, more).is_ok() && !self.arrived.contains(entry) {
             self.gathered += more;
@@ -228,7 +229,7 @@ impl<V: Value> Acceptor<V> {
     }
 }
 
-/// Tells the commands known to be chosen in `slots`.
+/// Calls `tell` with each command known to be chosen in `slots`.
 fn name_each<V: Value>(chosen: &Chosen<V>, slots: SlotRange, mut tell: impl FnMut(Slot, CommandId)) {
     for (run, batch) in chosen.within(slots) {
         for (slot, entry) in run.iter().zip(batch.iter()) {
@@ -275,18 +276,18 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         }
     }
 
-    /// *Fast Paxos*, §2.1, phase 1b: if the round is higher than any in which it took part, take part in no lower
-    /// one any more, and tell the highest round voted in and the value voted for.
+    /// *Fast Paxos*, §2.1, phase 1b: if the round is higher than any in which the acceptor took part, it takes part in
+    /// no lower round any more, and reports the highest round in which it voted and the value it voted for.
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, from } = *prepare;
-        // A vote in a later step of this term shows that its phase 1 is long over: the question comes late.
-        // And of slots whose votes are forgotten nothing can be reported.
+        // A vote in a later step of this term shows that its phase 1 is long over, so the request is late. The acceptor
+        // cannot report forgotten votes either.
         if ballot < self.promised.max(self.votes.highest_ballot(from.onwards())) || from < self.floor {
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.enter(ballot);
-        // It may be in this ballot already by a phase 2a that overtook phase 1a: then the promise is still to be
-        // written.
+        // A phase 2a that overtook the phase 1a may have brought the acceptor into this ballot. The promise must then
+        // still be written.
         if self.written.is_none_or(|(written, first)| written < ballot || first > from) {
             self.written = Some((ballot, from));
             log.push(Record::Promised { ballot, slots: from.onwards() });
@@ -295,16 +296,16 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         Ok(Promise { ballot, from, until, votes })
     }
 
-    /// *Fast Paxos*, §2.1, phase 2b: vote if the round is not lower than one it took part in and it has not voted
-    /// in that round for something else.
+    /// *Fast Paxos*, §2.1, phase 2b: vote unless the acceptor took part in a higher round, or voted for another value
+    /// in this round.
     fn on_accept(
         &mut self,
         accept: &Accept<V>,
         log: &mut Vec<Record<V>>,
     ) -> Result<Option<Accepted<V>>, Nack> {
         let Accept { ballot, any, .. } = *accept;
-        // In forgotten slots it may have voted in a later step, or for something else in this ballot. They are chosen,
-        // and need no vote.
+        // In forgotten slots it may have voted in a later step, or for another value in this ballot. Those slots are
+        // chosen, and need no vote.
         let first = accept.first.max(self.floor);
         let batch = &accept.batch.tail(first.since(accept.first));
         let slots = first.extend(batch.len() as u64);
@@ -316,10 +317,10 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             self.mine.retain(|_, slot| *slot >= accept.chosen);
         }
         self.heard.trim(accept.chosen, u64::MAX);
-        // A phase 2a of a step that a slot has left behind comes late: the later step was proposed by the same
-        // coordinator, which needs no answer.
+        // If the slots have moved to a later step, this phase 2a is late. The same coordinator proposed the later step,
+        // so it needs no answer.
         if slots.is_empty() || self.votes.highest_ballot(slots) > ballot {
-            // Entering a term is a promise, though no vote tells of it.
+            // Entering a term is a promise, and no vote records it.
             if new_term {
                 self.written = Some((self.promised, Slot(0)));
                 log.push(Record::Promised { ballot: self.promised, slots: Slot(0).onwards() });
@@ -339,7 +340,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     }
 
     fn on_request(&mut self, request: &Request<V>) {
-        // Who is thrifty may never hear of what becomes of them.
+        // A thrifty process may never hear what happens to its commands.
         let Config { thrifty, limits, .. } = &*self.setup.config;
         let waits = !thrifty && self.arrived.len() + request.commands.len() <= limits.batch;
         if self.open.is_some() || waits {
@@ -347,11 +348,11 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         }
     }
 
-    /// *Fast Paxos*, §2.2: phase 2b of a fast round, for the next free slots. The slots are taken only here, when
-    /// all messages of the turn are in, so that no promise made meanwhile is broken.
+    /// *Fast Paxos*, §2.2: phase 2b of a fast round, for the next free slots. Slots are assigned only here, after all
+    /// messages of the turn, so that no promise made in the meantime is broken.
     fn vote(&mut self, chosen: &Chosen<V>, log: &mut Vec<Record<V>>) -> Option<Accepted<V>> {
         let Any { ballot, from, .. } = self.open?;
-        // The ballot's phase 1 was among the members of its epoch, and is of no use to others.
+        // The phase 1 of this ballot was among the members of its own epoch, and does not count in another epoch.
         if chosen.epochs().is_some_and(|epochs| from < epochs.current().from) {
             return None;
         }
@@ -370,14 +371,15 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         if self.arrived.is_empty() {
             return None;
         }
-        // Slots that were decided without it need its vote no more; in the ones behind, it may meet the others.
+        // Slots decided without this acceptor need no vote from it. In later slots, its vote may meet the votes of
+        // others.
         self.next = self.next.max(chosen.first_unknown()).max(self.heard.chosen());
         let free = self.free().min(chosen.limit().since(self.next));
         let room = free.min(self.arrived.len() as u64) as usize;
         if room == 0 {
             return None;
         }
-        // No more than one message holds; the rest has its turn at once.
+        // Takes no more than one message holds; the rest follows at once.
         let mut sum = Amount::default();
         let fitting = self.arrived.iter().take(room).take_while(|entry| {
             sum += Amount { count: 1, bytes: entry.bytes() };
@@ -423,7 +425,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);
-        // Where it has forgotten what it voted for, it must not vote a second time in an open ballot (§2.1.1).
+        // Having forgotten its votes, it must not vote a second time in an open ballot (§2.1.1).
         self.next = self.next.max(self.floor);
         self.mine.retain(|_, slot| *slot >= below);
     }

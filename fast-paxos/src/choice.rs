@@ -6,26 +6,26 @@ use paxos_core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of one slot before a value is proposed in it.
+/// The choice of a value to propose in one slot.
 #[derive(Debug)]
 pub(crate) enum Choice<'a, V> {
     /// This value may have been chosen: no other may be proposed.
     Forced(&'a Entry<V>),
-    /// No value can have been chosen; those voted for, most votes first.
+    /// No value can have been chosen. The values with votes, most votes first.
     Free(Vec<&'a Entry<V>>),
 }
 
-/// *Fast Paxos*, §2.2, rule for phase 2a after round k, the highest voted in by an acceptor of Q: if all votes of
-/// k that Q reports are for one value, or some value satisfies O4 (a k-quorum's members in Q all voted for it),
-/// that value; otherwise any proposed value. `heard` is the actual Q.
+/// *Fast Paxos*, §2.2, rule for phase 2a after round k, the highest in which an acceptor of Q voted: if all votes of k
+/// that Q reports are for one value, or a value satisfies O4 (the members of some k-quorum that are in Q all voted for
+/// it), propose that value; otherwise any proposed value. `heard` is the actual Q.
 ///
-/// A classic ballot proposes one value only, so that a single vote in it forces the choice.
+/// A classic ballot proposes only one value, so a single vote in it forces the choice.
 pub(crate) fn choose<'a, V: Value>(
     quorums: &dyn QuorumSystem,
     heard: NodeSet,
     tally: &'a Tally<V>,
 ) -> Choice<'a, V> {
-    // One value alone is the one that a lower ballot may have chosen, if any was.
+    // If the votes are for only one value, it is the one that a lower ballot may have chosen, if any was chosen.
     if let [(value, _)] = &tally.values[..] {
         return Choice::Forced(value);
     }
@@ -39,7 +39,7 @@ pub(crate) fn choose<'a, V: Value>(
     Choice::Free(free.into_iter().map(|(value, _)| value).collect())
 }
 
-/// Whether no value can reach a quorum any more by votes that are still to be expected.
+/// Whether no value can reach a quorum any more, even with the votes that are still expected.
 pub(crate) fn is_collided<V>(config: &Config, tally: &Tally<V>) -> bool {
     let expected = crate::voters(config).without(tally.heard);
     let phase = Phase::of(tally.ballot);
@@ -47,16 +47,16 @@ pub(crate) fn is_collided<V>(config: &Config, tally: &Tally<V>) -> bool {
     !tally.values.iter().any(|(_, voters)| may_be(*voters))
 }
 
-/// *Fast Paxos*, §3.2, uncoordinated recovery: the value for the next step, by a rule that gives all who know the
-/// votes of `quorum` the same: O4's if it forces one, else one with most votes. Of equals each slot takes another, so
-/// that commands which meet in several slots find a place each.
+/// *Fast Paxos*, §3.2, uncoordinated recovery: returns the value for the next step. All acceptors that know the votes
+/// of `quorum` pick the same: the value that O4 forces, or otherwise one with the most votes. Ties are broken
+/// differently in each slot, so that commands which meet in several slots find one slot each.
 pub(crate) fn pick<V: Value>(
     quorums: &dyn QuorumSystem,
     quorum: NodeSet,
     tally: &Tally<V>,
     slot: Slot,
 ) -> Option<Entry<V>> {
-    // Nobody else's votes, which others may not know of.
+    // Ignores votes outside the quorum, which other acceptors may not know.
     let tally = tally.of(quorum);
     match choose(quorums, quorum, &tally) {
         Choice::Forced(entry) => Some(entry.clone()),
@@ -69,7 +69,7 @@ pub(crate) fn pick<V: Value>(
     }
 }
 
-/// The reported votes slot by slot, those of the highest ballot only.
+/// Groups the reported votes by slot, keeping only those of the highest ballot.
 pub(crate) fn tallies<V: Value>(
     reports: &[(NodeId, Vec<Vote<V>>)],
     slots: SlotRange,
@@ -84,8 +84,8 @@ pub(crate) fn tallies<V: Value>(
     tallies
 }
 
-/// A value for each of `tallies`, given who was heard there. Free choices go to commands that have no slot yet,
-/// in the order of their votes; a slot for which none is left gets a no-op.
+/// Assigns a value to each of `tallies`, given the acceptors heard there. Free choices go to commands that have no slot
+/// yet, in the order of their votes. A slot for which no command is left gets a no-op.
 pub(crate) fn assign<V: Value>(
     quorums: &dyn QuorumSystem,
     heard: impl Fn(&Tally<V>) -> NodeSet,
@@ -133,9 +133,9 @@ mod tests {
 
     #[test]
     fn acceptors_are_counted_not_values() {
-        // Of a quorum of 3 out of 5, two voted 7 and one 8: with the two unheard, 7 may have its 4 votes.
+        // Of a quorum of 3 out of 5, two voted for 7 and one for 8. With the two unheard acceptors, 7 may have 4 votes.
         assert_eq!(chosen(&[(0, 7), (1, 7), (2, 8)], &[0, 1, 2]), Some(7));
-        // The same vote told twice is one vote.
+        // The same vote reported twice is one vote.
         assert_eq!(chosen(&[(0, 7), (0, 7), (2, 8)], &[0, 2, 3]), None);
     }
 
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_only_value_voted_for_is_the_one_to_propose() {
-        // In the step that acceptors came to by themselves it may be the one that the step before chose.
+        // In the step that acceptors started by themselves, it may be the value that the step before chose.
         assert_eq!(chosen(&[(2, 7)], &[0, 1, 2]), Some(7));
     }
 
@@ -169,10 +169,10 @@ mod tests {
         let picked = |slot, votes: &[(u16, u64)]| {
             pick(&quorums, quorum, &tally(votes), Slot(slot)).and_then(|entry| entry.id()).map(|id| id.seq)
         };
-        // Whether the fourth vote came, and in which order they did.
+        // The fourth vote and the order of the votes make no difference.
         assert_eq!(picked(0, &[(0, 7), (1, 8), (2, 9)]), picked(0, &[(3, 9), (2, 9), (1, 8), (0, 7)]));
         assert_eq!(picked(0, &[(0, 8), (1, 8), (2, 9), (3, 9)]), Some(8));
-        // Of equals each slot takes another.
+        // Ties go to a different command in each slot.
         let slots: Vec<_> = (0..3).map(|slot| picked(slot, &[(0, 7), (1, 8), (2, 9)])).collect();
         assert_eq!(slots, [Some(7), Some(8), Some(9)]);
     }

@@ -6,26 +6,26 @@ use paxos_core::{
     Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
 };
 
-/// Commands that go to everyone at first after one had to be asked for again.
+/// The number of commands that go to every server at once after a command had to be sent again.
 const WARY: u32 = 16;
 
-/// Posts requests to all acceptors, and to everyone when that does not answer. After such a failure the next few
-/// commands go to everyone at once, since a leader that cannot use fast ballots for now has to hear of them.
+/// Sends requests to all acceptors, and to every server if they do not answer. After such a failure the next few
+/// commands go to every server at once, since a leader that cannot use fast ballots for now has to receive them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client<V> {
     id: NodeId,
     outstanding: Outstanding<V>,
-    /// Whom it asks first.
+    /// The acceptors it asks first.
     acceptors: NodeSet,
     servers: NodeSet,
     wary: u32,
-    /// The last leader it heard of, and how many since it was last answered or lost its patience.
+    /// The last known leader, and the number of changes of leader since the last answer or timeout.
     leader: Option<NodeId>,
     moves: usize,
 }
 
 impl<V: Value> Client<V> {
-    /// What an earlier leader has not finished a new one may not have heard of.
+    /// Sends everything again if the leader is new: it may not know what an earlier leader left unfinished.
     fn notice(&mut self, leader: Option<NodeId>) {
         if leader.is_none() || leader == self.leader {
             return;
@@ -93,8 +93,9 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         first
     }
 
-    /// Nobody in particular was asked, and acceptors may have voted for what a leader refuses: whatever a caller
-    /// wishes to be told, a refusal settles nothing, and is asked again in due time, or when there is a new leader.
+    /// Treats a refusal as no outcome, whatever the caller asked to be told: the request had no single recipient, and
+    /// acceptors may have voted for what a leader refuses. The client asks again in due time, or when there is a new
+    /// leader.
     fn on_refusal(&mut self, _from: NodeId, refused: &Refused) {
         if let Refusal::NotLeader(leader) = refused.refusal {
             self.notice(leader);

@@ -1,4 +1,4 @@
-//! The leader: elected by timeout, or any number of self-appointed ones.
+//! The leader: elected by timeout, or any number of self-appointed leaders.
 
-/// The leader role of Fast Paxos is the one that the core keeps for all variants with a leader.
+/// The core's leader role, which all variants with a leader share.
 pub type Leader = paxos_core::Election;

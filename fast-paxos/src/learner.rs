@@ -4,15 +4,15 @@ use crate::{Accept, Accepted, Decision, FastPaxos, Options};
 use paxos_core::{Answer, Ballot, Chosen, Entry, NodeId, NodeSet, Phase, Setup, Slot, SlotRange, Value};
 use std::collections::BTreeMap;
 
-/// Notices that a quorum voted for one value in one ballot. It counts the highest ballot it hears of in each slot;
-/// lower ones need not be counted, since the higher one is chosen sooner or later with the same value.
+/// Notices when a quorum has voted for one value in one ballot. In each slot it counts the highest ballot it has seen.
+/// Lower ballots need no count: if one of them chose a value, the higher one chooses the same value sooner or later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Learner<V> {
     setup: Setup<Options>,
     tally: BTreeMap<Slot, Tally<V>>,
 }
 
-/// The votes of one ballot in one slot: who voted for what. In a classic ballot there is one value only.
+/// The votes of one ballot in one slot, by value. In a classic ballot there is only one value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tally<V> {
     pub(crate) ballot: Ballot,
@@ -25,8 +25,8 @@ impl<V: Value> Tally<V> {
         Self { ballot, heard: NodeSet::EMPTY, values: Vec::new() }
     }
 
-    /// Counts a vote in `ballot`, if that is the highest heard of: who voted for that value in it by now. A higher one
-    /// takes the place of the one that was counted.
+    /// Counts a vote if `ballot` is the highest one seen. Returns the acceptors that voted for that value in it so far.
+    /// A higher ballot replaces the one counted before.
     pub(crate) fn hear(&mut self, ballot: Ballot, from: NodeId, entry: &Entry<V>) -> NodeSet {
         if self.ballot < ballot {
             *self = Self::new(ballot);
@@ -41,13 +41,13 @@ impl<V: Value> Tally<V> {
         Self { ballot: self.ballot, heard: self.heard.intersection(quorum), values }
     }
 
-    /// Who voted for `entry`.
+    /// The acceptors that voted for `entry`.
     pub(crate) fn voters(&self, entry: &Entry<V>) -> NodeSet {
         self.values.iter().find(|(value, _)| value == entry).map_or(NodeSet::EMPTY, |(_, voters)| *voters)
     }
 
-    /// Counts a vote; who voted for that value by now. An acceptor has one vote a ballot: a second one, which
-    /// can only be the first again, changes nothing. Acceptors are counted, never values.
+    /// Counts a vote. Returns the acceptors that voted for that value so far. An acceptor has one vote per ballot: a
+    /// second one, which can only repeat the first, changes nothing. Acceptors are counted, never values.
     pub(crate) fn count(&mut self, from: NodeId, entry: &Entry<V>) -> NodeSet {
         let new = self.heard.insert(from);
         match self.values.iter_mut().find(|(value, _)| value == entry) {
@@ -75,7 +75,7 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
         self.setup = setup.clone();
     }
 
-    /// Votes carry their values, so a phase 2a adds nothing but how far the leader knows.
+    /// Votes carry their values, so from a phase 2a the learner takes only how far the leader knows the log.
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
         chosen.hear_of(accept.chosen);
     }
@@ -93,8 +93,8 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
         let phase = Phase::of(ballot);
         let mut run = SlotRange::new(first, first);
         for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
-            // What is known needs no count, and what is too far ahead waits until this process has caught up: behind the
-            // limit it is not known whose votes count.
+            // A known slot needs no count. A slot too far ahead waits until this process has caught up: beyond the
+            // limit, it is unknown whose votes count.
             if chosen.knows(slot) || slot >= chosen.horizon().min(chosen.limit()) {
                 continue;
             }
@@ -103,7 +103,7 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
                 continue;
             }
             self.tally.remove(&slot);
-            // Slots chosen by one message are announced in one.
+            // Slots chosen by one message are announced in one decision.
             if run.end != slot {
                 announce(accepted, run, chosen, decisions);
                 run.start = slot;

@@ -1,13 +1,14 @@
 //! Fast Paxos: a replicated log in which clients send to the acceptors directly.
 //!
-//! In a fast ballot an acceptor votes for whatever a client sends it, in the next free slot, without waiting for a
-//! leader: a command is learned two message delays after its client sent it, where Multi-Paxos needs three. The price:
-//! larger quorums, and when clients ask at the same moment their commands may meet in one slot, in different order at
-//! different acceptors. Such a *collision* costs one more delay, two or four: see [`Recovery`].
+//! In a fast ballot, an acceptor votes for whatever a client sends it, in its next free slot, without waiting for a
+//! leader. A command is learned two message delays after its client sent it, where Multi-Paxos needs three. The price
+//! is larger quorums, and collisions: when clients send at the same moment, their commands may reach different
+//! acceptors in different order and meet in one slot. Such a *collision* costs one, two or four more delays: see
+//! [`Recovery`].
 //!
 //! # A run
 //!
-//! Four servers n0 to n3, each proposer, acceptor and learner; n0 leads, has opened a fast ballot and is the
+//! Four servers, n0 to n3, are each proposer, acceptor and learner. n0 leads, has opened a fast ballot and is the
 //! distinguished learner; n4 is a client. Every message takes 1 ms; `o` sends, `<` and `>` receive:
 //!
 //! ```text
@@ -24,8 +25,8 @@
 //!  3  |       |       |       |       =       has its answer to c4#0
 //! ```
 //!
-//! A collision of three servers with clients beside n0 and n1, and coordinated recovery. A fast quorum of three needs
-//! all of them, and n0 voted for the one command first, n1 for the other:
+//! The next run shows a collision among three servers with clients beside n0 and n1, and coordinated recovery. A fast
+//! quorum of three servers needs all of them. n0 voted for one command first, and n1 for the other:
 //!
 //! ```text
 //! ms  n0      n1      n2
@@ -56,7 +57,8 @@
 //!
 //! `1.n0+1f` is step 1, a fast ballot, in the term of round 1 that belongs to n0; `1.n0+2` is step 2 of that term.
 //!
-//! The same collision with uncoordinated recovery: the acceptors hear each other's votes, and vote in step 2 by themselves:
+//! The next run shows the same collision with uncoordinated recovery. The acceptors hear each other's votes and vote in
+//! step 2 by themselves:
 //!
 //! ```text
 //! ms  n0      n1      n2
@@ -86,25 +88,26 @@
 //!
 //! # Why fast quorums are larger
 //!
-//! In a classic ballot there is one proposed value, so one vote tells a new leader what may have been chosen. In a fast
-//! one there may be many. Take five acceptors and suppose three votes were enough in a fast ballot. A new leader hears
-//! from n0, n1 and n3, a majority, that n0 and n1 voted for *v* and n3 for *w*. If n2, which it cannot hear, voted for *v*,
-//! then n0, n1 and n2 have chosen *v*; if n2 and n4 voted for *w*, then n2, n3 and n4 have chosen *w*. It cannot know, and
-//! whatever it proposes may be wrong.
+//! A classic ballot proposes one value, so a single vote tells a new leader what may have been chosen. In a fast
+//! ballot, acceptors may vote for many values. Take five acceptors, and suppose that three votes were enough in a fast
+//! ballot. A new leader hears from n0, n1 and n3, a majority: n0 and n1 voted for *v*, and n3 for *w*. It cannot hear
+//! n2 and n4. If n2 voted for *v*, then n0, n1 and n2 have chosen *v*. If n2 and n4 voted for *w*, then n2, n3 and n4
+//! have chosen *w*. The leader cannot tell which, so whatever it proposes may be wrong.
 //!
-//! With fast quorums of four, *w* has at most the votes of n2, n3 and n4, which are too few, while *v* may have those of
-//! n0, n1, n2 and n4: *v* it must be. The law behind it: any two fast quorums and any phase 1 quorum have an acceptor in
-//! common. For quorums by number that is |Q1| + 2·|Qf| > 2n: here 3 + 2·4 > 10, but 3 + 2·3 < 10. See
-//! [`paxos_core::QuorumSystem`], whose constructors prove it.
+//! With fast quorums of four, *w* has at most the votes of n2, n3 and n4, which are too few, while *v* may have those
+//! of n0, n1, n2 and n4. So the leader must propose *v*. The law behind this: any two fast quorums and any phase 1
+//! quorum have an acceptor in common. For quorums by number, this means |Q1| + 2·|Qf| > 2n: here 3 + 2·4 > 10, but 3 +
+//! 2·3 < 10. See [`paxos_core::QuorumSystem`], whose constructors prove it.
 //!
 //! # The steps of a term
 //!
-//! A term is what one phase 1 of one coordinator covers. Its ballots follow each other without any other between:
+//! One phase 1 of one coordinator covers one term. The ballots of a term follow each other with no other ballot
+//! between:
 //!
 //! | step | kind | what happens in it |
 //! |---|---|---|
-//! | 0 | classic | phase 1, for all slots at once; then phase 2 for what may have been chosen, and for commands that wait |
-//! | 1 | fast | *any*: all slots behind are open to what clients send |
+//! | 0 | classic | phase 1, for all slots at once; then phase 2 for values that may have been chosen, and for waiting commands |
+//! | 1 | fast | *any*: all later slots are open to what clients send |
 //! | 2 | classic | phase 2 only, for the slots of step 1 that collided |
 //!
 //! With uncoordinated recovery:
@@ -112,32 +115,34 @@
 //! | step | kind | what happens in it |
 //! |---|---|---|
 //! | 0, 1 | | as above; *any* names a phase 1 quorum |
-//! | 2 | fast | acceptors that see a collision in a slot of step 1 vote there for what the votes of that quorum tell |
+//! | 2 | fast | acceptors that see a collision in a slot of step 1 vote there for the value that the votes of that quorum determine |
 //! | 3 | classic | phase 2 only, for slots that step 2 did not decide in time |
 //!
-//! Coordinated recovery goes from step 1 to step 2 without a phase 1 in between: it reads the votes of step 1 (2b) as the
-//! promises of step 2 (1b). That is safe because they say the same. A promise for step 2 says: this is my highest vote in
-//! this slot below step 2, and I shall cast no other one there. An acceptor that voted in step 1 can have no higher vote
-//! below step 2, since no ballot lies between the two; it votes once a ballot, so no other one in step 1; and never again
-//! below a ballot in which it voted. Acceptors that were not heard may still vote in step 1, and are counted as if they had,
-//! for whichever value. Were a foreign ballot between the two steps, a value could be chosen there unseen.
+//! Coordinated recovery goes from step 1 to step 2 without a phase 1: it reads the votes of step 1 (2b) as promises for
+//! step 2 (1b). This is safe because both say the same. A promise for step 2 says: this is my highest vote in this slot
+//! below step 2, and I shall cast no other vote below step 2. An acceptor that voted in step 1 has no higher vote below
+//! step 2, because no ballot lies between the two. It votes once per ballot, so it casts no other vote in step 1, and
+//! it never votes below a ballot in which it has voted. Acceptors that were not heard may still vote in step 1, and are
+//! counted as if they had voted for any value. If another proposer had a ballot between the two steps, a value could be
+//! chosen there unseen.
 //!
-//! What step 2 proposes is given by the votes heard (Lamport's rule O4): a value that, with all unheard acceptors, would have
-//! a fast quorum, must be proposed; there is at most one. If only one value was voted for, it is that. Else any command that
-//! was voted for will do, and the losers are voted for again in free slots.
+//! The votes heard determine what step 2 proposes (Lamport's rule O4). If a value would have a fast quorum with the
+//! votes of all unheard acceptors, it must be proposed; there is at most one such value. If the votes are for only one
+//! value, that value is proposed. Otherwise any command with a vote will do, and acceptors vote again for the losers in
+//! free slots.
 //!
-//! Uncoordinated recovery goes from step 1 to step 2 by the same argument, made by each acceptor for itself: it has heard the
-//! votes of a whole phase 1 quorum in step 1, so its own vote in step 2 is as safe as a coordinator's proposal would be. That
-//! all read the votes of the same quorum, and break ties by the same rule, makes them vote for the same, so that
-//! one more delay decides. It is no matter of safety: were they to differ, step 2 is a fast ballot, its votes are counted as
-//! such, and what comes after it is chosen by O4 again. Who voted in step 2 of a slot votes there in step 1 no more. The
-//! coordinator must not read votes of step 1 as promises for step 3, for whoever cast them may have voted in step 2,
-//! unheard; those of step 2 it may.
+//! Uncoordinated recovery goes from step 1 to step 2 by the same argument, which each acceptor makes for itself. It has
+//! heard the votes of a whole phase 1 quorum in step 1, so its own vote in step 2 is as safe as a coordinator's
+//! proposal. All acceptors read the votes of the same quorum and break ties by the same rule, so they vote for the same
+//! value, and one more delay decides. Safety does not depend on this: if they differ, step 2 is still a fast ballot,
+//! its votes are counted as such, and O4 determines the next proposal again. An acceptor that voted in step 2 of a slot
+//! no longer votes there in step 1. The coordinator must not read votes of step 1 as promises for step 3, because those
+//! acceptors may have voted in step 2, unheard. It may read votes of step 2 so.
 //!
 //! A collision is noticed as soon as no value can win any more, or when votes are missing for too long. With
-//! [`Recovery::Classic`], and where too few votes are heard, a new term is started instead. If less than a fast quorum of the
-//! acceptors lives, the leader opens no fast ballot and goes on as in Multi-Paxos; and so it does, if that is wanted, while
-//! too many slots collide ([`Hysteresis`]).
+//! [`Recovery::Classic`], or when too few votes are heard, the coordinator starts a new term. If fewer acceptors than a
+//! fast quorum are alive, the leader opens no fast ballot and continues as in Multi-Paxos. It can do the same while too
+//! many slots collide ([`Hysteresis`]).
 //!
 //! # The messages
 //!
@@ -145,47 +150,48 @@
 //! |---|---|---|---|---|
 //! | [`paxos_core::Request`] | – | client | acceptors (and the leader) | vote for this in your next free slot |
 //! | [`Prepare`] | 1a | proposer | acceptors | promise this term, for all slots from `from` on |
-//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on, as many as fit into a message |
+//! | [`Promise`] | 1b | acceptor | that proposer | I promise; these are my votes from there on, as many as fit in a message |
 //! | [`Accept`] with values | 2a | proposer | acceptors | vote for these values in these slots, in step 0, 2 or 3 |
 //! | [`Accept`] with [`Any`] | 2a, *any* | proposer | acceptors | from this slot on, vote in step 1 for what clients send |
 //! | [`Accepted`] | 2b | acceptor | learners, the coordinator; acceptors, if they recover | I voted for these values in these slots |
 //! | [`Decision`] | – | distinguished learner | learners | these values are chosen in these slots |
-//! | [`paxos_core::Nack`] | – | acceptor | proposer | no, there is a higher ballot |
+//! | [`paxos_core::Nack`] | – | acceptor | proposer | I refuse: there is a higher ballot |
 //!
 //! # What always holds
 //!
-//! - A term belongs to one proposer, which starts it at most once, whatever crashes between.
-//! - In a classic ballot of one slot at most one value is proposed; in a fast one none is: *any* opens only slots in which
-//!   the term has proposed nothing, and no value follows it there in the same ballot.
-//! - An acceptor's promise never falls, and it votes in no term below. In each slot it votes at most once a ballot, and its
-//!   votes go up. All this is on disk before it is said.
-//! - What a ballot proposes is safe: no other value was or can be chosen in a lower one. Acceptors are counted for that, by
-//!   name, and never messages or values.
-//! - Votes of a fast ballot are counted against fast quorums, of a classic one against classic ones, never together.
-//! - Hence a slot never has two chosen values. A command may have two slots and executes once, by its name; a loser of a
-//!   collision is voted for again without any help of its client.
+//! - A term belongs to one proposer, which starts it at most once, even across crashes.
+//! - In a classic ballot, at most one value is proposed per slot. In a fast ballot, none is: *any* opens only slots in
+//!   which the term has proposed nothing, and no value is proposed there later in the same ballot.
+//! - An acceptor's promise never decreases, and it votes in no lower term. In each slot it votes at most once per
+//!   ballot, and the ballots of its votes increase. All this is on disk before it is reported.
+//! - What a ballot proposes is safe: no other value was or can be chosen in a lower ballot. To decide this, acceptors
+//!   are counted by name, never messages or values.
+//! - Votes of fast ballots count toward fast quorums, votes of classic ballots toward classic quorums, never together.
+//! - Hence a slot never has two chosen values. A command may have two slots and executes once, because it has a name. A
+//!   loser of a collision is voted for again without help from its client.
 //!
 //! # Where this departs from the paper
 //!
-//! - The paper has one instance and numbers its rounds; here one phase 1 serves a log, as in Multi-Paxos, and
-//!   rounds are steps of terms, so that "round i+1 of the same coordinator" always exists.
-//! - Quorums may be any that obey the law, those of Fast Flexible Paxos among them.
-//! - The coordinator decides that a slot collided by what can still be reached, not when a quorum has answered.
-//! - An acceptor fills its slots in the order in which commands come to it, those that come together at the end of a turn, so that
-//!   a promise made meanwhile is kept.
-//! - Clients that were not answered ask everyone, the leader included, which then proposes in a classic ballot.
-//! - A command that comes to an acceptor while no fast ballot is open waits there for one, unless a leader proposes it.
-//! - In uncoordinated recovery an acceptor goes on only where it sees a collision, or hears that another one did; the
-//!   quorum that *any* names is one of acceptors that answered in this term, and is the same for all slots of the ballot.
-//! - Of values that may be proposed and have equally many votes, uncoordinated recovery takes another one in each slot, so
-//!   that two commands which meet in two slots get one each.
+//! - The paper has one instance and numbers its rounds. Here one phase 1 serves a log, as in Multi-Paxos, and rounds
+//!   are steps of terms, so "round i+1 of the same coordinator" always exists.
+//! - Quorums may be any that obey the law, including those of Fast Flexible Paxos.
+//! - The coordinator detects a collision from the votes that can still arrive, not from the answers of one quorum.
+//! - An acceptor fills its slots in the order in which commands arrive. It votes for commands that arrive together at
+//!   the end of a turn, so it keeps any promise made in the meantime.
+//! - Clients without an answer ask every server. The leader is among them and then proposes in a classic ballot.
+//! - If no fast ballot is open when a command arrives, the command waits at the acceptor, unless a leader proposes it.
+//! - In uncoordinated recovery, an acceptor proceeds only where it sees a collision or hears that another one did. The
+//!   quorum that *any* names consists of acceptors that answered in this term, and is the same for all slots of the
+//!   ballot.
+//! - If several values may be proposed and have equally many votes, uncoordinated recovery picks a different one in
+//!   each slot, so two commands that meet in two slots get one slot each.
 //!
 //! # The papers
 //!
-//! Leslie Lamport, *Fast Paxos*, Distributed Computing 19(2), 2006: classic rounds, fast rounds,
-//! quorums and rule O4, and in §3.2 recovery. Heidi Howard, Aleksey Charapko, Richard Mortier, *Fast Flexible Paxos: Relaxing Quorum Intersection for Fast
-//! Paxos*, ICDCN 2021. When it does not pay: Flavio Junqueira, Yanhua Mao, Keith Marzullo, *Classic Paxos vs. Fast Paxos: Caveat
-//! Emptor*, `HotDep` 2007. Rounds are called ballots here.
+//! Leslie Lamport, *Fast Paxos*, Distributed Computing 19(2), 2006: classic and fast rounds, quorums and rule O4, and
+//! recovery in §3.2. Rounds are called ballots here. Heidi Howard, Aleksey Charapko, Richard Mortier, *Fast Flexible
+//! Paxos: Relaxing Quorum Intersection for Fast Paxos*, ICDCN 2021. On when Fast Paxos does not pay: Flavio Junqueira,
+//! Yanhua Mao, Keith Marzullo, *Classic Paxos vs. Fast Paxos: Caveat Emptor*, `HotDep` 2007.
 //!
 //! Read on: [`Acceptor`], [`Proposer`], [`Learner`], [`Client`].
 
@@ -211,56 +217,56 @@ pub use proposer::{Proposer, Switches};
 use core::marker::PhantomData;
 use paxos_core::{Answer, Ballot, Config, Learning, NodeId, NodeSet, Phase, Protocol, Record, Setup, Value};
 
-/// What the coordinator does when a slot of a fast ballot cannot be decided in it.
+/// What the coordinator does when a fast ballot cannot decide a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Recovery {
-    /// It reads the votes as answers to phase 1 of the next step, and goes on with phase 2 of that.
+    /// The coordinator reads the votes as answers to phase 1 of the next step, and continues with phase 2 of that step.
     #[default]
     Coordinated,
-    /// The acceptors hear each other's votes, and go on by themselves: each reads those of the quorum that the
-    /// coordinator named with *any* as answers to phase 1 of the next step, which is fast too, and votes in it. If that
-    /// does not decide, since something was lost, the coordinator goes on from there.
+    /// The acceptors hear each other's votes and proceed by themselves. Each reads the votes of the quorum that the
+    /// coordinator named with *any* as answers to phase 1 of the next step, which is also fast, and votes in it. If a
+    /// message is lost and this step does not decide, the coordinator continues from there.
     Uncoordinated,
-    /// It starts a new term with a phase 1 of its own.
+    /// The coordinator starts a new term with its own phase 1.
     Classic,
 }
 
-/// The knobs of Fast Paxos.
+/// The options of Fast Paxos.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Options {
-    /// What to do about collisions.
+    /// How to recover from collisions.
     pub recovery: Recovery,
-    /// Whether votes also go to a coordinator that does not learn, so that it notices collisions. Without, it
-    /// hears of trouble from clients that ask again.
+    /// Whether votes also go to a coordinator that does not learn, so that it notices collisions. Otherwise it notices
+    /// only when clients ask again.
     pub copy_votes: bool,
-    /// When a leader does without fast ballots because they collide too often. None: never.
+    /// When a leader stops using fast ballots because too many slots collide. None: never.
     pub hysteresis: Option<Hysteresis>,
-    /// For tests: what every process gets wrong.
+    /// For tests: the mistake that every process makes.
     #[cfg(feature = "mistakes")]
     pub mistake: Option<Mistake>,
 }
 
-/// When a leader leaves fast ballots, and when it comes back to them. It looks at the last `window` slots. In fast
-/// ballots it counts those that collided, whoever recovered them: with
-/// `collided` of them it starts a term without a fast ballot. There it counts slots that were proposed while a command
-/// of another client was under way, which would have met it in a fast ballot: with `calm` of them or fewer, of a whole
-/// window, it opens one again. Each time it begins to count anew.
+/// When a leader leaves fast ballots, and when it returns to them. It looks at the last `window` slots. In fast ballots
+/// it counts the slots that collided, no matter who recovered them. When `collided` of them did, it starts a term
+/// without a fast ballot. In that term it counts the slots proposed while a command of another client was under way,
+/// which would have collided in a fast ballot. When a full window has `calm` of them or fewer, it opens a fast ballot
+/// again. The count restarts at each switch.
 ///
-/// A coordinator must hear votes to count; where roles are apart and clients send to the acceptors alone, their
-/// commands reach a leader without a fast ballot only when they ask again.
+/// A coordinator must hear votes to count collisions. If roles are separate and clients send only to the acceptors, a
+/// leader without a fast ballot receives their commands only when they ask again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Hysteresis {
-    /// How many slots it looks back.
+    /// The number of slots to look back.
     pub window: u32,
-    /// So many collided slots among them are too many.
+    /// The number of collided slots in the window at which the leader leaves fast ballots.
     pub collided: u32,
-    /// So many contended slots among them are few enough.
+    /// The highest number of contended slots in the window at which the leader returns to fast ballots.
     pub calm: u32,
 }
 
 impl Default for Hysteresis {
-    /// Out when half of 32 slots collided, since a collision costs about two delays and a fast ballot saves
-    /// one; back in when at most 4 of 32 would have.
+    /// Leaves when half of 32 slots collided, since a collision costs about two delays and a fast ballot saves one.
+    /// Returns when at most 4 of 32 would have collided.
     fn default() -> Self {
         Self { window: 32, collided: 16, calm: 4 }
     }
@@ -278,14 +284,14 @@ impl Default for Options {
     }
 }
 
-/// The acceptors that clients send to: all, or if thrifty one fast quorum, the same for every client.
+/// The acceptors that clients send to: all acceptors, or if thrifty one fast quorum, the same for every client.
 fn voters(config: &Config) -> NodeSet {
     if config.thrifty { config.quorums.minimal_quorum(Phase::TwoFast, NodeId(0)) } else { config.acceptors() }
 }
 
 /// Fast Paxos over values `V`, whose execution returns `R`.
 ///
-/// Four servers in one thread, which add up what they are told; three of them are a fast quorum:
+/// Four servers in one thread add up the numbers they receive; three of them are a fast quorum:
 ///
 /// ```
 /// use fast_paxos::{FastPaxos, Options};

@@ -15,33 +15,33 @@ pub struct Prepare {
     pub from: Slot,
 }
 
-/// Phase 1b: promised for every slot; these are my votes from `from` on.
+/// Phase 1b: the promise for all slots, and the votes from `from` on.
 #[doc(alias = "1b")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Promise<V> {
     /// The ballot promised.
     pub ballot: Ballot,
-    /// As asked.
+    /// The first slot, as in the [`Prepare`].
     pub from: Slot,
-    /// The votes below are all that were cast from `from` on; [`Slot::MAX`]: there are no others at all. Of the rest the
-    /// acceptor tells when it is asked from here on, so that a promise is no longer than a message.
+    /// The end of the slots that the votes cover; [`Slot::MAX`] if there are no further votes. The proposer asks for
+    /// the rest with another phase 1a from here on, so a promise always fits in a message.
     pub until: Slot,
-    /// The vote of the highest ballot in each slot, by slot. No vote was cast in a slot that is missing.
+    /// The vote of the highest ballot in each slot, in slot order. The acceptor cast no vote in a slot that is missing.
     pub votes: Vec<Vote<V>>,
 }
 
-/// Phase 2a: values for consecutive slots in a classic ballot, and perhaps leave to vote for what clients send.
+/// Phase 2a: values for consecutive slots in a classic ballot, and perhaps permission to vote for what clients send.
 #[doc(alias = "2a")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Accept<V> {
-    /// The ballot of the values, always classic: a fast ballot in which a value were proposed would be a classic
-    /// one in that slot.
+    /// The ballot of the values, always classic: a fast ballot with a proposed value would be a classic one in that
+    /// slot.
     pub ballot: Ballot,
     /// The slot of the first value.
     pub first: Slot,
     /// The values.
     pub batch: Batch<V>,
-    /// Leave to vote for what clients send.
+    /// Permission to vote for what clients send.
     pub any: Option<Any>,
     /// Every slot below is chosen.
     pub chosen: Slot,
@@ -53,14 +53,15 @@ pub struct Accept<V> {
 pub struct Any {
     /// The fast ballot.
     pub ballot: Ballot,
-    /// From this slot on.
+    /// The first slot that is open.
     pub from: Slot,
-    /// The phase 1 quorum whose votes all acceptors read after a collision, to go on by themselves in the next step,
-    /// which is fast too. None: they leave that to the coordinator.
+    /// The phase 1 quorum whose votes all acceptors read after a collision, to proceed by themselves in the next step,
+    /// which is also fast. None: they leave recovery to the coordinator.
     pub recovery: Option<NodeSet>,
 }
 
-/// Phase 2b for consecutive slots. It carries the values, since in a fast ballot each acceptor may have another.
+/// Phase 2b for consecutive slots. It carries the values, since in a fast ballot each acceptor may vote for another
+/// one.
 #[doc(alias = "2b")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Accepted<V> {
@@ -72,7 +73,7 @@ pub struct Accepted<V> {
     pub batch: Batch<V>,
 }
 
-/// What the distinguished learner announces.
+/// The distinguished learner's announcement.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Decision<V> {
     /// The ballot in which the values were chosen.

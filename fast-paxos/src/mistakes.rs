@@ -1,5 +1,5 @@
-//! Mistakes that published implementations made, each put in on purpose to see that the simulator finds it. Only with
-//! the feature `mistakes`, which is for tests: a build without it has none of this.
+//! Mistakes from published implementations, made on purpose to check that the simulator finds them. They exist only
+//! with the feature `mistakes`, which is for tests.
 
 use crate::Any;
 use crate::learner::Tally;
@@ -7,28 +7,29 @@ use core::cmp::Reverse;
 use paxos_core::{Ballot, Batch, Entry, NodeSet, Phase, QuorumSystem, Slot, Value};
 use std::collections::BTreeMap;
 
-/// What a process gets wrong. `docs/verification.md` tells what finds it.
+/// The mistake that a process makes. `docs/verification.md` says which test finds it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Mistake {
-    /// After a fast ballot it looks at the set of values, so that {A, A, B} becomes {A, B} and rule O4 loses its counts.
+    /// After a fast ballot, the process looks at the set of values: {A, A, B} becomes {A, B}, and rule O4 loses its
+    /// counts.
     ValuesInASet,
-    /// Where rule O4 forces no value it proposes none, so that the slot is stuck.
+    /// If rule O4 forces no value, the process proposes none, so the slot is stuck.
     NothingProposed,
-    /// After a fast ballot it takes the value of the acceptor with the highest id.
+    /// After a fast ballot, the process takes the value of the acceptor with the highest id.
     HighestReplica,
-    /// It waits for a fast quorum for ever.
+    /// The process waits for a fast quorum forever.
     WaitsForEver,
-    /// An acceptor does not vote again for a command that lost its slot, nor does a coordinator propose it.
+    /// Acceptors do not vote again for a command that lost its slot, and coordinators do not propose it again.
     LosersForgotten,
-    /// An acceptor votes again for a loser as if it were another command, so that it takes effect twice.
+    /// Acceptors vote again for a loser as if it were a new command, so that it takes effect twice.
     LosersRenamed,
-    /// It proposes its own values in the fast ballot, and opens that for any value from there on.
+    /// The process proposes its own values in the fast ballot, and opens it for any value from there on.
     AnyWithAValue,
 }
 
 type Tallies<V> = BTreeMap<Slot, Tally<V>>;
 
-/// The votes as one who makes the mistake reads them; none if it does nothing about them.
+/// Returns the votes as a process with the mistake reads them; none if it ignores them.
 pub(crate) fn read<V: Value>(
     mistake: Option<Mistake>,
     quorums: &dyn QuorumSystem,
@@ -65,7 +66,7 @@ pub(crate) fn read<V: Value>(
     Some(tallies)
 }
 
-/// The ballot of a phase 2a and its *any*, as one who makes the mistake says them.
+/// Returns the ballot of a phase 2a and its *any* as a process with the mistake sends them.
 pub(crate) fn say<V>(
     mistake: Option<Mistake>,
     ballot: Ballot,
@@ -81,7 +82,7 @@ pub(crate) fn say<V>(
     }
 }
 
-/// A loser as one who makes the mistake votes for it again; none if it does not.
+/// Returns a loser as an acceptor with the mistake votes for it again; none if it does not.
 pub(crate) fn again<V: Value>(mistake: Option<Mistake>, entry: Entry<V>) -> Option<Entry<V>> {
     match (mistake, &entry) {
         (Some(Mistake::LosersForgotten), _) => None,

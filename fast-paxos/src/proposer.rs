@@ -1,4 +1,4 @@
-//! The proposer, who is the coordinator of its terms: opens fast ballots, watches their votes, recovers collisions.
+//! The proposer, which coordinates its terms: opens fast ballots, watches their votes, recovers from collisions.
 
 mod behind;
 mod contention;
@@ -17,46 +17,46 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use contention::Switches;
 
-/// Keeps proposals safe. A term is one phase 1 in a classic ballot, step 0; what must be proposed is proposed in
-/// that, and all slots behind are opened in step 1, a fast ballot. A slot that collides there goes to step 2,
+/// Keeps proposals safe. A term begins with one phase 1 in a classic ballot, step 0. Step 0 also proposes what must be
+/// proposed, and step 1, a fast ballot, opens all later slots. A slot that collides there goes to step 2, which is
 /// classic again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proposer<V> {
     setup: Setup<Options>,
-    /// The highest ballot heard of.
+    /// The highest ballot seen.
     highest: Ballot,
-    /// Step 0 of its own latest term.
+    /// Step 0 of this proposer's latest term.
     ballot: Ballot,
     stage: Stage<V>,
-    /// Commands that clients brought here, and classic proposals under way.
+    /// Commands that clients sent here, and classic proposals under way.
     pipeline: Pipeline<V>,
     outgoing: VecDeque<(Ballot, Slot, Batch<V>, Reach)>,
     /// The next slot for a value in step 0.
     next: Slot,
-    /// Acceptors that answered in this term. Fast ballots are of use only if a fast quorum of them lives.
+    /// Acceptors that answered in this term. Fast ballots are useful only if a fast quorum of acceptors is alive.
     alive: NodeSet,
-    /// The fast ballot of this term, once opened; and whether that must still be said.
+    /// The fast ballot of this term, once open, and whether it must still be announced.
     any: Option<Any>,
     any_due: bool,
-    /// The members changed while it led: it has to go through phase 1 among the new ones.
+    /// Whether the members changed while it led, so that it must run phase 1 among the new ones.
     renew: bool,
-    /// Phase 1 found votes from this slot on, whose members are not known yet.
+    /// The first slot with votes from phase 1 whose members are not known yet.
     found: Option<Slot>,
     /// The end of the slots in which phase 1 found votes.
     recovered: Slot,
-    /// Votes of the fast ballot, or of the fast one that follows, in slots not known to be chosen.
+    /// Votes of the fast ballot, or of the fast step after it, in slots not known to be chosen.
     watched: BTreeMap<Slot, Tally<V>>,
     /// Slots in `watched` with news.
     fresh: BTreeSet<Slot>,
     contention: Contention,
-    /// All below is known to be chosen, here or elsewhere.
+    /// Every slot below is known to be chosen, here or elsewhere.
     progress: Slot,
     again: Again,
-    /// Questions asked again.
+    /// The number of messages sent again.
     resends: Aside<u64>,
 }
 
-/// Whom phase 1 asks at first.
+/// The acceptors that phase 1 asks first.
 const FIRST: Reach = Reach::Quorum(Phase::One);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,19 +69,19 @@ enum Stage<V> {
         ask: Option<Reach>,
         asked_all: bool,
         started: bool,
-        /// An acceptor has forgotten slots from `from` on, since they are chosen: this process is behind.
+        /// Whether an acceptor has forgotten slots from `from` on, because they are chosen: this process is behind.
         behind: bool,
     },
     Leading,
 }
 
 impl<V: Value> Proposer<V> {
-    /// Step 0 of the term it is in or was in last.
+    /// Step 0 of the current term, or of the last one.
     pub fn ballot(&self) -> Ballot {
         self.ballot
     }
 
-    /// The fast ballot that is open.
+    /// The open fast ballot.
     pub fn any(&self) -> Option<Any> {
         self.any
     }
@@ -113,7 +113,7 @@ impl<V: Value> Proposer<V> {
 
     fn start_term(&mut self, now: Time, chosen: &Chosen<V>, reach: Reach) {
         self.preempted();
-        // Who is to promise there is not known before the present epoch is executed.
+        // The acceptors of that slot are unknown until the present epoch is executed.
         if chosen.first_unknown().max(self.progress) >= chosen.limit() {
             return;
         }
@@ -143,8 +143,8 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// Whether something is chosen behind all that this term may have proposed or found: somebody else leads. While a
-    /// fast ballot is open, acceptors fill slots that this process has not proposed in.
+    /// Whether a slot is chosen beyond all that this term may have proposed or found, so that another process leads.
+    /// While a fast ballot is open, acceptors fill slots in which this process has not proposed.
     fn is_overtaken(&self, chosen: &Chosen<V>) -> bool {
         self.any.is_none() && chosen.end() > self.next.max(self.recovered)
     }
@@ -154,7 +154,7 @@ impl<V: Value> Proposer<V> {
     }
 }
 
-/// Whether a change of members is agreed on and not in force yet.
+/// Whether a change of members is chosen and not yet in effect.
 fn is_changing<V>(chosen: &Chosen<V>) -> bool {
     chosen.epochs().is_some_and(|epochs| epochs.next().is_some())
 }
@@ -184,15 +184,15 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         }
     }
 
-    /// One phase 1 serves one epoch. At its end everything proposed is chosen, so that nothing has to wait for
-    /// the former members.
+    /// One phase 1 serves one epoch. At its end everything proposed is chosen, so nothing has to wait for the former
+    /// members.
     fn reconfigure(&mut self, setup: &Setup<Options>) {
         self.setup = setup.clone();
         self.renew |= self.preempted();
     }
 
     fn restore(&mut self, record: &Record<V>) {
-        // A ballot is never used twice by its owner, not even across a crash.
+        // A proposer never uses a ballot twice, not even across a crash.
         let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
             record
         else {
@@ -207,7 +207,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
-        // While acceptors vote for what they hear, a command that came to them needs no help.
+        // While acceptors vote for what clients send, a command that reached them needs no help.
         if !leads || (self.is_open() && request.audience == Audience::Acceptors) {
             return Ok(());
         }
@@ -258,14 +258,14 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                         votes.note(vote.ballot, vote.first, &vote.batch);
                     }
                     if !votes.is_plausible(*first, config.limits.window) {
-                        // Asked again in due time, perhaps others answer.
+                        // The proposer asks again in due time, and other acceptors may answer.
                         *pieces = Pieces::default();
                         reports.clear();
                         return;
                     }
                     self.take_the_lead(chosen);
                     self.wait(now);
-                    // What was learned since phase 1 began needs no proposal.
+                    // Slots learned since phase 1 began need no proposal.
                     self.pipeline.settle(chosen.first_unknown());
                 }
             }
@@ -304,7 +304,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);
         self.notice_behind(nack);
-        // A refusal of an earlier term is no news.
+        // A refusal of an earlier term is not news.
         nack.refused.same_term(self.ballot) && nack.promised > self.ballot && self.preempted()
     }
 
@@ -318,7 +318,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             Stage::Preparing { from, behind, .. } if behind || from < chosen.jumped() => {
                 self.begin_later(chosen);
             }
-            // So far behind that it took over a snapshot, it does not lead any more, or should not.
+            // A process so far behind that it installed a snapshot no longer leads, or should not.
             Stage::Leading if self.progress < chosen.jumped() || self.is_overtaken(chosen) => {
                 _ = self.preempted();
             }
@@ -335,14 +335,15 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_progress(&mut self, now: Time, slot: Slot) {
-        // A proposer that learns waits for the values: who told of them may crash and be the only one that knew.
+        // A proposer that learns waits for the values: the peer that reported them may crash and be the only one that
+        // knew them.
         if !self.setup.config.learns(self.setup.id) {
             self.settle(now, slot);
         }
     }
 
     fn propose_again(&mut self, now: Time, from: Slot, chosen: &Chosen<V>) {
-        // Once it has started over from there, it asks until it hears of progress.
+        // After it has started over from there, learners keep asking until they see progress.
         if from < self.progress {
             self.progress = from;
             self.start_term(now, chosen, Reach::All);
@@ -350,7 +351,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
-        // It may be woken for a batch that lingers.
+        // The timeout may be for a batch that lingers.
         if !self.again.is_due(now) {
             return;
         }
@@ -383,7 +384,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<FastPaxos<V, R>>, Reach)> {
         if matches!(self.stage, Stage::Leading) {
             self.watch(now, chosen);
-            // A change of members ends the fast ballot: its slots would fill only as fast as clients ask.
+            // A change of members ends the fast ballot, whose slots would fill only as fast as clients send commands.
             let changing = self.any.is_some() && is_changing(chosen);
             let known = chosen.first_unknown() < chosen.limit();
             if known && (changing || self.found.is_some_and(|end| chosen.first_unknown() >= end)) {
@@ -417,12 +418,12 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         matches!(self.stage, Stage::Leading).then_some(self.ballot)
     }
 
-    /// While a fast ballot is open, acceptors take slots that this process does not know of. Else all that this term
-    /// may have chosen it has proposed, behind what phase 1 told of.
-    /// Phase 1 may have found votes further ahead than anything may be proposed yet.
+    /// While a fast ballot is open, acceptors fill slots that this process does not know of, so it has no read index.
+    /// Otherwise this term has itself proposed all that it may have chosen, after the slots in which phase 1 found
+    /// votes. Phase 1 may have found votes further ahead than any slot in which the term may propose yet.
     fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
         let sure = matches!(self.stage, Stage::Leading) && self.any.is_none();
-        // Acceptors may have heard each other's votes in this term, so any proposal may be known to be chosen.
+        // Acceptors may have heard each other's votes in this term, so any process may know that a proposal is chosen.
         sure.then(|| answered_below(Learning::Everyone, self.recovered, self.next, chosen))
     }
 

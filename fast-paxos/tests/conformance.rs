@@ -3,8 +3,8 @@
 use fast_paxos::{Options, Recovery};
 use paxos_transport::conformance::Seeds;
 
-/// Half of the seeds recover as usual, the others in the two other ways. The suite takes the shape of a cluster from the seed's
-/// remainders by 16 and less: each way meets each shape.
+/// Half of the seeds use the default recovery, the rest the two others. The suite derives the shape of a cluster from
+/// the seed modulo 16 and less, so each recovery meets each shape.
 fn options(seed: u64) -> Options {
     let recovery = match seed / 16 % 4 {
         1 => Recovery::Uncoordinated,
@@ -17,6 +17,6 @@ fn options(seed: u64) -> Options {
 paxos_transport::conformance::suite!(
     fast_paxos::FastPaxos<u64, u64>,
     options: options,
-    // The usual recovery has as many seeds as other variants, and the two others have as many together.
+    // The default recovery has as many seeds as other variants, and the two others have as many together.
     seeds: Seeds { chaos: 2000, snapshots: 800, reads: 1000, sessions: 600, rivals: 4, ..Seeds::default() },
 );

@@ -1,5 +1,5 @@
-//! Mistakes that published implementations made, put in on purpose: each is found by an invariant of the simulator, or
-//! by the claim that every command is decided. The same runs without a mistake find nothing.
+//! Mistakes from published implementations, made on purpose. An invariant of the simulator finds each of them, or the
+//! claim that every command is decided does. The same runs without a mistake find nothing.
 
 use core::time::Duration;
 use fast_paxos::{FastPaxos, Mistake, Options, Recovery};
@@ -10,15 +10,16 @@ use std::sync::Arc;
 
 type P = FastPaxos<u64, u64>;
 
-/// What a run comes to when not every command is decided.
+/// The result of a run in which not every command is decided.
 const UNDECIDED: &str = "every command is decided";
 
-/// Four clients that ask five servers at the same time, over links that lose, double and delay messages until faults
-/// are over; a crash, a halt and a partition. Clients do not ask again, unless `again`. What was found, if anything.
+/// Four clients send to five servers at the same time, over links that lose, duplicate and delay messages until the
+/// faults end, with a crash, a halt and a partition. Clients ask again only if `again`. Returns what was found, if
+/// anything.
 fn run(seed: u64, options: Options, quorums: Arc<dyn QuorumSystem>, again: bool) -> Option<&'static str> {
     let mut config = Config::new(quorums);
     config.timeouts = Timeouts::default();
-    // A snapshot would hide from those who fetch it what an invariant looks for.
+    // A snapshot would hide what an invariant looks for from the servers that fetch it.
     config.limits.snapshot = 0;
     if !again {
         config.timeouts.client = None;
@@ -49,7 +50,7 @@ fn fast() -> Arc<dyn QuorumSystem> {
     Arc::new(Counts::fast(NodeSet::first(5)).expect("lawful"))
 }
 
-/// How many seeds it takes until something finds the mistake, and what does.
+/// The number of seeds until something finds the mistake, and what finds it.
 fn seeds_needed(
     options: &Options,
     quorums: &Arc<dyn QuorumSystem>,
@@ -158,7 +159,7 @@ fn a_fast_quorum_rounded_down_is_found() {
     }
 }
 
-/// The table of `docs/verification.md`: how many seeds it takes, with each recovery.
+/// The table of `docs/verification.md`: the number of seeds needed, for each recovery.
 #[test]
 fn the_page_says_how_many_seeds_each_mistake_needs() {
     use Mistake::{

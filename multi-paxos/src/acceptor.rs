@@ -1,20 +1,20 @@
-//! The acceptor: one promise for all slots, one vote a slot.
+//! The acceptor: one promise for all slots, one vote per slot.
 
 use crate::{Accept, Accepted, MultiPaxos, Prepare, Promise};
 use paxos_core::{Amount, Ballot, Nack, Record, Setup, Slot, SlotRange, Value, Votes};
 
-/// The fault-tolerant memory. `promised` and the ballots of `votes` are two things (*Paxos Made Simple*, §2.2:
-/// an acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered
-/// prepare request to which it has responded), and both survive a crash.
+/// The fault-tolerant memory. `promised` and the ballots of `votes` are separate (*Paxos Made Simple*, §2.2: an
+/// acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered prepare
+/// request to which it has responded), and both survive a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptor<V> {
     promised: Ballot,
-    /// The most votes in one promise.
+    /// The most votes that one promise carries.
     piece: Amount,
     /// The last promise on disk, and its first slot.
     written: Option<(Ballot, Slot)>,
     votes: Votes<V>,
-    /// Votes below were forgotten.
+    /// Votes below this slot were forgotten.
     floor: Slot,
     votes_carry_values: bool,
 }
@@ -71,14 +71,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
     /// §3: one answer for all instances, with the proposals of those in which one was accepted.
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, from } = *prepare;
-        // Of slots whose votes are forgotten nothing can be reported: to say nothing would be to say "no vote", and
-        // values that are chosen might be proposed anew (§3: the new leader must know what was chosen before).
+        // The acceptor cannot report forgotten votes. An empty report would mean "no vote", and another value might be
+        // proposed where one is chosen (§3: the new leader must know what was chosen before).
         if ballot < self.promised || from < self.floor {
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.promised = ballot;
-        // It may be in this ballot already by a phase 2a that overtook phase 1a: then the promise is still to be
-        // written.
+        // A phase 2a that overtook the phase 1a may have brought the acceptor into this ballot. The promise must then
+        // still be written.
         if self.written.is_none_or(|(written, first)| written < ballot || first > from) {
             self.written = Some((ballot, from));
             log.push(Record::Promised { ballot, slots: from.onwards() });
@@ -102,7 +102,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
             return Ok(None);
         }
         self.promised = ballot;
-        // A phase 2a that comes again is answered again, but there is nothing new to write.
+        // A repeated phase 2a is answered again, but there is nothing new to write.
         if !self.votes.covers(ballot, slots) {
             self.votes.note(ballot, first, batch);
             log.push(Record::Voted { ballot, first, batch: batch.clone() });
@@ -131,8 +131,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         self.votes.end().max(self.floor)
     }
 
-    /// A phase 1a that begins below is refused from now on. A phase 2a is not: what a ballot proposes is safe
-    /// there as anywhere, whether or not this acceptor knows how it voted before.
+    /// Refuses any later phase 1a that begins below. A phase 2a is still accepted: what a ballot proposes is safe there
+    /// too, whether or not this acceptor remembers its earlier vote.
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
         self.floor = self.floor.max(below);

@@ -1,4 +1,4 @@
-//! The client: asks the leader, and everyone if that does not answer.
+//! The client: asks the leader, and then every server if the leader does not answer.
 
-/// The client role of Multi-Paxos is the one that the core keeps for all variants with a leader.
+/// The core's client, which all variants with a leader share.
 pub type Client<V> = paxos_core::LeaderClient<V>;

@@ -5,21 +5,21 @@ use paxos_core::{
     Ballot, Batch, Chosen, Divide, NodeId, NodeSet, Phase, Runs, Setup, Slot, SlotRange, Value,
 };
 
-/// Notices that a quorum voted in one ballot. It counts the highest ballot it hears of in each slot; lower ones
-/// need not be counted, since the higher one is chosen sooner or later with the same value.
+/// Notices when a quorum has voted in one ballot. In each slot it counts the highest ballot it has seen. Lower ballots
+/// need no count: if one of them chose a value, the higher one chooses the same value sooner or later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Learner<V> {
     setup: Setup<()>,
     tally: Runs<Tally<V>>,
-    /// Whether announcements reach learners that have not seen the values.
+    /// Whether decisions carry the values, because some learners do not receive the phase 2a.
     decisions_carry_values: bool,
 }
 
-/// The count in consecutive slots.
+/// The count for consecutive slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Tally<V> {
     ballot: Ballot,
-    /// The values that the ballot proposes: a vote may come before them.
+    /// The values that the ballot proposes; none if a vote arrived before them.
     batch: Option<Batch<V>>,
     voters: NodeSet,
     decided: bool,
@@ -33,7 +33,7 @@ impl<V: Value> Divide for Tally<V> {
 }
 
 impl<V: Value> Learner<V> {
-    /// Moves what is decided and whose value is known to the log; `proven` tells what is decided besides.
+    /// Moves slots to the log that are decided, or `proven` says so, and whose values are known.
     fn harvest(
         &mut self,
         slots: SlotRange,
@@ -52,8 +52,8 @@ impl<V: Value> Learner<V> {
     }
 }
 
-/// Opens the count of `ballot` in `slots` (or joins it), and does `visit` to each part of it; whether something
-/// is decided and its value known by that.
+/// Opens or joins the count of `ballot` in `slots` and calls `visit` on each part. Returns whether some part is now
+/// decided with its values known.
 fn count<V: Value>(
     tally: &mut Runs<Tally<V>>,
     ballot: Ballot,
@@ -87,7 +87,7 @@ fn count<V: Value>(
     ready
 }
 
-/// The slots in which votes are counted: not known yet, and not too far ahead.
+/// The slots in which votes are counted: not yet known, and not too far ahead.
 fn counted<V>(chosen: &Chosen<V>) -> SlotRange {
     SlotRange::new(chosen.first_unknown(), chosen.horizon())
 }
@@ -133,7 +133,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         chosen: &mut Chosen<V>,
         decisions: &mut Vec<Decision<V>>,
     ) {
-        // Behind the limit it is not known whose votes count.
+        // Beyond the limit, it is unknown whose votes count.
         let known = SlotRange::new(Slot(0), chosen.limit());
         let slots = accepted.slots.intersection(counted(chosen)).intersection(known);
         if slots.is_empty() {
@@ -164,14 +164,14 @@ impl<V: Value, R: crate::Answer> paxos_core::Learner<MultiPaxos<V, R>> for Learn
         }
     }
 
-    /// The leader of `ballot` vouches that what it proposed below `below` is what was chosen there. Slots for
-    /// which this process saw no proposal of that ballot are left to catching up.
+    /// The leader of `ballot` vouches that its proposals below `below` are chosen. If this process did not see the
+    /// proposal of that ballot for a slot, it catches up on that slot instead.
     fn on_heartbeat(&mut self, ballot: Ballot, below: Slot, chosen: &mut Chosen<V>) {
         let slots = SlotRange::new(chosen.first_unknown(), below);
         if slots.is_empty() {
             return;
         }
-        // Mostly the next slots are the oldest ones counted.
+        // Usually the next slots are the oldest ones counted.
         let next = |slots: SlotRange, tally: &Tally<V>, chosen: &Chosen<V>| {
             slots.start == chosen.first_unknown()
                 && slots.end <= below

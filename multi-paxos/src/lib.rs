@@ -1,15 +1,15 @@
 //! Multi-Paxos: a replicated log with a stable leader.
 //!
-//! Each slot of the log is an instance of Paxos. A leader goes through phase 1 once, for all slots from the first
-//! one that it does not know on, and from then on each command takes phase 2 only: two message delays between
-//! servers where Basic Paxos needs four. Commands that arrive together share a message, and any number of slots is under
-//! way at a time. When the leader is not heard of any more, another process leads in a higher ballot. The servers can be
-//! replaced while commands go on, and none of them keeps a log without end.
+//! Each slot of the log is an instance of Paxos. A leader runs phase 1 once, for all slots from the first one it does
+//! not know. After that, each command needs only phase 2: two message delays between servers, where Basic Paxos needs
+//! four. Commands that arrive together share a message, and many slots can be under way at once. If the leader falls
+//! silent, another process takes over in a higher ballot. Servers can be replaced without stopping the log, and no
+//! server's log grows forever.
 //!
 //! # A run
 //!
-//! Three servers n0 to n2, each proposer, acceptor and learner; n0 leads and is the distinguished learner; n3 is a
-//! client. Every message takes 1 ms; `o` sends, `<` and `>` receive. The first decision of a leader has both phases:
+//! Three servers, n0 to n2, are each proposer, acceptor and learner. n0 leads and is the distinguished learner; n3 is a
+//! client. Every message takes 1 ms; `o` sends, `<` and `>` receive. The leader's first decision needs both phases:
 //!
 //! ```text
 //! ms  n0      n1      n2      n3
@@ -28,7 +28,7 @@
 //!  6  |       |       |       =       has its answer to c3#0
 //! ```
 //!
-//! Every later one has phase 2 only:
+//! Every later decision needs only phase 2:
 //!
 //! ```text
 //! ms  n0      n1      n2      n3
@@ -44,51 +44,51 @@
 //!  4  |       |       |       =       has its answer to c3#1
 //! ```
 //!
-//! `1.n0` is the ballot of round 1 that belongs to n0, `s0-` the slots from the first one on, `c3#0` the first command of
-//! n3's client. Votes and decisions name slots and not values where their receivers have the phase 2a. Without a
-//! *decide* of its own, what is chosen travels on the next phase 2a ([`paxos_core::Announce::WithNext`]), and where
-//! everyone hears votes ([`paxos_core::Learning::Everyone`]), followers learn a delay earlier, for more messages.
+//! `1.n0` is the ballot of round 1 that belongs to n0, `s0-` means all slots from the first one on, and `c3#0` is the
+//! first command of n3's client. Votes and decisions omit the values when their receivers get the phase 2a. With
+//! [`paxos_core::Announce::WithNext`], the next phase 2a announces what is chosen, in place of a *decide*. With
+//! [`paxos_core::Learning::Everyone`], followers learn one delay earlier, at the cost of more messages.
 //!
 //! # The messages
 //!
 //! | message | in the papers | from | to | says |
 //! |---|---|---|---|---|
 //! | [`Prepare`] | 1a | proposer | acceptors | promise this ballot, for all slots from `from` on |
-//! | [`Promise`] | 1b | acceptor | that proposer | promised; these are my votes from there on, as many as fit into a message |
-//! | [`Accept`] | 2a | proposer | acceptors | vote for these values in these slots; all below `chosen` is chosen |
+//! | [`Promise`] | 1b | acceptor | that proposer | I promise; these are my votes from there on, as many as fit in a message |
+//! | [`Accept`] | 2a | proposer | acceptors | vote for these values in these slots; every slot below `chosen` is chosen |
 //! | [`Accepted`] | 2b | acceptor | learners, or the proposer as distinguished learner | I voted in these slots |
 //! | [`Decision`] | – | distinguished learner | learners | what this ballot proposed in these slots is chosen |
-//! | [`paxos_core::Nack`] | – | acceptor | proposer | no, there is a higher ballot |
+//! | [`paxos_core::Nack`] | – | acceptor | proposer | I refuse: there is a higher ballot |
 //!
-//! Requests, replies, elections, reads, catching up, snapshots and the news about members are those of all variants:
-//! [`paxos_core::Message`].
+//! All variants share the other messages: requests, replies, elections, reads, catching up, snapshots and news about
+//! members. See [`paxos_core::Message`].
 //!
 //! # Elections
 //!
 //! | message | from | to | says |
 //! |---|---|---|---|
-//! | heartbeat | leader | servers | I lead in this ballot; all below `chosen` is chosen |
+//! | heartbeat | leader | servers | I lead in this ballot; every slot below `chosen` is chosen |
 //! | heard | acceptor | leader | I hear you, and have promised no higher ballot |
 //! | canvass | proposer | acceptors | I hear no leader; would you follow me? |
 //! | support | acceptor | that proposer | I would, or I would not |
-//! | take over | leader | proposer | campaign at once, when you know all below `chosen` |
+//! | take over | leader | proposer | campaign at once, when you know every slot below `chosen` |
 //!
-//! - Who hears no leader for an election timeout *canvasses*: in no ballot, and with nothing written. It campaigns, with
-//!   phase 1, once a phase 1 quorum *supports* it.
-//! - An acceptor supports nobody who misses what it has forgotten, and nobody while it leads or hears a leader, nor for one
-//!   election timeout after it started. So a process that comes back, or lost only its own link to the leader, deposes
-//!   nobody.
-//! - A leader that no phase 2 quorum has answered for an election timeout, or three heartbeats if that is longer, *steps
-//!   down*: it gives up its ballot, and those who still hear it are free to follow another.
-//! - A leader that is to *hand over* ([`paxos_core::Node::transfer`]) lets new commands wait. When what is under way is
-//!   chosen, or an election timeout later, it asks its successor to take over, which needs no canvass.
+//! - A process that hears no leader for an election timeout *canvasses*: it starts no ballot and writes nothing. It
+//!   campaigns, with phase 1, once a phase 1 quorum *supports* it.
+//! - An acceptor does not support a process that misses slots the acceptor has forgotten. It supports nobody while it
+//!   leads or hears a leader, or for one election timeout after it starts. So a returning process, or one that lost
+//!   only its own link to the leader, never deposes a working leader.
+//! - A leader *steps down* if no phase 2 quorum answers it for an election timeout, or for three heartbeats if that is
+//!   longer. It gives up its ballot, and acceptors that still hear it are free to follow another leader.
+//! - A leader told to *hand over* ([`paxos_core::Node::transfer`]) holds back new commands. Once everything under way
+//!   is chosen, or after an election timeout, it asks its successor to take over. The successor needs no canvass.
 //!
-//! [`paxos_core::Election`] does all of it, for liveness only: any number of leaders is safe.
+//! [`paxos_core::Election`] implements this. It affects liveness only: any number of leaders is safe.
 //!
 //! # Reads
 //!
-//! A read at a replica ([`paxos_core::Node::read`]) writes nothing to the log. Reads that arrive together share what they
-//! cost, with *n* acceptors that are servers all:
+//! A read at a replica ([`paxos_core::Node::read`]) writes nothing to the log. Reads that arrive together share the
+//! cost. With *n* acceptors, all of them servers, the messages are:
 //!
 //! | read | at the leader | at another replica |
 //! |---|---|---|
@@ -97,7 +97,7 @@
 //! | quorum: *how far have you voted?* and the answers | 2(*n* − 1); thrifty, 2(*q* − 1) for a phase 1 quorum of *q* | the same |
 //! | local | 0 | 0 |
 //!
-//! A follower asks the leader, which has its lead confirmed by heartbeats that acceptors answer:
+//! A follower asks the leader, which confirms its lead with heartbeats that acceptors answer:
 //!
 //! ```text
 //! ms  n0      n1      n2      n3
@@ -112,76 +112,82 @@
 //!
 //! # Snapshots
 //!
-//! A process that has executed [`paxos_core::Limits::snapshot`] slots since the last time writes down what they led to: the
-//! state machine, what clients were answered, the members ([`paxos_core::Snapshot`]). When that is on disk in the place of
-//! all before it, with the promise, the votes from there on and the highest ballot, the process forgets what it stands
-//! for. It keeps the last slots, as many as lie between two snapshots, for peers that are a little behind. Those further
-//! behind fetch the snapshot, a piece at a time. It does not matter who else is up.
+//! After every [`paxos_core::Limits::snapshot`] executed slots, a process writes a snapshot ([`paxos_core::Snapshot`]):
+//! the state machine, the answers to clients, and the members. On disk, the snapshot, the promise, the votes from there
+//! on and the highest ballot replace everything older. The process then forgets the slots that the snapshot covers,
+//! except the last ones, as many as lie between two snapshots, which it keeps for peers that are a little behind. Peers
+//! further behind fetch the snapshot in pieces. None of this depends on which other processes are up.
 //!
-//! An acceptor's *floor* is the first slot whose votes it still has. It refuses a phase 1a that begins below: to report
-//! nothing would say that nothing was voted. The proposer catches up, and begins again from there in the same ballot.
+//! An acceptor's *floor* is the first slot whose votes it still has. It refuses a phase 1a that begins below the floor,
+//! because an empty report would mean that it had cast no vote. The proposer catches up and starts again from there in
+//! the same ballot.
 //!
 //! # Sessions
 //!
-//! A command bears the name of its client's session and a number. Replicas remember what they answered to the last
+//! A command carries its client's session and a number. Replicas remember their answers to the last
 //! [`paxos_core::Limits::session`] numbers of each session, and execute a command once, however often it is chosen. A
-//! session expires by the log, at the same slot on every replica: when no command of it was chosen for
-//! [`paxos_core::Limits::idle`] slots, or when it was silent for longest of more than
-//! [`paxos_core::Limits::sessions`]. A late command of it is executed nowhere, and its client goes on with the next session.
+//! session expires at the same slot on every replica: when none of its commands was chosen for
+//! [`paxos_core::Limits::idle`] slots, or when there are more than [`paxos_core::Limits::sessions`] and it has been
+//! silent longest. No replica executes a late command of an expired session, and the client continues with its next
+//! session.
 //!
 //! # Members
 //!
-//! A [`paxos_core::Change`] of the servers is agreed on like a command. Chosen in slot *c*, it takes effect in slot
-//! *c* + α ([`paxos_core::Limits::alpha`]), and nobody proposes further than α slots ahead of what it has executed. Where
-//! no commands come, the leader proposes no-ops until the change is in force.
+//! The servers agree on a [`paxos_core::Change`] of members as on any command. A change chosen in slot *c* takes effect
+//! in slot *c* + α ([`paxos_core::Limits::alpha`]), and no process proposes further than α slots ahead of what it has
+//! executed. If no commands come, the leader proposes no-ops until the change takes effect.
 //!
-//! Slots with the same members are an epoch, and a process works in one epoch at a time. Each begins with a phase 1 among
-//! its acceptors, for which a leader that stays needs no canvass, nor, if it was removed, the first of the others. Before
-//! an acceptor promises anything there, it has all that was chosen before on its own disk
-//! ([`paxos_core::Record::Learned`], or a snapshot): those that were removed may be turned off when a quorum of the new
-//! members has come to the epoch. Their ids do not come back. [`paxos_core::Epochs`] says why that is safe.
+//! Consecutive slots with the same members form an epoch, and a process works in one epoch at a time. Each epoch begins
+//! with a phase 1 among its acceptors. No canvass is needed: the leader runs it if it stays, otherwise the first of the
+//! other proposers. Before an acceptor promises anything in the epoch, it has everything chosen earlier on its own disk
+//! ([`paxos_core::Record::Learned`], or a snapshot). Removed servers may therefore be turned off once a quorum of the
+//! new members has entered the epoch. Their ids are never used again. [`paxos_core::Epochs`] explains why this is safe.
 //!
 //! # What always holds
 //!
-//! - A ballot belongs to one proposer, which starts it at most once, whatever crashes between: its number is on disk
-//!   before its phase 1a leaves.
-//! - In one ballot of one slot at most one value is proposed.
-//! - An acceptor has one promise for all slots, which never falls. It votes in no ballot below it, and a vote is a
-//!   promise, too. What it promised and what it voted are two things, both on disk before they are said.
-//! - In each slot, a ballot proposes the value of the highest vote that a quorum of promises reports, or, if they
-//!   report none, any: so a value that was chosen, or may yet be, in a lower ballot is the only one it can propose.
-//! - Slots without a vote below one with a vote are filled with no-ops: nothing is executed across a gap.
-//! - `chosen` of a phase 2a or a heartbeat vouches for the values of that ballot only. A leader that finds another
-//!   value chosen than the one it proposed stops before it speaks again. (Our own argument, no paper's: in one ballot of one slot
-//!   at most one value is proposed, so who knows the proposal of that ballot, and that the slot was chosen with that value, knows
-//!   what was chosen. The leader says only of slots in which it knows its own proposal chosen that they are.)
-//! - In each slot the acceptors of its epoch count and no others, and everyone computes them from the same chosen entries.
-//! - What a process forgets, a snapshot on its disk stands for. An acceptor that has forgotten votes says so.
-//! - Hence a slot never has two chosen values, however many leaders there are. Time decides only whether anything is
+//! - A ballot belongs to one proposer, which starts it at most once, even across crashes: the ballot is on disk before
+//!   its phase 1a is sent.
+//! - In one ballot, at most one value is proposed per slot.
+//! - An acceptor has one promise for all slots, which never decreases. It votes in no ballot below its promise, and a
+//!   vote is also a promise. It keeps promise and votes separately, and both are on disk before it reports them.
+//! - In each slot, a ballot proposes the value of the highest vote reported by a quorum of promises, or any value if
+//!   they report none. So if a value was chosen in a lower ballot, or still can be, the ballot can propose only that
+//!   value.
+//! - Slots without a vote below a slot with a vote are filled with no-ops: no replica executes past a gap.
+//! - The field `chosen` of a phase 2a or a heartbeat vouches only for the values of that ballot. A leader that finds a
+//!   different value chosen than the one it proposed stops before it sends anything else. (This argument is ours, not
+//!   from a paper: one ballot proposes at most one value per slot. So a process that knows this ballot's proposal, and
+//!   that the proposal was chosen, knows the chosen value. The leader vouches only for slots in which it knows that its
+//!   own proposal was chosen.)
+//! - In each slot, only the acceptors of its epoch count. Every process computes them from the same chosen entries.
+//! - A process forgets only what a snapshot on its disk covers. An acceptor that has forgotten votes says so.
+//! - Hence a slot never has two chosen values, however many leaders there are. Timing affects only whether anything is
 //!   chosen at all.
-//! - A read that is confirmed, by lease or by quorum sees all that anybody was answered before it began. Of these, only the
-//!   lease relies on clocks, which must go wrong by no more than [`paxos_core::Timeouts::drift`].
+//! - A confirmed, lease or quorum read sees every command that was answered before the read began. Of these, only the
+//!   lease read relies on clocks, whose error must not exceed [`paxos_core::Timeouts::drift`].
 //!
 //! # Where this departs from the paper
 //!
 //! - Quorums need not be majorities: any phase 1 quorum must share an acceptor with any phase 2 quorum (Howard, Malkhi,
 //!   Spiegelman 2016).
-//! - An acceptor that refuses says so. The papers leave the proposer to time out; §2.2 of the first allows this.
-//! - A leader sends its phase 2a before its own vote is on disk, and counts that vote when it is.
-//! - The number of slots under way is bounded by a window ([`paxos_core::Limits::window`]) for the sake of memory. It is
-//!   not the α of §3, which bounds how far proposals are ahead of execution, for the sake of the members.
-//! - Who would lead asks before it raises a ballot. The first paper leaves it open how a leader is elected (§2.4).
-//! - A command may be chosen in two slots, when its leader changes at the wrong time. It executes once, by its name.
-//! - Learners ask each other for what they missed. Only if none of them knows is it proposed again (§2.3).
-//! - What is chosen is not written to disk: it follows from the votes, which are. At a change of members it is, for those
-//!   who were not there to vote.
+//! - An acceptor that refuses says so. The papers let the proposer time out; §2.2 of the first allows refusals.
+//! - A leader sends its phase 2a before its own vote is on disk, and counts that vote once it is.
+//! - A window ([`paxos_core::Limits::window`]) bounds the number of slots under way, to save memory. It is not the α of
+//!   §3, which bounds how far proposals run ahead of execution, for changes of members.
+//! - A process that wants to lead canvasses before it raises a ballot. The first paper leaves the election of a leader
+//!   open (§2.4).
+//! - A command may be chosen in two slots if its leader changes at the wrong time. It executes once, because it has a
+//!   name.
+//! - Learners ask each other for slots they missed. A slot is proposed again only if no learner knows its value (§2.3).
+//! - Chosen values are not written to disk, because they follow from the votes, which are. At a change of members they
+//!   are written, for members that did not vote.
 //!
 //! # The papers
 //!
-//! Leslie Lamport, *Paxos Made Simple*, 2001, §2 (one instance) and §3 (the log); *The Part-Time Parliament*, TOCS 16(2),
-//! 1998, §3 (the multi-decree parliament). Aleksey Charapko, Ailidani Ailijiang, Murat Demirbas, *Linearizable Quorum Reads
-//! in Paxos*, `HotStorage` 2019. Heidi Howard, Dahlia Malkhi, Alexander Spiegelman, *Flexible Paxos: Quorum
-//! Intersection Revisited*, OPODIS 2016. Ballots are called proposal numbers in the first, votes acceptances.
+//! Leslie Lamport, *Paxos Made Simple*, 2001, §2 (one instance) and §3 (the log); *The Part-Time Parliament*, TOCS
+//! 16(2), 1998, §3 (the multi-decree parliament). Aleksey Charapko, Ailidani Ailijiang, Murat Demirbas, *Linearizable
+//! Quorum Reads in Paxos*, `HotStorage` 2019. Heidi Howard, Dahlia Malkhi, Alexander Spiegelman, *Flexible Paxos:
+//! Quorum Intersection Revisited*, OPODIS 2016. Ballots are called proposal numbers in the first, votes acceptances.
 //!
 //! Read on: [`Acceptor`], [`Proposer`], [`Learner`].
 
@@ -205,7 +211,7 @@ use paxos_core::{Protocol, Record, Value};
 
 /// Multi-Paxos over values `V`, whose execution returns `R`.
 ///
-/// Three servers in one thread, which add up what they are told:
+/// Three servers in one thread add up the numbers they receive:
 ///
 /// ```
 /// use multi_paxos::MultiPaxos;

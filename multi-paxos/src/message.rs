@@ -13,18 +13,18 @@ pub struct Prepare {
     pub from: Slot,
 }
 
-/// Phase 1b: promised for every slot; these are my votes from `from` on.
+/// Phase 1b: the promise for all slots, and the votes from `from` on.
 #[doc(alias = "1b")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Promise<V> {
     /// The ballot promised.
     pub ballot: Ballot,
-    /// As asked.
+    /// The first slot, as in the [`Prepare`].
     pub from: Slot,
-    /// The votes below are all that were cast from `from` on; [`Slot::MAX`]: there are no others at all. Of the rest the
-    /// acceptor tells when it is asked from here on, so that a promise is no longer than a message.
+    /// The end of the slots that the votes cover; [`Slot::MAX`] if there are no further votes. The proposer asks for
+    /// the rest with another phase 1a from here on, so a promise always fits in a message.
     pub until: Slot,
-    /// The vote of the highest ballot in each slot, by slot. No vote was cast in a slot that is missing.
+    /// The vote of the highest ballot in each slot, in slot order. The acceptor cast no vote in a slot that is missing.
     pub votes: Vec<Vote<V>>,
 }
 
@@ -38,7 +38,7 @@ pub struct Accept<V> {
     pub first: Slot,
     /// The values.
     pub batch: Batch<V>,
-    /// Every slot below is chosen, and where this ballot proposed a value there, that one.
+    /// Every slot below is chosen. Where this ballot proposed a value, that value is the one chosen.
     pub chosen: Slot,
 }
 
@@ -48,24 +48,24 @@ pub struct Accept<V> {
 pub struct Accepted<V> {
     /// The ballot.
     pub ballot: Ballot,
-    /// The slots voted in.
+    /// The slots in which the acceptor voted.
     pub slots: SlotRange,
-    /// The values, for learners that the phase 2a does not reach.
+    /// The values, for learners that do not receive the phase 2a.
     pub batch: Option<Batch<V>>,
 }
 
-/// What the distinguished learner announces.
+/// The distinguished learner's announcement.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Decision<V> {
     /// The ballot in which the values were chosen.
     pub ballot: Ballot,
     /// The slots.
     pub slots: SlotRange,
-    /// The values, for learners that the phase 2a does not reach.
+    /// The values, for learners that do not receive the phase 2a.
     pub batch: Option<Batch<V>>,
 }
 
-/// Whether these are slots, and `batch` has a value for each.
+/// Whether `slots` are valid, and `batch`, if present, has a value for each.
 fn agree<V>(slots: SlotRange, batch: Option<&Batch<V>>) -> bool {
     slots.start.holds(slots.len()) && batch.is_none_or(|batch| batch.len() as u64 == slots.len())
 }

@@ -7,30 +7,30 @@ use paxos_core::{
 };
 use std::collections::VecDeque;
 
-/// Keeps proposals safe. Its state is what it is in the middle of.
+/// Keeps proposals safe. Its state is the stage it is in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proposer<V> {
     setup: Setup<()>,
-    /// The highest ballot heard of.
+    /// The highest ballot seen.
     highest: Ballot,
-    /// Its own latest ballot.
+    /// This proposer's latest ballot.
     ballot: Ballot,
     stage: Stage<V>,
     pipeline: Pipeline<V>,
-    /// What of the proposals under way is to be sent, first or again.
+    /// Proposals to send, for the first time or again.
     outgoing: VecDeque<(Slot, Batch<V>, Reach)>,
     /// The next free slot.
     next: Slot,
-    /// The first slot whose proposal was not sent yet in this ballot: phase 1 may have found votes far ahead.
+    /// The first slot whose proposal was not yet sent in this ballot: phase 1 may have found votes far ahead.
     sent: Slot,
-    /// The members changed while it led: it has to go through phase 1 among the new ones.
+    /// Whether the members changed while it led, so that it must run phase 1 among the new ones.
     renew: bool,
-    /// The slot after the last one that phase 1 of this ballot told of.
+    /// The end of the slots in which phase 1 of this ballot found votes.
     recovered: Slot,
-    /// All below is chosen, as learners elsewhere say.
+    /// Every slot below is chosen, according to learners elsewhere.
     progress: Slot,
     again: Again,
-    /// Questions asked again.
+    /// The number of messages sent again.
     resends: Aside<u64>,
 }
 
@@ -43,24 +43,24 @@ enum Stage<V> {
         votes: Votes<V>,
         ask: Option<Reach>,
         started: bool,
-        /// An acceptor has forgotten slots from `from` on, since they are chosen: this process is behind.
+        /// Whether an acceptor has forgotten slots from `from` on, because they are chosen: this process is behind.
         behind: bool,
     },
     Leading,
 }
 
 impl<V: Value> Proposer<V> {
-    /// The ballot it is in or was in last.
+    /// The current ballot, or the last one.
     pub fn ballot(&self) -> Ballot {
         self.ballot
     }
 
-    /// Slots proposed in this ballot and not known to be chosen.
+    /// The number of slots proposed in this ballot and not known to be chosen.
     pub fn in_flight(&self) -> u64 {
         self.pipeline.first_in_flight().map_or(0, |first| self.next.since(first))
     }
 
-    /// Commands that wait for a place in the window.
+    /// The number of commands that wait for room in the window.
     pub fn waiting(&self) -> usize {
         self.pipeline.waiting()
     }
@@ -75,8 +75,8 @@ impl<V: Value> Proposer<V> {
         self.again.start(now, self.setup.config.timeouts.resend);
     }
 
-    /// Leaves the ballot. What was proposed may yet be chosen or not: it is proposed again if this process leads
-    /// again, and executes once all the same.
+    /// Leaves the ballot. Its proposals may or may not still be chosen. They are proposed again if this process leads
+    /// again, and execute once all the same.
     #[inline]
     fn preempted(&mut self) -> bool {
         !matches!(self.stage, Stage::Idle) && self.leave()
@@ -91,8 +91,9 @@ impl<V: Value> Proposer<V> {
         true
     }
 
-    /// What was learned meanwhile needs no phase 1. The ballot stays, since nothing was proposed in it yet; promises
-    /// for other slots do not count for these (*Paxos Made Simple*, §2.2, phase 2(a): answers to *this* request).
+    /// Skips slots learned since phase 1 began. The ballot stays the same, since nothing was proposed in it yet.
+    /// Promises for other slots do not count for the new range (*Paxos Made Simple*, §2.2, phase 2(a): answers to
+    /// *this* request).
     #[cold]
     fn begin_later(&mut self, chosen: &Chosen<V>) {
         let known = chosen.first_unknown().max(self.progress);
@@ -104,14 +105,14 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// Whether a higher ballot has chosen something: another value than its own, or one in a slot where it has not
-    /// proposed yet, of which no promise told.
+    /// Whether a higher ballot has chosen something: a value that differs from this proposer's, or a value in a slot
+    /// where it has not proposed yet and no promise reported a vote.
     fn is_overtaken(&self, chosen: &Chosen<V>) -> bool {
         chosen.end() > self.next || self.pipeline.is_contradicted(chosen)
     }
 
-    /// A quorum has promised. *Paxos Made Simple*, §3: the new leader proposes, in every slot for which a vote
-    /// was reported, the value of the highest-numbered one, and no-ops in the gaps between.
+    /// Starts to lead after a quorum has promised. *Paxos Made Simple*, §3: in every slot with a reported vote, the new
+    /// leader proposes the value of the highest-numbered one, and it proposes no-ops in the gaps between.
     #[cold]
     fn take_the_lead(&mut self, chosen: &Chosen<V>) {
         let Stage::Preparing { from, votes, .. } = std::mem::replace(&mut self.stage, Stage::Leading) else {
@@ -137,7 +138,7 @@ impl<V: Value> Proposer<V> {
         (self.sent, self.next, self.recovered) = (from, end, end);
     }
 
-    /// What phase 1 found and was not sent yet, as far as the members are known.
+    /// Returns the next values that phase 1 found and that were not sent yet, up to the slots whose members are known.
     #[cold]
     fn unsent(&mut self, limit: Slot) -> Option<(Slot, Batch<V>)> {
         let slots = SlotRange::new(self.sent, self.next.min(limit));
@@ -146,7 +147,7 @@ impl<V: Value> Proposer<V> {
         Some((vote.first, vote.batch))
     }
 
-    /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
+    /// Returns the next commands, or no-ops that bring a pending change of members into effect.
     fn fresh(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Slot, Batch<V>)> {
         let (ballot, first) = (self.ballot, self.next);
         let batch = match self.pipeline.propose_next(now, ballot, first, chosen.limit()) {
@@ -178,15 +179,15 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         }
     }
 
-    /// One phase 1 serves one epoch. At its end everything proposed is chosen, so that nothing has to wait for
-    /// the former members.
+    /// One phase 1 serves one epoch. At its end everything proposed is chosen, so nothing has to wait for the former
+    /// members.
     fn reconfigure(&mut self, setup: &Setup<()>) {
         self.setup = setup.clone();
         self.renew |= self.preempted();
     }
 
     fn restore(&mut self, record: &Record<V>) {
-        // A ballot is never used twice by its owner, not even across a crash.
+        // A proposer never uses a ballot twice, not even across a crash.
         let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
             record
         else {
@@ -207,7 +208,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
         self.preempted();
         let from = chosen.first_unknown().max(self.progress);
-        // Who is to promise there is not known before the present epoch is executed.
+        // The acceptors of that slot are unknown until the present epoch is executed.
         if from >= chosen.limit() {
             return;
         }
@@ -239,11 +240,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.pipeline.waiting() == 0 && self.pipeline.first_in_flight().is_none()
     }
 
-    /// *Paxos Made Simple*, §2.2, phase 2(a): with answers from a majority (here: a phase 1 quorum), propose the
-    /// value of the highest-numbered proposal among them, or any value if there is none.
+    /// *Paxos Made Simple*, §2.2, phase 2(a): with answers from a majority (here: a phase 1 quorum), propose the value
+    /// of the highest-numbered proposal among them, or any value if there is none.
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
         let Stage::Preparing { from: first, pieces, votes, .. } = &mut self.stage else { return };
-        // An answer to an earlier ballot, or for other slots, says nothing about this one; a second one from
+        // An answer to an earlier ballot or for other slots says nothing about this request, and a second answer from
         // the same acceptor does not count again.
         let slots = SlotRange::new(promise.from, promise.until);
         if promise.ballot != self.ballot || !pieces.hear(from, *first, slots) {
@@ -257,7 +258,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let config = &self.setup.config;
         if config.quorums.is_quorum(Phase::One, pieces.promised()) {
             if !votes.is_plausible(*first, config.limits.window) {
-                // Asked again in due time, perhaps others answer.
+                // The proposer asks again in due time, and other acceptors may answer.
                 (*pieces, *votes) = (Pieces::default(), Votes::default());
                 return;
             }
@@ -266,7 +267,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
                 return paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);
             }
             self.wait(now);
-            // What was learned since phase 1 began needs no proposal.
+            // Slots learned since phase 1 began need no proposal.
             self.settle(now, chosen.first_unknown());
         }
     }
@@ -279,7 +280,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         {
             *behind |= nack.slots.start == *from;
         }
-        // A refusal of an earlier ballot is no news.
+        // A refusal of an earlier ballot is not news.
         nack.refused == self.ballot && nack.promised > self.ballot && self.preempted()
     }
 
@@ -297,8 +298,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         {
             self.begin_later(chosen);
         }
-        // The `chosen` of a phase 2a vouches for the values of its ballot, so a leader that finds another value
-        // chosen must not go on vouching.
+        // The `chosen` of a phase 2a vouches for the values of its ballot, so a leader that finds another value chosen
+        // must stop vouching.
         if self.stage == Stage::Leading && self.is_overtaken(chosen) {
             self.preempted();
         }
@@ -306,8 +307,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_progress(&mut self, now: Time, slot: Slot) {
-        // A proposer that learns waits for the values: only they can contradict what it proposed, and who told of
-        // them may crash and be the only one that knew.
+        // A proposer that learns waits for the values: only they can contradict its proposals, and the peer that
+        // reported them may crash and be the only one that knew them.
         if !self.setup.config.learns(self.setup.id) {
             self.progress = self.progress.max(slot);
             self.settle(now, slot);
@@ -315,7 +316,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn propose_again(&mut self, now: Time, from: Slot, chosen: &Chosen<V>) {
-        // Once it has started over from there, it asks until it hears of progress.
+        // After it has started over from there, learners keep asking until they see progress.
         if from < self.progress {
             self.progress = from;
             paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);
@@ -323,7 +324,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
-        // It may be woken for a batch that lingers.
+        // The timeout may be for a batch that lingers.
         if !self.again.is_due(now) {
             return;
         }

@@ -11,7 +11,7 @@ struct Measured {
     reply: u64,
 }
 
-/// One command of one client, nothing lost, one delay a hop.
+/// One command of one client, without losses, with one delay per hop.
 fn measure(mut config: Config, campaign: Campaign) -> Measured {
     config.timeouts = Timeouts::NEVER;
     config.campaign = campaign;
@@ -32,7 +32,7 @@ fn measure(mut config: Config, campaign: Campaign) -> Measured {
     }
 }
 
-/// When a command was answered, in ms.
+/// The time at which a command was answered, in ms.
 fn answered(sim: &Sim<P, Journal>, nth: usize) -> u64 {
     sim.commands()[nth].answer.as_ref().expect("it was answered").at.0 / 1_000_000
 }
@@ -58,7 +58,8 @@ fn a_decision_costs_what_the_theory_says() {
         ] {
             let measured = measure(Config { learning, ..simple(n).expect("lawful") }, campaign);
             assert_eq!(measured.messages, usize::from(messages), "collapsed n={n} {learning:?}");
-            // With three servers, a follower has its own vote and the leader's one delay before the leader has two.
+            // With three servers, a follower has its own vote and the leader's one delay before the leader has two
+            // votes.
             let learn = if n == 3 { learn } else { (5, learn.1) };
             assert_eq!((measured.learn, measured.reply), (learn, 6), "collapsed n={n} {learning:?}");
         }
@@ -68,7 +69,7 @@ fn a_decision_costs_what_the_theory_says() {
 #[test]
 fn a_thrifty_proposer_asks_a_quorum_only() {
     let thrifty = |learning| Config { thrifty: true, learning, ..simple(5).expect("lawful") };
-    // Three of five, of which the leader is one: two instead of four, but for the announcement.
+    // Three of five acceptors, including the leader: two messages instead of four, except for the announcement.
     assert_eq!(measure(thrifty(Learning::Distinguished), Campaign::Eager).messages, 4 * 2 + 4 + 2);
     assert_eq!(measure(thrifty(Learning::Everyone), Campaign::Eager).messages, 3 * 2 + 3 * 4 + 2);
 }
@@ -90,7 +91,7 @@ fn each_decision_has_two_phases_of_its_own() {
     for kind in [Kind::Prepare, Kind::Promise, Kind::Accept, Kind::Accepted, Kind::Decide] {
         assert_eq!(sim.counts().of(kind), 200, "{kind:?}");
     }
-    // Pipelined: as fast as one.
+    // Pipelined commands take as long as one.
     assert!((0..100).all(|nth| answered(&sim, nth) == 6));
 }
 

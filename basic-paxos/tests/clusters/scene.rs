@@ -1,4 +1,4 @@
-//! What the tests beside this one have in common: a cluster on links that take 1 ms.
+//! Shared by the tests in this folder: a cluster on links that take 1 ms.
 
 use basic_paxos::{BasicPaxos, Options};
 use paxos_core::Config;
@@ -9,7 +9,7 @@ use paxos_transport::sim::Sim;
 
 pub(crate) type P = BasicPaxos<u64, u64>;
 
-/// These servers, and `clients` processes that only ask.
+/// The servers of `config`, and `clients` processes that are only clients.
 pub(crate) fn cluster(config: Config, clients: u16) -> Sim<P, Journal> {
     paxos_transport::conformance::cluster::cluster(config, Options::default(), clients)
 }

@@ -1,4 +1,4 @@
-//! Each slot is an instance of its own: what one proposer leaves undecided, another one finishes.
+//! Each slot is its own instance: if one proposer leaves it undecided, another one finishes it.
 
 use crate::scene::{Journal, P, cluster, executed, ms, run, submit, until};
 use basic_paxos::{leaderless, simple};
@@ -7,7 +7,7 @@ use paxos_transport::conformance::Facts;
 use paxos_transport::conformance::rivals::duel;
 use paxos_transport::sim::{Fate, Fault, Post, Sim};
 
-/// The client of `asker` wants two commands decided. Messages about slot 0 get lost if `lost` says so, until slot 1 is
+/// The client of `asker` submits two commands. Messages about slot 0 get lost if `lost` says so, until slot 1 is
 /// decided without n0 and n0 crashes.
 fn crashed(config: Config, asker: u16, lost: fn(&Post<P>) -> bool) -> Sim<P, Journal> {
     let mut sim = cluster(config, 1);
@@ -22,7 +22,7 @@ fn crashed(config: Config, asker: u16, lost: fn(&Post<P>) -> bool) -> Sim<P, Jou
     sim
 }
 
-/// Of the phase 2a for slot 0 nothing arrives but at n2, whose vote does not come back.
+/// The phase 2a for slot 0 arrives only at n2, whose vote gets lost.
 fn n2_alone_votes(post: &Post<P>) -> bool {
     matches!(&post.message, Message::Accept(m) if m.slot == Slot(0) && post.to != NodeId(2))
         || matches!(&post.message, Message::Accepted(m) if m.slot == Slot(0))
@@ -32,7 +32,7 @@ fn journal(sim: &Sim<P, Journal>, id: u16) -> &[u64] {
     &sim.machine(NodeId(id)).expect("it is there").0
 }
 
-/// n0 of three asks for its own commands, once.
+/// n0 of three servers submits its own commands, once.
 fn impatient() -> Config {
     let mut config = leaderless(3).expect("lawful");
     config.timeouts.client = None;

@@ -44,7 +44,7 @@ fn a_promise_for_one_slot_binds_no_other() {
     assert_eq!((a.promised(Slot(4)), a.promised(Slot(5))), (ballot(9, 1), ballot(1, 0)));
 }
 
-/// In several slots.
+/// The same holds in several slots.
 #[test]
 fn what_was_promised_and_voted_survives_a_restart() {
     let (mut a, mut log) = acceptor();

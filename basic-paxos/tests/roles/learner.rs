@@ -41,7 +41,7 @@ fn votes_in_different_ballots_are_not_added_up() {
     bench.vote(0, ballot(1, 0), Some(one(7)));
     bench.vote(1, ballot(2, 1), Some(one(7)));
     assert_eq!(bench.value(), None);
-    // Nor does a higher ballot make a lower one's votes void.
+    // A higher ballot does not make the votes of a lower one void.
     bench.vote(2, ballot(1, 0), Some(one(7)));
     assert_eq!(bench.value(), Some(&entry(7)));
 }

@@ -1,4 +1,4 @@
-//! Each role by itself: what it hears and what it answers.
+//! Each role by itself: the messages it receives and its answers.
 
 mod acceptor;
 mod learner;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 type P = BasicPaxos<u64, u64>;
 
-/// It plays no role here.
+/// A process that plays no role here.
 const STRANGER: NodeId = NodeId(40);
 
 const NOW: Time = Time(0);

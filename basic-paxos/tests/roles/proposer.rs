@@ -13,7 +13,7 @@ impl Bench {
         Self { proposer, chosen: Chosen::default() }
     }
 
-    /// In its first round, with these commands.
+    /// A proposer in its first round, with these commands.
     fn with(setup: &Setup<Options>, seqs: core::ops::Range<u64>) -> Self {
         let mut bench = Self::new(setup);
         bench.request(seqs);
@@ -75,7 +75,7 @@ fn each_command_gets_a_slot_and_a_first_phase_of_its_own() {
     let mut bench = Bench::with(&rivals(), 0..2);
     let b = ballot(1, 0);
     let prepare = |slot| Prepare { ballot: b, slot: Slot(slot) };
-    // The round is on disk before its first message leaves, and once is enough.
+    // The round is on disk before its first message leaves, and is written only once.
     assert_eq!(bench.prepares(), [(prepare(0), Some(Record::Started(b))), (prepare(1), None)]);
     bench.promise(1, 1, b, None);
     assert!(bench.accepts().is_empty());
@@ -89,11 +89,11 @@ fn a_refusal_holds_the_instance_until_the_next_campaign() {
     bench.prepares();
     assert!(bench.nack(0, ballot(1, 0), ballot(4, 2)));
     assert!(!bench.nack(0, ballot(1, 0), ballot(4, 2)), "once is enough");
-    // The other slot is nobody's business.
+    // The other slot is not affected.
     bench.promise(1, 1, ballot(1, 0), None);
     bench.promise(2, 1, ballot(1, 0), None);
     assert_eq!(bench.accepts().len(), 1);
-    // No news either.
+    // Promises of the refused ballot change nothing either.
     bench.promise(1, 0, ballot(1, 0), None);
     bench.promise(2, 0, ballot(1, 0), None);
     bench.request(2..3);
@@ -126,7 +126,7 @@ fn an_instance_left_behind_in_an_old_round_joins_the_new_one_without_another_wai
     assert_eq!(bench.prepares().len(), 1);
     assert!(!bench.nack(1, ballot(1, 0), ballot(2, 1)));
     assert_eq!(bench.prepares(), [(Prepare { ballot: ballot(3, 0), slot: Slot(1) }, None)]);
-    // But not if it would be refused again.
+    // It does not, if it would be refused again.
     assert!(bench.nack(1, ballot(3, 0), ballot(4, 1)) && bench.prepares().is_empty());
 }
 
@@ -152,7 +152,7 @@ fn a_higher_ballot_ends_an_elected_leader() {
     let given_up = paxos_core::Proposer::<P>::surrender(&mut bench.proposer);
     assert_eq!(given_up.iter().map(|batch| batch[0].clone()).collect::<Vec<_>>(), [0, 1, 2].map(entry));
     assert!(!paxos_core::Proposer::<P>::has_work(&bench.proposer));
-    // It may lead again, but in no ballot that it used before.
+    // It may lead again, but never in a ballot that it used before.
     bench.request(5..6);
     bench.campaign();
     assert_eq!(bench.prepares()[0].0, Prepare { ballot: ballot(3, 0), slot: Slot(0) });
@@ -175,7 +175,7 @@ fn a_command_that_was_chosen_elsewhere_is_not_proposed_again() {
     assert_eq!(bench.prepares().len(), 1);
     bench.choose(0, 1);
     assert_eq!(bench.proposer.queued(), 2);
-    // Command 0 lost slot 0 and gets slot 1; command 1 needs no slot any more, so 2 is next.
+    // Command 0 lost slot 0 and gets slot 1. Command 1 no longer needs a slot, so command 2 is next.
     assert_eq!(bench.prepares()[0].0.slot, Slot(1));
     bench.choose(1, 0);
     assert_eq!((bench.prepares()[0].0.slot, bench.proposer.queued()), (Slot(2), 0));
@@ -195,9 +195,9 @@ fn a_proposer_that_does_not_learn_goes_by_what_learners_say() {
     }
     assert_eq!(bench.accepts().len(), 1);
     paxos_core::Proposer::<P>::on_progress(&mut bench.proposer, NOW, Slot(2));
-    // Command 0 was proposed and counts as done; command 1 was not, so somebody else's was chosen.
+    // Command 0 was proposed and counts as done. Command 1 was not, so another proposer's command was chosen.
     assert_eq!((bench.prepares()[0].0.slot, bench.proposer.in_flight()), (Slot(2), 1));
-    // Asked again, command 0 is proposed again; it executes once all the same.
+    // When asked again, it proposes command 0 again, which executes once all the same.
     bench.request(0..1);
     assert_eq!(bench.prepares()[0].0.slot, Slot(3));
 }
@@ -213,7 +213,7 @@ fn its_own_command_gets_the_next_slot_when_another_was_chosen_in_this_one() {
     bench.promise(2, 0, b, Some((ballot(0, 4), one(60))));
     bench.promise(3, 0, b, None);
     assert_eq!(bench.accepts(), [Accept { ballot: b, slot: Slot(0), entry: one(60) }]);
-    // Its own command is not lost: it gets the next slot when another was chosen in this one.
+    // Its own command is not lost: it gets the next slot if another command was chosen in this one.
     bench.choose(0, 60);
     assert_eq!(bench.prepares(), [(Prepare { ballot: b, slot: Slot(1) }, None)]);
 }

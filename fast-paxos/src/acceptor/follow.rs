@@ -1,4 +1,4 @@
-//! How an acceptor goes on by itself after a collision: uncoordinated recovery.
+//! How an acceptor continues by itself after a collision: uncoordinated recovery.
 
 use super::Acceptor;
 use crate::choice::{is_collided, pick};
@@ -7,21 +7,21 @@ use crate::{Accepted, Any};
 use paxos_core::{Amount, Ballot, Batch, Chosen, CommandId, Entry, NodeId, Phase, Record, Slot, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What an acceptor has heard of others' votes in the open ballot and in the step that follows it. It is not on disk:
-/// who forgets it cannot follow, and the coordinator goes on without it.
+/// The votes of other acceptors heard in the open ballot and in the next step. They are not on disk: an acceptor that
+/// forgets them cannot follow, and the coordinator continues without it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Heard<V> {
     /// Votes of the open ballot, its own among them.
     tallies: BTreeMap<Slot, Tally<V>>,
     /// Slots with news.
     fresh: BTreeSet<Slot>,
-    /// Slots in which somebody voted in the next step: there was a collision, whatever is heard here.
+    /// Slots in which another acceptor voted in the next step: there was a collision, whatever was heard here.
     ahead: BTreeSet<Slot>,
-    /// Every slot below is chosen, says the leader.
+    /// Every slot below is chosen, according to the leader.
     chosen: Slot,
-    /// Votes to be told.
+    /// Votes to send.
     outgoing: Vec<Accepted<V>>,
-    /// A vote in the next slot for a command that has a place here already.
+    /// Another acceptor's vote in the next slot, for a command that already has an earlier slot here.
     ahead_of_us: Option<(Slot, Entry<V>)>,
 }
 
@@ -39,7 +39,7 @@ impl<V> Default for Heard<V> {
 }
 
 impl<V: Value> Heard<V> {
-    /// Forgets what lies below `slot`, and if there is more than `most`, what lies lowest.
+    /// Forgets slots below `slot`, and the lowest ones if more than `most` remain.
     pub(super) fn trim(&mut self, slot: Slot, most: u64) {
         self.chosen = self.chosen.max(slot);
         if self.tallies.is_empty() && self.ahead.is_empty() {
@@ -55,7 +55,7 @@ impl<V: Value> Heard<V> {
         }
     }
 
-    /// Every slot below is chosen, as far as the leader has said.
+    /// Every slot below is chosen, according to the leader.
     pub(super) fn chosen(&self) -> Slot {
         self.chosen
     }
@@ -66,13 +66,13 @@ impl<V: Value> Heard<V> {
 }
 
 impl<V: Value> Acceptor<V> {
-    /// The step that follows the open fast ballot without a word of the coordinator, if it named a quorum for that.
+    /// The step after the open fast ballot that needs no message from the coordinator, if it named a quorum for that.
     fn next_step(&self) -> Option<(Any, Ballot)> {
         let any = self.open.filter(|any| any.recovery.is_some())?;
         Some((any, any.ballot.next_step(true)?))
     }
 
-    /// Another acceptor's vote, or its own now that it is on disk.
+    /// Counts another acceptor's vote, or its own once it is on disk.
     pub(super) fn overhear(&mut self, from: NodeId, accepted: &Accepted<V>, chosen: &Chosen<V>) {
         let Some((any, next)) = self.next_step() else { return };
         let Accepted { ballot, first, ref batch } = *accepted;
@@ -100,9 +100,10 @@ impl<V: Value> Acceptor<V> {
         }
     }
 
-    /// Who voted for a command in the next slot that has an earlier place here is a slot ahead, and each command to come
-    /// would collide with one of its earlier ones. If nothing else waits, it gets company there, so that all meet in the
-    /// slot behind. The command executes once.
+    /// Catches up with an acceptor that is a slot ahead: that one voted in the next slot for a command that has an
+    /// earlier slot here, and each new command would collide with one of its earlier ones. If no other command waits,
+    /// this acceptor votes for the same command there, so that all meet in the slot after it. The command executes
+    /// once.
     pub(super) fn draw_level(&mut self) {
         if let Some((slot, entry)) = self.heard.ahead_of_us.take()
             && self.arrived.is_empty()
@@ -113,12 +114,12 @@ impl<V: Value> Acceptor<V> {
         }
     }
 
-    /// Whether it has voted in `slot` in `step` or above.
+    /// Whether it has voted in `slot` in `step` or a later step.
     fn has_left(&self, slot: Slot, step: Ballot) -> bool {
         slot < self.floor || self.votes.get(slot).is_some_and(|(voted, _)| voted >= step)
     }
 
-    /// Votes in the next step where a collision was heard of.
+    /// Votes in the next step of slots in which it heard of a collision.
     pub(super) fn follow(&mut self, chosen: &Chosen<V>, log: &mut Vec<Record<V>>) {
         if self.heard.fresh.is_empty() {
             return;
@@ -131,7 +132,7 @@ impl<V: Value> Acceptor<V> {
             .filter(|slot| !known(*slot) && !self.has_left(*slot, next))
             .filter_map(|slot| Some((slot, self.pick(any, slot)?)))
             .collect();
-        // No more of it at a time than one message holds.
+        // Splits the votes so that each batch fits in one message.
         let mut runs: Vec<(Slot, Vec<Entry<V>>)> = Vec::new();
         let mut sum = Amount::default();
         for (slot, entry) in &picked {
@@ -151,7 +152,7 @@ impl<V: Value> Acceptor<V> {
         for (first, run) in runs.into_iter().rev() {
             let batch = Batch::from(run);
             self.move_on(first.extend(batch.len() as u64), &placed);
-            // From now on it votes in no lower ballot there, the open one among them (§2.1.1).
+            // From now on it votes there in no lower ballot, including the open one (§2.1.1).
             self.vote_for(next, first, &batch);
             log.push(Record::Voted { ballot: next, first, batch: batch.clone() });
             self.heard.outgoing.push(Accepted { ballot: next, first, batch });
@@ -163,10 +164,10 @@ impl<V: Value> Acceptor<V> {
     }
 
     /// *Fast Paxos*, §3.2: an acceptor may take the phase 2b messages of round i as phase 1b messages of round i+1, and
-    /// does as a coordinator would that had these: it votes in i+1 for what may be proposed there. It needs those of
-    /// a phase 1 quorum, and reads those that the coordinator named with *any*, so that all who do it pick the same.
-    /// Each of that quorum voted in the open ballot, so it has no other vote between the two steps, nor will
-    /// have one below the next.
+    /// do as a coordinator would with these: it votes in i+1 for the value that may be proposed there. It needs the
+    /// messages of a phase 1 quorum, and reads the quorum that the coordinator named with *any*, so that all acceptors
+    /// pick the same value. Each acceptor of that quorum voted in the open ballot, so it has no other vote between the
+    /// two steps, and casts none below the next step later.
     fn pick(&self, any: Any, slot: Slot) -> Option<Entry<V>> {
         let (config, quorum) = (&self.setup.config, any.recovery?);
         let tally = self.heard.tallies.get(&slot)?;

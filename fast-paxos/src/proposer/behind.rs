@@ -1,11 +1,11 @@
-//! What a candidate does that acceptors know to be behind: they have forgotten slots that it asks about.
+//! What a candidate does when acceptors have forgotten slots that it asks about: it is behind.
 
 use super::{Proposer, Stage};
 use paxos_core::{Chosen, Nack, Pieces, Reach, Value};
 
 impl<V: Value> Proposer<V> {
-    /// A refusal that names no higher ballot tells that an acceptor has forgotten the first slots asked about, since
-    /// they are chosen.
+    /// Notes that this process is behind. A refusal that names no higher ballot means that an acceptor has forgotten
+    /// the first slots asked about, because they are chosen.
     pub(super) fn notice_behind(&mut self, nack: &Nack) {
         if let Stage::Preparing { from, behind, .. } = &mut self.stage
             && nack.refused == self.ballot
@@ -15,8 +15,8 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// What was learned meanwhile needs no phase 1. The ballot stays, since nothing was proposed in it yet; promises
-    /// for other slots do not count for these.
+    /// Skips slots learned since phase 1 began. The ballot stays the same, since nothing was proposed in it yet.
+    /// Promises for other slots do not count for the new range.
     #[cold]
     pub(super) fn begin_later(&mut self, chosen: &Chosen<V>) {
         let known = chosen.first_unknown().max(self.progress);

@@ -1,4 +1,4 @@
-//! When the leader leaves fast ballots because they collide, and when it comes back to them.
+//! When the leader leaves fast ballots because of collisions, and when it returns to them.
 
 use super::Proposer;
 use crate::Hysteresis;
@@ -14,12 +14,12 @@ pub struct Switches {
     pub to_fast: u64,
 }
 
-/// What a leader remembers of collisions.
+/// A leader's record of collisions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Contention {
-    /// Of the last slots, whether each was contended: collided, or would have in a fast ballot.
+    /// Whether each of the last slots was contended: it collided, or would have in a fast ballot.
     recent: VecDeque<bool>,
-    /// Whether no fast ballot is opened for now.
+    /// Whether the leader opens no fast ballot for now.
     pub(super) classic: bool,
     /// Slots not known to be chosen that were counted as collided.
     counted: BTreeSet<Slot>,
@@ -48,7 +48,8 @@ impl Contention {
 }
 
 impl<V: Value> Proposer<V> {
-    /// Slots of the fast ballot collided: whether there were too many of late, so that it goes on without.
+    /// Notes that slots of the fast ballot collided. Returns whether too many did recently, so that the leader goes on
+    /// without.
     pub(super) fn has_enough_of(&mut self, collided: &[Slot]) -> bool {
         let rule = self.setup.options.hysteresis.filter(|_| !self.contention.classic);
         let Some(rule) = rule else { return false };
@@ -64,7 +65,7 @@ impl<V: Value> Proposer<V> {
         too_many
     }
 
-    /// Counts the slots that the fast ballot decided: those watched, and chosen by now.
+    /// Counts the slots that the fast ballot decided: those watched and now chosen.
     pub(super) fn count_decided(&mut self, chosen: &Chosen<V>) {
         let Some(rule) = self.setup.options.hysteresis else { return };
         for slot in self.watched.keys().filter(|slot| chosen.knows(**slot)) {
@@ -75,8 +76,8 @@ impl<V: Value> Proposer<V> {
         self.contention.counted = self.contention.counted.split_off(&chosen.first_unknown());
     }
 
-    /// Counts what is proposed in a classic ballot, and goes back to fast ones when that was calm enough: when few slots
-    /// were proposed while a command of another client was under way, which they might have met.
+    /// Counts proposals in a classic ballot, and returns to fast ballots if they were calm enough: if few slots were
+    /// proposed while a command of another client was under way, which they might have met.
     pub(super) fn count_proposed(&mut self, first: Slot, batch: &Batch<V>) {
         let Some(rule) = self.setup.options.hysteresis.filter(|_| self.contention.classic) else { return };
         let client = |entry: &Entry<V>| entry.id().map(|id| id.client.node);

@@ -1,4 +1,4 @@
-//! What a leader proposes, once a quorum has promised: what may have been chosen, then commands, then *any*.
+//! What a leader proposes once a quorum has promised: what may have been chosen, then commands, then *any*.
 
 use super::{Proposer, Stage, is_changing};
 use crate::choice::{assign, tallies};
@@ -10,22 +10,23 @@ use paxos_core::{
 use std::collections::BTreeSet;
 
 impl<V: Value> Proposer<V> {
-    /// A quorum has promised: what may have been chosen is proposed where it was voted for, other commands that
-    /// were voted for get the slots behind.
+    /// Starts to lead after a quorum has promised. Proposes what may have been chosen in the slots where it was voted
+    /// for. Other commands with votes get later slots.
     pub(super) fn take_the_lead(&mut self, chosen: &Chosen<V>) {
         let Stage::Preparing { from, pieces, mut reports, asked_all, .. } =
             std::mem::replace(&mut self.stage, Stage::Leading)
         else {
             return;
         };
-        // Rule O4 counts within the quorum that promised. Those that have told a part are not of it.
+        // Rule O4 counts within the quorum that promised. Acceptors that have reported only part of their votes are not
+        // in it.
         let promised = pieces.promised();
         reports.retain(|(acceptor, _)| promised.contains(*acceptor));
         let votes = reports.iter().flat_map(|(_, votes)| votes).filter(|vote| !vote.slots().is_empty());
         let slots = votes.map(|vote| vote.slots().end);
         let end = slots.max().unwrap_or(from).max(from);
         self.recovered = end;
-        // What was voted for further ahead than the members are known has to wait, and all behind it.
+        // Votes further ahead than the members are known have to wait, and so does everything after them.
         self.found = (end > chosen.limit()).then(|| chosen.limit());
         let end = end.min(chosen.limit());
         let slots = SlotRange::new(from, end);
@@ -49,13 +50,13 @@ impl<V: Value> Proposer<V> {
         self.propose(&entries);
         self.alive = promised;
         if self.setup.config.thrifty && !asked_all {
-            // Who was not asked is taken to be alive until something times out.
+            // Acceptors that were not asked count as alive until something times out.
             let asked = self.setup.config.quorums.minimal_quorum(Phase::One, self.setup.id);
             self.alive = promised.union(self.setup.config.acceptors().without(asked));
         }
     }
 
-    /// Commands that were voted for and got no slot are proposed again.
+    /// Requeues commands that had votes but got no slot.
     pub(super) fn requeue_losers(&mut self, placed: &[Entry<V>], reports: &[(NodeId, Vec<Vote<V>>)]) {
         #[cfg(feature = "mistakes")]
         if self.setup.options.mistake == Some(crate::Mistake::LosersForgotten) {
@@ -82,15 +83,15 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// What is proposed from the next free slot on is to be sent.
+    /// Queues the phase 2a for `batch`, which is proposed from the next free slot on.
     pub(super) fn send_next(&mut self, batch: Batch<V>) {
         let first = self.next;
         self.next = first.plus(batch.len() as u64);
         self.outgoing.push_back((self.ballot, first, batch, Reach::Quorum(Phase::TwoClassic)));
     }
 
-    /// *Fast Paxos*, §2.2: if any value may be proposed, the coordinator sends *any*. From the first slot on in
-    /// which it proposed nothing in this term, phase 1 found no vote, so that is so in all of them.
+    /// *Fast Paxos*, §2.2: if any value may be proposed, the coordinator sends *any*. Phase 1 found no vote from the
+    /// first slot on in which this term has proposed nothing, so any value may be proposed in all of these slots.
     pub(super) fn open_fast_ballot(&mut self, now: Time, chosen: &Chosen<V>) {
         let quorums = &self.setup.config.quorums;
         if self.any.is_some()
@@ -105,7 +106,8 @@ impl<V: Value> Proposer<V> {
         while let Some(batch) = self.fresh(now, chosen) {
             self.send_next(batch);
         }
-        // A ballot that were opened from the end of what the members are known for might be taken for one of others.
+        // A ballot opened at the end of the slots whose members are known could be mistaken for one of the next
+        // members.
         if self.pipeline.waiting() > 0 || self.next >= chosen.limit() {
             return;
         }
@@ -113,8 +115,8 @@ impl<V: Value> Proposer<V> {
         self.any_due = true;
     }
 
-    /// Whose votes acceptors are to read if they go on by themselves: as few as may be, of those that are alive and
-    /// that clients send to, since it takes the votes of all of them.
+    /// The quorum whose votes acceptors read if they proceed by themselves. It is as small as possible, since the votes
+    /// of all its members are needed, and consists of acceptors that are alive and that clients send to.
     fn recovery_quorum(&self) -> Option<NodeSet> {
         let Setup { id, config, options } = &self.setup;
         let mut quorum = self.alive.intersection(crate::voters(config));
@@ -140,7 +142,7 @@ impl<V: Value> Proposer<V> {
         Accept { ballot, first, batch, any, chosen: self.progress }
     }
 
-    /// The next phase 2a: values that are due, then commands as long as no fast ballot is open, then *any*.
+    /// Returns the next phase 2a: values that are due, then commands if no fast ballot is open, then *any*.
     pub(super) fn poll_accept(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Accept<V>, Reach)> {
         if self.outgoing.is_empty() && self.any.is_none() && self.found.is_none() {
             let idle = self.pipeline.first_in_flight().is_none();
@@ -151,11 +153,11 @@ impl<V: Value> Proposer<V> {
                 self.send_next(batch);
             }
         }
-        // *any* goes to all acceptors: with the values if these do, else by itself.
+        // *Any* goes to all acceptors: with the values if these go to all, otherwise by itself.
         let thrifty = self.setup.config.thrifty;
         if let Some((ballot, first, batch, reach)) = self.outgoing.pop_front() {
             self.any_due &= thrifty && reach != Reach::All;
-            // What is proposed after collisions, or again, may be longer than one message.
+            // Values proposed after collisions, or proposed again, may exceed one message.
             let head = batch.portion(self.setup.config.limits.message());
             let rest = batch.tail(head.len() as u64);
             if !rest.is_empty() {
@@ -167,7 +169,7 @@ impl<V: Value> Proposer<V> {
         any_due.then(|| (self.accept(self.ballot, self.next, Batch::empty()), Reach::All))
     }
 
-    /// The next commands, or no-ops that take the log to a change of members on which everybody waits.
+    /// Returns the next commands, or no-ops that bring a pending change of members into effect.
     pub(super) fn fresh(&mut self, now: Time, chosen: &Chosen<V>) -> Option<Batch<V>> {
         let batch = self.pipeline.propose_next(now, self.ballot, self.next, chosen.limit());
         if let Some(batch) = &batch {

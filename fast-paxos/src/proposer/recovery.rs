@@ -8,21 +8,21 @@ use paxos_core::{Ballot, Batch, Chosen, Entry, Phase, Reach, Slot, Time, Value};
 use std::collections::BTreeMap;
 
 impl<V: Value> Proposer<V> {
-    /// The last step in which acceptors may vote without a word of the coordinator: that of *any*, or the one after it
-    /// if they go on by themselves.
+    /// The last step in which acceptors may vote without a message from the coordinator: the step of *any*, or the one
+    /// after it if acceptors proceed by themselves.
     pub(super) fn last_fast_step(&self) -> Option<Ballot> {
         let any = self.any?;
         if any.recovery.is_some() { any.ballot.next_step(true) } else { Some(any.ballot) }
     }
 
-    /// Whether the votes heard can be read as promises for the next classic step: those of a phase 1 quorum, in the step
-    /// right below. Of a vote in a lower step its acceptor may have made a higher one that was not heard.
+    /// Whether the votes heard can be read as promises for the next classic step: they must come from a phase 1 quorum,
+    /// in the step right below. An acceptor that voted in a lower step may have a higher vote that was not heard.
     fn is_recoverable(&self, tally: &Tally<V>) -> bool {
         self.setup.config.quorums.is_quorum(Phase::One, tally.heard)
             && Some(tally.ballot) == self.last_fast_step()
     }
 
-    /// Looks at the slots that had news for collisions.
+    /// Checks the slots with news for collisions.
     pub(super) fn watch(&mut self, now: Time, chosen: &Chosen<V>) {
         let fresh = std::mem::take(&mut self.fresh);
         #[cfg(feature = "mistakes")]
@@ -39,7 +39,7 @@ impl<V: Value> Proposer<V> {
             return self.start_term(now, chosen, FIRST);
         }
         if self.setup.options.recovery != Recovery::Classic {
-            // The others the acceptors recover by themselves.
+            // The acceptors recover the other slots by themselves.
             collided.retain(|slot| self.is_recoverable(&self.watched[slot]));
         }
         if collided.is_empty() {
@@ -51,9 +51,9 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// *Fast Paxos*, §3.2, coordinated recovery: phase 2b messages of round i are read as phase 1b messages of
-    /// round i+1, which the same coordinator owns, so that it can go straight to phase 2a of i+1. An acceptor
-    /// that voted in step i of a slot has no other vote there between the two steps, since nothing lies between.
+    /// *Fast Paxos*, §3.2, coordinated recovery: phase 2b messages of round i are read as phase 1b messages of round
+    /// i+1, which the same coordinator owns, so it can go straight to phase 2a of i+1. An acceptor that voted in step i
+    /// of a slot has no other vote there between the two steps, since no ballot lies between.
     pub(super) fn recover(&mut self, slots: &[Slot]) {
         let Some(classic) = self.last_fast_step().and_then(|fast| fast.next_step(false)) else { return };
         let lost: BTreeMap<Slot, Tally<V>> =
@@ -76,7 +76,7 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// What waited too long is done by force: first what the votes heard suffice for, else with a new phase 1.
+    /// Recovers slots that have waited too long: with the votes heard if they suffice, otherwise with a new phase 1.
     pub(super) fn unstick(&mut self, now: Time, chosen: &Chosen<V>) {
         #[cfg(feature = "mistakes")]
         if self.setup.options.mistake == Some(crate::Mistake::WaitsForEver) {

@@ -1,5 +1,5 @@
-//! Clients that collide all the time: every command is decided, and a leader that has enough of it does without fast
-//! ballots until things are calm.
+//! Clients that collide all the time: every command is decided, and after too many collisions a leader stops using fast
+//! ballots until collisions would be rare.
 
 use super::scene::{Journal, P, executed, ms};
 use fast_paxos::{Hysteresis, Options, Recovery, Switches};
@@ -38,7 +38,7 @@ fn under_constant_collisions_every_command_is_decided() {
     }
 }
 
-/// The switches that the first leader made.
+/// The number of times the first leader switched.
 fn switches(sim: &Sim<P, Journal>) -> Switches {
     let proposer = sim.node(NodeId(0)).and_then(|node| node.proposer());
     proposer.expect("it proposes").switches()
@@ -56,23 +56,23 @@ fn a_leader_does_without_fast_ballots_while_they_collide() {
         let (mut sim, clients) = crowd(5, options, Learning::Distinguished, 7);
         sim.run_for(ms(20)).expect("no invariant breaks");
         assert!(is_fast(&sim), "{recovery:?}");
-        // One client alone collides with nobody.
+        // A single client has no collisions.
         sim.submit_in_turn(clients[0], 1, 0..40);
         sim.run_until(Sim::all_answered).expect("no invariant breaks");
         assert_eq!((switches(&sim), is_fast(&sim)), (Switches::default(), true), "{recovery:?}");
-        // Five do. When the leader has seen enough, it goes on as in Multi-Paxos.
+        // Five clients do. After enough collisions, the leader continues as in Multi-Paxos.
         for (client, nth) in clients.iter().zip(1..) {
             sim.submit_in_turn(*client, 2, (0..40).map(|k| 1000 * nth + k));
         }
         sim.run_until(Sim::all_answered).expect("no invariant breaks");
         assert_eq!(switches(&sim), Switches { to_classic: 1, to_fast: 0 }, "{recovery:?}");
         assert!(!is_fast(&sim), "{recovery:?}");
-        // One client alone again: after a window of slots that met nobody it goes back.
+        // With a single client again, it returns to fast ballots after a window of slots without contention.
         sim.submit_in_turn(clients[1], 1, 9000..9020);
         sim.run_until(Sim::all_answered).expect("no invariant breaks");
         assert_eq!(switches(&sim), Switches { to_classic: 1, to_fast: 1 }, "{recovery:?}");
         assert!(is_fast(&sim), "{recovery:?}");
-        // Nothing is lost, and nothing executed twice.
+        // No command is lost, and none is executed twice.
         let stop = sim.run_until(|sim| executed(sim, 40 + 200 + 20));
         assert_eq!(stop.expect("no invariant breaks"), Stop::Done, "{recovery:?}");
         let mut journal = sim.machine(NodeId(4)).expect("it is there").0.clone();
@@ -102,7 +102,7 @@ fn after_each_recovery_any_is_open_for_all_free_slots() {
         }
         sim.run_until(Sim::all_answered).expect("no invariant breaks");
         sim.run_for(ms(500)).expect("no invariant breaks");
-        // Behind everything that was decided, at every acceptor, in one ballot, the leader's.
+        // The open slots come after everything that was decided, at every acceptor, in one ballot, the leader's.
         let any = sim.node(NodeId(0)).and_then(|node| node.proposer()?.any()).expect("open");
         for id in (0..5).map(NodeId) {
             let node = sim.node(id).expect("it is there");
@@ -110,7 +110,7 @@ fn after_each_recovery_any_is_open_for_all_free_slots() {
             assert_eq!(ballot, any.ballot, "{recovery:?} {id}");
             assert!(next >= any.from, "{recovery:?} {id}");
         }
-        // And commands of one client, at a distance, are decided without a leader's help: in two delays of 3 ms at most,
+        // Commands of one client, sent far apart, are decided without the leader's help: in two delays of 3 ms at most,
         // and one for the answer.
         let quick = (0..30).filter(|value| {
             let start = sim.now();

@@ -1,4 +1,4 @@
-//! Of five acceptors a fast ballot needs four: one may have crashed.
+//! A fast ballot needs four of five acceptors, so one may have crashed.
 
 use super::scene::{cluster, ms, submit};
 use paxos_core::{Config, NodeId};

@@ -1,4 +1,4 @@
-//! Whole runs, drawn. `UPDATE_EXPECT=1 cargo test -p fast-paxos` draws them anew.
+//! Drawings of whole runs. `UPDATE_EXPECT=1 cargo test -p fast-paxos` redraws them.
 
 use super::scene::{Journal, P, cluster, drawn, drawn_without, ms, quiet, recovering, settle, submit};
 use expect_test::expect_file;
@@ -18,7 +18,7 @@ fn steady(config: Config) -> String {
     drawn(&sim, start)
 }
 
-/// Clients beside n0 and n1 of three servers ask at the same moment.
+/// Clients beside n0 and n1 of three servers send at the same moment.
 fn collide(recovery: Recovery) -> (Sim<P, Journal>, Time) {
     let mut sim = recovering(quiet(3), 0, recovery);
     settle(&mut sim);
@@ -39,7 +39,7 @@ fn collision(recovery: Recovery) -> String {
 #[test]
 fn the_first_decision_of_a_leader() {
     let mut sim = cluster(quiet(4), 1);
-    // The command is on its way while the fast ballot is opened.
+    // The command is on its way when the fast ballot opens.
     sim.run_for(ms(3)).expect("no invariant breaks");
     submit(&mut sim, 4, 7);
     settle(&mut sim);
@@ -96,12 +96,12 @@ fn a_new_leader_finishes_what_the_old_one_left() {
     sim.run_for(ms(10)).expect("no invariant breaks");
     let start = sim.now();
     submit(&mut sim, 4, 7);
-    // It crashes when the votes are on the way to it.
+    // It crashes while the votes are on the way to it.
     sim.fail_at(start.after(ms(2)), Fault::Crash(NodeId(0)));
     sim.fail_at(start.after(ms(400)), Fault::Restart(NodeId(0)));
     sim.run_for(ms(600)).expect("no invariant breaks");
     assert!(sim.all_answered());
-    // A leader says *any* again with each heartbeat.
+    // A leader repeats *any* with each heartbeat.
     let upkeep = [Kind::Any, Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::CatchUp];
     expect_file!["../runs/crash.txt"].assert_eq(&drawn_without(&sim, start, &upkeep));
 }

@@ -1,4 +1,4 @@
-//! What the tests beside this one have in common: a cluster on links that take 1 ms.
+//! Shared by the tests in this folder: a cluster on links that take 1 ms.
 
 use fast_paxos::{FastPaxos, Options, Recovery};
 use paxos_core::Config;
@@ -9,7 +9,7 @@ use paxos_transport::sim::Sim;
 
 pub(crate) type P = FastPaxos<u64, u64>;
 
-/// These servers, and `clients` processes that only ask.
+/// The servers of `config`, and `clients` processes that are only clients.
 pub(crate) fn cluster(config: Config, clients: u16) -> Sim<P, Journal> {
     recovering(config, clients, Recovery::Coordinated)
 }

@@ -13,7 +13,7 @@ impl Bench {
         Self { acceptor, log: Vec::new() }
     }
 
-    /// In term 1 of n0, its fast ballot open from slot 0 on.
+    /// An acceptor in term 1 of n0, with the fast ballot open from slot 0 on.
     fn open() -> Self {
         let mut bench = Self::new();
         assert_eq!(bench.accept(&any(ballot(1, 0), 0)), Ok(None));
@@ -46,7 +46,7 @@ impl Bench {
         self.acceptor.votes().get(Slot(slot))
     }
 
-    /// The same acceptor after a crash, by what it had on disk.
+    /// The same acceptor after a crash, restored from its disk.
     fn restored(&self) -> Self {
         let mut again = Self::new();
         for record in &self.log {
@@ -80,7 +80,7 @@ fn a_promise_reports_the_highest_vote_of_each_slot() {
     bench.accept(&accept(recovery(b), 1, &[9])).expect("a vote");
     let votes = vec![vote(fast(b), 0, &[0]), vote(recovery(b), 1, &[9]), vote(fast(b), 2, &[2])];
     let told = bench.prepare(ballot(2, 1), 0).expect("a promise");
-    // The command that lost slot 1 was voted for again, if at all, in a slot behind.
+    // If the command that lost slot 1 was voted for again, it was in a later slot.
     assert_eq!(told.votes[..3], votes);
 }
 
@@ -137,7 +137,7 @@ fn a_restored_acceptor_votes_in_no_slot_of_a_fast_ballot_twice() {
     bench.request(0..2);
     bench.votes();
     let mut again = bench.restored();
-    // Whether it may vote for what clients send is not on disk: it hears *any* again.
+    // The disk does not record that a fast ballot is open: the acceptor waits for *any* again.
     again.request(5..6);
     assert!(again.votes().is_empty());
     again.accept(&any(ballot(1, 0), 0)).expect("no vote");
@@ -162,7 +162,7 @@ fn an_acceptor_votes_once_a_slot_and_ballot() {
     bench.request(3..4);
     assert_eq!(bench.votes(), [accepted(f, 3, &[3])]);
     assert_eq!(bench.log.len(), 3);
-    // *any* that comes again does not take it back to slots it voted in.
+    // A repeated *any* does not take it back to slots in which it has voted.
     bench.accept(&any(ballot(1, 0), 0)).expect("no vote");
     bench.request(4..5);
     assert_eq!(bench.votes(), [accepted(f, 4, &[4])]);
@@ -176,22 +176,22 @@ fn a_command_that_comes_again_is_no_second_vote() {
     assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 0, &[0, 1])]);
     let before = (bench.acceptor.clone(), bench.log.len());
     bench.request(1..2);
-    // It is told again, and nothing is written.
+    // The vote is sent again, and nothing is written.
     assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 1, &[1])]);
     assert_eq!((bench.acceptor, bench.log.len()), before);
 }
 
 #[test]
 fn any_is_not_followed_by_a_value_in_the_same_ballot() {
-    // What the coordinator proposes is in steps 0 and 2; slots in which it proposed something in this term are
-    // not voted in at random afterwards.
+    // The coordinator proposes in steps 0 and 2. In slots in which it proposed a value in this term, the acceptor does
+    // not vote for what clients send afterwards.
     let mut bench = Bench::new();
     bench
         .accept(&Accept { any: Some(opened(ballot(1, 0), 2)), ..accept(ballot(1, 0), 0, &[7, 8]) })
         .expect("a vote");
     bench.request(0..1);
     assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 2, &[0])]);
-    // A value of step 0 that comes late, to a slot with a vote of step 1, gets no vote.
+    // A late value of step 0 gets no vote in a slot with a vote of step 1.
     let late = accept(ballot(1, 0), 2, &[9]);
     assert_eq!(bench.accept(&late), Ok(None));
     assert_eq!(bench.voted(2), Some((fast(ballot(1, 0)), &entry(0))));
@@ -227,7 +227,7 @@ fn a_loser_is_voted_for_again_in_a_free_slot() {
     bench.votes();
     bench.accept(&accept(recovery(ballot(1, 0)), 0, &[5])).expect("a vote");
     assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 1, &[0])]);
-    // One that is in another slot of the same message has a place.
+    // A command in another slot of the same message already has a slot.
     let mut bench = Bench::open();
     bench.request(0..1);
     bench.votes();
@@ -237,7 +237,7 @@ fn a_loser_is_voted_for_again_in_a_free_slot() {
 
 #[test]
 fn a_late_phase_1a_of_a_term_left_behind_is_refused() {
-    // Of a lower term, and of this one when it has come to a later step.
+    // It refuses a lower term, and also this term once it has reached a later step.
     let mut bench = Bench::open();
     bench.request(0..1);
     bench.votes();
@@ -245,7 +245,7 @@ fn a_late_phase_1a_of_a_term_left_behind_is_refused() {
     bench.prepare(ballot(0, 3), 0).expect_err("refused");
     bench.prepare(ballot(1, 0), 0).expect_err("refused");
     assert_eq!((&bench.acceptor, bench.log.len()), (&before.0, before.1));
-    // About slots without a vote of a later step, it is not too late.
+    // For slots without a vote of a later step, it is not too late.
     bench.prepare(ballot(1, 0), 1).expect("a promise");
 }
 
@@ -276,7 +276,7 @@ fn a_command_that_was_chosen_without_its_vote_needs_none_when_it_arrives() {
     let mut bench = Bench::open();
     let mut chosen = paxos_core::Chosen::default();
     chosen.choose(Slot(0), batch(5..7));
-    // Behind a gap.
+    // The slot is beyond a gap.
     chosen.choose(Slot(3), batch(8..9));
     let mut votes = |seqs| {
         bench.request(seqs);

@@ -1,4 +1,4 @@
-//! Uncoordinated recovery, by hand: acceptors that go on by themselves, in the worst orders of events.
+//! Uncoordinated recovery, by hand: acceptors that proceed by themselves, in the worst orders of events.
 
 use super::*;
 use paxos_core::{Limits, NodeSet, Phase};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 const B: Ballot = Ballot::classic(1, NodeId(0));
 
-/// Step 2, in which acceptors go on by themselves.
+/// Step 2, in which acceptors proceed by themselves.
 fn next(classic: Ballot) -> Ballot {
     fast(classic).next_step(true).expect("a step")
 }
@@ -37,7 +37,7 @@ impl Bench {
         Self { id, acceptor, log: Vec::new(), chosen: Chosen::default() }
     }
 
-    /// Of five, its fast ballot open from slot 0 on, having voted for these.
+    /// An acceptor of five with a fast ballot open from slot 0 on, after votes for these commands.
     fn open(id: u16, seqs: core::ops::Range<u64>) -> Self {
         let mut bench = Self::new(id);
         bench.accept(&any_of_three(B));
@@ -88,19 +88,19 @@ impl Bench {
     }
 }
 
-/// Of five, three may go on without the others: 7 may have been chosen, as far as n0, n1 and n2 tell, but not as far as
-/// all tell.
+/// With five acceptors, three may proceed without the others: 7 may have been chosen according to n0, n1 and n2, but
+/// not according to all five.
 const COLLISION: [(u16, u64); 4] = [(0, 7), (1, 7), (2, 8), (3, 8)];
 
 #[test]
 fn an_acceptor_goes_on_when_it_has_the_votes_of_the_named_quorum() {
-    // One of the quorum, one beside it that voted, and one that has not voted at all.
+    // An acceptor of the quorum, one outside it that voted, and one that has not voted at all.
     for (id, seqs) in [(1, 7..8), (3, 8..9), (4, 0..0)] {
         let mut bench = Bench::open(id, seqs);
         let before = bench.log.len();
         bench.hears_all(&COLLISION);
         let votes = bench.votes();
-        // If its own command lost, that is voted for again behind.
+        // If its own command lost, it votes for that command again in a later slot.
         assert_eq!(votes[0], accepted(next(B), 0, &[7]), "n{id}");
         let record = Record::Voted { ballot: next(B), first: Slot(0), batch: list(&[7]) };
         assert_eq!(bench.log[before], record, "it is written");
@@ -128,14 +128,15 @@ fn what_it_votes_for_by_itself_fits_into_messages() {
     assert_eq!(lengths(1024, 1 << 20), [5]);
     assert_eq!(lengths(2, 1 << 20), [2, 2, 1]);
     assert_eq!(lengths(1, 1 << 20), [1; 5]);
-    // A command has eight bytes, and one may always go.
+    // A command has eight bytes, and one command may always go.
     assert_eq!(lengths(1024, 24), [3, 2]);
     assert_eq!(lengths(1024, 1), [1; 5]);
 }
 
 #[test]
 fn without_one_vote_of_the_named_quorum_it_waits() {
-    // Four votes show the collision, and with n3 and n4 there is a phase 1 quorum: but others may read other votes.
+    // Four votes show the collision, and with n3 and n4 they form a phase 1 quorum, but other acceptors may read other
+    // votes.
     let mut bench = Bench::open(4, 8..9);
     bench.hears_all(&[(0, 7), (1, 7), (3, 8), (4, 8)]);
     assert!(bench.votes().is_empty());
@@ -148,20 +149,20 @@ fn without_a_collision_it_does_not_go_on() {
     let mut bench = Bench::open(3, 7..8);
     bench.hears_all(&[(0, 7), (1, 7), (2, 8), (3, 7)]);
     assert!(bench.votes().is_empty(), "7 may still get its fourth vote");
-    // But if somebody has gone on, that one has seen what is not heard here.
+    // But if another acceptor has proceeded, that one has seen votes that were not heard here.
     bench.hears(4, next(B), 0, 7);
     assert_eq!(bench.votes(), [accepted(next(B), 0, &[7])]);
 }
 
 #[test]
 fn what_it_picks_is_safe_whatever_the_others_voted() {
-    // Every way in which five acceptors can vote for three commands.
+    // All ways in which five acceptors can vote for three commands.
     let quorums = Config::collapsed(5).expect("lawful").quorums;
     for ways in 0..3_u32.pow(5) {
         let votes: Vec<(u16, u64)> = (0..5).map(|n| (n, u64::from(ways / 3_u32.pow(n.into()) % 3))).collect();
         let of = |seq| votes.iter().filter(|vote| vote.1 == seq).map(|vote| NodeId(vote.0)).collect();
         let chosen = (0..3).find(|seq| quorums.is_quorum(Phase::TwoFast, of(*seq)));
-        // Somebody went on, rightly or not, and it has heard of three of the others only.
+        // An acceptor proceeded, rightly or not, and this one has heard only three of the others.
         let mut bench = Bench::open(4, 0..0);
         bench.hears_all(&votes[..3]);
         bench.hears(3, next(B), 0, 9);
@@ -174,7 +175,7 @@ fn what_it_picks_is_safe_whatever_the_others_voted() {
 
 #[test]
 fn who_went_on_votes_no_more_in_the_open_ballot_there() {
-    // Neither did n4 vote in slot 0 before, nor will it afterwards, restarted or not.
+    // n4 did not vote in slot 0 before, and will not afterwards, restarted or not.
     let mut bench = Bench::open(4, 0..0);
     bench.hears_all(&COLLISION);
     bench.votes();
@@ -183,7 +184,7 @@ fn who_went_on_votes_no_more_in_the_open_ballot_there() {
     for mut bench in [bench, again] {
         bench.request(3..4);
         assert_eq!(bench.votes(), [accepted(fast(B), 1, &[3])]);
-        // And it tells the higher of its votes.
+        // It also reports the higher of its votes.
         assert_eq!(bench.promises(ballot(2, 1)).votes[0], vote(next(B), 0, &[7]));
     }
 }
@@ -192,7 +193,8 @@ fn who_went_on_votes_no_more_in_the_open_ballot_there() {
 fn a_restart_between_the_two_votes_takes_the_first_along() {
     let mut bench = Bench::open(2, 8..9).restored();
     bench.accept(&any_of_three(B));
-    // What the others said before is forgotten. They say it again, or not; its own vote it tells when asked again.
+    // Votes that the others sent before are forgotten. They may send them again or not; it sends its own when asked
+    // again.
     bench.hears_all(&COLLISION[..2]);
     bench.hears(3, next(B), 0, 7);
     assert!(bench.votes().is_empty(), "its own vote counts when it is told");
@@ -208,7 +210,7 @@ fn votes_that_came_before_any_are_not_read() {
     bench.hears_all(&COLLISION);
     bench.accept(&any_of_three(B));
     assert!(bench.votes().is_empty());
-    // *Any* again, with another quorum, changes nothing of what was named first.
+    // A second *any* that names another quorum does not replace the first.
     let other = Any { recovery: Some(NodeSet::first(4)), ..opened(B, 0) };
     bench.accept(&Accept { any: Some(other), ..accept(B, 0, &[]) });
     bench.hears_all(&COLLISION);
@@ -222,7 +224,7 @@ fn a_vote_told_twice_counts_once() {
     assert!(bench.votes().is_empty());
     bench.hears_all(&COLLISION);
     assert_eq!(bench.votes(), [accepted(next(B), 0, &[7])]);
-    // Late and doubled votes lead to no second one.
+    // Late and duplicate votes cause no second vote.
     let before = bench.log.len();
     bench.hears_all(&COLLISION);
     bench.hears(3, next(B), 0, 7);
@@ -247,7 +249,7 @@ fn where_no_quorum_is_named_nobody_goes_on() {
 fn a_promise_ends_it() {
     let mut bench = Bench::open(4, 0..0);
     bench.hears_all(&COLLISION);
-    // In the same turn, before it goes on.
+    // This happens in the same turn, before it proceeds.
     bench.promises(ballot(2, 1));
     assert!(bench.votes().is_empty());
     bench.hears_all(&COLLISION);
@@ -275,7 +277,7 @@ fn a_slot_that_the_coordinator_has_recovered_is_left_to_it() {
     bench.accept(&accept(third, 0, &[8])).expect("a vote");
     bench.hears_all(&COLLISION);
     assert!(bench.votes().is_empty());
-    // And the other way round: the later step overrides.
+    // In the other order, the later step overrides.
     let mut bench = Bench::open(4, 0..0);
     bench.hears_all(&COLLISION);
     bench.votes();
@@ -303,11 +305,11 @@ fn the_losers_of_many_slots_find_a_place_each() {
         let votes = accepted(fast(B), 0, &seqs);
         paxos_core::Acceptor::<P>::on_accepted(&mut bench.acceptor, NodeId(from), &votes, &bench.chosen);
     }
-    // Both in one message, and none is voted for again.
+    // One message has both commands, and neither is voted for again.
     assert_eq!(bench.votes(), [accepted(next(B), 0, &[7, 8])]);
 }
 
-/// A coordinator of five whose acceptors go on by themselves.
+/// A coordinator of five acceptors that proceed by themselves.
 struct Leader {
     proposer: Proposer<u64>,
     chosen: Chosen<u64>,
@@ -371,7 +373,7 @@ fn a_collision_is_left_to_the_acceptors_at_first() {
 
 #[test]
 fn votes_below_the_last_fast_step_are_no_promises() {
-    // All five voted in step 1; any of them may have gone on, unheard. Only a phase 1 can tell.
+    // All five voted in step 1, and any of them may have proceeded, unheard. Only a phase 1 can tell.
     let mut leader = Leader::open();
     leader.poll();
     for (from, seq) in [(0, 7), (1, 7), (2, 8), (3, 8), (4, 9)] {
@@ -403,7 +405,8 @@ fn what_the_acceptors_left_undecided_the_coordinator_finishes() {
 
 #[test]
 fn the_one_vote_that_a_new_leader_hears_of_is_the_value() {
-    // n0 and n1 voted for 7, and n2 for 8; who went on took 7, which may have been chosen as far as it knew.
+    // n0 and n1 voted for 7, and n2 for 8. An acceptor that proceeded took 7, which may have been chosen as far as it
+    // knew.
     let mut leader = Leader::open();
     leader.poll();
     paxos_core::Proposer::<P>::campaign(&mut leader.proposer, NOW, &leader.chosen);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// One of four servers, or of five: fast quorums are three and four.
+/// A learner of four servers, or of five: fast quorums are three and four.
 struct Bench {
     learner: Learner<u64>,
     chosen: Chosen<u64>,
@@ -20,7 +20,7 @@ impl Bench {
         paxos_core::Learner::<P>::on_accepted(learner, NodeId(from), accepted, chosen, decisions);
     }
 
-    /// What it knows of the first `n` slots, by the commands' numbers.
+    /// The commands, by number, that the learner knows in the first `n` slots.
     fn known(&self, n: u64) -> Vec<Option<u64>> {
         (0..n).map(|slot| Some(self.chosen.get(Slot(slot))?.id()?.seq)).collect()
     }
@@ -81,7 +81,7 @@ fn votes_in_different_steps_are_not_added_up() {
     bench.accepted(2, &accepted(fast(b), 0, &[7]));
     bench.accepted(3, &accepted(recovery(b), 0, &[7]));
     assert_eq!(bench.known(1), [None]);
-    // The later step is the one that counts from then on.
+    // From then on only the later step counts.
     bench.accepted(0, &accepted(fast(b), 0, &[7]));
     assert_eq!(bench.known(1), [None]);
     bench.accepted(1, &accepted(recovery(b), 0, &[7]));

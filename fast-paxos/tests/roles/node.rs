@@ -1,9 +1,9 @@
-//! The node: what is written before it is said, in fast ballots too.
+//! The node: what it writes before it sends, also in fast ballots.
 
 use super::*;
 use paxos_core::Timeouts;
 
-/// Everything it says until it has nothing more to say.
+/// Returns everything the node sends until it has nothing more to send.
 fn settle(node: &mut Node<P>) -> Vec<Message<P>> {
     let mut sent = Vec::new();
     loop {
@@ -38,7 +38,8 @@ fn a_second_answer_of_one_acceptor_is_not_counted() {
         assert_eq!(*node, before);
     };
     let promise = Message::Promise(promise(ballot(1, 0), 0, vec![]));
-    // Its own promise is the first, this the second; the third makes the quorum, and the fourth a fast one.
+    // Its own promise is the first and this is the second. The third completes the quorum, and the fourth a fast
+    // quorum.
     again(&mut node, 1, &promise);
     assert_eq!(node.leading(), None);
     again(&mut node, 2, &promise);
@@ -54,7 +55,7 @@ fn a_second_answer_of_one_acceptor_is_not_counted() {
     assert!(node.chosen().knows(Slot(0)));
 }
 
-/// The kinds of what may leave at once, how much there is to write, and the kinds of what may leave then.
+/// The kinds of the messages that may leave at once, the number of records to write, and the kinds that may leave then.
 fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
     let name = |envelope: paxos_core::Envelope<P>| envelope.message.kind().name();
     let mut ready = node.ready();
@@ -69,7 +70,7 @@ fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
 fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
     let node = |id| Node::<P>::new(setup(config.clone(), id), NOW);
-    // Phase 1a needs its ballot on disk, and here its own promise goes with it.
+    // Phase 1a needs its ballot on disk, and here the node's own promise is written with it.
     let mut leader = node(0);
     leader.step(NOW, Event::Timeout);
     assert_eq!(kinds(&mut leader), (vec![], 2, vec!["prepare"]));
@@ -83,11 +84,11 @@ fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
     // Phase 2b of a fast ballot: a vote for what a client sends.
     hear(&mut acceptor, NodeId(7), Message::Request(request(1..3, Audience::Acceptors)));
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["accepted"]));
-    // A refusal tells of a promise, so it waits if that is not yet on disk.
+    // A refusal reveals a promise, so it waits until that is on disk.
     hear(&mut acceptor, NodeId(2), Message::Prepare(prepare(ballot(5, 2), 0)));
     hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 3, &[3])));
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise", "nack"]));
-    // *any* leaves at once: the ballot it belongs to is on disk.
+    // *Any* leaves at once, because its ballot is on disk.
     for from in [1, 2] {
         hear(&mut leader, NodeId(from), Message::Promise(promise(ballot(1, 0), 0, vec![])));
     }

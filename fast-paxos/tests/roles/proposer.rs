@@ -17,7 +17,7 @@ impl Bench {
         Self { proposer, chosen: Chosen::default() }
     }
 
-    /// Of five, in term 1, its phase 1 sent.
+    /// A proposer of five servers, in term 1, after it sent its phase 1a.
     fn campaigning() -> Self {
         let mut bench = Self::of(5, Recovery::Coordinated);
         bench.campaign();
@@ -25,7 +25,7 @@ impl Bench {
         bench
     }
 
-    /// Of five, in term 1, its fast ballot open from slot 0 on.
+    /// A proposer of five servers, in term 1, with its fast ballot open from slot 0 on.
     fn open(recovery: Recovery) -> Self {
         let mut bench = Self::of(5, recovery);
         bench.campaign();
@@ -88,7 +88,7 @@ impl Bench {
         self.poll().into_iter().map(accept).collect()
     }
 
-    /// What it proposes from slot 0 on, by the commands' numbers; none for a no-op.
+    /// The commands, by number, that it proposes from slot 0 on; none for a no-op.
     fn recovered(&mut self) -> Vec<Option<u64>> {
         let accepts = self.accepts();
         let [accept] = &accepts[..] else { panic!("{accepts:?}") };
@@ -105,8 +105,8 @@ impl Bench {
 fn a_new_leader_proposes_what_may_be_chosen() {
     let old = ballot(0, 4);
     let mut bench = Bench::campaigning();
-    // Slot 0: two of three heard voted for 7, so with the two unheard it may have the four of a fast quorum.
-    // Slot 1: three values, none of which can have been chosen. Slot 2: a single classic vote.
+    // Slot 0: two of three heard voted for 7, so with the two unheard it may have the four votes of a fast quorum. Slot
+    // 1: three values, none of which can have been chosen. Slot 2: a single classic vote.
     bench.promise(0, promise(B, 0, vec![vote(fast(old), 0, &[7, 10])]));
     bench.promise(1, promise(B, 0, vec![vote(fast(old), 0, &[7, 11]), vote(old, 2, &[20])]));
     bench.promise(2, promise(B, 0, vec![vote(fast(old), 0, &[8, 12])]));
@@ -120,7 +120,7 @@ fn a_new_leader_proposes_what_may_be_chosen() {
         .collect();
     assert_eq!((proposed[0], proposed[2]), (Some(7), Some(20)));
     assert!([Some(10), Some(11), Some(12)].contains(&proposed[1]));
-    // The losers are not lost: each has one slot.
+    // The losers are not lost: each gets one slot.
     let mut all: Vec<u64> = proposed.iter().copied().flatten().collect();
     all.sort_unstable();
     assert_eq!(all, [7, 8, 10, 11, 12, 20]);
@@ -130,7 +130,7 @@ fn a_new_leader_proposes_what_may_be_chosen() {
 fn what_may_be_chosen_goes_before_what_is_free() {
     let old = ballot(0, 4);
     let mut bench = Bench::campaigning();
-    // Slot 0 is free, and 7 is as good as the others; but 7 may be chosen in slot 1, where two of three voted for it.
+    // Slot 0 is free, and 7 is as good as the others. But 7 may be chosen in slot 1, where two of three voted for it.
     bench.promise(0, promise(B, 0, vec![vote(fast(old), 0, &[7, 8])]));
     bench.promise(1, promise(B, 0, vec![vote(fast(old), 0, &[8, 7])]));
     bench.promise(2, promise(B, 0, vec![vote(fast(old), 0, &[9, 7])]));
@@ -140,7 +140,7 @@ fn what_may_be_chosen_goes_before_what_is_free() {
 
 #[test]
 fn acceptors_are_counted_not_values() {
-    // 7 has two votes and 8 has one: as sets of values both would have the same weight.
+    // 7 has two votes and 8 has one: as sets of values, both would weigh the same.
     for order in [[(0, 7), (1, 7), (2, 8)], [(2, 8), (1, 7), (0, 7)], [(0, 7), (2, 8), (1, 7)]] {
         let mut bench = Bench::campaigning();
         for (from, seq) in order {
@@ -168,7 +168,7 @@ fn any_opens_the_slots_behind_what_is_proposed() {
     for from in 0..3 {
         bench.promise(from, promise(B, 0, vec![]));
     }
-    // Three of five live, as far as is known: a fast quorum needs four, so it goes on as in Multi-Paxos.
+    // Three of five are known to be alive, but a fast quorum needs four, so it continues as in Multi-Paxos.
     assert_eq!(bench.accepts(), [accept(B, 0, &[0, 1])]);
     bench.promise(3, promise(B, 0, vec![]));
     let accepts = bench.accepts();
@@ -179,12 +179,12 @@ fn any_opens_the_slots_behind_what_is_proposed() {
 #[test]
 fn any_is_not_followed_by_a_value_in_the_same_ballot() {
     let mut bench = Bench::open(Recovery::Coordinated);
-    // A command brought to the leader meanwhile is not proposed in an open slot: neither in the fast ballot, nor
-    // in the classic one below it.
+    // A command sent to the leader meanwhile is not proposed in an open slot, neither in the fast ballot nor in the
+    // classic one below it.
     bench.request(0..1, Audience::Anyone);
     assert!(bench.accepts().is_empty());
     bench.timeout();
-    // It takes a new term to propose it.
+    // Proposing it takes a new term.
     assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(2, 0))));
     for from in 0..4 {
         bench.promise(from, promise(ballot(2, 0), 0, vec![]));
@@ -210,7 +210,7 @@ fn a_collision_is_recovered_with_the_forced_value() {
     bench.votes(&[(0, 7), (1, 7), (2, 8), (3, 7)]);
     assert!(bench.accepts().is_empty());
     bench.timeout();
-    // The fifth acceptor may have voted for 7 as well, and then that is chosen.
+    // The fifth acceptor may also have voted for 7, and then 7 is chosen.
     let mut timed_out = Bench { proposer: bench.proposer.clone(), chosen: Chosen::default() };
     let accepts = timed_out.accepts();
     let recovered = accepts.iter().find(|accept| accept.ballot == recovery(B)).expect("it goes to step 2");
@@ -241,7 +241,7 @@ fn a_recovery_needs_a_quorum_of_votes() {
     bench.votes(&[(0, 7), (1, 8)]);
     assert!(bench.accepts().is_empty());
     bench.timeout();
-    // Two of five are no phase 1 quorum: it asks.
+    // Two of five are not a phase 1 quorum, so it runs phase 1.
     let asked = bench.prepares();
     assert_eq!(asked[0].0, prepare(ballot(2, 0), 0));
 }
@@ -269,7 +269,7 @@ fn a_classic_recovery_starts_a_term_and_proposes_the_loser_again() {
     }
     let accepts = bench.accepts();
     let proposed: Batch<u64> = accepts.iter().flat_map(|accept| accept.batch.to_vec()).collect();
-    // Of the three heard two voted for 7, so that is forced; the other one follows.
+    // Of the three heard, two voted for 7, so 7 is forced; the other command follows.
     assert_eq!(proposed, list(&[7, 8]));
 }
 
@@ -280,11 +280,11 @@ fn a_second_answer_of_one_acceptor_is_not_counted() {
     bench.promise(1, promise(B, 0, vec![]));
     let before = bench.proposer.clone();
     bench.promise(1, promise(B, 0, vec![vote(ballot(0, 4), 0, &[7])]));
-    // Nor one to another ballot or for other slots.
+    // A promise of another ballot or for other slots does not count either.
     bench.promise(2, promise(ballot(1, 1), 0, vec![]));
     bench.promise(2, promise(B, 5, vec![]));
     assert_eq!(bench.proposer, before);
-    // Nor a second vote: three acceptors voted, not five.
+    // Neither does a second vote: three acceptors voted, not five.
     let mut bench = Bench::open(Recovery::Coordinated);
     bench.votes(&[(0, 7), (1, 8), (2, 7), (1, 8), (1, 7), (0, 8)]);
     assert!(bench.accepts().is_empty());
@@ -306,7 +306,7 @@ fn a_slot_under_recovery_is_not_recovered_with_another_value() {
     let mut bench = Bench::open(Recovery::Coordinated);
     bench.votes(&[(0, 7), (1, 8), (2, 7), (3, 8)]);
     let recovered = bench.recovered();
-    // The last vote tips the scales, too late.
+    // The last vote would change the result, but it is too late.
     bench.votes(&[(4, 8)]);
     assert!(bench.accepts().is_empty());
     bench.timeout();
@@ -319,7 +319,7 @@ fn a_slot_under_recovery_is_not_recovered_with_another_value() {
 fn a_higher_term_ends_this_one() {
     let mut bench = Bench::open(Recovery::Coordinated);
     bench.votes(&[(0, 7), (1, 8)]);
-    // Its own steps are no other term.
+    // Its own steps belong to the same term.
     assert!(!paxos_core::Proposer::<P>::on_ballot(&mut bench.proposer, recovery(B)));
     assert_eq!(bench.leading(), Some(B));
     let nack = Nack { refused: B, promised: ballot(4, 1), slots: Slot(0).onwards() };

@@ -1,11 +1,11 @@
-//! How leaders come and go, drawn. `UPDATE_EXPECT=1 cargo test -p multi-paxos` draws them anew.
+//! Drawings of leaders that come and go. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
 use super::scene::{Journal, P, cluster, drawn, ms, submit};
 use expect_test::expect_file;
 use paxos_core::{Config, NodeId, Time};
 use paxos_transport::sim::{Cut, Fault, Sim};
 
-/// Three servers that n0 leads, after 30 ms.
+/// Three servers led by n0, after 30 ms.
 fn led(clients: u16) -> Sim<P, Journal> {
     let mut sim = cluster(Config::collapsed(3).expect("lawful"), clients);
     sim.run_for(ms(30)).expect("no invariant breaks");
@@ -22,7 +22,7 @@ fn cut(sim: &mut Sim<P, Journal>, from: &[u16], to: &[u16], both_ways: bool) {
 fn a_canvass_of_one_who_does_not_hear_the_leader_fails() {
     let mut sim = led(0);
     let start = sim.now();
-    // What n2 submits then goes to the leader through n1.
+    // Commands that n2 then submits reach the leader through n1.
     cut(&mut sim, &[0], &[2], true);
     sim.run_for(ms(250)).expect("no invariant breaks");
     submit(&mut sim, 2, 7);

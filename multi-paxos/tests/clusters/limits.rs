@@ -1,11 +1,11 @@
-//! Limits hold whatever happens, and messages fall as batches grow.
+//! Limits hold in every run, and larger batches need fewer messages.
 
 use super::scene::{Journal, P, cluster, executed, ms, quiet, settle, submit};
 use core::time::Duration;
 use paxos_core::{Amount, Announce, Config, Limits, NodeId, Status, Time, Timeouts};
 use paxos_transport::sim::{Cut, Delay, Faults, Links, Sim, Stop, World};
 
-/// `LIMITS=100000 cargo test --release -p multi-paxos limits` for a long night.
+/// `LIMITS=100000 cargo test --release -p multi-paxos limits` runs all night.
 fn seeds() -> u64 {
     std::env::var("LIMITS").ok().and_then(|n| n.parse().ok()).unwrap_or(2000)
 }
@@ -13,7 +13,7 @@ fn seeds() -> u64 {
 const CLIENTS: u16 = 3;
 const COMMANDS: u64 = 30;
 
-/// Limits that are reached all the time by commands of 8 bytes.
+/// Limits that commands of 8 bytes reach all the time.
 const TINY: Limits = Limits {
     disk_bytes: 1 << 20,
     batch: 3,
@@ -46,8 +46,8 @@ fn world(seed: u64) -> World<P> {
     world
 }
 
-/// A new term proposes all that the promises report, and a lost one queues all that was under way. But for that
-/// nothing grows beyond its limit.
+/// A new term proposes all values that the promises report, and a lost term requeues all that was under way. Apart from
+/// that, nothing grows beyond its limit.
 fn check(seed: u64, before: &Status, now: &Status) {
     let [was, is] = [before.load, now.load];
     let terms = |status: &Status| (status.counters.won, status.counters.lost, status.load.ballot);
@@ -93,7 +93,7 @@ fn nothing_is_lost_and_no_limit_exceeded_when_everything_goes_wrong() {
     assert!(refused > seeds() && won > seeds() && again > seeds(), "{refused} {won} {again}");
 }
 
-/// Messages for `commands` of the leader's own client, which come at one moment, in the steady state of `n` servers.
+/// The messages for `commands` that the leader's own client sends at once, in the steady state of `n` servers.
 fn messages(n: u16, batch: usize, commands: u64) -> u64 {
     let mut config = Config { announce: Announce::WithNext, ..quiet(n) };
     config.limits.batch = batch;
@@ -129,7 +129,7 @@ fn a_status_counts_what_happened() {
     let leader = of(&sim, 0);
     assert!(leader.leads && leader.plays.proposer && leader.plays.acceptor && leader.plays.learner);
     assert_eq!((leader.counters.campaigns, leader.counters.won, leader.counters.lost), (1, 1, 0));
-    // Cut off from the leader, the others elect another one; it hears of that when the network heals.
+    // Cut off from the leader, the others elect a new one; the old leader hears of it when the network heals.
     let (from, to) = (vec![NodeId(0)], vec![NodeId(1), NodeId(2)]);
     let (start, end) = (sim.now(), sim.now().after(ms(1000)));
     sim.links_mut().cuts.push(Cut { from, to, both_ways: true, start, end });
@@ -140,7 +140,7 @@ fn a_status_counts_what_happened() {
     let cut_off = of(&sim, 0);
     assert_eq!((cut_off.load.in_flight, cut_off.unanswered), (Amount { count: 2, bytes: 16 }, 2));
     assert!(cut_off.counters.refused == 1 && cut_off.counters.retransmissions > 0);
-    // Nobody answers: it gives its ballot up, and what was under way with it.
+    // Without answers, the leader gives up its ballot and what was under way in it.
     sim.run_for(ms(440)).expect("no invariant breaks");
     let forsaken = of(&sim, 0);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! One change of members, drawn.
+//! A drawing of one change of members.
 
 use super::scene::{cluster, drawn, ms, quiet, submit};
 use expect_test::expect_file;
@@ -13,7 +13,7 @@ fn a_server_takes_the_place_of_another() {
     let mut sim = cluster(config, 1);
     sim.run_for(ms(50)).expect("no invariant breaks");
     submit(&mut sim, 4, 1);
-    // The one that is to come has caught up when it is named.
+    // The new member has caught up when the change names it.
     sim.run_for(ms(70)).expect("no invariant breaks");
     let start = sim.now();
     sim.force_change(NodeId(0), Change::replace(NodeId(2), NodeId(3))).expect("it is up");

@@ -1,4 +1,4 @@
-//! Reads, drawn, and what they cost. `UPDATE_EXPECT=1 cargo test -p multi-paxos` draws them anew.
+//! Drawings of reads, and their cost. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
 use super::scene::{Journal, P, cluster, drawn_without, ms, quiet, settle, submit};
 use expect_test::expect_file;
@@ -43,7 +43,7 @@ fn a_confirmed_read_at_a_follower() {
 
 #[test]
 fn a_read_by_lease_at_the_leader() {
-    // The first one finds no lease and is confirmed, which is a lease for the second.
+    // The first read finds no lease and is confirmed, which gives the second one a lease.
     expect_file!["../runs/reads/read_lease.txt"]
         .assert_eq(&run(N0, &[Consistency::Lease, Consistency::Lease]));
 }
@@ -66,7 +66,7 @@ fn reads_cost_what_the_docs_say() {
         let others = u64::from(n) - 1;
         let cost = |thrifty: bool, node: NodeId, way: Consistency, reads: usize| {
             let mut sim = ready(Config { thrifty, ..quiet(n) });
-            // So that there is a lease.
+            // Gets a lease.
             read(&mut sim, N0, Consistency::Confirmed);
             sim.reset_counts();
             for _ in 0..reads {

@@ -1,11 +1,11 @@
-//! Whole runs, drawn. `UPDATE_EXPECT=1 cargo test -p multi-paxos` draws them anew.
+//! Drawings of whole runs. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
 use super::scene::{cluster, drawn, drawn_without, executed, ms, quiet, settle, submit};
 use expect_test::expect_file;
 use paxos_core::{Announce, Campaign, Config, Kind, Learning, NodeId, Time};
 use paxos_transport::sim::Fault;
 
-/// One command of a client, once the leader leads.
+/// One command of a client, once a leader is established.
 fn steady(config: Config) -> String {
     let client = config.servers().len() as u16;
     let mut sim = cluster(config, 1);
@@ -82,7 +82,7 @@ fn a_new_leader_finishes_what_the_old_one_left() {
     config.campaign = Campaign::Lazy;
     let mut sim = cluster(config, 1);
     submit(&mut sim, 3, 7);
-    // It crashes when its phase 2a is on the way.
+    // It crashes while its phase 2a is on the way.
     sim.fail_at(Time(0).after(ms(4)), Fault::Crash(NodeId(0)));
     sim.fail_at(Time(0).after(ms(400)), Fault::Restart(NodeId(0)));
     sim.run_for(ms(600)).expect("no invariant breaks");
@@ -102,7 +102,8 @@ fn a_client_whose_session_expired_goes_on_with_a_new_one() {
     }
     sim.run_for(ms(1)).expect("no invariant breaks");
     let start = sim.now();
-    // Nothing of it was chosen in the last slots, so this is not executed; the next one is.
+    // The session has expired: none of its commands was chosen in the last slots. So this command is not executed; the
+    // next is.
     for value in [4, 5] {
         submit(&mut sim, 3, value);
         settle(&mut sim);

@@ -13,7 +13,7 @@ impl Bench {
         Self { acceptor, log: Vec::new() }
     }
 
-    /// The same acceptor after a crash, by what it had on disk.
+    /// The same acceptor after a crash, restored from its disk.
     fn restored(&self) -> Self {
         let mut again = Self::new();
         for record in &self.log {
@@ -40,7 +40,7 @@ impl Bench {
 fn a_promise_holds_for_all_slots() {
     let mut bench = Bench::new();
     bench.prepare(ballot(2, 1), 4).expect("a promise");
-    // Below the first slot asked for, too: it is the ballot that is promised.
+    // Also below the first slot asked for: the promise is of the ballot.
     for slot in [0, 3, 4, 1000] {
         bench.accept(ballot(1, 2), slot, 0..1).expect_err("refused");
     }
@@ -61,7 +61,7 @@ fn a_promise_reports_the_highest_vote_of_each_slot() {
         vote(ballot(1, 0), 3, 3..4),
         vote(ballot(2, 1), 6, 16..17),
     ];
-    // Asked from slot 1 on: what was voted in slot 0 is left out, and nothing is said of slots 4 and 5.
+    // Asked from slot 1 on, it omits its vote in slot 0 and reports nothing for slots 4 and 5.
     assert_eq!(bench.prepare(ballot(3, 2), 1), Ok(promise(ballot(3, 2), 1, votes)));
 }
 
@@ -71,7 +71,7 @@ fn a_promise_is_written_even_if_a_vote_of_its_ballot_came_first() {
     bench.accept(ballot(1, 0), 5, 0..1).expect("a vote");
     bench.prepare(ballot(1, 0), 0).expect("a promise");
     assert!(bench.log.contains(&Record::Promised { ballot: ballot(1, 0), slots: Slot(0).onwards() }));
-    // For more slots than before, it is written again.
+    // For more slots than before, the promise is written again.
     let mut bench = Bench::new();
     bench.prepare(ballot(1, 0), 4).expect("a promise");
     bench.prepare(ballot(1, 0), 2).expect("a promise");
@@ -85,7 +85,7 @@ fn a_phase_2a_without_values_is_no_vote() {
     assert!(bench.log.is_empty());
 }
 
-/// Of the same round, too.
+/// Also for ballots of the same round.
 #[test]
 fn a_vote_below_the_promise_is_refused() {
     let mut bench = Bench::new();
@@ -96,7 +96,7 @@ fn a_vote_below_the_promise_is_refused() {
         assert_eq!((nack.refused, nack.promised), (lower, ballot(3, 2)));
     }
     assert_eq!(bench.acceptor.votes().get(Slot(0)), Some((ballot(1, 0), &entry(0))));
-    // The promise is for lower ballots only.
+    // The promise excludes only lower ballots.
     bench.accept(ballot(3, 2), 0, 8..9).expect("a vote");
     bench.accept(ballot(4, 0), 0, 9..10).expect("a vote");
     assert_eq!(bench.acceptor.votes().get(Slot(0)), Some((ballot(4, 0), &entry(9))));

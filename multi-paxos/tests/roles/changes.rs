@@ -1,4 +1,4 @@
-//! Changes of members that a process asks for, or does not: it goes by what others say about themselves.
+//! Requests for changes of members, which a process may refuse according to what the others report about themselves.
 
 use super::snapshot::{N0, N1, N2, Server};
 use super::*;
@@ -12,7 +12,7 @@ const fn ms(n: u64) -> Time {
     Time(n * 1_000_000)
 }
 
-/// Three servers, of which each may be silent for 180 ms: an election timeout, and two rounds of four turns of gossip.
+/// Three servers that may each be silent for 180 ms: an election timeout, and two rounds of four turns of gossip.
 fn config() -> Config {
     let mut config = Config::collapsed(3).expect("lawful");
     let after = |n| Some(Duration::from_millis(n));
@@ -33,7 +33,7 @@ fn chosen(range: core::ops::Range<u64>) -> Message<P> {
     Message::Chosen { first, known, batch: batch(range), asked: Some(first) }
 }
 
-/// `from` says that it knows the first `known` slots.
+/// `from` reports that it knows the first `known` slots.
 fn says(server: &mut Server, at: Time, from: NodeId, known: u64) {
     let message = Message::Progress { chosen: Slot(known), durable: Slot(0) };
     server.node.step(at, Event::Message { from, message });
@@ -56,11 +56,11 @@ fn a_newcomer_is_added_when_it_is_there_and_has_caught_up() {
     assert_eq!(add(&mut server, 0), behind(0, 9));
     says(&mut server, ms(10), N3, 4);
     assert_eq!(add(&mut server, 10), behind(4, 9));
-    // It is where this process was when it spoke before, however far the log has come since.
+    // It has reached the slot where this process was at its last report, however long the log is now.
     server.hear(N0, chosen(9..12));
     says(&mut server, ms(20), N3, 9);
     assert!(add(&mut server.clone(), 20).is_ok());
-    // As long as it goes on like that; not if it takes longer than it may be silent to come so far.
+    // This holds while it keeps up, but not once it takes longer than the allowed silence to get there.
     server.hear(N0, chosen(12..20));
     for (at, ok) in [(100, true), (190, true), (210, false)] {
         for from in [N0, N1] {
@@ -100,7 +100,7 @@ fn a_change_is_not_asked_for_when_too_few_would_be_heard() {
     says(&mut server, ms(0), N0, 9);
     let remove = Change::remove(N0);
     assert_eq!(refusal(&mut server, remove), "1 of 2 members would be reachable, a quorum is 2");
-    // Who does not answer may go, and whoever insists may do anything.
+    // A server that does not answer may be removed, and a forced change is never refused.
     assert!(server.node.clone().submit_change(ms(0), Change::remove(N1)).is_ok());
     assert!(server.node.clone().submit_change(ms(0), add).is_ok());
     assert!(server.node.clone().force_change(ms(0), remove).is_ok());

@@ -1,4 +1,4 @@
-//! Changes of members, among snapshots, restarts and leases: runs that a review found.
+//! Changes of members combined with snapshots, restarts and leases: runs that a review found.
 
 use super::snapshot::{N0, N1, N2, Server, fetch};
 use super::*;
@@ -32,11 +32,11 @@ fn votes_that_a_snapshot_stands_for_are_forgotten_after_a_restart_too() {
     server.hear(N0, Message::Accept(accept(ballot(2, 0), 0, 0..4)));
     server.hear(N0, told(0, batch(0..4).to_vec()));
     assert_eq!(server.snapshot().next, Slot(4));
-    // It writes all that it learned so far, when the members change: that reaches from slot 0 past the snapshot.
+    // When the members change, it writes all that it has learned: from slot 0 past the snapshot.
     server.hear(N0, told(4, vec![change(50, Change::add_learner(NodeId(5))), entry(5)]));
     server.restart(config());
     server.settle();
-    // It voted in slots 0 to 3, and does not remember how.
+    // It voted in slots 0 to 3, and does not remember its votes.
     let said = server.hear(N1, Message::Prepare(prepare(ballot(9, 1), 0)));
     assert!(!said.iter().any(|(_, m)| matches!(m, Message::Promise(_))), "{said:?}");
 }
@@ -50,7 +50,7 @@ fn what_was_learned_behind_a_snapshot_is_known_after_a_restart() {
     assert_eq!(server.snapshot().next, Slot(40));
     server.hear(N0, told(42, vec![change(50, Change::replace(N0, NodeId(5)))]));
     server.hear(N0, told(43, vec![entry(43)]));
-    // The next members are in force: all below is on disk, and far from slot 0.
+    // The next members are in effect: every slot below is on disk, far from slot 0.
     server.restart(config);
     assert_eq!(server.node.chosen().first_unknown(), Slot(44));
 }
@@ -73,7 +73,7 @@ fn members_that_came_and_went_leave_what_they_chose_on_disk() {
     (config.limits.alpha, config.limits.snapshot) = (2, 0);
     let mut server = Server::of(config, N0);
     server.hear(N1, Message::Progress { chosen: Slot(6), durable: Slot(0) });
-    // In between, n1 and n2 decided without it; now it is alone again, and hears of all that at once.
+    // In the meantime n1 and n2 decided without it. Now it is alone again, and hears of all that at once.
     let there_and_back = vec![
         change(50, Change::add(N1)),
         change(51, Change::add(N2)),
@@ -96,7 +96,7 @@ fn one_that_comes_and_goes_before_that_is_in_force_is_needed_until_then() {
     server.hear(N0, told(0, vec![change(50, Change::add(n5)), change(51, Change::remove(n5))]));
     let leaving = StillNeeded::Leaving { node: n5, until: Slot(9), applied: Slot(2) };
     assert_eq!((server.node.may_stop(n5), server.node.status().may_stop), (Err(leaving), NodeSet::EMPTY));
-    // Then it depends on what the others have on their disks.
+    // From then on it depends on what the others have on their disks.
     server.hear(N0, told(2, batch(2..9).to_vec()));
     let (keepers, of) = (NodeSet::only(N2), NodeSet::first(3));
     let alone = StillNeeded::NotOnDisk { keepers, of, from: Slot(9) };
@@ -117,7 +117,7 @@ fn what_was_learned_stays_on_disk_behind_a_snapshot() {
     assert_eq!(node.status().durable, Slot(9));
     let mut replica =
         paxos_core::Replica::new(super::snapshot::Sum::default(), &paxos_core::Limits::default());
-    // The driver executes one piece, and takes a snapshot of that.
+    // The driver executes one piece, and takes a snapshot of it.
     let mut ready = node.ready();
     let piece = ready.decided().expect("it knows nine slots");
     replica.execute(piece);

@@ -32,7 +32,7 @@ impl Bench {
         paxos_core::Learner::<P>::on_heartbeat(&mut self.learner, b, Slot(below), &mut self.chosen);
     }
 
-    /// What it knows of the first `n` slots, by the commands' numbers.
+    /// The commands, by number, that the learner knows in the first `n` slots.
     fn known(&self, n: u64) -> Vec<Option<u64>> {
         (0..n).map(|slot| Some(self.chosen.get(Slot(slot))?.id()?.seq)).collect()
     }
@@ -71,8 +71,8 @@ fn what_a_leader_vouches_for_is_its_own_proposal_and_no_other() {
     let mut bench = Bench::new(&server(1, 3));
     bench.accept(&accept(ballot(1, 0), 0, 0..2));
     bench.accept(&accept(ballot(2, 2), 1, 11..12));
-    // All below slot 3 is chosen: slot 0 with what ballot 1.n0 proposed; of slot 1 it saw another ballot's value
-    // last, of slot 2 none.
+    // Every slot below 3 is chosen. The learner knows what ballot 1.n0 proposed in slot 0. In slot 1 it last saw
+    // another ballot's value, and in slot 2 none.
     bench.heartbeat(ballot(1, 0), 3);
     assert_eq!(bench.known(3), [Some(0), None, None]);
     assert!(bench.chosen.is_behind());
@@ -97,7 +97,7 @@ fn votes_too_far_ahead_are_not_kept() {
         bench.decide(ballot(1, 0), at..at + 1);
     }
     assert_eq!((&bench.learner, bench.chosen.end()), (&empty, Slot(0)));
-    // Of a batch that reaches farther the near part counts.
+    // If a batch reaches too far ahead, its near part still counts.
     bench.accept(&accept(ballot(1, 0), 6, 6..10));
     bench.decide(ballot(1, 0), 6..10);
     assert_eq!(bench.chosen.end(), Slot(8));

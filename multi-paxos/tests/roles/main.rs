@@ -1,4 +1,4 @@
-//! Each role by itself: what it hears and what it answers.
+//! Each role by itself: the messages it receives and its answers.
 
 mod acceptor;
 mod changes;
@@ -23,7 +23,7 @@ fn setup(config: Config, id: u16) -> Setup<()> {
     Setup { id: NodeId(id), config: Arc::new(config), options: () }
 }
 
-/// Server `id` of `n`, each of which plays every role; n0 leads first.
+/// Server `id` of `n` servers that play every role; n0 is the first leader.
 fn server(id: u16, n: u16) -> Setup<()> {
     setup(Config::collapsed(n).expect("lawful"), id)
 }

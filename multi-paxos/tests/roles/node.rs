@@ -1,9 +1,9 @@
-//! The node: what is written before it is said, and what it tells those who are behind.
+//! The node: what it writes before it sends, and what it tells peers that are behind.
 
 use super::*;
 use paxos_core::Timeouts;
 
-/// Everything it says until it has nothing more to say.
+/// Returns everything the node sends until it has nothing more to send.
 fn settle(node: &mut Node<P>) -> Vec<Message<P>> {
     let mut sent = Vec::new();
     loop {
@@ -23,7 +23,7 @@ fn hear(node: &mut Node<P>, from: NodeId, message: Message<P>) {
     node.step(NOW, Event::Message { from, message });
 }
 
-/// The kinds of what may leave at once and, after the records are written, of the rest.
+/// The kinds of the messages that may leave at once, and of those that may leave after the records are written.
 fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
     let name = |envelope: paxos_core::Envelope<P>| envelope.message.kind().name();
     let mut ready = node.ready();
@@ -38,7 +38,7 @@ fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
 fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
     let node = |id| Node::<P>::new(setup(config.clone(), id), NOW);
-    // Phase 1a needs its ballot on disk, and here its own promise goes with it.
+    // Phase 1a needs its ballot on disk, and here the node's own promise is written with it.
     let mut leader = node(0);
     leader.step(NOW, Event::Timeout);
     assert_eq!(kinds(&mut leader), (vec![], 2, vec!["prepare"]));
@@ -48,7 +48,7 @@ fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise"]));
     hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..3)));
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["accepted"]));
-    // A refusal tells of a promise, so it waits if that is not yet on disk.
+    // A refusal reveals a promise, so it waits until that is on disk.
     hear(&mut acceptor, NodeId(2), Message::Prepare(prepare(ballot(5, 2), 0)));
     hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 3, 3..4)));
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise", "nack"]));
@@ -78,8 +78,8 @@ fn an_own_vote_counts_when_it_is_on_disk() {
     assert!(alone.chosen().knows(Slot(0)));
 }
 
-/// What it knows to be chosen is known to it when it starts again: of what it voted for that is all that it has written, of what it
-/// voted for in vain the value; not the last few slots.
+/// After a restart, a node still knows the chosen values, except for the last few slots. For its own winning votes it
+/// has written only that they won, and for its losing votes the chosen value.
 #[test]
 fn a_restored_node_knows_which_of_its_votes_were_for_what_was_chosen() {
     let config = Config::collapsed(3).expect("lawful");
@@ -91,7 +91,7 @@ fn a_restored_node_knows_which_of_its_votes_were_for_what_was_chosen() {
         node.durable(write.durable());
     };
     vote(&mut acceptor, 0, 0..100);
-    // In s70 another value is chosen, in a ballot of which it has heard nothing.
+    // In s70 another value is chosen, in a ballot that the node has never heard of.
     for (first, values) in [(0, 0..70), (70, 500..501), (71, 71..100)] {
         let (first, known) = (Slot(first), Slot(100));
         hear(
@@ -129,7 +129,7 @@ fn who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows() {
     let mut told = settle(&mut ahead);
     let last = |m: &Message<P>| matches!(m, Message::Chosen { asked: Some(_), .. });
     assert_eq!((told.len(), told.iter().position(last)), (32, Some(31)));
-    // Whatever order they come in.
+    // The order of arrival makes no difference.
     told.reverse();
     told.swap(3, 20);
     let mut behind = Node::<P>::new(setup(config, 2), NOW);

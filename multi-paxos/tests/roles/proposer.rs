@@ -14,7 +14,7 @@ impl Bench {
         Self { proposer, chosen: Chosen::default() }
     }
 
-    /// In its first ballot, its question sent.
+    /// A proposer in its first ballot, after it sent its phase 1a.
     fn campaigning(n: u16) -> Self {
         let mut bench = Self::new(&server(0, n));
         bench.campaign();
@@ -22,7 +22,7 @@ impl Bench {
         bench
     }
 
-    /// Of three, and leading, with these commands proposed from slot 0 on.
+    /// A leader of three servers that has proposed these commands from slot 0 on.
     fn leading(seqs: core::ops::Range<u64>) -> Self {
         let mut bench = Self::campaigning(3);
         bench.promise(1, promise(ballot(1, 0), 0, vec![]));
@@ -75,7 +75,7 @@ impl Bench {
     }
 }
 
-/// A proposer that leads three servers, with these commands proposed from slot 0 on.
+/// A leader of three servers that has proposed these commands from slot 0 on.
 pub(super) fn leading_bench(seqs: core::ops::Range<u64>) -> Proposer<u64> {
     Bench::leading(seqs).proposer
 }
@@ -97,7 +97,7 @@ fn a_new_leader_proposes_what_may_be_chosen() {
     bench.promise(1, promise(ballot(1, 0), 0, vec![vote(ballot(0, 3), 0, 30..32)]));
     bench.promise(2, promise(ballot(1, 0), 0, vec![vote(ballot(0, 4), 1, 41..42)]));
     bench.promise(3, promise(ballot(1, 0), 0, vec![vote(ballot(0, 2), 0, 20..22)]));
-    // In each slot the value of the highest vote; its own command comes behind them.
+    // Each slot gets the value of its highest vote; the proposer's own command comes after them.
     let recovered: Batch<u64> = [entry(30), entry(41)].into_iter().collect();
     let first = Accept { batch: recovered, ..accept(ballot(1, 0), 0, 0..0) };
     assert_eq!(bench.accepts(), [first, accept(ballot(1, 0), 2, 0..1)]);
@@ -149,13 +149,13 @@ fn a_new_leader_asks_from_its_first_unknown_slot_on() {
 #[test]
 fn a_leader_that_finds_another_value_chosen_stops_vouching() {
     let mut bench = Bench::leading(0..3);
-    // Its own values are no news.
+    // Its own values are not news.
     bench.choose(0, 0..1);
     assert_eq!(bench.ballot(), Some(ballot(1, 0)));
     bench.choose(1, 71..72);
     assert_eq!(bench.ballot(), None);
     assert!(bench.accepts().is_empty());
-    // What it had under way waits for its next ballot, in which it does not use a slot below.
+    // Commands under way wait for its next ballot, in which it does not use a lower slot.
     assert!(paxos_core::Proposer::<P>::has_work(&bench.proposer));
     bench.campaign();
     assert_eq!(bench.prepares()[0].0, prepare(ballot(2, 0), 2));
@@ -200,14 +200,14 @@ fn no_more_slots_are_under_way_than_the_window_has() {
 #[test]
 fn a_candidate_that_is_behind_begins_again_where_it_knows_more() {
     let mut bench = Bench::campaigning(3);
-    // What it learns by the way is no reason to ask anew.
+    // Learning more slots is no reason to ask again.
     bench.choose(0, 0..2);
     assert_eq!(bench.prepares(), []);
     let nack = Nack { refused: ballot(1, 0), promised: Ballot::ZERO, slots: Slot(0).onwards() };
     assert!(!paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack), "the ballot is not lost");
     bench.choose(2, 2..4);
     assert_eq!(bench.prepares(), [(prepare(ballot(1, 0), 4), None)]);
-    // Answers to the former question do not count for this one.
+    // Answers to the earlier request do not count for this one.
     bench.promise(1, promise(ballot(1, 0), 0, vec![]));
     bench.promise(2, promise(ballot(1, 0), 4, vec![]));
     assert_eq!(paxos_core::Proposer::<P>::leading(&bench.proposer), None);
@@ -219,13 +219,13 @@ fn a_candidate_that_is_behind_begins_again_where_it_knows_more() {
 fn what_was_under_way_is_proposed_again_in_the_same_order() {
     let mut bench = Bench::leading(0..2);
     let nack = |refused, promised| Nack { refused, promised, slots: Slot(0).onwards() };
-    // One of an earlier ballot is no news.
+    // A refusal of an earlier ballot is not news.
     assert!(!paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(0, 0), ballot(3, 1))));
     assert!(paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack(ballot(1, 0), ballot(7, 1))));
     assert!(bench.ballot().is_none() && bench.accepts().is_empty());
     bench.campaign();
     assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(8, 0))));
-    // What was under way is proposed again, in the same order.
+    // Commands under way are proposed again, in the same order.
     for from in [1, 2] {
         bench.promise(from, promise(ballot(8, 0), 0, vec![]));
     }

@@ -1,4 +1,4 @@
-//! Snapshots: taken, kept, offered, fetched in pieces, and believed only when they are on disk.
+//! Snapshots: taken, kept, offered, fetched in pieces, and trusted only once they are on disk.
 
 use super::*;
 use paxos_core::{Bytes, Replica, RestoreError, Snapshot, SnapshotId, StateMachine, Timeouts, To};
@@ -32,7 +32,7 @@ pub(super) const N0: NodeId = NodeId(0);
 pub(super) const N1: NodeId = NodeId(1);
 pub(super) const N2: NodeId = NodeId(2);
 
-/// One of three servers that take a snapshot each 4 slots and pass it on in pieces of 16 bytes.
+/// One of three servers that take a snapshot every 4 slots and send it in pieces of 16 bytes.
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) node: Node<P>,
@@ -48,13 +48,13 @@ impl Server {
         config
     }
 
-    /// One of another cluster.
+    /// A server of another cluster.
     pub(super) fn of(config: Config, id: NodeId) -> Self {
         let node = Node::<P>::new(setup(config, id.0), NOW);
         Self { node, replica: Replica::new(Sum(0), &paxos_core::Limits::default()), disk: (None, Vec::new()) }
     }
 
-    /// The power fails, and comes back.
+    /// Power fails and returns.
     pub(super) fn restart(&mut self, config: Config) {
         let (snapshot, records) = self.disk.clone();
         let id = self.node.id();
@@ -64,14 +64,14 @@ impl Server {
 
     fn new(id: NodeId) -> Self {
         let mut node = Node::<P>::new(setup(Self::config(), id.0), NOW);
-        // n0's campaign is no part of this.
+        // n0's campaign is not part of this test.
         if id == N0 {
             node.step(NOW, Event::Message { from: N1, message: Message::Prepare(prepare(ballot(1, 1), 0)) });
         }
         Self { node, replica: Replica::new(Sum(0), &paxos_core::Limits::default()), disk: (None, Vec::new()) }
     }
 
-    /// One that has executed the first `n` slots.
+    /// A server that has executed the first `n` slots.
     fn after(id: NodeId, n: u64) -> Self {
         let mut server = Self::new(id);
         server.hear(
@@ -90,7 +90,7 @@ impl Server {
         self.settle()
     }
 
-    /// Does what follows, with a disk; what it says.
+    /// Does all pending work, with a disk. Returns the messages sent.
     pub(super) fn settle(&mut self) -> Vec<(To, Message<P>)> {
         let mut said = Vec::new();
         loop {
@@ -110,7 +110,7 @@ impl Server {
         }
     }
 
-    /// What it answers to `from`, when that is all it says.
+    /// Its answer to `from`, if that is its only message.
     fn answer(&mut self, from: NodeId, message: Message<P>) -> Message<P> {
         let said = self.hear(from, message);
         let [(To::One(to), answer)] = &said[..] else { panic!("{said:?}") };
@@ -119,7 +119,7 @@ impl Server {
     }
 }
 
-/// Lets `behind` fetch from `peer` up to the piece at `offset`, which is returned and not delivered; or all.
+/// Lets `behind` fetch from `peer` up to the piece at `offset`, which is returned undelivered, or everything.
 pub(super) fn fetch(behind: &mut Server, peer: &mut Server, stop: Option<u64>) -> Option<Message<P>> {
     let offer = peer.answer(behind.node.id(), Message::CatchUp { from: Slot(0) });
     assert!(matches!(offer, Message::Offer { .. }), "{offer:?}");
@@ -139,7 +139,7 @@ pub(super) fn fetch(behind: &mut Server, peer: &mut Server, stop: Option<u64>) -
 fn who_misses_what_is_forgotten_gets_it_piece_by_piece() {
     let (mut peer, mut behind) = (Server::after(N1, 9), Server::new(N2));
     assert_eq!(peer.snapshot().next, Slot(9));
-    // It keeps the log back to an interval before.
+    // It keeps the log of one more interval.
     let told = peer.answer(N2, Message::CatchUp { from: Slot(5) });
     assert_eq!(
         told,
@@ -149,7 +149,7 @@ fn who_misses_what_is_forgotten_gets_it_piece_by_piece() {
     assert_eq!(behind.replica.machine(), peer.replica.machine());
     assert_eq!((behind.node.chosen().first_unknown(), behind.replica.next()), (Slot(9), Slot(9)));
     assert_eq!(behind.disk.0.as_ref().map(Snapshot::id), Some(peer.snapshot()));
-    // Now it has it, and may pass it on.
+    // Now it has the snapshot, and may pass it on.
     assert_eq!(
         behind.answer(N0, Message::CatchUp { from: Slot(0) }),
         Message::Offer { snapshot: peer.snapshot() }
@@ -167,7 +167,7 @@ fn a_snapshot_counts_when_it_is_on_disk_and_not_before() {
     let write = behind.node.ready().write().expect("it is whole");
     let (snapshot, records) = (write.snapshot().expect("it is that").clone(), write.records().to_vec());
     assert_eq!(snapshot.id(), peer.snapshot());
-    // What the acceptor voted behind it stays, and that it voted at all.
+    // Votes of the acceptor after the snapshot stay, and so does the fact that it has voted.
     let voted = Record::Voted { ballot: ballot(2, 0), first: Slot(9), batch: batch(9..11) };
     let promised = Record::Promised { ballot: ballot(2, 0), slots: Slot(9).onwards() };
     assert_eq!(records, [voted, promised, Record::Started(ballot(2, 0))]);
@@ -176,7 +176,7 @@ fn a_snapshot_counts_when_it_is_on_disk_and_not_before() {
     assert_eq!(behind.node.acceptor(), before.acceptor());
     behind.node.durable(write.durable());
     assert_eq!(behind.node.chosen().first_unknown(), Slot(9));
-    // From the disk it starts in the same place.
+    // Restored from disk, it starts in the same place.
     let again = Node::<P>::restore_from(setup(Server::config(), 2), NOW, 1, Some(snapshot), &records);
     assert_eq!(again.chosen().first_unknown(), Slot(9));
     let memory = |node: &Node<P>| node.acceptor().map(|a| (a.promised(), a.votes().clone()));
@@ -231,7 +231,7 @@ fn who_gets_no_answer_asks_again_and_then_another_peer_for_the_rest() {
     }
     let again = |to| (To::One(to), Message::Fetch { snapshot: peer.snapshot(), offset: 16 });
     assert_eq!(asked[..3], [again(N1), again(N0), again(N1)]);
-    // In the end it gives up, and takes what it is offered.
+    // In the end it gives up, and takes the snapshot offered.
     assert!(asked.len() < 7 && behind.node.deadline().is_none(), "{asked:?}");
     let mut other = Server::after(N0, 5);
     assert_eq!(fetch(&mut behind, &mut other, None), None);
@@ -243,7 +243,7 @@ fn a_peer_that_has_another_snapshot_offers_that() {
     let (peer, mut other) = (Server::after(N1, 5), Server::after(N0, 9));
     let ask = Message::Fetch { snapshot: peer.snapshot(), offset: 16 };
     assert_eq!(other.answer(N2, ask), Message::Offer { snapshot: other.snapshot() });
-    // An older one would be of no use to who asks for a newer.
+    // An older snapshot is useless to a peer that asks for a newer one.
     let mut older = Server::after(N0, 5);
     assert_eq!(older.hear(N2, Message::Fetch { snapshot: other.snapshot(), offset: 0 }), []);
     assert_eq!(older.hear(N2, Message::Fetch { snapshot: older.snapshot(), offset: u64::MAX }), []);
@@ -293,8 +293,8 @@ fn a_leader_that_takes_over_a_snapshot_leads_no_more() {
     );
 }
 
-/// A state is written down while its process goes on. What was said to be durable meanwhile is so when the snapshot has taken the
-/// place of everything, however far behind it that is.
+/// A state is written down while its process continues. Slots reported as durable meanwhile remain durable when the
+/// snapshot replaces everything, however old the snapshot is.
 #[test]
 fn a_snapshot_that_comes_late_drops_nothing_that_is_durable() {
     let mut config = Server::config();
@@ -313,7 +313,7 @@ fn a_snapshot_that_comes_late_drops_nothing_that_is_durable() {
         server.hear(N0, Message::Accept(accept(ballot(1, 0), first, first..first + 20)));
         server.hear(N0, chosen(first..first + 20));
     }
-    // Of these it is told, and has not voted.
+    // It learned these slots from others and has not voted in them.
     for first in (400..480).step_by(20) {
         server.hear(N0, chosen(first..first + 20));
     }
@@ -327,7 +327,7 @@ fn a_snapshot_that_comes_late_drops_nothing_that_is_durable() {
     assert_eq!(server.node.status().durable, Slot(480));
 }
 
-/// A driver that keeps pieces itself: one is under way at a time, and only what fits and is the snapshot counts.
+/// A driver that keeps pieces itself: one piece is under way at a time, and only fitting pieces of the snapshot count.
 #[test]
 fn pieces_that_are_handed_out_are_asked_for_when_the_last_one_is_kept() {
     let (mut peer, mut behind) = (Server::after(N1, 9), Server::new(N2));
@@ -341,7 +341,7 @@ fn pieces_that_are_handed_out_are_asked_for_when_the_last_one_is_kept() {
         let chunk = peer.answer(N2, fetch.clone());
         assert_eq!(behind.hear(N1, chunk.clone()), [], "the next one is not asked for yet");
         let piece = behind.node.ready().piece().expect("it has come");
-        // The same one again brings nothing.
+        // The same piece again changes nothing.
         assert_eq!(behind.hear(N1, chunk), []);
         assert_eq!((behind.node.ready().piece(), piece.offset), (None, bytes.len() as u64));
         bytes.extend_from_slice(&piece.bytes);
@@ -358,7 +358,7 @@ fn pieces_that_are_handed_out_are_asked_for_when_the_last_one_is_kept() {
     assert_eq!(behind.replica.machine(), peer.replica.machine());
 }
 
-/// What a driver has put together is not believed because the driver says so.
+/// A snapshot that a driver has assembled is still checked.
 #[test]
 fn pieces_that_are_another_snapshot_together_are_fetched_anew() {
     let (mut peer, mut behind) = (Server::after(N1, 9), Server::new(N2));
@@ -374,7 +374,7 @@ fn pieces_that_are_another_snapshot_together_are_fetched_anew() {
     assert!(matches!(said[..], [(To::One(N1), Message::Fetch { offset: 0, .. })]), "{said:?}");
 }
 
-/// A driver that reads what peers want: only the last question of each peer counts.
+/// A driver that reads the pieces that peers ask for: only the last request of each peer counts.
 #[test]
 fn what_a_peer_wants_is_handed_out_once() {
     let mut peer = Server::after(N1, 9);
