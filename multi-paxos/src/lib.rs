@@ -69,19 +69,19 @@
 //! |---|---|---|---|
 //! | heartbeat | leader | servers | I lead in this ballot; every slot below `chosen` is chosen |
 //! | heard | acceptor | leader | I hear you, and have promised no higher ballot |
-//! | canvass | proposer | acceptors | I hear no leader; would you follow me? |
-//! | support | acceptor | that proposer | I would, or I would not |
-//! | take over | leader | proposer | campaign at once, when you know every slot below `chosen` |
+//! | pre-vote | proposer | acceptors | I hear no leader; would you follow me? |
+//! | reply to it | acceptor | that proposer | I would, or I would not |
+//! | transfer | leader | proposer | campaign at once, when you know every slot below `chosen` |
 //!
-//! - A process that hears no leader for an election timeout *canvasses*: it starts no ballot and writes nothing. It
-//!   campaigns, with phase 1, once a phase 1 quorum *supports* it.
-//! - An acceptor does not support a process that misses slots the acceptor has forgotten. It supports nobody while it
+//! - A process that hears no leader for an election timeout begins a *pre-vote*: it starts no ballot and writes
+//!   nothing. It campaigns, with phase 1, once a phase 1 quorum *grants* the pre-vote.
+//! - An acceptor grants none to a process that misses slots the acceptor has forgotten. It grants none at all while it
 //!   leads or hears a leader, or for one election timeout after it starts. So a returning process, or one that lost
 //!   only its own link to the leader, never deposes a working leader.
 //! - A leader *steps down* if no phase 2 quorum answers it for an election timeout, or for three heartbeats if that is
 //!   longer. It gives up its ballot, and acceptors that still hear it are free to follow another leader.
-//! - A leader told to *hand over* ([`paxos_core::Node::transfer`]) holds back new commands. Once everything under way
-//!   is chosen, or after an election timeout, it asks its successor to take over. The successor needs no canvass.
+//! - A leader told to *transfer* its leadership ([`paxos_core::Node::transfer`]) holds back new commands. Once everything
+//!   under way is chosen, or after an election timeout, it asks its successor to campaign. That needs no pre-vote.
 //!
 //! [`paxos_core::Election`] implements this. It affects liveness only: any number of leaders is safe.
 //!
@@ -138,7 +138,7 @@
 //! executed. If no commands come, the leader proposes no-ops until the change takes effect.
 //!
 //! Consecutive slots with the same members form an epoch, and a process works in one epoch at a time. Each epoch begins
-//! with a phase 1 among its acceptors. No canvass is needed: the leader runs it if it stays, otherwise the first of the
+//! with a phase 1 among its acceptors. No pre-vote is needed: the leader runs it if it stays, otherwise the first of the
 //! other proposers. Before an acceptor promises anything in the epoch, it has everything chosen earlier on its own disk
 //! ([`paxos_core::Record::Learned`], or a snapshot). Removed servers may therefore be turned off once a quorum of the
 //! new members has entered the epoch. Their ids are never used again. [`paxos_core::Epochs`] explains why this is safe.
@@ -174,8 +174,8 @@
 //! - A leader sends its phase 2a before its own vote is on disk, and counts that vote once it is.
 //! - A window ([`paxos_core::Limits::window`]) bounds the number of slots under way, to save memory. It is not the α of
 //!   §3, which bounds how far proposals run ahead of execution, for changes of members.
-//! - A process that wants to lead canvasses before it raises a ballot. The first paper leaves the election of a leader
-//!   open (§2.4).
+//! - A process that wants to lead begins a pre-vote before it raises a ballot. The first paper leaves the election of a
+//!   leader open (§2.4).
 //! - A command may be chosen in two slots if its leader changes at the wrong time. It executes once, because it has a
 //!   name.
 //! - Learners ask each other for slots they missed. A slot is proposed again only if no learner knows its value (§2.3).

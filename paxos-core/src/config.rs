@@ -37,8 +37,8 @@ pub enum Leadership {
     /// Every proposer with something to propose. A proposer that meets a higher ballot waits before it tries again.
     /// Without a wait, two proposers may duel forever.
     SelfAppointed {
-        /// The waiting time, drawn between 0 and `low` at first, doubling up to `high`. It grows further, by `high` for each 16
-        /// ballots lost in a row, because a phase 1 may take longer than any limit. None: no wait.
+        /// The waiting time, drawn between 0 and `low` at first, doubling up to `high`. It doubles further with every 8 lost
+        /// ballots in which nothing is chosen, because two phases may take longer than any limit. None: no wait.
         backoff: Option<(Duration, Duration)>,
     },
 }

@@ -237,12 +237,12 @@ fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
     let clients = if rivals { 0 } else { options.clients.unwrap_or(asking) };
     let ask = |k| (first + k, 10 + u64::from(k));
     let ballot = Ballot::classic(1, NodeId(0));
-    let take_over = (0, 1, Message::TakeOver { ballot, chosen: Slot(0) });
+    let transfer = (0, 1, Message::Transfer { ballot, chosen: Slot(0) });
     Ok(System {
         config: Arc::new(config),
         options: P::Options::default(),
         commands: if rivals { vec![(0, 10), (1, 11)] } else { (0..clients).map(ask).collect() },
-        early: if options.scenario == Scene::Succession { vec![take_over] } else { Vec::new() },
+        early: if options.scenario == Scene::Succession { vec![transfer] } else { Vec::new() },
         processes: first + clients,
         rounds: options.rounds.unwrap_or(if rivals { 1 } else { 2 }),
         crashes: options.crashes,

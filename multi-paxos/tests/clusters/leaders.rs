@@ -19,7 +19,7 @@ fn cut(sim: &mut Sim<P, Journal>, from: &[u16], to: &[u16], both_ways: bool) {
 }
 
 #[test]
-fn a_canvass_of_one_who_does_not_hear_the_leader_fails() {
+fn a_pre_vote_of_one_process_that_does_not_hear_the_leader_fails() {
     let mut sim = led(0);
     let start = sim.now();
     // Commands that n2 then submits reach the leader through n1.
@@ -28,18 +28,18 @@ fn a_canvass_of_one_who_does_not_hear_the_leader_fails() {
     submit(&mut sim, 2, 7);
     sim.run_for(ms(50)).expect("no invariant breaks");
     assert!(sim.all_answered() && sim.leader() == Some(NodeId(0)));
-    expect_file!["../runs/leaders/canvass_fails.txt"].assert_eq(&drawn(&sim, start));
+    expect_file!["../runs/leaders/pre_vote_fails.txt"].assert_eq(&drawn(&sim, start));
 }
 
 #[test]
-fn a_canvass_after_the_crash_of_the_leader_succeeds() {
+fn a_pre_vote_after_the_crash_of_the_leader_succeeds() {
     let mut sim = led(1);
     let start = sim.now();
     sim.fail(Fault::Crash(NodeId(0)));
     submit(&mut sim, 3, 7);
     sim.run_for(ms(250)).expect("no invariant breaks");
     assert!(sim.all_answered());
-    expect_file!["../runs/leaders/canvass_succeeds.txt"].assert_eq(&drawn(&sim, start));
+    expect_file!["../runs/leaders/pre_vote_succeeds.txt"].assert_eq(&drawn(&sim, start));
 }
 
 #[test]

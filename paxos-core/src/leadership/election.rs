@@ -2,7 +2,7 @@
 
 use crate::{
     Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, NodeSet, Phase, Protocol, Setup,
-    Standing, Time,
+    Slot, Standing, Time,
 };
 use core::time::Duration;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use std::sync::Arc;
 /// The shortest time between two deadlines.
 const INSTANT: Duration = Duration::from_nanos(1);
 
-/// After this many ballots lost in a row, the longest back-off begins to grow beyond its configured limit.
-const PATIENCE: u32 = 16;
+/// After this many lost ballots in which nothing was chosen, the longest back-off grows beyond its configured limit.
+const PATIENCE: u32 = 8;
 
 /// Elects leaders by timeout, or lets every proposer appoint itself, as configured. A process that hears no leader for
-/// a random time asks the acceptors whether they hear one (a *canvass*: it asks for no promise, raises no ballot and
+/// a random time asks the acceptors whether they hear one (a *pre-vote*: it asks for no promise, raises no ballot and
 /// writes nothing). If a phase 1 quorum hears none either, it campaigns with a higher ballot. So a process that
 /// returns, or that only the leader cannot reach, does not depose the leader. A leader that no phase 2 quorum answers
 /// steps down, so that processes that still hear it may follow another. This is for liveness only: any number of
-/// leaders is safe. An acceptor does not refuse a phase 1a because it hears a leader, since the sender has the support
-/// of a quorum or was asked by the leader itself.
+/// leaders is safe. An acceptor does not refuse a phase 1a because it hears a leader, since the sender has the
+/// pre-votes of a quorum or was asked by the leader itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Election {
     setup: Setup<()>,
@@ -35,10 +35,14 @@ pub struct Election {
     campaigning: bool,
     /// The number of ballots lost in a row, for the back-off.
     lost: u32,
-    /// Whether it may campaign without a canvass: it is the first leader of a new cluster, has the support of a
-    /// quorum, or already leads.
+    /// The number of lost ballots in which nothing was chosen, halved by each in which something was.
+    vain: u32,
+    /// Every slot below was known to be chosen when it last lost a ballot.
+    chosen: Slot,
+    /// Whether it may campaign without a pre-vote: it is the first leader of a new cluster, has the pre-votes
+    /// of a quorum, or already leads.
     mandate: bool,
-    canvass: Option<Canvass>,
+    pre_vote: Option<PreVote>,
     /// When it last heard another leader. Initially its start: it has forgotten what it heard before a crash.
     heard: Time,
     /// Since when it has led and sent its heartbeats in time.
@@ -48,16 +52,16 @@ pub struct Election {
 
 /// A question to all acceptors, and the acceptors that would follow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Canvass {
+struct PreVote {
     sent: Time,
-    supporters: NodeSet,
+    granted: NodeSet,
 }
 
 /// The number of events in a process's life as a candidate and leader, since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Elections {
     /// How often it asked the acceptors whether they would follow it.
-    pub canvasses: u64,
+    pub pre_votes: u64,
     /// How often it asked for a ballot.
     pub campaigns: u64,
     /// How often it won a ballot.
@@ -80,8 +84,10 @@ impl Election {
             beat: None,
             campaigning: false,
             lost: 0,
+            vain: 0,
+            chosen: Slot(0),
             mandate: false,
-            canvass: None,
+            pre_vote: None,
             heard: now,
             steady: None,
             elections: Elections::default(),
@@ -119,9 +125,12 @@ impl Election {
         let Leadership::SelfAppointed { backoff: Some((low, high)) } = self.config().leadership else {
             return Duration::ZERO;
         };
-        let longest = low.saturating_mul(1 << self.lost.min(16)).min(high);
-        // A phase 1 in many pieces, or over slow links, may take longer than `high`. No constant is long enough for all.
-        let longest = longest.saturating_mul(1 + self.lost / PATIENCE);
+        // Two phases may take longer than `high`, in many pieces or over slow links. No constant is long enough for all.
+        let longest = if self.vain >= PATIENCE {
+            high.saturating_mul(1 << (self.vain / PATIENCE).min(16))
+        } else {
+            low.saturating_mul(1 << self.lost.min(16)).min(high)
+        };
         self.jitter.between(Duration::ZERO, longest)
     }
 
@@ -145,18 +154,18 @@ impl Election {
     fn retire(&mut self) {
         self.campaigning = false;
         self.mandate = false;
-        self.canvass = None;
+        self.pre_vote = None;
         self.steady = None;
         self.beat = None;
     }
 
     /// Asks the acceptors whether they would follow, after an election timeout without a mandate.
-    fn begin_canvass(&mut self, now: Time) -> Duty {
+    fn begin_pre_vote(&mut self, now: Time) -> Duty {
         self.leader = None;
         self.retire();
-        self.canvass = Some(Canvass { sent: now, supporters: NodeSet::EMPTY });
-        self.elections.canvasses += 1;
-        Duty::Canvass
+        self.pre_vote = Some(PreVote { sent: now, granted: NodeSet::EMPTY });
+        self.elections.pre_votes += 1;
+        Duty::PreVote
     }
 
     fn on_beat(&mut self, now: Time, due: Time, standing: Standing) -> Option<Duty> {
@@ -212,9 +221,12 @@ impl<P: Protocol> Leader<P> for Election {
         self.follow(now, ballot);
     }
 
-    fn on_preempted(&mut self, now: Time) {
+    fn on_preempted(&mut self, now: Time, chosen: Slot) {
         self.retire();
         self.lost = self.lost.saturating_add(1);
+        // What it has learned about the time that a ballot takes is kept in part: the next one takes about as long.
+        self.vain = if chosen > self.chosen { self.vain / 2 } else { self.vain.saturating_add(1) };
+        self.chosen = self.chosen.max(chosen);
         if self.is_elected() {
             self.leader = self.leader.filter(|leader| *leader != self.setup.id);
             self.wake = self.election_timeout(now);
@@ -229,7 +241,7 @@ impl<P: Protocol> Leader<P> for Election {
         self.leader = Some(self.setup.id);
         self.campaigning = false;
         self.mandate = true;
-        self.canvass = None;
+        self.pre_vote = None;
         self.steady = Some(now);
         self.elections.won += 1;
         self.lost = self.lost.saturating_sub(1);
@@ -252,22 +264,22 @@ impl<P: Protocol> Leader<P> for Election {
         }
     }
 
-    fn on_support(&mut self, now: Time, from: NodeId, sent: Time) {
+    fn on_pre_vote_reply(&mut self, now: Time, from: NodeId, sent: Time) {
         // An answer to an earlier question may be outdated.
-        let Some(canvass) = self.canvass.as_mut().filter(|canvass| canvass.sent == sent) else { return };
-        canvass.supporters.insert(from);
-        if self.setup.config.quorums.is_quorum(Phase::One, canvass.supporters) {
-            self.canvass = None;
+        let Some(asked) = self.pre_vote.as_mut().filter(|asked| asked.sent == sent) else { return };
+        asked.granted.insert(from);
+        if self.setup.config.quorums.is_quorum(Phase::One, asked.granted) {
+            self.pre_vote = None;
             self.mandate = true;
             self.wake = Some(now);
         }
     }
 
-    fn on_take_over(&mut self, now: Time, ballot: Ballot) {
+    fn on_transfer(&mut self, now: Time, ballot: Ballot) {
         // A process that no longer leads has no right to choose the next leader.
         let current = ballot.same_term(self.highest) && ballot.owner != self.setup.id;
         if self.is_elected() && self.proposes && current && !self.campaigning {
-            self.canvass = None;
+            self.pre_vote = None;
             self.mandate = true;
             self.wake = Some(now);
         }
@@ -290,9 +302,9 @@ impl<P: Protocol> Leader<P> for Election {
             self.wake = self.election_timeout(now);
             let alone = self.config().timeouts.election.is_none();
             if !std::mem::take(&mut self.mandate) && !alone {
-                return Some(self.begin_canvass(now));
+                return Some(self.begin_pre_vote(now));
             }
-            self.canvass = None;
+            self.pre_vote = None;
             self.leader = Some(self.setup.id);
         } else if !standing.work {
             return None;
@@ -350,7 +362,7 @@ impl<P: Protocol> Leader<P> for Election {
         self.leader.filter(|leader| timed && *leader != self.setup.id && !self.is_silent(now))
     }
 
-    fn supports(&self, now: Time) -> bool {
+    fn would_follow(&self, now: Time) -> bool {
         self.is_elected() && self.steady.is_none() && self.is_silent(now)
     }
 

@@ -18,26 +18,26 @@ impl<P: Protocol> Node<P> {
     /// Asks all acceptors whether they would follow this process. Its own acceptor would: the process has waited at
     /// least as long as an acceptor must.
     #[cold]
-    pub(super) fn canvass(&mut self) {
+    pub(super) fn ask_for_pre_votes(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         // A campaign that has found no quorum so far is over. If it went on asking an acceptor for a promise, the
         // acceptor would believe that some process leads.
         proposer.step_down();
         let (chosen, sent) = (proposer.begins_at(&self.chosen), self.now);
         let acceptors = self.others(self.members.acceptors);
-        self.send(To::Each(acceptors), Message::Canvass { chosen, sent });
+        self.send(To::Each(acceptors), Message::PreVote { chosen, sent });
         if self.acceptor.as_ref().is_some_and(|acceptor| chosen >= acceptor.floor()) {
-            self.leader.on_support(sent, self.setup.id, sent);
+            self.leader.on_pre_vote_reply(sent, self.setup.id, sent);
         }
     }
 
-    /// Answers a canvass. An acceptor would follow a process if it hears no leader itself, and remembers everything
+    /// Answers a pre-vote. An acceptor would follow a process if it hears no leader itself, and remembers everything
     /// that the process would have to propose again. The answer promises nothing.
     #[cold]
-    pub(super) fn on_canvass(&mut self, from: NodeId, chosen: Slot, sent: Time) {
+    pub(super) fn on_pre_vote(&mut self, from: NodeId, chosen: Slot, sent: Time) {
         let Some(acceptor) = &self.acceptor else { return };
-        let granted = chosen >= acceptor.floor() && self.leader.supports(self.now);
-        self.send(To::One(from), Message::Support { sent, granted });
+        let granted = chosen >= acceptor.floor() && self.leader.would_follow(self.now);
+        self.send(To::One(from), Message::PreVoteReply { sent, granted });
     }
 
     /// Gives up the ballot, with everything that waits for it.

@@ -68,12 +68,12 @@ impl<P: Protocol> Node<P> {
                     self.on_chosen(from, first, batch, asked);
                 }
             }
-            Message::Canvass { chosen, sent } if proposer => self.on_canvass(from, chosen, sent),
-            Message::Support { sent, granted: true } if acceptor => {
-                self.leader.on_support(self.now, from, sent);
+            Message::PreVote { chosen, sent } if proposer => self.on_pre_vote(from, chosen, sent),
+            Message::PreVoteReply { sent, granted: true } if acceptor => {
+                self.leader.on_pre_vote_reply(self.now, from, sent);
             }
-            Message::TakeOver { ballot, chosen } if proposer && ballot.owner == from => {
-                self.on_take_over(ballot, chosen);
+            Message::Transfer { ballot, chosen } if proposer && ballot.owner == from => {
+                self.on_transfer(ballot, chosen);
             }
             Message::Offer { snapshot } if learner || self.asked.contains(from) => {
                 self.on_offer(from, snapshot);
@@ -99,9 +99,9 @@ impl<P: Protocol> Node<P> {
             | Message::Progress { .. }
             | Message::CatchUp { .. }
             | Message::Chosen { .. }
-            | Message::Canvass { .. }
-            | Message::Support { .. }
-            | Message::TakeOver { .. }
+            | Message::PreVote { .. }
+            | Message::PreVoteReply { .. }
+            | Message::Transfer { .. }
             | Message::Offer { .. }
             | Message::Fetch { .. }
             | Message::Chunk { .. } => self.noted.0.counters.ignored += 1,
@@ -320,7 +320,7 @@ impl<P: Protocol> Node<P> {
     pub(super) fn on_preempted(&mut self) {
         self.noted.0.counters.lost += u64::from(self.led.is_some());
         self.led = None;
-        self.leader.on_preempted(self.now);
+        self.leader.on_preempted(self.now, self.chosen.first_unknown());
     }
 
     pub(super) fn on_heartbeat(&mut self, ballot: Ballot, chosen: Slot, sent: Time) {

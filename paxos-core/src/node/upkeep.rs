@@ -67,8 +67,8 @@ impl<P: Protocol> Node<P> {
                     }
                 }
                 // A process that executes nothing could propose only α slots.
-                Some(Duty::Canvass) if self.away => {}
-                Some(Duty::Canvass) => self.canvass(),
+                Some(Duty::PreVote) if self.away => {}
+                Some(Duty::PreVote) => self.ask_for_pre_votes(),
                 Some(Duty::StepDown) => self.step_down(),
                 None => break,
             }

@@ -215,21 +215,21 @@ pub enum Message<P: Protocol> {
         asked: Option<Slot>,
     },
     /// Proposer to acceptors: I hear no leader; would you follow me? It asks for no promise, and belongs to no ballot.
-    Canvass {
+    PreVote {
         /// The slot at which a campaign would begin: every slot below is known to be chosen.
         chosen: Slot,
         /// When the proposer sent it, on the proposer's clock. The receiver returns it.
         sent: Time,
     },
     /// Acceptor to proposer: whether I would follow you.
-    Support {
-        /// As in the canvass.
+    PreVoteReply {
+        /// As in the pre-vote.
         sent: Time,
         /// Whether the acceptor would follow.
         granted: bool,
     },
     /// Leader to a proposer: campaign at once, in a higher ballot than mine.
-    TakeOver {
+    Transfer {
         /// The ballot it leads in.
         ballot: Ballot,
         /// Every slot below is chosen. The receiver must know these slots before it campaigns.
@@ -286,9 +286,9 @@ impl<P: Protocol> Message<P> {
             Self::Progress { .. } => Kind::Progress,
             Self::CatchUp { .. } => Kind::CatchUp,
             Self::Chosen { .. } => Kind::Chosen,
-            Self::Canvass { .. } => Kind::Canvass,
-            Self::Support { .. } => Kind::Support,
-            Self::TakeOver { .. } => Kind::TakeOver,
+            Self::PreVote { .. } => Kind::PreVote,
+            Self::PreVoteReply { .. } => Kind::PreVoteReply,
+            Self::Transfer { .. } => Kind::Transfer,
             Self::Read(message) => message.kind(),
             Self::Offer { .. } => Kind::Offer,
             Self::Fetch { .. } => Kind::Fetch,

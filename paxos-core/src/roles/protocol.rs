@@ -266,7 +266,7 @@ pub enum Duty {
     /// Tell every process that the leader is alive.
     Heartbeat,
     /// Ask the acceptors whether they would follow this process.
-    Canvass,
+    PreVote,
     /// Give up the ballot.
     StepDown,
 }
@@ -291,17 +291,17 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Handles a heartbeat of the leader of `ballot`.
     fn on_heartbeat(&mut self, now: Time, ballot: Ballot);
     /// Handles the loss of this process's ballot.
-    fn on_preempted(&mut self, now: Time);
+    fn on_preempted(&mut self, now: Time, chosen: Slot);
     /// Handles a won phase 1: this process's proposer may propose in `ballot`.
     fn on_elected(&mut self, now: Time, ballot: Ballot);
     /// Handles a part of an acceptor's promise in this process's campaign. Phase 1 continues, however long it takes.
     fn on_piece(&mut self, _now: Time) {}
     /// Handles the arrival of commands at this process's proposer.
     fn on_work(&mut self, now: Time);
-    /// Handles an acceptor's support: it would follow this process, which asked at `sent`.
-    fn on_support(&mut self, now: Time, from: NodeId, sent: Time);
+    /// Handles a granted pre-vote: the acceptor would follow this process, which asked at `sent`.
+    fn on_pre_vote_reply(&mut self, now: Time, from: NodeId, sent: Time);
     /// Handles a transfer: the leader of `ballot` wants this process to lead.
-    fn on_take_over(&mut self, now: Time, ballot: Ballot);
+    fn on_transfer(&mut self, now: Time, ballot: Ballot);
     /// Handles the time of [`Leader::deadline`]. Returns the duty that is due.
     fn on_timeout(&mut self, now: Time, standing: Standing) -> Option<Duty>;
     /// When it must be woken.
@@ -315,7 +315,7 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// The other process that leads, if it was heard recently.
     fn hears(&self, now: Time) -> Option<NodeId>;
     /// Whether the acceptor of this process would follow another leader: this process hears none, and leads none.
-    fn supports(&self, now: Time) -> bool;
+    fn would_follow(&self, now: Time) -> bool;
     /// The number of elections and their outcomes so far.
     fn elections(&self) -> Elections;
 }

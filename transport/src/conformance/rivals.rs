@@ -58,7 +58,7 @@ pub fn leaders_that_back_off_decide<P: Tested>(facts: &Facts<P>) {
 pub fn leaders_whose_back_off_is_too_short_decide<P: Tested>(facts: &Facts<P>) {
     let mut sim = cluster::<P>(rivals(Some((ms(1), ms(4)))), (facts.options)(0), 0);
     sim.links_mut().delay = Delay::Constant(ms(40));
-    for value in 0..20 {
+    for value in 0..6 {
         sim.submit_in_turn(NodeId((value % 2) as u16), 1, [value]);
     }
     assert!(until(&mut sim, Sim::all_answered), "{:?}", sim.now());

@@ -27,9 +27,9 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Progress { .. }
         | Message::Forgotten { .. }
         | Message::CatchUp { .. }
-        | Message::Canvass { .. }
-        | Message::Support { .. }
-        | Message::TakeOver { .. }
+        | Message::PreVote { .. }
+        | Message::PreVoteReply { .. }
+        | Message::Transfer { .. }
         | Message::Read(_)
         | Message::Offer { .. }
         | Message::Fetch { .. }
@@ -62,7 +62,7 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
             Refusal::NotLeader(None) => format!("{name}, no leader"),
             Refusal::Overloaded(_) => format!("{name}, overloaded"),
         },
-        Message::Heartbeat { ballot, chosen, .. } | Message::TakeOver { ballot, chosen } => {
+        Message::Heartbeat { ballot, chosen, .. } | Message::Transfer { ballot, chosen } => {
             format!("{name} {ballot} chosen <{chosen}")
         }
         Message::Members { members, .. } => format!("{name} {}", members.servers()),
@@ -70,9 +70,9 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Progress { chosen, .. } => format!("{name} chosen <{chosen}"),
         Message::Forgotten { known, .. } => format!("{name} {}", known.mark),
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
-        Message::Canvass { chosen, .. } => format!("{name} {}", chosen.onwards()),
-        Message::Support { granted: true, .. } => name.to_owned(),
-        Message::Support { granted: false, .. } => format!("no {name}"),
+        Message::PreVote { chosen, .. } => format!("{name} {}", chosen.onwards()),
+        Message::PreVoteReply { granted: true, .. } => "pre_vote granted".to_owned(),
+        Message::PreVoteReply { granted: false, .. } => "pre_vote refused".to_owned(),
         Message::Chosen { first, batch, .. } => {
             format!("{name} {}{}", first.extend(batch.len() as u64), names(batch))
         }

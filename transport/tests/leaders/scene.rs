@@ -88,7 +88,7 @@ where
 {
     let all = sim.ids().iter().filter_map(|id| Some(sim.node(*id)?.elections()));
     all.fold(Elections::default(), |sum, one| Elections {
-        canvasses: sum.canvasses + one.canvasses,
+        pre_votes: sum.pre_votes + one.pre_votes,
         campaigns: sum.campaigns + one.campaigns,
         won: sum.won + one.won,
         stepped_down: sum.stepped_down + one.stepped_down,

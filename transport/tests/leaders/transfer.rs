@@ -64,7 +64,7 @@ fn without_loss_the_successor_leads_at_once_and_nobody_is_asked() {
         sim.transfer(NodeId(0), NodeId(3)).expect("n0 leads");
         run(&mut sim, T / 2);
         assert_eq!(sim.leader(), Some(NodeId(3)), "seed {seed}");
-        assert_eq!((elections(&sim).canvasses, elections(&sim).campaigns), (0, 2), "seed {seed}");
+        assert_eq!((elections(&sim).pre_votes, elections(&sim).campaigns), (0, 2), "seed {seed}");
     }
 }
 

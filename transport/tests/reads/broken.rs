@@ -18,7 +18,7 @@ fn verdict(
 ) -> Result<(), Violation> {
     sim.set_carrier(move |post| {
         // In all runs, acceptors support every candidate; otherwise no second leader would be elected.
-        if let Message::Support { granted, .. } = &mut post.message {
+        if let Message::PreVoteReply { granted, .. } = &mut post.message {
             *granted = true;
         }
         lie(post)

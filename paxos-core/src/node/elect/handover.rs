@@ -152,7 +152,7 @@ impl<P: Protocol> Node<P> {
         if let Some(Handover { to, asked: Some(chosen), .. }) = self.handover {
             // The acceptors may now answer the successor, and this process answers no more reads alone.
             self.release_lease(self.now);
-            self.send(To::One(to), Message::TakeOver { ballot, chosen });
+            self.send(To::One(to), Message::Transfer { ballot, chosen });
         }
     }
 
@@ -174,7 +174,7 @@ impl<P: Protocol> Node<P> {
     /// Handles a leader's request to lead in its place. The request is repeated, so this process can first learn what
     /// it misses.
     #[cold]
-    pub(in crate::node) fn on_take_over(&mut self, ballot: Ballot, chosen: Slot) {
+    pub(in crate::node) fn on_transfer(&mut self, ballot: Ballot, chosen: Slot) {
         self.on_ballot(ballot);
         if self.away {
             return;
@@ -185,6 +185,6 @@ impl<P: Protocol> Node<P> {
                 return self.catch_up(ballot.owner);
             }
         }
-        self.leader.on_take_over(self.now, ballot);
+        self.leader.on_transfer(self.now, ballot);
     }
 }

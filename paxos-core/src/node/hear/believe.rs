@@ -126,7 +126,7 @@ fn ballot_of<P: Protocol>(message: &Message<P>) -> Option<Ballot> {
         Message::Nack(nack) => Some(nack.promised),
         Message::Heartbeat { ballot, .. }
         | Message::Heard { ballot, .. }
-        | Message::TakeOver { ballot, .. }
+        | Message::Transfer { ballot, .. }
         | Message::Read(ReadMessage::Release { ballot }) => Some(*ballot),
         Message::Request(_)
         | Message::Reply(_)
@@ -135,8 +135,8 @@ fn ballot_of<P: Protocol>(message: &Message<P>) -> Option<Ballot> {
         | Message::Progress { .. }
         | Message::CatchUp { .. }
         | Message::Chosen { .. }
-        | Message::Canvass { .. }
-        | Message::Support { .. }
+        | Message::PreVote { .. }
+        | Message::PreVoteReply { .. }
         | Message::Read(_)
         | Message::Offer { .. }
         | Message::Fetch { .. }
@@ -157,8 +157,8 @@ fn is_possible<P: Protocol>(message: &Message<P>) -> bool {
         Message::Reply(reply) => reply.slot.holds(0),
         Message::Members { version, .. } => *version <= Epochs::LAST_VERSION,
         Message::Heartbeat { chosen, .. }
-        | Message::Canvass { chosen, .. }
-        | Message::TakeOver { chosen, .. } => chosen.holds(0),
+        | Message::PreVote { chosen, .. }
+        | Message::Transfer { chosen, .. } => chosen.holds(0),
         Message::Progress { chosen, durable } => chosen.holds(0) && durable.holds(0),
         Message::CatchUp { from } => from.holds(0),
         Message::Chosen { first, batch, known, .. } => first.holds(batch.len() as u64) && known.holds(0),
@@ -170,7 +170,7 @@ fn is_possible<P: Protocol>(message: &Message<P>) -> bool {
         Message::Request(_)
         | Message::Refuse(_)
         | Message::Heard { .. }
-        | Message::Support { .. }
+        | Message::PreVoteReply { .. }
         | Message::Forgotten { .. }
         | Message::Read(_) => true,
     }

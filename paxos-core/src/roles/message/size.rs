@@ -24,9 +24,9 @@ impl<P: Protocol> Message<P> {
             | Self::Heard { .. }
             | Self::Progress { .. }
             | Self::CatchUp { .. }
-            | Self::Canvass { .. }
-            | Self::Support { .. }
-            | Self::TakeOver { .. }
+            | Self::PreVote { .. }
+            | Self::PreVoteReply { .. }
+            | Self::Transfer { .. }
             | Self::Read(_)
             | Self::Offer { .. }
             | Self::Fetch { .. }

@@ -25,7 +25,7 @@ fn an_acceptor_that_forgets_and_does_not_say_so_is_found_out() {
     sim.set_carrier(|post| {
         let from_n1 = post.from == NodeId(1);
         // Without this, n2 would not even be supported.
-        if let Message::Support { granted, .. } = &mut post.message {
+        if let Message::PreVoteReply { granted, .. } = &mut post.message {
             *granted = true;
         }
         if let (true, Message::Nack(nack)) = (from_n1, &post.message)

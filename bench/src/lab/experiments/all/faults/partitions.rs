@@ -129,7 +129,7 @@ impl WithProtocol for Outage {
         if !self.asks {
             // Every acceptor supports every pre-vote, whatever it hears itself, as if there were no pre-votes.
             sim.set_carrier(|post| {
-                if let Message::Support { granted, .. } = &mut post.message {
+                if let Message::PreVoteReply { granted, .. } = &mut post.message {
                     *granted = true;
                 }
                 Fate::Usual
