@@ -17,7 +17,7 @@ pub(crate) use options::positive;
 pub use options::{Form, Load, Skew, Workload};
 pub use tally::{Report, Row};
 
-use crate::arguments::Misfit;
+use crate::arguments::{Misfit, TlsArgumentError};
 use client::{Shared, Worker};
 use core::time::Duration;
 use draw::{Draw, Zipf};
@@ -37,6 +37,9 @@ pub enum LoadError {
     /// An option that has no effect.
     #[error(transparent)]
     Misfit(#[from] Misfit),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsArgumentError),
     /// The host name in an address of `--addr` cannot be resolved.
     #[error("--addr {address} cannot be found: {source}; correct the name")]
     Address {
@@ -64,7 +67,7 @@ pub enum LoadError {
 impl LoadError {
     /// Whether only the command line or a file is wrong.
     pub fn is_input(&self) -> bool {
-        matches!(self, Self::Misfit(_) | Self::Address { .. } | Self::History { .. })
+        matches!(self, Self::Misfit(_) | Self::Tls(_) | Self::Address { .. } | Self::History { .. })
     }
 }
 
@@ -85,6 +88,7 @@ pub(crate) async fn run(
 ) -> Result<Report, LoadError> {
     assert!(wire == Wire::Redis || options.workload == Workload::Write, "etcd gets updates only");
     options.check()?;
+    let tls = options.tls.connector()?;
     for address in &options.addr {
         let wrong = |source| LoadError::Address { address: address.clone(), source };
         drop(lookup_host(address).await.map_err(wrong)?);
@@ -104,6 +108,7 @@ pub(crate) async fn run(
         until: Instant::now(),
         left: AtomicU64::new(options.count.unwrap_or(u64::MAX)),
         wire,
+        tls,
         options: options.clone(),
     };
     // A register history starts with whatever the servers hold.

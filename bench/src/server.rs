@@ -21,10 +21,11 @@ mod options;
 mod process;
 pub mod resp;
 pub mod store;
+pub mod tls;
 
 pub use clock::wall_clock;
 pub use error::ServeError;
-pub use file::{ClusterFile, FileError, Place, Tls, Waits};
+pub use file::{ClientTls, ClusterFile, FileError, Place, Tls, Waits};
 pub use front::Server;
 pub use member::{Looker, Member};
 pub use options::{Clients, Reads, Serve};
@@ -35,6 +36,8 @@ use core::time::Duration;
 use paxos_core::{Consistency, NodeId};
 use paxos_transport::TcpHandle;
 use resp::Bounds;
+use std::sync::Arc;
+use tls::ClientPort;
 
 /// The version of Redis that the server reports; clients choose their commands by it.
 const REDIS_VERSION: &str = "7.0.0";
@@ -63,6 +66,8 @@ pub struct Settings {
     pub reads: Consistency,
     /// The password that clients must give first.
     pub password: Option<String>,
+    /// TLS at the port for clients, if it speaks TLS.
+    pub tls: Option<Arc<ClientPort>>,
     /// The most clients that are connected at a time.
     pub clients: usize,
     /// The limits of one request.
@@ -86,6 +91,7 @@ impl Default for Settings {
             variant: "",
             reads: Consistency::Confirmed,
             password: None,
+            tls: None,
             clients: 10_000,
             bounds: Bounds::default(),
             patience: Duration::from_secs(10),

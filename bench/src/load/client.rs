@@ -6,6 +6,7 @@ use super::link::{Link, Wire};
 use super::options::Load;
 use super::tally::Tally;
 use crate::server::resp::Value;
+use crate::server::tls::Connector;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
@@ -22,6 +23,8 @@ pub(super) struct Shared {
     pub(super) options: Load,
     /// The protocol of the servers.
     pub(super) wire: Wire,
+    /// Connects to the servers, if they speak TLS.
+    pub(super) tls: Option<Connector>,
     pub(super) tally: Tally,
     pub(super) history: Option<History>,
     /// The start of the history's clock.
@@ -103,7 +106,8 @@ impl Worker {
     async fn connect(&mut self) -> Option<Link> {
         let options = &self.shared.options;
         let address = &options.addr[self.address % options.addr.len()];
-        let link = Link::connect(self.shared.wire, address, options.password.as_deref());
+        let tls = self.shared.tls.as_ref();
+        let link = Link::connect(self.shared.wire, tls, address, options.password.as_deref());
         let connected = timeout(self.patience(), link);
         let error = match connected.await {
             Ok(Ok(client)) => return Some(client),

@@ -2,6 +2,7 @@
 
 use super::draw::Deed;
 use crate::server::resp::{CallError, Client, Value};
+use crate::server::tls::Connector;
 use crate::versus::etcd;
 use std::io;
 
@@ -25,17 +26,12 @@ impl Link {
     /// Connects, and says the password if there is one.
     pub(super) async fn connect(
         wire: Wire,
+        tls: Option<&Connector>,
         address: &str,
         password: Option<&str>,
     ) -> Result<Self, CallError> {
         match wire {
-            Wire::Redis => {
-                let mut client = Client::connect(address).await?;
-                if let Some(password) = password {
-                    client.call(&["AUTH", password]).await?;
-                }
-                Ok(Self::Redis(client))
-            }
+            Wire::Redis => Ok(Self::Redis(Client::open(tls, address, password).await?)),
             Wire::Etcd => Ok(Self::Etcd(etcd::Client::connect(address).await?)),
         }
     }

@@ -1,7 +1,7 @@
 //! The command line of `load`.
 
 use crate::arguments::address::reachable;
-use crate::arguments::{Misfit, whole};
+use crate::arguments::{Misfit, TlsArguments, whole};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -89,6 +89,9 @@ pub struct Load {
     /// The password of the servers
     #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
     pub password: Option<String>,
+    /// How clients connect
+    #[command(flatten)]
+    pub tls: TlsArguments,
     /// The time in seconds after which the outcome of an unanswered request counts as unknown
     #[arg(long, default_value_t = 15.0, value_name = "S", value_parser = positive)]
     pub timeout: f64,

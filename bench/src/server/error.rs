@@ -90,6 +90,9 @@ pub enum ServeError {
     /// A certificate or key cannot be read.
     #[error("cannot read a certificate or key: {0}")]
     Tls(io::Error),
+    /// Certificates for clients cannot be used.
+    #[error("[client_tls] in the cluster's file: {0}; correct the files")]
+    ClientTls(paxos_transport::TlsError),
     /// The log level is unknown.
     #[error("--log {0} is not a level: use error, warn, info, debug or trace")]
     Log(String),
@@ -144,6 +147,7 @@ impl ServeError {
             | Self::NoResp
             | Self::Insecure { .. }
             | Self::Tls(_)
+            | Self::ClientTls(_)
             | Self::Log(_)
             | Self::Bind(_)
             | Self::Trace { .. }

@@ -1,6 +1,9 @@
 //! The cluster's file: who the members are, and what all of them must be told alike.
 
+mod certificates;
 mod sense;
+
+pub use certificates::{ClientTls, Tls};
 
 use super::options::PATIENCE;
 use super::{Reads, ServeError};
@@ -25,6 +28,9 @@ pub struct ClusterFile {
     /// Certificates for mutual TLS between members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// Certificates for TLS between members and clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_tls: Option<ClientTls>,
     /// Waiting times.
     #[serde(default, skip_serializing_if = "is_default")]
     pub timeouts: Waits,
@@ -40,20 +46,6 @@ pub struct Place {
     /// Where clients find it, `host:port`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub resp: String,
-}
-
-/// Certificates, as PEM files. In the paths `{id}` stands for a member's number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tls {
-    /// The authorities that sign the certificates of members.
-    pub authorities: PathBuf,
-    /// A member's certificate.
-    pub certificate: PathBuf,
-    /// A member's private key.
-    pub key: PathBuf,
-    /// With a domain, the certificate of member 3 names `n3.<domain>`; without, `n3`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub domain: Option<String>,
 }
 
 /// Waiting times in milliseconds.
@@ -134,9 +126,10 @@ pub enum FileError {
     },
 }
 
-const TOP: &[&str] = &["name", "members", "spares", "tls", "timeouts"];
+const TOP: &[&str] = &["name", "members", "spares", "tls", "client_tls", "timeouts"];
 const PLACE: &[&str] = &["id", "peer", "resp"];
 const TLS: &[&str] = &["authorities", "certificate", "key", "domain"];
+const CLIENT_TLS: &[&str] = &["certificate", "key", "ca", "authorities"];
 const WAITS: &[&str] =
     &["heartbeat_ms", "election_ms", "resend_ms", "client_ms", "gossip_ms", "lease_ms", "give_up_ms"];
 
@@ -149,10 +142,10 @@ impl ClusterFile {
         let text =
             fs::read_to_string(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
         let mut file = Self::parse(path, &text)?;
-        if let (Some(tls), Some(dir)) = (&mut file.tls, path.parent()) {
-            for file in [&mut tls.authorities, &mut tls.certificate, &mut tls.key] {
-                *file = dir.join(&*file);
-            }
+        if let Some(dir) = path.parent() {
+            let members = file.tls.iter_mut().flat_map(Tls::paths);
+            let clients = file.client_tls.iter_mut().flat_map(ClientTls::paths);
+            members.chain(clients).for_each(|path| *path = dir.join(&*path));
         }
         Ok(file)
     }
@@ -170,7 +163,13 @@ impl ClusterFile {
             None => Ok(()),
         };
         unknown(&table, TOP)?;
-        for (name, known) in [("members", PLACE), ("spares", PLACE), ("tls", TLS), ("timeouts", WAITS)] {
+        for (name, known) in [
+            ("members", PLACE),
+            ("spares", PLACE),
+            ("tls", TLS),
+            ("client_tls", CLIENT_TLS),
+            ("timeouts", WAITS),
+        ] {
             match table.get(name) {
                 Some(toml::Value::Table(inner)) => unknown(inner, known)?,
                 Some(toml::Value::Array(parts)) => {
@@ -283,98 +282,4 @@ fn like(key: &str, known: &'static [&'static str]) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = "name = 'demo'\n[[members]]\nid = 0\npeer = '127.0.0.1:7101'\n";
-
-    fn wrong(text: &str) -> String {
-        ClusterFile::parse(Path::new("c.toml"), text).expect_err("something is wrong").to_string()
-    }
-
-    #[test]
-    fn what_is_written_is_what_is_read() {
-        let file = ClusterFile::parse(Path::new("c.toml"), GOOD).expect("it is right");
-        let text = toml::to_string(&file).expect("it can be written");
-        assert_eq!(ClusterFile::parse(Path::new("c.toml"), &text).expect("it is right"), file);
-    }
-
-    #[test]
-    fn a_key_that_nobody_reads_is_refused_with_one_that_looks_like_it() {
-        let hint = wrong(&format!("{GOOD}[timeouts]\nelection = 5\n"));
-        assert_eq!(hint, "c.toml: nothing is called `election` here; did you mean `election_ms`?");
-        assert!(wrong(&format!("member = 1\n{GOOD}")).contains("did you mean `members`?"));
-        assert!(wrong(&format!("{GOOD}zzz = 1\n")).ends_with("nothing is called `zzz` here"));
-    }
-
-    #[test]
-    fn the_files_for_deployment_have_a_cluster_in_them() {
-        for text in [
-            include_str!("../../../docs/deploy/compose.yaml"),
-            include_str!("../../../docs/deploy/statefulset.yaml"),
-        ] {
-            let lines = text.lines().map(str::trim_start);
-            let inner = lines.skip_while(|line| !line.starts_with("name = ")).take_while(|line| *line != "]");
-            let inner: Vec<&str> = inner.chain(["]"]).collect();
-            let file = ClusterFile::parse(Path::new("c.toml"), &inner.join("\n")).expect("it is right");
-            assert_eq!(file.members.len(), 3);
-        }
-    }
-
-    #[test]
-    fn the_page_about_the_server_has_a_file_that_is_right() {
-        let page = include_str!("../../../docs/server.md");
-        let text = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).expect("a file");
-        let file = ClusterFile::parse(Path::new("c.toml"), text).expect("it is right");
-        assert_eq!((file.members.len(), file.spares.len()), (3, 1));
-        assert_eq!(file.timeouts, Waits::default(), "it shows the defaults");
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused() {
-        assert!(wrong("name = 'x'\nmembers = []\n").contains("no member"));
-        assert!(wrong(&format!("{GOOD}[[spares]]\nid = 0\npeer = 'x:1'\n")).contains("two processes"));
-        assert!(wrong(&GOOD.replace("id = 0", "id = 64")).contains("0 to 63"));
-        assert!(wrong(&format!("{GOOD}[timeouts]\nlease_ms = 900\n")).contains("lease_ms"));
-        assert!(wrong("[[members]]\nid = 0\npeer = 'x:1'\n").contains("name"));
-    }
-
-    #[test]
-    fn two_processes_never_listen_at_one_address() {
-        let two =
-            |place: &str| wrong(&format!("{GOOD}resp = '127.0.0.1:7001'\n[[spares]]\nid = 1\n{place}\n"));
-        for (place, words) in [
-            ("peer = '127.0.0.1:7101'", ["`peer` of process 0", "`peer` of process 1"]),
-            ("peer = '127.0.0.1:7001'", ["`resp` of process 0", "`peer` of process 1"]),
-            ("peer = 'x:1'\nresp = '127.0.0.1:7001'", ["`resp` of process 0", "`resp` of process 1"]),
-            ("peer = 'x:1'\nresp = 'X:1'", ["`peer` of process 1", "`resp` of process 1"]),
-        ] {
-            let said = two(place);
-            assert!(words.iter().all(|word| said.contains(word)), "{said}");
-        }
-        let free = format!("{GOOD}resp = 'x:0'\n[[spares]]\nid = 1\npeer = 'x:1'\nresp = 'x:0'\n");
-        assert!(ClusterFile::parse(Path::new("c.toml"), &free).is_ok(), "port 0 is any that is free");
-    }
-
-    #[test]
-    fn an_address_is_where_somebody_can_listen() {
-        for (place, words) in [
-            ("peer = 'x'", ["`peer` of process 1", "host:port"]),
-            ("peer = 'x:0'", ["`peer` of process 1", "port 0"]),
-            ("peer = 'x:1'\nresp = 'http://x:80'", ["`resp` of process 1", "host:port"]),
-        ] {
-            let said = wrong(&format!("{GOOD}[[members]]\nid = 1\n{place}\n"));
-            assert!(words.iter().all(|word| said.contains(word)), "{said}");
-        }
-    }
-
-    #[test]
-    fn every_wait_but_that_of_leases_has_an_end_and_a_beginning() {
-        for name in WAITS.iter().filter(|name| **name != "lease_ms") {
-            for wait in [0, 86_400_001] {
-                let said = wrong(&format!("{GOOD}[timeouts]\n{name} = {wait}\n"));
-                assert!(said.contains(&format!("{name} is {wait}")), "{said}");
-            }
-        }
-    }
-}
+mod tests;

@@ -150,10 +150,14 @@ impl Front {
     }
 
     async fn ask(&self, address: &str, words: &[&str]) -> Result<Value, CallError> {
-        let mut client = Client::connect(address).await?;
-        if let Some(password) = &self.settings.password {
-            client.call(&["AUTH", password]).await?;
-        }
+        let tls = match &self.settings.tls {
+            None => None,
+            Some(port) => Some(port.connector().ok_or_else(|| CallError::Refused(format!(
+                "ERR only the leader can do this, and [client_tls] in the cluster's file has no `ca` to verify the leader \
+                 by: add it, or send the command to {address}"
+            )))?),
+        };
+        let mut client = Client::open(tls.as_ref(), address, self.settings.password.as_deref()).await?;
         client.call(words).await
     }
 }

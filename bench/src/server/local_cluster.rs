@@ -148,7 +148,7 @@ fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
     let spares = places.split_off(usize::from(nodes));
     let lease = if options.clients.reads == Reads::Lease { 250 } else { 0 };
     let timeouts = Waits { lease_ms: lease, ..Waits::default() };
-    Ok(ClusterFile { name: "local".into(), members: places, spares, tls: None, timeouts })
+    Ok(ClusterFile { name: "local".into(), members: places, spares, tls: None, client_tls: None, timeouts })
 }
 
 /// A report about a member.

@@ -7,7 +7,8 @@ mod moved;
 pub use log::init_log;
 
 use super::options::Serve;
-use super::{ClusterFile, Member, Peer, ServeError, Server, Settings};
+use super::tls::{Certified, ClientPort};
+use super::{ClientTls, ClusterFile, Member, Peer, ServeError, Server, Settings, Tls};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
 use certificates::Certificates;
@@ -108,12 +109,12 @@ where
     check_bind(options.insecure_bind, file, resp, peer)?;
     file.allows(options.clients.reads)?;
     let mut tcp = tcp(file, options.id, identity.clone(), peer);
-    let certificates = file.tls.as_ref().map(|tls| Certificates::read(tls, options.id)).transpose();
-    let (certificates, tls) = certificates.map_err(ServeError::Tls)?.unzip();
+    let (certificates, tls) = certificates("tls", file.tls.as_ref(), options.id, Tls::read)?.unzip();
     if let Some(tls) = &tls {
         tls.check(id).map_err(BindError::from)?;
     }
     tcp.tls = tls;
+    let for_clients = certificates_of_port(file, options.id)?;
     let failed = |source| ServeError::Listen { address: resp.to_string(), source };
     let listener = TcpListener::bind(resp).await.map_err(failed)?;
     let resp = listener.local_addr().map_err(failed)?.to_string();
@@ -131,13 +132,20 @@ where
     let carrier = TcpCarrier::<P>::bind(tcp).await?;
     let handle = carrier.handle();
     if let Some(certificates) = certificates {
-        tokio::spawn(certificates.keep(carrier.handle()));
+        let carrier = carrier.handle();
+        tokio::spawn(certificates.keep(move |new| carrier.renew(new)));
     }
+    let port = for_clients.map(|(certificates, port)| {
+        let renewed = Arc::clone(&port);
+        tokio::spawn(certificates.keep(move |new| renewed.renew(new)));
+        port
+    });
     let setup = Setup { id, config: Arc::new(config), options: variant };
     let (carrier, storage) = (Box::new(carrier), Box::new(storage));
     let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
     let member: Arc<dyn Member> = Arc::new(member);
-    let settings = Settings { carrier: Some(handle.clone()), ..settings(options, file, resp.clone()) };
+    let settings =
+        Settings { carrier: Some(handle.clone()), tls: port, ..settings(options, file, resp.clone()) };
     let server = Server::start(Arc::clone(&member), listener, settings);
     let watch = server.watch(handle);
     // It serves until this function ends.
@@ -262,6 +270,31 @@ async fn resolve(what: &'static str, address: &str) -> Result<SocketAddr, ServeE
     lookup_host(address).await.map_err(wrong)?.next().ok_or_else(none)
 }
 
+/// Reads the files of a section that is there.
+fn certificates<S, T>(
+    section: &'static str,
+    files: Option<&S>,
+    id: u16,
+    read: fn(&S, u16) -> io::Result<T>,
+) -> Result<Option<(Certificates<T>, T)>, ServeError>
+where
+    S: Clone + Send + 'static,
+    T: Clone + PartialEq + 'static,
+{
+    let first = files.cloned().map(|files| Certificates::read(section, move || read(&files, id)));
+    first.transpose().map_err(ServeError::Tls)
+}
+
+/// TLS of the port for clients, if the file has it.
+fn certificates_of_port(
+    file: &ClusterFile,
+    id: u16,
+) -> Result<Option<(Certificates<Certified>, Arc<ClientPort>)>, ServeError> {
+    let read = certificates("client_tls", file.client_tls.as_ref(), id, ClientTls::read)?;
+    let port = read.map(|(certificates, first)| Ok((certificates, Arc::new(ClientPort::new(&first)?))));
+    port.transpose().map_err(ServeError::ClientTls)
+}
+
 /// Nothing that others can reach is open by accident.
 fn check_bind(
     insecure: bool,
@@ -270,11 +303,11 @@ fn check_bind(
     peer: SocketAddr,
 ) -> Result<(), ServeError> {
     let open = |address: SocketAddr| !insecure && !address.ip().is_loopback();
-    if open(resp) {
+    if open(resp) && file.client_tls.is_none() {
         return Err(ServeError::Insecure {
             what: "the address for clients",
             address: resp.to_string(),
-            remedy: "put a proxy with TLS in front of a loopback address",
+            remedy: "add [client_tls] to the cluster's file",
         });
     }
     if open(peer) && file.tls.is_none() {

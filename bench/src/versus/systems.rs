@@ -5,6 +5,7 @@ use super::options::{Against, Versus};
 use super::processes::{Line, Processes, free_ports, on_path};
 use super::ready::{addresses, answers, leader_first};
 use super::report::Missing;
+use crate::arguments::TlsArguments;
 use crate::load::{self, Form, Load, LoadError, Wire, Workload};
 use serde::Serialize;
 use std::path::Path;
@@ -266,6 +267,7 @@ impl System {
             value_size: ask.value_size,
             prefix: "key".into(),
             password: None,
+            tls: TlsArguments::default(),
             timeout: PATIENCE,
             history_out: None,
             // All systems get the same keys in a round.

@@ -1,5 +1,6 @@
 //! Clusters of real processes: sockets, disks, and clients that speak the Redis protocol.
 
+mod authority;
 mod backup;
 mod cluster;
 mod commands;
@@ -7,5 +8,7 @@ mod load;
 mod operator;
 mod redis;
 mod restarts;
+mod single;
+mod tls;
 mod traces;
 mod versus;

@@ -27,6 +27,9 @@ pub enum BackupError {
         /// What is wrong.
         what: String,
     },
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] crate::arguments::TlsArgumentError),
     /// The cluster is not empty.
     #[error(
         "the store at {address} has {keys} keys: restore into an empty cluster, or give --merge, which replaces the keys \
@@ -115,6 +118,7 @@ impl BackupError {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Exists(_)
+            | Self::Tls(_)
             | Self::NoQuorum
             | Self::File { .. }
             | Self::NotEmpty { .. }

@@ -1,5 +1,6 @@
 //! The command lines of `backup` and `restore`.
 
+use crate::arguments::TlsArguments;
 use crate::arguments::address::reachable;
 use clap::Args;
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ pub struct Backup {
     /// The servers' password
     #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
     pub password: Option<String>,
+    /// How to connect
+    #[command(flatten)]
+    pub tls: TlsArguments,
     /// Take what the member has, without asking the others: for a cluster that has lost its quorum. Acknowledged writes may be missing
     #[arg(long)]
     pub local: bool,
@@ -57,6 +61,9 @@ pub struct Restore {
     /// The servers' password
     #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
     pub password: Option<String>,
+    /// How to connect
+    #[command(flatten)]
+    pub tls: TlsArguments,
     /// Restore into a cluster that has keys: those in the backup are replaced, the others stay
     #[arg(long)]
     pub merge: bool,

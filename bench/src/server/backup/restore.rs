@@ -1,8 +1,9 @@
 //! Loads a backup into a running cluster.
 
-use super::take::{connect, connect_to, refused};
+use super::take::{connect, refused};
 use super::{BackupError, Reader, Restore};
 use crate::server::resp::{CallError, Client, Value};
+use crate::server::tls::Connector;
 use core::time::Duration;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ pub struct Restored {
 /// # Errors
 /// [`BackupError`].
 pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restored, BackupError> {
+    let tls = options.tls.connector()?;
     let percent = |keys: u64, of: u64| 100 * keys / of.max(1);
     Reader::check(&options.file, |keys, head| {
         if keys.is_multiple_of(1024) {
@@ -42,7 +44,7 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (address, mut client) = connect(&options.addr, options.password.as_deref()).await?;
+        let (address, mut client) = connect(tls.as_ref(), &options.addr, options.password.as_deref()).await?;
         let present = size(&mut client, &address).await?;
         if present > 0 && !options.merge {
             return Err(BackupError::NotEmpty { address, keys: present });
@@ -50,8 +52,16 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
         let mut reader = Reader::open(&options.file)?;
         let keys = reader.head().keys;
         let place = options.addr.iter().position(|known| *known == address).unwrap_or_default();
-        let mut sender =
-            Sender { options, client: Some(client), place, open: VecDeque::new(), bytes: 0, done: 0, keys };
+        let mut sender = Sender {
+            options,
+            tls: tls.as_ref(),
+            client: Some(client),
+            place,
+            open: VecDeque::new(),
+            bytes: 0,
+            done: 0,
+            keys,
+        };
         while let Some(words) = reader.next_key()? {
             sender.send(words).await?;
             if sender.done.is_multiple_of(256) {
@@ -59,7 +69,7 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
             }
         }
         sender.finish().await?;
-        let (address, mut client) = connect(&options.addr, options.password.as_deref()).await?;
+        let (address, mut client) = connect(tls.as_ref(), &options.addr, options.password.as_deref()).await?;
         Ok(Restored { keys, present: size(&mut client, &address).await? })
     })
 }
@@ -77,6 +87,7 @@ async fn size(client: &mut Client, address: &str) -> Result<i64, BackupError> {
 /// Sends keys, and sends those again that were not acknowledged: to set a key twice does no harm.
 struct Sender<'a> {
     options: &'a Restore,
+    tls: Option<&'a Connector>,
     client: Option<Client>,
     /// Which of the addresses it is.
     place: usize,
@@ -136,7 +147,8 @@ impl Sender<'_> {
         patience: &mut Instant,
     ) -> Result<(), CallError> {
         if self.client.is_none() {
-            let mut client = connect_to(self.address(), self.options.password.as_deref()).await?;
+            let password = self.options.password.as_deref();
+            let mut client = Client::open(self.tls, self.address(), password).await?;
             self.open.iter().for_each(|words| push(&mut client, words));
             self.client = Some(client);
         }

@@ -2,6 +2,7 @@
 
 use super::{Backup, BackupError, Head, Reader};
 use crate::server::resp::{CallError, Client, Value};
+use crate::server::tls::Connector;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,10 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`BackupError`]. There is no file then.
 pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, BackupError> {
+    let tls = options.tls.connector()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (address, mut client) = runtime.block_on(connect(&options.addr, options.password.as_deref()))?;
+    let first = connect(tls.as_ref(), &options.addr, options.password.as_deref());
+    let (address, mut client) = runtime.block_on(first)?;
     let begin: &[&str] = if options.local { &["PAXOS", "BACKUP", "LOCAL"] } else { &["PAXOS", "BACKUP"] };
     let mut words = begin;
     let mut written = 0_u64;
@@ -35,26 +38,19 @@ pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, Ba
 
 /// A connection to the first server that answers.
 pub(super) async fn connect(
+    tls: Option<&Connector>,
     addresses: &[String],
     password: Option<&str>,
 ) -> Result<(String, Client), BackupError> {
     let mut failure = None;
     for address in addresses {
-        match connect_to(address, password).await {
+        match Client::open(tls, address, password).await {
             Ok(client) => return Ok((address.clone(), client)),
             Err(error @ CallError::Refused(_)) => return Err(refused(address, error)),
             Err(source) => failure = Some(BackupError::Unreachable { address: address.clone(), source }),
         }
     }
     Err(failure.unwrap_or_else(|| BackupError::Io(std::io::ErrorKind::AddrNotAvailable.into())))
-}
-
-pub(super) async fn connect_to(address: &str, password: Option<&str>) -> Result<Client, CallError> {
-    let mut client = Client::connect(address).await?;
-    if let Some(password) = password {
-        client.call(&["AUTH", password]).await?;
-    }
-    Ok(client)
 }
 
 pub(super) fn refused(address: &str, error: CallError) -> BackupError {

@@ -6,11 +6,10 @@ use super::session::{Session, Step};
 use crate::kv::{Ops, Reply};
 use crate::server::lanes::or_failure;
 use crate::server::resp::{Bounds, ParseError, Parser, Version, encode};
+use crate::server::tls::{Refusal, Stream};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Requests that are answered together at most.
@@ -26,7 +25,7 @@ const GATHERED: usize = 64 << 10;
 const READ: usize = 16 << 10;
 
 /// How long a client that broke the rules may go on sending, so that it comes to read what it is told.
-const LINGER: Duration = Duration::from_secs(5);
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// Why a connection ends.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +36,9 @@ pub(super) enum End {
     /// It says what is no request.
     #[error("{0}")]
     Parse(#[from] ParseError),
+    /// There is no TLS with it, where the port speaks TLS.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
     /// It does not read its replies.
     #[error("the client reads no replies")]
     Slow,
@@ -57,7 +59,7 @@ enum Slot {
 
 pub(super) struct Connection {
     front: Arc<Front>,
-    stream: TcpStream,
+    stream: Stream,
     session: Session,
     parser: Parser,
     input: Vec<u8>,
@@ -75,7 +77,7 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    pub(super) fn new(front: Arc<Front>, stream: TcpStream, id: u64, address: String) -> Self {
+    pub(super) fn new(front: Arc<Front>, stream: Stream, id: u64, address: String) -> Self {
         let session = Session::new(Arc::clone(&front), id, address);
         Self {
             parser: Parser::new(bounds(&session, &front)),
@@ -93,50 +95,39 @@ impl Connection {
     /// Serves until the connection ends; says why to a client that broke the rules.
     pub(super) async fn serve(mut self) -> End {
         let Err(end) = self.run().await;
-        if let End::Parse(_) | End::Full = end {
-            encode(&Reply::refused(end.to_string()), self.session.version(), &mut self.out);
-            // It goes away in any case.
-            drop(self.send().await);
-            if !matches!(end, End::Parse(error) if error.is_foreign()) {
-                drop(timeout(LINGER, self.discard()).await);
+        match end {
+            End::Parse(_) | End::Full => {
+                encode(&Reply::refused(end.to_string()), self.session.version(), &mut self.out);
+                // It goes away in any case.
+                drop(self.send().await);
+                if !matches!(end, End::Parse(error) if error.is_foreign()) {
+                    drop(timeout(LINGER, self.stream.discard()).await);
+                }
             }
+            // Without the last record of TLS, a client cannot tell this end from an attack. It is sent if that needs no waiting.
+            End::Closed => drop(timeout(Duration::ZERO, self.stream.shutdown()).await),
+            End::Io(_) | End::Refused(_) | End::Slow => {}
         }
         end
-    }
-
-    /// Reads what still comes, and forgets it. A connection that is closed while bytes wait to be read is reset, and then
-    /// the client may never see why.
-    async fn discard(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await?;
-        self.input = vec![0; READ];
-        while self.stream.read(&mut self.input).await? > 0 {}
-        Ok(())
     }
 
     async fn run(&mut self) -> Result<core::convert::Infallible, End> {
         let mut closing = self.front.closing();
         loop {
-            tokio::select! {
-                readable = self.stream.readable() => readable?,
+            let received = tokio::select! {
+                // A connection that is idle holds no memory for what may come.
+                received = self.stream.receive(&mut self.input, READ) => received?,
                 _ = closing.wait_for(|closing| *closing) => return Err(End::Closed),
+            };
+            if received == 0 {
+                return Err(End::Closed);
             }
-            self.receive()?;
+            self.account()?;
             self.answer_all().await?;
             self.send().await?;
             if self.session.is_closing() {
                 return Err(End::Closed);
             }
-        }
-    }
-
-    /// Takes what has come in. A connection that is idle holds no memory for that.
-    fn receive(&mut self) -> Result<(), End> {
-        self.input.reserve(READ);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Err(End::Closed),
-            Ok(_) => self.account(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -233,16 +224,11 @@ impl Connection {
     async fn send(&mut self) -> Result<(), End> {
         self.account()?;
         let mut sent = 0;
+        let slow = self.front.settings.slow;
         while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.try_write(rest) {
-                Ok(n) => sent += n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let writable = timeout(self.front.settings.slow, self.stream.writable()).await;
-                    writable.map_err(|_| End::Slow)??;
-                }
-                Err(error) => return Err(error.into()),
-            }
+            sent += timeout(slow, self.stream.write(rest)).await.map_err(|_| End::Slow)??;
         }
+        timeout(slow, self.stream.flush()).await.map_err(|_| End::Slow)??;
         self.out = Vec::new();
         Ok(())
     }

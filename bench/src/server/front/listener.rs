@@ -1,13 +1,14 @@
 //! The server: it accepts clients, and advances the store's time when no client does.
 
 use super::Front;
-use super::connection::{Connection, End};
+use super::connection::{Connection, End, LINGER};
 use super::probes::Watch;
 use crate::kv::{ALLOWANCE, Ops};
 use crate::server::Settings;
 use crate::server::clock::{Clocks, Seen, wall_clock};
 use crate::server::lanes::{Lanes, Width};
 use crate::server::member::Member;
+use crate::server::tls::{Refusal, Stream};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use paxos_transport::TcpHandle;
@@ -145,8 +146,10 @@ impl Front {
         let id = self.connections.fetch_add(1, Relaxed) + 1;
         if self.clients.load(Relaxed) >= self.settings.clients {
             self.rejected.fetch_add(1, Relaxed);
-            // It is told if that needs no waiting.
-            drop(stream.try_write(b"-ERR max number of clients reached\r\n"));
+            if self.settings.tls.is_none() {
+                // It is told if that needs no waiting.
+                drop(stream.try_write(b"-ERR max number of clients reached\r\n"));
+            }
             return;
         }
         self.clients.fetch_add(1, Relaxed);
@@ -156,9 +159,15 @@ impl Front {
         tokio::spawn(async move {
             let gone = Leave(Arc::clone(&front));
             let from = address.clone();
-            let end = Connection::new(front, stream, id, address).serve().await;
+            let end = match front.greet(stream).await {
+                Ok(stream) => Connection::new(front, stream, id, address).serve().await,
+                Err(end) => end,
+            };
             match end {
-                End::Io(_) | End::Closed => tracing::debug!(client = id, %end, "a client has gone"),
+                End::Io(_) | End::Closed | End::Refused(Refusal::Gone) => {
+                    tracing::debug!(client = id, %end, "a client has gone");
+                }
+                End::Refused(_) => tracing::warn!(client = id, from, reason = %end, "a client is refused"),
                 End::Parse(error) if error.is_foreign() => tracing::warn!(
                     client = id,
                     from,
@@ -171,6 +180,32 @@ impl Front {
             }
             drop(gone);
         });
+    }
+}
+
+impl Front {
+    /// Takes the handshake of a client, where the port speaks TLS.
+    async fn greet(&self, stream: TcpStream) -> Result<Stream, End> {
+        let Some(tls) = &self.settings.tls else { return Ok(Stream::Plain(stream)) };
+        let mut closing = self.closing();
+        let (refusal, stream) = tokio::select! {
+            greeted = tls.accept(stream) => match greeted {
+                Ok(stream) => return Ok(stream),
+                Err(refused) => refused,
+            },
+            _ = closing.wait_for(|closing| *closing) => return Err(End::Closed),
+        };
+        if let Some(mut stream) = stream {
+            let told = async {
+                if let Refusal::Plain = refusal {
+                    stream.write(format!("-{refusal}\r\n").as_bytes()).await?;
+                }
+                stream.discard().await
+            };
+            // It goes away in any case.
+            drop(timeout(LINGER, told).await);
+        }
+        Err(refusal.into())
     }
 }
 

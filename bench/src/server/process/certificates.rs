@@ -1,45 +1,47 @@
 //! Certificates that are renewed while a member runs: their files are looked at now and then.
 
-use crate::server::Tls;
 use core::fmt::Display;
 use core::time::Duration;
-use paxos_transport::{TcpHandle, TlsOptions};
 use std::io;
-use std::path::{Path, PathBuf};
 use tokio::time::sleep;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// The files of a member, and what was in them.
-pub(super) struct Certificates {
-    files: Tls,
-    id: u16,
+/// The files that a section of the cluster's file names, and what was in them.
+pub(super) struct Certificates<T> {
+    /// The section.
+    section: &'static str,
+    read: Box<dyn Fn() -> io::Result<T> + Send>,
     /// What was last tried, so that what is wrong is told once.
-    tried: Result<TlsOptions, String>,
+    tried: Result<T, String>,
 }
 
-impl Certificates {
-    /// Reads the files of member `id`, and what is to be used.
+impl<T: Clone + PartialEq> Certificates<T> {
+    /// Reads the files for the first time; also returns what is in them.
     ///
     /// # Errors
     /// As the system says.
-    pub(super) fn read(files: &Tls, id: u16) -> io::Result<(Self, TlsOptions)> {
-        let read = read(files, id)?;
-        Ok((Self { files: files.clone(), id, tried: Ok(read.clone()) }, read))
+    pub(super) fn read(
+        section: &'static str,
+        read: impl Fn() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<(Self, T)> {
+        let first = read()?;
+        Ok((Self { section, read: Box::new(read), tried: Ok(first.clone()) }, first))
     }
 
-    /// Gives new certificates to a carrier for as long as it is there.
-    pub(super) async fn keep(mut self, carrier: TcpHandle) {
+    /// Gives new certificates to whoever uses them, for as long as the task runs.
+    pub(super) async fn keep<E: Display>(mut self, renew: impl Fn(&T) -> Result<(), E>) {
         loop {
             sleep(LOOK).await;
-            self.look(|new| carrier.renew(new));
+            self.look(&renew);
         }
     }
 
     /// Takes up what has changed. What cannot be used is told, and what was there before stays in use.
-    fn look<E: Display>(&mut self, renew: impl FnOnce(&TlsOptions) -> Result<(), E>) {
-        let found = read(&self.files, self.id).map_err(|error| error.to_string());
+    fn look<E: Display>(&mut self, renew: impl FnOnce(&T) -> Result<(), E>) {
+        let section = self.section;
+        let found = (self.read)().map_err(|error| error.to_string());
         if found == self.tried {
             return;
         }
@@ -48,26 +50,22 @@ impl Certificates {
             Err(error) => Err(error.clone()),
         };
         match renewed {
-            Ok(()) => tracing::info!("new certificates are in use"),
+            Ok(()) => tracing::info!("the new certificates of [{section}] are in use"),
             Err(error) => {
-                tracing::warn!(%error, "new certificates cannot be used, and the former ones are; correct the files");
+                tracing::warn!(
+                    %error,
+                    "the new certificates of [{section}] cannot be used, and the former ones are; correct the files"
+                );
             }
         }
         self.tried = found;
     }
 }
 
-/// In paths, `{id}` stands for the number of a member.
-fn read(files: &Tls, id: u16) -> io::Result<TlsOptions> {
-    let own = |path: &Path| PathBuf::from(path.to_string_lossy().replace("{id}", &id.to_string()));
-    let mut read = TlsOptions::from_files(own(&files.authorities), own(&files.certificate), own(&files.key))?;
-    read.domain.clone_from(&files.domain);
-    Ok(read)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Tls;
     use std::fs;
 
     #[test]
@@ -80,7 +78,8 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         let (authorities, certificate, key) = (path("ca"), path("n{id}.pem"), path("n{id}.key"));
         let files = Tls { authorities, certificate, key, domain: None };
-        let (mut certificates, first) = Certificates::read(&files, 3).expect("they are there");
+        let (mut certificates, first) =
+            Certificates::read("tls", move || files.read(3)).expect("they are there");
         assert_eq!(first.certificate, b"first");
 
         let mut tried = Vec::new();

@@ -65,8 +65,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let since = |members: &[Place]| {
             let (name, timeouts) = ("x".into(), Waits::default());
-            let file =
-                ClusterFile { name, members: members.to_vec(), spares: Vec::new(), tls: None, timeouts };
+            let file = ClusterFile {
+                name,
+                members: members.to_vec(),
+                spares: Vec::new(),
+                tls: None,
+                client_tls: None,
+                timeouts,
+            };
             since(dir.path(), &file).expect("it can be written")
         };
         assert_eq!(since(&[place(0, "a:1"), place(1, "b:1")]), []);

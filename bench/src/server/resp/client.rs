@@ -1,14 +1,14 @@
 //! A small client: for the load generator, the examples and tests.
 
 use super::{Value, ValueError, encode_request, read_value};
+use crate::server::tls::{Connector, Stream, explain};
 use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
+    stream: Stream,
     out: Vec<u8>,
     input: Vec<u8>,
     /// How much of the input was read.
@@ -36,9 +36,37 @@ impl Client {
     /// # Errors
     /// As the system says.
     pub async fn connect(address: &str) -> io::Result<Self> {
+        Self::connect_by(None, address).await
+    }
+
+    /// Connects to an address, with TLS if there is a connector.
+    ///
+    /// # Errors
+    /// As the system says; also if the handshake fails.
+    pub async fn connect_by(tls: Option<&Connector>, address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        let stream = match tls {
+            None => Stream::Plain(stream),
+            Some(tls) => tls.connect(address, stream).await?,
+        };
         Ok(Self { stream, out: Vec::new(), input: Vec::new(), taken: 0 })
+    }
+
+    /// Connects as [`Client::connect_by`], and says the password if there is one.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn open(
+        tls: Option<&Connector>,
+        address: &str,
+        password: Option<&str>,
+    ) -> Result<Self, CallError> {
+        let mut client = Self::connect_by(tls, address).await?;
+        if let Some(password) = password {
+            client.call(&["AUTH", password]).await?;
+        }
+        Ok(client)
     }
 
     /// Appends a request to those to be sent.
@@ -51,9 +79,12 @@ impl Client {
     /// # Errors
     /// As the system says.
     pub async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.out).await?;
+        let mut sent = 0;
+        while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
+            sent += self.stream.write(rest).await?;
+        }
         self.out.clear();
-        Ok(())
+        self.stream.flush().await
     }
 
     /// The next reply, if it has come in.
@@ -75,7 +106,8 @@ impl Client {
     /// # Errors
     /// As the system says; that the server closed the connection, too.
     pub async fn fill(&mut self) -> io::Result<()> {
-        if self.stream.read_buf(&mut self.input).await? == 0 {
+        let read = self.stream.read_buf(&mut self.input).await;
+        if read.map_err(|error| explain(error, None))? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(())
