@@ -285,11 +285,11 @@ where
     first.transpose().map_err(ServeError::Tls)
 }
 
+/// The files of the port for clients, and what uses them.
+type ForClients = (Certificates<Certified>, Arc<ClientPort>);
+
 /// TLS of the port for clients, if the file has it.
-fn certificates_of_port(
-    file: &ClusterFile,
-    id: u16,
-) -> Result<Option<(Certificates<Certified>, Arc<ClientPort>)>, ServeError> {
+fn certificates_of_port(file: &ClusterFile, id: u16) -> Result<Option<ForClients>, ServeError> {
     let read = certificates("client_tls", file.client_tls.as_ref(), id, ClientTls::read)?;
     let port = read.map(|(certificates, first)| Ok((certificates, Arc::new(ClientPort::new(&first)?))));
     port.transpose().map_err(ServeError::ClientTls)

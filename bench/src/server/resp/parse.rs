@@ -63,7 +63,7 @@ pub enum ParseError {
     /// The connection begins like TLS.
     #[error(
         "ERR Protocol error: this is TLS, but this server speaks the plain Redis protocol; connect without TLS, or \
-         through a proxy that ends it"
+         add [client_tls] to the cluster's file"
     )]
     Tls,
 }

@@ -59,12 +59,11 @@ impl Connector {
 
     /// Makes the handshake with the server at `address` (`host:port`), over a connection to it.
     pub(in crate::server) async fn connect(&self, address: &str, stream: TcpStream) -> io::Result<Stream> {
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => {
-                let Address { host, .. } = address.parse().map_err(io::Error::other)?;
-                server_name(&host)?
-            }
+        let name = if let Some(name) = &self.name {
+            name.clone()
+        } else {
+            let Address { host, .. } = address.parse().map_err(io::Error::other)?;
+            server_name(&host)?
         };
         let shown = name.to_str().into_owned();
         match self.tls.connect(name, stream).await {
@@ -92,27 +91,26 @@ fn server_name(host: &str) -> io::Result<ServerName<'static>> {
 
 /// Says what to do about an error of TLS. The server's refusal of a client's certificate arrives after the handshake.
 pub(in crate::server) fn explain(error: io::Error, name: Option<&str>) -> io::Error {
-    let Some(tls) = cause(&error) else { return error };
-    let text = match tls {
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+    let text = match cause(&error) {
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
             "the server does not speak TLS at this port: connect without TLS".into()
         }
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             "no authority that this client trusts has signed the server's certificate: trust the authority that signs the \
              servers' certificates"
                 .into()
         }
-        Error::InvalidCertificate(
+        Some(Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => format!(
+        )) => format!(
             "the server's certificate does not name `{}`: give the server a certificate with that name, or connect by a \
              name that it has",
             name.unwrap_or_default()
         ),
-        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+        Some(Error::AlertReceived(AlertDescription::CertificateRequired)) => {
             "the server requires a certificate of the client: give one, and its key".into()
         }
-        _ => return error,
+        Some(_) | None => return error,
     };
     io::Error::new(error.kind(), text)
 }
