@@ -95,7 +95,8 @@ pub(in crate::server) fn explain(error: io::Error, name: Option<&str>) -> io::Er
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
             "the server does not speak TLS at this port: connect without TLS".into()
         }
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        // The signature is wrong if another authority of the same name has signed.
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "no authority that this client trusts has signed the server's certificate: trust the authority that signs the \
              servers' certificates"
                 .into()
