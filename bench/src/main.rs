@@ -135,7 +135,15 @@ fn run_restore(options: &Restore) -> ExitCode {
     bar.finish_and_clear();
     match done {
         Ok(done) => {
-            finish(&[], &format!("{} keys restored; the cluster has {} keys now\n", done.keys, done.present))
+            let mut text = format!("{} keys restored", done.keys);
+            if let Some(present) = done.present {
+                text += &format!("; the cluster has {present} keys now");
+            }
+            text.push('\n');
+            for address in &done.failed {
+                text += &format!("{address} failed meanwhile: restart that member before clients write\n");
+            }
+            finish(&[], &text)
         }
         Err(error) => fail(&error, code(error.is_input())),
     }

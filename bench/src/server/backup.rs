@@ -11,6 +11,7 @@
 
 mod error;
 mod file;
+mod link;
 mod offline;
 mod options;
 mod restore;
@@ -19,13 +20,13 @@ mod take;
 
 pub use error::BackupError;
 pub use file::{Head, Reader};
-pub use offline::{Recovered, Stores};
+pub use offline::{Executed, Recovered, Stores};
 pub use options::{BACKUP_HELP, Backup, RESTORE_HELP, Restore};
 pub use restore::{Restored, restore};
 pub use source::Source;
 pub use take::backup;
 
-use take::write;
+use take::{refuse_existing, write};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! `paxos-bench store`: what a member's directory contains, and whether it is intact.
 
-use super::backup::{BackupError, Recovered, Stores};
+use super::backup::{BackupError, Executed, Recovered, Stores};
 use clap::{Args, Subcommand};
 use paxos_transport::StoreReport;
 use std::fmt::Write;
@@ -16,7 +16,8 @@ Examples:
   paxos-bench store verify /var/lib/paxos/*
   paxos-bench store backup saved.backup data/n0 data/n1
 
-Exit codes: 0 every store is whole, or will be when it is opened, 1 one is not, 2 the command line is wrong.";
+Exit codes: 0 every store is whole, or will be when it is opened, 1 one is not, 2 the command line is wrong. Of backup: 0 the
+file is complete and on the disk, 1 there is no backup, 2 the command line is wrong or a file cannot be used.";
 
 /// Inspects, verifies or backs up stores.
 #[derive(Debug, Args)]
@@ -50,7 +51,7 @@ enum What {
         /// The cluster's file [default: cluster.toml in the parent of the first DIR, as written by `cluster --data`]
         #[arg(long, value_name = "FILE")]
         cluster: Option<PathBuf>,
-        /// Use the votes of a single member, although no quorum is left. Acknowledged writes may be missing, and
+        /// Do without a quorum: use what the survivors know and voted for. Acknowledged writes may be missing, and
         /// unacknowledged ones may be present
         #[arg(long)]
         survivor: bool,
@@ -100,8 +101,14 @@ pub fn store(options: &StoreOptions) -> Inspected {
 
 fn backup(file: &Path, stores: Stores<'_>) -> Inspected {
     match stores.back_up(file) {
-        Ok(Recovered { head, next }) => {
-            let text = format!("{}: {} keys, of all slots below {next}\n", file.display(), head.keys);
+        Ok(Recovered { head, log: Executed { next, chosen, gap } }) => {
+            let mut text = format!("{}: {} keys, of all slots below {next}\n", file.display(), head.keys);
+            if chosen < next {
+                _ = writeln!(text, "  from {chosen} on, these are votes that may not have been chosen");
+            }
+            if gap {
+                _ = writeln!(text, "  later votes are left out: nothing is known of {next}");
+            }
             Inspected { text, errors: Vec::new() }
         }
         Err(error) => Inspected { text: String::new(), errors: vec![error] },

@@ -1,6 +1,5 @@
 //! Why there is no backup, or why it is not restored.
 
-use crate::server::resp::CallError;
 use std::io;
 use std::path::Path;
 
@@ -50,21 +49,25 @@ pub enum BackupError {
         text: String,
     },
     /// No server can be reached.
-    #[error("{address} cannot be reached: {source}; start the cluster, or correct --addr")]
+    #[error("{address} does not answer: {what}; start the cluster, or correct --addr")]
     Unreachable {
         /// The server that was asked last.
         address: String,
         /// Why not.
-        source: CallError,
+        what: String,
     },
-    /// Servers fail again and again.
-    #[error(
-        "gave up after {done} of {keys} keys, at {address}: {what}; look after the cluster, then restore again with --merge"
-    )]
+    /// A backup breaks off.
+    #[error("the backup broke off after {megabytes} MB: {why}; take it again")]
+    Broken {
+        /// How much had come.
+        megabytes: u64,
+        /// What the server said, or why it did not answer.
+        why: String,
+    },
+    /// A restore does not come to its end.
+    #[error("gave up after {done} of {keys} keys: {what}. Then restore again with --merge")]
     Interrupted {
-        /// The server that was asked last.
-        address: String,
-        /// What it said last.
+        /// What the last server said, and what to do.
         what: String,
         /// How many keys were acknowledged.
         done: u64,
@@ -99,12 +102,20 @@ pub enum BackupError {
         /// What is wrong.
         what: String,
     },
-    /// Too few members are there to tell what was chosen.
+    /// The members cannot tell what was chosen.
     #[error(
-        "the members of these directories are no quorum, so they cannot tell what was chosen: give the directories of more \
-         members, or --survivor and the directory of one"
+        "the members of these directories cannot tell what was chosen: {0}. Give the directories of a quorum, as they \
+         are now, or use --survivor"
     )]
-    NoQuorum,
+    NoQuorum(String),
+    /// Two directories are of one member.
+    #[error("{store} is another directory of {node}: give one directory of each member, the current one")]
+    Twice {
+        /// The second directory.
+        store: String,
+        /// The member.
+        node: paxos_core::NodeId,
+    },
     /// A member cannot run in memory.
     #[error("a member cannot run from its directory: {0}")]
     Memory(String),
@@ -119,7 +130,7 @@ impl BackupError {
         match self {
             Self::Exists(_)
             | Self::Tls(_)
-            | Self::NoQuorum
+            | Self::Twice { .. }
             | Self::File { .. }
             | Self::NotEmpty { .. }
             | Self::Cluster(_)
@@ -127,6 +138,8 @@ impl BackupError {
             Self::Damaged { .. }
             | Self::Refused { .. }
             | Self::Unreachable { .. }
+            | Self::Broken { .. }
+            | Self::NoQuorum(_)
             | Self::Interrupted { .. }
             | Self::Store(_)
             | Self::State { .. }

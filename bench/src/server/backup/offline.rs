@@ -1,20 +1,22 @@
 //! Takes a backup from the directories of members that are stopped.
 
-use super::{BackupError, Head, Source, write};
-use crate::kv::{Command, Replies, Store};
+use super::{BackupError, Head, Source, refuse_existing, write};
+use crate::kv::{Command, FORMAT, Replies, Stamp, Store};
 use crate::server::ClusterFile;
 use crate::variants::{Variant, WithStore};
 use clap::ValueEnum;
 use core::time::Duration;
 use paxos_core::{
-    Acceptor, Answering, Consistency, Decided, Node, NodeId, Protocol, Replica, Setup, Slot, Time,
+    Acceptor, Answering, Consistency, Decided, Entry, Node, NodeId, Protocol, Replica, Setup, Slot, Time,
+    Votes,
 };
-use paxos_transport::{MemoryNetwork, MemoryStorage, Portable, Replicated, Saved, StoreReport};
+use paxos_transport::{MemoryNetwork, MemoryStorage, Portable, Replicated, Saved, Seen, StoreReport};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// For this long, the members in memory may take to agree.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Messages of each member that wait in memory at most.
 const CAPACITY: usize = 4096;
@@ -26,7 +28,7 @@ pub struct Stores<'a> {
     pub dirs: &'a [PathBuf],
     /// The cluster's file.
     pub cluster: &'a Path,
-    /// Whether to make do without a quorum, with the votes of a single member.
+    /// Whether to do without a quorum, with what these members know and voted for.
     pub survivor: bool,
 }
 
@@ -35,37 +37,56 @@ pub struct Stores<'a> {
 pub struct Recovered {
     /// What the file says of itself.
     pub head: Head,
-    /// The first slot that was not executed.
+    /// How far the log was executed.
+    pub log: Executed,
+}
+
+/// How far the log was executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Executed {
+    /// Every slot below was executed.
     pub next: Slot,
+    /// Every slot below is known to be chosen.
+    pub chosen: Slot,
+    /// Whether members voted in later slots, behind one of which nothing is known.
+    pub gap: bool,
 }
 
 impl Stores<'_> {
     /// Reads the directories, which it does not change, and writes what the members agreed on to the file.
     ///
-    /// The members run in memory, as they would from these directories: if they are a quorum, one of them is elected, learns by
-    /// phase 1 whatever may have been chosen, and has it chosen. So nothing that was acknowledged is missing.
+    /// The members run in memory, as they would from these directories: if they are a quorum, one of them is elected, learns
+    /// by phase 1 whatever may have been chosen, and has it chosen. So nothing that was acknowledged is missing, as long as
+    /// these are the directories that the members used last.
     ///
     /// # Errors
     /// [`BackupError`]. There is no file then.
     pub fn back_up(self, file: &Path) -> Result<Recovered, BackupError> {
+        refuse_existing(file)?;
         let cluster = ClusterFile::read(self.cluster)?;
-        let mut found: Option<(Variant, NodeId)> = None;
+        let mut found: Vec<(Variant, NodeId)> = Vec::new();
         for dir in self.dirs {
             let (variant, node) = self.owner(dir, &cluster)?;
-            let (first, _) = *found.get_or_insert((variant, node));
-            if variant != first {
-                let what = format!("{variant} wrote it, and {first} the one before it");
-                return Err(BackupError::State { store: dir.display().to_string(), what });
+            let store = dir.display().to_string();
+            if found.iter().any(|(_, other)| *other == node) {
+                return Err(BackupError::Twice { store, node });
             }
+            if let Some((first, _)) = found.first().filter(|(first, _)| *first != variant) {
+                let what = format!("{variant} wrote it, and {first} the one before it");
+                return Err(BackupError::State { store, what });
+            }
+            found.push((variant, node));
         }
-        let Some((variant, node)) = found else { return Err(BackupError::NoQuorum) };
-        let (store, next) = variant.with_store(Running { stores: self, cluster: &cluster, variant })?;
+        let Some((variant, _)) = found.first().copied() else {
+            return Err(BackupError::NoQuorum("there are none".into()));
+        };
+        let (store, node, log) = variant.with_store(Running { stores: self, cluster: &cluster, variant })?;
         let mut source = Source::new(store, node, variant.name());
         let head = write(file, || Ok(source.next_piece()))?;
-        Ok(Recovered { head, next })
+        Ok(Recovered { head, log })
     }
 
-    /// Who wrote a store.
+    /// Returns the member that wrote a store, and its variant.
     fn owner(&self, dir: &Path, cluster: &ClusterFile) -> Result<(Variant, NodeId), BackupError> {
         let report = StoreReport::read(dir)?;
         let store = dir.display().to_string();
@@ -74,12 +95,13 @@ impl Stores<'_> {
             let (file, other) = (self.cluster.display().to_string(), format!("cluster {:?}", cluster.name));
             return Err(BackupError::Foreign { store, owner, file, other });
         }
-        let name = report.variant.split(',').next().unwrap_or_default();
-        let unknown = |_| {
-            let what = format!("it was written with {:?}, which this version does not know", report.variant);
+        let written = report.variant.strip_suffix(&format!(", commands of format {FORMAT}"));
+        let variant = written.and_then(|name| Variant::from_str(name, false).ok());
+        let unknown = || {
+            let what = format!("it was written with {:?}, which this version does not read", report.variant);
             BackupError::State { store, what }
         };
-        Ok((Variant::from_str(name, false).map_err(unknown)?, report.node))
+        Ok((variant.ok_or_else(unknown)?, report.node))
     }
 }
 
@@ -90,7 +112,7 @@ struct Running<'a> {
 }
 
 impl WithStore for Running<'_> {
-    type Out = Result<(Store, Slot), BackupError>;
+    type Out = Result<(Store, NodeId, Executed), BackupError>;
 
     fn run<P>(self, options: P::Options) -> Self::Out
     where
@@ -112,16 +134,15 @@ impl WithStore for Running<'_> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             return runtime.block_on(agree::<P>(members));
         }
-        let (Some((setup, saved)), true) = (members.pop(), members.is_empty()) else {
-            return Err(BackupError::NoQuorum);
-        };
         let store = self.stores.dirs[0].display().to_string();
-        execute_votes::<P>(setup, saved).map_err(|what| BackupError::State { store, what })
+        execute::<P>(members).map_err(|what| BackupError::State { store, what })
     }
 }
 
 /// Runs members in memory until one of them can answer a linearizable read.
-async fn agree<P>(members: Vec<(Setup<P::Options>, Saved<P>)>) -> Result<(Store, Slot), BackupError>
+async fn agree<P>(
+    members: Vec<(Setup<P::Options>, Saved<P>)>,
+) -> Result<(Store, NodeId, Executed), BackupError>
 where
     P: Portable + Protocol<Value = Command, Reply = Replies>,
 {
@@ -130,38 +151,78 @@ where
     for (setup, saved) in members {
         let (carrier, storage) = (network.join(setup.id), MemoryStorage::holding(saved));
         let started = Replicated::start(setup, Store::default(), Box::new(carrier), Box::new(storage)).await;
-        running.push(started.map_err(|error| BackupError::Memory(error.to_string()))?);
+        running.push(Arc::new(started.map_err(|error| BackupError::Memory(error.to_string()))?));
     }
-    // Whoever has got furthest need not be told anything first.
-    let best = running.iter().max_by_key(|member| member.status().applied);
-    let best = best.ok_or(BackupError::NoQuorum)?;
-    let seen = best.read(Consistency::Confirmed, Store::clone).await.map_err(|_| BackupError::NoQuorum)?;
-    Ok((seen.value, best.status().applied))
+    let mut reads = JoinSet::new();
+    for member in &running {
+        let member = Arc::clone(member);
+        reads.spawn(async move { (member.id(), read(&member).await) });
+    }
+    // One of them may have been removed, or be far behind.
+    let mut why = String::new();
+    while let Some(read) = reads.join_next().await {
+        match read {
+            Ok((node, Ok(seen))) => {
+                let log = Executed { next: seen.applied, chosen: seen.applied, gap: false };
+                return Ok((seen.value, node, log));
+            }
+            Ok((node, Err(error))) => why = format!("{node}: {error}"),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(BackupError::NoQuorum(why))
 }
 
-/// Executes what a single member voted for, as if each of its votes had been chosen.
-fn execute_votes<P>(setup: Setup<P::Options>, saved: Saved<P>) -> Result<(Store, Slot), String>
+/// Reads the store of a member, with everything that may have been chosen.
+async fn read<P>(member: &Replicated<P, Store>) -> Result<Seen<Store>, String>
+where
+    P: Portable + Protocol<Value = Command, Reply = Replies>,
+{
+    // Some variants propose nothing by themselves. So the last votes would not become chosen without a command behind them.
+    let command = Command::new(&Stamp::default(), []);
+    member.append(command).await.map_err(|error| error.to_string())?;
+    member.read(Consistency::Confirmed, Store::clone).await.map_err(|error| error.to_string())
+}
+
+/// Executes what any of the members knows to be chosen, and beyond that the vote of the highest ballot in each slot, as if it
+/// had been chosen.
+fn execute<P>(members: Vec<(Setup<P::Options>, Saved<P>)>) -> Result<(Store, NodeId, Executed), String>
 where
     P: Protocol<Value = Command, Reply = Replies>,
 {
-    let Saved { session, snapshot, records, .. } = saved;
+    let newest =
+        members.iter().max_by_key(|(_, saved)| saved.snapshot.as_ref().map(paxos_core::Snapshot::next));
+    let (setup, saved) = newest.ok_or("there are no members")?;
+    let owner = setup.id;
     let mut replica = Replica::new(Store::default(), &setup.config.limits);
-    if let Some(snapshot) = &snapshot {
+    if let Some(snapshot) = &saved.snapshot {
         replica.install(snapshot).map_err(|error| error.to_string())?;
     }
-    let node = Node::<P>::restore_from(setup, Time(0), session, snapshot, &records);
-    let votes = node.acceptor().and_then(Acceptor::votes);
-    let votes = votes.ok_or_else(|| format!("{} does not tell which of its votes come last", P::NAME))?;
-    for vote in votes.within(replica.next().onwards()) {
-        // What lies behind a gap was not answered to anybody before the gap was filled.
-        if vote.first > replica.next() {
-            break;
+    let nodes: Vec<Node<P>> = members
+        .into_iter()
+        .map(|(setup, Saved { session, snapshot, records, .. })| {
+            Node::restore_from(setup, Time(0), session, snapshot, &records)
+        })
+        .collect();
+    let votes: Vec<&Votes<Command>> =
+        nodes.iter().filter_map(|node| node.acceptor().and_then(Acceptor::votes)).collect();
+    let mut chosen = replica.next();
+    loop {
+        let slot = replica.next();
+        let known = nodes.iter().find_map(|node| node.chosen().get(slot));
+        if known.is_some() && chosen == slot {
+            chosen = slot.plus(1);
         }
+        let voted = || votes.iter().filter_map(|votes| votes.get(slot)).max_by_key(|(ballot, _)| *ballot);
+        let Some(entry) = known.or_else(|| voted().map(|(_, entry)| entry)) else { break };
+        let entries: &[Entry<Command>] = std::slice::from_ref(entry);
         // Nobody is answered, and the members are of no interest.
         let answering = Answering::everyone();
-        replica.execute(Decided { first: vote.first, entries: &vote.batch, answering, members: None });
+        replica.execute(Decided { first: slot, entries, answering, members: None });
         drop(replica.answers());
     }
     let next = replica.next();
-    Ok((replica.machine().clone(), next))
+    let gap = votes.iter().any(|votes| votes.within(next.onwards()).next().is_some())
+        || nodes.iter().any(|node| node.chosen().end() > next);
+    Ok((replica.machine().clone(), owner, Executed { next, chosen, gap }))
 }

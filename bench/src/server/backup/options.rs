@@ -14,7 +14,8 @@ Examples:
   paxos-bench backup monday.backup
   paxos-bench backup monday.backup --addr 10.0.0.1:6379,10.0.0.2:6379
 
-Exit codes: 0 the file is complete and on the disk, 1 there is no backup, 2 the command line is wrong or the file exists.";
+Exit codes: 0 the file is complete and on the disk, 1 there is no backup, 2 the command line is wrong
+or the file cannot be written.";
 
 /// Below the options in the help of `restore`.
 pub const RESTORE_HELP: &str = "\
@@ -64,7 +65,7 @@ pub struct Restore {
     /// How to connect
     #[command(flatten)]
     pub tls: TlsArguments,
-    /// Restore into a cluster that has keys: those in the backup are replaced, the others stay
+    /// Restore into a cluster that has keys: those in the backup are replaced, or deleted if their time has passed
     #[arg(long)]
     pub merge: bool,
 }

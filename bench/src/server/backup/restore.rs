@@ -1,33 +1,30 @@
 //! Loads a backup into a running cluster.
 
-use super::take::{connect, refused};
+use super::link::{Link, PATIENCE, PAUSE, Servers, failed, may_pass};
 use super::{BackupError, Reader, Restore};
-use crate::server::resp::{CallError, Client, Value};
-use crate::server::tls::Connector;
-use core::time::Duration;
+use crate::server::resp::{CallError, Value};
 use serde::Serialize;
 use std::collections::VecDeque;
 use tokio::time::{Instant, sleep};
 
-/// Keys that are on their way at most.
+/// The most keys that are under way.
 const KEYS: usize = 1024;
 
-/// Bytes that are on their way at most, unless one key has more.
+/// The most bytes that are under way, unless one key has more.
 const BYTES: usize = 8 << 20;
 
-/// For this long, servers that fail are asked again.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A key that no client has. Deleting it has no effect, except that the member that does so knows every earlier write.
+const NO_KEY: &str = "\0paxos-bench restore";
 
-/// The pause before a server is asked again.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// What was restored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+/// The result of a restore.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Restored {
-    /// How many keys the backup has, all of which were acknowledged.
+    /// The number of keys in the backup, all of which were acknowledged.
     pub keys: u64,
-    /// How many keys the cluster has now.
-    pub present: i64,
+    /// The number of keys in the cluster afterwards, if a server could tell.
+    pub present: Option<i64>,
+    /// Servers that failed while keys were on their way to them. When one of them returns, it may still execute some.
+    pub failed: Vec<String>,
 }
 
 /// Checks the file, and writes its keys to the cluster.
@@ -42,21 +39,23 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
             step(format!("checks the file: {} %", percent(keys, head.keys)));
         }
     })?;
+    let (addresses, password) = (&options.addr[..], options.password.as_deref());
+    let servers = Servers { tls: tls.as_ref(), addresses, password };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (address, mut client) = connect(tls.as_ref(), &options.addr, options.password.as_deref()).await?;
-        let present = size(&mut client, &address).await?;
+        let (place, link, present) = size(servers).await?;
         if present > 0 && !options.merge {
+            let address = servers.address(place).to_owned();
             return Err(BackupError::NotEmpty { address, keys: present });
         }
         let mut reader = Reader::open(&options.file)?;
         let keys = reader.head().keys;
-        let place = options.addr.iter().position(|known| *known == address).unwrap_or_default();
         let mut sender = Sender {
-            options,
-            tls: tls.as_ref(),
-            client: Some(client),
+            servers,
+            merge: options.merge,
+            link: Some(link),
             place,
+            failed: Vec::new(),
             open: VecDeque::new(),
             bytes: 0,
             done: 0,
@@ -68,118 +67,105 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
                 step(format!("{} of {keys} keys ({} %)", sender.done, percent(sender.done, keys)));
             }
         }
-        sender.finish().await?;
-        let (address, mut client) = connect(tls.as_ref(), &options.addr, options.password.as_deref()).await?;
-        Ok(Restored { keys, present: size(&mut client, &address).await? })
+        sender.settle(0, 0).await?;
+        let present = size(servers).await.ok().map(|(_, _, present)| present);
+        Ok(Restored { keys, present, failed: sender.failed })
     })
 }
 
-async fn size(client: &mut Client, address: &str) -> Result<i64, BackupError> {
-    match client.call(&["DBSIZE"]).await {
-        Ok(Value::Int(keys)) => Ok(keys),
-        Ok(_) => {
-            Err(BackupError::Refused { address: address.to_owned(), text: "no answer to DBSIZE".into() })
-        }
-        Err(error) => Err(refused(address, error)),
+/// Asks for the number of keys, after every write that was answered before.
+async fn size(servers: Servers<'_>) -> Result<(usize, Link, i64), BackupError> {
+    let (place, mut link, _) = servers.ask(&["DEL", NO_KEY]).await?;
+    let address = servers.address(place);
+    match link.call(&["DBSIZE"]).await.map_err(|error| failed(address, error))? {
+        Value::Int(keys) => Ok((place, link, keys)),
+        _ => Err(BackupError::Refused { address: address.to_owned(), text: "no answer to DBSIZE".into() }),
     }
 }
 
-/// Sends keys, and sends those again that were not acknowledged: to set a key twice does no harm.
+/// Sends keys, and sends those again that were not acknowledged.
 struct Sender<'a> {
-    options: &'a Restore,
-    tls: Option<&'a Connector>,
-    client: Option<Client>,
-    /// Which of the addresses it is.
+    servers: Servers<'a>,
+    merge: bool,
+    link: Option<Link>,
+    /// Which of the servers it is.
     place: usize,
-    /// What was sent and not acknowledged, in order.
+    failed: Vec<String>,
+    /// The keys that were sent and not acknowledged, in order.
     open: VecDeque<Vec<Vec<u8>>>,
-    /// Bytes of that.
+    /// Their size in bytes.
     bytes: usize,
     done: u64,
     keys: u64,
 }
 
 impl Sender<'_> {
-    async fn send(&mut self, words: Vec<Vec<u8>>) -> Result<(), BackupError> {
+    async fn send(&mut self, mut words: Vec<Vec<u8>>) -> Result<(), BackupError> {
+        // In an empty cluster a key that is there was set by this restore, or later by a client, whose value counts.
+        if !self.merge {
+            words.push(b"NX".to_vec());
+        }
         let more = weight(&words);
         if !self.open.is_empty() && (self.open.len() >= KEYS || self.bytes + more > BYTES) {
             self.settle(KEYS / 2, BYTES / 2).await?;
         }
-        if let Some(client) = &mut self.client {
-            push(client, &words);
+        if let Some(link) = &mut self.link {
+            push(link, &words);
         }
         self.bytes += more;
         self.open.push_back(words);
         Ok(())
     }
 
-    async fn finish(&mut self) -> Result<(), BackupError> {
-        self.settle(0, 0).await
-    }
-
-    /// Waits until no more than so many keys and bytes are on their way.
+    /// Waits until no more than so many keys and bytes are under way.
     async fn settle(&mut self, keys: usize, bytes: usize) -> Result<(), BackupError> {
-        let mut patience = Instant::now() + PATIENCE;
+        let mut end = Instant::now() + PATIENCE;
         while self.open.len() > keys || self.bytes > bytes {
-            let failed = match self.acknowledge(keys, bytes, &mut patience).await {
+            let before = self.done;
+            let error = match self.acknowledge(keys, bytes).await {
                 Ok(()) => return Ok(()),
-                // Another answer would be the same.
-                Err(CallError::Refused(text)) if !may_pass(&text) => {
-                    return Err(BackupError::Refused { address: self.address().to_owned(), text });
-                }
                 Err(error) => error,
             };
-            if Instant::now() >= patience {
-                let (address, what) = (self.address().to_owned(), failed.to_string());
-                return Err(BackupError::Interrupted { address, what, done: self.done, keys: self.keys });
+            let address = self.servers.address(self.place).to_owned();
+            if self.done > before {
+                end = Instant::now() + PATIENCE;
             }
-            self.client = None;
-            self.place = (self.place + 1) % self.options.addr.len().max(1);
+            let passes = !matches!(&error, CallError::Refused(text) if !may_pass(text));
+            if !passes || Instant::now() >= end {
+                let what = failed(&address, error).to_string();
+                return Err(BackupError::Interrupted { what, done: self.done, keys: self.keys });
+            }
+            if self.link.take().is_some() && !self.failed.contains(&address) {
+                self.failed.push(address);
+            }
+            self.place += 1;
             sleep(PAUSE).await;
         }
         Ok(())
     }
 
-    async fn acknowledge(
-        &mut self,
-        keys: usize,
-        bytes: usize,
-        patience: &mut Instant,
-    ) -> Result<(), CallError> {
-        if self.client.is_none() {
-            let password = self.options.password.as_deref();
-            let mut client = Client::open(self.tls, self.address(), password).await?;
-            self.open.iter().for_each(|words| push(&mut client, words));
-            self.client = Some(client);
+    async fn acknowledge(&mut self, keys: usize, bytes: usize) -> Result<(), CallError> {
+        if self.link.is_none() {
+            let mut link = self.servers.connect(self.place).await?;
+            self.open.iter().for_each(|words| push(&mut link, words));
+            self.link = Some(link);
         }
-        let Some(client) = &mut self.client else { return Ok(()) };
-        client.flush().await?;
+        let Some(link) = &mut self.link else { return Ok(()) };
+        link.flush().await?;
         while self.open.len() > keys || self.bytes > bytes {
-            if let Value::Error(text) = client.read().await? {
-                return Err(CallError::Refused(text));
-            }
+            link.read().await?;
             if let Some(words) = self.open.pop_front() {
                 self.bytes -= weight(&words);
                 self.done += 1;
             }
-            *patience = Instant::now() + PATIENCE;
         }
         Ok(())
     }
-
-    fn address(&self) -> &str {
-        self.options.addr.get(self.place).map_or("", String::as_str)
-    }
 }
 
-/// Whether a server that refuses may take the same later: it has no quorum, or too much to do.
-fn may_pass(text: &str) -> bool {
-    ["TRYAGAIN", "UNKNOWN", "CLUSTERDOWN", "OVERLOADED", "LOADING"].iter().any(|word| text.starts_with(word))
-}
-
-fn push(client: &mut Client, words: &[Vec<u8>]) {
+fn push(link: &mut Link, words: &[Vec<u8>]) {
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-    client.push(&words);
+    link.push(&words);
 }
 
 fn weight(words: &[Vec<u8>]) -> usize {

@@ -14,6 +14,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// A backup that is not continued for this long is dropped, because the overwritten values that it holds take memory.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// A backup is given up after this long in any case.
+const LONGEST: Duration = Duration::from_hours(1);
+
 /// The backup of one connection.
 pub(in super::super) struct Begun(Arc<Mutex<Held>>);
 
@@ -21,6 +24,8 @@ struct Held {
     /// `None` once the backup is finished or dropped.
     source: Option<(Source, OwnedSemaphorePermit)>,
     until: Instant,
+    /// The latest value of `until`.
+    end: Instant,
 }
 
 impl fmt::Debug for Begun {
@@ -31,7 +36,8 @@ impl fmt::Debug for Begun {
 
 impl Begun {
     fn new(source: Source, place: OwnedSemaphorePermit) -> Self {
-        let held = Held { source: Some((source, place)), until: Instant::now() + IDLE };
+        let now = Instant::now();
+        let held = Held { source: Some((source, place)), until: now + IDLE, end: now + LONGEST };
         let held = Arc::new(Mutex::new(held));
         let watched = Arc::downgrade(&held);
         tokio::spawn(async move {
@@ -56,8 +62,8 @@ impl Begun {
     /// Returns the next piece, or `None` after the last.
     fn next_piece(&self) -> Result<Option<Vec<u8>>, &'static str> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.until = Instant::now() + IDLE;
-        let given_up = "ERR the backup was given up after a minute without PAXOS BACKUP NEXT; begin again";
+        held.until = held.end.min(Instant::now() + IDLE);
+        let given_up = "ERR the backup was given up, after a minute without PAXOS BACKUP NEXT or after an hour; begin again";
         let (source, _) = held.source.as_mut().ok_or(given_up)?;
         let piece = source.next_piece();
         if piece.is_none() {
