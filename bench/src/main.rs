@@ -135,14 +135,11 @@ fn run_restore(options: &Restore) -> ExitCode {
     bar.finish_and_clear();
     match done {
         Ok(done) => {
-            let mut text = format!("{} keys restored", done.keys);
-            if let Some(present) = done.present {
-                text += &format!("; the cluster has {present} keys now");
-            }
-            text.push('\n');
-            for address in &done.failed {
-                text += &format!("{address} failed meanwhile: restart that member before clients write\n");
-            }
+            let present = done.present.map(|keys| format!("; the cluster has {keys} keys now"));
+            let failed =
+                |address| format!("{address} failed meanwhile: restart that member before clients write\n");
+            let failed: String = done.failed.iter().map(failed).collect();
+            let text = format!("{} keys restored{}\n{failed}", done.keys, present.unwrap_or_default());
             finish(&[], &text)
         }
         Err(error) => fail(&error, code(error.is_input())),

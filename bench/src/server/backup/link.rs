@@ -91,10 +91,8 @@ impl Link {
     /// # Errors
     /// [`CallError`]; an error that the server sends is a [`CallError::Refused`].
     pub(super) async fn read(&mut self) -> Result<Value, CallError> {
-        match within(self.client.read()).await? {
-            Value::Error(text) => Err(CallError::Refused(text)),
-            value => Ok(value),
-        }
+        let value = within(self.client.read()).await?;
+        if let Value::Error(text) = value { Err(CallError::Refused(text)) } else { Ok(value) }
     }
 
     pub(super) async fn call(&mut self, words: &[&str]) -> Result<Value, CallError> {

@@ -213,8 +213,8 @@ where
         if known.is_some() && chosen == slot {
             chosen = slot.plus(1);
         }
-        let voted = || votes.iter().filter_map(|votes| votes.get(slot)).max_by_key(|(ballot, _)| *ballot);
-        let Some(entry) = known.or_else(|| voted().map(|(_, entry)| entry)) else { break };
+        let highest = || votes.iter().filter_map(|votes| votes.get(slot)).max_by_key(|(ballot, _)| *ballot);
+        let Some(entry) = known.or_else(|| highest().map(|(_, entry)| entry)) else { break };
         let entries: &[Entry<Command>] = std::slice::from_ref(entry);
         // Nobody is answered, and the members are of no interest.
         let answering = Answering::everyone();

@@ -77,10 +77,12 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
 async fn size(servers: Servers<'_>) -> Result<(usize, Link, i64), BackupError> {
     let (place, mut link, _) = servers.ask(&["DEL", NO_KEY]).await?;
     let address = servers.address(place);
-    match link.call(&["DBSIZE"]).await.map_err(|error| failed(address, error))? {
-        Value::Int(keys) => Ok((place, link, keys)),
-        _ => Err(BackupError::Refused { address: address.to_owned(), text: "no answer to DBSIZE".into() }),
-    }
+    let size = link.call(&["DBSIZE"]).await.map_err(|error| failed(address, error))?;
+    let Value::Int(keys) = size else {
+        let text = "no answer to DBSIZE".into();
+        return Err(BackupError::Refused { address: address.to_owned(), text });
+    };
+    Ok((place, link, keys))
 }
 
 /// Sends keys, and sends those again that were not acknowledged.

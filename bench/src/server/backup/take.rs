@@ -36,17 +36,15 @@ pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, Ba
                 (*place, next.map_err(broken)?)
             }
         };
-        match value {
-            Value::Bulk(piece) => {
-                written += piece.len() as u64;
-                step(format!("{} MB", written / 1_000_000));
-                Ok(Some(piece))
-            }
-            Value::Nil => Ok(None),
-            _ => {
-                let address = servers.address(place).to_owned();
-                Err(BackupError::Refused { address, text: "no backup came".into() })
-            }
+        if let Value::Bulk(piece) = value {
+            written += piece.len() as u64;
+            step(format!("{} MB", written / 1_000_000));
+            Ok(Some(piece))
+        } else if value == Value::Nil {
+            Ok(None)
+        } else {
+            let address = servers.address(place).to_owned();
+            Err(BackupError::Refused { address, text: "no backup came".into() })
         }
     })
 }
@@ -67,9 +65,13 @@ pub(super) fn write(
     }
     file.as_file().sync_all().map_err(wrong())?;
     let head = Reader::check(file.path(), |_, _| {})?;
-    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-        ErrorKind::AlreadyExists => BackupError::Exists(path.display().to_string()),
-        _ => BackupError::file(path)(error.error),
+    file.persist_noclobber(path).map_err(|error| {
+        let exists = error.error.kind() == ErrorKind::AlreadyExists;
+        if exists {
+            BackupError::Exists(path.display().to_string())
+        } else {
+            BackupError::file(path)(error.error)
+        }
     })?;
     // Other systems have no such call.
     if cfg!(unix) {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 const IDLE: Duration = Duration::from_secs(60);
 
 /// A backup is given up after this long in any case.
-const LONGEST: Duration = Duration::from_hours(1);
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The backup of one connection.
 pub(in super::super) struct Begun(Arc<Mutex<Held>>);
