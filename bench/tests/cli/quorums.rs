@@ -74,7 +74,7 @@ fn unlawful_and_unknown_systems_are_refused() {
         says(&[command, "--quorum", "grid:3"], &["grid:3", "grid:ROWSxCOLUMNS", "for example grid:2x3"]);
     }
     says(&["simulate", "--quorum", "weighted:3,1,1,1,1/3,4"], &["phase 1 quorum {n0}", "share no acceptor"]);
-    says(&["quorums", "--sites", "us-east-1,us-west-1"], &["5 acceptors", "there are 2"]);
+    says(&["quorums", "--sites", "us-east-1,us-west-1"], &["5 acceptors", "only 2 are known"]);
     says(&["quorums", "--acceptors", "14"], &["14 acceptors", "--rtt-file"]);
     says(&["compare", "--variants", "fast", "--quorum", "rule:2of(0,1,2)"], &["no fast quorums"]);
 }
