@@ -38,7 +38,7 @@ pub enum Leadership {
     /// Without a wait, two proposers may duel forever.
     SelfAppointed {
         /// The waiting time, drawn between 0 and `low` at first, doubling up to `high`. It doubles further with every 8 lost
-        /// ballots in which nothing is chosen, because two phases may take longer than any limit. None: no wait.
+        /// ballots in which nothing is chosen, up to 64 times `high`: two phases may take longer than expected. None: no wait.
         backoff: Option<(Duration, Duration)>,
     },
 }

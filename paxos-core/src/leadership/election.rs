@@ -13,6 +13,10 @@ const INSTANT: Duration = Duration::from_nanos(1);
 /// After this many lost ballots in which nothing was chosen, the longest back-off grows beyond its configured limit.
 const PATIENCE: u32 = 8;
 
+/// No more lost ballots are counted, so that the longest back-off is 64 times its configured limit. Rivals without a quorum lose
+/// ballots for as long as they are cut off, and must not wait for as long again afterwards.
+const MOST_VAIN: u32 = 6 * PATIENCE;
+
 /// Elects leaders by timeout, or lets every proposer appoint itself, as configured. A process that hears no leader for
 /// a random time asks the acceptors whether they hear one (a *pre-vote*: it asks for no promise, raises no ballot and
 /// writes nothing). If a phase 1 quorum hears none either, it campaigns with a higher ballot. So a process that
@@ -125,9 +129,9 @@ impl Election {
         let Leadership::SelfAppointed { backoff: Some((low, high)) } = self.config().leadership else {
             return Duration::ZERO;
         };
-        // Two phases may take longer than `high`, in many pieces or over slow links. No constant is long enough for all.
+        // Two phases may take longer than `high`, in many pieces or over slow links.
         let longest = if self.vain >= PATIENCE {
-            high.saturating_mul(1 << (self.vain / PATIENCE).min(16))
+            high.saturating_mul(1 << (self.vain / PATIENCE))
         } else {
             low.saturating_mul(1 << self.lost.min(16)).min(high)
         };
@@ -225,7 +229,7 @@ impl<P: Protocol> Leader<P> for Election {
         self.retire();
         self.lost = self.lost.saturating_add(1);
         // What it has learned about the time that a ballot takes is kept in part: the next one takes about as long.
-        self.vain = if chosen > self.chosen { self.vain / 2 } else { self.vain.saturating_add(1) };
+        self.vain = if chosen > self.chosen { self.vain / 2 } else { (self.vain + 1).min(MOST_VAIN) };
         self.chosen = self.chosen.max(chosen);
         if self.is_elected() {
             self.leader = self.leader.filter(|leader| *leader != self.setup.id);
