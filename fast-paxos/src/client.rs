@@ -2,8 +2,8 @@
 
 use crate::FastPaxos;
 use paxos_core::{
-    Answer, Audience, Change, CommandId, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded,
-    Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
+    Answer, Audience, CommandId, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded,
+    Reconfiguration, Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
 };
 
 /// The number of commands that go to every server at once after a command had to be sent again.
@@ -60,7 +60,7 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         self.outstanding.submit(value)
     }
 
-    fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
+    fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded> {
         self.outstanding.submit_change(change)
     }
 

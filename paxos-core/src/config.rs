@@ -176,8 +176,8 @@ pub struct Config {
     /// The limits on memory and messages.
     pub limits: Limits,
     /// Processes that are not members and may become members; until then they only learn. A process that is to join a
-    /// running cluster starts with the configuration that the cluster began with, and its own id here. The other
-    /// processes need not know of it.
+    /// running cluster starts with the configuration that the cluster began with, and its own id here. Members need not
+    /// know of it. It names the other spares as well: they may have replaced all members that it knows.
     pub spares: NodeSet,
     /// The seed of the waiting times that must differ between processes.
     pub seed: u64,

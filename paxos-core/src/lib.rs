@@ -44,8 +44,8 @@ pub use log::{
     Takeover, Value,
 };
 pub use membership::{
-    Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, StillNeeded, StoreLife,
-    StoreMark, Unasked, Unchangeable,
+    Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, Reconfiguration,
+    StillNeeded, StoreLife, StoreMark, Unasked, Unchangeable,
 };
 pub use node::{
     Aside, Backlog, Counters, Decided, Event, Load, Node, PeerStatus, Plays, Ready, Receipt, SnapshotPiece,

@@ -25,7 +25,7 @@ use crate::{NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The processes of each role.
@@ -129,6 +129,24 @@ impl fmt::Display for Change {
     }
 }
 
+/// A change of members as it stands in the log: with the stores of the processes that it adds.
+///
+/// A process that was not there when a member joined, and meets it only after its disk was exchanged, learns from the
+/// log that this is not the store which joined ([`StoreMark`]).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Reconfiguration {
+    /// The change.
+    pub change: Change,
+    /// [`StoreMark::id`] of the processes that it adds, as far as the process that asked for it knows them.
+    pub stores: BTreeMap<NodeId, u128>,
+}
+
+impl From<Change> for Reconfiguration {
+    fn from(change: Change) -> Self {
+        Self { change, stores: BTreeMap::new() }
+    }
+}
+
 /// Consecutive slots with the same members.
 #[derive(Clone, Debug)]
 pub struct Epoch {
@@ -185,6 +203,8 @@ pub struct Epochs {
     version: u64,
     /// All members that were ever removed.
     retired: NodeSet,
+    /// The stores of the members that joined by a change.
+    stores: BTreeMap<NodeId, u128>,
 }
 
 impl Epochs {
@@ -204,6 +224,7 @@ impl Epochs {
             next: Slot(0),
             version: 0,
             retired: NodeSet::EMPTY,
+            stores: BTreeMap::new(),
         }
     }
 
@@ -247,6 +268,11 @@ impl Epochs {
         self.retired
     }
 
+    /// [`StoreMark::id`] of the members that joined by a change which names their stores.
+    pub fn stores(&self) -> &BTreeMap<NodeId, u128> {
+        &self.stores
+    }
+
     /// Returns the members that `change` would lead to.
     ///
     /// # Errors
@@ -282,9 +308,17 @@ impl Epochs {
     ///
     /// # Errors
     /// The reason, if the change is not made.
-    pub(crate) fn note(&mut self, slot: Slot, change: &Change) -> Result<Slot, Unchangeable> {
+    pub(crate) fn note(&mut self, slot: Slot, new: &Reconfiguration) -> Result<Slot, Unchangeable> {
+        let Reconfiguration { change, stores } = new;
         let epoch = self.changed(slot.plus(self.alpha), change)?;
         let from = epoch.from;
+        let added = change.add.servers();
+        for (node, store) in stores.iter().filter(|(node, _)| added.contains(**node)) {
+            // Of a founding member, everybody has heard itself. A member that gets another role keeps its store.
+            if !self.last().members.servers().contains(*node) {
+                self.stores.entry(*node).or_insert(*store);
+            }
+        }
         self.retired = self.retired.union(change.remove);
         if epoch.members != self.last().members {
             self.coming.push_back(epoch);

@@ -245,7 +245,8 @@ impl ClusterFile {
             config.leadership = Leadership::SelfAppointed { backoff: Some(backoff) };
         }
         if !members.contains(NodeId(id)) {
-            config.spares = NodeSet::only(NodeId(id));
+            // The members that it knows may all be gone when it starts. Those that replaced them were spares.
+            config.spares = self.spares.iter().map(|place| NodeId(place.id)).chain([NodeId(id)]).collect();
         }
         // Waiting times that must differ are drawn from it.
         config.seed = u64::from(id);

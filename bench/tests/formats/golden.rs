@@ -27,12 +27,12 @@ pub(crate) const WIRE: Format = Format {
 
 pub(crate) const STORE: Format = Format {
     name: "store: manifest",
-    version: 4,
+    version: 5,
     constant: "FORMAT in transport/src/storage/disk/manifest.rs",
 };
 
 pub(crate) const SNAPSHOT: Format =
-    Format { name: "snapshot", version: 5, constant: "VERSION in paxos-core/src/log/snapshot.rs" };
+    Format { name: "snapshot", version: 6, constant: "VERSION in paxos-core/src/log/snapshot.rs" };
 
 pub(crate) const KV: Format = Format {
     name: "key-value store",

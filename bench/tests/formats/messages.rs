@@ -7,9 +7,9 @@ use multi_paxos::MultiPaxos;
 use paxos_core::{
     Audience, Ballot, Batch, Bytes, Change, ClientId, Command, CommandId, Config, Digest, Entry, EpochRow,
     EpochTable, Limits, Membership, Message, Nack, Node, NodeId, NodeSet, Outcome, Overloaded, Places,
-    Protocol, ReadId, ReadMessage, Record, Refusal, Refused, Replica, Reply, Request, RestoreError, Sections,
-    Setup, Slot, SlotRange, Snapshot, SnapshotId, StateMachine, StoreLife, StoreMark, Time, Unchangeable,
-    Vote,
+    Protocol, ReadId, ReadMessage, Reconfiguration, Record, Refusal, Refused, Replica, Reply, Request,
+    RestoreError, Sections, Setup, Slot, SlotRange, Snapshot, SnapshotId, StateMachine, StoreLife, StoreMark,
+    Time, Unchangeable, Vote,
 };
 use std::sync::Arc;
 
@@ -37,8 +37,9 @@ fn members() -> Membership {
     Membership { proposers: set(&[0, 1]), acceptors: set(&[1, 2, 3]), learners: set(&[0, 4, 63]) }
 }
 
-fn change() -> Change {
-    Change { add: members(), remove: set(&[7]) }
+fn change() -> Reconfiguration {
+    let change = Change { add: members(), remove: set(&[7]) };
+    Reconfiguration { change, stores: [(NodeId(2), 1 << 100)].into() }
 }
 
 fn entries() -> Vec<Entry<String>> {
@@ -322,7 +323,9 @@ fn snapshots_are_written_as_before() {
         places: Places::of(set(&[1, 2, 3])).after(acceptors),
     };
     let coming = vec![row(1200, set(&[2, 3, 9])), row(1300, set(&[2, 3]))];
-    let table = EpochTable { current: row(1000, set(&[1, 2, 3])), coming, version: 300, retired: set(&[7]) };
+    let stores = [(NodeId(2), 1 << 100)].into();
+    let (current, retired) = (row(1000, set(&[1, 2, 3])), set(&[7]));
+    let table = EpochTable { current, coming, version: 300, retired, stores };
     file.one("the members", &table);
 
     let mut config = Config::collapsed(1).expect("lawful");

@@ -70,7 +70,7 @@ fn a_leader_that_slept_through_an_epoch<P: Protocol<Value = u64, Reply = u64>>()
     let mut seq = 0;
     let mut entries: Vec<Entry<u64>> = Vec::new();
     for change in changes {
-        entries.push(Entry::Change(CommandId { client, seq }, Box::new(change)));
+        entries.push(Entry::Change(CommandId { client, seq }, Box::new(change.into())));
         entries.extend((1..=8).map(|k| Entry::new(client, seq + k, k)));
         seq += 9;
     }

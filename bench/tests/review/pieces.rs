@@ -86,7 +86,7 @@ fn a_long_log_is_written_in_pieces<P: Protocol<Value = u64, Reply = u64>>() {
     let added = Membership { proposers: spares, acceptors: spares, learners: spares };
     let mut entries: Vec<Entry<u64>> = (0..100_000).map(|seq| Entry::new(client, seq, 1)).collect();
     let change = Change { add: added, remove: NodeSet::EMPTY };
-    entries.push(Entry::Change(CommandId { client, seq: 100_000 }, Box::new(change)));
+    entries.push(Entry::Change(CommandId { client, seq: 100_000 }, Box::new(change.into())));
     entries.extend((100_001..100_020).map(|seq| Entry::new(client, seq, 1)));
     let known = Slot(entries.len() as u64);
     let (mut first, mut longest, mut written) = (Slot(0), 0, Vec::new());

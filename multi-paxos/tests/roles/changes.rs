@@ -117,7 +117,7 @@ fn what_has_been_done_is_not_asked_for_again() {
     assert_eq!(ask(&mut server, Change::add(N1)), Err(Inadvisable::Member(N1).into()));
     assert_eq!(ask(&mut server, Change::remove(N9)), Err(Inadvisable::NoMember(N9).into()));
     let id = CommandId { client: ClientId { node: N9, session: 0, nonce: 0 }, seq: 50 };
-    let gone = Entry::Change(id, Box::new(Change::replace(N1, N3)));
+    let gone = Entry::Change(id, Box::new(Change::replace(N1, N3).into()));
     server.hear(
         N0,
         Message::Chosen { first: Slot(9), known: Slot(10), batch: vec![gone].into(), asked: Some(Slot(9)) },

@@ -10,7 +10,7 @@ use std::time::Duration;
 fn change(seq: u64, change: Change) -> Entry<u64> {
     Entry::Change(
         CommandId { client: ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq },
-        Box::new(change),
+        Box::new(change.into()),
     )
 }
 

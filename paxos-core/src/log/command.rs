@@ -1,6 +1,6 @@
 //! The content of the log: commands of clients, changes of members, and no-ops.
 
-use crate::{Amount, Change, ClientId, CommandId};
+use crate::{Amount, ClientId, CommandId, Reconfiguration};
 use core::fmt;
 use core::hash::Hash;
 use core::ops::Deref;
@@ -53,7 +53,7 @@ pub enum Entry<V> {
     Command(Command<V>),
     /// A change of the cluster's members, which a client submitted under this id. It is boxed, because it is rare, so
     /// that an entry is no larger than a command.
-    Change(CommandId, Box<Change>),
+    Change(CommandId, Box<Reconfiguration>),
 }
 
 impl<V> Entry<V> {

@@ -3,8 +3,9 @@
 
 use crate::log::sessions::{Found, Sessions};
 use crate::{
-    Answer, Bytes, Capture, Captured, Change, ClientId, Command, CommandId, Config, Decided, Entry, Epochs,
-    Learning, Limits, NodeId, NodeSet, Outcome, Reply, RestoreError, Slot, Snapshot, Unchangeable, Value,
+    Answer, Bytes, Capture, Captured, ClientId, Command, CommandId, Config, Decided, Entry, Epochs, Learning,
+    Limits, NodeId, NodeSet, Outcome, Reconfiguration, Reply, RestoreError, Slot, Snapshot, Unchangeable,
+    Value,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -315,7 +316,7 @@ impl<S: StateMachine> Replica<S> {
         &mut self,
         slot: Slot,
         id: CommandId,
-        change: &Change,
+        change: &Reconfiguration,
         answering: Answering,
         members: Option<&mut Epochs>,
     ) {

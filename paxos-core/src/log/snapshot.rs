@@ -18,7 +18,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
 /// The first byte of everything encoded here. A process with another version refuses it.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// The bytes before the head: a version and a length.
 const PREFIX: usize = 9;

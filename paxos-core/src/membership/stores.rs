@@ -13,6 +13,9 @@
 //! The count alone is not enough. A process whose disk was put back from a copy two writes old makes two writes before
 //! it says anything. It then shows as many writes as were heard of, but not the same ones.
 //!
+//! A change of members names the stores of the processes that it adds ([`crate::Reconfiguration`]). So a process that has
+//! never heard of such a member knows which store joined, as soon as it counts it as a member.
+//!
 //! The argument is our own. A process counts a vote or promise only if it knows the store in which that was written,
 //! and the number of writes by then. So a process that has counted an answer never counts another answer of the same
 //! sender that was given without the memory of the first. Across restarts, this holds for everything heard before the
@@ -20,8 +23,8 @@
 //!
 //! - what was heard after that write, if *all* that heard it lose power together, and all members' disks are replaced
 //!   at once;
-//! - a copy made just before the crash, by a member that has heard of no later write; any disk, by a member that has
-//!   never heard of the process. Members exchange what they know ([`crate::Timeouts::gossip`]), so such a copy is only
+//! - a copy made just before the crash, by a member that has heard of no later write; any disk of a founding member, by
+//!   a member that has never heard of it. Members exchange what they know ([`crate::Timeouts::gossip`]), so such a copy is only
 //!   a few exchanges old, or the member was cut off for as long. A member that knows better stops the process when it
 //!   hears from it;
 //! - anything, by the process itself, until it is told. Until then its own vote counts for it, and it may be wrong

@@ -1,9 +1,9 @@
 //! The members, as a snapshot holds them.
 
 use super::{Epoch, Epochs, Membership, Unchangeable};
-use crate::{NodeSet, Places, Slot};
+use crate::{NodeId, NodeSet, Places, Slot};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// An [`Epoch`] without its quorums, which follow from the places.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct EpochTable {
     pub version: u64,
     /// All members that were removed.
     pub retired: NodeSet,
+    /// [`Epochs::stores`].
+    pub stores: BTreeMap<NodeId, u128>,
 }
 
 impl Epoch {
@@ -39,7 +41,8 @@ impl Epochs {
     /// Returns the table for a snapshot.
     pub fn table(&self) -> EpochTable {
         let coming = self.coming.iter().map(Epoch::row).collect();
-        EpochTable { current: self.current.row(), coming, version: self.version, retired: self.retired }
+        let (current, stores) = (self.current.row(), self.stores.clone());
+        EpochTable { current, coming, version: self.version, retired: self.retired, stores }
     }
 
     /// Takes over a snapshot that covers every slot below `next`, and holds `table`. None: the first members. A table
@@ -58,6 +61,7 @@ impl Epochs {
         if let (Ok(current), Ok(coming)) = (epoch(&table.current), coming) {
             (self.current, self.coming) = (current, coming);
             (self.version, self.retired) = (table.version, table.retired);
+            self.stores.clone_from(&table.stores);
         }
     }
 }

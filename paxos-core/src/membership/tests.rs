@@ -13,7 +13,7 @@ fn epochs(n: u16) -> Epochs {
 fn execute(epochs: &mut Epochs, first: u64, changes: &[Option<Change>]) {
     for (slot, change) in (first..).zip(changes) {
         if let Some(change) = change {
-            epochs.note(Slot(slot), change).expect("it can be made");
+            epochs.note(Slot(slot), &(*change).into()).expect("it can be made");
         }
         epochs.advance(Slot(slot + 1));
     }
@@ -44,18 +44,21 @@ fn changes_build_on_each_other_before_they_are_in_force() {
 #[test]
 fn who_was_removed_does_not_come_back() {
     let mut epochs = epochs(3);
-    assert_eq!(epochs.note(Slot(0), &Change::replace(NodeId(2), NodeId(3))), Ok(Slot(4)));
-    assert_eq!(epochs.note(Slot(1), &Change::add(NodeId(2))), Err(Unchangeable::Retired));
-    assert_eq!(epochs.note(Slot(1), &Change::replace(NodeId(3), NodeId(3))), Err(Unchangeable::Retired));
+    assert_eq!(epochs.note(Slot(0), &Change::replace(NodeId(2), NodeId(3)).into()), Ok(Slot(4)));
+    assert_eq!(epochs.note(Slot(1), &Change::add(NodeId(2)).into()), Err(Unchangeable::Retired));
+    assert_eq!(
+        epochs.note(Slot(1), &Change::replace(NodeId(3), NodeId(3)).into()),
+        Err(Unchangeable::Retired)
+    );
 }
 
 #[test]
 fn a_cluster_does_not_abolish_itself() {
     let mut epochs = epochs(1);
-    assert_eq!(epochs.note(Slot(0), &Change::remove(NodeId(0))), Err(Unchangeable::Unsound));
+    assert_eq!(epochs.note(Slot(0), &Change::remove(NodeId(0)).into()), Err(Unchangeable::Unsound));
     let deaf = Membership { acceptors: NodeSet::only(NodeId(5)), ..Membership::default() };
     let change = Change { add: deaf, remove: NodeSet::EMPTY };
-    assert_eq!(epochs.note(Slot(0), &change), Err(Unchangeable::Unsound));
+    assert_eq!(epochs.note(Slot(0), &change.into()), Err(Unchangeable::Unsound));
     assert_eq!(epochs.next(), None);
 }
 

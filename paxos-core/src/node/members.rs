@@ -91,6 +91,7 @@ impl<P: Protocol> Node<P> {
         }
         let everyone = self.chosen.epochs().map(crate::Epochs::everyone);
         self.members = Members::new(&self.setup.config, self.setup.id, self.chosen.epochs());
+        self.recognize_joined();
         if let Some(everyone) = everyone {
             self.client.reconfigure(&everyone);
         }

@@ -1,8 +1,8 @@
 //! The client role of protocols with a leader.
 
 use crate::{
-    Audience, Change, Client, CommandId, Config, Leadership, Membership, NodeId, NodeSet, Outstanding,
-    Overloaded, Patience, Protocol, Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered,
+    Audience, Client, CommandId, Config, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded,
+    Patience, Protocol, Reconfiguration, Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered,
     Value,
 };
 
@@ -93,7 +93,7 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         self.outstanding.submit(value)
     }
 
-    fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
+    fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded> {
         self.outstanding.submit_change(change)
     }
 

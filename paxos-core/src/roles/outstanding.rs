@@ -1,8 +1,8 @@
 //! The commands that a client has open: it asks for each until it is answered or given up.
 
 use crate::{
-    Again, Amount, Aside, Batch, Change, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded,
-    Refusal, Refused, Slot, Time, Unanswered, Value,
+    Again, Amount, Aside, Batch, ClientId, Command, CommandId, Config, Entry, NodeId, Overloaded,
+    Reconfiguration, Refusal, Refused, Slot, Time, Unanswered, Value,
 };
 use core::ops::Range;
 use core::time::Duration;
@@ -105,7 +105,7 @@ impl<V: Value> Outstanding<V> {
     ///
     /// # Errors
     /// As [`Outstanding::submit`].
-    pub fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded> {
+    pub fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded> {
         self.name(0, |id| Entry::Change(id, Box::new(change)))
     }
 

@@ -1,8 +1,9 @@
 //! A variant as a type, and the five roles that make it up.
 
 use crate::{
-    Ballot, Batch, Change, Chosen, CommandId, Config, Elections, Fact, Load, Membership, Nack, NodeId,
-    NodeSet, Overloaded, Phrase, Recorded, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
+    Ballot, Batch, Chosen, CommandId, Config, Elections, Fact, Load, Membership, Nack, NodeId, NodeSet,
+    Overloaded, Phrase, Reconfiguration, Recorded, Refused, Reply, Request, Setup, Slot, Time, To,
+    Unanswered, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -334,7 +335,7 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     ///
     /// # Errors
     /// [`Overloaded`] if the session has as many unanswered commands as it may have.
-    fn submit_change(&mut self, change: Change) -> Result<CommandId, Overloaded>;
+    fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded>;
     /// Takes the current members, as far as they are known.
     fn reconfigure(&mut self, members: &Membership);
     /// Returns the next request and its receivers, until there is none. `leader` is the known leader.

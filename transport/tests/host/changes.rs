@@ -20,7 +20,7 @@ async fn meanwhile<P: Protocol<Value = u64, Reply = u64>>(
 pub(crate) async fn every_member_is_replaced_while_commands_go_on<P: Protocol<Value = u64, Reply = u64>>(
     mut config: Config,
 ) {
-    config.spares = [3, 4, 5].map(NodeId).into_iter().collect();
+    config.spares = [3, 4, 5, 6].map(NodeId).into_iter().collect();
     config.limits.alpha = 16;
     let mut cluster = start::<P>(config).await;
     let mut done = 0;
@@ -55,6 +55,12 @@ pub(crate) async fn every_member_is_replaced_while_commands_go_on<P: Protocol<Va
     let members: Vec<_> = [3, 4, 5].map(|id| cluster.member(NodeId(id))).into_iter().collect();
     propose_at(&members, done + 50..done + 60).await;
     assert_exactly_once(&journals(&members).await, 0..done + 60);
+    // A spare that starts only now finds the members among the other spares: those that it began with are all gone.
+    soon(cluster.spawn(NodeId(6))).await.expect("starts");
+    soon(cluster.member(NodeId(3)).change(Change::add(NodeId(6)))).await.expect("it is heard");
+    let last = cluster.member(NodeId(6));
+    soon(last.propose(done + 60)).await.expect("answered");
+    assert_exactly_once(&journals(&[last]).await, 0..done + 61);
 }
 
 #[tokio::test(start_paused = true)]

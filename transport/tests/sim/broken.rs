@@ -396,7 +396,7 @@ fn a_proposer_that_goes_where_the_members_are_not_decided() {
 fn an_acceptor_that_promises_among_new_members_without_the_past() {
     let mut scene = Scene::new();
     let id = CommandId { client: CLIENT, seq: 50 };
-    let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5))));
+    let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5)).into()));
     scene.0.submitted(change.clone());
     scene.decides(0, change).expect("proposed");
     // The learner is a member from this slot on.
@@ -431,7 +431,7 @@ fn a_caller_that_is_told_of_its_command_what_is_not_true() {
 #[test]
 fn a_caller_that_is_told_of_its_change_what_is_not_true() {
     let (mut scene, id) = (Scene::new(), CommandId { client: CLIENT, seq: 50 });
-    let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5))));
+    let change = Entry::Change(id, Box::new(Change::add_learner(NodeId(5)).into()));
     scene.0.submitted(change.clone());
     let changed = |slot, from| Changed { id, slot: Slot(slot), result: Ok(Slot(from)) };
     let verdict = scene.0.told().changed(N0, changed(0, 8192));

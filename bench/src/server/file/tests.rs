@@ -47,6 +47,21 @@ fn the_page_about_the_server_has_a_file_that_is_right() {
 }
 
 #[test]
+fn a_spare_knows_the_other_spares() {
+    let more = |id| format!("[[spares]]\nid = {id}\npeer = 'x:{id}'\n");
+    let text = format!("{GOOD}{}{}", more(3), more(4));
+    let file = ClusterFile::parse(Path::new("c.toml"), &text).expect("it is right");
+    let spares = |id| file.config(id, false).expect("one member is enough").spares;
+    let both = [3, 4].map(NodeId).into_iter().collect();
+    assert_eq!(
+        (spares(3), spares(4)),
+        (both, both),
+        "all members that they know may be gone when they start"
+    );
+    assert_eq!(spares(0), NodeSet::EMPTY, "a member needs to know no spare");
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     assert!(wrong("name = 'x'\nmembers = []\n").contains("no member"));
     assert!(wrong(&format!("{GOOD}[[spares]]\nid = 0\npeer = 'x:1'\n")).contains("two processes"));

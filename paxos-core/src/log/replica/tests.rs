@@ -3,7 +3,7 @@
 use super::*;
 use crate::log::encode;
 use crate::log::sessions::Session;
-use crate::{Bytes, Sections};
+use crate::{Bytes, Change, Sections};
 use std::collections::BTreeMap;
 
 /// The reply in [`replies`] to a command whose session has expired.
@@ -223,7 +223,7 @@ fn members() -> Epochs {
 }
 
 fn change(seq: u64, change: Change) -> Entry<u64> {
-    Entry::Change(CommandId { client: client(9), seq }, Box::new(change))
+    Entry::Change(CommandId { client: client(9), seq }, Box::new(change.into()))
 }
 
 /// Executes these entries from the replica's next slot on. Returns what clients are told.

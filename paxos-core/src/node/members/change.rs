@@ -1,8 +1,8 @@
 //! Asking for a change of members, after a check that it is advisable now.
 
 use crate::{
-    Change, Client, CommandId, Epochs, Inadvisable, Membership, Node, NodeId, NodeSet, Phase, Protocol, Slot,
-    Unasked, Unchangeable,
+    Change, Client, CommandId, Epochs, Inadvisable, Membership, Node, NodeId, NodeSet, Phase, Protocol,
+    Reconfiguration, Slot, Unasked, Unchangeable,
 };
 use core::time::Duration;
 
@@ -33,7 +33,16 @@ impl<P: Protocol> Node<P> {
         }
         self.stirred = true;
         self.client.refresh(self.now, self.chosen.first_unknown());
-        Ok(self.client.submit_change(change)?)
+        let reconfiguration = self.reconfiguration(change);
+        Ok(self.client.submit_change(reconfiguration)?)
+    }
+
+    /// Returns `change` as it is proposed: with the stores of the processes that it adds, as far as this process has
+    /// heard of them.
+    pub fn reconfiguration(&self, change: Change) -> Reconfiguration {
+        let added = change.add.servers().without(self.members.servers);
+        let store = |node| self.store_of(node).map(|mark| (node, mark.id));
+        Reconfiguration { change, stores: added.iter().filter_map(store).collect() }
     }
 
     /// Checks that the cluster survives `change`, as far as this process knows.

@@ -86,11 +86,38 @@ impl<P: Protocol> Node<P> {
         self.recognition.noticed.pop()
     }
 
-    /// Whether the store of `node` matters. It does not for a client, or for a learner that cannot get another role.
+    /// Whether the store of `node` matters. It does not for a client, for a learner that cannot get another role, and
+    /// for a process that is not a member yet: it has promised nothing. If it joined without the knowledge of this
+    /// process, the log will tell with which store ([`Node::recognize_joined`]).
     fn must_remember(&self, node: NodeId) -> bool {
-        let spares = if self.is_mobile() { self.setup.config.spares } else { NodeSet::EMPTY };
         let learners = if self.is_mobile() { self.members.learners } else { NodeSet::EMPTY };
-        self.members.acceptors.union(self.members.proposers).union(learners).union(spares).contains(node)
+        self.members.acceptors.union(self.members.proposers).union(learners).contains(node)
+    }
+
+    /// Compares the stores with which members joined, as the log names them, with those that this process knows. The
+    /// log is right: what a process promised before it joined does not count.
+    pub(in crate::node) fn recognize_joined(&mut self) {
+        let Some(epochs) = self.chosen.epochs() else { return };
+        let stores = epochs.stores().iter().filter(|(node, _)| !epochs.retired().contains(**node));
+        for (&node, &id) in stores {
+            let joined = StoreLife::begin(StoreMark { id, writes: 0 }, 0);
+            if node == self.setup.id {
+                let forgotten = self.recognition.own.and_then(|own| Amnesia::between(node, joined, own));
+                self.recognition.amnesia = self.recognition.amnesia.or(forgotten);
+                continue;
+            }
+            let known = self.recognition.known.get(&node).map(|known| known.store);
+            if known.is_some_and(|known| known.mark.id == id) {
+                continue;
+            }
+            self.recognition.known.insert(node, Known { store: joined, noted: 0 });
+            self.out.records.push(P::Record::met(node, joined));
+            if let Some(amnesia) = known.and_then(|known| Amnesia::between(node, joined, known))
+                && self.recognition.refused.insert(node)
+            {
+                self.recognition.noticed.push(amnesia);
+            }
+        }
     }
 
     pub(in crate::node) fn on_met(&mut self, from: NodeId, found: StoreLife) {

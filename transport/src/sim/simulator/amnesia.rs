@@ -23,8 +23,7 @@ where
 
     /// Replaces the disk of `node`, which is down, by an empty one.
     pub(super) fn wipe(&mut self, node: NodeId) {
-        // A process that never heard of this store cannot miss it: see `paxos_core::StoreMark`.
-        let Some(at) = self.down(node).filter(|_| self.least_heard_of(node) > 0) else { return };
+        let Some(at) = self.down(node).filter(|_| self.is_missed(node)) else { return };
         let id = self.processes[at].disk.mark.id + 1;
         self.lose(at, Stored::blank(id));
     }
@@ -42,7 +41,7 @@ where
 
     /// Exchanges the disks of two processes that are down.
     pub(super) fn swap(&mut self, one: NodeId, other: NodeId) {
-        let known = [one, other].into_iter().all(|node| self.least_heard_of(node) > 0);
+        let known = [one, other].into_iter().all(|node| self.is_missed(node));
         let (Some(one), Some(other), true) = (self.down(one), self.down(other), known) else { return };
         let (mine, theirs) = (self.processes[one].disk.copy(), self.processes[other].disk.copy());
         self.lose(one, theirs);
@@ -51,6 +50,25 @@ where
 
     fn down(&self, node: NodeId) -> Option<usize> {
         self.at(node).filter(|at| !self.processes[*at].up)
+    }
+
+    /// Whether each server that is up would miss the store of `node`: it knows it, and that `node` is a member. What a
+    /// process promised before it joined does not count. Always, if stores are not announced: nobody notices.
+    fn is_missed(&self, node: NodeId) -> bool {
+        let Some(at) = self.at(node) else { return false };
+        let id = self.processes[at].disk.mark.id;
+        let servers = self.world.config.servers().union(self.world.config.spares);
+        let mut others =
+            self.processes.iter().filter(|other| other.up && other.id != node && servers.contains(other.id));
+        !self.world.stores
+            || others.all(|other| {
+                let everyone = other.node.chosen().epochs().map(|epochs| epochs.everyone().servers());
+                let peers = other.node.surroundings().peers;
+                everyone.unwrap_or(self.world.config.servers()).contains(node)
+                    && peers
+                        .iter()
+                        .any(|peer| peer.id == node && peer.store.is_some_and(|store| store.id == id))
+            })
     }
 
     /// The least number of writes to the store of `node` that another running server has heard of; no limit if stores

@@ -28,7 +28,7 @@ pub enum Fault {
     /// The content of the process's disk is copied.
     CopyDisk(NodeId),
     /// While the process is down, its disk is lost and replaced by an empty one. This fault and the next two do nothing
-    /// unless each server that is up has heard of what is lost: otherwise the loss would go unnoticed
+    /// unless each server that is up would notice: it knows that the process is a member, and with which store
     /// ([`paxos_core::StoreMark`]).
     WipeDisk(NodeId),
     /// While the process is down, its disk returns to the state of its last copy.

@@ -207,6 +207,70 @@ fn a_member_that_came_later_is_told_what_it_has_forgotten() {
     }
 }
 
+/// A newcomer, n3, joins and votes. Another, n4, never hears from it until its disk is emptied, and nobody else who has
+/// heard from it is up. n4 knows from the log which store joined, so it counts no vote of the empty one.
+fn a_store_never_met<P>(options: P::Options)
+where
+    P: Protocol<Value = u64, Reply = (u64, u64)>,
+    P::Options: Clone,
+{
+    for seed in 0..20 {
+        let mut config = Config::collapsed(3).expect("acceptors");
+        config.spares = [3, 4].map(NodeId).into_iter().collect();
+        config.limits.alpha = 4;
+        config.limits.snapshot = if seed % 2 == 0 { 8 } else { 0 };
+        let mut world = World::<P>::new(config, options.clone(), seed);
+        world.stores = true;
+        let client = world.add_clients(1)[0];
+        let mut sim = sim(world);
+        let run = |sim: &mut Sim<P, Machine>, time| {
+            sim.run_for(time).unwrap_or_else(|breach| panic!("seed {seed}: {breach}"));
+        };
+        let (n3, n4) = (NodeId(3), NodeId(4));
+        let apart = Time::default().after(2100 * MS);
+        let (from, to) = (vec![n3], vec![n4]);
+        sim.links_mut().cuts.push(Cut { from, to, both_ways: true, start: Time::default(), end: apart });
+        run(&mut sim, 300 * MS);
+        for (old, new) in [(2, n3), (1, n4)] {
+            _ = sim.force_change(NodeId(0), Change::replace(NodeId(old), new));
+            run(&mut sim, 300 * MS);
+            sim.submit_in_turn(client, 2, 0..10);
+            run(&mut sim, 300 * MS);
+        }
+        let epochs = sim.node(n4).and_then(|node| node.chosen().epochs()).expect("members change");
+        assert_eq!(
+            epochs.current().members.acceptors,
+            [0, 3, 4].map(NodeId).into_iter().collect(),
+            "seed {seed}"
+        );
+        assert!(epochs.stores().contains_key(&n3), "the log names its store");
+        // What is chosen now, n4 does not hear of.
+        sim.fail(Fault::Pause(n4));
+        sim.submit_in_turn(client, 2, 10..20);
+        run(&mut sim, 500 * MS);
+        for node in [NodeId(0), NodeId(1), NodeId(2), n3] {
+            sim.fail(Fault::Crash(node));
+        }
+        sim.fail(Fault::WipeDisk(n3));
+        assert!(sim.has_forgotten(n3), "seed {seed}: n4 misses the store, though it never met it");
+        sim.fail(Fault::Resume(n4));
+        sim.fail(Fault::Restart(n3));
+        sim.submit_in_turn(client, 2, 20..30);
+        run(&mut sim, 3000 * MS);
+        assert!(!sim.all_answered(), "seed {seed}: n4 alone is no quorum");
+        sim.fail(Fault::Restart(NodeId(0)));
+        let stop = sim.run_until(Sim::all_answered).unwrap_or_else(|breach| panic!("seed {seed}: {breach}"));
+        assert_eq!(stop, Stop::Done, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_log_tells_which_store_joined() {
+    a_store_never_met::<Multi>(());
+    a_store_never_met::<Fast>(usual::<Fast>(0));
+    a_store_never_met::<Basic>(usual::<Basic>(0));
+}
+
 /// If processes do not announce their stores, a loss goes unnoticed, and decided slots are decided again.
 #[test]
 fn a_disk_that_forgets_unnoticed_is_found_by_the_invariants() {
