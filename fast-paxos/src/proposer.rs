@@ -4,6 +4,7 @@ mod behind;
 mod contention;
 mod lead;
 mod recovery;
+mod term;
 
 use crate::learner::Tally;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
@@ -89,64 +90,6 @@ impl<V: Value> Proposer<V> {
     /// How often it went from fast ballots to classic ones because of collisions, and back.
     pub fn switches(&self) -> Switches {
         self.contention.switches.0
-    }
-
-    fn wait(&mut self, now: Time) {
-        self.again.start(now, self.setup.config.timeouts.resend);
-    }
-
-    fn preempted(&mut self) -> bool {
-        if matches!(self.stage, Stage::Idle) {
-            return false;
-        }
-        self.stage = Stage::Idle;
-        self.outgoing.clear();
-        self.watched.clear();
-        self.fresh.clear();
-        self.any = None;
-        self.any_due = false;
-        self.alive = NodeSet::EMPTY;
-        self.again.stop();
-        self.pipeline.requeue();
-        true
-    }
-
-    fn start_term(&mut self, now: Time, chosen: &Chosen<V>, reach: Reach) {
-        self.preempted();
-        // The acceptors of that slot are unknown until the present epoch is executed.
-        if chosen.first_unknown().max(self.progress) >= chosen.limit() {
-            return;
-        }
-        let Some(ballot) = self.highest.max(self.ballot).next_term(self.setup.id) else { return };
-        self.renew = false;
-        self.found = None;
-        self.ballot = ballot;
-        self.highest = ballot;
-        self.stage = Stage::Preparing {
-            from: chosen.first_unknown().max(self.progress),
-            pieces: Pieces::default(),
-            reports: Vec::new(),
-            ask: Some(reach),
-            asked_all: reach == Reach::All,
-            started: false,
-            behind: false,
-        };
-        self.wait(now);
-    }
-
-    fn settle(&mut self, now: Time, slot: Slot) {
-        self.pipeline.settle(slot);
-        if slot > self.progress {
-            self.progress = slot;
-            self.watched = self.watched.split_off(&slot);
-            self.wait(now);
-        }
-    }
-
-    /// Whether a slot is chosen beyond all that this term may have proposed or found, so that another process leads.
-    /// While a fast ballot is open, acceptors fill slots in which this process has not proposed.
-    fn is_overtaken(&self, chosen: &Chosen<V>) -> bool {
-        self.any.is_none() && chosen.end() > self.next.max(self.recovered)
     }
 
     fn is_open(&self) -> bool {

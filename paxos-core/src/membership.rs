@@ -9,6 +9,7 @@
 //! Ids of members are never reused. A process that was removed, or that lost its disk, can return only under a new id.
 //! What it promised and voted under the old id no longer counts.
 
+mod change;
 mod inadvisable;
 mod leaving;
 mod stores;
@@ -16,13 +17,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use change::{Change, Reconfiguration};
 pub use inadvisable::Inadvisable;
 pub use leaving::StillNeeded;
 pub use stores::{Amnesia, StoreLife, StoreMark};
 pub use table::{EpochRow, EpochTable};
 
 use crate::{NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};
-use core::fmt;
 use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -71,79 +72,6 @@ impl Membership {
         !self.proposers.is_empty()
             && !self.acceptors.is_empty()
             && self.proposers.union(self.acceptors).is_subset(self.learners)
-    }
-}
-
-/// A change of members, chosen like a command.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
-pub struct Change {
-    /// Processes that get these roles besides those they have.
-    pub add: Membership,
-    /// Processes that lose all roles forever. Their ids are never used again.
-    pub remove: NodeSet,
-}
-
-impl Change {
-    /// Adds a server that proposes, votes and learns.
-    pub const fn add(server: NodeId) -> Self {
-        let only = NodeSet::only(server);
-        let add = Membership { proposers: only, acceptors: only, learners: only };
-        Self { add, remove: NodeSet::EMPTY }
-    }
-
-    /// Adds a process that only learns, for reads and for availability of data.
-    pub const fn add_learner(learner: NodeId) -> Self {
-        let learners = NodeSet::only(learner);
-        let add = Membership { proposers: NodeSet::EMPTY, acceptors: NodeSet::EMPTY, learners };
-        Self { add, remove: NodeSet::EMPTY }
-    }
-
-    /// Removes a process.
-    pub const fn remove(member: NodeId) -> Self {
-        let none = NodeSet::EMPTY;
-        let add = Membership { proposers: none, acceptors: none, learners: none };
-        Self { add, remove: NodeSet::only(member) }
-    }
-
-    /// Replaces one server by another, in one step.
-    pub const fn replace(old: NodeId, new: NodeId) -> Self {
-        Self { remove: NodeSet::only(old), ..Self::add(new) }
-    }
-
-    /// Returns the members that this change makes of `members`.
-    #[must_use]
-    pub const fn of(&self, members: &Membership) -> Membership {
-        members.without(self.remove).union(&self.add)
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (added, removed) = (self.add.servers(), self.remove);
-        match (added.is_empty(), removed.is_empty()) {
-            (true, true) => f.write_str("no change"),
-            (false, true) => write!(f, "+{added}"),
-            (true, false) => write!(f, "-{removed}"),
-            (false, false) => write!(f, "+{added} -{removed}"),
-        }
-    }
-}
-
-/// A change of members as it stands in the log: with the stores of the processes that it adds.
-///
-/// A process that was not there when a member joined, and meets it only after its disk was exchanged, learns from the
-/// log that this is not the store which joined ([`StoreMark`]).
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
-pub struct Reconfiguration {
-    /// The change.
-    pub change: Change,
-    /// [`StoreMark::id`] of the processes that it adds, as far as the process that asked for it knows them.
-    pub stores: BTreeMap<NodeId, u128>,
-}
-
-impl From<Change> for Reconfiguration {
-    fn from(change: Change) -> Self {
-        Self { change, stores: BTreeMap::new() }
     }
 }
 

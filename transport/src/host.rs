@@ -16,8 +16,10 @@
 mod change;
 mod cluster;
 mod disk;
+mod error;
 mod leaving;
 mod notices;
+mod open;
 mod patience;
 mod reads;
 mod replicated;
@@ -28,15 +30,16 @@ mod waiters;
 
 pub use change::ChangeError;
 pub use cluster::MemoryCluster;
+pub use error::{HostError, ProposeError, ReadFailure, Stopped};
 pub use leaving::LeaveError;
 pub use reads::Seen;
-pub use replicated::{HostError, Outlook, ProposeError, ReadFailure, Replicated, Stopped};
+pub use replicated::{Outlook, Replicated};
 pub use stages::Stages;
 pub use trace::TraceOut;
 pub use transfer::TransferError;
 
 use crate::carrier::Transport;
-use crate::storage::{Storage, StorageError};
+use crate::storage::StorageError;
 use crate::uptime::Uptime;
 use change::Changes;
 use core::future::ready;
@@ -46,8 +49,8 @@ use core::time::Duration;
 use disk::{Beside, Carried, Pace, Porter, Scribe, Writer, Written};
 use notices::Notices;
 use paxos_core::{
-    Amount, CommandId, Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Recorded, Replica,
-    Settled, Setup, StateMachine, Status, StoreLife, TakenOver, Time, Value,
+    Amount, CommandId, Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Replica, Settled,
+    StateMachine, Status, StoreLife, TakenOver, Time, Value,
 };
 use reads::Lookers;
 use replicated::Ask;
@@ -123,87 +126,11 @@ struct Host<P: Protocol, S: StateMachine> {
     trace: Option<TraceOut>,
 }
 
-/// Draws a number that differs from that of every former start of this process, whatever its disk says. The two are
-/// equal with probability 2⁻³².
-fn draw_nonce() -> Result<u32, HostError> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| HostError::Random(error.to_string().into()))?;
-    // 0 stands for processes that draw no number.
-    Ok(u32::from_le_bytes(bytes).max(1))
-}
-
 impl<P, S> Host<P, S>
 where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply> + Send + 'static,
 {
-    async fn open(
-        setup: Setup<P::Options>,
-        machine: S,
-        mut transport: Box<dyn Transport<P>>,
-        storage: Box<dyn Storage<P>>,
-        (requests, status, members): Ends<P, S>,
-        mut trace: Option<TraceOut>,
-    ) -> Result<Self, HostError> {
-        let id = setup.id;
-        let election = setup.config.timeouts.election;
-        let (needed, longest) = (setup.config.limits.longest_message(), transport.longest_message());
-        if let Some(longest) = longest.filter(|longest| *longest < needed) {
-            return Err(HostError::Carrier { needed, longest });
-        }
-        let (storage, saved) = disk::load(storage).await?;
-        let ballots = saved.records.iter().filter_map(Recorded::ballot);
-        if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {
-            return Err(HostError::Exhausted(last));
-        }
-        let replica = Replica::new(machine, &setup.config.limits);
-        let mut node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
-            Node::new(setup, Time(0))
-        } else {
-            if let Some(trace) = &mut trace {
-                trace.restarted::<P>(setup.id, &saved.records);
-            }
-            Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
-        };
-        let nonce = draw_nonce()?;
-        node.draw(nonce);
-        let store = saved.store.map(|mark| StoreLife::begin(mark, nonce));
-        if let Some(store) = store {
-            node.tell_store(store);
-            transport.introduce(store);
-        }
-        let porter = Porter::start(&*storage)?;
-        if porter.works() {
-            node.hand_out_pieces();
-        }
-        Ok(Self {
-            id,
-            node,
-            replica,
-            transport,
-            scribe: Scribe::new(&*storage),
-            porter,
-            takeover: Beside::new(storage.blocks()),
-            writer: Writer::start(storage)?,
-            store,
-            pace: Pace::new(election),
-            notices: Notices::default(),
-            written: (0, Duration::ZERO),
-            clock: Clock::new(),
-            requests,
-            waiters: Waiters::default(),
-            changes: Changes::default(),
-            lookers: Lookers::default(),
-            status,
-            members,
-            inbox: Vec::new(),
-            asked: Vec::new(),
-            outbox: Vec::new(),
-            answers: Vec::new(),
-            trace,
-        })
-    }
-
     /// Runs until it is told to stop, until no handle is left, or until the carrier or the store fails. Callers that
     /// wait for an answer then learn that the outcome is unknown, since `waiters` is dropped.
     async fn run(mut self) -> Result<(), HostError> {

@@ -1,6 +1,7 @@
 //! Changing the members.
 
-use super::replicated::{Ask, ProposeError, Replicated};
+use super::ProposeError;
+use super::replicated::{Ask, Replicated};
 use super::waiters::{ChangeWaiter, Waiters};
 use paxos_core::{
     Change, Inadvisable, Node, Overloaded, Protocol, Slot, StateMachine, Time, Timeouts, Unasked,

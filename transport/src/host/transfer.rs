@@ -1,6 +1,7 @@
 //! Transfers leadership to another member.
 
-use super::replicated::{Ask, Replicated, Stopped};
+use super::Stopped;
+use super::replicated::{Ask, Replicated};
 use paxos_core::{NodeId, Protocol, StateMachine, Untransferable};
 
 /// Why leadership was not transferred.

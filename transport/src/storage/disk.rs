@@ -18,6 +18,7 @@ mod error;
 mod files;
 mod intake;
 mod manifest;
+mod pieces;
 mod recover;
 mod report;
 mod segment;

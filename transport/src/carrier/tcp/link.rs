@@ -1,6 +1,8 @@
 //! The sending side to one peer: two queues, and a task that keeps a connection and writes the queued messages to it.
 //! Large messages go in parts, and small ones between the parts, so that no heartbeat waits behind megabytes.
 
+mod queue;
+
 use super::Shared;
 use super::frame::{FrameError, HEADER, Kind, Part, Reader, Stream, put};
 use super::handshake::{self, Failure, Hello, Writer, buffered};
@@ -8,8 +10,9 @@ use super::stats::{Count, PeerStats, Reason, Who};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
 use core::future::ready;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use paxos_core::NodeId;
+use queue::Queue;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncWriteExt;
@@ -17,43 +20,11 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-/// The cost of a queued message besides its bytes.
-const OVERHEAD: usize = 64;
-
 /// The size up to which messages are put into one frame, in bytes.
 const FRAME: usize = 1 << 18;
 
 /// A message with more bytes than this is large, and is sent in parts of this size.
 const PART: usize = 1 << 16;
-
-/// The small or the large messages that wait for a peer.
-struct Queue {
-    messages: mpsc::UnboundedSender<Bytes>,
-    bytes: AtomicUsize,
-}
-
-impl Queue {
-    fn new() -> (Self, mpsc::UnboundedReceiver<Bytes>) {
-        let (messages, waiting) = mpsc::unbounded_channel();
-        (Self { messages, bytes: AtomicUsize::new(0) }, waiting)
-    }
-
-    /// Queues a message. Returns whether there was room.
-    fn post(&self, message: Bytes, limit: usize) -> bool {
-        let size = message.len() + OVERHEAD;
-        let before = self.bytes.fetch_add(size, Ordering::Relaxed);
-        let full = before > 0 && before + size > limit;
-        if full || self.messages.send(message).is_err() {
-            self.bytes.fetch_sub(size, Ordering::Relaxed);
-        }
-        !full
-    }
-
-    fn taken(&self, messages: &[Bytes]) {
-        let bytes: usize = messages.iter().map(|message| message.len() + OVERHEAD).sum();
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
 
 /// The receiving end of a peer's queues.
 pub(super) struct Waiting {

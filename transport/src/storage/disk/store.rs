@@ -1,14 +1,15 @@
 //! Writes the log, its snapshot, and their manifest. All of this blocks.
 
-use super::block::{Block, Draft, Head, Kind, PAGE};
+use super::block::{Block, Draft, Head, Kind};
 use super::error::StoreError;
 use super::files::{Files, Job, UNFINISHED};
 use super::intake::Intake;
 use super::manifest::{Manifest, Part, snapshot_name};
+use super::pieces::{fill, new_segment, write_snapshot};
 use super::segment::{Layout, Tail};
 use paxos_core::{Snapshot, SnapshotId};
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -367,64 +368,4 @@ impl<F: Files> Drop for Store<F> {
             tracing::warn!(%error, "closed without the segment that was made in advance");
         }
     }
-}
-
-/// Writes a snapshot into this empty file; all of it is durable except the file's name.
-fn write_snapshot<F: Files>(
-    files: &F,
-    file: F::File,
-    closing: &Closing,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<SnapshotId>,
-) -> io::Result<Snapshot> {
-    let mut out = BufWriter::with_capacity(PIECE, Pieces { files, file: &file, closing, at: 0 });
-    let id = write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    Snapshot::of(id, files.contents(file)).map_err(io::Error::other)
-}
-
-/// Writes a file from its start and syncs it piece by piece, so that other writes need not wait for all of it.
-struct Pieces<'a, F: Files> {
-    files: &'a F,
-    file: &'a F::File,
-    closing: &'a Closing,
-    at: u64,
-}
-
-impl<F: Files> Write for Pieces<'_, F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.closing.check()?;
-        let piece = &bytes[..bytes.len().min(PIECE)];
-        self.files.write(self.file, self.at, piece)?;
-        self.files.sync(self.file)?;
-        self.at += piece.len() as u64;
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Creates a segment of zeros. It gets its name when all of it is durable, so that a file of the log never shrinks in a
-/// crash. For long blocks the file system fills the segment: for such a block, the sync is not the main cost.
-pub(super) fn new_segment<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
-    let new = format!("{name}{UNFINISHED}");
-    let file = fill(files, &new, length, sizes)?;
-    files.rename(&new, name)?;
-    Ok(file)
-}
-
-/// Creates a segment's file, durable except for its name. It is synced piece by piece, so that other writes need not
-/// wait for all of it.
-fn fill<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
-    let file = files.create(name)?;
-    let piece = if length <= sizes.longest { PIECE } else { PAGE };
-    let zeros = vec![0; piece.min(length as usize)];
-    let from = if length <= sizes.longest { 0 } else { length - PAGE as u64 };
-    for at in (from..length).step_by(piece) {
-        files.write(&file, at, &zeros[..(length - at).min(piece as u64) as usize])?;
-        files.sync(&file)?;
-    }
-    Ok(file)
 }

@@ -1,0 +1,64 @@
+//! How a term begins, advances and ends.
+
+use super::{Proposer, Stage};
+use paxos_core::{Chosen, NodeSet, Pieces, Reach, Slot, Time, Value};
+
+impl<V: Value> Proposer<V> {
+    pub(super) fn wait(&mut self, now: Time) {
+        self.again.start(now, self.setup.config.timeouts.resend);
+    }
+
+    pub(super) fn preempted(&mut self) -> bool {
+        if matches!(self.stage, Stage::Idle) {
+            return false;
+        }
+        self.stage = Stage::Idle;
+        self.outgoing.clear();
+        self.watched.clear();
+        self.fresh.clear();
+        self.any = None;
+        self.any_due = false;
+        self.alive = NodeSet::EMPTY;
+        self.again.stop();
+        self.pipeline.requeue();
+        true
+    }
+
+    pub(super) fn start_term(&mut self, now: Time, chosen: &Chosen<V>, reach: Reach) {
+        self.preempted();
+        // The acceptors of that slot are unknown until the present epoch is executed.
+        if chosen.first_unknown().max(self.progress) >= chosen.limit() {
+            return;
+        }
+        let Some(ballot) = self.highest.max(self.ballot).next_term(self.setup.id) else { return };
+        self.renew = false;
+        self.found = None;
+        self.ballot = ballot;
+        self.highest = ballot;
+        self.stage = Stage::Preparing {
+            from: chosen.first_unknown().max(self.progress),
+            pieces: Pieces::default(),
+            reports: Vec::new(),
+            ask: Some(reach),
+            asked_all: reach == Reach::All,
+            started: false,
+            behind: false,
+        };
+        self.wait(now);
+    }
+
+    pub(super) fn settle(&mut self, now: Time, slot: Slot) {
+        self.pipeline.settle(slot);
+        if slot > self.progress {
+            self.progress = slot;
+            self.watched = self.watched.split_off(&slot);
+            self.wait(now);
+        }
+    }
+
+    /// Whether a slot is chosen beyond all that this term may have proposed or found, so that another process leads.
+    /// While a fast ballot is open, acceptors fill slots in which this process has not proposed.
+    pub(super) fn is_overtaken(&self, chosen: &Chosen<V>) -> bool {
+        self.any.is_none() && chosen.end() > self.next.max(self.recovered)
+    }
+}

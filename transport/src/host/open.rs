@@ -1,0 +1,91 @@
+//! How a host begins: it loads what its store kept, and connects the node with the carrier.
+
+use super::disk::{self, Beside, Pace, Porter, Scribe, Writer};
+use super::{Changes, Clock, Ends, Host, HostError, Lookers, Notices, TraceOut, Waiters};
+use crate::carrier::Transport;
+use crate::storage::Storage;
+use core::time::Duration;
+use paxos_core::{Node, Protocol, Recorded, Replica, Setup, StateMachine, StoreLife, Time};
+
+/// Draws a number that differs from that of every former start of this process, whatever its disk says. The two are
+/// equal with probability 2⁻³².
+fn draw_nonce() -> Result<u32, HostError> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| HostError::Random(error.to_string().into()))?;
+    // 0 stands for processes that draw no number.
+    Ok(u32::from_le_bytes(bytes).max(1))
+}
+
+impl<P, S> Host<P, S>
+where
+    P: Protocol,
+    S: StateMachine<Command = P::Value, Reply = P::Reply> + Send + 'static,
+{
+    /// Loads the store, and creates the node from it.
+    pub(super) async fn open(
+        setup: Setup<P::Options>,
+        machine: S,
+        mut transport: Box<dyn Transport<P>>,
+        storage: Box<dyn Storage<P>>,
+        (requests, status, members): Ends<P, S>,
+        mut trace: Option<TraceOut>,
+    ) -> Result<Self, HostError> {
+        let id = setup.id;
+        let election = setup.config.timeouts.election;
+        let (needed, longest) = (setup.config.limits.longest_message(), transport.longest_message());
+        if let Some(longest) = longest.filter(|longest| *longest < needed) {
+            return Err(HostError::Carrier { needed, longest });
+        }
+        let (storage, saved) = disk::load(storage).await?;
+        let ballots = saved.records.iter().filter_map(Recorded::ballot);
+        if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {
+            return Err(HostError::Exhausted(last));
+        }
+        let replica = Replica::new(machine, &setup.config.limits);
+        let mut node = if saved.session == 0 && saved.records.is_empty() && saved.snapshot.is_none() {
+            Node::new(setup, Time(0))
+        } else {
+            if let Some(trace) = &mut trace {
+                trace.restarted::<P>(setup.id, &saved.records);
+            }
+            Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
+        };
+        let nonce = draw_nonce()?;
+        node.draw(nonce);
+        let store = saved.store.map(|mark| StoreLife::begin(mark, nonce));
+        if let Some(store) = store {
+            node.tell_store(store);
+            transport.introduce(store);
+        }
+        let porter = Porter::start(&*storage)?;
+        if porter.works() {
+            node.hand_out_pieces();
+        }
+        Ok(Self {
+            id,
+            node,
+            replica,
+            transport,
+            scribe: Scribe::new(&*storage),
+            porter,
+            takeover: Beside::new(storage.blocks()),
+            writer: Writer::start(storage)?,
+            store,
+            pace: Pace::new(election),
+            notices: Notices::default(),
+            written: (0, Duration::ZERO),
+            clock: Clock::new(),
+            requests,
+            waiters: Waiters::default(),
+            changes: Changes::default(),
+            lookers: Lookers::default(),
+            status,
+            members,
+            inbox: Vec::new(),
+            asked: Vec::new(),
+            outbox: Vec::new(),
+            answers: Vec::new(),
+            trace,
+        })
+    }
+}
