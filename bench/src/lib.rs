@@ -5,6 +5,7 @@
 //! server     a replicated key-value store that speaks the Redis protocol
 //! load       a load generator                      linearize  whether what clients saw is right
 //! versus     the server beside etcd, Redis and the least that has to be done
+//! nemesis    the server as real processes under faults
 //! ```
 //!
 //! They share these modules:
@@ -20,6 +21,8 @@ pub mod kv;
 pub mod lab;
 pub mod linearize;
 pub mod load;
+#[cfg(unix)]
+pub mod nemesis;
 pub mod options;
 pub mod server;
 pub mod theory;

@@ -14,7 +14,8 @@
 //!
 //! ```text
 //! operation   what was done and seen             read     a history from a file
-//! values      what it makes of a key's values    report   what is printed
+//! values      what it makes of a key's values    write    a history to a file
+//! report      what is printed
 //! ```
 //!
 //! The search itself is that of [`paxos_transport::linearize`], for any service.
@@ -26,11 +27,13 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod values;
+mod write;
 
 pub use operation::{Deed, Operation};
 pub use options::{HELP, Linearize};
 pub use read::{HistoryError, read_history};
 pub use report::{LinearizeError, Report, linearize};
+pub use write::write_history;
 
 use paxos_transport::linearize::{self as search, Bar, bars};
 use std::collections::BTreeMap;

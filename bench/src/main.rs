@@ -11,6 +11,8 @@ use paxos_bench::lab::soak::{Soak, soak};
 use paxos_bench::lab::survey::{Survey, survey};
 use paxos_bench::linearize::{Linearize, linearize};
 use paxos_bench::load::{Form, Load, load};
+#[cfg(unix)]
+use paxos_bench::nemesis::{self, Nemesis};
 use paxos_bench::options::{Cli, Command};
 use paxos_bench::server::backup::{Backup, Restore, backup, restore};
 use paxos_bench::server::local_cluster::run_cluster;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         Some(Command::Compare(options)) => run_compare(&options),
         Some(Command::Simulate(options)) => run_simulate(&options),
         Some(Command::Soak(options)) => run_soak(&options),
+        #[cfg(unix)]
+        Some(Command::Nemesis(options)) => run_nemesis(&options),
         Some(Command::Check(options)) => run_check(&options),
         Some(Command::Draw(options)) => match draw(&options) {
             Ok(picture) => finish(&[], &picture),
@@ -80,6 +84,20 @@ fn run_soak(options: &Soak) -> ExitCode {
         Ok(tally) => show(options.format, &tally, tally.table(), tally.failures.is_empty()),
         Err(error) => fail(&error, BAD_INPUT),
     }
+}
+
+#[cfg(unix)]
+fn run_nemesis(options: &Nemesis) -> ExitCode {
+    if options.list {
+        return finish(&[], &nemesis::list());
+    }
+    // A closed pipe does not end the run.
+    let tell = |line: &str| _ = print(&format!("{line}\n")).and_then(|()| io::stdout().flush());
+    let summary = match nemesis::nemesis(options, tell) {
+        Ok(summary) => summary,
+        Err(error) => return fail(&error, code(error.is_input())),
+    };
+    show(Form::Table, &summary, summary.table(), summary.holds())
 }
 
 fn run_check(options: &Check) -> ExitCode {

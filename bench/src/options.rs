@@ -9,6 +9,8 @@ use crate::lab::soak::{self, Soak};
 use crate::lab::survey::{self, Survey};
 use crate::linearize::{self, Linearize};
 use crate::load::Load;
+#[cfg(unix)]
+use crate::nemesis::{self, Nemesis};
 use crate::server::Serve;
 use crate::server::backup::{self, Backup, Restore};
 use crate::server::local_cluster::LocalCluster;
@@ -60,6 +62,10 @@ pub enum Command {
     /// Run any cluster with any faults from each of many seeds, and reduce each failure to the faults it needs
     #[command(after_long_help = soak::HELP)]
     Soak(Box<Soak>),
+    /// Run a cluster of real processes under faults for hours, and check every history
+    #[cfg(unix)]
+    #[command(after_long_help = nemesis::HELP)]
+    Nemesis(Box<Nemesis>),
     /// Explore every run of a small cluster by model checking
     #[command(after_long_help = check::HELP)]
     Check(Box<Check>),

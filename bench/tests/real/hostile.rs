@@ -1,12 +1,14 @@
 //! Hostile clients, and a normal client that must be served meanwhile.
 
-use crate::members::{Members, call};
-use crate::{LONG, alone, amount, chance};
+use crate::{LONG, alone, amount, chance, cluster};
+use paxos_bench::nemesis::members::{Members, call};
 use paxos_bench::server::resp::{Client, Value};
+use paxos_bench::variants::Variant;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -50,23 +52,23 @@ impl Guest {
 }
 
 /// Starts three members. The first one will be attacked; its memory at this time is returned.
-async fn cluster(arguments: &[&str]) -> (Members, Guest, u64) {
-    let mut members = Members::new("multi", "", arguments);
-    members.start_all().await;
+async fn attacked(arguments: &[&str]) -> ((Members, TempDir), Guest, u64) {
+    let (mut members, dir) = cluster(Variant::Multi, 0, arguments);
+    members.start_all(LONG).await.expect("they serve");
     let guest = Guest::comes(&members.resp[0]);
     sleep(Duration::from_millis(300)).await;
-    let memory = members.memory(0).0;
-    (members, guest, memory)
+    let memory = members.memory(0).expect("the system tells").0;
+    ((members, dir), guest, memory)
 }
 
 /// Checks that no member has crashed, that memory is bounded, and that the guest was served.
-async fn survived(mut members: Members, guest: Guest, before: u64, more: u64, what: &str) {
+async fn survived((mut members, _dir): (Members, TempDir), guest: Guest, before: u64, more: u64, what: &str) {
     let served = guest.goes().await;
-    members.all_live();
+    members.all_live().expect("nobody has crashed");
     for nth in 0..3 {
-        members.serves(nth).await;
+        members.serves(nth, LONG).await.expect("it serves");
     }
-    let (now, most) = members.memory(0);
+    let (now, most) = members.memory(0).expect("the system tells");
     eprintln!("{what}: {served}; memory {before} MiB before, {most} MiB at most, {now} MiB after");
     assert!(most <= before + more, "{what}: {before} MiB have become {most} MiB");
 }
@@ -79,7 +81,7 @@ async fn hostile_thousands_of_idle_connections_cost_little_and_others_are_served
     _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let count = amount("CONNECTIONS", 1_000).min(most.saturating_sub(500));
-    let (members, guest, before) = cluster(&["--maxclients", "10100"]).await;
+    let ((members, dir), guest, before) = attacked(&["--maxclients", "10100"]).await;
     let mut idle = Vec::new();
     for nth in 0..count {
         let mut stream = TcpStream::connect(&members.resp[0]).await.expect("it listens");
@@ -102,13 +104,13 @@ async fn hostile_thousands_of_idle_connections_cost_little_and_others_are_served
         assert_eq!(&reply, b"$-1\r\n", "who was idle is served");
     }
     let more = 32 + count / 200;
-    survived(members, guest, before, more, &format!("{count} idle connections")).await;
+    survived((members, dir), guest, before, more, &format!("{count} idle connections")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_requests_that_announce_too_much_are_refused_and_others_are_served() {
     let _alone = alone().await;
-    let (members, guest, before) = cluster(&[]).await;
+    let ((members, dir), guest, before) = attacked(&[]).await;
     let address = members.resp[0].clone();
     let slow = tokio::spawn(a_byte_at_a_time(address.clone()));
     let bulk = refusal(&address, b"*2\r\n$3\r\nGET\r\n$536870912\r\n", &vec![b'x'; 64 << 10]).await;
@@ -129,7 +131,7 @@ async fn hostile_requests_that_announce_too_much_are_refused_and_others_are_serv
         announced.push(stream);
     }
     slow.await.expect("who sends a byte at a time is answered, too");
-    survived(members, guest, before, 128, "announcements").await;
+    survived((members, dir), guest, before, 128, "announcements").await;
 }
 
 /// Sends a request byte by byte: in a campaign, one byte per second.
@@ -173,7 +175,7 @@ async fn refusal(address: &str, first: &[u8], rest: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_clients_that_ask_for_much_and_read_nothing_hold_little_and_others_are_served() {
     let _alone = alone().await;
-    let (members, guest, before) = cluster(&[]).await;
+    let ((members, dir), guest, before) = attacked(&[]).await;
     let mut client = Client::connect(&members.resp[0]).await.expect("it listens");
     client.call(&[b"SET".as_slice(), b"large", &vec![b'x'; 1 << 20]]).await.expect("it is set");
     let mut deaf = Vec::new();
@@ -184,13 +186,13 @@ async fn hostile_clients_that_ask_for_much_and_read_nothing_hold_little_and_othe
     }
     sleep(Duration::from_secs(1)).await;
     let more = 96 + 72 * deaf.len() as u64;
-    survived(members, guest, before, more, &format!("{} clients that read nothing", deaf.len())).await;
+    survived((members, dir), guest, before, more, &format!("{} clients that read nothing", deaf.len())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_random_bytes_on_both_ports_crash_nobody_and_others_are_served() {
     let _alone = alone().await;
-    let (members, guest, before) = cluster(&[]).await;
+    let ((members, dir), guest, before) = attacked(&[]).await;
     let until = Instant::now() + Duration::from_secs(amount("RANDOM_SECONDS", 4));
     let mut tasks = tokio::task::JoinSet::new();
     for nth in 0..8 {
@@ -204,7 +206,7 @@ async fn hostile_random_bytes_on_both_ports_crash_nobody_and_others_are_served()
         bytes += length;
     }
     let what = format!("{} MiB of random bytes over {connections} connections", bytes >> 20);
-    survived(members, guest, before, 256, &what).await;
+    survived((members, dir), guest, before, 256, &what).await;
 }
 
 /// Sends random bytes. Many begin like valid requests.

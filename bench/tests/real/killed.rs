@@ -1,36 +1,36 @@
 //! Members that are killed while clients write, and restart from their disks.
 
-use crate::clients::Clients;
-use crate::members::Members;
-use crate::{LONG, alone, amount, chance};
+use crate::{LONG, alone, amount, chance, clients, cluster, finish};
+use paxos_bench::nemesis::clients::Clients;
+use paxos_bench::variants::Variant;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn multi_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
-    killed("multi", amount("KILLS", 8)).await;
+    killed(Variant::Multi, amount("KILLS", 8)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
-    killed("fast", amount("KILLS", 6) / 3).await;
+    killed(Variant::Fast, amount("KILLS", 6) / 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn simple_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
-    killed("simple", amount("KILLS", 6) / 3).await;
+    killed(Variant::Simple, amount("KILLS", 6) / 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn basic_paxos_loses_nothing_when_members_are_killed_at_random_or_all_at_once() {
-    killed("basic", amount("KILLS", 6) / 3).await;
+    killed(Variant::Basic, amount("KILLS", 6) / 3).await;
 }
 
-async fn killed(variant: &str, kills: u64) {
+async fn killed(variant: Variant, kills: u64) {
     let _alone = alone().await;
-    let mut members = Members::new(variant, "", &[]);
-    members.start_all().await;
-    let clients = Clients::start(&members.resp, 6);
+    let (mut members, _dir) = cluster(variant, 0, &[]);
+    members.start_all(LONG).await.expect("they serve");
+    let clients = clients(&members);
     let mut chance = chance(100);
     let (mut slowest, mut all_at_once) = (Duration::ZERO, 0);
     for nth in 0..kills {
@@ -53,15 +53,15 @@ async fn killed(variant: &str, kills: u64) {
         let order = chance.below(3) as usize;
         for at in (0..3).map(|at| (at + order) % 3) {
             if members.is_down(at) {
-                members.start(at);
+                members.start(at).expect("it starts");
             }
         }
         for at in 0..3 {
-            slowest = slowest.max(members.serves(at).await);
+            slowest = slowest.max(members.serves(at, LONG).await.expect("it serves"));
         }
     }
     goes_on(&clients).await;
-    let found = clients.finish().await;
+    let found = finish(clients).await;
     eprintln!(
         "{variant}: {kills} kills, {all_at_once} of them of all at once; served again after {slowest:?} at most; {found}"
     );

@@ -1,31 +1,30 @@
 //! Links between members are cut, slow, flaky or dirty.
 
-use crate::clients::Clients;
-use crate::members::{ELECTION, Members};
-use crate::network::{Network, Weather};
-use crate::{LONG, alone, amount, chance};
+use crate::{ELECTION, LONG, alone, amount, chance, clients, cluster, finish};
+use paxos_bench::nemesis::network::{Network, Weather};
+use paxos_bench::variants::Variant;
 use std::time::Duration;
 use tokio::time::sleep;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_of_multi_paxos_are_cut_slow_flaky_and_dirty_and_the_history_is_linearizable() {
-    disturbed("multi", amount("ROUNDS", 8)).await;
+    disturbed(Variant::Multi, amount("ROUNDS", 8)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_of_fast_paxos_are_cut_slow_flaky_and_dirty_and_the_history_is_linearizable() {
-    disturbed("fast", amount("ROUNDS", 4)).await;
+    disturbed(Variant::Fast, amount("ROUNDS", 4)).await;
 }
 
 /// The number of kinds of disturbance.
 const KINDS: u64 = 8;
 
-async fn disturbed(variant: &str, rounds: u64) {
+async fn disturbed(variant: Variant, rounds: u64) {
     let _alone = alone().await;
-    let mut members = Members::new(variant, "", &[]);
-    let network = Network::between(&members, "").await;
-    members.start_all().await;
-    let clients = Clients::start(&members.resp, 6);
+    let (mut members, _dir) = cluster(variant, 0, &[]);
+    let network = Network::between(&members, amount("SEED", 1)).await.expect("ports are free");
+    members.start_all(LONG).await.expect("they serve");
+    let clients = clients(&members);
     let mut chance = chance(300);
     let mut took = Vec::new();
     for round in 0..rounds {
@@ -57,12 +56,12 @@ async fn disturbed(variant: &str, rounds: u64) {
         let mut again = Duration::ZERO;
         for nth in 0..3 {
             // The members are asked one after the other, so the time adds up.
-            again += members.serves(nth).await;
+            again += members.serves(nth, LONG).await.expect("it serves");
         }
         assert!(again < LONG);
         took.push(again.as_millis());
     }
-    let found = clients.finish().await;
+    let found = finish(clients).await;
     let slow = took.iter().filter(|took| **took > 4 * ELECTION.as_millis()).count();
     eprintln!(
         "{variant}: {rounds} rounds; ms from healing until all three had answered a write: {took:?}, {slow} beyond four \

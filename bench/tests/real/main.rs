@@ -11,18 +11,25 @@
 // A campaign prints its figures.
 #![allow(clippy::print_stderr)]
 
-mod clients;
 mod hostile;
 mod killed;
 mod links;
-mod members;
-mod network;
+mod nemesis;
 mod paused;
 
+use paxos_bench::nemesis::clients::{Addresses, Clients, Habits};
+use paxos_bench::nemesis::members::{Members, Setup};
+use paxos_bench::server::Waits;
+use paxos_bench::variants::Variant;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
+use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
+
+/// The election timeout of these clusters.
+pub(crate) const ELECTION: Duration = Duration::from_millis(400);
 
 /// Longer than any step takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(90);
@@ -60,4 +67,41 @@ impl Chance {
     pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
     }
+}
+
+/// Three members that are not started yet, and the directory that holds all they have until it is dropped.
+pub(crate) fn cluster(variant: Variant, lease_ms: u64, arguments: &[&str]) -> (Members, TempDir) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let members = Members::new(Setup {
+        program: env!("CARGO_BIN_EXE_paxos-bench").into(),
+        dir: dir.path().to_owned(),
+        variant,
+        nodes: 3,
+        spares: 0,
+        waits: Waits { lease_ms, give_up_ms: 5000, ..Waits::default() },
+        arguments: arguments.iter().map(|&argument| argument.into()).collect(),
+    });
+    (members.expect("their files can be written"), dir)
+}
+
+/// Starts six clients that write and read, and three that only read.
+pub(crate) fn clients(members: &Members) -> Clients {
+    let addresses = Arc::new(Addresses::default());
+    addresses.set(members.resp.clone());
+    let habits = Habits {
+        writers: 6,
+        readers: 3,
+        patience: Duration::from_secs(15),
+        glance: Duration::from_millis(500),
+        prefix: String::new(),
+        seed: amount("SEED", 1),
+    };
+    Clients::start(addresses, habits)
+}
+
+/// Ends the load, reads everything at every member, and checks the history. Returns a summary.
+pub(crate) async fn finish(mut clients: Clients) -> String {
+    let findings = clients.finish(LONG).await.expect("every member answers");
+    assert!(findings.is_linearizable(), "{}", findings.report.table());
+    findings.to_string()
 }

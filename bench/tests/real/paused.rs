@@ -1,33 +1,34 @@
 //! A leader that is paused, and does not know this when it resumes.
 
-use crate::members::{ELECTION, Members, call};
-use crate::network::{Network, Weather};
-use crate::{LONG, alone, amount};
+use crate::{ELECTION, LONG, alone, amount, cluster};
+use paxos_bench::nemesis::members::{Members, call};
+use paxos_bench::nemesis::network::{Network, Weather};
 use paxos_bench::server::resp::{Client, Value};
+use paxos_bench::variants::Variant;
 use rustix::process::Signal;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_was_stopped_is_replaced_and_its_confirmed_reads_are_fresh_when_it_goes_on() {
-    stopped("multi", "confirmed", "").await;
+    stopped("confirmed", 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_was_stopped_is_replaced_and_reads_by_its_lease_are_fresh_when_it_goes_on() {
-    stopped("multi", "lease", "lease_ms = 250").await;
+    stopped("lease", 250).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_was_stopped_is_replaced_and_its_quorum_reads_are_fresh_when_it_goes_on() {
-    stopped("multi", "quorum", "").await;
+    stopped("quorum", 0).await;
 }
 
-async fn stopped(variant: &str, reads: &str, waits: &str) {
+async fn stopped(reads: &str, lease_ms: u64) {
     let _alone = alone().await;
-    let mut members = Members::new(variant, waits, &["--reads", reads]);
-    let network = Network::between(&members, waits).await;
-    members.start_all().await;
+    let (mut members, _dir) = cluster(Variant::Multi, lease_ms, &["--reads", reads]);
+    let network = Network::between(&members, amount("SEED", 1)).await.expect("ports are free");
+    members.start_all(LONG).await.expect("they serve");
     let mut took = Vec::new();
     for round in 0..amount("STOPS", 2) {
         let old = led(&members, 0, |_| true).await;
@@ -36,7 +37,7 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
         let mut first = Client::connect(&members.resp[old]).await.expect("it listens");
         assert!(call(&mut first, "GET k").await.is_some());
 
-        members.pause(old).await;
+        members.pause(old).await.expect("it runs");
         let begun = Instant::now();
         // Every second time, the leader does not even hear from the others when it resumes.
         let cut = round % 2 == 1;
@@ -50,7 +51,7 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
         led(&members, third, |leader| leader != old).await;
         took.push(begun.elapsed());
         write(&mut members, other, &format!("SET k new{round}")).await;
-        members.signal(old, Signal::CONT);
+        members.signal(old, Signal::CONT).expect("it is there");
 
         // It answers with the current value, or refuses.
         let fresh = Value::Bulk(format!("new{round}").into_bytes());
@@ -67,9 +68,9 @@ async fn stopped(variant: &str, reads: &str, waits: &str) {
             assert!(value == fresh || refused(&value), "a stale read: {value:?}");
         }
         led(&members, old, |leader| leader != old).await;
-        members.serves(old).await;
+        members.serves(old, LONG).await.expect("it serves");
     }
-    eprintln!("{variant}, {reads} reads: others led, and knew it, after {took:?}");
+    eprintln!("multi, {reads} reads: others led, and knew it, after {took:?}");
 }
 
 /// Waits until `nth` follows a leader that is wanted.
@@ -87,7 +88,7 @@ async fn led(members: &Members, nth: usize, wanted: impl Fn(usize) -> bool) -> u
 /// Repeats a write until it is answered.
 async fn write(members: &mut Members, nth: usize, words: &str) {
     loop {
-        members.serves(nth).await;
+        members.serves(nth, LONG).await.expect("it serves");
         let mut client = Client::connect(&members.resp[nth]).await.expect("it listens");
         if call(&mut client, words).await == Some(Value::Simple("OK".into())) {
             return;

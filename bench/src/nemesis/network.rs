@@ -1,7 +1,9 @@
-//! Links between members that a test can disturb. Each member reaches the others through the addresses of links.
+//! Links between processes that can be disturbed. Each process reaches the others through the addresses of links.
 
-use crate::members::{Members, port};
-use crate::{Chance, chance};
+use super::NemesisError;
+use super::members::{Members, port};
+use core::time::Duration;
+use paxos_transport::sim::Chance;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -9,11 +11,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weather {
+pub enum Weather {
+    /// Everything gets through.
     Clear,
     /// Nothing gets through. Bytes in flight arrive late, when the cut is over.
     Cut,
@@ -26,41 +30,49 @@ pub(crate) enum Weather {
 }
 
 /// All links. The link from 0 to 1 has the connections that 0 opened.
-pub(crate) struct Network {
+#[derive(Debug)]
+pub struct Network {
     links: BTreeMap<(usize, usize), watch::Sender<Weather>>,
     harm: Arc<Harm>,
+    /// They end when this is dropped.
+    _carriers: JoinSet<()>,
 }
 
 /// Counts of the disturbances.
-#[derive(Default)]
-pub(crate) struct Harm {
-    pub(crate) late: AtomicU64,
-    pub(crate) ended: AtomicU64,
-    pub(crate) changed: AtomicU64,
+#[derive(Debug, Default)]
+struct Harm {
+    late: AtomicU64,
+    ended: AtomicU64,
+    changed: AtomicU64,
 }
 
 impl Network {
-    /// Sets up links between members that are not started yet.
-    pub(crate) async fn between(members: &Members, waits: &str) -> Self {
+    /// Sets up links between processes that are not started yet. What is drawn comes from streams of `seed`.
+    ///
+    /// # Errors
+    /// [`NemesisError::Io`] if a link cannot be set up.
+    pub async fn between(members: &Members, seed: u64) -> Result<Self, NemesisError> {
         let (mut links, mut ports) = (BTreeMap::new(), BTreeMap::new());
-        let harm = Arc::new(Harm::default());
-        for from in 0..3_usize {
-            for to in (0..3).filter(|to| *to != from) {
+        let (harm, count, mut carriers) = (Arc::new(Harm::default()), members.count(), JoinSet::new());
+        for from in 0..count {
+            for to in (0..count).filter(|to| *to != from) {
                 let port = port();
-                let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("it is free");
+                let listener = TcpListener::bind(("127.0.0.1", port)).await;
+                let listener = listener.map_err(NemesisError::io(format!("cannot listen at port {port}")))?;
                 let (sender, weather) = watch::channel(Weather::Clear);
-                let chance = chance(200 + (from * 3 + to) as u64);
-                tokio::spawn(carry(listener, members.peer[to].clone(), weather, chance, Arc::clone(&harm)));
+                let chance = Chance::new(seed, 1000 + (from * count + to) as u64);
+                let carried = carry(listener, members.peer[to].clone(), weather, chance, Arc::clone(&harm));
+                carriers.spawn(carried);
                 links.insert((from, to), sender);
                 ports.insert((from, to), port);
             }
-            members.describe(from, waits, |to| format!("127.0.0.1:{}", ports[&(from, to)]));
+            members.describe(from, |to| format!("127.0.0.1:{}", ports[&(from, to)]))?;
         }
-        Self { links, harm }
+        Ok(Self { links, harm, _carriers: carriers })
     }
 
     /// Changes the links for which `weather` returns a new state.
-    pub(crate) fn set(&self, mut weather: impl FnMut(usize, usize) -> Option<Weather>) {
+    pub fn set(&self, mut weather: impl FnMut(usize, usize) -> Option<Weather>) {
         for ((from, to), link) in &self.links {
             if let Some(weather) = weather(*from, *to) {
                 link.send_replace(weather);
@@ -68,12 +80,13 @@ impl Network {
         }
     }
 
-    pub(crate) fn heal(&self) {
+    /// Clears all links.
+    pub fn heal(&self) {
         self.set(|_, _| Some(Weather::Clear));
     }
 
     /// The numbers of late pieces, broken connections and changed bytes.
-    pub(crate) fn harm(&self) -> (u64, u64, u64) {
+    pub fn harm(&self) -> (u64, u64, u64) {
         (self.harm.late.load(Relaxed), self.harm.ended.load(Relaxed), self.harm.changed.load(Relaxed))
     }
 }
@@ -93,8 +106,8 @@ async fn carry(
             // These options only make the link faster.
             drop((near.set_nodelay(true), far.set_nodelay(true)));
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-            let there = pump(near_in, far_out, weather.clone(), crate::chance(seed), &harm);
-            let back = pump(far_in, near_out, weather, crate::chance(seed ^ 1), &harm);
+            let there = pump(near_in, far_out, weather.clone(), Chance::new(seed, 0), &harm);
+            let back = pump(far_in, near_out, weather, Chance::new(seed, 1), &harm);
             // When one direction ends, both do.
             tokio::select! { _ = there => {}, _ = back => {} }
         });
@@ -121,7 +134,7 @@ async fn pump(
             }
             Weather::Slow => {
                 harm.late.fetch_add(1, Relaxed);
-                sleep(chance.millis(0, 150)).await;
+                sleep(chance.between(Duration::ZERO, Duration::from_millis(150))).await;
             }
             Weather::Flaky if chance.below(12) == 0 => {
                 harm.ended.fetch_add(1, Relaxed);

@@ -1,0 +1,191 @@
+//! What each fault does, and how it ends.
+
+use super::cluster::Cluster;
+use super::network::Weather;
+use super::plan::{Aim, Episode};
+use super::{Fault, NemesisError};
+use core::time::Duration;
+use rustix::process::Signal;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How a fault ends.
+#[derive(Debug)]
+enum End {
+    /// It is over already.
+    Over,
+    Start(Vec<usize>),
+    Resume(usize),
+    Heal,
+}
+
+/// A fault that happened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Done {
+    pub(super) fault: Fault,
+    /// How long it took afterwards until each member had answered a write; none if the next fault began before.
+    pub(super) recovery: Option<Duration>,
+}
+
+impl Cluster {
+    /// Lets the faults of an episode happen. `done` gets those that did.
+    pub(super) async fn suffer(
+        &mut self,
+        episode: &Episode,
+        done: &mut Vec<Done>,
+    ) -> Result<(), NemesisError> {
+        let fault = episode.fault;
+        if fault.changes_members() {
+            self.calm_down().await?;
+        }
+        if fault.may(self.standing()).is_err() {
+            return Ok(());
+        }
+        let first = done.len();
+        let mut ends = vec![self.begin(fault, episode.aim, episode.detail).await?];
+        done.push(Done { fault, recovery: None });
+        if let Some((second, aim)) = episode.beside
+            && second.may(self.standing()).is_ok()
+        {
+            sleep(episode.lasts / 3).await;
+            ends.push(self.begin(second, aim, episode.detail / 7).await?);
+            done.push(Done { fault: second, recovery: None });
+        }
+        if ends.iter().any(|end| !matches!(end, End::Over)) {
+            sleep(episode.lasts).await;
+        }
+        for end in ends {
+            self.end(end)?;
+        }
+        self.harmed.clear();
+        if episode.settles || fault.changes_members() {
+            let recovery = self.recover().await?;
+            done[first..].iter_mut().for_each(|done| done.recovery = Some(recovery));
+        }
+        sleep(episode.pause).await;
+        Ok(())
+    }
+
+    async fn begin(&mut self, fault: Fault, aim: Aim, detail: usize) -> Result<End, NemesisError> {
+        // Every member is harmed already, so there is no one to hit.
+        let Some(victim) = self.victim(aim).await else { return Ok(End::Over) };
+        let end = match fault {
+            Fault::Kill => {
+                self.members.kill(victim);
+                self.harmed.insert(victim);
+                End::Start(vec![victim])
+            }
+            Fault::KillAll => {
+                let mut all = self.current.clone();
+                for nth in &all {
+                    self.members.kill(*nth);
+                }
+                self.harmed.extend(&all);
+                let count = all.len();
+                all.rotate_left(detail % count);
+                End::Start(all)
+            }
+            Fault::Terminate => {
+                self.members.terminate(victim, self.bound).await?;
+                self.harmed.insert(victim);
+                End::Start(vec![victim])
+            }
+            Fault::Rolling => {
+                for nth in self.current.clone() {
+                    self.members.terminate(nth, self.bound).await?;
+                    self.members.start(nth)?;
+                    self.members.serves(nth, self.bound).await?;
+                }
+                End::Over
+            }
+            Fault::Stop => {
+                self.members.pause(victim).await?;
+                self.harmed.insert(victim);
+                End::Resume(victim)
+            }
+            Fault::Cut => {
+                self.harmed.insert(victim);
+                self.links(Weather::Cut, |from, to| from == victim || to == victim)
+            }
+            Fault::CutLink => {
+                self.harmed.insert(victim);
+                let others: Vec<usize> = self.current.iter().copied().filter(|nth| *nth != victim).collect();
+                let other = others[detail % others.len()];
+                self.links(Weather::Cut, |from, to| [(victim, other), (other, victim)].contains(&(from, to)))
+            }
+            Fault::OneWay => {
+                self.harmed.insert(victim);
+                let hears = detail.is_multiple_of(2);
+                self.links(Weather::Cut, |from, to| if hears { from == victim } else { to == victim })
+            }
+            Fault::SlowLinks => self.links(Weather::Slow, |_, _| true),
+            Fault::FlakyLinks => self.links(Weather::Flaky, |_, _| true),
+            Fault::DirtyLinks => self.links(Weather::Dirty, |_, _| true),
+            Fault::Transfer => {
+                self.transfer(victim).await;
+                End::Over
+            }
+            Fault::Replace => {
+                self.replace(victim, detail.is_multiple_of(2)).await?;
+                End::Over
+            }
+            Fault::Spare => {
+                self.come_and_go().await?;
+                End::Over
+            }
+            Fault::WipeDisk => {
+                self.wipe(victim).await?;
+                self.replace(victim, detail.is_multiple_of(2)).await?;
+                End::Over
+            }
+        };
+        Ok(end)
+    }
+
+    fn links(&self, weather: Weather, which: impl Fn(usize, usize) -> bool) -> End {
+        self.network.set(|from, to| which(from, to).then_some(weather));
+        End::Heal
+    }
+
+    fn end(&mut self, end: End) -> Result<(), NemesisError> {
+        match end {
+            End::Over => Ok(()),
+            End::Start(all) => {
+                for nth in all {
+                    if self.members.is_down(nth) {
+                        self.members.start(nth)?;
+                    }
+                }
+                Ok(())
+            }
+            End::Resume(nth) => self.members.signal(nth, Signal::CONT),
+            End::Heal => {
+                self.network.heal();
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks for a transfer. Under faults it may fail, and the cluster must bear that.
+    async fn transfer(&self, to: usize) {
+        let asked = self.current.iter().copied().find(|nth| !self.harmed.contains(nth)).unwrap_or(to);
+        let words = format!("PAXOS TRANSFER {to}");
+        let asked = super::members::ask(&self.members.resp[asked], &words);
+        drop(timeout(Duration::from_secs(4), asked).await);
+    }
+
+    /// Waits until no member is harmed, and until each member knows the store of each other one: a disk that is lost
+    /// now is then missed.
+    async fn calm_down(&mut self) -> Result<(), NemesisError> {
+        self.recover().await?;
+        let begun = Instant::now();
+        for nth in self.current.clone() {
+            while !self.knows_all_stores(nth).await {
+                if begun.elapsed() > self.bound {
+                    return Err(self.members.silent(nth, "hear from all members", self.bound));
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(())
+    }
+}

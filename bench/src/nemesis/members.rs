@@ -1,0 +1,336 @@
+//! A cluster of processes that are started, killed, paused and restarted.
+
+use super::NemesisError;
+use crate::server::resp::{Client, Value};
+use crate::server::{ClusterFile, Place, Waits};
+use crate::variants::Variant;
+use core::time::Duration;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long one attempt at a request may take. It is longer than `give_up_ms` of these clusters.
+const ATTEMPT: Duration = Duration::from_secs(6);
+
+/// A free port outside the range from which the system picks ports, so that a killed member finds it free when it
+/// restarts.
+pub fn port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    loop {
+        let nth = first.wrapping_add(NEXT.fetch_add(1, Relaxed));
+        let port = 11_000 + (nth % 20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// What the processes of a cluster have in common.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The program `paxos-bench`.
+    pub program: PathBuf,
+    /// The directory for cluster files, logs and data.
+    pub dir: PathBuf,
+    /// The variant.
+    pub variant: Variant,
+    /// The number of members at first. They have the ids from 0 on.
+    pub nodes: usize,
+    /// The number of spares. They have the ids after the members.
+    pub spares: usize,
+    /// Waiting times.
+    pub waits: Waits,
+    /// More arguments of `serve`.
+    pub arguments: Vec<String>,
+}
+
+/// The processes of a cluster. Each has the place in lists that is its id.
+#[derive(Debug)]
+pub struct Members {
+    setup: Setup,
+    /// The address of each process for clients.
+    pub resp: Vec<String>,
+    /// The address of each process for the others.
+    pub peer: Vec<String>,
+    processes: Vec<Option<Child>>,
+}
+
+impl Members {
+    /// Processes that find each other at their addresses. None is started yet.
+    ///
+    /// # Errors
+    /// [`NemesisError::Io`] if the cluster files cannot be written.
+    pub fn new(setup: Setup) -> Result<Self, NemesisError> {
+        let count = setup.nodes + setup.spares;
+        let addresses = || (0..count).map(|_| format!("127.0.0.1:{}", port())).collect();
+        let processes = (0..count).map(|_| None).collect();
+        let members = Self { setup, resp: addresses(), peer: addresses(), processes };
+        for nth in 0..count {
+            members.describe(nth, |to| members.peer[to].clone())?;
+        }
+        Ok(members)
+    }
+
+    /// The number of processes, whether they run or not.
+    pub fn count(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// Writes the cluster file of one process, in which the others have the addresses that `at` returns.
+    ///
+    /// # Errors
+    /// [`NemesisError::Io`] if it cannot be written.
+    pub fn describe(&self, nth: usize, at: impl Fn(usize) -> String) -> Result<(), NemesisError> {
+        let place = |id: usize| Place {
+            id: id as u16,
+            peer: if id == nth { self.peer[id].clone() } else { at(id) },
+            resp: self.resp[id].clone(),
+        };
+        let mut members: Vec<Place> = (0..self.count()).map(place).collect();
+        let spares = members.split_off(self.setup.nodes);
+        let (name, timeouts) = ("real".into(), self.setup.waits);
+        let file = ClusterFile { name, members, spares, tls: None, client_tls: None, timeouts };
+        let path = self.path(nth, "toml");
+        file.write(&path).map_err(NemesisError::io(format!("cannot write {}", path.display())))
+    }
+
+    fn path(&self, nth: usize, end: &str) -> PathBuf {
+        self.setup.dir.join(format!("n{nth}.{end}"))
+    }
+
+    /// The directory with the data of a process.
+    pub fn data(&self, nth: usize) -> PathBuf {
+        self.path(nth, "data")
+    }
+
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// [`NemesisError::Io`] if it cannot be started.
+    pub fn start(&mut self, nth: usize) -> Result<(), NemesisError> {
+        let wrong = || NemesisError::io(format!("cannot start n{nth}"));
+        let log = OpenOptions::new().create(true).append(true).open(self.path(nth, "log"));
+        let child = Command::new(&self.setup.program)
+            .args(["serve", "--variant", self.setup.variant.name(), "--id", &nth.to_string()])
+            .args(["--log", "warn"])
+            .arg("--cluster")
+            .arg(self.path(nth, "toml"))
+            .arg("--data")
+            .arg(self.data(nth))
+            .args(&self.setup.arguments)
+            // When this process ends, the member ends, too.
+            .arg("--until-stdin-ends")
+            // Ctrl-C in a terminal goes to this process only.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log.map_err(wrong())?)
+            .spawn();
+        self.processes[nth] = Some(child.map_err(wrong())?);
+        Ok(())
+    }
+
+    /// Starts all members, but no spare, and waits until each has answered a write.
+    ///
+    /// # Errors
+    /// [`NemesisError`] if a member does not start or serve.
+    pub async fn start_all(&mut self, bound: Duration) -> Result<(), NemesisError> {
+        for nth in 0..self.setup.nodes {
+            self.start(nth)?;
+        }
+        for nth in 0..self.setup.nodes {
+            self.serves(nth, bound).await?;
+        }
+        Ok(())
+    }
+
+    /// The id that the system gave to a process; none if it is down.
+    pub fn pid(&self, nth: usize) -> Option<u32> {
+        self.processes[nth].as_ref().map(Child::id)
+    }
+
+    /// Kills a process, as a loss of power does.
+    pub fn kill(&mut self, nth: usize) {
+        if let Some(mut child) = self.processes[nth].take() {
+            // It may have ended already.
+            _ = child.kill();
+            _ = child.wait();
+        }
+    }
+
+    /// Tells a process to stop, and waits until it has ended.
+    ///
+    /// # Errors
+    /// [`NemesisError::Silent`] if it runs on.
+    pub async fn terminate(&mut self, nth: usize, bound: Duration) -> Result<(), NemesisError> {
+        self.signal(nth, Signal::TERM)?;
+        match self.ends(nth, bound).await? {
+            Some(_) => Ok(()),
+            None => Err(self.silent(nth, "stop when it was told to", bound)),
+        }
+    }
+
+    /// Waits until a process has ended by itself; none if it still runs when the time is over.
+    ///
+    /// # Errors
+    /// [`NemesisError::Io`] if the system does not know the process.
+    pub async fn ends(&mut self, nth: usize, bound: Duration) -> Result<Option<ExitStatus>, NemesisError> {
+        let begun = Instant::now();
+        while let Some(child) = &mut self.processes[nth] {
+            let ended = child.try_wait().map_err(NemesisError::io(format!("cannot wait for n{nth}")))?;
+            if ended.is_some() {
+                self.processes[nth] = None;
+                return Ok(ended);
+            }
+            if begun.elapsed() > bound {
+                break;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(None)
+    }
+
+    /// Whether a process was killed, or has not been started.
+    pub fn is_down(&self, nth: usize) -> bool {
+        self.processes[nth].is_none()
+    }
+
+    /// Sends a signal to a process that runs.
+    ///
+    /// # Errors
+    /// [`NemesisError::Io`] if it has ended.
+    pub fn signal(&self, nth: usize, signal: Signal) -> Result<(), NemesisError> {
+        let Some(pid) = self.pid(nth) else { return Ok(()) };
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput);
+        let sent = pid.map_err(io::Error::from).and_then(|pid| Ok(kill_process(pid, signal)?));
+        sent.map_err(NemesisError::io(format!("cannot send a signal to n{nth}")))
+    }
+
+    /// Pauses a process. The system reports the pause before each thread has stopped, so this waits until all have
+    /// stopped: the process then finds everything sent afterwards only when it resumes.
+    ///
+    /// # Errors
+    /// [`NemesisError::Io`] if it has ended.
+    pub async fn pause(&self, nth: usize) -> Result<(), NemesisError> {
+        self.signal(nth, Signal::STOP)?;
+        let Some(pid) = self.pid(nth) else { return Ok(()) };
+        let tasks = format!("/proc/{pid}/task");
+        let stands = || {
+            // Without this directory, the system does not tell.
+            let Ok(threads) = fs::read_dir(&tasks) else { return true };
+            threads.flatten().all(|thread| {
+                let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                // The state comes after the name, which is in brackets. A thread that has ended has none.
+                stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with(['T', 'Z']))
+            })
+        };
+        while !stands() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`NemesisError::Ended`] if a process has ended by itself.
+    pub fn all_live(&mut self) -> Result<(), NemesisError> {
+        for nth in 0..self.count() {
+            let ended = self.processes[nth].as_mut().and_then(|child| child.try_wait().ok().flatten());
+            if let Some(status) = ended {
+                let (status, log) = (status.to_string(), self.log(nth));
+                return Err(NemesisError::Ended { member: nth, status, log });
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of a process's log.
+    pub fn log(&self, nth: usize) -> String {
+        let text = fs::read_to_string(self.path(nth, "log")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+
+    pub(super) fn silent(&self, nth: usize, what: impl Into<String>, bound: Duration) -> NemesisError {
+        NemesisError::Silent { member: nth, what: what.into(), bound, log: self.log(nth) }
+    }
+
+    /// Measures how long it takes until a write at `nth` is answered.
+    ///
+    /// # Errors
+    /// [`NemesisError::Silent`] if that takes longer than `bound`; [`NemesisError::Ended`] if a process ended.
+    pub async fn serves(&mut self, nth: usize, bound: Duration) -> Result<Duration, NemesisError> {
+        let begun = Instant::now();
+        loop {
+            self.all_live()?;
+            if let Ok(Some(value)) = timeout(ATTEMPT, ask(&self.resp[nth], "SET probe x")).await
+                && value == Value::Simple("OK".into())
+            {
+                return Ok(begun.elapsed());
+            }
+            if begun.elapsed() > bound {
+                return Err(self.silent(nth, "answer a write", bound));
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The leader, as far as `nth` knows.
+    pub async fn leader(&self, nth: usize) -> Option<usize> {
+        match timeout(ATTEMPT, ask(&self.resp[nth], "PAXOS LEADER")).await {
+            Ok(Some(Value::Array(fields))) => match fields.first() {
+                Some(Value::Int(id)) => usize::try_from(*id).ok(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The memory of a process, now and at most so far, in MiB; none if the system does not tell.
+    pub fn memory(&self, nth: usize) -> Option<(u64, u64)> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid(nth)?)).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
+        };
+        Some((field("VmRSS:")?, field("VmHWM:")?))
+    }
+
+    /// The directory of the cluster.
+    pub fn dir(&self) -> &Path {
+        &self.setup.dir
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        for nth in 0..self.count() {
+            let ran = !self.is_down(nth);
+            self.kill(nth);
+            if ran && std::thread::panicking() {
+                // If the standard error is closed, nobody reads it.
+                _ = writeln!(io::stderr(), "n{nth} said at last:\n{}", self.log(nth));
+            }
+        }
+    }
+}
+
+/// Sends a command on a new connection. Returns the answer; none if there is no answer.
+pub async fn ask(address: &str, words: &str) -> Option<Value> {
+    let mut client = Client::connect(address).await.ok()?;
+    call(&mut client, words).await
+}
+
+/// Sends a command. Returns the answer; none if there is no answer.
+pub async fn call(client: &mut Client, words: &str) -> Option<Value> {
+    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+    client.push(&words);
+    client.flush().await.ok()?;
+    client.read().await.ok()
+}
