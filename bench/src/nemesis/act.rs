@@ -124,17 +124,16 @@ impl Cluster {
                 self.transfer(victim).await;
                 End::Over
             }
-            Fault::Replace => {
-                self.replace(victim, detail.is_multiple_of(2)).await?;
-                End::Over
-            }
-            Fault::Spare => {
-                self.come_and_go().await?;
-                End::Over
-            }
-            Fault::WipeDisk => {
-                self.wipe(victim).await?;
-                self.replace(victim, detail.is_multiple_of(2)).await?;
+            Fault::Replace | Fault::Spare | Fault::WipeDisk => {
+                let Some(new) = self.take_spare().await? else { return Ok(End::Over) };
+                if fault == Fault::WipeDisk {
+                    self.wipe(victim).await?;
+                }
+                if fault == Fault::Spare {
+                    self.come_and_go(new).await?;
+                } else {
+                    self.replace(victim, new, detail.is_multiple_of(2)).await?;
+                }
                 End::Over
             }
         };

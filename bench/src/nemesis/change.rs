@@ -54,10 +54,13 @@ impl Cluster {
         true
     }
 
-    /// Makes the spare a member in place of `old`. The next spare runs before that.
-    pub(super) async fn replace(&mut self, old: usize, is_added_first: bool) -> Result<(), NemesisError> {
-        let Some(new) = self.spare else { return Ok(()) };
-        self.start_spare()?;
+    /// Makes `new` a member in place of `old`.
+    pub(super) async fn replace(
+        &mut self,
+        old: usize,
+        new: usize,
+        is_added_first: bool,
+    ) -> Result<(), NemesisError> {
         self.harmed.insert(old);
         if is_added_first {
             self.add(new).await?;
@@ -69,10 +72,8 @@ impl Cluster {
         self.turn_off(old).await
     }
 
-    /// Makes the spare a member, and removes it again.
-    pub(super) async fn come_and_go(&mut self) -> Result<(), NemesisError> {
-        let Some(new) = self.spare else { return Ok(()) };
-        self.start_spare()?;
+    /// Makes `new` a member, and removes it again.
+    pub(super) async fn come_and_go(&mut self, new: usize) -> Result<(), NemesisError> {
         self.add(new).await?;
         self.members.serves(new, self.bound).await?;
         self.remove(new).await?;

@@ -22,6 +22,9 @@ const MEMORY: usize = 1 << 30;
 /// How long a client waits for one answer at the end. It is longer than a member takes to answer.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
+/// The number of the first client that reads everything at the end.
+const READER: u64 = 1_000_000_000;
+
 /// The number of keys in one request at the end.
 const KEYS_AT_ONCE: usize = 100;
 
@@ -174,7 +177,7 @@ impl Clients {
                 let words: Vec<&str> = ["MGET"].iter().chain(some).copied().collect();
                 let Value::Array(values) = insist(address, &words, bound).await? else { continue };
                 for (key, value) in some.iter().zip(values) {
-                    self.shared.note(u64::MAX - nth as u64, key, Deed::Get(value.text()), begun, true);
+                    self.shared.note(READER + nth as u64, key, Deed::Get(value.text()), begun, true);
                 }
             }
         }

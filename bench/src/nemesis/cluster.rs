@@ -17,6 +17,8 @@ pub(super) struct Cluster {
     pub(super) network: Network,
     /// The processes that are members now.
     pub(super) current: Vec<usize>,
+    /// The number of members at first. They have the ids from 0 on.
+    founders: usize,
     /// The spare that runs ahead.
     pub(super) spare: Option<usize>,
     /// The first spare that was never started.
@@ -36,12 +38,13 @@ impl Cluster {
     pub(super) async fn found(setup: Setup, seed: u64, bound: Duration) -> Result<Self, NemesisError> {
         let nodes = setup.nodes;
         let mut members = Members::new(setup)?;
-        let network = Network::between(&members, seed).await?;
+        let network = Network::between(&members, seed)?;
         members.start_all(bound).await?;
         let mut cluster = Self {
             members,
             network,
             current: (0..nodes).collect(),
+            founders: nodes,
             spare: None,
             next: nodes,
             harmed: BTreeSet::new(),
@@ -55,7 +58,7 @@ impl Cluster {
     }
 
     /// Starts the next spare, if there is one.
-    pub(super) fn start_spare(&mut self) -> Result<(), NemesisError> {
+    fn start_spare(&mut self) -> Result<(), NemesisError> {
         self.spare = None;
         if self.next < self.members.count() {
             self.members.start(self.next)?;
@@ -65,11 +68,22 @@ impl Cluster {
         Ok(())
     }
 
+    /// Takes the spare that becomes a member, after the next one runs and is heard; none if no spare runs.
+    pub(super) async fn take_spare(&mut self) -> Result<Option<usize>, NemesisError> {
+        let taken = self.spare;
+        self.start_spare()?;
+        if let Some(next) = self.spare {
+            self.members.serves(next, self.bound).await?;
+        }
+        Ok(taken)
+    }
+
     pub(super) fn standing(&self) -> Standing {
         Standing {
             members: self.current.len(),
             harmed: self.harmed.len(),
             forgetful: self.forgetful,
+            founders: self.current.iter().filter(|nth| **nth < self.founders).count(),
             spares: self.members.count() - self.next + usize::from(self.spare.is_some()),
         }
     }

@@ -87,6 +87,8 @@ pub struct Standing {
     pub forgetful: usize,
     /// The number of spares that never were members. One of them runs.
     pub spares: usize,
+    /// The number of members that the cluster was founded with and that are members still.
+    pub founders: usize,
 }
 
 impl Fault {
@@ -104,10 +106,13 @@ impl Fault {
     /// The reason why the fault may not happen now.
     pub const fn may(self, now: Standing) -> Result<(), &'static str> {
         if self.changes_members() {
-            // One spare replaces the member. Another one already runs by then: a spare that starts after all first members
-            // were replaced is not heard.
+            // One spare replaces the member. Another one already runs by then.
             if now.spares < 2 {
                 return Err("too few spares are left");
+            }
+            // A spare knows the founders only. If it starts when all of them were replaced, nobody hears it.
+            if now.founders == 0 {
+                return Err("no founder is left");
             }
             if now.harmed > 0 {
                 return Err("another member is harmed");
@@ -136,7 +141,7 @@ mod tests {
         for members in 1..=9 {
             for forgetful in 0..=members {
                 for harmed in 0..=members {
-                    let now = Standing { members, harmed, forgetful, spares: 2 };
+                    let now = Standing { members, harmed, forgetful, spares: 2, founders: 1 };
                     let is_safe = harmed == 0 && 2 * (forgetful + 1) < members;
                     assert_eq!(Fault::WipeDisk.may(now).is_ok(), is_safe, "{now:?}");
                 }
@@ -147,13 +152,15 @@ mod tests {
     #[test]
     fn members_change_only_while_a_second_spare_runs_ahead() {
         for fault in Fault::ALL.iter().filter(|fault| fault.changes_members()) {
-            let now = Standing { members: 3, harmed: 0, forgetful: 0, spares: 2 };
+            let now = Standing { members: 3, harmed: 0, forgetful: 0, spares: 2, founders: 1 };
             assert_eq!(fault.may(now), Ok(()));
+            assert_eq!(fault.may(Standing { founders: 0, ..now }), Err("no founder is left"));
             assert_eq!(fault.may(Standing { spares: 1, ..now }), Err("too few spares are left"));
             assert_eq!(fault.may(Standing { harmed: 1, ..now }), Err("another member is harmed"));
             assert!(!fault.joins_others());
         }
-        assert_eq!(Fault::Kill.may(Standing { members: 3, harmed: 3, forgetful: 0, spares: 0 }), Ok(()));
+        let worst = Standing { members: 3, harmed: 3, forgetful: 0, spares: 0, founders: 0 };
+        assert_eq!(Fault::Kill.may(worst), Ok(()));
     }
 
     #[test]

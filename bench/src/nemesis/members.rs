@@ -8,26 +8,31 @@ use core::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long one attempt at a request may take. It is longer than `give_up_ms` of these clusters.
 const ATTEMPT: Duration = Duration::from_secs(6);
 
-/// A free port outside the range from which the system picks ports, so that a killed member finds it free when it
-/// restarts.
-pub fn port() -> u16 {
+/// A free port outside the range from which the system picks ports, so that a killed process finds it free when it
+/// restarts. While the socket is there, no one else can use the port.
+///
+/// # Errors
+/// As the system says.
+pub(super) fn reserve() -> io::Result<(u16, TcpSocket)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
     loop {
         let nth = first.wrapping_add(NEXT.fetch_add(1, Relaxed));
         let port = 11_000 + (nth % 20_000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
+        let socket = TcpSocket::new_v4()?;
+        if socket.bind((Ipv4Addr::LOCALHOST, port).into()).is_ok() {
+            return Ok((port, socket));
         }
     }
 }
@@ -60,6 +65,8 @@ pub struct Members {
     /// The address of each process for the others.
     pub peer: Vec<String>,
     processes: Vec<Option<Child>>,
+    /// The ports of each process, until it starts for the first time.
+    held: Vec<Vec<TcpSocket>>,
 }
 
 impl Members {
@@ -69,9 +76,16 @@ impl Members {
     /// [`NemesisError::Io`] if the cluster files cannot be written.
     pub fn new(setup: Setup) -> Result<Self, NemesisError> {
         let count = setup.nodes + setup.spares;
-        let addresses = || (0..count).map(|_| format!("127.0.0.1:{}", port())).collect();
         let processes = (0..count).map(|_| None).collect();
-        let members = Self { setup, resp: addresses(), peer: addresses(), processes };
+        let (mut resp, mut peer, mut held) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..count {
+            let pair = reserve().and_then(|one| Ok((one, reserve()?)));
+            let ((one, first), (other, second)) = pair.map_err(NemesisError::io("cannot reserve ports"))?;
+            resp.push(format!("127.0.0.1:{one}"));
+            peer.push(format!("127.0.0.1:{other}"));
+            held.push(vec![first, second]);
+        }
+        let members = Self { setup, resp, peer, processes, held };
         for nth in 0..count {
             members.describe(nth, |to| members.peer[to].clone())?;
         }
@@ -116,6 +130,7 @@ impl Members {
     /// [`NemesisError::Io`] if it cannot be started.
     pub fn start(&mut self, nth: usize) -> Result<(), NemesisError> {
         let wrong = || NemesisError::io(format!("cannot start n{nth}"));
+        self.held[nth].clear();
         let log = OpenOptions::new().create(true).append(true).open(self.path(nth, "log"));
         let child = Command::new(&self.setup.program)
             .args(["serve", "--variant", self.setup.variant.name(), "--id", &nth.to_string()])

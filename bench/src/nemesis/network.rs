@@ -1,7 +1,7 @@
 //! Links between processes that can be disturbed. Each process reaches the others through the addresses of links.
 
 use super::NemesisError;
-use super::members::{Members, port};
+use super::members::{Members, reserve};
 use core::time::Duration;
 use paxos_transport::sim::Chance;
 use std::collections::BTreeMap;
@@ -13,6 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+
+/// The number of connections that the system accepts before a link takes them.
+const BACKLOG: u32 = 64;
 
 /// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,18 +50,17 @@ struct Harm {
 }
 
 impl Network {
-    /// Sets up links between processes that are not started yet. What is drawn comes from streams of `seed`.
+    /// Sets up links between processes that are not started yet, in a tokio runtime. What is drawn comes from `seed`.
     ///
     /// # Errors
     /// [`NemesisError::Io`] if a link cannot be set up.
-    pub async fn between(members: &Members, seed: u64) -> Result<Self, NemesisError> {
+    pub fn between(members: &Members, seed: u64) -> Result<Self, NemesisError> {
         let (mut links, mut ports) = (BTreeMap::new(), BTreeMap::new());
         let (harm, count, mut carriers) = (Arc::new(Harm::default()), members.count(), JoinSet::new());
         for from in 0..count {
             for to in (0..count).filter(|to| *to != from) {
-                let port = port();
-                let listener = TcpListener::bind(("127.0.0.1", port)).await;
-                let listener = listener.map_err(NemesisError::io(format!("cannot listen at port {port}")))?;
+                let listening = reserve().and_then(|(port, socket)| Ok((port, socket.listen(BACKLOG)?)));
+                let (port, listener) = listening.map_err(NemesisError::io("cannot listen at a port"))?;
                 let (sender, weather) = watch::channel(Weather::Clear);
                 let chance = Chance::new(seed, 1000 + (from * count + to) as u64);
                 let carried = carry(listener, members.peer[to].clone(), weather, chance, Arc::clone(&harm));

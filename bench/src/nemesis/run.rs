@@ -106,8 +106,9 @@ async fn run(
         if is_over || stop.load(SeqCst) {
             break;
         }
-        // A cluster whose spares are used up ends here.
-        let old = cluster.take().filter(|old| !needs_spares || old.standing().spares >= 2);
+        // A cluster whose members cannot be replaced any more ends here.
+        let is_used_up = |old: &Cluster| needs_spares && Fault::Replace.may(old.standing()).is_err();
+        let old = cluster.take().filter(|old| !is_used_up(old));
         let mut running = if let Some(old) = old {
             old
         } else {

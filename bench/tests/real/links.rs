@@ -22,7 +22,7 @@ const KINDS: u64 = 8;
 async fn disturbed(variant: Variant, rounds: u64) {
     let _alone = alone().await;
     let (mut members, _dir) = cluster(variant, 0, &[]);
-    let network = Network::between(&members, amount("SEED", 1)).await.expect("ports are free");
+    let network = Network::between(&members, amount("SEED", 1)).expect("ports are free");
     members.start_all(LONG).await.expect("they serve");
     let clients = clients(&members);
     let mut chance = chance(300);

@@ -18,7 +18,7 @@ async fn nemesis_harms_a_cluster_in_many_ways_and_every_history_is_linearizable(
     let _alone = alone().await;
     let dir = tempfile::tempdir().expect("a directory");
     let json = dir.path().join("summary.json").display().to_string();
-    let (windows, seconds) = (amount("WINDOWS", 2), amount("WINDOW", 6));
+    let (windows, seconds) = (amount("WINDOWS", 3), amount("WINDOW", 8));
     let (windows, seconds) = (windows.to_string(), seconds.to_string());
     let output = nemesis(&["--windows", &windows, "--window", &seconds, "--seed", "1", "--json", &json]);
     let (said, wrong) = (text(&output.stdout), text(&output.stderr));

@@ -27,7 +27,7 @@ async fn a_leader_that_was_stopped_is_replaced_and_its_quorum_reads_are_fresh_wh
 async fn stopped(reads: &str, lease_ms: u64) {
     let _alone = alone().await;
     let (mut members, _dir) = cluster(Variant::Multi, lease_ms, &["--reads", reads]);
-    let network = Network::between(&members, amount("SEED", 1)).await.expect("ports are free");
+    let network = Network::between(&members, amount("SEED", 1)).expect("ports are free");
     members.start_all(LONG).await.expect("they serve");
     let mut took = Vec::new();
     for round in 0..amount("STOPS", 2) {
