@@ -65,7 +65,7 @@ pub struct Members {
     /// The address of each process for the others.
     pub peer: Vec<String>,
     processes: Vec<Option<Child>>,
-    /// The ports of each process, until it starts for the first time.
+    /// The ports of each process while it is down, so that no one else gets them.
     held: Vec<Vec<TcpSocket>>,
 }
 
@@ -177,6 +177,7 @@ impl Members {
             // It may have ended already.
             _ = child.kill();
             _ = child.wait();
+            self.hold(nth);
         }
     }
 
@@ -202,6 +203,7 @@ impl Members {
             let ended = child.try_wait().map_err(NemesisError::io(format!("cannot wait for n{nth}")))?;
             if ended.is_some() {
                 self.processes[nth] = None;
+                self.hold(nth);
                 return Ok(ended);
             }
             if begun.elapsed() > bound {
@@ -210,6 +212,17 @@ impl Members {
             sleep(Duration::from_millis(5)).await;
         }
         Ok(None)
+    }
+
+    /// Holds the ports of a process that is down. The system may still remember connections of theirs.
+    fn hold(&mut self, nth: usize) {
+        let held = |address: &String| {
+            let socket = TcpSocket::new_v4().ok()?;
+            socket.set_reuseaddr(true).ok()?;
+            socket.bind(address.parse().ok()?).ok()?;
+            Some(socket)
+        };
+        self.held[nth] = [&self.resp[nth], &self.peer[nth]].into_iter().filter_map(held).collect();
     }
 
     /// Whether a process was killed, or has not been started.
