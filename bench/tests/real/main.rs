@@ -5,6 +5,7 @@
 //! ```text
 //! KILLS=50 cargo test -p paxos-bench --test real killed -- --nocapture
 //! ROUNDS=30 cargo test -p paxos-bench --test real links -- --nocapture
+//! WINDOWS=20 WINDOW=20 cargo test -p paxos-bench --test real nemesis -- --nocapture
 //! CONNECTIONS=10000 RANDOM_SECONDS=60 cargo test -p paxos-bench --test real hostile -- --nocapture
 //! ```
 #![cfg(target_os = "linux")]
