@@ -17,8 +17,6 @@ pub(super) struct Cluster {
     pub(super) network: Network,
     /// The processes that are members now.
     pub(super) current: Vec<usize>,
-    /// The number of members at first. They have the ids from 0 on.
-    founders: usize,
     /// The spare that runs ahead.
     pub(super) spare: Option<usize>,
     /// The first spare that was never started.
@@ -44,7 +42,6 @@ impl Cluster {
             members,
             network,
             current: (0..nodes).collect(),
-            founders: nodes,
             spare: None,
             next: nodes,
             harmed: BTreeSet::new(),
@@ -83,7 +80,6 @@ impl Cluster {
             members: self.current.len(),
             harmed: self.harmed.len(),
             forgetful: self.forgetful,
-            founders: self.current.iter().filter(|nth| **nth < self.founders).count(),
             spares: self.members.count() - self.next + usize::from(self.spare.is_some()),
         }
     }

@@ -87,8 +87,6 @@ pub struct Standing {
     pub forgetful: usize,
     /// The number of spares that never were members. One of them runs.
     pub spares: usize,
-    /// The number of members that the cluster was founded with and that are members still.
-    pub founders: usize,
 }
 
 impl Fault {
@@ -109,10 +107,6 @@ impl Fault {
             // One spare replaces the member. Another one already runs by then.
             if now.spares < 2 {
                 return Err("too few spares are left");
-            }
-            // A spare that just started knows the founders only. Without any of them, nobody hears it.
-            if now.founders < 2 {
-                return Err("only one founder is left");
             }
             if now.harmed > 0 {
                 return Err("another member is harmed");
@@ -141,7 +135,7 @@ mod tests {
         for members in 1..=9 {
             for forgetful in 0..=members {
                 for harmed in 0..=members {
-                    let now = Standing { members, harmed, forgetful, spares: 2, founders: 2 };
+                    let now = Standing { members, harmed, forgetful, spares: 2 };
                     let is_safe = harmed == 0 && 2 * (forgetful + 1) < members;
                     assert_eq!(Fault::WipeDisk.may(now).is_ok(), is_safe, "{now:?}");
                 }
@@ -152,14 +146,13 @@ mod tests {
     #[test]
     fn members_change_only_while_a_second_spare_runs_ahead() {
         for fault in Fault::ALL.iter().filter(|fault| fault.changes_members()) {
-            let now = Standing { members: 3, harmed: 0, forgetful: 0, spares: 2, founders: 2 };
+            let now = Standing { members: 3, harmed: 0, forgetful: 0, spares: 2 };
             assert_eq!(fault.may(now), Ok(()));
-            assert_eq!(fault.may(Standing { founders: 1, ..now }), Err("only one founder is left"));
             assert_eq!(fault.may(Standing { spares: 1, ..now }), Err("too few spares are left"));
             assert_eq!(fault.may(Standing { harmed: 1, ..now }), Err("another member is harmed"));
             assert!(!fault.joins_others());
         }
-        let worst = Standing { members: 3, harmed: 3, forgetful: 0, spares: 0, founders: 0 };
+        let worst = Standing { members: 3, harmed: 3, forgetful: 0, spares: 0 };
         assert_eq!(Fault::Kill.may(worst), Ok(()));
     }
 
