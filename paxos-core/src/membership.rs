@@ -41,6 +41,12 @@ pub struct Membership {
 }
 
 impl Membership {
+    /// The processes that may promise or propose after `change`, and could not before. What they said before does not
+    /// count, so they may join with any store.
+    pub(crate) fn newly_bound(&self, change: &Change) -> NodeSet {
+        change.add.servers().without(self.proposers.union(self.acceptors))
+    }
+
     /// Every process with a role.
     pub const fn servers(&self) -> NodeSet {
         self.proposers.union(self.acceptors).union(self.learners)
@@ -132,7 +138,7 @@ pub struct Epochs {
     /// All members that were ever removed.
     retired: NodeSet,
     /// The stores of the members that joined by a change.
-    stores: BTreeMap<NodeId, u128>,
+    stores: BTreeMap<NodeId, StoreLife>,
 }
 
 impl Epochs {
@@ -196,8 +202,8 @@ impl Epochs {
         self.retired
     }
 
-    /// [`StoreMark::id`] of the members that joined by a change which names their stores.
-    pub fn stores(&self) -> &BTreeMap<NodeId, u128> {
+    /// The stores with which members joined, as far as the changes name them.
+    pub fn stores(&self) -> &BTreeMap<NodeId, StoreLife> {
         &self.stores
     }
 
@@ -240,12 +246,9 @@ impl Epochs {
         let Reconfiguration { change, stores } = new;
         let epoch = self.changed(slot.plus(self.alpha), change)?;
         let from = epoch.from;
-        let added = change.add.servers();
-        for (node, store) in stores.iter().filter(|(node, _)| added.contains(**node)) {
-            // Of a founding member, everybody has heard itself. A member that gets another role keeps its store.
-            if !self.last().members.servers().contains(*node) {
-                self.stores.entry(*node).or_insert(*store);
-            }
+        let new = self.last().members.newly_bound(change);
+        for (node, store) in stores.iter().filter(|(node, _)| new.contains(**node)) {
+            self.stores.entry(*node).or_insert(*store);
         }
         self.retired = self.retired.union(change.remove);
         if epoch.members != self.last().members {

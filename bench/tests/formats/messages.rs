@@ -39,7 +39,7 @@ fn members() -> Membership {
 
 fn change() -> Reconfiguration {
     let change = Change { add: members(), remove: set(&[7]) };
-    Reconfiguration { change, stores: [(NodeId(2), 1 << 100)].into() }
+    Reconfiguration { change, stores: [(NodeId(2), store(300))].into() }
 }
 
 fn entries() -> Vec<Entry<String>> {
@@ -323,7 +323,7 @@ fn snapshots_are_written_as_before() {
         places: Places::of(set(&[1, 2, 3])).after(acceptors),
     };
     let coming = vec![row(1200, set(&[2, 3, 9])), row(1300, set(&[2, 3]))];
-    let stores = [(NodeId(2), 1 << 100)].into();
+    let stores = [(NodeId(2), store(300))].into();
     let (current, retired) = (row(1000, set(&[1, 2, 3])), set(&[7]));
     let table = EpochTable { current, coming, version: 300, retired, stores };
     file.one("the members", &table);

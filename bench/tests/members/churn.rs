@@ -53,6 +53,7 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     }
     config.timeouts.lease = chance.hits(0.4).then(|| ms(80));
     let mut world = World::new(config, options, seed);
+    world.stores = true;
     let loss = if chance.hits(0.5) { 0.03 } else { 0.0 };
     world.links = Links::lossy(ms(1), ms(5), loss, loss);
     if chance.hits(0.3) {

@@ -20,6 +20,7 @@ fn world<P: Protocol>(options: P::Options, n: u16, seed: u64) -> World<P> {
     let snapshot = seed % 3 * 7;
     config.limits = Limits { window: 8, alpha: 8, batch: 4, snapshot, chunk: 200, ..Limits::default() };
     let mut world = World::new(config, options, seed);
+    world.stores = true;
     world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(5) });
     world.disk = Disk { sync: Delay::Uniform { low: ms(1), high: ms(8) }, tail: Tail::Lost, lies: false };
     world.add_clients(1);

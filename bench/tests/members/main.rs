@@ -52,6 +52,7 @@ fn world<P: Protocol>(options: P::Options, seed: u64) -> World<P> {
     config.limits = Limits { window: 8, alpha: 16, batch: 4, snapshot, chunk: 200, ..Limits::default() };
     config.timeouts.lease = seed.is_multiple_of(3).then(|| ms(80));
     let mut world = World::new(config, options, seed);
+    world.stores = true;
     world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(5) });
     // With two of four seeds disks take time, and with one of these they stall now and then.
     world.disk = match seed / 2 % 4 {

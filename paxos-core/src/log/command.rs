@@ -123,7 +123,8 @@ impl<V: Value> Entry<V> {
     /// The bytes of the payload.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Noop | Self::Change(..) => 0,
+            Self::Noop => 0,
+            Self::Change(_, change) => change.bytes(),
             Self::Command(command) => command.value.bytes(),
         }
     }

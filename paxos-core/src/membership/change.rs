@@ -1,7 +1,7 @@
 //! Changes of members, as they are asked for and as they stand in the log.
 
 use super::Membership;
-use crate::{NodeId, NodeSet};
+use crate::{NodeId, NodeSet, StoreLife};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -69,9 +69,20 @@ impl fmt::Display for Change {
 pub struct Reconfiguration {
     /// The change.
     pub change: Change,
-    /// [`crate::StoreMark::id`] of the processes that it adds, as far as the process that asked for it knows them.
-    pub stores: BTreeMap<NodeId, u128>,
+    /// The stores of the processes that it adds, as far as the process that asked for it knows them. Those that may
+    /// have promised something before are not among them.
+    pub stores: BTreeMap<NodeId, StoreLife>,
 }
+
+impl Reconfiguration {
+    /// The most bytes that the stores take in a message. They count as payload.
+    pub fn bytes(&self) -> usize {
+        self.stores.len() * NAMED
+    }
+}
+
+/// The most bytes of a process's id (3) and its store (44).
+const NAMED: usize = 47;
 
 impl From<Change> for Reconfiguration {
     fn from(change: Change) -> Self {

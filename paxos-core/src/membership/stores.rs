@@ -14,7 +14,7 @@
 //! it says anything. It then shows as many writes as were heard of, but not the same ones.
 //!
 //! A change of members names the stores of the processes that it adds ([`crate::Reconfiguration`]). So a process that has
-//! never heard of such a member knows which store joined, as soon as it counts it as a member.
+//! never heard of such a member knows which store joined, and with how many writes, as soon as it counts it as a member.
 //!
 //! The argument is our own. A process counts a vote or promise only if it knows the store in which that was written,
 //! and the number of writes by then. So a process that has counted an answer never counts another answer of the same
@@ -24,9 +24,9 @@
 //! - what was heard after that write, if *all* that heard it lose power together, and all members' disks are replaced
 //!   at once;
 //! - a copy made just before the crash, by a member that has heard of no later write; any disk of a founding member, by
-//!   a member that has never heard of it. Members exchange what they know ([`crate::Timeouts::gossip`]), so such a copy is only
-//!   a few exchanges old, or the member was cut off for as long. A member that knows better stops the process when it
-//!   hears from it;
+//!   a member that has never heard of it, and of a member that was added by force before the process asked had heard of
+//!   it. Members exchange what they know ([`crate::Timeouts::gossip`]), so such a copy is only a few exchanges old, or
+//!   the member was cut off for as long. A member that knows better stops the process when it hears from it;
 //! - anything, by the process itself, until it is told. Until then its own vote counts for it, and it may be wrong
 //!   about what is chosen.
 
@@ -116,8 +116,9 @@ pub enum Amnesia {
     },
     /// It is not a member, and remembers another store of this process.
     #[error(
-        "{node} remembers another store of this process: it was part of another cluster; stop it, and give it an empty \
-         directory and an id that was never used"
+        "{node} remembers another store of this process: either this process's own disk was lost or exchanged, or {node} \
+         belongs to another cluster; find out which, and replace that one by a new process with an empty directory and an \
+         id that was never used"
     )]
     Contradicts {
         /// The process with the other memory.

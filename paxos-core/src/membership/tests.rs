@@ -1,7 +1,7 @@
 //! When changes take effect, and which are refused.
 
 use super::*;
-use crate::{Counts, Phase, Weighted};
+use crate::{Counts, Phase, StoreMark, Weighted};
 
 fn epochs(n: u16) -> Epochs {
     let set = NodeSet::first(n);
@@ -50,6 +50,28 @@ fn who_was_removed_does_not_come_back() {
         epochs.note(Slot(1), &Change::replace(NodeId(3), NodeId(3)).into()),
         Err(Unchangeable::Retired)
     );
+}
+
+#[test]
+fn the_store_with_which_a_member_joined_stays_its_store() {
+    let store = |id| StoreLife::begin(StoreMark { id, writes: 7 }, 1);
+    let mut epochs = epochs(3);
+    let mut note = |change, stores: &[(u16, u128)]| {
+        let stores = stores.iter().map(|(node, id)| (NodeId(*node), store(*id))).collect();
+        epochs.note(Slot(0), &Reconfiguration { change, stores }).expect("it can be made");
+        epochs.stores().iter().map(|(node, life)| (node.0, life.mark.id)).collect::<Vec<_>>()
+    };
+    // Only stores of those who join are taken, and founding members did not join.
+    assert_eq!(note(Change::add(NodeId(3)), &[(0, 10), (3, 13), (4, 14)]), [(3, 13)]);
+    assert_eq!(note(Change::add(NodeId(3)), &[(3, 23)]), [(3, 13)]);
+    // A learner has promised nothing, so a store that is not known yet is taken when it gets another role.
+    assert_eq!(note(Change::add_learner(NodeId(4)), &[]), [(3, 13)]);
+    assert_eq!(note(Change::add(NodeId(4)), &[(4, 14)]), [(3, 13), (4, 14)]);
+    // A member that leaves may vote for some slots more.
+    assert_eq!(note(Change::remove(NodeId(3)), &[]), [(3, 13), (4, 14)]);
+    let mut taken = self::epochs(3);
+    taken.take_over(Slot(5), Some(&epochs.table()));
+    assert_eq!(taken.stores(), epochs.stores());
 }
 
 #[test]

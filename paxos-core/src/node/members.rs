@@ -92,6 +92,9 @@ impl<P: Protocol> Node<P> {
         let everyone = self.chosen.epochs().map(crate::Epochs::everyone);
         self.members = Members::new(&self.setup.config, self.setup.id, self.chosen.epochs());
         self.recognize_joined();
+        if self.amnesia().is_some() {
+            return false;
+        }
         if let Some(everyone) = everyone {
             self.client.reconfigure(&everyone);
         }

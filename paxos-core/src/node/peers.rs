@@ -54,6 +54,11 @@ impl Peers {
         self.0.get(&node).filter(|peer| now.since(peer.at) <= window)
     }
 
+    /// Forgets what `node` reported.
+    pub(super) fn forget(&mut self, node: NodeId) {
+        self.0.remove(&node);
+    }
+
     /// The slot below which `node` knew everything in its last report.
     pub(super) fn known(&self, node: NodeId) -> Option<Slot> {
         self.0.get(&node).map(|peer| peer.known)

@@ -106,7 +106,7 @@ impl<V: Value> Outstanding<V> {
     /// # Errors
     /// As [`Outstanding::submit`].
     pub fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded> {
-        self.name(0, |id| Entry::Change(id, Box::new(change)))
+        self.name(change.bytes(), |id| Entry::Change(id, Box::new(change)))
     }
 
     fn name(

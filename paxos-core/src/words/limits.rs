@@ -115,7 +115,7 @@ impl Limits {
 }
 
 /// The most bytes that a command takes in a message besides its payload: id (29) and length (5); in a promise, slot
-/// and ballot of the vote (23); for a change of members, which has no payload, four sets (40).
+/// and ballot of the vote (23); for a change of members, whose payload are the stores that it names, four sets (40).
 const NAMED: usize = 97;
 
 /// The most bytes that a message takes besides commands, snapshots and replies.

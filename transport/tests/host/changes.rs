@@ -57,10 +57,12 @@ pub(crate) async fn every_member_is_replaced_while_commands_go_on<P: Protocol<Va
     assert_exactly_once(&journals(&members).await, 0..done + 60);
     // A spare that starts only now finds the members among the other spares: those that it began with are all gone.
     soon(cluster.spawn(NodeId(6))).await.expect("starts");
-    soon(cluster.member(NodeId(3)).change(Change::add(NodeId(6)))).await.expect("it is heard");
+    let members = [3, 4, 5].map(|id| cluster.member(NodeId(id)));
+    soon(members[0].change(Change::add(NodeId(6)))).await.expect("it is heard");
     let last = cluster.member(NodeId(6));
     soon(last.propose(done + 60)).await.expect("answered");
-    assert_exactly_once(&journals(&[last]).await, 0..done + 61);
+    let members: Vec<_> = members.into_iter().chain([last]).collect();
+    assert_exactly_once(&journals(&members).await, 0..done + 61);
 }
 
 #[tokio::test(start_paused = true)]

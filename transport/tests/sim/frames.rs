@@ -86,6 +86,7 @@ where
     let mut world = World::new(config, options, seed);
     world.replay = format!("cargo test -p paxos-transport --test sim frames with FIRST = ({})", P::NAME);
     world.frame = Some(Frame::of(FRAME));
+    world.stores = true;
     world.links = Links::lossy(MS, 5 * MS, 0.05, 0.05);
     if chance.hits(0.5) {
         world.disk = Disk::with_sync(Delay::Uniform { low: Duration::ZERO, high: 3 * MS });

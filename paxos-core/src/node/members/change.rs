@@ -2,7 +2,7 @@
 
 use crate::{
     Change, Client, CommandId, Epochs, Inadvisable, Membership, Node, NodeId, NodeSet, Phase, Protocol,
-    Reconfiguration, Slot, Unasked, Unchangeable,
+    Reconfiguration, Slot, Time, Unasked, Unchangeable,
 };
 use core::time::Duration;
 
@@ -16,7 +16,7 @@ impl<P: Protocol> Node<P> {
     /// # Errors
     /// [`Unasked`] if too many commands are unanswered, the members are fixed, or the change cannot be made or is
     /// [`Inadvisable`]. The last may pass ([`Inadvisable::may_pass`]), so a caller may try again later.
-    pub fn submit_change(&mut self, now: crate::Time, change: Change) -> Result<CommandId, Unasked> {
+    pub fn submit_change(&mut self, now: Time, change: Change) -> Result<CommandId, Unasked> {
         self.now = self.now.max(now);
         self.advise(&change)?;
         self.force_change(now, change)
@@ -26,23 +26,27 @@ impl<P: Protocol> Node<P> {
     ///
     /// # Errors
     /// [`Unasked`] if too many commands are unanswered, or the members are fixed.
-    pub fn force_change(&mut self, now: crate::Time, change: Change) -> Result<CommandId, Unasked> {
+    pub fn force_change(&mut self, now: Time, change: Change) -> Result<CommandId, Unasked> {
         self.now = self.now.max(now);
         if self.chosen.epochs().is_none() {
             return Err(Unchangeable::Fixed.into());
         }
         self.stirred = true;
         self.client.refresh(self.now, self.chosen.first_unknown());
-        let reconfiguration = self.reconfiguration(change);
+        let reconfiguration = self.reconfiguration(self.now, change);
         Ok(self.client.submit_change(reconfiguration)?)
     }
 
     /// Returns `change` as it is proposed: with the stores of the processes that it adds, as far as this process has
-    /// heard of them.
-    pub fn reconfiguration(&self, change: Change) -> Reconfiguration {
-        let added = change.add.servers().without(self.members.servers);
-        let store = |node| self.store_of(node).map(|mark| (node, mark.id));
-        Reconfiguration { change, stores: added.iter().filter_map(store).collect() }
+    /// heard of them recently at `now`.
+    pub fn reconfiguration(&self, now: Time, change: Change) -> Reconfiguration {
+        let last = self.chosen.epochs().map(|epochs| epochs.last().members);
+        let new = last.unwrap_or(self.setup.config.members()).newly_bound(&change);
+        let now = self.now.max(now);
+        // A store that was heard of long ago may have been exchanged since.
+        let is_heard = |node| node == self.setup.id || self.peers.recent(node, now, self.window()).is_some();
+        let store = |node| self.life_of(node).filter(|_| is_heard(node)).map(|life| (node, life));
+        Reconfiguration { change, stores: new.iter().filter_map(store).collect() }
     }
 
     /// Checks that the cluster survives `change`, as far as this process knows.

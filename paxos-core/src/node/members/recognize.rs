@@ -14,6 +14,8 @@ pub(in crate::node) struct Recognition {
     known: BTreeMap<NodeId, Known>,
     /// The processes that have another store than before.
     refused: NodeSet,
+    /// Members that joined with another store than the last one heard of. They do not count until they show theirs.
+    doubted: NodeSet,
     /// The processes that are not members, and remember another store of this process.
     contradicting: NodeSet,
     /// The processes that were refused since the driver asked last.
@@ -38,7 +40,7 @@ impl Recognition {
 
     /// The processes whose messages do not count.
     pub(in crate::node) fn disbelieved(&self) -> NodeSet {
-        self.refused.union(self.contradicting)
+        self.refused.union(self.contradicting).union(self.doubted)
     }
 
     /// Restores, from a record, the store of `node`.
@@ -71,9 +73,13 @@ impl<P: Protocol> Node<P> {
 
     /// The last known store of `id`, which may be this process.
     pub(crate) fn store_of(&self, id: NodeId) -> Option<StoreMark> {
+        self.life_of(id).map(|life| life.mark)
+    }
+
+    /// The last known store of `id`, in its last known life.
+    pub(in crate::node) fn life_of(&self, id: NodeId) -> Option<StoreLife> {
         let Recognition { own, known, .. } = &self.recognition;
-        let life = if id == self.setup.id { *own } else { known.get(&id).map(|known| known.store) };
-        life.map(|life| life.mark)
+        if id == self.setup.id { *own } else { known.get(&id).map(|known| known.store) }
     }
 
     /// The processes that are not believed.
@@ -90,32 +96,34 @@ impl<P: Protocol> Node<P> {
     /// for a process that is not a member yet: it has promised nothing. If it joined without the knowledge of this
     /// process, the log will tell with which store ([`Node::recognize_joined`]).
     fn must_remember(&self, node: NodeId) -> bool {
+        let joining = self.chosen.epochs().map(|epochs| epochs.everyone().servers());
         let learners = if self.is_mobile() { self.members.learners } else { NodeSet::EMPTY };
-        self.members.acceptors.union(self.members.proposers).union(learners).contains(node)
+        let members = self.members.acceptors.union(self.members.proposers).union(learners);
+        members.union(joining.unwrap_or_default()).contains(node)
     }
 
     /// Compares the stores with which members joined, as the log names them, with those that this process knows. The
-    /// log is right: what a process promised before it joined does not count.
+    /// log is right about which store it is: what a process promised before it joined does not count. A process that
+    /// leaves counts until its last epoch ends.
     pub(in crate::node) fn recognize_joined(&mut self) {
         let Some(epochs) = self.chosen.epochs() else { return };
-        let stores = epochs.stores().iter().filter(|(node, _)| !epochs.retired().contains(**node));
-        for (&node, &id) in stores {
-            let joined = StoreLife::begin(StoreMark { id, writes: 0 }, 0);
+        let joined = epochs.stores().iter().filter(|(node, _)| self.members.servers.contains(**node));
+        for (&node, &joined) in joined {
+            let recognition = &mut self.recognition;
             if node == self.setup.id {
-                let forgotten = self.recognition.own.and_then(|own| Amnesia::between(node, joined, own));
-                self.recognition.amnesia = self.recognition.amnesia.or(forgotten);
+                let forgotten = recognition.own.and_then(|own| Amnesia::between(node, joined, own));
+                recognition.amnesia = recognition.amnesia.or(forgotten);
                 continue;
             }
-            let known = self.recognition.known.get(&node).map(|known| known.store);
-            if known.is_some_and(|known| known.mark.id == id) {
+            let known = recognition.known.get(&node).map(|known| known.store);
+            // Of the same store, the later state is the one to remember.
+            if known.is_some_and(|known| Amnesia::between(node, joined, known).is_none()) {
                 continue;
             }
-            self.recognition.known.insert(node, Known { store: joined, noted: 0 });
+            recognition.known.insert(node, Known { store: joined, noted: joined.mark.writes });
             self.out.records.push(P::Record::met(node, joined));
-            if let Some(amnesia) = known.and_then(|known| Amnesia::between(node, joined, known))
-                && self.recognition.refused.insert(node)
-            {
-                self.recognition.noticed.push(amnesia);
+            if known.is_some() {
+                recognition.doubted.insert(node);
             }
         }
     }
@@ -130,7 +138,13 @@ impl<P: Protocol> Node<P> {
         }
         let known = self.recognition.known.get(&from).map(|known| known.store);
         let judged = known.and_then(|known| Some((known, Amnesia::between(from, known, found)?)));
-        if let Some((known, amnesia)) = judged.filter(|_| self.must_remember(from)) {
+        let must_remember = self.must_remember(from);
+        // An older copy is noticed as soon as it counts: the process may be a member that is not known here yet.
+        if !must_remember && matches!(judged, Some((_, Amnesia::Older { .. }))) {
+            return;
+        }
+        self.recognition.doubted.remove(from);
+        if let Some((known, amnesia)) = judged.filter(|_| must_remember) {
             if self.recognition.refused.insert(from) {
                 self.recognition.noticed.push(amnesia);
             }
@@ -148,6 +162,8 @@ impl<P: Protocol> Node<P> {
             // The new state is recorded with the next write.
             Some(known) if known.store.mark.id == found.mark.id => known.store = found,
             Some(_) | None => {
+                // What the former store knew, this one does not.
+                self.peers.forget(from);
                 self.recognition.known.insert(from, Known { store: found, noted: found.mark.writes });
                 self.out.records.push(P::Record::met(from, found));
             }

@@ -167,7 +167,7 @@ where
         force: bool,
     ) -> Result<CommandId, Unasked> {
         let now = self.local(out.now);
-        let entry = self.node.reconfiguration(change);
+        let entry = self.node.reconfiguration(now, change);
         let id =
             if force { self.node.force_change(now, change) } else { self.node.submit_change(now, change) }?;
         self.submitted(out, id, Entry::Change(id, Box::new(entry)));

@@ -34,7 +34,8 @@ where
         // A process that has not heard of later writes cannot miss them: see `paxos_core::StoreMark`.
         let heard = self.least_heard_of(node);
         let copied = self.processes[at].copied.as_ref();
-        if let Some(copy) = copied.filter(|copy| copy.mark.writes < heard).map(Stored::copy) {
+        let missed = self.is_missed(node);
+        if let Some(copy) = copied.filter(|copy| missed && copy.mark.writes < heard).map(Stored::copy) {
             self.lose(at, copy);
         }
     }
@@ -58,17 +59,16 @@ where
         let Some(at) = self.at(node) else { return false };
         let id = self.processes[at].disk.mark.id;
         let servers = self.world.config.servers().union(self.world.config.spares);
-        let mut others =
+        let others =
             self.processes.iter().filter(|other| other.up && other.id != node && servers.contains(other.id));
-        !self.world.stores
-            || others.all(|other| {
-                let everyone = other.node.chosen().epochs().map(|epochs| epochs.everyone().servers());
-                let peers = other.node.surroundings().peers;
-                everyone.unwrap_or(self.world.config.servers()).contains(node)
-                    && peers
-                        .iter()
-                        .any(|peer| peer.id == node && peer.store.is_some_and(|store| store.id == id))
-            })
+        let misses = |other: &Process<P, S>| {
+            let everyone = other.node.chosen().epochs().map(|epochs| epochs.everyone().servers());
+            let peers = other.node.surroundings().peers;
+            everyone.unwrap_or(self.world.config.servers()).contains(node)
+                && peers.iter().any(|peer| peer.id == node && peer.store.is_some_and(|store| store.id == id))
+        };
+        let missing: Vec<bool> = others.map(misses).collect();
+        !self.world.stores || (!missing.is_empty() && missing.iter().all(|misses| *misses))
     }
 
     /// The least number of writes to the store of `node` that another running server has heard of; no limit if stores

@@ -264,11 +264,72 @@ where
     }
 }
 
+/// A member joins, loses its disk, and is removed. Another process learns of all this at once, before the removal takes
+/// effect, or from a snapshot. It counts no vote of the empty disk in the slots that the lost member still votes in.
+fn a_store_that_left<P>(options: P::Options)
+where
+    P: Protocol<Value = u64, Reply = (u64, u64)>,
+    P::Options: Clone,
+{
+    for seed in 0..20 {
+        let mut config = Config::collapsed(3).expect("acceptors");
+        config.spares = [3, 4].map(NodeId).into_iter().collect();
+        config.limits.alpha = 64;
+        config.limits.snapshot = if seed % 2 == 0 { 8 } else { 0 };
+        let mut world = World::<P>::new(config, options.clone(), seed);
+        world.stores = true;
+        let client = world.add_clients(1)[0];
+        let mut sim = sim(world);
+        let run = |sim: &mut Sim<P, Machine>, time| {
+            sim.run_for(time).unwrap_or_else(|breach| panic!("seed {seed}: {breach}"));
+        };
+        let [n0, n1, n2, n3] = [0, 1, 2, 3].map(NodeId);
+        run(&mut sim, 300 * MS);
+        // n1 is away until n3 has joined, voted, and lost its disk.
+        sim.fail(Fault::Crash(n1));
+        run(&mut sim, 300 * MS);
+        _ = sim.force_change(n0, Change::replace(n2, n3));
+        sim.submit_in_turn(client, 2, 0..80);
+        run(&mut sim, 1500 * MS);
+        let epochs = sim.node(n0).and_then(|node| node.chosen().epochs()).expect("members change");
+        assert_eq!(
+            epochs.current().members.acceptors,
+            [0, 1, 3].map(NodeId).into_iter().collect(),
+            "seed {seed}"
+        );
+        sim.fail(Fault::Crash(n3));
+        sim.fail(Fault::WipeDisk(n3));
+        assert!(sim.has_forgotten(n3), "seed {seed}");
+        // n1 learns from n0 that n3 joined and leaves, and has not met it.
+        sim.fail(Fault::Restart(n1));
+        run(&mut sim, 10 * MS);
+        _ = sim.force_change(n0, Change::replace(n3, NodeId(4)));
+        run(&mut sim, 500 * MS);
+        sim.fail(Fault::Crash(n1));
+        sim.fail(Fault::Restart(n1));
+        run(&mut sim, 10 * MS);
+        sim.fail(Fault::Crash(n0));
+        sim.fail(Fault::Restart(n3));
+        sim.submit_in_turn(client, 2, 80..90);
+        run(&mut sim, 3000 * MS);
+        sim.fail(Fault::Restart(n0));
+        let stop = sim.run_until(Sim::all_answered).unwrap_or_else(|breach| panic!("seed {seed}: {breach}"));
+        assert_eq!(stop, Stop::Done, "seed {seed}");
+    }
+}
+
 #[test]
 fn the_log_tells_which_store_joined() {
     a_store_never_met::<Multi>(());
     a_store_never_met::<Fast>(usual::<Fast>(0));
     a_store_never_met::<Basic>(usual::<Basic>(0));
+}
+
+#[test]
+fn a_member_that_leaves_is_held_to_its_store_until_it_is_gone() {
+    a_store_that_left::<Multi>(());
+    a_store_that_left::<Fast>(usual::<Fast>(0));
+    a_store_that_left::<Basic>(usual::<Basic>(0));
 }
 
 /// If processes do not announce their stores, a loss goes unnoticed, and decided slots are decided again.
