@@ -104,6 +104,9 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     opened: Option<u64>,
     /// For each other process, its life and the number of its store's writes that it last announced.
     shown: BTreeMap<NodeId, (u32, u64)>,
+    /// The latest of these states before the last restart. Messages from before them came over connections that a
+    /// restart ends.
+    shown_before: BTreeMap<NodeId, (u32, u64)>,
     /// Announced stores, each with the number of waiting messages that precede it.
     pub(super) showing: VecDeque<(usize, NodeId, StoreLife)>,
     /// Whether its disk lost data, or holds another process's data.
@@ -164,6 +167,7 @@ where
             inbox: Vec::new(),
             opened: tells_store.then_some(0),
             shown: BTreeMap::new(),
+            shown_before: BTreeMap::new(),
             showing: VecDeque::new(),
             has_forgotten: false,
             amnesia: None,
@@ -236,7 +240,8 @@ where
     pub(super) fn hear(&mut self, from: NodeId, message: Message<P>, shown: Option<Shown>) {
         if let Some(Shown { life, store }) = shown {
             let last = self.shown.get(&from).copied();
-            if last.is_some_and(|(last, _)| life < last) {
+            let before = self.shown_before.get(&from).copied();
+            if last.is_some_and(|(last, _)| life < last) || before > Some((life, store.mark.writes)) {
                 return;
             }
             if last.is_none_or(|(last, writes)| life > last || store.mark.writes > writes) {
@@ -277,7 +282,7 @@ where
         self.beside = Beside::default();
         self.open = 0;
         self.inbox.clear();
-        self.shown.clear();
+        self.shown_before.append(&mut self.shown);
         self.showing.clear();
         self.heard.clear();
         self.looks.clear();
