@@ -1,12 +1,14 @@
 //! A bank on three members with TCP, mutual TLS and stores on disk. One member is stopped, misses transfers, starts again from
-//! its disk and catches up. No money is made or lost.
+//! its disk and catches up, from a snapshot of another member. No money is made or lost.
 //!
 //! Here all three are in one program. In production each is a process of its own, on a machine of its own.
 
 #![expect(clippy::print_stdout, reason = "an example prints what happens")]
 
 use multi_paxos::MultiPaxos;
-use paxos_transport::paxos_core::{Config, Consistency, NodeId, Setup, Slot, StateMachine, Value};
+use paxos_transport::paxos_core::{
+    Config, Consistency, NodeId, RestoreError, Setup, Slot, StateMachine, Value,
+};
 use paxos_transport::{DiskStorage, Identity, Replicated, TcpCarrier, TcpHandle, TcpOptions, TlsOptions};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,15 @@ impl StateMachine for Bank {
         let left = *balance;
         *self.0.entry(to.clone()).or_default() += amount;
         Ok(left)
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(&self.0).ok()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
+        self.0 = postcard::from_bytes(state).map_err(|error| RestoreError::Machine(error.to_string()))?;
+        Ok(())
     }
 }
 
@@ -114,6 +125,8 @@ pub(crate) async fn main() -> Result<(), Failure> {
     let mut config = Config::collapsed(3)?;
     // An election begins after half a second without a leader, and not after a tenth: one machine has to do it all.
     config.timeouts = config.timeouts.scaled(5);
+    // A snapshot every 4 slots, and not every 65,536, so that there are some in this short run.
+    config.limits.snapshot = 4;
     let config = Arc::new(config);
     let authority = Authority::new()?;
     let mut site = Site { config, authority, directory: directory.path(), handles: BTreeMap::new() };
@@ -136,6 +149,7 @@ pub(crate) async fn main() -> Result<(), Failure> {
     members[2] = site.start(NodeId(2), address).await?;
     let seen = members[2].read(Consistency::Confirmed, |bank| bank.0.clone()).await?;
     println!("n2 is back, and has executed {} slots: {:?}", seen.applied, seen.value);
+    println!("its log begins at {}; the slots before are in its snapshot", members[2].status().log_start);
     assert_eq!(seen.value.values().sum::<u64>(), 150, "no money is made or lost");
     assert_eq!((seen.value["alice"], seen.value["bob"], seen.value["carol"]), (70, 30, 50));
     for member in &members {

@@ -14,13 +14,80 @@ mod reads;
 #[allow(dead_code, reason = "its main reads the arguments of the program")]
 mod simulate;
 
-use std::fs::read_to_string;
+use std::fs::{read_dir, read_to_string};
 use std::path::Path;
 
-/// The page that shows what the simulated service prints; a packaged crate has none.
-fn page() -> Option<String> {
+/// The page that shows what the simulated service prints.
+const SIMULATE: &str = "docs/simulate-your-service.md";
+/// The page that tells a story with the examples.
+const TUTORIAL: &str = "docs/tutorial.md";
+
+/// A page of the workspace; a packaged crate has none.
+fn page(name: &str) -> Option<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    read_to_string(root.join("docs/simulate-your-service.md")).ok()
+    read_to_string(root.join(name)).ok()
+}
+
+/// The lines of a text, without white space before and after them.
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).collect()
+}
+
+/// The Rust blocks of a page: the number of the line at which each begins, and its lines.
+fn blocks(page: &str) -> Vec<(usize, Vec<&str>)> {
+    let mut lines = (1..).zip(lines(page));
+    let mut blocks = Vec::new();
+    while let Some((number, line)) = lines.next() {
+        if line.starts_with("```rust") {
+            let block = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```");
+            blocks.push((number, block.collect()));
+        }
+    }
+    blocks
+}
+
+/// Whether the lines of `block` occur in `source` one after another. A line `// …` stands for any number of lines.
+fn is_excerpt(block: &[&str], source: &[&str]) -> bool {
+    let mut rest = source;
+    block.split(|line| *line == "// …").filter(|part| !part.is_empty()).all(|part| {
+        let found = rest.windows(part.len()).position(|lines| lines == part);
+        found.is_some_and(|at| {
+            rest = &rest[at + part.len()..];
+            true
+        })
+    })
+}
+
+#[test]
+fn an_excerpt_has_lines_of_its_source_in_their_order() {
+    let source = lines("a\n  b\n\nc\nd\nc\ne");
+    for excerpt in ["a\nb", "  b\n\nc ", "a\n// …\nd", "// …\nd\n// …", "c\n// …\nc\ne"] {
+        assert!(is_excerpt(&lines(excerpt), &source), "{excerpt}");
+    }
+    for other in ["b\nc", "a\n// …\nf", "d\n// …\nb", "c\n// …\nc\n// …\nc", "A"] {
+        assert!(!is_excerpt(&lines(other), &source), "{other}");
+    }
+    assert_eq!(blocks("text\n\n  ```rust\n  a\n  ```\n```text\nb\n```"), [(3, vec!["a"])]);
+}
+
+#[test]
+fn the_rust_on_the_pages_is_that_of_the_examples() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let examples = read_dir(examples).expect("the examples").map(|file| file.expect("an example").path());
+    let sources: Vec<_> = examples.map(|file| read_to_string(file).expect("text")).collect();
+    for name in [TUTORIAL, SIMULATE] {
+        let Some(page) = page(name) else { continue };
+        let blocks = blocks(&page);
+        assert!(!blocks.is_empty(), "{name} has no Rust");
+        for (number, block) in blocks {
+            assert!(
+                sources.iter().any(|source| is_excerpt(&block, &lines(source))),
+                "the Rust block at {name}:{number} is in no file of transport/examples; take its lines from one, and \
+                 write `// …` for lines left out:\n{}",
+                block.join("\n")
+            );
+        }
+    }
 }
 
 #[test]
@@ -57,7 +124,7 @@ fn a_service_under_the_simulator_is_linearizable() {
         all += operations;
     }
     assert!(
-        page().is_none_or(|page| page.contains(&format!(" {all} operations"))),
+        page(SIMULATE).is_none_or(|page| page.contains(&format!(" {all} operations"))),
         "the page does not say {all}"
     );
 }
@@ -78,6 +145,9 @@ fn a_planted_mistake_is_found_with_its_seed_and_the_operations_in_conflict() {
     assert_eq!(simulate::run(seed, true, false).as_ref(), Err(&found[0]));
     for seed in [0, 4] {
         let report = simulate::run(seed, true, false).expect_err("a page shows it");
-        assert!(page().is_none_or(|page| page.contains(&report)), "the page does not show this:\n{report}");
+        assert!(
+            page(SIMULATE).is_none_or(|page| page.contains(&report)),
+            "the page does not show this:\n{report}"
+        );
     }
 }
