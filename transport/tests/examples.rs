@@ -13,9 +13,16 @@ mod reads;
 #[path = "../examples/simulate.rs"]
 #[allow(dead_code, reason = "its main reads the arguments of the program")]
 mod simulate;
+#[path = "../examples/tutorial.rs"]
+#[allow(dead_code, reason = "its main reads the arguments of the program")]
+mod tutorial;
 
+use std::env::{current_exe, var};
 use std::fs::{read_dir, read_to_string};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The page that shows what the simulated service prints.
 const SIMULATE: &str = "docs/simulate-your-service.md";
@@ -150,4 +157,75 @@ fn a_planted_mistake_is_found_with_its_seed_and_the_operations_in_conflict() {
             "the page does not show this:\n{report}"
         );
     }
+}
+
+#[test]
+fn seats_are_taken_in_memory() {
+    tutorial::run(&[]).expect("it runs");
+}
+
+/// The arguments of a process of the tutorial, for [`a_process_of_the_tutorial`].
+const ARGUMENTS: &str = "TUTORIAL_ARGUMENTS";
+
+/// Not a test by itself: the next test runs it in processes of their own.
+#[test]
+#[ignore = "a process of another test"]
+fn a_process_of_the_tutorial() {
+    let args = var(ARGUMENTS).expect("only the next test runs this");
+    tutorial::run(&args.lines().map(str::to_owned).collect::<Vec<_>>()).expect("it runs");
+}
+
+/// A process of the tutorial, which is killed when it is dropped.
+struct Process(Child, ChildStdin, BufReader<ChildStdout>);
+
+impl Process {
+    fn start(id: usize, directory: &Path, addresses: &[String]) -> Self {
+        let args = [id.to_string(), directory.display().to_string()];
+        let mut child = Command::new(current_exe().expect("this program"))
+            .args(["a_process_of_the_tutorial", "--exact", "--ignored", "--nocapture"])
+            .env(ARGUMENTS, args.iter().chain(addresses).cloned().collect::<Vec<_>>().join("\n"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let (input, output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+        let mut process = Self(child, input, BufReader::new(output));
+        let runs = format!("n{id} runs");
+        while !process.line().starts_with(&runs) {}
+        process
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.2.read_line(&mut line).expect("text"), 0, "the process has ended");
+        line.trim_end().to_owned()
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        writeln!(self.1, "{line}").expect("it reads");
+        self.line()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // On Unix this is `kill -9`. It fails if the process has ended.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn seats_outlive_a_process_that_is_killed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let ports = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let addresses = ports.each_ref().map(|port| port.local_addr().expect("an address").to_string());
+    drop(ports);
+    let [mut n0, mut n1, _n2] = [0, 1, 2].map(|id| Process::start(id, directory.path(), &addresses));
+    assert_eq!(n0.ask("take A1 alice"), "done");
+    assert_eq!(n1.ask("take A1 bob"), "refused: TakenBy(\"alice\")");
+    drop(n0);
+    assert_eq!(n1.ask("take B2 bob"), "done");
+    let mut n0 = Process::start(0, directory.path(), &addresses);
+    assert_eq!(n0.ask("show"), "taken: A1=alice B2=bob");
 }
