@@ -3,11 +3,12 @@
 use super::snapshot::{N0, N1, N2, Server, fetch};
 use super::*;
 use paxos_core::{
-    Change, CommandId, Counts, Learning, Membership, NodeSet, ReadMessage, Recorded, StillNeeded, Timeouts,
+    Change, CommandId, Counts, Learning, Membership, NodeSet, ReadMessage, Reconfiguration, Recorded,
+    StillNeeded, StoreLife, StoreMark, Timeouts,
 };
 use std::time::Duration;
 
-fn change(seq: u64, change: Change) -> Entry<u64> {
+fn change(seq: u64, change: impl Into<Reconfiguration>) -> Entry<u64> {
     Entry::Change(
         CommandId { client: ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq },
         Box::new(change.into()),
@@ -147,6 +148,47 @@ fn votes_are_counted_among_the_members_of_now_whatever_the_driver_does_between()
         server.node.step(NOW, Event::Message { from, message: vote });
     }
     assert!(!server.node.chosen().knows(Slot(1)), "two of five are no quorum");
+}
+
+/// A process that learns at once that n3 joined and leaves, and has never met it, believes the store that joined and no
+/// other, as long as n3 is an acceptor of any slot.
+#[test]
+fn a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone() {
+    let n3 = NodeId(3);
+    let mut config = config();
+    (config.limits.alpha, config.limits.snapshot) = (4, 0);
+    config.spares = NodeSet::only(n3);
+    let store =
+        |id, writes, opened| StoreLife { mark: StoreMark { id, writes }, opened, nonce: opened as u32 };
+    let stores = [(n3, store(7, 20, 1))].into();
+    let joins = Reconfiguration { change: Change::replace(N2, n3), stores };
+    let mut log = vec![change(50, joins), entry(1), entry(2), entry(3)];
+    log.push(change(51, Change::replace(n3, NodeId(4))));
+    let cases = [
+        (store(7, 20, 1), true),
+        (store(7, 26, 25), true),
+        (store(8, 26, 25), false),
+        (store(7, 15, 1), false),
+        (store(7, 26, 12), false),
+    ];
+    for (shown, believed) in cases {
+        let mut server = Server::of(config.clone(), N1);
+        server.hear(N0, told(0, log.clone()));
+        server.node.step(NOW, Event::Met { from: n3, store: shown });
+        assert_eq!(!server.node.status().forgetful.contains(n3), believed, "{shown:?}");
+        // Nor did it matter that it met another store before it knew of any of this.
+        let mut server = Server::of(config.clone(), N1);
+        server.node.step(NOW, Event::Met { from: n3, store: store(9, 40, 1) });
+        server.hear(N0, told(0, log.clone()));
+        assert!(server.node.status().forgetful.contains(n3), "it has not shown the store that joined");
+        server.node.step(NOW, Event::Met { from: n3, store: shown });
+        assert_eq!(!server.node.status().forgetful.contains(n3), believed, "{shown:?}");
+        // The process itself stops.
+        let mut server = Server::of(config.clone(), n3);
+        server.node.tell_store(shown);
+        server.hear(N0, told(0, log.clone()));
+        assert_eq!(server.node.amnesia().is_none(), believed, "{shown:?}");
+    }
 }
 
 #[test]

@@ -264,72 +264,11 @@ where
     }
 }
 
-/// A member joins, loses its disk, and is removed. Another process learns of all this at once, before the removal takes
-/// effect, or from a snapshot. It counts no vote of the empty disk in the slots that the lost member still votes in.
-fn a_store_that_left<P>(options: P::Options)
-where
-    P: Protocol<Value = u64, Reply = (u64, u64)>,
-    P::Options: Clone,
-{
-    for seed in 0..20 {
-        let mut config = Config::collapsed(3).expect("acceptors");
-        config.spares = [3, 4].map(NodeId).into_iter().collect();
-        config.limits.alpha = 64;
-        config.limits.snapshot = if seed % 2 == 0 { 8 } else { 0 };
-        let mut world = World::<P>::new(config, options.clone(), seed);
-        world.stores = true;
-        let client = world.add_clients(1)[0];
-        let mut sim = sim(world);
-        let run = |sim: &mut Sim<P, Machine>, time| {
-            sim.run_for(time).unwrap_or_else(|breach| panic!("seed {seed}: {breach}"));
-        };
-        let [n0, n1, n2, n3] = [0, 1, 2, 3].map(NodeId);
-        run(&mut sim, 300 * MS);
-        // n1 is away while n3 joins, votes, is removed, and loses its disk. It votes in some slots still.
-        sim.fail(Fault::Crash(n1));
-        run(&mut sim, 300 * MS);
-        _ = sim.force_change(n0, Change::replace(n2, n3));
-        sim.submit_in_turn(client, 2, 0..80);
-        run(&mut sim, 1500 * MS);
-        _ = sim.force_change(n0, Change::replace(n3, NodeId(4)));
-        sim.submit_in_turn(client, 2, 80..90);
-        run(&mut sim, 300 * MS);
-        let epochs = sim.node(n0).and_then(|node| node.chosen().epochs()).expect("members change");
-        assert_eq!(
-            epochs.current().members.acceptors,
-            [0, 1, 3].map(NodeId).into_iter().collect(),
-            "seed {seed}"
-        );
-        assert!(epochs.retired().contains(n3), "seed {seed}");
-        sim.fail(Fault::Crash(n3));
-        sim.fail(Fault::WipeDisk(n3));
-        assert!(sim.has_forgotten(n3), "seed {seed}");
-        // n1 learns from n0 that n3 joined and leaves, at once, and has not met it.
-        sim.fail(Fault::Restart(n1));
-        run(&mut sim, 30 * MS);
-        sim.fail(Fault::Crash(n0));
-        sim.fail(Fault::Restart(n3));
-        sim.submit_in_turn(client, 2, 90..95);
-        run(&mut sim, 3000 * MS);
-        assert!(!sim.all_answered(), "seed {seed}: n1 alone is no quorum");
-        sim.fail(Fault::Restart(n0));
-        let stop = sim.run_until(Sim::all_answered).unwrap_or_else(|breach| panic!("seed {seed}: {breach}"));
-        assert_eq!(stop, Stop::Done, "seed {seed}");
-    }
-}
-
 #[test]
 fn the_log_tells_which_store_joined() {
     a_store_never_met::<Multi>(());
     a_store_never_met::<Fast>(usual::<Fast>(0));
     a_store_never_met::<Basic>(usual::<Basic>(0));
-}
-
-#[test]
-fn a_member_that_leaves_is_held_to_its_store_until_it_is_gone() {
-    a_store_that_left::<Multi>(());
-    a_store_that_left::<Fast>(usual::<Fast>(0));
-    a_store_that_left::<Basic>(usual::<Basic>(0));
 }
 
 /// If processes do not announce their stores, a loss goes unnoticed, and decided slots are decided again.
