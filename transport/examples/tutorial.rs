@@ -1,4 +1,5 @@
-//! Seat reservations, from three members in one process to three processes with disks and TCP. `docs/tutorial.md` explains it.
+//! Seat reservations: three members in one process, or three processes with disks and TCP. `docs/tutorial.md` explains
+//! it.
 //!
 //! ```text
 //! cargo run -p paxos-transport --example tutorial                    # three members in one process, in memory
@@ -43,7 +44,7 @@ enum Refusal {
 
 type Reply = Result<(), Refusal>;
 
-/// The seats, and who has each of them.
+/// The seats, and the holder of each; none if it is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Hall(BTreeMap<String, Option<String>>);
 
@@ -92,7 +93,7 @@ fn free(seat: &str, who: &str) -> Command {
 /// Three members in one process. One is stopped and started again; a fourth is added, and the first one removed.
 async fn in_memory() -> Result<(), Failure> {
     let mut config = Config::collapsed(3)?;
-    // n3 is to be added later.
+    // n3 is added later.
     config.spares = NodeSet::only(NodeId(3));
     // Small numbers for a short run: a change of members takes effect after 16 slots, and each 4 slots make a snapshot.
     config.limits.alpha = 16;
@@ -152,6 +153,7 @@ async fn start(
     Ok(Replicated::start(setup, Hall::new(), Box::new(carrier), Box::new(store)).await?)
 }
 
+/// Executes one line of input. Returns the line to print.
 async fn answer(hall: &Replicated<Variant, Hall>, line: &str) -> Result<String, Failure> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let command = match words[..] {

@@ -11,10 +11,13 @@ use tokio::time::{Instant, sleep, timeout};
 /// How a fault ends.
 #[derive(Debug)]
 enum End {
-    /// It is over already.
+    /// It has ended by itself.
     Over,
+    /// These processes start again.
     Start(Vec<usize>),
+    /// This process continues (SIGCONT).
     Resume(usize),
+    /// All links are cleared.
     Heal,
 }
 
@@ -22,12 +25,13 @@ enum End {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Done {
     pub(super) fault: Fault,
-    /// How long it took afterwards until each member had answered a write; none if the next fault began before.
+    /// The time from the end of the fault until each member had answered a write; none if it was not measured.
     pub(super) recovery: Option<Duration>,
 }
 
 impl Cluster {
-    /// Lets the faults of an episode happen. `done` gets those that did.
+    /// Causes the faults of an episode and ends them. Adds those that happened to `done`. A fault that may not happen
+    /// now is left out.
     pub(super) async fn suffer(
         &mut self,
         episode: &Episode,
@@ -65,8 +69,9 @@ impl Cluster {
         Ok(())
     }
 
+    /// Begins a fault. Returns how to end it.
     async fn begin(&mut self, fault: Fault, aim: Aim, detail: usize) -> Result<End, NemesisError> {
-        // Every member is harmed already, so there is no one to hit.
+        // Every member is harmed already, so there is no victim.
         let Some(victim) = self.victim(aim).await else { return Ok(End::Over) };
         let end = match fault {
             Fault::Kill => {
@@ -140,6 +145,7 @@ impl Cluster {
         Ok(end)
     }
 
+    /// Changes the links for which `which` is true.
     fn links(&self, weather: Weather, which: impl Fn(usize, usize) -> bool) -> End {
         self.network.set(|from, to| which(from, to).then_some(weather));
         End::Heal
@@ -164,7 +170,7 @@ impl Cluster {
         }
     }
 
-    /// Asks for a transfer. Under faults it may fail, and the cluster must bear that.
+    /// Asks for a transfer of leadership. Under faults the transfer may fail, which is no failure of the window.
     async fn transfer(&self, to: usize) {
         let asked = self.current.iter().copied().find(|nth| !self.harmed.contains(nth)).unwrap_or(to);
         let words = format!("PAXOS TRANSFER {to}");
@@ -172,8 +178,8 @@ impl Cluster {
         drop(timeout(Duration::from_secs(4), asked).await);
     }
 
-    /// Waits until no member is harmed, and until each member knows the store of each other one: a disk that is lost
-    /// now is then missed.
+    /// Waits until each member has answered a write and knows the store of each other one. Only then do the others
+    /// notice when a disk is lost.
     async fn calm_down(&mut self) -> Result<(), NemesisError> {
         self.recover().await?;
         let begun = Instant::now();

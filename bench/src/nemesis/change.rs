@@ -7,14 +7,18 @@ use crate::server::resp::Value;
 use core::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long one request of an operator may take. A member waits `give_up_ms` for a newcomer.
+/// How long one request of an operator may take. It is longer than `give_up_ms`, the time for which a member waits for
+/// a newcomer.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
-/// For how long a member that has lost its disk must not answer a write.
+/// How long the command waits for an answer to a write at a member that has lost its disk. There must be none.
 const IGNORED: Duration = Duration::from_millis(700);
 
 impl Cluster {
-    /// Loses the disk of a member. The others must refuse it when it returns.
+    /// Kills a member, removes its data and starts it again. The others must refuse it. Afterwards the process is down.
+    ///
+    /// # Errors
+    /// [`NemesisError::Accepted`] if the others do not refuse it in time, or it answers a write.
     pub(super) async fn wipe(&mut self, victim: usize) -> Result<(), NemesisError> {
         self.members.kill(victim);
         (self.forgetful, _) = (self.forgetful + 1, self.harmed.insert(victim));
@@ -23,8 +27,8 @@ impl Cluster {
         std::fs::remove_dir_all(&data).map_err(wrong)?;
         self.members.start(victim)?;
         let begun = Instant::now();
-        // It stops when a member that its file names tells it that it has forgotten. If all of these were replaced, it
-        // runs on, and the others ignore it.
+        // It stops when a member that its file names tells it that it has forgotten. If all of those were replaced, it
+        // runs on: each member then refuses it.
         while !self.members.is_down(victim) && !self.is_refused(victim).await {
             let ended = self.members.ends(victim, Duration::ZERO).await?;
             let is_fine = ended.is_some_and(|status| status.success());
@@ -54,7 +58,7 @@ impl Cluster {
         true
     }
 
-    /// Makes `new` a member in place of `old`.
+    /// Makes `new` a member in place of `old`, in two changes, and turns `old` off. `is_added_first` gives their order.
     pub(super) async fn replace(
         &mut self,
         old: usize,
@@ -72,7 +76,7 @@ impl Cluster {
         self.turn_off(old).await
     }
 
-    /// Makes `new` a member, and removes it again.
+    /// Makes `new` a member, removes it again, and turns it off.
     pub(super) async fn come_and_go(&mut self, new: usize) -> Result<(), NemesisError> {
         self.add(new).await?;
         self.members.serves(new, self.bound).await?;
@@ -94,7 +98,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Repeats a request for a change until it is made. A repeated request finds that it was made before.
+    /// Repeats a request for a change of `about` until the change is made. If an earlier attempt made it, the answer is
+    /// an error that contains `made`.
     async fn change(&mut self, request: &str, about: usize, made: &str) -> Result<(), NemesisError> {
         let begun = Instant::now();
         let (mut last, mut turn) = (String::from("no answer"), 0);
@@ -117,7 +122,7 @@ impl Cluster {
         Err(self.members.silent(about, what, self.bound))
     }
 
-    /// Turns a removed process off when the others allow it.
+    /// Waits until a member says that the removed process `old` is not needed any more, and kills it.
     async fn turn_off(&mut self, old: usize) -> Result<(), NemesisError> {
         let begun = Instant::now();
         let request = format!("PAXOS MAYSTOP {old}");
@@ -138,7 +143,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether `nth` knows the store of each other member.
+    /// Whether `nth` has heard of the store of each other member.
     pub(super) async fn knows_all_stores(&self, nth: usize) -> bool {
         let Some(Value::Array(peers)) = self.status(nth, "peers").await else { return false };
         let lines: Vec<String> = peers.iter().filter_map(Value::text).collect();
@@ -148,7 +153,7 @@ impl Cluster {
         })
     }
 
-    /// A field of what a member says about itself.
+    /// A field of a member's `PAXOS STATUS`; none if the member does not answer, or has no such field.
     async fn status(&self, nth: usize, field: &str) -> Option<Value> {
         let answer = timeout(ATTEMPT, ask(&self.members.resp[nth], "PAXOS STATUS")).await;
         let Ok(Some(Value::Array(fields))) = answer else { return None };

@@ -1,7 +1,8 @@
 //! Clients that record what they did and saw.
 //!
-//! Writers go on to the next process when one fails them. Readers only read, and each stays at its process: at a member
-//! that is cut off or stopped, somebody always asks for the keys that the others write meanwhile.
+//! Writers write and read. A writer whose connection fails, or that gets no answer in time, goes on to the next
+//! process. Readers only read, and each stays at its process. So a member that is cut off or stopped is still asked for
+//! the keys that writers change meanwhile.
 
 mod turn;
 
@@ -16,13 +17,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-/// The memory that the search for an order may use, in bytes.
+/// The memory that the search for an order of the operations may use, in bytes.
 const MEMORY: usize = 1 << 30;
 
-/// How long a client waits for one answer at the end. It is longer than a member takes to answer.
+/// How long a client waits for one answer at the end of a window. It is longer than a member takes to answer.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
-/// The number of the first client that reads everything at the end.
+/// The number, in the history, of the first client that reads all keys at the end. There is one for each address.
 const READER: u64 = 1_000_000_000;
 
 /// The number of keys in one request at the end.
@@ -39,7 +40,7 @@ pub struct Habits {
     pub patience: Duration,
     /// How long a reader waits for an answer before it asks again.
     pub glance: Duration,
-    /// The beginning of all keys.
+    /// The prefix of all keys.
     pub prefix: String,
     /// The seed of what the clients draw.
     pub seed: u64,
@@ -60,7 +61,7 @@ impl Addresses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The address with this place, counted around.
+    /// The address at this index, modulo the number of addresses; empty if there are none.
     fn nth(&self, nth: usize) -> String {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         nth.checked_rem(all.len()).map(|nth| all[nth].clone()).unwrap_or_default()
@@ -71,6 +72,7 @@ impl Addresses {
 struct Shared {
     addresses: Arc<Addresses>,
     habits: Habits,
+    /// The start. Times in the history are nanoseconds since then.
     epoch: Instant,
     stop: AtomicBool,
     /// The number of requests that were answered.
@@ -86,11 +88,13 @@ struct Shared {
     odd: Mutex<Vec<String>>,
 }
 
-/// What a client knows after a request.
+/// What a client knows about a request after its end.
 enum Heard {
+    /// The request was answered.
     Answer(Value),
-    /// The request has not taken effect, and never will.
+    /// The request was refused. It has not taken effect, and never will.
     NotDone,
+    /// The outcome is unknown.
     Unknown,
     /// The outcome is unknown, and the connection is unusable.
     Broken,
@@ -125,7 +129,7 @@ pub struct Findings {
     pub report: Report,
     /// The number of operations that were refused, and of reads without an answer.
     pub failed: u64,
-    /// The number of keys that were written once and read at every address at the end.
+    /// The number of keys that were written once, and whose write was answered.
     pub keys_written_once: usize,
 }
 
@@ -159,7 +163,8 @@ impl Clients {
         self.shared.acknowledged.load(SeqCst)
     }
 
-    /// Ends the load, reads everything at every address, and checks the history.
+    /// Ends the load, reads every key at every address, and checks the history. Each request is repeated for up to
+    /// `bound`.
     ///
     /// # Errors
     /// [`NemesisError::Unanswered`] if a process does not answer, [`NemesisError::Odd`] if clients got answers that
@@ -185,7 +190,7 @@ impl Clients {
         if odd.is_empty() { Ok(self.findings().await) } else { Err(NemesisError::Odd(odd)) }
     }
 
-    /// Removes all keys, which nobody uses any more.
+    /// Deletes all keys of a history, when no client uses them any more.
     ///
     /// # Errors
     /// [`NemesisError::Unanswered`] if the process does not answer.
@@ -199,7 +204,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Ends the load.
+    /// Ends the load: waits until each client has finished its operation.
     async fn stop(&mut self) {
         self.shared.stop.store(true, SeqCst);
         while self.tasks.join_next().await.is_some() {}
@@ -257,7 +262,7 @@ impl std::fmt::Display for Findings {
     }
 }
 
-/// Repeats a request until it is answered.
+/// Repeats a request until it is answered, for up to `bound`.
 async fn insist(address: &str, words: &[&str], bound: Duration) -> Result<Value, NemesisError> {
     let begun = Instant::now();
     while begun.elapsed() < bound {
@@ -272,6 +277,7 @@ async fn insist(address: &str, words: &[&str], bound: Duration) -> Result<Value,
     Err(NemesisError::Unanswered { address: address.into(), request, bound })
 }
 
+/// Runs one client until the load ends.
 async fn work(shared: Arc<Shared>, nth: u64, role: Role) {
     let (writers, readers) = (shared.habits.writers, shared.habits.readers);
     let place = if role == Role::Writer { nth } else { writers + nth };
@@ -280,9 +286,9 @@ async fn work(shared: Arc<Shared>, nth: u64, role: Role) {
     while !shared.stop.load(SeqCst) {
         let address = shared.addresses.nth(home);
         if let Ok(Ok(client)) = timeout(shared.patience(role), Client::connect(&address)).await {
-            // A client that does not know an outcome goes on under another number.
+            // Each connection has a number of its own: an operation of unknown outcome may still be under way.
             let mut caller = Caller { name: place + life * (writers + readers), role, client };
-            // The address of a process that is no member any more is left.
+            // When the members change, another process may have this place. The client then connects to that one.
             while !shared.stop.load(SeqCst) && shared.addresses.nth(home) == address {
                 drawn += 1;
                 let fine = shared.turn(&mut caller, &mut chance, format!("{place}.{drawn},")).await;
@@ -302,6 +308,7 @@ async fn work(shared: Arc<Shared>, nth: u64, role: Role) {
 }
 
 impl Shared {
+    /// How long a client with this role waits for an answer.
     fn patience(&self, role: Role) -> Duration {
         if role == Role::Writer { self.habits.patience } else { self.habits.glance }
     }

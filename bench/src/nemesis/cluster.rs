@@ -23,16 +23,16 @@ pub(super) struct Cluster {
     next: usize,
     /// The members that are down, stopped, or behind disturbed links.
     pub(super) harmed: BTreeSet<usize>,
-    /// How many members have lost their disks and are members still.
+    /// The number of members that have lost their disks and are still members.
     pub(super) forgetful: usize,
-    /// Where clients find the processes.
+    /// The addresses to which clients connect.
     pub(super) addresses: Arc<Addresses>,
     /// How long anything may take before it counts as a failure.
     pub(super) bound: Duration,
 }
 
 impl Cluster {
-    /// Starts a new cluster and one spare.
+    /// Starts a new cluster with one spare. What the links draw comes from `seed`.
     pub(super) async fn found(setup: Setup, seed: u64, bound: Duration) -> Result<Self, NemesisError> {
         let nodes = setup.nodes;
         let mut members = Members::new(setup)?;
@@ -65,7 +65,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Takes the spare that becomes a member, after the next one runs and is heard; none if no spare runs.
+    /// Returns the running spare, which is to become a member, after the next spare has started and answered a write.
+    /// None if no spare runs.
     pub(super) async fn take_spare(&mut self) -> Result<Option<usize>, NemesisError> {
         let taken = self.spare;
         self.start_spare()?;
@@ -75,6 +76,7 @@ impl Cluster {
         Ok(taken)
     }
 
+    /// The state that decides which faults may happen.
     pub(super) fn standing(&self) -> Standing {
         Standing {
             members: self.current.len(),
@@ -84,13 +86,14 @@ impl Cluster {
         }
     }
 
-    /// Tells clients where the processes are: the members and the spare.
+    /// Gives the addresses of the members and of the spare to the clients.
     pub(super) fn announce(&self) {
         let all = self.current.iter().chain(&self.spare);
         self.addresses.set(all.map(|nth| self.members.resp[*nth].clone()).collect());
     }
 
-    /// The member that a fault hits: the one that is aimed at, or the next one that is not harmed.
+    /// The member that a fault hits: the one that is aimed at, or the next one that is not harmed. None if all are
+    /// harmed.
     pub(super) async fn victim(&self, aim: Aim) -> Option<usize> {
         let place = match aim {
             Aim::Nth(nth) => nth,
@@ -104,6 +107,7 @@ impl Cluster {
         around.into_iter().find(|nth| !self.harmed.contains(nth))
     }
 
+    /// The leader, according to the first member that is not harmed and names one.
     async fn leader(&self) -> Option<usize> {
         for nth in self.current.iter().filter(|nth| !self.harmed.contains(nth)) {
             if let Some(leader) = self.members.leader(*nth).await {
@@ -113,7 +117,7 @@ impl Cluster {
         None
     }
 
-    /// Waits until each member has answered a write. Returns how long that took.
+    /// Waits until each member in turn has answered a write. Returns how long that took.
     pub(super) async fn recover(&mut self) -> Result<Duration, NemesisError> {
         let begun = Instant::now();
         for nth in self.current.clone() {

@@ -1,4 +1,4 @@
-//! Why a campaign cannot start, or what went wrong in a window.
+//! Why a run cannot start, or what went wrong in a window.
 
 use super::Fault;
 use crate::server::ServeError;
@@ -6,14 +6,14 @@ use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a campaign cannot start, or what a cluster did that it must not do.
+/// Why a run cannot start, or what a cluster did that it must not do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NemesisError {
     /// There is no such fault.
     #[error("--faults: there is no fault `{0}`: `paxos-bench nemesis --list` lists them")]
     Unknown(String),
-    /// A fault that this command does not have.
+    /// A fault that this command does not have, and why.
     #[error("--faults: {0} is not here, because {1}; leave it out")]
     Absent(&'static str, &'static str),
     /// A fault is named twice.
@@ -57,7 +57,7 @@ pub enum NemesisError {
     /// The signals of this process cannot be awaited, or a directory cannot be made.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// A member has ended, although nobody stopped it.
+    /// A member has ended, although the command did not stop it.
     #[error("n{member} ended by itself ({status}). The end of its log:\n{log}")]
     Ended {
         /// The member.
@@ -74,7 +74,7 @@ pub enum NemesisError {
         member: usize,
         /// What it did not do.
         what: String,
-        /// For how long it was waited for.
+        /// How long the command waited for it.
         bound: Duration,
         /// The end of its log.
         log: String,
@@ -94,10 +94,10 @@ pub enum NemesisError {
         address: String,
         /// The request.
         request: String,
-        /// For how long it was repeated.
+        /// How long the request was repeated.
         bound: Duration,
     },
-    /// Clients got answers that no client should get.
+    /// Clients got errors that no client should get.
     #[error("clients got answers that they should never get: {}", .0.join("; "))]
     Odd(Vec<String>),
 }

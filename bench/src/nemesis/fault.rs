@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use std::fmt::{self, Write};
 
-/// Defines one kind a line: its name in the code and on the command line, and what it does.
+/// Defines the kinds of faults, one in each line: the name in the code, the name on the command line, and what it does.
 macro_rules! faults {
     ($($name:ident = $text:literal, $what:literal;)*) => {
         /// A kind of fault.
@@ -35,7 +35,7 @@ macro_rules! faults {
     };
 }
 
-// To add a kind, add a line here, and its deed in `act`.
+// To add a kind, add a line here, and code in `act` that causes it.
 faults! {
     Kill = "kill", "A member is killed (SIGKILL) and restarts from its disk";
     KillAll = "kill-all", "All members are killed at once and restart from their disks";
@@ -83,9 +83,9 @@ pub struct Standing {
     pub members: usize,
     /// The number of members that are down, stopped, or behind disturbed links.
     pub harmed: usize,
-    /// The number of members whose disk was lost and that are members still.
+    /// The number of members that have lost their disks and are still members.
     pub forgetful: usize,
-    /// The number of spares that never were members. One of them runs.
+    /// The number of spares that have not become members. One of them runs.
     pub spares: usize,
 }
 
@@ -95,16 +95,18 @@ impl Fault {
         matches!(self, Self::Replace | Self::Spare | Self::WipeDisk)
     }
 
-    /// Whether the fault may begin while another one lasts.
+    /// Whether the fault may happen together with another one.
     pub const fn joins_others(self) -> bool {
         !self.changes_members() && !matches!(self, Self::Rolling | Self::Terminate)
     }
 
+    /// Checks whether the fault may happen now.
+    ///
     /// # Errors
-    /// The reason why the fault may not happen now.
+    /// The reason why it may not.
     pub const fn may(self, now: Standing) -> Result<(), &'static str> {
         if self.changes_members() {
-            // One spare replaces the member. Another one already runs by then.
+            // One spare becomes a member. Before that, a second one must run.
             if now.spares < 2 {
                 return Err("too few spares are left");
             }
@@ -112,7 +114,7 @@ impl Fault {
                 return Err("another member is harmed");
             }
         }
-        // A majority of the disks holds every decision, so fewer than half of them may be lost.
+        // Every decision is on the disks of a majority. If fewer than half are lost, one of those disks remains.
         if matches!(self, Self::WipeDisk) && 2 * (now.forgetful + 1) >= now.members {
             return Err("half of the members would have lost their disks");
         }

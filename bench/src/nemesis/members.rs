@@ -19,11 +19,11 @@ use tokio::time::{Instant, sleep, timeout};
 /// How long one attempt at a request may take. It is longer than `give_up_ms` of these clusters.
 const ATTEMPT: Duration = Duration::from_secs(6);
 
-/// A free port outside the range from which the system picks ports, so that a killed process finds it free when it
-/// restarts. While the socket is there, no one else can use the port.
+/// Returns a free port, and a socket that holds it. The port is outside the range from which the system picks ports, so
+/// that it is still free when a killed process restarts. While the socket exists, no other process can take the port.
 ///
 /// # Errors
-/// As the system says.
+/// An error of the system if it gives no socket.
 pub(super) fn reserve() -> io::Result<(u16, TcpSocket)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
@@ -46,23 +46,23 @@ pub struct Setup {
     pub dir: PathBuf,
     /// The variant.
     pub variant: Variant,
-    /// The number of members at first. They have the ids from 0 on.
+    /// The number of founding members. They have the ids from 0 on.
     pub nodes: usize,
     /// The number of spares. They have the ids after the members.
     pub spares: usize,
-    /// Waiting times.
+    /// Timeouts, which the cluster files contain.
     pub waits: Waits,
-    /// More arguments of `serve`.
+    /// Additional arguments of `serve`.
     pub arguments: Vec<String>,
 }
 
-/// The processes of a cluster. Each has the place in lists that is its id.
+/// The processes of a cluster. The id of a process is its index in all lists.
 #[derive(Debug)]
 pub struct Members {
     setup: Setup,
     /// The address of each process for clients.
     pub resp: Vec<String>,
-    /// The address of each process for the others.
+    /// The address of each process for the other processes.
     pub peer: Vec<String>,
     processes: Vec<Option<Child>>,
     /// The ports of each process while it is down, so that no one else gets them.
@@ -70,10 +70,10 @@ pub struct Members {
 }
 
 impl Members {
-    /// Processes that find each other at their addresses. None is started yet.
+    /// Reserves ports and writes cluster files in which each process has the others' addresses. Starts no process.
     ///
     /// # Errors
-    /// [`NemesisError::Io`] if the cluster files cannot be written.
+    /// [`NemesisError::Io`] if ports cannot be reserved, or the cluster files cannot be written.
     pub fn new(setup: Setup) -> Result<Self, NemesisError> {
         let count = setup.nodes + setup.spares;
         let processes = (0..count).map(|_| None).collect();
@@ -166,12 +166,13 @@ impl Members {
         Ok(())
     }
 
-    /// The id that the system gave to a process; none if it is down.
+    /// The system's id of a process; none if it is down.
     pub fn pid(&self, nth: usize) -> Option<u32> {
         self.processes[nth].as_ref().map(Child::id)
     }
 
-    /// Kills a process, as a loss of power does.
+    /// Kills a process (SIGKILL) and waits until it has ended. Unlike a loss of power, this loses no write that the
+    /// process has handed to the system.
     pub fn kill(&mut self, nth: usize) {
         if let Some(mut child) = self.processes[nth].take() {
             // It may have ended already.
@@ -181,10 +182,10 @@ impl Members {
         }
     }
 
-    /// Tells a process to stop, and waits until it has ended.
+    /// Tells a process to stop (SIGTERM), and waits until it has ended.
     ///
     /// # Errors
-    /// [`NemesisError::Silent`] if it runs on.
+    /// [`NemesisError::Silent`] if it still runs after `bound`.
     pub async fn terminate(&mut self, nth: usize, bound: Duration) -> Result<(), NemesisError> {
         self.signal(nth, Signal::TERM)?;
         match self.ends(nth, bound).await? {
@@ -214,7 +215,8 @@ impl Members {
         Ok(None)
     }
 
-    /// Holds the ports of a process that is down. The system may still remember connections of theirs.
+    /// Holds the ports of a process that is down. The system may still have closed connections there, so the sockets
+    /// reuse the addresses.
     fn hold(&mut self, nth: usize) {
         let held = |address: &String| {
             let socket = TcpSocket::new_v4().ok()?;
@@ -225,7 +227,7 @@ impl Members {
         self.held[nth] = [&self.resp[nth], &self.peer[nth]].into_iter().filter_map(held).collect();
     }
 
-    /// Whether a process was killed, or has not been started.
+    /// Whether a process is down: it was not started, was killed, or was seen to end.
     pub fn is_down(&self, nth: usize) -> bool {
         self.processes[nth].is_none()
     }
@@ -241,8 +243,8 @@ impl Members {
         sent.map_err(NemesisError::io(format!("cannot send a signal to n{nth}")))
     }
 
-    /// Pauses a process. The system reports the pause before each thread has stopped, so this waits until all have
-    /// stopped: the process then finds everything sent afterwards only when it resumes.
+    /// Pauses a process (SIGSTOP). The signal returns before every thread has stopped, so this waits until all have.
+    /// The process then reads whatever is sent afterwards only when it continues.
     ///
     /// # Errors
     /// [`NemesisError::Io`] if it has ended.
@@ -251,7 +253,7 @@ impl Members {
         let Some(pid) = self.pid(nth) else { return Ok(()) };
         let tasks = format!("/proc/{pid}/task");
         let stands = || {
-            // Without this directory, the system does not tell.
+            // Systems without this directory do not say whether threads have stopped.
             let Ok(threads) = fs::read_dir(&tasks) else { return true };
             threads.flatten().all(|thread| {
                 let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
@@ -265,8 +267,10 @@ impl Members {
         Ok(())
     }
 
+    /// Checks that no process has ended by itself.
+    ///
     /// # Errors
-    /// [`NemesisError::Ended`] if a process has ended by itself.
+    /// [`NemesisError::Ended`] if one has.
     pub fn all_live(&mut self) -> Result<(), NemesisError> {
         for nth in 0..self.count() {
             let ended = self.processes[nth].as_mut().and_then(|child| child.try_wait().ok().flatten());
@@ -278,18 +282,19 @@ impl Members {
         Ok(())
     }
 
-    /// The end of a process's log.
+    /// The last 15 lines of a process's log.
     pub fn log(&self, nth: usize) -> String {
         let text = fs::read_to_string(self.path(nth, "log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
+    /// The error for a process that did not do `what` within `bound`.
     pub(super) fn silent(&self, nth: usize, what: impl Into<String>, bound: Duration) -> NemesisError {
         NemesisError::Silent { member: nth, what: what.into(), bound, log: self.log(nth) }
     }
 
-    /// Measures how long it takes until a write at `nth` is answered.
+    /// Repeats a write at `nth` until it is answered. Returns how long that took.
     ///
     /// # Errors
     /// [`NemesisError::Silent`] if that takes longer than `bound`; [`NemesisError::Ended`] if a process ended.
@@ -320,7 +325,7 @@ impl Members {
         }
     }
 
-    /// The memory of a process, now and at most so far, in MiB; none if the system does not tell.
+    /// The resident memory of a process in MiB, now and at its highest; none if the system does not say.
     pub fn memory(&self, nth: usize) -> Option<(u64, u64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid(nth)?)).ok()?;
         let field = |name: &str| {

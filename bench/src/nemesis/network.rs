@@ -1,4 +1,4 @@
-//! Links between processes that can be disturbed. Each process reaches the others through the addresses of links.
+//! Links that can be disturbed: proxies between the processes. Each process connects to the others only through links.
 
 use super::NemesisError;
 use super::members::{Members, reserve};
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// The number of connections that the system accepts before a link takes them.
+/// The number of connections that may wait until a link accepts them.
 const BACKLOG: u32 = 64;
 
 /// The state of a link.
@@ -22,22 +22,22 @@ const BACKLOG: u32 = 64;
 pub enum Weather {
     /// Everything gets through.
     Clear,
-    /// Nothing gets through. Bytes in flight arrive late, when the cut is over.
+    /// Nothing gets through. What is sent meanwhile arrives when the cut is over.
     Cut,
-    /// All bytes are late.
+    /// Each piece, which is what one read returns, is up to 150 ms late.
     Slow,
-    /// Connections break.
+    /// Each piece ends its connection with probability 1/12.
     Flaky,
-    /// Bytes are changed.
+    /// In a quarter of the pieces, one bit is flipped.
     Dirty,
 }
 
-/// All links. The link from 0 to 1 has the connections that 0 opened.
+/// All links. The link from 0 to 1 carries the connections that 0 opens to 1, in both directions.
 #[derive(Debug)]
 pub struct Network {
     links: BTreeMap<(usize, usize), watch::Sender<Weather>>,
     harm: Arc<Harm>,
-    /// They end when this is dropped.
+    /// The tasks that accept connections. They end when this is dropped.
     _carriers: JoinSet<()>,
 }
 
@@ -50,10 +50,11 @@ struct Harm {
 }
 
 impl Network {
-    /// Sets up links between processes that are not started yet, in a tokio runtime. What is drawn comes from `seed`.
+    /// Sets up links between processes that are not started yet, and writes the addresses of the links into the cluster
+    /// files. Must be called in a tokio runtime. What is drawn comes from `seed`.
     ///
     /// # Errors
-    /// [`NemesisError::Io`] if a link cannot be set up.
+    /// [`NemesisError::Io`] if a link cannot be set up, or a cluster file cannot be written.
     pub fn between(members: &Members, seed: u64) -> Result<Self, NemesisError> {
         let (mut links, mut ports) = (BTreeMap::new(), BTreeMap::new());
         let (harm, count, mut carriers) = (Arc::new(Harm::default()), members.count(), JoinSet::new());
@@ -87,12 +88,13 @@ impl Network {
         self.set(|_, _| Some(Weather::Clear));
     }
 
-    /// The numbers of late pieces, broken connections and changed bytes.
+    /// The numbers of late pieces, ended connections and flipped bits.
     pub fn harm(&self) -> (u64, u64, u64) {
         (self.harm.late.load(Relaxed), self.harm.ended.load(Relaxed), self.harm.changed.load(Relaxed))
     }
 }
 
+/// Accepts the connections of one link, and forwards each of them to `to`.
 async fn carry(
     listener: TcpListener,
     to: String,
@@ -110,12 +112,13 @@ async fn carry(
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
             let there = pump(near_in, far_out, weather.clone(), Chance::new(seed, 0), &harm);
             let back = pump(far_in, near_out, weather, Chance::new(seed, 1), &harm);
-            // When one direction ends, both do.
+            // When one direction ends, the other one ends, too.
             tokio::select! { _ = there => {}, _ = back => {} }
         });
     }
 }
 
+/// Forwards the bytes of one direction of a connection, as the weather says.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,

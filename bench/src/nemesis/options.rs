@@ -31,7 +31,7 @@ Real processes and disks take their own time, so a repeated window need not fail
 
 Exit codes: 0 no window failed, 1 a window failed or could not be judged, 2 the command line is wrong.";
 
-/// The time of a run without `--minutes`, `--hours` or `--windows`.
+/// The length of a run without `--minutes`, `--hours` and `--windows`.
 const USUAL: Duration = Duration::from_secs(600);
 
 /// Which cluster runs, for how long, and under which faults.
@@ -80,10 +80,10 @@ pub struct Nemesis {
 }
 
 impl Nemesis {
-    /// The kinds of faults.
+    /// Checks the options. Returns the kinds of faults to draw from.
     ///
     /// # Errors
-    /// [`NemesisError`] if they are not possible, or the options do not fit together.
+    /// [`NemesisError`] if a fault is not possible, or the options do not fit together.
     pub(super) fn check(&self) -> Result<Vec<Fault>, NemesisError> {
         let leaderless = self.variant.traits().leaderless;
         if leaderless && self.reads == Reads::Lease {
@@ -115,7 +115,7 @@ impl Nemesis {
         Ok(faults)
     }
 
-    /// After this time no window begins; none if the number of windows is given.
+    /// The time after which no window begins; none if the number of windows is given.
     pub(super) fn time(&self) -> Option<Duration> {
         let minutes = self.minutes.or(self.hours.map(|hours| 60.0 * hours));
         match (minutes, self.windows) {

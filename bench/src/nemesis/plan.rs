@@ -9,7 +9,7 @@ use paxos_transport::sim::Chance;
 pub enum Aim {
     /// The leader, if one is known; otherwise the first member.
     Leader,
-    /// A member by its place in the list of members, counted around.
+    /// The member at this index in the list of members, modulo their number.
     Nth(usize),
 }
 
@@ -20,25 +20,25 @@ pub struct Episode {
     pub fault: Fault,
     /// The member that it hits.
     pub aim: Aim,
-    /// The second fault and the member that it hits.
+    /// The second fault and the member that it hits. None: the fault comes alone.
     pub beside: Option<(Fault, Aim)>,
-    /// How long the faults last. A fault that waits for the cluster takes as long as the cluster does.
+    /// How long the faults last. Faults that wait for the cluster, such as changes of members, last until it is done.
     pub lasts: Duration,
     /// A drawn number for the details: the other end of a link, a direction, an order.
     pub detail: usize,
     /// Whether all members must answer before the next fault begins.
     pub settles: bool,
-    /// How long nothing happens afterwards.
+    /// The time without faults afterwards.
     pub pause: Duration,
 }
 
-/// The time that an episode takes on average, for the number of episodes in a window.
+/// The average time of an episode. It decides how many episodes a window gets.
 const USUAL: Duration = Duration::from_millis(1500);
 
 /// The faults of a window, in their order.
 ///
-/// Each kind happens once before any kind happens again, and the order goes on from one window to the next. Episodes
-/// for which the window has no time are left out.
+/// Each kind is drawn once before any kind is drawn again, also across windows. The window may end before its last
+/// episodes.
 pub fn draw(seed: u64, window: u64, faults: &[Fault], length: Duration) -> Vec<Episode> {
     let count = (length.as_millis() / USUAL.as_millis()).max(1) as u64;
     let mut chance = Chance::new(seed, 2 * window);
@@ -46,7 +46,7 @@ pub fn draw(seed: u64, window: u64, faults: &[Fault], length: Duration) -> Vec<E
     (first..first + count).map(|nth| episode(dealt(seed, nth, faults), faults, &mut chance)).collect()
 }
 
-/// The kind at this place of a deck of all kinds, which is shuffled each time it was dealt.
+/// The kind of the episode `nth` of a run. All kinds form a deck, which is shuffled anew for each round.
 fn dealt(seed: u64, nth: u64, faults: &[Fault]) -> Fault {
     let count = faults.len().max(1) as u64;
     let mut chance = Chance::new(seed, 2 * (nth / count) + 1);
@@ -57,13 +57,14 @@ fn dealt(seed: u64, nth: u64, faults: &[Fault]) -> Fault {
     deck[(nth % count) as usize]
 }
 
+/// Draws the details of an episode.
 fn episode(fault: Fault, faults: &[Fault], chance: &mut Chance) -> Episode {
     let (aim, beside) = (aim(chance), chance.below(3) == 0);
     let second: Vec<Fault> = faults.iter().copied().filter(|other| other.joins_others()).collect();
     let other = second.get(chance.below(second.len() as u64) as usize).copied();
     let other_aim = self::aim(chance);
     let ms = Duration::from_millis;
-    // Half of the faults end before an election timeout of 400 ms has passed.
+    // Half of the faults are shorter than the election timeout, which is at least 400 ms.
     let (low, high) = if chance.below(2) == 0 { (ms(20), ms(380)) } else { (ms(500), ms(2500)) };
     Episode {
         fault,
@@ -76,7 +77,7 @@ fn episode(fault: Fault, faults: &[Fault], chance: &mut Chance) -> Episode {
     }
 }
 
-/// Most of what can go wrong goes wrong at the leader.
+/// Draws the member to hit. In half of the cases it is the leader, because faults there disturb the cluster most.
 fn aim(chance: &mut Chance) -> Aim {
     if chance.below(2) == 0 { Aim::Leader } else { Aim::Nth(chance.below(64) as usize) }
 }

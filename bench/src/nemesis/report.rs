@@ -1,4 +1,4 @@
-//! What is printed: a line for each window, and the summary.
+//! The output: a line for each window, and the summary.
 
 use super::act::Done;
 use super::clients::Findings;
@@ -16,9 +16,9 @@ use std::path::PathBuf;
 pub struct Suffered {
     /// How often it happened.
     pub times: u64,
-    /// How often it was measured how long the cluster took to serve again.
+    /// How often the time until each member had answered a write was measured.
     pub measured: u64,
-    /// The slowest of these, in milliseconds.
+    /// The longest of these times, in milliseconds.
     pub slowest_ms: u64,
 }
 
@@ -58,13 +58,13 @@ pub struct Summary {
     pub unknown: usize,
     /// The number of operations that were refused, and of reads without an answer.
     pub failed: u64,
-    /// The number of keys that were written once and not lost.
+    /// The number of keys that were written once, and whose write was answered.
     pub keys_written_once: usize,
-    /// Each kind of fault.
+    /// The kinds of faults that happened.
     pub faults: BTreeMap<Fault, Suffered>,
-    /// Windows whose history could not be judged with the memory that the search may use.
+    /// The windows whose history could not be judged, because the search for an order reached its limit of memory.
     pub undecided: Vec<u64>,
-    /// The window that failed.
+    /// The window that failed. It ended the run.
     pub failure: Option<Failure>,
 }
 
@@ -134,7 +134,7 @@ impl Summary {
     }
 }
 
-/// What there is to say about a window that has ended.
+/// The line for a window that has ended.
 pub(super) fn line(options: &Nemesis, window: u64, done: &[Done], outcome: &Outcome, left: &str) -> String {
     let mut times: BTreeMap<Fault, u64> = BTreeMap::new();
     for done in done {
@@ -156,7 +156,7 @@ pub(super) fn line(options: &Nemesis, window: u64, done: &[Done], outcome: &Outc
     )
 }
 
-/// How much of a run is left.
+/// The windows or the time that are left of a run, as text.
 pub(super) fn left(windows: Option<u64>, time: Option<Duration>) -> String {
     match (windows, time) {
         (Some(windows), _) => format!("windows left: {windows}"),

@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-/// The spares of a cluster. When they are used up, a new cluster is founded.
+/// The number of spares of a cluster. When fewer than two are left, a new cluster is founded.
 const SPARES: usize = 6;
 
-/// How long anything may take before it counts as a failure. It is longer than any step takes on a busy machine.
+/// How long any step may take before it counts as a failure. No correct step takes as long, even on a busy machine.
 const BOUND: Duration = Duration::from_secs(90);
 
 /// The directory of a run.
@@ -46,7 +46,7 @@ impl Home {
         }
     }
 
-    /// The directory stays when this process ends.
+    /// Keeps the directory when this process ends.
     fn keep(self) {
         if let Self::Temporary(dir) = self {
             _ = dir.keep();
@@ -54,7 +54,7 @@ impl Home {
     }
 }
 
-/// Runs the windows. `tell` gets a line for each.
+/// Runs the windows. Calls `tell` with a line for each.
 ///
 /// # Errors
 /// [`NemesisError`] if the run cannot start. A window that fails is no error here: see [`Summary::failure`].
@@ -106,7 +106,7 @@ async fn run(
         if is_over || stop.load(SeqCst) {
             break;
         }
-        // A cluster whose members cannot be replaced any more ends here.
+        // A cluster without enough spares to replace a member is not used any more.
         let is_used_up = |old: &Cluster| needs_spares && Fault::Replace.may(old.standing()).is_err();
         let old = cluster.take().filter(|old| !is_used_up(old));
         let mut running = if let Some(old) = old {
@@ -161,14 +161,15 @@ fn setup(options: &Nemesis, dir: PathBuf) -> Result<Setup, NemesisError> {
     })
 }
 
-/// What came of a window.
+/// The result of a window.
 pub(super) struct Outcome {
     pub(super) findings: Findings,
-    /// Why it ended early.
+    /// Why it failed, other than by its history.
     pub(super) failure: Option<NemesisError>,
 }
 
 impl Cluster {
+    /// Runs one window: clients work under faults, then the history is checked and the keys are deleted.
     async fn window(
         &mut self,
         options: &Nemesis,
@@ -179,7 +180,7 @@ impl Cluster {
         let processes = u64::from(options.nodes) + 1;
         let habits = Habits {
             writers: processes + 1,
-            // Two at each process, and one more.
+            // Two at each process, and a third at the first one.
             readers: 2 * processes + 1,
             patience: Duration::from_millis(1500),
             glance: Duration::from_millis(500),
@@ -206,7 +207,7 @@ impl Cluster {
         }
     }
 
-    /// Lets the faults of a window happen. Afterwards each member has answered a write.
+    /// Causes the faults of a window, one episode after another. Returns when each member has answered a write.
     async fn harm(
         &mut self,
         options: &Nemesis,
