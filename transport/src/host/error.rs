@@ -40,7 +40,7 @@ pub enum ProposeError {
         /// The slot in which it was executed.
         slot: Slot,
     },
-    /// No message can carry the command ([`Transport::longest_message`]). It was not taken and will not take effect.
+    /// No message can carry the command ([`crate::Transport::longest_message`]). It was not taken and will not take effect.
     #[error(
         "the command has {bytes} bytes, and the carrier takes messages of up to {longest} bytes: propose smaller ones, or raise \
          the carrier's limit on every process"
