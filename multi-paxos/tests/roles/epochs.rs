@@ -179,7 +179,10 @@ fn a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone() {
         // Nor did it matter that it met another store before it knew of any of this.
         let mut server = Server::of(config.clone(), N1);
         server.node.step(NOW, Event::Met { from: n3, store: store(9, 40, 1) });
+        server.hear(n3, Message::Progress { chosen: Slot(9), durable: Slot(9) });
         server.hear(N0, told(0, log.clone()));
+        let reported = server.node.surroundings().peers.into_iter().find(|peer| peer.id == n3);
+        assert_eq!(reported.and_then(|peer| peer.known), None, "its former store had that");
         assert!(server.node.status().forgetful.contains(n3), "it has not shown the store that joined");
         server.node.step(NOW, Event::Met { from: n3, store: shown });
         assert_eq!(!server.node.status().forgetful.contains(n3), believed, "{shown:?}");

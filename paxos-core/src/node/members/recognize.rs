@@ -122,8 +122,12 @@ impl<P: Protocol> Node<P> {
             }
             recognition.known.insert(node, Known { store: joined, noted: joined.mark.writes });
             self.out.records.push(P::Record::met(node, joined));
-            if known.is_some() {
+            if let Some(known) = known {
                 recognition.doubted.insert(node);
+                // What a former store had on disk, this one does not.
+                if known.mark.id != joined.mark.id {
+                    self.peers.forget(node);
+                }
             }
         }
     }
