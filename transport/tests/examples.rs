@@ -164,16 +164,8 @@ fn seats_are_taken_in_memory() {
     tutorial::run(&[]).expect("it runs");
 }
 
-/// The arguments of a process of the tutorial, for [`a_process_of_the_tutorial`].
+/// The arguments of a process of the tutorial. The test that starts such processes runs as one of them if this is set.
 const ARGUMENTS: &str = "TUTORIAL_ARGUMENTS";
-
-/// Not a test by itself: the next test runs it in processes of their own.
-#[test]
-#[ignore = "a process of another test"]
-fn a_process_of_the_tutorial() {
-    let args = var(ARGUMENTS).expect("only the next test runs this");
-    tutorial::run(&args.lines().map(str::to_owned).collect::<Vec<_>>()).expect("it runs");
-}
 
 /// A process of the tutorial, which is killed when it is dropped.
 struct Process(Child, ChildStdin, BufReader<ChildStdout>);
@@ -182,7 +174,7 @@ impl Process {
     fn start(id: usize, directory: &Path, addresses: &[String]) -> Self {
         let args = [id.to_string(), directory.display().to_string()];
         let mut child = Command::new(current_exe().expect("this program"))
-            .args(["a_process_of_the_tutorial", "--exact", "--ignored", "--nocapture"])
+            .args(["seats_outlive_a_process_that_is_killed", "--exact", "--nocapture"])
             .env(ARGUMENTS, args.iter().chain(addresses).cloned().collect::<Vec<_>>().join("\n"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -217,6 +209,9 @@ impl Drop for Process {
 
 #[test]
 fn seats_outlive_a_process_that_is_killed() {
+    if let Ok(args) = var(ARGUMENTS) {
+        return tutorial::run(&args.lines().map(str::to_owned).collect::<Vec<_>>()).expect("it runs");
+    }
     let directory = tempfile::tempdir().expect("a directory");
     let ports = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
     let addresses = ports.each_ref().map(|port| port.local_addr().expect("an address").to_string());
