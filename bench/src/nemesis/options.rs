@@ -13,9 +13,9 @@ use std::path::PathBuf;
 /// The help text below the options.
 pub const HELP: &str = "\
 The members are processes of this program on this machine, with their own disks. Each reaches the others through links
-that the command disturbs. While clients write and read, one fault follows another: drawn from the seed, every kind as
-often as every other, half of them at the leader, a third with a second fault beside it. Half of the clients only read,
-and each of these stays at one member, also while that member is cut off or stopped.
+that the command disturbs. While clients write and read, one fault follows another. The seed draws them: every kind equally
+often, half of them at the leader, some with a second fault beside them. A fault is left out where it could end the
+cluster. Most clients only read, and each of these stays at one member, also while that member is cut off or stopped.
 
 At the end of a window all faults end. Each member must answer a write, each member is asked for every key, and the history of
 the window must be linearizable (docs/linearize.md). Each window has new keys. Ctrl-C ends the run after the present window.

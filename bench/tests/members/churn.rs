@@ -116,8 +116,8 @@ fn churn<P: Protocol<Value = u64, Reply = u64>>(
         while members(&sim) != expected {
             // Any member that is up may be asked, repeatedly: asking twice changes nothing.
             let up: Vec<NodeId> = members(&sim).iter().filter(|id| sim.is_up(*id)).collect();
-            let asleep = |id| sleeper.as_ref().is_some_and(|s| id == s.leader || id == s.friend);
-            let up: Vec<NodeId> = up.into_iter().filter(|id| !asleep(*id)).collect();
+            let is_away = |id| sleeper.as_ref().is_some_and(|s| id == s.leader || id == s.friend);
+            let up: Vec<NodeId> = up.into_iter().filter(|id| !is_away(*id)).collect();
             if !up.is_empty() {
                 let asked = up[weather.chance.below(up.len() as u64) as usize];
                 // A process that already has too many open changes refuses.
