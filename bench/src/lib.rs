@@ -24,6 +24,7 @@ pub mod load;
 #[cfg(unix)]
 pub mod nemesis;
 pub mod options;
+mod ports;
 pub mod server;
 pub mod theory;
 pub mod variants;

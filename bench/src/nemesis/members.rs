@@ -1,6 +1,7 @@
 //! A cluster of processes that are started, killed, paused and restarted.
 
 use super::NemesisError;
+use crate::ports::reserve;
 use crate::server::resp::{Client, Value};
 use crate::server::{ClusterFile, Place, Waits};
 use crate::variants::Variant;
@@ -8,34 +9,14 @@ use core::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long one attempt at a request may take. It is longer than `give_up_ms` of these clusters.
 const ATTEMPT: Duration = Duration::from_secs(6);
-
-/// Returns a free port, and a socket that holds it. The port is outside the range from which the system picks ports, so
-/// that it is still free when a killed process restarts. While the socket exists, no other process can take the port.
-///
-/// # Errors
-/// An error of the system if it gives no socket.
-pub(super) fn reserve() -> io::Result<(u16, TcpSocket)> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = std::process::id().wrapping_mul(61);
-    loop {
-        let nth = first.wrapping_add(NEXT.fetch_add(1, Relaxed));
-        let port = 11_000 + (nth % 20_000) as u16;
-        let socket = TcpSocket::new_v4()?;
-        if socket.bind((Ipv4Addr::LOCALHOST, port).into()).is_ok() {
-            return Ok((port, socket));
-        }
-    }
-}
 
 /// What the processes of a cluster have in common.
 #[derive(Clone, Debug)]

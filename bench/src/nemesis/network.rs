@@ -1,7 +1,8 @@
 //! Links that can be disturbed: proxies between the processes. Each process connects to the others only through links.
 
 use super::NemesisError;
-use super::members::{Members, reserve};
+use super::members::Members;
+use crate::ports::reserve;
 use core::time::Duration;
 use paxos_transport::sim::Chance;
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! `paxos-bench cluster`: a whole cluster on this machine, each member in its own process.
 
 use crate::arguments::address::Address;
+use crate::ports;
 use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, init_log, make_dir};
 use crate::variants::Variant;
 use clap::Args;
@@ -128,11 +129,8 @@ fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
         (options.nodes.unwrap_or(3), options.spares.unwrap_or(0), options.port.unwrap_or(7001));
     let count = nodes + spares;
     let ports: Vec<(u16, u16)> = if port == 0 {
-        // All ports are held until all are chosen, so that none is chosen twice.
-        let probe = || Probe::bind("127.0.0.1:0");
-        let held: Vec<_> = (0..count).map(|_| Ok((probe()?, probe()?))).collect::<io::Result<_>>()?;
-        let port = |probe: &Probe| probe.local_addr().map(|address| address.port());
-        held.iter().map(|(resp, peer)| Ok((port(resp)?, port(peer)?))).collect::<io::Result<_>>()?
+        let free = ports::free(2 * usize::from(count))?;
+        free.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
     } else {
         (0..count).map(|nth| (port + nth, port + APART + nth)).collect()
     };

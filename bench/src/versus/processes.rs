@@ -5,7 +5,6 @@ use super::home::Home;
 use core::time::Duration;
 use std::fs::File;
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -191,14 +190,6 @@ fn last_words(log: &Path) -> io::Result<String> {
     let lines: Vec<&str> = said.lines().collect();
     let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
     Ok(last.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
-}
-
-/// Returns this many ports that are not in use.
-pub(super) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    // All ports are held until all are chosen, so that none is chosen twice.
-    let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<io::Result<_>>()?;
-    held.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect()
 }
 
 /// Returns the path of a program if it is on the PATH.

@@ -2,11 +2,12 @@
 
 use super::VersusError;
 use super::options::{Against, Versus};
-use super::processes::{Line, Processes, free_ports, on_path};
+use super::processes::{Line, Processes, on_path};
 use super::ready::{addresses, answers, leader_first};
 use super::report::Missing;
 use crate::arguments::TlsArguments;
 use crate::load::{self, Form, Load, LoadError, Wire, Workload};
+use crate::ports;
 use serde::Serialize;
 use std::path::Path;
 
@@ -161,7 +162,7 @@ async fn floor(options: &Versus, processes: &mut Processes<'_>) -> Result<System
 async fn redis(processes: &mut Processes<'_>, program: &Path) -> Result<System, VersusError> {
     let name = "redis";
     let data = processes.home().directory(name)?;
-    let port = free_ports(1)?.first().map(u16::to_string).unwrap_or_default();
+    let port = ports::free(1)?.first().map(u16::to_string).unwrap_or_default();
     let line = Line::new(
         program,
         &[
@@ -198,7 +199,7 @@ async fn etcd(
     program: &Path,
 ) -> Result<System, VersusError> {
     let name = "etcd";
-    let ports = free_ports(2 * usize::from(options.nodes))?;
+    let ports = ports::free(2 * usize::from(options.nodes))?;
     let peers: Vec<String> = ports.iter().step_by(2).map(|port| format!("http://127.0.0.1:{port}")).collect();
     let addresses: Vec<String> =
         ports.iter().skip(1).step_by(2).map(|port| format!("127.0.0.1:{port}")).collect();
