@@ -1,6 +1,7 @@
 //! The lab's command line.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use mimalloc::MiMalloc;
 use paxos_bench::lab::check::{Check, check};
 use paxos_bench::lab::compare::{Compare, CompareError, compare};
 use paxos_bench::lab::experiments::{ExperimentOptions, ReportOptions, experiment, report};
@@ -24,6 +25,11 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// A server allocates several times for each command. With this allocator, a member needs an eighth less processor time for a write than
+/// with glibc's, and a tenth more memory (docs/versus.md).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The exit code when the command line or a file is wrong, or the results cannot be written.
 const BAD_INPUT: u8 = 2;

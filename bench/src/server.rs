@@ -29,8 +29,8 @@ pub use file::{ClientTls, ClusterFile, FileError, Place, Tls, Waits};
 pub use front::Server;
 pub use member::{Looker, Member};
 pub use options::{Clients, Reads, Serve};
+pub(crate) use process::{cores, make_dir, stop_signal};
 pub use process::{init_log, serve};
-pub(crate) use process::{make_dir, stop_signal};
 
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId};

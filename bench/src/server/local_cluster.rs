@@ -2,7 +2,7 @@
 
 use crate::arguments::address::Address;
 use crate::ports;
-use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, init_log, make_dir};
+use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, cores, init_log, make_dir};
 use crate::variants::Variant;
 use clap::Args;
 use paxos_core::NodeId;
@@ -160,9 +160,11 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
     let (say, mut said) = mpsc::channel(64);
     let (mut members, mut logs) = (JoinSet::new(), JoinSet::new());
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let share = (cores() / file.members.len().max(1)).max(1);
+    let threads = options.clients.threads.map_or(share, usize::from);
     let mut count = 0_usize;
     for place in file.places() {
-        let mut child = start(options, place, data)?;
+        let mut child = start(options, place, threads, data)?;
         if let Some(log) = child.stderr.take() {
             logs.spawn(prefix(log, NodeId(place.id)));
         }
@@ -215,7 +217,7 @@ fn print(line: &str) -> Result<(), ServeError> {
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(ServeError::Output)
 }
 
-fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, ServeError> {
+fn start(options: &LocalCluster, place: &Place, threads: usize, data: &Path) -> Result<Child, ServeError> {
     let mut command = tokio::process::Command::new(std::env::current_exe()?);
     let clients = &options.clients;
     command
@@ -226,6 +228,7 @@ fn start(options: &LocalCluster, place: &Place, data: &Path) -> Result<Child, Se
         .arg(data.join(format!("n{}", place.id)))
         .args(["--log", &clients.log, "--reads", crate::server::reads_name(clients.reads.into())])
         .args(["--maxclients", &clients.maxclients.to_string(), "--lanes", &clients.lanes.to_string()])
+        .args(["--threads", &threads.to_string()])
         // The end of its standard input tells a member that this process is gone, however it ended.
         .arg("--until-stdin-ends");
     if let Some(password) = &clients.requirepass {

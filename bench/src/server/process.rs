@@ -25,8 +25,10 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, lookup_host};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
 /// Runs a member until it is told to stop.
@@ -40,8 +42,23 @@ pub fn serve(options: &Serve) -> Result<(), ServeError> {
         return Err(ServeError::Stranger(options.id));
     }
     more_files(options.clients.maxclients);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime(options.clients.threads)?;
     options.variant.with_store(Running { options, file, runtime })
+}
+
+/// A runtime of so many threads. One thread needs no scheduler that hands tasks to others.
+fn runtime(threads: Option<u16>) -> io::Result<Runtime> {
+    let threads = threads.map_or_else(cores, usize::from);
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).enable_all().build()
+}
+
+/// How many threads can run at a time.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Each client is an open file.
@@ -69,7 +86,7 @@ fn more_files(_clients: u32) {}
 struct Running<'a> {
     options: &'a Serve,
     file: ClusterFile,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
 }
 
 impl WithStore for Running<'_> {

@@ -181,6 +181,7 @@ fn numbers_that_make_no_sense_are_refused_before_anything_starts() {
     }
     is_refused(&["load", "--count", "0"], &["--count", "0"]);
     is_refused(&["cluster", "--maxclients", "0"], &["--maxclients", "0"]);
+    is_refused(&["cluster", "--threads", "0"], &["--threads", "0"]);
     for command in ["compare", "simulate", "quorums", "load"] {
         is_refused(&[command, "--seed", "-1"], &["--seed", "-1", "whole number from 0"]);
     }
