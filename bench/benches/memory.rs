@@ -53,7 +53,7 @@ fn cluster(snapshot: u64) -> Cluster {
     config.limits.snapshot = snapshot;
     let ms = |n| Some(Duration::from_millis(n));
     config.timeouts = Timeouts { resend: ms(50), gossip: ms(40), ..Timeouts::NEVER };
-    LocalCluster::new(config, &(), |_| Counters(vec![0; 1000]))
+    LocalCluster::new(config, |_| Counters(vec![0; 1000]))
 }
 
 fn main() {

@@ -26,7 +26,7 @@ impl StateMachine for Count {
 fn allocations(replicas: u16, in_flight: usize, rounds: usize) -> usize {
     let config = Config::collapsed(replicas).expect("lawful");
     let config = Config { timeouts: Timeouts::NEVER, announce: Announce::WithNext, ..config };
-    let mut cluster = LocalCluster::<MultiPaxos<[u8; 16], u64>, _>::new(config, &(), |_| Count(0));
+    let mut cluster = LocalCluster::<MultiPaxos<[u8; 16], u64>, _>::new(config, |_| Count(0));
     let mut round = || {
         for _ in 0..in_flight {
             cluster.propose(NodeId(0), [7; 16]).expect("room for what is in flight");

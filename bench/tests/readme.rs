@@ -155,7 +155,7 @@ impl StateMachine for Counter {
 /// The code of the example, with another variant.
 async fn count<P: Protocol<Value = u64, Reply = u64>>() {
     let config = Config::collapsed(3).expect("a cluster");
-    let started = MemoryCluster::<P, _>::start(config, &Default::default(), |_| Counter(0)).await;
+    let started = MemoryCluster::<P, _>::start(config, |_| Counter(0)).await;
     let cluster = started.expect("started");
     assert_eq!(cluster.member(NodeId(2)).propose(40).await.expect("an answer"), 40);
     cluster.member(NodeId(0)).shutdown().await.expect("stopped");

@@ -309,7 +309,7 @@ fn voters(config: &Config) -> NodeSet {
 /// }
 ///
 /// let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(4)? };
-/// let mut cluster = LocalCluster::<FastPaxos<u64, u64>, _>::new(config, &Options::default(), |_| Sum(0));
+/// let mut cluster = LocalCluster::<FastPaxos<u64, u64>, _>::new(config, |_| Sum(0));
 /// assert!(cluster.node(NodeId(3)).acceptor().is_some_and(|acceptor| acceptor.opened().is_some()));
 /// cluster.stop(NodeId(2));
 /// cluster.propose(NodeId(3), 42)?; // any server will do: nobody waits for the leader

@@ -229,7 +229,7 @@ use paxos_core::{Protocol, Record, Value};
 /// }
 ///
 /// let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3)? };
-/// let mut cluster = LocalCluster::<MultiPaxos<u64, u64>, _>::new(config, &(), |_| Sum(0));
+/// let mut cluster = LocalCluster::<MultiPaxos<u64, u64>, _>::new(config, |_| Sum(0));
 /// cluster.stop(NodeId(2)); // a minority is not missed
 /// cluster.propose(NodeId(0), 40)?;
 /// cluster.propose(NodeId(0), 2)?;

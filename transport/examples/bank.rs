@@ -6,10 +6,8 @@
 #![expect(clippy::print_stdout, reason = "an example prints what happens")]
 
 use multi_paxos::MultiPaxos;
-use paxos_transport::paxos_core::{
-    Config, Consistency, NodeId, RestoreError, Setup, Slot, StateMachine, Value,
-};
-use paxos_transport::{DiskStorage, Identity, Replicated, TcpCarrier, TcpHandle, TcpOptions, TlsOptions};
+use paxos_transport::paxos_core::{Config, Consistency, NodeId, RestoreError, Slot, StateMachine, Value};
+use paxos_transport::{Replicated, TcpHandle, TlsOptions};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -98,20 +96,20 @@ struct Site<'a> {
 impl Site<'_> {
     /// Starts a member with what is in its directory.
     async fn start(&mut self, id: NodeId, listen: SocketAddr) -> Result<Replicated<Variant, Bank>, Failure> {
-        let identity = Identity::new::<Variant>("bank", id, &self.config);
-        let mut options = TcpOptions::new(identity.clone(), listen);
-        options.tls = Some(self.authority.sign(id)?);
-        let carrier = TcpCarrier::bind(options).await?;
-        // With fixed addresses, `TcpOptions::peer` tells them in advance.
-        let handle = carrier.handle();
+        let bound = Replicated::builder("bank", id, Arc::clone(&self.config))
+            .listen(listen.to_string())
+            .tls(self.authority.sign(id)?)
+            .store(self.directory.join(id.to_string()))
+            .bind()
+            .await?;
+        // With fixed addresses, `Builder::peers` tells them in advance, and `Builder::start` does the rest.
+        let handle = bound.handle();
         for (other, peer) in self.handles.iter().filter(|(other, _)| **other != id) {
             handle.set_peer(*other, peer.local_address().to_string());
             peer.set_peer(id, handle.local_address().to_string());
         }
         self.handles.insert(id, handle);
-        let store = DiskStorage::open(self.directory.join(id.to_string()), &identity)?;
-        let setup = Setup { id, config: Arc::clone(&self.config), options: () };
-        Ok(Replicated::start(setup, Bank::new(), Box::new(carrier), Box::new(store)).await?)
+        Ok(bound.start(Bank::new()).await?)
     }
 }
 

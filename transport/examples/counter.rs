@@ -19,8 +19,7 @@ impl StateMachine for Counter {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::collapsed(3)?;
-    let cluster =
-        MemoryCluster::<Variant<_, _>, _>::start(config, &Default::default(), |_| Counter(0)).await?;
+    let cluster = MemoryCluster::<Variant<_, _>, _>::start(config, |_| Counter(0)).await?;
 
     // Any member takes any command.
     assert_eq!(cluster.member(NodeId(2)).propose(40).await?, 40);

@@ -27,7 +27,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.spares = NodeSet::only(new);
     // A change takes effect so many slots after it is decided; where no commands come, the leader fills them with no-ops.
     config.limits.alpha = 16;
-    let mut cluster = MemoryCluster::<MultiPaxos<_, _>, _>::start(config, &(), |_| Counter(0)).await?;
+    let mut cluster = MemoryCluster::<MultiPaxos<_, _>, _>::start(config, |_| Counter(0)).await?;
     let asked = cluster.member(asked).clone();
     for _ in 0..100 {
         asked.propose(1).await?;

@@ -65,7 +65,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("failures survived, whichever they are: {:?}", system.failures_survived(Phase::One)?);
 
     let config = Config::new(Arc::new(system));
-    let mut cluster = LocalCluster::<MultiPaxos<_, _>, _>::new(config, &(), |_| Counter(0));
+    let mut cluster = LocalCluster::<MultiPaxos<_, _>, _>::new(config, |_| Counter(0));
     for id in [2, 3, 4] {
         cluster.stop(NodeId(id));
     }

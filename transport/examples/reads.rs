@@ -25,7 +25,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::collapsed(3)?;
     // Longer than a heartbeat takes, and shorter than an election timeout. Without it, a lease read is a confirmed read.
     config.timeouts.lease = Some(Duration::from_millis(80));
-    let cluster = MemoryCluster::<MultiPaxos<_, _>, _>::start(config, &(), |_| Counter(0)).await?;
+    let cluster = MemoryCluster::<MultiPaxos<_, _>, _>::start(config, |_| Counter(0)).await?;
     let (near, away) = (cluster.member(NodeId(1)), cluster.member(NodeId(2)));
 
     let slot = near.append(40).await?.slot;

@@ -10,13 +10,12 @@
 
 use multi_paxos::MultiPaxos as Paxos;
 use paxos_transport::paxos_core::{
-    Change, Config, Consistency, NodeId, NodeSet, RestoreError, Setup, Slot, StateMachine, Value,
+    Change, Config, Consistency, NodeId, NodeSet, RestoreError, Slot, StateMachine, Value,
 };
-use paxos_transport::{DiskStorage, Identity, MemoryCluster, Replicated, TcpCarrier, TcpOptions};
+use paxos_transport::{MemoryCluster, Replicated};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 type Failure = Box<dyn std::error::Error>;
 type Variant = Paxos<Command, Reply>;
@@ -98,8 +97,7 @@ async fn in_memory() -> Result<(), Failure> {
     // Small numbers for a short run: a change of members takes effect after 16 slots, and each 4 slots make a snapshot.
     config.limits.alpha = 16;
     config.limits.snapshot = 4;
-    let mut cluster =
-        MemoryCluster::<Variant, _>::start(config, &Default::default(), |_| Hall::new()).await?;
+    let mut cluster = MemoryCluster::<Variant, _>::start(config, |_| Hall::new()).await?;
 
     // Any member takes any command.
     let hall = cluster.member(NodeId(2)).clone();
@@ -140,17 +138,11 @@ async fn start(
     let mut config = Config::collapsed(u16::try_from(addresses.len())?)?;
     // One machine has to do it all, so an election begins after half a second without a leader, and not after a tenth.
     config.timeouts = config.timeouts.scaled(5);
-    let identity = Identity::new::<Variant>("seats", id, &config);
-    let own = addresses.get(usize::from(id.0)).ok_or("this id has no address")?;
-    let mut options = TcpOptions::new(identity.clone(), own.parse()?);
-    for (peer, address) in (0..).map(NodeId).zip(addresses).filter(|(peer, _)| *peer != id) {
-        options = options.peer(peer, address);
-    }
-    // In production: options.tls = Some(TlsOptions::from_files("ca.pem", "n0.pem", "n0.key")?);
-    let carrier = TcpCarrier::bind(options).await?;
-    let store = DiskStorage::open(directory.join(id.to_string()), &identity)?;
-    let setup = Setup { id, config: Arc::new(config), options: Default::default() };
-    Ok(Replicated::start(setup, Hall::new(), Box::new(carrier), Box::new(store)).await?)
+    let member = Replicated::builder("seats", id, config)
+        .peers((0..).map(NodeId).zip(addresses))
+        // In production also: .tls(TlsOptions::from_files("ca.pem", "n0.pem", "n0.key")?)
+        .store(directory.join(id.to_string()));
+    Ok(member.start(Hall::new()).await?)
 }
 
 /// Executes one line of input. Returns the line to print.

@@ -1,7 +1,8 @@
 //! Carriers, storage, the host loop and the simulator that drive nodes of any variant.
 //!
 //! A replicated service is a state machine and a few lines of code. In this example all members run in one program;
-//! [`Replicated::start`] starts a single member with a carrier and a store of your choice.
+//! [`Replicated::builder`] starts a single member with TCP and a store on disk, [`Replicated::start`] one with a carrier and a
+//! store of your choice.
 //!
 //! ```
 #![doc = include_str!("../examples/counter.rs")]
@@ -14,6 +15,7 @@
 //!
 //! With the feature `conformance`, `conformance::suite!` gives a new variant the tests that all variants pass.
 
+mod builder;
 mod carrier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -27,6 +29,7 @@ pub mod sim;
 mod storage;
 mod uptime;
 
+pub use builder::{Bound, Builder, StartError};
 pub use carrier::{
     BindError, CarrierStats, MemoryCarrier, MemoryNetwork, PeerStats, Reason, TcpCarrier, TcpHandle,
     TcpLimits, TcpOptions, TlsError, TlsOptions, Transport, TransportError, WIRE_VERSION,

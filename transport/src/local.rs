@@ -40,13 +40,18 @@ where
 {
     /// Starts every server of `config`, each with the state machine that `machine` makes for it, and lets them elect
     /// their first leader.
-    pub fn new(config: Config, options: &P::Options, mut machine: impl FnMut(NodeId) -> S) -> Self {
-        let config = Arc::new(config);
-        let servers = config.servers();
+    pub fn new(config: Config, machine: impl FnMut(NodeId) -> S) -> Self {
+        Self::with(config, P::Options::default(), machine)
+    }
+
+    /// As [`LocalCluster::new`], with settings of the variant other than its defaults.
+    pub fn with(config: Config, options: P::Options, mut machine: impl FnMut(NodeId) -> S) -> Self {
+        let setup = Setup { id: NodeId(0), config: Arc::new(config), options };
+        let servers = setup.config.servers();
         let size = servers.iter().last().map_or(0, |last| usize::from(last.0) + 1);
         let members = (0..size as u16).map(|id| {
-            let setup = Setup { id: NodeId(id), config: config.clone(), options: options.clone() };
-            let replica = Replica::new(machine(NodeId(id)), &config.limits);
+            let setup = Setup { id: NodeId(id), ..setup.clone() };
+            let replica = Replica::new(machine(NodeId(id)), &setup.config.limits);
             Member { node: Node::new(setup, Time(0)), replica, down: false, stirred: true }
         });
         let mut cluster = Self {

@@ -16,7 +16,7 @@ impl StateMachine for Sum {
 
 fn cluster(n: u16) -> LocalCluster<MultiPaxos<u64, u64>, Sum> {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(n).expect("lawful") };
-    LocalCluster::new(config, &(), |_| Sum(0))
+    LocalCluster::new(config, |_| Sum(0))
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl<P: Protocol<Value: Payload, Reply = u64, Options: Default>> Ours<P> {
         let config = config.expect("a cluster has replicas");
         let config = Config { timeouts: Timeouts::NEVER, announce, ..config };
         let replicas = config.servers().len() as u16;
-        let cluster = LocalCluster::new(config, &P::Options::default(), |_| Machine::default());
+        let cluster = LocalCluster::new(config, |_| Machine::default());
         Box::new(Self { cluster, payloads: Payloads::new(), replicas })
     }
 }

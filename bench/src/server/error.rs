@@ -2,7 +2,7 @@
 
 use super::FileError;
 use paxos_core::QuorumError;
-use paxos_transport::{BindError, HostError, StoreError};
+use paxos_transport::{BindError, HostError, StartError, StoreError};
 use std::io;
 
 /// Why a member or a cluster cannot start, or has stopped.
@@ -129,6 +129,19 @@ pub enum ServeError {
     /// Another error of the system.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl From<StartError> for ServeError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Bind(error) => Self::Bind(error),
+            StartError::Store(error) => Self::Store(error),
+            StartError::Host(error) => Self::Host(error),
+            error @ (StartError::NoStore | StartError::NoAddress(_) | StartError::Address { .. } | _) => {
+                Self::Io(io::Error::other(error))
+            }
+        }
+    }
 }
 
 impl ServeError {

@@ -15,11 +15,9 @@ use certificates::Certificates;
 use core::future::Future;
 use core::time::Duration;
 use moved::Moved;
-use paxos_core::{NodeId, Protocol, Setup, Time};
+use paxos_core::{NodeId, Protocol, Time};
 use paxos_transport::metrics::MetricsServer;
-use paxos_transport::{
-    BindError, DiskStorage, Identity, Portable, Replicated, TcpCarrier, TcpOptions, TraceOut,
-};
+use paxos_transport::{BindError, Portable, Replicated, TraceOut};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -112,11 +110,6 @@ where
     let place = file.place(options.id).ok_or(ServeError::Stranger(options.id))?;
     let id = NodeId(options.id);
     let config = file.config(options.id, options.variant.traits().leaderless)?;
-    let identity = Identity {
-        // Variants of one type do not meet either.
-        variant: format!("{}, commands of format {}", options.variant.name(), crate::kv::FORMAT),
-        ..Identity::new::<P>(&file.name, id, &config)
-    };
     let address = options.resp.clone().unwrap_or_else(|| place.resp.clone());
     if address.is_empty() {
         return Err(ServeError::NoResp);
@@ -125,12 +118,10 @@ where
     let peer = resolve("the address for members", &place.peer).await?;
     check_bind(options.insecure_bind, file, resp, peer)?;
     file.allows(options.clients.reads)?;
-    let mut tcp = tcp(file, options.id, identity.clone(), peer);
     let (certificates, tls) = certificates("tls", file.tls.as_ref(), options.id, Tls::read)?.unzip();
     if let Some(tls) = &tls {
         tls.check(id).map_err(BindError::from)?;
     }
-    tcp.tls = tls;
     let for_clients = certificates_of_port(file, options.id)?;
     let failed = |source| ServeError::Listen { address: resp.to_string(), source };
     let listener = TcpListener::bind(resp).await.map_err(failed)?;
@@ -144,12 +135,25 @@ where
     if !options.existing {
         make_dir(&options.data)?;
     }
-    let storage = open_store::<P>(&options.data, identity, options.existing).await?;
+    let mut builder = Replicated::<P, Store>::builder(&file.name, id, config)
+        // Variants of one type do not meet either.
+        .variant(format!("{}, commands of format {}", options.variant.name(), crate::kv::FORMAT))
+        .options(variant)
+        .peers(file.places().map(|place| (NodeId(place.id), &place.peer)))
+        .listen(peer.to_string());
+    builder =
+        if options.existing { builder.existing_store(&options.data) } else { builder.store(&options.data) };
+    if let Some(tls) = tls {
+        builder = builder.tls(tls);
+    }
+    if let Some(trace) = trace {
+        builder = builder.trace(trace);
+    }
+    let bound = builder.bind().await?;
     tell_moved(&options.data, file);
-    let carrier = TcpCarrier::<P>::bind(tcp).await?;
-    let handle = carrier.handle();
+    let handle = bound.handle();
     if let Some(certificates) = certificates {
-        let carrier = carrier.handle();
+        let carrier = handle.clone();
         tokio::spawn(certificates.keep(move |new| carrier.renew(new)));
     }
     let port = for_clients.map(|(certificates, port)| {
@@ -157,9 +161,7 @@ where
         tokio::spawn(certificates.keep(move |new| renewed.renew(new)));
         port
     });
-    let setup = Setup { id, config: Arc::new(config), options: variant };
-    let (carrier, storage) = (Box::new(carrier), Box::new(storage));
-    let member = Replicated::start_traced(setup, Store::default(), carrier, storage, trace).await?;
+    let member = bound.start(Store::default()).await?;
     let member: Arc<dyn Member> = Arc::new(member);
     let settings =
         Settings { carrier: Some(handle.clone()), tls: port, ..settings(options, file, resp.clone()) };
@@ -335,28 +337,6 @@ fn check_bind(
         });
     }
     Ok(())
-}
-
-async fn open_store<P: Portable>(
-    dir: &Path,
-    identity: Identity,
-    existing: bool,
-) -> Result<DiskStorage<P>, ServeError> {
-    let dir = dir.to_owned();
-    // It reads the whole database.
-    let opened = tokio::task::spawn_blocking(move || {
-        if existing { DiskStorage::open_existing(dir, &identity) } else { DiskStorage::open(dir, &identity) }
-    });
-    Ok(opened.await.map_err(io::Error::other)??)
-}
-
-fn tcp(file: &ClusterFile, id: u16, identity: Identity, listen: SocketAddr) -> TcpOptions {
-    let mut options = TcpOptions::new(identity, listen);
-    for place in file.places().filter(|place| place.id != id) {
-        options = options.peer(NodeId(place.id), &place.peer);
-    }
-    options.advertise = file.place(id).map(|place| place.peer.clone());
-    options
 }
 
 /// Ready when the process is told to stop.

@@ -7,7 +7,21 @@ use core::ops::Deref;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
-/// A value that clients submit: opaque to every protocol.
+/// A value that clients submit: opaque to every protocol. Numbers, text, bytes, options and tuples of them are values; a type
+/// of your own needs one line, and [`Value::bytes`] if it owns memory elsewhere.
+///
+/// ```
+/// use paxos_core::Value;
+///
+/// #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// enum Command {
+///     Add(i64),
+///     Clear,
+/// }
+/// impl Value for Command {}
+///
+/// assert_eq!(("key".to_owned(), Some(7_u64)).bytes(), 3 + 1 + 8);
+/// ```
 pub trait Value: Clone + fmt::Debug + Eq + Hash + Send + Sync + 'static {
     /// Its size in bytes on the wire, for limits. An estimate is enough.
     fn bytes(&self) -> usize {
@@ -15,25 +29,48 @@ pub trait Value: Clone + fmt::Debug + Eq + Hash + Send + Sync + 'static {
     }
 }
 
-impl Value for () {}
-impl Value for u32 {}
-impl Value for u64 {}
+/// Types that own no memory elsewhere: [`Value::bytes`] is their size.
+macro_rules! plain {
+    ($($type:ty)*) => { $(impl Value for $type {})* };
+}
+
+plain! { () bool char u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize }
+
 impl<const N: usize> Value for [u8; N] {}
-impl Value for String {
+
+/// Types that are a pointer to bytes.
+macro_rules! bytes {
+    ($($type:ty)*) => {
+        $(impl Value for $type {
+            fn bytes(&self) -> usize {
+                self.len()
+            }
+        })*
+    };
+}
+
+bytes! { String Box<str> Arc<str> Vec<u8> Box<[u8]> Arc<[u8]> }
+
+impl<T: Value> Value for Option<T> {
     fn bytes(&self) -> usize {
-        self.len()
+        1 + self.as_ref().map_or(0, T::bytes)
     }
 }
-impl Value for Vec<u8> {
-    fn bytes(&self) -> usize {
-        self.len()
-    }
+
+/// Tuples: the sum of their parts.
+macro_rules! tuples {
+    ($(($($part:ident)+))*) => {
+        $(impl<$($part: Value),+> Value for ($($part,)+) {
+            fn bytes(&self) -> usize {
+                #[expect(non_snake_case, reason = "each part has the name of its type")]
+                let ($($part,)+) = self;
+                0 $(+ $part.bytes())+
+            }
+        })*
+    };
 }
-impl Value for Arc<[u8]> {
-    fn bytes(&self) -> usize {
-        self.len()
-    }
-}
+
+tuples! { (A) (A B) (A B C) (A B C D) }
 
 /// A client's value, with the id that makes it execute once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]

@@ -42,7 +42,8 @@ pub fn real_tasks_agree_while_the_leader_stops_and_comes_back<P: Tested>(facts: 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let config = Config::collapsed(3).expect("servers");
-        let started = MemoryCluster::<P, _>::start(config, &(facts.options)(0), |_| Journal::default()).await;
+        let started =
+            MemoryCluster::<P, _>::start_with(config, (facts.options)(0), |_| Journal::default()).await;
         let mut cluster = started.expect("stores can be read");
         let all: Vec<Member<P>> = cluster.members().cloned().collect();
         propose(&all, 0..100).await;

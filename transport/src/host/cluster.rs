@@ -33,13 +33,24 @@ where
     /// As [`Replicated::start`]. Stores in memory do not fail, so only a system without random numbers causes one.
     pub async fn start(
         config: Config,
-        options: &P::Options,
+        machine: impl FnMut(NodeId) -> S + Send + 'static,
+    ) -> Result<Self, HostError> {
+        Self::start_with(config, P::Options::default(), machine).await
+    }
+
+    /// As [`MemoryCluster::start`], with settings of the variant other than its defaults.
+    ///
+    /// # Errors
+    /// As [`MemoryCluster::start`].
+    pub async fn start_with(
+        config: Config,
+        options: P::Options,
         machine: impl FnMut(NodeId) -> S + Send + 'static,
     ) -> Result<Self, HostError> {
         let servers = config.servers();
         let mut cluster = Self {
             config: Arc::new(config),
-            options: options.clone(),
+            options,
             machine: Box::new(machine),
             network: MemoryNetwork::new(INBOX),
             stores: BTreeMap::new(),

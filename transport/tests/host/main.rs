@@ -47,9 +47,7 @@ type Cluster<P> = MemoryCluster<P, Journal>;
 type Member<P> = Replicated<P, Journal>;
 
 async fn start<P: Protocol<Value = u64, Reply = u64>>(config: Config) -> Cluster<P> {
-    Cluster::<P>::start(config, &P::Options::default(), |_| Journal::default())
-        .await
-        .expect("stores can be read")
+    Cluster::<P>::start(config, |_| Journal::default()).await.expect("stores can be read")
 }
 
 /// Starts a member with a carrier and a store of the test's choice.

@@ -8,7 +8,7 @@ const N0: NodeId = NodeId(0);
 
 fn cluster(n: u16) -> LocalCluster<Patient, Journal> {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(n).expect("lawful") };
-    LocalCluster::new(config, &(), |_| Journal::default())
+    LocalCluster::new(config, |_| Journal::default())
 }
 
 #[test]

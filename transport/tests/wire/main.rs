@@ -1,6 +1,7 @@
 //! Hosts over sockets and disks: what holds with carriers and stores in memory also holds here. Time is real, so each
 //! test waits until something happens, for as long as it takes, and none looks at the clock.
 
+mod builder;
 mod cluster;
 mod hostile;
 mod raw;
