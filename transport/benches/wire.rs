@@ -78,6 +78,7 @@ fn identity(node: u16) -> Identity {
         node: NodeId(node),
         variant: "multi".into(),
         configuration: Digest(0),
+        founders: String::new(),
     }
 }
 

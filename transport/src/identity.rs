@@ -34,7 +34,8 @@ where
 }
 
 /// The identity that a process declares to its peers and that its store belongs to. A process refuses peers of
-/// another cluster, variant or configuration, and a store of another cluster, process or variant.
+/// another cluster, variant or configuration, and a store of another cluster, process or variant, or of a cluster that began
+/// with other members.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The cluster's name.
@@ -45,13 +46,34 @@ pub struct Identity {
     pub variant: String,
     /// The parts of the configuration that must be equal at all processes: [`fingerprint`].
     pub configuration: Digest,
+    /// The members with which the cluster began, and their quorums. A store refuses others: what fewer members decide
+    /// need not be what more of them had decided.
+    pub founders: String,
 }
 
 impl Identity {
     /// Creates the identity of the process `node` in a cluster that runs `P` with `config`.
     pub fn new<P: Protocol>(cluster: impl Into<String>, node: NodeId, config: &Config) -> Self {
-        Self { cluster: cluster.into(), node, variant: P::NAME.into(), configuration: fingerprint(config) }
+        Self {
+            cluster: cluster.into(),
+            node,
+            variant: P::NAME.into(),
+            configuration: fingerprint(config),
+            founders: founders(config),
+        }
     }
+}
+
+/// Describes the members with which a cluster begins, and their quorums ([`Identity::founders`]).
+pub fn founders(config: &Config) -> String {
+    let Config { proposers, learners, quorums, .. } = config;
+    let acceptors = quorums.acceptors();
+    let members = if [*proposers, *learners] == [acceptors; 2] {
+        format!("members {acceptors}")
+    } else {
+        format!("proposers {proposers}, acceptors {acceptors}, learners {learners}")
+    };
+    format!("{members}, quorums {quorums:?}")
 }
 
 /// Returns a checksum of the settings that must be equal at all processes of a cluster: the first members, the
@@ -81,6 +103,23 @@ pub fn fingerprint(config: &Config) -> Digest {
 mod tests {
     use super::*;
     use core::time::Duration;
+
+    #[test]
+    fn founders_are_the_members_and_their_quorums() {
+        let of = |n| Config::collapsed(n).expect("lawful");
+        let mut same = of(3);
+        same.timeouts.lease = Some(Duration::from_millis(1));
+        same.spares = paxos_core::NodeSet::only(NodeId(5));
+        assert_eq!(founders(&of(3)), founders(&same));
+        assert!(founders(&of(3)).starts_with("members {n0, n1, n2}, quorums "), "{}", founders(&of(3)));
+        let mut fewer = of(3);
+        fewer.proposers = paxos_core::NodeSet::only(NodeId(0));
+        let counts = paxos_core::Counts::flexible(paxos_core::NodeSet::first(3), 1, 3);
+        let other = Config::new(std::sync::Arc::new(counts.expect("lawful")));
+        for other in [of(2), fewer, other] {
+            assert_ne!(founders(&of(3)), founders(&other));
+        }
+    }
 
     #[test]
     fn the_fingerprint_changes_with_what_all_must_share_and_with_nothing_else() {

@@ -171,6 +171,7 @@ impl ServeError {
                 StoreError::Locked { .. }
                     | StoreError::Format { .. }
                     | StoreError::Foreign { .. }
+                    | StoreError::Founders { .. }
                     | StoreError::Empty { .. }
             ),
             Self::Died { .. } | Self::Output(_) | Self::Host(_) | Self::Io(_) => false,

@@ -6,6 +6,7 @@ use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, cores
 use crate::variants::Variant;
 use clap::Args;
 use paxos_core::NodeId;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::TcpListener as Probe;
 use std::path::{Path, PathBuf};
@@ -151,7 +152,7 @@ fn describe(options: &LocalCluster) -> io::Result<ClusterFile> {
 
 /// A report about a member.
 enum Said {
-    Line(String),
+    Line(u16, String),
     Ended(u16, io::Result<std::process::ExitStatus>),
 }
 
@@ -169,7 +170,7 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
             logs.spawn(prefix(log, NodeId(place.id)));
         }
         if let Some(out) = child.stdout.take() {
-            tokio::spawn(pass_on(out, say.clone()));
+            tokio::spawn(pass_on(place.id, out, say.clone()));
         }
         members.spawn(mind(place.id, child, stopped.clone(), say.clone()));
         count += 1;
@@ -181,16 +182,16 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
         data.display()
     ))?;
     tokio::pin!(stopping);
-    let (mut ready, mut alive, mut first_dead) = (0, count, None);
+    let (mut ready, mut alive, mut first_dead) = (BTreeSet::new(), count, None);
+    let mut told = false;
     while alive > 0 {
         tokio::select! {
             () = &mut stopping => break,
             heard = said.recv() => match heard {
-                Some(Said::Line(line)) => {
+                Some(Said::Line(id, line)) => {
                     print(&line)?;
-                    ready += usize::from(line.starts_with("ready "));
-                    if ready == count && line.starts_with("ready ") {
-                        print("all ready; stop with Ctrl-C")?;
+                    if line.starts_with("ready ") {
+                        ready.insert(id);
                     }
                 }
                 Some(Said::Ended(id, status)) => {
@@ -200,9 +201,18 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
                     tracing::error!("{} stopped unexpectedly ({status}); a quorum of the others goes on", NodeId(id));
                     first_dead = first_dead.or(Some(ServeError::Died { id, input }));
                     alive -= 1;
+                    ready.remove(&id);
                 }
                 None => break,
             },
+        }
+        // Whoever waits for this line must not wait for a member that has ended.
+        if !told && alive > 0 && ready.len() == alive {
+            told = true;
+            match count - alive {
+                0 => print("all ready; stop with Ctrl-C")?,
+                _ => print(&format!("{alive} of {count} ready; stop with Ctrl-C"))?,
+            }
         }
     }
     stop.send_replace(true);
@@ -269,10 +279,10 @@ async fn prefix(log: ChildStderr, id: NodeId) {
     }
 }
 
-async fn pass_on(out: ChildStdout, say: mpsc::Sender<Said>) {
+async fn pass_on(id: u16, out: ChildStdout, say: mpsc::Sender<Said>) {
     let mut lines = BufReader::new(out).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if say.send(Said::Line(line)).await.is_err() {
+        if say.send(Said::Line(id, line)).await.is_err() {
             return;
         }
     }

@@ -27,7 +27,13 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 
 fn identity(node: u16) -> Identity {
     let (cluster, variant) = ("golden".into(), "multi".into());
-    Identity { cluster, node: NodeId(node), variant, configuration: Digest(0xABCD << 100) }
+    Identity {
+        cluster,
+        node: NodeId(node),
+        variant,
+        configuration: Digest(0xABCD << 100),
+        founders: String::new(),
+    }
 }
 
 async fn bind(options: TcpOptions) -> TcpCarrier<Multi> {

@@ -27,7 +27,7 @@ pub(crate) const WIRE: Format = Format {
 
 pub(crate) const STORE: Format = Format {
     name: "store: manifest",
-    version: 5,
+    version: 6,
     constant: "FORMAT in transport/src/storage/disk/manifest.rs",
 };
 

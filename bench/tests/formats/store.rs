@@ -11,7 +11,7 @@ pub(crate) type Multi = MultiPaxos<String, u64>;
 
 pub(crate) fn identity() -> Identity {
     let (cluster, variant) = ("golden".into(), "multi".into());
-    Identity { cluster, node: NodeId(1), variant, configuration: Digest(7) }
+    Identity { cluster, node: NodeId(1), variant, configuration: Digest(7), founders: "n0 n1 n2".into() }
 }
 
 fn ballot() -> Ballot {

@@ -2,8 +2,9 @@
 
 use crate::cluster::{Cluster, bulk, call, ok, signal};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_of_three_go_on_and_the_cluster_says_who_ended() {
@@ -20,6 +21,69 @@ async fn two_of_three_go_on_and_the_cluster_says_who_ended() {
     let cluster = Cluster::start("multi", dir.path(), &[]);
     assert_eq!(call(&mut cluster.client(0).await, "GET k").await, bulk("w"));
     assert!(cluster.stop());
+}
+
+/// Removes the last founding member from the cluster's file.
+fn drop_last(file: &Path) {
+    let text = fs::read_to_string(file).expect("a file");
+    let mut table: toml::Table = text.parse().expect("well-formed");
+    table["members"].as_array_mut().expect("a list").pop().expect("a member");
+    fs::write(file, table.to_string()).expect("it can be written");
+}
+
+/// Two of two are a quorum that need not know what two of three had decided.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_began_with_three_members_does_not_go_on_with_two() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    let cluster = Cluster::start("multi", &data, &[]);
+    assert_eq!(call(&mut cluster.client(1).await, "SET k v").await, ok());
+    assert!(cluster.stop());
+    let file = data.join("cluster.toml");
+    let whole = fs::read(&file).expect("a file");
+    drop_last(&file);
+    let lab = |arguments: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_paxos-bench")).args(arguments).output().expect("it runs");
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let path = |name: &str| data.join(name).display().to_string();
+    let (code, said) =
+        lab(&["serve", "--id", "0", "--cluster", &path("cluster.toml"), "--data", &path("n0")]);
+    assert!(code == Some(2) && said.contains("began with members {n0, n1, n2}"), "{said}");
+    let (code, said) = lab(&["cluster", "--data", &data.display().to_string()]);
+    assert!(code == Some(2) && !said.contains("ready"), "{said}");
+    let (code, said) = lab(&["store", "backup", &path("a.backup"), &path("n0"), &path("n1")]);
+    assert!(code == Some(2) && said.contains("give the cluster's file of that store"), "{said}");
+
+    fs::write(&file, whole).expect("it can be written");
+    let cluster = Cluster::start("multi", &data, &[]);
+    assert_eq!(call(&mut cluster.client(0).await, "GET k").await, bulk("v"));
+    assert!(cluster.stop());
+}
+
+/// A member whose disk cannot be used ends at once; the line that others wait for says how many run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_tells_when_those_that_run_are_ready() {
+    let dir = tempfile::tempdir().expect("a directory");
+    assert!(Cluster::start("multi", dir.path(), &[]).stop());
+    let manifest = dir.path().join("n1").join("manifest");
+    fs::remove_file(&manifest).expect("removed");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
+        .args(["cluster", "--until-stdin-ends", "--data"])
+        .arg(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let lines: Vec<String> =
+        lines.map_while(Result::ok).take_while(|line| !line.contains("Ctrl-C")).collect();
+    assert!(lines.iter().any(|line| line.starts_with("ended id=1 ")), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("ready ")).count(), 2, "{lines:?}");
+    drop(child.stdin.take());
+    assert!(!child.wait().expect("it ends").success(), "a member died");
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 pub(crate) type Protocol = MultiPaxos<u64, u64>;
 
 pub(crate) fn identity() -> Identity {
-    Identity { cluster: "test".into(), node: NodeId(1), variant: "multi".into(), configuration: Digest(7) }
+    let (cluster, founders) = ("test".into(), "n0 n1 n2".into());
+    Identity { cluster, node: NodeId(1), variant: "multi".into(), configuration: Digest(7), founders }
 }
 
 pub(crate) fn open(dir: &Path) -> Result<DiskStorage<Protocol>, StoreError> {
@@ -93,6 +94,9 @@ async fn the_directory_of_another_process_cluster_or_variant_is_refused() {
         let error = DiskStorage::<Protocol>::open(dir.path(), &other).expect_err("not its own");
         assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
     }
+    let fewer = Identity { founders: "n0 n1".into(), ..identity() };
+    let error = DiskStorage::<Protocol>::open(dir.path(), &fewer).expect_err("it began with three members");
+    assert!(matches!(error, StoreError::Founders { .. }), "{error}");
     // Timeouts and the like may change from life to life; peers check the settings that must not.
     DiskStorage::<Protocol>::open(dir.path(), &Identity { configuration: Digest(8), ..identity() })
         .expect("its own");

@@ -57,7 +57,8 @@ pub(crate) fn config(n: u16) -> Config {
 }
 
 pub(crate) fn identity(node: u16) -> Identity {
-    Identity { cluster: "test".into(), node: NodeId(node), variant: "multi".into(), configuration: Digest(7) }
+    let (cluster, founders) = ("test".into(), "n0 n1 n2".into());
+    Identity { cluster, node: NodeId(node), variant: "multi".into(), configuration: Digest(7), founders }
 }
 
 pub(crate) fn options(node: u16) -> TcpOptions {

@@ -46,7 +46,7 @@ struct Hello {
 
 /// Returns the greeting of the process that `who` names.
 pub(crate) fn hello(who: &Identity, to: NodeId) -> Vec<u8> {
-    let Identity { cluster, node, variant, configuration } = who.clone();
+    let Identity { cluster, node, variant, configuration, .. } = who.clone();
     let magic = *b"paxos\r\n\0";
     let hello = Hello { magic, cluster, variant, configuration, from: node, to, address: None, store: None };
     frame(HELLO, &postcard::to_allocvec(&hello).expect("plain"))

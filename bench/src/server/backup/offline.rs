@@ -10,7 +10,9 @@ use paxos_core::{
     Acceptor, Answering, Consistency, Decided, Entry, Node, NodeId, Protocol, Replica, Setup, Slot, Time,
     Votes,
 };
-use paxos_transport::{MemoryNetwork, MemoryStorage, Portable, Replicated, Saved, Seen, StoreReport};
+use paxos_transport::{
+    MemoryNetwork, MemoryStorage, Portable, Replicated, Saved, Seen, StoreReport, founders,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -94,6 +96,19 @@ impl Stores<'_> {
             let owner = format!("{} of cluster {:?}", report.node, report.cluster);
             let (file, other) = (self.cluster.display().to_string(), format!("cluster {:?}", cluster.name));
             return Err(BackupError::Foreign { store, owner, file, other });
+        }
+        let config = cluster
+            .config(report.node.0, false)
+            .map_err(|error| BackupError::State { store: store.clone(), what: error.to_string() })?;
+        let described = founders(&config);
+        if report.founders != described {
+            let (owner, other) = (format!("a cluster that began with {}", report.founders), described);
+            return Err(BackupError::Foreign {
+                store,
+                owner,
+                file: self.cluster.display().to_string(),
+                other,
+            });
         }
         let written = report.variant.strip_suffix(&format!(", commands of format {FORMAT}"));
         let variant = written.and_then(|name| Variant::from_str(name, false).ok());

@@ -30,8 +30,11 @@ impl Times {
         }
     }
 
-    /// How far the wall clock is ahead of the store's time.
+    /// How far the wall clock is ahead of the store's time; 0 before the first command, when the store has no time.
     pub(super) fn ahead(&self) -> i64 {
+        if self.store == 0 {
+            return 0;
+        }
         i64::try_from(i128::from(self.wall) - i128::from(self.store)).unwrap_or(i64::MAX)
     }
 }

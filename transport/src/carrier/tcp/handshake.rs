@@ -112,7 +112,7 @@ struct Refusal {
 
 impl Hello {
     pub(super) fn new(me: &Identity, to: NodeId, address: Option<String>, store: Option<StoreLife>) -> Self {
-        let Identity { cluster, node, variant, configuration } = me.clone();
+        let Identity { cluster, node, variant, configuration, .. } = me.clone();
         Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address, store }
     }
 

@@ -45,6 +45,19 @@ pub enum StoreError {
         /// The process that tried to open it.
         wanted: String,
     },
+    /// The cluster began with other members, or with other quorums.
+    #[error(
+        "{path} is of a cluster that began with {found}; this configuration begins with {wanted}: give the members with which          it began, and change members while the cluster runs, or acknowledged commands may be lost",
+        path = path.display()
+    )]
+    Founders {
+        /// The file that names them.
+        path: PathBuf,
+        /// The members with which the cluster began, and their quorums.
+        found: String,
+        /// Those of this process's configuration.
+        wanted: String,
+    },
     /// A required file is missing.
     #[error(
         "{path} is missing, so the promises of this process are unknown: restore the file, \

@@ -12,7 +12,7 @@ use std::path::Path;
 pub(super) const NAME: &str = "manifest";
 
 /// The format of the whole directory.
-const FORMAT: u64 = 5;
+const FORMAT: u64 = 6;
 
 /// The previous format, which used other files.
 pub(super) const FORMER: u64 = 3;
@@ -24,6 +24,8 @@ pub(super) struct Manifest {
     pub(super) cluster: String,
     pub(super) node: NodeId,
     pub(super) variant: String,
+    /// The members with which the cluster began ([`Identity::founders`]).
+    pub(super) founders: String,
     /// The unique id of the store ([`paxos_core::StoreMark::id`]).
     pub(super) id: u128,
     /// A secret in every block, known only to those who can read this directory, so that no client's value passes for a
@@ -63,9 +65,10 @@ impl Part {
 impl Manifest {
     /// Creates the manifest of a store with one empty segment.
     pub(super) fn new(identity: &Identity, id: u128, brand: u64, segment: Part) -> Self {
-        let Identity { cluster, node, variant, .. } = identity.clone();
+        let Identity { cluster, node, variant, founders, .. } = identity.clone();
         let (base, segments) = (Digest::default(), vec![segment]);
-        Self { format: FORMAT, cluster, node, variant, id, brand, blocks: 0, base, snapshot: None, segments }
+        let (format, blocks, snapshot) = (FORMAT, 0, None);
+        Self { format, cluster, node, variant, founders, id, brand, blocks, base, snapshot, segments }
     }
 
     /// Reads the manifest; `None` if there is no such file.
@@ -105,9 +108,13 @@ impl Manifest {
 
     /// Checks that the directory belongs to this process.
     pub(super) fn check(&self, identity: &Identity, dir: &Path) -> Result<(), StoreError> {
-        let Identity { cluster, node, variant, .. } = identity;
+        let Identity { cluster, node, variant, founders, .. } = identity;
         if (&self.cluster, &self.node, &self.variant) == (cluster, node, variant) {
-            return Ok(());
+            if self.founders == *founders {
+                return Ok(());
+            }
+            let (path, found, wanted) = (dir.join(NAME), self.founders.clone(), founders.clone());
+            return Err(StoreError::Founders { path, found, wanted });
         }
         let owner = |cluster, node, variant| format!("{node} of cluster {cluster:?}, running {variant:?}");
         let (found, wanted) =

@@ -21,6 +21,8 @@ pub struct StoreReport {
     pub node: NodeId,
     /// The variant that wrote it.
     pub variant: String,
+    /// The members with which the cluster began, and their quorums ([`crate::founders`]).
+    pub founders: String,
     /// The identity of the store, and the number of writes that it has made durable.
     pub store: StoreMark,
     /// The number of times the store was loaded.
@@ -79,6 +81,7 @@ impl StoreReport {
             cluster: manifest.cluster.clone(),
             node: manifest.node,
             variant: manifest.variant.clone(),
+            founders: manifest.founders.clone(),
             store: StoreMark { id: manifest.id, writes: found.tail.number },
             lives: found.tail.life,
             snapshot: manifest.snapshot,

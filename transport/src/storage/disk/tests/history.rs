@@ -36,8 +36,13 @@ pub(super) enum Step {
 
 /// Opens the store and begins a life. Returns the content that it held.
 pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
-    let identity =
-        Identity { cluster: "test".into(), node: NodeId(1), variant: "toy".into(), configuration: Digest(7) };
+    let identity = Identity {
+        cluster: "test".into(),
+        node: NodeId(1),
+        variant: "toy".into(),
+        configuration: Digest(7),
+        founders: String::new(),
+    };
     let mut records = Vec::new();
     let (mut store, snapshot) =
         Store::open(files.clone(), Path::new("dir"), &identity, true, SIZES, &mut |content| {
