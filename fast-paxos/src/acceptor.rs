@@ -183,20 +183,21 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         accept: &Accept<V>,
         log: &mut Vec<Record<V>>,
     ) -> Result<Option<Accepted<V>>, Nack> {
-        let Accept { ballot, any, .. } = *accept;
+        let Accept { ref classic, any } = *accept;
+        let ballot = classic.ballot;
         // In forgotten slots it may have voted in a later step, or for another value in this ballot. Those slots are
         // chosen, and need no vote.
-        let first = accept.first.max(self.floor);
-        let batch = &accept.batch.tail(first.since(accept.first));
+        let first = classic.first.max(self.floor);
+        let batch = &classic.batch.tail(first.since(classic.first));
         let slots = first.extend(batch.len() as u64);
         if ballot < self.promised {
             return Err(self.refuse(ballot, slots));
         }
         let new_term = self.enter(ballot);
         if self.mine.len() > self.setup.config.limits.queue {
-            self.mine.retain(|_, slot| *slot >= accept.chosen);
+            self.mine.retain(|_, slot| *slot >= classic.chosen);
         }
-        self.heard.trim(accept.chosen, u64::MAX);
+        self.heard.trim(classic.chosen, u64::MAX);
         // If the slots have moved to a later step, this phase 2a is late. The same coordinator proposed the later step,
         // so it needs no answer.
         if slots.is_empty() || self.votes.highest_ballot(slots) > ballot {

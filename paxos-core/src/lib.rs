@@ -57,10 +57,10 @@ pub use quorum::{
 };
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable, answered_below};
 pub use roles::{
-    Acceptor, Answer, Audience, Changed, Client, Duty, Envelope, Executed, Fact, InBallot, Kind, Leader,
-    LeaderClient, Learner, Message, Nack, Outcome, Outstanding, Phrase, Proposal, Proposer, Protocol, Reach,
-    Record, Recorded, Refusal, Refused, Reply, Request, Settled, Standing, To, Unanswered, Vote, Votes,
-    tell_each,
+    Accept, Accepted, Acceptor, Answer, Audience, Changed, Client, Decision, Duty, Envelope, Executed, Fact,
+    InBallot, Kind, Leader, LeaderClient, Learner, Message, Nack, Outcome, Outstanding, Phrase, Prepare,
+    Promise, Proposal, Proposer, Protocol, Reach, Record, Recorded, Refusal, Refused, Reply, Request,
+    Settled, Standing, To, Unanswered, Vote, Votes, tell_each,
 };
 pub use words::{
     Again, Amount, Ballot, Bytes, ClientId, CommandId, Jitter, Limits, NodeId, NodeSet, Overloaded, Slot,

@@ -1,5 +1,7 @@
-//! The five roles as traits, the messages and records they use, and the client for protocols with a leader.
+//! The five roles as traits, the messages and records they use, the classic messages of the two phases, and the client
+//! for protocols with a leader.
 
+mod classic;
 mod client;
 mod fact;
 mod message;
@@ -8,6 +10,7 @@ mod protocol;
 mod record;
 mod settled;
 
+pub use classic::{Accept, Accepted, Decision, Prepare, Promise};
 pub use client::LeaderClient;
 pub use fact::Fact;
 pub use message::{

@@ -139,7 +139,8 @@ impl<V: Value> Proposer<V> {
         let (ballot, any) = crate::mistakes::say(self.setup.options.mistake, ballot, first, &batch, self.any);
         #[cfg(not(feature = "mistakes"))]
         let any = self.any;
-        Accept { ballot, first, batch, any, chosen: self.progress }
+        let classic = paxos_core::Accept { ballot, first, batch, chosen: self.progress };
+        Accept { classic, any }
     }
 
     /// Returns the next phase 2a: values that are due, then commands if no fast ballot is open, then *any*.

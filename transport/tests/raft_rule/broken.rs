@@ -71,7 +71,7 @@ impl<S: Slip, P: Dialect<u64>> paxos_core::Acceptor<P> for Erring<S> {
         let record = Record::Voted { ballot, first, batch: batch.clone() };
         paxos_core::Acceptor::<P>::restore(&mut self.0, &record);
         log.push(record);
-        Ok(Some(Accepted { ballot, first, batch }))
+        Ok(Some(Accepted { ballot, slots: first.extend(batch.len() as u64), batch: Some(batch) }))
     }
 
     fn follows(&self, ballot: Ballot) -> bool {
@@ -108,20 +108,23 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Adding {
         chosen: &mut Chosen<u64>,
         decisions: &mut Vec<Decision<u64>>,
     ) {
-        let Accepted { ballot, first, ref batch } = *accepted;
-        for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+        let Accepted { ballot, slots, batch: Some(ref batch) } = *accepted else { return };
+        for (slot, entry) in slots.iter().zip(batch.iter()) {
             // The mistake: the ballot is no part of the key.
             let voters = self.1.entry((slot, entry.id())).or_default();
             let counts = !chosen.knows(slot) && voters.insert(from);
             if counts && self.0.config.quorums.is_quorum(Phase::TwoClassic, *voters) {
-                chosen.choose(slot, Batch::from(entry.clone()));
-                decisions.push(Decision { ballot, slot, entry: entry.clone() });
+                let decision = Decision { ballot, slots: slot.extend(1), batch: Some(entry.clone().into()) };
+                paxos_core::Learner::<P>::on_decide(self, &decision, chosen);
+                decisions.push(decision);
             }
         }
     }
 
     fn on_decide(&mut self, decision: &Decision<u64>, chosen: &mut Chosen<u64>) {
-        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
+        if let Some(batch) = &decision.batch {
+            chosen.choose(decision.slots.start, batch.clone());
+        }
     }
 
     fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}

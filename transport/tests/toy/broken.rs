@@ -43,9 +43,9 @@ impl<P: Dialect<u64>> paxos_core::Acceptor<P> for Obliging {
     ) -> Result<Option<Accepted<u64>>, Nack> {
         // The mistake: a refusal is turned into a vote.
         paxos_core::Acceptor::<P>::on_accept(&mut self.0, accept, log).or_else(|_refusal| {
-            let Accept { ballot, slot, ref entry } = *accept;
-            log.push(Record::Voted { ballot, first: slot, batch: Batch::from(entry.clone()) });
-            Ok(Some(Accepted { ballot, slot, entry: entry.clone() }))
+            let Accept { ballot, first, ref batch, .. } = *accept;
+            log.push(Record::Voted { ballot, first, batch: batch.clone() });
+            Ok(Some(Accepted { ballot, slots: first.extend(1), batch: Some(batch.clone()) }))
         })
     }
 }
@@ -140,7 +140,7 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
     }
 
     fn on_accept(&mut self, accept: &Accept<u64>, chosen: &mut Chosen<u64>) {
-        chosen.hear_of(accept.slot);
+        chosen.hear_of(accept.chosen);
     }
 
     fn on_accepted(
@@ -150,14 +150,17 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
         chosen: &mut Chosen<u64>,
         decisions: &mut Vec<Decision<u64>>,
     ) {
-        let Accepted { ballot, slot, ref entry } = *accepted;
+        let Accepted { ballot, slots, batch } = accepted.clone();
         // The mistake: votes are not counted.
-        chosen.choose(slot, Batch::from(entry.clone()));
-        decisions.push(Decision { ballot, slot, entry: entry.clone() });
+        let decision = Decision { ballot, slots, batch };
+        paxos_core::Learner::<P>::on_decide(self, &decision, chosen);
+        decisions.push(decision);
     }
 
     fn on_decide(&mut self, decision: &Decision<u64>, chosen: &mut Chosen<u64>) {
-        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
+        if let Some(batch) = &decision.batch {
+            chosen.choose(decision.slots.start, batch.clone());
+        }
     }
 
     fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}

@@ -175,8 +175,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     /// Votes of the acceptor of this process, once they are on disk: its log.
     fn on_accepted(&mut self, _now: Time, from: NodeId, accepted: &Accepted<V>, _chosen: &Chosen<V>) {
-        if from == self.setup.id {
-            self.own.note(accepted.ballot, accepted.first, &accepted.batch);
+        if from == self.setup.id
+            && let Some(batch) = &accepted.batch
+        {
+            self.own.note(accepted.ballot, accepted.slots.start, batch);
         }
     }
 

@@ -126,7 +126,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         let Stage::Preparing { from: first, promised } = &mut self.stage else { return };
         // An answer to an earlier ballot, or about other slots, does not count for this one, nor does a second one from
         // the same acceptor.
-        if (promise.ballot, promise.from) != (self.ballot, *first) || !promised.insert(from) {
+        let told = (promise.ballot, promise.from, promise.until);
+        if told != (self.ballot, *first, Slot::MAX) || !promised.insert(from) {
             return;
         }
         for vote in &promise.votes {
@@ -204,8 +205,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
                 }
                 let reach = self.ask.take()?;
                 let vote = self.pipeline.in_flight().next()?;
-                let entry = vote.batch.first()?.clone();
-                Some((Proposal::Accept(Accept { ballot, slot: vote.first, entry }), reach))
+                let accept = Accept { ballot, first: vote.first, batch: vote.batch, chosen: vote.first };
+                Some((Proposal::Accept(accept), reach))
             }
         }
     }
