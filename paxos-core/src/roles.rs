@@ -12,13 +12,13 @@ mod settled;
 
 pub use classic::{Accept, Accepted, Decision, Prepare, Promise};
 pub use client::LeaderClient;
-pub use fact::Fact;
+pub use fact::{Fact, tell_each};
 pub use message::{
     Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
 };
 pub use outstanding::Outstanding;
 pub use protocol::{
-    Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing, tell_each,
+    Acceptor, Answer, Client, Duty, Leader, Learner, Proposal, Proposer, Protocol, Reach, Standing,
 };
 pub use record::{Record, Recorded, Vote, Votes};
 pub use settled::{Changed, Executed, Settled, Unanswered};
