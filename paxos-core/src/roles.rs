@@ -1,6 +1,7 @@
 //! The five roles as traits, the messages and records they use, the classic messages of the two phases, and the client
 //! for protocols with a leader.
 
+mod candidacy;
 mod classic;
 mod client;
 mod fact;
@@ -9,7 +10,9 @@ mod outstanding;
 mod protocol;
 mod record;
 mod settled;
+mod written;
 
+pub use candidacy::Candidacy;
 pub use classic::{Accept, Accepted, Decision, Prepare, Promise};
 pub use client::LeaderClient;
 pub use fact::{Fact, tell_each};
@@ -22,3 +25,4 @@ pub use protocol::{
 };
 pub use record::{Record, Recorded, Vote, Votes};
 pub use settled::{Changed, Executed, Settled, Unanswered};
+pub use written::WrittenPromise;

@@ -3,7 +3,7 @@
 use super::{Accept, Dialect, Prepare, Promise};
 use paxos_core::{
     Amount, Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline,
-    Proposal, Reach, Record, Request, Setup, Slot, Time, Value, Votes,
+    Proposal, Reach, Record, Recorded as _, Request, Setup, Slot, Time, Value, Votes,
 };
 
 /// A proposer that keeps its proposals safe.
@@ -97,12 +97,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     /// *Paxos Made Simple*, §2.5: no ballot is used twice by its owner, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
-        let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record
-        else {
-            return;
-        };
-        self.highest = self.highest.max(*ballot);
+        self.highest = self.highest.max(record.ballot().unwrap_or_default());
     }
 
     fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
