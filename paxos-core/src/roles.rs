@@ -1,6 +1,7 @@
 //! The five roles as traits, the messages and records they use, the classic messages of the two phases, and the client
 //! for protocols with a leader.
 
+mod assemble;
 mod candidacy;
 mod classic;
 mod client;

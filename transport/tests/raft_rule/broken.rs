@@ -1,15 +1,14 @@
 //! One mistake at a time: what is left of Raft's rule when a part of it is missing, and what finds that out.
 
+use crate::Abreast;
 use crate::abreast::{
-    Accept, Accepted, Acceptor, Client, Decision, Dialect, Leader, Learner, Prepare, Promise, Proposer,
-    Reached, hears_votes, reached,
+    Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer, Reached, reached,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
 use core::marker::PhantomData;
 use paxos_core::{
-    Ballot, Batch, Chosen, CommandId, Config, Kind, Nack, NodeId, NodeSet, Phase, Protocol, Record, Setup,
-    Slot, Votes,
+    Ballot, Chosen, CommandId, Config, Kind, Nack, NodeId, NodeSet, Phase, Record, Setup, Slot, Votes,
 };
 use paxos_transport::conformance::cluster::{Journal, ms};
 use paxos_transport::conformance::{Facts, Tested, chaos};
@@ -151,44 +150,14 @@ slips! {
     Leaping { const LEAPS: bool = true; }
 }
 
-/// Abreast Paxos with these acceptors and learners.
-macro_rules! dialects {
-    ($($name:ident: $acceptor:ty, $learner:ty;)+) => {$(
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        struct $name;
-
-        impl Protocol for $name {
-            const NAME: &'static str = stringify!($name);
-            type Value = u64;
-            type Reply = u64;
-            type Options = ();
-            type Prepare = Prepare;
-            type Promise = Promise<u64>;
-            type Accept = Accept<u64>;
-            type Accepted = Accepted<u64>;
-            type Decision = Decision<u64>;
-            type Record = Record<u64>;
-            type Client = Client<u64>;
-            type Proposer = Proposer<u64>;
-            type Acceptor = $acceptor;
-            type Learner = $learner;
-            type Leader = Leader;
-
-            fn hears_votes(setup: &Setup<()>, ballot: Ballot) -> NodeSet {
-                hears_votes(setup, ballot)
-            }
-        }
-    )+};
-}
-
-dialects! {
-    WithFaultlessAcceptors: Erring<Faultless>, Learner<u64>;
-    WithIndifferentAcceptors: Erring<Indifferent>, Learner<u64>;
-    WithLengthFirst: Erring<LengthFirst>, Learner<u64>;
-    WithPiecemealAcceptors: Erring<Piecemeal>, Learner<u64>;
-    WithLeapingAcceptors: Erring<Leaping>, Learner<u64>;
-    WithAddingLearners: Acceptor<u64>, Adding;
-}
+paxos_core::variations! { Abreast {
+    WithFaultlessAcceptors: Proposer<u64>, Erring<Faultless>, Learner<u64>;
+    WithIndifferentAcceptors: Proposer<u64>, Erring<Indifferent>, Learner<u64>;
+    WithLengthFirst: Proposer<u64>, Erring<LengthFirst>, Learner<u64>;
+    WithPiecemealAcceptors: Proposer<u64>, Erring<Piecemeal>, Learner<u64>;
+    WithLeapingAcceptors: Proposer<u64>, Erring<Leaping>, Learner<u64>;
+    WithAddingLearners: Proposer<u64>, Acceptor<u64>, Adding;
+} }
 
 /// A claim about roles with these messages.
 type Claim = fn();

@@ -1,11 +1,10 @@
 //! One role at a time is replaced by one with a mistake: the simulator's invariants detect it, and say what is wrong.
 
-use crate::patient::{
-    Accept, Accepted, Acceptor, Client, Decision, Dialect, Leader, Learner, Prepare, Promise, Proposer,
-};
+use crate::Patient;
+use crate::patient::{Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer};
 use paxos_core::{
-    Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Proposal, Protocol, Reach, Record, Request, Setup,
-    Slot, Time,
+    Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Proposal, Reach, Record, Request, Setup, Slot,
+    Time,
 };
 use paxos_transport::conformance::{self, Facts, Tested, chaos};
 use paxos_transport::sim::Violation;
@@ -166,37 +165,11 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
     fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}
 }
 
-/// Defines Patient Paxos with these three roles.
-macro_rules! dialects {
-    ($($name:ident: $proposer:ty, $acceptor:ty, $learner:ty;)+) => {$(
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        struct $name;
-
-        impl Protocol for $name {
-            const NAME: &'static str = stringify!($name);
-            type Value = u64;
-            type Reply = u64;
-            type Options = ();
-            type Prepare = Prepare;
-            type Promise = Promise<u64>;
-            type Accept = Accept<u64>;
-            type Accepted = Accepted<u64>;
-            type Decision = Decision<u64>;
-            type Record = Record<u64>;
-            type Client = Client<u64>;
-            type Proposer = $proposer;
-            type Acceptor = $acceptor;
-            type Learner = $learner;
-            type Leader = Leader;
-        }
-    )+};
-}
-
-dialects! {
+paxos_core::variations! { Patient {
     WithObligingAcceptors: Proposer<u64>, Obliging, Learner<u64>;
     WithDeafProposers: Deaf, Acceptor<u64>, Learner<u64>;
     WithCredulousLearners: Proposer<u64>, Acceptor<u64>, Credulous;
-}
+} }
 
 /// The first breach within this many seeds.
 fn first_breach<P: Tested>(seeds: u64) -> Violation {
