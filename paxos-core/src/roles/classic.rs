@@ -2,7 +2,7 @@
 //! say what it says, and writes only the others itself.
 
 use super::{Fact, Phrase, Vote, tell_each};
-use crate::{Ballot, Batch, Slot, SlotRange, Value, in_ballot};
+use crate::{Ballot, Batch, Chosen, Slot, SlotRange, Value, in_ballot};
 use serde::{Deserialize, Serialize};
 
 /// Phase 1a, for all slots from `from` on at once.
@@ -65,6 +65,15 @@ pub struct Decision<V> {
     pub slots: SlotRange,
     /// The values, for learners that do not receive the phase 2a.
     pub batch: Option<Batch<V>>,
+}
+
+impl<V> Decision<V> {
+    /// Adds the values to what is known to be chosen, if it carries them.
+    pub fn add_to(&self, chosen: &mut Chosen<V>) {
+        if let Some(batch) = &self.batch {
+            chosen.choose(self.slots.start, batch.clone());
+        }
+    }
 }
 
 /// Whether `slots` are valid, and `batch`, if present, has a value for each.

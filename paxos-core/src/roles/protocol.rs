@@ -253,8 +253,9 @@ pub trait Learner<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     );
     /// Handles a distinguished learner's announcement.
     fn on_decide(&mut self, decision: &P::Decision, chosen: &mut Chosen<P::Value>);
-    /// Handles a heartbeat: the leader of `ballot` says that every slot below `below` is chosen.
-    fn on_heartbeat(&mut self, ballot: Ballot, below: Slot, chosen: &mut Chosen<P::Value>);
+    /// Handles a heartbeat: the leader of `ballot` says that every slot below `below` is chosen. The node notes how far
+    /// the leader has learned, and asks for what is missing.
+    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<P::Value>) {}
     /// Forgets the votes it has counted below `below`: a snapshot holds the result of these slots.
     fn trim(&mut self, _below: Slot) {}
 }

@@ -157,12 +157,8 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
     }
 
     fn on_decide(&mut self, decision: &Decision<u64>, chosen: &mut Chosen<u64>) {
-        if let Some(batch) = &decision.batch {
-            chosen.choose(decision.slots.start, batch.clone());
-        }
+        decision.add_to(chosen);
     }
-
-    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}
 }
 
 paxos_core::variations! { Patient {

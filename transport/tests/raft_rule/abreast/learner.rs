@@ -54,11 +54,6 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
     }
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
-        if let Some(batch) = &decision.batch {
-            chosen.choose(decision.slots.start, batch.clone());
-        }
+        decision.add_to(chosen);
     }
-
-    /// The core notes how far the leader has come, and asks for what is missing.
-    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<V>) {}
 }

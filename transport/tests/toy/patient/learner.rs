@@ -1,7 +1,7 @@
 //! The learner: counts votes by slot, ballot and acceptor.
 
 use super::{Accept, Accepted, Decision, Dialect};
-use paxos_core::{Ballot, Chosen, NodeId, NodeSet, Phase, Setup, Slot, Value};
+use paxos_core::{Chosen, NodeId, NodeSet, Phase, Setup, Slot, Value};
 use std::collections::BTreeMap;
 
 /// A learner that detects when a quorum has voted in one ballot.
@@ -48,23 +48,13 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
         {
             let Accepted { ballot, slots, batch } = vote.clone();
             let decision = Decision { ballot, slots, batch };
-            learn(&decision, chosen);
+            decision.add_to(chosen);
             decisions.push(decision);
             self.tally.retain(|slot, _| !chosen.knows(*slot));
         }
     }
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
-        learn(decision, chosen);
-    }
-
-    /// The core notes how far the leader has learned, and asks for what is missing.
-    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<V>) {}
-}
-
-/// Adds the value of a decision to the log.
-fn learn<V: Value>(decision: &Decision<V>, chosen: &mut Chosen<V>) {
-    if let Some(batch) = &decision.batch {
-        chosen.choose(decision.slots.start, batch.clone());
+        decision.add_to(chosen);
     }
 }
