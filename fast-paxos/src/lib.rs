@@ -209,6 +209,7 @@ pub use acceptor::Acceptor;
 pub use client::Client;
 pub use leader::Leader;
 pub use learner::Learner;
+#[doc(inline)]
 pub use message::{Accept, Accepted, Any, Decision, Prepare, Promise};
 #[cfg(feature = "mistakes")]
 pub use mistakes::Mistake;

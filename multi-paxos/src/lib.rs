@@ -202,6 +202,7 @@ pub use acceptor::Acceptor;
 pub use client::Client;
 pub use leader::Leader;
 pub use learner::Learner;
+#[doc(inline)]
 pub use message::{Accept, Accepted, Decision, Prepare, Promise};
 pub use paxos_core::Answer;
 pub use proposer::Proposer;
