@@ -2,8 +2,8 @@
 
 use crate::FastPaxos;
 use paxos_core::{
-    Answer, Audience, Leadership, Membership, NodeId, NodeSet, Outstanding, Refusal, Refused, Reply, Request,
-    Setup, Time, To, Value,
+    Answer, Audience, Membership, NodeId, NodeSet, Outstanding, Refusal, Refused, Reply, Request, Setup,
+    Time, To, Value,
 };
 
 /// The number of commands that go to every server at once after a command had to be sent again.
@@ -41,17 +41,13 @@ impl<V: Value> Client<V> {
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
     fn new(setup: &Setup<crate::Options>, life: u32) -> Self {
         let config = &setup.config;
-        let first = match config.leadership {
-            Leadership::Elected { first } => first,
-            Leadership::SelfAppointed { .. } => None,
-        };
         Self {
             id: setup.id,
             outstanding: Outstanding::new(setup.id, life, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
-            leader: first,
+            leader: config.leadership.first(),
             moves: 0,
         }
     }

@@ -70,10 +70,7 @@ impl<V: Value> LeaderClient<V> {
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
     fn new(setup: &Setup<P::Options>, life: u32) -> Self {
         let config = &setup.config;
-        let leader = match config.leadership {
-            Leadership::Elected { first } => first,
-            Leadership::SelfAppointed { .. } => None,
-        };
+        let leader = config.leadership.first();
         Self {
             outstanding: Outstanding::new(setup.id, life, config),
             patience: config.patience,

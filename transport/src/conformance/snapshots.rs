@@ -5,7 +5,6 @@ use super::chaos::{END, RIVALS, keep_busy, servers, weather, weathered};
 use super::cluster::{Journal, level, ms};
 use super::{Facts, Tested, as_usual, seeds};
 use crate::sim::{Chance, Fault, Sim};
-use core::time::Duration;
 use paxos_core::{Kind, Leadership, NodeId, Time};
 
 /// Creates a run of 90 commands of three clients.
