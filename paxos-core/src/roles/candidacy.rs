@@ -96,3 +96,6 @@ impl Candidacy {
         Some((Proposal::Prepare(Prepare { ballot, from: self.from }, record), reach))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,3 +27,25 @@ impl WrittenPromise {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeId;
+
+    #[test]
+    fn a_promise_is_written_once_and_again_for_a_higher_ballot_or_earlier_slots() {
+        let (mut written, mut log) = (WrittenPromise::default(), Vec::<Record<u64>>::new());
+        let (low, high) = (Ballot::classic(1, NodeId(0)), Ballot::classic(2, NodeId(1)));
+        let mut writes = |ballot, from| {
+            let before = log.len();
+            written.write(ballot, Slot(from), &mut log);
+            (log.len() - before, written.covers(ballot, Slot(from)))
+        };
+        assert_eq!([writes(low, 5), writes(low, 5), writes(low, 8)], [(1, true), (0, true), (0, true)]);
+        assert_eq!([writes(low, 3), writes(high, 9), writes(high, 4)], [(1, true), (1, true), (1, true)]);
+        assert_eq!(log.last(), Some(&Record::Promised { ballot: high, slots: Slot(4).onwards() }));
+        let restored = WrittenPromise::restored(high, Slot(4));
+        assert!(restored.covers(low, Slot(4)) && !restored.covers(high, Slot(3)));
+    }
+}
