@@ -1,6 +1,6 @@
 //! Drawings of reads, and their cost. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
-use super::scene::{Journal, P, cluster, drawn_without, established, ms, quiet, settle};
+use super::scene::{Journal, P, drawn_without, established, ms, quiet, settle};
 use expect_test::expect_file;
 use paxos_core::{Config, Consistency, NodeId, Time};
 use paxos_transport::sim::Sim;

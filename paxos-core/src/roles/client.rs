@@ -1,8 +1,8 @@
 //! The client role of protocols with a leader.
 
 use crate::{
-    Audience, Client, Config, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded, Patience,
-    Protocol, Refusal, Refused, Reply, Request, Setup, Time, To, Value,
+    Audience, Client, Config, Leadership, Membership, NodeId, NodeSet, Outstanding, Patience, Protocol,
+    Refusal, Refused, Reply, Request, Setup, Time, To, Value,
 };
 
 /// Whether a process hears the leader itself: it is a server of a cluster that elects leaders by timeout.
