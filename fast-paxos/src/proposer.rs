@@ -163,9 +163,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
 
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
         match &mut self.stage {
-            Stage::Idle => {}
             Stage::Leading if promise.ballot == self.ballot => _ = self.alive.insert(from),
-            Stage::Leading => {}
+            Stage::Idle | Stage::Leading => {}
             Stage::Preparing { candidacy, reports, .. } => {
                 if !candidacy.hear(from, &promise) {
                     return;

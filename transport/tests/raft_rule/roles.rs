@@ -128,11 +128,11 @@ fn what_carries_no_values_is_not_learned<P: Dialect<u64>>() {
         for from in [1, 2] {
             learner.on_accepted(NodeId(from), &vote, &mut chosen, &mut decisions);
         }
-        let learned = if carried { Slot(2) } else { Slot(0) };
-        assert_eq!((chosen.first_unknown(), decisions.is_empty()), (learned, !carried));
+        let known = if carried { Slot(2) } else { Slot(0) };
+        assert_eq!((chosen.first_unknown(), decisions.is_empty()), (known, !carried));
         let (mut chosen, mut learner) = (Chosen::default(), P::Learner::new(&setup(2)));
         learner.on_decide(&Decision { ballot: ballot(1), slots: slots(0..2), batch }, &mut chosen);
-        assert_eq!(chosen.first_unknown(), learned);
+        assert_eq!(chosen.first_unknown(), known);
     }
 }
 
