@@ -157,11 +157,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
     fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
         let promises = self.promised.within(from.onwards());
         let promises = promises.map(|(slots, promised)| Record::Promised { ballot: promised.0, slots });
-        let votes = self.votes.within(from.onwards());
-        let votes = votes.map(|v| Record::Voted { ballot: v.ballot, first: v.first, batch: v.batch });
         // The highest ballot may have been promised in a forgotten slot; the acceptor no longer follows a leader below
         // it.
         let highest = Record::Promised { ballot: self.highest, slots: SlotRange::new(from, from) };
-        Some(promises.chain(votes).chain((self.highest > Ballot::ZERO).then_some(highest)).collect())
+        let highest = (self.highest > Ballot::ZERO).then_some(highest);
+        Some(promises.chain(self.votes.records(from)).chain(highest).collect())
     }
 }

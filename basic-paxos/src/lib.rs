@@ -110,20 +110,9 @@ impl Default for Options {
 impl<V: Value, R: Answer> Protocol for BasicPaxos<V, R> {
     const NAME: &'static str = "basic";
     const CHANGES: bool = true;
-    type Value = V;
     type Reply = R;
     type Options = Options;
-    type Prepare = Prepare;
-    type Promise = Promise<V>;
-    type Accept = Accept<V>;
-    type Accepted = Accepted<V>;
-    type Decision = Decision<V>;
-    type Record = Record<V>;
-    type Client = Client<V>;
-    type Proposer = Proposer<V>;
-    type Acceptor = Acceptor<V>;
-    type Learner = Learner<V>;
-    type Leader = Leader;
+    paxos_core::types_by_name!(V);
 }
 
 /// *Simple Paxos*: Basic Paxos with `n` servers that each play every role. One of them, n0 at first, is the

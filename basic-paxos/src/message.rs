@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::ops::Deref;
-use paxos_core::{Ballot, Batch, Entry, Fact, InBallot, Kind, Phrase, Slot, Value};
+use paxos_core::{Ballot, Batch, Entry, Fact, Phrase, Slot, Value, in_ballot};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Phase 1a.
@@ -118,41 +118,9 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for One<V> {
     }
 }
 
-impl InBallot for Prepare {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V> InBallot for Promise<V> {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V> InBallot for Accept<V> {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V> InBallot for Accepted<V> {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V> InBallot for Decision<V> {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
+in_ballot! { Prepare, Promise<V>, Accept<V>, Accepted<V>, Decision<V> }
 
 impl<V: Value> Phrase<V> for Prepare {
-    fn kind(&self) -> Kind {
-        Kind::Prepare
-    }
-
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }
@@ -163,10 +131,6 @@ impl<V: Value> Phrase<V> for Prepare {
 }
 
 impl<V: Value> Phrase<V> for Promise<V> {
-    fn kind(&self) -> Kind {
-        Kind::Promise
-    }
-
     fn is_sound(&self) -> bool {
         self.slot.holds(1) && self.vote.as_ref().is_none_or(|(ballot, _)| *ballot <= self.ballot)
     }
@@ -178,10 +142,6 @@ impl<V: Value> Phrase<V> for Promise<V> {
 }
 
 impl<V: Value> Phrase<V> for Accept<V> {
-    fn kind(&self) -> Kind {
-        Kind::Accept
-    }
-
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }
@@ -196,10 +156,6 @@ impl<V: Value> Phrase<V> for Accept<V> {
 }
 
 impl<V: Value> Phrase<V> for Accepted<V> {
-    fn kind(&self) -> Kind {
-        Kind::Accepted
-    }
-
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }
@@ -210,10 +166,6 @@ impl<V: Value> Phrase<V> for Accepted<V> {
 }
 
 impl<V: Value> Phrase<V> for Decision<V> {
-    fn kind(&self) -> Kind {
-        Kind::Decide
-    }
-
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }

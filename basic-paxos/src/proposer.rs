@@ -9,7 +9,7 @@ use crate::{BasicPaxos, One, Options, Promise};
 use instances::find;
 use paxos_core::{
     Amount, Aside, Ballot, Batch, Chosen, Leadership, Load, Nack, NodeId, Overloaded, Proposal, Reach,
-    Record, Request, Setup, Slot, SlotRange, Time, Value,
+    Record, Recorded as _, Request, Setup, Slot, SlotRange, Time, Value,
 };
 use std::collections::VecDeque;
 
@@ -110,18 +110,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     /// *Paxos Made Simple*, §2.5: a proposer remembers in stable storage the highest-numbered proposal it has tried to
     /// issue, and begins with a higher one. So it never uses a ballot twice, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
-        let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record
-        else {
-            return;
-        };
-        self.highest = self.highest.max(*ballot);
+        self.highest = self.highest.max(record.ballot().unwrap_or_default());
         self.gaps.restore(record);
     }
 
     fn retained(&self) -> Option<Vec<Record<V>>> {
-        let highest = self.highest.max(self.base);
-        Some((highest > Ballot::ZERO).then_some(Record::Started(highest)).into_iter().collect())
+        Some(Record::used_up_to(self.highest.max(self.base)))
     }
 
     fn on_request(&mut self, _now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {

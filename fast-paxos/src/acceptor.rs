@@ -7,7 +7,7 @@ use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
 use follow::Heard;
 use paxos_core::{
     Amount, Answer, Ballot, Batch, Chosen, CommandId, Config, Entry, Nack, NodeId, Record, Request, Setup,
-    Slot, SlotRange, Value, Votes,
+    Slot, SlotRange, Value, Votes, WrittenPromise,
 };
 use std::collections::BTreeMap;
 
@@ -23,8 +23,7 @@ pub struct Acceptor<V> {
     promised: Ballot,
     /// The most votes that one promise carries.
     piece: Amount,
-    /// The last promise on disk, and its first slot.
-    written: Option<(Ballot, Slot)>,
+    written: WrittenPromise,
     votes: Votes<V>,
     /// Votes below this slot were forgotten.
     floor: Slot,
@@ -126,7 +125,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             setup: setup.clone(),
             promised: Ballot::ZERO,
             piece: setup.config.limits.message(),
-            written: None,
+            written: WrittenPromise::default(),
             votes: Votes::default(),
             floor: Slot(0),
             open: None,
@@ -150,7 +149,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             Record::Started(_) | Record::Learned { .. } | Record::Met { .. } | Record::Known(_) => {}
             Record::Promised { ballot, slots } => {
                 let _ = self.enter(*ballot);
-                self.written = Some((*ballot, slots.start));
+                self.written = WrittenPromise::restored(*ballot, slots.start);
             }
             Record::Voted { ballot, first, batch } => self.vote_for(*ballot, *first, batch),
         }
@@ -166,12 +165,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.enter(ballot);
-        // A phase 2a that overtook the phase 1a may have brought the acceptor into this ballot. The promise must then
-        // still be written.
-        if self.written.is_none_or(|(written, first)| written < ballot || first > from) {
-            self.written = Some((ballot, from));
-            log.push(Record::Promised { ballot, slots: from.onwards() });
-        }
+        self.written.write(ballot, from, log);
         let (until, votes) = self.votes.piece(from, self.piece);
         Ok(Promise { ballot, from, until, votes })
     }
@@ -183,27 +177,27 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         accept: &Accept<V>,
         log: &mut Vec<Record<V>>,
     ) -> Result<Option<Accepted<V>>, Nack> {
-        let Accept { ballot, any, .. } = *accept;
+        let Accept { ref classic, any } = *accept;
+        let ballot = classic.ballot;
         // In forgotten slots it may have voted in a later step, or for another value in this ballot. Those slots are
         // chosen, and need no vote.
-        let first = accept.first.max(self.floor);
-        let batch = &accept.batch.tail(first.since(accept.first));
+        let first = classic.first.max(self.floor);
+        let batch = &classic.batch.tail(first.since(classic.first));
         let slots = first.extend(batch.len() as u64);
         if ballot < self.promised {
             return Err(self.refuse(ballot, slots));
         }
         let new_term = self.enter(ballot);
         if self.mine.len() > self.setup.config.limits.queue {
-            self.mine.retain(|_, slot| *slot >= accept.chosen);
+            self.mine.retain(|_, slot| *slot >= classic.chosen);
         }
-        self.heard.trim(accept.chosen, u64::MAX);
+        self.heard.trim(classic.chosen, u64::MAX);
         // If the slots have moved to a later step, this phase 2a is late. The same coordinator proposed the later step,
         // so it needs no answer.
         if slots.is_empty() || self.votes.highest_ballot(slots) > ballot {
             // Entering a term is a promise, and no vote records it.
             if new_term {
-                self.written = Some((self.promised, Slot(0)));
-                log.push(Record::Promised { ballot: self.promised, slots: Slot(0).onwards() });
+                self.written.write(self.promised, Slot(0), log);
             }
             self.open(any);
             return Ok(None);
@@ -282,8 +276,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     }
 
     fn has_promised(&self, prepare: &Prepare) -> bool {
-        self.promised == prepare.ballot
-            && self.written.is_some_and(|(ballot, first)| ballot == prepare.ballot && first <= prepare.from)
+        self.promised == prepare.ballot && self.written.covers(prepare.ballot, prepare.from)
     }
 
     fn follows(&self, ballot: Ballot) -> bool {
@@ -311,9 +304,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     }
 
     fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
-        let votes = self.votes.within(from.onwards());
-        let votes = votes.map(|v| Record::Voted { ballot: v.ballot, first: v.first, batch: v.batch });
         let promise = Record::Promised { ballot: self.promised, slots: from.onwards() };
-        Some(votes.chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
+        Some(self.votes.records(from).chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::FastPaxos;
 use paxos_core::{
-    Answer, Audience, CommandId, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded,
-    Reconfiguration, Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered, Value,
+    Answer, Audience, Membership, NodeId, NodeSet, Outstanding, Refusal, Refused, Reply, Request, Setup,
+    Time, To, Value,
 };
 
 /// The number of commands that go to every server at once after a command had to be sent again.
@@ -41,27 +41,23 @@ impl<V: Value> Client<V> {
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
     fn new(setup: &Setup<crate::Options>, life: u32) -> Self {
         let config = &setup.config;
-        let first = match config.leadership {
-            Leadership::Elected { first } => first,
-            Leadership::SelfAppointed { .. } => None,
-        };
         Self {
             id: setup.id,
             outstanding: Outstanding::new(setup.id, life, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,
-            leader: first,
+            leader: config.leadership.first(),
             moves: 0,
         }
     }
 
-    fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
-        self.outstanding.submit(value)
+    fn outstanding(&self) -> &Outstanding<V> {
+        &self.outstanding
     }
 
-    fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded> {
-        self.outstanding.submit_change(change)
+    fn outstanding_mut(&mut self) -> &mut Outstanding<V> {
+        &mut self.outstanding
     }
 
     fn reconfigure(&mut self, members: &Membership) {
@@ -102,38 +98,10 @@ impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
         }
     }
 
-    fn refresh(&mut self, now: Time, known: Slot) {
-        self.outstanding.refresh(now, known);
-    }
-
-    fn draw(&mut self, nonce: u32) {
-        self.outstanding.draw(nonce);
-    }
-
-    fn on_expired(&mut self, id: CommandId, latest: u64) {
-        self.outstanding.on_expired(id, latest);
-    }
-
-    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
-        self.outstanding.poll_unanswered()
-    }
-
     fn on_timeout(&mut self, now: Time) {
         if self.outstanding.deadline().is_some_and(|due| due <= now) {
             self.moves = 0;
         }
         _ = self.outstanding.on_timeout(now);
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.outstanding.deadline()
-    }
-
-    fn unanswered(&self) -> usize {
-        self.outstanding.len()
-    }
-
-    fn asked_again(&self) -> u64 {
-        self.outstanding.asked_again()
     }
 }

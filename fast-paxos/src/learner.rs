@@ -77,7 +77,7 @@ impl<V: Value, R: Answer> paxos_core::Learner<FastPaxos<V, R>> for Learner<V> {
 
     /// Votes carry their values, so from a phase 2a the learner takes only how far the leader knows the log.
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
-        chosen.hear_of(accept.chosen);
+        chosen.hear_of(accept.classic.chosen);
     }
 
     /// *Fast Paxos*, §2.1: a value is chosen in a round when a quorum *of that round* voted for it; §2.2: fast

@@ -209,6 +209,7 @@ pub use acceptor::Acceptor;
 pub use client::Client;
 pub use leader::Leader;
 pub use learner::Learner;
+#[doc(inline)]
 pub use message::{Accept, Accepted, Any, Decision, Prepare, Promise};
 #[cfg(feature = "mistakes")]
 pub use mistakes::Mistake;
@@ -324,20 +325,9 @@ pub struct FastPaxos<V, R>(PhantomData<(V, R)>);
 impl<V: Value, R: Answer> Protocol for FastPaxos<V, R> {
     const NAME: &'static str = "fast";
     const CHANGES: bool = true;
-    type Value = V;
     type Reply = R;
     type Options = Options;
-    type Prepare = Prepare;
-    type Promise = Promise<V>;
-    type Accept = Accept<V>;
-    type Accepted = Accepted<V>;
-    type Decision = Decision<V>;
-    type Record = Record<V>;
-    type Client = Client<V>;
-    type Proposer = Proposer<V>;
-    type Acceptor = Acceptor<V>;
-    type Learner = Learner<V>;
-    type Leader = Leader;
+    paxos_core::types_by_name!(V);
 
     fn hears_votes(setup: &Setup<Options>, ballot: Ballot) -> NodeSet {
         let mut hear = setup.config.hears_votes(ballot);

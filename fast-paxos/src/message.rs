@@ -1,50 +1,19 @@
-//! The messages of the two phases, in classic and in fast ballots.
+//! The messages of the two phases, in classic and in fast ballots. Phase 1 speaks the classic ones.
 
-use paxos_core::{
-    Ballot, Batch, Fact, InBallot, Kind, NodeSet, Phrase, Slot, SlotRange, Value, Vote, tell_each,
-};
+use paxos_core::{Ballot, Batch, Fact, InBallot, NodeSet, Phrase, Slot, Value, in_ballot, tell_each};
 use serde::{Deserialize, Serialize};
 
-/// Phase 1a, for all slots from `from` on at once.
-#[doc(alias = "1a")]
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub struct Prepare {
-    /// The classic ballot that opens the term.
-    pub ballot: Ballot,
-    /// The coordinator's first slot not known to be chosen.
-    pub from: Slot,
-}
-
-/// Phase 1b: the promise for all slots, and the votes from `from` on.
-#[doc(alias = "1b")]
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub struct Promise<V> {
-    /// The ballot promised.
-    pub ballot: Ballot,
-    /// The first slot, as in the [`Prepare`].
-    pub from: Slot,
-    /// The end of the slots that the votes cover; [`Slot::MAX`] if there are no further votes. The proposer asks for
-    /// the rest with another phase 1a from here on, so a promise always fits in a message.
-    pub until: Slot,
-    /// The vote of the highest ballot in each slot, in slot order. The acceptor cast no vote in a slot that is missing.
-    pub votes: Vec<Vote<V>>,
-}
+pub use paxos_core::{Prepare, Promise};
 
 /// Phase 2a: values for consecutive slots in a classic ballot, and perhaps permission to vote for what clients send.
 #[doc(alias = "2a")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Accept<V> {
-    /// The ballot of the values, always classic: a fast ballot with a proposed value would be a classic one in that
+    /// The values. Their ballot is always classic: a fast ballot with a proposed value would be a classic one in that
     /// slot.
-    pub ballot: Ballot,
-    /// The slot of the first value.
-    pub first: Slot,
-    /// The values.
-    pub batch: Batch<V>,
+    pub classic: paxos_core::Accept<V>,
     /// Permission to vote for what clients send.
     pub any: Option<Any>,
-    /// Every slot below is chosen.
-    pub chosen: Slot,
 }
 
 /// *Any*: acceptors may vote for what clients send, in a fast ballot of the same term.
@@ -60,8 +29,8 @@ pub struct Any {
     pub recovery: Option<NodeSet>,
 }
 
-/// Phase 2b for consecutive slots. It carries the values, since in a fast ballot each acceptor may vote for another
-/// one.
+/// Phase 2b for consecutive slots. Unlike the classic one it always carries the values, since in a fast ballot each
+/// acceptor may vote for another one: a vote without its value would say nothing.
 #[doc(alias = "2b")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Accepted<V> {
@@ -73,7 +42,7 @@ pub struct Accepted<V> {
     pub batch: Batch<V>,
 }
 
-/// The distinguished learner's announcement.
+/// The distinguished learner's announcement. It carries the values, as the votes do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Decision<V> {
     /// The ballot in which the values were chosen.
@@ -84,87 +53,30 @@ pub struct Decision<V> {
     pub batch: Batch<V>,
 }
 
-impl InBallot for Prepare {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V> InBallot for Promise<V> {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
+in_ballot! { Accepted<V>, Decision<V> }
 
 impl<V> InBallot for Accept<V> {
     fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V> InBallot for Accepted<V> {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V> InBallot for Decision<V> {
-    fn ballot(&self) -> Ballot {
-        self.ballot
-    }
-}
-
-impl<V: Value> Phrase<V> for Prepare {
-    fn kind(&self) -> Kind {
-        Kind::Prepare
-    }
-
-    fn is_sound(&self) -> bool {
-        self.from.holds(0)
-    }
-
-    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
-        tell(Fact::Prepare { ballot: self.ballot, slots: self.from.onwards() });
-    }
-}
-
-impl<V: Value> Phrase<V> for Promise<V> {
-    fn kind(&self) -> Kind {
-        Kind::Promise
-    }
-
-    fn is_sound(&self) -> bool {
-        self.from.holds(0) && self.votes.iter().all(|vote| vote.is_below(self.ballot))
-    }
-
-    fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
-        let votes: Vec<_> = self.votes.iter().flat_map(Vote::iter).collect();
-        tell(Fact::Promise {
-            ballot: self.ballot,
-            slots: SlotRange::new(self.from, self.until),
-            votes: &votes,
-        });
+        self.classic.ballot
     }
 }
 
 impl<V: Value> Phrase<V> for Accept<V> {
-    fn kind(&self) -> Kind {
-        if self.batch.is_empty() { Kind::Any } else { Kind::Accept }
+    fn is_any(&self) -> bool {
+        self.classic.batch.is_empty()
     }
 
     fn is_sound(&self) -> bool {
-        let any = self.any.is_none_or(|any| any.ballot.same_term(self.ballot) && any.from.holds(0));
-        any && self.first.holds(self.batch.len() as u64) && self.chosen.holds(0)
+        let sound = |any: Any| any.ballot.same_term(self.classic.ballot) && any.from.holds(0);
+        self.any.is_none_or(sound) && self.classic.is_sound()
     }
 
     fn furthest(&self) -> Slot {
-        let any = self.any.map_or(Slot(0), |any| any.from);
-        self.first.max(self.chosen).max(any)
+        self.classic.furthest().max(self.any.map_or(Slot(0), |any| any.from))
     }
 
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>)) {
-        let ballot = self.ballot;
-        tell_each(self.first, &self.batch, tell, |slot, entry| Fact::Propose { ballot, slot, entry });
+        self.classic.facts(tell);
         if let Some(Any { ballot, from, .. }) = self.any {
             tell(Fact::Any { ballot, slots: from.onwards() });
         }
@@ -172,10 +84,6 @@ impl<V: Value> Phrase<V> for Accept<V> {
 }
 
 impl<V: Value> Phrase<V> for Accepted<V> {
-    fn kind(&self) -> Kind {
-        Kind::Accepted
-    }
-
     fn is_sound(&self) -> bool {
         self.first.holds(self.batch.len() as u64)
     }
@@ -191,10 +99,6 @@ impl<V: Value> Phrase<V> for Accepted<V> {
 }
 
 impl<V: Value> Phrase<V> for Decision<V> {
-    fn kind(&self) -> Kind {
-        Kind::Decide
-    }
-
     fn is_sound(&self) -> bool {
         self.first.holds(self.batch.len() as u64)
     }

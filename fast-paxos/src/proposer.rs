@@ -1,18 +1,17 @@
 //! The proposer, which coordinates its terms: opens fast ballots, watches their votes, recovers from collisions.
 
-mod behind;
 mod contention;
 mod lead;
 mod recovery;
 mod term;
 
 use crate::learner::Tally;
-use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
+use crate::{Accept, Accepted, Any, FastPaxos, Options, Promise};
 use contention::Contention;
 use paxos_core::{
-    Again, Answer, Aside, Audience, Ballot, Batch, Chosen, Entry, Learning, Load, Nack, NodeId, NodeSet,
-    Overloaded, Phase, Pieces, Pipeline, Proposal, Reach, Record, Request, Setup, Slot, SlotRange, Time,
-    Value, Vote, Votes, answered_below,
+    Again, Answer, Aside, Audience, Ballot, Batch, Candidacy, Chosen, Entry, Learning, Load, Nack, NodeId,
+    NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach, Record, Recorded as _, Request, Setup, Slot,
+    SlotRange, Time, Value, Vote, Votes, answered_below,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -63,16 +62,7 @@ const FIRST: Reach = Reach::Quorum(Phase::One);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Stage<V> {
     Idle,
-    Preparing {
-        from: Slot,
-        pieces: Pieces,
-        reports: Vec<(NodeId, Vec<Vote<V>>)>,
-        ask: Option<Reach>,
-        asked_all: bool,
-        started: bool,
-        /// Whether an acceptor has forgotten slots from `from` on, because they are chosen: this process is behind.
-        behind: bool,
-    },
+    Preparing { candidacy: Candidacy, reports: Vec<(NodeId, Vec<Vote<V>>)>, asked_all: bool },
     Leading,
 }
 
@@ -134,19 +124,13 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.renew |= self.preempted();
     }
 
+    /// A proposer never uses a ballot twice, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
-        // A proposer never uses a ballot twice, not even across a crash.
-        let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record
-        else {
-            return;
-        };
-        self.highest = self.highest.max(*ballot);
+        self.highest = self.highest.max(record.ballot().unwrap_or_default());
     }
 
     fn retained(&self) -> Option<Vec<Record<V>>> {
-        let highest = self.highest.max(self.ballot);
-        Some((highest > Ballot::ZERO).then_some(Record::Started(highest)).into_iter().collect())
+        Some(Record::used_up_to(self.highest.max(self.ballot)))
     }
 
     fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
@@ -178,31 +162,24 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
-        // An answer to an earlier ballot says nothing about this one.
-        if promise.ballot != self.ballot {
-            return;
-        }
         match &mut self.stage {
-            Stage::Idle => {}
-            Stage::Leading => _ = self.alive.insert(from),
-            Stage::Preparing { from: first, pieces, reports, .. } => {
-                // A second answer from the same acceptor does not count again.
-                let slots = SlotRange::new(promise.from, promise.until);
-                if !pieces.hear(from, *first, slots) {
+            Stage::Leading if promise.ballot == self.ballot => _ = self.alive.insert(from),
+            Stage::Idle | Stage::Leading => {}
+            Stage::Preparing { candidacy, reports, .. } => {
+                if !candidacy.hear(from, &promise) {
                     return;
                 }
                 reports.push((from, promise.votes));
                 // The rest is on its way.
                 self.again.start(now, self.setup.config.timeouts.resend);
                 let config = &self.setup.config;
-                if config.quorums.is_quorum(Phase::One, pieces.promised()) {
+                if config.quorums.is_quorum(Phase::One, candidacy.promised()) {
                     let mut votes = Votes::default();
                     for vote in reports.iter().flat_map(|(_, votes)| votes) {
                         votes.note(vote.ballot, vote.first, &vote.batch);
                     }
-                    if !votes.is_plausible(*first, config.limits.window) {
-                        // The proposer asks again in due time, and other acceptors may answer.
-                        *pieces = Pieces::default();
+                    if !votes.is_plausible(candidacy.from(), config.limits.window) {
+                        candidacy.forget_promises();
                         reports.clear();
                         return;
                     }
@@ -246,7 +223,9 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);
-        self.notice_behind(nack);
+        if let Stage::Preparing { candidacy, .. } = &mut self.stage {
+            candidacy.on_nack(nack);
+        }
         // A refusal of an earlier term is not news.
         nack.refused.same_term(self.ballot) && nack.promised > self.ballot && self.preempted()
     }
@@ -257,10 +236,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_chosen(&mut self, now: Time, chosen: &Chosen<V>) {
-        match self.stage {
-            Stage::Preparing { from, behind, .. } if behind || from < chosen.jumped() => {
-                self.begin_later(chosen);
-            }
+        match &self.stage {
+            Stage::Preparing { candidacy, .. } if candidacy.is_behind(chosen) => self.begin_later(chosen),
             // A process so far behind that it installed a snapshot no longer leads, or should not.
             Stage::Leading if self.progress < chosen.jumped() || self.is_overtaken(chosen) => {
                 _ = self.preempted();
@@ -302,8 +279,9 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.begin_later(chosen);
         match &mut self.stage {
             Stage::Idle => {}
-            Stage::Preparing { ask, asked_all, .. } => {
-                (*ask, *asked_all) = (Some(Reach::All), true);
+            Stage::Preparing { candidacy, asked_all, .. } => {
+                candidacy.ask_all();
+                *asked_all = true;
                 self.resends.0 += 1;
             }
             Stage::Leading => {
@@ -336,15 +314,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         }
         match &mut self.stage {
             Stage::Idle => None,
-            Stage::Preparing { from, ask, started, pieces, .. } => {
-                let Some(reach) = ask.take() else {
-                    let (acceptor, from) = pieces.ask()?;
-                    let prepare = Prepare { ballot: self.ballot, from };
-                    return Some((Proposal::Prepare(prepare, None), Reach::One(acceptor)));
-                };
-                let record = (!std::mem::replace(started, true)).then_some(Record::Started(self.ballot));
-                Some((Proposal::Prepare(Prepare { ballot: self.ballot, from: *from }, record), reach))
-            }
+            Stage::Preparing { candidacy, .. } => candidacy.poll(),
             Stage::Leading => {
                 self.open_fast_ballot(now, chosen);
                 self.poll_accept(now, chosen).map(|(accept, reach)| (Proposal::Accept(accept), reach))

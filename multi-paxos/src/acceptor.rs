@@ -1,7 +1,7 @@
 //! The acceptor: one promise for all slots, one vote per slot.
 
 use crate::{Accept, Accepted, MultiPaxos, Prepare, Promise};
-use paxos_core::{Amount, Ballot, Nack, Record, Setup, Slot, SlotRange, Value, Votes};
+use paxos_core::{Amount, Ballot, Nack, Record, Setup, Slot, SlotRange, Value, Votes, WrittenPromise};
 
 /// The fault-tolerant memory. `promised` and the ballots of `votes` are separate (*Paxos Made Simple*, §2.2: an
 /// acceptor remembers the highest-numbered proposal it ever accepted and the number of the highest-numbered prepare
@@ -11,8 +11,7 @@ pub struct Acceptor<V> {
     promised: Ballot,
     /// The most votes that one promise carries.
     piece: Amount,
-    /// The last promise on disk, and its first slot.
-    written: Option<(Ballot, Slot)>,
+    written: WrittenPromise,
     votes: Votes<V>,
     /// Votes below this slot were forgotten.
     floor: Slot,
@@ -41,7 +40,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         Self {
             promised: Ballot::ZERO,
             piece: setup.config.limits.message(),
-            written: None,
+            written: WrittenPromise::default(),
             votes: Votes::default(),
             floor: Slot(0),
             votes_carry_values,
@@ -57,7 +56,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
             Record::Started(_) | Record::Learned { .. } | Record::Met { .. } | Record::Known(_) => {}
             Record::Promised { ballot, slots } => {
                 self.promised = self.promised.max(*ballot);
-                self.written = Some((*ballot, slots.start));
+                self.written = WrittenPromise::restored(*ballot, slots.start);
             }
             Record::Voted { ballot, first, batch } => {
                 self.promised = self.promised.max(*ballot);
@@ -77,12 +76,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.promised = ballot;
-        // A phase 2a that overtook the phase 1a may have brought the acceptor into this ballot. The promise must then
-        // still be written.
-        if self.written.is_none_or(|(written, first)| written < ballot || first > from) {
-            self.written = Some((ballot, from));
-            log.push(Record::Promised { ballot, slots: from.onwards() });
-        }
+        self.written.write(ballot, from, log);
         let (until, votes) = self.votes.piece(from, self.piece);
         Ok(Promise { ballot, from, until, votes })
     }
@@ -111,8 +105,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
     }
 
     fn has_promised(&self, prepare: &Prepare) -> bool {
-        self.promised == prepare.ballot
-            && self.written.is_some_and(|(ballot, first)| ballot == prepare.ballot && first <= prepare.from)
+        self.promised == prepare.ballot && self.written.covers(prepare.ballot, prepare.from)
     }
 
     fn follows(&self, ballot: Ballot) -> bool {
@@ -139,9 +132,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
     }
 
     fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
-        let votes = self.votes.within(from.onwards());
-        let votes = votes.map(|v| Record::Voted { ballot: v.ballot, first: v.first, batch: v.batch });
         let promise = Record::Promised { ballot: self.promised, slots: from.onwards() };
-        Some(votes.chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
+        Some(self.votes.records(from).chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
     }
 }

@@ -202,6 +202,7 @@ pub use acceptor::Acceptor;
 pub use client::Client;
 pub use leader::Leader;
 pub use learner::Learner;
+#[doc(inline)]
 pub use message::{Accept, Accepted, Decision, Prepare, Promise};
 pub use paxos_core::Answer;
 pub use proposer::Proposer;
@@ -245,18 +246,7 @@ pub struct MultiPaxos<V, R>(PhantomData<(V, R)>);
 impl<V: Value, R: Answer> Protocol for MultiPaxos<V, R> {
     const NAME: &'static str = "multi";
     const CHANGES: bool = true;
-    type Value = V;
     type Reply = R;
     type Options = ();
-    type Prepare = Prepare;
-    type Promise = Promise<V>;
-    type Accept = Accept<V>;
-    type Accepted = Accepted<V>;
-    type Decision = Decision<V>;
-    type Record = Record<V>;
-    type Client = Client<V>;
-    type Proposer = Proposer<V>;
-    type Acceptor = Acceptor<V>;
-    type Learner = Learner<V>;
-    type Leader = Leader;
+    paxos_core::types_by_name!(V);
 }

@@ -2,10 +2,11 @@
 
 mod lead;
 
-use crate::{Accept, MultiPaxos, Prepare, Promise};
+use crate::{Accept, MultiPaxos, Promise};
 use paxos_core::{
-    Again, Aside, Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Phase, Pieces, Pipeline, Proposal,
-    Reach, Record, Request, Setup, Slot, SlotRange, Time, Value, Votes, answered_below,
+    Again, Aside, Ballot, Batch, Candidacy, Chosen, Load, Nack, NodeId, Overloaded, Phase, Pipeline,
+    Proposal, Reach, Record, Recorded as _, Request, Setup, Slot, SlotRange, Time, Value, Votes,
+    answered_below,
 };
 use std::collections::VecDeque;
 
@@ -39,15 +40,7 @@ pub struct Proposer<V> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Stage<V> {
     Idle,
-    Preparing {
-        from: Slot,
-        pieces: Pieces,
-        votes: Votes<V>,
-        ask: Option<Reach>,
-        started: bool,
-        /// Whether an acceptor has forgotten slots from `from` on, because they are chosen: this process is behind.
-        behind: bool,
-    },
+    Preparing { candidacy: Candidacy, votes: Votes<V> },
     Leading,
 }
 
@@ -93,17 +86,14 @@ impl<V: Value> Proposer<V> {
         true
     }
 
-    /// Skips slots learned since phase 1 began. The ballot stays the same, since nothing was proposed in it yet.
-    /// Promises for other slots do not count for the new range (*Paxos Made Simple*, §2.2, phase 2(a): answers to
-    /// *this* request).
+    /// Skips slots learned since phase 1 began, and asks about the others again.
     #[cold]
     fn begin_later(&mut self, chosen: &Chosen<V>) {
         let known = chosen.first_unknown().max(self.progress);
-        if let Stage::Preparing { from, pieces, votes, ask, behind, .. } = &mut self.stage
-            && *from < known
+        if let Stage::Preparing { candidacy, votes } = &mut self.stage
+            && candidacy.skip_to(known)
         {
-            (*from, *pieces, *votes) = (known, Pieces::default(), Votes::default());
-            (*ask, *behind) = (Some(Reach::All), false);
+            *votes = Votes::default();
         }
     }
 
@@ -140,19 +130,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.renew |= self.preempted();
     }
 
+    /// A proposer never uses a ballot twice, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
-        // A proposer never uses a ballot twice, not even across a crash.
-        let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record
-        else {
-            return;
-        };
-        self.highest = self.highest.max(*ballot);
+        self.highest = self.highest.max(record.ballot().unwrap_or_default());
     }
 
     fn retained(&self) -> Option<Vec<Record<V>>> {
-        let highest = self.highest.max(self.ballot);
-        Some((highest > Ballot::ZERO).then_some(Record::Started(highest)).into_iter().collect())
+        Some(Record::used_up_to(self.highest.max(self.ballot)))
     }
 
     fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
@@ -170,15 +154,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.ballot = ballot;
         self.highest = ballot;
         self.renew = false;
-        let ask = Some(Reach::Quorum(Phase::One));
-        self.stage = Stage::Preparing {
-            from,
-            pieces: Pieces::default(),
-            votes: Votes::default(),
-            ask,
-            started: false,
-            behind: false,
-        };
+        let candidacy = Candidacy::new(ballot, from, Reach::Quorum(Phase::One));
+        self.stage = Stage::Preparing { candidacy, votes: Votes::default() };
         self.wait(now);
     }
 
@@ -197,11 +174,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     /// *Paxos Made Simple*, §2.2, phase 2(a): with answers from a majority (here: a phase 1 quorum), propose the value
     /// of the highest-numbered proposal among them, or any value if there is none.
     fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
-        let Stage::Preparing { from: first, pieces, votes, .. } = &mut self.stage else { return };
-        // An answer to an earlier ballot or for other slots says nothing about this request, and a second answer from
-        // the same acceptor does not count again.
-        let slots = SlotRange::new(promise.from, promise.until);
-        if promise.ballot != self.ballot || !pieces.hear(from, *first, slots) {
+        let Stage::Preparing { candidacy, votes } = &mut self.stage else { return };
+        if !candidacy.hear(from, &promise) {
             return;
         }
         for vote in &promise.votes {
@@ -210,10 +184,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         // The rest is on its way.
         self.again.start(now, self.setup.config.timeouts.resend);
         let config = &self.setup.config;
-        if config.quorums.is_quorum(Phase::One, pieces.promised()) {
-            if !votes.is_plausible(*first, config.limits.window) {
-                // The proposer asks again in due time, and other acceptors may answer.
-                (*pieces, *votes) = (Pieces::default(), Votes::default());
+        if config.quorums.is_quorum(Phase::One, candidacy.promised()) {
+            if !votes.is_plausible(candidacy.from(), config.limits.window) {
+                candidacy.forget_promises();
+                *votes = Votes::default();
                 return;
             }
             self.take_the_lead(chosen);
@@ -228,11 +202,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
         self.highest = self.highest.max(nack.promised);
-        if let Stage::Preparing { from, behind, .. } = &mut self.stage
-            && nack.refused == self.ballot
-            && nack.promised <= self.ballot
-        {
-            *behind |= nack.slots.start == *from;
+        if let Stage::Preparing { candidacy, .. } = &mut self.stage {
+            candidacy.on_nack(nack);
         }
         // A refusal of an earlier ballot is not news.
         nack.refused == self.ballot && nack.promised > self.ballot && self.preempted()
@@ -247,8 +218,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         if matches!(self.stage, Stage::Idle) {
             return;
         }
-        if let Stage::Preparing { from, behind, .. } = self.stage
-            && (behind || from < chosen.jumped())
+        if let Stage::Preparing { candidacy, .. } = &self.stage
+            && candidacy.is_behind(chosen)
         {
             self.begin_later(chosen);
         }
@@ -285,8 +256,8 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         self.begin_later(chosen);
         match &mut self.stage {
             Stage::Idle => {}
-            Stage::Preparing { ask, .. } => {
-                *ask = Some(Reach::All);
+            Stage::Preparing { candidacy, .. } => {
+                candidacy.ask_all();
                 self.resends.0 += 1;
             }
             Stage::Leading => {
@@ -309,15 +280,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let ballot = self.ballot;
         match &mut self.stage {
             Stage::Idle => None,
-            Stage::Preparing { from, ask, started, pieces, .. } => {
-                let Some(reach) = ask.take() else {
-                    let (acceptor, from) = pieces.ask()?;
-                    let prepare = Prepare { ballot: self.ballot, from };
-                    return Some((Proposal::Prepare(prepare, None), Reach::One(acceptor)));
-                };
-                let record = (!std::mem::replace(started, true)).then_some(Record::Started(ballot));
-                Some((Proposal::Prepare(Prepare { ballot, from: *from }, record), reach))
-            }
+            Stage::Preparing { candidacy, .. } => candidacy.poll(),
             Stage::Leading => {
                 self.sent = self.sent.max(chosen.first_unknown().min(self.next));
                 let first_time = Reach::Quorum(Phase::TwoClassic);

@@ -43,6 +43,16 @@ pub enum Leadership {
     },
 }
 
+impl Leadership {
+    /// The process that leads a new cluster, if it is named.
+    pub const fn first(self) -> Option<NodeId> {
+        match self {
+            Self::Elected { first } => first,
+            Self::SelfAppointed { .. } => None,
+        }
+    }
+}
+
 /// When the first leader runs phase 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Campaign {

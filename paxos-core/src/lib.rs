@@ -39,9 +39,9 @@ mod words;
 pub use config::{Announce, Campaign, Config, Leadership, Learning, Patience, Setup, Timeouts};
 pub use leadership::{Contact, Election, Elections};
 pub use log::{
-    Answering, Batch, Capture, Captured, Chosen, Command, Contents, Digest, Divide, Entry, Pieces, Pipeline,
-    Replica, RestoreError, Runs, Sections, Snapshot, SnapshotError, SnapshotId, StateMachine, TakenOver,
-    Takeover, Value,
+    Answering, Batch, Capture, Captured, Chosen, Command, Contents, Digest, Divide, Entry, Pipeline, Replica,
+    RestoreError, Runs, Sections, Snapshot, SnapshotError, SnapshotId, StateMachine, TakenOver, Takeover,
+    Value,
 };
 pub use membership::{
     Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, Reconfiguration,
@@ -57,10 +57,10 @@ pub use quorum::{
 };
 pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable, answered_below};
 pub use roles::{
-    Acceptor, Answer, Audience, Changed, Client, Duty, Envelope, Executed, Fact, InBallot, Kind, Leader,
-    LeaderClient, Learner, Message, Nack, Outcome, Outstanding, Phrase, Proposal, Proposer, Protocol, Reach,
-    Record, Recorded, Refusal, Refused, Reply, Request, Settled, Standing, To, Unanswered, Vote, Votes,
-    tell_each,
+    Accept, Accepted, Acceptor, Answer, Audience, Candidacy, Changed, Client, Decision, Duty, Envelope,
+    Executed, Fact, InBallot, Kind, Leader, LeaderClient, Learner, Message, Nack, Outcome, Outstanding,
+    Phrase, Prepare, Promise, Proposal, Proposer, Protocol, Reach, Record, Recorded, Refusal, Refused, Reply,
+    Request, Settled, Standing, To, Unanswered, Vote, Votes, WrittenPromise, tell_each,
 };
 pub use words::{
     Again, Amount, Ballot, Bytes, ClientId, CommandId, Jitter, Limits, NodeId, NodeSet, Overloaded, Slot,

@@ -2,7 +2,6 @@
 
 mod chosen;
 mod command;
-mod pieces;
 mod pipeline;
 mod replica;
 mod runs;
@@ -11,7 +10,6 @@ mod snapshot;
 
 pub use chosen::Chosen;
 pub use command::{Batch, Command, Entry, Value};
-pub use pieces::Pieces;
 pub use pipeline::Pipeline;
 pub use replica::{Answering, Replica, StateMachine, TakenOver, Takeover};
 pub use runs::{Divide, Runs};

@@ -15,6 +15,7 @@
 //! The suite reads messages only through the facts that they state ([`paxos_core::Phrase::facts`]), and obtains them
 //! only from the roles and from `serde`. So it names no variant, and a variant needs no code for it.
 
+pub mod alone;
 pub mod anything;
 pub mod chaos;
 pub mod cluster;

@@ -21,7 +21,7 @@ mod take;
 pub use error::BackupError;
 pub use file::{Head, Reader};
 pub use offline::{Executed, Recovered, Stores};
-pub use options::{BACKUP_HELP, Backup, RESTORE_HELP, Restore};
+pub use options::{BACKUP_HELP, Backup, Cluster, RESTORE_HELP, Restore};
 pub use restore::{Restored, restore};
 pub use source::Source;
 pub use take::backup;

@@ -190,14 +190,14 @@ fn messages_of_fast_paxos_are_written_as_before() {
     use fast_paxos::{Accept, Accepted, Any, Decision, Prepare, Promise};
     let (ballot, first) = (ballot(), Slot(1000));
     let any = Any { ballot: ballot.at_step(4, true), from: Slot(1003), recovery: Some(set(&[0, 1, 3])) };
-    let chosen = Slot(990);
+    let classic = paxos_core::Accept { ballot, first, batch: batch(), chosen: Slot(990) };
     file::<FastPaxos<String, u64>>(
         "messages-fast",
         vec![
             Message::Prepare(Prepare { ballot, from: first }),
             Message::Promise(Promise { ballot, from: first, until: Slot(3000), votes: votes() }),
-            Message::Accept(Accept { ballot, first, batch: batch(), any: Some(any), chosen }),
-            Message::Accept(Accept { ballot, first, batch: batch(), any: None, chosen }),
+            Message::Accept(Accept { classic: classic.clone(), any: Some(any) }),
+            Message::Accept(Accept { classic, any: None }),
             Message::Accepted(Accepted { ballot, first, batch: batch() }),
             Message::Decide(Decision { ballot, first, batch: batch() }),
         ],

@@ -163,11 +163,8 @@ fn an_acceptor_votes_far_beyond_all_that_it_knows_when_it_is_asked_again() {
         batch: Batch::from(entry),
         chosen: Slot(3),
     });
-    far_votes_are_asked_for_twice::<Fast>(|ballot, first, entry| fast_paxos::Accept {
-        ballot,
-        first,
-        batch: Batch::from(entry),
-        any: None,
-        chosen: Slot(3),
+    far_votes_are_asked_for_twice::<Fast>(|ballot, first, entry| {
+        let (batch, chosen) = (Batch::from(entry), Slot(3));
+        fast_paxos::Accept { classic: paxos_core::Accept { ballot, first, batch, chosen }, any: None }
     });
 }

@@ -13,14 +13,12 @@ impl<V: Value> Proposer<V> {
     /// Starts to lead after a quorum has promised. Proposes what may have been chosen in the slots where it was voted
     /// for. Other commands with votes get later slots.
     pub(super) fn take_the_lead(&mut self, chosen: &Chosen<V>) {
-        let Stage::Preparing { from, pieces, mut reports, asked_all, .. } =
-            std::mem::replace(&mut self.stage, Stage::Leading)
-        else {
-            return;
-        };
+        let stage = std::mem::replace(&mut self.stage, Stage::Leading);
+        let Stage::Preparing { candidacy, mut reports, asked_all } = stage else { return };
+        let from = candidacy.from();
         // Rule O4 counts within the quorum that promised. Acceptors that have reported only part of their votes are not
         // in it.
-        let promised = pieces.promised();
+        let promised = candidacy.promised();
         reports.retain(|(acceptor, _)| promised.contains(*acceptor));
         let votes = reports.iter().flat_map(|(_, votes)| votes).filter(|vote| !vote.slots().is_empty());
         let slots = votes.map(|vote| vote.slots().end);
@@ -139,7 +137,8 @@ impl<V: Value> Proposer<V> {
         let (ballot, any) = crate::mistakes::say(self.setup.options.mistake, ballot, first, &batch, self.any);
         #[cfg(not(feature = "mistakes"))]
         let any = self.any;
-        Accept { ballot, first, batch, any, chosen: self.progress }
+        let classic = paxos_core::Accept { ballot, first, batch, chosen: self.progress };
+        Accept { classic, any }
     }
 
     /// Returns the next phase 2a: values that are due, then commands if no fast ballot is open, then *any*.

@@ -1,7 +1,7 @@
 //! How a term begins, advances and ends.
 
 use super::{Proposer, Stage};
-use paxos_core::{Chosen, NodeSet, Pieces, Reach, Slot, Time, Value};
+use paxos_core::{Candidacy, Chosen, NodeSet, Reach, Slot, Time, Value};
 
 impl<V: Value> Proposer<V> {
     pub(super) fn wait(&mut self, now: Time) {
@@ -35,16 +35,22 @@ impl<V: Value> Proposer<V> {
         self.found = None;
         self.ballot = ballot;
         self.highest = ballot;
-        self.stage = Stage::Preparing {
-            from: chosen.first_unknown().max(self.progress),
-            pieces: Pieces::default(),
-            reports: Vec::new(),
-            ask: Some(reach),
-            asked_all: reach == Reach::All,
-            started: false,
-            behind: false,
-        };
+        let candidacy = Candidacy::new(ballot, chosen.first_unknown().max(self.progress), reach);
+        let asked_all = reach == Reach::All;
+        self.stage = Stage::Preparing { candidacy, reports: Vec::new(), asked_all };
         self.wait(now);
+    }
+
+    /// Skips slots learned since phase 1 began, and asks about the others again.
+    #[cold]
+    pub(super) fn begin_later(&mut self, chosen: &Chosen<V>) {
+        let known = chosen.first_unknown().max(self.progress);
+        if let Stage::Preparing { candidacy, reports, asked_all } = &mut self.stage
+            && candidacy.skip_to(known)
+        {
+            reports.clear();
+            *asked_all = true;
+        }
     }
 
     pub(super) fn settle(&mut self, now: Time, slot: Slot) {

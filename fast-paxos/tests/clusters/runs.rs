@@ -1,6 +1,8 @@
 //! Drawings of whole runs. `UPDATE_EXPECT=1 cargo test -p fast-paxos` redraws them.
 
-use super::scene::{Journal, P, cluster, drawn, drawn_without, ms, quiet, recovering, settle, submit};
+use super::scene::{
+    Journal, P, cluster, drawn, drawn_command, drawn_without, ms, quiet, recovering, settle, submit,
+};
 use expect_test::expect_file;
 use fast_paxos::Recovery;
 use paxos_core::{Config, Kind, Learning, NodeId, Time};
@@ -11,11 +13,7 @@ fn steady(config: Config) -> String {
     let client = config.servers().len() as u16;
     let mut sim = cluster(config, 1);
     settle(&mut sim);
-    sim.run_for(ms(1)).expect("no invariant breaks");
-    let start = sim.now();
-    submit(&mut sim, client, 7);
-    settle(&mut sim);
-    drawn(&sim, start)
+    drawn_command(&mut sim, client, 7)
 }
 
 /// Clients beside n0 and n1 of three servers send at the same moment.

@@ -3,6 +3,7 @@
 mod acceptor;
 mod follow;
 mod learner;
+mod message;
 mod node;
 mod proposer;
 
@@ -63,7 +64,8 @@ fn slots(range: core::ops::Range<u64>) -> SlotRange {
 
 /// A phase 2a for the commands `seqs`, from slot `first` on.
 fn accept(b: Ballot, first: u64, seqs: &[u64]) -> Accept<u64> {
-    Accept { ballot: b, first: Slot(first), batch: list(seqs), any: None, chosen: Slot(0) }
+    let classic = paxos_core::Accept { ballot: b, first: Slot(first), batch: list(seqs), chosen: Slot(0) };
+    Accept { classic, any: None }
 }
 
 /// *Any*, for the fast ballot of `classic`'s term from slot `first` on.

@@ -2,26 +2,7 @@
 
 use super::*;
 use paxos_core::Timeouts;
-
-/// Returns everything the node sends until it has nothing more to send.
-fn settle(node: &mut Node<P>) -> Vec<Message<P>> {
-    let mut sent = Vec::new();
-    loop {
-        let mut ready = node.ready();
-        sent.extend(ready.messages().map(|envelope| envelope.message));
-        ready.outcomes().for_each(drop);
-        if let Some(write) = ready.append() {
-            node.durable(write.durable());
-        }
-        if !node.is_ready() {
-            return sent;
-        }
-    }
-}
-
-fn hear(node: &mut Node<P>, from: NodeId, message: Message<P>) {
-    node.step(NOW, Event::Message { from, message });
-}
+use paxos_transport::conformance::alone::{hear, kinds, settle};
 
 #[test]
 fn a_second_answer_of_one_acceptor_is_not_counted() {
@@ -55,40 +36,19 @@ fn a_second_answer_of_one_acceptor_is_not_counted() {
     assert!(node.chosen().knows(Slot(0)));
 }
 
-/// The kinds of the messages that may leave at once, the number of records to write, and the kinds that may leave then.
-fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
-    let name = |envelope: paxos_core::Envelope<P>| envelope.message.kind().name();
-    let mut ready = node.ready();
-    let at_once = ready.messages().map(name).collect();
-    let Some(write) = ready.append() else { return (at_once, 0, vec![]) };
-    let records = write.records().len();
-    node.durable(write.durable());
-    (at_once, records, node.ready().messages().map(name).collect())
-}
-
 #[test]
-fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
+fn a_vote_for_what_a_client_sends_waits_for_the_disk_and_any_does_not() {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
     let node = |id| Node::<P>::new(setup(config.clone(), id), NOW);
-    // Phase 1a needs its ballot on disk, and here the node's own promise is written with it.
-    let mut leader = node(0);
-    leader.step(NOW, Event::Timeout);
-    assert_eq!(kinds(&mut leader), (vec![], 2, vec!["prepare"]));
-    // Phase 1b, and phase 2b of a classic ballot.
     let mut acceptor = node(1);
-    hear(&mut acceptor, NodeId(0), Message::Prepare(prepare(ballot(1, 0), 0)));
-    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise"]));
-    let any = Some(opened(ballot(1, 0), 1));
-    hear(&mut acceptor, NodeId(0), Message::Accept(Accept { any, ..accept(ballot(1, 0), 0, &[0]) }));
-    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["accepted"]));
-    // Phase 2b of a fast ballot: a vote for what a client sends.
+    hear(&mut acceptor, NodeId(0), Message::Accept(any(ballot(1, 0), 0)));
+    settle(&mut acceptor);
     hear(&mut acceptor, NodeId(7), Message::Request(request(1..3, Audience::Acceptors)));
     assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["accepted"]));
-    // A refusal reveals a promise, so it waits until that is on disk.
-    hear(&mut acceptor, NodeId(2), Message::Prepare(prepare(ballot(5, 2), 0)));
-    hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 3, &[3])));
-    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise", "nack"]));
-    // *Any* leaves at once, because its ballot is on disk.
+    // The ballot of *any* is on disk since phase 1.
+    let mut leader = node(0);
+    leader.step(NOW, Event::Timeout);
+    settle(&mut leader);
     for from in [1, 2] {
         hear(&mut leader, NodeId(from), Message::Promise(promise(ballot(1, 0), 0, vec![])));
     }

@@ -92,8 +92,8 @@ impl Bench {
     fn recovered(&mut self) -> Vec<Option<u64>> {
         let accepts = self.accepts();
         let [accept] = &accepts[..] else { panic!("{accepts:?}") };
-        assert_eq!((accept.ballot, accept.first), (recovery(B), Slot(0)));
-        accept.batch.iter().map(|entry| Some(entry.id()?.seq)).collect()
+        assert_eq!((accept.classic.ballot, accept.classic.first), (recovery(B), Slot(0)));
+        accept.classic.batch.iter().map(|entry| Some(entry.id()?.seq)).collect()
     }
 
     fn leading(&self) -> Option<Ballot> {
@@ -114,8 +114,8 @@ fn a_new_leader_proposes_what_may_be_chosen() {
     let proposed: Vec<Option<u64>> = accepts
         .iter()
         .flat_map(|accept| {
-            assert_eq!(accept.ballot, B);
-            accept.batch.iter().map(|entry| entry.id().map(|id| id.seq))
+            assert_eq!(accept.classic.ballot, B);
+            accept.classic.batch.iter().map(|entry| entry.id().map(|id| id.seq))
         })
         .collect();
     assert_eq!((proposed[0], proposed[2]), (Some(7), Some(20)));
@@ -134,7 +134,8 @@ fn what_may_be_chosen_goes_before_what_is_free() {
     bench.promise(0, promise(B, 0, vec![vote(fast(old), 0, &[7, 8])]));
     bench.promise(1, promise(B, 0, vec![vote(fast(old), 0, &[8, 7])]));
     bench.promise(2, promise(B, 0, vec![vote(fast(old), 0, &[9, 7])]));
-    let proposed: Batch<u64> = bench.accepts().iter().flat_map(|accept| accept.batch.to_vec()).collect();
+    let proposed: Batch<u64> =
+        bench.accepts().iter().flat_map(|accept| accept.classic.batch.to_vec()).collect();
     assert_eq!(proposed, list(&[8, 7, 9]));
 }
 
@@ -146,7 +147,7 @@ fn acceptors_are_counted_not_values() {
         for (from, seq) in order {
             bench.promise(from, promise(B, 0, vec![vote(fast(ballot(0, 4)), 0, &[seq])]));
         }
-        assert_eq!(bench.accepts()[0].batch[0], entry(7), "{order:?}");
+        assert_eq!(bench.accepts()[0].classic.batch[0], entry(7), "{order:?}");
     }
 }
 
@@ -158,7 +159,7 @@ fn gaps_are_filled_with_noops() {
     bench.promise(2, promise(B, 0, vec![]));
     let accepts = bench.accepts();
     let recovered: Batch<u64> = [Entry::Noop, Entry::Noop, entry(7)].into_iter().collect();
-    assert_eq!((&accepts[0].batch, accepts[0].first), (&recovered, Slot(0)));
+    assert_eq!((&accepts[0].classic.batch, accepts[0].classic.first), (&recovered, Slot(0)));
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn any_is_not_followed_by_a_value_in_the_same_ballot() {
         bench.promise(from, promise(ballot(2, 0), 0, vec![]));
     }
     let accepts = bench.accepts();
-    assert_eq!((accepts[0].ballot, &accepts[0].batch), (ballot(2, 0), &list(&[0])));
+    assert_eq!((accepts[0].classic.ballot, &accepts[0].classic.batch), (ballot(2, 0), &list(&[0])));
     assert_eq!(accepts[0].any, Some(opened(ballot(2, 0), 1)));
 }
 
@@ -213,8 +214,9 @@ fn a_collision_is_recovered_with_the_forced_value() {
     // The fifth acceptor may also have voted for 7, and then 7 is chosen.
     let mut timed_out = Bench { proposer: bench.proposer.clone(), chosen: Chosen::default() };
     let accepts = timed_out.accepts();
-    let recovered = accepts.iter().find(|accept| accept.ballot == recovery(B)).expect("it goes to step 2");
-    assert_eq!((recovered.first, &recovered.batch), (Slot(0), &list(&[7])));
+    let recovered =
+        accepts.iter().find(|accept| accept.classic.ballot == recovery(B)).expect("it goes to step 2");
+    assert_eq!((recovered.classic.first, &recovered.classic.batch), (Slot(0), &list(&[7])));
 }
 
 #[test]
@@ -268,7 +270,7 @@ fn a_classic_recovery_starts_a_term_and_proposes_the_loser_again() {
         bench.promise(from, promise(next, 0, vec![vote(fast(B), 0, &[seq])]));
     }
     let accepts = bench.accepts();
-    let proposed: Batch<u64> = accepts.iter().flat_map(|accept| accept.batch.to_vec()).collect();
+    let proposed: Batch<u64> = accepts.iter().flat_map(|accept| accept.classic.batch.to_vec()).collect();
     // Of the three heard, two voted for 7, so 7 is forced; the other command follows.
     assert_eq!(proposed, list(&[7, 8]));
 }
@@ -310,8 +312,11 @@ fn a_slot_under_recovery_is_not_recovered_with_another_value() {
     bench.votes(&[(4, 8)]);
     assert!(bench.accepts().is_empty());
     bench.timeout();
-    for accept in bench.accepts().iter().filter(|accept| !accept.batch.is_empty()) {
-        assert_eq!((accept.ballot, accept.batch[0].id().map(|id| id.seq)), (recovery(B), recovered[0]));
+    for accept in bench.accepts().iter().filter(|accept| !accept.classic.batch.is_empty()) {
+        assert_eq!(
+            (accept.classic.ballot, accept.classic.batch[0].id().map(|id| id.seq)),
+            (recovery(B), recovered[0])
+        );
     }
 }
 

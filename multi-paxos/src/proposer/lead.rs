@@ -8,9 +8,9 @@ impl<V: Value> Proposer<V> {
     /// leader proposes the value of the highest-numbered one, and it proposes no-ops in the gaps between.
     #[cold]
     pub(super) fn take_the_lead(&mut self, chosen: &Chosen<V>) {
-        let Stage::Preparing { from, votes, .. } = std::mem::replace(&mut self.stage, Stage::Leading) else {
-            return;
-        };
+        let stage = std::mem::replace(&mut self.stage, Stage::Leading);
+        let Stage::Preparing { candidacy, votes } = stage else { return };
+        let from = candidacy.from();
         let end = votes.end().max(from);
         let mut entries = Vec::new();
         let mut at = from;

@@ -1,6 +1,6 @@
 //! Drawings of reads, and their cost. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
-use super::scene::{Journal, P, cluster, drawn_without, ms, quiet, settle, submit};
+use super::scene::{Journal, P, drawn_without, established, ms, quiet, settle};
 use expect_test::expect_file;
 use paxos_core::{Config, Consistency, NodeId, Time};
 use paxos_transport::sim::Sim;
@@ -11,11 +11,7 @@ const N1: NodeId = NodeId(1);
 /// A cluster without timeouts that has executed one command, and whose acceptors grant leases of 50 ms.
 fn ready(mut config: Config) -> Sim<P, Journal> {
     config.timeouts.lease = Some(ms(50));
-    let client = config.servers().len() as u16;
-    let mut sim = cluster(config, 1);
-    settle(&mut sim);
-    submit(&mut sim, client, 6);
-    settle(&mut sim);
+    let (mut sim, _) = established(config);
     sim.run_for(ms(1)).expect("no invariant breaks");
     sim.reset_counts();
     sim

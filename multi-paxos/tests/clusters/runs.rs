@@ -1,22 +1,16 @@
 //! Drawings of whole runs. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
-use super::scene::{cluster, drawn, drawn_without, executed, ms, quiet, settle, submit};
+use super::scene::{
+    cluster, drawn, drawn_command, drawn_without, established, executed, ms, quiet, settle, submit,
+};
 use expect_test::expect_file;
 use paxos_core::{Announce, Campaign, Config, Kind, Learning, NodeId, Time};
 use paxos_transport::sim::Fault;
 
 /// One command of a client, once a leader is established.
 fn steady(config: Config) -> String {
-    let client = config.servers().len() as u16;
-    let mut sim = cluster(config, 1);
-    settle(&mut sim);
-    submit(&mut sim, client, 6);
-    settle(&mut sim);
-    sim.run_for(ms(1)).expect("no invariant breaks");
-    let start = sim.now();
-    submit(&mut sim, client, 7);
-    settle(&mut sim);
-    drawn(&sim, start)
+    let (mut sim, client) = established(config);
+    drawn_command(&mut sim, client, 7)
 }
 
 fn first() -> String {

@@ -2,57 +2,14 @@
 
 use super::*;
 use paxos_core::Timeouts;
-
-/// Returns everything the node sends until it has nothing more to send.
-fn settle(node: &mut Node<P>) -> Vec<Message<P>> {
-    let mut sent = Vec::new();
-    loop {
-        let mut ready = node.ready();
-        sent.extend(ready.messages().map(|envelope| envelope.message));
-        ready.outcomes().for_each(drop);
-        if let Some(write) = ready.append() {
-            node.durable(write.durable());
-        }
-        if !node.is_ready() {
-            return sent;
-        }
-    }
-}
-
-fn hear(node: &mut Node<P>, from: NodeId, message: Message<P>) {
-    node.step(NOW, Event::Message { from, message });
-}
-
-/// The kinds of the messages that may leave at once, and of those that may leave after the records are written.
-fn kinds(node: &mut Node<P>) -> (Vec<&'static str>, usize, Vec<&'static str>) {
-    let name = |envelope: paxos_core::Envelope<P>| envelope.message.kind().name();
-    let mut ready = node.ready();
-    let at_once = ready.messages().map(name).collect();
-    let Some(write) = ready.append() else { return (at_once, 0, vec![]) };
-    let records = write.records().len();
-    node.durable(write.durable());
-    (at_once, records, node.ready().messages().map(name).collect())
-}
+use paxos_transport::conformance::alone::{hear, kinds, settle};
 
 #[test]
-fn nothing_that_needs_the_disk_is_said_before_it_is_written() {
+fn a_phase_2a_leaves_while_its_senders_own_vote_is_being_written() {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
-    let node = |id| Node::<P>::new(setup(config.clone(), id), NOW);
-    // Phase 1a needs its ballot on disk, and here the node's own promise is written with it.
-    let mut leader = node(0);
+    let mut leader = Node::<P>::new(setup(config, 0), NOW);
     leader.step(NOW, Event::Timeout);
-    assert_eq!(kinds(&mut leader), (vec![], 2, vec!["prepare"]));
-    // Phase 1b, phase 2b.
-    let mut acceptor = node(1);
-    hear(&mut acceptor, NodeId(0), Message::Prepare(prepare(ballot(1, 0), 0)));
-    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise"]));
-    hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 0, 0..3)));
-    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["accepted"]));
-    // A refusal reveals a promise, so it waits until that is on disk.
-    hear(&mut acceptor, NodeId(2), Message::Prepare(prepare(ballot(5, 2), 0)));
-    hear(&mut acceptor, NodeId(0), Message::Accept(accept(ballot(1, 0), 3, 3..4)));
-    assert_eq!(kinds(&mut acceptor), (vec![], 1, vec!["promise", "nack"]));
-    // Phase 2a leaves while its sender's own vote is being written.
+    settle(&mut leader);
     hear(&mut leader, NodeId(1), Message::Promise(promise(ballot(1, 0), 0, vec![])));
     settle(&mut leader);
     leader.submit(NOW, 5).expect("there is room");

@@ -1,9 +1,8 @@
 //! The client role of protocols with a leader.
 
 use crate::{
-    Audience, Client, CommandId, Config, Leadership, Membership, NodeId, NodeSet, Outstanding, Overloaded,
-    Patience, Protocol, Reconfiguration, Refusal, Refused, Reply, Request, Setup, Slot, Time, To, Unanswered,
-    Value,
+    Audience, Client, Config, Leadership, Membership, NodeId, NodeSet, Outstanding, Patience, Protocol,
+    Refusal, Refused, Reply, Request, Setup, Time, To, Value,
 };
 
 /// Whether a process hears the leader itself: it is a server of a cluster that elects leaders by timeout.
@@ -71,10 +70,7 @@ impl<V: Value> LeaderClient<V> {
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
     fn new(setup: &Setup<P::Options>, life: u32) -> Self {
         let config = &setup.config;
-        let leader = match config.leadership {
-            Leadership::Elected { first } => first,
-            Leadership::SelfAppointed { .. } => None,
-        };
+        let leader = config.leadership.first();
         Self {
             outstanding: Outstanding::new(setup.id, life, config),
             patience: config.patience,
@@ -89,12 +85,12 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         }
     }
 
-    fn submit(&mut self, value: V) -> Result<CommandId, Overloaded> {
-        self.outstanding.submit(value)
+    fn outstanding(&self) -> &Outstanding<V> {
+        &self.outstanding
     }
 
-    fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded> {
-        self.outstanding.submit_change(change)
+    fn outstanding_mut(&mut self) -> &mut Outstanding<V> {
+        &mut self.outstanding
     }
 
     fn reconfigure(&mut self, members: &Membership) {
@@ -156,37 +152,9 @@ impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
         }
     }
 
-    fn refresh(&mut self, now: Time, known: Slot) {
-        self.outstanding.refresh(now, known);
-    }
-
-    fn draw(&mut self, nonce: u32) {
-        self.outstanding.draw(nonce);
-    }
-
-    fn on_expired(&mut self, id: CommandId, latest: u64) {
-        self.outstanding.on_expired(id, latest);
-    }
-
-    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
-        self.outstanding.poll_unanswered()
-    }
-
     fn on_timeout(&mut self, now: Time) {
         if self.outstanding.on_timeout(now) {
             self.moves = 0;
         }
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.outstanding.deadline()
-    }
-
-    fn unanswered(&self) -> usize {
-        self.outstanding.len()
-    }
-
-    fn asked_again(&self) -> u64 {
-        self.outstanding.asked_again()
     }
 }

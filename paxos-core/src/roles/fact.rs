@@ -1,7 +1,7 @@
 //! The content of messages and records, in the words of all variants. Traces and the simulator's invariants are built
 //! on it.
 
-use crate::{Ballot, Entry, Slot, SlotRange};
+use crate::{Ballot, Batch, Entry, Slot, SlotRange};
 
 /// One statement of one process.
 #[derive(Clone, Debug)]
@@ -54,4 +54,16 @@ pub enum Fact<'a, V> {
         /// The value. None where the message leaves it to the phase 2a of the ballot.
         entry: Option<&'a Entry<V>>,
     },
+}
+
+/// Builds the common part of a phrase's facts: one [`Fact::Propose`] or [`Fact::Vote`] per slot.
+pub fn tell_each<V>(
+    first: Slot,
+    batch: &Batch<V>,
+    tell: &mut dyn FnMut(Fact<'_, V>),
+    fact: impl for<'a> Fn(Slot, &'a Entry<V>) -> Fact<'a, V>,
+) {
+    for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+        tell(fact(slot, entry));
+    }
 }

@@ -19,13 +19,42 @@ pub trait InBallot {
     fn ballot(&self) -> Ballot;
 }
 
+/// Implements [`InBallot`] for messages with a field `ballot`.
+///
+/// ```
+/// use paxos_core::{Ballot, InBallot, in_ballot};
+///
+/// struct Prepare {
+///     ballot: Ballot,
+/// }
+/// struct Accept<V> {
+///     ballot: Ballot,
+///     value: V,
+/// }
+/// in_ballot! { Prepare, Accept<V> }
+///
+/// assert_eq!(Accept { ballot: Ballot::ZERO, value: 7 }.ballot(), Prepare { ballot: Ballot::ZERO }.ballot());
+/// ```
+#[macro_export]
+macro_rules! in_ballot {
+    ($($message:ident $(<$value:ident>)?),+) => {$(
+        impl $(<$value>)? $crate::InBallot for $message $(<$value>)? {
+            fn ballot(&self) -> $crate::Ballot {
+                self.ballot
+            }
+        }
+    )+};
+}
+
 /// A message of a variant: one of the phases of the papers.
 pub trait Phrase<V>: InBallot + Clone + Debug + Eq + Hash + Send + Sync + 'static {
-    /// What kind of message it is.
-    fn kind(&self) -> Kind;
     /// Whether its numbers are possible: its slots are slots, and its parts agree with each other. A message that is
     /// not sound changes nothing.
     fn is_sound(&self) -> bool;
+    /// Whether it is a phase 2a that proposes nothing, and only opens a fast ballot ([`Kind::Any`]).
+    fn is_any(&self) -> bool {
+        false
+    }
     /// In a phase 2a, the furthest slot that it names, either to vote in or as the end of what is chosen. A process
     /// that knows of nothing near this slot acts on the message only when it arrives again.
     fn furthest(&self) -> Slot {
@@ -272,12 +301,13 @@ impl<P: Protocol> Message<P> {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Request(_) => Kind::Request,
-            Self::Prepare(m) => m.kind(),
-            Self::Promise(m) => m.kind(),
-            Self::Accept(m) => m.kind(),
-            Self::Accepted(m) => m.kind(),
+            Self::Prepare(_) => Kind::Prepare,
+            Self::Promise(_) => Kind::Promise,
+            Self::Accept(accept) if accept.is_any() => Kind::Any,
+            Self::Accept(_) => Kind::Accept,
+            Self::Accepted(_) => Kind::Accepted,
             Self::Nack(_) => Kind::Nack,
-            Self::Decide(m) => m.kind(),
+            Self::Decide(_) => Kind::Decide,
             Self::Reply(_) => Kind::Reply,
             Self::Refuse(_) => Kind::Refuse,
             Self::Members { .. } => Kind::Members,

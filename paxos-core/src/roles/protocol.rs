@@ -1,9 +1,9 @@
 //! A variant as a type, and the five roles that make it up.
 
 use crate::{
-    Ballot, Batch, Chosen, CommandId, Config, Elections, Fact, Load, Membership, Nack, NodeId, NodeSet,
-    Overloaded, Phrase, Reconfiguration, Recorded, Refused, Reply, Request, Setup, Slot, Time, To,
-    Unanswered, Value,
+    Ballot, Batch, Chosen, CommandId, Config, Elections, Load, Membership, Nack, NodeId, NodeSet,
+    Outstanding, Overloaded, Phrase, Reconfiguration, Recorded, Refused, Reply, Request, Setup, Slot, Time,
+    To, Unanswered, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -253,8 +253,9 @@ pub trait Learner<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     );
     /// Handles a distinguished learner's announcement.
     fn on_decide(&mut self, decision: &P::Decision, chosen: &mut Chosen<P::Value>);
-    /// Handles a heartbeat: the leader of `ballot` says that every slot below `below` is chosen.
-    fn on_heartbeat(&mut self, ballot: Ballot, below: Slot, chosen: &mut Chosen<P::Value>);
+    /// Handles a heartbeat: the leader of `ballot` says that every slot below `below` is chosen. The node notes how far
+    /// the leader has learned, and asks for what is missing.
+    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<P::Value>) {}
     /// Forgets the votes it has counted below `below`: a snapshot holds the result of these slots.
     fn trim(&mut self, _below: Slot) {}
 }
@@ -321,21 +322,29 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn elections(&self) -> Elections;
 }
 
-/// Sends requests, waits for answers, and asks again.
+/// Sends requests, waits for answers, and asks again. Which process it asks is its own; the rest is [`Outstanding`].
 pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Creates a client without commands. `life` counts the starts of this process, from 0, and numbers its sessions
     /// ([`crate::ClientId::first_of`]).
     fn new(setup: &Setup<P::Options>, life: u32) -> Self;
+    /// The commands without an answer.
+    fn outstanding(&self) -> &Outstanding<P::Value>;
+    /// The same, to change them.
+    fn outstanding_mut(&mut self) -> &mut Outstanding<P::Value>;
     /// Takes a value. Returns the id of its command.
     ///
     /// # Errors
     /// [`Overloaded`] if the session has as many unanswered commands as it may have.
-    fn submit(&mut self, value: P::Value) -> Result<CommandId, Overloaded>;
+    fn submit(&mut self, value: P::Value) -> Result<CommandId, Overloaded> {
+        self.outstanding_mut().submit(value)
+    }
     /// Asks for a change of members, in the same way as for a command.
     ///
     /// # Errors
     /// [`Overloaded`] if the session has as many unanswered commands as it may have.
-    fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded>;
+    fn submit_change(&mut self, change: Reconfiguration) -> Result<CommandId, Overloaded> {
+        self.outstanding_mut().submit_change(change)
+    }
     /// Takes the current members, as far as they are known.
     fn reconfigure(&mut self, members: &Membership);
     /// Returns the next request and its receivers, until there is none. `leader` is the known leader.
@@ -347,32 +356,34 @@ pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Handles the expiry of a command's session: the client continues with a new session.
     ///
     /// Replicas know a session with the number `latest` ([`crate::ClientId::renewed`]).
-    fn on_expired(&mut self, id: CommandId, latest: u64);
+    fn on_expired(&mut self, id: CommandId, latest: u64) {
+        self.outstanding_mut().on_expired(id, latest);
+    }
     /// Takes the random number of this start, before anything is submitted ([`crate::ClientId`]).
-    fn draw(&mut self, nonce: u32);
+    fn draw(&mut self, nonce: u32) {
+        self.outstanding_mut().draw(nonce);
+    }
     /// Renews the session if it has no open command and has been silent for a long time. Called before a value is
     /// submitted; every slot below `known` is chosen.
-    fn refresh(&mut self, _now: Time, _known: Slot) {}
+    fn refresh(&mut self, now: Time, known: Slot) {
+        self.outstanding_mut().refresh(now, known);
+    }
     /// Returns the next command that ends without an answer, until there is none. The client then forgets the command.
-    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)>;
+    fn poll_unanswered(&mut self) -> Option<(CommandId, Unanswered)> {
+        self.outstanding_mut().poll_unanswered()
+    }
     /// Handles the time of [`Client::deadline`]: asks again.
     fn on_timeout(&mut self, now: Time);
     /// When it must be woken.
-    fn deadline(&self) -> Option<Time>;
+    fn deadline(&self) -> Option<Time> {
+        self.outstanding().deadline()
+    }
     /// The number of commands without an answer.
-    fn unanswered(&self) -> usize;
+    fn unanswered(&self) -> usize {
+        self.outstanding().len()
+    }
     /// The number of requests that were not the first for their commands.
-    fn asked_again(&self) -> u64;
-}
-
-/// Builds the common part of a phrase's facts: one [`Fact::Propose`] or [`Fact::Vote`] per slot.
-pub fn tell_each<V>(
-    first: Slot,
-    batch: &Batch<V>,
-    tell: &mut dyn FnMut(Fact<'_, V>),
-    fact: impl for<'a> Fn(Slot, &'a crate::Entry<V>) -> Fact<'a, V>,
-) {
-    for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
-        tell(fact(slot, entry));
+    fn asked_again(&self) -> u64 {
+        self.outstanding().asked_again()
     }
 }

@@ -43,6 +43,14 @@ pub enum Record<V> {
     Known(SlotRange),
 }
 
+impl<V> Record<V> {
+    /// Returns the record for a proposer that must never use the term of `ballot` or a lower one again. None is needed
+    /// if no ballot was used yet.
+    pub fn used_up_to(ballot: Ballot) -> Vec<Self> {
+        (ballot > Ballot::ZERO).then_some(Self::Started(ballot)).into_iter().collect()
+    }
+}
+
 /// A record of a variant, readable by the simulator's invariants.
 pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send + Sync + 'static {
     /// Creates a record of what is known to be chosen.
@@ -186,6 +194,13 @@ impl<V> Votes<V> {
         if !self.runs.append(slots, || (ballot, batch.clone())) {
             self.runs.overlay(slots, &(ballot, batch.clone()), |held| held.0 <= ballot);
         }
+    }
+
+    /// The records that restore the votes from `from` on.
+    pub fn records(&self, from: Slot) -> impl Iterator<Item = Record<V>> {
+        let voted =
+            |vote: Vote<V>| Record::Voted { ballot: vote.ballot, first: vote.first, batch: vote.batch };
+        self.within(from.onwards()).map(voted)
     }
 
     /// The vote in `slot`.

@@ -5,7 +5,7 @@ use super::cluster::{Journal, level, ms};
 use super::{Facts, Tested, number, seeds};
 use crate::sim::{Chance, Delay, Disk, Fault, Faults, Links, Sim, Stop, Trace, Violation, World};
 use core::time::Duration;
-use paxos_core::{Announce, Config, Leadership, Learning, Time};
+use paxos_core::{Announce, Config, Leadership, Learning, NodeId, Time};
 
 /// The time when the faults end.
 pub const END: Duration = ms(1500);
@@ -72,14 +72,24 @@ pub fn chaotic<P: Tested>(
         sim.fail_at(down, Fault::Crash(victim));
         sim.fail_at(down.after(END / 13), Fault::Restart(victim));
     }
+    keep_busy(&mut sim, clients, &mut chance, [10, 14]);
+    sim
+}
+
+/// Lets each client submit `at_random` commands until [`END`], and others up to `all`, two at a time.
+pub(super) fn keep_busy<P: Tested>(
+    sim: &mut Sim<P, Journal>,
+    clients: impl IntoIterator<Item = NodeId>,
+    chance: &mut Chance,
+    [at_random, all]: [u64; 2],
+) {
     for (i, client) in (0..).zip(clients) {
-        for k in 0..10 {
+        for k in 0..at_random {
             let at = Time(0).after(chance.between(Duration::ZERO, END));
             sim.submit_at(at, client, 100 * i + k);
         }
-        sim.submit_in_turn(client, 2, (10..14).map(|k| 100 * i + k));
+        sim.submit_in_turn(client, 2, (at_random..all).map(|k| 100 * i + k));
     }
-    sim
 }
 
 /// Runs for `end`, the time with faults, and then until `done` returns true.

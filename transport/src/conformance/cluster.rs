@@ -103,6 +103,15 @@ pub fn submit<P: Tested>(sim: &mut Sim<P, Journal>, node: u16, value: u64) {
     sim.submit(NodeId(node), value).expect("there is room");
 }
 
+/// Submits a command at the client of this process 1 ms after now. Returns the drawing of all that follows.
+pub fn drawn_command<P: Tested>(sim: &mut Sim<P, Journal>, node: u16, value: u64) -> String {
+    run(sim, ms(1));
+    let start = sim.now();
+    submit(sim, node, value);
+    settle(sim);
+    drawn(sim, start)
+}
+
 /// Runs until nothing more happens.
 pub fn settle<P: Tested>(sim: &mut Sim<P, Journal>) {
     sim.run_to_quiescence(ms(100)).unwrap_or_else(|violation| panic!("{violation}"));

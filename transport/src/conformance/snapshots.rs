@@ -1,11 +1,10 @@
 //! Runs in which processes forget what a snapshot covers, every few slots, and transfer snapshots in tiny pieces, with
 //! all kinds of faults. Servers are down for long, or during a transfer, or all at once.
 
-use super::chaos::{END, RIVALS, servers, weather, weathered};
+use super::chaos::{END, RIVALS, keep_busy, servers, weather, weathered};
 use super::cluster::{Journal, level, ms};
 use super::{Facts, Tested, as_usual, seeds};
 use crate::sim::{Chance, Fault, Sim};
-use core::time::Duration;
 use paxos_core::{Kind, Leadership, NodeId, Time};
 
 /// Creates a run of 90 commands of three clients.
@@ -38,13 +37,7 @@ fn compacting<P: Tested>(facts: &Facts<P>, seed: u64, leadership: Option<Leaders
         sim.fail_at(down, Fault::Crash(id));
         sim.fail_at(down.after(chance.between(ms(1), ms(40))), Fault::Restart(id));
     }
-    for (i, client) in (0..).zip(clients) {
-        for k in 0..20 {
-            let at = Time(0).after(chance.between(Duration::ZERO, END));
-            sim.submit_at(at, client, 100 * i + k);
-        }
-        sim.submit_in_turn(client, 2, (20..30).map(|k| 100 * i + k));
-    }
+    keep_busy(&mut sim, clients, &mut chance, [20, 30]);
     sim
 }
 

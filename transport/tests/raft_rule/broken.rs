@@ -1,15 +1,14 @@
 //! One mistake at a time: what is left of Raft's rule when a part of it is missing, and what finds that out.
 
+use crate::Abreast;
 use crate::abreast::{
-    Accept, Accepted, Acceptor, Client, Decision, Dialect, Leader, Learner, Prepare, Promise, Proposer,
-    Reached, hears_votes, reached,
+    Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer, Reached, reached,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
 use core::marker::PhantomData;
 use paxos_core::{
-    Ballot, Batch, Chosen, CommandId, Config, Kind, Nack, NodeId, NodeSet, Phase, Protocol, Record, Setup,
-    Slot, Votes,
+    Ballot, Chosen, CommandId, Config, Kind, Nack, NodeId, NodeSet, Phase, Record, Setup, Slot, Votes,
 };
 use paxos_transport::conformance::cluster::{Journal, ms};
 use paxos_transport::conformance::{Facts, Tested, chaos};
@@ -71,7 +70,7 @@ impl<S: Slip, P: Dialect<u64>> paxos_core::Acceptor<P> for Erring<S> {
         let record = Record::Voted { ballot, first, batch: batch.clone() };
         paxos_core::Acceptor::<P>::restore(&mut self.0, &record);
         log.push(record);
-        Ok(Some(Accepted { ballot, first, batch }))
+        Ok(Some(Accepted { ballot, slots: first.extend(batch.len() as u64), batch: Some(batch) }))
     }
 
     fn follows(&self, ballot: Ballot) -> bool {
@@ -108,23 +107,22 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Adding {
         chosen: &mut Chosen<u64>,
         decisions: &mut Vec<Decision<u64>>,
     ) {
-        let Accepted { ballot, first, ref batch } = *accepted;
-        for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
+        let Accepted { ballot, slots, batch: Some(ref batch) } = *accepted else { return };
+        for (slot, entry) in slots.iter().zip(batch.iter()) {
             // The mistake: the ballot is no part of the key.
             let voters = self.1.entry((slot, entry.id())).or_default();
             let counts = !chosen.knows(slot) && voters.insert(from);
             if counts && self.0.config.quorums.is_quorum(Phase::TwoClassic, *voters) {
-                chosen.choose(slot, Batch::from(entry.clone()));
-                decisions.push(Decision { ballot, slot, entry: entry.clone() });
+                let decision = Decision { ballot, slots: slot.extend(1), batch: Some(entry.clone().into()) };
+                paxos_core::Learner::<P>::on_decide(self, &decision, chosen);
+                decisions.push(decision);
             }
         }
     }
 
     fn on_decide(&mut self, decision: &Decision<u64>, chosen: &mut Chosen<u64>) {
-        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
+        decision.add_to(chosen);
     }
-
-    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}
 }
 
 macro_rules! slips {
@@ -148,44 +146,14 @@ slips! {
     Leaping { const LEAPS: bool = true; }
 }
 
-/// Abreast Paxos with these acceptors and learners.
-macro_rules! dialects {
-    ($($name:ident: $acceptor:ty, $learner:ty;)+) => {$(
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        struct $name;
-
-        impl Protocol for $name {
-            const NAME: &'static str = stringify!($name);
-            type Value = u64;
-            type Reply = u64;
-            type Options = ();
-            type Prepare = Prepare;
-            type Promise = Promise<u64>;
-            type Accept = Accept<u64>;
-            type Accepted = Accepted<u64>;
-            type Decision = Decision<u64>;
-            type Record = Record<u64>;
-            type Client = Client<u64>;
-            type Proposer = Proposer<u64>;
-            type Acceptor = $acceptor;
-            type Learner = $learner;
-            type Leader = Leader;
-
-            fn hears_votes(setup: &Setup<()>, ballot: Ballot) -> NodeSet {
-                hears_votes(setup, ballot)
-            }
-        }
-    )+};
-}
-
-dialects! {
-    WithFaultlessAcceptors: Erring<Faultless>, Learner<u64>;
-    WithIndifferentAcceptors: Erring<Indifferent>, Learner<u64>;
-    WithLengthFirst: Erring<LengthFirst>, Learner<u64>;
-    WithPiecemealAcceptors: Erring<Piecemeal>, Learner<u64>;
-    WithLeapingAcceptors: Erring<Leaping>, Learner<u64>;
-    WithAddingLearners: Acceptor<u64>, Adding;
-}
+paxos_core::variations! { Abreast {
+    WithFaultlessAcceptors: Proposer<u64>, Erring<Faultless>, Learner<u64>;
+    WithIndifferentAcceptors: Proposer<u64>, Erring<Indifferent>, Learner<u64>;
+    WithLengthFirst: Proposer<u64>, Erring<LengthFirst>, Learner<u64>;
+    WithPiecemealAcceptors: Proposer<u64>, Erring<Piecemeal>, Learner<u64>;
+    WithLeapingAcceptors: Proposer<u64>, Erring<Leaping>, Learner<u64>;
+    WithAddingLearners: Proposer<u64>, Acceptor<u64>, Adding;
+} }
 
 /// A claim about roles with these messages.
 type Claim = fn();

@@ -2,10 +2,10 @@
 //! is about any acceptor with these messages, so that `broken` can show which mistakes it finds.
 
 use crate::Abreast;
-use crate::abreast::{Accept, Accepted, Dialect, Prepare, Reached};
+use crate::abreast::{Accept, Accepted, Decision, Dialect, Prepare, Reached};
 use paxos_core::{
-    Acceptor as _, Ballot, Batch, Chosen, ClientId, Config, Entry, NodeId, Proposal, Proposer as _, Record,
-    Setup, Slot, Time,
+    Acceptor as _, Ballot, Batch, Chosen, ClientId, Config, Entry, Learner as _, NodeId, Proposal,
+    Proposer as _, Record, Setup, Slot, SlotRange, Time,
 };
 use std::sync::Arc;
 
@@ -23,6 +23,10 @@ fn ballot(round: u64) -> Ballot {
 /// Commands, one for each number.
 fn batch(seqs: core::ops::Range<u64>) -> Batch<u64> {
     seqs.map(|seq| Entry::new(ClientId::default(), seq, seq)).collect()
+}
+
+fn slots(range: core::ops::Range<u64>) -> SlotRange {
+    SlotRange::new(Slot(range.start), Slot(range.end))
 }
 
 fn accept(round: u64, first: u64, seqs: core::ops::Range<u64>, chosen: u64) -> Accept<u64> {
@@ -76,7 +80,7 @@ pub(crate) fn a_vote_is_for_the_whole_log<P: Dialect<u64>>() {
     let (mut acceptor, mut disk) = voter::<P>();
     let accept = accept(3, 0, 4..8, 0);
     let voted = acceptor.on_accept(&accept, &mut disk).expect("a vote");
-    assert_eq!(voted, Some(Accepted { ballot: ballot(3), first: Slot(0), batch: accept.batch }));
+    assert_eq!(voted, Some(Accepted { ballot: ballot(3), slots: slots(0..4), batch: Some(accept.batch) }));
     assert_eq!(acceptor.voted_below(), Slot(4));
     assert!(
         !promises::<P>(&acceptor, (ballot(3), Slot(3))) && promises::<P>(&acceptor, (ballot(3), Slot(4)))
@@ -96,7 +100,7 @@ fn a_candidate_wins_with_its_own_log<P: Dialect<u64>>() {
     let (chosen, mut proposer) = (Chosen::default(), P::Proposer::new(&setup(1)));
     // What others voted for is not in its log.
     for (from, seqs) in [(1, 0..2), (2, 2..3)] {
-        let vote = Accepted { ballot: ballot(2), first: Slot(seqs.start), batch: batch(seqs) };
+        let vote = Accepted { ballot: ballot(2), slots: slots(seqs.clone()), batch: Some(batch(seqs)) };
         proposer.on_accepted(NOW, NodeId(from), &vote, &chosen);
     }
     proposer.on_ballot(ballot(2));
@@ -114,6 +118,24 @@ fn a_candidate_wins_with_its_own_log<P: Dialect<u64>>() {
     assert_eq!((accept.ballot, accept.first, accept.batch), (prepare.ballot, Slot(0), batch(0..2)));
 }
 
+/// That a vote counts only with its values, and that a decision without them teaches nothing.
+fn what_carries_no_values_is_not_learned<P: Dialect<u64>>() {
+    for carried in [false, true] {
+        let (mut chosen, mut decisions) = (Chosen::default(), Vec::new());
+        let mut learner = P::Learner::new(&setup(0));
+        let batch = carried.then(|| batch(0..2));
+        let vote = Accepted { ballot: ballot(1), slots: slots(0..2), batch: batch.clone() };
+        for from in [1, 2] {
+            learner.on_accepted(NodeId(from), &vote, &mut chosen, &mut decisions);
+        }
+        let known = if carried { Slot(2) } else { Slot(0) };
+        assert_eq!((chosen.first_unknown(), decisions.is_empty()), (known, !carried));
+        let (mut chosen, mut learner) = (Chosen::default(), P::Learner::new(&setup(2)));
+        learner.on_decide(&Decision { ballot: ballot(1), slots: slots(0..2), batch }, &mut chosen);
+        assert_eq!(chosen.first_unknown(), known);
+    }
+}
+
 #[test]
 fn the_roles_keep_these_claims() {
     a_candidate_whose_log_is_behind_is_refused::<Abreast>();
@@ -121,4 +143,5 @@ fn the_roles_keep_these_claims() {
     a_vote_is_for_the_whole_log::<Abreast>();
     a_higher_ballot_cuts_the_log::<Abreast>();
     a_candidate_wins_with_its_own_log::<Abreast>();
+    what_carries_no_values_is_not_learned::<Abreast>();
 }

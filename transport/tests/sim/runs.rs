@@ -2,7 +2,7 @@
 
 use crate::support::{MS, Machine, Multi, assert_golden, quiet, sim};
 use core::time::Duration;
-use paxos_core::{Config, Kind, Message, Node, NodeId, Slot, Time, Timeouts};
+use paxos_core::{CommandId, Config, Kind, Message, Node, NodeId, Slot, Time, Timeouts};
 use paxos_transport::sim::{
     Cut, Delay, Disk, Fate, Fault, Limit, Links, Note, Service, Sim, Sites, Stop, Submitted, Tail, World,
 };
@@ -21,6 +21,16 @@ fn one_decision() -> Sim<Multi, Machine> {
     sim.submit_at(after(2), client, 7);
     assert_eq!(sim.run_to_quiescence(100 * MS), Ok(Stop::Quiet));
     sim
+}
+
+/// A quiet world in which `client` submits one command, once there is a leader. Returns the command, too, and when.
+fn one_command(world: World<Multi>, client: NodeId) -> (Sim<Multi, Machine>, CommandId, Time) {
+    let mut sim = sim(world);
+    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+    let start = sim.now();
+    let id = sim.submit(client, 1).expect("up");
+    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+    (sim, id, start)
 }
 
 #[test]
@@ -67,10 +77,7 @@ fn messages_and_delays_are_counted_exactly() {
 fn a_disk_adds_its_latency_where_something_is_written() {
     let (mut world, client) = quiet(3);
     world.disk = Disk::with_sync(Delay::Constant(5 * MS));
-    let mut sim = sim(world);
-    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
-    let id = sim.submit(client, 1).expect("up");
-    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
+    let (sim, id, _) = one_command(world, client);
     // The leader writes at the same time as the others.
     assert_eq!(sim.command(id).and_then(Submitted::latency), Some(9 * MS));
 }
@@ -79,10 +86,7 @@ fn a_disk_adds_its_latency_where_something_is_written() {
 fn service_times_queue_up() {
     let (mut world, client) = quiet(3);
     world.service = Service::receiving(MS);
-    let mut sim = sim(world);
-    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
-    let id = sim.submit(client, 1).expect("up");
-    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
+    let (sim, id, _) = one_command(world, client);
     // There are 4 hops, and a millisecond each for the request, the proposal, two votes together, and the reply.
     assert_eq!(sim.command(id).and_then(Submitted::latency), Some(9 * MS));
 }
@@ -91,11 +95,7 @@ fn service_times_queue_up() {
 fn what_is_sent_leaves_one_message_after_the_other() {
     let (mut world, client) = quiet(3);
     world.service = Service { send: MS, ..Service::default() };
-    let mut sim = sim(world);
-    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
-    let start = sim.now();
-    let id = sim.submit(client, 1).expect("up");
-    sim.run_to_quiescence(100 * MS).expect("nothing breaks");
+    let (sim, id, start) = one_command(world, client);
     // The request leaves after 1 ms, the proposals to n1 and n2 one and two ms later. So n1's vote arrives after 6 ms.
     assert_eq!(sim.learned(N0, Slot(0)), Some(start.after(6 * MS)));
     // The leader then sends three messages: to n1 and n2 first, and to the client last.
@@ -124,10 +124,7 @@ fn one_disk_may_be_slower_than_the_others() {
         let (mut world, client) = quiet(3);
         world.disk = Disk::with_sync(Delay::Constant(5 * MS));
         world.syncs = [(slow, Delay::Constant(50 * MS))].into();
-        let mut sim = sim(world);
-        sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
-        let id = sim.submit(client, 1).expect("up");
-        sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+        let (sim, id, _) = one_command(world, client);
         assert_eq!(sim.command(id).and_then(Submitted::latency), Some(latency * MS), "{slow}");
     }
 }
@@ -140,10 +137,7 @@ fn sites_are_half_a_round_trip_apart() {
         sites.place(node, site);
     }
     world.links = Links::between(sites);
-    let mut sim = sim(world);
-    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
-    let id = sim.submit(client, 1).expect("up");
-    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+    let (sim, id, _) = one_command(world, client);
     assert_eq!(sim.command(id).and_then(Submitted::latency), Some(80 * MS));
 }
 

@@ -34,6 +34,12 @@ pub(crate) fn snapshot(next: u64, state: u8) -> Snapshot {
     Snapshot::new(&Sections { next: Slot(next), machine, sessions: empty.clone(), membership: empty })
 }
 
+/// A phase 2a.
+fn accept(ballot: Ballot, first: Slot, batch: Batch<u64>, any: Option<Any>) -> Message<Fast> {
+    let classic = paxos_core::Accept { ballot, first, batch, chosen: Slot(0) };
+    Message::Accept(Accept { classic, any })
+}
+
 pub(crate) struct Scene(pub(crate) Ledger<Fast>);
 
 impl Scene {
@@ -61,13 +67,12 @@ impl Scene {
 
     pub(crate) fn proposes(&mut self, from: NodeId, ballot: Ballot, slot: u64, seq: u64) -> Verdict {
         let (first, batch) = (Slot(slot), Batch::from(command(seq)));
-        self.0.said(from, &Message::Accept(Accept { ballot, first, batch, any: None, chosen: Slot(0) }))
+        self.0.said(from, &accept(ballot, first, batch, None))
     }
 
     pub(crate) fn opens(&mut self, from: NodeId, ballot: Ballot, slot: u64) -> Verdict {
         let any = Some(Any { ballot, from: Slot(slot), recovery: None });
-        let (first, batch, chosen) = (Slot(0), Batch::empty(), Slot(0));
-        self.0.said(from, &Message::Accept(Accept { ballot, first, batch, any, chosen }))
+        self.0.said(from, &accept(ballot, Slot(0), Batch::empty(), any))
     }
 
     pub(crate) fn tells_vote(&mut self, from: NodeId, ballot: Ballot, slot: u64, seq: u64) -> Verdict {
@@ -116,8 +121,7 @@ impl Scene {
         if self.0.memory(N0).is_none_or(|m| m.promised(first) < ballot) {
             self.elect(ballot, &[N0, N1]);
         }
-        let accept = Accept { ballot, first, batch: batch.clone(), any: None, chosen: Slot(0) };
-        self.0.said(N0, &Message::Accept(accept)).expect("free");
+        self.0.said(N0, &accept(ballot, first, batch.clone(), None)).expect("free");
         let vote = Record::Voted { ballot, first, batch };
         self.0.wrote(N0, &vote).expect("proposed");
         self.0.wrote(N1, &vote)

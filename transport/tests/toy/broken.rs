@@ -1,11 +1,10 @@
 //! One role at a time is replaced by one with a mistake: the simulator's invariants detect it, and say what is wrong.
 
-use crate::patient::{
-    Accept, Accepted, Acceptor, Client, Decision, Dialect, Leader, Learner, Prepare, Promise, Proposer,
-};
+use crate::Patient;
+use crate::patient::{Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer};
 use paxos_core::{
-    Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Proposal, Protocol, Reach, Record, Request, Setup,
-    Slot, Time,
+    Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Proposal, Reach, Record, Request, Setup, Slot,
+    Time,
 };
 use paxos_transport::conformance::{self, Facts, Tested, chaos};
 use paxos_transport::sim::Violation;
@@ -43,9 +42,9 @@ impl<P: Dialect<u64>> paxos_core::Acceptor<P> for Obliging {
     ) -> Result<Option<Accepted<u64>>, Nack> {
         // The mistake: a refusal is turned into a vote.
         paxos_core::Acceptor::<P>::on_accept(&mut self.0, accept, log).or_else(|_refusal| {
-            let Accept { ballot, slot, ref entry } = *accept;
-            log.push(Record::Voted { ballot, first: slot, batch: Batch::from(entry.clone()) });
-            Ok(Some(Accepted { ballot, slot, entry: entry.clone() }))
+            let Accept { ballot, first, ref batch, .. } = *accept;
+            log.push(Record::Voted { ballot, first, batch: batch.clone() });
+            Ok(Some(Accepted { ballot, slots: first.extend(1), batch: Some(batch.clone()) }))
         })
     }
 }
@@ -140,7 +139,7 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
     }
 
     fn on_accept(&mut self, accept: &Accept<u64>, chosen: &mut Chosen<u64>) {
-        chosen.hear_of(accept.slot);
+        chosen.hear_of(accept.chosen);
     }
 
     fn on_accepted(
@@ -150,50 +149,23 @@ impl<P: Dialect<u64>> paxos_core::Learner<P> for Credulous {
         chosen: &mut Chosen<u64>,
         decisions: &mut Vec<Decision<u64>>,
     ) {
-        let Accepted { ballot, slot, ref entry } = *accepted;
+        let Accepted { ballot, slots, batch } = accepted.clone();
         // The mistake: votes are not counted.
-        chosen.choose(slot, Batch::from(entry.clone()));
-        decisions.push(Decision { ballot, slot, entry: entry.clone() });
+        let decision = Decision { ballot, slots, batch };
+        paxos_core::Learner::<P>::on_decide(self, &decision, chosen);
+        decisions.push(decision);
     }
 
     fn on_decide(&mut self, decision: &Decision<u64>, chosen: &mut Chosen<u64>) {
-        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
+        decision.add_to(chosen);
     }
-
-    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<u64>) {}
 }
 
-/// Defines Patient Paxos with these three roles.
-macro_rules! dialects {
-    ($($name:ident: $proposer:ty, $acceptor:ty, $learner:ty;)+) => {$(
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        struct $name;
-
-        impl Protocol for $name {
-            const NAME: &'static str = stringify!($name);
-            type Value = u64;
-            type Reply = u64;
-            type Options = ();
-            type Prepare = Prepare;
-            type Promise = Promise<u64>;
-            type Accept = Accept<u64>;
-            type Accepted = Accepted<u64>;
-            type Decision = Decision<u64>;
-            type Record = Record<u64>;
-            type Client = Client<u64>;
-            type Proposer = $proposer;
-            type Acceptor = $acceptor;
-            type Learner = $learner;
-            type Leader = Leader;
-        }
-    )+};
-}
-
-dialects! {
+paxos_core::variations! { Patient {
     WithObligingAcceptors: Proposer<u64>, Obliging, Learner<u64>;
     WithDeafProposers: Deaf, Acceptor<u64>, Learner<u64>;
     WithCredulousLearners: Proposer<u64>, Acceptor<u64>, Credulous;
-}
+} }
 
 /// The first breach within this many seeds.
 fn first_breach<P: Tested>(seeds: u64) -> Violation {

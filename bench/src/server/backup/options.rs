@@ -30,13 +30,10 @@ Example:
 Exit codes: 0 all keys are restored, 1 some are not or the file is damaged, 2 the command line is wrong, or the cluster
 has keys and --merge is not given.";
 
-/// Takes a backup of a running cluster.
+/// Which cluster, and how to connect to it.
 #[derive(Clone, Debug, Args)]
-pub struct Backup {
-    /// The file to write; it must not exist
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Members to ask; the first that answers is asked for the backup
+pub struct Cluster {
+    /// Members of the cluster; the next one is taken when one fails
     #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:7001", value_name = "ADDR", value_parser = reachable)]
     pub addr: Vec<String>,
     /// The servers' password
@@ -45,6 +42,17 @@ pub struct Backup {
     /// How to connect
     #[command(flatten)]
     pub tls: TlsArguments,
+}
+
+/// Takes a backup of a running cluster.
+#[derive(Clone, Debug, Args)]
+pub struct Backup {
+    /// The file to write; it must not exist
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The cluster
+    #[command(flatten)]
+    pub cluster: Cluster,
     /// Take what the member has, without asking the others: for a cluster that has lost its quorum. Acknowledged writes may be missing
     #[arg(long)]
     pub local: bool,
@@ -56,15 +64,9 @@ pub struct Restore {
     /// The backup
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Members to send to; the next one is taken when one fails
-    #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:7001", value_name = "ADDR", value_parser = reachable)]
-    pub addr: Vec<String>,
-    /// The servers' password
-    #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
-    pub password: Option<String>,
-    /// How to connect
+    /// The cluster
     #[command(flatten)]
-    pub tls: TlsArguments,
+    pub cluster: Cluster,
     /// Restore into a cluster that has keys: those in the backup are replaced, or deleted if their time has passed
     #[arg(long)]
     pub merge: bool,

@@ -32,14 +32,14 @@ pub struct Restored {
 /// # Errors
 /// [`BackupError`].
 pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restored, BackupError> {
-    let tls = options.tls.connector()?;
+    let tls = options.cluster.tls.connector()?;
     let percent = |keys: u64, of: u64| 100 * keys / of.max(1);
     Reader::check(&options.file, |keys, head| {
         if keys.is_multiple_of(1024) {
             step(format!("checks the file: {} %", percent(keys, head.keys)));
         }
     })?;
-    let (addresses, password) = (&options.addr[..], options.password.as_deref());
+    let (addresses, password) = (&options.cluster.addr[..], options.cluster.password.as_deref());
     let servers = Servers { tls: tls.as_ref(), addresses, password };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -13,9 +13,9 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// [`BackupError`]. Then there is no file.
 pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, BackupError> {
-    let tls = options.tls.connector()?;
+    let tls = options.cluster.tls.connector()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (addresses, password) = (&options.addr[..], options.password.as_deref());
+    let (addresses, password) = (&options.cluster.addr[..], options.cluster.password.as_deref());
     let servers = Servers { tls: tls.as_ref(), addresses, password };
     let begin: &[&str] = if options.local { &["PAXOS", "BACKUP", "LOCAL"] } else { &["PAXOS", "BACKUP"] };
     let mut open = None;

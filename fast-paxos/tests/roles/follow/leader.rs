@@ -90,7 +90,7 @@ fn what_the_acceptors_left_undecided_the_coordinator_finishes() {
     let third = next(B).next_step(false).expect("a step");
     let said = leader.poll();
     let found = said.iter().any(|proposal| match proposal {
-        Proposal::Accept(accept) => accept.ballot == third && accept.batch == list(&[7]),
+        Proposal::Accept(accept) => accept.classic.ballot == third && accept.classic.batch == list(&[7]),
         Proposal::Prepare(..) => false,
     });
     assert!(found, "{said:?}");
@@ -113,5 +113,5 @@ fn the_one_vote_that_a_new_leader_hears_of_is_the_value() {
     }
     let said = leader.poll();
     let Some(Proposal::Accept(accept)) = said.first() else { panic!("{said:?}") };
-    assert_eq!((accept.ballot, accept.batch[0].clone()), (again, entry(7)));
+    assert_eq!((accept.classic.ballot, accept.classic.batch[0].clone()), (again, entry(7)));
 }

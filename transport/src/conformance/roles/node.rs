@@ -1,8 +1,9 @@
 //! The node: which messages it passes to its roles, and when it lets them send.
 
 use super::stage::{NOW, candidate, elect, stage};
+use crate::conformance::alone::{hear, settle};
 use crate::conformance::{Facts, Tested};
-use paxos_core::{Ballot, Config, Event, InBallot, Leadership, Message, Nack, Node, NodeId, Setup, Slot};
+use paxos_core::{Ballot, Config, InBallot, Leadership, Message, Nack, Node, NodeId, Setup, Slot};
 use std::sync::Arc;
 
 /// A server of five that leads whenever it has something to propose, and has one command to propose.
@@ -25,31 +26,12 @@ fn silent<P: Tested>(facts: &Facts<P>, id: u16) -> Node<P> {
     node
 }
 
-/// Returns what the node sends until it has nothing more to send; its disk writes at once.
-pub(super) fn settle<P: Tested>(node: &mut Node<P>) -> Vec<Message<P>> {
-    let mut sent = Vec::new();
-    loop {
-        let mut ready = node.ready();
-        sent.extend(ready.messages().map(|envelope| envelope.message));
-        if let Some(write) = ready.append() {
-            node.durable(write.durable());
-        }
-        if !node.is_ready() {
-            return sent;
-        }
-    }
-}
-
 /// Checks that the roles are unchanged.
 fn assert_same<P: Tested>(node: &Node<P>, before: &Node<P>, heard: &Message<P>) {
     assert_eq!(node.acceptor(), before.acceptor(), "{heard:?}");
     assert_eq!(node.proposer(), before.proposer(), "{heard:?}");
     assert_eq!(node.chosen(), before.chosen(), "{heard:?}");
     assert_eq!(node.deadline(), before.deadline(), "{heard:?}");
-}
-
-pub(super) fn hear<P: Tested>(node: &mut Node<P>, from: NodeId, message: Message<P>) {
-    node.step(NOW, Event::Message { from, message });
 }
 
 /// One message of each phase in a ballot of n1, and the refusal of a ballot of n0, each with its sender.
@@ -130,21 +112,29 @@ pub fn a_repeated_answer_is_not_counted<P: Tested>(facts: &Facts<P>) {
     assert!(node.chosen().knows(Slot(0)));
 }
 
-/// Promises, votes and refusals wait for the disk.
+/// Checks that such a message leaves the node when what it has to write now is on disk, and not before.
+fn waits_for_the_disk<P: Tested>(node: &mut Node<P>, such: impl Fn(&Message<P>) -> bool) {
+    let mut ready = node.ready();
+    assert!(!ready.messages().any(|envelope| such(&envelope.message)));
+    let write = ready.append().expect("there is something to write");
+    assert!(!node.ready().messages().any(|envelope| such(&envelope.message)));
+    node.durable(write.durable());
+    assert!(settle(node).iter().any(such));
+}
+
+/// A proposer's ballot, promises, votes and refusals wait for the disk.
 pub fn nothing_is_said_that_is_not_on_disk<P: Tested>(facts: &Facts<P>) {
+    // Phase 1a: after a crash, the ballot must not be used again.
+    let mut node = silent(facts, 0);
+    node.submit(NOW, 5).expect("there is room");
+    waits_for_the_disk(&mut node, |said| matches!(said, Message::Prepare(_)));
     let mut all = stage(facts, 5);
     let accept = elect(&mut all, 1, 7, Ballot::ZERO, &[1, 2, 3]);
     let question = candidate(&mut stage(facts, 5), 1, Ballot::ZERO);
     for message in [Message::Prepare(question), Message::Accept(accept)] {
         let mut node = silent(facts, 4);
-        hear(&mut node, NodeId(1), message.clone());
-        let answers = |said: &Message<P>| matches!(said, Message::Promise(_) | Message::Accepted(_));
-        let mut ready = node.ready();
-        assert!(!ready.messages().any(|envelope| answers(&envelope.message)), "{message:?}");
-        let write = ready.append().expect("there is something to write");
-        assert!(!node.ready().messages().any(|envelope| answers(&envelope.message)), "{message:?}");
-        node.durable(write.durable());
-        assert!(settle(&mut node).iter().any(answers), "{message:?}");
+        hear(&mut node, NodeId(1), message);
+        waits_for_the_disk(&mut node, |said| matches!(said, Message::Promise(_) | Message::Accepted(_)));
     }
     // A refusal reveals the promise that it rests on.
     let mut all = stage(facts, 5);
@@ -153,13 +143,7 @@ pub fn nothing_is_said_that_is_not_on_disk<P: Tested>(facts: &Facts<P>) {
     let mut node = silent(facts, 4);
     hear(&mut node, NodeId(2), Message::Prepare(high));
     hear(&mut node, NodeId(1), Message::Accept(low));
-    let refuses = |said: &Message<P>| matches!(said, Message::Nack(_));
-    let mut ready = node.ready();
-    assert!(!ready.messages().any(|envelope| refuses(&envelope.message)));
-    let write = ready.append().expect("there is a promise to write");
-    assert!(!node.ready().messages().any(|envelope| refuses(&envelope.message)));
-    node.durable(write.durable());
-    assert!(settle(&mut node).iter().any(refuses));
+    waits_for_the_disk(&mut node, |said| matches!(said, Message::Nack(_)));
 }
 
 /// The node keeps the promises that it wrote, even those that it has not sent.

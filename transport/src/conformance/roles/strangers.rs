@@ -1,7 +1,7 @@
 //! Which senders are heard: for each kind of message, only the processes with the right role.
 
-use super::node::{hear, settle};
 use super::stage::{NOW, Process, STRANGER, candidate, elect, entry, request};
+use crate::conformance::alone::{hear, settle};
 use crate::conformance::{Facts, Tested};
 use paxos_core::{
     Ballot, Batch, ClientId, CommandId, Config, Event, InBallot, Learning, Message, Nack, Node, NodeId,

@@ -79,7 +79,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
             log.push(Record::Voted { ballot, first, batch: batch.clone() });
         }
         self.sure = self.sure.max(chosen.min(slots.end));
-        Ok(Some(Accepted { ballot, first, batch: batch.clone() }))
+        Ok(Some(Accepted { ballot, slots, batch: Some(batch.clone()) }))
     }
 
     fn follows(&self, ballot: Ballot) -> bool {

@@ -31,9 +31,9 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
         chosen: &mut Chosen<V>,
         decisions: &mut Vec<Decision<V>>,
     ) {
-        let ballot = accepted.ballot;
-        let slots = accepted.first.extend(accepted.batch.len() as u64).iter();
-        for (slot, entry) in slots.zip(accepted.batch.iter()) {
+        // A vote without its values says nothing here.
+        let Accepted { ballot, slots, batch: Some(ref batch) } = *accepted else { return };
+        for (slot, entry) in slots.iter().zip(batch.iter()) {
             // A vote that comes late is no news, and one far ahead is not counted.
             if chosen.knows(slot) || slot >= chosen.horizon() {
                 continue;
@@ -45,17 +45,15 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
             }
             let counts = held.0 == ballot && held.2.insert(from);
             if counts && self.setup.config.quorums.is_quorum(Phase::TwoClassic, held.2) {
-                chosen.choose(slot, Batch::from(entry.clone()));
-                decisions.push(Decision { ballot, slot, entry: entry.clone() });
+                let (slots, batch) = (slot.extend(1), Batch::from(entry.clone()));
+                chosen.choose(slot, batch.clone());
+                decisions.push(Decision { ballot, slots, batch: Some(batch) });
             }
         }
         self.tally.retain(|slot, _| !chosen.knows(*slot));
     }
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
-        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
+        decision.add_to(chosen);
     }
-
-    /// The core notes how far the leader has come, and asks for what is missing.
-    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<V>) {}
 }

@@ -66,62 +66,23 @@ pub use proposer::Proposer;
 use core::marker::PhantomData;
 use paxos_core::{Answer, Ballot, NodeSet, Protocol, Record, Setup, Value};
 
-/// Who hears votes: those of every variant, and the proposer of the same process, which learns its acceptor's log so.
-pub fn hears_votes(setup: &Setup<()>, ballot: Ballot) -> NodeSet {
-    setup.config.hears_votes(ballot).union(NodeSet::only(setup.id))
-}
-
 /// Abreast Paxos over values `V`, whose execution returns `R`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AbreastPaxos<V, R>(PhantomData<(V, R)>);
 
 impl<V: Value, R: Answer> Protocol for AbreastPaxos<V, R> {
     const NAME: &'static str = "abreast";
-    type Value = V;
     type Reply = R;
     type Options = ();
-    type Prepare = Prepare;
-    type Promise = Promise<V>;
-    type Accept = Accept<V>;
-    type Accepted = Accepted<V>;
-    type Decision = Decision<V>;
-    type Record = Record<V>;
-    type Client = Client<V>;
-    type Proposer = Proposer<V>;
-    type Acceptor = Acceptor<V>;
-    type Learner = Learner<V>;
-    type Leader = Leader;
+    paxos_core::types_by_name!(V);
 
+    /// Those of every variant, and the proposer of the same process, which learns its acceptor's log so.
     fn hears_votes(setup: &Setup<()>, ballot: Ballot) -> NodeSet {
-        hears_votes(setup, ballot)
+        setup.config.hears_votes(ballot).union(NodeSet::only(setup.id))
     }
 }
 
-/// A protocol that speaks these messages: the roles are written for any such protocol.
-pub trait Dialect<V: Value>:
-    Protocol<
-        Value = V,
-        Options = (),
-        Prepare = Prepare,
-        Promise = Promise<V>,
-        Accept = Accept<V>,
-        Accepted = Accepted<V>,
-        Decision = Decision<V>,
-        Record = Record<V>,
-    >
-{
-}
-
-impl<V: Value, P> Dialect<V> for P where
-    P: Protocol<
-            Value = V,
-            Options = (),
-            Prepare = Prepare,
-            Promise = Promise<V>,
-            Accept = Accept<V>,
-            Accepted = Accepted<V>,
-            Decision = Decision<V>,
-            Record = Record<V>,
-        >
-{
+paxos_core::dialect! {
+    /// A protocol that speaks these messages: the roles are written for any such protocol.
+    pub trait Dialect where Options = ()
 }

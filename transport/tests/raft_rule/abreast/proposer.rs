@@ -3,7 +3,7 @@
 use super::{Accept, Accepted, Dialect, Prepare, Promise, Reached, reached};
 use paxos_core::{
     Aside, Ballot, Batch, Chosen, Entry, Leadership, Load, Nack, NodeId, NodeSet, Overloaded, Phase,
-    Pipeline, Proposal, Reach, Record, Request, Setup, Slot, Time, Value, Votes,
+    Pipeline, Proposal, Reach, Record, Recorded as _, Request, Setup, Slot, Time, Value, Votes,
 };
 
 /// Keeps proposals safe.
@@ -116,11 +116,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     /// *Paxos Made Simple*, §2.5: no ballot is used twice by its owner, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
-        if let Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. } =
-            record
-        {
-            self.highest = self.highest.max(*ballot);
-        }
+        self.highest = self.highest.max(record.ballot().unwrap_or_default());
         if let Record::Voted { ballot, first, batch } = record {
             self.own.note(*ballot, *first, batch);
         }
@@ -175,8 +171,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     /// Votes of the acceptor of this process, once they are on disk: its log.
     fn on_accepted(&mut self, _now: Time, from: NodeId, accepted: &Accepted<V>, _chosen: &Chosen<V>) {
-        if from == self.setup.id {
-            self.own.note(accepted.ballot, accepted.first, &accepted.batch);
+        if from == self.setup.id
+            && let Some(batch) = &accepted.batch
+        {
+            self.own.note(accepted.ballot, accepted.slots.start, batch);
         }
     }
 

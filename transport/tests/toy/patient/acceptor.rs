@@ -1,7 +1,7 @@
 //! The acceptor: one promise for all slots, and one vote per slot.
 
 use super::{Accept, Accepted, Dialect, Prepare, Promise};
-use paxos_core::{Ballot, Batch, Nack, Record, Setup, Slot, Value, Votes};
+use paxos_core::{Ballot, Nack, Record, Setup, Slot, Value, Votes};
 
 /// The fault-tolerant memory of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +37,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
         self.promised = ballot;
         // The answer to a repeated prepare is written again. This costs a sync, but needs no check of what is on disk.
         log.push(Record::Promised { ballot, slots });
-        Ok(Promise { ballot, from, votes: self.votes.within(slots).collect() })
+        // All votes at once: this variant does not ask for the rest.
+        Ok(Promise { ballot, from, until: Slot::MAX, votes: self.votes.within(slots).collect() })
     }
 
     /// *Paxos Made Simple*, §2.2, phase 2(b): vote, unless a higher ballot is promised.
@@ -46,15 +47,18 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
         accept: &Accept<V>,
         log: &mut Vec<Record<V>>,
     ) -> Result<Option<Accepted<V>>, Nack> {
-        let Accept { ballot, slot, ref entry } = *accept;
+        let Accept { ballot, first, ref batch, .. } = *accept;
+        let slots = first.extend(batch.len() as u64);
         if ballot < self.promised {
-            return Err(Nack { refused: ballot, promised: self.promised, slots: slot.extend(1) });
+            return Err(Nack { refused: ballot, promised: self.promised, slots });
+        }
+        if slots.is_empty() {
+            return Ok(None);
         }
         self.promised = ballot;
-        let batch = Batch::from(entry.clone());
-        self.votes.note(ballot, slot, &batch);
-        log.push(Record::Voted { ballot, first: slot, batch });
-        Ok(Some(Accepted { ballot, slot, entry: entry.clone() }))
+        self.votes.note(ballot, first, batch);
+        log.push(Record::Voted { ballot, first, batch: batch.clone() });
+        Ok(Some(Accepted { ballot, slots, batch: Some(batch.clone()) }))
     }
 
     fn follows(&self, ballot: Ballot) -> bool {

@@ -1,7 +1,7 @@
 //! The learner: counts votes by slot, ballot and acceptor.
 
 use super::{Accept, Accepted, Decision, Dialect};
-use paxos_core::{Ballot, Batch, Chosen, NodeId, NodeSet, Phase, Setup, Slot, Value};
+use paxos_core::{Chosen, NodeId, NodeSet, Phase, Setup, Slot, Value};
 use std::collections::BTreeMap;
 
 /// A learner that detects when a quorum has voted in one ballot.
@@ -20,7 +20,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
 
     /// A leader that proposes in this slot knows all lower ones to be chosen. Catching up brings their values.
     fn on_accept(&mut self, accept: &Accept<V>, chosen: &mut Chosen<V>) {
-        chosen.hear_of(accept.slot);
+        chosen.hear_of(accept.chosen);
     }
 
     /// *Paxos Made Simple*, §2.3: a value is chosen when a quorum voted for it in one ballot. Acceptors are
@@ -32,30 +32,29 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
         chosen: &mut Chosen<V>,
         decisions: &mut Vec<Decision<V>>,
     ) {
-        let slot = accepted.slot;
-        // A late vote for a slot that is known has no effect.
-        if chosen.knows(slot) {
+        let slot = accepted.slots.start;
+        // A late vote for a slot that is known has no effect, and neither has a vote without its value.
+        if chosen.knows(slot) || accepted.batch.is_none() {
             return;
         }
         let (vote, voters) = self.tally.entry(slot).or_insert_with(|| (accepted.clone(), NodeSet::EMPTY));
         if vote.ballot < accepted.ballot {
             (*vote, *voters) = (accepted.clone(), NodeSet::EMPTY);
         }
-        if vote.ballot == accepted.ballot
+        // One ballot proposes one value in a slot, so votes in one ballot are equal.
+        if vote == accepted
             && voters.insert(from)
             && self.setup.config.quorums.is_quorum(Phase::TwoClassic, *voters)
         {
-            let Accepted { ballot, slot, entry } = vote.clone();
-            chosen.choose(slot, Batch::from(entry.clone()));
-            decisions.push(Decision { ballot, slot, entry });
+            let Accepted { ballot, slots, batch } = vote.clone();
+            let decision = Decision { ballot, slots, batch };
+            decision.add_to(chosen);
+            decisions.push(decision);
             self.tally.retain(|slot, _| !chosen.knows(*slot));
         }
     }
 
     fn on_decide(&mut self, decision: &Decision<V>, chosen: &mut Chosen<V>) {
-        chosen.choose(decision.slot, Batch::from(decision.entry.clone()));
+        decision.add_to(chosen);
     }
-
-    /// The core notes how far the leader has learned, and asks for what is missing.
-    fn on_heartbeat(&mut self, _ballot: Ballot, _below: Slot, _chosen: &mut Chosen<V>) {}
 }

@@ -42,48 +42,13 @@ pub struct PatientPaxos<V, R>(PhantomData<(V, R)>);
 
 impl<V: Value, R: Answer> Protocol for PatientPaxos<V, R> {
     const NAME: &'static str = "patient";
-    type Value = V;
     type Reply = R;
     type Options = ();
-    type Prepare = Prepare;
-    type Promise = Promise<V>;
-    type Accept = Accept<V>;
-    type Accepted = Accepted<V>;
-    type Decision = Decision<V>;
-    type Record = Record<V>;
-    type Client = Client<V>;
-    type Proposer = Proposer<V>;
-    type Acceptor = Acceptor<V>;
-    type Learner = Learner<V>;
-    type Leader = Leader;
+    paxos_core::types_by_name!(V);
 }
 
-/// A protocol that uses these messages. The roles are written for any such protocol, so an experiment can replace one
-/// of them and keep the others.
-pub trait Dialect<V: Value>:
-    Protocol<
-        Value = V,
-        Options = (),
-        Prepare = Prepare,
-        Promise = Promise<V>,
-        Accept = Accept<V>,
-        Accepted = Accepted<V>,
-        Decision = Decision<V>,
-        Record = Record<V>,
-    >
-{
-}
-
-impl<V: Value, P> Dialect<V> for P where
-    P: Protocol<
-            Value = V,
-            Options = (),
-            Prepare = Prepare,
-            Promise = Promise<V>,
-            Accept = Accept<V>,
-            Accepted = Accepted<V>,
-            Decision = Decision<V>,
-            Record = Record<V>,
-        >
-{
+paxos_core::dialect! {
+    /// A protocol that uses these messages. The roles are written for any such protocol, so an experiment can replace one
+    /// of them and keep the others.
+    pub trait Dialect where Options = ()
 }

@@ -3,7 +3,7 @@
 use super::{Accept, Dialect, Prepare, Promise};
 use paxos_core::{
     Amount, Aside, Ballot, Batch, Chosen, Entry, Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline,
-    Proposal, Reach, Record, Request, Setup, Slot, Time, Value, Votes,
+    Proposal, Reach, Record, Recorded as _, Request, Setup, Slot, Time, Value, Votes,
 };
 
 /// A proposer that keeps its proposals safe.
@@ -97,12 +97,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     /// *Paxos Made Simple*, §2.5: no ballot is used twice by its owner, not even across a crash.
     fn restore(&mut self, record: &Record<V>) {
-        let (Record::Started(ballot) | Record::Promised { ballot, .. } | Record::Voted { ballot, .. }) =
-            record
-        else {
-            return;
-        };
-        self.highest = self.highest.max(*ballot);
+        self.highest = self.highest.max(record.ballot().unwrap_or_default());
     }
 
     fn on_request(&mut self, now: Time, request: &Request<V>, leads: bool) -> Result<(), Overloaded> {
@@ -126,7 +121,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         let Stage::Preparing { from: first, promised } = &mut self.stage else { return };
         // An answer to an earlier ballot, or about other slots, does not count for this one, nor does a second one from
         // the same acceptor.
-        if (promise.ballot, promise.from) != (self.ballot, *first) || !promised.insert(from) {
+        let told = (promise.ballot, promise.from, promise.until);
+        if told != (self.ballot, *first, Slot::MAX) || !promised.insert(from) {
             return;
         }
         for vote in &promise.votes {
@@ -204,8 +200,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
                 }
                 let reach = self.ask.take()?;
                 let vote = self.pipeline.in_flight().next()?;
-                let entry = vote.batch.first()?.clone();
-                Some((Proposal::Accept(Accept { ballot, slot: vote.first, entry }), reach))
+                let accept = Accept { ballot, first: vote.first, batch: vote.batch, chosen: vote.first };
+                Some((Proposal::Accept(accept), reach))
             }
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// nothing is proposed in this ballot before phase 1 is done. So its later reports are what it would have reported at
 /// first. An acceptor that has promised a higher ballot or forgotten slots meanwhile refuses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Pieces {
+pub(super) struct Pieces {
     promised: NodeSet,
     /// The first slot that each acceptor has not reported.
     next: BTreeMap<NodeId, Slot>,
@@ -20,14 +20,14 @@ pub struct Pieces {
 
 impl Pieces {
     /// The acceptors whose promises are complete.
-    pub fn promised(&self) -> NodeSet {
+    pub(super) fn promised(&self) -> NodeSet {
         self.promised
     }
 
     /// Takes in a piece about `slots` from an acceptor that was asked from `first` on. Returns whether it is the next
     /// one. A piece without an end is the last. After a repeated piece, the next one is asked for again, since it may
     /// have been lost.
-    pub fn hear(&mut self, from: NodeId, first: Slot, slots: SlotRange) -> bool {
+    pub(super) fn hear(&mut self, from: NodeId, first: Slot, slots: SlotRange) -> bool {
         if self.promised.contains(from) || from.0 >= NodeSet::CAPACITY || slots.is_empty() {
             return false;
         }
@@ -48,7 +48,7 @@ impl Pieces {
     }
 
     /// Returns the next acceptor to ask again, and the slot to ask from.
-    pub fn ask(&mut self) -> Option<(NodeId, Slot)> {
+    pub(super) fn ask(&mut self) -> Option<(NodeId, Slot)> {
         self.asks.pop_front()
     }
 }
