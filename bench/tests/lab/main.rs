@@ -2,6 +2,7 @@
 
 mod load;
 mod partitions;
+mod shards;
 mod wide_area;
 
 use paxos_bench::lab::experiments::{
@@ -19,7 +20,7 @@ fn quick() -> Setting {
 
 fn find(name: &str) -> Findings {
     let experiment = named(name).expect("an experiment");
-    (experiment.run)(&quick(), &mut |_| ()).unwrap_or_else(|why| panic!("{name}: {why}"))
+    experiment.find(&quick(), |_| ()).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
 
 fn table<'a>(findings: &'a Findings, name: &str) -> &'a Table {
