@@ -21,6 +21,7 @@ mod files;
 mod journal;
 mod lab;
 mod page;
+mod png;
 mod run;
 mod sample;
 mod shards;

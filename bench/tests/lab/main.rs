@@ -2,6 +2,7 @@
 
 mod load;
 mod partitions;
+mod png;
 mod shards;
 mod wide_area;
 

@@ -187,6 +187,11 @@ pub enum LabError {
     /// A figure cannot be drawn.
     #[error("a figure cannot be drawn: {0}; this is a bug, please report it with this command line")]
     Drawing(String),
+    /// There is no font for the text of PNG files.
+    #[error(
+        "--png needs a font, and none was found: install one (Debian: fonts-dejavu-core; Fedora: dejavu-sans-fonts; Alpine: font-dejavu), or use the SVG files"
+    )]
+    Font,
     /// The page cannot be made.
     #[error("the page cannot be made: {0}; this is a bug, please report it with this command line")]
     Page(#[from] askama::Error),
@@ -204,6 +209,7 @@ impl LabError {
                 | Self::Another { .. }
                 | Self::Damaged { .. }
                 | Self::Misfit { .. }
+                | Self::Font
                 | Self::Shards(_)
                 | Self::Matrix(_)
                 | Self::Sites { .. }

@@ -1,5 +1,6 @@
 //! The files of an experiment: CSV, JSON, SVG, Markdown, and the text for a terminal.
 
+use super::png::Printer;
 use super::{Cell, Experiment, Facts, Findings, LabError, Setting, Table};
 use crate::lab::report::Format;
 use crate::theory::matrix::RttMatrix;
@@ -114,6 +115,20 @@ pub fn write(
     findings: &Findings,
     dir: &Path,
 ) -> Result<(), LabError> {
+    write_with(None, experiment, setting, findings, dir)
+}
+
+/// Writes all findings into `dir/NAME`, and the figures as PNG too if there is a printer.
+///
+/// # Errors
+/// [`LabError::Write`] if a file cannot be written.
+pub(super) fn write_with(
+    printer: Option<&Printer>,
+    experiment: &Experiment,
+    setting: &Setting,
+    findings: &Findings,
+    dir: &Path,
+) -> Result<(), LabError> {
     let dir = dir.join(experiment.name);
     make(&dir)?;
     for table in findings.tables() {
@@ -121,6 +136,9 @@ pub fn write(
     }
     for figure in &findings.figures {
         put(&dir.join(format!("{}.svg", figure.name)), &figure.svg)?;
+        if let Some(printer) = printer {
+            put(&dir.join(format!("{}.png", figure.name)), &printer.png(&figure.svg)?)?;
+        }
     }
     put(&dir.join(format!("{}.json", experiment.name)), pretty(&json(experiment, setting, findings)))?;
     put(&dir.join(format!("{}.md", experiment.name)), markdown(experiment, setting, findings))

@@ -1,7 +1,8 @@
 //! `paxos-bench report`: all experiments as one self-contained HTML file.
 
-use super::files::{arguments, command, put, write};
+use super::files::{arguments, command, put, write_with};
 use super::lab::Shard;
+use super::png::Printer;
 use super::run::{JobOptions, SettingOptions, Task};
 use super::shards::merge;
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
@@ -23,6 +24,9 @@ pub struct ReportOptions {
     /// goes on where it stopped
     #[arg(long, default_value = "paxos-report", value_name = "DIR")]
     pub out: PathBuf,
+    /// Write the figures as PNG too
+    #[arg(long)]
+    png: bool,
 }
 
 /// Runs all experiments, or takes the results of earlier runs, writes the report, and returns its path. `progress` is
@@ -35,16 +39,18 @@ pub fn report(
     mut progress: impl FnMut(String),
     tell: impl FnMut(&str),
 ) -> Result<PathBuf, LabError> {
+    let printer = options.png.then(Printer::new).transpose()?;
+    let printer = printer.as_ref();
     let (setting, all) = if options.dirs.is_empty() {
         let setting = options.setting.read()?;
         let (jobs, out) = (options.jobs, Some(options.out.as_path()));
-        let task = Task { setting: &setting, shard: Shard::WHOLE, jobs, out };
+        let task = Task { setting: &setting, shard: Shard::WHOLE, jobs, out, printer };
         let all = task.run(EXPERIMENTS, progress, tell)?.findings;
         (setting, all)
     } else {
         let (setting, all) = merge(&options.dirs, options.setting.world()?, &mut progress)?;
         for (experiment, findings) in &all {
-            write(experiment, &setting, findings, &options.out)?;
+            write_with(printer, experiment, &setting, findings, &options.out)?;
         }
         (setting, all)
     };

@@ -1,8 +1,9 @@
 //! `paxos-bench experiment`: runs experiments, or one shard of them, and goes on where it was stopped.
 
-use super::files::{make, write};
+use super::files::{make, write_with};
 use super::journal::{Journal, Origin};
 use super::lab::{Lab, Shard};
+use super::png::Printer;
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Setting, named, render};
 use crate::arguments::{shard, whole};
 use crate::lab::report::Format;
@@ -44,6 +45,9 @@ pub struct ExperimentOptions {
     /// on where it stopped
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write the figures as PNG too
+    #[arg(long, requires = "out", conflicts_with = "shard")]
+    png: bool,
     /// How to print the results; csv: the first table
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -108,7 +112,8 @@ pub fn experiment(
     let shard = options.shard.map_or(Shard::WHOLE, |(k, n)| Shard { k, n });
     let setting = options.setting.read()?;
     let out = options.out.as_deref();
-    let task = Task { setting: &setting, shard, jobs: options.jobs, out };
+    let printer = options.png.then(Printer::new).transpose()?;
+    let task = Task { setting: &setting, shard, jobs: options.jobs, out, printer: printer.as_ref() };
     let done = task.run(&chosen, progress, tell)?;
     if let (Shard { k, n: 2.. }, Some(out)) = (shard, out) {
         let (n, dir) = (shard.n, out.display());
@@ -129,6 +134,8 @@ pub(super) struct Task<'a> {
     pub(super) shard: Shard,
     pub(super) jobs: JobOptions,
     pub(super) out: Option<&'a Path>,
+    /// What makes PNG files of the figures, if they are wanted.
+    pub(super) printer: Option<&'a Printer>,
 }
 
 /// What was done.
@@ -162,7 +169,7 @@ impl Task<'_> {
             match (experiment.run)(self.setting, &mut lab) {
                 Ok(findings) if self.shard == Shard::WHOLE => {
                     if let Some(out) = self.out {
-                        write(experiment, self.setting, &findings, out)?;
+                        write_with(self.printer, experiment, self.setting, &findings, out)?;
                     }
                     done.findings.push((*experiment, findings));
                 }
