@@ -196,15 +196,47 @@ fn every_number_in_the_report_is_in_its_row_of_the_csv() {
 }
 
 #[test]
+fn the_table_fits_a_terminal_and_has_the_facts_of_the_sentences() {
+    let mut most = 0;
+    for name in ["counts", "ablation"] {
+        let (experiment, findings) = (*named(name).expect("an experiment"), find(name));
+        let shown = |all| render(&experiment, &quick(), &findings, Format::Table, all);
+        let (few, all) = (shown(false), shown(true));
+        for text in [&few, &all] {
+            let wide = text
+                .lines()
+                .skip_while(|line| !line.starts_with('─'))
+                .find(|line| line.chars().count() > 100);
+            assert_eq!(wide, None);
+        }
+        let facts: Vec<String> = findings.facts.table().rows.iter().map(|row| row[0].text()).collect();
+        let rows = |text: &str| {
+            let has =
+                |fact: &&String| text.lines().any(|line| line.trim_start().starts_with(&format!("{fact} ")));
+            facts.iter().filter(has).cloned().collect::<Vec<String>>()
+        };
+        let said =
+            |fact: &&String| findings.lessons.iter().any(|lesson| lesson.contains(&format!("{{{fact}}}")));
+        assert_eq!(rows(&all), facts);
+        assert_eq!(rows(&few), facts.iter().filter(said).cloned().collect::<Vec<String>>());
+        let hidden = facts.len() - rows(&few).len();
+        assert_eq!(few.contains(&format!("\n{hidden} more facts with --all")), hidden > 0, "{few}");
+        assert!(!all.contains("more facts"), "{all}");
+        most = most.max(hidden);
+    }
+    assert!(most > 10, "{most}");
+}
+
+#[test]
 fn what_is_written_holds_every_parameter_and_the_command_that_repeats_it() {
     let (experiment, findings) = small();
-    let json = render(&experiment, &quick(), &findings, Format::Json);
+    let json = render(&experiment, &quick(), &findings, Format::Json, false);
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["command"], "paxos-bench experiment counts --quick --seed 1");
     assert_eq!((&json["seed"], &json["version"]), (&1.into(), &env!("CARGO_PKG_VERSION").into()));
     assert!(json["parameters"].as_object().is_some_and(|parameters| parameters.len() >= 3));
     assert!(json["tables"]["counts"]["rows"].as_array().is_some_and(|rows| rows.len() > 150));
-    let markdown = render(&experiment, &quick(), &findings, Format::Markdown);
+    let markdown = render(&experiment, &quick(), &findings, Format::Markdown, false);
     assert!(
         markdown.contains("![Messages of one decision") && markdown.contains("](messages.svg)"),
         "{markdown}"

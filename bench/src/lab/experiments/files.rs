@@ -4,10 +4,14 @@ use super::png::Printer;
 use super::{Cell, Experiment, Facts, Findings, LabError, Setting, Table};
 use crate::lab::report::Format;
 use crate::theory::matrix::RttMatrix;
+use comfy_table::ContentArrangement;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+
+/// The columns of a terminal that a table may take.
+const WIDTH: u16 = 100;
 
 /// The command that repeats an experiment.
 pub(super) fn command(experiment: &Experiment, setting: &Setting) -> String {
@@ -23,7 +27,15 @@ pub(super) fn arguments(setting: &Setting) -> String {
 }
 
 /// Renders the findings as text.
-pub fn render(experiment: &Experiment, setting: &Setting, findings: &Findings, format: Format) -> String {
+///
+/// The table for a terminal has the facts of the sentences above it, or `all` facts.
+pub fn render(
+    experiment: &Experiment,
+    setting: &Setting,
+    findings: &Findings,
+    format: Format,
+    all: bool,
+) -> String {
     match format {
         Format::Csv => findings.tables.first().unwrap_or(findings.facts.table()).csv(),
         Format::Json => pretty(&json(experiment, setting, findings)),
@@ -33,17 +45,28 @@ pub fn render(experiment: &Experiment, setting: &Setting, findings: &Findings, f
             for lesson in &findings.lessons {
                 let _ = writeln!(text, "- {}", findings.facts.plain(lesson));
             }
-            let _ = writeln!(text, "\n{}\n", grid(findings.facts.table()));
+            let facts = findings.facts.table();
+            let said = findings.facts.rows_in(&findings.lessons);
+            let rows = facts.rows.iter().zip(1..).filter(|(_, row)| all || said.contains(row));
+            let _ = writeln!(text, "\n{}", grid(facts, rows.map(|(row, _)| row)));
+            if let hidden @ 1.. = facts.rows.len() - said.len()
+                && !all
+            {
+                let _ = writeln!(text, "{hidden} more facts with --all, and in summary.csv with --out");
+            }
+            text.push('\n');
             text
         }
     }
 }
 
-fn grid(table: &Table) -> comfy_table::Table {
+/// These rows of a table, for a terminal.
+fn grid<'a>(table: &Table, rows: impl Iterator<Item = &'a Vec<Cell>>) -> comfy_table::Table {
     let mut grid = comfy_table::Table::new();
+    grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     grid.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     grid.set_header(table.columns.iter().map(|(name, _)| *name));
-    for row in &table.rows {
+    for row in rows {
         grid.add_row(row.iter().map(Cell::text));
     }
     grid

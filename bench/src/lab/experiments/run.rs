@@ -48,6 +48,9 @@ pub struct ExperimentOptions {
     /// Write the figures as PNG too
     #[arg(long, requires = "out", conflicts_with = "shard")]
     png: bool,
+    /// Print all facts in the table, not only those of the sentences above it
+    #[arg(long)]
+    all: bool,
     /// How to print the results; csv: the first table
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -123,7 +126,7 @@ pub fn experiment(
         ));
     }
     let text = |(experiment, findings): &(Experiment, Findings)| {
-        render(experiment, &setting, findings, options.format)
+        render(experiment, &setting, findings, options.format, options.all)
     };
     Ok(done.findings.iter().map(text).collect())
 }
