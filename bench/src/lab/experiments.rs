@@ -10,6 +10,7 @@
 //! all          the experiments, and the list of them     page      all of them as one HTML file
 //! lab          its runs, in threads and shards           run       the command that runs experiments
 //! journal      the results of runs, on disk              shards    the results of all shards, put together
+//! runs         runs to step through                      png       figures as PNG
 //! ```
 
 mod all;
@@ -23,6 +24,7 @@ mod lab;
 mod page;
 mod png;
 mod run;
+mod runs;
 mod sample;
 mod shards;
 

@@ -12,6 +12,7 @@ use paxos_bench::lab::experiments::{
 use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::lab::report::Format;
 use paxos_bench::lab::survey::{collide, fast_chance};
+use paxos_bench::variants::Variant;
 use paxos_core::NodeSet;
 use std::collections::BTreeMap;
 
@@ -192,7 +193,22 @@ fn every_number_in_the_report_is_in_its_row_of_the_csv() {
     }
     assert!(traced >= 20, "{traced}");
     let elsewhere = html.replace("http://www.w3.org/2000/svg", "");
-    assert!(html.len() < 3_000_000 && !elsewhere.contains("://") && !elsewhere.contains("<script"));
+    assert!(html.len() < 3_000_000 && !elsewhere.contains("://"));
+    // Only the runs to step through have a script. Each of them is a page in a frame that may do nothing else.
+    let frames: Vec<&str> = elsewhere.split("<iframe ").skip(1).collect();
+    assert_eq!(frames.len(), Variant::ALL.len());
+    let mut rest = elsewhere.clone();
+    for (frame, variant) in frames.iter().zip(Variant::ALL) {
+        let page = frame.split('\'').nth(1).expect("the value of an attribute");
+        assert!(frame.contains(" sandbox=\"allow-scripts\" srcdoc='"), "{variant}");
+        assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{variant}");
+        assert!(
+            page.contains(&format!("\"variant\":\"{variant}\"")) && page.contains("<script>"),
+            "{variant}"
+        );
+        rest = rest.replacen(page, "", 1);
+    }
+    assert!(!rest.contains("<script"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::chart::Figure;
 use super::{Facts, Lab, Table};
 use crate::lab::compare::CompareError;
 use crate::lab::counts::CountError;
+use crate::lab::explore::ExploreError;
 use crate::lab::faults::TrialError;
 use crate::theory::matrix::{MatrixError, RttMatrix};
 use paxos_transport::sim::Violation;
@@ -192,6 +193,9 @@ pub enum LabError {
         "--png needs a font, and none was found: install one (Debian: fonts-dejavu-core; Fedora: dejavu-sans-fonts; Alpine: font-dejavu), or use the SVG files"
     )]
     Font,
+    /// A run cannot be shown.
+    #[error(transparent)]
+    Explore(#[from] ExploreError),
     /// The page cannot be made.
     #[error("the page cannot be made: {0}; this is a bug, please report it with this command line")]
     Page(#[from] askama::Error),

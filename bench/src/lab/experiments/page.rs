@@ -4,6 +4,7 @@ use super::files::{arguments, command, put, write_with};
 use super::lab::Shard;
 use super::png::Printer;
 use super::run::{JobOptions, SettingOptions, Task};
+use super::runs::{Stepped, stepped};
 use super::shards::merge;
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
 use askama::Template;
@@ -67,6 +68,7 @@ struct Page {
     quick: bool,
     command: String,
     sections: Vec<Section>,
+    runs: Vec<Stepped>,
 }
 
 struct Section {
@@ -107,7 +109,7 @@ fn parts(experiment: &Experiment, findings: &Findings, sentence: &str) -> Vec<Pa
 /// Renders these findings as one page.
 ///
 /// # Errors
-/// [`LabError::Page`] if the template fails.
+/// [`LabError::Page`] if the template fails, [`LabError::Explore`] if a run cannot be shown.
 pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String, LabError> {
     let section = |(experiment, findings): &(Experiment, Findings)| {
         let parts = |sentence: &str| parts(experiment, findings, sentence);
@@ -138,6 +140,7 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
         quick: setting.quick,
         command: format!("paxos-bench report{}", arguments(setting)),
         sections: all.iter().map(section).collect(),
+        runs: stepped(setting.seed)?,
     };
     Ok(page.render()?)
 }
