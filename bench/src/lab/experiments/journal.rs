@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -127,7 +127,11 @@ impl Journal {
             TryLockError::WouldBlock => LabError::InUse { path: path.clone() },
             TryLockError::Error(source) => broken(source),
         })?;
-        let (lines, end) = read(&path)?;
+        // The file is read through the lock: on some systems nobody else may read it.
+        let mut bytes = Vec::new();
+        let unreadable = |source| LabError::Read { path: path.clone(), source };
+        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        let (lines, end) = parse(&path, &bytes)?;
         file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(broken)?;
         let mut known = BTreeMap::new();
         for line in lines {
@@ -209,9 +213,14 @@ pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, LabError> {
     Ok(files)
 }
 
-/// The lines of a file, and where the last whole one ends.
-pub(super) fn read(path: &Path) -> Result<(Vec<Line>, u64), LabError> {
+/// The lines of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<Line>, LabError> {
     let bytes = fs::read(path).map_err(|source| LabError::Read { path: path.to_owned(), source })?;
+    Ok(parse(path, &bytes)?.0)
+}
+
+/// The lines in these bytes of a file, and where the last whole one ends.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Line>, u64), LabError> {
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let lines = bytes[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let parsed = lines.zip(1..).map(|(line, number)| {

@@ -61,7 +61,7 @@ impl Shards {
             // A shard without a run of the experiment has a file without lines.
             let known = self.lines.entry(experiment.name).or_default();
             let mut twice = 0;
-            for line in journal::read(&path)?.0 {
+            for line in journal::read(&path)? {
                 let name = path.display();
                 let (k, n) = line.shard;
                 let (first, origin) =
