@@ -18,7 +18,7 @@ pub const HELP: &str = "\
 Examples:
   paxos-bench experiment wan --quick
   paxos-bench experiment all --out results               stop it and start it again: it goes on where it stopped
-  paxos-bench experiment all --shard 2/4 --out results   the second quarter of the runs
+  paxos-bench experiment all --shard 2/4 --out results   a quarter of the runs
   paxos-bench report results                             all results that are there, as one page
 
 docs/experiments.md describes each experiment, the files, and how to share the runs among machines.
