@@ -55,7 +55,9 @@ impl WithProtocol for Race {
             thrifty: false,
             quorum: QuorumChoice::Majority,
         };
-        let config = shape.config()?;
+        let mut config = shape.config()?;
+        // Without timers the learner tells the leader nothing, so to the leader all slots stay in progress.
+        config.limits.window = config.limits.window.max(self.commands as usize);
         let unfinished = || LabError::Unfinished(format!("{shape:?}: a command was not decided"));
         let client = config.all_learners().smallest().ok_or_else(unfinished)?;
         let mut sim = Sim::new(World::<P>::new(config, options, self.seed), |_| Digest::default());
@@ -263,4 +265,20 @@ fn means(points: &[Point]) -> Result<Figure, LabError> {
             .into(),
         svg: draw(&panels, 2, 280)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paxos_core::Limits;
+
+    #[test]
+    fn a_race_may_have_more_commands_than_a_window() {
+        let commands = Limits::default().window as u64 + 10;
+        for variant in [Variant::Multi, Variant::Fast] {
+            let race = Race { acceptors: 3, variant, delays: Spread::Constant, commands, seed: 1 };
+            let latencies = race.latencies().unwrap_or_else(|why| panic!("{variant}: {why}"));
+            assert_eq!(latencies.len() as u64, commands, "{variant}");
+        }
+    }
 }
