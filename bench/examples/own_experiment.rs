@@ -4,7 +4,7 @@
 use paxos_bench::lab::cluster::Shape;
 use paxos_bench::lab::counts::measure;
 use paxos_bench::lab::experiments::chart::{Axis, Figure, Look, Panel, draw, palette};
-use paxos_bench::lab::experiments::{Experiment, Findings, LabError, Progress, Setting, Table, write};
+use paxos_bench::lab::experiments::{Experiment, Findings, Lab, LabError, Setting, Table, write};
 use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::row;
 use paxos_bench::theory::{Layout, Learning, Run};
@@ -18,29 +18,35 @@ const THRIFTY: Experiment = Experiment {
     run,
 };
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
-    let mut found = Findings::default();
-    found.constant("links", "one delay, nothing lost");
-    let mut table =
-        Table::new("thrifty", &[("n", "servers"), ("all", "messages"), ("thrifty", "messages, thrifty")]);
-    let mut panel = Panel::new("", Axis::new("servers"), Axis::new("messages of a decision"));
-    let (mut everyone, mut quorum) = (Vec::new(), Vec::new());
-    for n in [3, 5, 7, 9] {
-        progress(format!("{n} servers"));
+const SIZES: [u16; 4] = [3, 5, 7, 9];
+
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
+    // First all runs: the lab makes them in several threads, and each result is a function of its input.
+    let name = |n: &u16| format!("{n} servers");
+    let counted = lab.each(&SIZES, name, |n| {
         let count = |thrifty| {
             let (variant, layout, learning) = (Variant::Multi, Layout::Collapsed, Learning::Distinguished);
             let shape = Shape {
                 variant,
                 layout,
                 learning,
-                acceptors: n,
-                learners: n,
+                acceptors: *n,
+                learners: *n,
                 thrifty,
                 quorum: QuorumChoice::Majority,
             };
             measure(shape, Run::MultiSteady, setting.seed).map(|row| row.messages)
         };
-        let (all, thrifty) = (count(false)?, count(true)?);
+        Ok((count(false)?, count(true)?))
+    })?;
+    // Then what they show.
+    let mut found = Findings::default();
+    found.constant("links", "one delay, nothing lost");
+    let mut table =
+        Table::new("thrifty", &[("n", "servers"), ("all", "messages"), ("thrifty", "messages, thrifty")]);
+    let mut panel = Panel::new("", Axis::new("servers"), Axis::new("messages of a decision"));
+    let (mut everyone, mut quorum) = (Vec::new(), Vec::new());
+    for (n, (all, thrifty)) in SIZES.into_iter().zip(counted.all()?) {
         table.push(row![n, all, thrifty]);
         everyone.push((f64::from(n), all as f64));
         quorum.push((f64::from(n), thrifty as f64));
@@ -64,5 +70,5 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
 
 fn main() -> Result<(), LabError> {
     let setting = Setting::default();
-    write(&THRIFTY, &setting, &run(&setting, &mut |_| ())?, Path::new("own"))
+    write(&THRIFTY, &setting, &THRIFTY.find(&setting, |_| ())?, Path::new("own"))
 }

@@ -11,3 +11,10 @@ pub use tls::{TlsArgumentError, TlsArguments};
 pub(crate) fn whole(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
 }
+
+/// Parses a share of work, the Kth of N.
+pub(crate) fn shard(text: &str) -> Result<(u64, u64), String> {
+    let numbers = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    let shard = numbers.filter(|(k, n)| (1..=*n).contains(k));
+    shard.ok_or_else(|| "give K/N with K from 1 to N, as in 2/4".to_owned())
+}

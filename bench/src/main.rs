@@ -172,7 +172,7 @@ fn run_restore(options: &Restore) -> ExitCode {
 
 fn run_experiment(options: &ExperimentOptions) -> ExitCode {
     let bar = progress();
-    let text = experiment(options, |step| bar.set_message(step));
+    let text = experiment(options, |step| bar.set_message(step), |line| bar.suspend(|| note(line)));
     bar.finish_and_clear();
     match text {
         Ok(text) => finish(&[], &text),
@@ -182,7 +182,7 @@ fn run_experiment(options: &ExperimentOptions) -> ExitCode {
 
 fn run_report(options: &ReportOptions) -> ExitCode {
     let bar = progress();
-    let file = report(options, |step| bar.set_message(step));
+    let file = report(options, |step| bar.set_message(step), |line| bar.suspend(|| note(line)));
     bar.finish_and_clear();
     match file {
         Ok(file) => finish(&[], &format!("{}\n", file.display())),
@@ -311,6 +311,11 @@ fn end(differs: usize, rows: usize, printed: io::Result<()>) -> ExitCode {
 
 fn code(is_input: bool) -> u8 {
     if is_input { BAD_INPUT } else { 1 }
+}
+
+/// Tells the user something that is no result.
+fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "paxos-bench: {line}");
 }
 
 fn fail(error: &dyn Error, code: u8) -> ExitCode {

@@ -2,7 +2,7 @@
 
 use crate::lab::check::{self, Check};
 use crate::lab::compare::Compare;
-use crate::lab::experiments::{ExperimentOptions, ReportOptions};
+use crate::lab::experiments::{self, ExperimentOptions, ReportOptions};
 use crate::lab::explore::{self, Explore};
 use crate::lab::simulate::{Draw, Simulate};
 use crate::lab::soak::{self, Soak};
@@ -78,8 +78,9 @@ pub enum Command {
     #[command(after_long_help = survey::HELP)]
     Quorums(Box<Survey>),
     /// Run one experiment or all: data, figures and conclusions, the same for the same seed
+    #[command(after_long_help = experiments::HELP)]
     Experiment(Box<ExperimentOptions>),
-    /// Run all experiments and write them with their figures to one self-contained HTML file
+    /// Run all experiments, or take the results of earlier runs, and write one self-contained HTML file
     Report(Box<ReportOptions>),
     /// Run one member of a cluster that replicates a key-value store and speaks the Redis protocol
     Serve(Box<Serve>),

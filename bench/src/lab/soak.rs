@@ -19,7 +19,7 @@ pub use plan::Plan;
 pub use tally::{Failure, Tally};
 pub use trial::{Ran, run};
 
-use crate::arguments::whole;
+use crate::arguments::{shard, whole};
 use crate::lab::faults::Drawing;
 use crate::load::Form;
 use crate::variants::Variant;
@@ -125,13 +125,6 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     } else {
         Ok(range)
     }
-}
-
-fn shard(text: &str) -> Result<(u64, u64), String> {
-    let wrong = || "give K/N with K from 1 to N, as in 2/4".to_owned();
-    let (k, n) = text.split_once('/').ok_or_else(wrong)?;
-    let (k, n) = (whole(k)?, whole(n)?);
-    if (1..=n).contains(&k) { Ok((k, n)) } else { Err(wrong()) }
 }
 
 impl Soak {

@@ -1,10 +1,11 @@
-// The explorer's page in a browser: step, back, crash, drop, cut, variant, keys, phone, export. It needs Node, playwright-core
-// (`npm install --no-save playwright-core`) and Chromium; where one of these is missing, it says that it was skipped.
+// The explorer's page in a browser: step, back, crash, drop, cut, variant, keys, phone, export; and the runs in the report of
+// experiments. It needs Node, playwright-core (`npm install --no-save playwright-core`) and Chromium; where one of these is
+// missing, it says that it was skipped.
 //
 //     cargo build -p paxos-bench && node bench/tests/explore/browser.mjs target/debug/paxos-bench [DIR FOR SCREENSHOTS]
 //
 // With PAGE_FROM=bench/templates it serves the script and the styles from there, to try changes without a build.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -255,6 +256,24 @@ try {
     await press(dark, "End");
     await picture(dark, "dark");
     await dark.context().close();
+  });
+  await check("the report has a run of each variant to step through", async () => {
+    const [results, out] = [join(temporary, "results"), join(temporary, "report")];
+    for (const words of [["experiment", "counts", "--quick", "--out", results], ["report", results, "--out", out]]) {
+      execFileSync(program, words, { stdio: ["ignore", "ignore", "inherit"] });
+    }
+    const report = await open({ viewport: { width: 1100, height: 900 } }, pathToFileURL(join(out, "report.html")).href);
+    for (const variant of ["basic", "simple", "multi", "fast"]) {
+      await report.click(`#run-${variant} summary`);
+      const frame = report.frameLocator(`#run-${variant} iframe`);
+      assert.match(await frame.locator("#status").innerText(), /All processes start/);
+      await frame.locator("#step").click();
+      assert.doesNotMatch(await frame.locator("#status").innerText(), /All processes start/);
+      await frame.locator("#last").click();
+      assert.match(await frame.locator("#status").innerText(), /n3 has its answer to c3#1/);
+    }
+    await picture(report, "report", true);
+    await report.context().close();
   });
   await check("no complaint, and no request to anywhere else", async () => assert.deepEqual(complaints, []));
   console.log(`${done} checks`);

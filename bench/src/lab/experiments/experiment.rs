@@ -1,9 +1,10 @@
 //! Experiments and their findings.
 
 use super::chart::Figure;
-use super::{Facts, Table};
+use super::{Facts, Lab, Table};
 use crate::lab::compare::CompareError;
 use crate::lab::counts::CountError;
+use crate::lab::explore::ExploreError;
 use crate::lab::faults::TrialError;
 use crate::theory::matrix::{MatrixError, RttMatrix};
 use paxos_transport::sim::Violation;
@@ -18,8 +19,8 @@ pub struct Experiment {
     pub question: &'static str,
     /// The source of the question or the method.
     pub source: &'static str,
-    /// Runs the experiment.
-    pub run: fn(&Setting, Progress<'_>) -> Result<Findings, LabError>,
+    /// Runs the experiment. It first asks the lab for all runs, and then makes its findings of the results.
+    pub run: fn(&Setting, &mut Lab<'_>) -> Result<Findings, LabError>,
 }
 
 /// A function that is told about each step.
@@ -102,6 +103,55 @@ pub enum LabError {
         /// The cause.
         source: std::io::Error,
     },
+    /// Results cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Another process writes to the file.
+    #[error("{} is in use: wait for the other process, or name another directory with --out", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has results that this command would not find.
+    #[error(
+        "{} has results of another command ({difference}): delete it, or name another directory with --out",
+        path.display()
+    )]
+    Another {
+        /// The file.
+        path: PathBuf,
+        /// How they differ.
+        difference: String,
+    },
+    /// A line of results is damaged.
+    #[error("{}, line {line} is damaged ({why}): delete the file, and start its shard again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The cause.
+        why: serde_json::Error,
+    },
+    /// A stored result is not one of this run.
+    #[error("the stored result of {run:?} does not fit: {why}; delete the results, and start again")]
+    Misfit {
+        /// The run.
+        run: String,
+        /// The cause.
+        why: String,
+    },
+    /// The shards do not make a whole.
+    #[error("the results cannot be put together:\n  {}", .0.join("\n  "))]
+    Shards(Vec<String>),
+    /// Other shards make some of the runs.
+    #[error("other shards make some of the runs; `paxos-bench report DIR…` puts the shards together")]
+    Elsewhere,
     /// There are too few sites for the experiment.
     #[error(
         "the experiment needs at least {wanted} sites, and {file} has {known}; name a file with more sites with --rtt-file"
@@ -138,6 +188,14 @@ pub enum LabError {
     /// A figure cannot be drawn.
     #[error("a figure cannot be drawn: {0}; this is a bug, please report it with this command line")]
     Drawing(String),
+    /// There is no font for the text of PNG files.
+    #[error(
+        "--png needs a font, and none was found: install one (Debian: fonts-dejavu-core; Fedora: dejavu-sans-fonts; Alpine: font-dejavu), or use the SVG files"
+    )]
+    Font,
+    /// A run cannot be shown.
+    #[error(transparent)]
+    Explore(#[from] ExploreError),
     /// The page cannot be made.
     #[error("the page cannot be made: {0}; this is a bug, please report it with this command line")]
     Page(#[from] askama::Error),
@@ -146,6 +204,19 @@ pub enum LabError {
 impl LabError {
     /// Whether the command line is at fault, and not a result.
     pub fn is_input(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::Write { .. } | Self::Matrix(_) | Self::Sites { .. })
+        matches!(
+            self,
+            Self::Unknown { .. }
+                | Self::Write { .. }
+                | Self::Read { .. }
+                | Self::InUse { .. }
+                | Self::Another { .. }
+                | Self::Damaged { .. }
+                | Self::Misfit { .. }
+                | Self::Font
+                | Self::Shards(_)
+                | Self::Matrix(_)
+                | Self::Sites { .. }
+        )
     }
 }

@@ -2,6 +2,7 @@
 //! sentence can be traced to the data.
 
 use super::data::{Cell, Table};
+use std::collections::BTreeSet;
 
 /// The columns of the table.
 const COLUMNS: [(&str, &str); 4] = [
@@ -79,6 +80,15 @@ impl Facts {
         }
         pieces.push(Piece::Words(rest.to_owned()));
         pieces
+    }
+
+    /// The rows of the facts in these sentences, counted from 1, in ascending order.
+    pub fn rows_in(&self, sentences: &[String]) -> BTreeSet<usize> {
+        let row = |piece| match piece {
+            Piece::Words(_) => None,
+            Piece::Fact { row, .. } => Some(row),
+        };
+        sentences.iter().flat_map(|sentence| self.say(sentence)).filter_map(row).collect()
     }
 
     /// The sentence as plain text.

@@ -1,84 +1,17 @@
-//! `paxos-bench experiment`: runs experiments and writes their files.
+//! The files of an experiment: CSV, JSON, SVG, Markdown, and the text for a terminal.
 
-use super::{EXPERIMENTS, Experiment, Facts, Findings, LabError, Setting, Table, named};
-use crate::arguments::whole;
+use super::png::Printer;
+use super::{Cell, Experiment, Facts, Findings, LabError, Setting, Table};
 use crate::lab::report::Format;
 use crate::theory::matrix::RttMatrix;
-use clap::Args;
+use comfy_table::ContentArrangement;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Which experiment to run, and what to do with its results.
-#[derive(Debug, Args)]
-pub struct ExperimentOptions {
-    /// The experiment, or all
-    #[arg(required_unless_present = "list", value_name = "NAME")]
-    pub name: Option<String>,
-    /// List the experiments and the question of each
-    #[arg(long, conflicts_with = "name")]
-    pub list: bool,
-    #[command(flatten)]
-    pub(super) setting: SettingOptions,
-    /// Write DIR/NAME/*.csv, NAME.json, *.svg and NAME.md
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// How to print the results; csv: the first table
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-}
-
-/// The parameters of all experiments, from the command line.
-#[derive(Debug, Args)]
-pub(super) struct SettingOptions {
-    /// Fewer runs, so that all experiments take a minute or two
-    #[arg(long)]
-    quick: bool,
-    /// The seed of all random choices
-    #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
-    seed: u64,
-    /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
-    #[arg(long, value_name = "FILE")]
-    rtt_file: Option<PathBuf>,
-}
-
-impl SettingOptions {
-    pub(super) fn read(&self) -> Result<Setting, LabError> {
-        let world = self.rtt_file.as_deref().map_or_else(|| Ok(RttMatrix::aws()), RttMatrix::from_file)?;
-        Ok(Setting { quick: self.quick, seed: self.seed, world })
-    }
-}
-
-/// Runs the experiments that the command line asks for, and returns the text to print. `progress` is called before each
-/// step.
-///
-/// # Errors
-/// [`LabError`]. If the command line is at fault, nothing is run.
-pub fn experiment(options: &ExperimentOptions, mut progress: impl FnMut(String)) -> Result<String, LabError> {
-    if options.list {
-        let line = |experiment: &Experiment| format!("{:<12} {}\n", experiment.name, experiment.question);
-        return Ok(EXPERIMENTS.iter().map(line).collect());
-    }
-    let setting = options.setting.read()?;
-    let chosen: Vec<&Experiment> = match options.name.as_deref() {
-        None | Some("all") => EXPERIMENTS.iter().collect(),
-        Some(name) => vec![named(name)?],
-    };
-    if let Some(dir) = &options.out {
-        make(dir)?;
-    }
-    let mut text = String::new();
-    for (nth, experiment) in chosen.iter().enumerate() {
-        let left = format!("{} of {}, {}", nth + 1, chosen.len(), experiment.name);
-        let findings = (experiment.run)(&setting, &mut |step| progress(format!("{left}: {step}")))?;
-        if let Some(dir) = &options.out {
-            write(experiment, &setting, &findings, dir)?;
-        }
-        text.push_str(&render(experiment, &setting, &findings, options.format));
-    }
-    Ok(text)
-}
+/// The columns of a terminal that a table may take.
+const WIDTH: u16 = 100;
 
 /// The command that repeats an experiment.
 pub(super) fn command(experiment: &Experiment, setting: &Setting) -> String {
@@ -94,7 +27,15 @@ pub(super) fn arguments(setting: &Setting) -> String {
 }
 
 /// Renders the findings as text.
-pub fn render(experiment: &Experiment, setting: &Setting, findings: &Findings, format: Format) -> String {
+///
+/// The table for a terminal has the facts of the sentences above it, or `all` facts.
+pub fn render(
+    experiment: &Experiment,
+    setting: &Setting,
+    findings: &Findings,
+    format: Format,
+    all: bool,
+) -> String {
     match format {
         Format::Csv => findings.tables.first().unwrap_or(findings.facts.table()).csv(),
         Format::Json => pretty(&json(experiment, setting, findings)),
@@ -104,18 +45,29 @@ pub fn render(experiment: &Experiment, setting: &Setting, findings: &Findings, f
             for lesson in &findings.lessons {
                 let _ = writeln!(text, "- {}", findings.facts.plain(lesson));
             }
-            let _ = writeln!(text, "\n{}\n", grid(findings.facts.table()));
+            let facts = findings.facts.table();
+            let said = findings.facts.rows_in(&findings.lessons);
+            let rows = facts.rows.iter().zip(1..).filter(|(_, row)| all || said.contains(row));
+            let _ = writeln!(text, "\n{}", grid(facts, rows.map(|(row, _)| row)));
+            if let hidden @ 1.. = facts.rows.len() - said.len()
+                && !all
+            {
+                let _ = writeln!(text, "{hidden} more facts with --all, and in summary.csv with --out");
+            }
+            text.push('\n');
             text
         }
     }
 }
 
-fn grid(table: &Table) -> comfy_table::Table {
+/// These rows of a table, for a terminal.
+fn grid<'a>(table: &Table, rows: impl Iterator<Item = &'a Vec<Cell>>) -> comfy_table::Table {
     let mut grid = comfy_table::Table::new();
+    grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     grid.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     grid.set_header(table.columns.iter().map(|(name, _)| *name));
-    for row in &table.rows {
-        grid.add_row(row.iter().map(super::Cell::text));
+    for row in rows {
+        grid.add_row(row.iter().map(Cell::text));
     }
     grid
 }
@@ -186,22 +138,39 @@ pub fn write(
     findings: &Findings,
     dir: &Path,
 ) -> Result<(), LabError> {
+    write_with(None, experiment, setting, findings, dir)
+}
+
+/// Writes all findings into `dir/NAME`, and the figures as PNG too if there is a printer.
+///
+/// # Errors
+/// [`LabError::Write`] if a file cannot be written.
+pub(super) fn write_with(
+    printer: Option<&Printer>,
+    experiment: &Experiment,
+    setting: &Setting,
+    findings: &Findings,
+    dir: &Path,
+) -> Result<(), LabError> {
     let dir = dir.join(experiment.name);
     make(&dir)?;
     for table in findings.tables() {
-        put(&dir.join(format!("{}.csv", table.name)), &table.csv())?;
+        put(&dir.join(format!("{}.csv", table.name)), table.csv())?;
     }
     for figure in &findings.figures {
         put(&dir.join(format!("{}.svg", figure.name)), &figure.svg)?;
+        if let Some(printer) = printer {
+            put(&dir.join(format!("{}.png", figure.name)), &printer.png(&figure.svg)?)?;
+        }
     }
-    put(&dir.join(format!("{}.json", experiment.name)), &pretty(&json(experiment, setting, findings)))?;
-    put(&dir.join(format!("{}.md", experiment.name)), &markdown(experiment, setting, findings))
+    put(&dir.join(format!("{}.json", experiment.name)), pretty(&json(experiment, setting, findings)))?;
+    put(&dir.join(format!("{}.md", experiment.name)), markdown(experiment, setting, findings))
 }
 
 pub(super) fn make(dir: &Path) -> Result<(), LabError> {
     fs::create_dir_all(dir).map_err(|source| LabError::Write { path: dir.to_owned(), source })
 }
 
-pub(super) fn put(path: &Path, text: &str) -> Result<(), LabError> {
-    fs::write(path, text).map_err(|source| LabError::Write { path: path.to_owned(), source })
+pub(super) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), LabError> {
+    fs::write(path, content).map_err(|source| LabError::Write { path: path.to_owned(), source })
 }

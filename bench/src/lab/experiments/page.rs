@@ -1,7 +1,12 @@
 //! `paxos-bench report`: all experiments as one self-contained HTML file.
 
-use super::files::{SettingOptions, arguments, command, make, put};
-use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting, write};
+use super::files::{arguments, command, put, write_with};
+use super::lab::Shard;
+use super::png::Printer;
+use super::run::{JobOptions, SettingOptions, Task};
+use super::runs::{Stepped, stepped};
+use super::shards::merge;
+use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
 use askama::Template;
 use clap::Args;
 use std::path::PathBuf;
@@ -9,29 +14,49 @@ use std::path::PathBuf;
 /// The setting of a report, and where to write it.
 #[derive(Debug, Args)]
 pub struct ReportOptions {
+    /// Run nothing: put together the results that `experiment … --out DIR` has written, with or without --shard
+    #[arg(value_name = "DIR", conflicts_with_all = ["quick", "seed", "jobs"])]
+    dirs: Vec<PathBuf>,
     #[command(flatten)]
     setting: SettingOptions,
-    /// Write DIR/report.html, and the files that `experiment all --out DIR` writes
+    #[command(flatten)]
+    jobs: JobOptions,
+    /// Write DIR/report.html, and the files that `experiment all --out DIR` writes; with the same DIR, a stopped command
+    /// goes on where it stopped
     #[arg(long, default_value = "paxos-report", value_name = "DIR")]
     pub out: PathBuf,
+    /// Write the figures as PNG too
+    #[arg(long)]
+    png: bool,
 }
 
-/// Runs all experiments, writes the report, and returns its path.
+/// Runs all experiments, or takes the results of earlier runs, writes the report, and returns its path. `progress` is
+/// called after each run, `tell` with a line that is no result.
 ///
 /// # Errors
 /// [`LabError`]. If the command line is at fault, nothing is run.
-pub fn report(options: &ReportOptions, mut progress: impl FnMut(String)) -> Result<PathBuf, LabError> {
-    let setting = options.setting.read()?;
-    make(&options.out)?;
-    let mut all = Vec::new();
-    for (nth, experiment) in EXPERIMENTS.iter().enumerate() {
-        let left = format!("{} of {}, {}", nth + 1, EXPERIMENTS.len(), experiment.name);
-        let findings = (experiment.run)(&setting, &mut |step| progress(format!("{left}: {step}")))?;
-        write(experiment, &setting, &findings, &options.out)?;
-        all.push((*experiment, findings));
-    }
+pub fn report(
+    options: &ReportOptions,
+    mut progress: impl FnMut(String),
+    tell: impl FnMut(&str),
+) -> Result<PathBuf, LabError> {
+    let printer = options.png.then(Printer::new).transpose()?;
+    let printer = printer.as_ref();
+    let (setting, all) = if options.dirs.is_empty() {
+        let setting = options.setting.read()?;
+        let (jobs, out) = (options.jobs, Some(options.out.as_path()));
+        let task = Task { setting: &setting, shard: Shard::WHOLE, jobs, out, printer };
+        let all = task.run(EXPERIMENTS, progress, tell)?.findings;
+        (setting, all)
+    } else {
+        let (setting, all) = merge(&options.dirs, options.setting.world()?, &mut progress)?;
+        for (experiment, findings) in &all {
+            write_with(printer, experiment, &setting, findings, &options.out)?;
+        }
+        (setting, all)
+    };
     let file = options.out.join("report.html");
-    put(&file, &page(&all, &setting)?)?;
+    put(&file, page(&all, &setting)?)?;
     Ok(file)
 }
 
@@ -43,6 +68,7 @@ struct Page {
     quick: bool,
     command: String,
     sections: Vec<Section>,
+    runs: Vec<Stepped>,
 }
 
 struct Section {
@@ -83,7 +109,7 @@ fn parts(experiment: &Experiment, findings: &Findings, sentence: &str) -> Vec<Pa
 /// Renders these findings as one page.
 ///
 /// # Errors
-/// [`LabError::Page`] if the template fails.
+/// [`LabError::Page`] if the template fails, [`LabError::Explore`] if a run cannot be shown.
 pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String, LabError> {
     let section = |(experiment, findings): &(Experiment, Findings)| {
         let parts = |sentence: &str| parts(experiment, findings, sentence);
@@ -114,6 +140,7 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
         quick: setting.quick,
         command: format!("paxos-bench report{}", arguments(setting)),
         sections: all.iter().map(section).collect(),
+        runs: stepped(setting.seed)?,
     };
     Ok(page.render()?)
 }

@@ -1,8 +1,23 @@
 //! Statistics of many measurements.
 
+use serde::{Deserialize, Serialize};
+
 /// Measurements in ascending order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sample(Vec<f64>);
+
+/// What tables say of a sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The number of measurements.
+    pub len: usize,
+    /// The mean; none of an empty sample.
+    pub mean: Option<f64>,
+    /// The median.
+    pub p50: Option<f64>,
+    /// The 99th percentile.
+    pub p99: Option<f64>,
+}
 
 impl Sample {
     /// A sample of these values.
@@ -30,6 +45,12 @@ impl Sample {
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let last = self.0.len().checked_sub(1)?;
         self.0.get(((last as f64) * share).round() as usize).copied()
+    }
+
+    /// The number of measurements, their mean and two quantiles.
+    pub fn summary(&self) -> Summary {
+        let (p50, p99) = (self.quantile(0.5), self.quantile(0.99));
+        Summary { len: self.len(), mean: self.mean(), p50, p99 }
     }
 
     /// The measurement at this place in ascending order, counted from 0.

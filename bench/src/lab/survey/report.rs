@@ -4,7 +4,7 @@ use super::collisions::chance;
 use crate::lab::report::{Format, TOLERANCE_MS};
 use comfy_table::{CellAlignment, Table, presets};
 use paxos_core::{Counts, Phase, QuorumSystem};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// The most quorums of a phase that are listed.
@@ -19,7 +19,7 @@ and for Fast Paxos without a collision. collision: the chance that a fast ballot
 ●: no other line with as many acceptors is at least as good in survives, classic, fast and collision, and better in one.";
 
 /// The properties of one quorum system.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SystemRow {
     /// The system, as written on the command line.
     pub quorum: String,

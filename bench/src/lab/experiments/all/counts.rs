@@ -5,7 +5,7 @@ use crate::lab::counts::measure;
 use crate::lab::experiments::chart::palette::{self, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw, stacked};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::CountRow;
 use crate::row;
@@ -72,33 +72,43 @@ struct Counted {
     row: CountRow,
 }
 
-fn all(setting: &Setting, progress: Progress<'_>) -> Result<Vec<Counted>, LabError> {
-    let mut counted = Vec::new();
+fn all(setting: &Setting, lab: &mut Lab<'_>) -> Result<Vec<Counted>, LabError> {
+    let mut cases = Vec::new();
     for variant in Variant::ALL.iter().copied() {
         for run in variant.traits().runs.iter().copied() {
-            progress(name(variant, run));
             for layout in [Layout::Separate, Layout::Collapsed] {
                 for learning in [Learning::Everyone, Learning::Distinguished] {
-                    if variant.placed(layout, learning) != (layout, learning) {
-                        continue;
-                    }
-                    for acceptors in SIZES {
-                        let learners = if layout == Layout::Separate { LEARNERS } else { acceptors };
-                        let quorum = QuorumChoice::Majority;
-                        let shape =
-                            Shape { variant, layout, learning, acceptors, learners, thrifty: false, quorum };
-                        let row = measure(shape, run, setting.seed)?;
-                        counted.push(Counted { variant, run, layout, learning, row });
+                    if variant.placed(layout, learning) == (layout, learning) {
+                        cases.extend(
+                            SIZES.map(|acceptors| (run, shape(variant, layout, learning, acceptors))),
+                        );
                     }
                 }
             }
         }
     }
-    Ok(counted)
+    let title = |(run, shape): &(Run, Shape)| {
+        let Shape { variant, layout, learning, acceptors, .. } = shape;
+        format!("{}, {layout} roles, votes to: {learning}, {acceptors} acceptors", name(*variant, *run))
+    };
+    let rows = lab.each(&cases, title, |(run, shape)| Ok(measure(*shape, *run, setting.seed)?))?.all()?;
+    let counted = |((run, shape), row): ((Run, Shape), CountRow)| Counted {
+        variant: shape.variant,
+        run,
+        layout: shape.layout,
+        learning: shape.learning,
+        row,
+    };
+    Ok(cases.into_iter().zip(rows).map(counted).collect())
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
-    let counted = all(setting, progress)?;
+const fn shape(variant: Variant, layout: Layout, learning: Learning, acceptors: u16) -> Shape {
+    let learners = if matches!(layout, Layout::Separate) { LEARNERS } else { acceptors };
+    Shape { variant, layout, learning, acceptors, learners, thrifty: false, quorum: QuorumChoice::Majority }
+}
+
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
+    let counted = all(setting, lab)?;
     let mut found = Findings::default();
     found.constant("a link", "one delay, nothing lost");
     found.constant("quorums", "majorities, and the smallest fast quorums beside them");

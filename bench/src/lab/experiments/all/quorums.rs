@@ -4,8 +4,8 @@ use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY};
 use crate::lab::experiments::chart::{Axis, Figure, Look, Mark, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::sample::{Sample, Summary};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::Format;
 use crate::lab::survey::{Survey, SystemRow, survey};
@@ -39,7 +39,7 @@ struct Load {
 }
 
 impl WithProtocol for Load {
-    type Out = Result<(f64, Sample), LabError>;
+    type Out = Result<(f64, Summary), LabError>;
 
     /// The commands answered per second, and their latencies in milliseconds.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
@@ -70,16 +70,18 @@ impl WithProtocol for Load {
         let last = sim.commands().iter().filter_map(|c| Some(c.answer.as_ref()?.at)).max().unwrap_or(Time(0));
         let latencies: Vec<f64> =
             sim.commands().iter().filter_map(|c| Some(c.latency()?.as_secs_f64() * 1e3)).collect();
-        Ok((latencies.len() as f64 / last.since(start).as_secs_f64(), Sample::new(latencies)))
+        Ok((latencies.len() as f64 / last.since(start).as_secs_f64(), Sample::new(latencies).summary()))
     }
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("sites of the acceptors", "as many AWS regions, first five on three continents");
     found.constant("leader", "where the mean latency is lowest");
-    let systems = systems(&mut found, setting, progress)?;
-    let sizes = sizes(&mut found, setting, progress)?;
+    let (surveyed, loaded) = (surveyed(setting, lab)?, loaded(setting, lab)?);
+    let systems: Vec<SystemRow> = surveyed.all()?.into_iter().flatten().collect();
+    list(&mut found, &systems);
+    let sizes = sizes(&mut found, &loaded.all()?)?;
     found.figures = vec![front(&systems)?, sizes];
     found.lessons = vec![
         "Of {legal} legal choices of (Q1, Q2c, Q2f) for 5 and 7 acceptors, {front} are on the Pareto front: for every other choice, one of these is at least as \
@@ -95,23 +97,36 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
-fn systems(
-    found: &mut Findings,
-    setting: &Setting,
-    progress: Progress<'_>,
-) -> Result<Vec<SystemRow>, LabError> {
-    let options = Survey {
-        acceptors: ACCEPTORS.to_vec(),
-        quorum: None,
-        all: true,
-        sites: Vec::new(),
-        rtt_file: None,
-        leader: None,
-        collisions: setting.either(500, 10_000),
-        seed: setting.seed,
-        format: Format::Table,
-    };
-    let systems = survey(&options, progress)?;
+/// All legal systems, by number of acceptors.
+fn surveyed(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<SystemRow>>, LabError> {
+    let name = |n: &u16| format!("all quorum systems of {n} acceptors");
+    lab.each(&ACCEPTORS, name, |n| {
+        let options = Survey {
+            acceptors: vec![*n],
+            quorum: None,
+            all: true,
+            sites: Vec::new(),
+            rtt_file: None,
+            leader: None,
+            collisions: setting.either(500, 10_000),
+            seed: setting.seed,
+            format: Format::Table,
+        };
+        Ok(survey(&options, |_| ())?)
+    })
+}
+
+/// Throughput and latency, by the size of phase 2 quorums.
+fn loaded(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<(f64, Summary)>, LabError> {
+    let sizes: Vec<usize> = (1..=usize::from(REPLICAS)).collect();
+    let name = |q2: &usize| format!("8 replicas with phase 2 quorums of {q2}");
+    lab.each(&sizes, name, |q2| {
+        let load = Load { q2: *q2, commands: setting.either(4_000, 40_000), seed: setting.seed };
+        Variant::Multi.with(Recovery::Coordinated, false, load)
+    })
+}
+
+fn list(found: &mut Findings, systems: &[SystemRow]) {
     let mut table = Table::new(
         "systems",
         &[
@@ -129,7 +144,7 @@ fn systems(
             ("front", "1 if it is on the Pareto front of its number of acceptors, else 0"),
         ],
     );
-    for s in &systems {
+    for s in systems {
         let collided = s.collisions.zip(s.undecided).map(|(all, undecided)| undecided as f64 / all as f64);
         table.push(row![
             s.acceptors,
@@ -161,7 +176,6 @@ fn systems(
     let collision = flexible.and_then(|s| s.predicted_collision);
     facts.add("collision_flexible", collision, "", "collision in the same row");
     found.tables.push(table);
-    Ok(systems)
 }
 
 fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
@@ -201,8 +215,7 @@ fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
     })
 }
 
-fn sizes(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let commands = setting.either(4_000, 40_000);
+fn sizes(found: &mut Findings, loaded: &[(f64, Summary)]) -> Result<Figure, LabError> {
     let mut table = Table::new(
         "sizes",
         &[
@@ -217,12 +230,8 @@ fn sizes(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
     let mut rate = Panel::new("", axis(), Axis::new("commands / s (1,000)"));
     let mut time = Panel::new("", axis(), Axis::new("mean latency (ms)"));
     let (mut rates, mut times) = (Vec::new(), Vec::new());
-    for q2 in 1..=usize::from(REPLICAS) {
-        progress(format!("8 replicas with phase 2 quorums of {q2}"));
-        let load = Load { q2, commands, seed: setting.seed };
-        let (served, latencies) = Variant::Multi.with(Recovery::Coordinated, false, load)?;
-        let mean = latencies.mean();
-        table.push(row![q2, served, mean, latencies.quantile(0.99)]);
+    for (q2, (served, Summary { mean, p99, .. })) in (1_usize..).zip(loaded.iter().copied()) {
+        table.push(row![q2, served, mean, p99]);
         rates.push((q2 as f64, served / 1e3));
         times.extend(mean.map(|mean| (q2 as f64, mean)));
         if q2 == 2 || q2 == 8 {

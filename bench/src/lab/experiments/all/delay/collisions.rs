@@ -5,7 +5,7 @@ mod rounds;
 use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting, Summary};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::survey::{collide, fast_chance};
 use crate::row;
@@ -13,7 +13,7 @@ use crate::theory::Recovery;
 use crate::variants::Variant;
 use paxos_core::NodeSet;
 use paxos_transport::sim::Chance;
-use rounds::{ACCEPTORS, ON_TOP, Rounds};
+use rounds::{ACCEPTORS, Cost, ON_TOP, Rounds};
 use std::time::Duration;
 
 /// The experiment.
@@ -35,7 +35,7 @@ fn gap_chance(gap: Duration, n: usize, q: usize) -> f64 {
     1.0 - (q..=n).map(|k| exactly(p, k) + exactly(1.0 - p, k)).sum::<f64>()
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant(
         "delay of a message, gaps and clients",
@@ -43,9 +43,10 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     );
     found.constant("servers, gaps and clients", ACCEPTORS);
     found.constant("resend timeout, gaps and clients", "200 ms; clients 400 ms");
-    let by_size = by_size(&mut found, setting, progress)?;
-    let by_gap = by_gap(&mut found, setting, progress)?;
-    let by_clients = by_clients(&mut found, setting, progress)?;
+    let (pairs, gaps, crowds) = (pairs(setting, lab)?, gaps(setting, lab)?, crowds(setting, lab)?);
+    let by_size = by_size(&mut found, setting, &pairs.all()?)?;
+    let by_gap = by_gap(&mut found, setting, &gaps.all()?)?;
+    let by_clients = by_clients(&mut found, &crowds.all()?)?;
     found.figures = vec![by_size, by_gap, by_clients];
     found.lessons = vec![
         "Measured chances of a collision lie within {off} of the formula, over {pairs} pairs of commands each.".into(),
@@ -62,9 +63,33 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
+/// The numbers of acceptors of simultaneous pairs.
+const SIZES: std::ops::RangeInclusive<u16> = 3..=9;
+
+/// The smallest fast quorums beside majorities, or majority fast quorums.
+fn system(n: u16, majority: bool) -> QuorumChoice {
+    let all = usize::from(n);
+    if majority { QuorumChoice::FastFlexible(all, all / 2 + 1, all / 2 + 1) } else { QuorumChoice::Majority }
+}
+
+const fn number_of_pairs(setting: &Setting) -> u64 {
+    if setting.quick { 4_000 } else { 40_000 }
+}
+
+/// How many of simultaneous pairs are not decided by the fast ballot, by number of acceptors and quorum system.
+fn pairs(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<u64>, LabError> {
+    let cases: Vec<(QuorumChoice, u16)> =
+        [false, true].into_iter().flat_map(|majority| SIZES.map(move |n| (system(n, majority), n))).collect();
+    let name = |(choice, n): &(QuorumChoice, u16)| format!("pairs at {n} acceptors, {choice}");
+    lab.each(&cases, name, |(choice, n)| {
+        Ok(collide(*choice, *n, number_of_pairs(setting), setting.seed)?.undecided)
+    })
+}
+
 /// The chance of a collision of simultaneous pairs, by number of acceptors and quorum system.
-fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let pairs = setting.either(4_000, 40_000);
+fn by_size(found: &mut Findings, setting: &Setting, measured: &[u64]) -> Result<Figure, LabError> {
+    let pairs = number_of_pairs(setting);
+    let mut collided = measured.iter().copied();
     let mut table = Table::new(
         "chances",
         &[
@@ -89,22 +114,15 @@ fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
         ("majority fast quorums", palette::FLEXIBLE, Marker::Triangle),
     ] {
         let (mut measured, mut predicted) = (Vec::new(), Vec::new());
-        for n in 3..=9_u16 {
-            progress(format!("pairs at {n} acceptors, {name}"));
-            let all = usize::from(n);
-            let choice = if hue == fast {
-                QuorumChoice::Majority
-            } else {
-                QuorumChoice::FastFlexible(all, all / 2 + 1, all / 2 + 1)
-            };
+        for (n, undecided) in SIZES.zip(collided.by_ref()) {
+            let choice = system(n, hue != fast);
             let quorums = choice.over(NodeSet::first(n))?;
             let missing = || LabError::Unfinished(format!("{choice} of {n} has no chance of a collision"));
             let formula = fast_chance(&*quorums).ok_or_else(missing)?;
             let quorum = choice.counts(NodeSet::first(n)).and_then(|c| c.size(paxos_core::Phase::TwoFast));
-            let collided = collide(choice, n, pairs, setting.seed)?;
-            let share = collided.undecided as f64 / collided.collisions as f64;
+            let share = undecided as f64 / pairs as f64;
             off = off.max((share - formula).abs());
-            table.push(row![n, choice.to_string(), quorum, pairs, collided.undecided, share, formula]);
+            table.push(row![n, choice.to_string(), quorum, pairs, undecided, share, formula]);
             measured.push((f64::from(n), share));
             predicted.push((f64::from(n), formula));
             if hue == fast && (n == 5 || n == 7) {
@@ -137,9 +155,35 @@ fn by_size(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
     })
 }
 
+/// The times between two commands, in milliseconds.
+const GAPS: [u64; 10] = [0, 1, 2, 4, 6, 8, 12, 16, 24, 32];
+
+const fn number_of_rounds(setting: &Setting) -> u64 {
+    if setting.quick { 400 } else { 5_000 }
+}
+
+/// Whether the recovery has a coordinator. Then messages to the acceptors are copied.
+fn is_coordinated(recovery: Recovery) -> bool {
+    recovery != Recovery::Uncoordinated
+}
+
+/// The cost of two commands, by recovery and the time between them.
+fn gaps(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Cost>, LabError> {
+    let cases: Vec<(Recovery, u64)> =
+        RECOVERIES.into_iter().flat_map(|recovery| GAPS.map(|gap| (recovery, gap))).collect();
+    let name = |(recovery, gap): &(Recovery, u64)| format!("{recovery} recovery, a gap of {gap} ms");
+    let (variant, quorum, times) = (Variant::Fast, QuorumChoice::Majority, number_of_rounds(setting));
+    lab.each(&cases, name, |(recovery, gap)| {
+        let moments = &mut |client| Duration::from_millis(*gap) * u32::from(client);
+        let work = Rounds { variant, quorum, clients: 2, times, seed: setting.seed, moments };
+        variant.with(*recovery, is_coordinated(*recovery), work)
+    })
+}
+
 /// The chance of a collision and the latency, by the time between two commands.
-fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let rounds = setting.either(400, 5_000);
+fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost]) -> Result<Figure, LabError> {
+    let rounds = number_of_rounds(setting);
+    let mut costs = measured.iter();
     let mut table = Table::new(
         "gaps",
         &[
@@ -166,36 +210,16 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
     let mut safe = None;
     for (recovery, (dash, marker)) in RECOVERIES.into_iter().zip(looks) {
         let (mut shares, mut means, mut formulas) = (Vec::new(), Vec::new(), Vec::new());
-        for gap_ms in [0, 1, 2, 4, 6, 8, 12, 16, 24, 32] {
-            progress(format!("{recovery} recovery, a gap of {gap_ms} ms"));
+        for (gap_ms, cost) in GAPS.into_iter().zip(costs.by_ref()) {
             let gap = Duration::from_millis(gap_ms);
-            let quorum = QuorumChoice::Majority;
-            let moments = &mut |client| gap * u32::from(client);
-            let work = Rounds {
-                variant: Variant::Fast,
-                quorum,
-                clients: 2,
-                times: rounds,
-                seed: setting.seed,
-                moments,
-            };
-            let copies = recovery != Recovery::Uncoordinated;
-            let cost = Variant::Fast.with(recovery, copies, work)?;
-            let share = copies.then(|| cost.recovered as f64 / rounds as f64);
+            let share = is_coordinated(recovery).then(|| cost.recovered as f64 / rounds as f64);
             let formula = gap_chance(gap, usize::from(ACCEPTORS), 4);
             if share.is_some_and(|share| share < 0.05) && safe.is_none() {
                 safe = Some(gap_ms);
             }
-            let mean = cost.latencies.mean();
-            table.push(row![
-                gap_ms,
-                quorum.to_string(),
-                recovery.to_string(),
-                share,
-                formula,
-                mean,
-                cost.latencies.quantile(0.99)
-            ]);
+            let Summary { mean, p99, .. } = cost.latencies;
+            let quorum = QuorumChoice::Majority.to_string();
+            table.push(row![gap_ms, quorum, recovery.to_string(), share, formula, mean, p99]);
             formulas.push((gap_ms as f64, formula));
             shares.extend(share.map(|share| (gap_ms as f64, share)));
             means.extend(mean.map(|mean| (gap_ms as f64, mean)));
@@ -232,9 +256,44 @@ fn by_gap(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Re
     })
 }
 
+/// The numbers of clients.
+const CROWDS: [u16; 5] = [1, 2, 4, 8, 16];
+
+/// A name, the variant, its recovery and quorums, and how the line looks.
+type Crowd = (&'static str, Variant, Option<Recovery>, QuorumChoice, Dash, Marker);
+
+/// The clusters with many clients.
+const CROWDED: [Crowd; 5] = {
+    let (multi, fast, all) = (Variant::Multi, Variant::Fast, QuorumChoice::Majority);
+    let [coordinated, uncoordinated, classic] = RECOVERIES;
+    let flexible = QuorumChoice::FastFlexible(5, 3, 3);
+    [
+        ("multi", multi, None, all, Dash::Solid, Marker::Circle),
+        ("coordinated", fast, Some(coordinated), all, Dash::Solid, Marker::Triangle),
+        ("uncoordinated", fast, Some(uncoordinated), all, Dash::Short, Marker::Cross),
+        ("classic", fast, Some(classic), all, Dash::Long, Marker::Ring),
+        ("flexible", fast, Some(coordinated), flexible, Dash::Long, Marker::Triangle),
+    ]
+};
+
+/// The cost of commands, by cluster and number of clients.
+fn crowds(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Cost>, LabError> {
+    let cases: Vec<(Crowd, u16)> =
+        CROWDED.into_iter().flat_map(|crowd| CROWDS.map(|clients| (crowd, clients))).collect();
+    let name = |((key, ..), clients): &(Crowd, u16)| format!("{clients} clients, {key}");
+    let (times, seed) = (setting.either(100, 1_500), setting.seed);
+    lab.each(&cases, name, |((_, variant, recovery, quorum, ..), clients)| {
+        let mut chance = Chance::new(seed, u64::from(*clients));
+        let moments = &mut |_| chance.between(Duration::ZERO, Duration::from_millis(10));
+        let (variant, quorum, clients) = (*variant, *quorum, *clients);
+        let recovery = recovery.unwrap_or(Recovery::Coordinated);
+        let work = Rounds { variant, quorum, clients, times, seed, moments };
+        variant.with(recovery, is_coordinated(recovery), work)
+    })
+}
+
 /// The latency by number of clients.
-fn by_clients(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let rounds = setting.either(100, 1_500);
+fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabError> {
     let mut table = Table::new(
         "clients",
         &[
@@ -249,73 +308,20 @@ fn by_clients(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
     );
     let mut time = Panel::new("", Axis::new("clients").log(), Axis::new("mean latency (ms)"));
     let mut sent = Panel::new("", Axis::new("clients").log(), Axis::new("messages per command"));
-    let fast = palette::of(Variant::Fast);
-    let flexible = QuorumChoice::FastFlexible(5, 3, 3);
-    let rows = [
-        (
-            "multi",
-            Variant::Multi,
-            None,
-            QuorumChoice::Majority,
-            palette::of(Variant::Multi),
-            Dash::Solid,
-            Marker::Circle,
-        ),
-        (
-            "coordinated",
-            Variant::Fast,
-            Some(Recovery::Coordinated),
-            QuorumChoice::Majority,
-            fast,
-            Dash::Solid,
-            Marker::Triangle,
-        ),
-        (
-            "uncoordinated",
-            Variant::Fast,
-            Some(Recovery::Uncoordinated),
-            QuorumChoice::Majority,
-            fast,
-            Dash::Short,
-            Marker::Cross,
-        ),
-        (
-            "classic",
-            Variant::Fast,
-            Some(Recovery::Classic),
-            QuorumChoice::Majority,
-            fast,
-            Dash::Long,
-            Marker::Ring,
-        ),
-        (
-            "flexible",
-            Variant::Fast,
-            Some(Recovery::Coordinated),
-            flexible,
-            SERIES[2],
-            Dash::Long,
-            Marker::Triangle,
-        ),
-    ];
-    let most = 16;
-    for (key, variant, recovery, quorum, hue, dash, marker) in rows {
+    let most = CROWDS[CROWDS.len() - 1];
+    for ((key, variant, recovery, quorum, dash, marker), costs) in
+        CROWDED.into_iter().zip(measured.chunks(CROWDS.len()))
+    {
+        let hue = if key == "flexible" { SERIES[2] } else { palette::of(variant) };
         let (mut means, mut messages) = (Vec::new(), Vec::new());
-        for clients in [1, 2, 4, 8, most] {
-            progress(format!("{clients} clients, {key}"));
-            let mut chance = Chance::new(setting.seed, u64::from(clients));
-            let moments = &mut |_| chance.between(Duration::ZERO, Duration::from_millis(10));
-            let work = Rounds { variant, quorum, clients, times: rounds, seed: setting.seed, moments };
-            let recovers = recovery.unwrap_or(Recovery::Coordinated);
-            let cost = variant.with(recovers, recovers != Recovery::Uncoordinated, work)?;
-            let mean = cost.latencies.mean();
+        for (clients, cost) in CROWDS.into_iter().zip(costs) {
+            let Summary { mean, p99, .. } = cost.latencies;
             if clients == most {
                 let meaning = format!("mean_ms of clients.csv, {clients} clients, {key}");
                 found.facts.add(key, mean, "ms", meaning);
             }
             let name = recovery.map(|recovery| recovery.to_string());
-            let late = cost.latencies.quantile(0.99);
-            table.push(row![clients, variant.name(), name, quorum.to_string(), mean, late, cost.messages]);
+            table.push(row![clients, variant.name(), name, quorum.to_string(), mean, p99, cost.messages]);
             means.extend(mean.map(|mean| (f64::from(clients), mean)));
             messages.push((f64::from(clients), cost.messages));
         }

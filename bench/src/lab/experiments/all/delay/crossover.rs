@@ -5,8 +5,8 @@ use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{GREY, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::sample::{Sample, Summary};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::row;
 use crate::theory::{Layout, Learning, Recovery};
@@ -55,7 +55,9 @@ impl WithProtocol for Race {
             thrifty: false,
             quorum: QuorumChoice::Majority,
         };
-        let config = shape.config()?;
+        let mut config = shape.config()?;
+        // Without timers the learner tells the leader nothing, so to the leader all slots stay in progress.
+        config.limits.window = config.limits.window.max(self.commands as usize);
         let unfinished = || LabError::Unfinished(format!("{shape:?}: a command was not decided"));
         let client = config.all_learners().smallest().ok_or_else(unfinished)?;
         let mut sim = Sim::new(World::<P>::new(config, options, self.seed), |_| Digest::default());
@@ -82,34 +84,44 @@ struct Point {
     acceptors: u16,
     won: f64,
     tied: f64,
-    multi: Sample,
-    fast: Sample,
+    multi: Summary,
+    fast: Summary,
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let commands = setting.either(300, 5_000);
-    let mut points = Vec::new();
+    let mut cases = Vec::new();
     for family in Family::ALL {
         for spread in family.spreads().iter().copied() {
-            progress(format!("{} delays, spread {spread}", family.name()));
-            for acceptors in SIZES {
-                let none = || LabError::Unfinished(format!("no {family:?} distribution has spread {spread}"));
-                let delays = family.with_spread(spread).ok_or_else(none)?;
-                let race =
-                    |variant| Race { acceptors, variant, delays, commands, seed: setting.seed }.latencies();
-                let (multi, fast) = (race(Variant::Multi)?, race(Variant::Fast)?);
-                let share = |wins: fn(&(&f64, &f64)) -> bool| {
-                    multi.iter().zip(&fast).filter(wins).count() as f64 / commands as f64
-                };
-                let (won, tied) = (
-                    share(|(multi, fast)| fast < multi),
-                    share(|(multi, fast)| fast.total_cmp(multi).is_eq()),
-                );
-                let (multi, fast) = (Sample::new(multi), Sample::new(fast));
-                points.push(Point { family, spread, acceptors, won, tied, multi, fast });
-            }
+            cases.extend(SIZES.map(|acceptors| (family, spread, acceptors)));
         }
     }
+    let name = |(family, spread, acceptors): &(Family, f64, u16)| {
+        format!("{} delays, spread {spread}, {acceptors} acceptors", family.name())
+    };
+    let raced = lab.each(&cases, name, |(family, spread, acceptors)| {
+        let none = || LabError::Unfinished(format!("no {family:?} distribution has spread {spread}"));
+        let delays = family.with_spread(*spread).ok_or_else(none)?;
+        let (acceptors, seed) = (*acceptors, setting.seed);
+        let race = |variant| Race { acceptors, variant, delays, commands, seed }.latencies();
+        let (multi, fast) = (race(Variant::Multi)?, race(Variant::Fast)?);
+        let share = |wins: fn(&(&f64, &f64)) -> bool| {
+            multi.iter().zip(&fast).filter(wins).count() as f64 / commands as f64
+        };
+        let won = share(|(multi, fast)| fast < multi);
+        let tied = share(|(multi, fast)| fast.total_cmp(multi).is_eq());
+        Ok((won, tied, Sample::new(multi).summary(), Sample::new(fast).summary()))
+    })?;
+    let point = |((family, spread, acceptors), (won, tied, multi, fast))| Point {
+        family,
+        spread,
+        acceptors,
+        won,
+        tied,
+        multi,
+        fast,
+    };
+    let points: Vec<Point> = cases.into_iter().zip(raced.all()?).map(point).collect();
     let mut found = Findings::default();
     found.constant("mean delay of a message", format!("{MEAN_MS} ms"));
     found.constant("commands per point", commands);
@@ -152,21 +164,19 @@ fn tables(found: &mut Findings, points: &[Point]) {
         ],
     );
     for p in points {
-        let both = |of: fn(&Sample) -> Option<f64>| (of(&p.multi), of(&p.fast));
-        let (mean, median) = (both(Sample::mean), both(|s| s.quantile(0.5)));
-        let late = both(|s| s.quantile(0.99));
+        let (multi, fast) = (p.multi, p.fast);
         table.push(row![
             p.family.name(),
             p.spread,
             p.acceptors,
             p.won,
             p.tied,
-            mean.0,
-            mean.1,
-            median.0,
-            median.1,
-            late.0,
-            late.1
+            multi.mean,
+            fast.mean,
+            multi.p50,
+            fast.p50,
+            multi.p99,
+            fast.p99
         ]);
     }
     let at = |family: Family, spread: f64| {
@@ -178,7 +188,7 @@ fn tables(found: &mut Findings, points: &[Point]) {
     let constant =
         points.iter().filter(|p| p.family == Family::Constant).map(|p| p.won * 100.0).fold(100.0, f64::min);
     let least = points.iter().min_by(|a, b| a.won.total_cmp(&b.won));
-    let slower = points.iter().filter(|p| p.multi.mean() < p.fast.mean()).count();
+    let slower = points.iter().filter(|p| p.multi.mean < p.fast.mean).count();
     let name = |p: &Point| {
         format!("{} delays of spread {} and {} acceptors", p.family.name(), p.spread, p.acceptors)
     };
@@ -245,7 +255,7 @@ fn shares(points: &[Point]) -> Result<Figure, LabError> {
 }
 
 fn means(points: &[Point]) -> Result<Figure, LabError> {
-    let ratio = |p: &Point| Some(p.fast.mean()? / p.multi.mean()?);
+    let ratio = |p: &Point| Some(p.fast.mean? / p.multi.mean?);
     let panels = panels(points, &Axis::new("fast / multi, mean"), ratio);
     Ok(Figure {
         name: "means",
@@ -255,4 +265,20 @@ fn means(points: &[Point]) -> Result<Figure, LabError> {
             .into(),
         svg: draw(&panels, 2, 280)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paxos_core::Limits;
+
+    #[test]
+    fn a_race_may_have_more_commands_than_a_window() {
+        let commands = Limits::default().window as u64 + 10;
+        for variant in [Variant::Multi, Variant::Fast] {
+            let race = Race { acceptors: 3, variant, delays: Spread::Constant, commands, seed: 1 };
+            let latencies = race.latencies().unwrap_or_else(|why| panic!("{variant}: {why}"));
+            assert_eq!(latencies.len() as u64, commands, "{variant}");
+        }
+    }
 }

@@ -1,17 +1,20 @@
 //! Latency over a wide area: by client, by leader, and over all placements.
 
+mod placed;
+
 use crate::lab::experiments::chart::palette::{self, FLEXIBLE};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, bars, draw, heat};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::LatencyRow;
 use crate::lab::wide::{Placement, best_leader, measure};
 use crate::row;
+use crate::theory::FIVE_SITES;
 use crate::theory::matrix::RttMatrix;
-use crate::theory::{FIVE_SITES, WideArea, fast_flexible_quorum, fast_quorum, majority, wide_area_latency};
 use crate::variants::Variant;
+use placed::{Pick, Placed, picks, search};
 
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
@@ -22,66 +25,10 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// The numbers of servers in the searched placements.
-const SEARCHED: [usize; 3] = [3, 5, 7];
 /// The number of servers in the figures.
 const SERVERS: usize = 5;
 
-/// A placement with its predictions.
-struct Placed {
-    sites: Vec<usize>,
-    leader: usize,
-    multi_ms: f64,
-    fast_ms: f64,
-    flexible_ms: f64,
-    /// Whether, for some leader, Fast Paxos serves the client beside it sooner than that leader does.
-    beaten_at_home: bool,
-}
-
-impl Placed {
-    fn new(world: &RttMatrix, sites: Vec<usize>) -> Result<Self, LabError> {
-        let names: Vec<&String> = sites.iter().map(|site| &world.sites()[*site]).collect();
-        let here = world.select(&names)?;
-        let n = sites.len();
-        let latency = |variant| {
-            let missing =
-                || LabError::Unfinished(format!("there is no formula for {variant:?} over {n} sites"));
-            wide_area_latency(&here, variant).ok_or_else(missing)
-        };
-        let fast = latency(WideArea::FastPaxos { quorum: fast_quorum(n) })?;
-        let flexible = latency(WideArea::FastPaxos { quorum: fast_flexible_quorum(n, n) })?;
-        let led = |leader| latency(WideArea::MultiPaxos { leader, quorum: majority(n) });
-        let led: Vec<_> = (0..n).map(led).collect::<Result<_, _>>()?;
-        let leader = (0..n).min_by(|a, b| led[*a].mean_ms.total_cmp(&led[*b].mean_ms)).unwrap_or(0);
-        let beaten_at_home = (0..n).any(|leader| fast.ms[leader] < led[leader].ms[leader]);
-        let (multi_ms, fast_ms, flexible_ms) = (led[leader].mean_ms, fast.mean_ms, flexible.mean_ms);
-        Ok(Self { sites, leader, multi_ms, fast_ms, flexible_ms, beaten_at_home })
-    }
-
-    fn names(&self, world: &RttMatrix) -> Vec<String> {
-        self.sites.iter().map(|site| world.sites()[*site].clone()).collect()
-    }
-}
-
-/// All ways to choose `k` of `n` items.
-fn choices(n: usize, k: usize) -> Vec<Vec<usize>> {
-    let mut all = Vec::new();
-    if k > n {
-        return all;
-    }
-    let mut chosen: Vec<usize> = (0..k).collect();
-    loop {
-        all.push(chosen.clone());
-        let Some(movable) = (0..k).rev().find(|i| chosen[*i] < n - k + i) else { break };
-        chosen[movable] += 1;
-        for i in movable + 1..k {
-            chosen[i] = chosen[i - 1] + 1;
-        }
-    }
-    all
-}
-
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let world = &setting.world;
     let known = world.sites().len();
     if known < SERVERS {
@@ -92,10 +39,14 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     found.constant("round trips", world.name());
     found.constant("clients", "one beside each server, one command at a time");
     found.constant("delays", "half of the round trip, always the same; within a site none");
-    let rows = measured(&five, setting.seed, progress)?;
-    let searched = search(world, progress)?;
+    let searched = search(world)?;
+    let picks = picks(&searched);
+    let (cases, measured) = measured(&five, setting.seed, lab)?;
+    let simulated = simulated(world, &picks, setting.seed, lab)?;
+    let row = |((variant, _, flexible), row)| (variant, flexible, row);
+    let rows: Vec<Row> = cases.into_iter().zip(measured.all()?).map(row).collect();
     latencies(&mut found, &rows);
-    placements(&mut found, world, &searched, setting.seed)?;
+    placements(&mut found, world, &searched, picks.into_iter().zip(simulated.all()?));
     found.figures = vec![by_client(&five, &rows)?, by_leader(&five, &rows)?, over_all(&searched)?];
     found.lessons = vec![
         "Over {servers} regions on three continents, Multi-Paxos with its best leader ({leader}) answers after {multi} on average, \
@@ -113,45 +64,61 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
-/// Measures the rows: each variant with each leader, and Fast Paxos with both kinds of quorums.
+/// A variant, its leader, and whether it has majority fast quorums.
+type Case = (Variant, usize, bool);
+
+/// A variant, whether it has majority fast quorums, and its latencies.
+type Row = (Variant, bool, LatencyRow);
+
+/// Measures each variant with each leader, and Fast Paxos with both kinds of quorums.
 fn measured(
     five: &RttMatrix,
     seed: u64,
-    progress: Progress<'_>,
-) -> Result<Vec<(Variant, bool, LatencyRow)>, LabError> {
-    let mut rows = Vec::new();
-    for variant in Variant::ALL.iter().copied() {
-        progress(format!("{variant} over {SERVERS} regions"));
-        let kinds = if variant.traits().fast {
-            vec![(0, false), (0, true)]
+    lab: &mut Lab<'_>,
+) -> Result<(Vec<Case>, Measured<LatencyRow>), LabError> {
+    let kinds = |variant: Variant| -> Vec<Case> {
+        if variant.traits().fast {
+            vec![(variant, 0, false), (variant, 0, true)]
         } else {
-            (0..SERVERS).map(|l| (l, false)).collect()
-        };
-        for (leader, flexible) in kinds {
-            let placement =
-                Placement { world: five, variant, leader, quorum: QuorumChoice::Majority, flexible, seed };
-            rows.push((variant, flexible, measure(placement)?));
+            (0..SERVERS).map(|leader| (variant, leader, false)).collect()
         }
-    }
-    Ok(rows)
+    };
+    let cases: Vec<Case> = Variant::ALL.iter().copied().flat_map(kinds).collect();
+    let name = |(variant, leader, flexible): &Case| {
+        let leader = &five.sites()[*leader];
+        format!("{} over {SERVERS} regions, a leader in {leader}", title(*variant, *flexible))
+    };
+    let rows = lab.each(&cases, name, |(variant, leader, flexible)| {
+        let (variant, leader, flexible, quorum) = (*variant, *leader, *flexible, QuorumChoice::Majority);
+        Ok(measure(Placement { world: five, variant, leader, quorum, flexible, seed })?)
+    })?;
+    Ok((cases, rows))
 }
 
-fn search(world: &RttMatrix, progress: Progress<'_>) -> Result<Vec<Placed>, LabError> {
-    let mut all = Vec::new();
-    for k in SEARCHED.into_iter().filter(|k| *k <= world.sites().len()) {
-        progress(format!("all placements of {k} of {} sites", world.sites().len()));
-        for sites in choices(world.sites().len(), k) {
-            all.push(Placed::new(world, sites)?);
-        }
-    }
-    Ok(all)
+/// The simulated mean latencies of Multi-Paxos and Fast Paxos in these placements.
+fn simulated(
+    world: &RttMatrix,
+    picks: &[Pick<'_>],
+    seed: u64,
+    lab: &mut Lab<'_>,
+) -> Result<Measured<(f64, f64)>, LabError> {
+    let name = |(k, which, _): &Pick<'_>| format!("{k} servers, {which}");
+    lab.each(picks, name, |(_, _, placed)| {
+        let here = world.select(&placed.names(world))?;
+        let mean = |variant| {
+            let (quorum, leader, flexible) = (QuorumChoice::Majority, placed.leader, false);
+            let row = measure(Placement { world: &here, variant, leader, quorum, flexible, seed });
+            Ok::<_, LabError>(row?.mean_ms)
+        };
+        Ok((mean(Variant::Multi)?, mean(Variant::Fast)?))
+    })
 }
 
 fn title(variant: Variant, flexible: bool) -> String {
     if flexible { format!("{variant}, majority fast quorums") } else { variant.to_string() }
 }
 
-fn latencies(found: &mut Findings, rows: &[(Variant, bool, LatencyRow)]) {
+fn latencies(found: &mut Findings, rows: &[Row]) {
     let mut table = Table::new(
         "latency",
         &[
@@ -180,7 +147,7 @@ fn latencies(found: &mut Findings, rows: &[(Variant, bool, LatencyRow)]) {
             ]);
         }
     }
-    let mean = |row: &&(Variant, bool, LatencyRow)| row.2.mean_ms;
+    let mean = |row: &&Row| row.2.mean_ms;
     let of = |variant, flexible| rows.iter().filter(move |row| (row.0, row.1) == (variant, flexible));
     let best = of(Variant::Multi, false).min_by(|a, b| mean(a).total_cmp(&mean(b)));
     let worst = of(Variant::Multi, false).max_by(|a, b| mean(a).total_cmp(&mean(b)));
@@ -204,12 +171,12 @@ fn latencies(found: &mut Findings, rows: &[(Variant, bool, LatencyRow)]) {
     found.tables.push(table);
 }
 
-fn placements(
+fn placements<'a>(
     found: &mut Findings,
     world: &RttMatrix,
     searched: &[Placed],
-    seed: u64,
-) -> Result<(), LabError> {
+    picks: impl Iterator<Item = (Pick<'a>, (f64, f64))>,
+) {
     let mut table = Table::new(
         "placements",
         &[
@@ -224,69 +191,25 @@ fn placements(
             ("simulated_fast_ms", "as fast_ms, simulated"),
         ],
     );
-    for k in SEARCHED {
-        let of = || searched.iter().filter(|placed| placed.sites.len() == k);
-        let least = |by: fn(&Placed) -> f64| of().min_by(|a, b| by(a).total_cmp(&by(b)));
-        for (which, placed) in [
-            ("best for multi", least(|p| p.multi_ms)),
-            ("worst for multi", least(|p| -p.multi_ms)),
-            ("best for fast", least(|p| p.fast_ms)),
-            ("worst for fast", least(|p| -p.fast_ms)),
-            ("fast gains most", least(|p| p.fast_ms - p.multi_ms)),
-            ("fast loses most", least(|p| p.multi_ms - p.fast_ms)),
-        ] {
-            let Some(placed) = placed else { continue };
-            let names = placed.names(world);
-            let here = world.select(&names)?;
-            let simulated = |variant| {
-                let quorum = QuorumChoice::Majority;
-                let leader = placed.leader;
-                measure(Placement { world: &here, variant, leader, quorum, flexible: false, seed })
-            };
-            let (multi, fast) = (simulated(Variant::Multi)?.mean_ms, simulated(Variant::Fast)?.mean_ms);
-            if k == SERVERS && which == "fast gains most" {
-                found.facts.add(
-                    "win_sites",
-                    names.join(", "),
-                    "",
-                    "placements.csv, 5 servers, fast gains most",
-                );
-                found.facts.add("win_fast", fast, "ms", "the same row, Fast Paxos, simulated");
-                found.facts.add(
-                    "win_multi",
-                    multi,
-                    "ms",
-                    "the same row, Multi-Paxos with its best leader, simulated",
-                );
-            }
-            if k == SERVERS && which == "fast loses most" {
-                found.facts.add(
-                    "loss_sites",
-                    names.join(", "),
-                    "",
-                    "placements.csv, 5 servers, fast loses most",
-                );
-                found.facts.add("loss_fast", fast, "ms", "the same row, Fast Paxos, simulated");
-                found.facts.add(
-                    "loss_multi",
-                    multi,
-                    "ms",
-                    "the same row, Multi-Paxos with its best leader, simulated",
-                );
-            }
-            let leader = names[placed.leader].clone();
-            table.push(row![
-                k,
-                which,
-                names.join(" "),
-                leader,
-                placed.multi_ms,
-                placed.fast_ms,
-                placed.flexible_ms,
-                multi,
-                fast
-            ]);
+    for ((k, which, placed), (multi, fast)) in picks {
+        let names = placed.names(world);
+        let key = match which {
+            "fast gains most" if k == SERVERS => "win",
+            "fast loses most" if k == SERVERS => "loss",
+            _ => "",
+        };
+        if !key.is_empty() {
+            let facts = &mut found.facts;
+            let row = format!("placements.csv, 5 servers, {which}");
+            facts.add(&format!("{key}_sites"), names.join(", "), "", row);
+            facts.add(&format!("{key}_fast"), fast, "ms", "the same row, Fast Paxos, simulated");
+            let meaning = "the same row, Multi-Paxos with its best leader, simulated";
+            facts.add(&format!("{key}_multi"), multi, "ms", meaning);
         }
+        let leader = names[placed.leader].clone();
+        let (by_multi, by_fast, flexible) = (placed.multi_ms, placed.fast_ms, placed.flexible_ms);
+        let sites = names.join(" ");
+        table.push(row![k, which, sites, leader, by_multi, by_fast, flexible, multi, fast]);
     }
     let five = searched.iter().filter(|placed| placed.sites.len() == SERVERS);
     let loses = five.clone().filter(|placed| placed.fast_ms > placed.multi_ms).count();
@@ -306,16 +229,15 @@ fn placements(
         "the number of these where no client beside a leader gains by Fast Paxos",
     );
     found.tables.push(table);
-    Ok(())
 }
 
-fn by_client(five: &RttMatrix, rows: &[(Variant, bool, LatencyRow)]) -> Result<Figure, LabError> {
+fn by_client(five: &RttMatrix, rows: &[Row]) -> Result<Figure, LabError> {
     let mut series = Vec::new();
     for variant in [Variant::Basic, Variant::Multi] {
         let best = best_leader(five, variant, QuorumChoice::Majority).unwrap_or(0);
         let site = &five.sites()[best];
         let look = Look::new(format!("{variant}, leader {site}"), palette::of(variant));
-        let is = |row: &&(Variant, bool, LatencyRow)| row.0 == variant && row.2.leader.as_ref() == Some(site);
+        let is = |row: &&Row| row.0 == variant && row.2.leader.as_ref() == Some(site);
         series.extend(rows.iter().find(is).map(|row| (look, &row.2)));
     }
     for (variant, flexible, row) in rows.iter().filter(|row| row.0.traits().fast) {
@@ -343,7 +265,7 @@ fn by_client(five: &RttMatrix, rows: &[(Variant, bool, LatencyRow)]) -> Result<F
     })
 }
 
-fn by_leader(five: &RttMatrix, rows: &[(Variant, bool, LatencyRow)]) -> Result<Figure, LabError> {
+fn by_leader(five: &RttMatrix, rows: &[Row]) -> Result<Figure, LabError> {
     let led = rows.iter().filter(|row| row.0 == Variant::Multi).map(|row| &row.2);
     let value =
         |row: &LatencyRow, site: &String| row.latency_ms_by_site.get(site).copied().unwrap_or(f64::NAN);
@@ -387,6 +309,3 @@ fn over_all(searched: &[Placed]) -> Result<Figure, LabError> {
         svg: draw(&[panel], 1, 340)?,
     })
 }
-
-#[cfg(test)]
-mod tests;

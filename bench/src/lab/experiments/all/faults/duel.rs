@@ -4,13 +4,14 @@ use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::SERIES;
 use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::sample::{Sample, Summary};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Kind, Leadership, NodeId, Protocol};
 use paxos_transport::sim::{Delay, Links, Sim, Submitted, World};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The experiment.
@@ -82,8 +83,44 @@ impl WithProtocol for Duel {
     }
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+/// Duels with different seeds.
+#[derive(Serialize, Deserialize)]
+struct Duels {
+    runs: u64,
+    undecided: u64,
+    /// The times until all commands were decided, of the decided duels.
+    times: Summary,
+    /// The mean number of ballots that were started.
+    ballots: f64,
+}
+
+/// A row: the delays and their name, the back-off and its name, the number of proposers.
+type Case = ((&'static str, Delay), (&'static str, Backoff), u16);
+
+fn duels(((delays, delay), (_, backoff), proposers): Case, runs: u64, seed: u64) -> Result<Duels, LabError> {
+    let (mut times, mut ballots, mut undecided) = (Vec::new(), 0.0, 0);
+    // With constant delays and no back-off, the run is the same for every seed.
+    let runs = if backoff.is_none() && delays == "constant" { 1 } else { runs };
+    for run in 0..runs {
+        let duel = Duel { proposers, backoff, delay, seed: seed.wrapping_add(run) };
+        let ended = Variant::Basic.with(Recovery::Coordinated, false, duel)?;
+        ballots += ended.ballots / runs as f64;
+        undecided += u64::from(ended.all.is_none());
+        times.extend(ended.all);
+    }
+    Ok(Duels { runs, undecided, times: Sample::new(times).summary(), ballots })
+}
+
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let runs = setting.either(40, 1_000);
+    let policies = DELAYS.into_iter().flat_map(|delay| POLICIES.map(|policy| (delay, policy)));
+    let cases: Vec<Case> =
+        policies.flat_map(|(delay, policy)| PROPOSERS.map(|proposers| (delay, policy, proposers))).collect();
+    let name = |((delays, _), (policy, _), proposers): &Case| {
+        format!("{proposers} proposers, {delays} delays, back-off {policy}")
+    };
+    let ended = lab.each(&cases, name, |case| duels(*case, runs, setting.seed))?.all()?;
+    let mut ended = ended.chunks(PROPOSERS.len());
     let mut found = Findings::default();
     found.constant("servers", SERVERS);
     found.constant("variant", "Basic Paxos, every server a proposer; each proposer in the duel submits one command at the same moment");
@@ -104,7 +141,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     );
     let mut panels = Vec::new();
     let mut best: Option<(f64, &str)> = None;
-    for (delays, delay) in DELAYS {
+    for (delays, _) in DELAYS {
         let mut panel = Panel::new(
             format!("{delays} delays"),
             Axis::new("proposers").range(0.5, 5.5),
@@ -114,30 +151,11 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
             POLICIES.into_iter().zip(SERIES).zip(Marker::SERIES.into_iter().cycle())
         {
             let mut points = Vec::new();
-            for proposers in PROPOSERS {
-                progress(format!("{proposers} proposers, {delays} delays, back-off {policy}"));
-                let (mut times, mut ballots, mut undecided) = (Vec::new(), 0.0, 0_u64);
-                // With constant delays and no back-off, the run is the same for every seed.
-                let runs = if backoff.is_none() && delays == "constant" { 1 } else { runs };
-                for run in 0..runs {
-                    let duel = Duel { proposers, backoff, delay, seed: setting.seed.wrapping_add(run) };
-                    let ended = Variant::Basic.with(Recovery::Coordinated, false, duel)?;
-                    ballots += ended.ballots / runs as f64;
-                    undecided += u64::from(ended.all.is_none());
-                    times.extend(ended.all);
-                }
-                let times = Sample::new(times);
-                let median = times.quantile(0.5).filter(|_| undecided * 2 < runs);
-                table.push(row![
-                    delays,
-                    policy,
-                    proposers,
-                    runs,
-                    undecided,
-                    median,
-                    times.quantile(0.99),
-                    ballots
-                ]);
+            let row = ended.next().unwrap_or_default();
+            for (proposers, Duels { runs, undecided, times, ballots }) in PROPOSERS.into_iter().zip(row) {
+                let (runs, undecided, ballots) = (*runs, *undecided, *ballots);
+                let median = times.p50.filter(|_| undecided * 2 < runs);
+                table.push(row![delays, policy, proposers, runs, undecided, median, times.p99, ballots]);
                 points.extend(median.map(|median| (f64::from(proposers), median)));
                 if proposers == 3 && backoff.is_none() {
                     let livelocked = undecided as f64 / runs as f64 * 100.0;

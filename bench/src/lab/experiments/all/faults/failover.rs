@@ -5,7 +5,7 @@ use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
@@ -78,14 +78,15 @@ fn calculated(election: Duration) -> f64 {
     first - t / 4.0 + 5.0 * in_ms(ONE_WAY)
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("servers", SERVERS);
     found.constant("delay of a message", "7.5 ms, so that a broadcast with its answers takes 15 ms");
     found.constant("heartbeat interval", "half of the shortest election timeout");
     found.constant("election timeouts", "drawn anew from T to 2T each time");
-    let downtime = downtime(&mut found, setting, progress)?;
-    let throughput = throughput(&mut found, setting, progress)?;
+    let (crashes, outages) = (crashes(setting, lab)?, outages(setting, lab)?);
+    let downtime = downtime(&mut found, setting, &crashes.all()?)?;
+    let throughput = throughput(&mut found, &outages.all()?)?;
     found.figures = vec![downtime, throughput];
     found.lessons = vec![
         "With timeouts of 150 to 300 ms, half of {crashes} crashes leave the cluster without a leader for {p50_150} or less, and the worst one \
@@ -101,8 +102,41 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
-fn downtime(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let crashes = setting.either(150, 1_000);
+/// The number of crashes in one run of the lab.
+const TOGETHER: u64 = 50;
+
+const fn number_of_crashes(setting: &Setting) -> u64 {
+    if setting.quick { 150 } else { 1_000 }
+}
+
+/// For each range of timeouts, the times without a leader, in parts.
+fn crashes(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<Option<f64>>>, LabError> {
+    let part = (0..number_of_crashes(setting)).step_by(TOGETHER as usize);
+    let cases: Vec<(u64, u64)> =
+        TIMEOUTS.into_iter().flat_map(|shortest| part.clone().map(move |first| (shortest, first))).collect();
+    let name = |(shortest, first): &(u64, u64)| {
+        format!(
+            "crashes {first} to {} with timeouts of {shortest} to {} ms",
+            first + TOGETHER - 1,
+            2 * shortest
+        )
+    };
+    lab.each(&cases, name, |(shortest, first)| {
+        let crash = |run| {
+            let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(run);
+            Variant::Multi.with(Recovery::Coordinated, false, Crash { election: ms(*shortest), seed })
+        };
+        (*first..first + TOGETHER).map(crash).collect::<Result<Vec<_>, _>>()
+    })
+}
+
+fn downtime(
+    found: &mut Findings,
+    setting: &Setting,
+    measured: &[Vec<Option<f64>>],
+) -> Result<Figure, LabError> {
+    let crashes = number_of_crashes(setting);
+    let mut parts = measured.chunks((crashes / TOGETHER) as usize);
     let mut each = Table::new(
         "crashes",
         &[
@@ -137,14 +171,8 @@ fn downtime(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> 
     for ((shortest, hue), dash) in
         TIMEOUTS.into_iter().zip(SERIES).zip([Dash::Solid, Dash::Long, Dash::Short].into_iter().cycle())
     {
-        progress(format!("crashes with timeouts of {shortest} to {} ms", 2 * shortest));
         let mut times = Vec::new();
-        for run in 0..crashes {
-            let crash = Crash {
-                election: ms(shortest),
-                seed: setting.seed.wrapping_mul(1_000_003).wrapping_add(run),
-            };
-            let time = Variant::Multi.with(Recovery::Coordinated, false, crash)?;
+        for (run, time) in (0_u64..).zip(parts.next().unwrap_or_default().iter().flatten().copied()) {
             each.push(row![shortest, run, time]);
             times.extend(time);
         }
@@ -244,7 +272,22 @@ impl WithProtocol for Outage {
     }
 }
 
-fn throughput(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
+/// The variants whose leader has a fault.
+const LED: [(Variant, Dash); 2] = [(Variant::Multi, Dash::Solid), (Variant::Fast, Dash::Long)];
+
+/// When commands were answered, for each fault and variant.
+fn outages(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<Time>>, LabError> {
+    let cases: Vec<(&str, Variant)> =
+        TROUBLES.into_iter().flat_map(|trouble| LED.map(|(variant, _)| (trouble, variant))).collect();
+    let name = |(trouble, variant): &(&str, Variant)| format!("{variant} through a {trouble} of its leader");
+    lab.each(&cases, name, |(trouble, variant)| {
+        let work = Outage { variant: *variant, trouble, seed: setting.seed };
+        variant.with(Recovery::Coordinated, true, work)
+    })
+}
+
+fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, LabError> {
+    let mut measured = measured.iter();
     let mut table = Table::new(
         "throughput",
         &[
@@ -275,10 +318,7 @@ fn throughput(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -
             [(1.0, 0.0), (1.0, 300.0)],
         );
         panel.line(Look::new("", GREY).dash(Dash::Short).marker(Marker::None), [(2.0, 0.0), (2.0, 300.0)]);
-        for (variant, dash) in [(Variant::Multi, Dash::Solid), (Variant::Fast, Dash::Long)] {
-            progress(format!("{variant} through a {trouble} of its leader"));
-            let work = Outage { variant, trouble, seed: setting.seed };
-            let answers = variant.with(Recovery::Coordinated, true, work)?;
+        for ((variant, dash), answers) in LED.into_iter().zip(measured.by_ref()) {
             let mut points = Vec::new();
             for from in (0..END).step_by(WINDOW as usize) {
                 let window = Time(0).after(ms(from))..Time(0).after(ms(from + WINDOW));

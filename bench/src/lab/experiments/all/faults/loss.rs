@@ -4,8 +4,8 @@ use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
 use crate::lab::experiments::chart::{Axis, Figure, Look, Mark, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::sample::{Sample, Summary};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::lab::faults::disagreement;
 use crate::lab::quorums::QuorumChoice;
 use crate::row;
@@ -13,6 +13,7 @@ use crate::theory::{Layout, Learning, Recovery};
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Leadership, Protocol, Timeouts};
 use paxos_transport::sim::{Delay, Links, Sim, Submitted, World};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The experiment.
@@ -59,8 +60,9 @@ struct Traffic {
     seed: u64,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Outcome {
-    latencies: Sample,
+    latencies: Summary,
     messages: f64,
     violations: Vec<String>,
     linearizable: bool,
@@ -99,7 +101,7 @@ impl WithProtocol for Traffic {
         let latencies =
             sim.commands().iter().filter_map(|c| Some(c.latency()?.as_secs_f64() * 1e3)).collect();
         let linearizable = is_linearizable(sim.commands());
-        Ok(Outcome { latencies: Sample::new(latencies), messages, violations, linearizable })
+        Ok(Outcome { latencies: Sample::new(latencies).summary(), messages, violations, linearizable })
     }
 }
 
@@ -123,8 +125,20 @@ fn is_linearizable<R>(commands: &[Submitted<R>]) -> bool {
     true
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let commands = setting.either(60, 1_000);
+    let mut cases = Vec::new();
+    for (trouble, shares) in TROUBLES {
+        for variant in Variant::ALL.iter().copied() {
+            cases.extend(shares.iter().map(|share| (trouble, variant, *share)));
+        }
+    }
+    let name = |(trouble, variant, share): &(&str, Variant, f64)| format!("{variant}, {trouble} {share}");
+    let outcomes = lab.each(&cases, name, |(trouble, variant, share)| {
+        let work = Traffic { variant: *variant, links: links(trouble, *share), commands, seed: setting.seed };
+        variant.with(Recovery::Coordinated, true, work)
+    })?;
+    let mut outcomes = cases.into_iter().zip(outcomes.all()?);
     let mut found = Findings::default();
     found.constant("servers", SERVERS);
     found.constant("clients", format!("{CLIENTS}, each with one command at a time"));
@@ -156,14 +170,11 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
             Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("messages per command"));
         for (variant, marker) in Variant::ALL.iter().copied().zip(Marker::SERIES.into_iter().cycle()) {
             let (mut late, mut messages) = (Vec::new(), Vec::new());
-            for share in shares.iter().copied() {
-                progress(format!("{variant}, {trouble} {share}"));
-                let work = Traffic { variant, links: links(trouble, share), commands, seed: setting.seed };
-                let outcome = variant.with(Recovery::Coordinated, true, work)?;
+            for ((_, _, share), outcome) in outcomes.by_ref().take(shares.len()) {
                 runs += 1;
                 wrong += outcome.violations.len() as u64;
                 unordered += u64::from(!outcome.linearizable);
-                let (mean, p99) = (outcome.latencies.mean(), outcome.latencies.quantile(0.99));
+                let Summary { len, mean, p99, .. } = outcome.latencies;
                 late.extend(p99.map(|p99| (share, p99)));
                 messages.push((share, outcome.messages));
                 if trouble == "loss" && [0.0, 0.1].iter().any(|named: &f64| named.total_cmp(&share).is_eq()) {
@@ -175,7 +186,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
                     trouble,
                     share,
                     variant.name(),
-                    outcome.latencies.len(),
+                    len,
                     mean,
                     p99,
                     outcome.messages,

@@ -5,12 +5,13 @@ use crate::lab::experiments::chart::palette;
 use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, bars, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Leadership, Message, NodeId, Protocol, Time, Timeouts};
 use paxos_transport::sim::{Cut, Delay, Fate, Links, Sim, World};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The experiment.
@@ -99,6 +100,7 @@ struct Outage {
 }
 
 /// The course of an outage.
+#[derive(Serialize, Deserialize)]
 struct Course {
     /// The longest time without an answer after the links were cut, in milliseconds.
     gap: f64,
@@ -163,8 +165,34 @@ impl WithProtocol for Outage {
     }
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let runs = setting.either(3, 15);
+    let rows: Vec<(Variant, Option<bool>)> = Variant::ALL
+        .iter()
+        .flat_map(|variant| {
+            let asks: &[Option<bool>] =
+                if variant.traits().leaderless { &[None] } else { &[Some(true), Some(false)] };
+            asks.iter().map(|asks| (*variant, *asks))
+        })
+        .collect();
+    let name = |(variant, asks): &(Variant, Option<bool>)| match asks {
+        Some(false) => format!("{variant}, not asking"),
+        Some(true) | None => variant.to_string(),
+    };
+    let cases: Vec<_> = rows.iter().flat_map(|row| Scenario::ALL.map(|scenario| (*row, scenario))).collect();
+    let courses = lab.each(
+        &cases,
+        |(row, scenario)| format!("{}, {}", scenario.name(), name(row)),
+        |((variant, asks), scenario)| {
+            let run = |run: u64| {
+                let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(run);
+                let (variant, scenario, asks) = (*variant, *scenario, asks.unwrap_or(true));
+                variant.with(Recovery::Coordinated, true, Outage { variant, scenario, asks, seed })
+            };
+            (0..runs).map(run).collect::<Result<Vec<Course>, _>>()
+        },
+    )?;
+    let mut courses = courses.all()?.into_iter();
     let mut found = Findings::default();
     found.constant("servers", "5; in the chain 3");
     found.constant("clients", "4, each with one command at a time, connected with all servers");
@@ -192,30 +220,11 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
             ("won", "ballots won after the links were cut, mean"),
         ],
     );
-    let rows: Vec<(Variant, Option<bool>)> = Variant::ALL
-        .iter()
-        .flat_map(|variant| {
-            let asks: &[Option<bool>] =
-                if variant.traits().leaderless { &[None] } else { &[Some(true), Some(false)] };
-            asks.iter().map(|asks| (*variant, *asks))
-        })
-        .collect();
-    let name = |(variant, asks): &(Variant, Option<bool>)| match asks {
-        Some(false) => format!("{variant}, not asking"),
-        Some(true) | None => variant.to_string(),
-    };
     let (mut gaps, mut wins) = (Vec::new(), Vec::new());
     let (mut all, mut stood) = (0_u64, 0_u64);
     for row @ (variant, asks) in &rows {
         let (mut gap_bars, mut won_bars) = (Vec::new(), Vec::new());
-        for scenario in Scenario::ALL {
-            progress(format!("{}, {}", scenario.name(), name(row)));
-            let mut courses = Vec::new();
-            for run in 0..runs {
-                let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(run);
-                let work = Outage { variant: *variant, scenario, asks: asks.unwrap_or(true), seed };
-                courses.push(variant.with(Recovery::Coordinated, true, work)?);
-            }
+        for (scenario, courses) in Scenario::ALL.into_iter().zip(courses.by_ref()) {
             let again = courses.iter().filter(|course| course.again).count() as u64;
             let gap = Sample::new(courses.iter().map(|course| course.gap).collect());
             let kept = Sample::new(courses.iter().filter_map(|course| course.kept).collect()).mean();

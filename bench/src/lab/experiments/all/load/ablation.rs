@@ -6,12 +6,13 @@ use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
 use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, Panel, bars, draw, stacked};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
 use crate::theory::{Learning, Recovery};
 use crate::variants::Variant;
 use paxos_core::{Announce, Config};
 use paxos_transport::sim::{Delay, Disk, Links, Service};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The experiment.
@@ -32,7 +33,7 @@ const BATCH: usize = 16;
 const SYNC: Duration = Duration::from_millis(5);
 
 /// A step. Each adds one idea to the step before. The last one leaves out the ideas that need a leader.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 enum Step {
     /// Each command takes two phases, and all servers hear votes.
     Basic,
@@ -117,7 +118,8 @@ impl Step {
 }
 
 /// The measurements of a step.
-struct Measured {
+#[derive(Serialize, Deserialize)]
+struct Gain {
     step: Step,
     messages: f64,
     delays: f64,
@@ -127,7 +129,7 @@ struct Measured {
     synced: [Option<f64>; 3],
 }
 
-fn measure(step: Step, setting: &Setting) -> Result<Measured, LabError> {
+fn measure(step: Step, setting: &Setting) -> Result<Gain, LabError> {
     let (few, many) = (setting.either(100, 1_000), setting.either(4_000, 40_000));
     let seed = setting.seed;
     let alone = step.serve(Waits::Quorum, |_| (), few, seed)?;
@@ -140,18 +142,18 @@ fn measure(step: Step, setting: &Setting) -> Result<Measured, LabError> {
     let rate = step.serve(Waits::Quorum, loaded, many, seed)?.rate;
     let synced = |sync: Delay, waits: Waits| -> Result<Option<f64>, LabError> {
         let set = |work: &mut Work| work.disk = Disk::with_sync(sync);
-        Ok(step.serve(waits, set, few, seed)?.latencies.mean())
+        Ok(step.serve(waits, set, few, seed)?.latencies.mean)
     };
     let constant = synced(Delay::Constant(SYNC), Waits::Quorum)?;
     let exponential = Delay::Exponential { min: Duration::ZERO, mean: SYNC };
     // Fast quorums do not need the leader, so there is nothing to compare with.
     let own = if step == Step::Fast { None } else { synced(exponential, Waits::Own)? };
     let synced = [constant, synced(exponential, Waits::Quorum)?, own];
-    let delays = alone.latencies.mean().unwrap_or_default();
-    Ok(Measured { step, messages: alone.messages, delays, rate, synced })
+    let delays = alone.latencies.mean.unwrap_or_default();
+    Ok(Gain { step, messages: alone.messages, delays, rate, synced })
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("servers", SERVERS);
     found.constant(
@@ -178,12 +180,13 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
             ),
         ],
     );
-    let mut all: Vec<Measured> = Vec::new();
-    for step in Step::ALL {
-        progress(format!("step to {}", step.name()));
-        let measured = measure(step, setting)?;
+    let name = |step: &Step| format!("step to {}", step.name());
+    let all = lab.each(&Step::ALL, name, |step| measure(*step, setting))?.all()?;
+    let mut before: Option<&Gain> = None;
+    for measured in &all {
+        let step = measured.step;
         let name = step.name();
-        let gain = all.last().map(|before| measured.rate / before.rate);
+        let gain = before.map(|before| measured.rate / before.rate);
         let [constant, exponential, own] = measured.synced;
         table.push(row![
             name,
@@ -213,7 +216,7 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
             "",
             format!("(sync_ms − delays) / 5 of ablation.csv, {name}: a delay takes 1 ms"),
         );
-        all.push(measured);
+        before = Some(measured);
     }
     found.tables.push(table);
     found.figures = vec![steps(&all)?, syncs(&all)?];
@@ -236,21 +239,21 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
 }
 
 /// Makes a panel with a bar for each step, in the colour of its variant.
-fn panel(title: &str, axis: &str, all: &[Measured], of: impl Fn(&Measured) -> f64) -> Panel {
+fn panel(title: &str, axis: &str, all: &[Gain], of: impl Fn(&Gain) -> f64) -> Panel {
     let names: Vec<String> = all.iter().map(|measured| measured.step.name().to_owned()).collect();
     let parts: Vec<_> = Variant::ALL
         .iter()
         .map(|variant| {
             let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
             let value =
-                |measured: &Measured| if measured.step.variant() == *variant { of(measured) } else { 0.0 };
+                |measured: &Gain| if measured.step.variant() == *variant { of(measured) } else { 0.0 };
             (look, all.iter().map(value).collect())
         })
         .collect();
     stacked(title, &names, Axis::new(axis), &parts)
 }
 
-fn steps(all: &[Measured]) -> Result<Figure, LabError> {
+fn steps(all: &[Gain]) -> Result<Figure, LabError> {
     let panels = [
         panel("messages", "per command", all, |measured| measured.messages),
         panel("delays", "request to answer", all, |measured| measured.delays),
@@ -270,7 +273,7 @@ fn steps(all: &[Measured]) -> Result<Figure, LabError> {
     })
 }
 
-fn syncs(all: &[Measured]) -> Result<Figure, LabError> {
+fn syncs(all: &[Gain]) -> Result<Figure, LabError> {
     let names: Vec<String> = all.iter().map(|measured| measured.step.name().to_owned()).collect();
     let series: Vec<_> = [
         ("constant", GREY),

@@ -2,11 +2,11 @@
 
 use super::work::{Arrivals, Work};
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{GREY, SERIES};
+use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::sample::{Sample, Summary};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::{Expression, QuorumChoice, System};
 use crate::row;
 use crate::theory::Recovery;
@@ -92,7 +92,7 @@ struct Commands {
 }
 
 impl Commands {
-    fn measure(&self) -> Result<Sample, LabError> {
+    fn measure(&self) -> Result<Summary, LabError> {
         let quorum = self.waits.quorums(self.servers);
         let config = Shape { quorum, ..Shape::collapsed(Variant::Multi, self.servers) }.config()?;
         let slow = self.slow.map(|(node, sync)| (NodeId(node), Delay::Constant(sync)));
@@ -124,14 +124,15 @@ fn spread(share: f64) -> Delay {
     Delay::Exponential { min: ms(SYNC * (1.0 - share)), mean: ms(SYNC * share) }
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("variant", "multi, one command at a time");
     found.constant("delay of a message", "1 ms");
     found.constant("sync", "5 ms on average, one for all waiting writes");
     found.constant("leader", "n0 throughout: it does not hand over although its disk is slow");
-    let spreads = spreads(&mut found, setting, progress)?;
-    let slow = slow(&mut found, setting, progress)?;
+    let (by_spread, by_sync) = (by_spread(setting, lab)?, by_sync(setting, lab)?);
+    let spreads = spreads(&mut found, setting, &by_spread.all()?)?;
+    let slow = slow(&mut found, &by_sync.all()?)?;
     found.figures = vec![spreads, slow];
     found.lessons = vec![
         "The simulator agrees with a direct calculation from the order of votes within {off} of the mean.".into(),
@@ -148,9 +149,40 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
+/// The spreads of sync times.
+const SPREADS: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
+
+/// The latencies in the simulator, and their mean by direct calculation.
+type Both = (Summary, Option<f64>);
+
+/// The clusters with disks that vary, and how their lines look.
+const VARYING: [(u16, Waits, Hue, Dash, Marker); 4] = [
+    (3, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
+    (3, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
+    (5, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
+    (5, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
+];
+
+/// The latencies by cluster and spread of sync times.
+fn by_spread(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Both>, LabError> {
+    let cases: Vec<(u16, Waits, f64)> = VARYING
+        .into_iter()
+        .flat_map(|(servers, waits, ..)| SPREADS.map(|share| (servers, waits, share)))
+        .collect();
+    let name = |(servers, waits, share): &(u16, Waits, f64)| {
+        format!("{servers} servers, {}, spread {share}", waits.name())
+    };
+    let (count, seed) = (setting.either(400, 8_000), setting.seed);
+    lab.each(&cases, name, |(servers, waits, share)| {
+        let (servers, waits, sync) = (*servers, *waits, spread(*share));
+        let work = Commands { servers, waits, sync, slow: None, count, seed };
+        Ok((work.measure()?, work.calculate().mean()))
+    })
+}
+
 /// Latency by the spread of sync times.
-fn spreads(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let commands = setting.either(400, 8_000);
+fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Figure, LabError> {
+    let commands: u64 = setting.either(400, 8_000);
     let mut table = Table::new(
         "spread",
         &[
@@ -172,22 +204,13 @@ fn spreads(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
         Panel::new("99th percentile", Axis::new("spread of sync times"), Axis::new("latency (ms)"));
     let mut off = 0.0_f64;
     let mut named = false;
-    for (servers, waits, hue, dash, marker) in [
-        (3, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
-        (3, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
-        (5, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
-        (5, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
-    ] {
+    for ((servers, waits, hue, dash, marker), both) in VARYING.into_iter().zip(both.chunks(SPREADS.len())) {
         let (mut means, mut lates, mut formulas) = (Vec::new(), Vec::new(), Vec::new());
-        for share in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] {
-            progress(format!("{servers} servers, {}, spread {share}", waits.name()));
-            let (sync, seed) = (spread(share), setting.seed);
-            let work = Commands { servers, waits, sync, slow: None, count: commands, seed };
-            let (times, formula) = (work.measure()?, work.calculate());
-            let (Some(average), Some(calculated)) = (times.mean(), formula.mean()) else { continue };
+        for (share, (times, formula)) in SPREADS.into_iter().zip(both.iter().copied()) {
+            let (Some(average), Some(calculated)) = (times.mean, formula) else { continue };
             off = off.max((average / calculated - 1.0).abs());
-            let p99 = times.quantile(0.99);
-            table.push(row![servers, waits.name(), share, average, times.quantile(0.5), p99, calculated]);
+            let p99 = times.p99;
+            table.push(row![servers, waits.name(), share, average, times.p50, p99, calculated]);
             means.push((share, average));
             lates.extend(p99.map(|p99| (share, p99)));
             formulas.push((share, calculated));
@@ -224,9 +247,34 @@ fn spreads(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> R
     })
 }
 
+/// The sync times of the slow disk, in milliseconds.
+const SYNCS: [u64; 5] = [5, 10, 20, 50, 100];
+
+/// The process with the slow disk, what commands wait for, and how the line looks.
+type Slow = (&'static str, u16, Waits, Hue, Dash, Marker);
+const SLOW: [Slow; 4] = [
+    ("leader", 0, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
+    ("leader", 0, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
+    ("follower", 1, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
+    ("follower", 1, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
+];
+
+/// The mean latencies by the process with the slow disk, and its sync time.
+fn by_sync(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Both>, LabError> {
+    let cases: Vec<(Slow, u64)> = SLOW.into_iter().flat_map(|slow| SYNCS.map(|sync| (slow, sync))).collect();
+    let name = |((whose, _, waits, ..), sync): &(Slow, u64)| {
+        format!("a slow disk of {sync} ms at a {whose}, {}", waits.name())
+    };
+    let (count, seed) = (setting.either(50, 500), setting.seed);
+    lab.each(&cases, name, |((_, node, waits, ..), sync)| {
+        let slow = Some((*node, Duration::from_millis(*sync)));
+        let work = Commands { servers: 3, waits: *waits, sync: spread(0.0), slow, count, seed };
+        Ok((work.measure()?, work.calculate().mean()))
+    })
+}
+
 /// Latency by the sync time of one slow disk.
-fn slow(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let commands = setting.either(50, 500);
+fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
     let mut table = Table::new(
         "slow",
         &[
@@ -237,23 +285,12 @@ fn slow(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Resu
             ("calculated_ms", "by direct calculation, in ms"),
         ],
     );
-    let times = [5_u64, 10, 20, 50, 100];
     let mut panel =
         Panel::new("", Axis::new("sync of the slow disk (ms)").log(), Axis::new("mean latency (ms)").log());
-    for (whose, node, waits, hue, dash, marker) in [
-        ("leader", 0, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
-        ("leader", 0, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
-        ("follower", 1, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
-        ("follower", 1, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
-    ] {
+    for ((whose, _, waits, hue, dash, marker), both) in SLOW.into_iter().zip(both.chunks(SYNCS.len())) {
         let mut points = Vec::new();
-        for sync in times {
-            progress(format!("a slow disk of {sync} ms at a {whose}, {}", waits.name()));
-            let slow = Some((node, Duration::from_millis(sync)));
-            let (servers, seed) = (3, setting.seed);
-            let work = Commands { servers, waits, sync: spread(0.0), slow, count: commands, seed };
-            let mean = work.measure()?.mean();
-            table.push(row![whose, waits.name(), sync, mean, work.calculate().mean()]);
+        for (sync, (Summary { mean, .. }, calculated)) in SYNCS.into_iter().zip(both.iter().copied()) {
+            table.push(row![whose, waits.name(), sync, mean, calculated]);
             points.extend(mean.map(|mean| (sync as f64, mean)));
             if sync == 100 {
                 let key = match (whose, waits) {

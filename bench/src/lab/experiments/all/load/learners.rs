@@ -1,18 +1,18 @@
 //! Learners: reads served by their number, and the effect when one dies.
 
-use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{GREY, SERIES};
+mod reads;
+
+use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::sample::Summary;
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::row;
-use crate::theory::{Layout, Learning, Recovery};
-use crate::variants::{Digest, Payload, Variant, WithProtocol};
-use paxos_core::{Consistency, NodeId, Protocol, Slot, Time, Timeouts};
-use paxos_transport::sim::{Chance, Delay, Fate, Fault, Links, Reading, Service, Sim, Submitted, World};
-use std::cell::Cell;
-use std::rc::Rc;
+use crate::theory::{Learning, Recovery};
+use crate::variants::Variant;
+use paxos_core::Consistency;
+use reads::Readers;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The experiment.
@@ -25,9 +25,6 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 };
 
 const ACCEPTORS: u16 = 5;
-/// The only proposer.
-const LEADER: NodeId = NodeId(0);
-const FIRST_LEARNER: u16 = 1 + ACCEPTORS;
 /// How long a learner is busy with each read.
 const READ: Duration = Duration::from_micros(100);
 /// How long a process is busy with each message that it sends or receives.
@@ -42,125 +39,16 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Reads at all learners in turn, together with commands.
-struct Readers {
-    learners: u16,
-    learning: Learning,
-    kind: Consistency,
-    /// Reads per second at each learner.
-    offered: f64,
-    /// The length of the run.
-    time: Duration,
-    /// When the first learner crashes and restarts.
-    death: Option<(Duration, Duration)>,
-    seed: u64,
-}
-
-/// The outcome of the reads and commands.
-struct Reads {
-    all: Vec<Reading>,
-    /// When commands were answered.
-    answers: Vec<Time>,
-    /// The share of finished reads that missed a command answered before they began.
-    stale: f64,
-    /// Messages that the leader sent and received.
-    leader: u64,
-    start: Time,
-}
-
-impl Reads {
-    /// Reads that ended per second, between two moments counted from the start.
-    fn rate(&self, from: Duration, to: Duration) -> f64 {
-        let window = self.start.after(from)..self.start.after(to);
-        let ended = self.all.iter().filter(|read| read.seen.is_some_and(|seen| window.contains(&seen.at)));
-        ended.count() as f64 / to.saturating_sub(from).as_secs_f64()
-    }
-
-    fn latencies(&self) -> Sample {
-        Sample::new(self.all.iter().filter_map(|read| Some(read.latency()?.as_secs_f64() * 1e3)).collect())
-    }
-}
-
-/// The share of reads that miss a command answered before they began.
-fn stale(reads: &[Reading], commands: &[Submitted<u64>]) -> f64 {
-    let mut answers: Vec<(Time, Slot)> =
-        commands.iter().filter_map(|c| c.answer.as_ref().map(|answer| (answer.at, answer.slot))).collect();
-    answers.sort_unstable();
-    let mut newest = Slot(0);
-    for (_, slot) in &mut answers {
-        newest = newest.max(Slot(slot.index() + 1));
-        *slot = newest;
-    }
-    let ended: Vec<_> = reads.iter().filter_map(|read| Some((read.at, read.seen?.applied))).collect();
-    let missing = ended.iter().filter(|(at, applied)| {
-        let before = answers.partition_point(|(answered, _)| answered < at);
-        before > 0 && *applied < answers[before - 1].1
-    });
-    missing.count() as f64 / ended.len().max(1) as f64
-}
-
-impl WithProtocol for Readers {
-    type Out = Result<Reads, LabError>;
-
-    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
-        let (layout, learning, learners) = (Layout::Separate, self.learning, self.learners);
-        let mut config =
-            Shape { layout, learning, learners, ..Shape::collapsed(Variant::Multi, ACCEPTORS) }.config()?;
-        config.timeouts = Timeouts::default();
-        let mut world = World::<P>::new(config, options, self.seed);
-        world.links =
-            Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });
-        world.service = Service { read: READ, ..Service::each(MESSAGE) };
-        let client = world.add_clients(1)[0];
-        let mut sim = Sim::new(world, |_| Digest::default());
-        sim.run_for(ms(100))?;
-        let start = sim.now();
-        let handled = Rc::new(Cell::new(0_u64));
-        let counted = handled.clone();
-        sim.set_carrier(move |post| {
-            counted.set(counted.get() + u64::from(post.from == LEADER || post.to == LEADER));
-            Fate::Usual
-        });
-        let mut chance = Chance::new(self.seed, 70);
-        let mut draw = |mean: Duration| {
-            let (mut at, mut all) = (Duration::ZERO, Vec::new());
-            while at < self.time {
-                all.push(start.after(at));
-                at += chance.exponential(mean);
-            }
-            all
-        };
-        for (at, value) in draw(COMMANDS).into_iter().zip(0..) {
-            sim.submit_at(at, client, value);
-        }
-        let gap = Duration::from_secs_f64(1.0 / self.offered);
-        for learner in 0..learners {
-            for at in draw(gap) {
-                sim.read_at(at, NodeId(FIRST_LEARNER + learner), self.kind);
-            }
-        }
-        if let Some((down, up)) = self.death {
-            sim.fail_at(start.after(down), Fault::Crash(NodeId(FIRST_LEARNER)));
-            sim.fail_at(start.after(up), Fault::Restart(NodeId(FIRST_LEARNER)));
-        }
-        sim.run_for(self.time)?;
-        let mut answers: Vec<Time> =
-            sim.commands().iter().filter_map(|c| Some(c.answer.as_ref()?.at)).collect();
-        answers.sort_unstable();
-        let stale = stale(sim.reads(), sim.commands());
-        Ok(Reads { all: sim.reads().to_vec(), answers, stale, leader: handled.get(), start })
-    }
-}
-
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("layout", "multi, separate roles: one proposer, 5 acceptors");
     found.constant("cost of a read", "100 µs at its learner");
     found.constant("cost of a message", "10 µs for its sender and 10 µs for its receiver");
     found.constant("delay of a message", "0.4 to 0.6 ms");
     found.constant("commands", "500 per second");
-    let [rate, cost] = scale(&mut found, setting, progress)?;
-    let death = death(&mut found, setting, progress)?;
+    let (served, died) = (serve(setting, lab)?, die(setting, lab)?);
+    let [rate, cost] = scale(&mut found, &served.all()?)?;
+    let death = death(&mut found, &died.all()?)?;
     found.figures = vec![rate, cost, death];
     found.lessons = vec![
         "Local reads scale with learners: one serves {local_1} per second and 16 serve {local_16}. Confirmed reads, which see every command answered before, do not: {confirmed_8} per second with 8 learners, and \
@@ -179,9 +67,43 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
-/// Reads served and their cost, by the number of learners.
-fn scale(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<[Figure; 2], LabError> {
+/// The numbers of learners.
+const NUMBERS: [u16; 5] = [1, 2, 4, 8, 16];
+
+/// What learners serve.
+#[derive(Serialize, Deserialize)]
+struct Served {
+    /// Reads answered per second, when more are offered than can be answered.
+    rate: f64,
+    /// The latencies at half of the load.
+    latencies: Summary,
+    /// Messages per second at the leader, at half of the load.
+    leader: f64,
+    /// The share of stale reads, at half of the load.
+    stale: f64,
+}
+
+/// What learners serve, by the kind of reads and the number of learners.
+fn serve(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Served>, LabError> {
     let time = setting.either(ms(150), ms(1_000));
+    let cases: Vec<(&str, Consistency, u16)> =
+        KINDS.into_iter().flat_map(|(key, kind)| NUMBERS.map(|learners| (key, kind, learners))).collect();
+    let name = |(key, _, learners): &(&str, Consistency, u16)| format!("{key} reads at {learners} learners");
+    lab.each(&cases, name, |(_, kind, learners)| {
+        let go = |share: f64| {
+            let (learning, death, seed) = (Learning::Distinguished, None, setting.seed);
+            let (learners, kind, offered) = (*learners, *kind, share / READ.as_secs_f64());
+            let work = Readers { learners, learning, kind, offered, time, death, seed };
+            Variant::Multi.with(Recovery::Coordinated, false, work)
+        };
+        let (full, half) = (go(1.5)?, go(0.5)?);
+        let (latencies, leader) = (half.latencies().summary(), half.leader as f64 / time.as_secs_f64());
+        Ok(Served { rate: full.rate(time / 5, time), latencies, leader, stale: half.stale })
+    })
+}
+
+/// Reads served and their cost, by the number of learners.
+fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabError> {
     let mut table = Table::new(
         "learners",
         &[
@@ -202,29 +124,17 @@ fn scale(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
     let mut late = Panel::new("at half of the load", axis(), Axis::new("median latency (ms)").log());
     let mut busy = Panel::new("at half of the load", axis(), Axis::new("messages at the leader (1,000 / s)"));
     let most = 1.0 / READ.as_secs_f64();
-    let numbers = [1, 2, 4, 8, 16];
     rate.line(
         Look::new("10,000 per learner", GREY).dash(Dash::Short).marker(Marker::None),
-        numbers.map(|n| (f64::from(n), f64::from(n) * most / 1e3)),
+        NUMBERS.map(|n| (f64::from(n), f64::from(n) * most / 1e3)),
     );
-    for (((key, kind), hue), (dash, marker)) in KINDS.into_iter().zip(SERIES).zip([
-        (Dash::Solid, Marker::Circle),
-        (Dash::Long, Marker::Triangle),
-        (Dash::Solid, Marker::Cross),
-    ]) {
+    let looks = [(Dash::Solid, Marker::Circle), (Dash::Long, Marker::Triangle), (Dash::Solid, Marker::Cross)];
+    let kinds = KINDS.into_iter().zip(SERIES).zip(looks).zip(measured.chunks(NUMBERS.len()));
+    for ((((key, _), hue), (dash, marker)), measured) in kinds {
         let (mut rates, mut lates, mut costs) = (Vec::new(), Vec::new(), Vec::new());
-        for learners in numbers {
-            progress(format!("{key} reads at {learners} learners"));
-            let go = |share: f64| {
-                let (learning, death, seed) = (Learning::Distinguished, None, setting.seed);
-                let work = Readers { learners, learning, kind, offered: most * share, time, death, seed };
-                Variant::Multi.with(Recovery::Coordinated, false, work)
-            };
-            let (full, half) = (go(1.5)?, go(0.5)?);
-            let served = full.rate(time / 5, time);
-            let (latencies, leader) = (half.latencies(), half.leader as f64 / time.as_secs_f64());
-            let p50 = latencies.quantile(0.5);
-            table.push(row![key, learners, served, p50, latencies.quantile(0.99), leader, half.stale]);
+        for (learners, Served { rate, latencies, leader, stale }) in NUMBERS.into_iter().zip(measured) {
+            let (served, leader, stale, Summary { p50, p99, .. }) = (*rate, *leader, *stale, *latencies);
+            table.push(row![key, learners, served, p50, p99, leader, stale]);
             rates.push((f64::from(learners), served / 1e3));
             lates.extend(p50.map(|p50| (f64::from(learners), p50)));
             costs.push((f64::from(learners), leader / 1e3));
@@ -234,7 +144,7 @@ fn scale(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
             }
             if learners == 4 {
                 facts.add(&format!("{key}_p50"), p50, "ms", format!("p50_ms {row}"));
-                facts.add(&format!("stale_{key}"), half.stale * 100.0, "%", format!("stale {row}"));
+                facts.add(&format!("stale_{key}"), stale * 100.0, "%", format!("stale {row}"));
             } else if learners == 16 {
                 facts.add(&format!("leader_{key}"), leader, "", format!("leader {row}"));
             }
@@ -267,9 +177,53 @@ fn scale(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
     ])
 }
 
+/// The end of a run in which a learner crashes and restarts, and when it does so.
+const END: Duration = ms(1_200);
+const DEATH: (Duration, Duration) = (ms(400), ms(800));
+const WINDOW: Duration = ms(50);
+
+/// The reads, the processes that hear votes, and how the line looks.
+type Mourned = ((&'static str, Consistency), (&'static str, Learning), Hue, Dash);
+const MOURNED: [Mourned; 3] = [
+    (KINDS[0], ("distinguished", Learning::Distinguished), SERIES[0], Dash::Solid),
+    (KINDS[1], ("distinguished", Learning::Distinguished), SERIES[1], Dash::Long),
+    (KINDS[0], ("everyone", Learning::Everyone), SERIES[2], Dash::Long),
+];
+
+/// The course of a run in which a learner crashes and restarts.
+#[derive(Serialize, Deserialize)]
+struct Course {
+    /// For each window, the reads answered per second and the commands answered.
+    windows: Vec<(f64, usize)>,
+    /// The reads answered per second before the crash, while the learner is down, and after its restart.
+    rates: [f64; 3],
+    /// The longest time without an answered command from the crash on, in milliseconds.
+    gap: f64,
+}
+
+/// The courses of runs in which the first of four learners crashes and restarts.
+fn die(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Course>, LabError> {
+    let name = |((key, _), (name, _), ..): &Mourned| format!("the death of a learner, {key} reads, {name}");
+    lab.each(&MOURNED, name, |((_, kind), (_, learning), ..)| {
+        let (learning, kind, offered, seed) = (*learning, *kind, 0.5 / READ.as_secs_f64(), setting.seed);
+        let work = Readers { learners: 4, learning, kind, offered, time: END, death: Some(DEATH), seed };
+        let course = Variant::Multi.with(Recovery::Coordinated, false, work)?;
+        let windows = (0..).map(|nth| WINDOW * nth).take_while(|from| *from < END).map(|from| {
+            let span = course.start.after(from)..course.start.after(from + WINDOW);
+            (course.rate(from, from + WINDOW), course.answers.iter().filter(|at| span.contains(at)).count())
+        });
+        let (down, up) = DEATH;
+        let crash = course.start.after(down);
+        let ends = course.answers.iter().copied().chain([course.start.after(END)]);
+        let pairs = course.answers.iter().copied().zip(ends.skip(1)).filter(|(_, next)| *next > crash);
+        let gap = pairs.map(|(at, next)| next.since(at.max(crash)).as_secs_f64() * 1e3).fold(0.0, f64::max);
+        let rates = [course.rate(Duration::ZERO, down), course.rate(down, up), course.rate(up, END)];
+        Ok(Course { windows: windows.collect(), rates, gap })
+    })
+}
+
 /// The effect of a crash of one of four learners.
-fn death(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let (end, down, up, window) = (ms(1_200), ms(400), ms(800), ms(50));
+fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
     let mut table = Table::new(
         "death",
         &[
@@ -300,27 +254,13 @@ fn death(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
             panel.line(look, [(at, 0.0), (at, top)]);
         }
     }
-    let distinguished = ("distinguished", Learning::Distinguished);
-    for ((key, kind), (name, learning), hue, dash) in [
-        (KINDS[0], distinguished, SERIES[0], Dash::Solid),
-        (KINDS[1], distinguished, SERIES[1], Dash::Long),
-        (KINDS[0], ("everyone", Learning::Everyone), SERIES[2], Dash::Long),
-    ] {
-        progress(format!("the death of a learner, {key} reads, {name}"));
-        let (offered, seed) = (0.5 / READ.as_secs_f64(), setting.seed);
-        let work = Readers { learners: 4, learning, kind, offered, time: end, death: Some((down, up)), seed };
-        let course = Variant::Multi.with(Recovery::Coordinated, false, work)?;
+    for (((key, kind), (name, learning), hue, dash), course) in MOURNED.into_iter().zip(courses) {
         let (mut read, mut answered) = (Vec::new(), Vec::new());
-        let mut from = Duration::ZERO;
-        while from < end {
-            let rate = course.rate(from, from + window);
-            let span = course.start.after(from)..course.start.after(from + window);
-            let count = course.answers.iter().filter(|at| span.contains(at)).count();
+        for (from, (rate, count)) in (0..).map(|nth| WINDOW * nth).zip(course.windows.iter().copied()) {
             table.push(row![key, name, from.as_millis() as u64, rate, count]);
-            let middle = (from + window / 2).as_secs_f64();
+            let middle = (from + WINDOW / 2).as_secs_f64();
             read.push((middle, rate / 1e3));
-            answered.push((middle, count as f64 / window.as_secs_f64()));
-            from += window;
+            answered.push((middle, count as f64 / WINDOW.as_secs_f64()));
         }
         let look = |name: String| Look::new(name, hue).dash(dash).marker(Marker::None);
         if learning == Learning::Distinguished {
@@ -329,20 +269,17 @@ fn death(found: &mut Findings, setting: &Setting, progress: Progress<'_>) -> Res
         if kind != Consistency::Local {
             continue;
         }
-        let crash = course.start.after(down);
-        let ends = course.answers.iter().copied().chain([course.start.after(end)]);
-        let pairs = course.answers.iter().copied().zip(ends.skip(1)).filter(|(_, next)| *next > crash);
-        let gap = pairs.map(|(at, next)| next.since(at.max(crash)).as_secs_f64() * 1e3).fold(0.0, f64::max);
+        let gap = course.gap;
         gaps.push(row![name, gap]);
         let facts = &mut found.facts;
         facts.add(&format!("gap_{name}"), gap, "ms", format!("gap_ms of gaps.csv, {name}"));
         if learning == Learning::Distinguished {
-            let before = course.rate(Duration::ZERO, down);
+            let [before, during, after] = course.rates;
             let meaning = |when: &str| {
                 format!("reads of death.csv, local, distinguished: {when}, divided by those before the crash")
             };
-            facts.add("during", course.rate(down, up) / before * 100.0, "%", meaning("while it is down"));
-            facts.add("after", course.rate(up, end) / before * 100.0, "%", meaning("after the restart"));
+            facts.add("during", during / before * 100.0, "%", meaning("while it is down"));
+            facts.add("after", after / before * 100.0, "%", meaning("after the restart"));
         }
         let who = if learning == Learning::Distinguished {
             "the leader hears votes"

@@ -1,11 +1,12 @@
 //! Load: latency against the offered load, up to the knee and beyond, and the load of the busiest process.
 
-use super::work::{Arrivals, Work};
+use super::work::{Arrivals, Served, Work};
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
+use crate::lab::experiments::chart::palette::{self, GREY, Hue, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw, stacked};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::{Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::sample::Summary;
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::{QuorumChoice, System};
 use crate::row;
 use crate::theory::{Layout, Recovery, Run};
@@ -86,15 +87,17 @@ impl Case {
     }
 }
 
-fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
+fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("servers", "5, in the grid 6; separate roles: one proposer, 5 acceptors");
     found.constant("cost of a message", "10 µs for its sender and 10 µs for its receiver");
     found.constant("delay of a message", "0.4 to 0.6 ms");
     found.constant("clients", CLIENTS);
     found.constant("arrivals", "open, with exponential gaps");
-    let load = load(&mut found, progress)?;
-    let (latency, served) = sweep(&mut found, setting, progress)?;
+    let (alone, offered) = (alone(), offered());
+    let (counted, swept) = (count(&alone, lab)?, submit(&offered, setting, lab)?);
+    let load = load(&mut found, &alone, &counted.all()?)?;
+    let (latency, served) = sweep(&mut found, setting, offered, &swept.all()?)?;
     found.figures = vec![latency, served, load];
     found.lessons = vec![
         "In {cases} layouts and batches, the messages that the leader sends and receives for one command differ from the formula by at most {off}. \
@@ -116,19 +119,8 @@ fn run(setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> 
     Ok(found)
 }
 
-/// The messages at the busiest process without contention, compared with the formula.
-fn load(found: &mut Findings, progress: Progress<'_>) -> Result<Figure, LabError> {
-    let mut table = Table::new(
-        "load",
-        &[
-            ("case", "the variant, with its layout and quorums"),
-            ("servers", "acceptors"),
-            ("batch", "commands that arrive together, and the most in one message"),
-            ("measured", "messages per command that the busiest process sends and receives"),
-            ("formula", "2 + the leader's messages to and from servers, divided by the batch"),
-            ("capacity", "commands per second that the formula allows, at 10 µs per message"),
-        ],
-    );
+/// The clusters whose messages are counted without contention.
+fn alone() -> Vec<Case> {
     let batches = [1, 2, 4, 16, 64, 256];
     let mut cases: Vec<Case> = batches.map(|batch| Case::new("multi", Variant::Multi, batch)).into();
     cases.extend([
@@ -141,13 +133,35 @@ fn load(found: &mut Findings, progress: Progress<'_>) -> Result<Figure, LabError
         Case::separate("multi, separate, 3 learners", 3),
         Case::separate("multi, separate, 9 learners", 9),
     ]);
-    let (mut off, mut names, mut counted, mut formulas) = (0.0_f64, Vec::new(), Vec::new(), Vec::new());
-    for case in &cases {
-        progress(format!("messages at the leader, {}, batches of {}", case.name, case.batch));
+    cases
+}
+
+/// The messages per command at the busiest process, without contention.
+fn count(cases: &[Case], lab: &mut Lab<'_>) -> Result<Measured<f64>, LabError> {
+    let name = |case: &Case| format!("messages at the leader, {}, batches of {}", case.name, case.batch);
+    lab.each(cases, name, |case| {
         let (rounds, clients) = (4, case.batch as u16);
         let work =
             Work { clients, arrivals: Arrivals::Together, ..case.work(rounds * u64::from(clients), 1)? };
-        let measured = case.shape.variant.with(Recovery::Coordinated, true, work)?.load;
+        Ok(case.shape.variant.with(Recovery::Coordinated, true, work)?.load)
+    })
+}
+
+/// The messages at the busiest process without contention, compared with the formula.
+fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure, LabError> {
+    let mut table = Table::new(
+        "load",
+        &[
+            ("case", "the variant, with its layout and quorums"),
+            ("servers", "acceptors"),
+            ("batch", "commands that arrive together, and the most in one message"),
+            ("measured", "messages per command that the busiest process sends and receives"),
+            ("formula", "2 + the leader's messages to and from servers, divided by the batch"),
+            ("capacity", "commands per second that the formula allows, at 10 µs per message"),
+        ],
+    );
+    let (mut off, mut names, mut counted, mut formulas) = (0.0_f64, Vec::new(), Vec::new(), Vec::new());
+    for (case, measured) in cases.iter().zip(measured.iter().copied()) {
         let formula = case.formula()?;
         off = off.max((measured - formula).abs());
         table.push(row![case.name, case.shape.acceptors, case.batch, measured, formula, case.capacity()?]);
@@ -194,29 +208,14 @@ fn load(found: &mut Findings, progress: Progress<'_>) -> Result<Figure, LabError
     })
 }
 
-/// Latency and throughput against the offered load.
-fn sweep(
-    found: &mut Findings,
-    setting: &Setting,
-    progress: Progress<'_>,
-) -> Result<(Figure, Figure), LabError> {
-    let commands = setting.either(1_000, 10_000);
-    let mut table = Table::new(
-        "saturation",
-        &[
-            ("case", "the variant, with its batches and quorums"),
-            ("share", "the offered load as a share of the capacity by the formula"),
-            ("offered", "commands submitted per second"),
-            ("served", "commands answered per second, from the first arrival until all are answered"),
-            ("mean_ms", "mean latency, in ms"),
-            ("p50_ms", "median latency, in ms"),
-            ("p99_ms", "99th percentile of the latency, in ms"),
-            ("load", "messages per command that the busiest process sends and receives"),
-        ],
-    );
+/// A cluster, and how its line looks.
+type Line = (Case, Hue, Dash, Marker);
+
+/// The clusters under load.
+fn offered() -> Vec<Line> {
     let multi = palette::of(Variant::Multi);
     let (majority, flexible) = (QuorumChoice::Majority, QuorumChoice::Flexible(4, 2));
-    let cases = [
+    vec![
         (Case::new("multi", Variant::Multi, 1), multi, Dash::Solid, Marker::Circle),
         (Case::new("basic", Variant::Basic, 1), palette::of(Variant::Basic), Dash::Solid, Marker::Ring),
         (Case::new("multi, batch 16", Variant::Multi, 16), multi, Dash::Long, Marker::Triangle),
@@ -230,30 +229,65 @@ fn sweep(
             Dash::Short,
             Marker::Cross,
         ),
-    ];
+    ]
+}
+
+const fn number_of_commands(setting: &Setting) -> u64 {
+    if setting.quick { 1_000 } else { 10_000 }
+}
+
+/// What the clusters serve at each load.
+fn submit(lines: &[Line], setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Served>, LabError> {
+    let cases: Vec<(Case, f64)> =
+        lines.iter().flat_map(|(case, ..)| OFFERED.map(|share| (*case, share))).collect();
+    let name = |(case, share): &(Case, f64)| format!("{}, {share} of its capacity", case.name);
+    lab.each(&cases, name, |(case, share)| {
+        let (low, high) = (Duration::from_micros(400), Duration::from_micros(600));
+        let work = Work {
+            links: Links::new(Delay::Uniform { low, high }),
+            service: Service::each(MESSAGE),
+            arrivals: Arrivals::Open(Duration::from_secs_f64(1.0 / (share * case.capacity()?))),
+            clients: CLIENTS,
+            ..case.work(number_of_commands(setting), setting.seed)?
+        };
+        case.shape.variant.with(Recovery::Coordinated, true, work)
+    })
+}
+
+/// Latency and throughput against the offered load.
+fn sweep(
+    found: &mut Findings,
+    setting: &Setting,
+    lines: Vec<Line>,
+    swept: &[Served],
+) -> Result<(Figure, Figure), LabError> {
+    let mut table = Table::new(
+        "saturation",
+        &[
+            ("case", "the variant, with its batches and quorums"),
+            ("share", "the offered load as a share of the capacity by the formula"),
+            ("offered", "commands submitted per second"),
+            ("served", "commands answered per second, from the first arrival until all are answered"),
+            ("mean_ms", "mean latency, in ms"),
+            ("p50_ms", "median latency, in ms"),
+            ("p99_ms", "99th percentile of the latency, in ms"),
+            ("load", "messages per command that the busiest process sends and receives"),
+        ],
+    );
     let axis = || Axis::new("offered load (1,000 / s)").log();
     let panels = |label: &str| {
         ["variants and batches", "quorums of multi"]
             .map(|title| Panel::new(title, axis(), Axis::new(label).log()))
     };
     let (mut latency, mut served) = (panels("median latency (ms)"), panels("served (1,000 / s)"));
-    for (nth, (case, hue, dash, marker)) in cases.into_iter().enumerate() {
+    for ((nth, (case, hue, dash, marker)), swept) in
+        lines.into_iter().enumerate().zip(swept.chunks(OFFERED.len()))
+    {
         let (mut times, mut rates, mut most) = (Vec::new(), Vec::new(), 0.0_f64);
-        for share in OFFERED {
-            progress(format!("{}, {share} of its capacity", case.name));
+        for (share, Served { latencies, rate, load, .. }) in OFFERED.into_iter().zip(swept) {
+            let (Summary { mean, p50, p99, .. }, rate, load) = (*latencies, *rate, *load);
             let offered = share * case.capacity()?;
-            let (low, high) = (Duration::from_micros(400), Duration::from_micros(600));
-            let work = Work {
-                links: Links::new(Delay::Uniform { low, high }),
-                service: Service::each(MESSAGE),
-                arrivals: Arrivals::Open(Duration::from_secs_f64(1.0 / offered)),
-                clients: CLIENTS,
-                ..case.work(commands, setting.seed)?
-            };
-            let outcome = case.shape.variant.with(Recovery::Coordinated, true, work)?;
-            let at = |share| outcome.latencies.quantile(share);
-            let (p50, rate, load) = (at(0.5), outcome.rate, outcome.load);
-            table.push(row![case.name, share, offered, rate, outcome.latencies.mean(), p50, at(0.99), load]);
+            table.push(row![case.name, share, offered, rate, mean, p50, p99, load]);
             most = most.max(rate);
             times.extend(p50.map(|p50| (offered / 1e3, p50)));
             rates.push((offered / 1e3, rate / 1e3));
@@ -286,6 +320,7 @@ fn sweep(
             }
         }
     }
+    let commands = number_of_commands(setting);
     found.facts.add("commands", commands, "", "commands of each row of saturation.csv");
     found.tables.push(table);
     let constant = "Held constant: 5 servers (grid: 6), 64 clients, open arrivals, {commands} commands per point, 10 µs of work for each message sent or received, delays of 0.4 to 0.6 ms.";

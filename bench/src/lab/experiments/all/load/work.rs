@@ -1,10 +1,11 @@
 //! A cluster under load: clients that submit commands by a plan, processes whose work takes time, and the results.
 
 use crate::lab::experiments::LabError;
-use crate::lab::experiments::sample::Sample;
+use crate::lab::experiments::sample::{Sample, Summary};
 use crate::variants::{Digest, Payload, WithProtocol};
 use paxos_core::{Config, NodeId, Protocol};
 use paxos_transport::sim::{Chance, Delay, Disk, Fate, Links, Service, Sim, World};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -54,10 +55,10 @@ impl Work {
 }
 
 /// The results of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Served {
     /// The latencies in milliseconds. With open arrivals, the first fifth of the time is left out.
-    pub(super) latencies: Sample,
+    pub(super) latencies: Summary,
     /// Commands answered per second.
     pub(super) rate: f64,
     /// Messages per command.
@@ -131,7 +132,7 @@ impl WithProtocol for Work {
         let busiest =
             handled.borrow().iter().filter(|(node, _)| servers.contains(**node)).map(|(_, n)| *n).max();
         Ok(Served {
-            latencies: Sample::new(latencies),
+            latencies: Sample::new(latencies).summary(),
             rate: all / last.since(start).as_secs_f64(),
             messages: sim.counts().total() as f64 / all,
             load: busiest.unwrap_or(0) as f64 / all,

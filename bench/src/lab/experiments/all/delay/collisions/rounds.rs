@@ -1,11 +1,12 @@
 //! Clients of one cluster that repeatedly submit commands at about the same time.
 
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::{LabError, Sample};
+use crate::lab::experiments::{LabError, Sample, Summary};
 use crate::lab::quorums::QuorumChoice;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Kind, Protocol, Timeouts};
 use paxos_transport::sim::{Delay, Links, Sim, World};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The number of servers, each with all roles.
@@ -28,8 +29,9 @@ pub(super) struct Rounds<'a> {
 }
 
 /// The cost of the rounds.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Cost {
-    pub(super) latencies: Sample,
+    pub(super) latencies: Summary,
     /// The number of rounds in which a coordinator had to propose.
     pub(super) recovered: u64,
     pub(super) messages: f64,
@@ -74,6 +76,6 @@ impl WithProtocol for Rounds<'_> {
         let counted = sim.commands().iter().skip(clients.len());
         let latencies: Vec<f64> = counted.filter_map(|c| Some(c.latency()?.as_secs_f64() * 1e3)).collect();
         let messages = messages as f64 / latencies.len().max(1) as f64;
-        Ok(Cost { latencies: Sample::new(latencies), recovered, messages })
+        Ok(Cost { latencies: Sample::new(latencies).summary(), recovered, messages })
     }
 }

@@ -1,0 +1,268 @@
+//! The results of runs, as JSON lines: one file for each shard of an experiment. A run whose result is there is not made
+//! again.
+
+use super::lab::Shard;
+use super::{LabError, Setting};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// One run of an experiment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The number of the run, counted from 0.
+    pub(super) number: usize,
+    /// What is run, with every parameter that distinguishes it.
+    pub(super) name: String,
+}
+
+/// What results depend on, apart from the run. Only results of one origin may be put together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    version: String,
+    /// A checksum of the program: two builds of a version may differ.
+    build: String,
+    pub(super) seed: u64,
+    pub(super) quick: bool,
+    /// The name of the round trips.
+    round_trips: String,
+    /// Their checksum, because files on two machines may have one name.
+    round_trips_sum: String,
+}
+
+impl Origin {
+    /// The origin of results that this program finds in this setting.
+    pub(super) fn new(setting: &Setting) -> Result<Self, LabError> {
+        let unreadable = |path: &Path, source| LabError::Read { path: path.to_owned(), source };
+        let program =
+            std::env::current_exe().map_err(|source| unreadable(Path::new("paxos-bench"), source))?;
+        let bytes = fs::read(&program).map_err(|source| unreadable(&program, source))?;
+        let world = &setting.world;
+        let sites = 0..world.sites().len();
+        let pairs = sites.clone().flat_map(|a| sites.clone().map(move |b| (a, b)));
+        let mut table = world.sites().join(",").into_bytes();
+        table.extend(pairs.flat_map(|(a, b)| world.rtt_ms(a, b).to_le_bytes()));
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build: format!("{:016x}", xxh3_64(&bytes)),
+            seed: setting.seed,
+            quick: setting.quick,
+            round_trips: world.name().to_owned(),
+            round_trips_sum: format!("{:016x}", xxh3_64(&table)),
+        })
+    }
+
+    /// How this origin differs from another one, if results of both must not be put together.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        let quick = |origin: &Self| if origin.quick { "with --quick" } else { "without --quick" };
+        let pairs = [
+            ("version", self.version.clone(), other.version.clone()),
+            ("build", self.build.clone(), other.build.clone()),
+            ("seed", self.seed.to_string(), other.seed.to_string()),
+            ("made", quick(self).to_owned(), quick(other).to_owned()),
+            ("round trips", self.round_trips_sum.clone(), other.round_trips_sum.clone()),
+        ];
+        let (what, own, others) = pairs.into_iter().find(|(_, own, others)| own != others)?;
+        Some(format!("{what} {own}, not {others}"))
+    }
+
+    /// The same results, if this build had made them.
+    pub(super) fn built_as(&self, other: &Self) -> Self {
+        Self { build: other.build.clone(), ..self.clone() }
+    }
+}
+
+/// A line of a file: the result of a run, with everything that it depends on.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) experiment: String,
+    /// The number of the run.
+    pub(super) number: usize,
+    /// What was run.
+    pub(super) run: String,
+    /// The shard that made the run, and the number of shards.
+    pub(super) shard: (u64, u64),
+    #[serde(flatten)]
+    pub(super) origin: Origin,
+    pub(super) result: Value,
+}
+
+/// The results of an experiment's runs, and the file to which further results are added.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    known: BTreeMap<usize, (String, Value)>,
+    file: Option<Pen>,
+}
+
+#[derive(Debug)]
+struct Pen {
+    path: PathBuf,
+    file: File,
+    origin: Origin,
+    shard: Shard,
+}
+
+impl Journal {
+    /// Opens the file of this shard in the experiment's directory, with the results that are there. What a stopped
+    /// process left of a last line is removed.
+    ///
+    /// # Errors
+    /// [`LabError`] if the file cannot be read or written, is in use, or has results of another origin.
+    pub(super) fn open(dir: &Path, origin: &Origin, shard: Shard) -> Result<Self, LabError> {
+        let path = dir.join(file_name(shard));
+        let broken = |source| LabError::Write { path: path.clone(), source };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(broken)?;
+        file.try_lock().map_err(|why| match why {
+            TryLockError::WouldBlock => LabError::InUse { path: path.clone() },
+            TryLockError::Error(source) => broken(source),
+        })?;
+        // The file is read through the lock: on some systems nobody else may read it.
+        let mut bytes = Vec::new();
+        let unreadable = |source| LabError::Read { path: path.clone(), source };
+        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        let (lines, end) = parse(&path, &bytes)?;
+        file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(broken)?;
+        let mut known = BTreeMap::new();
+        for line in lines {
+            if let Some(difference) = line.origin.difference(origin) {
+                return Err(LabError::Another { path, difference });
+            }
+            known.insert(line.number, (line.run, line.result));
+        }
+        let pen = Pen { path, file, origin: origin.clone(), shard };
+        Ok(Self { known, file: Some(pen) })
+    }
+
+    /// A journal with the results in these lines.
+    pub(super) fn of(lines: impl IntoIterator<Item = Line>) -> Self {
+        let known = lines.into_iter().map(|line| (line.number, (line.run, line.result))).collect();
+        Self { known, file: None }
+    }
+
+    /// The number of results.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The result of this run, if it is there.
+    pub(super) fn result<T: DeserializeOwned>(&self, run: &Run) -> Result<Option<T>, LabError> {
+        let Some((name, result)) = self.known.get(&run.number) else { return Ok(None) };
+        let misfit = |why: String| LabError::Misfit { run: run.name.clone(), why };
+        if *name != run.name {
+            return Err(misfit(format!("run {} is {name:?} there", run.number)));
+        }
+        let read = serde_json::from_value(result.clone());
+        read.map(Some).map_err(|why| misfit(why.to_string()))
+    }
+
+    /// Stores a result, and returns it as it will be read. So the results of a new run and of a stored one are equal.
+    pub(super) fn keep<T: Serialize + DeserializeOwned>(
+        &mut self,
+        experiment: &str,
+        run: &Run,
+        result: &T,
+    ) -> Result<T, LabError> {
+        let unfit = |why: serde_json::Error| LabError::Misfit { run: run.name.clone(), why: why.to_string() };
+        let result = serde_json::to_value(result).map_err(unfit)?;
+        if let Some(Pen { path, file, origin, shard }) = &mut self.file {
+            let line = Line {
+                experiment: experiment.to_owned(),
+                number: run.number,
+                run: run.name.clone(),
+                shard: (shard.k, shard.n),
+                origin: origin.clone(),
+                result: result.clone(),
+            };
+            let text = serde_json::to_string(&line).map_err(unfit)? + "\n";
+            let broken = |source| LabError::Write { path: path.clone(), source };
+            file.write_all(text.as_bytes()).map_err(broken)?;
+        }
+        let read = T::deserialize(&result).map_err(unfit)?;
+        self.known.insert(run.number, (run.name.clone(), result));
+        Ok(read)
+    }
+}
+
+fn file_name(shard: Shard) -> String {
+    format!("runs-{}-of-{}.jsonl", shard.k, shard.n)
+}
+
+/// The files of all shards in the directory of an experiment, by name.
+pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, LabError> {
+    let unreadable = |source| LabError::Read { path: dir.to_owned(), source };
+    let is_of_shard = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("runs-") && name.ends_with(".jsonl")
+    };
+    let entries = fs::read_dir(dir).map_err(unreadable)?;
+    let paths: Vec<PathBuf> =
+        entries.map(|entry| Ok(entry?.path())).collect::<Result<_, _>>().map_err(unreadable)?;
+    let mut files: Vec<PathBuf> = paths.into_iter().filter(is_of_shard).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The lines of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<Line>, LabError> {
+    let bytes = fs::read(path).map_err(|source| LabError::Read { path: path.to_owned(), source })?;
+    Ok(parse(path, &bytes)?.0)
+}
+
+/// The lines in these bytes of a file, and where the last whole one ends.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Line>, u64), LabError> {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let lines = bytes[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let parsed = lines.zip(1..).map(|(line, number)| {
+        let damaged = |why| LabError::Damaged { path: path.to_owned(), line: number, why };
+        serde_json::from_slice(line).map_err(damaged)
+    });
+    Ok((parsed.collect::<Result<_, _>>()?, end as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_processes_do_not_write_to_one_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let origin = Origin::new(&Setting::default()).expect("the program can be read");
+        let open = || Journal::open(dir.path(), &origin, Shard::WHOLE);
+        let first = open().expect("nobody has it");
+        let error = open().expect_err("it is in use");
+        assert!(error.to_string().contains("is in use"), "{error}");
+        drop(first);
+        assert!(open().is_ok());
+    }
+
+    #[test]
+    fn a_stored_result_is_equal_to_the_one_that_was_found() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let origin = Origin::new(&Setting::default()).expect("the program can be read");
+        let run = Run { number: 5, name: "a third".into() };
+        let found = (1.0_f64 / 3.0, 1e-300_f64, Some(0.1_f64 + 0.2), None::<f64>, u64::MAX);
+        let mut journal = Journal::open(dir.path(), &origin, Shard::WHOLE).expect("nobody has it");
+        assert_eq!(journal.keep("counts", &run, &found).expect("it can be written"), found);
+        drop(journal);
+        let journal = Journal::open(dir.path(), &origin, Shard::WHOLE).expect("nobody has it");
+        assert_eq!(journal.result(&run).expect("it fits"), Some(found));
+        // A result of another run is not taken for this one's.
+        let other = Run { name: "a half".into(), ..run.clone() };
+        let error = journal.result::<f64>(&other).expect_err("the names differ").to_string();
+        assert!(error.contains("a half") && error.contains("a third"), "{error}");
+        // A number that JSON does not have is refused when it is found, not when it is read.
+        let mut journal = Journal::default();
+        assert!(journal.keep("counts", &run, &f64::NAN).is_err());
+    }
+}

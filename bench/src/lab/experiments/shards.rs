@@ -1,0 +1,140 @@
+//! Puts the results of all shards together, and says what is wrong with them.
+
+use super::journal::{self, Journal, Line, Origin};
+use super::lab::{Lab, Shard};
+use super::{EXPERIMENTS, Experiment, Findings, LabError, Progress, Setting};
+use crate::theory::matrix::RttMatrix;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The findings of the experiments that have results in these directories, and the setting in which they were made.
+/// The round trips are not stored with the results, so they are given.
+///
+/// # Errors
+/// [`LabError::Shards`] if a shard is missing, unfinished, there twice, or of another version, seed or setting.
+pub(super) fn merge(
+    dirs: &[PathBuf],
+    world: RttMatrix,
+    progress: Progress<'_>,
+) -> Result<(Setting, Vec<(Experiment, Findings)>), LabError> {
+    let mut shards = Shards::default();
+    for experiment in EXPERIMENTS {
+        for dir in dirs {
+            shards.read(*experiment, dir)?;
+        }
+    }
+    let Some((first, origin)) = shards.first.clone() else {
+        let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+        return Err(LabError::Shards(vec![format!("there are no results in {}", dirs.join(" "))]));
+    };
+    let setting = Setting { quick: origin.quick, seed: origin.seed, world };
+    // Whatever build makes the page, the results are as their shards found them.
+    if let Some(difference) = origin.difference(&Origin::new(&setting)?.built_as(&origin)) {
+        shards.faults.push(format!("{first} has {difference} as this program and --rtt-file have"));
+    }
+    if !shards.faults.is_empty() {
+        return Err(LabError::Shards(shards.faults));
+    }
+    shards.findings(&setting, progress).map(|all| (setting, all))
+}
+
+/// The results of the shards, and what is wrong with them.
+#[derive(Default)]
+struct Shards {
+    /// The first file, and the origin of its results.
+    first: Option<(String, Origin)>,
+    /// The number of shards, once it is known.
+    n: Option<u64>,
+    present: BTreeSet<u64>,
+    lines: BTreeMap<&'static str, BTreeMap<usize, (PathBuf, Line)>>,
+    faults: Vec<String>,
+}
+
+impl Shards {
+    /// Reads the results of an experiment in this directory, if there are any.
+    fn read(&mut self, experiment: Experiment, dir: &Path) -> Result<(), LabError> {
+        let own = dir.join(experiment.name);
+        if !own.is_dir() {
+            return Ok(());
+        }
+        for path in journal::files(&own)? {
+            // A shard without a run of the experiment has a file without lines.
+            let known = self.lines.entry(experiment.name).or_default();
+            let mut twice = 0;
+            for line in journal::read(&path)? {
+                let name = path.display();
+                let (k, n) = line.shard;
+                let (first, origin) =
+                    self.first.get_or_insert_with(|| (name.to_string(), line.origin.clone())).clone();
+                let of = *self.n.get_or_insert(n);
+                let fault = if let Some(difference) = line.origin.difference(&origin) {
+                    Some(format!("{name} has {difference} as in {first}"))
+                } else if n != of {
+                    Some(format!("{name} is one of {n} shards, {first} one of {of}"))
+                } else {
+                    None
+                };
+                if let Some(fault) = fault {
+                    self.faults.push(fault);
+                    break;
+                }
+                self.present.insert(k);
+                if let Some((other, _)) = known.get(&line.number) {
+                    twice += 1;
+                    if twice == 1 {
+                        self.faults.push(format!(
+                            "shard {k}/{n} of {} is there twice: in {} and in {name}",
+                            experiment.name,
+                            other.display()
+                        ));
+                    }
+                    continue;
+                }
+                known.insert(line.number, (path.clone(), line));
+            }
+        }
+        Ok(())
+    }
+
+    /// The findings from these results.
+    fn findings(
+        self,
+        setting: &Setting,
+        progress: Progress<'_>,
+    ) -> Result<Vec<(Experiment, Findings)>, LabError> {
+        let n = self.n.unwrap_or(1);
+        // For each shard, the runs without a result and the experiments that they belong to.
+        let mut missing: BTreeMap<u64, (usize, BTreeSet<&str>)> = BTreeMap::new();
+        let (mut all, mut lines) = (Vec::new(), self.lines);
+        for experiment in EXPERIMENTS {
+            let Some(lines) = lines.remove(experiment.name) else { continue };
+            progress(format!("the results of {}", experiment.name));
+            let mut journal = Journal::of(lines.into_values().map(|(_, line)| line));
+            let mut lab = Lab::known(experiment.name, &mut journal, &mut *progress);
+            let found = (experiment.run)(setting, &mut lab);
+            for run in lab.missing() {
+                let (runs, names) = missing.entry(Shard::of(*run, n)).or_default();
+                *runs += 1;
+                names.insert(experiment.name);
+            }
+            match found {
+                Ok(found) => all.push((*experiment, found)),
+                Err(LabError::Elsewhere) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        let told = |(k, (runs, names)): (&u64, &(usize, BTreeSet<&str>))| {
+            if self.present.contains(k) {
+                let names: Vec<&str> = names.iter().copied().collect();
+                let of = names.join(", ");
+                format!(
+                    "shard {k}/{n} is not finished, {runs} runs of {of} are missing: start it again with the same --out"
+                )
+            } else {
+                format!("shard {k}/{n} is missing")
+            }
+        };
+        let faults: Vec<String> = missing.iter().map(told).collect();
+        if faults.is_empty() { Ok(all) } else { Err(LabError::Shards(faults)) }
+    }
+}

@@ -1,0 +1,212 @@
+//! Experiments in shards: together they find what one process finds, and a stopped one goes on where it stopped.
+
+use paxos_bench::lab::experiments::EXPERIMENTS;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// The exit code, the standard output and the standard error of a command, whose arguments have no spaces.
+fn lab(args: &str) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paxos-bench"));
+    let output = command.args(args.split_whitespace()).output().expect("the binary can be run");
+    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// Runs a command and expects success. Returns what it told on the standard error.
+fn succeeds(args: &str) -> String {
+    let (code, _, told) = lab(args);
+    assert_eq!(code, 0, "{args}: {told}");
+    told
+}
+
+/// Runs a command and expects that its input is refused with these words.
+fn is_refused(args: &str, words: &[&str]) {
+    let (code, printed, told) = lab(args);
+    assert_eq!((code, printed.as_str()), (2, ""), "{args}: {told}");
+    for word in words {
+        assert!(told.contains(word), "{args}: no {word:?} in {told}");
+    }
+}
+
+struct Dir(TempDir);
+
+impl Dir {
+    fn new() -> Self {
+        Self(TempDir::new().expect("a directory can be made"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Runs each of three shards of `counts`, into `s1`, `s2` and `s3`.
+    fn three(&self) {
+        for k in 1..=3 {
+            succeeds(&format!(
+                "experiment counts --quick --shard {k}/3 --out {}",
+                self.name(&format!("s{k}"))
+            ));
+        }
+    }
+
+    /// Changes a file.
+    fn edit(&self, name: &str, edit: impl FnOnce(String) -> String) {
+        let text = fs::read_to_string(self.path(name)).expect("the file is there");
+        let edited = edit(text.clone());
+        assert_ne!(edited, text, "{name} has what is to be changed");
+        fs::write(self.path(name), edited).expect("it can be written");
+    }
+}
+
+/// The names and contents of the CSV files in a directory.
+fn csv(dir: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(dir).unwrap_or_else(|why| panic!("{}: {why}", dir.display()));
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let tables = paths.filter(|path| path.extension().is_some_and(|suffix| suffix == "csv"));
+    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    tables.map(|path| (name(&path), fs::read_to_string(&path).expect("it is text"))).collect()
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).expect("the file is there");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn the_same_seed_finds_the_same_in_any_number_of_jobs_and_shards() {
+    let dir = Dir::new();
+    let [whole, parts, more, merged] = ["whole", "parts", "more", "merged"].map(|name| dir.name(name));
+    let all = "experiment all --quick --seed 7";
+    succeeds(&format!("{all} --jobs 3 --out {whole}"));
+    // Two shards share a directory.
+    for (k, jobs, out) in [(1, 1, &parts), (2, 1, &parts), (3, 2, &more)] {
+        succeeds(&format!("{all} --shard {k}/3 --jobs {jobs} --out {out}"));
+    }
+    succeeds(&format!("report {parts} {more} --out {merged}"));
+    for experiment in EXPERIMENTS {
+        let [one, three] = [&whole, &merged].map(|out| csv(&Path::new(out).join(experiment.name)));
+        assert!(one.len() >= 2 && one == three, "{}: {:?}", experiment.name, one.keys());
+    }
+}
+
+#[test]
+fn a_stopped_experiment_goes_on_where_it_stopped() {
+    let dir = Dir::new();
+    let command = format!("experiment counts --quick --jobs 1 --out {}", dir.name("out"));
+    assert_eq!(succeeds(&command), "");
+    let (tables, all) = (csv(&dir.path("out/counts")), lines(&dir.path("out/counts/runs-1-of-1.jsonl")));
+    // The process was stopped in the middle of its eleventh line. The first run has another result than before, so it
+    // shows whether the run was made again.
+    dir.edit("out/counts/runs-1-of-1.jsonl", |text| {
+        let kept: String = text.split_inclusive('\n').take(10).collect();
+        let half = &text.lines().nth(10).expect("a line")[..40];
+        kept.replacen("\"messages\":", "\"messages\":7000", 1) + half
+    });
+    let told = succeeds(&command);
+    assert!(told.starts_with("paxos-bench: 10 results are in ") && told.lines().count() == 1, "{told}");
+    assert_eq!(lines(&dir.path("out/counts/runs-1-of-1.jsonl")).len(), all.len());
+    let resumed = csv(&dir.path("out/counts"));
+    let differ = |name: &str| {
+        let rows = tables[name].lines().zip(resumed[name].lines());
+        rows.filter(|(before, after)| before != after).count()
+    };
+    assert!(differ("counts.csv") == 1 && resumed["counts.csv"].contains(",7000"), "{resumed:?}");
+}
+
+#[test]
+fn every_line_has_the_parameters_of_its_run() {
+    let dir = Dir::new();
+    succeeds(&format!("experiment counts --quick --seed 3 --shard 2/3 --out {}", dir.name("out")));
+    let lines = lines(&dir.path("out/counts/runs-2-of-3.jsonl"));
+    assert!(lines.len() > 50, "{}", lines.len());
+    for line in &lines {
+        assert_eq!(
+            (&line["experiment"], &line["seed"], &line["quick"]),
+            (&"counts".into(), &3.into(), &true.into())
+        );
+        assert_eq!(
+            (&line["version"], &line["shard"]),
+            (&env!("CARGO_PKG_VERSION").into(), &vec![2, 3].into())
+        );
+        assert_eq!(line["number"].as_u64().expect("a number") % 3, 1);
+        assert!(
+            line["run"].as_str().is_some_and(|run| run.contains("acceptors")) && line["result"].is_object()
+        );
+        assert_eq!(line["round_trips"], "aws-rtt-ms.csv");
+    }
+}
+
+#[test]
+fn shards_that_make_no_whole_are_refused() {
+    let dir = Dir::new();
+    dir.three();
+    let [one, two, three, out] = ["s1", "s2", "s3", "out"].map(|name| dir.name(name));
+    is_refused(&format!("report {one} {three} --out {out}"), &["shard 2/3 is missing"]);
+    is_refused(
+        &format!("report {one} {two} {three} {two} --out {out}"),
+        &["shard 2/3 of counts is there twice", &two],
+    );
+    is_refused(&format!("report {} --out {out}", dir.name("nothing")), &["there are no results in"]);
+    succeeds(&format!("experiment counts --quick --seed 2 --shard 2/3 --out {}", dir.name("seed")));
+    is_refused(&format!("report {one} {} {three} --out {out}", dir.name("seed")), &["seed 2, not 1"]);
+    succeeds(&format!("experiment counts --shard 2/3 --out {}", dir.name("full")));
+    is_refused(
+        &format!("report {one} {} {three} --out {out}", dir.name("full")),
+        &["without --quick, not with"],
+    );
+    succeeds(&format!("experiment counts --quick --shard 2/4 --out {}", dir.name("four")));
+    is_refused(&format!("report {one} {} {three} --out {out}", dir.name("four")), &["one of 4 shards"]);
+    let file = "s2/counts/runs-2-of-3.jsonl";
+    for (what, own, others) in [("version", "0.1.0", "0.0.9"), ("build", "", "0000")] {
+        let text = fs::read_to_string(dir.path(file)).expect("the file is there");
+        dir.edit(file, |text| {
+            text.replace(&format!("\"{what}\":\"{own}"), &format!("\"{what}\":\"{others}"))
+        });
+        is_refused(&format!("report {one} {two} {three} --out {out}"), &[&format!("{what} 0"), "not "]);
+        fs::write(dir.path(file), text).expect("it can be written");
+    }
+    assert!(!dir.path("out").exists());
+    // The last line is half written.
+    dir.edit(file, |text| text[..text.len() - 20].to_owned());
+    is_refused(
+        &format!("report {one} {two} {three} --out {out}"),
+        &["shard 2/3 is not finished, 1 runs of counts"],
+    );
+    succeeds(&format!("experiment counts --quick --shard 2/3 --out {two}"));
+    succeeds(&format!("report {one} {two} {three} --out {out}"));
+}
+
+#[test]
+fn results_of_another_command_are_neither_used_nor_overwritten() {
+    let dir = Dir::new();
+    let out = dir.name("out");
+    succeeds(&format!("experiment counts --quick --out {out}"));
+    let before = fs::read_to_string(dir.path("out/counts/runs-1-of-1.jsonl")).expect("the file is there");
+    is_refused(&format!("experiment counts --quick --seed 2 --out {out}"), &["seed 1, not 2", "delete it"]);
+    is_refused(&format!("experiment counts --out {out}"), &["with --quick, not without"]);
+    let after = fs::read_to_string(dir.path("out/counts/runs-1-of-1.jsonl")).expect("the file is there");
+    assert_eq!(before, after);
+    // A damaged line is no result.
+    dir.edit("out/counts/runs-1-of-1.jsonl", |text| text.replacen("\"number\"", "\"numb", 1));
+    is_refused(&format!("experiment counts --quick --out {out}"), &["line 1 is damaged"]);
+}
+
+#[test]
+fn a_shard_is_one_of_n_and_needs_a_directory() {
+    let dir = Dir::new();
+    let out = dir.name("out");
+    for shard in ["0/3", "4/3", "3", "1/0", "a/b"] {
+        is_refused(&format!("experiment counts --quick --shard {shard} --out {out}"), &["give K/N"]);
+    }
+    is_refused("experiment counts --quick --shard 1/3", &["--out"]);
+    is_refused(&format!("report {out} --seed 2"), &["--seed", "cannot be used with"]);
+    assert!(!dir.path("out").exists());
+}
