@@ -4,7 +4,6 @@ use super::{Journal, config, introduce, soon};
 use fast_paxos::FastPaxos;
 use paxos_core::{Consistency, NodeId};
 use paxos_transport::{Builder, Replicated, StartError, StoreError};
-use std::path::Path;
 
 type Fast = FastPaxos<Vec<u8>, u64>;
 
@@ -13,15 +12,12 @@ fn builder(id: NodeId) -> Builder<Fast, Journal> {
 }
 
 /// Starts three members on ports that the system chooses.
-async fn start(
-    dir: &Path,
-    begin: impl Fn(NodeId) -> Builder<Fast, Journal>,
-) -> Vec<Replicated<Fast, Journal>> {
+async fn start(begin: impl Fn(NodeId) -> Builder<Fast, Journal>) -> Vec<Replicated<Fast, Journal>> {
     let mut bound = Vec::new();
     for id in (0..3).map(NodeId) {
         bound.push((
             id,
-            begin(id).listen("127.0.0.1:0").bind().await.unwrap_or_else(|e| panic!("{dir:?}: {e}")),
+            begin(id).listen("127.0.0.1:0").bind().await.expect("a free port, and a sound store"),
         ));
     }
     let handles: Vec<_> = bound.iter().map(|(id, bound)| (*id, bound.handle())).collect();
@@ -37,14 +33,14 @@ async fn start(
 async fn a_cluster_decides_and_goes_on_from_its_stores() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = |id: NodeId| dir.path().join("of").join(id.to_string());
-    let members = start(dir.path(), |id| builder(id).store(store(id))).await;
+    let members = start(|id| builder(id).store(store(id))).await;
     for (nth, member) in members.iter().enumerate() {
         assert_eq!(soon(member.propose(vec![nth as u8])).await.expect("decided"), nth as u64);
     }
     for member in members {
         member.shutdown().await.expect("a sound disk");
     }
-    let members = start(dir.path(), |id| builder(id).existing_store(store(id))).await;
+    let members = start(|id| builder(id).existing_store(store(id))).await;
     let seen = soon(members[2].read(Consistency::Confirmed, |journal| journal.0.clone())).await;
     assert_eq!(seen.expect("a quorum is up").value, [[0], [1], [2]]);
     for member in members {
