@@ -101,6 +101,9 @@ impl fmt::Display for Phase {
 /// assert_eq!(wheel.failures_survived(Phase::One)?, Some(1));
 /// # Ok::<(), QuorumError>(())
 /// ```
+///
+/// Peers compare the `Debug` text of their quorums, and stores keep it: it must tell different quorums apart, and be the same in
+/// each process and each version.
 pub trait QuorumSystem: Debug + Send + Sync {
     /// The acceptors, the only processes whose answers count.
     fn acceptors(&self) -> NodeSet;

@@ -86,7 +86,8 @@ impl<P: Protocol, S> Builder<P, S> {
     }
 
     /// Listens at this address instead of the process's own in [`Builder::peers`]: `0.0.0.0:7000` for every network
-    /// interface, or port 0 for a port that the system chooses ([`Bound::local_address`]).
+    /// interface, or port 0 for a port that the system chooses ([`Bound::local_address`]). Peers are not told this address:
+    /// [`Builder::advertise`].
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = Some(address.into());
         self
@@ -143,10 +144,10 @@ impl<P: Protocol, S> Builder<P, S> {
         self
     }
 
-    /// Opens the store, and listens.
+    /// Opens the store, and listens. If the future is dropped early, the store is closed a moment later.
     ///
     /// # Errors
-    /// [`StartError`], but for [`StartError::Host`].
+    /// [`StartError`].
     pub async fn bind(self) -> Result<Bound<P, S>, StartError>
     where
         P: Portable,

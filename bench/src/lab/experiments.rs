@@ -22,6 +22,7 @@ mod files;
 mod journal;
 mod lab;
 mod page;
+#[cfg_attr(not(feature = "png"), path = "experiments/no_png.rs")]
 mod png;
 mod run;
 mod runs;

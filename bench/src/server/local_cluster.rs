@@ -89,7 +89,10 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
         let wrong = |source| ServeError::Write { path: path.display().to_string(), source };
         file.write(&path).map_err(wrong)?;
     }
-    runtime.block_on(run(options, &file, data))
+    let done = runtime.block_on(run(options, &file, data));
+    // A read of the standard input does not hold it up.
+    runtime.shutdown_background();
+    done
 }
 
 /// Checks that an existing cluster is the one requested.
@@ -161,7 +164,7 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
     let (say, mut said) = mpsc::channel(64);
     let (mut members, mut logs) = (JoinSet::new(), JoinSet::new());
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let share = (cores() / file.members.len().max(1)).max(1);
+    let share = (cores() / file.places().count().max(1)).max(1);
     let threads = options.clients.threads.map_or(share, usize::from);
     let mut count = 0_usize;
     for place in file.places() {
@@ -182,9 +185,10 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
         data.display()
     ))?;
     tokio::pin!(stopping);
-    let (mut ready, mut alive, mut first_dead) = (BTreeSet::new(), count, None);
+    // A line may come after the end of the member that wrote it.
+    let (mut ready, mut ended, mut first_dead) = (BTreeSet::new(), BTreeSet::new(), None);
     let mut told = false;
-    while alive > 0 {
+    while ended.len() < count {
         tokio::select! {
             () = &mut stopping => break,
             heard = said.recv() => match heard {
@@ -198,20 +202,22 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
                     let input = status.as_ref().is_ok_and(|status| status.code() == Some(2));
                     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                     print(&format!("ended id={id} {status}"))?;
-                    tracing::error!("{} stopped unexpectedly ({status}); a quorum of the others goes on", NodeId(id));
+                    ended.insert(id);
+                    let left = count - ended.len();
+                    tracing::error!("{} stopped unexpectedly ({status}); {left} of {count} still run", NodeId(id));
                     first_dead = first_dead.or(Some(ServeError::Died { id, input }));
-                    alive -= 1;
-                    ready.remove(&id);
                 }
                 None => break,
             },
         }
         // Whoever waits for this line must not wait for a member that has ended.
-        if !told && alive > 0 && ready.len() == alive {
+        let running = ready.difference(&ended).count();
+        if !told && running > 0 && running + ended.len() == count {
             told = true;
-            match count - alive {
-                0 => print("all ready; stop with Ctrl-C")?,
-                _ => print(&format!("{alive} of {count} ready; stop with Ctrl-C"))?,
+            if ended.is_empty() {
+                print("all ready; stop with Ctrl-C")?;
+            } else {
+                print(&format!("{running} of {count} ready; stop with Ctrl-C"))?;
             }
         }
     }

@@ -122,12 +122,14 @@ fn describe(report: &StoreReport) -> String {
     );
     let mut text = format!(
         "  belongs to   {} of cluster {:?}, running {}
+  began with   {}
   store        {:032x}, {} writes, started {} times
   snapshot     {snapshot}
   log          blocks {} to {}, {} bytes of records\n",
         report.node,
         report.cluster,
         report.variant,
+        report.founders,
         report.store.id,
         report.store.writes,
         report.lives,

@@ -48,6 +48,9 @@ pub(super) async fn addresses(
             let id = field(&line, "id").and_then(|id| id.parse::<u16>().ok());
             ready.push((id, resp));
         }
+        if line.starts_with("ended ") {
+            return Err(VersusError::Start { name, why: format!("a member has ended: {line}") });
+        }
         if line.starts_with(last) {
             break;
         }

@@ -40,9 +40,13 @@ async fn a_store_is_told_and_one_that_is_damaged_or_in_use_is_refused() {
     drop(store);
 
     let told = succeeds(&format!("store inspect {args}"));
-    for part in
-        ["n2 of cluster \"test\", running multi", "5 writes, started 1 times", "below s5", "blocks 2 to 5"]
-    {
+    for part in [
+        "n2 of cluster \"test\", running multi",
+        "began with   n0 n1 n2",
+        "5 writes, started 1 times",
+        "below s5",
+        "blocks 2 to 5",
+    ] {
         assert!(told.contains(part), "{part} is not in {told}");
     }
     assert_eq!(succeeds(&format!("store verify {args}")), format!("{args}: whole\n"));

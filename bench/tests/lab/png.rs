@@ -10,6 +10,11 @@ fn each_figure_is_a_png_with_text_beside_its_svg() {
     command.args(["experiment", "counts", "--quick", "--png", "--out"]).arg(dir.path());
     let output = command.output().expect("the binary can be run");
     let told = String::from_utf8_lossy(&output.stderr);
+    if !cfg!(feature = "png") {
+        assert_eq!(output.status.code(), Some(2));
+        assert!(told.contains("--features png") && !dir.path().join("counts").exists(), "{told}");
+        return;
+    }
     if !output.status.success() {
         // A computer without fonts: the command says so, and writes no figure.
         assert!(told.contains("--png needs a font") && !dir.path().join("counts").exists(), "{told}");

@@ -17,6 +17,8 @@ pub(crate) struct Cluster {
     pub(crate) members: Vec<(String, u32)>,
     /// Lines that the cluster printed before all members were ready.
     early: Vec<String>,
+    /// The line that says that they are ready.
+    pub(crate) ready: String,
 }
 
 impl Cluster {
@@ -38,11 +40,14 @@ impl Cluster {
                 }
             }
         });
-        let mut cluster = Self { child, lines, members: Vec::new(), early: Vec::new() };
+        let (members, early, ready) = (Vec::new(), Vec::new(), String::new());
+        let mut cluster = Self { child, lines, members, early, ready };
         let mut ready = Vec::new();
         loop {
             let line = cluster.line();
-            if line.starts_with("all ready") {
+            // A member that has ended is one that the test has spoilt, or the test will miss it.
+            if line.ends_with("ready; stop with Ctrl-C") {
+                cluster.ready = line;
                 break;
             }
             if let Some(fields) = line.strip_prefix("ready ") {

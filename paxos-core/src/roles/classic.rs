@@ -40,7 +40,8 @@ pub struct Accept<V> {
     pub first: Slot,
     /// The values.
     pub batch: Batch<V>,
-    /// Every slot below is chosen. Where this ballot proposed a value, that value is the one chosen.
+    /// Every slot below is chosen. In a variant whose leaders stop when another value is chosen than they proposed (Multi-Paxos,
+    /// but not Fast Paxos), the value that this ballot proposed there is the one chosen.
     pub chosen: Slot,
 }
 

@@ -44,7 +44,7 @@ impl<P: Dialect<u64>> paxos_core::Acceptor<P> for Obliging {
         paxos_core::Acceptor::<P>::on_accept(&mut self.0, accept, log).or_else(|_refusal| {
             let Accept { ballot, first, ref batch, .. } = *accept;
             log.push(Record::Voted { ballot, first, batch: batch.clone() });
-            Ok(Some(Accepted { ballot, slots: first.extend(1), batch: Some(batch.clone()) }))
+            Ok(Some(Accepted { ballot, slots: first.extend(batch.len() as u64), batch: Some(batch.clone()) }))
         })
     }
 }

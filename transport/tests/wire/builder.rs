@@ -79,7 +79,8 @@ async fn what_is_missing_or_wrong_is_named() {
 #[tokio::test]
 async fn the_own_address_is_where_it_listens() {
     let dir = tempfile::tempdir().expect("a directory");
-    let all = [(NodeId(0), "127.0.0.1:1"), (NodeId(1), "127.0.0.2:0")];
+    // This machine does not have the other address, so listening there would fail.
+    let all = [(NodeId(0), "192.0.2.1:7000"), (NodeId(1), "127.0.0.1:0")];
     let bound = builder(NodeId(1)).peers(all).store(dir.path()).bind().await.expect("a free port");
-    assert_eq!(bound.local_address().ip().to_string(), "127.0.0.2");
+    assert!(bound.local_address().ip().is_loopback());
 }

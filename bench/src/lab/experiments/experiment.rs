@@ -193,6 +193,11 @@ pub enum LabError {
         "--png needs a font, and none was found: install one (Debian: fonts-dejavu-core; Fedora: dejavu-sans-fonts; Alpine: font-dejavu), or use the SVG files"
     )]
     Font,
+    /// The program was built without the feature.
+    #[error(
+        "this program writes no PNG: build it with `cargo build --release -p paxos-bench --features png`, or use the SVG files"
+    )]
+    NoPng,
     /// A run cannot be shown.
     #[error(transparent)]
     Explore(#[from] ExploreError),
@@ -214,6 +219,7 @@ impl LabError {
                 | Self::Damaged { .. }
                 | Self::Misfit { .. }
                 | Self::Font
+                | Self::NoPng
                 | Self::Shards(_)
                 | Self::Matrix(_)
                 | Self::Sites { .. }

@@ -25,7 +25,7 @@ pub struct ReportOptions {
     /// goes on where it stopped
     #[arg(long, default_value = "paxos-report", value_name = "DIR")]
     pub out: PathBuf,
-    /// Write the figures as PNG too
+    /// Write the figures as PNG too, in a program built with the feature `png`
     #[arg(long)]
     png: bool,
 }

@@ -45,7 +45,7 @@ pub struct ExperimentOptions {
     /// on where it stopped
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Write the figures as PNG too
+    /// Write the figures as PNG too, in a program built with the feature `png`
     #[arg(long, requires = "out", conflicts_with = "shard")]
     png: bool,
     /// Print all facts in the table, not only those of the sentences above it

@@ -97,6 +97,13 @@ impl Stores<'_> {
             let (file, other) = (self.cluster.display().to_string(), format!("cluster {:?}", cluster.name));
             return Err(BackupError::Foreign { store, owner, file, other });
         }
+        let written = report.variant.strip_suffix(&format!(", commands of format {FORMAT}"));
+        let variant = written.and_then(|name| Variant::from_str(name, false).ok());
+        let unknown = || {
+            let what = format!("it was written with {:?}, which this version does not read", report.variant);
+            BackupError::State { store: store.clone(), what }
+        };
+        let variant = variant.ok_or_else(unknown)?;
         let config = cluster
             .config(report.node.0, false)
             .map_err(|error| BackupError::State { store: store.clone(), what: error.to_string() })?;
@@ -110,13 +117,7 @@ impl Stores<'_> {
                 other,
             });
         }
-        let written = report.variant.strip_suffix(&format!(", commands of format {FORMAT}"));
-        let variant = written.and_then(|name| Variant::from_str(name, false).ok());
-        let unknown = || {
-            let what = format!("it was written with {:?}, which this version does not read", report.variant);
-            BackupError::State { store, what }
-        };
-        Ok((variant.ok_or_else(unknown)?, report.node))
+        Ok((variant, report.node))
     }
 }
 

@@ -33,7 +33,7 @@ has keys and --merge is not given.";
 /// Which cluster, and how to connect to it.
 #[derive(Clone, Debug, Args)]
 pub struct Cluster {
-    /// Members of the cluster; the next one is taken when one fails
+    /// Members of the cluster. Backup asks the first that answers; restore goes on at the next one when one fails
     #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:7001", value_name = "ADDR", value_parser = reachable)]
     pub addr: Vec<String>,
     /// The servers' password

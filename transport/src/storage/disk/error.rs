@@ -47,7 +47,9 @@ pub enum StoreError {
     },
     /// The cluster began with other members, or with other quorums.
     #[error(
-        "{path} is of a cluster that began with {found}; this configuration begins with {wanted}: give the members with which          it began, and change members while the cluster runs, or acknowledged commands may be lost",
+        "{path} is of a cluster that began with {found}; this configuration begins with {wanted}: give the members with which \
+         it began, and change members while the cluster runs, or acknowledged commands may be lost; if this process never \
+         took part in the cluster, give it an empty directory",
         path = path.display()
     )]
     Founders {

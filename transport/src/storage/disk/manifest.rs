@@ -12,7 +12,7 @@ use std::path::Path;
 pub(super) const NAME: &str = "manifest";
 
 /// The format of the whole directory.
-const FORMAT: u64 = 6;
+pub(super) const FORMAT: u64 = 6;
 
 /// The previous format, which used other files.
 pub(super) const FORMER: u64 = 3;

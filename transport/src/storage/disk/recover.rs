@@ -169,7 +169,7 @@ fn begin(
     let path = dir.join(manifest::NAME);
     if names.iter().any(|name| name == "identity" || name == "store.redb") {
         let (path, found) = (dir.to_owned(), FORMER);
-        return Err(StoreError::Format { path, found, wanted: FORMER + 1 });
+        return Err(StoreError::Format { path, found, wanted: manifest::FORMAT });
     }
     let whole = names.iter().filter(|name| !name.ends_with(UNFINISHED));
     for name in whole.filter(|name| name.starts_with("log-") || name.starts_with("snapshot-")) {
