@@ -7,8 +7,8 @@ use core::ops::Deref;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
-/// A value that clients submit: opaque to every protocol. Numbers, text, bytes, options and tuples of them are values; a type
-/// of your own needs one line, and [`Value::bytes`] if it owns memory elsewhere.
+/// A value that clients submit: opaque to every protocol. Integers, text, bytes, options and tuples of up to four of them
+/// are values; a type of your own needs one line, and [`Value::bytes`] if it owns memory elsewhere.
 ///
 /// ```
 /// use paxos_core::Value;
