@@ -191,7 +191,7 @@ async fn a_directory_of_the_former_format_is_refused_with_what_to_do() {
     fs::write(dir.path().join("identity"), "{}").expect("written");
     fs::write(dir.path().join("store.redb"), "redb").expect("written");
     let error = open(dir.path()).expect_err("another format");
-    assert!(matches!(error, StoreError::Format { found: 3, wanted: 4, .. }), "{error}");
+    assert!(matches!(error, StoreError::Format { found: 3, wanted: 6, .. }), "{error}");
     assert!(error.to_string().contains("replace the process with a new member"), "{error}");
 }
 
