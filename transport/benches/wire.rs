@@ -78,7 +78,8 @@ fn identity(node: u16) -> Identity {
         node: NodeId(node),
         variant: "multi".into(),
         configuration: Digest(0),
-        founders: String::new(),
+        genesis: String::new(),
+        lease: None,
     }
 }
 

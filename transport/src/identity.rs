@@ -1,6 +1,7 @@
 //! The identity of a process, and the check that two processes belong to the same cluster.
 
-use paxos_core::{Config, Digest, NodeId, Protocol};
+use core::time::Duration;
+use paxos_core::{Config, Digest, Limits, NodeId, Protocol};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
@@ -35,7 +36,7 @@ where
 
 /// The identity that a process declares to its peers and that its store belongs to. A process refuses peers of
 /// another cluster, variant or configuration, and a store of another cluster, process or variant, or of a cluster that began
-/// with other members.
+/// with other members or limits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The cluster's name.
@@ -46,9 +47,12 @@ pub struct Identity {
     pub variant: String,
     /// The parts of the configuration that must be equal at all processes: [`fingerprint`].
     pub configuration: Digest,
-    /// The members with which the cluster began, and their quorums. A store refuses others: what fewer members decide
-    /// need not be what more of them had decided.
-    pub founders: String,
+    /// What the cluster began with: [`genesis`]. A store refuses another: what fewer members decide need not be what more
+    /// of them had decided, and the same log executed under other limits need not give the same state.
+    pub genesis: String,
+    /// How long the leases last that the process grants. A store keeps the longest: after a restart with shorter ones, or
+    /// with none, the process still honours those that it granted before.
+    pub lease: Option<Duration>,
 }
 
 impl Identity {
@@ -59,22 +63,28 @@ impl Identity {
             node,
             variant: P::NAME.into(),
             configuration: fingerprint(config),
-            founders: founders(config),
+            genesis: genesis(config),
+            lease: config.timeouts.lease,
         }
     }
 }
 
-/// Describes the members with which a cluster begins, and their quorums ([`Identity::founders`]), in words that stores keep.
-/// The quorums are those of their `Debug` text, which must therefore say all of them, the same way each time.
-pub fn founders(config: &Config) -> String {
-    let Config { proposers, learners, quorums, .. } = config;
+/// Describes what a cluster begins with and keeps for as long as it exists, in words that stores keep: the members, their
+/// quorums, and the limits that decide when a change of members takes effect ([`paxos_core::Limits::alpha`]) and which commands
+/// are executed ([`paxos_core::Limits::session`], [`paxos_core::Limits::sessions`], [`paxos_core::Limits::idle`]). The quorums
+/// are those of their `Debug` text, which must therefore say all of them, the same way each time.
+pub fn genesis(config: &Config) -> String {
+    let Config { proposers, learners, quorums, limits, .. } = config;
     let acceptors = quorums.acceptors();
     let members = if [*proposers, *learners] == [acceptors; 2] {
         format!("members {acceptors}")
     } else {
         format!("proposers {proposers}, acceptors {acceptors}, learners {learners}")
     };
-    format!("{members}, quorums {quorums:?}")
+    let Limits { alpha, session, sessions, idle, .. } = limits;
+    format!(
+        "{members}, quorums {quorums:?}, alpha {alpha}, session {session}, sessions {sessions}, idle {idle}"
+    )
 }
 
 /// Returns a checksum of the settings that must be equal at all processes of a cluster: the first members, the
@@ -103,25 +113,36 @@ pub fn fingerprint(config: &Config) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::time::Duration;
 
     #[test]
-    fn founders_are_the_members_and_their_quorums() {
+    fn a_cluster_begins_with_its_members_their_quorums_and_what_decides_what_is_executed() {
         let of = |n| Config::collapsed(n).expect("lawful");
         let mut same = of(3);
         same.timeouts.lease = Some(Duration::from_millis(1));
         same.spares = paxos_core::NodeSet::only(NodeId(5));
-        assert_eq!(founders(&of(3)), founders(&same));
+        same.limits.reply_bytes = 1;
+        assert_eq!(genesis(&of(3)), genesis(&same));
         // Stores hold this text: another one is another format of the store.
-        let held =
-            "members {n0, n1, n2}, quorums Counts { acceptors: {n0, n1, n2}, q1: 2, q2: 2, fast: Some(3) }";
-        assert_eq!(founders(&of(3)), held);
+        let held = "members {n0, n1, n2}, quorums Counts { acceptors: {n0, n1, n2}, q1: 2, q2: 2, fast: Some(3) }, \
+             alpha 8192, session 4096, sessions 65536, idle 1048576";
+        assert_eq!(genesis(&of(3)), held);
         let mut fewer = of(3);
         fewer.proposers = paxos_core::NodeSet::only(NodeId(0));
         let counts = paxos_core::Counts::flexible(paxos_core::NodeSet::first(3), 1, 3);
         let other = Config::new(std::sync::Arc::new(counts.expect("lawful")));
-        for other in [of(2), fewer, other] {
-            assert_ne!(founders(&of(3)), founders(&other));
+        let limits: [fn(&mut Limits); 4] = [
+            |limits| limits.alpha += 1,
+            |limits| limits.session += 1,
+            |limits| limits.sessions += 1,
+            |limits| limits.idle += 1,
+        ];
+        let limited = limits.map(|change| {
+            let mut other = of(3);
+            change(&mut other.limits);
+            other
+        });
+        for other in limited.into_iter().chain([of(2), fewer, other]) {
+            assert_ne!(genesis(&of(3)), genesis(&other));
         }
     }
 

@@ -38,7 +38,7 @@ pub use host::{
     ChangeError, HostError, LeaveError, MemoryCluster, Outlook, ProposeError, ReadFailure, Replicated, Seen,
     Stages, Stopped, TraceOut, TransferError,
 };
-pub use identity::{Identity, Portable, fingerprint, founders};
+pub use identity::{Identity, Portable, fingerprint, genesis};
 pub use local::LocalCluster;
 /// The core that all crates share, re-exported for crates that do not depend on it directly.
 pub use paxos_core;

@@ -7,6 +7,7 @@ pub use disk::{DiskStorage, StoreError, StoreReport};
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;
+use core::time::Duration;
 use paxos_core::{Captured, Protocol, Snapshot, SnapshotPiece, StoreMark};
 use std::io;
 use std::sync::Arc;
@@ -84,6 +85,9 @@ pub struct Saved<P: Protocol> {
     /// [`Storage::install`] adds one, and [`Storage::load`] adds at least one. `None` if the store has no identity;
     /// then the other members cannot notice that it was lost or restored from a copy.
     pub store: Option<StoreMark>,
+    /// The longest leases that the process may have granted in former lives, whatever its configuration says now. It answers
+    /// no phase 1a until such a lease has passed. `None`: as long as those of its configuration.
+    pub lease: Option<Duration>,
     /// The snapshot that replaces everything recorded before it.
     pub snapshot: Option<Snapshot>,
     /// The records that were installed with that snapshot or appended since, oldest first.

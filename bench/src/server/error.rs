@@ -71,6 +71,17 @@ pub enum ServeError {
         /// The option that disagrees.
         option: String,
     },
+    /// The directory has members' stores, and no cluster's file.
+    #[error(
+        "{path} is missing, but {store} holds the data of a member: put the file back, or write it anew (`paxos-bench store \
+         inspect {store}` says with which members the cluster began); for another cluster, give another --data"
+    )]
+    FileLost {
+        /// The cluster's file.
+        path: String,
+        /// The directory of one of the members.
+        store: String,
+    },
     /// No address for clients is given.
     #[error("there is no address for clients: give --resp ADDR, or `resp` in the cluster's file")]
     NoResp,
@@ -157,6 +168,7 @@ impl ServeError {
             | Self::Directory { .. }
             | Self::Write { .. }
             | Self::Other { .. }
+            | Self::FileLost { .. }
             | Self::NoResp
             | Self::Insecure { .. }
             | Self::Tls(_)
@@ -171,7 +183,7 @@ impl ServeError {
                 StoreError::Locked { .. }
                     | StoreError::Format { .. }
                     | StoreError::Foreign { .. }
-                    | StoreError::Founders { .. }
+                    | StoreError::Genesis { .. }
                     | StoreError::Empty { .. }
             ),
             Self::Died { .. } | Self::Output(_) | Self::Host(_) | Self::Io(_) => false,

@@ -81,6 +81,12 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
         agree(options, &file, &path)?;
         file
     } else {
+        // A file with other members or addresses than before would end the cluster.
+        if let Some(store) = (0..32 + 16).map(|id| store_of(data, id)).find(|store| store.join("manifest").exists())
+        {
+            let (path, store) = (path.display().to_string(), store.display().to_string());
+            return Err(ServeError::FileLost { path, store });
+        }
         describe(options)?
     };
     file.allows(options.clients.reads)?;
@@ -93,6 +99,11 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     // A read of the standard input does not hold it up.
     runtime.shutdown_background();
     done
+}
+
+/// The directory of a member's store.
+fn store_of(data: &Path, id: u16) -> PathBuf {
+    data.join(format!("n{id}"))
 }
 
 /// Checks that an existing cluster is the one requested.
@@ -241,7 +252,7 @@ fn start(options: &LocalCluster, place: &Place, threads: usize, data: &Path) -> 
         .arg("--cluster")
         .arg(data.join("cluster.toml"))
         .arg("--data")
-        .arg(data.join(format!("n{}", place.id)))
+        .arg(store_of(data, place.id))
         .args(["--log", &clients.log, "--reads", crate::server::reads_name(clients.reads.into())])
         .args(["--maxclients", &clients.maxclients.to_string(), "--lanes", &clients.lanes.to_string()])
         .args(["--threads", &threads.to_string()])

@@ -129,7 +129,7 @@ fn describe(report: &StoreReport) -> String {
         report.node,
         report.cluster,
         report.variant,
-        report.founders,
+        report.genesis,
         report.store.id,
         report.store.writes,
         report.lives,

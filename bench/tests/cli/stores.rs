@@ -16,7 +16,8 @@ async fn written(dir: &Path) -> Store {
         node: NodeId(2),
         variant: "multi".into(),
         configuration: Digest(7),
-        founders: "n0 n1 n2".into(),
+        genesis: "n0 n1 n2".into(),
+        lease: None,
     };
     let mut store = Store::open(dir, &identity).expect("opens");
     store.load().await.expect("new");

@@ -32,7 +32,8 @@ fn identity(node: u16) -> Identity {
         node: NodeId(node),
         variant,
         configuration: Digest(0xABCD << 100),
-        founders: String::new(),
+        genesis: String::new(),
+        lease: None,
     }
 }
 

@@ -11,7 +11,8 @@ pub(crate) type Multi = MultiPaxos<String, u64>;
 
 pub(crate) fn identity() -> Identity {
     let (cluster, variant) = ("golden".into(), "multi".into());
-    Identity { cluster, node: NodeId(1), variant, configuration: Digest(7), founders: "n0 n1 n2".into() }
+    let (configuration, genesis) = (Digest(7), "n0 n1 n2".into());
+    Identity { cluster, node: NodeId(1), variant, configuration, genesis, lease: None }
 }
 
 fn ballot() -> Ballot {

@@ -22,7 +22,15 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    /// Starts a cluster whose members all get ready.
     pub(crate) fn start(variant: &str, data: &Path, arguments: &[&str]) -> Self {
+        let cluster = Self::start_some(variant, data, arguments);
+        assert_eq!(cluster.ready, "all ready; stop with Ctrl-C");
+        cluster
+    }
+
+    /// Starts a cluster, some members of which the test has spoilt.
+    pub(crate) fn start_some(variant: &str, data: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
             .args(["cluster", "--variant", variant, "--port", "0", "--log", "error", "--data"])
             .arg(data)
@@ -45,7 +53,6 @@ impl Cluster {
         let mut ready = Vec::new();
         loop {
             let line = cluster.line();
-            // A member that has ended is one that the test has spoilt, or the test will miss it.
             if line.ends_with("ready; stop with Ctrl-C") {
                 cluster.ready = line;
                 break;

@@ -85,8 +85,7 @@ impl<P: Protocol> Node<P> {
 
     /// Whether this acceptor answers no phase 1a of `owner` now.
     pub(super) fn bars(&self, owner: NodeId) -> bool {
-        self.setup.config.timeouts.lease.is_some()
-            && (self.grants.bar(self.now, owner) || (owner != self.setup.id && self.has_lease()))
+        self.grants.bar(self.now, owner) || (owner != self.setup.id && self.has_lease())
     }
 
     pub(super) fn on_read_message(&mut self, from: NodeId, message: ReadMessage) {

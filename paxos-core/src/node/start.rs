@@ -6,6 +6,7 @@ use crate::{
     Acceptor, Answering, Chosen, Client, Contact, Leader, Learner, NodeSet, Proposer, Protocol, Recorded,
     Setup, Slot, Snapshot, Time,
 };
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl<P: Protocol> Node<P> {
@@ -72,6 +73,13 @@ impl<P: Protocol> Node<P> {
         node.settled = node.chosen.first_unknown();
         node.durable = node.settled;
         node
+    }
+
+    /// Says that this acceptor may have granted leases of this length before it restarted, where that may be longer than
+    /// [`crate::Timeouts::lease`] is now. It answers no phase 1a until they have ended. Must be called before anything else
+    /// happens.
+    pub fn honour_leases(&mut self, lease: Duration) {
+        self.grants.honour(self.now.after(lease));
     }
 
     fn build(setup: Setup<P::Options>, now: Time, life: u32) -> Self {

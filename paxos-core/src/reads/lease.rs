@@ -25,7 +25,8 @@
 //! so it is not answered.
 //!
 //! An acceptor that restarts has forgotten its leases. It answers no phase 1a until one lease has passed; every lease
-//! that it had granted ends before that.
+//! that it had granted ends before that. If its configuration has changed, that is the longest lease that it may have
+//! granted, which its store keeps: the leader of before counts on it, although nobody grants such leases any more.
 //!
 //! A leader's own acceptor needs no lease for this argument: if it answers another process's phase 1a, the leader
 //! learns of the higher ballot in the same step and leads no more. It still refrains from answering while the lease
@@ -63,6 +64,11 @@ impl Grants {
     pub(crate) fn new(lease: Option<Duration>, now: Time, restarted: bool) -> Self {
         let silent = lease.filter(|_| restarted).map(|lease| now.after(lease));
         Self { lease, granted: None, released: None, silent }
+    }
+
+    /// Answers no phase 1a before `until`, when the leases that were granted in former lives have ended.
+    pub(crate) fn honour(&mut self, until: Time) {
+        self.silent = self.silent.max(Some(until));
     }
 
     /// Grants the lease for a heartbeat in `ballot`, which the acceptor follows. Returns whether it may be answered.
@@ -160,7 +166,14 @@ mod tests {
     fn who_restarts_answers_nobody_for_a_lease() {
         let grants = Grants::new(Some(LEASE), Time(7), true);
         assert!(grants.bar(Time(1006), NodeId(0)) && !grants.bar(Time(1007), NodeId(0)));
-        assert!(!Grants::new(None, Time(7), true).bar(Time(7), NodeId(0)));
+        let mut grants = Grants::new(None, Time(7), true);
+        assert!(!grants.bar(Time(7), NodeId(0)));
+        // Its configuration grants no leases any more, but it has granted some.
+        grants.honour(Time(1007));
+        assert!(grants.bar(Time(1006), NodeId(0)) && !grants.bar(Time(1007), NodeId(0)));
+        let mut longer = Grants::new(Some(LEASE), Time(7), true);
+        longer.honour(Time(9));
+        assert!(longer.bar(Time(1006), NodeId(0)));
     }
 
     #[test]

@@ -50,6 +50,9 @@ where
             }
             Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
         };
+        if let Some(lease) = saved.lease.filter(|_| saved.session > 0) {
+            node.honour_leases(lease);
+        }
         let nonce = draw_nonce()?;
         node.draw(nonce);
         let store = saved.store.map(|mark| StoreLife::begin(mark, nonce));

@@ -105,7 +105,7 @@ impl<P: Portable> Storage<P> for DiskStorage<P> {
         let begun = self.store.begin_life();
         let (session, store) = begun.map_err(|error| StorageError::Read(io::Error::other(error)))?;
         let (snapshot, records) = self.found.take().unwrap_or_default();
-        Ok(Saved { session, store: Some(store), snapshot, records })
+        Ok(Saved { session, store: Some(store), lease: self.store.manifest.lease, snapshot, records })
     }
 
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {

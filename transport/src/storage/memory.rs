@@ -40,7 +40,8 @@ impl<P: Protocol> MemoryStorage<P> {
 
     /// Creates a store that holds what another store gave to its process.
     pub fn holding(saved: Saved<P>) -> Self {
-        let Saved { session, store, snapshot, records } = saved;
+        // No process that reads this grants leases before it restarts with them.
+        let Saved { session, store, snapshot, records, .. } = saved;
         let new = Self::new();
         {
             let mut disk = new.disk();
@@ -115,7 +116,7 @@ impl<P: Protocol> Storage<P> for MemoryStorage<P> {
             disk.lives = disk.lives.saturating_add(1);
             disk.store.writes += 1;
             let (snapshot, records) = (disk.snapshot.clone(), disk.records.clone());
-            Saved { session: disk.lives - 1, store: Some(disk.store), snapshot, records }
+            Saved { session: disk.lives - 1, store: Some(disk.store), lease: None, snapshot, records }
         };
         self.life = Some(saved.session + 1);
         Ok(saved)

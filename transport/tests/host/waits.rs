@@ -72,6 +72,45 @@ async fn every_call_at_a_process_whose_store_hangs_ends_in_time() {
     assert_eq!(in_time(hung.transfer(NodeId(1))).await, Err(refused));
 }
 
+/// A store of a process that ran before, with leases of an hour.
+struct Lent(MemoryStorage<Multi>);
+
+#[async_trait]
+impl Storage<Multi> for Lent {
+    async fn load(&mut self) -> Result<Saved<Multi>, StorageError> {
+        Ok(Saved { session: 1, lease: Some(HOUR), ..self.0.load().await? })
+    }
+
+    async fn append(&mut self, records: &[<Multi as Protocol>::Record]) -> Result<(), StorageError> {
+        self.0.append(records).await
+    }
+
+    async fn install(
+        &mut self,
+        snapshot: &Snapshot,
+        records: &[<Multi as Protocol>::Record],
+    ) -> Result<(), StorageError> {
+        self.0.install(snapshot, records).await
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The configuration has no leases any more, but a leader that still has the old one may count on those granted before.
+#[tokio::test(start_paused = true)]
+async fn leases_that_were_granted_before_a_restart_are_honoured_without_leases() {
+    let config = Arc::new(Config::collapsed(3).expect("lawful"));
+    let network = MemoryNetwork::<Multi>::new(4096);
+    let mut members = Vec::new();
+    for id in config.servers().iter() {
+        members.push(join(id, &config, network.join(id), Lent(MemoryStorage::new())).await);
+    }
+    sleep(HOUR - 2 * longest()).await;
+    assert_eq!(in_time(members[0].propose(1)).await, Err(ProposeError::OutcomeUnknown));
+    sleep(2 * longest()).await;
+    soon(members[0].propose(2)).await.expect("they have ended");
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_quorum_nothing_waits_for_ever_by_default() {
     let mut config = Config::collapsed(3).expect("lawful");

@@ -5,12 +5,14 @@ use paxos_core::{Ballot, Bytes, Digest, NodeId, Record, Sections, Slot, Snapshot
 use paxos_transport::{DiskStorage, Identity, Saved, Storage, StoreError};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) type Protocol = MultiPaxos<u64, u64>;
 
 pub(crate) fn identity() -> Identity {
-    let (cluster, founders) = ("test".into(), "n0 n1 n2".into());
-    Identity { cluster, node: NodeId(1), variant: "multi".into(), configuration: Digest(7), founders }
+    let (cluster, genesis) = ("test".into(), "n0 n1 n2".into());
+    let (variant, configuration) = ("multi".into(), Digest(7));
+    Identity { cluster, node: NodeId(1), variant, configuration, genesis, lease: None }
 }
 
 pub(crate) fn open(dir: &Path) -> Result<DiskStorage<Protocol>, StoreError> {
@@ -94,12 +96,24 @@ async fn the_directory_of_another_process_cluster_or_variant_is_refused() {
         let error = DiskStorage::<Protocol>::open(dir.path(), &other).expect_err("not its own");
         assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
     }
-    let fewer = Identity { founders: "n0 n1".into(), ..identity() };
+    let fewer = Identity { genesis: "n0 n1".into(), ..identity() };
     let error = DiskStorage::<Protocol>::open(dir.path(), &fewer).expect_err("it began with three members");
-    assert!(matches!(error, StoreError::Founders { .. }), "{error}");
-    // Timeouts and the like may change from life to life; peers check the settings that must not.
+    assert!(matches!(error, StoreError::Genesis { .. }), "{error}");
+    // Timeouts and the like may change from life to life.
     DiskStorage::<Protocol>::open(dir.path(), &Identity { configuration: Digest(8), ..identity() })
         .expect("its own");
+}
+
+#[tokio::test]
+async fn a_store_keeps_the_longest_leases_that_its_process_may_have_granted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let lease = |seconds| Some(Duration::from_secs(seconds));
+    for (now, kept) in [(None, None), (lease(5), lease(5)), (lease(1), lease(5)), (None, lease(5))] {
+        let identity = Identity { lease: now, ..identity() };
+        let mut store = DiskStorage::<Protocol>::open(dir.path(), &identity).expect("its own");
+        let saved: Saved<Protocol> = store.load().await.expect("whole");
+        assert_eq!(saved.lease, kept);
+    }
 }
 
 #[tokio::test]
@@ -191,8 +205,8 @@ async fn a_directory_of_the_former_format_is_refused_with_what_to_do() {
     fs::write(dir.path().join("identity"), "{}").expect("written");
     fs::write(dir.path().join("store.redb"), "redb").expect("written");
     let error = open(dir.path()).expect_err("another format");
-    assert!(matches!(error, StoreError::Format { found: 3, wanted: 6, .. }), "{error}");
-    assert!(error.to_string().contains("replace the process with a new member"), "{error}");
+    assert!(matches!(error, StoreError::Format { found: 3, wanted: 7, .. }), "{error}");
+    assert!(error.to_string().contains("into a new cluster"), "{error}");
 }
 
 #[tokio::test]

@@ -57,8 +57,9 @@ pub(crate) fn config(n: u16) -> Config {
 }
 
 pub(crate) fn identity(node: u16) -> Identity {
-    let (cluster, founders) = ("test".into(), "n0 n1 n2".into());
-    Identity { cluster, node: NodeId(node), variant: "multi".into(), configuration: Digest(7), founders }
+    let (cluster, genesis) = ("test".into(), "n0 n1 n2".into());
+    let (variant, configuration) = ("multi".into(), Digest(7));
+    Identity { cluster, node: NodeId(node), variant, configuration, genesis, lease: None }
 }
 
 pub(crate) fn options(node: u16) -> TcpOptions {

@@ -11,7 +11,7 @@ use paxos_core::{
     Votes,
 };
 use paxos_transport::{
-    MemoryNetwork, MemoryStorage, Portable, Replicated, Saved, Seen, StoreReport, founders,
+    MemoryNetwork, MemoryStorage, Portable, Replicated, Saved, Seen, StoreReport, genesis,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -107,9 +107,9 @@ impl Stores<'_> {
         let config = cluster
             .config(report.node.0, false)
             .map_err(|error| BackupError::State { store: store.clone(), what: error.to_string() })?;
-        let described = founders(&config);
-        if report.founders != described {
-            let (owner, other) = (format!("a cluster that began with {}", report.founders), described);
+        let described = genesis(&config);
+        if report.genesis != described {
+            let (owner, other) = (format!("a cluster that began with {}", report.genesis), described);
             return Err(BackupError::Foreign {
                 store,
                 owner,

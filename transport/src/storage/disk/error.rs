@@ -23,8 +23,8 @@ pub enum StoreError {
     },
     /// Another version of this library wrote the store.
     #[error(
-        "{path} has format {found}, and this program reads format {wanted}: use the program that wrote it, or replace \
-         the process with a new member, which gets everything from the others",
+        "{path} has format {found}, and this program reads format {wanted}: use the program that wrote it, or make a \
+         backup with that one and restore it with this one, into a new cluster",
         path = path.display()
     )]
     Format {
@@ -45,19 +45,20 @@ pub enum StoreError {
         /// The process that tried to open it.
         wanted: String,
     },
-    /// The cluster began with other members, or with other quorums.
+    /// The cluster began with other members, quorums or limits.
     #[error(
-        "{path} is of a cluster that began with {found}; this configuration begins with {wanted}: give the members with which \
-         it began, and change members while the cluster runs, or acknowledged commands may be lost; if this process never \
-         took part in the cluster, give it an empty directory",
+        "{path} is of a cluster that began with {found}, but this process's configuration begins with {wanted}; with it, \
+         acknowledged commands may be lost: correct the configuration (members are changed while the cluster runs, and \
+         limits only by a new cluster from a backup), or, if this is the very first start of a new cluster, empty the \
+         directory of each member",
         path = path.display()
     )]
-    Founders {
-        /// The file that names them.
+    Genesis {
+        /// The file that says what the cluster began with.
         path: PathBuf,
-        /// The members with which the cluster began, and their quorums.
+        /// What it began with: [`crate::genesis`].
         found: String,
-        /// Those of this process's configuration.
+        /// What this process's configuration begins with.
         wanted: String,
     },
     /// A required file is missing.

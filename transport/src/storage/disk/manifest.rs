@@ -7,12 +7,13 @@ use paxos_core::{Digest, NodeId, SnapshotId};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// The name of the manifest's file.
 pub(super) const NAME: &str = "manifest";
 
 /// The format of the whole directory.
-pub(super) const FORMAT: u64 = 6;
+pub(super) const FORMAT: u64 = 7;
 
 /// The previous format, which used other files.
 pub(super) const FORMER: u64 = 3;
@@ -24,8 +25,10 @@ pub(super) struct Manifest {
     pub(super) cluster: String,
     pub(super) node: NodeId,
     pub(super) variant: String,
-    /// The members with which the cluster began ([`Identity::founders`]).
-    pub(super) founders: String,
+    /// What the cluster began with ([`Identity::genesis`]).
+    pub(super) genesis: String,
+    /// The longest leases that the process may have granted ([`Identity::lease`]).
+    pub(super) lease: Option<Duration>,
     /// The unique id of the store ([`paxos_core::StoreMark::id`]).
     pub(super) id: u128,
     /// A secret in every block, known only to those who can read this directory, so that no client's value passes for a
@@ -65,10 +68,10 @@ impl Part {
 impl Manifest {
     /// Creates the manifest of a store with one empty segment.
     pub(super) fn new(identity: &Identity, id: u128, brand: u64, segment: Part) -> Self {
-        let Identity { cluster, node, variant, founders, .. } = identity.clone();
+        let Identity { cluster, node, variant, genesis, lease, .. } = identity.clone();
         let (base, segments) = (Digest::default(), vec![segment]);
         let (format, blocks, snapshot) = (FORMAT, 0, None);
-        Self { format, cluster, node, variant, founders, id, brand, blocks, base, snapshot, segments }
+        Self { format, cluster, node, variant, genesis, lease, id, brand, blocks, base, snapshot, segments }
     }
 
     /// Reads the manifest; `None` if there is no such file.
@@ -108,13 +111,13 @@ impl Manifest {
 
     /// Checks that the directory belongs to this process.
     pub(super) fn check(&self, identity: &Identity, dir: &Path) -> Result<(), StoreError> {
-        let Identity { cluster, node, variant, founders, .. } = identity;
+        let Identity { cluster, node, variant, genesis, .. } = identity;
         if (&self.cluster, &self.node, &self.variant) == (cluster, node, variant) {
-            if self.founders == *founders {
+            if self.genesis == *genesis {
                 return Ok(());
             }
-            let (path, found, wanted) = (dir.join(NAME), self.founders.clone(), founders.clone());
-            return Err(StoreError::Founders { path, found, wanted });
+            let (path, found, wanted) = (dir.join(NAME), self.genesis.clone(), genesis.clone());
+            return Err(StoreError::Genesis { path, found, wanted });
         }
         let owner = |cluster, node, variant| format!("{node} of cluster {cluster:?}, running {variant:?}");
         let (found, wanted) =

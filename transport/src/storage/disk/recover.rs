@@ -27,11 +27,13 @@ impl<F: Files> Store<F> {
         records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
     ) -> Result<(Self, Option<Snapshot>), StoreError> {
         let names = files.names().map_err(StoreError::io(dir))?;
-        let manifest = match Manifest::read(&files, dir)? {
+        let mut manifest = match Manifest::read(&files, dir)? {
             Some(manifest) => manifest,
             None => begin(&files, dir, &names, identity, create, sizes)?,
         };
         manifest.check(identity, dir)?;
+        // It is durable when the next life begins, before the process grants a lease.
+        manifest.lease = manifest.lease.max(identity.lease);
         let snapshot = survey::snapshot(&files, dir, &manifest)?;
         let found = survey::log(&files, dir, &manifest, &mut |block| block.read_into(records))?;
         let last = manifest.last();

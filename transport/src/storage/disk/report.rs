@@ -8,6 +8,7 @@ use super::survey;
 use crate::identity::Portable;
 use crate::storage::Saved;
 use core::ops::RangeInclusive;
+use core::time::Duration;
 use paxos_core::{NodeId, Snapshot, SnapshotId, StoreMark};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,10 @@ pub struct StoreReport {
     pub node: NodeId,
     /// The variant that wrote it.
     pub variant: String,
-    /// The members with which the cluster began, and their quorums ([`crate::founders`]).
-    pub founders: String,
+    /// What the cluster began with ([`crate::genesis`]).
+    pub genesis: String,
+    /// The longest leases that the process may have granted.
+    pub lease: Option<Duration>,
     /// The identity of the store, and the number of writes that it has made durable.
     pub store: StoreMark,
     /// The number of times the store was loaded.
@@ -58,7 +61,8 @@ impl StoreReport {
         let (report, snapshot) = Self::survey(dir.as_ref(), &mut |content| {
             block::decode(content).map(|some| records.extend::<Vec<P::Record>>(some))
         })?;
-        let saved = Saved { session: report.lives, store: Some(report.store), snapshot, records };
+        let (session, store) = (report.lives, Some(report.store));
+        let saved = Saved { session, store, lease: report.lease, snapshot, records };
         Ok((report, saved))
     }
 
@@ -81,7 +85,8 @@ impl StoreReport {
             cluster: manifest.cluster.clone(),
             node: manifest.node,
             variant: manifest.variant.clone(),
-            founders: manifest.founders.clone(),
+            genesis: manifest.genesis.clone(),
+            lease: manifest.lease,
             store: StoreMark { id: manifest.id, writes: found.tail.number },
             lives: found.tail.life,
             snapshot: manifest.snapshot,

@@ -41,7 +41,8 @@ pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> 
         node: NodeId(1),
         variant: "toy".into(),
         configuration: Digest(7),
-        founders: String::new(),
+        genesis: String::new(),
+        lease: None,
     };
     let mut records = Vec::new();
     let (mut store, snapshot) =
