@@ -13,8 +13,6 @@ pub struct Acceptor<V> {
     /// The highest ballot promised in any slot.
     highest: Ballot,
     votes: Votes<V>,
-    /// Promises and votes below this slot were forgotten.
-    floor: Slot,
     votes_carry_values: bool,
 }
 
@@ -69,7 +67,6 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
             promised: Runs::default(),
             highest: Ballot::ZERO,
             votes: Votes::default(),
-            floor: Slot(0),
             votes_carry_values: votes_carry_values(setup),
         }
     }
@@ -97,7 +94,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
         let Prepare { ballot, slot } = *prepare;
         // The acceptor no longer knows its promise and vote in a forgotten slot, so it must not report that it has no
         // vote.
-        if ballot < self.promised(slot) || slot < self.floor {
+        if ballot < self.promised(slot) || slot < self.votes.floor() {
             return Err(self.refuse(ballot, slot));
         }
         // A repeated request in the same ballot is answered again, but there is nothing new to write.
@@ -117,7 +114,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
     ) -> Result<Option<Accepted<V>>, Nack> {
         let Accept { ballot, slot, ref entry } = *accept;
         // In a forgotten slot, it may have promised a higher ballot.
-        if ballot < self.promised(slot) || slot < self.floor {
+        if ballot < self.promised(slot) || slot < self.votes.floor() {
             return Err(self.refuse(ballot, slot));
         }
         // A vote in a ballot is also a promise of it, even without a phase 1a.
@@ -136,31 +133,20 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<BasicPaxos<V, R>> for Acce
         self.highest <= ballot
     }
 
-    fn floor(&self) -> Slot {
-        self.floor
-    }
-
-    fn votes(&self) -> Option<&Votes<V>> {
-        Some(&self.votes)
-    }
-
-    fn voted_below(&self) -> Slot {
-        self.votes.end().max(self.floor)
+    fn votes(&self) -> &Votes<V> {
+        &self.votes
     }
 
     fn trim(&mut self, below: Slot) {
         self.promised.remove_below(below);
         self.votes.remove_below(below);
-        self.floor = self.floor.max(below);
     }
 
     fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
-        let promises = self.promised.within(from.onwards());
-        let promises = promises.map(|(slots, promised)| Record::Promised { ballot: promised.0, slots });
+        let promises = self.promised.within(from.onwards()).map(|(slots, promised)| (promised.0, slots));
         // The highest ballot may have been promised in a forgotten slot; the acceptor no longer follows a leader below
         // it.
-        let highest = Record::Promised { ballot: self.highest, slots: SlotRange::new(from, from) };
-        let highest = (self.highest > Ballot::ZERO).then_some(highest);
-        Some(promises.chain(self.votes.records(from)).chain(highest).collect())
+        let highest = (self.highest, SlotRange::new(from, from));
+        Some(self.votes.records(from, promises.chain([highest])))
     }
 }

@@ -25,8 +25,6 @@ pub struct Acceptor<V> {
     piece: Amount,
     written: WrittenPromise,
     votes: Votes<V>,
-    /// Votes below this slot were forgotten.
-    floor: Slot,
     /// The fast ballot in which it may vote for what clients send, until a higher term begins.
     open: Option<Any>,
     /// The slot of the next such vote, unless it already has a vote of this term.
@@ -75,7 +73,7 @@ impl<V: Value> Acceptor<V> {
         if new {
             self.promised = term;
             self.open = None;
-            self.next = self.floor;
+            self.next = self.votes.floor();
             self.mine.clear();
             self.again.clear();
             self.heard = Heard::default();
@@ -127,7 +125,6 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             piece: setup.config.limits.message(),
             written: WrittenPromise::default(),
             votes: Votes::default(),
-            floor: Slot(0),
             open: None,
             next: Slot(0),
             arrived: Vec::new(),
@@ -161,13 +158,12 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         let Prepare { ballot, from } = *prepare;
         // A vote in a later step of this term shows that its phase 1 is long over, so the request is late. The acceptor
         // cannot report forgotten votes either.
-        if ballot < self.promised.max(self.votes.highest_ballot(from.onwards())) || from < self.floor {
+        let entered = self.promised.max(self.votes.highest_ballot(from.onwards()));
+        if ballot < entered || from < self.votes.floor() {
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.enter(ballot);
-        self.written.write(ballot, from, log);
-        let (until, votes) = self.votes.piece(from, self.piece);
-        Ok(Promise { ballot, from, until, votes })
+        Ok(self.written.answer(prepare, &self.votes, self.piece, log))
     }
 
     /// *Fast Paxos*, §2.1, phase 2b: vote unless the acceptor took part in a higher round, or voted for another value
@@ -181,7 +177,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         let ballot = classic.ballot;
         // In forgotten slots it may have voted in a later step, or for another value in this ballot. Those slots are
         // chosen, and need no vote.
-        let first = classic.first.max(self.floor);
+        let first = classic.first.max(self.votes.floor());
         let batch = &classic.batch.tail(first.since(classic.first));
         let slots = first.extend(batch.len() as u64);
         if ballot < self.promised {
@@ -283,28 +279,18 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         self.promised <= ballot || self.promised.same_term(ballot)
     }
 
-    fn floor(&self) -> Slot {
-        self.floor
-    }
-
-    fn votes(&self) -> Option<&Votes<V>> {
-        Some(&self.votes)
-    }
-
-    fn voted_below(&self) -> Slot {
-        self.votes.end().max(self.floor)
+    fn votes(&self) -> &Votes<V> {
+        &self.votes
     }
 
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
-        self.floor = self.floor.max(below);
         // Having forgotten its votes, it must not vote a second time in an open ballot (§2.1.1).
-        self.next = self.next.max(self.floor);
+        self.next = self.next.max(self.votes.floor());
         self.mine.retain(|_, slot| *slot >= below);
     }
 
     fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
-        let promise = Record::Promised { ballot: self.promised, slots: from.onwards() };
-        Some(self.votes.records(from).chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
+        Some(self.votes.records(from, [(self.promised, from.onwards())]))
     }
 }

@@ -296,27 +296,24 @@ fn voters(config: &Config) -> NodeSet {
 ///
 /// ```
 /// use fast_paxos::{FastPaxos, Options};
-/// use paxos_core::{Config, NodeId, Slot, StateMachine, Timeouts};
+/// use paxos_core::{Config, Fold, NodeId, Timeouts};
 /// use paxos_transport::LocalCluster;
 ///
-/// struct Sum(u64);
-/// impl StateMachine for Sum {
-///     type Command = u64;
-///     type Reply = u64;
-///     fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-///         self.0 += n;
-///         self.0
-///     }
-/// }
+/// let sum = || {
+///     Fold::new(0, |sum: &mut u64, n: &u64| {
+///         *sum += n;
+///         *sum
+///     })
+/// };
 ///
 /// let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(4)? };
-/// let mut cluster = LocalCluster::<FastPaxos<u64, u64>, _>::new(config, |_| Sum(0));
+/// let mut cluster = LocalCluster::<FastPaxos<u64, u64>, _>::new(config, |_| sum());
 /// assert!(cluster.node(NodeId(3)).acceptor().is_some_and(|acceptor| acceptor.opened().is_some()));
 /// cluster.stop(NodeId(2));
 /// cluster.propose(NodeId(3), 42)?; // any server will do: nobody waits for the leader
 /// cluster.run();
 /// assert_eq!(cluster.outcomes().filter_map(|outcome| outcome.reply()).collect::<Vec<_>>(), [42]);
-/// assert_eq!(cluster.machine(NodeId(1)).0, 42);
+/// assert_eq!(cluster.machine(NodeId(1)).state, 42);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,31 +4,18 @@
 
 use libfuzzer_sys::fuzz_target;
 use paxos_core::{
-    Config, Event, Message, Node, NodeId, Protocol, Replica, RestoreError, Setup, Slot, StateMachine, Time,
+    Config, Event, Fold, Message, Node, NodeId, Protocol, Replica, Setup, Time,
 };
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-struct Sum(u64);
+type Sum = Fold<u64, u64, u64>;
 
-impl StateMachine for Sum {
-    type Command = u64;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-        self.0 = self.0.wrapping_add(*n);
-        self.0
-    }
-
-    fn snapshot(&self) -> Option<Vec<u8>> {
-        Some(self.0.to_le_bytes().to_vec())
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-        let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
-        self.0 = u64::from_le_bytes(state);
-        Ok(())
-    }
+fn sum() -> Sum {
+    Fold::new(0, |sum, n| {
+        *sum = sum.wrapping_add(*n);
+        *sum
+    })
 }
 
 /// One of four servers hears one message after the other, a timeout now and then, and is restarted at the end.
@@ -40,7 +27,7 @@ where
     let mut config = Config::collapsed(4).expect("lawful");
     (config.limits.snapshot, config.limits.chunk, config.limits.alpha) = (4, 16, 16);
     let setup = Setup { id: NodeId(1), config: Arc::new(config), options: P::Options::default() };
-    let mut replica = Replica::new(Sum(0), &setup.config.limits);
+    let mut replica = Replica::new(sum(), &setup.config.limits);
     let mut node = Node::<P>::new(setup.clone(), Time(0));
     let (mut now, mut disk) = (Time(0), Vec::new());
     while let Ok(((from, millis, message), rest)) = postcard::take_from_bytes::<(NodeId, u8, Message<P>)>(bytes) {

@@ -13,8 +13,6 @@ pub struct Acceptor<V> {
     piece: Amount,
     written: WrittenPromise,
     votes: Votes<V>,
-    /// Votes below this slot were forgotten.
-    floor: Slot,
     votes_carry_values: bool,
 }
 
@@ -42,7 +40,6 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
             piece: setup.config.limits.message(),
             written: WrittenPromise::default(),
             votes: Votes::default(),
-            floor: Slot(0),
             votes_carry_values,
         }
     }
@@ -72,13 +69,11 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         let Prepare { ballot, from } = *prepare;
         // The acceptor cannot report forgotten votes. An empty report would mean "no vote", and another value might be
         // proposed where one is chosen (§3: the new leader must know what was chosen before).
-        if ballot < self.promised || from < self.floor {
+        if ballot < self.promised || from < self.votes.floor() {
             return Err(self.refuse(ballot, from.onwards()));
         }
         self.promised = ballot;
-        self.written.write(ballot, from, log);
-        let (until, votes) = self.votes.piece(from, self.piece);
-        Ok(Promise { ballot, from, until, votes })
+        Ok(self.written.answer(prepare, &self.votes, self.piece, log))
     }
 
     /// *Paxos Made Simple*, §2.2, phase 2(b): accept unless a prepare request with a greater number was answered.
@@ -112,27 +107,17 @@ impl<V: Value, R: crate::Answer> paxos_core::Acceptor<MultiPaxos<V, R>> for Acce
         self.promised <= ballot
     }
 
-    fn floor(&self) -> Slot {
-        self.floor
-    }
-
-    fn votes(&self) -> Option<&Votes<V>> {
-        Some(&self.votes)
-    }
-
-    fn voted_below(&self) -> Slot {
-        self.votes.end().max(self.floor)
+    fn votes(&self) -> &Votes<V> {
+        &self.votes
     }
 
     /// Refuses any later phase 1a that begins below. A phase 2a is still accepted: what a ballot proposes is safe there
     /// too, whether or not this acceptor remembers its earlier vote.
     fn trim(&mut self, below: Slot) {
         self.votes.remove_below(below);
-        self.floor = self.floor.max(below);
     }
 
     fn retained(&self, from: Slot) -> Option<Vec<Record<V>>> {
-        let promise = Record::Promised { ballot: self.promised, slots: from.onwards() };
-        Some(self.votes.records(from).chain((self.promised > Ballot::ZERO).then_some(promise)).collect())
+        Some(self.votes.records(from, [(self.promised, from.onwards())]))
     }
 }

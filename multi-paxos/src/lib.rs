@@ -216,28 +216,25 @@ use paxos_core::{Protocol, Record, Value};
 ///
 /// ```
 /// use multi_paxos::MultiPaxos;
-/// use paxos_core::{Config, NodeId, Slot, StateMachine, Timeouts};
+/// use paxos_core::{Config, Fold, NodeId, Timeouts};
 /// use paxos_transport::LocalCluster;
 ///
-/// struct Sum(u64);
-/// impl StateMachine for Sum {
-///     type Command = u64;
-///     type Reply = u64;
-///     fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-///         self.0 += n;
-///         self.0
-///     }
-/// }
+/// let sum = || {
+///     Fold::new(0, |sum: &mut u64, n: &u64| {
+///         *sum += n;
+///         *sum
+///     })
+/// };
 ///
 /// let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3)? };
-/// let mut cluster = LocalCluster::<MultiPaxos<u64, u64>, _>::new(config, |_| Sum(0));
+/// let mut cluster = LocalCluster::<MultiPaxos<u64, u64>, _>::new(config, |_| sum());
 /// cluster.stop(NodeId(2)); // a minority is not missed
 /// cluster.propose(NodeId(0), 40)?;
 /// cluster.propose(NodeId(0), 2)?;
 /// cluster.run();
 /// let replies: Vec<u64> = cluster.outcomes().filter_map(|outcome| outcome.reply()).collect();
 /// assert_eq!(replies, [40, 42]);
-/// assert_eq!(cluster.machine(NodeId(1)).0, 42);
+/// assert_eq!(cluster.machine(NodeId(1)).state, 42);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -39,9 +39,9 @@ mod words;
 pub use config::{Announce, Campaign, Config, Leadership, Learning, Patience, Setup, Timeouts};
 pub use leadership::{Contact, Election, Elections};
 pub use log::{
-    Answering, Batch, Capture, Captured, Chosen, Command, Contents, Digest, Divide, Entry, Pipeline, Replica,
-    RestoreError, Runs, Sections, Snapshot, SnapshotError, SnapshotId, StateMachine, TakenOver, Takeover,
-    Value,
+    Answering, Batch, Capture, Captured, Chosen, Command, Contents, Digest, Divide, Entry, Fold, Pipeline,
+    Replica, RestoreError, Runs, Sections, Snapshot, SnapshotError, SnapshotId, StateMachine, TakenOver,
+    Takeover, Value,
 };
 pub use membership::{
     Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, Reconfiguration,

@@ -2,6 +2,7 @@
 
 mod chosen;
 mod command;
+mod fold;
 mod pipeline;
 mod replica;
 mod runs;
@@ -10,6 +11,7 @@ mod snapshot;
 
 pub use chosen::Chosen;
 pub use command::{Batch, Command, Entry, Value};
+pub use fold::Fold;
 pub use pipeline::Pipeline;
 pub use replica::{Answering, Replica, StateMachine, TakenOver, Takeover};
 pub use runs::{Divide, Runs};

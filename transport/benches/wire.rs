@@ -10,8 +10,8 @@ use core::fmt::Display;
 use core::time::Duration;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Announce, Audience, Ballot, Batch, Bytes, ClientId, Config, Digest, Entry, Envelope, Message, NodeId,
-    Record, Request, Setup, Slot, StateMachine, To, Value,
+    Announce, Audience, Ballot, Batch, Bytes, ClientId, Config, Digest, Entry, Envelope, Fold, Message,
+    NodeId, Record, Request, Setup, Slot, To, Value,
 };
 use paxos_transport::{
     DiskStorage, Identity, MemoryStorage, Replicated, Storage, TcpCarrier, TcpOptions, TlsOptions, Transport,
@@ -39,17 +39,13 @@ impl Value for Payload {
 
 type Multi = MultiPaxos<Payload, u64>;
 
-/// A state machine that counts commands.
-struct Counter(u64);
+type Counter = Fold<u64, Payload, u64>;
 
-impl StateMachine for Counter {
-    type Command = Payload;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, _command: &Payload) -> u64 {
-        self.0 += 1;
-        self.0
-    }
+fn counter() -> Counter {
+    Fold::new(0, |count, _| {
+        *count += 1;
+        *count
+    })
 }
 
 /// Creates certificates for three processes.
@@ -168,7 +164,7 @@ async fn cluster(tls: Option<&[TlsOptions]>, dir: Option<&Path>) -> Vec<Replicat
             }
         };
         let setup = Setup { id: NodeId(node), config: Arc::clone(&config), options: () };
-        let member = Replicated::start(setup, Counter(0), Box::new(carrier), storage).await;
+        let member = Replicated::start(setup, counter(), Box::new(carrier), storage).await;
         members.push(member.expect("starts"));
     }
     for member in &members {

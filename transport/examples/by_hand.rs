@@ -7,23 +7,20 @@
 
 use multi_paxos::MultiPaxos;
 use paxos_transport::paxos_core::{
-    Config, Event, Message, Node, NodeId, Protocol, QuorumError, Replica, Setup, Slot, StateMachine, Time,
+    Config, Event, Fold, Message, Node, NodeId, Protocol, QuorumError, Replica, Setup, Time,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 type Variant = MultiPaxos<u64, u64>;
 
-struct Counter(u64);
+type Counter = Fold<u64, u64, u64>;
 
-impl StateMachine for Counter {
-    type Command = u64;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, add: &u64) -> u64 {
-        self.0 += add;
-        self.0
-    }
+fn counter() -> Counter {
+    Fold::new(0, |count, add| {
+        *count += add;
+        *count
+    })
 }
 
 /// A process: its node, the state machine with the sessions of its clients, and its disk.
@@ -37,7 +34,7 @@ pub(crate) fn main() -> Result<(), QuorumError> {
     let config = Arc::new(Config::collapsed(3)?);
     let start = |id| Process {
         node: Node::new(Setup { id: NodeId(id), config: Arc::clone(&config), options: () }, Time(0)),
-        replica: Replica::new(Counter(0), &config.limits),
+        replica: Replica::new(counter(), &config.limits),
         disk: Vec::new(),
     };
     let mut processes: Vec<Process> = (0..3).map(start).collect();
@@ -80,7 +77,7 @@ pub(crate) fn main() -> Result<(), QuorumError> {
     let executed = answer.result.expect("nothing was lost");
     println!("{} was executed in slot {} and returned {}", answer.id, executed.slot, executed.reply);
     for Process { node, replica, disk } in &processes {
-        let (records, count) = (disk.len(), replica.machine().0);
+        let (records, count) = (disk.len(), replica.machine().state);
         println!("{}: {records} records on disk, the counter is {count}", node.id());
     }
     assert_eq!(executed.reply, 42);

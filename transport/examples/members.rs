@@ -4,19 +4,7 @@
 
 use multi_paxos::MultiPaxos;
 use paxos_transport::MemoryCluster;
-use paxos_transport::paxos_core::{Change, Config, Consistency, NodeId, NodeSet, Slot, StateMachine};
-
-struct Counter(u64);
-
-impl StateMachine for Counter {
-    type Command = u64;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, add: &u64) -> u64 {
-        self.0 += add;
-        self.0
-    }
-}
+use paxos_transport::paxos_core::{Change, Config, Consistency, Fold, NodeId, NodeSet};
 
 // Tokio's clock jumps to the next timeout while everything waits, so no time is lost here. A real program has no such clock.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -27,7 +15,12 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.spares = NodeSet::only(new);
     // A change takes effect so many slots after it is decided; where no commands come, the leader fills them with no-ops.
     config.limits.alpha = 16;
-    let mut cluster = MemoryCluster::<MultiPaxos<_, _>, _>::start(config, |_| Counter(0)).await?;
+    let counter = |count: &mut u64, add: &u64| {
+        *count += add;
+        *count
+    };
+    let mut cluster =
+        MemoryCluster::<MultiPaxos<_, _>, _>::start(config, move |_| Fold::new(0, counter)).await?;
     let asked = cluster.member(asked).clone();
     for _ in 0..100 {
         asked.propose(1).await?;
@@ -50,7 +43,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("n0 is turned off; members: {}", asked.members().acceptors);
 
     assert_eq!(asked.propose(1).await?, 101);
-    let seen = newcomer.read(Consistency::Confirmed, |counter| counter.0).await?;
+    let seen = newcomer.read(Consistency::Confirmed, |counter| counter.state).await?;
     println!("n3 counts {} after {} slots", seen.value, seen.applied);
     assert_eq!(seen.value, 101);
     assert_eq!(asked.members().acceptors, [1, 2, 3].map(NodeId).into_iter().collect());

@@ -7,9 +7,7 @@
 
 use multi_paxos::MultiPaxos;
 use paxos_transport::LocalCluster;
-use paxos_transport::paxos_core::{
-    Config, NodeId, NodeSet, Phase, QuorumError, QuorumSystem, Slot, StateMachine, prove,
-};
+use paxos_transport::paxos_core::{Config, Fold, NodeId, NodeSet, Phase, QuorumError, QuorumSystem, prove};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -43,18 +41,6 @@ impl QuorumSystem for LargeAndSmall {
     }
 }
 
-struct Counter(u64);
-
-impl StateMachine for Counter {
-    type Command = u64;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, add: &u64) -> u64 {
-        self.0 += add;
-        self.0
-    }
-}
-
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let refused = LargeAndSmall::new(1).err().ok_or("disjoint quorums were not refused")?;
     println!("one small machine: {refused}");
@@ -65,7 +51,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("failures survived, whichever they are: {:?}", system.failures_survived(Phase::One)?);
 
     let config = Config::new(Arc::new(system));
-    let mut cluster = LocalCluster::<MultiPaxos<_, _>, _>::new(config, |_| Counter(0));
+    let counter = |count: &mut u64, add: &u64| {
+        *count += add;
+        *count
+    };
+    let mut cluster = LocalCluster::<MultiPaxos<_, _>, _>::new(config, |_| Fold::new(0, counter));
     for id in [2, 3, 4] {
         cluster.stop(NodeId(id));
     }

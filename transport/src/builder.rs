@@ -19,21 +19,18 @@ use tokio::task::spawn_blocking;
 ///
 /// ```no_run
 /// # use multi_paxos::MultiPaxos;
-/// # use paxos_core::{Config, NodeId, Slot, StateMachine};
+/// # use paxos_core::{Config, Fold, NodeId};
 /// # use paxos_transport::{Replicated, TlsOptions};
-/// # struct Sum(u64);
-/// # impl StateMachine for Sum {
-/// #     type Command = u64;
-/// #     type Reply = u64;
-/// #     fn apply(&mut self, _slot: Slot, command: &u64) -> u64 { self.0 += command; self.0 }
-/// # }
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let member = Replicated::<MultiPaxos<u64, u64>, Sum>::builder("prod", NodeId(0), Config::collapsed(3)?)
+/// let member = Replicated::<MultiPaxos<u64, u64>, _>::builder("prod", NodeId(0), Config::collapsed(3)?)
 ///     .peers([(NodeId(0), "a.example:7000"), (NodeId(1), "b.example:7000"), (NodeId(2), "c.example:7000")])
 ///     .listen("0.0.0.0:7000")
 ///     .tls(TlsOptions::from_files("ca.pem", "n0.pem", "n0.key")?)
 ///     .store("/var/lib/prod/n0")
-///     .start(Sum(0))
+///     .start(Fold::new(0, |sum: &mut u64, n: &u64| {
+///         *sum += n;
+///         *sum
+///     }))
 ///     .await?;
 /// assert_eq!(member.propose(5).await?, 5);
 /// # Ok(())

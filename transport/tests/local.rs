@@ -1,22 +1,21 @@
 //! The cluster on one thread.
 
 use multi_paxos::MultiPaxos;
-use paxos_core::{Config, Consistency, NodeId, Slot, StateMachine, Timeouts};
+use paxos_core::{Config, Consistency, Fold, NodeId, Timeouts};
 use paxos_transport::LocalCluster;
 
-struct Sum(u64);
-impl StateMachine for Sum {
-    type Command = u64;
-    type Reply = u64;
-    fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-        self.0 += n;
-        self.0
-    }
+type Sum = Fold<u64, u64, u64>;
+
+fn sum() -> Sum {
+    Fold::new(0, |sum, n| {
+        *sum += n;
+        *sum
+    })
 }
 
 fn cluster(n: u16) -> LocalCluster<MultiPaxos<u64, u64>, Sum> {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(n).expect("lawful") };
-    LocalCluster::new(config, |_| Sum(0))
+    LocalCluster::new(config, |_| sum())
 }
 
 #[test]
@@ -30,7 +29,7 @@ fn every_command_is_executed_by_every_replica_and_answered_once() {
             cluster.run();
             assert_eq!(cluster.outcomes().count() as u64, round % 7 + 1);
         }
-        let sums: Vec<u64> = (0..n).map(|id| cluster.machine(NodeId(id)).0).collect();
+        let sums: Vec<u64> = (0..n).map(|id| cluster.machine(NodeId(id)).state).collect();
         assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
     }
 }
@@ -55,10 +54,10 @@ fn a_read_sees_what_was_answered_before_though_no_time_passes() {
     for (n, way) in (1..).zip([Consistency::Confirmed, Consistency::Lease, Consistency::Quorum].repeat(5)) {
         cluster.propose(NodeId(0), 1).expect("room");
         cluster.run();
-        assert_eq!(cluster.read(NodeId(n % 3), way, |sum| sum.0), Ok(Some(u64::from(n))), "{way:?}");
+        assert_eq!(cluster.read(NodeId(n % 3), way, |sum| sum.state), Ok(Some(u64::from(n))), "{way:?}");
     }
     cluster.stop(NodeId(1));
     cluster.stop(NodeId(2));
-    assert_eq!(cluster.read(NodeId(0), Consistency::Confirmed, |sum| sum.0), Ok(None));
-    assert_eq!(cluster.read(NodeId(0), Consistency::Local, |sum| sum.0), Ok(Some(15)));
+    assert_eq!(cluster.read(NodeId(0), Consistency::Confirmed, |sum| sum.state), Ok(None));
+    assert_eq!(cluster.read(NodeId(0), Consistency::Local, |sum| sum.state), Ok(Some(15)));
 }

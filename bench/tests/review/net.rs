@@ -1,22 +1,16 @@
 //! A cluster whose messages are delivered by hand, for runs that depend on the order of deliveries.
 
-use paxos_core::{
-    Config, Event, Message, Node, NodeId, Protocol, Replica, Settled, Setup, Slot, StateMachine, Time,
-};
+use paxos_core::{Config, Event, Fold, Message, Node, NodeId, Protocol, Replica, Settled, Setup, Time};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-#[derive(Default)]
-pub(crate) struct Sum(u64);
+pub(crate) type Sum = Fold<u64, u64, u64>;
 
-impl StateMachine for Sum {
-    type Command = u64;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-        self.0 = self.0.wrapping_add(*n);
-        self.0
-    }
+pub(crate) fn sum() -> Sum {
+    Fold::new(0, |sum, n| {
+        *sum = sum.wrapping_add(*n);
+        *sum
+    })
 }
 
 /// A message with its sender and receiver, in the order sender, receiver, message.
@@ -40,7 +34,7 @@ impl<P: Protocol<Value = u64, Reply = u64>> Net<P> {
         };
         let mut net = Self {
             nodes: (0..n).map(node).collect(),
-            replicas: (0..n).map(|_| Replica::new(Sum(0), &config.limits)).collect(),
+            replicas: (0..n).map(|_| Replica::new(sum(), &config.limits)).collect(),
             letters: VecDeque::new(),
             outcomes: Vec::new(),
             ms: 0,

@@ -1,6 +1,6 @@
 //! A new leader whose acceptors have more votes to report than one message holds.
 
-use super::net::Sum;
+use super::net::sum;
 use super::{Basic, Fast, Multi, Net};
 use paxos_core::{
     Batch, Change, ClientId, CommandId, Config, Entry, Event, Fact, Learning, Limits, Membership, Message,
@@ -81,7 +81,7 @@ fn a_long_log_is_written_in_pieces<P: Protocol<Value = u64, Reply = u64>>() {
     let limits = Limits { alpha: 8, snapshot: 0, ..config.limits };
     let config = Arc::new(Config { spares, limits, ..config });
     let setup = Setup { id: NodeId(0), config: config.clone(), options: P::Options::default() };
-    let (mut node, mut replica) = (Node::<P>::new(setup, Time(0)), Replica::new(Sum::default(), &limits));
+    let (mut node, mut replica) = (Node::<P>::new(setup, Time(0)), Replica::new(sum(), &limits));
     let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
     let added = Membership { proposers: spares, acceptors: spares, learners: spares };
     let mut entries: Vec<Entry<u64>> = (0..100_000).map(|seq| Entry::new(client, seq, 1)).collect();

@@ -26,7 +26,7 @@ impl<V: Value> Acceptor<V> {
     /// Compares its votes with what was learned. In the open ballot itself, other acceptors may form a quorum for
     /// another command, and no message tells this acceptor that its command lost.
     pub(super) fn compare(&mut self, chosen: &Chosen<V>) {
-        let known = SlotRange::new(self.compared.max(self.floor), chosen.first_unknown());
+        let known = SlotRange::new(self.compared.max(self.votes.floor()), chosen.first_unknown());
         if known.is_empty() {
             return;
         }

@@ -116,7 +116,7 @@ impl<V: Value> Acceptor<V> {
 
     /// Whether it has voted in `slot` in `step` or a later step.
     fn has_left(&self, slot: Slot, step: Ballot) -> bool {
-        slot < self.floor || self.votes.get(slot).is_some_and(|(voted, _)| voted >= step)
+        slot < self.votes.floor() || self.votes.get(slot).is_some_and(|(voted, _)| voted >= step)
     }
 
     /// Votes in the next step of slots in which it heard of a collision.

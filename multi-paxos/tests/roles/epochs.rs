@@ -116,8 +116,7 @@ fn what_was_learned_stays_on_disk_behind_a_snapshot() {
         .map(|(first, seqs)| Record::Learned { first: Slot(first), batch: batch(seqs) });
     let mut node = Node::<P>::restore_from(setup(config(), 2), NOW, 1, None, &told);
     assert_eq!(node.status().durable, Slot(9));
-    let mut replica =
-        paxos_core::Replica::new(super::snapshot::Sum::default(), &paxos_core::Limits::default());
+    let mut replica = paxos_core::Replica::new(super::snapshot::sum(), &paxos_core::Limits::default());
     // The driver executes one piece, and takes a snapshot of it.
     let mut ready = node.ready();
     let piece = ready.decided().expect("it knows nine slots");

@@ -3,30 +3,16 @@
 mod pieces;
 
 use super::*;
-use paxos_core::{Bytes, Replica, RestoreError, Snapshot, SnapshotId, StateMachine, Timeouts, To};
+use paxos_core::{Bytes, Fold, Replica, Snapshot, SnapshotId, Timeouts, To};
 use std::time::Duration;
 
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Sum(u64);
+pub(super) type Sum = Fold<u64, u64, u64>;
 
-impl StateMachine for Sum {
-    type Command = u64;
-    type Reply = u64;
-
-    fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-        self.0 += n;
-        self.0
-    }
-
-    fn snapshot(&self) -> Option<Vec<u8>> {
-        Some(self.0.to_le_bytes().to_vec())
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-        let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
-        self.0 = u64::from_le_bytes(state);
-        Ok(())
-    }
+pub(super) fn sum() -> Sum {
+    Fold::new(0, |sum, n| {
+        *sum += n;
+        *sum
+    })
 }
 
 const PATIENCE: u64 = 50_000_000;
@@ -53,7 +39,7 @@ impl Server {
     /// A server of another cluster.
     pub(super) fn of(config: Config, id: NodeId) -> Self {
         let node = Node::<P>::new(setup(config, id.0), NOW);
-        Self { node, replica: Replica::new(Sum(0), &paxos_core::Limits::default()), disk: (None, Vec::new()) }
+        Self { node, replica: Replica::new(sum(), &paxos_core::Limits::default()), disk: (None, Vec::new()) }
     }
 
     /// Power fails and returns.
@@ -61,7 +47,7 @@ impl Server {
         let (snapshot, records) = self.disk.clone();
         let id = self.node.id();
         self.node = Node::<P>::restore_from(setup(config, id.0), NOW, 1, snapshot, &records);
-        self.replica = Replica::new(Sum(0), &paxos_core::Limits::default());
+        self.replica = Replica::new(sum(), &paxos_core::Limits::default());
     }
 
     fn new(id: NodeId) -> Self {
@@ -70,7 +56,7 @@ impl Server {
         if id == N0 {
             node.step(NOW, Event::Message { from: N1, message: Message::Prepare(prepare(ballot(1, 1), 0)) });
         }
-        Self { node, replica: Replica::new(Sum(0), &paxos_core::Limits::default()), disk: (None, Vec::new()) }
+        Self { node, replica: Replica::new(sum(), &paxos_core::Limits::default()), disk: (None, Vec::new()) }
     }
 
     /// A server that has executed the first `n` slots.

@@ -77,7 +77,7 @@ impl<P: Protocol> Node<P> {
 
     /// Whether this process voted for `batch`, which is chosen in `slots`.
     fn has_voted_for(&self, slots: SlotRange, batch: &Batch<P::Value>) -> bool {
-        let Some(votes) = self.acceptor.as_ref().and_then(Acceptor::votes) else { return false };
+        let Some(votes) = self.acceptor.as_ref().map(Acceptor::votes) else { return false };
         let mut next = slots.start;
         for vote in votes.within(slots) {
             let chosen = batch.tail(vote.first.since(slots.start)).head(vote.batch.len() as u64);
@@ -93,7 +93,7 @@ impl<P: Protocol> Node<P> {
 
     /// Restores, from a record, that the values that this process voted for in `slots` are chosen.
     pub(super) fn recall_known(&mut self, slots: SlotRange) {
-        let Some(votes) = self.acceptor.as_ref().and_then(Acceptor::votes) else { return };
+        let Some(votes) = self.acceptor.as_ref().map(Acceptor::votes) else { return };
         for vote in votes.within(slots) {
             self.chosen.choose(vote.first, vote.batch);
         }

@@ -88,13 +88,13 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     }
     /// Whether it has promised no ballot above the term of `ballot`, in any slot.
     fn follows(&self, ballot: Ballot) -> bool;
-    /// The slot after the last slot in which it has voted, and at least the slot below which it has forgotten its
-    /// votes. Every slot that was chosen with its vote lies below.
-    fn voted_below(&self) -> Slot;
-    /// Its last vote in each slot, if it can report them. If so, the process can record which of its votes were for
-    /// chosen values, instead of writing the values again.
-    fn votes(&self) -> Option<&crate::Votes<P::Value>> {
-        None
+    /// Its last vote in each slot. The process records which of them were for chosen values, instead of writing the values
+    /// again.
+    fn votes(&self) -> &crate::Votes<P::Value>;
+    /// The slot after the last slot in which it has voted, and at least its floor. Every slot that was chosen with its
+    /// vote lies below.
+    fn voted_below(&self) -> Slot {
+        self.votes().end().max(self.floor())
     }
     /// Whether it will have something to say in a slot from `limit` on, once the members there are known.
     fn waits_for(&self, _limit: Slot) -> bool {
@@ -109,7 +109,7 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// The slot below which it has forgotten its votes. It refuses a phase 1 that begins lower: to report no votes
     /// there would read as "no vote was cast" (our own argument; in the papers, acceptors forget nothing).
     fn floor(&self) -> Slot {
-        Slot(0)
+        self.votes().floor()
     }
     /// Forgets its promises and votes below `below`. These slots are chosen, and this process or every process keeps
     /// the result of executing them. From now on the acceptor never answers as if it had not voted there.

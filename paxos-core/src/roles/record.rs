@@ -173,6 +173,8 @@ impl<V> Vote<V> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Votes<V> {
     runs: Runs<(Ballot, Batch<V>)>,
+    /// The votes below this slot were forgotten.
+    floor: Slot,
 }
 
 impl<V> Divide for (Ballot, Batch<V>) {
@@ -183,7 +185,7 @@ impl<V> Divide for (Ballot, Batch<V>) {
 
 impl<V> Default for Votes<V> {
     fn default() -> Self {
-        Self { runs: Runs::default() }
+        Self { runs: Runs::default(), floor: Slot(0) }
     }
 }
 
@@ -196,11 +198,18 @@ impl<V> Votes<V> {
         }
     }
 
-    /// The records that restore the votes from `from` on.
-    pub fn records(&self, from: Slot) -> impl Iterator<Item = Record<V>> {
+    /// The records that restore the votes from `from` on, and after them those of promises.
+    pub fn records(
+        &self,
+        from: Slot,
+        promises: impl IntoIterator<Item = (Ballot, SlotRange)>,
+    ) -> Vec<Record<V>> {
         let voted =
             |vote: Vote<V>| Record::Voted { ballot: vote.ballot, first: vote.first, batch: vote.batch };
-        self.within(from.onwards()).map(voted)
+        // No record is needed of an acceptor that has promised nothing.
+        let promises = promises.into_iter().filter(|(ballot, _)| *ballot > Ballot::ZERO);
+        let promised = promises.map(|(ballot, slots)| Record::Promised { ballot, slots });
+        self.within(from.onwards()).map(voted).chain(promised).collect()
     }
 
     /// The vote in `slot`.
@@ -288,5 +297,11 @@ impl<V> Votes<V> {
     /// Forgets the votes below `slot`.
     pub fn remove_below(&mut self, slot: Slot) {
         self.runs.remove_below(slot);
+        self.floor = self.floor.max(slot);
+    }
+
+    /// The slot below which votes were forgotten, from slot 0 on.
+    pub const fn floor(&self) -> Slot {
+        self.floor
     }
 }

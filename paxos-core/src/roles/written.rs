@@ -1,6 +1,6 @@
 //! What an acceptor need not write a second time.
 
-use crate::{Ballot, Record, Slot};
+use crate::{Amount, Ballot, Prepare, Promise, Record, Slot, Value, Votes};
 
 /// The last promise that an acceptor has given to be written, for all slots from one on. It may be lower than the ballot
 /// that the acceptor is in: a vote is a promise, too, and so is a message that opens a fast ballot.
@@ -16,6 +16,20 @@ impl WrittenPromise {
     /// Whether it holds for `ballot` in all slots from `from` on.
     pub fn covers(self, ballot: Ballot, from: Slot) -> bool {
         self.0.is_some_and(|(written, first)| written >= ballot && first <= from)
+    }
+
+    /// Answers a phase 1a with a promise, which it writes, and as many votes as fit into `limit`.
+    pub fn answer<V: Value>(
+        &mut self,
+        prepare: &Prepare,
+        votes: &Votes<V>,
+        limit: Amount,
+        log: &mut Vec<Record<V>>,
+    ) -> Promise<V> {
+        let Prepare { ballot, from } = *prepare;
+        self.write(ballot, from, log);
+        let (until, votes) = votes.piece(from, limit);
+        Promise { ballot, from, until, votes }
     }
 
     /// Writes that `ballot` is promised in all slots from `from` on, unless that is written. A phase 2a that overtook the

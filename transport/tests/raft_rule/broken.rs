@@ -46,7 +46,7 @@ impl<S: Slip, P: Dialect<u64>> paxos_core::Acceptor<P> for Erring<S> {
     }
 
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<u64>>) -> Result<Promise<u64>, Nack> {
-        let own = paxos_core::Acceptor::<P>::votes(&self.0).and_then(reached);
+        let own = reached(paxos_core::Acceptor::<P>::votes(&self.0));
         // It judges by itself, and lets the acceptor that does not err see a log which it refuses or does not.
         let shown = prepare.log.zip(own).map(|(shown, own)| {
             if S::is_behind(shown, own) { (Ballot::ZERO, Slot(0)) } else { (prepare.ballot, Slot::LAST) }
@@ -77,7 +77,7 @@ impl<S: Slip, P: Dialect<u64>> paxos_core::Acceptor<P> for Erring<S> {
         paxos_core::Acceptor::<P>::follows(&self.0, ballot)
     }
 
-    fn votes(&self) -> Option<&Votes<u64>> {
+    fn votes(&self) -> &Votes<u64> {
         paxos_core::Acceptor::<P>::votes(&self.0)
     }
 

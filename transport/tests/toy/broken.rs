@@ -4,7 +4,7 @@ use crate::Patient;
 use crate::patient::{Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer};
 use paxos_core::{
     Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Proposal, Reach, Record, Request, Setup, Slot,
-    Time,
+    Time, Votes,
 };
 use paxos_transport::conformance::{self, Facts, Tested, chaos};
 use paxos_transport::sim::Violation;
@@ -31,8 +31,8 @@ impl<P: Dialect<u64>> paxos_core::Acceptor<P> for Obliging {
         true
     }
 
-    fn voted_below(&self) -> Slot {
-        paxos_core::Acceptor::<P>::voted_below(&self.0)
+    fn votes(&self) -> &Votes<u64> {
+        paxos_core::Acceptor::<P>::votes(&self.0)
     }
 
     fn on_accept(

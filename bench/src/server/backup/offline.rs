@@ -221,7 +221,7 @@ where
         })
         .collect();
     let votes: Vec<&Votes<Command>> =
-        nodes.iter().filter_map(|node| node.acceptor().and_then(Acceptor::votes)).collect();
+        nodes.iter().filter_map(|node| node.acceptor().map(Acceptor::votes)).collect();
     let mut chosen = replica.next();
     loop {
         let slot = replica.next();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::log::encode;
 use crate::log::sessions::Session;
-use crate::{Bytes, Change, Sections};
+use crate::{Bytes, Change, Fold, Sections};
 use std::collections::BTreeMap;
 
 /// The reply in [`replies`] to a command whose session has expired.
@@ -12,22 +12,13 @@ const EXPIRED: u64 = u64::MAX;
 /// The reply in [`replies`] to a command whose reply is not kept.
 const NOT_KEPT: u64 = u64::MAX - 1;
 
-struct Sum(u64);
-impl StateMachine for Sum {
-    type Command = u64;
-    type Reply = u64;
-    fn apply(&mut self, _slot: Slot, n: &u64) -> u64 {
-        self.0 += n;
-        self.0
-    }
-    fn snapshot(&self) -> Option<Vec<u8>> {
-        Some(self.0.to_le_bytes().to_vec())
-    }
-    fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-        let state = state.try_into().map_err(|_| RestoreError::Machine("not eight bytes".into()))?;
-        self.0 = u64::from_le_bytes(state);
-        Ok(())
-    }
+type Sum = Fold<u64, u64, u64>;
+
+fn sum() -> Sum {
+    Fold::new(0, |sum, n| {
+        *sum += n;
+        *sum
+    })
 }
 
 fn execute(replica: &mut Replica<Sum>, first: u64, entries: &[Entry<u64>], answering: Answering) {
@@ -43,7 +34,7 @@ fn command(node: u16, seq: u64, n: u64) -> Entry<u64> {
 }
 
 fn replica(session: usize) -> Replica<Sum> {
-    Replica::new(Sum(0), &Limits { session, ..Limits::default() })
+    Replica::new(sum(), &Limits { session, ..Limits::default() })
 }
 
 fn all() -> Answering {
@@ -63,7 +54,7 @@ fn replies(replica: &mut Replica<Sum>) -> Vec<(u64, u64)> {
 fn a_command_chosen_twice_executes_once_and_is_answered_as_before() {
     let mut replica = replica(8);
     execute(&mut replica, 0, &[command(9, 0, 5), command(9, 1, 1), command(9, 0, 5)], all());
-    assert_eq!((replica.machine().0, replies(&mut replica)), (6, vec![(0, 5), (1, 6), (0, 5)]));
+    assert_eq!((replica.machine().state, replies(&mut replica)), (6, vec![(0, 5), (1, 6), (0, 5)]));
 }
 
 #[test]
@@ -71,7 +62,7 @@ fn slots_given_again_are_passed_over() {
     let mut replica = replica(8);
     execute(&mut replica, 0, &[command(9, 0, 5)], all());
     execute(&mut replica, 0, &[command(9, 0, 5), Entry::Noop, command(8, 0, 2)], all());
-    assert_eq!((replica.machine().0, replica.next()), (7, Slot(3)));
+    assert_eq!((replica.machine().state, replica.next()), (7, Slot(3)));
 }
 
 #[test]
@@ -92,26 +83,26 @@ fn who_asks_again_is_answered_now_or_when_executed() {
 fn commands_older_than_the_window_are_neither_executed_nor_answered() {
     let mut replica = replica(4);
     execute(&mut replica, 0, &[command(9, 10, 1), command(9, 6, 1), command(9, 7, 1)], all());
-    assert_eq!((replica.machine().0, replies(&mut replica)), (2, vec![(10, 1), (7, 2)]));
+    assert_eq!((replica.machine().state, replies(&mut replica)), (2, vec![(10, 1), (7, 2)]));
     execute(&mut replica, 3, &[command(9, CommandId::LAST_SEQ, 1), command(9, 10, 1)], all());
-    assert_eq!(replica.machine().0, 3);
+    assert_eq!(replica.machine().state, 3);
     // No process gives a command this number.
     execute(&mut replica, 5, &[command(9, u64::MAX, 1)], all());
-    assert_eq!(replica.machine().0, 3);
+    assert_eq!(replica.machine().state, 3);
 }
 
 #[test]
 fn a_command_of_an_expired_session_is_not_executed_and_its_client_is_told() {
-    let mut replica = Replica::new(Sum(0), &Limits { idle: 1, ..Limits::default() });
+    let mut replica = Replica::new(sum(), &Limits { idle: 1, ..Limits::default() });
     let commands = [command(9, 0, 5), command(8, 0, 1), command(8, 1, 1), command(9, 0, 5), command(9, 1, 7)];
     execute(&mut replica, 0, &commands, all());
     let told = [(0, 5), (0, 6), (1, 7), (0, EXPIRED), (1, EXPIRED)];
-    assert_eq!((replica.machine().0, replies(&mut replica)), (7, told.to_vec()));
+    assert_eq!((replica.machine().state, replies(&mut replica)), (7, told.to_vec()));
     let client = ClientId { node: NodeId(9), session: 0, nonce: 0 };
     replica.recall(CommandId { client, seq: 0 });
     assert_eq!(replies(&mut replica), [(0, EXPIRED)]);
     execute(&mut replica, 5, &[Entry::new(client.renewed(0), 2, 3)], all());
-    assert_eq!((replica.machine().0, replies(&mut replica)), (10, vec![(2, 10)]));
+    assert_eq!((replica.machine().state, replies(&mut replica)), (10, vec![(2, 10)]));
 }
 
 #[test]
@@ -123,13 +114,13 @@ fn a_snapshot_carries_state_sessions_and_what_is_owed() {
     let client = ClientId { node: NodeId(8), session: 0, nonce: 0 };
     other.recall(CommandId { client, seq: 0 });
     other.install(&snapshot).expect("it can be read");
-    assert_eq!((other.machine().0, other.next(), other.installed()), (5, Slot(3), Slot(3)));
+    assert_eq!((other.machine().state, other.next(), other.installed()), (5, Slot(3), Slot(3)));
     assert_eq!(replies(&mut other), [(0, 5)]);
     // Commands that were executed before, or are too old to be known, have no effect. Both write the same from now on.
     replies(&mut first);
     for replica in [&mut first, &mut other] {
         execute(replica, 3, &[command(9, 10, 1), command(9, 6, 1), command(9, 9, 2)], all());
-        assert_eq!((replica.machine().0, replies(replica)), (7, vec![(10, 1), (9, 7)]));
+        assert_eq!((replica.machine().state, replies(replica)), (7, vec![(10, 1), (9, 7)]));
     }
     assert_eq!(first.snapshot(), other.snapshot());
     assert!(other.install(&snapshot).is_ok() && other.next() == Slot(6), "an older state is no news");
@@ -138,7 +129,7 @@ fn a_snapshot_carries_state_sessions_and_what_is_owed() {
 #[test]
 fn a_reply_that_is_not_kept_is_told_once_and_its_command_is_not_executed_again() {
     // A sum below 128 takes one byte, a larger one two.
-    let mut replica = Replica::new(Sum(0), &Limits { session: 8, reply_bytes: 2, ..Limits::default() });
+    let mut replica = Replica::new(sum(), &Limits { session: 8, reply_bytes: 2, ..Limits::default() });
     let commands = [command(9, 0, 5), command(9, 1, 1), command(9, 2, 1), command(9, 3, 200)];
     execute(&mut replica, 0, &commands, all());
     assert_eq!(replies(&mut replica), [(0, 5), (1, 6), (2, 7), (3, 207)]);
@@ -147,7 +138,7 @@ fn a_reply_that_is_not_kept_is_told_once_and_its_command_is_not_executed_again()
     (0..4).for_each(|seq| replica.recall(CommandId { client, seq }));
     execute(&mut replica, 4, &commands, all());
     let told = [(0, NOT_KEPT), (1, NOT_KEPT), (2, NOT_KEPT), (3, 207)];
-    assert_eq!((replica.machine().0, replies(&mut replica)), (207, [told, told].concat()));
+    assert_eq!((replica.machine().state, replies(&mut replica)), (207, [told, told].concat()));
 }
 
 #[test]
@@ -167,7 +158,7 @@ fn a_replica_that_cannot_read_a_snapshot_does_not_go_on() {
         let error = replica.install(&snapshot).expect_err("there is no state in it");
         assert_eq!(replica.failure(), Some(&error));
         execute(&mut replica, 0, &[command(9, 0, 5)], all());
-        assert_eq!((replica.machine().0, replica.next()), (0, Slot(0)));
+        assert_eq!((replica.machine().state, replica.next()), (0, Slot(0)));
     }
 }
 
@@ -210,7 +201,7 @@ fn while_a_state_is_taken_over_elsewhere_nothing_is_executed_and_no_other_one_is
     execute(&mut other, 0, &[command(9, 0, 100)], all());
     assert_eq!((other.next(), replies(&mut other), other.snapshot()), (Slot(0), Vec::new(), None));
     other.taken_over(takeover.run()).expect("it can be read");
-    assert_eq!((other.machine().0, other.next(), other.is_away()), (6, Slot(2), false));
+    assert_eq!((other.machine().state, other.next(), other.is_away()), (6, Slot(2), false));
     execute(&mut other, 2, &[command(9, 2, 1)], all());
     assert_eq!(other.snapshot(), Some(newer));
 }
@@ -258,7 +249,7 @@ fn a_change_of_members_is_made_once_and_answered_as_before_though_it_was_undone(
 
 #[test]
 fn a_change_of_members_of_an_expired_session_is_not_made_and_its_client_is_told() {
-    let mut replica = Replica::new(Sum(0), &Limits { idle: 1, ..Limits::default() });
+    let mut replica = Replica::new(sum(), &Limits { idle: 1, ..Limits::default() });
     let mut members = members();
     let late = change(1, Change::add(NodeId(3)));
     let entries = [command(9, 0, 5), command(8, 0, 1), command(8, 1, 1), late];

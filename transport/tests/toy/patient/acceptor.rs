@@ -65,12 +65,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
         self.promised <= ballot
     }
 
-    fn votes(&self) -> Option<&Votes<V>> {
-        Some(&self.votes)
-    }
-
-    fn voted_below(&self) -> Slot {
-        self.votes.end()
+    fn votes(&self) -> &Votes<V> {
+        &self.votes
     }
 
     fn trim(&mut self, below: Slot) {
