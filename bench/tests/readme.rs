@@ -10,7 +10,7 @@ use paxos_bench::lab::counts::{measure, picture};
 use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::theory::{Layout, Learning, Recovery, Run};
 use paxos_bench::variants::Variant;
-use paxos_core::{Config, Fold, NodeId, Protocol};
+use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine};
 use paxos_transport::MemoryCluster;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -140,14 +140,22 @@ fn keep_picture(name: &str, variant: Variant, run: Run) {
     expect_file(name, found.as_deref(), &drawn.expect("a decision").to_svg());
 }
 
+struct Counter(u64);
+
+impl StateMachine for Counter {
+    type Command = u64;
+    type Reply = u64;
+
+    fn apply(&mut self, _slot: Slot, add: &u64) -> u64 {
+        self.0 += add;
+        self.0
+    }
+}
+
 /// The code of the example, with another variant.
 async fn count<P: Protocol<Value = u64, Reply = u64>>() {
     let config = Config::collapsed(3).expect("a cluster");
-    let counter = |count: &mut u64, add: &u64| {
-        *count += add;
-        *count
-    };
-    let started = MemoryCluster::<P, _>::start(config, move |_| Fold::new(0, counter)).await;
+    let started = MemoryCluster::<P, _>::start(config, |_| Counter(0)).await;
     let cluster = started.expect("started");
     assert_eq!(cluster.member(NodeId(2)).propose(40).await.expect("an answer"), 40);
     cluster.member(NodeId(0)).shutdown().await.expect("stopped");

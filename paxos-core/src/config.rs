@@ -91,7 +91,8 @@ pub struct Timeouts {
     /// How long an acceptor that has answered a leader's heartbeat answers no phase 1a of another process, so that the
     /// leader may answer reads alone ([`crate::Consistency::Lease`]). To be useful, it must be longer than a heartbeat
     /// interval and a round trip, and shorter than `election`. A candidate waits until the lease of a dead leader
-    /// ends, and as long for an acceptor that restarts. It must be the same at every process.
+    /// ends, and for an acceptor that restarts until the longest lease that its store has known has passed. It must be the
+    /// same at every process.
     ///
     /// None, the default: no leases. With leases, fresh reads rest on clocks (Gray and Cheriton 1989), see
     /// [`Timeouts::drift`]: a leader whose virtual machine was paused, with its clock, answers stale reads until it

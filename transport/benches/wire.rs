@@ -153,6 +153,7 @@ async fn cluster(tls: Option<&[TlsOptions]>, dir: Option<&Path>) -> Vec<Replicat
     let mut config = Config::collapsed(3).expect("lawful");
     config.announce = Announce::WithNext;
     config.timeouts = config.timeouts.scaled(20);
+    config.limits.snapshot = 0;
     let config = Arc::new(config);
     let mut members = Vec::new();
     for (node, carrier) in (0..3).zip(carriers(tls).await) {

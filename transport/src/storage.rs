@@ -86,7 +86,9 @@ pub struct Saved<P: Protocol> {
     /// then the other members cannot notice that it was lost or restored from a copy.
     pub store: Option<StoreMark>,
     /// The longest leases that the process may have granted in former lives, whatever its configuration says now. It answers
-    /// no phase 1a until such a lease has passed. `None`: as long as those of its configuration.
+    /// no phase 1a until such a lease has passed. A store that is told the leases of its process ([`crate::Identity::lease`])
+    /// makes the longest durable before [`Storage::load`] returns. `None`: as long as those of its configuration, so the store
+    /// must not be used with shorter ones than before.
     pub lease: Option<Duration>,
     /// The snapshot that replaces everything recorded before it.
     pub snapshot: Option<Snapshot>,

@@ -73,8 +73,8 @@ pub enum ServeError {
     },
     /// The directory has members' stores, and no cluster's file.
     #[error(
-        "{path} is missing, but {store} holds the data of a member: put the file back, or write it anew (`paxos-bench store \
-         inspect {store}` says with which members the cluster began); for another cluster, give another --data"
+        "{path} is missing, but {store} holds the data of a member: put the file back, or write it anew: `paxos-bench store \
+         inspect {store}` says with which members the cluster began. For another cluster, give another --data"
     )]
     FileLost {
         /// The cluster's file.

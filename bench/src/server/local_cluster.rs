@@ -82,7 +82,8 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
         file
     } else {
         // A file with other members or addresses than before would end the cluster.
-        if let Some(store) = (0..32 + 16).map(|id| store_of(data, id)).find(|store| store.join("manifest").exists())
+        if let Some(store) =
+            (0..64).map(|id| store_of(data, id)).find(|store| store.join("manifest").exists())
         {
             let (path, store) = (path.display().to_string(), store.display().to_string());
             return Err(ServeError::FileLost { path, store });

@@ -137,6 +137,12 @@ fn describe(report: &StoreReport) -> String {
         report.blocks.end(),
         report.record_bytes,
     );
+    if let Some(lease) = report.lease {
+        _ = writeln!(
+            text,
+            "  leases       granted for up to {lease:?}: after a restart it answers no candidate for so long"
+        );
+    }
     for (path, length) in &report.segments {
         _ = writeln!(text, "    {} ({length} bytes)", path.display());
     }

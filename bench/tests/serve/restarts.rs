@@ -50,7 +50,7 @@ async fn a_cluster_that_began_with_three_members_does_not_go_on_with_two() {
     let (code, said) =
         lab(&["serve", "--id", "0", "--cluster", &path("cluster.toml"), "--data", &path("n0")]);
     assert!(code == Some(2) && said.contains("began with members {n0, n1, n2}"), "{said}");
-    assert!(said.contains("members are changed while the cluster runs"), "{said}");
+    assert!(said.contains("Members are changed while the cluster runs"), "{said}");
     let (code, said) = lab(&["cluster", "--data", &data.display().to_string()]);
     assert!(code == Some(2) && !said.contains("ready id="), "{said}");
     let (code, said) = lab(&["store", "backup", &path("a.backup"), &path("n0"), &path("n1")]);

@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 /// down as a whole in snapshots: for small states, experiments and tests. A service of some size implements
 /// [`StateMachine`].
 ///
-/// The function has no state of its own, so that all replicas execute the same.
+/// The function has no state of its own, so that all replicas execute the same. Equal states must be written as equal bytes,
+/// so a `HashMap` is no state; and the format is postcard, which does not describe itself, so the serde attributes
+/// `untagged`, `flatten` and `skip_serializing_if` do not work.
 ///
 /// ```
 /// use paxos_core::{Fold, Slot, StateMachine};

@@ -75,9 +75,8 @@ impl<P: Protocol> Node<P> {
         node
     }
 
-    /// Says that this acceptor may have granted leases of this length before it restarted, where that may be longer than
-    /// [`crate::Timeouts::lease`] is now. It answers no phase 1a until they have ended. Must be called before anything else
-    /// happens.
+    /// Keeps the acceptor silent for as long as the leases that it may have granted before it restarted, if that is longer
+    /// than [`crate::Timeouts::lease`]: it answers no phase 1a meanwhile. Must be called before anything else happens.
     pub fn honour_leases(&mut self, lease: Duration) {
         self.grants.honour(self.now.after(lease));
     }

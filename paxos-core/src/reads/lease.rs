@@ -26,7 +26,7 @@
 //!
 //! An acceptor that restarts has forgotten its leases. It answers no phase 1a until one lease has passed; every lease
 //! that it had granted ends before that. If its configuration has changed, that is the longest lease that it may have
-//! granted, which its store keeps: the leader of before counts on it, although nobody grants such leases any more.
+//! granted, which its store keeps: the previous leader counts on it, although nobody grants such leases any more.
 //!
 //! A leader's own acceptor needs no lease for this argument: if it answers another process's phase 1a, the leader
 //! learns of the higher ballot in the same step and leads no more. It still refrains from answering while the lease

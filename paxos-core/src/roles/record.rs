@@ -173,7 +173,7 @@ impl<V> Vote<V> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Votes<V> {
     runs: Runs<(Ballot, Batch<V>)>,
-    /// The votes below this slot were forgotten.
+    /// The votes below this slot were forgotten. A proposer that remembers votes has no use for it.
     floor: Slot,
 }
 
@@ -300,8 +300,28 @@ impl<V> Votes<V> {
         self.floor = self.floor.max(slot);
     }
 
-    /// The slot below which votes were forgotten, from slot 0 on.
+    /// The slot below which votes were forgotten; slot 0 if none were.
     pub const fn floor(&self) -> Slot {
         self.floor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Batch, ClientId};
+
+    #[test]
+    fn what_was_forgotten_stays_forgotten() {
+        let mut votes = Votes::default();
+        let batch = Batch::from(Entry::new(ClientId::default(), 0, 7_u64));
+        for slot in 0..5 {
+            votes.note(Ballot::classic(1, NodeId(0)), Slot(slot), &batch);
+        }
+        assert_eq!(votes.floor(), Slot(0));
+        for below in [3, 1] {
+            votes.remove_below(Slot(below));
+            assert_eq!((votes.floor(), votes.start()), (Slot(3), Some(Slot(3))));
+        }
     }
 }

@@ -20,7 +20,7 @@ pub struct Limits {
     /// The most payload bytes that wait at a proposer for a place in the window.
     pub queue_bytes: usize,
     /// How far a client's newest command may be ahead of its oldest unanswered one. Replicas remember the replies to
-    /// this many commands of each client. Must be the same at every process.
+    /// this many commands of each client. Must be the same at every process, for as long as the cluster exists.
     pub session: usize,
     /// The bytes of replies that replicas keep for each session, for commands that are asked for again, as counted by
     /// [`crate::StateMachine::remembered`]: the latest ones that fit. Of others, only that the command was executed is
@@ -31,13 +31,15 @@ pub struct Limits {
     pub session_bytes: usize,
     /// The number of slots for which a client's session may be silent. If none of its commands was chosen for longer,
     /// it has expired, on every replica at the same slot: its replies are forgotten, its commands are no longer
-    /// executed, and its client continues with a new session. Must be the same at every process.
+    /// executed, and its client continues with a new session. Must be the same at every process, for as long as the
+    /// cluster exists.
     pub idle: u64,
     /// The most sessions that are kept. Beyond that, the session that was silent the longest expires. Replicas
-    /// remember at most this number times [`Limits::session`] replies. Must be the same at every process.
+    /// remember at most this number times [`Limits::session`] replies. Must be the same at every process, for as long as
+    /// the cluster exists.
     pub sessions: usize,
     /// α: a change of members takes effect this number of slots after it was chosen, and no slot is proposed further
-    /// ahead of what is executed. Must be the same at every process.
+    /// ahead of what is executed. Must be the same at every process, for as long as the cluster exists.
     pub alpha: usize,
     /// A process takes a snapshot whenever it has executed this number of slots since the last one, if its state
     /// machine supports snapshots. It keeps the log back to the snapshot before. 0: never.

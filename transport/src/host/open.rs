@@ -48,11 +48,14 @@ where
             if let Some(trace) = &mut trace {
                 trace.restarted::<P>(setup.id, &saved.records);
             }
-            Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records)
+            let granted = saved.lease.filter(|granted| Some(*granted) > setup.config.timeouts.lease);
+            let mut node = Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records);
+            if let Some(granted) = granted {
+                tracing::info!(node = %id, ?granted, "answers no candidate until the leases of its former lives have ended");
+                node.honour_leases(granted);
+            }
+            node
         };
-        if let Some(lease) = saved.lease.filter(|_| saved.session > 0) {
-            node.honour_leases(lease);
-        }
         let nonce = draw_nonce()?;
         node.draw(nonce);
         let store = saved.store.map(|mark| StoreLife::begin(mark, nonce));

@@ -2,6 +2,7 @@
 
 use super::{Saved, Storage, StorageError};
 use async_trait::async_trait;
+use core::time::Duration;
 use paxos_core::{Protocol, Snapshot, StoreMark};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,8 @@ struct Disk<P: Protocol> {
     /// The number of times the store was loaded.
     lives: u32,
     store: StoreMark,
+    /// What [`MemoryStorage::holding`] was given.
+    lease: Option<Duration>,
     failing: bool,
 }
 
@@ -34,19 +37,19 @@ impl<P: Protocol> MemoryStorage<P> {
         static MADE: AtomicU64 = AtomicU64::new(1);
         let id = u128::from(MADE.fetch_add(1, Ordering::Relaxed)) << 96;
         let store = StoreMark { id, writes: 0 };
-        let disk = Disk { snapshot: None, records: Vec::new(), lives: 0, store, failing: false };
+        let lease = None;
+        let disk = Disk { snapshot: None, records: Vec::new(), lives: 0, store, lease, failing: false };
         Self { disk: Arc::new(Mutex::new(disk)), life: None }
     }
 
     /// Creates a store that holds what another store gave to its process.
     pub fn holding(saved: Saved<P>) -> Self {
-        // No process that reads this grants leases before it restarts with them.
-        let Saved { session, store, snapshot, records, .. } = saved;
+        let Saved { session, store, lease, snapshot, records } = saved;
         let new = Self::new();
         {
             let mut disk = new.disk();
             let store = store.unwrap_or(disk.store);
-            *disk = Disk { snapshot, records, lives: session, store, failing: false };
+            *disk = Disk { snapshot, records, lives: session, store, lease, failing: false };
         }
         new
     }
@@ -116,7 +119,7 @@ impl<P: Protocol> Storage<P> for MemoryStorage<P> {
             disk.lives = disk.lives.saturating_add(1);
             disk.store.writes += 1;
             let (snapshot, records) = (disk.snapshot.clone(), disk.records.clone());
-            Saved { session: disk.lives - 1, store: Some(disk.store), lease: None, snapshot, records }
+            Saved { session: disk.lives - 1, store: Some(disk.store), lease: disk.lease, snapshot, records }
         };
         self.life = Some(saved.session + 1);
         Ok(saved)

@@ -1,7 +1,7 @@
 //! Successive lives of one process, and the directory that they use.
 
 use multi_paxos::MultiPaxos;
-use paxos_core::{Ballot, Bytes, Digest, NodeId, Record, Sections, Slot, Snapshot};
+use paxos_core::{Ballot, Bytes, Config, Digest, NodeId, Record, Sections, Slot, Snapshot};
 use paxos_transport::{DiskStorage, Identity, Saved, Storage, StoreError};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -113,6 +113,30 @@ async fn a_store_keeps_the_longest_leases_that_its_process_may_have_granted() {
         let mut store = DiskStorage::<Protocol>::open(dir.path(), &identity).expect("its own");
         let saved: Saved<Protocol> = store.load().await.expect("whole");
         assert_eq!(saved.lease, kept);
+        // It is durable before the process can grant any, and not only when the store is closed.
+        let manifest = fs::read_to_string(dir.path().join("manifest")).expect("text");
+        let written =
+            kept.map_or("null".into(), |kept| format!("{{\"secs\":{},\"nanos\":0}}", kept.as_secs()));
+        assert!(manifest.contains(&format!("\"lease\":{written}")), "{manifest}");
+    }
+}
+
+#[test]
+fn an_identity_has_the_leases_of_its_configuration() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.timeouts.lease = Some(Duration::from_secs(5));
+    assert_eq!(Identity::new::<Protocol>("test", NodeId(1), &config).lease, config.timeouts.lease);
+}
+
+#[tokio::test]
+async fn leases_that_have_ended_are_forgotten() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let short = Some(Duration::from_nanos(1));
+    for (now, kept) in [(short, short), (None, None), (None, None)] {
+        let identity = Identity { lease: now, ..identity() };
+        let mut store = DiskStorage::<Protocol>::open(dir.path(), &identity).expect("its own");
+        let saved: Saved<Protocol> = store.load().await.expect("whole");
+        assert_eq!(saved.lease, kept);
     }
 }
 
@@ -206,7 +230,7 @@ async fn a_directory_of_the_former_format_is_refused_with_what_to_do() {
     fs::write(dir.path().join("store.redb"), "redb").expect("written");
     let error = open(dir.path()).expect_err("another format");
     assert!(matches!(error, StoreError::Format { found: 3, wanted: 7, .. }), "{error}");
-    assert!(error.to_string().contains("into a new cluster"), "{error}");
+    assert!(error.to_string().contains("docs/upgrades.md"), "{error}");
 }
 
 #[tokio::test]

@@ -165,7 +165,9 @@ where
     let network = MemoryNetwork::<P>::new(CAPACITY);
     let mut running = Vec::new();
     for (setup, saved) in members {
-        let (carrier, storage) = (network.join(setup.id), MemoryStorage::holding(saved));
+        // All of them are stopped, the leader that may have had a lease among them.
+        let (carrier, storage) =
+            (network.join(setup.id), MemoryStorage::holding(Saved { lease: None, ..saved }));
         let started = Replicated::start(setup, Store::default(), Box::new(carrier), Box::new(storage)).await;
         running.push(Arc::new(started.map_err(|error| BackupError::Memory(error.to_string()))?));
     }

@@ -154,7 +154,16 @@ pub fn an_acceptor_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
     let third = candidate(&mut all, 0, high.ballot());
     let retained = all[2].acceptor.retained(Slot(0));
     assert_eq!(retained.is_some(), facts.compacts, "`compacts` of {} is not true", P::NAME);
-    let Some(retained) = retained else { return assert_eq!(all[2].acceptor.floor(), Slot(0)) };
+    let Some(retained) = retained else {
+        // Whatever it is told to forget, it reports all its votes, or refuses.
+        let whole = all[2].reports(&third);
+        all[2].acceptor.trim(Slot(1));
+        match all[2].promise(&third) {
+            Ok(promise) => assert_eq!(Ok(promise), whole),
+            Err(_refusal) => assert!(all[2].acceptor.floor() >= Slot(1)),
+        }
+        return;
+    };
     let mut again = all[2].restored_from(retained);
     assert_eq!(again.reports(&third), all[2].reports(&third));
     assert_eq!(again.vote(&low).expect_err("refused").promised, high.ballot());

@@ -23,8 +23,8 @@ pub enum StoreError {
     },
     /// Another version of this library wrote the store.
     #[error(
-        "{path} has format {found}, and this program reads format {wanted}: use the program that wrote it, or make a \
-         backup with that one and restore it with this one, into a new cluster",
+        "{path} has format {found}, and this program reads format {wanted}: use the program that wrote it; \
+         docs/upgrades.md says how a cluster goes on with this one",
         path = path.display()
     )]
     Format {
@@ -47,10 +47,10 @@ pub enum StoreError {
     },
     /// The cluster began with other members, quorums or limits.
     #[error(
-        "{path} is of a cluster that began with {found}, but this process's configuration begins with {wanted}; with it, \
-         acknowledged commands may be lost: correct the configuration (members are changed while the cluster runs, and \
-         limits only by a new cluster from a backup), or, if this is the very first start of a new cluster, empty the \
-         directory of each member",
+        "{path} is of a cluster that began with {found}, and this process's configuration begins with {wanted}: give the \
+         configuration with which it began, or acknowledged commands may be lost. Members are changed while the cluster \
+         runs. If only this process was ever started with the other configuration, and never with the right one, empty \
+         its directory alone",
         path = path.display()
     )]
     Genesis {

@@ -27,7 +27,7 @@ pub(super) struct Manifest {
     pub(super) variant: String,
     /// What the cluster began with ([`Identity::genesis`]).
     pub(super) genesis: String,
-    /// The longest leases that the process may have granted ([`Identity::lease`]).
+    /// The longest leases that the process may have granted and that may not have ended ([`Identity::lease`]).
     pub(super) lease: Option<Duration>,
     /// The unique id of the store ([`paxos_core::StoreMark::id`]).
     pub(super) id: u128,

@@ -13,6 +13,7 @@ use paxos_core::{Snapshot, StoreMark};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl<F: Files> Store<F> {
     /// Opens the store in `dir`, or begins a new one if there is none and `create` allows it. The content is read once:
@@ -26,6 +27,7 @@ impl<F: Files> Store<F> {
         sizes: Sizes,
         records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
     ) -> Result<(Self, Option<Snapshot>), StoreError> {
+        let opened = Instant::now();
         let names = files.names().map_err(StoreError::io(dir))?;
         let mut manifest = match Manifest::read(&files, dir)? {
             Some(manifest) => manifest,
@@ -44,6 +46,8 @@ impl<F: Files> Store<F> {
             files,
             sizes,
             manifest,
+            opened,
+            lease: identity.lease,
             file,
             end: found.end,
             tail: found.tail,

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The lengths of segments: the first one, and the longest. Each segment is twice as long as the one before, up to the
 /// longest. A segment for a longer block is longer.
@@ -107,6 +108,9 @@ pub(super) struct Store<F: Files> {
     pub(super) files: F,
     pub(super) sizes: Sizes,
     pub(super) manifest: Manifest,
+    /// When it was opened, and the leases that the process grants in this life.
+    pub(super) opened: Instant,
+    pub(super) lease: Option<Duration>,
     /// The last segment, to which blocks are added.
     pub(super) file: F::File,
     /// The position of the next block in it.
@@ -297,6 +301,10 @@ impl<F: Files> Store<F> {
 
     /// Writes the manifest, with the current end of the log.
     pub(super) fn note(&mut self) -> Result<(), StoreError> {
+        // What former lives granted has ended.
+        if self.manifest.lease.is_some_and(|longest| self.opened.elapsed() > longest) {
+            self.manifest.lease = self.lease;
+        }
         self.manifest.blocks = self.tail.number;
         self.manifest.write(&self.files, &self.dir)
     }

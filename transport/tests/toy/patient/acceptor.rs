@@ -31,7 +31,8 @@ impl<V: Value, P: Dialect<V>> paxos_core::Acceptor<P> for Acceptor<V> {
     fn on_prepare(&mut self, prepare: &Prepare, log: &mut Vec<Record<V>>) -> Result<Promise<V>, Nack> {
         let Prepare { ballot, from } = *prepare;
         let slots = from.onwards();
-        if ballot < self.promised {
+        // It cannot report votes that it has forgotten (§3: the new leader must know what was chosen before).
+        if ballot < self.promised || from < self.votes.floor() {
             return Err(Nack { refused: ballot, promised: self.promised, slots });
         }
         self.promised = ballot;
