@@ -74,7 +74,8 @@
 //! | transfer | leader | proposer | campaign at once, when you know every slot below `chosen` |
 //!
 //! - A process that hears no leader for an election timeout begins a *pre-vote*: it starts no ballot and writes
-//!   nothing. It campaigns, with phase 1, once a phase 1 quorum *grants* the pre-vote.
+//!   nothing. It campaigns, with phase 1, once a phase 1 quorum *grants* the pre-vote. It can be configured to
+//!   campaign at once ([`paxos_core::Config::pre_vote`]).
 //! - An acceptor grants none to a process that misses slots the acceptor has forgotten. It grants none at all while it
 //!   leads or hears a leader, or for one election timeout after it starts. So a returning process, or one that lost
 //!   only its own link to the leader, never deposes a working leader.

@@ -80,8 +80,13 @@ pub enum Patience {
 pub struct Timeouts {
     /// The time between two heartbeats of a leader.
     pub heartbeat: Option<Duration>,
-    /// The shortest time without a leader before a proposer campaigns. The longest is twice that.
+    /// The shortest time without a leader before a proposer begins an election.
     pub election: Option<Duration>,
+    /// The width of the random part of an election timeout: each one is drawn anew between `election` and
+    /// `election + election_spread`. None, the default: as wide as `election` itself, so between T and 2T. Zero is
+    /// allowed. Proposers whose timeouts end within a message delay of each other compete, which costs time and never
+    /// safety. Processes may differ in it.
+    pub election_spread: Option<Duration>,
     /// The time before an unanswered phase 1a or 2a is sent again, and before a stuck fast ballot is given up.
     pub resend: Option<Duration>,
     /// The time before a client asks again.
@@ -118,6 +123,7 @@ impl Default for Timeouts {
         Self {
             heartbeat: ms(20),
             election: ms(100),
+            election_spread: None,
             resend: ms(50),
             client: ms(200),
             gossip: ms(40),
@@ -134,6 +140,7 @@ impl Timeouts {
     pub const NEVER: Self = Self {
         heartbeat: None,
         election: None,
+        election_spread: None,
         resend: None,
         client: None,
         gossip: None,
@@ -150,6 +157,7 @@ impl Timeouts {
         Self {
             heartbeat: f(self.heartbeat),
             election: f(self.election),
+            election_spread: f(self.election_spread),
             resend: f(self.resend),
             client: f(self.client),
             gossip: f(self.gossip),
@@ -158,6 +166,21 @@ impl Timeouts {
             give_up: f(self.give_up),
             linger: f(self.linger),
         }
+    }
+
+    /// The shortest and the longest election timeout. None: there are no elections by timeout.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// let ms = |n| Some(Duration::from_millis(n));
+    /// let mut timeouts = paxos_core::Timeouts { election: ms(150), ..Default::default() };
+    /// assert_eq!(timeouts.election_range(), ms(150).zip(ms(300)));
+    /// timeouts.election_spread = ms(5);
+    /// assert_eq!(timeouts.election_range(), ms(150).zip(ms(155)));
+    /// ```
+    pub fn election_range(&self) -> Option<(Duration, Duration)> {
+        let shortest = self.election?;
+        Some((shortest, shortest.saturating_add(self.election_spread.unwrap_or(shortest))))
     }
 }
 
@@ -178,6 +201,12 @@ pub struct Config {
     pub thrifty: bool,
     /// The processes that may lead.
     pub leadership: Leadership,
+    /// Whether a process that hears no leader asks the acceptors whether they hear one, before it campaigns (Ongaro
+    /// 2014, §9.6). True, the default: it campaigns only if a phase 1 quorum hears none. So a process that returns, or
+    /// whose link to the leader fails, deposes no leader. False: it campaigns at once, as in the Raft paper of 2014. That saves
+    /// a round trip, and acceptors then leave a working leader for it. Safety and leases do not depend on this setting,
+    /// and processes may differ in it. It has no effect where proposers appoint themselves.
+    pub pre_vote: bool,
     /// When the first leader runs phase 1.
     pub campaign: Campaign,
     /// The reaction of clients to refusals.
@@ -207,6 +236,7 @@ impl Config {
             announce: Announce::default(),
             thrifty: false,
             leadership: Leadership::Elected { first: acceptors.smallest() },
+            pre_vote: true,
             campaign: Campaign::default(),
             patience: Patience::default(),
             timeouts: Timeouts::default(),

@@ -59,13 +59,13 @@ pub struct Facts<P: Protocol> {
 /// The number of random runs for each claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seeds {
-    /// Runs with all kinds of faults, for each kind of leadership.
+    /// Runs with all kinds of faults, for each kind of leadership; half as many with elections in other ways.
     pub chaos: u64,
     /// Conversations of one node with peers that send arbitrary readable messages.
     pub messages: u64,
     /// Runs in which processes take snapshots and forget, for each kind of leadership.
     pub snapshots: u64,
-    /// Runs in which clients read, for each kind of leadership.
+    /// Runs in which clients read, for each kind of leadership; half as many with elections in other ways.
     pub reads: u64,
     /// Runs in which clients repeat requests, for each kind of leadership.
     pub sessions: u64,
@@ -162,6 +162,7 @@ macro_rules! __conformance_suite {
             chaos {
                 with_an_elected_leader_nothing_breaks_and_every_command_is_answered
                 with_rival_leaders_nothing_breaks_and_every_command_is_answered
+                with_hasty_elections_nothing_breaks_and_every_command_is_answered
             }
             crashes {
                 five_acceptors_decide_with_any_two_crashed
@@ -175,6 +176,7 @@ macro_rules! __conformance_suite {
             reads {
                 with_an_elected_leader_reads_are_fresh
                 with_rival_leaders_reads_are_fresh
+                with_hasty_elections_reads_are_fresh
                 reads_that_rest_on_no_clock_are_fresh_while_clocks_stop
             }
             sessions {

@@ -89,8 +89,8 @@ pub fn genesis(config: &Config) -> String {
 
 /// Returns a checksum of the settings that must be equal at all processes of a cluster: the first members, the
 /// quorums, which processes hear votes, how leaders are elected, leases, and the limits that decide what is executed
-/// and what is remembered of it. It excludes what may differ between processes: other timeouts, bounds on memory,
-/// spares, seeds.
+/// and what is remembered of it. It excludes what may differ between processes: other timeouts, pre-votes, bounds on
+/// memory, spares, seeds.
 pub fn fingerprint(config: &Config) -> Digest {
     let Config { proposers, learners, quorums, learning, announce, leadership, timeouts, limits, .. } =
         config;
@@ -152,6 +152,8 @@ mod tests {
         let mut same = config.clone();
         same.seed = 7;
         same.timeouts.election = Some(Duration::from_secs(9));
+        same.timeouts.election_spread = Some(Duration::ZERO);
+        same.pre_vote = false;
         same.spares = paxos_core::NodeSet::only(NodeId(5));
         same.limits.queue = 1;
         assert_eq!(fingerprint(&config), fingerprint(&same));

@@ -18,12 +18,13 @@ const PATIENCE: u32 = 8;
 const MOST_VAIN: u32 = 6 * PATIENCE;
 
 /// Elects leaders by timeout, or lets every proposer appoint itself, as configured. A process that hears no leader for
-/// a random time asks the acceptors whether they hear one (a *pre-vote*: it asks for no promise, raises no ballot and
-/// writes nothing). If a phase 1 quorum hears none either, it campaigns with a higher ballot. So a process that
-/// returns, or that only the leader cannot reach, does not depose the leader. A leader that no phase 2 quorum answers
-/// steps down, so that processes that still hear it may follow another. This is for liveness only: any number of
-/// leaders is safe. An acceptor does not refuse a phase 1a because it hears a leader, since the sender has the
-/// pre-votes of a quorum or was asked by the leader itself.
+/// a random time ([`crate::Timeouts::election_range`]) asks the acceptors whether they hear one (a *pre-vote*: it asks
+/// for no promise, raises no ballot and writes nothing). If a phase 1 quorum hears none either, it campaigns with a
+/// higher ballot. So a process that returns, or that only the leader cannot reach, does not depose the leader. Without
+/// pre-votes ([`crate::Config::pre_vote`]) it campaigns at once. A leader that no phase 2 quorum answers steps down, so
+/// that processes that still hear it may follow another. This is for liveness only: any number of leaders is safe. An
+/// acceptor does not refuse a phase 1a because it hears a leader: the sender has the pre-votes of a quorum, was asked by
+/// the leader itself, or is configured not to ask. Only a lease makes an acceptor silent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Election {
     setup: Setup<()>,
@@ -43,8 +44,8 @@ pub struct Election {
     vain: u32,
     /// Every slot below was known to be chosen when it last lost a ballot.
     chosen: Slot,
-    /// Whether it may campaign without a pre-vote: it is the first leader of a new cluster, has the pre-votes
-    /// of a quorum, or already leads.
+    /// Whether it may campaign although no election timeout has ended, and need not ask: it is the first leader of a new
+    /// cluster, has the pre-votes of a quorum, was asked by the leader, or already leads.
     mandate: bool,
     pre_vote: Option<PreVote>,
     /// When it last heard another leader. Initially its start: it has forgotten what it heard before a crash.
@@ -119,10 +120,10 @@ impl Election {
         matches!(self.config().leadership, Leadership::Elected { .. })
     }
 
-    /// Returns a time between one and two election timeouts from now, if this process may campaign.
+    /// Returns when an election timeout that is drawn anew ends, if this process may campaign.
     fn election_timeout(&mut self, now: Time) -> Option<Time> {
-        let shortest = self.config().timeouts.election.filter(|_| self.proposes)?.max(INSTANT);
-        Some(now.after(self.jitter.between(shortest, shortest.saturating_mul(2))))
+        let (shortest, longest) = self.config().timeouts.election_range().filter(|_| self.proposes)?;
+        Some(now.after(self.jitter.between(shortest.max(INSTANT), longest)))
     }
 
     fn backoff(&mut self) -> Duration {
@@ -163,10 +164,8 @@ impl Election {
         self.beat = None;
     }
 
-    /// Asks the acceptors whether they would follow, after an election timeout without a mandate.
+    /// Asks the acceptors whether they would follow.
     fn begin_pre_vote(&mut self, now: Time) -> Duty {
-        self.leader = None;
-        self.retire();
         self.pre_vote = Some(PreVote { sent: now, granted: NodeSet::EMPTY });
         self.elections.pre_votes += 1;
         Duty::PreVote
@@ -306,7 +305,15 @@ impl<P: Protocol> Leader<P> for Election {
             self.wake = self.election_timeout(now);
             let alone = self.config().timeouts.election.is_none();
             if !std::mem::take(&mut self.mandate) && !alone {
-                return Some(self.begin_pre_vote(now));
+                // An election timeout has ended: the leader is gone, or a ballot of this process found no quorum.
+                self.leader = None;
+                self.retire();
+                if standing.away {
+                    return None;
+                }
+                if self.config().pre_vote {
+                    return Some(self.begin_pre_vote(now));
+                }
             }
             self.pre_vote = None;
             self.leader = Some(self.setup.id);

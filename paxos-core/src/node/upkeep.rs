@@ -45,7 +45,7 @@ impl<P: Protocol> Node<P> {
             let (leading, work) =
                 self.proposer.as_ref().map_or((None, false), |p| (p.leading(), p.has_work()));
             let answered = self.contact.since(&*self.setup.config.quorums, Phase::TwoClassic);
-            let standing = Standing { leading: leading.is_some(), work, answered };
+            let standing = Standing { leading: leading.is_some(), work, answered, away: self.away };
             match self.leader.on_timeout(self.now, standing) {
                 Some(Duty::Campaign) => {
                     if let Some(proposer) = &mut self.proposer {
@@ -66,8 +66,6 @@ impl<P: Protocol> Node<P> {
                         self.step_aside();
                     }
                 }
-                // A process that executes nothing could propose only α slots.
-                Some(Duty::PreVote) if self.away => {}
                 Some(Duty::PreVote) => self.ask_for_pre_votes(),
                 Some(Duty::StepDown) => self.step_down(),
                 None => break,

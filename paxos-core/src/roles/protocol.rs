@@ -263,7 +263,7 @@ pub trait Learner<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
 /// What the leader role asks for when its time has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
-    /// Start phase 1.
+    /// Start phase 1, in a higher ballot than any so far.
     Campaign,
     /// Tell every process that the leader is alive.
     Heartbeat,
@@ -282,6 +282,9 @@ pub struct Standing {
     pub work: bool,
     /// When the latest heartbeats were sent that a phase 2 quorum has answered.
     pub answered: Option<Time>,
+    /// Whether its replica's machine takes over a state on another thread. It executes nothing meanwhile, so it could
+    /// propose only α slots, and must not campaign by itself.
+    pub away: bool,
 }
 
 /// Decides which process proposes, and when. It affects liveness only: no answer of it can break safety.

@@ -92,7 +92,7 @@ impl Jitter {
 
     /// Returns a duration from `low` to `high`; `low` if `high` is lower.
     pub fn between(&mut self, low: Duration, high: Duration) -> Duration {
-        let span = high.saturating_sub(low).as_nanos() as u64;
-        low + Duration::from_nanos(self.draw() % (span + 1))
+        let span = u64::try_from(high.saturating_sub(low).as_nanos()).unwrap_or(u64::MAX);
+        low + Duration::from_nanos(self.draw() % span.saturating_add(1))
     }
 }

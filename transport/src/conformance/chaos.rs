@@ -28,6 +28,15 @@ pub fn servers(seed: u64) -> Config {
     config
 }
 
+/// Lets the servers elect leaders in other ways than by default: timeouts are drawn from ranges of several widths, zero
+/// among them, and in four runs of five a candidate asks nobody before it campaigns.
+pub fn hasty(mut config: Config, seed: u64) -> Config {
+    config.timeouts.election_spread =
+        [Some(Duration::ZERO), Some(ms(1)), Some(ms(20)), None][(seed / 8 % 4) as usize];
+    config.pre_vote = seed % 5 == 3;
+    config
+}
+
 /// Creates the world of a run with these servers and with faults until [`END`].
 pub fn weather<P: Tested>(config: Config, options: P::Options, seed: u64) -> World<P> {
     let mut world = World::<P>::new(config, options, seed);
@@ -57,6 +66,10 @@ pub fn chaotic<P: Tested>(
 ) -> Sim<P, Journal> {
     let mut config = servers(seed);
     config.leadership = leadership.unwrap_or(config.leadership);
+    busy(config, options, seed, watched)
+}
+
+fn busy<P: Tested>(config: Config, options: P::Options, seed: u64, watched: bool) -> Sim<P, Journal> {
     let mut world = weather::<P>(config, options, seed);
     (world.trace, world.steps) = (watched, watched);
     let mut clients = world.add_clients(3);
@@ -122,9 +135,12 @@ pub fn survive<P: Tested>(
     leadership: Option<Leadership>,
 ) -> Result<Sim<P, Journal>, Violation> {
     let mut sim = chaotic::<P>(seed, leadership, (facts.options)(seed), false);
-    let done = |sim: &Sim<P, Journal>| sim.all_answered() && level(sim).is_some();
-    weathered(&mut sim, END, done)?;
+    finish(&mut sim)?;
     Ok(sim)
+}
+
+fn finish<P: Tested>(sim: &mut Sim<P, Journal>) -> Result<(), Violation> {
+    weathered(sim, END, |sim| sim.all_answered() && level(sim).is_some())
 }
 
 fn survive_all<P: Tested>(facts: &Facts<P>, usual: u64, leadership: Option<Leadership>) {
@@ -146,4 +162,15 @@ pub fn with_an_elected_leader_nothing_breaks_and_every_command_is_answered<P: Te
 /// Holds with as many leaders as proposers.
 pub fn with_rival_leaders_nothing_breaks_and_every_command_is_answered<P: Tested>(facts: &Facts<P>) {
     survive_all(facts, facts.seeds.chaos / facts.seeds.rivals.max(1), RIVALS);
+}
+
+/// Holds with timeouts from a narrow range, and with candidates that depose a working leader because they ask nobody.
+pub fn with_hasty_elections_nothing_breaks_and_every_command_is_answered<P: Tested>(facts: &Facts<P>) {
+    for seed in seeds(facts.seeds.chaos / 2) {
+        let config = hasty(servers(seed), seed);
+        let mut sim = busy::<P>(config, (facts.options)(seed), seed, number("DRAW").is_some());
+        finish(&mut sim).unwrap_or_else(|violation| {
+            panic!("{}{violation}", sim.trace().map(Trace::draw).unwrap_or_default())
+        });
+    }
 }

@@ -1,12 +1,12 @@
 //! Reads at every replica during writes and all kinds of faults: some messages arrive very late, and clocks drift
 //! within their bound. No read is stale, and in the end each read has ended.
 
-use super::chaos::{RIVALS, servers, weather, weathered};
+use super::chaos::{RIVALS, hasty, servers, weather, weathered};
 use super::cluster::{Journal, ms};
 use super::{Facts, Tested, as_usual, seeds};
 use crate::sim::{Chance, Delay, Fault, Sim};
 use core::time::Duration;
-use paxos_core::{Consistency, Leadership, NodeId, Slot, Time};
+use paxos_core::{Config, Consistency, Leadership, NodeId, Slot, Time};
 
 /// The time when the reads end; the faults end somewhat later.
 const END: Duration = ms(1200);
@@ -30,11 +30,21 @@ pub fn chaotic<P: Tested>(
     stops: bool,
 ) -> Sim<P, Journal> {
     let mut config = servers(seed);
+    config.leadership = leadership.unwrap_or(config.leadership);
+    reading(facts, config, seed, ways, stops)
+}
+
+fn reading<P: Tested>(
+    facts: &Facts<P>,
+    mut config: Config,
+    seed: u64,
+    ways: &[Consistency],
+    stops: bool,
+) -> Sim<P, Journal> {
     // The long lease outlasts elections, so that only grants prevent an early election.
     let lease = if seed % 6 < 3 { ms(80) } else { ms(250) };
     config.timeouts.lease = (ways == [Consistency::Lease] || seed % 7 < 3).then_some(lease);
     config.timeouts.drift = DRIFT.unsigned_abs();
-    config.leadership = leadership.unwrap_or(config.leadership);
     let mut world = weather::<P>(config, (facts.options)(seed), seed);
     world.links.delay = Delay::Tailed { low: ms(1) / 2, high: ms(5), late: 40, latest: ms(300) };
     world.links.reliable_from = Some(Time(0).after(END));
@@ -82,9 +92,13 @@ pub fn survive<P: Tested>(
     leadership: Option<Leadership>,
     stops: bool,
 ) {
+    all_fresh(seeds, |seed| chaotic::<P>(facts, seed, ways, leadership, stops));
+}
+
+fn all_fresh<P: Tested>(seeds: core::ops::Range<u64>, mut start: impl FnMut(u64) -> Sim<P, Journal>) {
     let (mut answered, none) = (0, seeds.is_empty());
     for seed in seeds {
-        let mut sim = chaotic::<P>(facts, seed, ways, leadership, stops);
+        let mut sim = start(seed);
         let done = |sim: &Sim<P, Journal>| sim.all_answered() && sim.all_read();
         weathered(&mut sim, END + ms(50), done).unwrap_or_else(|violation| panic!("{violation}"));
         answered += sim.reads().iter().filter(|read| read.seen.is_some()).count();
@@ -100,6 +114,13 @@ pub fn with_an_elected_leader_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
 /// All kinds of reads are mixed, including reads by lease.
 pub fn with_rival_leaders_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
     survive(facts, seeds(facts.seeds.reads / facts.seeds.rivals.max(1)), &ALL, RIVALS, false);
+}
+
+/// All kinds of reads are mixed, including reads by lease: a candidate that asks nobody is not answered while a lease
+/// holds.
+pub fn with_hasty_elections_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
+    let start = |seed| reading(facts, hasty(servers(seed), seed), seed, &ALL, false);
+    all_fresh::<P>(seeds(facts.seeds.reads / 2), start);
 }
 
 /// Holds with every kind of leadership.

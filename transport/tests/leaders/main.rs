@@ -4,6 +4,7 @@
 
 mod cuts;
 mod failover;
+mod hasty;
 mod partitions;
 mod returning;
 mod scene;
