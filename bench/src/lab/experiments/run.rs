@@ -1,9 +1,8 @@
 //! `paxos-bench experiment`: runs experiments, or one shard of them, and goes on where it was stopped.
 
-use super::files::{make, write_with};
-use super::journal::{Journal, Origin};
 use super::lab::{Lab, Shard};
-use super::png::Printer;
+use super::output::{Printer, make, write_with};
+use super::results::{Journal, Origin};
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Setting, named, render};
 use crate::arguments::{shard, whole};
 use crate::lab::report::Format;

@@ -1,8 +1,8 @@
 //! Puts the results of all shards together, and says what is wrong with them.
 
 use super::journal::{self, Journal, Line, Origin};
-use super::lab::{Lab, Shard};
-use super::{EXPERIMENTS, Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::lab::{Lab, Shard};
+use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Progress, Setting};
 use crate::theory::matrix::RttMatrix;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// [`LabError::Shards`] if a shard is missing, unfinished, there twice, or of another version, seed or setting.
-pub(super) fn merge(
+pub(in crate::lab::experiments) fn merge(
     dirs: &[PathBuf],
     world: RttMatrix,
     progress: Progress<'_>,

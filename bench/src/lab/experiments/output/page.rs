@@ -1,12 +1,12 @@
 //! `paxos-bench report`: all experiments as one self-contained HTML file.
 
 use super::files::{arguments, command, put, write_with};
-use super::lab::Shard;
 use super::png::Printer;
-use super::run::{JobOptions, SettingOptions, Task};
-use super::runs::{Stepped, stepped};
-use super::shards::merge;
-use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
+use crate::lab::experiments::lab::Shard;
+use crate::lab::experiments::results::merge;
+use crate::lab::experiments::run::{JobOptions, SettingOptions, Task};
+use crate::lab::experiments::runs::{Stepped, stepped};
+use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
 use askama::Template;
 use clap::Args;
 use std::path::PathBuf;
