@@ -7,5 +7,5 @@
 mod journal;
 mod shards;
 
-pub(super) use journal::{Journal, Origin, Run};
+pub(super) use journal::{Foreign, Journal, Origin, Run};
 pub(super) use shards::merge;

@@ -60,12 +60,16 @@ impl Origin {
     /// How this origin differs from another one, if results of both must not be put together.
     pub(in crate::lab::experiments) fn difference(&self, other: &Self) -> Option<String> {
         let quick = |origin: &Self| if origin.quick { "with --quick" } else { "without --quick" };
+        let (own, others) = (&self.round_trips_sum, &other.round_trips_sum);
+        // Equal round trips may have two names.
+        let table = |origin: &Self| format!("{} ({})", origin.round_trips, origin.round_trips_sum);
+        let (own, others) = if own == others { Default::default() } else { (table(self), table(other)) };
         let pairs = [
             ("version", self.version.clone(), other.version.clone()),
             ("build", self.build.clone(), other.build.clone()),
             ("seed", self.seed.to_string(), other.seed.to_string()),
             ("made", quick(self).to_owned(), quick(other).to_owned()),
-            ("round trips", self.round_trips_sum.clone(), other.round_trips_sum.clone()),
+            ("round trips", own, others),
         ];
         let (what, own, others) = pairs.into_iter().find(|(_, own, others)| own != others)?;
         Some(format!("{what} {own}, not {others}"))
@@ -92,6 +96,15 @@ pub(in crate::lab::experiments) struct Line {
     pub(in crate::lab::experiments) result: Value,
 }
 
+/// What to do with results that this command would not find: of another program or setting, or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lab::experiments) enum Foreign {
+    /// They stay, and the command is refused.
+    Refuse,
+    /// They are discarded.
+    Replace,
+}
+
 /// The results of an experiment's runs, and the file to which further results are added.
 #[derive(Debug, Default)]
 pub(in crate::lab::experiments) struct Journal {
@@ -112,11 +125,12 @@ impl Journal {
     /// process left of a last line is removed.
     ///
     /// # Errors
-    /// [`LabError`] if the file cannot be read or written, is in use, or has results of another origin.
+    /// [`LabError`] if the file cannot be read or written or is in use, or if it has foreign results that must stay.
     pub(in crate::lab::experiments) fn open(
         dir: &Path,
         origin: &Origin,
         shard: Shard,
+        foreign: Foreign,
     ) -> Result<Self, LabError> {
         let path = dir.join(file_name(shard));
         let broken = |source| LabError::Write { path: path.clone(), source };
@@ -135,15 +149,18 @@ impl Journal {
         let mut bytes = Vec::new();
         let unreadable = |source| LabError::Read { path: path.clone(), source };
         file.read_to_end(&mut bytes).map_err(unreadable)?;
-        let (lines, end) = parse(&path, &bytes)?;
-        file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(broken)?;
-        let mut known = BTreeMap::new();
-        for line in lines {
-            if let Some(difference) = line.origin.difference(origin) {
-                return Err(LabError::Another { path, difference });
+        let own = parse(&path, &bytes).and_then(|(lines, end)| {
+            match lines.iter().find_map(|line| line.origin.difference(origin)) {
+                Some(difference) => Err(LabError::Another { path: path.clone(), difference }),
+                None => Ok((lines, end)),
             }
-            known.insert(line.number, (line.run, line.result));
-        }
+        });
+        let (lines, end) = match (own, foreign) {
+            (Err(LabError::Another { .. } | LabError::Damaged { .. }), Foreign::Replace) => (Vec::new(), 0),
+            (own, _) => own?,
+        };
+        file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(broken)?;
+        let known = lines.into_iter().map(|line| (line.number, (line.run, line.result))).collect();
         let pen = Pen { path, file, origin: origin.clone(), shard };
         Ok(Self { known, file: Some(pen) })
     }
@@ -229,8 +246,8 @@ pub(in crate::lab::experiments) fn read(path: &Path) -> Result<Vec<Line>, LabErr
 /// The lines in these bytes of a file, and where the last whole one ends.
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Line>, u64), LabError> {
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let lines = bytes[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let parsed = lines.zip(1..).map(|(line, number)| {
+    let lines = bytes[..end].split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+    let parsed = lines.map(|(line, number)| {
         let damaged = |why| LabError::Damaged { path: path.to_owned(), line: number, why };
         serde_json::from_slice(line).map_err(damaged)
     });
@@ -245,7 +262,7 @@ mod tests {
     fn two_processes_do_not_write_to_one_file() {
         let dir = tempfile::tempdir().expect("a directory");
         let origin = Origin::new(&Setting::default()).expect("the program can be read");
-        let open = || Journal::open(dir.path(), &origin, Shard::WHOLE);
+        let open = || Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Replace);
         let first = open().expect("nobody has it");
         let error = open().expect_err("it is in use");
         assert!(error.to_string().contains("is in use"), "{error}");
@@ -259,10 +276,12 @@ mod tests {
         let origin = Origin::new(&Setting::default()).expect("the program can be read");
         let run = Run { number: 5, name: "a third".into() };
         let found = (1.0_f64 / 3.0, 1e-300_f64, Some(0.1_f64 + 0.2), None::<f64>, u64::MAX);
-        let mut journal = Journal::open(dir.path(), &origin, Shard::WHOLE).expect("nobody has it");
+        let mut journal =
+            Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Refuse).expect("nobody has it");
         assert_eq!(journal.keep("counts", &run, &found).expect("it can be written"), found);
         drop(journal);
-        let journal = Journal::open(dir.path(), &origin, Shard::WHOLE).expect("nobody has it");
+        let journal =
+            Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Refuse).expect("nobody has it");
         assert_eq!(journal.result(&run).expect("it fits"), Some(found));
         // A result of another run is not taken for this one's.
         let other = Run { name: "a half".into(), ..run.clone() };
