@@ -15,11 +15,9 @@ mod clock;
 mod command;
 mod glob;
 mod hash;
-mod items;
 mod look;
 mod number;
 mod op;
-mod picture;
 mod reply;
 mod store;
 mod write;
@@ -27,12 +25,11 @@ mod write;
 pub use clock::{ALLOWANCE, Clock, Stamp};
 pub use command::{Command, Ops, Reader};
 pub use glob::matches;
-pub use items::Item;
 pub use look::Look;
 pub use number::{Float, integer, natural};
 pub use op::{Expiry, Only, Op, Raw, Renewal, Unit, When};
 pub use reply::{Budget, Fault, Replies, Reply, Word};
-pub use store::{MAX_VALUE, Store};
+pub use store::{Item, MAX_VALUE, Store};
 
 /// The version of the encoding of commands and snapshots.
 pub const FORMAT: u8 = 2;

@@ -7,12 +7,10 @@
 //! faults    many decisions, with faults       survey    what a quorum system does
 //! quorums   quorum systems by name            report    tables, JSON, CSV, Markdown
 //! cluster   from a wish to a configuration    experiments  data, figures, and the report of all
-//! soak      any cluster with any mishaps, from a seed
-//! check     every run of a small cluster
+//! verify    every run of a small cluster; any cluster with any mishaps
 //! explore   a page to step through a run, and to meddle with it
 //! ```
 
-pub mod check;
 pub mod cluster;
 pub mod compare;
 pub mod counts;
@@ -22,6 +20,6 @@ pub mod faults;
 pub mod quorums;
 pub mod report;
 pub mod simulate;
-pub mod soak;
 pub mod survey;
+pub mod verify;
 pub mod wide;

@@ -12,11 +12,9 @@
 //!
 //! ```text
 //! options    the command line, of all commands     variants   the variants, one line each
-//! arguments  what several commands read alike      theory     what the numbers must be
-//! kv         the key-value store as a state machine
+//! kv         the key-value store as a state machine     theory     what the numbers must be
 //! ```
 
-pub mod arguments;
 pub mod kv;
 pub mod lab;
 pub mod linearize;
@@ -24,7 +22,6 @@ pub mod load;
 #[cfg(unix)]
 pub mod nemesis;
 pub mod options;
-mod ports;
 pub mod server;
 pub mod theory;
 pub mod variants;

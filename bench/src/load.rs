@@ -17,7 +17,7 @@ pub(crate) use options::positive;
 pub use options::{Form, Load, Skew, Workload};
 pub use tally::{Report, Row};
 
-use crate::arguments::{Misfit, TlsArgumentError};
+use crate::options::arguments::{Misfit, TlsArgumentError};
 use client::{Shared, Worker};
 use core::time::Duration;
 use draw::{Draw, Zipf};

@@ -2,14 +2,14 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use mimalloc::MiMalloc;
-use paxos_bench::lab::check::{Check, check};
 use paxos_bench::lab::compare::{Compare, CompareError, compare};
 use paxos_bench::lab::experiments::{ExperimentOptions, ReportOptions, experiment, report};
 use paxos_bench::lab::explore::{Explore, Task, explore};
 use paxos_bench::lab::report::{Row, render, write_dir};
 use paxos_bench::lab::simulate::{Simulate, draw, simulate};
-use paxos_bench::lab::soak::{Soak, soak};
 use paxos_bench::lab::survey::{Survey, survey};
+use paxos_bench::lab::verify::check::{Check, check};
+use paxos_bench::lab::verify::soak::{Soak, soak};
 use paxos_bench::linearize::{Linearize, linearize};
 use paxos_bench::load::{Form, Load, load};
 #[cfg(unix)]

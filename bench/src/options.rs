@@ -1,12 +1,14 @@
 //! The command line.
 
-use crate::lab::check::{self, Check};
+pub mod arguments;
+
 use crate::lab::compare::Compare;
 use crate::lab::experiments::{self, ExperimentOptions, ReportOptions};
 use crate::lab::explore::{self, Explore};
 use crate::lab::simulate::{Draw, Simulate};
-use crate::lab::soak::{self, Soak};
 use crate::lab::survey::{self, Survey};
+use crate::lab::verify::check::{self, Check};
+use crate::lab::verify::soak::{self, Soak};
 use crate::linearize::{self, Linearize};
 use crate::load::Load;
 #[cfg(unix)]

@@ -11,7 +11,6 @@
 
 pub mod backup;
 mod clock;
-mod error;
 mod file;
 mod front;
 mod lanes;
@@ -24,13 +23,12 @@ pub mod store;
 pub mod tls;
 
 pub use clock::wall_clock;
-pub use error::ServeError;
 pub use file::{ClientTls, ClusterFile, FileError, Place, Tls, Waits};
 pub use front::Server;
 pub use member::{Looker, Member};
 pub use options::{Clients, Reads, Serve};
+pub use process::{ServeError, init_log, serve};
 pub(crate) use process::{cores, make_dir, stop_signal};
-pub use process::{init_log, serve};
 
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId};

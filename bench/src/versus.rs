@@ -27,7 +27,7 @@ pub use report::{Measured, Missing, Point, Ratio, Report, SystemPoint};
 pub use spread::Spread;
 pub use systems::{Promise, Started};
 
-use crate::arguments::Misfit;
+use crate::options::arguments::Misfit;
 use core::time::Duration;
 use home::Home;
 use processes::Processes;

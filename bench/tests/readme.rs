@@ -12,7 +12,7 @@ use paxos_bench::theory::{Layout, Learning, Recovery, Run};
 use paxos_bench::variants::Variant;
 use paxos_core::{Config, NodeId, Protocol, Slot, StateMachine};
 use paxos_transport::MemoryCluster;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::{read_dir, read_to_string, write};
 use std::path::{Path, PathBuf};
@@ -184,6 +184,66 @@ fn every_link_to_a_file_leads_to_one() {
             let file = page.parent().expect("a folder").join(target);
             assert!(file.exists(), "{} leads to {target}, which is not there", page.display());
         }
+    }
+}
+
+/// All files below a folder, without what a build writes.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "target" && name != ".git" {
+            files(&path, found);
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+}
+
+/// A path in the workspace that stands as code in a line of a page, as in `docs/explore.md`.
+fn paths(line: &str) -> impl Iterator<Item = &str> {
+    let rooms = ["paxos-core/src", "transport/", "bench/", "docs/", "fuzz/", ".ci/"];
+    let code = line.split('`').skip(1).step_by(2);
+    code.filter(move |code| rooms.iter().any(|room| code.starts_with(room)) && !code.contains([' ', '*']))
+}
+
+#[test]
+fn pages_name_files_that_exist() {
+    let mut pages = Vec::new();
+    files(&root(), &mut pages);
+    pages.retain(|page| page.extension().is_some_and(|end| end == "md") && !page.ends_with("CHANGELOG.md"));
+    let mut named = 0;
+    for page in pages {
+        for line in read_to_string(&page).expect("text").lines() {
+            for path in paths(line) {
+                assert!(root().join(path).exists(), "{} names {path}, which does not exist", page.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "{named} paths");
+}
+
+/// A module `x` and its folder `x/` are one entry.
+#[test]
+fn folders_have_at_most_twelve_modules_and_files_400_lines() {
+    let mut all = Vec::new();
+    files(&root(), &mut all);
+    all.retain(|file| file.extension().is_some_and(|end| end == "rs"));
+    let mut folders: BTreeMap<&Path, BTreeSet<String>> = BTreeMap::new();
+    for file in &all {
+        let lines = read_to_string(file).expect("text").lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", file.display());
+        for (entry, folder) in file.ancestors().zip(file.ancestors().skip(1)) {
+            let name = entry.file_name().unwrap_or_default().to_string_lossy();
+            folders.entry(folder).or_default().insert(name.trim_end_matches(".rs").to_owned());
+            if folder == root() {
+                break;
+            }
+        }
+    }
+    for (folder, entries) in folders {
+        assert!(entries.len() <= 12, "{} has {}: {entries:?}", folder.display(), entries.len());
     }
 }
 

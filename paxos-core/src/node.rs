@@ -11,7 +11,6 @@ mod snapshots;
 mod speak;
 mod start;
 mod status;
-mod underway;
 mod upkeep;
 
 use crate::reads::{Beats, Grants, Reads};
@@ -24,16 +23,15 @@ use elect::Handover;
 use hear::Beliefs;
 use members::{Members, Recognition};
 use peers::Peers;
+use ready::Underway;
 use snapshots::{Fetching, Store};
 use status::Noted;
 use std::collections::{BTreeMap, BTreeSet};
-use underway::Underway;
 
 pub use elect::Untransferable;
-pub use ready::{Decided, Ready, Receipt, Write};
+pub use ready::{Backlog, Decided, Ready, Receipt, Write};
 pub use snapshots::{SnapshotPiece, WantedPiece};
 pub use status::{Aside, Counters, Load, PeerStatus, Plays, Status, Surroundings};
-pub use underway::Backlog;
 
 /// What happens to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

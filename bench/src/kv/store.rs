@@ -1,5 +1,10 @@
 //! The state machine: a map of keys to values.
 
+mod items;
+mod picture;
+
+pub use items::Item;
+
 use super::clock::Ahead;
 use super::hash::{Name, Named, Sought};
 use super::{Budget, Command, Fault, Replies, Reply};

@@ -4,13 +4,13 @@ mod options;
 
 pub use options::{Collision, Compare};
 
-use crate::arguments::Misfit;
 use crate::lab::cluster::Shape;
 use crate::lab::counts::{self, CountError};
 use crate::lab::faults::{Scenario, Trial, TrialError};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::{ReportError, Row};
 use crate::lab::wide::{self, Placement};
+use crate::options::arguments::Misfit;
 use crate::theory::matrix::{MatrixError, RttMatrix};
 use crate::theory::{FIVE_SITES, Layout, Learning, Recovery, Run};
 use crate::variants::Variant;

@@ -5,12 +5,11 @@
 //! give equal findings, to the byte. `bench/examples/own_experiment.rs` shows how to add your own.
 //!
 //! ```text
-//! experiment   what an experiment is                     chart     figures, as SVG
-//! data, facts  what it finds                             files     CSV, JSON, SVG, Markdown
-//! all          the experiments, and the list of them     page      all of them as one HTML file
-//! lab          its runs, in threads and shards           run       the command that runs experiments
-//! journal      the results of runs, on disk              shards    the results of all shards, put together
-//! runs         runs to step through                      png       figures as PNG
+//! experiment   what an experiment is                     run       the command that runs experiments
+//! all          the experiments, and the list of them     lab       its runs, in threads and shards
+//! data, facts  what it finds                             results   the results of runs, on disk
+//! sample       the numbers of a row                      output    CSV, JSON, SVG, Markdown, and the report
+//! chart        figures, as SVG                           runs      runs to step through in the report
 //! ```
 
 mod all;
@@ -18,23 +17,18 @@ pub mod chart;
 mod data;
 mod experiment;
 mod facts;
-mod files;
-mod journal;
 mod lab;
-mod page;
-#[cfg_attr(not(feature = "png"), path = "experiments/no_png.rs")]
-mod png;
+mod output;
+mod results;
 mod run;
 mod runs;
 mod sample;
-mod shards;
 
 pub use all::{EXPERIMENTS, named};
 pub use data::{Cell, Table};
 pub use experiment::{Experiment, Findings, LabError, Progress, Setting};
 pub use facts::{Facts, Piece};
-pub use files::{render, write};
 pub use lab::{Lab, Measured};
-pub use page::{ReportOptions, page, report};
+pub use output::{ReportOptions, page, render, report, write};
 pub use run::{ExperimentOptions, HELP, experiment};
 pub use sample::{Sample, Summary};

@@ -56,7 +56,7 @@ pub struct Explore {
     #[arg(long, default_value = "no-fault", value_name = "NAME")]
     pub scenario: String,
     /// The seed of delays and waiting times
-    #[arg(long, default_value_t = 1, value_name = "S", value_parser = crate::arguments::whole)]
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = crate::options::arguments::whole)]
     pub seed: u64,
     /// The port of the page, on loopback only; 0: any free port
     #[arg(long, default_value_t = 7800, value_name = "PORT")]

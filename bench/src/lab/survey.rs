@@ -10,11 +10,11 @@ pub use collisions::{Collisions, collide, fast_chance};
 pub use latency::{Journey, mean_ms};
 pub use report::{SystemRow, render};
 
-use crate::arguments::{Misfit, whole};
 use crate::lab::compare::{CompareError, first_sites};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::Format;
 use crate::lab::wide::{self, Placement};
+use crate::options::arguments::{Misfit, whole};
 use crate::theory::matrix::RttMatrix;
 use crate::variants::Variant;
 use clap::Args;

@@ -1,7 +1,7 @@
 //! The command line of `load`.
 
-use crate::arguments::address::reachable;
-use crate::arguments::{Misfit, TlsArguments, whole};
+use crate::options::arguments::address::reachable;
+use crate::options::arguments::{Misfit, TlsArguments, whole};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 

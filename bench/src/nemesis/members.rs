@@ -1,7 +1,7 @@
 //! A cluster of processes that are started, killed, paused and restarted.
 
 use super::NemesisError;
-use crate::ports::reserve;
+use crate::server::local_cluster::ports::reserve;
 use crate::server::resp::{Client, Value};
 use crate::server::{ClusterFile, Place, Waits};
 use crate::variants::Variant;

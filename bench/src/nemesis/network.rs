@@ -2,7 +2,7 @@
 
 use super::NemesisError;
 use super::members::Members;
-use crate::ports::reserve;
+use crate::server::local_cluster::ports::reserve;
 use core::time::Duration;
 use paxos_transport::sim::Chance;
 use std::collections::BTreeMap;

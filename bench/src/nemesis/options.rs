@@ -2,8 +2,8 @@
 
 use super::fault::ABSENT;
 use super::{Fault, NemesisError};
-use crate::arguments::whole;
 use crate::load::positive;
+use crate::options::arguments::whole;
 use crate::server::Reads;
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};

@@ -1,7 +1,8 @@
 //! `paxos-bench cluster`: a whole cluster on this machine, each member in its own process.
 
-use crate::arguments::address::Address;
-use crate::ports;
+pub(crate) mod ports;
+
+use crate::options::arguments::address::Address;
 use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, cores, init_log, make_dir};
 use crate::variants::Variant;
 use clap::Args;

@@ -1,6 +1,6 @@
 //! The command line of `serve`, and the part that `cluster` shares.
 
-use crate::arguments::address;
+use crate::options::arguments::address;
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};
 use core::time::Duration;

@@ -1,14 +1,16 @@
 //! A member as a process: from the command line to a server, and to its end.
 
 mod certificates;
+mod error;
 mod log;
 mod moved;
 
+pub use error::ServeError;
 pub use log::init_log;
 
 use super::options::Serve;
 use super::tls::{Certified, ClientPort};
-use super::{ClientTls, ClusterFile, Member, Peer, ServeError, Server, Settings, Tls};
+use super::{ClientTls, ClusterFile, Member, Peer, Server, Settings, Tls};
 use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
 use certificates::Certificates;

@@ -1,8 +1,8 @@
 //! The command line of `versus`.
 
 use super::VersusError;
-use crate::arguments::Misfit;
 use crate::load::{Form, positive};
+use crate::options::arguments::Misfit;
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

@@ -5,9 +5,9 @@ use super::options::{Against, Versus};
 use super::processes::{Line, Processes, on_path};
 use super::ready::{addresses, answers, leader_first};
 use super::report::Missing;
-use crate::arguments::TlsArguments;
 use crate::load::{self, Form, Load, LoadError, Wire, Workload};
-use crate::ports;
+use crate::options::arguments::TlsArguments;
+use crate::server::local_cluster::ports;
 use serde::Serialize;
 use std::path::Path;
 

@@ -4,29 +4,19 @@
 //
 //     cargo build -p paxos-bench && node bench/tests/explore/browser.mjs target/debug/paxos-bench [DIR FOR SCREENSHOTS]
 //
+// `.ci/browser` runs it, and installs what is missing where it can.
+//
 // With PAGE_FROM=bench/templates it serves the script and the styles from there, to try changes without a build.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import assert from "node:assert/strict";
+import { blank, launch } from "./chromium.mjs";
 
 const [program, pictures] = process.argv.slice(2);
-const chromium = process.env.CHROMIUM || ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
-
-let playwright;
-try {
-  playwright = createRequire(join(process.cwd(), "package.json"))("playwright-core");
-} catch {
-  playwright = null;
-}
-if (!playwright || !chromium) {
-  console.log(`skipped: bench/tests/explore/browser.mjs needs ${playwright ? "Chromium" : "playwright-core"}`);
-  process.exit(0);
-}
-
+const browser = await launch("bench/tests/explore/browser.mjs");
 const temporary = mkdtempSync(join(tmpdir(), "explore-"));
 const server = spawn(program, ["explore", "--port", "0", "--scenario", "leader-crash"], { stdio: ["ignore", "pipe", "inherit"] });
 const home = await new Promise((resolve, reject) => {
@@ -34,18 +24,10 @@ const home = await new Promise((resolve, reject) => {
   server.once("exit", () => reject(new Error("the server ended")));
 });
 
-const browser = await playwright.chromium.launch({ executablePath: chromium, args: ["--no-sandbox"] });
 const complaints = [];
 
 async function open(options, url = home) {
-  const context = await browser.newContext({ acceptDownloads: true, ...options });
-  const page = await context.newPage();
-  page.on("console", (message) => { if (message.type() === "error" || message.type() === "warning") complaints.push(message.text()); });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => {
-    const asked = request.url();
-    if (!asked.startsWith(home) && !/^(data|blob|file):/.test(asked)) complaints.push(`asked ${asked}`);
-  });
+  const page = await blank(browser, home, complaints, options);
   const from = process.env.PAGE_FROM;
   if (from) {
     await page.route(home, async (route) => {

@@ -193,13 +193,104 @@ fn results_of_another_command_are_neither_used_nor_overwritten() {
     let out = dir.name("out");
     succeeds(&format!("experiment counts --quick --out {out}"));
     let before = fs::read_to_string(dir.path("out/counts/runs-1-of-1.jsonl")).expect("the file is there");
-    is_refused(&format!("experiment counts --quick --seed 2 --out {out}"), &["seed 1, not 2", "delete it"]);
+    is_refused(
+        &format!("experiment counts --quick --seed 2 --out {out}"),
+        &["seed 1, not 2", "discard them with --replace"],
+    );
     is_refused(&format!("experiment counts --out {out}"), &["with --quick, not without"]);
     let after = fs::read_to_string(dir.path("out/counts/runs-1-of-1.jsonl")).expect("the file is there");
     assert_eq!(before, after);
     // A damaged line is no result.
     dir.edit("out/counts/runs-1-of-1.jsonl", |text| text.replacen("\"number\"", "\"numb", 1));
-    is_refused(&format!("experiment counts --quick --out {out}"), &["line 1 is damaged"]);
+    is_refused(&format!("experiment counts --quick --out {out}"), &["line 1 is damaged", "--replace"]);
+}
+
+#[test]
+fn results_of_another_command_and_damaged_ones_are_replaced_on_request() {
+    let dir = Dir::new();
+    let [out, fresh] = ["out", "fresh"].map(|name| dir.name(name));
+    let file = "out/counts/runs-1-of-1.jsonl";
+    succeeds(&format!("experiment counts --quick --seed 2 --out {out}"));
+    assert_eq!(succeeds(&format!("experiment counts --quick --replace --out {out}")), "");
+    succeeds(&format!("experiment counts --quick --out {fresh}"));
+    // Threads finish in any order.
+    let sorted = |name: &str| {
+        let mut lines = lines(&dir.path(name));
+        lines.sort_by_key(|line| line["number"].as_u64());
+        lines
+    };
+    assert_eq!(sorted(file), sorted("fresh/counts/runs-1-of-1.jsonl"));
+    assert_eq!(csv(&dir.path("out/counts")), csv(&dir.path("fresh/counts")));
+    for (what, change) in [("build", "\"build\":\"x"), ("a line in the middle", "\"bui")] {
+        dir.edit(file, |text| text.replacen("\"build\":\"", change, 7));
+        is_refused(&format!("experiment counts --quick --out {out}"), &["--replace"]);
+        assert_eq!(succeeds(&format!("experiment counts --quick --replace --out {out}")), "", "{what}");
+        assert_eq!(sorted(file), sorted("fresh/counts/runs-1-of-1.jsonl"), "{what}");
+    }
+    // Its own results stay, and nothing is discarded without a directory.
+    let told = succeeds(&format!("experiment counts --quick --replace --out {out}"));
+    assert!(told.contains("results are in"), "{told}");
+    is_refused("experiment counts --quick --replace", &["--out"]);
+    is_refused(&format!("report {out} --replace"), &["--replace", "cannot be used with"]);
+}
+
+#[test]
+fn experiments_of_different_numbers_of_shards_make_one_report_and_a_misspelt_directory_none() {
+    let dir = Dir::new();
+    let [results, page] = ["results", "page"].map(|name| dir.name(name));
+    succeeds(&format!("experiment counts --quick --out {results}"));
+    for k in 1..=2 {
+        succeeds(&format!("experiment quorums --quick --shard {k}/2 --out {results}"));
+    }
+    let misspelt = dir.name("resluts");
+    is_refused(&format!("report {results} {misspelt} --out {page}"), &["no results in", &misspelt]);
+    succeeds(&format!("report {results} --out {page}"));
+    assert!(dir.path("page/counts").is_dir() && dir.path("page/quorums").is_dir());
+    fs::remove_file(dir.path("results/quorums/runs-2-of-2.jsonl")).expect("it is there");
+    is_refused(&format!("report {results} --out {page}"), &["shard 2/2 is missing"]);
+}
+
+#[test]
+fn a_page_of_another_builds_results_says_so_if_they_do_not_fit() {
+    let dir = Dir::new();
+    let [results, page] = ["results", "page"].map(|name| dir.name(name));
+    let file = "results/counts/runs-1-of-1.jsonl";
+    succeeds(&format!("experiment counts --quick --out {results}"));
+    dir.edit(file, |text| text.replace("\"build\":\"", "\"build\":\"x"));
+    succeeds(&format!("report {results} --out {page}"));
+    dir.edit(file, |text| text.replacen("acceptors", "akzeptoren", 1));
+    is_refused(&format!("report {results} --out {page}"), &["another build has made", "with that build"]);
+    dir.edit(file, |text| text.lines().skip(1).map(|line| line.to_owned() + "\n").collect());
+    is_refused(&format!("report {results} --out {page}"), &["1 runs of counts are missing", "another build"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_cannot_grow_stops_the_experiment_and_a_directory_may_have_spaces() {
+    let dir = Dir::new();
+    let out = dir.path("my results");
+    let run = |limit: &str, shard: &str| {
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {limit}; exec \"$0\" experiment counts --quick --shard {shard} --out \"$1\""
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_paxos-bench")]).arg(&out);
+        let output = command.output().expect("there is a shell");
+        let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, printed, told) = run("8", "1/2");
+    assert_eq!((code, printed.as_str()), (Some(2), ""), "{told}");
+    assert!(told.contains("cannot write") && told.contains("runs-1-of-2.jsonl"), "{told}");
+    // With room again, it goes on where it stopped, and its last word can be pasted into a shell.
+    let (code, printed, told) = run("unlimited", "1/2");
+    assert!(code == Some(0) && told.contains("results are in"), "{told}");
+    assert!(printed.contains(&format!("paxos-bench report '{}' …", out.display())), "{printed}");
+    run("unlimited", "2/2");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paxos-bench"));
+    let report = command.arg("report").arg(&out).arg("--out").arg(dir.path("my page"));
+    assert!(report.output().expect("the binary can be run").status.success());
+    assert!(dir.path("my page/report.html").is_file());
 }
 
 #[test]

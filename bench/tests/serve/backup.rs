@@ -1,6 +1,6 @@
 //! Backups of running and of stopped members, and what comes back of them.
 
-use crate::cluster::{Cluster, bulk, call, ok, signal};
+use crate::harness::cluster::{Cluster, bulk, call, ok, signal};
 use paxos_bench::server::resp::{Client, Value};
 use std::fs;
 use std::path::Path;

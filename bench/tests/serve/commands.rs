@@ -1,6 +1,6 @@
 //! The behaviour that clients see, for every variant.
 
-use crate::cluster::{Cluster, bulk, call, ok};
+use crate::harness::cluster::{Cluster, bulk, call, ok};
 use paxos_bench::server::resp::{Client, Value};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! The load generator against a real cluster.
 
-use crate::cluster::Cluster;
+use crate::harness::cluster::Cluster;
 use std::process::Command;
 
 fn load(cluster: &Cluster, arguments: &[&str]) -> serde_json::Value {

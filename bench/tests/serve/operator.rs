@@ -1,6 +1,6 @@
 //! The information for operators: metrics, health, and the log.
 
-use crate::cluster::{Cluster, call, ok, signal};
+use crate::harness::cluster::{Cluster, call, ok, signal};
 use paxos_bench::server::resp::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -1,6 +1,6 @@
 //! The same random commands get the same replies from this server and from Redis 7, byte for byte.
 
-use crate::cluster::{Cluster, call};
+use crate::harness::cluster::{Cluster, call};
 use paxos_bench::server::resp::{Client, Value};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};

@@ -1,6 +1,6 @@
 //! Members that end and restart, and the command line.
 
-use crate::cluster::{Cluster, bulk, call, ok, signal};
+use crate::harness::cluster::{Cluster, bulk, call, ok, signal};
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -1,8 +1,8 @@
 //! Clients over TLS: `[client_tls]` in the cluster's file.
 
-use crate::authority::{Authority, connector};
-use crate::cluster::{Cluster, bulk, call, ok};
-use crate::single::Single;
+use crate::harness::authority::{Authority, connector};
+use crate::harness::cluster::{Cluster, bulk, call, ok};
+use crate::harness::single::Single;
 use paxos_bench::server::resp::{Client, Value};
 use paxos_bench::server::tls::Connector;
 use std::fs;

@@ -1,6 +1,6 @@
 //! Traces of real runs, checked as `docs/trace-format.md` describes.
 
-use crate::cluster::{Cluster, call, ok};
+use crate::harness::cluster::{Cluster, call, ok};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The command `versus` with only its floor, so that no other system has to be installed.
 
-use crate::cluster::signal;
+use crate::harness::cluster::signal;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;

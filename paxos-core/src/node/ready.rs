@@ -1,5 +1,10 @@
 //! The results of a node's events. Types enforce *written before spoken*.
 
+mod underway;
+
+pub use underway::Backlog;
+pub(crate) use underway::Underway;
+
 use crate::{
     Answering, Captured, CommandId, Entry, Envelope, Epochs, Node, Protocol, Readable, Replica, Settled,
     Slot, Snapshot, SnapshotPiece, StateMachine, Takeover, WantedPiece,

@@ -1,5 +1,9 @@
 //! Changing the members.
 
+mod leaving;
+
+pub use leaving::LeaveError;
+
 use super::ProposeError;
 use super::replicated::{Ask, Replicated};
 use super::waiters::{ChangeWaiter, Waiters};

@@ -1,12 +1,14 @@
 //! The handle to a running member.
 
-use super::patience::Patience;
+mod patience;
+
 use super::reads::{Look, Looker, Seen};
 use super::waiters::{ChangeWaiter, Waiter};
 use super::{Host, HostError, ProposeError, ReadFailure, Stages, Stopped, TraceOut};
 use crate::carrier::Transport;
 use crate::storage::Storage;
 use core::time::Duration;
+use patience::Patience;
 use paxos_core::{
     Change, Consistency, Executed, Membership, NodeId, NodeSet, Overloaded, Protocol, Setup, StateMachine,
     Status, StillNeeded, Surroundings, Untransferable,

@@ -1,8 +1,8 @@
 //! The command line of `compare`.
 
-use crate::arguments::whole;
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::Format;
+use crate::options::arguments::whole;
 use crate::theory::{Layout, Learning, Recovery};
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};

@@ -119,7 +119,7 @@ pub enum LabError {
     },
     /// The file has results that this command would not find.
     #[error(
-        "{} has results of another command ({difference}): delete it, or name another directory with --out",
+        "{} has results of another command ({difference}): discard them with --replace, or name another directory with --out",
         path.display()
     )]
     Another {
@@ -129,7 +129,7 @@ pub enum LabError {
         difference: String,
     },
     /// A line of results is damaged.
-    #[error("{}, line {line} is damaged ({why}): delete the file, and start its shard again", path.display())]
+    #[error("{}, line {line} is damaged ({why}): start its shard again with --replace, which makes all runs of the file again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -139,7 +139,7 @@ pub enum LabError {
         why: serde_json::Error,
     },
     /// A stored result is not one of this run.
-    #[error("the stored result of {run:?} does not fit: {why}; delete the results, and start again")]
+    #[error("the stored result of {run:?} does not fit: {why}; delete the results and make them again")]
     Misfit {
         /// The run.
         run: String,

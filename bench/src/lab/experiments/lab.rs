@@ -1,6 +1,6 @@
 //! The runs of an experiment: which of them this process makes, in how many threads, and where their results are kept.
 
-use super::journal::{Journal, Run};
+use super::results::{Journal, Run};
 use super::{LabError, Progress};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,12 +1,11 @@
 //! `paxos-bench experiment`: runs experiments, or one shard of them, and goes on where it was stopped.
 
-use super::files::{make, write_with};
-use super::journal::{Journal, Origin};
 use super::lab::{Lab, Shard};
-use super::png::Printer;
+use super::output::{Printer, make, write_with};
+use super::results::{Foreign, Journal, Origin};
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Setting, named, render};
-use crate::arguments::{shard, whole};
 use crate::lab::report::Format;
+use crate::options::arguments::{shard, whole};
 use crate::theory::matrix::RttMatrix;
 use clap::Args;
 use std::num::NonZeroUsize;
@@ -45,6 +44,10 @@ pub struct ExperimentOptions {
     /// on where it stopped
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Discard results in DIR that are damaged, or that another build, seed, --quick or --rtt-file has made, and make these
+    /// runs again
+    #[arg(long, requires = "out")]
+    replace: bool,
     /// Write the figures as PNG too, in a program built with the feature `png`
     #[arg(long, requires = "out", conflicts_with = "shard")]
     png: bool,
@@ -116,10 +119,11 @@ pub fn experiment(
     let setting = options.setting.read()?;
     let out = options.out.as_deref();
     let printer = options.png.then(Printer::new).transpose()?;
-    let task = Task { setting: &setting, shard, jobs: options.jobs, out, printer: printer.as_ref() };
+    let foreign = if options.replace { Foreign::Replace } else { Foreign::Refuse };
+    let task = Task { setting: &setting, shard, jobs: options.jobs, out, foreign, printer: printer.as_ref() };
     let done = task.run(&chosen, progress, tell)?;
     if let (Shard { k, n: 2.. }, Some(out)) = (shard, out) {
-        let (n, dir) = (shard.n, out.display());
+        let (n, dir) = (shard.n, quoted(out));
         let runs = done.runs;
         return Ok(format!(
             "shard {k}/{n}: {runs} results are in {dir}; when all shards are done: paxos-bench report {dir} …\n"
@@ -131,12 +135,21 @@ pub fn experiment(
     Ok(done.findings.iter().map(text).collect())
 }
 
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
 /// What to run, and where to keep the results.
 pub(super) struct Task<'a> {
     pub(super) setting: &'a Setting,
     pub(super) shard: Shard,
     pub(super) jobs: JobOptions,
     pub(super) out: Option<&'a Path>,
+    /// What to do with other results in that directory.
+    pub(super) foreign: Foreign,
     /// What makes PNG files of the figures, if they are wanted.
     pub(super) printer: Option<&'a Printer>,
 }
@@ -190,7 +203,7 @@ impl Task<'_> {
         let open = |experiment: &Experiment| {
             let dir = out.join(experiment.name);
             make(&dir)?;
-            Journal::open(&dir, &origin, self.shard)
+            Journal::open(&dir, &origin, self.shard, self.foreign)
         };
         chosen.iter().map(open).collect()
     }

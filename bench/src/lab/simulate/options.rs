@@ -1,10 +1,10 @@
 //! The command lines of `simulate` and `draw`.
 
-use crate::arguments::{Misfit, whole};
 use crate::lab::compare::Collision;
 use crate::lab::faults::{Drawing, Scenario};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::Format;
+use crate::options::arguments::{Misfit, whole};
 use crate::theory::{Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
 use clap::Args;

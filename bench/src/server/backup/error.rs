@@ -28,7 +28,7 @@ pub enum BackupError {
     },
     /// Certificates.
     #[error(transparent)]
-    Tls(#[from] crate::arguments::TlsArgumentError),
+    Tls(#[from] crate::options::arguments::TlsArgumentError),
     /// The cluster is not empty.
     #[error(
         "the store at {address} has {keys} keys: restore into an empty cluster, or give --merge, which replaces the keys \

@@ -1,7 +1,7 @@
 //! The command lines of `backup` and `restore`.
 
-use crate::arguments::TlsArguments;
-use crate::arguments::address::reachable;
+use crate::options::arguments::TlsArguments;
+use crate::options::arguments::address::reachable;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Checks of a cluster's file.
 
 use super::ClusterFile;
-use crate::arguments::address::Address;
+use crate::options::arguments::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest wait, one day. More is taken for a typing mistake.

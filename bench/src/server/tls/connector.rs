@@ -1,7 +1,7 @@
 //! How a client connects with TLS.
 
 use super::{Stream, VERSIONS, cause, chain, private_key, roots, unusable};
-use crate::arguments::address::Address;
+use crate::options::arguments::address::Address;
 use core::fmt;
 use paxos_transport::TlsError;
 use std::io;

@@ -1,6 +1,8 @@
 //! A thousand runs with faults for each variant: messages are lost, duplicated and reordered, and there are a crash
 //! with a restart, pauses and a partition that heals. No invariant is broken, and at the end every command is decided.
 
+mod collisions;
+
 use paxos_bench::lab::cluster::Shape;
 use paxos_bench::lab::faults::{Scenario, Trial};
 use paxos_bench::lab::quorums::QuorumChoice;

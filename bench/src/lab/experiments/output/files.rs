@@ -1,7 +1,7 @@
 //! The files of an experiment: CSV, JSON, SVG, Markdown, and the text for a terminal.
 
 use super::png::Printer;
-use super::{Cell, Experiment, Facts, Findings, LabError, Setting, Table};
+use crate::lab::experiments::{Cell, Experiment, Facts, Findings, LabError, Setting, Table, chart::Figure};
 use crate::lab::report::Format;
 use crate::theory::matrix::RttMatrix;
 use comfy_table::ContentArrangement;
@@ -14,12 +14,12 @@ use std::path::Path;
 const WIDTH: u16 = 100;
 
 /// The command that repeats an experiment.
-pub(super) fn command(experiment: &Experiment, setting: &Setting) -> String {
+pub(in crate::lab::experiments) fn command(experiment: &Experiment, setting: &Setting) -> String {
     format!("paxos-bench experiment {}{}", experiment.name, arguments(setting))
 }
 
 /// The command-line options of this setting, with a space before each.
-pub(super) fn arguments(setting: &Setting) -> String {
+pub(in crate::lab::experiments) fn arguments(setting: &Setting) -> String {
     let quick = if setting.quick { " --quick" } else { "" };
     let world = setting.world.name();
     let file = if world == RttMatrix::aws().name() { String::new() } else { format!(" --rtt-file {world}") };
@@ -83,7 +83,7 @@ fn json(experiment: &Experiment, setting: &Setting, findings: &Findings) -> Valu
         findings.parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let tables: Map<String, Value> =
         findings.tables().map(|table| (table.name.to_owned(), table.json())).collect();
-    let figure = |figure: &super::chart::Figure| json!({"file": format!("{}.svg", figure.name), "title": figure.title, "caption": plain(&figure.caption)});
+    let figure = |figure: &Figure| json!({"file": format!("{}.svg", figure.name), "title": figure.title, "caption": plain(&figure.caption)});
     json!({
         "experiment": experiment.name,
         "question": experiment.question,
@@ -145,7 +145,7 @@ pub fn write(
 ///
 /// # Errors
 /// [`LabError::Write`] if a file cannot be written.
-pub(super) fn write_with(
+pub(in crate::lab::experiments) fn write_with(
     printer: Option<&Printer>,
     experiment: &Experiment,
     setting: &Setting,
@@ -167,10 +167,10 @@ pub(super) fn write_with(
     put(&dir.join(format!("{}.md", experiment.name)), markdown(experiment, setting, findings))
 }
 
-pub(super) fn make(dir: &Path) -> Result<(), LabError> {
+pub(in crate::lab::experiments) fn make(dir: &Path) -> Result<(), LabError> {
     fs::create_dir_all(dir).map_err(|source| LabError::Write { path: dir.to_owned(), source })
 }
 
-pub(super) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), LabError> {
+pub(in crate::lab::experiments) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), LabError> {
     fs::write(path, content).map_err(|source| LabError::Write { path: path.to_owned(), source })
 }

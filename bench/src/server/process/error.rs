@@ -1,6 +1,6 @@
 //! Why a member or a cluster does not run.
 
-use super::FileError;
+use crate::server::FileError;
 use paxos_core::QuorumError;
 use paxos_transport::{BindError, HostError, StartError, StoreError};
 use std::io;

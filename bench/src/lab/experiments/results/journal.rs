@@ -1,8 +1,8 @@
 //! The results of runs, as JSON lines: one file for each shard of an experiment. A run whose result is there is not made
 //! again.
 
-use super::lab::Shard;
-use super::{LabError, Setting};
+use crate::lab::experiments::lab::Shard;
+use crate::lab::experiments::{LabError, Setting};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,21 +14,21 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// One run of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(in crate::lab::experiments) struct Run {
     /// The number of the run, counted from 0.
-    pub(super) number: usize,
+    pub(in crate::lab::experiments) number: usize,
     /// What is run, with every parameter that distinguishes it.
-    pub(super) name: String,
+    pub(in crate::lab::experiments) name: String,
 }
 
 /// What results depend on, apart from the run. Only results of one origin may be put together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub(in crate::lab::experiments) struct Origin {
     version: String,
     /// A checksum of the program: two builds of a version may differ.
     build: String,
-    pub(super) seed: u64,
-    pub(super) quick: bool,
+    pub(in crate::lab::experiments) seed: u64,
+    pub(in crate::lab::experiments) quick: bool,
     /// The name of the round trips.
     round_trips: String,
     /// Their checksum, because files on two machines may have one name.
@@ -37,7 +37,7 @@ pub(super) struct Origin {
 
 impl Origin {
     /// The origin of results that this program finds in this setting.
-    pub(super) fn new(setting: &Setting) -> Result<Self, LabError> {
+    pub(in crate::lab::experiments) fn new(setting: &Setting) -> Result<Self, LabError> {
         let unreadable = |path: &Path, source| LabError::Read { path: path.to_owned(), source };
         let program =
             std::env::current_exe().map_err(|source| unreadable(Path::new("paxos-bench"), source))?;
@@ -58,43 +58,56 @@ impl Origin {
     }
 
     /// How this origin differs from another one, if results of both must not be put together.
-    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+    pub(in crate::lab::experiments) fn difference(&self, other: &Self) -> Option<String> {
         let quick = |origin: &Self| if origin.quick { "with --quick" } else { "without --quick" };
+        let (own, others) = (&self.round_trips_sum, &other.round_trips_sum);
+        // Equal round trips may have two names.
+        let table = |origin: &Self| format!("{} ({})", origin.round_trips, origin.round_trips_sum);
+        let (own, others) = if own == others { Default::default() } else { (table(self), table(other)) };
         let pairs = [
             ("version", self.version.clone(), other.version.clone()),
             ("build", self.build.clone(), other.build.clone()),
             ("seed", self.seed.to_string(), other.seed.to_string()),
             ("made", quick(self).to_owned(), quick(other).to_owned()),
-            ("round trips", self.round_trips_sum.clone(), other.round_trips_sum.clone()),
+            ("round trips", own, others),
         ];
         let (what, own, others) = pairs.into_iter().find(|(_, own, others)| own != others)?;
         Some(format!("{what} {own}, not {others}"))
     }
 
     /// The same results, if this build had made them.
-    pub(super) fn built_as(&self, other: &Self) -> Self {
+    pub(in crate::lab::experiments) fn built_as(&self, other: &Self) -> Self {
         Self { build: other.build.clone(), ..self.clone() }
     }
 }
 
 /// A line of a file: the result of a run, with everything that it depends on.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Line {
-    pub(super) experiment: String,
+pub(in crate::lab::experiments) struct Line {
+    pub(in crate::lab::experiments) experiment: String,
     /// The number of the run.
-    pub(super) number: usize,
+    pub(in crate::lab::experiments) number: usize,
     /// What was run.
-    pub(super) run: String,
+    pub(in crate::lab::experiments) run: String,
     /// The shard that made the run, and the number of shards.
-    pub(super) shard: (u64, u64),
+    pub(in crate::lab::experiments) shard: (u64, u64),
     #[serde(flatten)]
-    pub(super) origin: Origin,
-    pub(super) result: Value,
+    pub(in crate::lab::experiments) origin: Origin,
+    pub(in crate::lab::experiments) result: Value,
+}
+
+/// What to do with results that this command would not find: of another program or setting, or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lab::experiments) enum Foreign {
+    /// They stay, and the command is refused.
+    Refuse,
+    /// They are discarded.
+    Replace,
 }
 
 /// The results of an experiment's runs, and the file to which further results are added.
 #[derive(Debug, Default)]
-pub(super) struct Journal {
+pub(in crate::lab::experiments) struct Journal {
     known: BTreeMap<usize, (String, Value)>,
     file: Option<Pen>,
 }
@@ -112,8 +125,13 @@ impl Journal {
     /// process left of a last line is removed.
     ///
     /// # Errors
-    /// [`LabError`] if the file cannot be read or written, is in use, or has results of another origin.
-    pub(super) fn open(dir: &Path, origin: &Origin, shard: Shard) -> Result<Self, LabError> {
+    /// [`LabError`] if the file cannot be read or written or is in use, or if it has foreign results that must stay.
+    pub(in crate::lab::experiments) fn open(
+        dir: &Path,
+        origin: &Origin,
+        shard: Shard,
+        foreign: Foreign,
+    ) -> Result<Self, LabError> {
         let path = dir.join(file_name(shard));
         let broken = |source| LabError::Write { path: path.clone(), source };
         let mut file = OpenOptions::new()
@@ -131,32 +149,38 @@ impl Journal {
         let mut bytes = Vec::new();
         let unreadable = |source| LabError::Read { path: path.clone(), source };
         file.read_to_end(&mut bytes).map_err(unreadable)?;
-        let (lines, end) = parse(&path, &bytes)?;
-        file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(broken)?;
-        let mut known = BTreeMap::new();
-        for line in lines {
-            if let Some(difference) = line.origin.difference(origin) {
-                return Err(LabError::Another { path, difference });
+        let own = parse(&path, &bytes).and_then(|(lines, end)| {
+            match lines.iter().find_map(|line| line.origin.difference(origin)) {
+                Some(difference) => Err(LabError::Another { path: path.clone(), difference }),
+                None => Ok((lines, end)),
             }
-            known.insert(line.number, (line.run, line.result));
-        }
+        });
+        let (lines, end) = match (own, foreign) {
+            (Err(LabError::Another { .. } | LabError::Damaged { .. }), Foreign::Replace) => (Vec::new(), 0),
+            (own, _) => own?,
+        };
+        file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(broken)?;
+        let known = lines.into_iter().map(|line| (line.number, (line.run, line.result))).collect();
         let pen = Pen { path, file, origin: origin.clone(), shard };
         Ok(Self { known, file: Some(pen) })
     }
 
     /// A journal with the results in these lines.
-    pub(super) fn of(lines: impl IntoIterator<Item = Line>) -> Self {
+    pub(in crate::lab::experiments) fn of(lines: impl IntoIterator<Item = Line>) -> Self {
         let known = lines.into_iter().map(|line| (line.number, (line.run, line.result))).collect();
         Self { known, file: None }
     }
 
     /// The number of results.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::lab::experiments) fn len(&self) -> usize {
         self.known.len()
     }
 
     /// The result of this run, if it is there.
-    pub(super) fn result<T: DeserializeOwned>(&self, run: &Run) -> Result<Option<T>, LabError> {
+    pub(in crate::lab::experiments) fn result<T: DeserializeOwned>(
+        &self,
+        run: &Run,
+    ) -> Result<Option<T>, LabError> {
         let Some((name, result)) = self.known.get(&run.number) else { return Ok(None) };
         let misfit = |why: String| LabError::Misfit { run: run.name.clone(), why };
         if *name != run.name {
@@ -167,7 +191,7 @@ impl Journal {
     }
 
     /// Stores a result, and returns it as it will be read. So the results of a new run and of a stored one are equal.
-    pub(super) fn keep<T: Serialize + DeserializeOwned>(
+    pub(in crate::lab::experiments) fn keep<T: Serialize + DeserializeOwned>(
         &mut self,
         experiment: &str,
         run: &Run,
@@ -199,7 +223,7 @@ fn file_name(shard: Shard) -> String {
 }
 
 /// The files of all shards in the directory of an experiment, by name.
-pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, LabError> {
+pub(in crate::lab::experiments) fn files(dir: &Path) -> Result<Vec<PathBuf>, LabError> {
     let unreadable = |source| LabError::Read { path: dir.to_owned(), source };
     let is_of_shard = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -214,7 +238,7 @@ pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, LabError> {
 }
 
 /// The lines of a file.
-pub(super) fn read(path: &Path) -> Result<Vec<Line>, LabError> {
+pub(in crate::lab::experiments) fn read(path: &Path) -> Result<Vec<Line>, LabError> {
     let bytes = fs::read(path).map_err(|source| LabError::Read { path: path.to_owned(), source })?;
     Ok(parse(path, &bytes)?.0)
 }
@@ -222,8 +246,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>, LabError> {
 /// The lines in these bytes of a file, and where the last whole one ends.
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Line>, u64), LabError> {
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let lines = bytes[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let parsed = lines.zip(1..).map(|(line, number)| {
+    let lines = bytes[..end].split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+    let parsed = lines.map(|(line, number)| {
         let damaged = |why| LabError::Damaged { path: path.to_owned(), line: number, why };
         serde_json::from_slice(line).map_err(damaged)
     });
@@ -238,7 +262,7 @@ mod tests {
     fn two_processes_do_not_write_to_one_file() {
         let dir = tempfile::tempdir().expect("a directory");
         let origin = Origin::new(&Setting::default()).expect("the program can be read");
-        let open = || Journal::open(dir.path(), &origin, Shard::WHOLE);
+        let open = || Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Replace);
         let first = open().expect("nobody has it");
         let error = open().expect_err("it is in use");
         assert!(error.to_string().contains("is in use"), "{error}");
@@ -252,10 +276,12 @@ mod tests {
         let origin = Origin::new(&Setting::default()).expect("the program can be read");
         let run = Run { number: 5, name: "a third".into() };
         let found = (1.0_f64 / 3.0, 1e-300_f64, Some(0.1_f64 + 0.2), None::<f64>, u64::MAX);
-        let mut journal = Journal::open(dir.path(), &origin, Shard::WHOLE).expect("nobody has it");
+        let mut journal =
+            Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Refuse).expect("nobody has it");
         assert_eq!(journal.keep("counts", &run, &found).expect("it can be written"), found);
         drop(journal);
-        let journal = Journal::open(dir.path(), &origin, Shard::WHOLE).expect("nobody has it");
+        let journal =
+            Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Refuse).expect("nobody has it");
         assert_eq!(journal.result(&run).expect("it fits"), Some(found));
         // A result of another run is not taken for this one's.
         let other = Run { name: "a half".into(), ..run.clone() };

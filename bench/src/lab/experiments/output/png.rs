@@ -1,6 +1,6 @@
 //! Figures as PNG, for documents that take no SVG. Their text needs a font of this computer.
 
-use super::LabError;
+use crate::lab::experiments::LabError;
 use resvg::usvg::fontdb::{Database, Family, Query};
 use resvg::usvg::{Options, Transform, Tree};
 use resvg::{render, tiny_skia::Pixmap};
@@ -15,11 +15,11 @@ const FAMILIES: [&str; 6] =
 
 /// Draws SVG figures as PNG.
 #[derive(Debug)]
-pub(super) struct Printer(Options<'static>);
+pub(in crate::lab::experiments) struct Printer(Options<'static>);
 
 impl Printer {
     /// A printer with the fonts of this computer.
-    pub(super) fn new() -> Result<Self, LabError> {
+    pub(in crate::lab::experiments) fn new() -> Result<Self, LabError> {
         let mut fonts = Database::new();
         fonts.load_system_fonts();
         Self::with(fonts)
@@ -38,7 +38,7 @@ impl Printer {
     }
 
     /// The figure as a PNG file.
-    pub(super) fn png(&self, svg: &str) -> Result<Vec<u8>, LabError> {
+    pub(in crate::lab::experiments) fn png(&self, svg: &str) -> Result<Vec<u8>, LabError> {
         let wrong = |why: &dyn std::fmt::Display| LabError::Drawing(why.to_string());
         let tree = Tree::from_str(svg, &self.0).map_err(|why| wrong(&why))?;
         let size = tree.size().to_int_size().scale_by(SCALE).ok_or_else(|| wrong(&"it is empty"))?;

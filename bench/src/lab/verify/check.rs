@@ -5,8 +5,8 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-use crate::arguments::whole;
 use crate::load::Form;
+use crate::options::arguments::whole;
 use crate::theory::Recovery;
 use basic_paxos::BasicPaxos;
 use clap::{Args, ValueEnum};

@@ -1,7 +1,7 @@
 //! The writes that are not known to be durable, and what waits for them.
 
-use super::snapshots::Install;
-use super::{Node, Own};
+use crate::node::snapshots::Install;
+use crate::node::{Node, Own};
 use crate::{Aside, Protocol, Receipt, Recorded, Slot, Time, Write};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -107,7 +107,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Handles the process's messages to itself once they are on disk, if it is still an acceptor.
-    pub(super) fn hear_own(&mut self) {
+    pub(in crate::node) fn hear_own(&mut self) {
         if self.underway.ripe == 0 {
             return;
         }
@@ -195,7 +195,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Whether a piece of an epoch's past is not on disk yet.
-    pub(super) fn is_settling(&self) -> bool {
+    pub(in crate::node) fn is_settling(&self) -> bool {
         self.piece || self.underway.writes.iter().any(|write| write.settles)
     }
 
@@ -206,13 +206,13 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Whether so much waits for the disk that the process accepts nothing that it would have to write or remember.
-    pub(super) fn is_clogged(&self) -> bool {
+    pub(in crate::node) fn is_clogged(&self) -> bool {
         self.underway.bytes > self.setup.config.limits.disk_bytes || self.underway.bound > HELD
     }
 
     /// Whether the disk has stalled for longer than an election timeout, and than a write usually takes. A snapshot
     /// may take any time.
-    pub(super) fn is_stalled(&self) -> bool {
+    pub(in crate::node) fn is_stalled(&self) -> bool {
         let Some(first) = self.underway.writes.front() else { return false };
         let Some(election) = self.setup.config.timeouts.election else { return false };
         let patience = election.max(self.underway.slowest.0.saturating_mul(STALLED));

@@ -5,10 +5,10 @@
 //! format byte │ length, head in postcard │ for each key: length, entry in postcard
 //! ```
 
-use super::clock::Ahead;
-use super::hash::{Name, Sought};
-use super::store::{Entry, GROUPS};
-use super::{FORMAT, MAX_VALUE, Raw, Store};
+use super::{Entry, GROUPS, MAX_VALUE, Store};
+use crate::kv::clock::Ahead;
+use crate::kv::hash::{Name, Sought};
+use crate::kv::{FORMAT, Raw};
 use paxos_core::RestoreError;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufWriter, Read, Write};
@@ -45,7 +45,7 @@ const PIECE: usize = 1 << 18;
 
 impl Store {
     /// Writes the store. Equal states give equal bytes.
-    pub(super) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(in crate::kv) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(PIECE, out);
         let mut piece = Vec::new();
         let groups = self.gone.iter().enumerate().filter(|(_, version)| **version != 0);
@@ -68,7 +68,7 @@ impl Store {
     }
 
     /// Reads a store that [`Store::write_to`] wrote.
-    pub(super) fn read_from(mut from: &mut dyn Read) -> Result<Self, RestoreError> {
+    pub(in crate::kv) fn read_from(mut from: &mut dyn Read) -> Result<Self, RestoreError> {
         let from = &mut from;
         let mut piece = Vec::new();
         let mut format = [0];

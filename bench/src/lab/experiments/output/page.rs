@@ -1,12 +1,12 @@
 //! `paxos-bench report`: all experiments as one self-contained HTML file.
 
 use super::files::{arguments, command, put, write_with};
-use super::lab::Shard;
 use super::png::Printer;
-use super::run::{JobOptions, SettingOptions, Task};
-use super::runs::{Stepped, stepped};
-use super::shards::merge;
-use super::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
+use crate::lab::experiments::lab::Shard;
+use crate::lab::experiments::results::{Foreign, merge};
+use crate::lab::experiments::run::{JobOptions, SettingOptions, Task};
+use crate::lab::experiments::runs::{Stepped, stepped};
+use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
 use askama::Template;
 use clap::Args;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct ReportOptions {
     /// Run nothing: put together the results that `experiment … --out DIR` has written, with or without --shard
-    #[arg(value_name = "DIR", conflicts_with_all = ["quick", "seed", "jobs"])]
+    #[arg(value_name = "DIR", conflicts_with_all = ["quick", "seed", "jobs", "replace"])]
     dirs: Vec<PathBuf>,
     #[command(flatten)]
     setting: SettingOptions,
@@ -25,6 +25,10 @@ pub struct ReportOptions {
     /// goes on where it stopped
     #[arg(long, default_value = "paxos-report", value_name = "DIR")]
     pub out: PathBuf,
+    /// Discard results in the directory of --out that are damaged, or that another build, seed, --quick or --rtt-file has
+    /// made, and make these runs again
+    #[arg(long)]
+    replace: bool,
     /// Write the figures as PNG too, in a program built with the feature `png`
     #[arg(long)]
     png: bool,
@@ -45,7 +49,8 @@ pub fn report(
     let (setting, all) = if options.dirs.is_empty() {
         let setting = options.setting.read()?;
         let (jobs, out) = (options.jobs, Some(options.out.as_path()));
-        let task = Task { setting: &setting, shard: Shard::WHOLE, jobs, out, printer };
+        let foreign = if options.replace { Foreign::Replace } else { Foreign::Refuse };
+        let task = Task { setting: &setting, shard: Shard::WHOLE, jobs, out, foreign, printer };
         let all = task.run(EXPERIMENTS, progress, tell)?.findings;
         (setting, all)
     } else {

@@ -1,7 +1,7 @@
 //! Asks whether a process may be turned off for good.
 
-use super::Stopped;
-use super::replicated::{Ask, Replicated};
+use crate::host::Stopped;
+use crate::host::replicated::{Ask, Replicated};
 use paxos_core::{NodeId, Protocol, StateMachine, StillNeeded};
 
 /// Why a process must not be turned off yet, or why this is unknown.

@@ -10,25 +10,25 @@ use tokio::time::timeout;
 
 /// How long a caller waits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience(Option<Duration>);
+pub(in crate::host) struct Patience(Option<Duration>);
 
 /// The wait timed out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InVain;
+pub(in crate::host) struct InVain;
 
 impl Patience {
-    pub(super) fn new(timeouts: &Timeouts) -> Self {
+    pub(in crate::host) fn new(timeouts: &Timeouts) -> Self {
         Self(timeouts.give_up)
     }
 
     /// Waits for a request that the process itself gives up in time. The wait is a quarter longer than that, so that a
     /// process that can still report the outcome does.
-    pub(super) async fn with_margin<T>(self, answer: impl Future<Output = T>) -> Result<T, InVain> {
+    pub(in crate::host) async fn with_margin<T>(self, answer: impl Future<Output = T>) -> Result<T, InVain> {
         Self(self.0.map(|limit| limit.saturating_add(limit / 4))).wait(answer).await
     }
 
     /// Waits for a request that the process would otherwise wait for without end.
-    pub(super) async fn wait<T>(self, answer: impl Future<Output = T>) -> Result<T, InVain> {
+    pub(in crate::host) async fn wait<T>(self, answer: impl Future<Output = T>) -> Result<T, InVain> {
         match self.0 {
             Some(limit) => timeout(limit, answer).await.map_err(|_| InVain),
             None => Ok(answer.await),

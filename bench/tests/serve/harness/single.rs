@@ -1,7 +1,7 @@
 //! A cluster with one member, whose log a test reads.
 
-use crate::authority::Authority;
-use crate::cluster::call;
+use crate::harness::authority::Authority;
+use crate::harness::cluster::call;
 use paxos_bench::server::resp::{Client, Value};
 use paxos_bench::server::tls::Connector;
 use std::fs;

@@ -70,7 +70,7 @@ fn world(systems: &[(u16, QuorumChoice)], seed: u64) -> (World<P>, u64) {
     let mut options = Options { recovery, hysteresis, ..Options::default() };
     options.copy_votes = chance.hits(0.8);
     let mut world = World::<P>::new(config, options, seed);
-    world.replay = "SEEDS=1 cargo test --release -p paxos-bench --test collisions with FIRST =".into();
+    world.replay = "SEEDS=1 cargo test --release -p paxos-bench --test chaos collisions with FIRST =".into();
     world.limit.events = 5_000_000;
     let end = ms(1000);
     world.links = Links::lossy(ms(1), ms(12), 0.08, 0.05);
@@ -107,7 +107,7 @@ fn level(sim: &Sim<P, Digest>) -> bool {
     states.len() == learners.len() && states.windows(2).all(|w| w[0] == w[1])
 }
 
-/// For a long test, `SEEDS=100000 cargo test --release -p paxos-bench --test collisions`; `FIRST=3769` begins there.
+/// For a long test, `SEEDS=100000 cargo test --release -p paxos-bench --test chaos collisions`; `FIRST=3769` begins there.
 #[test]
 fn clients_that_collide_on_bad_days_are_all_served() {
     let systems = systems();

@@ -1,8 +1,8 @@
 //! Puts the results of all shards together, and says what is wrong with them.
 
 use super::journal::{self, Journal, Line, Origin};
-use super::lab::{Lab, Shard};
-use super::{EXPERIMENTS, Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::lab::{Lab, Shard};
+use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Progress, Setting};
 use crate::theory::matrix::RttMatrix;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,25 +12,38 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// [`LabError::Shards`] if a shard is missing, unfinished, there twice, or of another version, seed or setting.
-pub(super) fn merge(
+pub(in crate::lab::experiments) fn merge(
     dirs: &[PathBuf],
     world: RttMatrix,
     progress: Progress<'_>,
 ) -> Result<(Setting, Vec<(Experiment, Findings)>), LabError> {
     let mut shards = Shards::default();
-    for experiment in EXPERIMENTS {
-        for dir in dirs {
+    for dir in dirs {
+        let before = shards.files;
+        for experiment in EXPERIMENTS {
             shards.read(*experiment, dir)?;
+        }
+        // A misspelt directory must not go unnoticed.
+        if shards.files == before {
+            shards.faults.push(format!("there are no results in {}", dir.display()));
         }
     }
     let Some((first, origin)) = shards.first.clone() else {
-        let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
-        return Err(LabError::Shards(vec![format!("there are no results in {}", dirs.join(" "))]));
+        if shards.faults.is_empty() {
+            shards
+                .faults
+                .push("no run is finished: start the experiments again with the same --out".to_owned());
+        }
+        return Err(LabError::Shards(shards.faults));
     };
     let setting = Setting { quick: origin.quick, seed: origin.seed, world };
     // Whatever build makes the page, the results are as their shards found them.
-    if let Some(difference) = origin.difference(&Origin::new(&setting)?.built_as(&origin)) {
+    let own = Origin::new(&setting)?;
+    if let Some(difference) = origin.difference(&own.built_as(&origin)) {
         shards.faults.push(format!("{first} has {difference} as this program and --rtt-file have"));
+    }
+    if own != own.built_as(&origin) {
+        shards.other_build = Some(first);
     }
     if !shards.faults.is_empty() {
         return Err(LabError::Shards(shards.faults));
@@ -43,9 +56,14 @@ pub(super) fn merge(
 struct Shards {
     /// The first file, and the origin of its results.
     first: Option<(String, Origin)>,
-    /// The number of shards, once it is known.
-    n: Option<u64>,
-    present: BTreeSet<u64>,
+    /// The first file, if another build than this one has made the results.
+    other_build: Option<String>,
+    /// The number of files.
+    files: usize,
+    /// The number of shards of each experiment, once it is known, and the file that has it.
+    n: BTreeMap<&'static str, (u64, String)>,
+    /// The shards that have a result, with their numbers of shards.
+    present: BTreeSet<(u64, u64)>,
     lines: BTreeMap<&'static str, BTreeMap<usize, (PathBuf, Line)>>,
     faults: Vec<String>,
 }
@@ -58,6 +76,7 @@ impl Shards {
             return Ok(());
         }
         for path in journal::files(&own)? {
+            self.files += 1;
             // A shard without a run of the experiment has a file without lines.
             let known = self.lines.entry(experiment.name).or_default();
             let mut twice = 0;
@@ -66,11 +85,12 @@ impl Shards {
                 let (k, n) = line.shard;
                 let (first, origin) =
                     self.first.get_or_insert_with(|| (name.to_string(), line.origin.clone())).clone();
-                let of = *self.n.get_or_insert(n);
+                let (of, like) =
+                    self.n.entry(experiment.name).or_insert_with(|| (n, name.to_string())).clone();
                 let fault = if let Some(difference) = line.origin.difference(&origin) {
                     Some(format!("{name} has {difference} as in {first}"))
                 } else if n != of {
-                    Some(format!("{name} is one of {n} shards, {first} one of {of}"))
+                    Some(format!("{name} is one of {n} shards, {like} one of {of}: delete one of them"))
                 } else {
                     None
                 };
@@ -78,7 +98,7 @@ impl Shards {
                     self.faults.push(fault);
                     break;
                 }
-                self.present.insert(k);
+                self.present.insert((k, n));
                 if let Some((other, _)) = known.get(&line.number) {
                     twice += 1;
                     if twice == 1 {
@@ -98,33 +118,35 @@ impl Shards {
 
     /// The findings from these results.
     fn findings(
-        self,
+        mut self,
         setting: &Setting,
         progress: Progress<'_>,
     ) -> Result<Vec<(Experiment, Findings)>, LabError> {
-        let n = self.n.unwrap_or(1);
         // For each shard, the runs without a result and the experiments that they belong to.
-        let mut missing: BTreeMap<u64, (usize, BTreeSet<&str>)> = BTreeMap::new();
-        let (mut all, mut lines) = (Vec::new(), self.lines);
+        let mut missing: BTreeMap<(u64, u64), (usize, BTreeSet<&str>)> = BTreeMap::new();
+        let (mut all, mut lines) = (Vec::new(), std::mem::take(&mut self.lines));
         for experiment in EXPERIMENTS {
             let Some(lines) = lines.remove(experiment.name) else { continue };
             progress(format!("the results of {}", experiment.name));
+            let n = self.n.get(experiment.name).map_or(1, |(n, _)| *n);
             let mut journal = Journal::of(lines.into_values().map(|(_, line)| line));
             let mut lab = Lab::known(experiment.name, &mut journal, &mut *progress);
             let found = (experiment.run)(setting, &mut lab);
             for run in lab.missing() {
-                let (runs, names) = missing.entry(Shard::of(*run, n)).or_default();
+                let (runs, names) = missing.entry((Shard::of(*run, n), n)).or_default();
                 *runs += 1;
                 names.insert(experiment.name);
             }
             match found {
                 Ok(found) => all.push((*experiment, found)),
                 Err(LabError::Elsewhere) => {}
+                Err(LabError::Misfit { run, why }) => return Err(self.misfit(run, why)),
                 Err(other) => return Err(other),
             }
         }
-        let told = |(k, (runs, names)): (&u64, &(usize, BTreeSet<&str>))| {
-            if self.present.contains(k) {
+        let told = |(shard, (runs, names)): (&(u64, u64), &(usize, BTreeSet<&str>))| {
+            let (k, n) = shard;
+            if self.present.contains(shard) {
                 let names: Vec<&str> = names.iter().copied().collect();
                 let of = names.join(", ");
                 format!(
@@ -134,7 +156,20 @@ impl Shards {
                 format!("shard {k}/{n} is missing")
             }
         };
-        let faults: Vec<String> = missing.iter().map(told).collect();
+        let mut faults: Vec<String> = missing.iter().map(told).collect();
+        if let (Some(first), 1..) = (&self.other_build, faults.len()) {
+            faults.push(format!("another build has made {first}: use that build, which may make other runs"));
+        }
         if faults.is_empty() { Ok(all) } else { Err(LabError::Shards(faults)) }
+    }
+
+    /// Why a result is none of the run. Another build may have made other runs.
+    fn misfit(&self, run: String, why: String) -> LabError {
+        match &self.other_build {
+            Some(first) => LabError::Shards(vec![format!(
+                "another build has made {first}, and its result of {run:?} does not fit ({why}): make the page with that build"
+            )]),
+            None => LabError::Misfit { run, why },
+        }
     }
 }

@@ -19,9 +19,9 @@ pub use plan::Plan;
 pub use tally::{Failure, Tally};
 pub use trial::{Ran, run};
 
-use crate::arguments::{shard, whole};
 use crate::lab::faults::Drawing;
 use crate::load::Form;
+use crate::options::arguments::{shard, whole};
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};
 use std::num::NonZeroUsize;

@@ -1,7 +1,7 @@
 //! Iteration over the keys, for backups.
 
 use super::Store;
-use super::hash::Sought;
+use crate::kv::hash::Sought;
 use std::ops::Bound;
 
 /// A key with its value.

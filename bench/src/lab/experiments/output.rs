@@ -1,0 +1,16 @@
+//! What becomes of the findings: files, text for a terminal, and the report.
+//!
+//! ```text
+//! files   CSV, JSON, SVG, Markdown     page   all experiments as one HTML file
+//! png     figures as PNG
+//! ```
+
+mod files;
+mod page;
+#[cfg_attr(not(feature = "png"), path = "output/no_png.rs")]
+mod png;
+
+pub(super) use files::{make, write_with};
+pub use files::{render, write};
+pub use page::{ReportOptions, page, report};
+pub(super) use png::Printer;

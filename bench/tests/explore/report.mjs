@@ -1,0 +1,157 @@
+// The report in a browser: from disk, on a phone, on paper, in the dark, and as colour-blind people see it. It needs what
+// browser.mjs needs.
+//
+//     node bench/tests/explore/report.mjs REPORT.html [DIR FOR SCREENSHOTS]
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import assert from "node:assert/strict";
+import { blank, launch } from "./chromium.mjs";
+
+const [file, pictures] = process.argv.slice(2);
+const browser = await launch("bench/tests/explore/report.mjs");
+const complaints = [];
+const open = async (options) => {
+  const page = await blank(browser, null, complaints, options);
+  await page.goto(pathToFileURL(file).href);
+  return page;
+};
+const picture = async (page, name, fullPage = true) => { if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage }); };
+
+// The smallest text that is read without zooming, in CSS pixels.
+const READABLE = 9.5;
+// The colours of Basic, Simple, Multi and Fast Paxos, and of Fast Flexible Paxos, as in bench/src/lab/experiments/chart/palette.rs.
+const VARIANTS = ["#E69F00", "#CC79A7", "#0072B2", "#D55E00", "#009E73"];
+// The distance of two colours in CIELAB below which two areas side by side look alike.
+const APART = 10;
+// The width and height in CSS pixels that A4 leaves between margins of 1 cm.
+const PAPER = { width: 718, height: 1046 };
+
+let done = 0;
+async function check(name, test) {
+  await test();
+  done += 1;
+  console.log(`ok: ${name}`);
+}
+
+/// Each text in the page that is smaller than this on the screen.
+const tiny = (page, readable) => page.evaluate((readable) => {
+  const small = [];
+  for (const text of document.querySelectorAll("main svg text, p, li, td, th, figcaption, summary, code, h1, h2")) {
+    if (text.offsetParent === null && !text.ownerSVGElement) continue;
+    const picture = text.ownerSVGElement;
+    const scale = picture ? picture.getBoundingClientRect().width / picture.viewBox.baseVal.width : 1;
+    const size = parseFloat(getComputedStyle(text).fontSize) * scale;
+    if (size < readable) small.push(`${text.textContent.trim().slice(0, 40)}: ${size.toFixed(1)} px`);
+  }
+  return small;
+}, readable);
+
+/// Each figure that leaves this paper, or whose parts leave it.
+const cut = (page, paper) => page.evaluate((paper) => [...document.querySelectorAll("figure")].flatMap((figure) => {
+  const [box, picture] = [figure.getBoundingClientRect(), figure.querySelector("svg").getBoundingClientRect()];
+  const frame = figure.querySelector(".scroll");
+  const faults = [];
+  if (picture.left < -1 || picture.right > paper.width + 1) faults.push(`${figure.id} is ${picture.width} wide`);
+  if (frame.scrollWidth > frame.clientWidth + 1 && getComputedStyle(frame).overflowX !== "visible") faults.push(`${figure.id} scrolls`);
+  if (box.height > paper.height) faults.push(`${figure.id} is ${box.height} high`);
+  if (getComputedStyle(figure).breakInside !== "avoid") faults.push(`${figure.id} may be divided`);
+  return faults;
+}), paper);
+
+/// The colours of the fills and lines in the figures that are no grey: those that tell series apart.
+const colours = (page) => page.evaluate(() => {
+  const found = new Set();
+  for (const shape of document.querySelectorAll("figure svg [fill], figure svg [stroke]")) {
+    for (const colour of [shape.getAttribute("fill"), shape.getAttribute("stroke")]) if (/^#[0-9A-F]{6}$/i.test(colour ?? "")) found.add(colour.toUpperCase());
+  }
+  return [...found];
+});
+
+/// CIELAB of a colour in sRGB.
+function lab([r, g, b]) {
+  const linear = [r, g, b].map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const row = (a, b, c, white) => (a * linear[0] + b * linear[1] + c * linear[2]) / white;
+  const f = (t) => (t > 216 / 24389 ? Math.cbrt(t) : (24389 / 27 * t + 16) / 116);
+  const [x, y, z] = [row(0.4124, 0.3576, 0.1805, 0.9505), row(0.2126, 0.7152, 0.0722, 1), row(0.0193, 0.1192, 0.9505, 1.089)].map(f);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
+/// How these colours look with a deficiency: the middle of a square of each, in a screenshot.
+async function seen(colours, deficiency) {
+  const page = await blank(browser, null, complaints, { viewport: { width: 40 * colours.length, height: 40 } });
+  await page.setContent(`<body style="margin:0;display:flex">${colours.map((colour) => `<i style="width:40px;height:40px;background:${colour}"></i>`).join("")}</body>`);
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Emulation.setEmulatedVisionDeficiency", { type: deficiency });
+  const shot = (await page.screenshot()).toString("base64");
+  await devtools.send("Emulation.setEmulatedVisionDeficiency", { type: "none" });
+  const pixels = await page.evaluate(async ([shot, count]) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${shot}`;
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(image, 0, 0);
+    return Array.from({ length: count }, (_, nth) => [...context.getImageData(40 * nth + 20, 20, 1, 1).data].slice(0, 3));
+  }, [shot, colours.length]);
+  await page.context().close();
+  return pixels;
+}
+
+try {
+  await check("it is smaller than 3 MB", async () => assert.ok(statSync(file).size < 3_000_000, `${statSync(file).size} bytes`));
+  const page = await open({ viewport: { width: 1100, height: 900 } });
+  await check("it has figures, and each has a caption", async () => {
+    const [figures, captions] = [await page.locator("figure svg").count(), await page.locator("figure figcaption").count()];
+    assert.ok(figures > 0 && figures === captions, `${figures} figures, ${captions} captions`);
+    await picture(page, "report-desktop");
+  });
+  await check("on a phone all text is readable, and only figures and tables scroll", async () => {
+    const phone = await open({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+    const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= 390, `${wide} wide`);
+    assert.deepEqual(await tiny(phone, READABLE), []);
+    await picture(phone, "report-phone");
+    await phone.context().close();
+  });
+  await check("on paper no figure is cut", async () => {
+    const paper = await open({ viewport: PAPER });
+    await paper.emulateMedia({ media: "print" });
+    assert.deepEqual(await cut(paper, PAPER), []);
+    await picture(paper, "report-print");
+    const pdf = await paper.pdf({ format: "A4", margin: { top: "1cm", right: "1cm", bottom: "1cm", left: "1cm" }, ...(pictures ? { path: join(pictures, "report.pdf") } : {}) });
+    assert.ok(pdf.length > 10_000);
+    await paper.context().close();
+  });
+  await check("in the dark", async () => {
+    const dark = await open({ viewport: { width: 1100, height: 900 }, colorScheme: "dark" });
+    const [ink, paper] = await dark.evaluate(() => [getComputedStyle(document.querySelector("figure svg")).color, getComputedStyle(document.body).backgroundColor]);
+    const light = (colour) => lab(colour.match(/\d+/g).map(Number))[0];
+    assert.ok(light(ink) - light(paper) > 60, `${ink} on ${paper}`);
+    await picture(dark, "report-dark");
+    await dark.context().close();
+  });
+  const used = await colours(page);
+  for (const deficiency of ["none", "deuteranopia", "protanopia", "tritanopia"]) {
+    await check(`the colours of the variants differ: ${deficiency}`, async () => {
+      assert.ok(VARIANTS.every((one) => used.includes(one)), `${VARIANTS} are not all in ${used}`);
+      const all = (await seen(VARIANTS, deficiency)).map(lab);
+      for (const [nth, one] of all.entries()) {
+        for (const [other, two] of all.entries()) {
+          const apart = Math.hypot(...one.map((part, axis) => part - two[axis]));
+          assert.ok(other <= nth || apart > APART, `${VARIANTS[nth]} and ${VARIANTS[other]}: ${apart.toFixed(1)}`);
+        }
+      }
+      if (pictures) {
+        const devtools = await page.context().newCDPSession(page);
+        await devtools.send("Emulation.setEmulatedVisionDeficiency", { type: deficiency });
+        await picture(page, `report-${deficiency}`);
+        await devtools.send("Emulation.setEmulatedVisionDeficiency", { type: "none" });
+      }
+    });
+  }
+  await check("no complaint, and no request to anywhere", async () => assert.deepEqual(complaints, []));
+  console.log(`${done} checks`);
+} finally {
+  await browser.close();
+}
