@@ -102,7 +102,8 @@ fn reads_scale_with_learners_and_only_local_ones_are_stale() {
     let (one, many) = (fact(&found, "local_1"), fact(&found, "local_16"));
     assert!((many / one / 16.0 - 1.0).abs() < 0.1, "{one} {many}");
     assert!(fact(&found, "stale_local") > 0.0);
-    assert!(fact(&found, "stale_confirmed") + fact(&found, "stale_quorum") <= 0.0);
+    let others = ["stale_confirmed", "stale_quorum", "stale_lease"].map(|name| fact(&found, name));
+    assert!(others.iter().sum::<f64>() <= 0.0, "{others:?}");
     // Three of four learners are left, and commands continue.
     assert!((fact(&found, "during") - 75.0).abs() < 5.0 && (fact(&found, "after") - 100.0).abs() < 7.0);
     assert!(fact(&found, "gap_distinguished") < 30.0);
@@ -115,4 +116,14 @@ fn confirmed_reads_stop_scaling_when_the_leader_has_no_time_left() {
     // At 10 µs per message, the leader can handle 100,000 messages per second.
     assert!(fact(&found, "leader_confirmed") > 90_000.0);
     assert!(fact(&found, "confirmed_16") < fact(&found, "confirmed_8"));
+}
+
+#[test]
+fn reads_by_lease_are_sooner_than_confirmed_reads_and_end_at_the_same_limit() {
+    let found = find("learners");
+    // A question and its answer take 1 ms. A confirmed read waits for the round trip of a heartbeat as well.
+    assert!((1.0..1.6).contains(&fact(&found, "lease_p50")));
+    assert!(fact(&found, "confirmed_p50") > fact(&found, "lease_p50") + 0.8);
+    assert!(fact(&found, "lease_8") > 6.0 * fact(&found, "lease_1"));
+    assert!(fact(&found, "lease_16") < fact(&found, "lease_8"));
 }

@@ -23,3 +23,12 @@ fn in_a_chain_nobody_is_deposed_if_candidates_ask_first_and_somebody_is_if_not()
     let won = |key: &str| found.facts.number(key).unwrap_or_else(|| panic!("there is a fact {key}"));
     assert!(won("won_chained") <= 0.0 && won("won_chained_unasked") >= 1.0);
 }
+
+#[test]
+fn in_quorum_loss_the_hub_leads_only_if_candidates_ask_first() {
+    let found = find("partitions");
+    let fact = |key: &str| found.facts.number(key).unwrap_or_else(|| panic!("there is a fact {key}"));
+    // The phase 1a messages of the others, which reach nobody else, keep the hub from campaigning.
+    assert!(fact("again_loss") >= fact("runs") && fact("again_loss_unasked") <= 0.0);
+    assert!(fact("again_constrained_unasked") >= fact("runs"));
+}

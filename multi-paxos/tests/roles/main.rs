@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod changes;
+mod election;
 mod epochs;
 mod learner;
 mod node;

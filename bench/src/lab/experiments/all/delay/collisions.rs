@@ -1,5 +1,6 @@
 //! Collisions in Fast Paxos: their probability, and their cost by recovery.
 
+mod gaps;
 mod rounds;
 
 use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
@@ -13,7 +14,7 @@ use crate::theory::Recovery;
 use crate::variants::Variant;
 use paxos_core::NodeSet;
 use paxos_transport::sim::Chance;
-use rounds::{ACCEPTORS, Cost, ON_TOP, Rounds};
+use rounds::{ACCEPTORS, Cost, Rounds};
 use std::time::Duration;
 
 /// The experiment.
@@ -26,15 +27,6 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 
 const RECOVERIES: [Recovery; 3] = [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic];
 
-/// The chance that two commands collide if the second is sent `gap` later. An acceptor hears the first command first
-/// with chance p = 1 − ½ e^(−gap / mean), independent of the others. The commands collide if neither has a quorum.
-fn gap_chance(gap: Duration, n: usize, q: usize) -> f64 {
-    let p = 1.0 - 0.5 * libm::exp(-gap.as_secs_f64() / ON_TOP.as_secs_f64());
-    let choose = |k: usize| (0..k).fold(1.0, |ways, i| ways * (n - i) as f64 / (i + 1) as f64);
-    let exactly = |p: f64, k: usize| choose(k) * libm::pow(p, k as f64) * libm::pow(1.0 - p, (n - k) as f64);
-    1.0 - (q..=n).map(|k| exactly(p, k) + exactly(1.0 - p, k)).sum::<f64>()
-}
-
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant(
@@ -43,9 +35,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     );
     found.constant("servers, gaps and clients", ACCEPTORS);
     found.constant("resend timeout, gaps and clients", "200 ms; clients 400 ms");
-    let (pairs, gaps, crowds) = (pairs(setting, lab)?, gaps(setting, lab)?, crowds(setting, lab)?);
+    let (pairs, gaps, crowds) = (pairs(setting, lab)?, gaps::gaps(setting, lab)?, crowds(setting, lab)?);
     let by_size = by_size(&mut found, setting, &pairs.all()?)?;
-    let by_gap = by_gap(&mut found, setting, &gaps.all()?)?;
+    let by_gap = gaps::by_gap(&mut found, setting, &gaps.all()?)?;
     let by_clients = by_clients(&mut found, &crowds.all()?)?;
     found.figures = vec![by_size, by_gap, by_clients];
     found.lessons = vec![
@@ -53,6 +45,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         "With 5 acceptors and fast quorums of 4, {five} of simultaneous pairs collide; with 7 acceptors it is {seven}. With an odd number \
          of acceptors, majority fast quorums never collide, but all acceptors are asked in phase 1."
             .into(),
+        "If the second command comes later, the measured chance that neither has a fast quorum in the first slot lies within {off_gap} of 1 − ½ e^(−gap/mean) for each acceptor.".into(),
         "With mean delays of 10 ms, two commands must be at least {safe_gap} apart for the coordinator to step in for less than 5 % \
          of them."
             .into(),
@@ -155,105 +148,9 @@ fn by_size(found: &mut Findings, setting: &Setting, measured: &[u64]) -> Result<
     })
 }
 
-/// The times between two commands, in milliseconds.
-const GAPS: [u64; 10] = [0, 1, 2, 4, 6, 8, 12, 16, 24, 32];
-
-const fn number_of_rounds(setting: &Setting) -> u64 {
-    if setting.quick { 400 } else { 5_000 }
-}
-
 /// Whether the recovery has a coordinator. Then messages to the acceptors are copied.
 fn is_coordinated(recovery: Recovery) -> bool {
     recovery != Recovery::Uncoordinated
-}
-
-/// The cost of two commands, by recovery and the time between them.
-fn gaps(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Cost>, LabError> {
-    let cases: Vec<(Recovery, u64)> =
-        RECOVERIES.into_iter().flat_map(|recovery| GAPS.map(|gap| (recovery, gap))).collect();
-    let name = |(recovery, gap): &(Recovery, u64)| format!("{recovery} recovery, a gap of {gap} ms");
-    let (variant, quorum, times) = (Variant::Fast, QuorumChoice::Majority, number_of_rounds(setting));
-    lab.each(&cases, name, |(recovery, gap)| {
-        let moments = &mut |client| Duration::from_millis(*gap) * u32::from(client);
-        let work = Rounds { variant, quorum, clients: 2, times, seed: setting.seed, moments };
-        variant.with(*recovery, is_coordinated(*recovery), work)
-    })
-}
-
-/// The chance of a collision and the latency, by the time between two commands.
-fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost]) -> Result<Figure, LabError> {
-    let rounds = number_of_rounds(setting);
-    let mut costs = measured.iter();
-    let mut table = Table::new(
-        "gaps",
-        &[
-            ("gap_ms", "how much later the second command is submitted, in ms"),
-            ("quorum", "the quorum system"),
-            ("recovery", "the recovery from a collision"),
-            (
-                "share",
-                "the share of rounds in which the coordinator proposed something; empty: there is no coordinator",
-            ),
-            (
-                "formula",
-                "the chance that neither command has a fast quorum in the first slot, by the formula",
-            ),
-            ("mean_ms", "mean latency of both commands, in ms"),
-            ("p99_ms", "99th percentile of the latency, in ms"),
-        ],
-    );
-    let mut rate = Panel::new("", Axis::new("gap (ms)"), Axis::new("share of pairs").range(0.0, 1.0));
-    let mut time = Panel::new("", Axis::new("gap (ms)"), Axis::new("mean latency (ms)"));
-    let hue = palette::of(Variant::Fast);
-    let mut formula_drawn = false;
-    let looks = [(Dash::Solid, Marker::Circle), (Dash::Short, Marker::Cross), (Dash::Long, Marker::Ring)];
-    let mut safe = None;
-    for (recovery, (dash, marker)) in RECOVERIES.into_iter().zip(looks) {
-        let (mut shares, mut means, mut formulas) = (Vec::new(), Vec::new(), Vec::new());
-        for (gap_ms, cost) in GAPS.into_iter().zip(costs.by_ref()) {
-            let gap = Duration::from_millis(gap_ms);
-            let share = is_coordinated(recovery).then(|| cost.recovered as f64 / rounds as f64);
-            let formula = gap_chance(gap, usize::from(ACCEPTORS), 4);
-            if share.is_some_and(|share| share < 0.05) && safe.is_none() {
-                safe = Some(gap_ms);
-            }
-            let Summary { mean, p99, .. } = cost.latencies;
-            let quorum = QuorumChoice::Majority.to_string();
-            table.push(row![gap_ms, quorum, recovery.to_string(), share, formula, mean, p99]);
-            formulas.push((gap_ms as f64, formula));
-            shares.extend(share.map(|share| (gap_ms as f64, share)));
-            means.extend(mean.map(|mean| (gap_ms as f64, mean)));
-        }
-        let look = Look::new(format!("fast, {recovery} recovery"), hue).dash(dash).marker(marker);
-        if !formula_drawn {
-            rate.line(
-                Look::new("neither has a fast quorum, formula", GREY).dash(Dash::Long).marker(Marker::None),
-                formulas,
-            );
-            formula_drawn = true;
-        }
-        rate.line(look.clone(), shares);
-        time.line(look, means);
-    }
-    found.facts.add(
-        "safe_gap",
-        safe,
-        "ms",
-        "the smallest gap of gaps.csv with a share below 0.05, coordinated recovery",
-    );
-    found.facts.add("rounds", rounds, "", "pairs of commands for each row of gaps.csv");
-    found.tables.push(table);
-    Ok(Figure {
-        name: "gaps",
-        title: "Collisions and latency against the time between two commands".into(),
-        caption: "Left: how often the coordinator has to propose, against the chance that neither command has a fast quorum in the \
-                  slot in which both meet (dashed). The measured share is higher, because the coordinator also steps in for later slots and \
-                  repeated commands, which are not separated here; with uncoordinated recovery there is no coordinator. Right: the latency falls to \
-                  that without a collision as the commands move apart. Held constant: 5 servers, fast quorums of 4, two clients, delays of \
-                  5 ms plus 5 ms on average, {rounds} pairs per point."
-            .into(),
-        svg: draw(&[rate, time], 2, 300)?,
-    })
 }
 
 /// The numbers of clients.
@@ -345,19 +242,4 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
             .into(),
         svg: draw(&[time, sent], 2, 300)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::theory::collision_probability;
-
-    #[test]
-    fn without_a_gap_the_formula_is_that_of_simultaneous_commands() {
-        for (n, q) in [(3, 3), (4, 3), (5, 4), (7, 6), (9, 7)] {
-            let difference = gap_chance(Duration::ZERO, n, q) - collision_probability(n, q);
-            assert!(difference.abs() < 1e-12, "{n} {q}: {difference}");
-        }
-        assert!(gap_chance(Duration::from_secs(1), 5, 4) < 1e-9);
-    }
 }

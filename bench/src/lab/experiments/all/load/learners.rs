@@ -32,8 +32,12 @@ const MESSAGE: Duration = Duration::from_micros(10);
 /// The mean time between two commands.
 const COMMANDS: Duration = Duration::from_millis(2);
 
-const KINDS: [(&str, Consistency); 3] =
-    [("local", Consistency::Local), ("confirmed", Consistency::Confirmed), ("quorum", Consistency::Quorum)];
+const KINDS: [(&str, Consistency); 4] = [
+    ("local", Consistency::Local),
+    ("confirmed", Consistency::Confirmed),
+    ("quorum", Consistency::Quorum),
+    ("lease", Consistency::Lease),
+];
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -46,19 +50,20 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.constant("cost of a message", "10 µs for its sender and 10 µs for its receiver");
     found.constant("delay of a message", "0.4 to 0.6 ms");
     found.constant("commands", "500 per second");
+    found.constant("leases", "60 ms, where reads are by lease; heartbeats every 20 ms");
     let (served, died) = (serve(setting, lab)?, die(setting, lab)?);
     let [rate, cost] = scale(&mut found, &served.all()?)?;
     let death = death(&mut found, &died.all()?)?;
     found.figures = vec![rate, cost, death];
     found.lessons = vec![
         "Local reads scale with learners: one serves {local_1} per second and 16 serve {local_16}. Confirmed reads, which see every command answered before, do not: {confirmed_8} per second with 8 learners, and \
-         {confirmed_16} with 16, whose questions leave the leader no time. Quorum reads go from {quorum_8} to {quorum_16}, because each acceptor hears each question."
+         {confirmed_16} with 16, whose questions leave the leader no time. A lease makes them sooner and does not move that limit ({lease_8} and {lease_16} per second): the leader must hear each question all the same, and answers to its heartbeats that wait too long renew no lease. Quorum reads go from {quorum_8} to {quorum_16}, because each acceptor hears each question."
             .into(),
-        "At half of its capacity a learner answers a local read within {local_p50}, a confirmed read within {confirmed_p50} and a quorum read within {quorum_p50} (medians). Of \
-         the local reads {stale_local} miss a command that was answered before they began; of the others {stale_confirmed} and {stale_quorum}."
+        "At half of its capacity a learner answers a local read within {local_p50}, a read by lease within {lease_p50}, a quorum read within {quorum_p50} and a confirmed read within {confirmed_p50} (medians). Of \
+         the local reads {stale_local} miss a command that was answered before they began; of the others {stale_lease}, {stale_quorum} and {stale_confirmed}. Reads by lease rest on clocks, and no clock is wrong here."
             .into(),
         "Each learner costs the leader one more message per command, and confirmed reads cost it their questions. With 16 learners at half of their load, it handles {leader_local} messages per second with local reads, \
-         {leader_confirmed} with confirmed reads and {leader_quorum} with quorum reads."
+         {leader_confirmed} with confirmed reads, {leader_lease} with reads by lease and {leader_quorum} with quorum reads."
             .into(),
         "While one of 4 learners is down, the others serve {during} of the local reads that all served before, and its reads are refused; after its restart it is {after}. Commands are not affected \
          where the leader learns (no gap longer than {gap_distinguished}). Where only the learners hear votes, the first learner answers the clients, and its death stops the answers for {gap_everyone}."
@@ -107,7 +112,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
     let mut table = Table::new(
         "learners",
         &[
-            ("kind", "the kind of the reads: local, confirmed or quorum"),
+            ("kind", "the kind of the reads: local, confirmed, quorum or lease"),
             ("learners", "the number of learners"),
             (
                 "served",
@@ -128,7 +133,12 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
         Look::new("10,000 per learner", GREY).dash(Dash::Short).marker(Marker::None),
         NUMBERS.map(|n| (f64::from(n), f64::from(n) * most / 1e3)),
     );
-    let looks = [(Dash::Solid, Marker::Circle), (Dash::Long, Marker::Triangle), (Dash::Solid, Marker::Cross)];
+    let looks = [
+        (Dash::Solid, Marker::Circle),
+        (Dash::Long, Marker::Triangle),
+        (Dash::Solid, Marker::Cross),
+        (Dash::Short, Marker::Ring),
+    ];
     let kinds = KINDS.into_iter().zip(SERIES).zip(looks).zip(measured.chunks(NUMBERS.len()));
     for ((((key, _), hue), (dash, marker)), measured) in kinds {
         let (mut rates, mut lates, mut costs) = (Vec::new(), Vec::new(), Vec::new());
@@ -161,7 +171,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
             name: "reads",
             title: "Reads served by the number of learners".into(),
             caption: format!(
-                "Each learner is offered one and a half times its capacity. The lines of confirmed and quorum reads bend where the leader, or each acceptor, has no time left. Colours are kinds of reads. {constant}"
+                "Each learner is offered one and a half times its capacity. The lines of confirmed and quorum reads bend where the leader, or each acceptor, has no time left. The line of reads by lease ends there: with 16 learners, {{lease_16}} are served per second. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[rate], 1, 320)?,
         },
@@ -169,7 +179,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
             name: "cost",
             title: "What reads cost by the number of learners".into(),
             caption: format!(
-                "A local read costs the leader nothing. A confirmed read costs it a question and a heartbeat that acceptors answer, shared by the reads that a learner handles in one turn. A quorum \
+                "A local read costs the leader nothing. A confirmed read costs it a question and a heartbeat that acceptors answer, shared by the reads that a learner handles in one turn. A read by lease costs it the question only. A quorum \
                  read does not involve the leader. A process can handle 100,000 messages per second. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[late, busy], 2, 300)?,
@@ -227,7 +237,7 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
     let mut table = Table::new(
         "death",
         &[
-            ("kind", "the kind of the reads: local, confirmed or quorum"),
+            ("kind", "the kind of the reads: local or confirmed"),
             ("learning", "votes go to: the leader (distinguished), or every learner (everyone)"),
             ("from_ms", "the beginning of a window of 50 ms, in ms"),
             ("reads", "reads answered per second in the window"),

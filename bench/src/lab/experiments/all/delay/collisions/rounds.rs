@@ -4,9 +4,12 @@ use crate::lab::cluster::Shape;
 use crate::lab::experiments::{LabError, Sample, Summary};
 use crate::lab::quorums::QuorumChoice;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
-use paxos_core::{Kind, Protocol, Timeouts};
+use paxos_core::{
+    Acceptor, Ballot, CommandId, Fact, Kind, NodeId, NodeSet, Phase, Protocol, Recorded, Slot, Timeouts,
+};
 use paxos_transport::sim::{Delay, Links, Sim, World};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The number of servers, each with all roles.
@@ -32,9 +35,38 @@ pub(super) struct Rounds<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Cost {
     pub(super) latencies: Summary,
-    /// The number of rounds in which a coordinator had to propose.
+    /// The number of rounds that began without a vote of an earlier round in the first slot. After a collision, an acceptor
+    /// that does not know yet that its command is chosen may vote for it again, one slot further.
+    pub(super) clean: u64,
+    /// The number of these in which no command had the votes of a fast quorum in the first slot.
+    pub(super) collided: u64,
+    /// The number of rounds in which a coordinator had to propose, in any slot.
     pub(super) recovered: u64,
     pub(super) messages: f64,
+}
+
+/// Whether no command has the votes of a fast quorum in this slot, in the ballot that the slot began in. `from` has the
+/// number of records that each acceptor had before.
+fn collided<P: Protocol<Value = Payload, Reply = u64>>(
+    sim: &Sim<P, Digest>,
+    slot: Slot,
+    from: &BTreeMap<NodeId, usize>,
+) -> bool {
+    let mut votes: BTreeMap<Ballot, BTreeMap<Option<CommandId>, NodeSet>> = BTreeMap::new();
+    for (acceptor, from) in from {
+        for record in sim.disk(*acceptor).iter().skip(*from) {
+            record.facts(&mut |fact| {
+                if let Fact::Vote { ballot, slot: voted, entry: Some(entry) } = fact
+                    && voted == slot
+                {
+                    votes.entry(ballot).or_default().entry(entry.id()).or_default().insert(*acceptor);
+                }
+            });
+        }
+    }
+    let quorums = &sim.world().config.quorums;
+    let first = votes.first_key_value();
+    first.is_some_and(|(_, votes)| !votes.values().any(|voters| quorums.is_quorum(Phase::TwoFast, *voters)))
 }
 
 impl WithProtocol for Rounds<'_> {
@@ -52,11 +84,17 @@ impl WithProtocol for Rounds<'_> {
         let long = Duration::from_secs(60);
         sim.run_to_quiescence(long)?;
         let unfinished = || LabError::Unfinished(format!("{shape:?}: a command was not decided"));
-        let (mut recovered, mut messages) = (0, 0);
+        let acceptors = sim.world().config.acceptors();
+        let (mut clean, mut collisions, mut recovered, mut messages) = (0, 0, 0, 0);
         for round in 0..=self.times {
             // The first round brings the cluster into its steady state, and is not counted.
             sim.reset_counts();
             let start = sim.now();
+            let known = |id| sim.node(id).map(|node| node.chosen().first_unknown());
+            let slot = acceptors.iter().filter_map(known).max().unwrap_or_default();
+            let voted = |id| Some(sim.node(id)?.acceptor()?.voted_below());
+            let is_clean = acceptors.iter().filter_map(voted).all(|below| below <= slot);
+            let from = acceptors.iter().map(|id| (id, sim.disk(id).len())).collect();
             for client in &clients {
                 sim.submit_at(start.after((self.moments)(client.0 - clients[0].0)), *client, round);
             }
@@ -69,6 +107,8 @@ impl WithProtocol for Rounds<'_> {
                 return Err(unfinished());
             }
             if round > 0 {
+                clean += u64::from(is_clean);
+                collisions += u64::from(is_clean && collided(&sim, slot, &from));
                 recovered += u64::from(before.of(Kind::Accept) > 0);
                 messages += sim.counts().total();
             }
@@ -76,6 +116,12 @@ impl WithProtocol for Rounds<'_> {
         let counted = sim.commands().iter().skip(clients.len());
         let latencies: Vec<f64> = counted.filter_map(|c| Some(c.latency()?.as_secs_f64() * 1e3)).collect();
         let messages = messages as f64 / latencies.len().max(1) as f64;
-        Ok(Cost { latencies: Sample::new(latencies).summary(), recovered, messages })
+        Ok(Cost {
+            latencies: Sample::new(latencies).summary(),
+            clean,
+            collided: collisions,
+            recovered,
+            messages,
+        })
     }
 }

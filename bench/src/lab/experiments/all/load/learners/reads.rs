@@ -80,7 +80,9 @@ impl WithProtocol for Readers {
         let (layout, learning, learners) = (Layout::Separate, self.learning, self.learners);
         let mut config =
             Shape { layout, learning, learners, ..Shape::collapsed(Variant::Multi, ACCEPTORS) }.config()?;
-        config.timeouts = Timeouts::default();
+        // Longer than a heartbeat and its round trip, and shorter than an election timeout.
+        let lease = (self.kind == Consistency::Lease).then_some(ms(60));
+        config.timeouts = Timeouts { lease, ..Timeouts::default() };
         let mut world = World::<P>::new(config, options, self.seed);
         world.links =
             Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });

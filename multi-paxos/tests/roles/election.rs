@@ -1,0 +1,85 @@
+//! The election: when a process campaigns, and whether it asks first.
+
+use super::*;
+use core::time::Duration;
+use paxos_core::{Duty, Election, Leader, Standing, Timeouts};
+
+const T: Duration = Duration::from_millis(100);
+
+/// The election role of n1, which does not lead first, of three servers.
+fn follower(spread: Option<Duration>, pre_vote: bool) -> (Election, Time) {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.timeouts = Timeouts { election: Some(T), election_spread: spread, ..Timeouts::NEVER };
+    config.pre_vote = pre_vote;
+    let role = Election::new(&setup(config, 1), NOW, false);
+    let at = due(&role);
+    (role, at)
+}
+
+fn due(role: &Election) -> Time {
+    Leader::<P>::deadline(role).expect("it waits for the leader")
+}
+
+fn timeout(role: &mut Election, now: Time, standing: Standing) -> Option<Duty> {
+    Leader::<P>::on_timeout(role, now, standing)
+}
+
+#[test]
+fn a_timeout_is_drawn_from_the_configured_range() {
+    let ms = Duration::from_millis;
+    for (spread, width) in [(None, T), (Some(ms(0)), ms(0)), (Some(ms(5)), ms(5)), (Some(ms(300)), ms(300))] {
+        let (mut role, mut now) = follower(spread, true);
+        let mut waits = vec![now.since(NOW)];
+        for _ in 0..500 {
+            timeout(&mut role, now, Standing::default());
+            waits.push(due(&role).since(now));
+            now = due(&role);
+        }
+        let (low, high) = (waits.iter().min().expect("many"), waits.iter().max().expect("many"));
+        assert!(*low >= T && *low <= T + width / 20, "{spread:?}: {low:?}");
+        assert!(*high <= T + width && *high >= T + width * 19 / 20, "{spread:?}: {high:?}");
+    }
+}
+
+#[test]
+fn a_range_of_extreme_width_does_not_panic() {
+    for election in [Duration::ZERO, T, Duration::MAX] {
+        let mut config = Config::collapsed(3).expect("lawful");
+        let spread = Some(Duration::MAX);
+        config.timeouts = Timeouts { election: Some(election), election_spread: spread, ..Timeouts::NEVER };
+        due(&Election::new(&setup(config, 1), NOW, false));
+    }
+}
+
+#[test]
+fn it_campaigns_at_once_only_if_it_is_not_to_ask() {
+    let (mut asking, now) = follower(None, true);
+    assert_eq!(timeout(&mut asking, now, Standing::default()), Some(Duty::PreVote));
+    assert!(!Leader::<P>::leads(&asking));
+    let (mut hasty, now) = follower(None, false);
+    assert_eq!(timeout(&mut hasty, now, Standing::default()), Some(Duty::Campaign));
+    assert!(Leader::<P>::leads(&hasty));
+    let made = Leader::<P>::elections(&hasty);
+    assert_eq!((made.pre_votes, made.campaigns), (0, 1));
+    // A ballot that finds no quorum is followed by another one.
+    let now = due(&hasty);
+    assert_eq!(timeout(&mut hasty, now, Standing::default()), Some(Duty::Campaign));
+    // A leader that it hears first is followed.
+    let now = due(&hasty);
+    Leader::<P>::on_preempted(&mut hasty, now, Slot(0));
+    Leader::<P>::on_heartbeat(&mut hasty, now, ballot(9, 0));
+    assert_eq!(Leader::<P>::leader(&hasty), Some(NodeId(0)));
+    assert_eq!(timeout(&mut hasty, now, Standing::default()), None);
+}
+
+#[test]
+fn a_process_that_executes_nothing_does_not_campaign_by_itself() {
+    let away = Standing { away: true, ..Standing::default() };
+    for pre_vote in [true, false] {
+        let (mut role, now) = follower(None, pre_vote);
+        assert_eq!(timeout(&mut role, now, away), None);
+        let later = due(&role);
+        assert!(!Leader::<P>::leads(&role) && later > now);
+        assert!(timeout(&mut role, later, Standing::default()).is_some(), "it does later");
+    }
+}
