@@ -7,6 +7,7 @@ use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_bench::lab::cluster::Shape;
 use paxos_bench::lab::counts::{measure, picture};
+use paxos_bench::lab::experiments::{Setting, named};
 use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::theory::{Layout, Learning, Recovery, Run};
 use paxos_bench::variants::Variant;
@@ -131,6 +132,11 @@ fn the_pages_are_current() {
     let collision = Run::FastCollision(Recovery::Coordinated);
     keep_picture("docs/pictures/multi-steady.svg", Variant::Multi, Run::MultiSteady);
     keep_picture("docs/pictures/fast-collision.svg", Variant::Fast, collision);
+    let setting = Setting { quick: true, ..Setting::default() };
+    let wan = named("wan").expect("an experiment").find(&setting, |_| ()).expect("findings");
+    let clients = wan.figures.iter().find(|figure| figure.name == "clients").expect("a figure");
+    let name = "docs/pictures/wan-clients.svg";
+    expect_file(name, read_to_string(root().join(name)).ok().as_deref(), &clients.svg);
 }
 
 /// Checks that a picture is what `paxos-bench draw --as svg` draws of this decision among three servers.

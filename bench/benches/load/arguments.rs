@@ -16,6 +16,11 @@ impl Arguments {
         Self { quick: given.iter().any(|a| a == "--test"), filter }
     }
 
+    /// Whether there is a filter.
+    pub fn chooses(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
     /// Whether to run the measurement of this name. A filter is a part of the name, or with `$` its end.
     pub fn select(&self, name: &str) -> bool {
         match self.filter.strip_suffix('$') {

@@ -5,7 +5,7 @@ use super::{Cluster, Payload, Payloads, Point};
 use basic_paxos::BasicPaxos;
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
-use paxos_core::{Announce, Config, NodeId, Protocol, QuorumError, Timeouts};
+use paxos_core::{Announce, Config, Limits, NodeId, Protocol, QuorumError, Timeouts};
 use paxos_transport::LocalCluster;
 use std::sync::Arc;
 
@@ -18,21 +18,29 @@ pub const VARIANTS: [&str; 4] = ["basic", "simple", "multi", "fast"];
 /// # Panics
 /// If there is no such variant or payload.
 pub fn cluster(variant: &str, point: Point) -> Box<dyn Cluster> {
+    batching(variant, point, Limits::default().batch)
+}
+
+/// A cluster as [`cluster`] makes it, with at most `batch` commands in one message.
+///
+/// # Panics
+/// If there is no such variant or payload.
+pub fn batching(variant: &str, point: Point, batch: usize) -> Box<dyn Cluster> {
     match point.payload {
-        <[u8; 16]>::SIZE => of::<[u8; 16]>(variant, point.replicas),
-        <Arc<[u8]>>::SIZE => of::<Arc<[u8]>>(variant, point.replicas),
+        <[u8; 16]>::SIZE => of::<[u8; 16]>(variant, point.replicas, batch),
+        <Arc<[u8]>>::SIZE => of::<Arc<[u8]>>(variant, point.replicas, batch),
         other => panic!("no payload of {other} bytes"),
     }
 }
 
-fn of<V: Payload>(variant: &str, n: u16) -> Box<dyn Cluster> {
+fn of<V: Payload>(variant: &str, n: u16, batch: usize) -> Box<dyn Cluster> {
     use Announce::{AtOnce, WithNext};
     match variant {
-        "basic" => Ours::<BasicPaxos<V, u64>>::boxed(basic_paxos::leaderless(n), AtOnce),
-        "simple" => Ours::<BasicPaxos<V, u64>>::boxed(basic_paxos::simple(n), AtOnce),
-        "multi" => Ours::<MultiPaxos<V, u64>>::boxed(Config::collapsed(n), WithNext),
-        "multi-at-once" => Ours::<MultiPaxos<V, u64>>::boxed(Config::collapsed(n), AtOnce),
-        "fast" => Ours::<FastPaxos<V, u64>>::boxed(Config::collapsed(n), AtOnce),
+        "basic" => Ours::<BasicPaxos<V, u64>>::boxed(basic_paxos::leaderless(n), AtOnce, batch),
+        "simple" => Ours::<BasicPaxos<V, u64>>::boxed(basic_paxos::simple(n), AtOnce, batch),
+        "multi" => Ours::<MultiPaxos<V, u64>>::boxed(Config::collapsed(n), WithNext, batch),
+        "multi-at-once" => Ours::<MultiPaxos<V, u64>>::boxed(Config::collapsed(n), AtOnce, batch),
+        "fast" => Ours::<FastPaxos<V, u64>>::boxed(Config::collapsed(n), AtOnce, batch),
         other => panic!("no variant {other}"),
     }
 }
@@ -47,9 +55,10 @@ struct Ours<P: Protocol<Value: Payload, Reply = u64>> {
 }
 
 impl<P: Protocol<Value: Payload, Reply = u64, Options: Default>> Ours<P> {
-    fn boxed(config: Result<Config, QuorumError>, announce: Announce) -> Box<dyn Cluster> {
+    fn boxed(config: Result<Config, QuorumError>, announce: Announce, batch: usize) -> Box<dyn Cluster> {
         let config = config.expect("a cluster has replicas");
-        let config = Config { timeouts: Timeouts::NEVER, announce, ..config };
+        let mut config = Config { timeouts: Timeouts::NEVER, announce, ..config };
+        config.limits.batch = batch;
         let replicas = config.servers().len() as u16;
         let cluster = LocalCluster::new(config, |_| Machine::default());
         Box::new(Self { cluster, payloads: Payloads::new(), replicas })

@@ -25,6 +25,7 @@ docs/experiments.md describes each experiment, the files, and how to share the r
 Exit codes: 0 all is done, 1 a run failed, 2 the command line or a file is wrong.";
 
 /// Which experiment to run, and what to do with its results.
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Debug, Args)]
 pub struct ExperimentOptions {
     /// The experiment, or all

@@ -88,7 +88,7 @@ impl Shards {
                 let (of, like) =
                     self.n.entry(experiment.name).or_insert_with(|| (n, name.to_string())).clone();
                 let fault = if let Some(difference) = line.origin.difference(&origin) {
-                    Some(format!("{name} has {difference} as in {first}"))
+                    Some(format!("{name} has {difference} as in {first}: delete the one that is out of date"))
                 } else if n != of {
                     Some(format!("{name} is one of {n} shards, {like} one of {of}: delete one of them"))
                 } else {
