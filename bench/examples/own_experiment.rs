@@ -11,7 +11,7 @@ use paxos_bench::theory::{Layout, Learning, Run};
 use paxos_bench::variants::Variant;
 use std::path::Path;
 
-const THRIFTY: Experiment = Experiment {
+pub(crate) const THRIFTY: Experiment = Experiment {
     name: "thrifty",
     question: "How many messages does a leader save that asks a quorum only?",
     source: "Lamport, Cheap Paxos (2004), in spirit.",

@@ -6,13 +6,21 @@ use paxos_core::{Ballot, Batch, Bytes, ClientId, Digest, Entry, NodeId, Record, 
 use paxos_transport::{DiskStorage, Identity, Storage};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) type Multi = MultiPaxos<String, u64>;
 
 pub(crate) fn identity() -> Identity {
     let (cluster, variant) = ("golden".into(), "multi".into());
     let (configuration, genesis) = (Digest(7), "n0 n1 n2".into());
-    Identity { cluster, node: NodeId(1), variant, configuration, genesis, lease: None }
+    Identity {
+        cluster,
+        node: NodeId(1),
+        variant,
+        configuration,
+        genesis,
+        lease: Some(Duration::from_millis(250)),
+    }
 }
 
 fn ballot() -> Ballot {

@@ -2,6 +2,7 @@
 
 mod failover;
 mod load;
+mod own;
 mod partitions;
 mod png;
 mod shards;
@@ -16,12 +17,20 @@ use paxos_bench::lab::survey::{collide, fast_chance};
 use paxos_bench::variants::Variant;
 use paxos_core::NodeSet;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 fn quick() -> Setting {
     Setting { quick: true, ..Setting::default() }
 }
 
-fn find(name: &str) -> Findings {
+/// The findings of an experiment, which is made once for all tests.
+fn find(name: &'static str) -> Arc<Findings> {
+    static FOUND: Mutex<BTreeMap<&str, Arc<OnceLock<Arc<Findings>>>>> = Mutex::new(BTreeMap::new());
+    let found = Arc::clone(FOUND.lock().expect("no panic").entry(name).or_default());
+    Arc::clone(found.get_or_init(|| Arc::new(make(name))))
+}
+
+fn make(name: &str) -> Findings {
     let experiment = named(name).expect("an experiment");
     experiment.find(&quick(), |_| ()).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
@@ -145,14 +154,14 @@ fn smaller_phase_2_quorums_serve_more() {
 /// An experiment that takes almost no time.
 fn small() -> (Experiment, Findings) {
     let experiment = *named("counts").expect("an experiment");
-    (experiment, find("counts"))
+    (experiment, make("counts"))
 }
 
 #[test]
 fn equal_seeds_write_equal_bytes() {
     for name in ["counts", "failover"] {
-        let csv = |findings: Findings| findings.tables().map(Table::csv).collect::<Vec<_>>();
-        assert_eq!(csv(find(name)), csv(find(name)), "{name}");
+        let csv = |findings: &Findings| findings.tables().map(Table::csv).collect::<Vec<_>>();
+        assert_eq!(csv(&find(name)), csv(&make(name)), "{name}");
     }
 }
 
@@ -160,7 +169,7 @@ fn equal_seeds_write_equal_bytes() {
 fn every_number_in_the_report_is_in_its_row_of_the_csv() {
     let dir = tempfile::tempdir().expect("a directory");
     let setting = quick();
-    let all = vec![small(), (*named("wan").expect("an experiment"), find("wan"))];
+    let all = vec![small(), (*named("wan").expect("an experiment"), make("wan"))];
     for (experiment, findings) in &all {
         write(experiment, &setting, findings, dir.path()).expect("written");
     }
