@@ -42,6 +42,7 @@ impl<P: Protocol<Value = u64, Reply = u64, Options: PartialEq> + Portable> Teste
 
 /// The properties in which variants differ.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub struct Facts<P: Protocol> {
     /// The variant's options in the run of this seed; together the seeds should cover all options.
     pub options: fn(u64) -> P::Options,
@@ -52,6 +53,10 @@ pub struct Facts<P: Protocol> {
     /// Whether a promise reports at most [`paxos_core::Limits::batch`] votes at a time. Otherwise it reports all at
     /// once, and that limit must exceed all votes that acceptors ever cast.
     pub pieces: bool,
+    /// Whether every command is answered although candidates do not ask before they campaign, and their timeouts end at one
+    /// moment ([`paxos_core::Config::pre_vote`], [`paxos_core::Timeouts::election_spread`]). Where an acceptor may refuse a
+    /// candidate whose ballot is high enough, as in Raft, this needs luck.
+    pub hasty: bool,
     /// The number of seeds for each claim about random runs.
     pub seeds: Seeds,
 }
@@ -87,6 +92,7 @@ impl<P: Protocol> Facts<P> {
             compacts: true,
             rewrites: false,
             pieces: true,
+            hasty: true,
             seeds: Seeds::default(),
         }
     }

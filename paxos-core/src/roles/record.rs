@@ -208,8 +208,8 @@ impl<V> Votes<V> {
             |vote: Vote<V>| Record::Voted { ballot: vote.ballot, first: vote.first, batch: vote.batch };
         // No record is needed of an acceptor that has promised nothing.
         let promises = promises.into_iter().filter(|(ballot, _)| *ballot > Ballot::ZERO);
-        let promised = promises.map(|(ballot, slots)| Record::Promised { ballot, slots });
-        self.within(from.onwards()).map(voted).chain(promised).collect()
+        let records = promises.map(|(ballot, slots)| Record::Promised { ballot, slots });
+        self.within(from.onwards()).map(voted).chain(records).collect()
     }
 
     /// The vote in `slot`.

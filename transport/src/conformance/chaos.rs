@@ -169,7 +169,8 @@ pub fn with_hasty_elections_nothing_breaks_and_every_command_is_answered<P: Test
     for seed in seeds(facts.seeds.chaos / 2) {
         let config = hasty(servers(seed), seed);
         let mut sim = busy::<P>(config, (facts.options)(seed), seed, number("DRAW").is_some());
-        finish(&mut sim).unwrap_or_else(|violation| {
+        let done = if facts.hasty { finish(&mut sim) } else { sim.run_for(2 * END).map(drop) };
+        done.unwrap_or_else(|violation| {
             panic!("{}{violation}", sim.trace().map(Trace::draw).unwrap_or_default())
         });
     }

@@ -9,11 +9,11 @@ use super::segment::{self, Layout};
 use super::store::{Closing, SPARE, Sizes, Store};
 use super::survey::{self, Piece, Survey, open_file};
 use crate::identity::Identity;
+use crate::uptime::Uptime;
 use paxos_core::{Snapshot, StoreMark};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 impl<F: Files> Store<F> {
     /// Opens the store in `dir`, or begins a new one if there is none and `create` allows it. The content is read once:
@@ -27,7 +27,7 @@ impl<F: Files> Store<F> {
         sizes: Sizes,
         records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
     ) -> Result<(Self, Option<Snapshot>), StoreError> {
-        let opened = Instant::now();
+        let opened = Uptime::new();
         let names = files.names().map_err(StoreError::io(dir))?;
         let mut manifest = match Manifest::read(&files, dir)? {
             Some(manifest) => manifest,

@@ -7,13 +7,14 @@ use super::intake::Intake;
 use super::manifest::{Manifest, Part, snapshot_name};
 use super::pieces::{fill, new_segment, write_snapshot};
 use super::segment::{Layout, Tail};
+use crate::uptime::Uptime;
 use paxos_core::{Snapshot, SnapshotId};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The lengths of segments: the first one, and the longest. Each segment is twice as long as the one before, up to the
 /// longest. A segment for a longer block is longer.
@@ -109,7 +110,7 @@ pub(super) struct Store<F: Files> {
     pub(super) sizes: Sizes,
     pub(super) manifest: Manifest,
     /// When it was opened, and the leases that the process grants in this life.
-    pub(super) opened: Instant,
+    pub(super) opened: Uptime,
     pub(super) lease: Option<Duration>,
     /// The last segment, to which blocks are added.
     pub(super) file: F::File,
