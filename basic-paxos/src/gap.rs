@@ -15,8 +15,8 @@ pub(crate) struct Gaps {
     patience: Option<Duration>,
     /// The most slots to finish at a time.
     most: u64,
-    /// The slots in which this process's acceptor voted in a former life: one range for all votes within reach of each
-    /// other.
+    /// The slots in which this process's acceptor voted in a former incarnation: one range for all votes within reach
+    /// of each other.
     voted: Vec<SlotRange>,
     /// How far a leader begins instances ahead of what it knows to be chosen.
     reach: u64,

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::ops::Deref;
-use paxos_core::{Ballot, Batch, Entry, Fact, Phrase, Slot, Value, in_ballot};
+use paxos_core::{Ballot, Batch, Entry, Fact, PhaseMessage, Slot, Value, in_ballot};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Phase 1a.
@@ -120,7 +120,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for One<V> {
 
 in_ballot! { Prepare, Promise<V>, Accept<V>, Accepted<V>, Decision<V> }
 
-impl<V: Value> Phrase<V> for Prepare {
+impl<V: Value> PhaseMessage<V> for Prepare {
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }
@@ -130,7 +130,7 @@ impl<V: Value> Phrase<V> for Prepare {
     }
 }
 
-impl<V: Value> Phrase<V> for Promise<V> {
+impl<V: Value> PhaseMessage<V> for Promise<V> {
     fn is_sound(&self) -> bool {
         self.slot.holds(1) && self.vote.as_ref().is_none_or(|(ballot, _)| *ballot <= self.ballot)
     }
@@ -141,7 +141,7 @@ impl<V: Value> Phrase<V> for Promise<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Accept<V> {
+impl<V: Value> PhaseMessage<V> for Accept<V> {
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }
@@ -155,7 +155,7 @@ impl<V: Value> Phrase<V> for Accept<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Accepted<V> {
+impl<V: Value> PhaseMessage<V> for Accepted<V> {
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }
@@ -165,7 +165,7 @@ impl<V: Value> Phrase<V> for Accepted<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Decision<V> {
+impl<V: Value> PhaseMessage<V> for Decision<V> {
     fn is_sound(&self) -> bool {
         self.slot.holds(1)
     }

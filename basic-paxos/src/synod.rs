@@ -26,25 +26,28 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SingleDecree<V: Value> {
     node: Node<BasicPaxos<V, ()>>,
-    /// The number of this life, which goes into the names of its proposals.
-    life: u32,
+    /// The number of this incarnation, which goes into the names of its proposals.
+    incarnation: u32,
 }
 
 impl<V: Value> SingleDecree<V> {
     /// A process that starts for the first time.
     pub fn new(id: NodeId, config: Arc<Config>, now: Time) -> Self {
-        Self { node: Node::new(Self::setup(id, config), now), life: 0 }
+        Self { node: Node::new(Self::setup(id, config), now), incarnation: 0 }
     }
 
-    /// A process that restarts with the records from its disk; `life` counts its lives, from 0.
+    /// A process that restarts with the records from its disk; `incarnation` counts its incarnations, from 0.
     pub fn restore<'a>(
         id: NodeId,
         config: Arc<Config>,
         now: Time,
-        life: u32,
+        incarnation: u32,
         records: impl IntoIterator<Item = &'a Record<V>>,
     ) -> Self {
-        Self { node: Node::restore(Self::setup(id, config), now, life.max(1), records), life: life.max(1) }
+        Self {
+            node: Node::restore(Self::setup(id, config), now, incarnation.max(1), records),
+            incarnation: incarnation.max(1),
+        }
     }
 
     fn setup(id: NodeId, config: Arc<Config>) -> Setup<Options> {
@@ -55,7 +58,7 @@ impl<V: Value> SingleDecree<V> {
     /// already knows the chosen value. [`SingleDecree::chosen`] returns the outcome.
     pub fn propose(&mut self, now: Time, value: V) {
         let from = self.node.id();
-        let entry = Entry::new(ClientId::first_of(from, self.life), 0, value);
+        let entry = Entry::new(ClientId::first_of(from, self.incarnation), 0, value);
         let request = Request { commands: Batch::from(entry), audience: Audience::Leader };
         self.node.step(now, Event::Message { from, message: Message::Request(request) });
     }

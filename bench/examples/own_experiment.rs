@@ -3,7 +3,7 @@
 
 use paxos_bench::lab::cluster::Shape;
 use paxos_bench::lab::counts::measure;
-use paxos_bench::lab::experiments::chart::{Axis, Figure, Look, Panel, draw, palette};
+use paxos_bench::lab::experiments::chart::{Axis, Figure, Panel, Style, draw, palette};
 use paxos_bench::lab::experiments::{Experiment, Findings, Lab, LabError, Setting, Table, write};
 use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::row;
@@ -54,8 +54,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             found.facts.add("saved", all - thrifty, "", "all − thrifty of thrifty.csv, 9 servers");
         }
     }
-    panel.line(Look::new("asks everyone", palette::of(Variant::Multi)), everyone);
-    panel.line(Look::new("asks a quorum", palette::GREEN), quorum);
+    panel.line(Style::new("asks everyone", palette::of(Variant::Multi)), everyone);
+    panel.line(Style::new("asks a quorum", palette::GREEN), quorum);
     found.tables.push(table);
     found.lessons.push("With 9 servers it saves {saved} messages a decision.".into());
     let (name, title) = ("thrifty", "Messages of a thrifty leader".to_owned());

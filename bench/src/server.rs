@@ -5,15 +5,15 @@
 //!
 //! ```text
 //!   clients ──▶ connection ─▶ session ─┬─ replies that need no state
-//!                (parser)   (MULTI, …) └─ operations ─▶ lanes ─┬─ writes: one command of many ─▶ log
+//!                (parser)   (MULTI, …) └─ operations ─▶ batcher ─┬─ writes: one command of many ─▶ log
 //!                                                              └─ reads: the replica, when it is new enough
 //! ```
 
 pub mod backup;
+mod batcher;
 mod clock;
 mod file;
 mod front;
-mod lanes;
 pub mod local_cluster;
 mod member;
 mod options;
@@ -25,7 +25,7 @@ pub mod tls;
 pub use clock::wall_clock;
 pub use file::{ClientTls, ClusterFile, FileError, Place, Tls, Waits};
 pub use front::Server;
-pub use member::{Looker, Member};
+pub use member::{Member, Query};
 pub use options::{Clients, Reads, Serve};
 pub use process::{ServeError, init_log, serve};
 pub(crate) use process::{cores, make_dir, stop_signal};
@@ -75,7 +75,7 @@ pub struct Settings {
     /// How long a client may leave its replies unread.
     pub slow: Duration,
     /// How many commands, and how many reads, are under way at a time.
-    pub lanes: usize,
+    pub batches: usize,
     /// All processes named in the cluster's file.
     pub peers: Vec<Peer>,
     /// The member's network, for what the server reports about its peers.
@@ -94,7 +94,7 @@ impl Default for Settings {
             bounds: Bounds::default(),
             patience: Duration::from_secs(10),
             slow: Duration::from_secs(30),
-            lanes: 4,
+            batches: 4,
             peers: Vec::new(),
             carrier: None,
         }

@@ -39,11 +39,11 @@ impl<V: Value> Client<V> {
 }
 
 impl<V: Value, R: Answer> paxos_core::Client<FastPaxos<V, R>> for Client<V> {
-    fn new(setup: &Setup<crate::Options>, life: u32) -> Self {
+    fn new(setup: &Setup<crate::Options>, incarnation: u32) -> Self {
         let config = &setup.config;
         Self {
             id: setup.id,
-            outstanding: Outstanding::new(setup.id, life, config),
+            outstanding: Outstanding::new(setup.id, incarnation, config),
             acceptors: crate::voters(config),
             servers: config.servers(),
             wary: 0,

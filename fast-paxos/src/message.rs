@@ -1,6 +1,6 @@
 //! The messages of the two phases, in classic and in fast ballots. Phase 1 speaks the classic ones.
 
-use paxos_core::{Ballot, Batch, Fact, InBallot, NodeSet, Phrase, Slot, Value, in_ballot, tell_each};
+use paxos_core::{Ballot, Batch, Fact, InBallot, NodeSet, PhaseMessage, Slot, Value, in_ballot, tell_each};
 use serde::{Deserialize, Serialize};
 
 pub use paxos_core::{Prepare, Promise};
@@ -61,7 +61,7 @@ impl<V> InBallot for Accept<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Accept<V> {
+impl<V: Value> PhaseMessage<V> for Accept<V> {
     fn is_any(&self) -> bool {
         self.classic.batch.is_empty()
     }
@@ -83,7 +83,7 @@ impl<V: Value> Phrase<V> for Accept<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Accepted<V> {
+impl<V: Value> PhaseMessage<V> for Accepted<V> {
     fn is_sound(&self) -> bool {
         self.first.holds(self.batch.len() as u64)
     }
@@ -98,7 +98,7 @@ impl<V: Value> Phrase<V> for Accepted<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Decision<V> {
+impl<V: Value> PhaseMessage<V> for Decision<V> {
     fn is_sound(&self) -> bool {
         self.first.holds(self.batch.len() as u64)
     }

@@ -21,7 +21,7 @@ class Checker:
         self.quorums, self.with_fast, self.slot_by_slot = quorums, fast, slot_by_slot
         self.state = State(quorums)
         self.next = {}
-        """node -> the slot that it executes next in this life"""
+        """node -> the slot that it executes next in this incarnation"""
         self.actions = Counter()
         self.number = 0
         self.names = []

@@ -44,8 +44,8 @@ pub use log::{
     Takeover, Value,
 };
 pub use membership::{
-    Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Membership, Reconfiguration,
-    StillNeeded, StoreLife, StoreMark, Unasked, Unchangeable,
+    Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Incarnation, Membership,
+    Reconfiguration, StillNeeded, StoreMark, Unasked, Unchangeable,
 };
 pub use node::{
     Aside, Backlog, Counters, Decided, Event, Load, Node, PeerStatus, Plays, Ready, Receipt, SnapshotPiece,
@@ -59,8 +59,8 @@ pub use reads::{Consistency, ReadError, ReadId, ReadMessage, Readable, answered_
 pub use roles::{
     Accept, Accepted, Acceptor, Answer, Audience, Candidacy, Changed, Client, Decision, Duty, Envelope,
     Executed, Fact, InBallot, Kind, Leader, LeaderClient, Learner, Message, Nack, Outcome, Outstanding,
-    Phrase, Prepare, Promise, Proposal, Proposer, Protocol, Reach, Record, Recorded, Refusal, Refused, Reply,
-    Request, Settled, Standing, To, Unanswered, Vote, Votes, WrittenPromise, tell_each,
+    PhaseMessage, Prepare, Promise, Proposal, Proposer, Protocol, Reach, Record, Recorded, Refusal, Refused,
+    Reply, Request, Settled, Standing, To, Unanswered, Vote, Votes, WrittenPromise, tell_each,
 };
 pub use words::{
     Again, Amount, Ballot, Bytes, ClientId, CommandId, Jitter, Limits, NodeId, NodeSet, Overloaded, Slot,

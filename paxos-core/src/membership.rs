@@ -20,7 +20,7 @@ mod tests;
 pub use change::{Change, Reconfiguration};
 pub use inadvisable::Inadvisable;
 pub use leaving::StillNeeded;
-pub use stores::{Amnesia, StoreLife, StoreMark};
+pub use stores::{Amnesia, Incarnation, StoreMark};
 pub use table::{EpochRow, EpochTable};
 
 use crate::{NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};
@@ -138,7 +138,7 @@ pub struct Epochs {
     /// All members that were ever removed.
     retired: NodeSet,
     /// The stores of the members that joined by a change.
-    stores: BTreeMap<NodeId, StoreLife>,
+    stores: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Epochs {
@@ -203,7 +203,7 @@ impl Epochs {
     }
 
     /// The stores with which members joined, as far as the changes name them.
-    pub fn stores(&self) -> &BTreeMap<NodeId, StoreLife> {
+    pub fn stores(&self) -> &BTreeMap<NodeId, Incarnation> {
         &self.stores
     }
 

@@ -15,9 +15,9 @@ mod upkeep;
 
 use crate::reads::{Beats, Grants, Reads};
 use crate::{
-    Answering, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope, Executed, Leader,
-    Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Reply, Settled, Setup, Slot,
-    StoreLife, Time, To, Unanswered,
+    Answering, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope, Executed,
+    Incarnation, Leader, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Reply, Settled,
+    Setup, Slot, Time, To, Unanswered,
 };
 use elect::Handover;
 use hear::Beliefs;
@@ -49,7 +49,7 @@ pub enum Event<P: Protocol> {
         /// The process that has the store, as vouched for by the carrier.
         from: NodeId,
         /// The store, with at least as many writes as the next message rests on.
-        store: StoreLife,
+        store: Incarnation,
     },
     /// [`Node::deadline`] has come.
     Timeout,

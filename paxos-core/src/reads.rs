@@ -54,18 +54,18 @@ impl Consistency {
 /// The id of a read at its process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ReadId {
-    /// The life of the process. An answer to an earlier life says nothing about later reads.
+    /// The incarnation of the process. An answer to an earlier incarnation says nothing about later reads.
     pub session: u32,
-    /// The number of the read, from 0 in each life.
+    /// The number of the read, from 0 in each incarnation.
     pub number: u64,
 }
 
 impl fmt::Display for ReadId {
-    /// `r4` is the fifth read of a process; `r1#4` is the fifth read of its second life.
+    /// `r4` is the fifth read of a process; `r1#4` is the fifth read of its second incarnation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.session {
             0 => write!(f, "r{}", self.number),
-            life => write!(f, "r{life}#{}", self.number),
+            incarnation => write!(f, "r{incarnation}#{}", self.number),
         }
     }
 }

@@ -18,7 +18,8 @@ pub use classic::{Accept, Accepted, Decision, Prepare, Promise};
 pub use client::LeaderClient;
 pub use fact::{Fact, tell_each};
 pub use message::{
-    Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, Phrase, Refusal, Refused, Reply, Request, To,
+    Audience, Envelope, InBallot, Kind, Message, Nack, Outcome, PhaseMessage, Refusal, Refused, Reply,
+    Request, To,
 };
 pub use outstanding::Outstanding;
 pub use protocol::{

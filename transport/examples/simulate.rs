@@ -1,5 +1,5 @@
-//! A service of your own under the simulator: a lock service with faults drawn from a seed. The invariants of Paxos are checked
-//! after every event, and at the end whether what the clients saw is linearizable.
+//! A service of your own under the simulator: a lock service with faults drawn from a seed. The invariants of Paxos are
+//! checked after every event, and at the end whether what the clients saw is linearizable.
 //!
 //! ```text
 //! cargo run -p paxos-transport --example simulate                       # 200 seeds, nothing is found
@@ -28,19 +28,19 @@ struct Command {
 enum What {
     Take(u16),
     Free(u16),
-    Look,
+    Read,
 }
 
 impl Value for Command {}
 
-/// The service: the holder of each lock, and how often it was taken. It can be cloned and compared, so it is its own model:
-/// what it does alone is what clients must see.
+/// The service: the holder of each lock, and how often it was taken. It can be cloned and compared, so it is its own
+/// model: what it does alone is what clients must see.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Locks(BTreeMap<u64, (Option<u16>, u64)>);
 
 impl Locks {
     /// The holder, with a number that is higher for each later holder.
-    fn look(&self, lock: u64) -> Option<(u16, u64)> {
+    fn holder(&self, lock: u64) -> Option<(u16, u64)> {
         let (holder, number) = self.0.get(&lock)?;
         Some(((*holder)?, *number))
     }
@@ -55,9 +55,9 @@ impl StateMachine for Locks {
         match what {
             What::Take(client) if holder.is_none() => (*holder, *number) = (Some(*client), *number + 1),
             What::Free(client) if *holder == Some(*client) => *holder = None,
-            What::Take(_) | What::Free(_) | What::Look => {}
+            What::Take(_) | What::Free(_) | What::Read => {}
         }
-        self.look(*lock)
+        self.holder(*lock)
     }
 }
 
@@ -98,9 +98,9 @@ fn work(sim: &mut Sim<Variant, Locks>, clients: &[NodeId], broken: bool) -> Resu
         let (server, lock) = (NodeId(chance.below(3) as u16), chance.below(LOCKS));
         // The mistake: a server answers from what it has executed, and asks nobody whether that is new.
         let how = if broken { Consistency::Local } else { Consistency::Confirmed };
-        let command = Command { lock, what: What::Look };
+        let command = Command { lock, what: What::Read };
         // An error says that the server is down.
-        _ = sim.query(server, how, command, move |locks| locks.look(lock));
+        _ = sim.query(server, how, command, move |locks| locks.holder(lock));
     }
     sim.run_until(Sim::all_answered)
 }

@@ -12,8 +12,8 @@
 //! `SEEDS=20000` runs that many seeds of each claim, `FIRST=3769` starts there, and `DRAW=1` draws a failing chaos run.
 //! A module invokes the suite for only one variant.
 //!
-//! The suite reads messages only through the facts that they state ([`paxos_core::Phrase::facts`]), and obtains them
-//! only from the roles and from `serde`. So it names no variant, and a variant needs no code for it.
+//! The suite reads messages only through the facts that they state ([`paxos_core::PhaseMessage::facts`]), and obtains
+//! them only from the roles and from `serde`. So it names no variant, and a variant needs no code for it.
 
 pub mod alone;
 pub mod anything;
@@ -53,9 +53,9 @@ pub struct Facts<P: Protocol> {
     /// Whether a promise reports at most [`paxos_core::Limits::batch`] votes at a time. Otherwise it reports all at
     /// once, and that limit must exceed all votes that acceptors ever cast.
     pub pieces: bool,
-    /// Whether every command is answered although candidates do not ask before they campaign, and their timeouts end at one
-    /// moment ([`paxos_core::Config::pre_vote`], [`paxos_core::Timeouts::election_spread`]). Where an acceptor may refuse a
-    /// candidate whose ballot is high enough, as in Raft, this needs luck.
+    /// Whether every command is answered although candidates do not ask before they campaign, and their timeouts end at
+    /// one moment ([`paxos_core::Config::pre_vote`], [`paxos_core::Timeouts::election_spread`]). Where an acceptor may
+    /// refuse a candidate whose ballot is high enough, as in Raft, this needs luck.
     pub hasty: bool,
     /// The number of seeds for each claim about random runs.
     pub seeds: Seeds,

@@ -30,7 +30,7 @@ pub use change::{ChangeError, LeaveError};
 pub use cluster::MemoryCluster;
 pub use error::{HostError, ProposeError, ReadFailure, Stopped};
 pub use reads::Seen;
-pub use replicated::{Outlook, Replicated};
+pub use replicated::{HostStatus, Replicated};
 pub use stages::Stages;
 pub use trace::TraceOut;
 pub use transfer::TransferError;
@@ -46,10 +46,10 @@ use core::time::Duration;
 use disk::{Beside, Carried, Pace, Porter, Scribe, Writer, Written};
 use notices::Notices;
 use paxos_core::{
-    Amount, CommandId, Envelope, Event, Membership, Node, NodeId, NodeSet, Protocol, Replica, Settled,
-    StateMachine, Status, StoreLife, TakenOver, Time, Value,
+    Amount, CommandId, Envelope, Event, Incarnation, Membership, Node, NodeId, NodeSet, Protocol, Replica,
+    Settled, StateMachine, Status, TakenOver, Time, Value,
 };
-use reads::Lookers;
+use reads::WaitingReads;
 use replicated::Ask;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -102,8 +102,8 @@ struct Host<P: Protocol, S: StateMachine> {
     scribe: Scribe,
     porter: Porter,
     takeover: Beside<TakenOver<S>>,
-    /// The identity of the store, its current life, and the number of its writes.
-    store: Option<StoreLife>,
+    /// The identity of the store, its current incarnation, and the number of its writes.
+    store: Option<Incarnation>,
     pace: Pace,
     notices: Notices,
     /// The number of writes that became durable, and the total time that they took.
@@ -112,7 +112,7 @@ struct Host<P: Protocol, S: StateMachine> {
     requests: mpsc::Receiver<Ask<P, S>>,
     waiters: Waiters<P::Reply>,
     changes: Changes,
-    lookers: Lookers<S>,
+    reads: WaitingReads<S>,
     status: watch::Sender<Status>,
     /// The members, and the processes that were removed.
     members: watch::Sender<(Membership, NodeSet)>,
@@ -190,7 +190,7 @@ where
             while !self.replica.is_away()
                 && let Some(readable) = ready.readable()
             {
-                self.lookers.look(readable, self.replica.machine());
+                self.reads.answer(readable, self.replica.machine());
             }
             self.answers.extend(ready.outcomes());
             self.outbox.extend(ready.messages());
@@ -202,7 +202,7 @@ where
                 self.waiters.changed(changed);
             }
             while let Some((id, why)) = self.node.ended_read() {
-                self.lookers.refuse(id, why);
+                self.reads.refuse(id, why);
             }
             while let Some((from, kind)) = self.node.disbelieved() {
                 let kind = kind.name();
@@ -306,7 +306,7 @@ where
         }
         if self.node.deadline().is_some_and(|at| at <= now) {
             self.node.step(now, Event::Timeout);
-            self.lookers.sweep(now, &mut self.node);
+            self.reads.sweep(now, &mut self.node);
         }
         for ask in self.asked.drain(..) {
             match ask {
@@ -315,25 +315,25 @@ where
                     Err(error) => waiter.refuse(error),
                 },
                 // The caller gave up while the request waited.
-                Ask::Read(_, looker) if looker.is_gone() => {}
-                Ask::Read(consistency, looker) => {
+                Ask::Read(_, query) if query.is_gone() => {}
+                Ask::Read(consistency, query) => {
                     let mut read = self.node.read(now, consistency);
-                    if read.is_err() && self.lookers.give_up(&mut self.node) {
+                    if read.is_err() && self.reads.give_up(&mut self.node) {
                         read = self.node.read(now, consistency);
                     }
                     match read {
-                        Ok(id) => self.lookers.wait(id, looker),
-                        Err(error) => looker.look(Err(error)),
+                        Ok(id) => self.reads.wait(id, query),
+                        Err(error) => query.answer(Err(error)),
                     }
                 }
                 // Sending fails only if the caller has gone away; that is fine.
                 Ask::MayStop(id, answer) => drop(answer.send(self.node.may_stop(id))),
-                Ask::Look(answer) => {
+                Ask::Status(answer) => {
                     let stalled = self.node.status().disk.since.map(|since| now.since(since));
                     let (writes, writing) = self.written;
                     let surroundings = self.node.surroundings();
                     let stages = self.waiters.stages();
-                    drop(answer.send(Outlook { surroundings, writes, writing, stalled, stages }));
+                    drop(answer.send(HostStatus { surroundings, writes, writing, stalled, stages }));
                 }
                 Ask::Transfer(to, answer) => drop(answer.send(self.node.transfer(now, to))),
                 Ask::Change(change, waiter) => {

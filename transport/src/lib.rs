@@ -1,8 +1,8 @@
 //! Carriers, storage, the host loop and the simulator that drive nodes of any variant.
 //!
 //! A replicated service is a state machine and a few lines of code. In this example all members run in one program;
-//! [`Replicated::builder`] starts a single member with TCP and a store on disk, [`Replicated::start`] one with a carrier and a
-//! store of your choice.
+//! [`Replicated::builder`] starts a single member with TCP and a store on disk, [`Replicated::start`] one with a
+//! carrier and a store of your choice.
 //!
 //! ```
 #![doc = include_str!("../examples/counter.rs")]
@@ -35,8 +35,8 @@ pub use carrier::{
     TcpLimits, TcpOptions, TlsError, TlsOptions, Transport, TransportError, WIRE_VERSION,
 };
 pub use host::{
-    ChangeError, HostError, LeaveError, MemoryCluster, Outlook, ProposeError, ReadFailure, Replicated, Seen,
-    Stages, Stopped, TraceOut, TransferError,
+    ChangeError, HostError, HostStatus, LeaveError, MemoryCluster, ProposeError, ReadFailure, Replicated,
+    Seen, Stages, Stopped, TraceOut, TransferError,
 };
 pub use identity::{Identity, Portable, fingerprint, genesis};
 pub use local::LocalCluster;

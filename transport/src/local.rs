@@ -91,7 +91,7 @@ where
         &mut self,
         node: NodeId,
         consistency: Consistency,
-        look: impl FnOnce(&S) -> T,
+        read: impl FnOnce(&S) -> T,
     ) -> Result<Option<T>, ReadError> {
         let member = &mut self.members[usize::from(node.0)];
         if member.down {
@@ -104,7 +104,7 @@ where
         // The other readable reads belong to callers that have given up.
         let found = std::iter::from_fn(|| member.node.readable()).any(|readable| readable.id == id);
         member.node.cancel_read(id);
-        Ok(found.then(|| look(member.replica.machine())))
+        Ok(found.then(|| read(member.replica.machine())))
     }
 
     /// Delivers messages until none is left. Afterwards, everything proposed is decided, answered, and executed by

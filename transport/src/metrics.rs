@@ -2,7 +2,7 @@
 //! requires the feature `metrics`.
 
 use crate::carrier::CarrierStats;
-use crate::host::Outlook;
+use crate::host::HostStatus;
 use core::convert::Infallible;
 use core::fmt;
 use core::future::Future;
@@ -39,7 +39,7 @@ pub struct Numbers {
     /// What the process knows about itself.
     pub status: Status,
     /// What the process knows about the others and about its own disk; `None` if it does not answer.
-    pub outlook: Option<Outlook>,
+    pub host_status: Option<HostStatus>,
     /// The counters of its carrier, if it has any.
     pub carrier: Option<CarrierStats>,
     /// Additional counters, and additional gauges.
@@ -64,8 +64,8 @@ impl Collector for Numbers {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(encoder);
         page.of_status(&self.status)?;
-        if let Some(outlook) = &self.outlook {
-            page.of_outlook(outlook)?;
+        if let Some(host_status) = &self.host_status {
+            page.of_host(host_status)?;
         }
         if let Some(stats) = &self.carrier {
             page.of_carrier(stats)?;
@@ -118,8 +118,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn of_outlook(&mut self, outlook: &Outlook) -> fmt::Result {
-        let Outlook { surroundings, writes, writing, stalled, stages } = outlook;
+    fn of_host(&mut self, host_status: &HostStatus) -> fmt::Result {
+        let HostStatus { surroundings, writes, writing, stalled, stages } = host_status;
         self.gauge("hears_quorum", "Whether a quorum of members is heard.", surroundings.quorum.into())?;
         self.counter("store_writes", "Writes that became durable.", *writes)?;
         let help = "Time that writes took until they were durable.";

@@ -75,20 +75,20 @@ pub enum Kept {
 /// Writes a state down before it is installed as a snapshot; see [`Storage::stage`].
 pub type Stage = Arc<dyn Fn(Captured) -> Result<Snapshot, StorageError> + Send + Sync>;
 
-/// What a store knows of the former lives of its process.
+/// What a store knows of the former incarnations of its process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved<P: Protocol> {
     /// How often the process was started before. It is 0 at the first start and is never repeated, so it
-    /// distinguishes the commands of this life from those of former ones.
+    /// distinguishes the commands of this incarnation from those of former ones.
     pub session: u32,
     /// The identity of this store and the number of writes that it has made durable. Each [`Storage::append`] and
     /// [`Storage::install`] adds one, and [`Storage::load`] adds at least one. `None` if the store has no identity;
     /// then the other members cannot notice that it was lost or restored from a copy.
     pub store: Option<StoreMark>,
-    /// The longest leases that the process may have granted in former lives, whatever its configuration says now. It answers
-    /// no phase 1a until such a lease has passed. A store that is told the leases of its process ([`crate::Identity::lease`])
-    /// makes the longest durable before [`Storage::load`] returns. `None`: as long as those of its configuration, so the store
-    /// must not be used with shorter ones than before.
+    /// The longest leases that the process may have granted in former incarnations, whatever its configuration says
+    /// now. It answers no phase 1a until such a lease has passed. A store that is told the leases of its process
+    /// ([`crate::Identity::lease`]) makes the longest durable before [`Storage::load`] returns. `None`: as long as
+    /// those of its configuration, so the store must not be used with shorter ones than before.
     pub lease: Option<Duration>,
     /// The snapshot that replaces everything recorded before it.
     pub snapshot: Option<Snapshot>,

@@ -143,7 +143,7 @@ fn a_planted_mistake_is_found_with_its_seed_and_the_operations_in_conflict() {
     assert!(found.len() >= 5, "{} of 50 seeds find it", found.len());
     for report in &found {
         assert!(
-            report.starts_with("seed ") && report.contains("what: Look }"),
+            report.starts_with("seed ") && report.contains("what: Read }"),
             "a stale answer is in it: {report}"
         );
     }

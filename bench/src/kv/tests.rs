@@ -37,8 +37,8 @@ impl Client {
         self.all(std::slice::from_ref(op)).remove(0)
     }
 
-    fn look(&self, op: &Op<'_>) -> Look {
-        self.store.look(op, self.clock, &mut Budget::default())
+    fn read(&self, op: &Op<'_>) -> ReadResult {
+        self.store.read(op, self.clock, &mut Budget::default())
     }
 
     fn set(&mut self, key: &str, value: &str) -> Reply {
@@ -50,12 +50,12 @@ impl Client {
     }
 
     fn version(&self, key: &str) -> u64 {
-        match self.look(&Op::Versions(vec![raw(key)])) {
-            Look::Seen(Reply::Array(versions)) => {
+        match self.read(&Op::Versions(vec![raw(key)])) {
+            ReadResult::Seen(Reply::Array(versions)) => {
                 let [Reply::Int(version)] = versions.as_slice() else { panic!("one version") };
                 version.cast_unsigned()
             }
-            Look::Seen(_) | Look::Due | Look::Change => panic!("versions"),
+            ReadResult::Seen(_) | ReadResult::Due | ReadResult::Change => panic!("versions"),
         }
     }
 
@@ -158,11 +158,11 @@ fn who_sees_a_key_that_is_due_by_his_clock_is_sent_through_the_log() {
     let key = || vec![raw("k")];
     let touch = [Op::Get(raw("k")), Op::Exists(key()), Op::Size, Op::Keys(raw("*")), Op::Versions(key())];
     for op in touch {
-        assert_eq!(client.look(&op), Look::Due, "{op:?}");
+        assert_eq!(client.read(&op), ReadResult::Due, "{op:?}");
     }
-    assert_eq!(client.look(&Op::Get(raw("other"))), Look::Seen(bulk("w")));
+    assert_eq!(client.read(&Op::Get(raw("other"))), ReadResult::Seen(bulk("w")));
     assert_eq!(client.get("k"), Reply::Nil, "through the log it is decided");
-    assert_eq!(client.look(&Op::Size), Look::Seen(Reply::Int(1)));
+    assert_eq!(client.read(&Op::Size), ReadResult::Seen(Reply::Int(1)));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_scan_tells_every_key_once_while_others_come_and_go() {
         client.set(&format!("new:{round}"), "v");
         client.one(&Op::Delete(vec![raw(&format!("new:{}", round / 2))]));
         let op = Op::Scan { cursor, pattern: Some(raw("key:*")), count: 7 };
-        let Look::Seen(Reply::Array(parts)) = client.look(&op) else { panic!("a scan") };
+        let ReadResult::Seen(Reply::Array(parts)) = client.read(&op) else { panic!("a scan") };
         let [Reply::Bulk(next), Reply::Array(page)] = &parts[..] else { panic!("a cursor and keys") };
         found.extend(page.iter().cloned());
         cursor = natural(next).expect("a number");

@@ -282,12 +282,12 @@ async fn work(shared: Arc<Shared>, nth: u64, role: Role) {
     let (writers, readers) = (shared.habits.writers, shared.habits.readers);
     let place = if role == Role::Writer { nth } else { writers + nth };
     let mut chance = Chance::new(shared.habits.seed, place + 1);
-    let (mut home, mut drawn, mut life) = (nth as usize, 0_u64, 0);
+    let (mut home, mut drawn, mut incarnation) = (nth as usize, 0_u64, 0);
     while !shared.stop.load(SeqCst) {
         let address = shared.addresses.nth(home);
         if let Ok(Ok(client)) = timeout(shared.patience(role), Client::connect(&address)).await {
             // Each connection has a number of its own: an operation of unknown outcome may still be under way.
-            let mut caller = Caller { name: place + life * (writers + readers), role, client };
+            let mut caller = Caller { name: place + incarnation * (writers + readers), role, client };
             // When the members change, another process may have this place. The client then connects to that one.
             while !shared.stop.load(SeqCst) && shared.addresses.nth(home) == address {
                 drawn += 1;
@@ -300,7 +300,7 @@ async fn work(shared: Arc<Shared>, nth: u64, role: Role) {
         } else {
             sleep(Duration::from_millis(20)).await;
         }
-        life += 1;
+        incarnation += 1;
         if role == Role::Writer {
             home += 1;
         }

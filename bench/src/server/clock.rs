@@ -35,7 +35,7 @@ pub(super) struct Clocks {
     apart: AtomicBool,
 }
 
-/// The result of a look at the replica's time.
+/// The result of comparing it with the replica's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// Whether a key is due.
@@ -80,7 +80,7 @@ impl Clocks {
         clock.now(now)
     }
 
-    /// Looks at the replica of member `id` and returns what it shows.
+    /// Reads the state of member `id` and returns what it shows.
     pub(super) fn judge(&self, id: NodeId, store: &Store) -> Seen {
         let (now, wall) = (self.see(store), self.wall());
         let told = store.ahead().any(|(member, wall)| member == id && wall > now + ALLOWANCE);

@@ -62,7 +62,8 @@ pub struct Waits {
     pub client_ms: u64,
     /// As [`Timeouts::gossip`].
     pub gossip_ms: u64,
-    /// As [`Timeouts::lease`]; 0, the default: no leases. Not for virtual machines that are paused or put back from images while they run.
+    /// As [`Timeouts::lease`]; 0, the default: no leases. Not for virtual machines that are paused or put back from
+    /// images while they run.
     pub lease_ms: u64,
     /// As [`Timeouts::give_up`], and how long a read waits for the cluster.
     pub give_up_ms: u64,
@@ -254,9 +255,9 @@ impl ClusterFile {
     }
 }
 
-/// A command holds many operations, so there are fewer of them, and larger ones. A process has few under way, one in each
-/// lane; replicas remember the answers to `session` commands of `sessions` lives of processes, 128 MiB at most.
-/// Snapshots: see [`crate::kv::Store`].
+/// A command holds many operations, so there are fewer of them, and larger ones. A process has few under way
+/// (`--batches`); replicas remember the answers to `session` commands of `sessions` incarnations of processes, 128 MiB
+/// at most. Snapshots: see [`crate::kv::Store`].
 const LIMITS: Limits = Limits {
     batch: 64,
     batch_bytes: 1 << 20,

@@ -1,12 +1,12 @@
 //! The front of a member: its client connections, and the state that they share.
 //!
 //! ```text
-//!   clients ──▶ connection ─▶ session ─┬─ replies that need no state, and errands
-//!                (parser)   (MULTI, …) └─ operations ─▶ lanes
+//!   clients ──▶ connection ─▶ session ─┬─ replies that need no state, and control commands
+//!                (parser)   (MULTI, …) └─ operations ─▶ batcher
 //! ```
 
 mod connection;
-mod errand;
+mod control;
 mod expiry;
 mod listener;
 mod operation;
@@ -18,8 +18,8 @@ mod unsupported;
 
 pub use listener::Server;
 
+use super::batcher::Batcher;
 use super::clock::Clocks;
-use super::lanes::Lanes;
 use super::member::Member;
 use super::{Peer, Settings};
 use crate::kv::Reply;
@@ -39,7 +39,7 @@ const UNFINISHED: usize = 512 << 20;
 struct Front {
     member: Arc<dyn Member>,
     settings: Settings,
-    lanes: Lanes,
+    batcher: Batcher,
     clocks: Arc<Clocks>,
     started: Instant,
     clients: AtomicUsize,
@@ -48,8 +48,8 @@ struct Front {
     rejected: AtomicU64,
     unfinished: AtomicUsize,
     closing: watch::Sender<bool>,
-    /// Limits the looks at the replica, so that they do not displace commands.
-    lookers: Semaphore,
+    /// Limits the queries of the replica, so that they do not displace commands.
+    queries: Semaphore,
     /// Limits the backups, because each holds the values that are overwritten meanwhile.
     backups: Arc<Semaphore>,
 }

@@ -256,7 +256,7 @@ fn start(options: &LocalCluster, place: &Place, threads: usize, data: &Path) -> 
         .arg("--data")
         .arg(store_of(data, place.id))
         .args(["--log", &clients.log, "--reads", crate::server::reads_name(clients.reads.into())])
-        .args(["--maxclients", &clients.maxclients.to_string(), "--lanes", &clients.lanes.to_string()])
+        .args(["--maxclients", &clients.maxclients.to_string(), "--batches", &clients.batches.to_string()])
         .args(["--threads", &threads.to_string()])
         // The end of its standard input tells a member that this process is gone, however it ended.
         .arg("--until-stdin-ends");

@@ -4,12 +4,12 @@ use crate::kv::{Command, Replies, Store};
 use async_trait::async_trait;
 use paxos_core::{Change, Consistency, Executed, Membership, NodeId, NodeSet, Protocol, Slot, Status};
 use paxos_transport::{
-    ChangeError, HostError, LeaveError, Outlook, ProposeError, ReadFailure, Replicated, Stopped,
+    ChangeError, HostError, HostStatus, LeaveError, ProposeError, ReadFailure, Replicated, Stopped,
     TransferError,
 };
 
-/// A function that looks at the store once.
-pub type Looker = Box<dyn FnOnce(&Store) + Send>;
+/// A function that reads the store once.
+pub type Query = Box<dyn FnOnce(&Store) + Send>;
 
 /// One process of a cluster that replicates a [`Store`].
 #[async_trait]
@@ -19,8 +19,8 @@ pub trait Member: Send + Sync + 'static {
     /// The status of the process.
     fn status(&self) -> Status;
     /// What the process knows about the others. This waits for a turn of the member.
-    async fn outlook(&self) -> Result<Outlook, Stopped> {
-        Ok(Outlook::default())
+    async fn host_status(&self) -> Result<HostStatus, Stopped> {
+        Ok(HostStatus::default())
     }
     /// The current members.
     fn members(&self) -> Membership;
@@ -29,7 +29,7 @@ pub trait Member: Send + Sync + 'static {
     /// Same as [`Replicated::append`].
     async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError>;
     /// Same as [`Replicated::read`].
-    async fn look(&self, consistency: Consistency, looker: Looker) -> Result<(), ReadFailure>;
+    async fn query(&self, consistency: Consistency, query: Query) -> Result<(), ReadFailure>;
     /// Same as [`Replicated::transfer`].
     async fn transfer(&self, to: NodeId) -> Result<(), TransferError>;
     /// Same as [`Replicated::change`].
@@ -57,8 +57,8 @@ where
         Self::status(self)
     }
 
-    async fn outlook(&self) -> Result<Outlook, Stopped> {
-        Self::outlook(self).await
+    async fn host_status(&self) -> Result<HostStatus, Stopped> {
+        Self::host_status(self).await
     }
 
     fn members(&self) -> Membership {
@@ -73,8 +73,8 @@ where
         Self::append(self, command).await
     }
 
-    async fn look(&self, consistency: Consistency, looker: Looker) -> Result<(), ReadFailure> {
-        self.read(consistency, |store| looker(store)).await.map(|seen| seen.value)
+    async fn query(&self, consistency: Consistency, query: Query) -> Result<(), ReadFailure> {
+        self.read(consistency, |store| query(store)).await.map(|seen| seen.value)
     }
 
     async fn transfer(&self, to: NodeId) -> Result<(), TransferError> {

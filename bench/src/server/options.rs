@@ -85,9 +85,9 @@ pub struct Clients {
     pub maxclients: u32,
     /// How many commands, of many operations each, are under way at a time
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub lanes: u8,
-    /// Threads for clients, peers and the protocol; the disk has its own [default: one for each core; in `cluster`, each
-    /// member's share of the cores, at least one]
+    pub batches: u8,
+    /// Threads for clients, peers and the protocol; the disk has its own [default: one for each core; in `cluster`,
+    /// each member's share of the cores, at least one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
     /// What to log to the standard error: error, warn, info, debug, trace, or per module in the syntax of `RUST_LOG`

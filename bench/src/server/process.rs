@@ -249,7 +249,7 @@ fn tell_moved(dir: &Path, file: &ClusterFile) {
     }
 }
 
-/// A trace goes on where a former life of the member ended.
+/// A trace goes on where a former incarnation of the member ended.
 fn trace(path: &Path) -> Result<TraceOut, ServeError> {
     let file = OpenOptions::new().create(true).append(true).open(path);
     let file = file.map_err(|source| ServeError::Trace { path: path.display().to_string(), source })?;
@@ -278,7 +278,7 @@ fn settings(options: &Serve, file: &ClusterFile, resp: String) -> Settings {
         password: options.clients.requirepass.clone(),
         clients: options.clients.maxclients as usize,
         patience: file.patience(),
-        lanes: options.clients.lanes.into(),
+        batches: options.clients.batches.into(),
         peers: peers.collect(),
         resp,
         ..Settings::default()

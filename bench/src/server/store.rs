@@ -132,7 +132,7 @@ fn describe(report: &StoreReport) -> String {
         report.genesis,
         report.store.id,
         report.store.writes,
-        report.lives,
+        report.incarnations,
         report.blocks.start(),
         report.blocks.end(),
         report.record_bytes,

@@ -6,9 +6,9 @@ use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
     Audience, Ballot, Batch, Bytes, Change, ClientId, Command, CommandId, Config, Digest, Entry, EpochRow,
-    EpochTable, Limits, Membership, Message, Nack, Node, NodeId, NodeSet, Outcome, Overloaded, Places,
-    Protocol, ReadId, ReadMessage, Reconfiguration, Record, Refusal, Refused, Replica, Reply, Request,
-    RestoreError, Sections, Setup, Slot, SlotRange, Snapshot, SnapshotId, StateMachine, StoreLife, StoreMark,
+    EpochTable, Incarnation, Limits, Membership, Message, Nack, Node, NodeId, NodeSet, Outcome, Overloaded,
+    Places, Protocol, ReadId, ReadMessage, Reconfiguration, Record, Refusal, Refused, Replica, Reply,
+    Request, RestoreError, Sections, Setup, Slot, SlotRange, Snapshot, SnapshotId, StateMachine, StoreMark,
     Time, Unchangeable, Vote,
 };
 use std::sync::Arc;
@@ -60,9 +60,9 @@ fn slots() -> SlotRange {
     SlotRange::new(Slot(1000), Slot(1003))
 }
 
-fn store(writes: u64) -> StoreLife {
+fn store(writes: u64) -> Incarnation {
     let mark = StoreMark { id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677, writes };
-    StoreLife { mark, opened: 5, nonce: 0xCAFE }
+    Incarnation { mark, opened: 5, nonce: 0xCAFE }
 }
 
 fn named() -> SnapshotId {
@@ -222,7 +222,7 @@ fn parts_of_messages_are_written_as_before() {
     file.one("Ballot: the last", &Ballot::classic(Ballot::LAST_ROUND, NodeId(63)).at_step(255, true));
     file.one("Slot: the last", &Slot::MAX);
     file.one("NodeSet: all", &NodeSet::first(64));
-    file.one("StoreLife", &store(1 << 40));
+    file.one("Incarnation", &store(1 << 40));
     file.check();
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Basic, Fast, Multi, Net};
 use paxos_core::{
-    Ballot, Batch, ClientId, Config, Entry, Fact, Kind, Learning, Limits, Message, Nack, NodeId, Phrase,
-    Protocol, Slot, Time,
+    Ballot, Batch, ClientId, Config, Entry, Fact, Kind, Learning, Limits, Message, Nack, NodeId,
+    PhaseMessage, Protocol, Slot, Time,
 };
 
 const ALL: [u16; 3] = [0, 1, 2];

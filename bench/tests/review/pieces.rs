@@ -4,7 +4,7 @@ use super::net::sum;
 use super::{Basic, Fast, Multi, Net};
 use paxos_core::{
     Batch, Change, ClientId, CommandId, Config, Entry, Event, Fact, Learning, Limits, Membership, Message,
-    Node, NodeId, NodeSet, Phrase, Proposer, Protocol, Recorded, Replica, Setup, Slot, Time,
+    Node, NodeId, NodeSet, PhaseMessage, Proposer, Protocol, Recorded, Replica, Setup, Slot, Time,
 };
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ async fn a_trace_shows_agreement(variant: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let prefix = dir.path().join("trace");
     let trace = ["--trace-out", prefix.to_str().expect("text")];
-    // The second life of each member continues in the same files.
+    // The second incarnation of each member continues in the same files.
     for _ in 0..2 {
         let cluster = Cluster::start(variant, dir.path(), &trace);
         let mut tasks = tokio::task::JoinSet::new();

@@ -1,7 +1,7 @@
 //! The phase 2a: the classic one, and *any*.
 
 use super::*;
-use paxos_core::Phrase;
+use paxos_core::PhaseMessage;
 
 #[test]
 fn a_phase_2a_is_sound_if_both_its_parts_are() {

@@ -3,8 +3,8 @@
 use super::snapshot::{N0, N1, N2, Server, fetch};
 use super::*;
 use paxos_core::{
-    Change, CommandId, Counts, Learning, Membership, NodeSet, ReadMessage, Reconfiguration, Recorded,
-    StillNeeded, StoreLife, StoreMark, Timeouts,
+    Change, CommandId, Counts, Incarnation, Learning, Membership, NodeSet, ReadMessage, Reconfiguration,
+    Recorded, StillNeeded, StoreMark, Timeouts,
 };
 use std::time::Duration;
 
@@ -158,7 +158,7 @@ fn a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone() {
     (config.limits.alpha, config.limits.snapshot) = (4, 0);
     config.spares = NodeSet::only(n3);
     let store =
-        |id, writes, opened| StoreLife { mark: StoreMark { id, writes }, opened, nonce: opened as u32 };
+        |id, writes, opened| Incarnation { mark: StoreMark { id, writes }, opened, nonce: opened as u32 };
     let stores = [(n3, store(7, 20, 1))].into();
     let joins = Reconfiguration { change: Change::replace(N2, n3), stores };
     let mut log = vec![change(50, joins), entry(1), entry(2), entry(3)];

@@ -209,8 +209,8 @@ impl<S: StateMachine> Replica<S> {
         self.capture(membership(self.next)?)
     }
 
-    /// Takes over the state of a snapshot, from another replica or an earlier life of this one. A state that is not
-    /// newer than its own changes nothing.
+    /// Takes over the state of a snapshot, from another replica or an earlier incarnation of this one. A state that is
+    /// not newer than its own changes nothing.
     ///
     /// # Errors
     /// An error if the state of the machine or its sessions cannot be read. The replica then executes nothing more.

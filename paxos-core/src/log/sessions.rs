@@ -189,7 +189,8 @@ impl<R> Sessions<R> {
     fn admit(&mut self, slot: Slot, client: ClientId) -> Option<usize> {
         if let Some(at) = self.places.get(&client.node).copied() {
             let session = &mut self.table[at];
-            // A command of an older session is from an earlier life of the process, or the process has given it up.
+            // A command of an older session is from an earlier incarnation of the process, or the process has given it
+            // up.
             if client < session.client {
                 return None;
             }

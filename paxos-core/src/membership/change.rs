@@ -1,7 +1,7 @@
 //! Changes of members, as they are asked for and as they stand in the log.
 
 use super::Membership;
-use crate::{NodeId, NodeSet, StoreLife};
+use crate::{Incarnation, NodeId, NodeSet};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ pub struct Reconfiguration {
     pub change: Change,
     /// The stores of the processes that it adds, as far as the process that asked for it knows them. Those that may
     /// have promised something before are not among them.
-    pub stores: BTreeMap<NodeId, StoreLife>,
+    pub stores: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Reconfiguration {

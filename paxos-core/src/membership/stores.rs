@@ -4,17 +4,18 @@
 //! Made Simple*, §2.1: an acceptor must remember "even if it fails and is then restarted"). A disk that was lost,
 //! wiped, exchanged or put back from an older copy breaks this, and the process cannot know, because its store looks
 //! sound. The other processes can know. Each store has an identity that is drawn when it is created, and a count of
-//! its writes. Each start of a process with the store is a life of the store, with a random number and the count of
-//! writes at which it began. A carrier reports all this with every message of a process ([`crate::Event::Met`]). Each
-//! process remembers what it heard, and notes it on its own disk with its next write. A process has forgotten
-//! something, and nothing that it says counts, if it shows another store than before under the same id, or a life that
-//! began with no more writes than were heard of in another life.
+//! its writes. Each start of a process with the store is an incarnation of the store, with a random number and the
+//! count of writes at which it began. A carrier reports all this with every message of a process
+//! ([`crate::Event::Met`]). Each process remembers what it heard, and notes it on its own disk with its next write. A
+//! process has forgotten something, and nothing that it says counts, if it shows another store than before under the
+//! same id, or an incarnation that began with no more writes than were heard of in another incarnation.
 //!
 //! The count alone is not enough. A process whose disk was put back from a copy two writes old makes two writes before
 //! it says anything. It then shows as many writes as were heard of, but not the same ones.
 //!
-//! A change of members names the stores of the processes that it adds ([`crate::Reconfiguration`]). So a process that has
-//! never heard of such a member knows which store joined, and with how many writes, as soon as it counts it as a member.
+//! A change of members names the stores of the processes that it adds ([`crate::Reconfiguration`]). So a process that
+//! has never heard of such a member knows which store joined, and with how many writes, as soon as it counts it as a
+//! member.
 //!
 //! The argument is our own. A process counts a vote or promise only if it knows the store in which that was written,
 //! and the number of writes by then. So a process that has counted an answer never counts another answer of the same
@@ -50,9 +51,9 @@ impl fmt::Display for StoreMark {
     }
 }
 
-/// A store in one life: since a start of its process.
+/// A store in one incarnation: since a start of its process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub struct StoreLife {
+pub struct Incarnation {
     /// The store and its state.
     pub mark: StoreMark,
     /// The number of writes at the start. The start itself is one of them.
@@ -61,8 +62,8 @@ pub struct StoreLife {
     pub nonce: u32,
 }
 
-impl StoreLife {
-    /// Creates the life that begins at `mark`.
+impl Incarnation {
+    /// Creates the incarnation that begins at `mark`.
     pub const fn begin(mark: StoreMark, nonce: u32) -> Self {
         Self { mark, opened: mark.writes, nonce }
     }
@@ -128,12 +129,12 @@ pub enum Amnesia {
 
 impl Amnesia {
     /// Returns what is wrong if `node` shows the store `found`, and `known` was heard of before.
-    pub(crate) fn between(node: NodeId, known: StoreLife, found: StoreLife) -> Option<Self> {
+    pub(crate) fn between(node: NodeId, known: Incarnation, found: Incarnation) -> Option<Self> {
         let (before, now) = (known.mark, found.mark);
         if before.id != now.id {
             return Some(Self::Another { node, known: before, found: now });
         }
-        // A later life begins after all writes of earlier lives.
+        // A later incarnation begins after all writes of earlier incarnations.
         let same = (known.opened, known.nonce) == (found.opened, found.nonce);
         let remembered = if same { now.writes } else { found.opened.saturating_sub(1) };
         (remembered < before.writes).then_some(Self::Older { node, known: before.writes, found: remembered })

@@ -1,7 +1,7 @@
 //! The members, as a snapshot holds them.
 
 use super::{Epoch, Epochs, Membership, Unchangeable};
-use crate::{NodeId, NodeSet, Places, Slot, StoreLife};
+use crate::{Incarnation, NodeId, NodeSet, Places, Slot};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,7 +28,7 @@ pub struct EpochTable {
     /// All members that were removed.
     pub retired: NodeSet,
     /// [`Epochs::stores`].
-    pub stores: BTreeMap<NodeId, StoreLife>,
+    pub stores: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Epoch {

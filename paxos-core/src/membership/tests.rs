@@ -54,12 +54,12 @@ fn who_was_removed_does_not_come_back() {
 
 #[test]
 fn the_store_with_which_a_member_joined_stays_its_store() {
-    let store = |id| StoreLife::begin(StoreMark { id, writes: 7 }, 1);
+    let store = |id| Incarnation::begin(StoreMark { id, writes: 7 }, 1);
     let mut epochs = epochs(3);
     let mut note = |change, stores: &[(u16, u128)]| {
         let stores = stores.iter().map(|(node, id)| (NodeId(*node), store(*id))).collect();
         epochs.note(Slot(0), &Reconfiguration { change, stores }).expect("it can be made");
-        epochs.stores().iter().map(|(node, life)| (node.0, life.mark.id)).collect::<Vec<_>>()
+        epochs.stores().iter().map(|(node, incarnation)| (node.0, incarnation.mark.id)).collect::<Vec<_>>()
     };
     // Only stores of those who join are taken, and founding members did not join.
     assert_eq!(note(Change::add(NodeId(3)), &[(0, 10), (3, 13), (4, 14)]), [(3, 13)]);

@@ -7,7 +7,7 @@ pub(super) use believe::Beliefs;
 use super::{Members, Node, Own};
 use crate::{
     Acceptor, Audience, Ballot, Client, Entry, Fact, InBallot, Leader, Learner, Message, Nack, NodeId,
-    Overloaded, Phrase, Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
+    Overloaded, PhaseMessage, Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
 };
 use std::mem;
 

@@ -9,7 +9,7 @@ pub(super) use recognize::Recognition;
 use super::Node;
 use crate::{
     Acceptor, Announce, Answering, Client, Config, Epochs, Fact, Leader, Leadership, Learner, Learning,
-    Membership, Message, NodeId, NodeSet, Phrase, Proposer, Protocol, Slot, SlotRange, To,
+    Membership, Message, NodeId, NodeSet, PhaseMessage, Proposer, Protocol, Slot, SlotRange, To,
 };
 use std::sync::Arc;
 

@@ -23,15 +23,15 @@ impl<P: Protocol> Node<P> {
         self.reads.draw(nonce);
     }
 
-    /// Creates a process that restarts with the records on its disk. `life` counts its starts. It must be higher each
-    /// time, unless the disk was lost or put back: see [`Node::draw`].
+    /// Creates a process that restarts with the records on its disk. `incarnation` counts its starts. It must be higher
+    /// each time, unless the disk was lost or put back: see [`Node::draw`].
     pub fn restore<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        life: u32,
+        incarnation: u32,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        Self::restore_from(setup, now, life, None, records)
+        Self::restore_from(setup, now, incarnation, None, records)
     }
 
     /// As [`Node::restore`], for a process that had a snapshot on disk. The records are those stored with the snapshot
@@ -40,11 +40,11 @@ impl<P: Protocol> Node<P> {
     pub fn restore_from<'a>(
         setup: Setup<P::Options>,
         now: Time,
-        life: u32,
+        incarnation: u32,
         snapshot: Option<Snapshot>,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Self {
-        let mut node = Self::build(setup, now, life.max(1));
+        let mut node = Self::build(setup, now, incarnation.max(1));
         // The node forgets what the snapshot covers before it restores the records, which do not cover it.
         if let Some(snapshot) = snapshot {
             node.adopt(snapshot);
@@ -75,24 +75,25 @@ impl<P: Protocol> Node<P> {
         node
     }
 
-    /// Keeps the acceptor silent for as long as the leases that it may have granted before it restarted, if that is longer
-    /// than [`crate::Timeouts::lease`]: it answers no phase 1a meanwhile. Must be called before anything else happens.
+    /// Keeps the acceptor silent for as long as the leases that it may have granted before it restarted, if that is
+    /// longer than [`crate::Timeouts::lease`]: it answers no phase 1a meanwhile. Must be called before anything else
+    /// happens.
     pub fn honour_leases(&mut self, lease: Duration) {
         self.grants.honour(self.now.after(lease));
     }
 
-    fn build(setup: Setup<P::Options>, now: Time, life: u32) -> Self {
+    fn build(setup: Setup<P::Options>, now: Time, incarnation: u32) -> Self {
         let config = &setup.config;
         let epochs = if P::CHANGES { config.epochs() } else { None };
         // Where members change, every member may get every role.
         let any = epochs.as_ref().map_or(NodeSet::EMPTY, |epochs| epochs.everyone().servers());
         let plays = |set: NodeSet| set.union(config.spares).union(any).contains(setup.id);
         Self {
-            client: P::Client::new(&setup, life),
+            client: P::Client::new(&setup, incarnation),
             proposer: plays(config.proposers).then(|| P::Proposer::new(&setup)),
             acceptor: plays(config.acceptors()).then(|| P::Acceptor::new(&setup)),
             learner: plays(config.all_learners()).then(|| P::Learner::new(&setup)),
-            leader: P::Leader::new(&setup, now, life > 0),
+            leader: P::Leader::new(&setup, now, incarnation > 0),
             members: Members::new(config, setup.id, epochs.as_ref()),
             chosen: Chosen::new(epochs, config.limits.reach()),
             epoch: 0,
@@ -130,8 +131,8 @@ impl<P: Protocol> Node<P> {
             handover: None,
             stranded: BTreeSet::new(),
             beats: Beats::default(),
-            grants: Grants::new(config.timeouts.lease, now, life > 0),
-            reads: Reads::new(config, life),
+            grants: Grants::new(config.timeouts.lease, now, incarnation > 0),
+            reads: Reads::new(config, incarnation),
             stirred: true,
             answering: Answering::new(setup.id, config),
             answering_learner: config.answering_learner(),

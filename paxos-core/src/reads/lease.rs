@@ -66,7 +66,7 @@ impl Grants {
         Self { lease, granted: None, released: None, silent }
     }
 
-    /// Answers no phase 1a before `until`, when the leases that were granted in former lives have ended.
+    /// Answers no phase 1a before `until`, when the leases that were granted in former incarnations have ended.
     pub(crate) fn honour(&mut self, until: Time) {
         self.silent = self.silent.max(Some(until));
     }

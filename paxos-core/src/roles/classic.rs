@@ -1,7 +1,7 @@
-//! The five messages of the two phases for consecutive slots, with the facts that they state. A variant takes those that
-//! say what it says, and writes only the others itself.
+//! The five messages of the two phases for consecutive slots, with the facts that they state. A variant takes those
+//! that say what it says, and writes only the others itself.
 
-use super::{Fact, Phrase, Vote, tell_each};
+use super::{Fact, PhaseMessage, Vote, tell_each};
 use crate::{Ballot, Batch, Chosen, Slot, SlotRange, Value, in_ballot};
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +40,8 @@ pub struct Accept<V> {
     pub first: Slot,
     /// The values.
     pub batch: Batch<V>,
-    /// Every slot below is chosen. In a variant whose leaders stop when another value is chosen than they proposed (Multi-Paxos,
-    /// but not Fast Paxos), the value that this ballot proposed there is the one chosen.
+    /// Every slot below is chosen. In a variant whose leaders stop when another value is chosen than they proposed
+    /// (Multi-Paxos, but not Fast Paxos), the value that this ballot proposed there is the one chosen.
     pub chosen: Slot,
 }
 
@@ -84,7 +84,7 @@ fn agree<V>(slots: SlotRange, batch: Option<&Batch<V>>) -> bool {
 
 in_ballot! { Prepare, Promise<V>, Accept<V>, Accepted<V>, Decision<V> }
 
-impl<V: Value> Phrase<V> for Prepare {
+impl<V: Value> PhaseMessage<V> for Prepare {
     fn is_sound(&self) -> bool {
         self.from.holds(0)
     }
@@ -94,7 +94,7 @@ impl<V: Value> Phrase<V> for Prepare {
     }
 }
 
-impl<V: Value> Phrase<V> for Promise<V> {
+impl<V: Value> PhaseMessage<V> for Promise<V> {
     fn is_sound(&self) -> bool {
         self.from.holds(0) && self.votes.iter().all(|vote| vote.is_below(self.ballot))
     }
@@ -109,7 +109,7 @@ impl<V: Value> Phrase<V> for Promise<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Accept<V> {
+impl<V: Value> PhaseMessage<V> for Accept<V> {
     fn is_sound(&self) -> bool {
         self.first.holds(self.batch.len() as u64) && self.chosen.holds(0)
     }
@@ -124,7 +124,7 @@ impl<V: Value> Phrase<V> for Accept<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Accepted<V> {
+impl<V: Value> PhaseMessage<V> for Accepted<V> {
     fn is_sound(&self) -> bool {
         agree(self.slots, self.batch.as_ref())
     }
@@ -137,7 +137,7 @@ impl<V: Value> Phrase<V> for Accepted<V> {
     }
 }
 
-impl<V: Value> Phrase<V> for Decision<V> {
+impl<V: Value> PhaseMessage<V> for Decision<V> {
     fn is_sound(&self) -> bool {
         agree(self.slots, self.batch.as_ref())
     }

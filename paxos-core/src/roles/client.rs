@@ -68,11 +68,11 @@ impl<V: Value> LeaderClient<V> {
 }
 
 impl<V: Value, P: Protocol<Value = V>> Client<P> for LeaderClient<V> {
-    fn new(setup: &Setup<P::Options>, life: u32) -> Self {
+    fn new(setup: &Setup<P::Options>, incarnation: u32) -> Self {
         let config = &setup.config;
         let leader = config.leadership.first();
         Self {
-            outstanding: Outstanding::new(setup.id, life, config),
+            outstanding: Outstanding::new(setup.id, incarnation, config),
             patience: config.patience,
             servers: config.servers(),
             proposers: config.proposers,

@@ -56,7 +56,7 @@ pub enum Fact<'a, V> {
     },
 }
 
-/// Builds the common part of a phrase's facts: one [`Fact::Propose`] or [`Fact::Vote`] per slot.
+/// Builds the common part of a phase message's facts: one [`Fact::Propose`] or [`Fact::Vote`] per slot.
 pub fn tell_each<V>(
     first: Slot,
     batch: &Batch<V>,

@@ -6,8 +6,8 @@ mod size;
 pub use kind::Kind;
 
 use crate::{
-    Ballot, Batch, Bytes, ClientId, CommandId, Fact, Membership, NodeId, NodeSet, Overloaded, Protocol,
-    ReadMessage, Slot, SlotRange, SnapshotId, StoreLife, Time, Unchangeable,
+    Ballot, Batch, Bytes, ClientId, CommandId, Fact, Incarnation, Membership, NodeId, NodeSet, Overloaded,
+    Protocol, ReadMessage, Slot, SlotRange, SnapshotId, Time, Unchangeable,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -47,7 +47,7 @@ macro_rules! in_ballot {
 }
 
 /// A message of a variant: one of the phases of the papers.
-pub trait Phrase<V>: InBallot + Clone + Debug + Eq + Hash + Send + Sync + 'static {
+pub trait PhaseMessage<V>: InBallot + Clone + Debug + Eq + Hash + Send + Sync + 'static {
     /// Whether its numbers are possible: its slots are slots, and its parts agree with each other. A message that is
     /// not sound changes nothing.
     fn is_sound(&self) -> bool;
@@ -290,9 +290,9 @@ pub enum Message<P: Protocol> {
     /// Server to another process: I remember a different state of your store, so I do not believe you.
     Forgotten {
         /// The store that the other process reported.
-        store: StoreLife,
+        store: Incarnation,
         /// The store that the sender remembers.
-        known: StoreLife,
+        known: Incarnation,
     },
 }
 

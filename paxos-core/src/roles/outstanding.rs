@@ -64,10 +64,10 @@ struct Asked<V> {
 }
 
 impl<V: Value> Outstanding<V> {
-    /// Creates the client of process `node`. `life` counts the starts of the process, from 0: see [`ClientId`].
-    pub fn new(node: NodeId, life: u32, config: &Config) -> Self {
+    /// Creates the client of process `node`. `incarnation` counts the starts of the process, from 0: see [`ClientId`].
+    pub fn new(node: NodeId, incarnation: u32, config: &Config) -> Self {
         Self {
-            id: ClientId::first_of(node, life),
+            id: ClientId::first_of(node, incarnation),
             used: (Slot(0), Time(0)),
             idle: config.limits.idle / 2,
             limit: Amount { count: config.limits.session, bytes: config.limits.session_bytes },

@@ -2,8 +2,8 @@
 
 use crate::{
     Ballot, Batch, Chosen, CommandId, Config, Elections, Load, Membership, Nack, NodeId, NodeSet,
-    Outstanding, Overloaded, Phrase, Reconfiguration, Recorded, Refused, Reply, Request, Setup, Slot, Time,
-    To, Unanswered, Value,
+    Outstanding, Overloaded, PhaseMessage, Reconfiguration, Recorded, Refused, Reply, Request, Setup, Slot,
+    Time, To, Unanswered, Value,
 };
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -31,15 +31,15 @@ pub trait Protocol: Clone + Debug + Eq + Hash + Send + Sync + Sized + 'static {
     /// The variant's own settings.
     type Options: Clone + Debug + Default + Send + Sync + 'static;
     /// Phase 1a.
-    type Prepare: Phrase<Self::Value>;
+    type Prepare: PhaseMessage<Self::Value>;
     /// Phase 1b.
-    type Promise: Phrase<Self::Value>;
+    type Promise: PhaseMessage<Self::Value>;
     /// Phase 2a.
-    type Accept: Phrase<Self::Value>;
+    type Accept: PhaseMessage<Self::Value>;
     /// Phase 2b.
-    type Accepted: Phrase<Self::Value>;
+    type Accepted: PhaseMessage<Self::Value>;
     /// The message in which a distinguished learner announces what is chosen.
-    type Decision: Phrase<Self::Value>;
+    type Decision: PhaseMessage<Self::Value>;
     /// One fact that an acceptor or proposer must never forget.
     type Record: Recorded<Self::Value>;
     /// Sends requests and waits for answers.
@@ -88,8 +88,8 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     }
     /// Whether it has promised no ballot above the term of `ballot`, in any slot.
     fn follows(&self, ballot: Ballot) -> bool;
-    /// Its last vote in each slot. The process records which of them were for chosen values, instead of writing the values
-    /// again.
+    /// Its last vote in each slot. The process records which of them were for chosen values, instead of writing the
+    /// values again.
     fn votes(&self) -> &crate::Votes<P::Value>;
     /// The slot after the last slot in which it has voted, and at least its floor. Every slot that was chosen with its
     /// vote lies below.
@@ -327,9 +327,9 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
 
 /// Sends requests, waits for answers, and asks again. Which process it asks is its own; the rest is [`Outstanding`].
 pub trait Client<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
-    /// Creates a client without commands. `life` counts the starts of this process, from 0, and numbers its sessions
-    /// ([`crate::ClientId::first_of`]).
-    fn new(setup: &Setup<P::Options>, life: u32) -> Self;
+    /// Creates a client without commands. `incarnation` counts the starts of this process, from 0, and numbers its
+    /// sessions ([`crate::ClientId::first_of`]).
+    fn new(setup: &Setup<P::Options>, incarnation: u32) -> Self;
     /// The commands without an answer.
     fn outstanding(&self) -> &Outstanding<P::Value>;
     /// The same, to change them.

@@ -1,6 +1,6 @@
 //! The records that must survive a crash.
 
-use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, NodeId, Runs, Slot, SlotRange, StoreLife};
+use crate::{Amount, Ballot, Batch, Divide, Entry, Fact, Incarnation, NodeId, Runs, Slot, SlotRange};
 use serde::{Deserialize, Serialize};
 
 /// One fact that an acceptor or proposer must never forget. Records are appended, and replayed in order.
@@ -36,8 +36,8 @@ pub enum Record<V> {
     Met {
         /// The process.
         peer: NodeId,
-        /// Its store, the current life of it, and the number of writes that were heard of.
-        store: StoreLife,
+        /// Its store, the current incarnation of it, and the number of writes that were heard of.
+        store: Incarnation,
     },
     /// In these slots, the values that this process voted for, according to earlier records, are chosen.
     Known(SlotRange),
@@ -64,9 +64,9 @@ pub trait Recorded<V>: Clone + core::fmt::Debug + Eq + core::hash::Hash + Send +
     /// The ballot of the record, if it has one.
     fn ballot(&self) -> Option<Ballot>;
     /// Creates a record of the known state of a process's store.
-    fn met(peer: NodeId, store: StoreLife) -> Self;
+    fn met(peer: NodeId, store: Incarnation) -> Self;
     /// The process and the state of its store, if the record is about a store.
-    fn as_met(&self) -> Option<(NodeId, StoreLife)>;
+    fn as_met(&self) -> Option<(NodeId, Incarnation)>;
     /// Reports the facts that the record states.
     fn facts(&self, tell: &mut dyn FnMut(Fact<'_, V>));
     /// The payload bytes of the record.
@@ -110,11 +110,11 @@ impl<V: crate::Value> Recorded<V> for Record<V> {
         if let Self::Known(slots) = self { Some(*slots) } else { None }
     }
 
-    fn met(peer: NodeId, store: StoreLife) -> Self {
+    fn met(peer: NodeId, store: Incarnation) -> Self {
         Self::Met { peer, store }
     }
 
-    fn as_met(&self) -> Option<(NodeId, StoreLife)> {
+    fn as_met(&self) -> Option<(NodeId, Incarnation)> {
         if let Self::Met { peer, store } = self { Some((*peer, *store)) } else { None }
     }
 

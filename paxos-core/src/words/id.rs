@@ -76,9 +76,9 @@ impl ClientId {
     /// The highest session number.
     pub const LAST_SESSION: u64 = (1 << 63) - 1;
 
-    /// Returns the first session of a start of the process; `life` counts its starts, from 0.
-    pub fn first_of(node: NodeId, life: u32) -> Self {
-        Self { node, nonce: 0, session: (u64::from(life) << 32).min(Self::LAST_SESSION) }
+    /// Returns the first session of a start of the process; `incarnation` counts its starts, from 0.
+    pub fn first_of(node: NodeId, incarnation: u32) -> Self {
+        Self { node, nonce: 0, session: (u64::from(incarnation) << 32).min(Self::LAST_SESSION) }
     }
 
     /// Returns the next session, newer than all with a number up to `latest`. A `latest` beyond halfway to the last
@@ -148,8 +148,8 @@ impl fmt::Display for ClientId {
         write!(f, "c{}", self.node.0)?;
         match (self.session >> 32, self.session & u64::from(u32::MAX)) {
             (0, 0) => Ok(()),
-            (life, 0) => write!(f, "/{life}"),
-            (life, renewal) => write!(f, "/{life}.{renewal}"),
+            (incarnation, 0) => write!(f, "/{incarnation}"),
+            (incarnation, renewal) => write!(f, "/{incarnation}.{renewal}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Transport, TransportError};
 use async_trait::async_trait;
-use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreLife};
+use paxos_core::{Envelope, Event, Incarnation, Message, NodeId, Protocol};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -96,7 +96,7 @@ pub struct MemoryCarrier<P: Protocol> {
     id: NodeId,
     inbox: mpsc::Receiver<Event<P>>,
     network: MemoryNetwork<P>,
-    store: Option<StoreLife>,
+    store: Option<Incarnation>,
     /// For each process that was told this store's state: the number of its carrier, and the writes at that time.
     met: BTreeMap<NodeId, (u64, u64)>,
 }
@@ -159,7 +159,7 @@ impl<P: Protocol> Transport<P> for MemoryCarrier<P> {
         }
     }
 
-    fn introduce(&mut self, store: StoreLife) {
+    fn introduce(&mut self, store: Incarnation) {
         self.store = Some(store);
     }
 }

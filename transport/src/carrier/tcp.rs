@@ -28,7 +28,7 @@ use bytes::Bytes;
 use core::fmt;
 use core::future::Future;
 use link::Peer;
-use paxos_core::{Envelope, Event, Message, NodeId, Protocol, StoreLife};
+use paxos_core::{Envelope, Event, Incarnation, Message, NodeId, Protocol};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -50,7 +50,7 @@ struct Shared {
     /// For each peer, the task that reads its messages, and the number of its connection.
     readers: Mutex<BTreeMap<NodeId, (u64, AbortHandle)>>,
     /// This process's store, as its host last reported it.
-    store: Mutex<Option<StoreLife>>,
+    store: Mutex<Option<Incarnation>>,
     /// `None` when the carrier is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
     /// Room for messages that the host has not taken, in bytes.
@@ -100,13 +100,13 @@ impl Shared {
         }
     }
 
-    fn store(&self) -> Option<StoreLife> {
+    fn store(&self) -> Option<Incarnation> {
         *lock(&self.store)
     }
 
     /// Tells peers that connect from now on which store this process has. If it was unknown before, this greets the
     /// connected peers again so that they learn it.
-    fn introduce(&self, store: StoreLife) {
+    fn introduce(&self, store: Incarnation) {
         let known = lock(&self.store).replace(store);
         if known.is_none() {
             let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
@@ -254,7 +254,7 @@ impl<P: Portable> Transport<P> for TcpCarrier<P> {
         Ok(())
     }
 
-    fn introduce(&mut self, store: StoreLife) {
+    fn introduce(&mut self, store: Incarnation) {
         self.shared.introduce(store);
     }
 

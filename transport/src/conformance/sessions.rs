@@ -78,7 +78,7 @@ fn run<P: Tested>(
         world.links.duplication = 0.0;
     }
     let mut clients = world.add_clients(2);
-    // Servers submit as well: a crash abandons their commands, and they return in a new life.
+    // Servers submit as well: a crash abandons their commands, and they return in a new incarnation.
     clients.extend(world.config.servers().iter().take(2));
     let mut chance = Chance::new(seed, 9);
     let mut sim = Sim::new(world, |_| Journal::default());

@@ -69,7 +69,7 @@ where
     /// As [`Replicated::start`].
     pub async fn spawn(&mut self, id: NodeId) -> Result<&Replicated<P, S>, HostError> {
         if let Some(running) = self.members.remove(&id) {
-            // The cause of the former life's end does not matter to the next life.
+            // The cause of the former incarnation's end does not matter to the next incarnation.
             running.shutdown().await.ok();
         }
         let setup = Setup { id, config: Arc::clone(&self.config), options: self.options.clone() };

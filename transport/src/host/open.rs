@@ -1,11 +1,11 @@
 //! How a host begins: it loads what its store kept, and connects the node with the carrier.
 
 use super::disk::{self, Beside, Pace, Porter, Scribe, Writer};
-use super::{Changes, Clock, Ends, Host, HostError, Lookers, Notices, TraceOut, Waiters};
+use super::{Changes, Clock, Ends, Host, HostError, Notices, TraceOut, Waiters, WaitingReads};
 use crate::carrier::Transport;
 use crate::storage::Storage;
 use core::time::Duration;
-use paxos_core::{Node, Protocol, Recorded, Replica, Setup, StateMachine, StoreLife, Time};
+use paxos_core::{Incarnation, Node, Protocol, Recorded, Replica, Setup, StateMachine, Time};
 
 /// Draws a number that differs from that of every former start of this process, whatever its disk says. The two are
 /// equal with probability 2⁻³².
@@ -51,14 +51,14 @@ where
             let granted = saved.lease.filter(|granted| Some(*granted) > setup.config.timeouts.lease);
             let mut node = Node::restore_from(setup, Time(0), saved.session, saved.snapshot, &saved.records);
             if let Some(granted) = granted {
-                tracing::info!(node = %id, ?granted, "answers no candidate until the leases of its former lives have ended");
+                tracing::info!(node = %id, ?granted, "answers no candidate until the leases of its former incarnations have ended");
                 node.honour_leases(granted);
             }
             node
         };
         let nonce = draw_nonce()?;
         node.draw(nonce);
-        let store = saved.store.map(|mark| StoreLife::begin(mark, nonce));
+        let store = saved.store.map(|mark| Incarnation::begin(mark, nonce));
         if let Some(store) = store {
             node.tell_store(store);
             transport.introduce(store);
@@ -84,7 +84,7 @@ where
             requests,
             waiters: Waiters::default(),
             changes: Changes::default(),
-            lookers: Lookers::default(),
+            reads: WaitingReads::default(),
             status,
             members,
             inbox: Vec::new(),

@@ -1,4 +1,4 @@
-//! Reads that wait to look at the state.
+//! Reads that wait for a state that is recent enough.
 
 use core::time::Duration;
 use paxos_core::{Node, Protocol, ReadError, ReadId, Readable, Slot, Time};
@@ -14,25 +14,25 @@ pub struct Seen<T> {
     pub applied: Slot,
 }
 
-/// A read that waits for a state to look at.
-pub(super) trait Look<S>: Send {
+/// A read that waits for a state.
+pub(super) trait Query<S>: Send {
     /// Whether the caller has stopped waiting for the answer.
     fn is_gone(&self) -> bool;
-    /// Looks at the state, or passes on why that is impossible.
-    fn look(self: Box<Self>, state: Result<(&S, Slot), ReadError>);
+    /// Reads the state and answers, or passes on why that is impossible.
+    fn answer(self: Box<Self>, state: Result<(&S, Slot), ReadError>);
 }
 
-pub(super) struct Looker<F, T> {
+pub(super) struct Read<F, T> {
     pub(super) read: F,
     pub(super) sender: oneshot::Sender<Result<Seen<T>, ReadError>>,
 }
 
-impl<S, T: Send, F: FnOnce(&S) -> T + Send> Look<S> for Looker<F, T> {
+impl<S, T: Send, F: FnOnce(&S) -> T + Send> Query<S> for Read<F, T> {
     fn is_gone(&self) -> bool {
         self.sender.is_closed()
     }
 
-    fn look(self: Box<Self>, state: Result<(&S, Slot), ReadError>) {
+    fn answer(self: Box<Self>, state: Result<(&S, Slot), ReadError>) {
         let Self { read, sender } = *self;
         if !sender.is_closed() {
             // Sending fails only if the caller has gone away, and then it needs no answer.
@@ -45,32 +45,32 @@ impl<S, T: Send, F: FnOnce(&S) -> T + Send> Look<S> for Looker<F, T> {
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The waiting reads of a process.
-pub(super) struct Lookers<S> {
-    waiting: BTreeMap<ReadId, Box<dyn Look<S>>>,
+pub(super) struct WaitingReads<S> {
+    waiting: BTreeMap<ReadId, Box<dyn Query<S>>>,
     swept: Time,
 }
 
-impl<S> Default for Lookers<S> {
+impl<S> Default for WaitingReads<S> {
     fn default() -> Self {
         Self { waiting: BTreeMap::new(), swept: Time(0) }
     }
 }
 
-impl<S> Lookers<S> {
-    pub(super) fn wait(&mut self, id: ReadId, looker: Box<dyn Look<S>>) {
-        self.waiting.insert(id, looker);
+impl<S> WaitingReads<S> {
+    pub(super) fn wait(&mut self, id: ReadId, query: Box<dyn Query<S>>) {
+        self.waiting.insert(id, query);
     }
 
-    pub(super) fn look(&mut self, readable: Readable, machine: &S) {
-        if let Some(looker) = self.waiting.remove(&readable.id) {
-            looker.look(Ok((machine, readable.applied)));
+    pub(super) fn answer(&mut self, readable: Readable, machine: &S) {
+        if let Some(query) = self.waiting.remove(&readable.id) {
+            query.answer(Ok((machine, readable.applied)));
         }
     }
 
     /// Ends a read that the node will not answer.
     pub(super) fn refuse(&mut self, id: ReadId, why: ReadError) {
-        if let Some(looker) = self.waiting.remove(&id) {
-            looker.look(Err(why));
+        if let Some(query) = self.waiting.remove(&id) {
+            query.answer(Err(why));
         }
     }
 
@@ -85,8 +85,8 @@ impl<S> Lookers<S> {
     /// Gives up the reads whose callers have gone away. Returns whether there were any.
     pub(super) fn give_up<P: Protocol>(&mut self, node: &mut Node<P>) -> bool {
         let before = self.waiting.len();
-        self.waiting.retain(|id, looker| {
-            let gone = looker.is_gone();
+        self.waiting.retain(|id, query| {
+            let gone = query.is_gone();
             if gone {
                 node.cancel_read(*id);
             }

@@ -2,7 +2,7 @@
 
 mod patience;
 
-use super::reads::{Look, Looker, Seen};
+use super::reads::{Query, Read, Seen};
 use super::waiters::{ChangeWaiter, Waiter};
 use super::{Host, HostError, ProposeError, ReadFailure, Stages, Stopped, TraceOut};
 use crate::carrier::Transport;
@@ -33,7 +33,7 @@ pub struct Replicated<P: Protocol, S: StateMachine> {
 
 /// What a process reports to operators besides its [`Status`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct HostStatus {
     /// What the process knows about the others and about its own store.
     pub surroundings: Surroundings,
     /// How many writes its store has made durable since the start.
@@ -49,11 +49,11 @@ pub struct Outlook {
 /// The requests of a handle to the host.
 pub(super) enum Ask<P: Protocol, S> {
     Propose(P::Value, Waiter<P::Reply>),
-    Read(Consistency, Box<dyn Look<S>>),
+    Read(Consistency, Box<dyn Query<S>>),
     Change(Change, ChangeWaiter),
     ForceChange(Change, ChangeWaiter),
     Transfer(NodeId, oneshot::Sender<Result<(), Untransferable>>),
-    Look(oneshot::Sender<Outlook>),
+    Status(oneshot::Sender<HostStatus>),
     MayStop(NodeId, oneshot::Sender<Result<(), StillNeeded>>),
     Stop,
 }
@@ -158,9 +158,9 @@ where
         F: FnOnce(&S) -> T + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
-        let looker = Box::new(Looker { read, sender });
+        let query = Box::new(Read { read, sender });
         let asked = async {
-            self.requests.send(Ask::Read(consistency, looker)).await.map_err(|_| Stopped)?;
+            self.requests.send(Ask::Read(consistency, query)).await.map_err(|_| Stopped)?;
             Ok(answer.await.map_err(|_| Stopped)??)
         };
         self.patience.wait(asked).await.map_err(|_| ReadFailure::TimedOut)?
@@ -223,9 +223,9 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     ///
     /// # Errors
     /// [`Stopped`] if the process does not run.
-    pub async fn outlook(&self) -> Result<Outlook, Stopped> {
+    pub async fn host_status(&self) -> Result<HostStatus, Stopped> {
         let (sender, answer) = oneshot::channel();
-        self.requests.send(Ask::Look(sender)).await.map_err(|_| Stopped)?;
+        self.requests.send(Ask::Status(sender)).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 

@@ -2,8 +2,8 @@
 
 use core::fmt::Write;
 use paxos_core::{
-    Ballot, Batch, Entry, Fact, InBallot, Kind, Message, Outcome, Phrase, Protocol, Refusal, Reply, Slot,
-    tell_each,
+    Ballot, Batch, Entry, Fact, InBallot, Kind, Message, Outcome, PhaseMessage, Protocol, Refusal, Reply,
+    Slot, tell_each,
 };
 
 /// Calls `tell` with the facts of a message; requests, replies, refusals and other auxiliary messages state none.
@@ -87,15 +87,15 @@ pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
                 snapshot.length
             )
         }
-        Message::Prepare(m) => phrase(kind, m.ballot(), message),
-        Message::Promise(m) => phrase(kind, m.ballot(), message),
-        Message::Accept(m) => phrase(kind, m.ballot(), message),
-        Message::Accepted(m) => phrase(kind, m.ballot(), message),
-        Message::Decide(m) => phrase(kind, m.ballot(), message),
+        Message::Prepare(m) => phase_message(kind, m.ballot(), message),
+        Message::Promise(m) => phase_message(kind, m.ballot(), message),
+        Message::Accept(m) => phase_message(kind, m.ballot(), message),
+        Message::Accepted(m) => phase_message(kind, m.ballot(), message),
+        Message::Decide(m) => phase_message(kind, m.ballot(), message),
     }
 }
 
-fn phrase<P: Protocol>(kind: Kind, ballot: Ballot, message: &Message<P>) -> String {
+fn phase_message<P: Protocol>(kind: Kind, ballot: Ballot, message: &Message<P>) -> String {
     let mut slots: Option<(Slot, Slot)> = None;
     let mut content = Names::default();
     let mut whole = String::new();

@@ -7,7 +7,7 @@
 //! | invariant | says | source |
 //! |---|---|---|
 //! | [`spoken_by_owner`](ballots::spoken_by_owner) | only a ballot's owner speaks in it | *Paxos Made Simple* §2.2; *Fast Paxos* §2.2.1 |
-//! | [`no_ballot_used_twice`](ballots::no_ballot_used_twice) | no ballot is used in two lives of its owner | *Paxos Made Simple* §2.5 |
+//! | [`no_ballot_used_twice`](ballots::no_ballot_used_twice) | no ballot is used in two incarnations of its owner | *Paxos Made Simple* §2.5 |
 //! | [`one_value_per_ballot`](proposals::one_value_per_ballot) | a slot has at most one proposed value per classic ballot | *Paxos Made Simple* §2.2 |
 //! | [`any_stands_alone`](proposals::any_stands_alone) | a ballot opened for any value proposes no value, and vice versa | *Fast Paxos* §3.1 |
 //! | [`proposals_are_safe`](safe::proposals_are_safe) | no other value has been or might yet be chosen in a lower ballot | *Fast Paxos* §2.2.2, CP |
@@ -26,7 +26,7 @@
 //! | [`messages_fit_a_frame`](spoken::messages_fit_a_frame) | a message is no longer than the network carries | DESIGN §3 |
 //! | [`sizes_are_known`](spoken::sizes_are_known) | an encoded message is no longer than its content allows | DESIGN §3 |
 //! | [`in_order`](execution::in_order) | slots are executed in order, without a gap | DESIGN §3 |
-//! | [`exactly_once`](execution::exactly_once) | a command takes effect once in a life of a replica | DESIGN §3 |
+//! | [`exactly_once`](execution::exactly_once) | a command takes effect once in an incarnation of a replica | DESIGN §3 |
 //! | [`reads_are_fresh`](reads::reads_are_fresh) | a read sees everything that was answered before it began | Herlihy and Wing 1990, §2.3 |
 //! | [`one_outcome`](execution::one_outcome) | each command has one outcome for its caller | DESIGN §4 |
 //! | [`answers_are_true`](execution::answers_are_true) | an answer is what replicas returned in that slot | DESIGN §4 |

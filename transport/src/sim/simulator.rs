@@ -205,12 +205,12 @@ where
         self.out.jumps
     }
 
-    /// When a process first knew the chosen entry of `slot`, over all its lives.
+    /// When a process first knew the chosen entry of `slot`, over all its incarnations.
     pub fn learned(&self, node: NodeId, slot: Slot) -> Option<Time> {
         self.process(node)?.learned.get(slot.index() as usize).copied().flatten()
     }
 
-    /// When a process first executed `slot`, over all its lives.
+    /// When a process first executed `slot`, over all its incarnations.
     pub fn applied(&self, node: NodeId, slot: Slot) -> Option<Time> {
         self.process(node)?.applied.get(slot.index() as usize).copied().flatten()
     }

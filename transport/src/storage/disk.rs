@@ -102,7 +102,7 @@ impl<P: Portable> Storage<P> for DiskStorage<P> {
     }
 
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
-        let begun = self.store.begin_life();
+        let begun = self.store.begin_incarnation();
         let (session, store) = begun.map_err(|error| StorageError::Read(io::Error::other(error)))?;
         let (snapshot, records) = self.found.take().unwrap_or_default();
         Ok(Saved { session, store: Some(store), lease: self.store.manifest.lease, snapshot, records })

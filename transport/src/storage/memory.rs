@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Debug)]
 pub struct MemoryStorage<P: Protocol> {
     disk: Arc<Mutex<Disk<P>>>,
-    /// The life of the process that opened this handle.
-    life: Option<u32>,
+    /// The incarnation of the process that opened this handle.
+    incarnation: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -23,7 +23,7 @@ struct Disk<P: Protocol> {
     snapshot: Option<Snapshot>,
     records: Vec<P::Record>,
     /// The number of times the store was loaded.
-    lives: u32,
+    incarnations: u32,
     store: StoreMark,
     /// What [`MemoryStorage::holding`] was given.
     lease: Option<Duration>,
@@ -38,8 +38,9 @@ impl<P: Protocol> MemoryStorage<P> {
         let id = u128::from(MADE.fetch_add(1, Ordering::Relaxed)) << 96;
         let store = StoreMark { id, writes: 0 };
         let lease = None;
-        let disk = Disk { snapshot: None, records: Vec::new(), lives: 0, store, lease, failing: false };
-        Self { disk: Arc::new(Mutex::new(disk)), life: None }
+        let disk =
+            Disk { snapshot: None, records: Vec::new(), incarnations: 0, store, lease, failing: false };
+        Self { disk: Arc::new(Mutex::new(disk)), incarnation: None }
     }
 
     /// Creates a store that holds what another store gave to its process.
@@ -49,7 +50,7 @@ impl<P: Protocol> MemoryStorage<P> {
         {
             let mut disk = new.disk();
             let store = store.unwrap_or(disk.store);
-            *disk = Disk { snapshot, records, lives: session, store, lease, failing: false };
+            *disk = Disk { snapshot, records, incarnations: session, store, lease, failing: false };
         }
         new
     }
@@ -65,12 +66,13 @@ impl<P: Protocol> MemoryStorage<P> {
     /// Replaces the content by that of `copy`. A process that restarts then sees a restored backup or, if `copy` is
     /// empty, a new disk.
     pub fn put_back(&self, copy: &Self) {
-        let (snapshot, records, lives, store) = {
+        let (snapshot, records, incarnations, store) = {
             let disk = copy.disk();
-            (disk.snapshot.clone(), disk.records.clone(), disk.lives, disk.store)
+            (disk.snapshot.clone(), disk.records.clone(), disk.incarnations, disk.store)
         };
         let mut disk = self.disk();
-        (disk.snapshot, disk.records, disk.lives, disk.store) = (snapshot, records, lives, store);
+        (disk.snapshot, disk.records, disk.incarnations, disk.store) =
+            (snapshot, records, incarnations, store);
     }
 
     /// Makes every write fail from now on, or succeed again.
@@ -91,7 +93,7 @@ impl<P: Protocol> MemoryStorage<P> {
     /// Opens the disk for a write.
     fn open(&self) -> Result<MutexGuard<'_, Disk<P>>, StorageError> {
         let disk = self.disk();
-        if self.life != Some(disk.lives) {
+        if self.incarnation != Some(disk.incarnations) {
             return Err(StorageError::Taken);
         }
         if disk.failing {
@@ -116,12 +118,18 @@ impl<P: Protocol> Storage<P> for MemoryStorage<P> {
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
         let saved = {
             let mut disk = self.disk();
-            disk.lives = disk.lives.saturating_add(1);
+            disk.incarnations = disk.incarnations.saturating_add(1);
             disk.store.writes += 1;
             let (snapshot, records) = (disk.snapshot.clone(), disk.records.clone());
-            Saved { session: disk.lives - 1, store: Some(disk.store), lease: disk.lease, snapshot, records }
+            Saved {
+                session: disk.incarnations - 1,
+                store: Some(disk.store),
+                lease: disk.lease,
+                snapshot,
+                records,
+            }
         };
-        self.life = Some(saved.session + 1);
+        self.incarnation = Some(saved.session + 1);
         Ok(saved)
     }
 

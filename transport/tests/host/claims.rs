@@ -7,7 +7,7 @@ use crate::{assert_exactly_once, join, journals, propose_at, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{
-    Config, Consistency, Envelope, Event, Jitter, NodeId, Protocol, ReadError, Slot, Snapshot, StoreLife,
+    Config, Consistency, Envelope, Event, Incarnation, Jitter, NodeId, Protocol, ReadError, Slot, Snapshot,
 };
 use paxos_transport::{
     HostError, MemoryCarrier, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Replicated, Saved,
@@ -55,9 +55,9 @@ where
     let mut cluster = start::<P>(config).await;
     propose_at(&cluster.members().collect::<Vec<_>>(), 0..50).await;
     let ids: Vec<_> = cluster.members().map(Replicated::id).collect();
-    // In each life a process numbers its commands from 0 again, and they must not be taken for commands of a former
-    // life.
-    for life in 1..4 {
+    // In each incarnation a process numbers its commands from 0 again, and they must not be taken for commands of a
+    // former incarnation.
+    for incarnation in 1..4 {
         for id in &ids {
             soon(cluster.member(*id).shutdown()).await.expect("stops");
         }
@@ -65,8 +65,8 @@ where
             soon(cluster.spawn(*id)).await.expect("starts again");
         }
         let members: Vec<_> = cluster.members().collect();
-        propose_at(&members, life * 50..(life + 1) * 50).await;
-        assert_exactly_once(&journals(&members).await, 0..(life + 1) * 50);
+        propose_at(&members, incarnation * 50..(incarnation + 1) * 50).await;
+        assert_exactly_once(&journals(&members).await, 0..(incarnation + 1) * 50);
     }
 }
 
@@ -327,7 +327,7 @@ impl<P: Protocol> Transport<P> for Lossy<P> {
         Ok(())
     }
 
-    fn introduce(&mut self, store: StoreLife) {
+    fn introduce(&mut self, store: Incarnation) {
         self.inner.introduce(store);
     }
 }

@@ -81,7 +81,7 @@ where
     answered(sim)
 }
 
-/// The sum of the election counters of all processes, in their current lives.
+/// The sum of the election counters of all processes, in their current incarnations.
 pub(crate) fn elections<P>(sim: &Sim<P, Journal>) -> Elections
 where
     P: Protocol<Value = u64, Reply = u64>,

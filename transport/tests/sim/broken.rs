@@ -24,7 +24,7 @@ fn a_proposer_that_forgets_its_ballot_across_a_crash() {
     assert_breach(
         scene.prepares(N0, classic(1, N0)),
         "no_ballot_used_twice",
-        "1.n0 is used for s0- in life 1 of its owner, and was used for s0- in life 0",
+        "1.n0 is used for s0- in incarnation 1 of its owner, and was used for s0- in incarnation 0",
     );
 }
 

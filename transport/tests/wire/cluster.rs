@@ -76,10 +76,10 @@ impl Cluster {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_over_sockets_and_disks_commits_and_knows_it_all_when_it_restarts() {
     let dir = tempfile::tempdir().expect("a directory");
-    for life in 0..4 {
+    for incarnation in 0..4 {
         let cluster = start(dir.path(), options).await;
-        cluster.propose(life * 40..(life + 1) * 40).await;
-        cluster.assert_all_executed((life + 1) * 40).await;
+        cluster.propose(incarnation * 40..(incarnation + 1) * 40).await;
+        cluster.assert_all_executed((incarnation + 1) * 40).await;
         for (_, handle) in &cluster.handles {
             assert_eq!(handle.stats().dropped_too_large, 0);
             assert!(handle.stats().messages_received > 0);
@@ -93,14 +93,14 @@ async fn a_member_that_stops_leaves_its_port_and_its_directory_free() {
     let dir = tempfile::tempdir().expect("a directory");
     let address = bind(options(0)).await.local_address();
     let setup = Setup { id: NodeId(0), config: Arc::new(config(1)), options: () };
-    for life in 0..3_u8 {
+    for incarnation in 0..3_u8 {
         let mut options = options(0);
         options.listen = address;
         let carrier = bind(options).await;
         let store = DiskStorage::<Multi>::open(dir.path(), &identity(0)).expect("opens");
         let member = Replicated::start(setup.clone(), Journal::default(), Box::new(carrier), Box::new(store));
         let member = member.await.expect("starts");
-        assert_eq!(soon(member.propose(vec![life])).await, Ok(u64::from(life)));
+        assert_eq!(soon(member.propose(vec![incarnation])).await, Ok(u64::from(incarnation)));
         soon(member.shutdown()).await.expect("stops");
     }
 }
@@ -132,10 +132,10 @@ fn an_identity_names_the_variant_and_what_all_share() {
 async fn a_cluster_with_mutual_tls_commits_and_restarts() {
     let dir = tempfile::tempdir().expect("a directory");
     let authority = Authority::new();
-    for life in 0..2 {
+    for incarnation in 0..2 {
         let cluster = start(dir.path(), |id| secure(id, authority.of(id))).await;
-        cluster.propose(life * 40..(life + 1) * 40).await;
-        cluster.assert_all_executed((life + 1) * 40).await;
+        cluster.propose(incarnation * 40..(incarnation + 1) * 40).await;
+        cluster.assert_all_executed((incarnation + 1) * 40).await;
         cluster.stop().await;
     }
 }

@@ -29,7 +29,8 @@ where
     members
 }
 
-/// Runs three lives of a cluster. A snapshot is taken, and one member misses entries that the others have trimmed.
+/// Runs three incarnations of a cluster. A snapshot is taken, and one member misses entries that the others have
+/// trimmed.
 async fn commits_restarts_and_catches_up<P>(mut config: Config)
 where
     P: Portable + Protocol<Value = Vec<u8>, Reply = u64>,
@@ -38,18 +39,19 @@ where
     config.timeouts = config.timeouts.scaled(10);
     config.limits.snapshot = 10;
     let config = Arc::new(config);
-    for life in 0..3 {
+    for incarnation in 0..3 {
         let members = start::<P>(dir.path(), &config).await;
         for n in 0..30 {
-            // In the second life, the third member stops early.
-            if (life, n) == (1, 5) {
+            // In the second incarnation, the third member stops early.
+            if (incarnation, n) == (1, 5) {
                 soon(members[2].shutdown()).await.expect("stops");
             }
             let member = &members[usize::from(n) % 2];
-            soon(member.propose(vec![life, n])).await.expect("answered");
+            soon(member.propose(vec![incarnation, n])).await.expect("answered");
         }
-        let wanted: Vec<Vec<u8>> = (0..=life).flat_map(|life| (0..30).map(move |n| vec![life, n])).collect();
-        for member in members.iter().take(if life == 1 { 2 } else { 3 }) {
+        let wanted: Vec<Vec<u8>> =
+            (0..=incarnation).flat_map(|incarnation| (0..30).map(move |n| vec![incarnation, n])).collect();
+        for member in members.iter().take(if incarnation == 1 { 2 } else { 3 }) {
             let seen = soon(member.read(Consistency::Confirmed, Clone::clone)).await.expect("runs");
             assert_eq!(seen.value.0, wanted, "{}", member.id());
         }

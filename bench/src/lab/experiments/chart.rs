@@ -44,9 +44,9 @@ impl Marker {
     pub const SERIES: [Self; 4] = [Self::Circle, Self::Triangle, Self::Cross, Self::Ring];
 }
 
-/// The look of a series. Equal looks share one line of the legend.
+/// The style of a series. Equal styles share one line of the legend.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Style {
     /// The name in the legend; empty if the series is not in the legend.
     pub name: String,
     /// The colour.
@@ -57,27 +57,27 @@ pub struct Look {
     pub marker: Marker,
 }
 
-impl Look {
+impl Style {
     /// A solid line with circles.
     pub fn new(name: impl Into<String>, hue: Hue) -> Self {
         Self { name: name.into(), hue, dash: Some(Dash::Solid), marker: Marker::Circle }
     }
 
-    /// The same look with these dashes.
+    /// The same style with these dashes.
     #[must_use]
     pub const fn dash(mut self, dash: Dash) -> Self {
         self.dash = Some(dash);
         self
     }
 
-    /// The same look with this marker.
+    /// The same style with this marker.
     #[must_use]
     pub const fn marker(mut self, marker: Marker) -> Self {
         self.marker = marker;
         self
     }
 
-    /// The same look as points without a line.
+    /// The same style as points without a line.
     #[must_use]
     pub const fn points(mut self) -> Self {
         self.dash = None;
@@ -89,9 +89,9 @@ impl Look {
 #[derive(Clone, Debug)]
 pub enum Mark {
     /// A line through points, or only the points.
-    Line(Look, Vec<(f64, f64)>),
+    Line(Style, Vec<(f64, f64)>),
     /// A bar from one corner to the other.
-    Bar(Look, (f64, f64), (f64, f64)),
+    Bar(Style, (f64, f64), (f64, f64)),
     /// A coloured rectangle from one corner to the other, with text in the middle.
     Tile(Hue, (f64, f64), (f64, f64), String),
     /// Text beside a point: to the right and above, or to the left and below.
@@ -118,8 +118,8 @@ impl Panel {
     }
 
     /// Adds a line or points.
-    pub fn line(&mut self, look: Look, points: impl IntoIterator<Item = (f64, f64)>) {
-        self.marks.push(Mark::Line(look, points.into_iter().collect()));
+    pub fn line(&mut self, style: Style, points: impl IntoIterator<Item = (f64, f64)>) {
+        self.marks.push(Mark::Line(style, points.into_iter().collect()));
     }
 }
 

@@ -1,10 +1,10 @@
 //! One connection of a client.
 
 use super::Front;
-use super::errand;
+use super::control;
 use super::session::{Session, Step};
 use crate::kv::{Ops, Reply};
-use crate::server::lanes::or_failure;
+use crate::server::batcher::or_failure;
 use crate::server::resp::{Bounds, ParseError, Parser, Version, encode};
 use crate::server::tls::{Refusal, Stream};
 use std::io;
@@ -104,7 +104,8 @@ impl Connection {
                     drop(timeout(LINGER, self.stream.discard()).await);
                 }
             }
-            // Without the last record of TLS, a client cannot tell this end from an attack. It is sent if that needs no waiting.
+            // Without the last record of TLS, a client cannot tell this end from an attack. It is sent if that needs no
+            // waiting.
             End::Closed => drop(timeout(Duration::ZERO, self.stream.shutdown()).await),
             End::Io(_) | End::Refused(_) | End::Slow => {}
         }
@@ -165,11 +166,11 @@ impl Connection {
             match step {
                 Step::Answer(reply) => self.slots.push(Slot::Now(reply, version)),
                 Step::Waits => self.slots.push(Slot::Next(version)),
-                Step::Errand(errand, words) => {
+                Step::Control(control, words) => {
                     // It may take long: those before it are not kept waiting for their answers.
                     self.flush().await?;
                     self.send().await?;
-                    let reply = errand::run(errand, words, &mut self.session, &self.front).await;
+                    let reply = control::run(control, words, &mut self.session, &self.front).await;
                     self.slots.push(Slot::Now(reply, version));
                 }
             }
@@ -198,7 +199,7 @@ impl Connection {
         self.front.count(self.slots.len());
         let answers = match self.ops.count() {
             0 => None,
-            _ => Some(self.front.lanes.run(std::mem::take(&mut self.ops)).await),
+            _ => Some(self.front.batcher.run(std::mem::take(&mut self.ops)).await),
         };
         let mut next = 0;
         for slot in std::mem::take(&mut self.slots) {

@@ -5,8 +5,8 @@ use super::connection::{Connection, End, LINGER};
 use super::probes::Watch;
 use crate::kv::{ALLOWANCE, Ops};
 use crate::server::Settings;
+use crate::server::batcher::{Batcher, Width};
 use crate::server::clock::{Clocks, Seen, wall_clock};
-use crate::server::lanes::{Lanes, Width};
 use crate::server::member::Member;
 use crate::server::tls::{Refusal, Stream};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -48,12 +48,12 @@ impl Server {
         settings: Settings,
     ) -> Self {
         let clocks = Arc::new(clocks);
-        let width = Width { writes: settings.lanes, reads: settings.lanes };
-        let lanes = Lanes::open(&member, &clocks, settings.reads, width, settings.patience);
+        let width = Width { writes: settings.batches, reads: settings.batches };
+        let batcher = Batcher::open(&member, &clocks, settings.reads, width, settings.patience);
         let front = Arc::new(Front {
             member,
             settings,
-            lanes,
+            batcher,
             clocks,
             started: Instant::now(),
             clients: AtomicUsize::new(0),
@@ -62,7 +62,7 @@ impl Server {
             rejected: AtomicU64::new(0),
             unfinished: AtomicUsize::new(0),
             closing: watch::Sender::new(false),
-            lookers: Semaphore::new(8),
+            queries: Semaphore::new(8),
             backups: Arc::new(Semaphore::new(BACKUPS)),
         });
         let listening = tokio::spawn(listen(Arc::clone(&front), listener));
@@ -111,8 +111,8 @@ async fn listen(front: Arc<Front>, listener: TcpListener) {
     }
 }
 
-/// Has the store's time move on where no client's command does it: the leader when a key is due that nobody asks for, and a
-/// member when the log does not know yet how its wall clock stands.
+/// Has the store's time move on where no client's command does it: the leader when a key is due that nobody asks for,
+/// and a member when the log does not know yet how its wall clock stands.
 async fn tick(front: Arc<Front>) {
     let mut told: Option<Instant> = None;
     loop {
@@ -120,8 +120,8 @@ async fn tick(front: Arc<Front>) {
         let id = front.member.id();
         let (sender, seen) = tokio::sync::oneshot::channel();
         let clocks = Arc::clone(&front.clocks);
-        let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(clocks.judge(id, store)));
-        if front.member.look(paxos_core::Consistency::Local, looker).await.is_err() {
+        let query = Box::new(move |store: &crate::kv::Store| _ = sender.send(clocks.judge(id, store)));
+        if front.member.query(paxos_core::Consistency::Local, query).await.is_err() {
             continue;
         }
         let Ok(Seen { due, untold }) = seen.await else { continue };
@@ -136,7 +136,7 @@ async fn tick(front: Arc<Front>) {
             let mut ops = Ops::default();
             // Any operation that is not read off the replica would do.
             ops.push(&crate::kv::Op::Delete(Vec::new()));
-            drop(front.lanes.run(ops).await);
+            drop(front.batcher.run(ops).await);
         }
     }
 }

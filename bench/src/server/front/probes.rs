@@ -4,7 +4,7 @@ use super::Front;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use paxos_transport::metrics::{Answer, Numbers, exposition};
-use paxos_transport::{Outlook, TcpHandle};
+use paxos_transport::{HostStatus, TcpHandle};
 use std::sync::Arc;
 use tokio::time::timeout;
 
@@ -42,8 +42,8 @@ impl Watch {
         }
     }
 
-    async fn outlook(&self) -> Option<Outlook> {
-        timeout(PATIENCE, self.front.member.outlook()).await.ok()?.ok()
+    async fn host_status(&self) -> Option<HostStatus> {
+        timeout(PATIENCE, self.front.member.host_status()).await.ok()?.ok()
     }
 
     async fn metrics(&self) -> String {
@@ -56,7 +56,7 @@ impl Watch {
         let gauges = vec![("clients", "Connected clients.", counters.clients as u64)];
         let numbers = Numbers {
             status: self.front.member.status(),
-            outlook: self.outlook().await,
+            host_status: self.host_status().await,
             carrier: Some(self.carrier.stats()),
             further: (counts, gauges),
         };
@@ -65,8 +65,8 @@ impl Watch {
 
     /// Checks that the member runs and its disk responds.
     async fn health(&self) -> Result<(), String> {
-        let outlook = self.outlook().await.ok_or("the member does not answer")?;
-        match outlook.stalled.filter(|stalled| *stalled > STALLED) {
+        let host_status = self.host_status().await.ok_or("the member does not answer")?;
+        match host_status.stalled.filter(|stalled| *stalled > STALLED) {
             Some(stalled) => Err(format!("the disk has stalled: a write has taken {stalled:.1?} so far")),
             None => Ok(()),
         }
@@ -75,10 +75,10 @@ impl Watch {
     /// Checks that the member knows a leader, hears a quorum, and has executed every slot below its goal.
     async fn readiness(&self) -> Result<(), String> {
         self.health().await?;
-        let outlook = self.outlook().await.ok_or("the member does not answer")?;
+        let host_status = self.host_status().await.ok_or("the member does not answer")?;
         let status = self.front.member.status();
         status.leader.ok_or("no leader is known")?;
-        if !outlook.surroundings.quorum {
+        if !host_status.surroundings.quorum {
             return Err("too few members answer to form a quorum".into());
         }
         let heard = status.heard.max(status.first_unknown).index();

@@ -1,9 +1,9 @@
 //! The state of one connection, and the meaning of its requests.
 
 use super::Front;
-use super::errand::Begun;
+use super::control::Begun;
 use super::operation::operation;
-use super::table::{COMMANDS, Errand, Group, Spec, Verb, find};
+use super::table::{COMMANDS, Control, Group, Spec, Verb, find};
 use super::unsupported::refusal;
 use crate::kv::{Op, Ops, Raw, Reply, Word, integer, matches};
 use crate::server::resp::Version;
@@ -16,8 +16,8 @@ pub(super) enum Step {
     Answer(Reply),
     /// The request became an operation, the last of those that wait.
     Waits,
-    /// The request waits until all earlier ones are done; [`super::errand`] then executes it.
-    Errand(Errand, Vec<Box<[u8]>>),
+    /// The request waits until all earlier ones are done; [`super::control`] then executes it.
+    Control(Control, Vec<Box<[u8]>>),
 }
 
 /// The operations between MULTI and EXEC.
@@ -90,7 +90,7 @@ impl Session {
     pub(super) fn take(&mut self, words: &[&[u8]], waiting: &mut Ops) -> Step {
         let [name, words @ ..] = words else { return Step::Answer(Reply::Nil) };
         let spec = find(name);
-        let free = [Errand::Auth, Errand::Hello, Errand::Quit, Errand::Reset].map(Group::Server);
+        let free = [Control::Auth, Control::Hello, Control::Quit, Control::Reset].map(Group::Server);
         if !self.known && !spec.is_some_and(|spec| free.contains(&spec.group)) {
             return Step::Answer(Reply::refused("NOAUTH Authentication required."));
         }
@@ -98,8 +98,8 @@ impl Session {
             None => Err(refusal(name).unwrap_or_else(|| unknown(name, words))),
             Some(spec) if !spec.takes(words.len() + 1) => Err(wrong_number(spec.name)),
             Some(Spec { group: Group::Store(verb), .. }) => self.store(*verb, words, waiting),
-            Some(Spec { group: Group::Server(errand), name, .. }) => {
-                self.errand(*errand, name, words, waiting)
+            Some(Spec { group: Group::Server(control), name, .. }) => {
+                self.control(*control, name, words, waiting)
             }
         };
         step.unwrap_or_else(|text| {
@@ -142,34 +142,34 @@ impl Session {
         })
     }
 
-    fn errand(
+    fn control(
         &mut self,
-        errand: Errand,
+        control: Control,
         name: &str,
         words: &[&[u8]],
         waiting: &mut Ops,
     ) -> Result<Step, String> {
-        let in_transaction = [Errand::Exec, Errand::Discard, Errand::Multi, Errand::Quit, Errand::Reset];
-        if self.transaction.is_some() && !in_transaction.contains(&errand) {
-            return Err(if errand == Errand::Watch {
+        let in_transaction = [Control::Exec, Control::Discard, Control::Multi, Control::Quit, Control::Reset];
+        if self.transaction.is_some() && !in_transaction.contains(&control) {
+            return Err(if control == Control::Watch {
                 "ERR WATCH inside MULTI is not allowed".into()
             } else {
                 format!("ERR '{name}' is not allowed in transactions")
             });
         }
-        Ok(Step::Answer(match errand {
-            Errand::Auth => self.auth(words)?,
-            Errand::Client => self.client(words)?,
-            Errand::Command => command(words),
-            Errand::Config => config(words, &self.front)?,
-            Errand::Discard => {
+        Ok(Step::Answer(match control {
+            Control::Auth => self.auth(words)?,
+            Control::Client => self.client(words)?,
+            Control::Command => command(words),
+            Control::Config => config(words, &self.front)?,
+            Control::Discard => {
                 self.transaction.take().ok_or("ERR DISCARD without MULTI")?;
                 self.watched.clear();
                 Reply::Ok
             }
-            Errand::Exec => return self.exec(waiting),
-            Errand::Hello => self.hello(words)?,
-            Errand::Multi => {
+            Control::Exec => return self.exec(waiting),
+            Control::Hello => self.hello(words)?,
+            Control::Multi => {
                 if self.transaction.is_some() {
                     // As in Redis, the transaction continues.
                     return Ok(Step::Answer(Reply::refused("ERR MULTI calls can not be nested")));
@@ -177,20 +177,20 @@ impl Session {
                 self.transaction = Some(Transaction::default());
                 Reply::Ok
             }
-            Errand::Quit => {
+            Control::Quit => {
                 self.closing = true;
                 Reply::Ok
             }
-            Errand::Reset => {
+            Control::Reset => {
                 *self = Self::new(Arc::clone(&self.front), self.id, std::mem::take(&mut self.address));
                 Reply::Word(Word::Reset)
             }
-            Errand::Unwatch => {
+            Control::Unwatch => {
                 self.watched.clear();
                 Reply::Ok
             }
-            Errand::Info | Errand::Paxos | Errand::Role | Errand::Wait | Errand::Watch => {
-                return Ok(Step::Errand(errand, words.iter().map(|word| (*word).into()).collect()));
+            Control::Info | Control::Paxos | Control::Role | Control::Wait | Control::Watch => {
+                return Ok(Step::Control(control, words.iter().map(|word| (*word).into()).collect()));
             }
         }))
     }

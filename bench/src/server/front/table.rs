@@ -6,7 +6,7 @@ pub(super) enum Group {
     /// A command about keys. It becomes an operation of the store.
     Store(Verb),
     /// A command about the connection or the server.
-    Server(Errand),
+    Server(Control),
 }
 
 /// Commands about keys.
@@ -62,7 +62,7 @@ pub(super) enum Verb {
 
 /// Commands about the connection or the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Errand {
+pub(super) enum Control {
     Auth,
     Client,
     Command,
@@ -112,26 +112,26 @@ const fn key(
     Spec { name, arity, flags, keys, group: Group::Store(verb) }
 }
 
-const fn server(name: &'static str, arity: i64, keys: (i64, i64, i64), errand: Errand) -> Spec {
-    Spec { name, arity, flags: FREE, keys, group: Group::Server(errand) }
+const fn server(name: &'static str, arity: i64, keys: (i64, i64, i64), control: Control) -> Spec {
+    Spec { name, arity, flags: FREE, keys, group: Group::Server(control) }
 }
 
 /// All commands, sorted by name.
 pub(super) const COMMANDS: &[Spec] = &[
     key("append", 3, WRITE, ONE, Verb::Append),
-    server("auth", -2, NONE, Errand::Auth),
-    server("client", -2, NONE, Errand::Client),
-    server("command", -1, NONE, Errand::Command),
-    server("config", -2, NONE, Errand::Config),
+    server("auth", -2, NONE, Control::Auth),
+    server("client", -2, NONE, Control::Client),
+    server("command", -1, NONE, Control::Command),
+    server("config", -2, NONE, Control::Config),
     key("copy", -3, WRITE, (1, 2, 1), Verb::Copy),
     key("dbsize", 1, READ, NONE, Verb::DbSize),
     key("decr", 2, WRITE, ONE, Verb::Decr),
     key("decrby", 3, WRITE, ONE, Verb::DecrBy),
     key("del", -2, WRITE, REST, Verb::Del),
     key("delex", -2, WRITE, ONE, Verb::DelEx),
-    server("discard", 1, NONE, Errand::Discard),
+    server("discard", 1, NONE, Control::Discard),
     key("echo", 2, FREE, NONE, Verb::Echo),
-    server("exec", 1, NONE, Errand::Exec),
+    server("exec", 1, NONE, Control::Exec),
     key("exists", -2, READ, REST, Verb::Exists),
     key("expire", -3, WRITE, ONE, Verb::Expire),
     key("expireat", -3, WRITE, ONE, Verb::ExpireAt),
@@ -143,18 +143,18 @@ pub(super) const COMMANDS: &[Spec] = &[
     key("getex", -2, WRITE, ONE, Verb::GetEx),
     key("getrange", 4, SLOW, ONE, Verb::GetRange),
     key("getset", 3, WRITE, ONE, Verb::GetSet),
-    server("hello", -1, NONE, Errand::Hello),
+    server("hello", -1, NONE, Control::Hello),
     key("incr", 2, WRITE, ONE, Verb::Incr),
     key("incrby", 3, WRITE, ONE, Verb::IncrBy),
     key("incrbyfloat", 3, WRITE, ONE, Verb::IncrByFloat),
-    server("info", -1, NONE, Errand::Info),
+    server("info", -1, NONE, Control::Info),
     key("keys", 2, SLOW, NONE, Verb::Keys),
     key("mget", -2, READ, REST, Verb::MGet),
     key("mset", -3, WRITE, (1, -1, 2), Verb::MSet),
     key("msetnx", -3, WRITE, (1, -1, 2), Verb::MSetNx),
-    server("multi", 1, NONE, Errand::Multi),
+    server("multi", 1, NONE, Control::Multi),
     key("object", -2, SLOW, (2, 2, 1), Verb::Object),
-    server("paxos", -2, NONE, Errand::Paxos),
+    server("paxos", -2, NONE, Control::Paxos),
     key("persist", 2, WRITE, ONE, Verb::Persist),
     key("pexpire", -3, WRITE, ONE, Verb::PExpire),
     key("pexpireat", -3, WRITE, ONE, Verb::PExpireAt),
@@ -162,12 +162,12 @@ pub(super) const COMMANDS: &[Spec] = &[
     key("ping", -1, FREE, NONE, Verb::Ping),
     key("psetex", 4, WRITE, ONE, Verb::PSetEx),
     key("pttl", 2, READ, ONE, Verb::PTtl),
-    server("quit", -1, NONE, Errand::Quit),
+    server("quit", -1, NONE, Control::Quit),
     key("randomkey", 1, SLOW, NONE, Verb::RandomKey),
     key("rename", 3, WRITE, (1, 2, 1), Verb::Rename),
     key("renamenx", 3, WRITE, (1, 2, 1), Verb::RenameNx),
-    server("reset", 1, NONE, Errand::Reset),
-    server("role", 1, NONE, Errand::Role),
+    server("reset", 1, NONE, Control::Reset),
+    server("role", 1, NONE, Control::Role),
     key("scan", -2, SLOW, NONE, Verb::Scan),
     key("select", 2, FREE, NONE, Verb::Select),
     key("set", -3, WRITE, ONE, Verb::Set),
@@ -181,9 +181,9 @@ pub(super) const COMMANDS: &[Spec] = &[
     key("ttl", 2, READ, ONE, Verb::Ttl),
     key("type", 2, READ, ONE, Verb::Type),
     key("unlink", -2, WRITE, REST, Verb::Del),
-    server("unwatch", 1, NONE, Errand::Unwatch),
-    server("wait", 3, NONE, Errand::Wait),
-    server("watch", -2, REST, Errand::Watch),
+    server("unwatch", 1, NONE, Control::Unwatch),
+    server("wait", 3, NONE, Control::Wait),
+    server("watch", -2, REST, Control::Watch),
 ];
 
 /// The length of the longest name that is looked up.

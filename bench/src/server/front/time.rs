@@ -2,8 +2,8 @@
 
 use super::Front;
 use crate::kv::{Op, Ops, Reply, Store, natural};
+use crate::server::batcher::or_failure;
 use crate::server::clock::Clocks;
-use crate::server::lanes::or_failure;
 use paxos_core::{Consistency, NodeId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -44,8 +44,8 @@ pub(super) async fn show(front: &Front) -> Result<Reply, String> {
     let (sender, times) = oneshot::channel();
     let clocks = Arc::clone(&front.clocks);
     // An error means that the request is no longer waiting.
-    let looker = Box::new(move |store: &Store| drop(sender.send(Times::of(store, &clocks))));
-    front.member.look(Consistency::Local, looker).await.map_err(|error| format!("ERR {error}"))?;
+    let query = Box::new(move |store: &Store| drop(sender.send(Times::of(store, &clocks))));
+    front.member.query(Consistency::Local, query).await.map_err(|error| format!("ERR {error}"))?;
     let times = times.await.map_err(|_| "ERR this member stops")?;
     let number = |n: u64| Reply::Int(i64::try_from(n).unwrap_or(i64::MAX));
     let other = |(member, wall): &(NodeId, u64)| {
@@ -69,7 +69,7 @@ pub(super) async fn set(to: &[u8], front: &Front) -> Result<Reply, String> {
         .ok_or("ERR the store's time is set to a number of milliseconds since 1970")?;
     let mut ops = Ops::default();
     ops.push(&Op::Clock(to));
-    Ok(or_failure(&front.lanes.run(ops).await, 0))
+    Ok(or_failure(&front.batcher.run(ops).await, 0))
 }
 
 #[cfg(test)]

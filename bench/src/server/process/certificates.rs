@@ -1,12 +1,12 @@
-//! Certificates that are renewed while a member runs: their files are looked at now and then.
+//! Certificates that are renewed while a member runs: their files are read now and then.
 
 use core::fmt::Display;
 use core::time::Duration;
 use std::io;
 use tokio::time::sleep;
 
-/// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(10);
+/// How often the files are read.
+const EVERY: Duration = Duration::from_secs(10);
 
 /// The files that a section of the cluster's file names, and what was in them.
 pub(super) struct Certificates<T> {
@@ -33,13 +33,13 @@ impl<T: Clone + PartialEq> Certificates<T> {
     /// Gives new certificates to whoever uses them, for as long as the task runs.
     pub(super) async fn keep<E: Display>(mut self, renew: impl Fn(&T) -> Result<(), E>) {
         loop {
-            sleep(LOOK).await;
-            self.look(&renew);
+            sleep(EVERY).await;
+            self.check(&renew);
         }
     }
 
     /// Takes up what has changed. What cannot be used is told, and what was there before stays in use.
-    fn look<E: Display>(&mut self, renew: impl FnOnce(&T) -> Result<(), E>) {
+    fn check<E: Display>(&mut self, renew: impl FnOnce(&T) -> Result<(), E>) {
         let section = self.section;
         let found = (self.read)().map_err(|error| error.to_string());
         if found == self.tried {
@@ -83,23 +83,23 @@ mod tests {
         assert_eq!(first.certificate, b"first");
 
         let mut tried = Vec::new();
-        let mut look = |answer: Result<(), &'static str>| {
-            certificates.look(|new| {
+        let mut check = |answer: Result<(), &'static str>| {
+            certificates.check(|new| {
                 tried.push((new.certificate.clone(), new.key.clone()));
                 answer
             });
             tried.len()
         };
-        assert_eq!(look(Ok(())), 0, "nothing has changed");
+        assert_eq!(check(Ok(())), 0, "nothing has changed");
         write("n3.pem", "second");
-        assert_eq!(look(Err("the key is another")), 1);
-        assert_eq!(look(Ok(())), 1, "that was tried");
+        assert_eq!(check(Err("the key is another")), 1);
+        assert_eq!(check(Ok(())), 1, "that was tried");
         write("n3.key", "second");
-        assert_eq!(look(Ok(())), 2);
+        assert_eq!(check(Ok(())), 2);
         fs::remove_file(path("n3.key")).expect("it is there");
-        assert_eq!(look(Ok(())), 2, "there is nothing to try");
+        assert_eq!(check(Ok(())), 2, "there is nothing to try");
         write("n3.key", "third");
-        assert_eq!(look(Ok(())), 3);
+        assert_eq!(check(Ok(())), 3);
         assert_eq!(tried[2], (b"second".to_vec(), b"third".to_vec()));
     }
 }

@@ -21,7 +21,7 @@
 //! slot within reach.
 
 use crate::{
-    Acceptor, Aside, Ballot, Epochs, InBallot, Kind, Message, Node, NodeId, Phrase, Proposer, Protocol,
+    Acceptor, Aside, Ballot, Epochs, InBallot, Kind, Message, Node, NodeId, PhaseMessage, Proposer, Protocol,
     ReadMessage, Slot,
 };
 use std::collections::BTreeSet;

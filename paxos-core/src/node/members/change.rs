@@ -45,7 +45,9 @@ impl<P: Protocol> Node<P> {
         let now = self.now.max(now);
         // A store that was heard of long ago may have been exchanged since.
         let is_heard = |node| node == self.setup.id || self.peers.recent(node, now, self.window()).is_some();
-        let store = |node| self.life_of(node).filter(|_| is_heard(node)).map(|life| (node, life));
+        let store = |node| {
+            self.incarnation_of(node).filter(|_| is_heard(node)).map(|incarnation| (node, incarnation))
+        };
         Reconfiguration { change, stores: new.iter().filter_map(store).collect() }
     }
 

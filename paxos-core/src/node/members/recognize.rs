@@ -1,6 +1,6 @@
 //! How a node notices that others have forgotten, and learns that it has itself: see [`crate::StoreMark`].
 
-use crate::{Amnesia, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreLife, StoreMark, To};
+use crate::{Amnesia, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark, To};
 use std::collections::BTreeMap;
 
 /// The highest possible number of writes. At one each microsecond, that takes 2,000 years.
@@ -10,7 +10,7 @@ const MOST_WRITES: u64 = 1 << 56;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Recognition {
     /// Its own store. None if no driver reports it.
-    own: Option<StoreLife>,
+    own: Option<Incarnation>,
     known: BTreeMap<NodeId, Known>,
     /// The processes that have another store than before.
     refused: NodeSet,
@@ -26,7 +26,7 @@ pub(in crate::node) struct Recognition {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Known {
-    store: StoreLife,
+    store: Incarnation,
     /// The number of writes that this process's own disk has recorded.
     noted: u64,
 }
@@ -44,7 +44,7 @@ impl Recognition {
     }
 
     /// Restores, from a record, the store of `node`.
-    pub(in crate::node) fn restore(&mut self, me: NodeId, node: NodeId, store: StoreLife) {
+    pub(in crate::node) fn restore(&mut self, me: NodeId, node: NodeId, store: Incarnation) {
         if node == me {
             // A process does not record its own store, so another process has written this.
             self.amnesia = Some(Amnesia::Misplaced { node });
@@ -59,10 +59,10 @@ impl Recognition {
 }
 
 impl<P: Protocol> Node<P> {
-    /// Tells the node which store its records go to, in which life, and its number of writes. Must be called before
-    /// anything else happens, and whenever a write is durable. Without it, the others cannot notice that this process
-    /// has forgotten.
-    pub fn tell_store(&mut self, store: StoreLife) {
+    /// Tells the node which store its records go to, in which incarnation, and its number of writes. Must be called
+    /// before anything else happens, and whenever a write is durable. Without it, the others cannot notice that this
+    /// process has forgotten.
+    pub fn tell_store(&mut self, store: Incarnation) {
         self.recognition.own = Some(store);
     }
 
@@ -73,11 +73,11 @@ impl<P: Protocol> Node<P> {
 
     /// The last known store of `id`, which may be this process.
     pub(crate) fn store_of(&self, id: NodeId) -> Option<StoreMark> {
-        self.life_of(id).map(|life| life.mark)
+        self.incarnation_of(id).map(|incarnation| incarnation.mark)
     }
 
-    /// The last known store of `id`, in its last known life.
-    pub(in crate::node) fn life_of(&self, id: NodeId) -> Option<StoreLife> {
+    /// The last known store of `id`, in its last known incarnation.
+    pub(in crate::node) fn incarnation_of(&self, id: NodeId) -> Option<Incarnation> {
         let Recognition { own, known, .. } = &self.recognition;
         if id == self.setup.id { *own } else { known.get(&id).map(|known| known.store) }
     }
@@ -132,7 +132,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    pub(in crate::node) fn on_met(&mut self, from: NodeId, found: StoreLife) {
+    pub(in crate::node) fn on_met(&mut self, from: NodeId, found: Incarnation) {
         if from == self.setup.id || from.0 >= NodeSet::CAPACITY {
             return;
         }
@@ -177,7 +177,7 @@ impl<P: Protocol> Node<P> {
 
     /// Handles a message of `from`, which remembers another store of this process.
     #[cold]
-    pub(in crate::node) fn on_forgotten(&mut self, from: NodeId, store: StoreLife, known: StoreLife) {
+    pub(in crate::node) fn on_forgotten(&mut self, from: NodeId, store: Incarnation, known: Incarnation) {
         // A message about a former store, or an earlier state of this one, is outdated.
         let Some(own) = self.recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
         let Some(amnesia) = Amnesia::between(self.setup.id, known, own) else { return };

@@ -50,7 +50,7 @@ fn a_quorum_read_waits_for_the_lowest_end_that_a_phase_1_quorum_names() {
 }
 
 #[test]
-fn an_answer_to_another_life_or_another_read_changes_nothing() {
+fn an_answer_to_another_incarnation_or_another_read_changes_nothing() {
     let (config, mut reads) = reads();
     reads.begin(Consistency::Quorum).expect("room");
     let id = ask(&mut reads, 0)[0];

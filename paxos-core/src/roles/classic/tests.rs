@@ -31,7 +31,7 @@ fn accepted(range: core::ops::Range<u64>, batch: Option<Batch<u64>>) -> Accepted
     Accepted { ballot: B, slots: slots(range), batch }
 }
 
-fn facts(message: &impl Phrase<u64>) -> Vec<String> {
+fn facts(message: &impl PhaseMessage<u64>) -> Vec<String> {
     let mut all = Vec::new();
     message.facts(&mut |fact| all.push(format!("{fact:?}")));
     all
@@ -70,7 +70,10 @@ fn phase_2_and_the_decision_speak_of_each_slot_with_the_value_or_without() {
 #[test]
 fn a_message_whose_numbers_cannot_be_true_is_not_sound() {
     let sound = |message: &dyn Fn(Slot) -> bool| [Slot(0), Slot::LAST, Slot::MAX].map(message);
-    assert_eq!(sound(&|from| Phrase::<u64>::is_sound(&Prepare { ballot: B, from })), [true, true, false]);
+    assert_eq!(
+        sound(&|from| PhaseMessage::<u64>::is_sound(&Prepare { ballot: B, from })),
+        [true, true, false]
+    );
     assert_eq!(sound(&|first| promise(0, vec![vote(first, B)]).is_sound()), [true, true, false]);
     assert_eq!(sound(&|first| accept(first, Slot(0)).is_sound()), [true, false, false]);
     assert_eq!(sound(&|chosen| accept(Slot(0), chosen).is_sound()), [true, true, false]);

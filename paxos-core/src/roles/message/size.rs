@@ -1,6 +1,6 @@
 //! The size of messages. No message grows with the log.
 
-use super::{Message, Phrase};
+use super::{Message, PhaseMessage};
 use crate::{Amount, Entry, Fact, Limits, Protocol, Value};
 
 impl<P: Protocol> Message<P> {
@@ -56,10 +56,10 @@ impl<P: Protocol> Message<P> {
     }
 }
 
-fn carried<V: Value>(phrase: &impl Phrase<V>) -> Amount {
+fn carried<V: Value>(phase_message: &impl PhaseMessage<V>) -> Amount {
     let mut sum = Amount::default();
     let mut add = |entry: &Entry<V>| sum += Amount { count: 1, bytes: entry.bytes() };
-    phrase.facts(&mut |fact| match fact {
+    phase_message.facts(&mut |fact| match fact {
         Fact::Promise { votes, .. } => votes.iter().for_each(|(_, _, entry)| add(entry)),
         Fact::Propose { entry, .. } => add(entry),
         Fact::Vote { entry, .. } | Fact::Chosen { entry, .. } => entry.into_iter().for_each(&mut add),

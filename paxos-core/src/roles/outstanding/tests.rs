@@ -5,11 +5,11 @@ use super::*;
 const NODE: NodeId = NodeId(9);
 
 /// A client that asks again after 10 ns, and gives up after 35 ns.
-fn client(life: u32) -> Outstanding<u64> {
+fn client(incarnation: u32) -> Outstanding<u64> {
     let mut config = Config::collapsed(3).expect("lawful");
     config.timeouts.client = Some(Duration::from_nanos(10));
     config.timeouts.give_up = Some(Duration::from_nanos(35));
-    Outstanding::new(NODE, life, &config)
+    Outstanding::new(NODE, incarnation, &config)
 }
 
 /// Asks for `n` commands, each in a batch of its own. `alone`: one process is asked, otherwise all.

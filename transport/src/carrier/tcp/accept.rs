@@ -8,7 +8,7 @@ use super::stats::{Reason, Who};
 use core::future::poll_fn;
 use core::task::Poll;
 use core::time::Duration;
-use paxos_core::{Message, NodeId, StoreLife, StoreMark};
+use paxos_core::{Incarnation, Message, NodeId, StoreMark};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(super) struct Arrived<P: paxos_core::Protocol> {
     /// The number of the connection on which they arrived.
     pub(super) number: u64,
     /// The sender's store when it sent the messages.
-    pub(super) store: Option<StoreLife>,
+    pub(super) store: Option<Incarnation>,
     pub(super) messages: Vec<Message<P>>,
     pub(super) _room: tokio::sync::OwnedSemaphorePermit,
 }
@@ -166,7 +166,7 @@ struct Receiver<P: paxos_core::Protocol> {
     /// The number of this connection.
     number: u64,
     /// The peer's store at the time of its greeting.
-    store: Option<StoreLife>,
+    store: Option<Incarnation>,
     reader: Reader,
     writer: Writer,
     /// The parts of a large message that have arrived.
@@ -231,7 +231,9 @@ impl<P: crate::Portable> Receiver<P> {
     /// Passes messages that took `bytes` bytes to the host. While the host holds too many, nothing more is read, so
     /// that the sender notices.
     async fn hand_over(&mut self, writes: u64, messages: Vec<Message<P>>, bytes: usize) {
-        let store = self.store.map(|life| StoreLife { mark: StoreMark { writes, ..life.mark }, ..life });
+        let store = self
+            .store
+            .map(|incarnation| Incarnation { mark: StoreMark { writes, ..incarnation.mark }, ..incarnation });
         let counts = &self.shared.counts;
         counts.bytes_received.add(bytes as u64);
         counts.messages_received.add(messages.len() as u64);

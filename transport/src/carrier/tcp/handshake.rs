@@ -13,7 +13,7 @@ use super::stats::Reason;
 use super::tls;
 use crate::identity::Identity;
 use core::time::Duration;
-use paxos_core::{Digest, NodeId, StoreLife};
+use paxos_core::{Digest, Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 use std::io;
 use tokio::io::{AsyncWriteExt, BufReader, WriteHalf};
@@ -96,8 +96,8 @@ pub(super) struct Hello {
     to: NodeId,
     /// The address at which the sender can be reached, if it advertises one.
     pub(super) address: Option<String>,
-    /// The sender's store and its current life, if known yet; messages carry the number of its writes.
-    pub(super) store: Option<StoreLife>,
+    /// The sender's store and its current incarnation, if known yet; messages carry the number of its writes.
+    pub(super) store: Option<Incarnation>,
 }
 
 const MAGIC: [u8; 8] = *b"paxos\r\n\0";
@@ -111,7 +111,12 @@ struct Refusal {
 }
 
 impl Hello {
-    pub(super) fn new(me: &Identity, to: NodeId, address: Option<String>, store: Option<StoreLife>) -> Self {
+    pub(super) fn new(
+        me: &Identity,
+        to: NodeId,
+        address: Option<String>,
+        store: Option<Incarnation>,
+    ) -> Self {
         let Identity { cluster, node, variant, configuration, .. } = me.clone();
         Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address, store }
     }

@@ -2,7 +2,7 @@
 
 use super::stage::{Process, STRANGER, elect, entry, stage};
 use crate::conformance::{Facts, Tested};
-use paxos_core::{Ballot, Config, Fact, InBallot, NodeId, Phrase, Protocol, Slot};
+use paxos_core::{Ballot, Config, Fact, InBallot, NodeId, PhaseMessage, Protocol, Slot};
 
 /// The votes of some acceptors.
 type Votes<P> = Vec<(NodeId, <P as Protocol>::Accepted)>;

@@ -4,7 +4,7 @@ use crate::conformance::{Facts, Tested};
 use core::ops::Range;
 use paxos_core::{
     Acceptor as _, Audience, Ballot, Chosen, ClientId, Config, Entry, Fact, Learner as _, Nack, NodeId,
-    Overloaded, Phrase, Proposal, Proposer as _, Reach, Request, Setup, Slot, Time,
+    Overloaded, PhaseMessage, Proposal, Proposer as _, Reach, Request, Setup, Slot, Time,
 };
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ pub fn in_order(node: NodeId, next: Slot, slot: Slot) -> Verdict {
 }
 
 /// A command takes effect once, however often it is sent or chosen (DESIGN §3). `before` says whether it already has,
-/// in this life of the replica.
+/// in this incarnation of the replica.
 ///
 /// # Errors
 /// If it already has.

@@ -29,7 +29,11 @@ pub const LAWS: &[Law] = &[
         "only a ballot's owner speaks in it",
         "Paxos Made Simple §2.2; Fast Paxos §2.2.1",
     ),
-    Law::new("no_ballot_used_twice", "no ballot is used in two lives of its owner", "Paxos Made Simple §2.5"),
+    Law::new(
+        "no_ballot_used_twice",
+        "no ballot is used in two incarnations of its owner",
+        "Paxos Made Simple §2.5",
+    ),
     Law::new(
         "one_value_per_ballot",
         "a slot has at most one proposed value per classic ballot",
@@ -92,7 +96,7 @@ pub const LAWS: &[Law] = &[
     Law::new("messages_fit_a_frame", "a message is no longer than the network carries", "DESIGN §3"),
     Law::new("sizes_are_known", "an encoded message is no longer than its content allows", "DESIGN §3"),
     Law::new("in_order", "slots are executed in order, without a gap", "DESIGN §3"),
-    Law::new("exactly_once", "a command takes effect once in a life of a replica", "DESIGN §3"),
+    Law::new("exactly_once", "a command takes effect once in an incarnation of a replica", "DESIGN §3"),
     Law::new(
         "reads_are_fresh",
         "a read sees everything that was answered before it began",

@@ -26,9 +26,9 @@ pub struct Ledger<P: Protocol> {
     memories: Vec<Memory>,
     /// The slots for which each fast ballot was opened.
     opened: BTreeMap<Ballot, Vec<SlotRange>>,
-    /// For each term, the lives of its owner that used it, and for which slots.
+    /// For each term, the incarnations of its owner that used it, and for which slots.
     terms: BTreeMap<(u64, NodeId), Vec<(u32, SlotRange)>>,
-    lives: BTreeMap<NodeId, Life>,
+    incarnations: BTreeMap<NodeId, Run>,
     /// The processes that have lost data from their disks. Their statements do not count.
     forgetful: NodeSet,
     /// Every answered command, and every slot that a linearizable read saw, is below this slot.
@@ -39,7 +39,7 @@ pub struct Ledger<P: Protocol> {
 
 /// What a process has learned and done since it started.
 #[derive(Debug, Default)]
-struct Life {
+struct Run {
     number: u32,
     known: Vec<Option<Name>>,
     next: Slot,
@@ -58,7 +58,7 @@ impl<P: Protocol> Ledger<P> {
             memories: vec![Memory::default(); usize::from(NodeSet::CAPACITY)],
             opened: BTreeMap::new(),
             terms: BTreeMap::new(),
-            lives: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
             forgetful: NodeSet::EMPTY,
             seen: Slot(0),
             snapshots: BTreeMap::new(),
@@ -141,11 +141,11 @@ impl<P: Protocol> Ledger<P> {
     pub fn restarted<'a>(
         &mut self,
         node: NodeId,
-        life: u32,
+        incarnation: u32,
         snapshot: Option<&Snapshot>,
         records: impl IntoIterator<Item = &'a P::Record>,
     ) -> Verdict {
-        self.lives.insert(node, Life { number: life, ..Life::default() });
+        self.incarnations.insert(node, Run { number: incarnation, ..Run::default() });
         if self.forgetful.contains(node) {
             return Ok(());
         }
@@ -192,12 +192,12 @@ impl<P: Protocol> Ledger<P> {
             return Ok(());
         }
         self.is_true(node, snapshot)?;
-        let (next, life) = (snapshot.next(), self.lives.entry(node).or_default());
+        let (next, incarnation) = (snapshot.next(), self.incarnations.entry(node).or_default());
         // From a state older than its own, the replica would execute slots a second time.
-        execution::in_order(node, life.next, life.next.min(next))?;
-        let chosen = self.books.range(life.next..next);
-        life.done.extend(chosen.filter_map(|(_, book)| book.chosen?.1));
-        life.next = next;
+        execution::in_order(node, incarnation.next, incarnation.next.min(next))?;
+        let chosen = self.books.range(incarnation.next..next);
+        incarnation.done.extend(chosen.filter_map(|(_, book)| book.chosen?.1));
+        incarnation.next = next;
         Ok(())
     }
 
@@ -240,7 +240,7 @@ impl<P: Protocol> Ledger<P> {
             return Ok(());
         }
         let name = entry.id();
-        let known = &mut self.lives.entry(node).or_default().known;
+        let known = &mut self.incarnations.entry(node).or_default().known;
         let at = slot.index() as usize;
         if known.len() <= at {
             known.resize(at + 1, None);
@@ -267,13 +267,13 @@ impl<P: Protocol> Ledger<P> {
         if self.forgetful.contains(node) {
             return Ok(());
         }
-        let life = self.lives.entry(node).or_default();
-        execution::in_order(node, life.next, slot)?;
-        life.next = slot.plus(1);
+        let incarnation = self.incarnations.entry(node).or_default();
+        execution::in_order(node, incarnation.next, slot)?;
+        incarnation.next = slot.plus(1);
         let book = self.books.entry(slot).or_default();
         chosen::agreement(slot, book.chosen, node, entry.id())?;
         let (Some(reply), Some(id)) = (effect, entry.id()) else { return Ok(()) };
-        execution::exactly_once(node, slot, id, !life.done.insert(id))?;
+        execution::exactly_once(node, slot, id, !incarnation.done.insert(id))?;
         let first = book.reply.get_or_insert_with(|| reply.clone());
         execution::replicas_are_equal(node, slot, Some(id), first, reply)
     }

@@ -28,7 +28,7 @@ where
         }
         self.busy = Busy::Serving(waiting);
         let cost = Duration::from_nanos(service.as_nanos() as u64 * waiting as u64);
-        out.queue.push(out.now.after(cost), Happening::Served(self.id, self.life));
+        out.queue.push(out.now.after(cost), Happening::Served(self.id, self.incarnation));
     }
 
     /// Steps through the first `taken` messages and a due timeout, then does what follows.
@@ -77,8 +77,8 @@ where
                 && let Some(readable) = ready.readable()
             {
                 debug_assert_eq!(readable.applied, self.replica.next(), "the replica is as new as said");
-                if let Some(look) = self.looks.remove(&readable.id) {
-                    out.looked(self.id, readable.id, look(&self.replica.machine().machine));
+                if let Some(answer) = self.reads.remove(&readable.id) {
+                    out.answered_query(self.id, readable.id, answer(&self.replica.machine().machine));
                 }
                 self.readable.push(readable);
             }
@@ -96,7 +96,7 @@ where
             while let Some((id, why)) = self.node.ended_read() {
                 out.reads.refused(self.id, id, why);
             }
-            self.look(out);
+            self.note_progress(out);
             self.readable.drain(..).for_each(|readable| out.readable(self.id, readable));
             let submitted = self.take_outcomes(out);
             self.sync(out);
@@ -110,7 +110,7 @@ where
         let spent = std::mem::take(&mut out.spent);
         if !spent.is_zero() {
             self.busy = Busy::Answering;
-            out.queue.push(out.now.after(spent), Happening::Served(self.id, self.life));
+            out.queue.push(out.now.after(spent), Happening::Served(self.id, self.incarnation));
         }
     }
 
@@ -125,7 +125,7 @@ where
                 self.finish(out);
             }
         } else {
-            out.queue.push(out.now.after(latency), Happening::Written(self.id, self.life));
+            out.queue.push(out.now.after(latency), Happening::Written(self.id, self.incarnation));
         }
     }
 
@@ -215,7 +215,7 @@ where
     }
 
     /// Records what the node has learned and executed since the last call.
-    fn look(&mut self, out: &mut Outside<P>) {
+    fn note_progress(&mut self, out: &mut Outside<P>) {
         let chosen = self.node.chosen();
         if chosen.changes() != self.noticed.changes {
             self.noticed.changes = chosen.changes();

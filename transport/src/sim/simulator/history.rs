@@ -18,8 +18,8 @@ pub(super) struct Query<P: Protocol> {
 }
 
 impl<P: Protocol> Outside<P> {
-    /// A query looked at the machine.
-    pub(super) fn looked(&mut self, node: NodeId, id: ReadId, reply: P::Reply) {
+    /// A query was answered.
+    pub(super) fn answered_query(&mut self, node: NodeId, id: ReadId, reply: P::Reply) {
         let is_it = |query: &&mut Query<P>| (query.node, query.id) == (node, id) && query.seen.is_none();
         if let Some(query) = self.queries.iter_mut().rev().find(is_it) {
             query.seen = Some((self.now, reply));
@@ -32,8 +32,8 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Begins a read now, at the replica of `node`, that is a part of [`Sim::history`]: `look` answers `command` from the state,
-    /// without the log, as the closure of [`Replicated::read`](crate::Replicated::read) does.
+    /// Begins a read now, at the replica of `node`, that is a part of [`Sim::history`]: `read` answers `command` from
+    /// the state, without the log, as the closure of [`Replicated::read`](crate::Replicated::read) does.
     ///
     /// # Errors
     /// As [`Sim::read`].
@@ -42,22 +42,22 @@ where
         node: NodeId,
         consistency: Consistency,
         command: P::Value,
-        look: impl FnOnce(&S) -> P::Reply + 'static,
+        read: impl FnOnce(&S) -> P::Reply + 'static,
     ) -> Result<ReadId, Unread> {
         let id = self.read(node, consistency)?;
         if let Some(at) = self.at(node) {
-            self.processes[at].looks.insert(id, Box::new(look));
+            self.processes[at].reads.insert(id, Box::new(read));
             self.out.queries.push(Query { node, id, at: self.out.now, command, seen: None });
         }
         Ok(id)
     }
 
-    /// What clients did and saw so far, for [`linearize::check`](crate::linearize::check): all commands, and the queries that
-    /// were answered. Times are nanoseconds of virtual time, and clients are called as their processes.
+    /// What clients did and saw so far, for [`linearize::check`](crate::linearize::check): all commands, and the
+    /// queries that were answered. Times are nanoseconds of virtual time, and clients are called as their processes.
     ///
-    /// The outcome of a command without an answer is unknown: its process crashed or still waits, or was told that there is no
-    /// answer. That is so of a refused command as well, since a network that doubles messages may bring it once more. Changes of
-    /// members and queries that were not answered are left out.
+    /// The outcome of a command without an answer is unknown: its process crashed or still waits, or was told that
+    /// there is no answer. That is so of a refused command as well, since a network that doubles messages may bring it
+    /// once more. Changes of members and queries that were not answered are left out.
     pub fn history(&self) -> Vec<Operation<Call<P::Value, P::Reply>>> {
         let commands = self.out.commands.list.iter().zip(&self.out.commands.values);
         let commands = commands.filter_map(|(command, value)| {

@@ -213,10 +213,10 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    pub(super) fn restarted(&mut self, node: NodeId, life: u32, disk: &Stored<P>) {
+    pub(super) fn restarted(&mut self, node: NodeId, incarnation: u32, disk: &Stored<P>) {
         let snapshot = disk.snapshot.as_ref();
         if let Some(ledger) = &mut self.ledger {
-            let verdict = ledger.restarted(node, life, snapshot, &disk.records);
+            let verdict = ledger.restarted(node, incarnation, snapshot, &disk.records);
             self.judge(verdict);
         }
         self.note(node, Note::Restarted, String::new);
@@ -266,7 +266,8 @@ impl<P: Protocol> Outside<P> {
         self.note(node, Note::Read, || format!("{} below {}", readable.id, readable.applied));
     }
 
-    /// Notes that a process knows the chosen entry of `slot`; `new` says whether it is the first time in this life.
+    /// Notes that a process knows the chosen entry of `slot`; `new` says whether it is the first time in this
+    /// incarnation.
     pub(super) fn knows(&mut self, node: NodeId, slot: Slot, entry: &Entry<P::Value>, new: bool) {
         if let Some(ledger) = &mut self.ledger {
             let verdict = ledger.knows(node, slot, entry);

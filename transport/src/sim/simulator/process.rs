@@ -9,8 +9,8 @@ pub(super) use stored::Stored;
 
 use core::cell::RefCell;
 use paxos_core::{
-    Amnesia, Capture, CommandId, Message, Node, NodeId, Protocol, ReadId, Readable, Receipt, Replica,
-    RestoreError, Settled, Setup, Slot, Snapshot, StateMachine, StoreLife, Time,
+    Amnesia, Capture, CommandId, Incarnation, Message, Node, NodeId, Protocol, ReadId, Readable, Receipt,
+    Replica, RestoreError, Settled, Setup, Slot, Snapshot, StateMachine, Time,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
@@ -66,14 +66,14 @@ impl<S: StateMachine> StateMachine for Watched<S> {
 }
 
 /// What a query makes of a machine.
-pub(super) type Look<S> = Box<dyn FnOnce(&S) -> <S as StateMachine>::Reply>;
+pub(super) type Answer<S> = Box<dyn FnOnce(&S) -> <S as StateMachine>::Reply>;
 
 /// The store that a process announces with a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shown {
     /// The number of restarts of the process.
-    pub(super) life: u32,
-    pub(super) store: StoreLife,
+    pub(super) incarnation: u32,
+    pub(super) store: Incarnation,
 }
 
 /// What a process is busy with.
@@ -86,7 +86,7 @@ pub(super) enum Busy {
     Answering,
 }
 
-/// What a process has learned and executed in this life, as far as recorded.
+/// What a process has learned and executed in this incarnation, as far as recorded.
 #[derive(Debug, Default)]
 pub(super) struct Noticed {
     pub(super) changes: u64,
@@ -102,13 +102,13 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) inbox: Vec<(NodeId, Message<P>)>,
     /// The number of writes its disk had made when it started; `None` if it does not announce its store.
     opened: Option<u64>,
-    /// For each other process, its life and the number of its store's writes that it last announced.
+    /// For each other process, its incarnation and the number of its store's writes that it last announced.
     shown: BTreeMap<NodeId, (u32, u64)>,
     /// The latest of these states before the last restart. Messages from before them came over connections that a
     /// restart ends.
     shown_before: BTreeMap<NodeId, (u32, u64)>,
     /// Announced stores, each with the number of waiting messages that precede it.
-    pub(super) showing: VecDeque<(usize, NodeId, StoreLife)>,
+    pub(super) showing: VecDeque<(usize, NodeId, Incarnation)>,
     /// Whether its disk lost data, or holds another process's data.
     pub(super) has_forgotten: bool,
     /// Why it stopped, if it learned that it has forgotten something.
@@ -117,7 +117,7 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) paused: bool,
     pub(super) busy: Busy,
     /// The number of restarts.
-    pub(super) life: u32,
+    pub(super) incarnation: u32,
     /// When it will be woken.
     pub(super) wake: Option<Time>,
     pub(super) disk: Stored<P>,
@@ -144,11 +144,11 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) outcomes: Vec<Settled<P::Reply>>,
     pub(super) readable: Vec<Readable>,
     /// What queries make of its machine when they may be answered.
-    pub(super) looks: BTreeMap<ReadId, Look<S>>,
+    pub(super) reads: BTreeMap<ReadId, Answer<S>>,
     pub(super) noticed: Noticed,
-    /// When it first knew each slot, over all its lives.
+    /// When it first knew each slot, over all its incarnations.
     pub(super) learned: Vec<Option<Time>>,
-    /// When it first executed each slot, over all its lives.
+    /// When it first executed each slot, over all its incarnations.
     pub(super) applied: Vec<Option<Time>>,
 }
 
@@ -174,7 +174,7 @@ where
             up: true,
             paused: false,
             busy: Busy::No,
-            life: 0,
+            incarnation: 0,
             wake: None,
             disk,
             copied: None,
@@ -189,7 +189,7 @@ where
             heard: Vec::new(),
             outcomes: Vec::new(),
             readable: Vec::new(),
-            looks: BTreeMap::new(),
+            reads: BTreeMap::new(),
             noticed: Noticed::default(),
             learned: Vec::new(),
             applied: Vec::new(),
@@ -198,11 +198,11 @@ where
         process
     }
 
-    /// Tells its node the life and the store of this process.
+    /// Tells its node the incarnation and the store of this process.
     fn introduce(&mut self) {
         if self.opened.is_some() {
             self.opened = Some(self.disk.mark.writes);
-            self.node.draw(self.life + 1);
+            self.node.draw(self.incarnation + 1);
         }
         // Processes with odd ids keep pieces beside their turns, so that runs mix both ways.
         if !self.id.0.is_multiple_of(2) {
@@ -217,9 +217,9 @@ where
         }
     }
 
-    /// Its store and its current life.
-    fn store(&self) -> Option<StoreLife> {
-        Some(StoreLife { mark: self.disk.mark, opened: self.opened?, nonce: self.life + 1 })
+    /// Its store and its current incarnation.
+    fn store(&self) -> Option<Incarnation> {
+        Some(Incarnation { mark: self.disk.mark, opened: self.opened?, nonce: self.incarnation + 1 })
     }
 
     /// Notices a durable write. Returns whether there was one.
@@ -232,20 +232,22 @@ where
 
     /// The store that it announces with the messages that it sends now.
     pub(super) fn shows(&self) -> Option<Shown> {
-        Some(Shown { life: self.life, store: self.store()? })
+        Some(Shown { incarnation: self.incarnation, store: self.store()? })
     }
 
     /// Receives a message, with the store of its sender. Like a carrier, it never announces an older state of a store
-    /// after a newer one, and drops messages of a former life after those of a later life.
+    /// after a newer one, and drops messages of a former incarnation after those of a later incarnation.
     pub(super) fn hear(&mut self, from: NodeId, message: Message<P>, shown: Option<Shown>) {
-        if let Some(Shown { life, store }) = shown {
+        if let Some(Shown { incarnation, store }) = shown {
             let last = self.shown.get(&from).copied();
             let before = self.shown_before.get(&from).copied();
-            if last.is_some_and(|(last, _)| life < last) || before > Some((life, store.mark.writes)) {
+            if last.is_some_and(|(last, _)| incarnation < last)
+                || before > Some((incarnation, store.mark.writes))
+            {
                 return;
             }
-            if last.is_none_or(|(last, writes)| life > last || store.mark.writes > writes) {
-                self.shown.insert(from, (life, store.mark.writes));
+            if last.is_none_or(|(last, writes)| incarnation > last || store.mark.writes > writes) {
+                self.shown.insert(from, (incarnation, store.mark.writes));
                 self.showing.push_back((self.inbox.len(), from, store));
             }
         }
@@ -256,18 +258,18 @@ where
     pub(super) fn restart(&mut self, now: Time, machine: S) {
         let setup = self.node.setup().clone();
         self.replica = Replica::new(Watched::new(machine), &setup.config.limits);
-        self.life += 1;
+        self.incarnation += 1;
         let snapshot = self.disk.snapshot.clone();
-        let lives = self.disk.open();
-        let fresh = lives == 0 && snapshot.is_none() && self.disk.records.is_empty();
+        let incarnations = self.disk.open();
+        let fresh = incarnations == 0 && snapshot.is_none() && self.disk.records.is_empty();
         let now = self.local(now);
         self.node = if fresh {
             Node::new(setup, now)
         } else {
-            Node::restore_from(setup, now, lives, snapshot, &self.disk.records)
+            Node::restore_from(setup, now, incarnations, snapshot, &self.disk.records)
         };
         self.introduce();
-        // The slots below were recorded in a former life.
+        // The slots below were recorded in a former incarnation.
         let applied = self.disk.snapshot.as_ref().map_or(Slot(0), Snapshot::next);
         self.noticed = Noticed { applied, ..Noticed::default() };
         self.up = true;
@@ -285,7 +287,7 @@ where
         self.shown_before.append(&mut self.shown);
         self.showing.clear();
         self.heard.clear();
-        self.looks.clear();
+        self.reads.clear();
     }
 
     /// Whether the process can act now.

@@ -13,11 +13,11 @@ pub(super) enum Happening<P: Protocol> {
     Arrive { to: NodeId, from: NodeId, message: Message<P>, shown: Option<Shown> },
     /// A process wakes up, as it asked.
     Wake(NodeId),
-    /// A process, in this life, finishes its write.
+    /// A process, in this incarnation, finishes its write.
     Written(NodeId, u32),
-    /// A process, in this life, finishes the job with this number beside its turns.
+    /// A process, in this incarnation, finishes the job with this number beside its turns.
     Done(NodeId, u32, u64),
-    /// A process, in this life, has handled the messages that it took.
+    /// A process, in this incarnation, has handled the messages that it took.
     Served(NodeId, u32),
     /// A process or its disk fails, or recovers.
     Fault(Fault),

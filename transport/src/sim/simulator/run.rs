@@ -42,7 +42,7 @@ where
             // A process that stopped because of its disk would only stop again with the same disk.
             Fault::Restart(_) if !process.up && process.amnesia.is_none() => {
                 process.restart(out.now, (self.machine)(id));
-                out.restarted(id, process.life, &process.disk);
+                out.restarted(id, process.incarnation, &process.disk);
                 process.go_on(out);
                 self.awake.insert(at);
             }
@@ -173,15 +173,15 @@ where
                     process.arrange_wake(out);
                 }
             }
-            Happening::Written(_, life) if process.up && process.life == life => {
+            Happening::Written(_, incarnation) if process.up && process.incarnation == incarnation => {
                 process.on_disk(out);
                 self.awake.insert(at);
             }
-            Happening::Done(_, life, number) if process.up && process.life == life => {
+            Happening::Done(_, incarnation, number) if process.up && process.incarnation == incarnation => {
                 process.on_done(number);
                 self.awake.insert(at);
             }
-            Happening::Served(_, life) if process.up && process.life == life => {
+            Happening::Served(_, incarnation) if process.up && process.incarnation == incarnation => {
                 if let Busy::Serving(taken) = std::mem::replace(&mut process.busy, Busy::No) {
                     process.turn(out, taken);
                 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  0  check: of all that follows, up to the end of the content
 //! 16  version, kind and whether it is a witness, 2 bytes of zero
-//! 20  which life of the process this is
+//! 20  which incarnation of the process this is
 //! 24  the brand of the store
 //! 32  number: 1 for the first block of a store, and 1 more for each
 //! 40  length of the content
@@ -35,7 +35,7 @@ const WITNESS: u8 = 0x80;
 pub(super) enum Kind {
     /// Records that were appended.
     Appended,
-    /// The beginning of a life of the process: no records.
+    /// The beginning of an incarnation of the process: no records.
     Begun,
     /// Records that were installed with a snapshot and replace everything before.
     Installed,
@@ -47,7 +47,7 @@ pub(super) struct Head {
     pub(super) kind: Kind,
     /// Whether the block is only a witness, without records: block `number` was durable when the witness was written.
     pub(super) witness: bool,
-    pub(super) life: u32,
+    pub(super) incarnation: u32,
     /// The brand of the store that it belongs to.
     pub(super) brand: u64,
     pub(super) number: u64,
@@ -80,7 +80,7 @@ impl Draft {
         let bytes = &mut self.0;
         bytes[16] = VERSION;
         bytes[17] = head.kind as u8 | if head.witness { WITNESS } else { 0 };
-        bytes[20..24].copy_from_slice(&head.life.to_le_bytes());
+        bytes[20..24].copy_from_slice(&head.incarnation.to_le_bytes());
         bytes[24..32].copy_from_slice(&head.brand.to_le_bytes());
         bytes[32..40].copy_from_slice(&head.number.to_le_bytes());
         bytes[40..48].copy_from_slice(&((length - HEAD) as u64).to_le_bytes());
@@ -121,8 +121,9 @@ impl<'a> Block<'a> {
         if bytes[16] != VERSION || check(0)? != Digest::of(said) {
             return None;
         }
-        let life = u32::from_le_bytes(bytes.get(20..24)?.try_into().ok()?);
-        let head = Head { kind, witness, life, brand: take(24)?, number: take(32)?, before: check(48)? };
+        let incarnation = u32::from_le_bytes(bytes.get(20..24)?.try_into().ok()?);
+        let head =
+            Head { kind, witness, incarnation, brand: take(24)?, number: take(32)?, before: check(48)? };
         let pages = bytes.get(..end.next_multiple_of(PAGE))?;
         Some(Self { head, check: check(0)?, content: &bytes[HEAD..end], pages })
     }
@@ -157,7 +158,7 @@ mod tests {
     use paxos_core::{Ballot, NodeId, Record};
 
     fn head() -> Head {
-        Head { kind: Kind::Appended, witness: false, life: 3, brand: 5, number: 7, before: Digest(9) }
+        Head { kind: Kind::Appended, witness: false, incarnation: 3, brand: 5, number: 7, before: Digest(9) }
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl<F: Files> Store<F> {
             None => begin(&files, dir, &names, identity, create, sizes)?,
         };
         manifest.check(identity, dir)?;
-        // It is durable when the next life begins, before the process grants a lease.
+        // It is durable when the next incarnation begins, before the process grants a lease.
         manifest.lease = manifest.lease.max(identity.lease);
         let snapshot = survey::snapshot(&files, dir, &manifest)?;
         let found = survey::log(&files, dir, &manifest, &mut |block| block.read_into(records))?;
@@ -150,15 +150,15 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// Begins a new life. Returns its number, from 0, and the store's mark.
-    pub(super) fn begin_life(&mut self) -> Result<(u32, StoreMark), StoreError> {
-        let life = self.tail.life;
-        self.tail.life = life
+    /// Begins a new incarnation. Returns its number, from 0, and the store's mark.
+    pub(super) fn begin_incarnation(&mut self) -> Result<(u32, StoreMark), StoreError> {
+        let incarnation = self.tail.incarnation;
+        self.tail.incarnation = incarnation
             .checked_add(1)
             .ok_or_else(|| StoreError::damaged(&self.dir, "it was loaded more often than can be counted"))?;
         self.append(Kind::Begun, Draft::empty())?;
         self.note()?;
-        Ok((life, StoreMark { id: self.manifest.id, writes: self.tail.number }))
+        Ok((incarnation, StoreMark { id: self.manifest.id, writes: self.tail.number }))
     }
 }
 

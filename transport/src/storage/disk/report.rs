@@ -29,7 +29,7 @@ pub struct StoreReport {
     /// The identity of the store, and the number of writes that it has made durable.
     pub store: StoreMark,
     /// The number of times the store was loaded.
-    pub lives: u32,
+    pub incarnations: u32,
     /// The snapshot in it, if there is one.
     pub snapshot: Option<SnapshotId>,
     /// The numbers of the blocks after the snapshot.
@@ -61,7 +61,7 @@ impl StoreReport {
         let (report, snapshot) = Self::survey(dir.as_ref(), &mut |content| {
             block::decode(content).map(|some| records.extend::<Vec<P::Record>>(some))
         })?;
-        let (session, store) = (report.lives, Some(report.store));
+        let (session, store) = (report.incarnations, Some(report.store));
         let saved = Saved { session, store, lease: report.lease, snapshot, records };
         Ok((report, saved))
     }
@@ -88,7 +88,7 @@ impl StoreReport {
             genesis: manifest.genesis.clone(),
             lease: manifest.lease,
             store: StoreMark { id: manifest.id, writes: found.tail.number },
-            lives: found.tail.life,
+            incarnations: found.tail.incarnation,
             snapshot: manifest.snapshot,
             blocks: manifest.segments[0].first..=found.tail.number,
             record_bytes,

@@ -1,7 +1,8 @@
 //! A file of the log, of a fixed length.
 //!
 //! ```text
-//! copy of a block with an even number │ copy of one with an odd number │ blocks, one after the other │ what was there before
+//! copy of a block with an even number │ copy of one with an odd number │ blocks, one after the other │ what was there
+//! before
 //! ```
 //!
 //! One sync covers a block and its copy, which are far apart. So the newest block is stored twice, and so is the one
@@ -54,8 +55,8 @@ pub(super) struct Tail {
     pub(super) number: u64,
     /// The check of that block.
     pub(super) check: Digest,
-    /// The life in which it was written.
-    pub(super) life: u32,
+    /// The incarnation in which it was written.
+    pub(super) incarnation: u32,
 }
 
 /// The result of reading a segment.
@@ -86,7 +87,8 @@ pub(super) fn walk(
         let next = Block::read(bytes.get(at..).unwrap_or_default());
         if let Some(block) = next.filter(|block| follows(block, brand, tail) && !block.head.witness) {
             visit(&block)?;
-            *tail = Tail { number: block.head.number, check: block.check, life: block.head.life };
+            *tail =
+                Tail { number: block.head.number, check: block.check, incarnation: block.head.incarnation };
             walked.end += block.pages.len();
             walked.last = Some(at..walked.end);
             continue;
@@ -181,12 +183,12 @@ mod tests {
         let head = |number, before| Head {
             kind: Kind::Appended,
             witness: false,
-            life: 1,
+            incarnation: 1,
             brand: 5,
             number,
             before: Digest(before),
         };
-        let start = Tail { number: 6, check: Digest(9), life: 1 };
+        let start = Tail { number: 6, check: Digest(9), incarnation: 1 };
         let blocks = |head: Head| {
             let mut bytes = vec![0; 32 * PAGE];
             for page in [head.number as usize % 2, 2] {

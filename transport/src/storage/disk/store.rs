@@ -109,7 +109,7 @@ pub(super) struct Store<F: Files> {
     pub(super) files: F,
     pub(super) sizes: Sizes,
     pub(super) manifest: Manifest,
-    /// When it was opened, and the leases that the process grants in this life.
+    /// When it was opened, and the leases that the process grants in this incarnation.
     pub(super) opened: Uptime,
     pub(super) lease: Option<Duration>,
     /// The last segment, to which blocks are added.
@@ -262,11 +262,11 @@ impl<F: Files> Store<F> {
     /// Writes a block at the end of the last segment, which must have room for it.
     fn put(&mut self, kind: Kind, draft: Draft) -> Result<(), StoreError> {
         let last = self.manifest.last();
-        let Tail { number, check, life } = self.tail;
+        let Tail { number, check, incarnation } = self.tail;
         let head = Head {
             kind,
             witness: false,
-            life,
+            incarnation,
             brand: self.manifest.brand,
             number: number + 1,
             before: check,
@@ -274,7 +274,7 @@ impl<F: Files> Store<F> {
         let (pages, sealed) = draft.seal(&head);
         self.write_twice(&self.file, Layout::of(last.length), self.end, &pages)
             .map_err(StoreError::io(&self.dir.join(last.name())))?;
-        self.tail = Tail { number: number + 1, check: sealed, life };
+        self.tail = Tail { number: number + 1, check: sealed, incarnation };
         self.end += pages.len() as u64;
         Ok(())
     }
@@ -302,7 +302,7 @@ impl<F: Files> Store<F> {
 
     /// Writes the manifest, with the current end of the log.
     pub(super) fn note(&mut self) -> Result<(), StoreError> {
-        // What former lives granted has ended.
+        // What former incarnations granted has ended.
         if self.manifest.lease.is_some_and(|longest| self.opened.elapsed() > longest) {
             self.manifest.lease = self.lease;
         }

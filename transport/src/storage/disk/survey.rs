@@ -37,7 +37,7 @@ pub(super) fn log(
     manifest: &Manifest,
     visit: &mut dyn FnMut(&Block<'_>) -> Result<(), String>,
 ) -> Result<Survey, StoreError> {
-    let tail = Tail { number: manifest.segments[0].first - 1, check: manifest.base, life: 0 };
+    let tail = Tail { number: manifest.segments[0].first - 1, check: manifest.base, incarnation: 0 };
     let mut found = Survey { tail, end: 0, newest: None, witnessed: false, mended: Vec::new() };
     for part in manifest.segments.iter().copied() {
         let path = dir.join(part.name());

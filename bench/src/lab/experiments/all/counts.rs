@@ -3,7 +3,7 @@
 use crate::lab::cluster::Shape;
 use crate::lab::counts::measure;
 use crate::lab::experiments::chart::palette::{self, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw, stacked};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw, stacked};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::lab::quorums::QuorumChoice;
@@ -53,14 +53,14 @@ fn name(variant: Variant, run: Run) -> String {
     }
 }
 
-fn look(variant: Variant, run: Run) -> Look {
-    let look = Look::new(name(variant, run), palette::of(variant));
+fn style(variant: Variant, run: Run) -> Style {
+    let style = Style::new(name(variant, run), palette::of(variant));
     match run {
-        Run::MultiFirst => look.dash(Dash::Short).marker(Marker::Triangle),
-        Run::FastCollision(Recovery::Coordinated) => look.dash(Dash::Long).marker(Marker::Triangle),
-        Run::FastCollision(Recovery::Uncoordinated) => look.dash(Dash::Short).marker(Marker::Cross),
-        Run::FastCollision(Recovery::Classic) => look.dash(Dash::Long).marker(Marker::Ring),
-        Run::Basic | Run::MultiSteady | Run::Fast => look,
+        Run::MultiFirst => style.dash(Dash::Short).marker(Marker::Triangle),
+        Run::FastCollision(Recovery::Coordinated) => style.dash(Dash::Long).marker(Marker::Triangle),
+        Run::FastCollision(Recovery::Uncoordinated) => style.dash(Dash::Short).marker(Marker::Cross),
+        Run::FastCollision(Recovery::Classic) => style.dash(Dash::Long).marker(Marker::Ring),
+        Run::Basic | Run::MultiSteady | Run::Fast => style,
     }
 }
 
@@ -217,7 +217,7 @@ fn growth(counted: &[Counted]) -> Result<Figure, LabError> {
                     };
                     let rows: Vec<&CountRow> = counted.iter().filter(here).map(|c| &c.row).collect();
                     panel.line(
-                        look(*variant, *run),
+                        style(*variant, *run),
                         rows.iter().map(|r| (r.acceptors as f64, r.messages as f64)),
                     );
                 }
@@ -250,11 +250,11 @@ fn kinds(counted: &[Counted]) -> Result<Figure, LabError> {
     let kinds = ["request", "prepare", "promise", "accept", "accepted", "decide", "reply"];
     let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::GREY];
     let part = |(kind, hue): (&&str, _)| {
-        let look = Look::new(*kind, hue).points().marker(Marker::None);
+        let style = Style::new(*kind, hue).points().marker(Marker::None);
         let of = |c: &&Counted| c.row.messages_by_kind.get(*kind).copied().unwrap_or(0) as f64;
-        (look, shown.iter().map(of).collect())
+        (style, shown.iter().map(of).collect())
     };
-    let parts: Vec<(Look, Vec<f64>)> = kinds.iter().zip(hues).map(part).collect();
+    let parts: Vec<(Style, Vec<f64>)> = kinds.iter().zip(hues).map(part).collect();
     let panel = stacked("", &names, Axis::new("messages"), &parts);
     Ok(Figure {
         name: "kinds",
@@ -275,12 +275,12 @@ fn delays(counted: &[Counted]) -> Result<Figure, LabError> {
     };
     let shown: Vec<&Counted> = counted.iter().filter(fits).collect();
     let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
-    let parts: Vec<(Look, Vec<f64>)> = Variant::ALL
+    let parts: Vec<(Style, Vec<f64>)> = Variant::ALL
         .iter()
         .map(|variant| {
-            let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+            let style = Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
             (
-                look,
+                style,
                 shown.iter().map(|c| if c.variant == *variant { c.row.reply as f64 } else { 0.0 }).collect(),
             )
         })

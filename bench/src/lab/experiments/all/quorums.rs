@@ -2,7 +2,7 @@
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY};
-use crate::lab::experiments::chart::{Axis, Figure, Look, Mark, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Mark, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
@@ -192,7 +192,7 @@ fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
         ] {
             let chosen: Vec<&SystemRow> = here.clone().filter(|s| s.front == front).collect();
             let points = chosen.iter().filter_map(|s| Some((s.fast_ms?, s.classic_ms)));
-            panel.line(Look::new(name, hue).marker(marker).points(), points);
+            panel.line(Style::new(name, hue).marker(marker).points(), points);
             if front {
                 // Neighbouring points have their labels on different sides.
                 let words = |(nth, s): (usize, &&SystemRow)| {
@@ -238,8 +238,8 @@ fn sizes(found: &mut Findings, loaded: &[(f64, Summary)]) -> Result<Figure, LabE
             found.facts.add(&format!("rate_{q2}"), served, "", format!("rate of sizes.csv, q2 = {q2}"));
         }
     }
-    rate.line(Look::new("multi, thrifty", hue), rates);
-    time.line(Look::new("multi, thrifty", hue), times);
+    rate.line(Style::new("multi, thrifty", hue), rates);
+    time.line(Style::new("multi, thrifty", hue), times);
     found.tables.push(table);
     Ok(Figure {
         name: "sizes",

@@ -1,6 +1,6 @@
 //! Draws panels as SVG.
 
-use super::{Axis, Dash, Look, Mark, Marker, Panel};
+use super::{Axis, Dash, Mark, Marker, Panel, Style};
 use crate::lab::experiments::LabError;
 use crate::lab::experiments::chart::palette::Hue;
 use plotters::coord::Shift;
@@ -42,8 +42,8 @@ pub fn draw(panels: &[Panel], columns: usize, height: i32) -> Result<String, Lab
         for (panel, area) in panels.iter().zip(above.split_evenly((rows as usize, columns))) {
             draw_panel(panel, &area).map_err(|why| wrong(&why))?;
         }
-        for (look, x, y) in &legend {
-            draw_key(look, (*x, *y), &below).map_err(|why| wrong(&why))?;
+        for (style, x, y) in &legend {
+            draw_key(style, (*x, *y), &below).map_err(|why| wrong(&why))?;
         }
         root.present().map_err(|why| wrong(&why))?;
     }
@@ -58,20 +58,20 @@ fn font(size: i32, color: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&color).pos(Pos::new(h, v))
 }
 
-/// The legend: every look once, with its place.
-fn legend(panels: &[Panel]) -> Vec<(Look, i32, i32)> {
-    let mut placed: Vec<(Look, i32, i32)> = Vec::new();
+/// The legend: every style once, with its place.
+fn legend(panels: &[Panel]) -> Vec<(Style, i32, i32)> {
+    let mut placed: Vec<(Style, i32, i32)> = Vec::new();
     let (mut x, mut y) = (16, 4);
     for mark in panels.iter().flat_map(|panel| &panel.marks) {
-        let (Mark::Line(look, _) | Mark::Bar(look, ..)) = mark else { continue };
-        if look.name.is_empty() || placed.iter().any(|(known, ..)| known == look) {
+        let (Mark::Line(style, _) | Mark::Bar(style, ..)) = mark else { continue };
+        if style.name.is_empty() || placed.iter().any(|(known, ..)| known == style) {
             continue;
         }
-        let wide = 38 + (look.name.chars().count() as f64 * LETTER) as i32 + 18;
+        let wide = 38 + (style.name.chars().count() as f64 * LETTER) as i32 + 18;
         if x + wide > WIDTH && x > 16 {
             (x, y) = (16, y + LEGEND_LINE);
         }
-        placed.push((look.clone(), x, y));
+        placed.push((style.clone(), x, y));
         x += wide;
     }
     placed
@@ -79,20 +79,20 @@ fn legend(panels: &[Panel]) -> Vec<(Look, i32, i32)> {
 
 type Failed = DrawingAreaErrorKind<std::io::Error>;
 
-fn draw_key(look: &Look, (x, y): (i32, i32), area: &Area<'_>) -> Result<(), Failed> {
+fn draw_key(style: &Style, (x, y): (i32, i32), area: &Area<'_>) -> Result<(), Failed> {
     let middle = y + LEGEND_LINE / 2;
-    match (look.dash, look.marker) {
+    match (style.dash, style.marker) {
         (None, Marker::None) => {
-            area.draw(&Rectangle::new([(x + 6, middle - 6), (x + 24, middle + 6)], rgb(look.hue).filled()))?;
+            area.draw(&Rectangle::new([(x + 6, middle - 6), (x + 24, middle + 6)], rgb(style.hue).filled()))?;
         }
         (dash, marker) => {
             if let Some(dash) = dash {
-                stroke(&[(x, middle), (x + 30, middle)], look.hue, dash, area)?;
+                stroke(&[(x, middle), (x + 30, middle)], style.hue, dash, area)?;
             }
-            draw_marker(marker, (x + 15, middle), look.hue, area)?;
+            draw_marker(marker, (x + 15, middle), style.hue, area)?;
         }
     }
-    area.draw(&Text::new(look.name.clone(), (x + 38, middle), font(FONT, INK, HPos::Left, VPos::Center)))
+    area.draw(&Text::new(style.name.clone(), (x + 38, middle), font(FONT, INK, HPos::Left, VPos::Center)))
 }
 
 /// An axis in the form that plotters expects, with our own choice of ticks.
@@ -165,18 +165,18 @@ fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<(), Failed> {
     };
     for mark in &panel.marks {
         match mark {
-            Mark::Line(look, points) => {
+            Mark::Line(style, points) => {
                 let placed: Vec<(i32, i32)> = points.iter().filter(is_inside).map(pixel).collect();
-                if let Some(dash) = look.dash {
-                    stroke(&placed, look.hue, dash, &inside)?;
+                if let Some(dash) = style.dash {
+                    stroke(&placed, style.hue, dash, &inside)?;
                 }
                 for point in placed {
-                    draw_marker(look.marker, point, look.hue, &inside)?;
+                    draw_marker(style.marker, point, style.hue, &inside)?;
                 }
             }
-            Mark::Bar(look, low, high) => {
+            Mark::Bar(style, low, high) => {
                 let corners = [pixel(low), pixel(high)];
-                inside.draw(&Rectangle::new(corners, rgb(look.hue).filled()))?;
+                inside.draw(&Rectangle::new(corners, rgb(style.hue).filled()))?;
                 inside.draw(&Rectangle::new(corners, PAPER.stroke_width(1)))?;
             }
             Mark::Tile(hue, low, high, text) => {

@@ -1,6 +1,6 @@
 //! Panels of the usual kinds.
 
-use super::{Axis, Look, Mark, Panel};
+use super::{Axis, Mark, Panel, Style};
 use crate::lab::experiments::chart::palette::Hue;
 use crate::lab::experiments::facts::rounded;
 
@@ -8,27 +8,27 @@ use crate::lab::experiments::facts::rounded;
 const GROUP: f64 = 0.8;
 
 /// Bars in groups: one group for each name, with one bar for each series. A missing value has no bar.
-pub fn bars(title: &str, names: &[String], y: Axis, series: &[(Look, Vec<Option<f64>>)]) -> Panel {
+pub fn bars(title: &str, names: &[String], y: Axis, series: &[(Style, Vec<Option<f64>>)]) -> Panel {
     let mut panel = Panel::new(title, Axis::named("", names.to_vec()), y);
     let width = GROUP / series.len().max(1) as f64;
-    for (nth, (look, values)) in series.iter().enumerate() {
+    for (nth, (style, values)) in series.iter().enumerate() {
         for (group, value) in values.iter().enumerate().filter_map(|(i, value)| Some((i, (*value)?))) {
             let left = group as f64 + (1.0 - GROUP) / 2.0 + nth as f64 * width;
-            panel.marks.push(Mark::Bar(look.clone(), (left, 0.0), (left + width, value)));
+            panel.marks.push(Mark::Bar(style.clone(), (left, 0.0), (left + width, value)));
         }
     }
     panel
 }
 
 /// Horizontal bars, one for each name, each made of parts.
-pub fn stacked(title: &str, names: &[String], x: Axis, parts: &[(Look, Vec<f64>)]) -> Panel {
+pub fn stacked(title: &str, names: &[String], x: Axis, parts: &[(Style, Vec<f64>)]) -> Panel {
     let mut panel = Panel::new(title, x, Axis::named("", names.iter().rev().cloned().collect()));
     let mut ends = vec![0.0; names.len()];
-    for (look, values) in parts {
+    for (style, values) in parts {
         for (row, (end, value)) in ends.iter_mut().zip(values).enumerate().filter(|(_, (_, v))| **v > 0.0) {
             let middle = (names.len() - 1 - row) as f64 + 0.5;
             let (low, high) = (middle - GROUP / 2.0, middle + GROUP / 2.0);
-            panel.marks.push(Mark::Bar(look.clone(), (*end, low), (*end + value, high)));
+            panel.marks.push(Mark::Bar(style.clone(), (*end, low), (*end + value, high)));
             *end += value;
         }
     }

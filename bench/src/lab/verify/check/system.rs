@@ -63,15 +63,15 @@ pub(super) struct Process<P: Checked> {
     disk: Vec<Record<u64>>,
     /// The writes on their way to the disk, oldest first.
     writes: VecDeque<Write<P>>,
-    life: u32,
+    incarnation: u32,
     print: u64,
 }
 
 impl<P: Checked> Process<P> {
-    fn new(node: Node<P>, disk: Vec<Record<u64>>, writes: VecDeque<Write<P>>, life: u32) -> Self {
+    fn new(node: Node<P>, disk: Vec<Record<u64>>, writes: VecDeque<Write<P>>, incarnation: u32) -> Self {
         let under_way: Vec<_> = writes.iter().map(Write::records).collect();
-        let print = print(&(&node, &disk, under_way, life));
-        Self { node, disk, writes, life, print }
+        let print = print(&(&node, &disk, under_way, incarnation));
+        Self { node, disk, writes, incarnation, print }
     }
 }
 
@@ -149,24 +149,25 @@ impl<P: Checked> System<P> {
 
     fn deliver(&self, state: &mut State<P>, letter: &Letter<P>, crash: bool) {
         let process = &state.processes[usize::from(letter.to.0)];
-        let (mut node, life) = (process.node.clone(), process.life);
+        let (mut node, incarnation) = (process.node.clone(), process.incarnation);
         node.step(Time(0), Event::Message { from: letter.from, message: letter.message.clone() });
-        self.settle(state, letter.to.0, node, life, crash);
+        self.settle(state, letter.to.0, node, incarnation, crash);
     }
 
     fn become_durable(&self, state: &mut State<P>, id: u16) {
         let process = &state.processes[usize::from(id)];
-        let (mut node, mut disk, life) = (process.node.clone(), process.disk.clone(), process.life);
+        let (mut node, mut disk, incarnation) =
+            (process.node.clone(), process.disk.clone(), process.incarnation);
         let mut writes = process.writes.clone();
         let Some(write) = writes.pop_front() else { return };
         disk.extend_from_slice(write.records());
         node.durable(write.durable());
-        state.processes[usize::from(id)] = Arc::new(Process::new(node.clone(), disk, writes, life));
-        self.settle(state, id, node, life, false);
+        state.processes[usize::from(id)] = Arc::new(Process::new(node.clone(), disk, writes, incarnation));
+        self.settle(state, id, node, incarnation, false);
     }
 
     /// Handles what the node hands out after a step. A crash loses what is not on the disk, or the disk as well.
-    fn settle(&self, state: &mut State<P>, id: u16, mut node: Node<P>, life: u32, crash: bool) {
+    fn settle(&self, state: &mut State<P>, id: u16, mut node: Node<P>, incarnation: u32, crash: bool) {
         let before = state.processes.get(usize::from(id));
         let (mut disk, mut writes) =
             before.map_or_else(Default::default, |process| (process.disk.clone(), process.writes.clone()));
@@ -201,12 +202,12 @@ impl<P: Checked> System<P> {
             if self.forgetful {
                 disk.clear();
             }
-            let node = Node::restore(self.setup(id), Time(0), life + 1, &disk);
-            let again = Process::new(node.clone(), disk, VecDeque::new(), life + 1);
+            let node = Node::restore(self.setup(id), Time(0), incarnation + 1, &disk);
+            let again = Process::new(node.clone(), disk, VecDeque::new(), incarnation + 1);
             state.processes[usize::from(id)] = Arc::new(again);
-            return self.settle(state, id, node, life + 1, false);
+            return self.settle(state, id, node, incarnation + 1, false);
         }
-        let process = Arc::new(Process::new(node, disk, writes, life));
+        let process = Arc::new(Process::new(node, disk, writes, incarnation));
         match state.processes.get_mut(usize::from(id)) {
             Some(place) => *place = process,
             None => state.processes.push(process),

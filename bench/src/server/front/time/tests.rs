@@ -4,7 +4,7 @@ use super::*;
 use crate::kv::{Command, Expiry, Only, Raw, Replies, Unit};
 use crate::server::Server;
 use crate::server::Settings;
-use crate::server::member::{Looker, Member};
+use crate::server::member::{Member, Query};
 use async_trait::async_trait;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
@@ -43,8 +43,8 @@ impl Member for Agreed {
         Ok(Executed { slot: Slot(0), reply })
     }
 
-    async fn look(&self, _: Consistency, looker: Looker) -> Result<(), ReadFailure> {
-        looker(&self.1.lock().expect("no panic"));
+    async fn query(&self, _: Consistency, query: Query) -> Result<(), ReadFailure> {
+        query(&self.1.lock().expect("no panic"));
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl Cluster {
     async fn run(&self, server: usize, op: Op<'_>) -> Reply {
         let mut ops = Ops::default();
         ops.push(&op);
-        or_failure(&self.0[server].front().lanes.run(ops).await, 0)
+        or_failure(&self.0[server].front().batcher.run(ops).await, 0)
     }
 
     async fn set(&self, server: usize, millis: u64) {

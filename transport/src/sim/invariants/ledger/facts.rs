@@ -31,12 +31,12 @@ impl<P: Protocol> Ledger<P> {
 
     /// Notes that the owner of `ballot` uses it.
     fn uses(&mut self, owner: NodeId, ballot: Ballot, slots: SlotRange) -> Verdict {
-        let life = self.lives.entry(owner).or_default().number;
+        let incarnation = self.incarnations.entry(owner).or_default().number;
         let used = self.terms.entry((ballot.round(), owner)).or_default();
-        ballots::no_ballot_used_twice(used, life, ballot, slots)?;
-        let noted = used.iter().any(|(l, s)| *l == life && s.intersection(slots) == slots);
+        ballots::no_ballot_used_twice(used, incarnation, ballot, slots)?;
+        let noted = used.iter().any(|(l, s)| *l == incarnation && s.intersection(slots) == slots);
         if !noted {
-            used.push((life, slots));
+            used.push((incarnation, slots));
         }
         Ok(())
     }
@@ -48,10 +48,10 @@ impl<P: Protocol> Ledger<P> {
         self.opened.get(&ballot)?.iter().find(opens).copied()
     }
 
-    fn view_of<T>(&self, slot: Slot, look: impl FnOnce(&View<'_, P::Reply>) -> T) -> T {
+    fn view_of<T>(&self, slot: Slot, judge: impl FnOnce(&View<'_, P::Reply>) -> T) -> T {
         let opened: Vec<Ballot> =
             self.opened.keys().copied().filter(|b| self.opened_for(*b, slot).is_some()).collect();
-        look(&View {
+        judge(&View {
             quorums: &**self.members.quorums(slot),
             memories: &self.memories,
             slot,
@@ -89,7 +89,7 @@ impl<P: Protocol> Ledger<P> {
         if let Some(book) = self.books.get(&slot) {
             proposals::one_value_per_ballot(book, slot, ballot, name)?;
             if book.proposal(ballot).is_some() {
-                // The proposal was sent before. If another life of the owner sent it, the ballot is used twice.
+                // The proposal was sent before. If another incarnation of the owner sent it, the ballot is used twice.
                 return self.uses(from, ballot, slot.extend(1));
             }
         }

@@ -13,22 +13,22 @@ pub fn spoken_by_owner(from: NodeId, ballot: Ballot) -> Verdict {
 }
 
 /// A proposer remembers the highest number it has used in stable storage, and begins phase 1 with a higher one than any
-/// it has already used (*Paxos Made Simple*, §2.5). `used` lists the lives of the owner that used the term, and the
-/// slots.
+/// it has already used (*Paxos Made Simple*, §2.5). `used` lists the incarnations of the owner that used the term, and
+/// the slots.
 ///
 /// # Errors
-/// If another life of the owner has used the ballot's term for one of `slots`.
+/// If another incarnation of the owner has used the ballot's term for one of `slots`.
 pub fn no_ballot_used_twice(
     used: &[(u32, SlotRange)],
-    life: u32,
+    incarnation: u32,
     ballot: Ballot,
     slots: SlotRange,
 ) -> Verdict {
-    let before = used.iter().find(|(l, s)| *l != life && !s.intersection(slots).is_empty());
+    let before = used.iter().find(|(l, s)| *l != incarnation && !s.intersection(slots).is_empty());
     hold("no_ballot_used_twice", before.is_none(), || {
         let (other, theirs) = before.copied().unwrap_or_default();
         format!(
-            "{ballot} is used for {slots} in life {life} of its owner, and was used for {theirs} in life {other}"
+            "{ballot} is used for {slots} in incarnation {incarnation} of its owner, and was used for {theirs} in incarnation {other}"
         )
     })
 }

@@ -46,7 +46,7 @@ where
         let number = self.beside.begun;
         self.beside.begun += 1;
         self.beside.jobs.insert(number, job);
-        out.queue.push(out.now.after(latency), Happening::Done(self.id, self.life, number));
+        out.queue.push(out.now.after(latency), Happening::Done(self.id, self.incarnation, number));
     }
 
     /// Finishes the job with this number.

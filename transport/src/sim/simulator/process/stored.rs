@@ -12,7 +12,7 @@ pub(in crate::sim::simulator) struct Stored<P: Protocol> {
     /// The identity of the store, and the number of its writes.
     pub(in crate::sim::simulator) mark: StoreMark,
     /// The number of times that a process has started with it.
-    pub(in crate::sim::simulator) lives: u32,
+    pub(in crate::sim::simulator) incarnations: u32,
     /// The writes that are not durable yet, in order.
     waiting: VecDeque<Write<P>>,
     /// The number of these writes that the current sync covers.
@@ -28,7 +28,7 @@ impl<P: Protocol> Stored<P> {
             snapshot: None,
             records: Vec::new(),
             mark: StoreMark { id, writes: 1 },
-            lives: 1,
+            incarnations: 1,
             waiting: VecDeque::new(),
             syncing: 0,
             stopped: None,
@@ -37,20 +37,20 @@ impl<P: Protocol> Stored<P> {
 
     /// Creates an empty disk that no process has started with.
     pub(in crate::sim::simulator) fn blank(id: u128) -> Self {
-        Self { mark: StoreMark { id, writes: 0 }, lives: 0, ..Self::new(id) }
+        Self { mark: StoreMark { id, writes: 0 }, incarnations: 0, ..Self::new(id) }
     }
 
     /// Copies the content, without the writes that are not durable.
     pub(in crate::sim::simulator) fn copy(&self) -> Self {
         let (snapshot, records) = (self.snapshot.clone(), self.records.clone());
-        Self { snapshot, records, mark: self.mark, lives: self.lives, ..Self::new(0) }
+        Self { snapshot, records, mark: self.mark, incarnations: self.incarnations, ..Self::new(0) }
     }
 
     /// Opens the disk for a process that starts. Returns how many starts there were before.
     pub(in crate::sim::simulator) fn open(&mut self) -> u32 {
         self.mark.writes += 1;
-        self.lives += 1;
-        self.lives - 1
+        self.incarnations += 1;
+        self.incarnations - 1
     }
 
     /// Stops the disk: it finishes nothing from now on.

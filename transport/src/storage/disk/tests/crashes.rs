@@ -26,14 +26,17 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
             let what = format!("seed {seed}, step {step}");
             let mut may_be = vec![held.clone(), next.clone()];
             if random.next_u32().is_multiple_of(2) {
-                // Only the process ended. The next one begins a life, and then the power goes.
+                // Only the process ended. The next one begins an incarnation, and then the power goes.
                 files.start_again();
                 if random.next_u32().is_multiple_of(2) {
                     // The power goes while it recovers.
                     files.crash_at(files.steps() + 1 + random.next_u32() as usize % 12);
                     drop(load(&files));
-                    let begun =
-                        |held: &Held| Held { lives: held.lives + 1, writes: held.writes + 1, ..held.clone() };
+                    let begun = |held: &Held| Held {
+                        incarnations: held.incarnations + 1,
+                        writes: held.writes + 1,
+                        ..held.clone()
+                    };
                     let may_be = [held.clone(), next.clone(), begun(&held), begun(&next)];
                     judge(&files.after_crash(&mut random), &may_be, &what)
                         .unwrap_or_else(|error| panic!("{what}, started again: {error}"));
@@ -42,7 +45,7 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
                 let (store, found) = load(&files).unwrap_or_else(|error| panic!("{what}: {error}"));
                 files.kill();
                 drop(store);
-                let held = Held { lives: found.lives + 1, ..found };
+                let held = Held { incarnations: found.incarnations + 1, ..found };
                 judge(&files.after_crash(&mut random), &[held], &what)
                     .unwrap_or_else(|error| panic!("{what}, started again: {error}"));
                 continue;
@@ -54,8 +57,12 @@ fn whenever_the_power_goes_all_that_was_acknowledged_is_there() {
                 files.crash_at(1 + random.next_u32() as usize % 8);
                 drop(load(&files));
                 image = files.after_crash(&mut random);
-                // The recovery may already have begun a life.
-                let begun = |held: Held| Held { lives: held.lives + 1, writes: held.writes + 1, ..held };
+                // The recovery may already have begun an incarnation.
+                let begun = |held: Held| Held {
+                    incarnations: held.incarnations + 1,
+                    writes: held.writes + 1,
+                    ..held
+                };
                 may_be.extend([begun(held), begun(next)]);
             }
             judge(&image, &may_be, &what).unwrap_or_else(|error| panic!("{what}: {error}"));

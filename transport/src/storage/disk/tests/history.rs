@@ -20,7 +20,7 @@ type Record = Vec<u8>;
 /// The content of a store.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Held {
-    pub(super) lives: u32,
+    pub(super) incarnations: u32,
     pub(super) writes: u64,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) records: Vec<Record>,
@@ -34,7 +34,7 @@ pub(super) enum Step {
     Restart,
 }
 
-/// Opens the store and begins a life. Returns the content that it held.
+/// Opens the store and begins an incarnation. Returns the content that it held.
 pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
     let identity = Identity {
         cluster: "test".into(),
@@ -49,8 +49,8 @@ pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> 
         Store::open(files.clone(), Path::new("dir"), &identity, true, SIZES, &mut |content| {
             decode(content).map(|some| records.extend::<Vec<Record>>(some))
         })?;
-    let (lives, mark) = store.begin_life()?;
-    Ok((store, Held { lives, writes: mark.writes, snapshot, records }))
+    let (incarnations, mark) = store.begin_incarnation()?;
+    Ok((store, Held { incarnations, writes: mark.writes, snapshot, records }))
 }
 
 /// Draws a history of `steps` steps.
@@ -79,7 +79,7 @@ pub(super) fn draw(random: &mut ChaCha8Rng, steps: usize) -> Vec<Step> {
 /// Takes the steps. Returns what was acknowledged, and what the store would hold if the failed step had succeeded. At
 /// the end the process is killed, or closes the store if `close` is set.
 pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
-    let (mut held, mut next) = (Held::default(), Held { lives: 1, writes: 1, ..Held::default() });
+    let (mut held, mut next) = (Held::default(), Held { incarnations: 1, writes: 1, ..Held::default() });
     let Ok((mut store, _)) = load(files) else { return (held, next) };
     held = next.clone();
     for step in steps {
@@ -104,7 +104,7 @@ pub(super) fn run(files: &Double, steps: &[Step], close: bool) -> (Held, Held) {
                 store.install(snapshot, Draft::encode(records).expect("bytes"))
             }
             Step::Restart => {
-                next.lives += 1;
+                next.incarnations += 1;
                 drop(store);
                 let loaded = load(files);
                 store = match loaded {
@@ -159,7 +159,7 @@ pub(super) fn judge(image: &Image, may_be: &[Held], what: &str) -> Result<(), St
     store.append(Kind::Appended, Draft::encode(&[vec![9_u8; 9]]).expect("bytes")).expect("it goes on");
     drop(store);
     let (_, again) = load(&files).unwrap_or_else(|error| panic!("{what}: {error}"));
-    let mut wanted = Held { lives: found.lives + 1, writes: found.writes + 2, ..found };
+    let mut wanted = Held { incarnations: found.incarnations + 1, writes: found.writes + 2, ..found };
     wanted.records.push(vec![9; 9]);
     assert!(again == wanted, "{what}: does not go on from there");
     Ok(())

@@ -4,7 +4,7 @@ mod gaps;
 mod rounds;
 
 use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting, Summary};
 use crate::lab::quorums::QuorumChoice;
@@ -129,10 +129,10 @@ fn by_size(found: &mut Findings, setting: &Setting, measured: &[u64]) -> Result<
             }
         }
         panel.line(
-            Look::new(format!("{name}, formula"), GREY).dash(Dash::Long).marker(Marker::None),
+            Style::new(format!("{name}, formula"), GREY).dash(Dash::Long).marker(Marker::None),
             predicted,
         );
-        panel.line(Look::new(format!("{name}, measured"), hue).marker(marker).points(), measured);
+        panel.line(Style::new(format!("{name}, measured"), hue).marker(marker).points(), measured);
     }
     found.facts.add("off", off, "", "the farthest that share is from formula in chances.csv");
     found.facts.add("pairs", pairs, "", "pairs of commands for each row of chances.csv");
@@ -227,9 +227,9 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
             (Some(_), QuorumChoice::FastFlexible(..)) => "fast, majority fast quorums".to_owned(),
             (Some(recovery), _) => format!("fast, {recovery} recovery"),
         };
-        let look = Look::new(name, hue).dash(dash).marker(marker);
-        time.line(look.clone(), means);
-        sent.line(look, messages);
+        let style = Style::new(name, hue).dash(dash).marker(marker);
+        time.line(style.clone(), means);
+        sent.line(style, messages);
     }
     found.facts.add("most", most, "", "the most clients of clients.csv");
     found.tables.push(table);

@@ -3,7 +3,7 @@
 use super::spread::{Family, MEAN_MS, Spread};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
@@ -223,11 +223,11 @@ fn panels(points: &[Point], y: &Axis, value: fn(&Point) -> Option<f64>) -> Vec<P
             // Constant delays are the spread 0 of every family.
             let here = points.iter().filter(|p| p.acceptors == acceptors);
             let here = here.filter(|p| p.family == family || p.family == Family::Constant);
-            let look = Look::new(format!("{acceptors} acceptors"), hue).marker(marker);
-            panel.line(look, here.filter_map(|p| Some((p.spread, value(p)?))));
+            let style = Style::new(format!("{acceptors} acceptors"), hue).marker(marker);
+            panel.line(style, here.filter_map(|p| Some((p.spread, value(p)?))));
         }
         panel.line(
-            Look::new("", GREY).dash(Dash::Short).marker(Marker::None),
+            Style::new("", GREY).dash(Dash::Short).marker(Marker::None),
             [
                 (0.0, if y.label.starts_with("share") { 0.5 } else { 1.0 }),
                 (

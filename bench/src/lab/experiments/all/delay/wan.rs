@@ -3,7 +3,7 @@
 mod placed;
 
 use crate::lab::experiments::chart::palette::{self, FLEXIBLE};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, bars, draw, heat};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, bars, draw, heat};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
@@ -236,19 +236,19 @@ fn by_client(five: &RttMatrix, rows: &[Row]) -> Result<Figure, LabError> {
     for variant in [Variant::Basic, Variant::Multi] {
         let best = best_leader(five, variant, QuorumChoice::Majority).unwrap_or(0);
         let site = &five.sites()[best];
-        let look = Look::new(format!("{variant}, leader {site}"), palette::of(variant));
+        let style = Style::new(format!("{variant}, leader {site}"), palette::of(variant));
         let is = |row: &&Row| row.0 == variant && row.2.leader.as_ref() == Some(site);
-        series.extend(rows.iter().find(is).map(|row| (look, &row.2)));
+        series.extend(rows.iter().find(is).map(|row| (style, &row.2)));
     }
     for (variant, flexible, row) in rows.iter().filter(|row| row.0.traits().fast) {
         let hue = if *flexible { FLEXIBLE } else { palette::of(*variant) };
-        series.push((Look::new(title(*variant, *flexible), hue), row));
+        series.push((Style::new(title(*variant, *flexible), hue), row));
     }
-    let series: Vec<(Look, Vec<Option<f64>>)> = series
+    let series: Vec<(Style, Vec<Option<f64>>)> = series
         .into_iter()
-        .map(|(look, row)| {
+        .map(|(style, row)| {
             let values = row.sites.iter().map(|site| row.latency_ms_by_site.get(site).copied()).collect();
-            (look.points().marker(Marker::None), values)
+            (style.points().marker(Marker::None), values)
         })
         .collect();
     let mut panel = bars("", five.sites(), Axis::new("latency (ms)"), &series);
@@ -295,7 +295,7 @@ fn over_all(searched: &[Placed]) -> Result<Figure, LabError> {
         Sample::new(searched.iter().filter(|placed| placed.sites.len() == SERVERS).map(by).collect())
             .curve(200)
     };
-    let plain = |name: &str, hue| Look::new(name, hue).marker(Marker::None);
+    let plain = |name: &str, hue| Style::new(name, hue).marker(Marker::None);
     panel.line(plain("multi, best leader", palette::of(Variant::Multi)), of(|p| p.multi_ms));
     panel.line(plain("fast", fast).dash(Dash::Long), of(|p| p.fast_ms));
     panel.line(plain("fast, majority fast quorums", FLEXIBLE).dash(Dash::Short), of(|p| p.flexible_ms));

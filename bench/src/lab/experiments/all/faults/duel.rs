@@ -2,7 +2,7 @@
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::SERIES;
-use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
@@ -182,7 +182,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                     best = median.map(|median| (median, policy));
                 }
             }
-            panel.line(Look::new(format!("back-off {policy}"), hue).marker(marker), points);
+            panel.line(Style::new(format!("back-off {policy}"), hue).marker(marker), points);
         }
         panels.push(panel);
     }

@@ -4,7 +4,7 @@ mod crashes;
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::row;
@@ -151,10 +151,10 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
             Axis::new("answers / s").range(0.0, 300.0),
         );
         panel.line(
-            Look::new("trouble begins and ends", GREY).dash(Dash::Short).marker(Marker::None),
+            Style::new("trouble begins and ends", GREY).dash(Dash::Short).marker(Marker::None),
             [(1.0, 0.0), (1.0, 300.0)],
         );
-        panel.line(Look::new("", GREY).dash(Dash::Short).marker(Marker::None), [(2.0, 0.0), (2.0, 300.0)]);
+        panel.line(Style::new("", GREY).dash(Dash::Short).marker(Marker::None), [(2.0, 0.0), (2.0, 300.0)]);
         for ((variant, dash), answers) in LED.into_iter().zip(measured.by_ref()) {
             let mut points = Vec::new();
             for from in (0..END).step_by(WINDOW as usize) {
@@ -177,7 +177,7 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
                 found.facts.add("gap_return", back, "ms", "return_gap_ms of gaps.csv, crash, multi");
             }
             panel.line(
-                Look::new(variant.name(), palette::of(variant)).dash(dash).marker(Marker::None),
+                Style::new(variant.name(), palette::of(variant)).dash(dash).marker(Marker::None),
                 points,
             );
         }

@@ -2,7 +2,7 @@
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
-use crate::lab::experiments::chart::{Axis, Figure, Look, Mark, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Mark, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
@@ -194,9 +194,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                     u64::from(outcome.linearizable)
                 ]);
             }
-            let look = Look::new(variant.name(), palette::of(variant)).marker(marker);
-            panel.line(look.clone(), late);
-            traffic.line(look, messages);
+            let style = Style::new(variant.name(), palette::of(variant)).marker(marker);
+            panel.line(style.clone(), late);
+            traffic.line(style, messages);
         }
         time.push(panel);
         sent.push(traffic);

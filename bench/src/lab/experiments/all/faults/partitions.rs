@@ -2,7 +2,7 @@
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
-use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, bars, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Style, bars, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
@@ -253,8 +253,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             let shown = rows.iter().zip(values).filter(|((_, asks), _)| asks.unwrap_or(asking) == asking);
             let series: Vec<_> = shown
                 .map(|((variant, _), values)| {
-                    let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
-                    (look, values.clone())
+                    let style =
+                        Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+                    (style, values.clone())
                 })
                 .collect();
             bars(title, &names, Axis::new(y).range(0.0, top), &series)

@@ -4,7 +4,7 @@ use super::disk::Waits;
 use super::work::{Arrivals, Served, Work};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Figure, Look, Marker, Panel, bars, draw, stacked};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, bars, draw, stacked};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
@@ -244,10 +244,10 @@ fn panel(title: &str, axis: &str, all: &[Gain], of: impl Fn(&Gain) -> f64) -> Pa
     let parts: Vec<_> = Variant::ALL
         .iter()
         .map(|variant| {
-            let look = Look::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+            let style = Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
             let value =
                 |measured: &Gain| if measured.step.variant() == *variant { of(measured) } else { 0.0 };
-            (look, all.iter().map(value).collect())
+            (style, all.iter().map(value).collect())
         })
         .collect();
     stacked(title, &names, Axis::new(axis), &parts)
@@ -283,8 +283,8 @@ fn syncs(all: &[Gain]) -> Result<Figure, LabError> {
     .into_iter()
     .enumerate()
     .map(|(at, (name, hue))| {
-        let look = Look::new(name, hue).points().marker(Marker::None);
-        (look, all.iter().map(|measured| measured.synced[at]).collect())
+        let style = Style::new(name, hue).points().marker(Marker::None);
+        (style, all.iter().map(|measured| measured.synced[at]).collect())
     })
     .collect();
     let chart = bars("", &names, Axis::new("mean latency (ms)"), &series);

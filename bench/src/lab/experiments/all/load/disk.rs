@@ -3,7 +3,7 @@
 use super::work::{Arrivals, Work};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
@@ -155,7 +155,7 @@ const SPREADS: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 /// The latencies in the simulator, and their mean by direct calculation.
 type Both = (Summary, Option<f64>);
 
-/// The clusters with disks that vary, and how their lines look.
+/// The clusters with disks that vary, and how their lines style.
 const VARYING: [(u16, Waits, Hue, Dash, Marker); 4] = [
     (3, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
     (3, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
@@ -226,12 +226,12 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
                 found.facts.add("constant", average, "ms", meaning);
             }
         }
-        let look = Look::new(format!("{servers} servers, {}", waits.name()), hue).dash(dash).marker(marker);
+        let style = Style::new(format!("{servers} servers, {}", waits.name()), hue).dash(dash).marker(marker);
         let name = if named { "" } else { "calculated" };
         named = true;
-        mean.line(Look::new(name, GREY).dash(Dash::Short).marker(Marker::None), formulas);
-        mean.line(look.clone(), means);
-        late.line(look, lates);
+        mean.line(Style::new(name, GREY).dash(Dash::Short).marker(Marker::None), formulas);
+        mean.line(style.clone(), means);
+        late.line(style, lates);
     }
     found.facts.add("off", off * 100.0, "%", "the farthest that mean_ms is from calculated_ms in spread.csv");
     found.facts.add("commands", commands, "", "commands of each row of spread.csv");
@@ -303,8 +303,8 @@ fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
                 found.facts.add(key, mean, "ms", meaning);
             }
         }
-        let look = Look::new(format!("slow {whose}, {}", waits.name()), hue).dash(dash).marker(marker);
-        panel.line(look, points);
+        let style = Style::new(format!("slow {whose}, {}", waits.name()), hue).dash(dash).marker(marker);
+        panel.line(style, points);
     }
     found.facts.add("slowest", 100_u64, "ms", "the greatest sync_ms of slow.csv");
     found.tables.push(table);

@@ -3,7 +3,7 @@
 mod reads;
 
 use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Summary;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
@@ -130,16 +130,16 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
     let mut busy = Panel::new("at half of the load", axis(), Axis::new("messages at the leader (1,000 / s)"));
     let most = 1.0 / READ.as_secs_f64();
     rate.line(
-        Look::new("10,000 per learner", GREY).dash(Dash::Short).marker(Marker::None),
+        Style::new("10,000 per learner", GREY).dash(Dash::Short).marker(Marker::None),
         NUMBERS.map(|n| (f64::from(n), f64::from(n) * most / 1e3)),
     );
-    let looks = [
+    let styles = [
         (Dash::Solid, Marker::Circle),
         (Dash::Long, Marker::Triangle),
         (Dash::Solid, Marker::Cross),
         (Dash::Short, Marker::Ring),
     ];
-    let kinds = KINDS.into_iter().zip(SERIES).zip(looks).zip(measured.chunks(NUMBERS.len()));
+    let kinds = KINDS.into_iter().zip(SERIES).zip(styles).zip(measured.chunks(NUMBERS.len()));
     for ((((key, _), hue), (dash, marker)), measured) in kinds {
         let (mut rates, mut lates, mut costs) = (Vec::new(), Vec::new(), Vec::new());
         for (learners, Served { rate, latencies, leader, stale }) in NUMBERS.into_iter().zip(measured) {
@@ -159,10 +159,10 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
                 facts.add(&format!("leader_{key}"), leader, "", format!("leader {row}"));
             }
         }
-        let look = Look::new(key, hue).dash(dash).marker(marker);
-        rate.line(look.clone(), rates);
-        late.line(look.clone(), lates);
-        busy.line(look, costs);
+        let style = Style::new(key, hue).dash(dash).marker(marker);
+        rate.line(style.clone(), rates);
+        late.line(style.clone(), lates);
+        busy.line(style, costs);
     }
     found.tables.push(table);
     let constant = "Held constant: Multi-Paxos with separate roles, 5 acceptors, 500 commands per second, 100 µs per read, 10 µs for each message sent or received.";
@@ -260,8 +260,8 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
         Panel::new("commands, with local reads", axis(), Axis::new("per second").range(0.0, 1_600.0));
     for (panel, top) in [(&mut reads, 24.0), (&mut commands, 1_600.0)] {
         for (at, name) in [(0.4, "crash and restart"), (0.8, "")] {
-            let look = Look::new(name, GREY).dash(Dash::Short).marker(Marker::None);
-            panel.line(look, [(at, 0.0), (at, top)]);
+            let style = Style::new(name, GREY).dash(Dash::Short).marker(Marker::None);
+            panel.line(style, [(at, 0.0), (at, top)]);
         }
     }
     for (((key, kind), (name, learning), hue, dash), course) in MOURNED.into_iter().zip(courses) {
@@ -272,9 +272,9 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
             read.push((middle, rate / 1e3));
             answered.push((middle, count as f64 / WINDOW.as_secs_f64()));
         }
-        let look = |name: String| Look::new(name, hue).dash(dash).marker(Marker::None);
+        let style = |name: String| Style::new(name, hue).dash(dash).marker(Marker::None);
         if learning == Learning::Distinguished {
-            reads.line(look(format!("{key} reads")), read);
+            reads.line(style(format!("{key} reads")), read);
         }
         if kind != Consistency::Local {
             continue;
@@ -296,7 +296,7 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
         } else {
             "learners hear votes"
         };
-        commands.line(look(who.into()), answered);
+        commands.line(style(who.into()), answered);
     }
     found.tables.extend([table, gaps]);
     Ok(Figure {

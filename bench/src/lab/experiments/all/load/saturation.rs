@@ -3,7 +3,7 @@
 use super::work::{Arrivals, Served, Work};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY, Hue, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw, stacked};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw, stacked};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Summary;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
@@ -193,10 +193,10 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
     found.facts.add("off", off, "", "the farthest that measured is from formula in load.csv");
     found.tables.push(table);
     let hue = palette::of(Variant::Multi);
-    let look = Look::new("measured", hue).points().marker(Marker::None);
-    let mut panel = stacked("", &names, Axis::new("messages per command"), &[(look, counted)]);
+    let style = Style::new("measured", hue).points().marker(Marker::None);
+    let mut panel = stacked("", &names, Axis::new("messages per command"), &[(style, counted)]);
     let rows = formulas.iter().rev().zip(0..).map(|(formula, at)| (*formula, f64::from(at) + 0.5));
-    panel.line(Look::new("formula", GREY).points().marker(Marker::Ring), rows);
+    panel.line(Style::new("formula", GREY).points().marker(Marker::Ring), rows);
     Ok(Figure {
         name: "load",
         title: "Messages at the busiest process for one command".into(),
@@ -310,13 +310,13 @@ fn sweep(
             let meaning = format!("capacity of load.csv, {key}, batch 1");
             facts.add(&format!("{key}_capacity"), case.capacity()?, "", meaning);
         }
-        let look = Look::new(case.name, hue).dash(dash).marker(marker);
+        let style = Style::new(case.name, hue).dash(dash).marker(marker);
         // Multi-Paxos is in both panels, for comparison.
         for (panels, points) in [(&mut latency, times), (&mut served, rates)] {
             for (_, panel) in
                 panels.iter_mut().enumerate().filter(|(at, _)| nth == 0 || *at == usize::from(nth > 4))
             {
-                panel.line(look.clone(), points.clone());
+                panel.line(style.clone(), points.clone());
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::rounds::{ACCEPTORS, Cost, ON_TOP, Rounds};
 use super::{RECOVERIES, is_coordinated};
 use crate::lab::experiments::chart::palette::{self, GREY};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Findings, Lab, LabError, Measured, Setting, Summary};
 use crate::lab::quorums::QuorumChoice;
@@ -121,15 +121,15 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
     let hue = palette::of(Variant::Fast);
     let formula = |gap_ms: u64| gap_chance(Duration::from_millis(gap_ms), usize::from(ACCEPTORS), 4);
     rate.line(
-        Look::new("collision in the first slot, formula", GREY).dash(Dash::Long).marker(Marker::None),
+        Style::new("collision in the first slot, formula", GREY).dash(Dash::Long).marker(Marker::None),
         GAPS.map(|gap_ms| (gap_ms as f64, formula(gap_ms))),
     );
     let points = first_slot(found, setting, measured);
-    rate.line(Look::new("collision in the first slot, measured", GREY).points(), points);
-    let looks = [(Dash::Solid, Marker::Circle), (Dash::Short, Marker::Cross), (Dash::Long, Marker::Ring)];
+    rate.line(Style::new("collision in the first slot, measured", GREY).points(), points);
+    let styles = [(Dash::Solid, Marker::Circle), (Dash::Short, Marker::Cross), (Dash::Long, Marker::Ring)];
     let mut safe = None;
     let mut costs = measured.chunks(parts as usize);
-    for (recovery, (dash, marker)) in RECOVERIES.into_iter().zip(looks) {
+    for (recovery, (dash, marker)) in RECOVERIES.into_iter().zip(styles) {
         let (mut shares, mut means) = (Vec::new(), Vec::new());
         for (gap_ms, costs) in GAPS.into_iter().zip(costs.by_ref()) {
             let sum = |count: fn(&Cost) -> u64| costs.iter().map(count).sum::<u64>() as f64;
@@ -145,9 +145,9 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
             shares.extend(share.map(|share| (gap_ms as f64, share)));
             means.extend(mean.map(|mean| (gap_ms as f64, mean)));
         }
-        let look = Look::new(format!("fast, {recovery} recovery"), hue).dash(dash).marker(marker);
-        rate.line(look.clone(), shares);
-        time.line(look, means);
+        let style = Style::new(format!("fast, {recovery} recovery"), hue).dash(dash).marker(marker);
+        rate.line(style.clone(), shares);
+        time.line(style, means);
     }
     found.facts.add(
         "safe_gap",

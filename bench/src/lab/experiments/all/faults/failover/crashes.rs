@@ -4,7 +4,7 @@
 use super::{SERVERS, in_ms, ms};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Look, Marker, Panel, draw};
+use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Findings, Lab, LabError, Measured, Setting};
@@ -84,9 +84,9 @@ impl WithProtocol for Crash {
 }
 
 /// The median time without a leader, calculated from the timeouts. The first of the four followers' timeouts, each
-/// drawn from T to T + S, has the median T + S (1 − ½^¼). It counts from the last heartbeat, of whose interval T/2 half is
-/// over on average. One way for that heartbeat and a round trip for phase 1 are added, and a round trip for the pre-vote
-/// if there is one.
+/// drawn from T to T + S, has the median T + S (1 − ½^¼). It counts from the last heartbeat, of whose interval T/2 half
+/// is over on average. One way for that heartbeat and a round trip for phase 1 are added, and a round trip for the
+/// pre-vote if there is one.
 fn calculated((shortest, longest): Range, asks: bool) -> f64 {
     let (t, spread) = (shortest as f64, (longest - shortest) as f64);
     let first = t + spread * (1.0 - libm::pow(0.5, 1.0 / f64::from(SERVERS - 1)));
@@ -174,8 +174,8 @@ const DASHES: [Dash; 3] = [Dash::Solid, Dash::Long, Dash::Short];
 /// The curve of a range, and the point that the paper gives for it, if that is on the axes.
 fn add(panel: &mut Panel, (place, range): (usize, Range), asks: bool, times: &Sample) {
     let name = format!("{}–{} ms", range.0, range.1);
-    let look = Look::new(name, SERIES[place % SERIES.len()]).dash(DASHES[place % DASHES.len()]);
-    panel.line(look.marker(Marker::None), times.curve(150));
+    let style = Style::new(name, SERIES[place % SERIES.len()]).dash(DASHES[place % DASHES.len()]);
+    panel.line(style.marker(Marker::None), times.curve(150));
     for (_, statistic, value) in PAPER.into_iter().filter(|(given, ..)| *given == range && !asks) {
         let height = match statistic {
             "p50" => 0.5,
@@ -183,9 +183,9 @@ fn add(panel: &mut Panel, (place, range): (usize, Range), asks: bool, times: &Sa
             _ => continue,
         };
         let hue = SERIES[place % SERIES.len()];
-        panel.line(Look::new("", hue).points().marker(Marker::Ring), [(value, height)]);
+        panel.line(Style::new("", hue).points().marker(Marker::Ring), [(value, height)]);
     }
-    panel.line(Look::new("median or maximum in the paper", GREY).points().marker(Marker::Ring), []);
+    panel.line(Style::new("median or maximum in the paper", GREY).points().marker(Marker::Ring), []);
 }
 
 /// The downtime by the range of the timeouts: the figures of randomness and of shorter timeouts.

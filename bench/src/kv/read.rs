@@ -9,10 +9,10 @@ use std::ops::Bound;
 /// The most keys that one scan looks at.
 const MOST_SCANNED: u64 = 65_536;
 
-/// The result of a look.
+/// The result of a read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Look {
-    /// The look succeeded.
+pub enum ReadResult {
+    /// The read succeeded.
     Seen(Reply),
     /// A key is due by the caller's clock, but not yet by the store's time. The caller must ask again through the log,
     /// which advances the store's time on every replica.
@@ -26,13 +26,13 @@ struct Due;
 
 impl Store {
     /// Answers a read-only operation for a caller whose clock shows `clock`.
-    pub fn look(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> Look {
+    pub fn read(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> ReadResult {
         if !op.is_read() {
-            return Look::Change;
+            return ReadResult::Change;
         }
         match self.see(op, clock.max(self.time), budget) {
-            Ok(reply) => Look::Seen(reply),
-            Err(Due) => Look::Due,
+            Ok(reply) => ReadResult::Seen(reply),
+            Err(Due) => ReadResult::Due,
         }
     }
 

@@ -3,18 +3,19 @@
 use super::Front;
 use core::time::Duration;
 use paxos_core::{PeerStatus, StoreMark, Surroundings};
-use paxos_transport::{Outlook, Stages};
+use paxos_transport::{HostStatus, Stages};
 use tokio::time::timeout;
 
 /// What the member tells operators; the default if it takes no turn within a second.
-pub(super) async fn outlook(front: &Front) -> Outlook {
-    let outlook = timeout(Duration::from_secs(1), front.member.outlook()).await;
-    outlook.ok().and_then(Result::ok).unwrap_or_default()
+pub(super) async fn host_status(front: &Front) -> HostStatus {
+    let host_status = timeout(Duration::from_secs(1), front.member.host_status()).await;
+    host_status.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// The mean time of each stage of a command, and of a write, in microseconds; 0 if there was none.
-pub(super) fn timing(outlook: &Outlook) -> [(&'static str, String); 6] {
-    let Outlook { writes, writing, stages: Stages { commands, queue, agreement, apply }, .. } = outlook;
+pub(super) fn timing(host_status: &HostStatus) -> [(&'static str, String); 6] {
+    let HostStatus { writes, writing, stages: Stages { commands, queue, agreement, apply }, .. } =
+        host_status;
     let mean =
         |time: &Duration, of: &u64| time.as_micros().checked_div(u128::from(*of)).unwrap_or(0).to_string();
     [
@@ -49,18 +50,18 @@ mod tests {
 
     #[test]
     fn times_are_means_of_what_was_answered_and_written() {
-        let value = |outlook: &Outlook, name| {
-            let of = timing(outlook).into_iter().find(|(field, _)| *field == name);
+        let value = |host_status: &HostStatus, name| {
+            let of = timing(host_status).into_iter().find(|(field, _)| *field == name);
             of.map(|(_, value)| value).expect("a field of this name")
         };
-        assert_eq!(value(&Outlook::default(), "agreement_us"), "0");
+        assert_eq!(value(&HostStatus::default(), "agreement_us"), "0");
         let ms = Duration::from_millis;
         let stages = Stages { commands: 4, queue: ms(1), agreement: ms(8), apply: ms(2) };
-        let outlook = Outlook { stages, writes: 2, writing: ms(3), ..Outlook::default() };
+        let host_status = HostStatus { stages, writes: 2, writing: ms(3), ..HostStatus::default() };
         for (name, mean) in
             [("queue_us", "250"), ("agreement_us", "2000"), ("apply_us", "500"), ("disk_write_us", "1500")]
         {
-            assert_eq!(value(&outlook, name), mean, "{name}");
+            assert_eq!(value(&host_status, name), mean, "{name}");
         }
     }
 }

@@ -34,7 +34,7 @@ impl Member for Silent {
         Err(ProposeError::OutcomeUnknown)
     }
 
-    async fn look(&self, _: Consistency, _: super::super::member::Looker) -> Result<(), ReadFailure> {
+    async fn query(&self, _: Consistency, _: super::super::member::Query) -> Result<(), ReadFailure> {
         core::future::pending().await
     }
 
@@ -63,11 +63,11 @@ impl Member for Silent {
     }
 }
 
-/// No two runs fit into one command, so each run needs its own lane.
+/// No two runs fit into one command, so each run is a command of its own.
 #[tokio::test(start_paused = true)]
 async fn no_run_waits_longer_than_three_times_the_patience_however_many_wait_before_it() {
     let member: Arc<dyn Member> = Arc::new(Silent);
-    let lanes = Lanes::open(
+    let batcher = Batcher::open(
         &member,
         &Arc::new(Clocks::new(|| 0)),
         Consistency::Confirmed,
@@ -77,12 +77,12 @@ async fn no_run_waits_longer_than_three_times_the_patience_however_many_wait_bef
     let begun = Instant::now();
     let runs: Vec<_> = (0..20)
         .map(|nth| {
-            let lanes = lanes.clone();
+            let batcher = batcher.clone();
             tokio::spawn(async move {
                 let mut ops = Ops::default();
                 let op = if nth % 2 == 0 { Op::Add(Raw(b"key"), 1) } else { Op::Get(Raw(b"key")) };
                 (0..MOST.0).for_each(|_| ops.push(&op));
-                lanes.run(ops).await.failure().to_owned()
+                batcher.run(ops).await.failure().to_owned()
             })
         })
         .collect();

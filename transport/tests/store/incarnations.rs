@@ -1,4 +1,4 @@
-//! Successive lives of one process, and the directory that they use.
+//! Successive incarnations of one process, and the directory that they use.
 
 use multi_paxos::MultiPaxos;
 use paxos_core::{Ballot, Bytes, Config, Digest, NodeId, Record, Sections, Slot, Snapshot};
@@ -42,15 +42,15 @@ async fn load(dir: &Path) -> (DiskStorage<Protocol>, Saved<Protocol>) {
 }
 
 #[tokio::test]
-async fn each_life_has_its_number_and_finds_what_was_appended_in_order() {
+async fn each_incarnation_has_its_number_and_finds_what_was_appended_in_order() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path().join("new").join("deep");
-    for life in 0..5_u64 {
+    for incarnation in 0..5_u64 {
         let (mut store, saved) = load(&dir).await;
-        assert_eq!((u64::from(saved.session), saved.snapshot), (life, None));
-        assert_eq!(saved.records, (0..life * 3).map(record).collect::<Vec<_>>());
-        store.append(&[record(life * 3), record(life * 3 + 1)]).await.expect("written");
-        store.append(&[record(life * 3 + 2)]).await.expect("written");
+        assert_eq!((u64::from(saved.session), saved.snapshot), (incarnation, None));
+        assert_eq!(saved.records, (0..incarnation * 3).map(record).collect::<Vec<_>>());
+        store.append(&[record(incarnation * 3), record(incarnation * 3 + 1)]).await.expect("written");
+        store.append(&[record(incarnation * 3 + 2)]).await.expect("written");
     }
 }
 
@@ -99,7 +99,7 @@ async fn the_directory_of_another_process_cluster_or_variant_is_refused() {
     let fewer = Identity { genesis: "n0 n1".into(), ..identity() };
     let error = DiskStorage::<Protocol>::open(dir.path(), &fewer).expect_err("it began with three members");
     assert!(matches!(error, StoreError::Genesis { .. }), "{error}");
-    // Timeouts and the like may change from life to life.
+    // Timeouts and the like may change from incarnation to incarnation.
     DiskStorage::<Protocol>::open(dir.path(), &Identity { configuration: Digest(8), ..identity() })
         .expect("its own");
 }

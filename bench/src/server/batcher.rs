@@ -1,11 +1,11 @@
 //! Batches operations from many connections into few commands, has each agreed on, and distributes the answers.
 //!
-//! A few lanes work at the same time. While all are busy, operations gather, so a slower cluster gets larger commands.
-//! A connection hands over its next operations when the last ones are answered, so they execute in its order.
+//! A few commands are under way at the same time. Meanwhile operations gather, so a slower cluster gets larger
+//! commands. A connection hands over its next operations when the last ones are answered, so they execute in its order.
 
 use super::clock::Clocks;
 use super::member::Member;
-use crate::kv::{Budget, Command, Look, Ops, Replies, Reply, Store};
+use crate::kv::{Budget, Command, Ops, ReadResult, Replies, Reply, Store};
 use core::time::Duration;
 use paxos_core::{Consistency, ReadError};
 use paxos_transport::{ProposeError, ReadFailure};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-/// How many runs of operations can wait for a lane.
+/// How many runs of operations can wait for a command.
 const WAITING: usize = 1024;
 
 /// The most operations in one command, and the most bytes. A run is never split: a larger run goes alone.
@@ -71,7 +71,7 @@ impl Answers {
 
 /// Passes operations to the store.
 #[derive(Clone, Debug)]
-pub(super) struct Lanes {
+pub(super) struct Batcher {
     writes: mpsc::Sender<Run>,
     reads: mpsc::Sender<Run>,
     /// The longest wait of a run, for the commands before it and its own.
@@ -85,8 +85,8 @@ pub(super) struct Width {
     pub(super) reads: usize,
 }
 
-impl Lanes {
-    /// Opens the lanes; they close when the last handle is dropped. `patience` is how long a command waits for the
+impl Batcher {
+    /// Starts the batcher, which ends when the last handle is dropped. `patience` is how long a command waits for the
     /// cluster. A read goes through the log after an eighth of that, and no run waits longer than three times that.
     pub(super) fn open(
         member: &Arc<dyn Member>,
@@ -98,13 +98,13 @@ impl Lanes {
         let (writes, waiting_writes) = mpsc::channel(WAITING);
         let (reads, waiting_reads) = mpsc::channel(WAITING);
         let (proposing, stamping) = (Arc::clone(member), Arc::clone(clocks));
-        tokio::spawn(gather(waiting_writes, width.writes, move |runs, lane| {
-            tokio::spawn(write(Arc::clone(&proposing), Arc::clone(&stamping), runs, lane));
+        tokio::spawn(gather(waiting_writes, width.writes, move |runs, permit| {
+            tokio::spawn(write(Arc::clone(&proposing), Arc::clone(&stamping), runs, permit));
         }));
         let soon = patience / 8;
-        let (looking, seeing) = (Arc::clone(member), Arc::clone(clocks));
-        tokio::spawn(gather(waiting_reads, width.reads, move |runs, lane| {
-            tokio::spawn(read(Arc::clone(&looking), Arc::clone(&seeing), (consistency, soon), runs, lane));
+        let (reading, seeing) = (Arc::clone(member), Arc::clone(clocks));
+        tokio::spawn(gather(waiting_reads, width.reads, move |runs, permit| {
+            tokio::spawn(read(Arc::clone(&reading), Arc::clone(&seeing), (consistency, soon), runs, permit));
         }));
         Self { writes, reads, longest: patience.saturating_mul(3) }
     }
@@ -115,9 +115,9 @@ impl Lanes {
     /// so that each operation sees the effects of those before it.
     pub(super) async fn run(&self, ops: Ops) -> Answers {
         let writes = ops.writes();
-        let lane = if writes { &self.writes } else { &self.reads };
+        let queue = if writes { &self.writes } else { &self.reads };
         let asked = async {
-            let mut answer = ask(lane, ops).await;
+            let mut answer = ask(queue, ops).await;
             if let Answer::Due(ops) = answer {
                 answer = ask(&self.writes, ops).await;
             }
@@ -150,10 +150,10 @@ const AGAIN: &str = "TRYAGAIN not done: the answer was lost on the way; try agai
 const HANGS: &str =
     "UNKNOWN outcome unknown: this member takes too long; check whether it took effect before you repeat it";
 
-async fn ask(lane: &mpsc::Sender<Run>, ops: Ops) -> Answer {
+async fn ask(queue: &mpsc::Sender<Run>, ops: Ops) -> Answer {
     let (answer, answered) = oneshot::channel();
     let stopped = || Answer::Failed(stopped_text());
-    if lane.send(Run { ops, answer }).await.is_err() {
+    if queue.send(Run { ops, answer }).await.is_err() {
         return stopped();
     }
     answered.await.unwrap_or_else(|_| stopped())
@@ -163,15 +163,15 @@ fn stopped_text() -> Box<str> {
     "UNKNOWN outcome unknown: this member stops; check whether it took effect before you repeat it".into()
 }
 
-/// Takes all waiting runs whenever a lane is free.
+/// Takes all waiting runs whenever another command may start.
 async fn gather(
     mut inbox: mpsc::Receiver<Run>,
-    lanes: usize,
+    width: usize,
     start: impl Fn(Vec<Run>, OwnedSemaphorePermit),
 ) {
-    let free = Arc::new(Semaphore::new(lanes.max(1)));
+    let free = Arc::new(Semaphore::new(width.max(1)));
     let mut held: Option<Run> = None;
-    while let Ok(lane) = Arc::clone(&free).acquire_owned().await {
+    while let Ok(permit) = Arc::clone(&free).acquire_owned().await {
         let Some(first) = (match held.take() {
             Some(run) => Some(run),
             None => inbox.recv().await,
@@ -194,15 +194,15 @@ async fn gather(
         // Runs whose clients were already told that they take too long are dropped.
         runs.retain(|run| !run.answer.is_closed());
         if !runs.is_empty() {
-            start(runs, lane);
+            start(runs, permit);
         }
     }
 }
 
-async fn write(member: Arc<dyn Member>, clocks: Arc<Clocks>, runs: Vec<Run>, lane: OwnedSemaphorePermit) {
+async fn write(member: Arc<dyn Member>, clocks: Arc<Clocks>, runs: Vec<Run>, permit: OwnedSemaphorePermit) {
     let command = Command::new(&clocks.stamp(&*member), runs.iter().map(|run| run.ops.bytes()));
     let executed = member.append(command).await;
-    drop(lane);
+    drop(permit);
     let mut first = 0;
     for Run { ops, answer } in runs {
         let answered = match &executed {
@@ -233,20 +233,20 @@ async fn read(
     clocks: Arc<Clocks>,
     (consistency, patience): (Consistency, Duration),
     runs: Vec<Run>,
-    lane: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) {
     let (runs, answers): (Vec<Ops>, Vec<_>) = runs.into_iter().map(|run| (run.ops, run.answer)).unzip();
     let runs = Arc::new(runs);
     let (sender, seen) = oneshot::channel();
     let asked = Arc::clone(&runs);
-    let looker = Box::new(move |store: &Store| {
+    let query = Box::new(move |store: &Store| {
         let clock = clocks.see(store);
-        let looks: Vec<Answer> = asked.iter().map(|ops| look(store, clock, ops)).collect();
+        let answers: Vec<Answer> = asked.iter().map(|ops| answer(store, clock, ops)).collect();
         // An error means that no run is waiting.
-        drop(sender.send(looks));
+        drop(sender.send(answers));
     });
-    let done = timeout(patience, member.look(consistency, looker)).await;
-    drop(lane);
+    let done = timeout(patience, member.query(consistency, query)).await;
+    drop(permit);
     let failure = match done {
         Ok(Ok(())) => None,
         // A removed member cannot read, but the others still accept its commands. And the last votes may not become
@@ -269,13 +269,13 @@ async fn read(
 }
 
 /// Answers a run, if no key that it reads is due.
-fn look(store: &Store, clock: u64, ops: &Ops) -> Answer {
+fn answer(store: &Store, clock: u64, ops: &Ops) -> Answer {
     let mut replies = Vec::with_capacity(ops.count());
     for op in ops.reader().flatten() {
         // Values are shared with the store, so each answer may use the full budget.
-        match store.look(&op, clock, &mut Budget::default()) {
-            Look::Seen(reply) => replies.push(reply),
-            Look::Due | Look::Change => return Answer::Due(ops.clone()),
+        match store.read(&op, clock, &mut Budget::default()) {
+            ReadResult::Seen(reply) => replies.push(reply),
+            ReadResult::Due | ReadResult::Change => return Answer::Due(ops.clone()),
         }
     }
     Answer::Seen(replies)

@@ -5,10 +5,10 @@ mod backup;
 
 use super::Front;
 use super::session::Session;
-use super::table::Errand;
+use super::table::Control;
 use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, integer, natural};
-use around::{around, outlook, timing};
+use around::{around, host_status, timing};
 pub(super) use backup::Begun;
 use core::time::Duration;
 use paxos_core::{Change, Consistency, NodeId, NodeSet};
@@ -18,30 +18,30 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-/// Executes an errand, after all requests before it.
+/// Executes a control command, after all requests before it.
 pub(super) async fn run(
-    errand: Errand,
+    control: Control,
     words: Vec<Box<[u8]>>,
     session: &mut Session,
     front: &Arc<Front>,
 ) -> Reply {
-    match errand {
-        Errand::Watch => watch(words, session, front).await,
-        Errand::Info => info(&words, front).await,
-        Errand::Paxos => paxos(&words, session, front).await.unwrap_or_else(Reply::refused),
-        Errand::Role => role(front),
-        Errand::Wait => wait(&words, front).unwrap_or_else(Reply::refused),
-        Errand::Auth
-        | Errand::Client
-        | Errand::Command
-        | Errand::Config
-        | Errand::Discard
-        | Errand::Exec
-        | Errand::Hello
-        | Errand::Multi
-        | Errand::Quit
-        | Errand::Reset
-        | Errand::Unwatch => Reply::refused("ERR the session does that by itself"),
+    match control {
+        Control::Watch => watch(words, session, front).await,
+        Control::Info => info(&words, front).await,
+        Control::Paxos => paxos(&words, session, front).await.unwrap_or_else(Reply::refused),
+        Control::Role => role(front),
+        Control::Wait => wait(&words, front).unwrap_or_else(Reply::refused),
+        Control::Auth
+        | Control::Client
+        | Control::Command
+        | Control::Config
+        | Control::Discard
+        | Control::Exec
+        | Control::Hello
+        | Control::Multi
+        | Control::Quit
+        | Control::Reset
+        | Control::Unwatch => Reply::refused("ERR the session does that by itself"),
     }
 }
 
@@ -78,7 +78,7 @@ const NEVER: u64 = u64::MAX;
 async fn watch(keys: Vec<Box<[u8]>>, session: &mut Session, front: &Front) -> Reply {
     let mut ops = Ops::default();
     ops.push(&Op::Versions(keys.iter().map(|key| Raw(key)).collect()));
-    let answers = front.lanes.run(ops).await;
+    let answers = front.batcher.run(ops).await;
     match answers.get(0) {
         Some(Reply::Array(versions)) => {
             let seen = keys.into_iter().zip(versions).map(|(key, version)| {
@@ -156,9 +156,9 @@ async fn info(sections: &[Box<[u8]>], front: &Front) -> Reply {
             ("clock_moves", time.moves.to_string()),
         ],
     );
-    let outlook = outlook(front).await;
-    section("Timing", &timing(&outlook));
-    let (store, peers) = around(front, &outlook.surroundings);
+    let host_status = host_status(front).await;
+    section("Timing", &timing(&host_status));
+    let (store, peers) = around(front, &host_status.surroundings);
     let lines = peers.iter().filter_map(|line| line.split_once(' '));
     let lines = lines.map(|(id, fields)| (format!("peer_{id}"), fields.replace(' ', ",")));
     let lines: Vec<(String, String)> = [("store".to_owned(), store)].into_iter().chain(lines).collect();
@@ -178,14 +178,14 @@ struct Facts {
 }
 
 async fn facts(front: &Front) -> Option<Facts> {
-    let _place = front.lookers.acquire().await.ok()?;
+    let _place = front.queries.acquire().await.ok()?;
     let (sender, facts) = oneshot::channel();
     let clocks = Arc::clone(&front.clocks);
-    let looker = Box::new(move |store: &crate::kv::Store| {
+    let query = Box::new(move |store: &crate::kv::Store| {
         let time = Times::of(store, &clocks);
         _ = sender.send(Facts { keys: store.len(), expiring: store.expiring(), bytes: store.bytes(), time });
     });
-    front.member.look(Consistency::Local, looker).await.ok()?;
+    front.member.query(Consistency::Local, query).await.ok()?;
     facts.await.ok()
 }
 
@@ -234,7 +234,7 @@ fn node(word: &[u8]) -> Result<NodeId, String> {
 }
 
 async fn status(front: &Front) -> Reply {
-    let (store, peers) = around(front, &outlook(front).await.surroundings);
+    let (store, peers) = around(front, &host_status(front).await.surroundings);
     let status = front.member.status();
     let counters = status.counters;
     let number = |n: u64| Reply::Int(i64::try_from(n).unwrap_or(i64::MAX));

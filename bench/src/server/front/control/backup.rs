@@ -81,8 +81,8 @@ pub(super) async fn begin(local: bool, session: &mut Session, front: &Front) -> 
         place.map_err(|_| "TRYAGAIN not done: this member has reached its limit of backups; wait for one")?;
     let consistency = if local { Consistency::Local } else { Consistency::Confirmed };
     let (sender, copy) = oneshot::channel();
-    let looker = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.clone()));
-    let captured = timeout(front.settings.patience, front.member.look(consistency, looker)).await;
+    let query = Box::new(move |store: &crate::kv::Store| _ = sender.send(store.clone()));
+    let captured = timeout(front.settings.patience, front.member.query(consistency, query)).await;
     let no_quorum = "CLUSTERDOWN not done: no quorum of members answers; try again, or take what this member has with \
                      PAXOS BACKUP LOCAL";
     captured.map_err(|_| no_quorum)?.map_err(|error| format!("CLUSTERDOWN not done: {error}"))?;
