@@ -3,6 +3,7 @@
 mod acceptor;
 mod follow;
 mod learner;
+mod members;
 mod message;
 mod node;
 mod proposer;
