@@ -149,6 +149,19 @@ fn votes_are_counted_among_the_members_of_now_whatever_the_driver_does_between()
     assert!(!server.node.chosen().knows(Slot(1)), "two of five are no quorum");
 }
 
+/// A snapshot takes the place of all records, also of those that say which store each member has.
+#[test]
+fn the_stores_of_others_are_remembered_behind_a_snapshot() {
+    let store = |id| Incarnation::begin(StoreMark { id, writes: 40 }, 1);
+    let mut server = Server::of(config(), N2);
+    server.node.step(NOW, Event::Met { from: N1, store: store(7) });
+    server.hear(N0, told(0, batch(0..4).to_vec()));
+    assert_eq!(server.snapshot().next, Slot(4));
+    server.restart(config());
+    server.node.step(NOW, Event::Met { from: N1, store: store(8) });
+    assert_eq!(server.node.status().forgetful, NodeSet::only(N1));
+}
+
 /// A process that learns at once that n3 joined and leaves, and has never met it, believes the store that joined and no
 /// other, as long as n3 is an acceptor of any slot.
 #[test]
