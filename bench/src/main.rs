@@ -97,13 +97,16 @@ fn run_nemesis(options: &Nemesis) -> ExitCode {
     if options.list {
         return finish(&[], &nemesis::list());
     }
-    // A closed pipe does not end the run.
-    let tell = |line: &str| _ = print(&format!("{line}\n")).and_then(|()| io::stdout().flush());
+    let tell = |line: &str| match options.format {
+        // A closed pipe does not end the run.
+        Form::Table => _ = print(&format!("{line}\n")).and_then(|()| io::stdout().flush()),
+        Form::Json => _ = writeln!(io::stderr(), "{line}"),
+    };
     let summary = match nemesis::nemesis(options, tell) {
         Ok(summary) => summary,
         Err(error) => return fail(&error, code(error.is_input())),
     };
-    show(Form::Table, &summary, summary.table(), summary.holds())
+    show(options.format, &summary, summary.table(), summary.holds())
 }
 
 fn run_check(options: &Check) -> ExitCode {

@@ -30,6 +30,7 @@ pub use scenarios::{SCENARIOS, Scenario, Setting};
 pub use script::{Action, Goal, Script, named};
 pub use serve::{Asked, Reply, Site, serve};
 
+use crate::lab::report::write_whole;
 use crate::variants::Variant;
 use clap::Args;
 use paxos_core::QuorumError;
@@ -189,7 +190,8 @@ fn export(script: &Script, path: &Path) -> Result<Explored, ExploreError> {
         Some("json") => script.write()?,
         _ => return Err(ExploreError::Suffix(path.to_owned())),
     };
-    fs::write(path, content).map_err(|source| ExploreError::Write { path: path.to_owned(), source })?;
+    write_whole(path, content.as_ref())
+        .map_err(|source| ExploreError::Write { path: path.to_owned(), source })?;
     Ok(Explored { text: format!("{}\n", path.display()), holds: run.broken.is_none() })
 }
 

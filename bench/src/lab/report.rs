@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::theory::{Prediction, WideAreaLatency};
 
+pub(in crate::lab) use files::write_whole;
 pub use files::{ReportError, write_dir};
 
 /// How far a measured latency may be from the predicted one, in milliseconds.

@@ -30,14 +30,6 @@ pub enum NemesisError {
     /// The directory has files already.
     #[error("{} is not empty: name a new directory, because the run starts with empty disks", .0.display())]
     NotEmpty(PathBuf),
-    /// The summary cannot be written.
-    #[error("--json: cannot write {}: {source}; name a file in a directory that exists", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
     /// The system refuses something.
     #[error("{what}: {source}")]
     Io {
@@ -111,8 +103,7 @@ impl NemesisError {
             | Self::Twice(_)
             | Self::Leaderless(..)
             | Self::NoLease(_)
-            | Self::NotEmpty(_)
-            | Self::Json { .. } => true,
+            | Self::NotEmpty(_) => true,
             Self::Serve(error) => error.is_input(),
             Self::Start { source, .. } => source.is_input(),
             Self::Io { .. }

@@ -2,7 +2,7 @@
 
 use super::fault::ABSENT;
 use super::{Fault, NemesisError};
-use crate::load::positive;
+use crate::load::{Form, positive};
 use crate::options::arguments::whole;
 use crate::server::Reads;
 use crate::variants::Variant;
@@ -25,7 +25,7 @@ the window, and keeps the history and the members' data and logs. The same seed 
 Real processes and disks take their own time, so a repeated window need not fail again.
 
   paxos-bench nemesis                                          multi, 10 minutes, all faults
-  paxos-bench nemesis --hours 8 --variant fast --json fast.json
+  paxos-bench nemesis --hours 8 --variant fast --format json > fast.json
   paxos-bench nemesis --faults kill,kill-all --windows 3
   paxos-bench nemesis --reads local --faults cut --minutes 1   what a violation looks like: local reads may be old
 
@@ -71,9 +71,9 @@ pub struct Nemesis {
     /// window fails]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Write the summary to this file as JSON, too
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// The format of the summary; with `json`, the lines for windows go to the standard error
+    #[arg(long, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
+    pub format: Form,
     /// List the kinds of faults
     #[arg(long)]
     pub list: bool,

@@ -9,8 +9,6 @@ use super::{Fault, Nemesis, NemesisError, plan};
 use crate::linearize::write_history;
 use crate::server::{Reads, Waits, make_dir, stop_signal};
 use core::time::Duration;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -60,10 +58,6 @@ impl Home {
 /// [`NemesisError`] if the run cannot start. A window that fails is no error here: see [`Summary::failure`].
 pub fn nemesis(options: &Nemesis, mut tell: impl FnMut(&str)) -> Result<Summary, NemesisError> {
     let faults = options.check()?;
-    let json = options.json.as_ref().map(|path| (File::create(path), path));
-    let json =
-        json.map(|(file, path)| file.map_err(|source| NemesisError::Json { path: path.clone(), source }));
-    let json = json.transpose()?;
     let home = Home::new(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(NemesisError::io("cannot start the runtime"))?;
@@ -71,12 +65,7 @@ pub fn nemesis(options: &Nemesis, mut tell: impl FnMut(&str)) -> Result<Summary,
     if !summary.as_ref().is_ok_and(Summary::holds) {
         home.keep();
     }
-    let summary = summary?;
-    if let Some(file) = json {
-        let written = serde_json::to_writer_pretty(file, &summary).map_err(io::Error::from);
-        written.map_err(NemesisError::io("cannot write the summary"))?;
-    }
-    Ok(summary)
+    summary
 }
 
 async fn run(

@@ -1,8 +1,10 @@
 //! `paxos-bench store`: what a member's directory contains, and whether it is intact.
 
 use super::backup::{BackupError, Executed, Recovered, Stores};
+use crate::load::Form;
 use clap::{Args, Subcommand};
 use paxos_transport::StoreReport;
+use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,7 @@ the member starts.
 Examples:
   paxos-bench store inspect /var/lib/paxos/n0
   paxos-bench store verify /var/lib/paxos/*
+  paxos-bench store inspect --format json data/n0 data/n1
   paxos-bench store backup saved.backup data/n0 data/n1
 
 Exit codes: 0 every store is whole, or will be when it is opened, 1 one is not, 2 the command line is wrong. Of backup: 0 the
@@ -33,12 +36,18 @@ enum What {
         /// The directory of one member (of `cluster --data DIR`: DIR/n0, DIR/n1, …)
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
+        /// The format of the output
+        #[arg(long, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
+        format: Form,
     },
     /// Read a whole store, and print in one line whether it is whole
     Verify {
         /// The directory of one member (of `cluster --data DIR`: DIR/n0, DIR/n1, …)
         #[arg(value_name = "DIR", required = true)]
         dirs: Vec<PathBuf>,
+        /// The format of the output
+        #[arg(long, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
+        format: Form,
     },
     /// Write all keys to a file that `paxos-bench restore` reads, as `backup` does, from stopped members
     Backup {
@@ -69,9 +78,9 @@ pub struct Inspected {
 
 /// Reads the stores one after another.
 pub fn store(options: &StoreOptions) -> Inspected {
-    let (dirs, short) = match &options.what {
-        What::Inspect { dirs } => (dirs, false),
-        What::Verify { dirs } => (dirs, true),
+    let (dirs, short, format) = match &options.what {
+        What::Inspect { dirs, format } => (dirs, false, *format),
+        What::Verify { dirs, format } => (dirs, true, *format),
         What::Backup { file, dirs, cluster, survivor } => {
             let beside = dirs.first().map(|dir| dir.join("..").join("cluster.toml")).unwrap_or_default();
             let cluster = cluster.as_deref().unwrap_or(&beside);
@@ -79,8 +88,10 @@ pub fn store(options: &StoreOptions) -> Inspected {
         }
     };
     let mut inspected = Inspected { text: String::new(), errors: Vec::new() };
+    let mut stores = Vec::new();
     for dir in dirs {
         match StoreReport::read(dir) {
+            Ok(report) if format == Form::Json => stores.push(Described::of(dir, &report)),
             Ok(report) => {
                 let name = dir.display();
                 // Writing to a string cannot fail.
@@ -96,7 +107,58 @@ pub fn store(options: &StoreOptions) -> Inspected {
             Err(error) => inspected.errors.push(error.into()),
         }
     }
+    if format == Form::Json {
+        let text = serde_json::to_string_pretty(&stores);
+        inspected.text = text.expect("numbers and strings are JSON") + "\n";
+    }
     inspected
+}
+
+/// A store that can be read, for programs. One that cannot be read is an error message and exit code 1.
+#[derive(Serialize)]
+struct Described {
+    directory: String,
+    node: u16,
+    cluster: String,
+    variant: String,
+    genesis: String,
+    store: String,
+    writes: u64,
+    incarnations: u32,
+    lease_ms: Option<u64>,
+    /// Every slot below this one is in the snapshot.
+    snapshot_next: Option<u64>,
+    snapshot_bytes: Option<u64>,
+    first_block: u64,
+    last_block: u64,
+    record_bytes: u64,
+    /// The files of the log, each with its length in bytes.
+    segments: Vec<(String, u64)>,
+    damaged_blocks: usize,
+}
+
+impl Described {
+    fn of(dir: &Path, report: &StoreReport) -> Self {
+        let named = |(path, length): &(PathBuf, u64)| (path.display().to_string(), *length);
+        Self {
+            directory: dir.display().to_string(),
+            node: report.node.0,
+            cluster: report.cluster.clone(),
+            variant: report.variant.clone(),
+            genesis: report.genesis.clone(),
+            store: format!("{:032x}", report.store.id),
+            writes: report.store.writes,
+            incarnations: report.incarnations,
+            lease_ms: report.lease.map(|lease| lease.as_millis() as u64),
+            snapshot_next: report.snapshot.map(|snapshot| snapshot.next.index()),
+            snapshot_bytes: report.snapshot.map(|snapshot| snapshot.length),
+            first_block: *report.blocks.start(),
+            last_block: *report.blocks.end(),
+            record_bytes: report.record_bytes,
+            segments: report.segments.iter().map(named).collect(),
+            damaged_blocks: report.damaged,
+        }
+    }
 }
 
 fn backup(file: &Path, stores: Stores<'_>) -> Inspected {

@@ -51,6 +51,10 @@ async fn a_store_is_told_and_one_that_is_damaged_or_in_use_is_refused() {
         assert!(told.contains(part), "{part} is not in {told}");
     }
     assert_eq!(succeeds(&format!("store verify {args}")), format!("{args}: whole\n"));
+    let stores: serde_json::Value =
+        serde_json::from_str(&succeeds(&format!("store inspect --format json {args}"))).expect("JSON");
+    assert_eq!((&stores[0]["node"], &stores[0]["snapshot_next"]), (&2.into(), &5.into()), "{stores}");
+    assert_eq!((&stores[0]["writes"], &stores[0]["damaged_blocks"]), (&5.into(), &0.into()), "{stores}");
 
     let log = path.join("log-0000000000000002");
     let whole = fs::read(&log).expect("there");

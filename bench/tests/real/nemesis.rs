@@ -16,17 +16,14 @@ fn text(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn nemesis_harms_a_cluster_in_many_ways_and_every_history_is_linearizable() {
     let _alone = alone().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let json = dir.path().join("summary.json").display().to_string();
     let (windows, seconds) = (amount("WINDOWS", 3), amount("WINDOW", 8));
     let (windows, seconds) = (windows.to_string(), seconds.to_string());
-    let output = nemesis(&["--windows", &windows, "--window", &seconds, "--seed", "1", "--json", &json]);
+    let output = nemesis(&["--windows", &windows, "--window", &seconds, "--seed", "1", "--format", "json"]);
     let (said, wrong) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}\n{wrong}");
-    eprintln!("{said}");
-    assert_eq!(said.lines().filter(|line| line.contains(" left: ")).count().to_string(), windows, "{said}");
-    let summary = std::fs::read_to_string(json).expect("it is written");
-    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    eprintln!("{wrong}");
+    assert_eq!(wrong.lines().filter(|line| line.contains(" left: ")).count().to_string(), windows, "{wrong}");
+    let summary: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(summary["windows"].to_string(), windows);
     assert!(summary["answered"].as_u64().is_some_and(|answered| answered > 100), "{summary}");
     let kinds = summary["faults"].as_object().expect("the kinds");
@@ -81,7 +78,6 @@ fn nemesis_refuses_what_makes_no_sense_before_anything_starts() {
     is_refused(&["--faults", "slow-disk"], &["slow-disk", "not here, because"]);
     is_refused(&["--variant", "basic", "--faults", "transfer"], &["transfer", "basic"]);
     is_refused(&["--variant", "basic", "--reads", "lease"], &["lease", "basic"]);
-    is_refused(&["--json", "/nonexistent/summary.json"], &["--json", "/nonexistent/summary.json"]);
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("file"), "").expect("written");
     let output = nemesis(&["--data", &dir.path().display().to_string()]);

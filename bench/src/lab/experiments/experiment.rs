@@ -1,6 +1,6 @@
 //! Experiments and their findings.
 
-use super::chart::Figure;
+use super::chart::{Figure, Panel, draw};
 use super::{Facts, Lab, Table};
 use crate::lab::compare::CompareError;
 use crate::lab::counts::CountError;
@@ -72,6 +72,22 @@ impl Findings {
         self.parameters.push((name, value.to_string()));
     }
 
+    /// Adds a figure of one panel, 300 pixels high.
+    ///
+    /// # Errors
+    /// [`LabError`] if the panel cannot be drawn.
+    pub fn figure(
+        &mut self,
+        name: &'static str,
+        title: impl Into<String>,
+        caption: impl Into<String>,
+        panel: Panel,
+    ) -> Result<(), LabError> {
+        let svg = draw(&[panel], 1, 300)?;
+        self.figures.push(Figure { name, title: title.into(), caption: caption.into(), svg });
+        Ok(())
+    }
+
     /// The table with this name. The facts are a table, too.
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.tables().find(|table| table.name == name)
@@ -139,7 +155,7 @@ pub enum LabError {
         why: serde_json::Error,
     },
     /// A stored result is not one of this run.
-    #[error("the stored result of {run:?} does not fit: {why}; delete the results and make them again")]
+    #[error("the stored result of {run:?} does not fit: {why}; `--replace` makes the results again")]
     Misfit {
         /// The run.
         run: String,

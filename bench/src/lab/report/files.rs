@@ -1,8 +1,9 @@
 //! Writes results to files. Each file appears complete or not at all.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 use super::{Format, Row, render};
 
@@ -41,46 +42,43 @@ pub fn write_dir(rows: &[Row], dir: &Path) -> Result<Vec<PathBuf>, ReportError> 
     fs::create_dir_all(dir).map_err(|source| ReportError::Directory { dir: dir.to_owned(), source })?;
     let formats =
         [("json", Format::Json), ("csv", Format::Csv), ("md", Format::Markdown), ("txt", Format::Table)];
-    let written: Vec<Unfinished> = formats
-        .into_iter()
-        .map(|(ending, format)| Unfinished::write(dir, ending, &render(rows, format)))
-        .collect::<Result<_, _>>()?;
-    written.into_iter().map(Unfinished::finish).collect()
+    let write = |(ending, format)| {
+        let path = dir.join(format!("compare.{ending}"));
+        let begun = begin(&path, render(rows, format).as_bytes());
+        let synced = begun.and_then(|file| file.as_file().sync_all().map(|()| file));
+        match synced {
+            Ok(file) => Ok((file, path)),
+            Err(source) => Err(ReportError::File { file: path, source }),
+        }
+    };
+    let written: Vec<_> = formats.into_iter().map(write).collect::<Result<_, _>>()?;
+    let name = |(file, path): (_, PathBuf)| match finish(file, &path) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(ReportError::File { file: path, source }),
+    };
+    written.into_iter().map(name).collect()
 }
 
-/// A file under its temporary name. It is removed unless it is finished.
-struct Unfinished {
-    temporary: PathBuf,
-    file: PathBuf,
+/// Writes the content beside `path`, under a name that nobody else uses. What is returned is removed when it is dropped,
+/// unless [`finish`] gives it its name.
+pub(super) fn begin(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".paxos-bench-").suffix(".part");
+    // As any other new file: everyone may read it, unless the process's mask says otherwise.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(dir)?;
+    file.write_all(content)?;
+    Ok(file)
 }
 
-impl Unfinished {
-    fn write(dir: &Path, ending: &str, text: &str) -> Result<Self, ReportError> {
-        let temporary = dir.join(format!(".compare.{ending}.{}.part", std::process::id()));
-        let unfinished = Self { temporary, file: dir.join(format!("compare.{ending}")) };
-        let write = || {
-            let mut file = File::create(&unfinished.temporary)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(|source| unfinished.failed(source))?;
-        Ok(unfinished)
-    }
-
-    fn finish(self) -> Result<PathBuf, ReportError> {
-        fs::rename(&self.temporary, &self.file).map_err(|source| self.failed(source))?;
-        Ok(self.file.clone())
-    }
-
-    fn failed(&self, source: io::Error) -> ReportError {
-        ReportError::File { file: self.file.clone(), source }
-    }
+/// Gives the file its name, in place of an older file.
+pub(super) fn finish(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // After the rename there is nothing to remove. If the removal fails for another reason, the first error
-        // matters.
-        let _ = fs::remove_file(&self.temporary);
-    }
+/// Writes a file. It appears complete or not at all.
+pub(in crate::lab) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    finish(begin(path, content)?, path)
 }

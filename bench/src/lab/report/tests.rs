@@ -204,3 +204,17 @@ fn what_cannot_be_written_is_named_and_leaves_nothing_behind() {
     assert!(message.contains("compare.json: cannot be written ("), "{message}");
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 2, "only the file and the directory from above");
 }
+
+#[test]
+fn a_file_has_its_name_when_it_is_complete_and_replaces_an_older_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.csv");
+    fs::write(&path, "old").unwrap();
+    let file = files::begin(&path, b"new").unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    files::finish(file, &path).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    drop(files::begin(&path, b"never").unwrap());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    assert!(write_whole(&dir.path().join("no/such/a.csv"), b"").is_err());
+}

@@ -2,7 +2,7 @@
 
 use super::png::Printer;
 use crate::lab::experiments::{Cell, Experiment, Facts, Findings, LabError, Setting, Table, chart::Figure};
-use crate::lab::report::Format;
+use crate::lab::report::{Format, write_whole};
 use crate::theory::matrix::RttMatrix;
 use comfy_table::ContentArrangement;
 use serde_json::{Map, Value, json};
@@ -172,5 +172,5 @@ pub(in crate::lab::experiments) fn make(dir: &Path) -> Result<(), LabError> {
 }
 
 pub(in crate::lab::experiments) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), LabError> {
-    fs::write(path, content).map_err(|source| LabError::Write { path: path.to_owned(), source })
+    write_whole(path, content.as_ref()).map_err(|source| LabError::Write { path: path.to_owned(), source })
 }
