@@ -202,9 +202,13 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             return;
         }
         let slots = accepted.first.extend(accepted.batch.len() as u64);
+        let Setup { id, config, .. } = &self.setup;
+        // A process that does not learn hears how far the log has got, and no values.
+        let learns = config.learns(*id);
+        let horizon = if learns { chosen.horizon() } else { self.progress.plus(config.limits.reach()) };
         for (slot, entry) in slots.iter().zip(accepted.batch.iter()) {
             let recovering = self.pipeline.ballot_at(slot).is_some();
-            if slot >= chosen.horizon().min(chosen.limit())
+            if slot >= horizon.min(chosen.limit())
                 || slot < any.from
                 || slot < self.progress
                 || recovering
@@ -249,7 +253,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             let names: Vec<Batch<V>> = chosen.within(news).map(|(_, batch)| batch).collect();
             self.pipeline.drop_all(&names.iter().flat_map(|b| b.iter()).filter_map(Entry::id).collect());
         }
-        self.count_decided(chosen);
+        self.count_decided(chosen.first_unknown(), chosen);
         self.settle(now, chosen.first_unknown());
         self.watched.retain(|slot, _| !chosen.knows(*slot));
     }
@@ -258,6 +262,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         // A proposer that learns waits for the values: the peer that reported them may crash and be the only one that
         // knew them.
         if !self.setup.config.learns(self.setup.id) {
+            self.count_decided(slot, &Chosen::default());
             self.settle(now, slot);
         }
     }

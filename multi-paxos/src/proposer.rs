@@ -61,6 +61,8 @@ impl<V: Value> Proposer<V> {
     }
 
     fn settle(&mut self, now: Time, slot: Slot) {
+        // What phase 1 found there needs no proposal any more.
+        self.sent = self.sent.max(slot.min(self.next));
         if self.pipeline.settle(slot) {
             self.wait(now);
         }
@@ -282,7 +284,6 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             Stage::Idle => None,
             Stage::Preparing { candidacy, .. } => candidacy.poll(),
             Stage::Leading => {
-                self.sent = self.sent.max(chosen.first_unknown().min(self.next));
                 let first_time = Reach::Quorum(Phase::TwoClassic);
                 let (first, batch, reach) = if let Some(again) = self.outgoing.pop_front() {
                     again

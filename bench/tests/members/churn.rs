@@ -196,15 +196,29 @@ fn simple_paxos_survives_churn() {
     seeds(30).for_each(|seed| pairs::<BasicPaxos<u64, u64>>(world(options, seed)));
 }
 
-#[test]
-fn basic_paxos_survives_churn() {
-    let options = basic_paxos::Options::default();
-    for seed in seeds(30) {
-        let mut world = world(options, seed);
+/// Every proposer with commands proposes by itself.
+fn rivals<P: Protocol<Value = u64, Reply = u64>>(options: &P::Options, usual: u64) {
+    for seed in seeds(usual) {
+        let mut world = world::<P>(options.clone(), seed);
         let config = Arc::make_mut(&mut world.config);
         config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
-        pairs::<BasicPaxos<u64, u64>>(world);
+        pairs(world);
     }
+}
+
+#[test]
+fn basic_paxos_survives_churn() {
+    rivals::<BasicPaxos<u64, u64>>(&basic_paxos::Options::default(), 30);
+}
+
+#[test]
+fn multi_paxos_survives_churn_with_rivals() {
+    rivals::<MultiPaxos<u64, u64>>(&(), 30);
+}
+
+#[test]
+fn fast_paxos_survives_churn_with_rivals() {
+    rivals::<FastPaxos<u64, u64>>(&Options::default(), 30);
 }
 
 /// Quorums by weight have fixed places: two members at a time, and at last all of them, are replaced one for one.

@@ -65,15 +65,15 @@ impl<V: Value> Proposer<V> {
         too_many
     }
 
-    /// Counts the slots that the fast ballot decided: those watched and now chosen.
-    pub(super) fn count_decided(&mut self, chosen: &Chosen<V>) {
+    /// Counts the slots that the fast ballot decided: those watched and now chosen. Every slot below `known` is.
+    pub(super) fn count_decided(&mut self, known: Slot, chosen: &Chosen<V>) {
         let Some(rule) = self.setup.options.hysteresis else { return };
-        for slot in self.watched.keys().filter(|slot| chosen.knows(**slot)) {
+        for slot in self.watched.keys().filter(|slot| **slot < known || chosen.knows(**slot)) {
             if !self.contention.counted.contains(slot) {
                 self.contention.note(rule, false);
             }
         }
-        self.contention.counted = self.contention.counted.split_off(&chosen.first_unknown());
+        self.contention.counted = self.contention.counted.split_off(&known);
     }
 
     /// Counts proposals in a classic ballot, and returns to fast ballots if they were calm enough: if few slots were

@@ -9,8 +9,8 @@ mod node;
 mod proposer;
 
 use fast_paxos::{
-    Accept, Accepted, Acceptor, Any, Decision, FastPaxos, Learner, Options, Prepare, Promise, Proposer,
-    Recovery,
+    Accept, Accepted, Acceptor, Any, Decision, FastPaxos, Hysteresis, Learner, Options, Prepare, Promise,
+    Proposer, Recovery,
 };
 use paxos_core::{
     Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Proposal,

@@ -16,7 +16,7 @@ fn acceptor() -> Node<P> {
 }
 
 /// n1 hears from n0 what is chosen in slots 0 and 1, and executes it. Returns the slots in which it votes then.
-fn learn(node: &mut Node<P>, entries: [Entry<u64>; 2]) -> Vec<SlotRange> {
+fn learn(node: &mut Node<P>, entries: &[Entry<u64>; 2]) -> Vec<SlotRange> {
     let (first, known) = (Slot(0), Slot(2));
     hear(
         node,
@@ -31,9 +31,9 @@ fn learn(node: &mut Node<P>, entries: [Entry<u64>; 2]) -> Vec<SlotRange> {
 
 /// The slots in which n1 votes now.
 fn voted(node: &mut Node<P>) -> Vec<SlotRange> {
-    let of = |message: &Message<P>| match message {
-        Message::Accepted(vote) => Some(vote.first.extend(vote.batch.len() as u64)),
-        _ => None,
+    let of = |message: &Message<P>| {
+        let Message::Accepted(vote) = message else { return None };
+        Some(vote.first.extend(vote.batch.len() as u64))
     };
     // Each vote goes to every learner.
     let mut votes: Vec<_> = settle(node).iter().filter_map(of).collect();
@@ -52,7 +52,7 @@ fn an_acceptor_votes_in_no_slot_whose_members_it_does_not_know() {
     let mut node = acceptor();
     assert_eq!(votes(&mut node, 10..15), [slots(0..2)]);
     // What waits is voted for when the next slots have members.
-    assert_eq!(learn(&mut node, [entry(10), entry(11)]), [slots(2..4)]);
+    assert_eq!(learn(&mut node, &[entry(10), entry(11)]), [slots(2..4)]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_fast_ballot_that_was_opened_among_former_members_is_closed() {
             Box::new(Change::replace(NodeId(2), NodeId(3)).into()),
         )
     };
-    assert_eq!(learn(&mut node, [change(0), entry(1)]), []);
+    assert_eq!(learn(&mut node, &[change(0), entry(1)]), []);
     let from = node.chosen().epochs().expect("members change").current().from;
     assert_eq!(from, Slot(2));
     assert_eq!(votes(&mut node, 10..11), []);

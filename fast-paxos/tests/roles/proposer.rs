@@ -1,7 +1,7 @@
 //! The proposer: what it may propose, and how it recovers from collisions.
 
 use super::*;
-use paxos_core::Proposer as _;
+use paxos_core::{Learning, Proposer as _};
 
 const B: Ballot = Ballot::classic(1, NodeId(0));
 
@@ -333,4 +333,59 @@ fn a_higher_term_ends_this_one() {
     assert!(bench.leading().is_none() && bench.accepts().is_empty());
     bench.campaign();
     assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(5, 0))));
+}
+
+/// A coordinator that only proposes, of four acceptors, with its fast ballot open, and which has heard that all slots below
+/// `known` are chosen.
+fn outsider(known: u64, options: Options) -> Bench {
+    let config = Config { learning: Learning::Everyone, ..Config::separate(1, 4, 2).expect("lawful") };
+    let setup = Setup { options, ..setup(config, 0) };
+    let proposer = <Proposer<u64> as paxos_core::Proposer<P>>::new(&setup);
+    let mut bench = Bench { proposer, chosen: Chosen::within_reach(setup.config.limits.reach()) };
+    bench.campaign();
+    bench.prepares();
+    (1..=4).for_each(|from| bench.promise(from, promise(B, 0, vec![])));
+    assert_eq!(bench.accepts(), [any(B, 0)]);
+    bench.progress(known);
+    bench
+}
+
+impl Bench {
+    fn progress(&mut self, known: u64) {
+        paxos_core::Proposer::<P>::on_progress(&mut self.proposer, NOW, Slot(known));
+    }
+
+    /// Two acceptors vote for one command in this slot, and two for another one.
+    fn collide(&mut self, slot: u64) {
+        for (from, seq) in [(1, 7), (2, 7), (3, 8), (4, 8)] {
+            self.accepted(from, &accepted(fast(B), slot, &[seq]));
+        }
+    }
+}
+
+#[test]
+fn a_coordinator_that_does_not_learn_notices_collisions_in_a_long_log() {
+    let far = 10 * Config::collapsed(3).expect("lawful").limits.reach();
+    for known in [0, far] {
+        let mut bench = outsider(known, Options::default());
+        bench.collide(known);
+        let accepts = bench.accepts();
+        assert!(!accepts.is_empty() && accepts[0].classic.first == Slot(known), "{known}: {accepts:?}");
+    }
+}
+
+#[test]
+fn a_coordinator_that_does_not_learn_counts_the_slots_without_collisions() {
+    let hysteresis = Some(Hysteresis { window: 4, collided: 2, calm: 0 });
+    let switches = |calm: u64| {
+        let mut bench = outsider(0, Options { hysteresis, ..Options::default() });
+        bench.collide(0);
+        bench.poll();
+        (1..=calm).for_each(|slot| bench.accepted(1, &accepted(fast(B), slot, &[slot])));
+        bench.progress(calm + 1);
+        bench.collide(calm + 1);
+        bench.poll();
+        bench.proposer.switches().to_classic
+    };
+    assert_eq!([0, 1, 6].map(switches), [1, 1, 0]);
 }

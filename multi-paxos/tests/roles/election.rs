@@ -2,7 +2,7 @@
 
 use super::*;
 use core::time::Duration;
-use paxos_core::{Duty, Election, Leader, Standing, Timeouts};
+use paxos_core::{Duty, Election, Leader, Leadership, Standing, Timeouts};
 
 const T: Duration = Duration::from_millis(100);
 
@@ -74,7 +74,7 @@ fn it_campaigns_at_once_only_if_it_is_not_to_ask() {
 
 #[test]
 fn a_process_that_executes_nothing_does_not_campaign_by_itself() {
-    let away = Standing { away: true, ..Standing::default() };
+    let away = Standing { blocked: true, ..Standing::default() };
     for pre_vote in [true, false] {
         let (mut role, now) = follower(None, pre_vote);
         assert_eq!(timeout(&mut role, now, away), None);
@@ -82,4 +82,42 @@ fn a_process_that_executes_nothing_does_not_campaign_by_itself() {
         assert!(!Leader::<P>::leads(&role) && later > now);
         assert!(timeout(&mut role, later, Standing::default()).is_some(), "it does later");
     }
+}
+
+#[test]
+fn a_process_that_may_lead_and_cannot_yet_keeps_its_mandate_until_it_hears_a_leader() {
+    let blocked = Standing { blocked: true, ..Standing::default() };
+    let granted = |role: &mut Election, now| {
+        assert_eq!(timeout(role, now, Standing::default()), Some(Duty::PreVote));
+        [0, 1].map(NodeId).into_iter().for_each(|from| Leader::<P>::on_pre_vote_reply(role, now, from, now));
+        assert_eq!(timeout(role, now, blocked), None);
+    };
+    let (mut role, now) = follower(None, true);
+    granted(&mut role, now);
+    let later = due(&role);
+    assert_eq!(timeout(&mut role, later, Standing::default()), Some(Duty::Campaign));
+    let (mut role, now) = follower(None, true);
+    granted(&mut role, now);
+    Leader::<P>::on_heartbeat(&mut role, now, ballot(9, 0));
+    let later = due(&role);
+    assert_eq!(timeout(&mut role, later, Standing::default()), Some(Duty::PreVote));
+}
+
+/// A proposer that appoints itself campaigns when it has work: again when the members change, because that ends its phase
+/// 1, and not before it knows the members of the slots that it asks about.
+#[test]
+fn a_self_appointed_proposer_campaigns_again_among_the_next_members() {
+    let work = |blocked| Standing { work: true, blocked, ..Standing::default() };
+    let leadership = Leadership::SelfAppointed { backoff: None };
+    let config = Config { leadership, timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
+    let mut role = Election::new(&setup(config.clone(), 1), NOW, false);
+    let ask = |role: &mut Election, blocked| {
+        Leader::<P>::on_work(role, NOW);
+        timeout(role, NOW, work(blocked))
+    };
+    assert_eq!(ask(&mut role, true), None);
+    assert_eq!(ask(&mut role, false), Some(Duty::Campaign));
+    assert_eq!(ask(&mut role, false), None, "one phase 1 at a time");
+    Leader::<P>::reconfigure(&mut role, NOW, &Arc::new(config));
+    assert_eq!(ask(&mut role, false), Some(Duty::Campaign));
 }

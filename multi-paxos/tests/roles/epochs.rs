@@ -106,6 +106,13 @@ fn one_that_comes_and_goes_before_that_is_in_force_is_needed_until_then() {
     assert_eq!(server.node.may_stop(n5), Err(alone));
     server.hear(N1, Message::Progress { chosen: Slot(12), durable: Slot(9) });
     assert_eq!((server.node.may_stop(n5), server.node.status().may_stop), (Ok(()), NodeSet::only(n5)));
+    // What n1 reported before it lost its disk is not on its disk any more.
+    let store = |id| Incarnation::begin(StoreMark { id, writes: 40 }, 1);
+    for id in [7, 8] {
+        server.node.step(NOW, Event::Met { from: N1, store: store(id) });
+        server.hear(N1, Message::Progress { chosen: Slot(12), durable: Slot(9) });
+    }
+    assert_eq!((server.node.may_stop(n5), server.node.status().may_stop), (Err(alone), NodeSet::EMPTY));
     assert_eq!(server.node.may_stop(N1), Err(StillNeeded::Member(N1)));
     assert_eq!(server.node.may_stop(NodeId(7)), Err(StillNeeded::NotRemoved(NodeId(7))));
 }
@@ -249,4 +256,18 @@ fn a_lease_that_was_given_up_is_not_granted_again() {
     server.hear(N0, beat(2));
     let said = server.hear(N1, Message::Prepare(prepare(ballot(3, 1), 0)));
     assert!(said.iter().any(|(_, m)| matches!(m, Message::Promise(_))), "{said:?}");
+}
+
+#[test]
+fn a_proposer_that_was_removed_gets_no_promise_for_what_it_asked_before() {
+    for removed in [true, false] {
+        let mut server = Server::of(config(), N2);
+        // Nobody knows the members of that slot yet.
+        server.hear(N0, Message::Prepare(prepare(ballot(2, 0), 3)));
+        let gone = if removed { N0 } else { N1 };
+        let said =
+            server.hear(N1, told(0, vec![change(50, Change::replace(gone, NodeId(5))), entry(1), entry(2)]));
+        let promised = said.iter().any(|(_, m)| matches!(m, Message::Promise(_)));
+        assert_eq!(promised, !removed, "{said:?}");
+    }
 }

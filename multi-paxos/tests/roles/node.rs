@@ -100,3 +100,23 @@ fn who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows() {
     assert!(asked[..31].iter().all(Vec::is_empty), "{asked:?}");
     assert_eq!(asked[31], [Message::CatchUp { from: Slot(32) }]);
 }
+
+#[test]
+fn commands_that_wait_for_the_next_leader_are_bounded_in_bytes() {
+    let limits = paxos_core::Limits { queue_bytes: 100, ..paxos_core::Limits::default() };
+    let config = Config { limits, timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
+    let mut leader = Node::<P>::new(setup(config, 0), NOW);
+    leader.step(NOW, Event::Timeout);
+    settle(&mut leader);
+    hear(&mut leader, NodeId(1), Message::Promise(promise(ballot(1, 0), 0, vec![])));
+    settle(&mut leader);
+    leader.transfer(NOW, NodeId(1)).expect("it leads");
+    settle(&mut leader);
+    let refused: usize = (0..100)
+        .map(|seq| {
+            hear(&mut leader, NodeId(9), Message::Request(request(seq..seq + 1)));
+            settle(&mut leader).iter().filter(|m| matches!(m, Message::Refuse(_))).count()
+        })
+        .sum();
+    assert!(refused > 80 && refused < 100, "{refused}");
+}

@@ -1,7 +1,7 @@
 //! The proposer: phase 1 once, then phase 2 for each batch.
 
 use super::*;
-use paxos_core::Proposer as _;
+use paxos_core::{Learning, Proposer as _};
 
 struct Bench {
     proposer: Proposer<u64>,
@@ -252,4 +252,18 @@ fn an_unanswered_question_of_either_phase_goes_to_all() {
     assert_eq!(reach(bench.poll()), [Reach::All]);
     bench.choose(0, 0..1);
     assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
+}
+
+#[test]
+fn a_leader_that_does_not_learn_goes_on_where_others_have_learned_what_it_found() {
+    let config = Config { learning: Learning::Everyone, ..Config::separate(1, 3, 2).expect("lawful") };
+    let mut bench = Bench::new(&setup(config, 0));
+    bench.campaign();
+    bench.prepares();
+    let found = vec![vote(ballot(0, 9), 0, 30..34)];
+    bench.promise(1, promise(ballot(1, 0), 0, found));
+    bench.promise(2, promise(ballot(1, 0), 0, vec![]));
+    paxos_core::Proposer::<P>::on_progress(&mut bench.proposer, NOW, Slot(4));
+    bench.request(0..1);
+    assert_eq!(bench.accepts(), [accept(ballot(1, 0), 4, 0..1)]);
 }

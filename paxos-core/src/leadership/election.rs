@@ -308,7 +308,7 @@ impl<P: Protocol> Leader<P> for Election {
                 // An election timeout has ended: the leader is gone, or a ballot of this process found no quorum.
                 self.leader = None;
                 self.retire();
-                if standing.away {
+                if standing.blocked {
                     return None;
                 }
                 if self.config().pre_vote {
@@ -316,8 +316,14 @@ impl<P: Protocol> Leader<P> for Election {
                 }
             }
             self.pre_vote = None;
+            if standing.blocked {
+                // It keeps its mandate until it can propose, or hears a leader.
+                self.mandate = true;
+                self.wake = self.config().timeouts.heartbeat.map(|soon| now.after(soon)).or(self.wake);
+                return None;
+            }
             self.leader = Some(self.setup.id);
-        } else if !standing.work {
+        } else if !standing.work || standing.blocked {
             return None;
         }
         self.campaigning = true;
@@ -343,6 +349,8 @@ impl<P: Protocol> Leader<P> for Election {
         let began = proposes && !self.proposes;
         self.proposes = proposes;
         if !self.is_elected() {
+            // The proposer has given up its phase 1, which was among the former members.
+            self.campaigning = false;
             return;
         }
         if gone {

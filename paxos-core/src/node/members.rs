@@ -64,8 +64,9 @@ impl<P: Protocol> Node<P> {
     pub(crate) fn waits_for_limit(&self) -> bool {
         let limit = self.chosen.limit();
         limit != Slot::MAX
-            && (self.proposer.as_ref().is_some_and(|proposer| proposer.waits_for(limit))
-                || self.acceptor.as_ref().is_some_and(|acceptor| acceptor.waits_for(limit)))
+            && (self.proposer.as_ref().is_some_and(|proposer| {
+                proposer.waits_for(limit) || self.led.is_none() && proposer.has_work()
+            }) || self.acceptor.as_ref().is_some_and(|acceptor| acceptor.waits_for(limit)))
     }
 
     /// Follows changes of members that were executed, and epochs that began. Returns false while the epoch's past is
@@ -101,7 +102,9 @@ impl<P: Protocol> Node<P> {
         if self.is_removed() {
             self.reads.end_linearizable();
         }
-        if let Some((from, _, prepare)) = self.deferred.take_if(|(_, slot, _)| *slot < self.chosen.limit()) {
+        if let Some((from, _, prepare)) = self.deferred.take_if(|(_, slot, _)| *slot < self.chosen.limit())
+            && self.members.proposers.contains(from)
+        {
             self.on_prepare(from, &prepare);
         }
         true

@@ -42,10 +42,12 @@ impl<P: Protocol> Node<P> {
     #[cold]
     fn do_duties(&mut self) {
         while self.leader.deadline().is_some_and(|at| at <= self.now) {
-            let (leading, work) =
-                self.proposer.as_ref().map_or((None, false), |p| (p.leading(), p.has_work()));
+            let proposer = self.proposer.as_ref();
+            let (leading, work) = proposer.map_or((None, false), |p| (p.leading(), p.has_work()));
             let answered = self.contact.since(&*self.setup.config.quorums, Phase::TwoClassic);
-            let standing = Standing { leading: leading.is_some(), work, answered, away: self.away };
+            let unknown = proposer.is_some_and(|p| p.begins_at(&self.chosen) >= self.chosen.limit());
+            let blocked = self.away || unknown;
+            let standing = Standing { leading: leading.is_some(), work, answered, blocked };
             match self.leader.on_timeout(self.now, standing) {
                 Some(Duty::Campaign) => {
                     if let Some(proposer) = &mut self.proposer {

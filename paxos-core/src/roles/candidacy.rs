@@ -47,11 +47,11 @@ impl Candidacy {
         promise.ballot == self.ballot && self.pieces.hear(acceptor, self.from, slots)
     }
 
-    /// Takes in a refusal. One that names no higher ballot means that the acceptor has forgotten the first slots asked
-    /// about, because they are chosen: this process is behind.
+    /// Takes in a refusal. One that names no higher ballot means that the acceptor has forgotten slots asked about,
+    /// perhaps after it reported earlier ones, because they are chosen: this process is behind.
     pub fn on_nack(&mut self, nack: &Nack) {
         if nack.refused == self.ballot && nack.promised <= self.ballot {
-            self.behind |= nack.slots.start == self.from;
+            self.behind |= nack.slots.start >= self.from;
         }
     }
 

@@ -282,9 +282,10 @@ pub struct Standing {
     pub work: bool,
     /// When the latest heartbeats were sent that a phase 2 quorum has answered.
     pub answered: Option<Time>,
-    /// Whether its replica's machine takes over a state on another thread. It executes nothing meanwhile, so it could
-    /// propose only α slots, and must not campaign by itself.
-    pub away: bool,
+    /// Whether it must not campaign yet. Its replica's machine takes over a state on another thread, so it executes
+    /// nothing and could propose only α slots; or it must execute more before it knows the members of the first slot
+    /// that it would ask about.
+    pub blocked: bool,
 }
 
 /// Decides which process proposes, and when. It affects liveness only: no answer of it can break safety.

@@ -1,8 +1,8 @@
 //! Transfer of leadership: work in progress is finished, new commands wait, and the successor is asked to campaign.
 
 use crate::{
-    Audience, Ballot, Leader, Message, Node, NodeId, NodeSet, Overloaded, Proposer, Protocol, Request, Slot,
-    Time, To,
+    Amount, Audience, Ballot, Leader, Message, Node, NodeId, NodeSet, Overloaded, Proposer, Protocol,
+    Request, Slot, Time, To,
 };
 use core::time::Duration;
 use std::mem;
@@ -21,8 +21,8 @@ pub(in crate::node) struct Handover<P: Protocol> {
     until: Option<Time>,
     /// Commands that wait for the next leader, with their senders.
     held: Vec<(NodeId, Request<P::Value>)>,
-    /// The number of these commands.
-    waiting: usize,
+    /// How many commands these are, and how large.
+    waiting: Amount,
 }
 
 /// The reason why leadership cannot be transferred.
@@ -73,7 +73,7 @@ impl<P: Protocol> Node<P> {
                 asked: None,
                 until,
                 held: Vec::new(),
-                waiting: 0,
+                waiting: Amount::default(),
             });
             self.stirred = true;
         }
@@ -114,12 +114,10 @@ impl<P: Protocol> Node<P> {
         from: NodeId,
         request: &Request<P::Value>,
     ) -> Result<(), Overloaded> {
-        let limit = self.setup.config.limits.queue;
         let Some(handover) = &mut self.handover else { return Ok(()) };
-        if handover.waiting + request.commands.len() > limit {
-            return Err(Overloaded::Waiting(limit as u64));
-        }
-        handover.waiting += request.commands.len();
+        let more = request.commands.amount();
+        self.setup.config.limits.admit(handover.waiting, more)?;
+        handover.waiting += more;
         handover.held.push((from, request.clone()));
         Ok(())
     }

@@ -63,7 +63,7 @@ impl<P: Protocol> Node<P> {
             self.is_ready_to_join(new)?;
         }
         let (quorums, me) = (&after.quorums, self.setup.id);
-        let heard = self.peers.heard_within(self.now, self.window()).union(NodeSet::only(me));
+        let heard = self.heard();
         for phase in [Phase::One, Phase::TwoClassic] {
             if !quorums.is_quorum(phase, heard) {
                 let reachable = heard.intersection(after.members.acceptors).len();
@@ -86,10 +86,14 @@ impl<P: Protocol> Node<P> {
     /// Whether it has recently heard a quorum of acceptors, itself included: enough to elect a leader and choose
     /// values.
     pub fn hears_quorum(&self) -> bool {
-        let me = NodeSet::only(self.setup.id);
-        let heard = self.peers.heard_within(self.now, self.window()).union(me).without(self.forgetful());
-        let quorums = &self.setup.config.quorums;
+        let (heard, quorums) = (self.heard(), &self.setup.config.quorums);
         [Phase::One, Phase::TwoClassic].into_iter().all(|phase| quorums.is_quorum(phase, heard))
+    }
+
+    /// This process, and the others that it has heard recently and believes.
+    fn heard(&self) -> NodeSet {
+        let me = NodeSet::only(self.setup.id);
+        self.peers.heard_within(self.now, self.window()).union(me).without(self.forgetful())
     }
 
     /// Returns whether `id` has reported its progress recently, and its last report.

@@ -42,7 +42,8 @@ impl<P: Protocol> Node<P> {
     fn is_past_kept(&self, epoch: &Epoch) -> Result<(), StillNeeded> {
         let (from, of) = (epoch.from, epoch.members.acceptors);
         let me = if self.durable >= from { self.members.me } else { NodeSet::EMPTY };
-        let keepers = self.peers.durable(from).union(me).intersection(of);
+        // What a process reported before it lost its disk is not on its disk.
+        let keepers = self.peers.durable(from).without(self.forgetful()).union(me).intersection(of);
         let quorum = |phase| epoch.quorums.is_quorum(phase, keepers);
         if quorum(Phase::One) && quorum(Phase::TwoClassic) {
             Ok(())
