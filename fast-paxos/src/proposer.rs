@@ -40,6 +40,8 @@ pub struct Proposer<V> {
     any_due: bool,
     /// Whether the members changed while it led, so that it must run phase 1 among the new ones.
     renew: bool,
+    /// Whether a slot must be decided, even without commands, to bring a change of members into effect.
+    awaited: bool,
     /// The first slot with votes from phase 1 whose members are not known yet.
     found: Option<Slot>,
     /// The end of the slots in which phase 1 found votes.
@@ -87,11 +89,6 @@ impl<V: Value> Proposer<V> {
     }
 }
 
-/// Whether a change of members is chosen and not yet in effect.
-fn is_changing<V>(chosen: &Chosen<V>) -> bool {
-    chosen.epochs().is_some_and(|epochs| epochs.next().is_some())
-}
-
 impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> {
     fn new(setup: &Setup<Options>) -> Self {
         Self {
@@ -106,6 +103,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             any: None,
             any_due: false,
             renew: false,
+            awaited: false,
             found: None,
             recovered: Slot(0),
             watched: BTreeMap::new(),
@@ -311,14 +309,17 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if matches!(self.stage, Stage::Leading) {
             self.watch(now, chosen);
             // A change of members ends the fast ballot, whose slots would fill only as fast as clients send commands.
-            let changing = self.any.is_some() && is_changing(chosen);
+            let changing = self.any.is_some() && chosen.is_changing();
             let known = chosen.first_unknown() < chosen.limit();
             if known && (changing || self.found.is_some_and(|end| chosen.first_unknown() >= end)) {
                 self.start_term(now, chosen, FIRST);
             }
         }
         match &mut self.stage {
-            Stage::Idle => None,
+            Stage::Idle => {
+                self.awaited = self.setup.appoints_itself() && chosen.is_changing();
+                None
+            }
             Stage::Preparing { candidacy, .. } => candidacy.poll(),
             Stage::Leading => {
                 self.open_fast_ballot(now, chosen);
@@ -351,7 +352,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn has_work(&self) -> bool {
-        matches!(self.stage, Stage::Idle) && (self.renew || self.pipeline.waiting() > 0)
+        matches!(self.stage, Stage::Idle) && (self.renew || self.awaited || self.pipeline.waiting() > 0)
     }
 
     fn load(&self) -> Load {

@@ -28,6 +28,8 @@ pub struct Proposer<V> {
     sent: Slot,
     /// Whether the members changed while it led, so that it must run phase 1 among the new ones.
     renew: bool,
+    /// Whether a slot must be decided, even without commands, to bring a change of members into effect.
+    awaited: bool,
     /// The end of the slots in which phase 1 of this ballot found votes.
     recovered: Slot,
     /// Every slot below is chosen, according to learners elsewhere.
@@ -118,6 +120,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             next: Slot(0),
             sent: Slot(0),
             renew: false,
+            awaited: false,
             recovered: Slot(0),
             progress: Slot(0),
             again: Again::default(),
@@ -281,7 +284,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<MultiPaxos<V, R>>, Reach)> {
         let ballot = self.ballot;
         match &mut self.stage {
-            Stage::Idle => None,
+            Stage::Idle => {
+                self.awaited = self.setup.appoints_itself() && chosen.is_changing();
+                None
+            }
             Stage::Preparing { candidacy, .. } => candidacy.poll(),
             Stage::Leading => {
                 let first_time = Reach::Quorum(Phase::TwoClassic);
@@ -318,7 +324,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn has_work(&self) -> bool {
-        self.renew || self.pipeline.waiting() > 0
+        self.renew || self.awaited || self.pipeline.waiting() > 0
     }
 
     fn load(&self) -> Load {

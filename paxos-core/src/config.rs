@@ -343,6 +343,14 @@ pub struct Setup<O> {
     pub options: O,
 }
 
+impl<O> Setup<O> {
+    /// Whether this process proposes without being elected.
+    pub fn appoints_itself(&self) -> bool {
+        matches!(self.config.leadership, Leadership::SelfAppointed { .. })
+            && self.config.proposers.contains(self.id)
+    }
+}
+
 /// All processes share one configuration, so setups differ only in their ids.
 impl<O> PartialEq for Setup<O> {
     fn eq(&self, other: &Self) -> bool {

@@ -43,7 +43,7 @@ impl<V: Value> Proposer<V> {
 
     /// Whether no-ops are needed to bring a pending change of members into effect.
     pub(super) fn is_awaited(&self, chosen: &Chosen<V>) -> bool {
-        self.is_concerned() && chosen.epochs().is_some_and(|epochs| epochs.next().is_some())
+        self.is_concerned() && chosen.is_changing()
     }
 
     /// Returns the lowest slot that is not known to be chosen and not under way here.

@@ -1,6 +1,6 @@
 //! What a leader proposes once a quorum has promised: what may have been chosen, then commands, then *any*.
 
-use super::{Proposer, Stage, is_changing};
+use super::{Proposer, Stage};
 use crate::choice::{assign, tallies};
 use crate::{Accept, Any, Recovery};
 use paxos_core::{
@@ -95,7 +95,7 @@ impl<V: Value> Proposer<V> {
         if self.any.is_some()
             || self.found.is_some()
             || self.contention.classic
-            || is_changing(chosen)
+            || chosen.is_changing()
             || !quorums.is_quorum(Phase::TwoFast, self.alive)
         {
             return;

@@ -3,8 +3,8 @@
 use super::snapshot::{N0, N1, N2, Server, fetch};
 use super::*;
 use paxos_core::{
-    Change, CommandId, Counts, Incarnation, Learning, Membership, NodeSet, ReadMessage, Reconfiguration,
-    Recorded, StillNeeded, StoreMark, Timeouts,
+    Change, CommandId, Counts, Incarnation, Leadership, Learning, Membership, NodeSet, ReadMessage,
+    Reconfiguration, Recorded, StillNeeded, StoreMark, Timeouts,
 };
 use std::time::Duration;
 
@@ -269,5 +269,20 @@ fn a_proposer_that_was_removed_gets_no_promise_for_what_it_asked_before() {
             server.hear(N1, told(0, vec![change(50, Change::replace(gone, NodeId(5))), entry(1), entry(2)]));
         let promised = said.iter().any(|(_, m)| matches!(m, Message::Promise(_)));
         assert_eq!(promised, !removed, "{said:?}");
+    }
+}
+
+#[test]
+fn a_change_takes_effect_among_self_appointed_proposers_though_nobody_has_commands() {
+    for rivals in [true, false] {
+        let mut config = config();
+        if rivals {
+            config.leadership = Leadership::SelfAppointed { backoff: None };
+        }
+        let mut server = Server::of(config, N2);
+        // Who proposed the change has crashed, and slot 1 stays empty.
+        server.hear(N0, told(0, vec![change(50, Change::replace(N0, NodeId(5)))]));
+        let said = server.hear(N1, Message::Progress { chosen: Slot(1), durable: Slot(0) });
+        assert_eq!(said.iter().any(|(_, m)| matches!(m, Message::Prepare(_))), rivals, "{said:?}");
     }
 }

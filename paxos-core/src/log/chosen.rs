@@ -48,6 +48,11 @@ impl<V> Chosen<V> {
         self.epochs.as_ref()
     }
 
+    /// Whether a change of members is chosen and not yet in effect.
+    pub fn is_changing(&self) -> bool {
+        self.epochs.as_ref().is_some_and(|epochs| epochs.next().is_some())
+    }
+
     /// The first slot whose members are unknown or different from the current members. Nothing is proposed and no vote
     /// is counted from there on (*Paxos Made Simple*, §3: up to α commands ahead).
     pub fn limit(&self) -> Slot {

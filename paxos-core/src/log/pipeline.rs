@@ -105,7 +105,7 @@ impl<V: Value> Pipeline<V> {
     /// wait. They take the log to the change, because everything waits for it.
     #[inline]
     pub fn propose_nothing(&mut self, ballot: Ballot, first: Slot, chosen: &Chosen<V>) -> Option<Batch<V>> {
-        let coming = chosen.epochs().is_some_and(|epochs| epochs.next().is_some());
+        let coming = chosen.is_changing();
         if coming && self.waiting.count == 0 { self.propose_noops(ballot, first, chosen) } else { None }
     }
 
