@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! mishap   what may go wrong          trial   one run                 tally   what was reached, and the report
-//! plan     what a seed stands for     shrink  less that still fails
+//! plan     what a seed stands for     shrink  less that still fails   steer   more runs where few have been
 //! ```
 
 mod mishap;
 mod plan;
 mod shrink;
+mod steer;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ fails; the command that repeats the smallest failure is printed.
   paxos-bench soak --seeds 0..1000000 --shard 2/4     the second quarter of a million
   paxos-bench soak --seeds 7 --draw ascii             one seed: a description and a drawing of its run
   paxos-bench soak --planted lying-disks              what a failure looks like
+  paxos-bench soak --seeds 0..100000 --steer          half of the runs are variations of seeds that reached something rare
 
 Exit codes: 0 no run failed, 1 a run failed, 2 the command line is wrong.";
 
@@ -68,6 +70,12 @@ pub struct Soak {
     /// Draw the run of a single seed
     #[arg(long, value_enum, value_name = "FORM")]
     pub draw: Option<Drawing>,
+    /// Spend half of the runs on variations of seeds that reached what few runs reach
+    #[arg(long)]
+    pub steer: bool,
+    /// This variation of a single seed: the same cluster and mishaps at other times
+    #[arg(long, default_value = "0", value_name = "N", value_parser = whole)]
+    pub vary: u64,
     /// Plant a mistake on purpose, to see it found
     #[arg(long, value_enum)]
     pub planted: Option<Planted>,
@@ -150,16 +158,26 @@ impl Soak {
 /// # Errors
 /// [`SoakError`] if the options do not fit together.
 pub fn soak(options: &Soak, progress: impl Fn(String) + Sync) -> Result<Tally, SoakError> {
-    let about_one = [("--only", options.only.is_some()), ("--draw", options.draw.is_some())];
+    let about_one = [
+        ("--only", options.only.is_some()),
+        ("--draw", options.draw.is_some()),
+        ("--vary", options.vary > 0),
+    ];
     if let Some((name, _)) = about_one.into_iter().find(|(_, given)| *given && !options.is_single()) {
         return Err(SoakError::OneSeed(name));
     }
-    if options.is_single() { one(options) } else { Ok(many(options, progress)) }
+    if options.is_single() {
+        one(options)
+    } else if options.steer {
+        Ok(steered(options, progress))
+    } else {
+        Ok(many(options, progress))
+    }
 }
 
 /// Runs a single seed and describes its run in full.
 fn one(options: &Soak) -> Result<Tally, SoakError> {
-    let mut plan = Plan::draw(options.seeds.start, options.variant, options.planted);
+    let mut plan = Plan::draw(options.seeds.start, options.variant, options.planted).varied(options.vary);
     if let Some(only) = &options.only {
         let mishaps = plan.mishaps.len();
         if let Some(number) = only.iter().copied().find(|number| *number >= mishaps) {
@@ -178,8 +196,20 @@ fn one(options: &Soak) -> Result<Tally, SoakError> {
     Ok(tally)
 }
 
+fn jobs(options: &Soak) -> usize {
+    options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
+
+/// Runs a plan, and again if `twice`, to see that both runs are equal.
+fn tried(plan: &Plan, twice: bool) -> Ran {
+    let mut ran = run(plan, None);
+    if twice && ran.failure.is_none() && run(plan, None).print != ran.print {
+        ran.failure = Some("two runs of this seed differ".into());
+    }
+    ran
+}
+
 fn many(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
-    let jobs = options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let sum = Mutex::new(Tally::default());
     let count = options.count();
@@ -188,13 +218,8 @@ fn many(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
         while !stop.load(Ordering::Relaxed) {
             let nth = next.fetch_add(1, Ordering::Relaxed);
             let Some(plan) = options.plan(nth) else { break };
-            let mut ran = run(&plan, None);
-            if nth % 100 == 0 && ran.failure.is_none() {
-                own.replayed += 1;
-                if run(&plan, None).print != ran.print {
-                    ran.failure = Some("two runs of this seed differ".into());
-                }
-            }
+            let ran = tried(&plan, nth % 100 == 0);
+            own.replayed += u64::from(nth % 100 == 0);
             own.add(&plan, &ran);
             if ran.failure.is_some() {
                 let failure = shrink::shrink(&plan, &ran);
@@ -212,11 +237,61 @@ fn many(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
         sum.lock().unwrap_or_else(PoisonError::into_inner).join(own);
     };
     thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..jobs(options) {
             scope.spawn(work);
         }
     });
     let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
     sum.failures.sort_by_key(|failure| failure.seed);
     sum
+}
+
+/// Makes as many runs as there are seeds, in rounds. Each round but the first is decided by those before it.
+fn steered(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
+    let (mut steering, mut sum) = (steer::Steering::default(), Tally::default());
+    let (count, mut fresh, mut variations) = (options.count(), 0, 0);
+    while sum.runs < count && (sum.failures.len() as u64) < options.failures {
+        let size = (count - sum.runs).min(steer::round(count)) as usize;
+        let varied = steering.variations(size / 2);
+        variations += varied.len() as u64;
+        let mut plans: Vec<Plan> = Vec::with_capacity(size);
+        while plans.len() + varied.len() < size {
+            let Some(plan) = options.plan(fresh) else { break };
+            plans.push(plan);
+            fresh += 1;
+        }
+        let draw = |(seed, vary)| Plan::draw(seed, options.variant, options.planted).varied(vary);
+        plans.extend(varied.into_iter().map(draw));
+        plans.iter_mut().for_each(|plan| plan.steered = true);
+        for (nth, (plan, ran)) in plans.iter().zip(round(&plans, jobs(options))).enumerate() {
+            sum.replayed += u64::from(nth % 100 == 0);
+            sum.add(plan, &ran);
+            steering.note(plan, &ran);
+            if ran.failure.is_some() {
+                sum.failures.push(shrink::shrink(plan, &ran));
+            }
+        }
+        progress(format!("{} of {count} runs", sum.runs));
+    }
+    sum.steered = Some((variations, steering.features()));
+    sum
+}
+
+/// Runs these plans, in several threads, and returns the results in their order.
+fn round(plans: &[Plan], jobs: usize) -> Vec<Ran> {
+    let next = AtomicU64::new(0);
+    let results: Vec<Mutex<Ran>> = plans.iter().map(|_| Mutex::default()).collect();
+    let work = || {
+        loop {
+            let nth = next.fetch_add(1, Ordering::Relaxed) as usize;
+            let Some(plan) = plans.get(nth) else { break };
+            *results[nth].lock().unwrap_or_else(PoisonError::into_inner) = tried(plan, nth % 100 == 0);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
+    results.into_iter().map(|ran| ran.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }

@@ -18,8 +18,12 @@ pub(super) const END: Duration = Duration::from_millis(1500);
 pub struct Plan {
     /// The seed that the plan was drawn from.
     pub seed: u64,
+    /// Which variation of the seed this is; 0 is the seed itself.
+    pub vary: u64,
     /// The mistake planted on purpose, if any.
     pub planted: Option<Planted>,
+    /// Whether what the run reaches is noted.
+    pub(super) steered: bool,
     /// Whether the variant was given on the command line, and not drawn.
     pub(super) asked: bool,
     /// The cluster.
@@ -60,7 +64,9 @@ impl Plan {
         let recoveries = [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic];
         let mut plan = Self {
             seed,
+            vary: 0,
             planted,
+            steered: false,
             asked: variant.is_some(),
             shape,
             recovery: one_of(&mut chance, &recoveries),
@@ -78,6 +84,35 @@ impl Plan {
         plan.draw_mishaps(&mut chance);
         plan.draw_reads(&mut chance);
         plan
+    }
+
+    /// A variation of the plan: the same cluster and mishaps, with other delays and other times of some mishaps.
+    #[must_use]
+    pub fn varied(mut self, vary: u64) -> Self {
+        self.vary = vary;
+        if vary > 0 {
+            let mut chance = self.chance(51);
+            for mishap in &mut self.mishaps {
+                if chance.hits(0.5) {
+                    (mishap.start, mishap.end) = span(&mut chance);
+                }
+            }
+            for (at, _, _) in &mut self.reads {
+                *at = Time(0).after(chance.between(Duration::ZERO, END));
+            }
+        }
+        self
+    }
+
+    /// The source of chance of this variation, for one purpose.
+    fn chance(&self, stream: u64) -> Chance {
+        let own = self.vary.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Chance::new(self.seed ^ own, stream)
+    }
+
+    /// The seed of the delays in this run.
+    pub(super) fn delays(&self) -> u64 {
+        if self.vary == 0 { self.seed } else { self.chance(52).below(u64::MAX) }
     }
 
     /// The same plan with only the mishaps of these numbers.
@@ -235,7 +270,11 @@ fn quorum(chance: &mut Chance, acceptors: u16, fast: bool) -> QuorumChoice {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shape = self.shape;
-        write!(f, "seed {}: {}, {} acceptors", self.seed, shape.variant, shape.acceptors)?;
+        write!(f, "seed {}", self.seed)?;
+        if self.vary > 0 {
+            write!(f, ", variation {}", self.vary)?;
+        }
+        write!(f, ": {}, {} acceptors", shape.variant, shape.acceptors)?;
         write!(f, ", roles {}, learning {}, quorums {}", shape.layout, shape.learning, shape.quorum)?;
         if shape.variant.traits().fast {
             write!(f, ", recovery {}", self.recovery)?;

@@ -24,6 +24,9 @@ impl Failure {
     pub(super) fn of(plan: &Plan, ran: &Ran) -> Self {
         let numbers: Vec<String> = plan.mishaps.iter().map(|mishap| mishap.number.to_string()).collect();
         let mut replay = format!("paxos-bench soak --seeds {}", plan.seed);
+        if plan.vary > 0 {
+            let _ = write!(replay, " --vary {}", plan.vary);
+        }
         if plan.asked {
             let _ = write!(replay, " --variant {}", plan.shape.variant);
         }
@@ -55,6 +58,9 @@ pub struct Tally {
     /// The number of runs with each pair of kinds. A kind paired with itself happened more than once.
     #[serde(skip)]
     pub pairs: BTreeMap<(Kind, Kind), u64>,
+    /// The number of runs that are variations of seeds, and how many features were reached, where runs are steered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steered: Option<(u64, usize)>,
     /// The failures.
     pub failures: Vec<Failure>,
     /// The description of the run of a single seed.
@@ -130,6 +136,12 @@ impl Tally {
                 column.set_cell_alignment(CellAlignment::Right);
             }
             let _ = writeln!(text, "{table}");
+            if let Some((variations, features)) = self.steered {
+                let _ = writeln!(
+                    text,
+                    "{variations} runs are variations of seeds; {features} features were reached"
+                );
+            }
             let (reached, possible) = self.reached();
             let _ = writeln!(text, "{reached} of {possible} possible pairs of kinds happened together");
         }

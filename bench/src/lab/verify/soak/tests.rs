@@ -11,6 +11,8 @@ fn options(seeds: Range<u64>) -> Soak {
         variant: None,
         only: None,
         draw: None,
+        steer: false,
+        vary: 0,
         planted: None,
         failures: 1,
         format: Form::Table,
@@ -92,4 +94,26 @@ fn no_two_kinds_that_may_not_meet_are_drawn_together() {
         }
         assert!(plan.spares().iter().all(|id| *id >= NodeId(plan.shape.acceptors)));
     }
+}
+
+#[test]
+fn steered_runs_are_the_same_in_any_number_of_jobs_and_reach_more() {
+    let steered = |jobs| Soak { steer: true, jobs: NonZeroUsize::new(jobs), ..options(0..500) };
+    let (one, three) =
+        (soak(&steered(1), |_| {}).expect("options"), soak(&steered(3), |_| {}).expect("options"));
+    assert!(one.failures.is_empty(), "{}", one.table());
+    assert_eq!((one.steered, &one.pairs, one.answered), (three.steered, &three.pairs, three.answered));
+    assert_eq!((one.runs, one.steered.map(|(variations, _)| variations)), (500, Some(200)));
+}
+
+#[test]
+fn a_failing_variation_is_repeated_by_the_command_that_is_printed() {
+    let lying = Soak { planted: Some(Planted::LyingDisks), failures: 1000, steer: true, ..options(0..400) };
+    let tally = soak(&lying, |_| {}).expect("options");
+    let failure = tally.failures.iter().find(|failure| failure.replay.contains(" --vary ")).expect("one");
+    let after = |name: &str| failure.replay.split(name).nth(1).and_then(|rest| rest.split(' ').next());
+    let only = after(" --only ").map(|numbers| numbers.split(',').map(|n| n.parse().expect("one")).collect());
+    let vary = after(" --vary ").and_then(|vary| vary.parse().ok()).expect("a number");
+    let again = Soak { seeds: failure.seed..failure.seed + 1, vary, only, steer: false, ..lying };
+    assert_eq!(soak(&again, |_| {}).expect("options").failures, std::slice::from_ref(failure));
 }

@@ -1,11 +1,13 @@
 //! Executes one run.
 
 use super::plan::END;
+use super::steer::{Feature, features};
 use super::{Kind, Mishap, Plan, Planted};
 use crate::lab::faults::{Drawing, disagreement};
 use crate::variants::{Digest, Payload, WithProtocol};
 use paxos_core::{Change, Leadership, NodeId, NodeSet, Protocol, Time, Timeouts};
 use paxos_transport::sim::{Cut, Delay, Disk, Fault, Links, Sim, Stop, Violation, World};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub struct Ran {
     pub read: u64,
     /// The drawing of the run, if requested.
     pub drawing: Option<String>,
+    /// What the run reached.
+    pub(super) reached: BTreeSet<Feature>,
 }
 
 /// Executes the run.
@@ -75,6 +79,12 @@ impl WithProtocol for Trial<'_> {
             answered: sim.commands().iter().filter(|command| command.answer.is_some()).count() as u64,
             read: sim.reads().iter().filter(|read| read.latency().is_some()).count() as u64,
             drawing: draw.zip(sim.trace()).map(|(drawing, trace)| drawing.of(trace)),
+            reached: if plan.steered {
+                let counters = sim.ids().iter().filter_map(|id| Some(sim.node(*id)?.status().counters));
+                features(plan, counters, sim.counts().iter())
+            } else {
+                BTreeSet::new()
+            },
         }
     }
 }
@@ -89,7 +99,7 @@ fn world<P: Protocol>(plan: &Plan, options: P::Options) -> Result<World<P>, Stri
     config.spares = plan.spares().into_iter().collect();
     (config.limits.snapshot, config.limits.chunk) = (plan.snapshot, 100);
     (config.limits.batch, config.limits.alpha) = (plan.batch, plan.alpha);
-    let mut world = World::<P>::new(config, options, plan.seed);
+    let mut world = World::<P>::new(config, options, plan.delays());
     world.replay = "paxos-bench soak --seeds".into();
     world.limit.events = 3_000_000;
     world.limit.time = PATIENCE;
