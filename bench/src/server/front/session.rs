@@ -5,7 +5,7 @@ use super::control::Begun;
 use super::operation::operation;
 use super::table::{COMMANDS, Control, Group, Spec, Verb, find};
 use super::unsupported::refusal;
-use crate::kv::{Op, Ops, Raw, Reply, Word, integer, matches};
+use crate::kv::{Budget, Op, Ops, Raw, Reply, Word, integer};
 use crate::server::resp::Version;
 use std::sync::Arc;
 
@@ -334,9 +334,15 @@ fn config(words: &[&[u8]], front: &Front) -> Result<Reply, String> {
                 .into(),
         );
     }
-    let settings = front.config();
-    let asked = settings.into_iter().filter(|(name, _)| {
-        patterns.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), name.as_bytes()))
-    });
-    Ok(Reply::Map(asked.map(|(name, value)| (Reply::text(name), Reply::text(value))).collect()))
+    let patterns: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
+    let (mut budget, mut found) = (Budget::default(), Vec::new());
+    for (name, value) in front.config() {
+        for pattern in &patterns {
+            if budget.matches(Some(pattern), name.as_bytes()).map_err(|fault| fault.to_string())? {
+                found.push((Reply::text(name), Reply::text(value)));
+                break;
+            }
+        }
+    }
+    Ok(Reply::Map(found))
 }
