@@ -4,6 +4,7 @@ use super::Front;
 use super::control;
 use super::session::{Session, Step};
 use crate::kv::{Ops, Reply};
+use crate::server::batcher::account::{Charge, SMALL};
 use crate::server::batcher::or_failure;
 use crate::server::resp::{Bounds, ParseError, Parser, Version, encode};
 use crate::server::tls::{Refusal, Stream};
@@ -63,17 +64,11 @@ pub(super) struct Connection {
     session: Session,
     parser: Parser,
     input: Vec<u8>,
-    /// How much of its buffers is charged to the server's account.
-    charged: usize,
+    /// What it holds of the memory for all clients.
+    held: Charge,
     out: Vec<u8>,
     ops: Ops,
     slots: Vec<Slot>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.front.charge(self.charged, 0);
-    }
 }
 
 impl Connection {
@@ -81,11 +76,11 @@ impl Connection {
         let session = Session::new(Arc::clone(&front), id, address);
         Self {
             parser: Parser::new(bounds(&session, &front)),
+            held: front.account.holder(),
             front,
             stream,
             session,
             input: Vec::new(),
-            charged: 0,
             out: Vec::new(),
             ops: Ops::default(),
             slots: Vec::new(),
@@ -134,11 +129,9 @@ impl Connection {
 
     /// Charges what it holds to the account of all.
     fn account(&mut self) -> Result<(), End> {
-        let large = |buffer: &Vec<u8>| if buffer.len() > GATHERED { buffer.capacity() } else { 0 };
+        let large = |buffer: &Vec<u8>| if buffer.len() > SMALL { buffer.capacity() } else { 0 };
         let now = large(&self.input) + large(&self.out);
-        let fits = self.front.charge(self.charged, now);
-        self.charged = now;
-        if fits { Ok(()) } else { Err(End::Full) }
+        if self.held.set(now) { Ok(()) } else { Err(End::Full) }
     }
 
     /// Answers all requests that have come in whole.
