@@ -67,6 +67,8 @@ pub(super) struct Connection {
     /// What it holds of the memory for all clients.
     held: Charge,
     out: Vec<u8>,
+    /// The bytes of the operations that the store is asked for.
+    asked: usize,
     ops: Ops,
     slots: Vec<Slot>,
 }
@@ -82,6 +84,7 @@ impl Connection {
             session,
             input: Vec::new(),
             out: Vec::new(),
+            asked: 0,
             ops: Ops::default(),
             slots: Vec::new(),
         }
@@ -130,7 +133,7 @@ impl Connection {
     /// Charges what it holds to the account of all.
     fn account(&mut self) -> Result<(), End> {
         let large = |buffer: &Vec<u8>| if buffer.len() > SMALL { buffer.capacity() } else { 0 };
-        let now = large(&self.input) + large(&self.out);
+        let now = large(&self.input) + large(&self.out) + self.asked + self.session.bytes();
         if self.held.set(now) { Ok(()) } else { Err(End::Full) }
     }
 
@@ -190,9 +193,17 @@ impl Connection {
             return Ok(());
         }
         self.front.count(self.slots.len());
-        let answers = match self.ops.count() {
-            0 => None,
-            _ => Some(self.front.batcher.run(std::mem::take(&mut self.ops)).await),
+        let answers = if self.ops.count() == 0 {
+            None
+        } else {
+            let ops = std::mem::take(&mut self.ops);
+            if ops.bytes().len() > SMALL {
+                self.asked = ops.bytes().len();
+                self.account()?;
+            }
+            let answers = self.front.batcher.run(ops).await;
+            self.asked = 0;
+            Some(answers)
         };
         let mut next = 0;
         for slot in std::mem::take(&mut self.slots) {

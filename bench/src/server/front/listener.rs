@@ -74,7 +74,7 @@ impl Server {
 
     /// What its connections share.
     #[cfg(test)]
-    pub(super) fn front(&self) -> &Front {
+    pub(super) fn front(&self) -> &Arc<Front> {
         &self.front
     }
 
