@@ -17,6 +17,9 @@ const STEPS: u64 = 1 << 28;
 /// The steps that are counted for each key that an operation looks at.
 const LOOK: u64 = 16;
 
+/// The most bytes of values that the operations of one command copy inside the store: less than a second of work.
+const MOVED: u64 = 2 << 30;
+
 /// What is left for the answers to one command, or to the operations of one client that only read.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
@@ -25,11 +28,13 @@ pub struct Budget {
     /// The bytes of answers that are not shared with the store.
     copies: usize,
     steps: u64,
+    /// The bytes that operations copy inside the store.
+    moved: u64,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: MOST, copies: MOST, steps: STEPS }
+        Self { bytes: MOST, copies: MOST, steps: STEPS, moved: MOVED }
     }
 }
 
@@ -73,6 +78,13 @@ impl Budget {
         let bytes = self.bytes.checked_sub(bytes.saturating_add(EACH)).ok_or(Fault::TooMuch)?;
         let copies = self.copies.checked_sub(own.saturating_add(EACH)).ok_or(Fault::TooMuch)?;
         (self.bytes, self.copies) = (bytes, copies);
+        Ok(())
+    }
+
+    /// Counts bytes that an operation copies inside the store before it changes anything. What is refused takes nothing
+    /// away from later operations, which may be those of other clients.
+    pub(super) fn work(&mut self, bytes: u64) -> Result<(), Fault> {
+        self.moved = self.moved.checked_sub(bytes).ok_or(Fault::TooMuch)?;
         Ok(())
     }
 

@@ -83,8 +83,8 @@ pub enum Fault {
     /// The new value would be too long.
     #[error("ERR string exceeds maximum allowed size (16 MiB)")]
     TooLong,
-    /// The answers to one command would be too long, or would take too many steps.
-    #[error("ERR the reply would exceed 64 MiB, or its pattern takes too long: ask for less at a time")]
+    /// The answers to one command would be too long, or its work.
+    #[error("ERR the reply would exceed 64 MiB, or the work would take too long: ask for less at a time")]
     TooMuch,
     /// This version cannot read what another server wrote.
     #[error("ERR this command was written by a newer version: run the same version on all members")]

@@ -44,3 +44,32 @@ fn looking_at_keys_takes_steps_although_none_of_them_matches() {
     assert!(budget.taken() > before + 1);
     assert_eq!(budget.matches(None, b"b"), Ok(true));
 }
+
+#[test]
+fn operations_that_copy_long_values_are_limited_and_take_nothing_from_others() {
+    let mut client = Client::default();
+    client.set("long", &"x".repeat(15 << 20));
+    client.set("short", "x");
+    let refused = Reply::Error(Fault::TooMuch);
+    for op in
+        [Op::Append(raw("long"), raw("x")), Op::Overwrite { key: raw("long"), offset: 5, part: raw("y") }]
+    {
+        let mut ops = vec![op.clone(); 140];
+        ops.push(Op::Append(raw("short"), raw("x")));
+        let replies = client.all(&ops);
+        assert!(matches!(replies[..], [Reply::Int(_), .., Reply::Int(_)]), "{:?}", replies.last());
+        assert_eq!(replies[139], refused);
+        assert!(matches!(client.one(&op), Reply::Int(_)), "the next command has its own");
+    }
+}
+
+#[test]
+fn numbers_with_thousands_of_digits_are_limited() {
+    let mut client = Client::default();
+    client.set("n", "0.5");
+    let easy = Op::AddFloat(raw("n"), raw("1e2"));
+    let replies = client.all(&vec![Op::AddFloat(raw("m"), raw("1e4000")); 300]);
+    assert_eq!(replies.last(), Some(&Reply::Error(Fault::TooMuch)));
+    let replies = client.all(&vec![easy; 4096]);
+    assert_eq!(replies.last(), Some(&bulk("409600.5")));
+}
