@@ -20,6 +20,8 @@ struct Fake {
     reads_take: Duration,
     /// The number of commands.
     commands: AtomicUsize,
+    /// The number of reads.
+    reads: AtomicUsize,
 }
 
 #[async_trait]
@@ -52,6 +54,7 @@ impl Member for Fake {
 
     async fn query(&self, _: Consistency, query: super::super::member::Query) -> Result<(), ReadFailure> {
         let Some(store) = &self.store else { return core::future::pending().await };
+        self.reads.fetch_add(1, Relaxed);
         query(&store.lock().expect("no panic"));
         sleep(self.reads_take).await;
         Ok(())

@@ -9,7 +9,7 @@ fn member(value: &[u8], expiry: Expiry, reads_take: Duration) -> Arc<Fake> {
     let mut ops = Ops::default();
     ops.push(&Op::Set { key: Raw(b"key"), value: Raw(value), expiry, only: Only::Always, get: false });
     store.apply(Slot(0), &Command::new(&Stamp::default(), [ops.bytes()]));
-    Arc::new(Fake { store: Some(Mutex::new(store)), reads_take, commands: AtomicUsize::new(0) })
+    Arc::new(Fake { store: Some(Mutex::new(store)), reads_take, ..Fake::default() })
 }
 
 fn ops<'a>(all: impl IntoIterator<Item = Op<'a>>) -> Ops {
@@ -113,4 +113,20 @@ async fn large_answers_to_writes_are_charged_to_the_client_that_gets_them() {
     assert!(!account.holder().set(1));
     drop(written);
     assert!(account.holder().set(1));
+}
+
+#[tokio::test]
+async fn the_member_takes_turns_between_reads_that_are_much_work() {
+    let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
+    let batcher = open(&member, Consistency::Confirmed, &Account::new(1 << 30));
+    let runs: Vec<_> = (0..6)
+        .map(|_| {
+            let batcher = batcher.clone();
+            tokio::spawn(async move { bytes(&batcher.run(ops((0..3).map(|_| most_of_it()))).await, 3) })
+        })
+        .collect();
+    for run in runs {
+        assert!((2 << 20..4 << 20).contains(&run.await.expect("no panic")), "each is answered");
+    }
+    assert!(member.reads.load(Relaxed) >= 3, "{:?}", member.reads);
 }
