@@ -8,9 +8,11 @@
 //!
 //! **Time** is part of the log, so it is the same on every replica in the same slot. Each command carries the store's
 //! time, advanced by the monotonic clock of the server that proposed it. Wall clocks move it only when a majority of
-//! them agrees ([`Stamp`]). Keys expire by that time alone. When a key is due by a server's own clock, the server does
-//! not treat it as expired: it first advances the store's time through the log ([`ReadResult::Due`]).
+//! them agrees ([`Stamp`]). Keys expire by that time alone. When a key is due by a server's own clock, the server
+//! first advances the store's time through the log ([`ReadResult::Due`]), unless stale answers suffice
+//! ([`Store::read_local`]).
 
+mod budget;
 mod clock;
 mod command;
 mod glob;
@@ -22,13 +24,13 @@ mod reply;
 mod store;
 mod write;
 
+pub use budget::Budget;
 pub use clock::{ALLOWANCE, Clock, Stamp};
 pub use command::{Command, Ops, Reader};
-pub use glob::matches;
 pub use number::{Float, integer, natural};
 pub use op::{Expiry, Only, Op, Raw, Renewal, Unit, When};
 pub use read::ReadResult;
-pub use reply::{Budget, Fault, Replies, Reply, Word};
+pub use reply::{Fault, Replies, Reply, Word};
 pub use store::{Item, MAX_VALUE, Store};
 
 /// The version of the encoding of commands and snapshots.

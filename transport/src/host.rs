@@ -310,11 +310,12 @@ where
         }
         for ask in self.asked.drain(..) {
             match ask {
+                // The caller gave up while the request waited.
+                Ask::Propose(_, waiter) if waiter.is_gone() => {}
                 Ask::Propose(value, waiter) => match propose(&mut self.node, longest, now, value) {
                     Ok(id) => self.waiters.wait(id, waiter, taken),
                     Err(error) => waiter.refuse(error),
                 },
-                // The caller gave up while the request waited.
                 Ask::Read(_, query) if query.is_gone() => {}
                 Ask::Read(consistency, query) => {
                     let mut read = self.node.read(now, consistency);

@@ -1,47 +1,62 @@
 //! Redis's glob patterns for keys.
 
 /// Whether `text` matches `pattern`: `*` any bytes, `?` one byte, `[a-c]` one of these, `[^a]` any other byte, `\` the
-/// next byte literally. The number of steps is at most the product of both lengths.
-pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+/// next byte literally. The number of steps may be the product of both lengths. They are taken from `steps`; `None` if
+/// more are needed than are left, and then none are left.
+pub(super) fn matches(pattern: &[u8], text: &[u8], steps: &mut u64) -> Option<bool> {
     let (mut p, mut t) = (0, 0);
     // Where to resume after the last star, which takes one more byte each time.
     let mut star: Option<(usize, usize)> = None;
     loop {
         if pattern.get(p) == Some(&b'*') {
             p += 1;
+            if p == pattern.len() {
+                return Some(true);
+            }
             star = Some((p, t));
+            *steps = steps.saturating_sub(1);
             continue;
         }
-        let step = text.get(t).and_then(|byte| one(&pattern[p.min(pattern.len())..], *byte));
-        if let Some(taken) = step {
+        let (taken, found) = match text.get(t) {
+            Some(byte) => one(pattern.get(p..).unwrap_or_default(), *byte),
+            None => (0, false),
+        };
+        *steps = steps.saturating_sub(1 + taken as u64);
+        if *steps == 0 {
+            return None;
+        }
+        if found {
             p += taken;
             t += 1;
         } else if t == text.len() && p == pattern.len() {
-            return true;
+            return Some(true);
         } else if let Some((after, from)) = star
             && from < text.len()
         {
             (p, t) = (after, from + 1);
             star = Some((after, from + 1));
         } else {
-            return false;
+            return Some(false);
         }
     }
 }
 
-/// How many bytes at the start of the pattern match `byte`.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
+/// How many bytes at the start of the pattern stand for one byte, and whether they match `byte`.
+fn one(pattern: &[u8], byte: u8) -> (usize, bool) {
     match pattern {
-        [] => None,
-        [b'?', ..] => Some(1),
-        [b'\\', next, ..] => (*next == byte).then_some(2),
-        [b'[', rest @ ..] => class(rest, byte).map(|taken| taken + 1),
-        [first, ..] => (*first == byte).then_some(1),
+        [] => (0, false),
+        [b'?', ..] => (1, true),
+        [b'\\', next, ..] => (2, *next == byte),
+        [b'[', rest @ ..] => {
+            let (taken, found) = class(rest, byte);
+            (taken + 1, found)
+        }
+        [first, ..] => (1, *first == byte),
     }
 }
 
-/// How many bytes of the pattern after `[` belong to the class, if the class contains the byte.
-fn class(pattern: &[u8], byte: u8) -> Option<usize> {
+/// How many bytes of the pattern after `[` belong to the class, and whether the class contains the byte.
+fn class(pattern: &[u8], byte: u8) -> (usize, bool) {
     let not = pattern.first() == Some(&b'^');
     let mut at = usize::from(not);
     let mut found = false;
@@ -66,5 +81,5 @@ fn class(pattern: &[u8], byte: u8) -> Option<usize> {
             }
         }
     }
-    (found != not).then_some(at)
+    (at, found != not)
 }

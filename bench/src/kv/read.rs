@@ -3,7 +3,7 @@
 use super::hash::{Name, Sought};
 use super::reply::Word;
 use super::store::Entry;
-use super::{Budget, Op, Reply, Store, Unit, integer, matches};
+use super::{Budget, Fault, Op, Reply, Store, Unit, integer};
 use std::ops::Bound;
 
 /// The most keys that one scan looks at.
@@ -24,79 +24,110 @@ pub enum ReadResult {
 /// A key is due by the caller's clock, but not by the store's time.
 struct Due;
 
+/// How a read treats keys that are due.
+#[derive(Clone, Copy)]
+struct View {
+    /// The caller's clock.
+    clock: u64,
+    /// Whether keys that are due by that clock count as absent.
+    hides_due: bool,
+}
+
+impl View {
+    fn is_due(self, entry: &Entry) -> bool {
+        entry.expires.is_some_and(|at| at <= self.clock)
+    }
+}
+
 impl Store {
     /// Answers a read-only operation for a caller whose clock shows `clock`.
     pub fn read(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> ReadResult {
         if !op.is_read() {
             return ReadResult::Change;
         }
-        match self.see(op, clock.max(self.time), budget) {
+        match self.see(op, View { clock: clock.max(self.time), hides_due: false }, budget) {
             Ok(reply) => ReadResult::Seen(reply),
             Err(Due) => ReadResult::Due,
         }
     }
 
-    /// Answers a read-only operation inside a command, where no key is due.
-    pub(super) fn see_now(&self, op: &Op<'_>, budget: &mut Budget) -> Reply {
-        self.see(op, self.time, budget).unwrap_or(Reply::Nil)
+    /// Like [`Store::read`] for a caller who accepts stale answers: keys that are due by its clock count as absent, so
+    /// no answer needs the log.
+    pub fn read_local(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> ReadResult {
+        if !op.is_read() {
+            return ReadResult::Change;
+        }
+        let view = View { clock: clock.max(self.time), hides_due: true };
+        self.see(op, view, budget).map_or(ReadResult::Due, ReadResult::Seen)
     }
 
-    fn see(&self, op: &Op<'_>, clock: u64, budget: &mut Budget) -> Result<Reply, Due> {
-        let nothing_due = || if self.next_due().is_some_and(|at| at <= clock) { Err(Due) } else { Ok(()) };
+    /// Answers a read-only operation inside a command, where no key is due.
+    pub(super) fn see_now(&self, op: &Op<'_>, budget: &mut Budget) -> Reply {
+        let view = View { clock: self.time, hides_due: false };
+        self.see(op, view, budget).unwrap_or(Reply::Nil)
+    }
+
+    fn see(&self, op: &Op<'_>, view: View, budget: &mut Budget) -> Result<Reply, Due> {
+        let clock = view.clock;
+        let due = self.next_due().is_some_and(|at| at <= clock);
+        let nothing_due = || if due && !view.hides_due { Err(Due) } else { Ok(()) };
         Ok(match op {
             Op::Nothing => Reply::Ok,
             Op::Echo(None) => Reply::Pong,
-            Op::Echo(Some(text)) => budget.bulk(&text.0.into()),
-            Op::Get(key) => self.value(key.0, clock, budget)?,
+            Op::Echo(Some(text)) => budget.copy(text.0),
+            Op::Get(key) => self.value(key.0, view, budget)?,
             Op::GetMany(keys) => {
-                let values = keys.iter().map(|key| self.value(key.0, clock, budget));
+                let values = keys.iter().map(|key| self.value(key.0, view, budget));
                 Reply::Array(values.collect::<Result<_, _>>()?)
             }
             Op::Exists(keys) => {
                 let mut count = 0;
                 for key in keys {
-                    count += usize::from(self.alive(key.0, clock)?.is_some());
+                    count += usize::from(self.alive(key.0, view)?.is_some());
                 }
                 Reply::number(count)
             }
-            Op::Length(key) => Reply::number(self.alive(key.0, clock)?.map_or(0, |entry| entry.value.len())),
-            Op::Ttl(key, unit) => Reply::Int(match self.alive(key.0, clock)? {
+            Op::Length(key) => Reply::number(self.alive(key.0, view)?.map_or(0, |entry| entry.value.len())),
+            Op::Ttl(key, unit) => Reply::Int(match self.alive(key.0, view)? {
                 None => -2,
                 Some(Entry { expires: None, .. }) => -1,
                 Some(Entry { expires: Some(at), .. }) => in_unit(at.saturating_sub(clock), *unit),
             }),
-            Op::Type(key) => Reply::Word(self.alive(key.0, clock)?.map_or(Word::None, |_| Word::String)),
+            Op::Type(key) => Reply::Word(self.alive(key.0, view)?.map_or(Word::None, |_| Word::String)),
             Op::Keys(pattern) => {
                 nothing_due()?;
-                let keys = self.entries.keys().filter(|name| matches(pattern.0, &name.key));
-                list(keys, budget)
+                self.keys(pattern.0, view, budget).unwrap_or_else(Reply::Error)
             }
             Op::Scan { cursor, pattern, count } => {
                 nothing_due()?;
-                self.scan(*cursor, pattern.map(|p| p.0), *count, budget)
+                let page = self.scan((*cursor, *count), pattern.map(|p| p.0), view, budget);
+                page.unwrap_or_else(Reply::Error)
             }
             Op::Size => {
                 nothing_due()?;
-                Reply::number(self.len())
+                Reply::number(self.len() - self.due.iter().take_while(|(at, _)| *at <= clock).count())
             }
             Op::Versions(keys) => {
                 let mut versions = Vec::with_capacity(keys.len());
                 for key in keys {
-                    self.alive(key.0, clock)?;
+                    self.alive(key.0, view)?;
                     versions.push(Reply::Int(self.version_of(key.0).cast_signed()));
                 }
                 Reply::Array(versions)
             }
             Op::Refuse { text, unless_absent } => match unless_absent {
-                Some(key) if self.alive(key.0, clock)?.is_none() => Reply::Nil,
+                Some(key) if self.alive(key.0, view)?.is_none() => Reply::Nil,
                 Some(_) | None => Reply::refused(String::from_utf8_lossy(text.0)),
             },
             Op::Range(key, start, end) => {
-                let value = self.alive(key.0, clock)?.map_or(&[][..], |entry| &entry.value);
-                let part = part(value, *start, *end);
-                budget.admit(part.len(), || Reply::Bulk(part.into()))
+                let held = self.alive(key.0, view)?.map(|entry| &entry.value);
+                let part = part(held.map_or(&[], |value| value), *start, *end);
+                match held {
+                    Some(whole) if whole.len() == part.len() => budget.bulk(whole),
+                    Some(_) | None => budget.copy(part),
+                }
             }
-            Op::Deadline(key, unit) => Reply::Int(match self.alive(key.0, clock)? {
+            Op::Deadline(key, unit) => Reply::Int(match self.alive(key.0, view)? {
                 None => -2,
                 Some(Entry { expires: None, .. }) => -1,
                 Some(Entry { expires: Some(at), .. }) => in_unit(*at, *unit),
@@ -104,12 +135,12 @@ impl Store {
             Op::Random(from) => {
                 nothing_due()?;
                 let first = Name { hash: *from, key: Sought::new(&[]).to_name().key };
-                let next = self.entries.range((Bound::Included(first), Bound::Unbounded)).next();
-                let found = next.or_else(|| self.entries.iter().next());
+                let from = self.entries.range((Bound::Included(first), Bound::Unbounded));
+                let found = from.chain(self.entries.iter()).find(|(_, entry)| !view.is_due(entry));
                 found.map_or(Reply::Nil, |(name, _)| budget.bulk(&name.key))
             }
             Op::Encoding(key) => {
-                self.alive(key.0, clock)?.map_or(Reply::Nil, |entry| Reply::text(encoding(&entry.value)))
+                self.alive(key.0, view)?.map_or(Reply::Nil, |entry| Reply::text(encoding(&entry.value)))
             }
             Op::Time => {
                 let parts = [clock / 1000, clock % 1000 * 1000];
@@ -138,35 +169,58 @@ impl Store {
         })
     }
 
-    fn alive(&self, key: &[u8], clock: u64) -> Result<Option<&Entry>, Due> {
-        let entry = self.find(key);
-        if entry.and_then(|entry| entry.expires).is_some_and(|at| at <= clock) { Err(Due) } else { Ok(entry) }
+    fn alive(&self, key: &[u8], view: View) -> Result<Option<&Entry>, Due> {
+        match self.find(key) {
+            Some(entry) if view.is_due(entry) => {
+                if view.hides_due {
+                    Ok(None)
+                } else {
+                    Err(Due)
+                }
+            }
+            entry => Ok(entry),
+        }
     }
 
-    fn value(&self, key: &[u8], clock: u64, budget: &mut Budget) -> Result<Reply, Due> {
-        Ok(self.alive(key, clock)?.map_or(Reply::Nil, |entry| budget.bulk(&entry.value)))
+    fn value(&self, key: &[u8], view: View, budget: &mut Budget) -> Result<Reply, Due> {
+        Ok(self.alive(key, view)?.map_or(Reply::Nil, |entry| budget.bulk(&entry.value)))
+    }
+
+    fn keys(&self, pattern: &[u8], view: View, budget: &mut Budget) -> Result<Reply, Fault> {
+        let mut found = Vec::new();
+        for (name, entry) in &self.entries {
+            if budget.matches(Some(pattern), &name.key)? && !view.is_due(entry) {
+                found.push(budget.listed(&name.key)?);
+            }
+        }
+        Ok(Reply::Array(found))
     }
 
     /// Lists keys in the order of their hashes, starting at a hash. Keys with the same hash are returned together, so a
     /// cursor never falls between them: a key that stays present is returned exactly once, whichever member answers.
-    fn scan(&self, cursor: u64, pattern: Option<&[u8]>, count: u64, budget: &mut Budget) -> Reply {
+    fn scan(
+        &self,
+        (cursor, count): (u64, u64),
+        pattern: Option<&[u8]>,
+        view: View,
+        budget: &mut Budget,
+    ) -> Result<Reply, Fault> {
         let first = Name { hash: cursor, key: Sought::new(&[]).to_name().key };
         let mut found = Vec::new();
         let mut last = None;
         let mut next = 0;
-        for (looked, name) in
-            (0..).zip(self.entries.range((Bound::Included(first), Bound::Unbounded)).map(|(name, _)| name))
-        {
+        let from = self.entries.range((Bound::Included(first), Bound::Unbounded));
+        for (looked, (name, entry)) in (0..).zip(from) {
             if looked >= count.clamp(1, MOST_SCANNED) && last != Some(name.hash) {
                 next = name.hash;
                 break;
             }
             last = Some(name.hash);
-            if pattern.is_none_or(|pattern| matches(pattern, &name.key)) {
-                found.push(name);
+            if budget.matches(pattern, &name.key)? && !view.is_due(entry) {
+                found.push(budget.listed(&name.key)?);
             }
         }
-        Reply::Array(vec![Reply::text(next.to_string()), list(found.into_iter(), budget)])
+        Ok(Reply::Array(vec![Reply::text(next.to_string()), Reply::Array(found)]))
     }
 }
 
@@ -194,18 +248,6 @@ fn encoding(value: &[u8]) -> &'static str {
         ..=EMBEDDED => "embstr",
         _ => "raw",
     }
-}
-
-fn list<'a>(keys: impl Iterator<Item = &'a Name>, budget: &mut Budget) -> Reply {
-    let mut found = Vec::new();
-    for name in keys {
-        let key = budget.bulk(&name.key);
-        if let Reply::Error(_) = key {
-            return key;
-        }
-        found.push(key);
-    }
-    Reply::Array(found)
 }
 
 fn in_unit(millis: u64, unit: Unit) -> i64 {

@@ -1,18 +1,20 @@
 //! The store's answers.
 
+use super::budget::EACH;
 use paxos_core::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The most bytes in the answers to one command, which every replica holds in memory.
-const MOST: usize = 64 << 20;
-
-/// The overhead that is counted for each answer, in bytes.
-const EACH: usize = 32;
-
 /// The answers to one command, one per operation, shared.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Replies(pub Arc<[Reply]>);
+
+impl Replies {
+    /// The approximate size of the answers in memory and in a snapshot, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.iter().map(Reply::bytes).sum()
+    }
+}
 
 /// An answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -81,8 +83,8 @@ pub enum Fault {
     /// The new value would be too long.
     #[error("ERR string exceeds maximum allowed size (16 MiB)")]
     TooLong,
-    /// The answers to one command would be too long.
-    #[error("ERR the reply would exceed 64 MiB: ask for less at a time")]
+    /// The answers to one command would be too long, or its work.
+    #[error("ERR the reply would exceed 64 MiB, or the work would take too long: ask for less at a time")]
     TooMuch,
     /// This version cannot read what another server wrote.
     #[error("ERR this command was written by a newer version: run the same version on all members")]
@@ -108,7 +110,7 @@ impl Reply {
     }
 
     /// The approximate size of the answer in memory and in a snapshot, in bytes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         let more = match self {
             Self::Bulk(bytes) => bytes.len() as u64,
             Self::Array(replies) => replies.iter().map(Self::bytes).sum(),
@@ -133,33 +135,5 @@ impl Reply {
     /// Returns an error with a text.
     pub fn refused(text: impl Into<Box<str>>) -> Self {
         Self::Refused(text.into())
-    }
-}
-
-/// The bytes that are left for the answers to one command.
-#[derive(Clone, Copy, Debug)]
-pub struct Budget(usize);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(MOST)
-    }
-}
-
-impl Budget {
-    /// Returns `bytes` as an answer if the budget allows it.
-    pub(super) fn bulk(&mut self, bytes: &Bytes) -> Reply {
-        self.admit(bytes.len(), || Reply::Bulk(bytes.clone()))
-    }
-
-    /// Returns an answer of this many bytes if the budget allows it.
-    pub(super) fn admit(&mut self, bytes: usize, reply: impl FnOnce() -> Reply) -> Reply {
-        match self.0.checked_sub(bytes.saturating_add(EACH)) {
-            Some(rest) => {
-                self.0 = rest;
-                reply()
-            }
-            None => Reply::Error(Fault::TooMuch),
-        }
     }
 }

@@ -223,7 +223,7 @@ impl StateMachine for Store {
     fn remembered(&self, command: &Command, replies: &Replies) -> Option<u64> {
         let (_, mut ops) = command.parts()?;
         let writes = ops.any(|op| op.is_none_or(|op| !op.is_read()));
-        writes.then(|| replies.0.iter().map(Reply::bytes).sum())
+        writes.then(|| replies.bytes())
     }
 
     /// `None` while a snapshot costs more (writing the store) than it saves (the log on disk and in memory). The log

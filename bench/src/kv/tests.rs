@@ -2,6 +2,7 @@
 
 mod snapshots;
 mod time;
+mod work;
 
 use super::*;
 use paxos_core::{Slot, StateMachine};
@@ -297,9 +298,16 @@ fn patterns_match_as_redis_has_it() {
         ("[", "x", false),
         ("", "", true),
         ("", "x", false),
+        ("**", "x", true),
+        ("a*", "a", true),
+        ("a*", "ab", true),
+        ("*a", "ba", true),
+        ("[^a-c]*", "dab", true),
+        ("*[^a-c]", "ab", false),
     ];
     for (pattern, text, expected) in cases {
-        assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+        let found = Budget::default().matches(Some(pattern.as_bytes()), text.as_bytes());
+        assert_eq!(found, Ok(expected), "{pattern} {text}");
     }
 }
 

@@ -38,7 +38,7 @@ impl Store {
             }
             Op::Delete(keys) => Reply::number(keys.iter().filter(|key| self.remove(key.0)).count()),
             Op::Add(key, by) => self.add(key.0, *by).unwrap_or_else(Reply::Error),
-            Op::Append(key, more) => self.append(key.0, more.0),
+            Op::Append(key, more) => self.append(key.0, more.0, budget).unwrap_or_else(Reply::Error),
             Op::Expire(key, millis) => self.expire(key.0, *millis),
             Op::Persist(key) => {
                 let lasts = self.find(key.0).is_some_and(|entry| entry.expires.is_some());
@@ -57,8 +57,10 @@ impl Store {
             Op::SetAbsent(pairs) => self.set_absent(pairs),
             Op::Take(key) => self.take(key.0, budget),
             Op::Renew(key, expiry) => self.renew(key.0, *expiry, budget),
-            Op::Overwrite { key, offset, part } => self.overwrite(key.0, *offset, part.0),
-            Op::AddFloat(key, by) => self.add_float(key.0, by.0).unwrap_or_else(Reply::Error),
+            Op::Overwrite { key, offset, part } => {
+                self.overwrite(key.0, (*offset, part.0), budget).unwrap_or_else(Reply::Error)
+            }
+            Op::AddFloat(key, by) => self.add_float(key.0, by.0, budget).unwrap_or_else(Reply::Error),
             Op::ExpireIf(key, when, only) => self.expire_if(key.0, *when, *only),
             Op::Rename { from, to, only_absent } => self.rename(from.0, to.0, *only_absent),
             Op::Copy { from, to, replace } => self.copy(from.0, to.0, *replace),
@@ -133,17 +135,18 @@ impl Store {
         Ok(Reply::Int(sum))
     }
 
-    fn append(&mut self, key: &[u8], more: &[u8]) -> Reply {
+    fn append(&mut self, key: &[u8], more: &[u8], budget: &mut Budget) -> Result<Reply, Fault> {
         let held = self.find(key);
         let expires = held.and_then(|entry| entry.expires);
         let before: &[u8] = held.map_or(&[], |entry| &entry.value);
         let length = before.len() + more.len();
         if length > MAX_VALUE {
-            return Reply::Error(Fault::TooLong);
+            return Err(Fault::TooLong);
         }
+        budget.work(before.len() as u64)?;
         let value: Bytes = [before, more].concat().into();
         self.put(key, value, expires);
-        Reply::number(length)
+        Ok(Reply::number(length))
     }
 
     fn expire(&mut self, key: &[u8], millis: i64) -> Reply {

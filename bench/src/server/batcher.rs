@@ -3,12 +3,17 @@
 //! A few commands are under way at the same time. Meanwhile operations gather, so a slower cluster gets larger
 //! commands. A connection hands over its next operations when the last ones are answered, so they execute in its order.
 
+pub(super) mod account;
+mod read;
+
 use super::clock::Clocks;
 use super::member::Member;
-use crate::kv::{Budget, Command, Ops, ReadResult, Replies, Reply, Store};
+use crate::kv::{Command, Ops, Replies, Reply};
+use account::{Account, Charge, SMALL};
 use core::time::Duration;
-use paxos_core::{Consistency, ReadError};
-use paxos_transport::{ProposeError, ReadFailure};
+use paxos_core::Consistency;
+use paxos_transport::ProposeError;
+use read::Reader;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -31,8 +36,8 @@ struct Run {
 enum Answer {
     /// The answers to one command, and the index of this run's first answer.
     Replies(Replies, usize),
-    /// The replies from the replica.
-    Seen(Vec<Reply>),
+    /// The run's own answers, and the charge for their memory if it is worth counting.
+    Own(Vec<Reply>, Option<Charge>),
     /// A key that the run reads is due, so the run must go through the log.
     Due(Ops),
     /// There is no answer, for this reason.
@@ -44,8 +49,8 @@ enum Answer {
 pub(super) enum Answers {
     /// The answers to one command, from this index on.
     Shared(Replies, usize),
-    /// The run's own answers.
-    Own(Vec<Reply>),
+    /// The run's own answers, and the charge for their memory if it is worth counting.
+    Own(Vec<Reply>, #[expect(dead_code, reason = "it is dropped with the answers")] Option<Charge>),
     /// The same failure for every operation.
     Failed(Box<str>),
 }
@@ -55,7 +60,7 @@ impl Answers {
     pub(super) fn get(&self, nth: usize) -> Option<&Reply> {
         match self {
             Self::Shared(replies, first) => replies.0.get(first + nth),
-            Self::Own(replies) => replies.get(nth),
+            Self::Own(replies, _) => replies.get(nth),
             Self::Failed(_) => None,
         }
     }
@@ -64,7 +69,9 @@ impl Answers {
     pub(super) fn failure(&self) -> &str {
         match self {
             Self::Failed(text) => text,
-            Self::Shared(..) | Self::Own(_) => "UNKNOWN outcome unknown: the member returned too few answers",
+            Self::Shared(..) | Self::Own(..) => {
+                "UNKNOWN outcome unknown: the member returned too few answers"
+            }
         }
     }
 }
@@ -87,24 +94,32 @@ pub(super) struct Width {
 
 impl Batcher {
     /// Starts the batcher, which ends when the last handle is dropped. `patience` is how long a command waits for the
-    /// cluster. A read goes through the log after an eighth of that, and no run waits longer than three times that.
+    /// cluster. A read that the replica has not begun after an eighth of that goes through the log, and no run waits
+    /// longer than three times that.
     pub(super) fn open(
         member: &Arc<dyn Member>,
-        clocks: &Arc<Clocks>,
+        (clocks, account): (&Arc<Clocks>, &Arc<Account>),
         consistency: Consistency,
         width: Width,
         patience: Duration,
     ) -> Self {
         let (writes, waiting_writes) = mpsc::channel(WAITING);
         let (reads, waiting_reads) = mpsc::channel(WAITING);
-        let (proposing, stamping) = (Arc::clone(member), Arc::clone(clocks));
+        let proposing =
+            Writer { member: Arc::clone(member), clocks: Arc::clone(clocks), account: Arc::clone(account) };
         tokio::spawn(gather(waiting_writes, width.writes, move |runs, permit| {
-            tokio::spawn(write(Arc::clone(&proposing), Arc::clone(&stamping), runs, permit));
+            tokio::spawn(proposing.clone().write(runs, permit));
         }));
-        let soon = patience / 8;
-        let (reading, seeing) = (Arc::clone(member), Arc::clone(clocks));
+        let reader = Reader {
+            clocks: Arc::clone(clocks),
+            account: Arc::clone(account),
+            consistency,
+            soon: patience / 8,
+            patience,
+        };
+        let reading = Arc::clone(member);
         tokio::spawn(gather(waiting_reads, width.reads, move |runs, permit| {
-            tokio::spawn(read(Arc::clone(&reading), Arc::clone(&seeing), (consistency, soon), runs, permit));
+            tokio::spawn(reader.clone().read(Arc::clone(&reading), runs, permit));
         }));
         Self { writes, reads, longest: patience.saturating_mul(3) }
     }
@@ -127,8 +142,8 @@ impl Batcher {
         let answer = timeout(self.longest, asked).await.unwrap_or_else(|_| Answer::Failed(HANGS.into()));
         match answer {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
-            Answer::Seen(replies) => Answers::Own(replies),
-            Answer::Due(_) => Answers::Own(Vec::new()),
+            Answer::Own(replies, charge) => Answers::Own(replies, charge),
+            Answer::Due(_) => Answers::Own(Vec::new(), None),
             Answer::Failed(text) if !writes && text.starts_with(LOST) => Answers::Failed(AGAIN.into()),
             // A failed read changes nothing, whatever its outcome.
             Answer::Failed(text) if !writes && text.starts_with("UNKNOWN") => {
@@ -199,19 +214,42 @@ async fn gather(
     }
 }
 
-async fn write(member: Arc<dyn Member>, clocks: Arc<Clocks>, runs: Vec<Run>, permit: OwnedSemaphorePermit) {
-    let command = Command::new(&clocks.stamp(&*member), runs.iter().map(|run| run.ops.bytes()));
-    let executed = member.append(command).await;
-    drop(permit);
-    let mut first = 0;
-    for Run { ops, answer } in runs {
-        let answered = match &executed {
-            Ok(executed) => Answer::Replies(executed.reply.clone(), first),
-            Err(error) => Answer::Failed(why_not_written(error)),
-        };
-        first += ops.count();
-        // An error means that the connection has closed.
-        drop(answer.send(answered));
+/// What the writes of a server need.
+#[derive(Clone)]
+struct Writer {
+    member: Arc<dyn Member>,
+    clocks: Arc<Clocks>,
+    account: Arc<Account>,
+}
+
+impl Writer {
+    async fn write(self, runs: Vec<Run>, permit: OwnedSemaphorePermit) {
+        let stamp = self.clocks.stamp(&*self.member);
+        let command = Command::new(&stamp, runs.iter().map(|run| run.ops.bytes()));
+        let executed = self.member.append(command).await;
+        drop(permit);
+        // If the answers are large, each run gets its own: it must not keep those of the others in memory.
+        let apart = executed.as_ref().is_ok_and(|executed| executed.reply.bytes() > SMALL as u64);
+        let mut first = 0;
+        for Run { ops, answer } in runs {
+            let next = first + ops.count();
+            let answered = match &executed {
+                Ok(executed) if apart => self.part(executed.reply.0.get(first..next).unwrap_or_default()),
+                Ok(executed) => Answer::Replies(executed.reply.clone(), first),
+                Err(error) => Answer::Failed(why_not_written(error)),
+            };
+            first = next;
+            // An error means that the connection has closed.
+            drop(answer.send(answered));
+        }
+    }
+
+    /// The answers to one run. They are charged even if they are too many, because the run was executed.
+    fn part(&self, replies: &[Reply]) -> Answer {
+        let bytes: u64 = replies.iter().map(Reply::bytes).sum();
+        let mut charge = self.account.holder();
+        charge.set(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Answer::Own(replies.to_vec(), Some(charge))
     }
 }
 
@@ -226,59 +264,6 @@ fn why_not_written(error: &ProposeError) -> Box<str> {
         ProposeError::OutcomeUnknown | ProposeError::SessionExpired | _ => "UNKNOWN outcome unknown:",
     };
     format!("{code} {error}").into()
-}
-
-async fn read(
-    member: Arc<dyn Member>,
-    clocks: Arc<Clocks>,
-    (consistency, patience): (Consistency, Duration),
-    runs: Vec<Run>,
-    permit: OwnedSemaphorePermit,
-) {
-    let (runs, answers): (Vec<Ops>, Vec<_>) = runs.into_iter().map(|run| (run.ops, run.answer)).unzip();
-    let runs = Arc::new(runs);
-    let (sender, seen) = oneshot::channel();
-    let asked = Arc::clone(&runs);
-    let query = Box::new(move |store: &Store| {
-        let clock = clocks.see(store);
-        let answers: Vec<Answer> = asked.iter().map(|ops| answer(store, clock, ops)).collect();
-        // An error means that no run is waiting.
-        drop(sender.send(answers));
-    });
-    let done = timeout(patience, member.query(consistency, query)).await;
-    drop(permit);
-    let failure = match done {
-        Ok(Ok(())) => None,
-        // A removed member cannot read, but the others still accept its commands. And the last votes may not become
-        // chosen until something is proposed: the read itself does that.
-        Ok(Err(ReadFailure::Refused(ReadError::Removed))) | Err(_) => {
-            for (ops, answer) in runs.iter().zip(answers) {
-                drop(answer.send(Answer::Due(ops.clone())));
-            }
-            return;
-        }
-        Ok(Err(ReadFailure::Refused(refused))) => Some(format!("TRYAGAIN not done: {refused}")),
-        Ok(Err(error)) => Some(format!("CLUSTERDOWN not done: {error}")),
-    };
-    let mut seen = if failure.is_none() { seen.await.unwrap_or_default() } else { Vec::new() }.into_iter();
-    let failure: Box<str> = failure.map_or_else(stopped_text, Into::into);
-    for answer in answers {
-        let found = seen.next().unwrap_or_else(|| Answer::Failed(failure.clone()));
-        drop(answer.send(found));
-    }
-}
-
-/// Answers a run, if no key that it reads is due.
-fn answer(store: &Store, clock: u64, ops: &Ops) -> Answer {
-    let mut replies = Vec::with_capacity(ops.count());
-    for op in ops.reader().flatten() {
-        // Values are shared with the store, so each answer may use the full budget.
-        match store.read(&op, clock, &mut Budget::default()) {
-            ReadResult::Seen(reply) => replies.push(reply),
-            ReadResult::Due | ReadResult::Change => return Answer::Due(ops.clone()),
-        }
-    }
-    Answer::Seen(replies)
 }
 
 /// Returns the answer at this position, or the failure.

@@ -19,6 +19,7 @@ mod unsupported;
 pub use listener::Server;
 
 use super::batcher::Batcher;
+use super::batcher::account::Account;
 use super::clock::Clocks;
 use super::member::Member;
 use super::{Peer, Settings};
@@ -32,7 +33,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
-/// The bytes of unfinished requests and unread replies that all clients together may hold.
+/// The bytes of unfinished requests, of transactions and of unread replies that all clients together may hold.
 const UNFINISHED: usize = 512 << 20;
 
 /// The state that all connections of a server share.
@@ -46,7 +47,7 @@ struct Front {
     connections: AtomicU64,
     commands: AtomicU64,
     rejected: AtomicU64,
-    unfinished: AtomicUsize,
+    account: Arc<Account>,
     closing: watch::Sender<bool>,
     /// Limits the queries of the replica, so that they do not displace commands.
     queries: Semaphore,
@@ -67,17 +68,6 @@ impl Front {
     /// A channel that turns true when the server stops.
     fn closing(&self) -> watch::Receiver<bool> {
         self.closing.subscribe()
-    }
-
-    /// Updates the unfinished bytes of a connection, and returns whether the total of all connections is allowed.
-    fn charge(&self, before: usize, now: usize) -> bool {
-        if now >= before {
-            let more = now - before;
-            self.unfinished.fetch_add(more, Relaxed) + more <= UNFINISHED || more == 0
-        } else {
-            self.unfinished.fetch_sub(before - now, Relaxed);
-            true
-        }
     }
 
     /// Counts requests.

@@ -179,9 +179,15 @@ async fn hostile_clients_that_ask_for_much_and_read_nothing_hold_little_and_othe
     let mut client = Client::connect(&members.resp[0]).await.expect("it listens");
     client.call(&[b"SET".as_slice(), b"large", &vec![b'x'; 1 << 20]]).await.expect("it is set");
     let mut deaf = Vec::new();
-    for _ in 0..amount("DEAF", 8) {
+    for nth in 0..amount("DEAF", 9) {
         let mut stream = TcpStream::connect(&members.resp[0]).await.expect("it listens");
-        stream.write_all(&b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n".repeat(1_000)).await.expect("it takes that");
+        // Values are shared with the store, parts of them are not.
+        let request: &[u8] = match nth % 3 {
+            0 => b"GET large\r\n",
+            1 => b"GETRANGE large 0 -2\r\n",
+            _ => b"KEYS *\r\n",
+        };
+        stream.write_all(&request.repeat(1_000)).await.expect("it takes that");
         deaf.push(stream);
     }
     sleep(Duration::from_secs(1)).await;

@@ -69,6 +69,8 @@ async fn keys_and_values(client: &mut Client) {
     assert_eq!(call(client, "KEYS [bz]").await, Value::Array(vec![bulk("b")]));
     let scanned = call(client, "SCAN 0 MATCH b COUNT 100").await;
     assert_eq!(scanned, Value::Array(vec![bulk("0"), Value::Array(vec![bulk("b")])]));
+    let other = call(client, "SCAN 0 TYPE hash").await;
+    assert_eq!(other, Value::Array(vec![bulk("0"), Value::Array(Vec::new())]));
     assert_eq!(call(client, "TYPE b").await, Value::Simple("string".into()));
 }
 

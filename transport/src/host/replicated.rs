@@ -123,7 +123,7 @@ where
     ///
     /// A process that reaches too few acceptors gives up after `give_up`; the additional quarter is for a process that
     /// hangs in its store. If `give_up` is `None`, the call waits for as long as this lasts. Dropping the future gives
-    /// up the answer but not the command, which may still take effect.
+    /// up the answer; the command may still take effect unless the process has not taken it yet.
     ///
     /// # Errors
     /// [`ProposeError`], which says whether the command may still take effect.

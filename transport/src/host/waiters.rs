@@ -23,6 +23,11 @@ impl<R> Waiter<R> {
         (Self { answer, asked: Instant::now() }, answered)
     }
 
+    /// Whether the caller has stopped waiting for the answer.
+    pub(super) fn is_gone(&self) -> bool {
+        self.answer.is_closed()
+    }
+
     /// Tells the caller that the command was not taken.
     pub(super) fn refuse(self, error: ProposeError) {
         // Sending fails only if the caller has gone away, and then it needs no answer.

@@ -2,6 +2,8 @@
 
 use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
 use async_trait::async_trait;
+use core::future::Future;
+use core::task::{Context, Waker};
 use core::time::Duration;
 use paxos_core::{
     Config, Consistency, Envelope, Event, Message, NodeId, NodeSet, Overloaded, Protocol, Slot, Snapshot,
@@ -72,6 +74,17 @@ async fn a_member_whose_session_expired_goes_on_with_the_next_and_an_append_tell
     }
     let executed = soon(silent.append(7)).await.expect("it has begun another session by itself");
     assert!(executed.slot > last && executed.reply == 7, "{executed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_whose_caller_has_gone_before_the_process_takes_it_is_not_proposed() {
+    let cluster = start::<Multi>(Config::collapsed(1).expect("lawful")).await;
+    let member = cluster.member(NodeId(0));
+    // On one thread, the process takes no turn before this test waits.
+    let mut given_up = Box::pin(member.propose(7));
+    assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(given_up);
+    assert_eq!(soon(member.propose(8)).await, Ok(0), "it is the first");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,11 +8,8 @@ use core::time::Duration;
 use std::io;
 use tokio::time::{Instant, sleep, timeout};
 
-/// A server that does not answer for this long is given up. Servers answer within three times their `give_up_ms`.
-const SILENCE: Duration = Duration::from_secs(35);
-
 /// Servers that fail are asked again for this long after the last progress.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// A cluster without a leader may elect one within this time.
 const ELECTION: Duration = Duration::from_secs(5);
@@ -26,22 +23,31 @@ pub(super) struct Servers<'a> {
     pub(super) tls: Option<&'a Connector>,
     pub(super) addresses: &'a [String],
     pub(super) password: Option<&'a str>,
+    /// A server that does not answer for this long is given up.
+    pub(super) patience: Duration,
 }
 
 /// A connection to one of them.
 pub(super) struct Link {
     client: Client,
+    patience: Duration,
 }
 
 impl Servers<'_> {
+    /// How long servers that fail are asked again after the last progress: enough for two of them.
+    pub(super) fn again(&self) -> Duration {
+        AGAIN.max(self.patience.saturating_mul(2))
+    }
+
     pub(super) fn address(&self, place: usize) -> &str {
         self.addresses.get(place % self.addresses.len().max(1)).map_or("", String::as_str)
     }
 
     /// Connects to one server.
     pub(super) async fn connect(&self, place: usize) -> Result<Link, CallError> {
-        let client = within(Client::open(self.tls, self.address(place), self.password)).await?;
-        Ok(Link { client })
+        let patience = self.patience;
+        let client = within(patience, Client::open(self.tls, self.address(place), self.password)).await?;
+        Ok(Link { client, patience })
     }
 
     /// Asks one server after the other, until one answers. Returns the place of that one, the connection and its answer.
@@ -83,7 +89,7 @@ impl Link {
     }
 
     pub(super) async fn flush(&mut self) -> Result<(), CallError> {
-        within(async { Ok(self.client.flush().await?) }).await
+        within(self.patience, async { Ok(self.client.flush().await?) }).await
     }
 
     /// Reads the next reply.
@@ -91,18 +97,23 @@ impl Link {
     /// # Errors
     /// [`CallError`]; an error that the server sends is a [`CallError::Refused`].
     pub(super) async fn read(&mut self) -> Result<Value, CallError> {
-        let value = within(self.client.read()).await?;
+        let value = within(self.patience, self.client.read()).await?;
         if let Value::Error(text) = value { Err(CallError::Refused(text)) } else { Ok(value) }
     }
 
     pub(super) async fn call(&mut self, words: &[&str]) -> Result<Value, CallError> {
-        within(self.client.call(words)).await
+        within(self.patience, self.client.call(words)).await
     }
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-    let silent = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {} s", SILENCE.as_secs()));
-    timeout(SILENCE, work).await.unwrap_or_else(|_| Err(CallError::Io(silent())))
+async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let silent = || {
+        io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {} s: --patience", patience.as_secs()))
+    };
+    timeout(patience, work).await.unwrap_or_else(|_| Err(CallError::Io(silent())))
 }
 
 /// Whether a server that refuses may accept the same later: it has no quorum, or too much to do.
@@ -117,5 +128,25 @@ pub(super) fn failed(address: &str, error: CallError) -> BackupError {
         CallError::Refused(text) => BackupError::Refused { address, text },
         CallError::Io(source) => BackupError::Unreachable { address, what: source.to_string() },
         CallError::Value(error) => BackupError::Unreachable { address, what: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_given_up_when_the_patience_ends() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addresses = [silent.local_addr().expect("an address").to_string()];
+        for patience in [20, 50].map(Duration::from_secs) {
+            let servers = Servers { tls: None, addresses: &addresses, password: None, patience };
+            let begun = Instant::now();
+            let asked = servers.ask(&["PING"]).await;
+            assert!(matches!(asked, Err(BackupError::Unreachable { .. })));
+            assert_eq!(begun.elapsed().as_secs(), patience.as_secs());
+            assert!(servers.again() > patience, "another one is asked");
+        }
     }
 }

@@ -39,6 +39,9 @@ pub struct Cluster {
     /// The servers' password
     #[arg(long, value_name = "PASSWORD", env = "PAXOS_REQUIREPASS", hide_env_values = true)]
     pub password: Option<String>,
+    /// How many seconds a server may take for an answer before it is given up: more than three times its `give_up_ms`
+    #[arg(long, default_value_t = 35, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub patience: u32,
     /// How to connect
     #[command(flatten)]
     pub tls: TlsArguments,

@@ -1,8 +1,9 @@
 //! Loads a backup into a running cluster.
 
-use super::link::{Link, PATIENCE, PAUSE, Servers, failed, may_pass};
+use super::link::{Link, PAUSE, Servers, failed, may_pass};
 use super::{BackupError, Reader, Restore};
 use crate::server::resp::{CallError, Value};
+use core::time::Duration;
 use serde::Serialize;
 use std::collections::VecDeque;
 use tokio::time::{Instant, sleep};
@@ -40,7 +41,8 @@ pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restor
         }
     })?;
     let (addresses, password) = (&options.cluster.addr[..], options.cluster.password.as_deref());
-    let servers = Servers { tls: tls.as_ref(), addresses, password };
+    let patience = Duration::from_secs(options.cluster.patience.into());
+    let servers = Servers { tls: tls.as_ref(), addresses, password, patience };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (place, link, present) = size(servers).await?;
@@ -121,7 +123,7 @@ impl Sender<'_> {
 
     /// Waits until no more than so many keys and bytes are under way.
     async fn settle(&mut self, keys: usize, bytes: usize) -> Result<(), BackupError> {
-        let mut end = Instant::now() + PATIENCE;
+        let mut end = Instant::now() + self.servers.again();
         while self.open.len() > keys || self.bytes > bytes {
             let before = self.done;
             let error = match self.acknowledge(keys, bytes).await {
@@ -130,7 +132,7 @@ impl Sender<'_> {
             };
             let address = self.servers.address(self.place).to_owned();
             if self.done > before {
-                end = Instant::now() + PATIENCE;
+                end = Instant::now() + self.servers.again();
             }
             let passes = !matches!(&error, CallError::Refused(text) if !may_pass(text));
             if !passes || Instant::now() >= end {

@@ -3,6 +3,7 @@
 use super::link::{Servers, failed};
 use super::{Backup, BackupError, Head, Reader};
 use crate::server::resp::Value;
+use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -16,7 +17,8 @@ pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, Ba
     let tls = options.cluster.tls.connector()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (addresses, password) = (&options.cluster.addr[..], options.cluster.password.as_deref());
-    let servers = Servers { tls: tls.as_ref(), addresses, password };
+    let patience = Duration::from_secs(options.cluster.patience.into());
+    let servers = Servers { tls: tls.as_ref(), addresses, password, patience };
     let begin: &[&str] = if options.local { &["PAXOS", "BACKUP", "LOCAL"] } else { &["PAXOS", "BACKUP"] };
     let mut open = None;
     let mut written = 0_u64;

@@ -1,18 +1,31 @@
-//! The longest wait of a run.
+//! The longest wait of a run, and what its answers cost.
+
+mod reads;
 
 use super::super::options::PATIENCE;
 use super::*;
-use crate::kv::{Op, Raw};
+use crate::kv::{Op, Raw, Store};
 use async_trait::async_trait;
-use paxos_core::{Change, Executed, Membership, NodeId, NodeSet, Slot, Status};
-use paxos_transport::{ChangeError, HostError, LeaveError, TransferError};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use paxos_core::{Change, Executed, Membership, NodeId, NodeSet, Slot, StateMachine, Status};
+use paxos_transport::{ChangeError, HostError, LeaveError, ReadFailure, TransferError};
+use std::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-/// A member that never answers: a command ends as late as its handle allows, and a read never ends.
-struct Silent;
+/// A member that executes commands and reads at once, and answers reads after a while.
+#[derive(Default)]
+struct Fake {
+    /// `None`: a command ends as late as its handle allows, and a read never ends.
+    store: Option<Mutex<Store>>,
+    reads_take: Duration,
+    /// The number of commands.
+    commands: AtomicUsize,
+    /// The number of reads.
+    reads: AtomicUsize,
+}
 
 #[async_trait]
-impl Member for Silent {
+impl Member for Fake {
     fn id(&self) -> NodeId {
         NodeId(0)
     }
@@ -29,13 +42,22 @@ impl Member for Silent {
         NodeSet::EMPTY
     }
 
-    async fn append(&self, _: Command) -> Result<Executed<Replies>, ProposeError> {
+    async fn append(&self, command: Command) -> Result<Executed<Replies>, ProposeError> {
+        self.commands.fetch_add(1, Relaxed);
+        if let Some(store) = &self.store {
+            let reply = store.lock().expect("no panic").apply(Slot(0), &command);
+            return Ok(Executed { slot: Slot(0), reply });
+        }
         sleep(PATIENCE + PATIENCE / 4).await;
         Err(ProposeError::OutcomeUnknown)
     }
 
-    async fn query(&self, _: Consistency, _: super::super::member::Query) -> Result<(), ReadFailure> {
-        core::future::pending().await
+    async fn query(&self, _: Consistency, query: super::super::member::Query) -> Result<(), ReadFailure> {
+        let Some(store) = &self.store else { return core::future::pending().await };
+        self.reads.fetch_add(1, Relaxed);
+        query(&store.lock().expect("no panic"));
+        sleep(self.reads_take).await;
+        Ok(())
     }
 
     async fn transfer(&self, _: NodeId) -> Result<(), TransferError> {
@@ -63,17 +85,17 @@ impl Member for Silent {
     }
 }
 
+/// Opens a batcher for a member.
+fn open(member: &Arc<Fake>, consistency: Consistency, account: &Arc<Account>) -> Batcher {
+    let member: Arc<dyn Member> = Arc::<Fake>::clone(member);
+    let clocks = Arc::new(Clocks::new(|| 0));
+    Batcher::open(&member, (&clocks, account), consistency, Width { writes: 1, reads: 1 }, PATIENCE)
+}
+
 /// No two runs fit into one command, so each run is a command of its own.
 #[tokio::test(start_paused = true)]
 async fn no_run_waits_longer_than_three_times_the_patience_however_many_wait_before_it() {
-    let member: Arc<dyn Member> = Arc::new(Silent);
-    let batcher = Batcher::open(
-        &member,
-        &Arc::new(Clocks::new(|| 0)),
-        Consistency::Confirmed,
-        Width { writes: 1, reads: 1 },
-        PATIENCE,
-    );
+    let batcher = open(&Arc::default(), Consistency::Confirmed, &Account::new(1 << 30));
     let begun = Instant::now();
     let runs: Vec<_> = (0..20)
         .map(|nth| {

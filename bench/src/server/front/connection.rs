@@ -4,6 +4,7 @@ use super::Front;
 use super::control;
 use super::session::{Session, Step};
 use crate::kv::{Ops, Reply};
+use crate::server::batcher::account::{Charge, SMALL};
 use crate::server::batcher::or_failure;
 use crate::server::resp::{Bounds, ParseError, Parser, Version, encode};
 use crate::server::tls::{Refusal, Stream};
@@ -63,17 +64,13 @@ pub(super) struct Connection {
     session: Session,
     parser: Parser,
     input: Vec<u8>,
-    /// How much of its buffers is charged to the server's account.
-    charged: usize,
+    /// What it holds of the memory for all clients.
+    held: Charge,
     out: Vec<u8>,
+    /// The bytes of the operations that the store is asked for.
+    asked: usize,
     ops: Ops,
     slots: Vec<Slot>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.front.charge(self.charged, 0);
-    }
 }
 
 impl Connection {
@@ -81,12 +78,13 @@ impl Connection {
         let session = Session::new(Arc::clone(&front), id, address);
         Self {
             parser: Parser::new(bounds(&session, &front)),
+            held: front.account.holder(),
             front,
             stream,
             session,
             input: Vec::new(),
-            charged: 0,
             out: Vec::new(),
+            asked: 0,
             ops: Ops::default(),
             slots: Vec::new(),
         }
@@ -134,11 +132,9 @@ impl Connection {
 
     /// Charges what it holds to the account of all.
     fn account(&mut self) -> Result<(), End> {
-        let large = |buffer: &Vec<u8>| if buffer.len() > GATHERED { buffer.capacity() } else { 0 };
-        let now = large(&self.input) + large(&self.out);
-        let fits = self.front.charge(self.charged, now);
-        self.charged = now;
-        if fits { Ok(()) } else { Err(End::Full) }
+        let large = |buffer: &Vec<u8>| if buffer.len() > SMALL { buffer.capacity() } else { 0 };
+        let now = large(&self.input) + large(&self.out) + self.asked + self.session.bytes();
+        if self.held.set(now) { Ok(()) } else { Err(End::Full) }
     }
 
     /// Answers all requests that have come in whole.
@@ -197,9 +193,17 @@ impl Connection {
             return Ok(());
         }
         self.front.count(self.slots.len());
-        let answers = match self.ops.count() {
-            0 => None,
-            _ => Some(self.front.batcher.run(std::mem::take(&mut self.ops)).await),
+        let answers = if self.ops.count() == 0 {
+            None
+        } else {
+            let ops = std::mem::take(&mut self.ops);
+            if ops.bytes().len() > SMALL {
+                self.asked = ops.bytes().len();
+                self.account()?;
+            }
+            let answers = self.front.batcher.run(ops).await;
+            self.asked = 0;
+            Some(answers)
         };
         let mut next = 0;
         for slot in std::mem::take(&mut self.slots) {

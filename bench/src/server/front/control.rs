@@ -2,6 +2,7 @@
 
 mod around;
 mod backup;
+mod transfer;
 
 use super::Front;
 use super::session::Session;
@@ -10,13 +11,12 @@ use super::time::{self, Times};
 use crate::kv::{Op, Ops, Raw, Reply, integer, natural};
 use around::{around, host_status, timing};
 pub(super) use backup::Begun;
-use core::time::Duration;
 use paxos_core::{Change, Consistency, NodeId, NodeSet};
 use paxos_transport::{ChangeError, LeaveError};
 use std::fmt::Write;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use transfer::{is_forwarded, transfer};
 
 /// Executes a control command, after all requests before it.
 pub(super) async fn run(
@@ -85,8 +85,7 @@ async fn watch(keys: Vec<Box<[u8]>>, session: &mut Session, front: &Front) -> Re
                 let Reply::Int(version) = version else { return (key, NEVER) };
                 (key, version.cast_unsigned())
             });
-            session.watch(seen);
-            Reply::Ok
+            session.watch(seen).map_or_else(Reply::refused, |()| Reply::Ok)
         }
         _ => Reply::refused(answers.failure()),
     }
@@ -199,7 +198,7 @@ async fn paxos(words: &[Box<[u8]>], session: &mut Session, front: &Front) -> Res
         (b"MEMBERS", []) => Ok(members(front)),
         (b"CLOCK", []) => time::show(front).await,
         (b"CLOCK", [set, to]) if set.eq_ignore_ascii_case(b"set") => time::set(to, front).await,
-        (b"TRANSFER", [to]) => transfer(node(to)?, front).await,
+        (b"TRANSFER", [to, rest @ ..]) => transfer(node(to)?, is_forwarded(rest)?, front).await,
         (b"ADD", [new, force @ ..]) => change(Change::add(node(new)?), force, front).await,
         (b"REMOVE", [old, force @ ..]) => change(Change::remove(node(old)?), force, front).await,
         (b"MAYSTOP", [old]) => may_stop(node(old)?, front).await,
@@ -277,37 +276,6 @@ fn members(front: &Front) -> Reply {
         ])
     };
     Reply::Array(front.settings.peers.iter().map(line).collect())
-}
-
-/// How long a member may take to lead after a transfer.
-const TAKES_OVER: Duration = Duration::from_secs(3);
-
-/// Waits until `node` leads.
-async fn leads(node: NodeId, front: &Front) {
-    while front.member.status().leader != Some(node) {
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// Transfers leadership. Only the leader can do this, so any other member forwards the request to it.
-async fn transfer(to: NodeId, front: &Front) -> Result<Reply, String> {
-    let status = front.member.status();
-    if status.leader == Some(to) {
-        return Ok(Reply::Ok);
-    }
-    match status.leader.filter(|leader| *leader != front.member.id()) {
-        None => {
-            front.member.transfer(to).await.map_err(|error| format!("ERR {error}"))?;
-            if timeout(TAKES_OVER, leads(to, front)).await.is_ok() {
-                return Ok(Reply::Ok);
-            }
-            let me = front.member.id();
-            Err(format!(
-                "ERR {to} did not take over, so {me} still leads: check whether {to} runs and can be reached"
-            ))
-        }
-        Some(leader) => front.forward(leader, &["PAXOS", "TRANSFER", &to.0.to_string()]).await,
-    }
 }
 
 async fn change(change: Change, force: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {

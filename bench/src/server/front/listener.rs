@@ -1,10 +1,11 @@
 //! The server: it accepts clients, and advances the store's time when no client does.
 
-use super::Front;
 use super::connection::{Connection, End, LINGER};
 use super::probes::Watch;
+use super::{Front, UNFINISHED};
 use crate::kv::{ALLOWANCE, Ops};
 use crate::server::Settings;
+use crate::server::batcher::account::Account;
 use crate::server::batcher::{Batcher, Width};
 use crate::server::clock::{Clocks, Seen, wall_clock};
 use crate::server::member::Member;
@@ -49,7 +50,8 @@ impl Server {
     ) -> Self {
         let clocks = Arc::new(clocks);
         let width = Width { writes: settings.batches, reads: settings.batches };
-        let batcher = Batcher::open(&member, &clocks, settings.reads, width, settings.patience);
+        let account = Account::new(UNFINISHED);
+        let batcher = Batcher::open(&member, (&clocks, &account), settings.reads, width, settings.patience);
         let front = Arc::new(Front {
             member,
             settings,
@@ -60,7 +62,7 @@ impl Server {
             connections: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
-            unfinished: AtomicUsize::new(0),
+            account,
             closing: watch::Sender::new(false),
             queries: Semaphore::new(8),
             backups: Arc::new(Semaphore::new(BACKUPS)),
@@ -72,7 +74,7 @@ impl Server {
 
     /// What its connections share.
     #[cfg(test)]
-    pub(super) fn front(&self) -> &Front {
+    pub(super) fn front(&self) -> &Arc<Front> {
         &self.front
     }
 

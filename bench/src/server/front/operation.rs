@@ -143,23 +143,25 @@ fn object<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, String> {
 fn scan<'a>(words: &[&'a [u8]]) -> Result<Op<'a>, &'static str> {
     let [cursor, options @ ..] = words else { return Err(SYNTAX) };
     let cursor = natural(cursor).ok_or("ERR invalid cursor")?;
-    let (mut pattern, mut count) = (None, 10);
+    let (mut pattern, mut count, mut nothing) = (None, 10, false);
     for pair in options.chunks(2) {
         let [option, value] = pair else { return Err(SYNTAX) };
         match option.to_ascii_uppercase().as_slice() {
             b"MATCH" => pattern = Some(Raw(value)),
             b"COUNT" => {
-                count = natural(value).ok_or(NOT_INTEGER)?;
-                if count == 0 {
-                    return Err(SYNTAX);
-                }
+                let given = integer(value).ok_or(NOT_INTEGER)?;
+                count = u64::try_from(given).ok().filter(|count| *count > 0).ok_or(SYNTAX)?;
             }
-            // Strings are the only type.
-            b"TYPE" if value.eq_ignore_ascii_case(b"string") => {}
+            b"TYPE" => nothing = !value.eq_ignore_ascii_case(b"string"),
             _ => return Err(SYNTAX),
         }
     }
-    Ok(Op::Scan { cursor, pattern, count })
+    // Strings are the only type, so a scan for another one ends at once: no key comes after the last cursor.
+    Ok(if nothing {
+        Op::Scan { cursor: u64::MAX, pattern: None, count: 1 }
+    } else {
+        Op::Scan { cursor, pattern, count }
+    })
 }
 
 #[cfg(test)]
@@ -200,5 +202,10 @@ mod tests {
         assert!(parsed("decrby k -9223372036854775808").is_err());
         assert!(parsed("expire k 9223372036854775807").is_err());
         assert!(parsed("select 1").is_err() && parsed("scan x").is_err() && parsed("mset a b c").is_err());
+        assert_eq!(
+            [parsed("scan 0 count -1"), parsed("scan 0 count 0")],
+            [Err(SYNTAX.into()), Err(SYNTAX.into())]
+        );
+        assert_eq!(parsed("scan 0 count x"), Err(NOT_INTEGER.into()));
     }
 }

@@ -1,13 +1,24 @@
 //! The state of one connection, and the meaning of its requests.
 
+mod about;
+mod watched;
+
 use super::Front;
 use super::control::Begun;
 use super::operation::operation;
-use super::table::{COMMANDS, Control, Group, Spec, Verb, find};
+use super::table::{Control, Group, Spec, Verb, find};
 use super::unsupported::refusal;
-use crate::kv::{Op, Ops, Raw, Reply, Word, integer, matches};
+use crate::kv::{Op, Ops, Raw, Reply, Word, integer};
 use crate::server::resp::Version;
+use about::{command, config};
 use std::sync::Arc;
+use watched::Watched;
+
+/// The longest name of a connection, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// The most operations in a transaction, because each has an answer.
+const MOST_QUEUED: usize = 1 << 18;
 
 /// What to do with a request.
 #[derive(Debug)]
@@ -28,6 +39,24 @@ struct Transaction {
     broken: bool,
 }
 
+impl Transaction {
+    fn break_off(&mut self) {
+        // The operations will not be executed, so they need no memory.
+        *self = Self { ops: Ops::default(), broken: true };
+    }
+
+    /// Queues an operation whose request has this many bytes.
+    fn queue(&mut self, op: &Op<'_>, bytes: usize, most: usize) -> Result<Step, String> {
+        if self.ops.bytes().len() + bytes > most || self.ops.count() >= MOST_QUEUED {
+            return Err("ERR the transaction is too long".into());
+        }
+        if !self.broken {
+            self.ops.push(op);
+        }
+        Ok(Step::Answer(Reply::Word(Word::Queued)))
+    }
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -38,8 +67,7 @@ pub(super) struct Session {
     known: bool,
     version: Version,
     transaction: Option<Transaction>,
-    /// Watched keys, with the versions that were seen.
-    watched: Vec<(Box<[u8]>, u64)>,
+    watched: Watched,
     /// The backup that this connection is receiving.
     pub(super) backup: Option<Begun>,
     closing: bool,
@@ -56,7 +84,7 @@ impl Session {
             known,
             version: Version::Two,
             transaction: None,
-            watched: Vec::new(),
+            watched: Watched::default(),
             backup: None,
             closing: false,
         }
@@ -76,14 +104,20 @@ impl Session {
         self.closing
     }
 
+    /// The memory that its client makes it keep, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let queued = self.transaction.as_ref().map_or(0, |transaction| transaction.ops.bytes().len());
+        queued + self.watched.bytes() + self.name.len()
+    }
+
     /// Records the versions of watched keys.
-    pub(super) fn watch(&mut self, seen: impl IntoIterator<Item = (Box<[u8]>, u64)>) {
-        for (key, version) in seen {
-            // If a key is watched twice, the first version counts.
-            if !self.watched.iter().any(|(watched, _)| *watched == key) {
-                self.watched.push((key, version));
-            }
-        }
+    ///
+    /// # Errors
+    /// If the keys are too many. Some of the new ones may be watched then.
+    pub(super) fn watch(&mut self, seen: impl IntoIterator<Item = (Box<[u8]>, u64)>) -> Result<(), String> {
+        let most = self.front.settings.bounds.request;
+        let fits = seen.into_iter().all(|(key, version)| self.watched.add(key, version, most));
+        if fits { Ok(()) } else { Err(format!("ERR a connection watches keys of {most} bytes at most")) }
     }
 
     /// Processes a request; `waiting` holds the operations that wait.
@@ -104,7 +138,7 @@ impl Session {
         };
         step.unwrap_or_else(|text| {
             if let Some(transaction) = &mut self.transaction {
-                transaction.broken = true;
+                transaction.break_off();
             }
             Step::Answer(Reply::refused(text))
         })
@@ -118,17 +152,10 @@ impl Session {
         };
         if let Some(transaction) = &mut self.transaction {
             // As in Redis, the error appears in place of the answer, and the rest of the transaction is executed.
-            if transaction.ops.bytes().len() > self.front.settings.bounds.request {
-                return Err("ERR the transaction is too long".into());
-            }
-            match &op {
-                Ok(op) => transaction.ops.push(op),
-                Err(text) => {
-                    let text = Raw(text.as_bytes());
-                    transaction.ops.push(&Op::Refuse { text, unless_absent: None });
-                }
-            }
-            return Ok(Step::Answer(Reply::Word(Word::Queued)));
+            let text = op.as_ref().err().cloned().unwrap_or_default();
+            let op = op.unwrap_or(Op::Refuse { text: Raw(text.as_bytes()), unless_absent: None });
+            let bytes = words.iter().map(|word| word.len()).sum::<usize>() + text.len();
+            return transaction.queue(&op, bytes, self.front.settings.bounds.request);
         }
         let op = op?;
         // An answer that does not depend on the state does not need the store.
@@ -149,6 +176,10 @@ impl Session {
         words: &[&[u8]],
         waiting: &mut Ops,
     ) -> Result<Step, String> {
+        if let (Some(transaction), Control::Unwatch) = (&mut self.transaction, control) {
+            // As in Redis, it comes too late for this transaction, and EXEC ends all watches.
+            return transaction.queue(&Op::Nothing, 0, self.front.settings.bounds.request);
+        }
         let in_transaction = [Control::Exec, Control::Discard, Control::Multi, Control::Quit, Control::Reset];
         if self.transaction.is_some() && !in_transaction.contains(&control) {
             return Err(if control == Control::Watch {
@@ -164,7 +195,7 @@ impl Session {
             Control::Config => config(words, &self.front)?,
             Control::Discard => {
                 self.transaction.take().ok_or("ERR DISCARD without MULTI")?;
-                self.watched.clear();
+                self.watched = Watched::default();
                 Reply::Ok
             }
             Control::Exec => return self.exec(waiting),
@@ -186,7 +217,7 @@ impl Session {
                 Reply::Word(Word::Reset)
             }
             Control::Unwatch => {
-                self.watched.clear();
+                self.watched = Watched::default();
                 Reply::Ok
             }
             Control::Info | Control::Paxos | Control::Role | Control::Wait | Control::Watch => {
@@ -204,7 +235,7 @@ impl Session {
         if broken {
             return Err("EXECABORT Transaction discarded because of previous errors.".into());
         }
-        let watched = watched.iter().map(|(key, version)| (Raw(key), *version)).collect();
+        let watched = watched.iter().map(|(key, version)| (Raw(key), version)).collect();
         waiting.push(&Op::Exec { watched, ops: Raw(ops.bytes()) });
         Ok(Step::Waits)
     }
@@ -236,8 +267,10 @@ impl Session {
             None => self.version,
             Some(Some(2)) => Version::Two,
             Some(Some(3)) => Version::Three,
-            Some(_) => return Err("NOPROTO unsupported protocol version".into()),
+            Some(Some(_)) => return Err("NOPROTO unsupported protocol version".into()),
+            Some(None) => return Err("ERR Protocol version is not an integer or out of range".into()),
         };
+        let mut named = None;
         let mut options = words.get(1..).unwrap_or_default();
         loop {
             options = match options {
@@ -247,7 +280,7 @@ impl Session {
                     rest
                 }
                 [word, name, rest @ ..] if word.eq_ignore_ascii_case(b"setname") => {
-                    self.name = String::from_utf8_lossy(name).into_owned();
+                    named = Some(valid_name(name)?);
                     rest
                 }
                 _ => return Err("ERR Syntax error in HELLO".into()),
@@ -260,6 +293,9 @@ impl Session {
                 .into());
         }
         self.version = version;
+        if let Some(name) = named {
+            self.name = name;
+        }
         let number = if version == Version::Two { 2 } else { 3 };
         let pair = |name: &str, value| (Reply::text(name), value);
         Ok(Reply::Map(vec![
@@ -281,8 +317,8 @@ impl Session {
         Ok(match (verb.to_ascii_uppercase().as_slice(), words) {
             (b"ID", []) => Reply::Int(self.id.cast_signed()),
             (b"GETNAME", []) => Reply::text(&self.name),
-            (b"SETNAME", [name]) if name.iter().all(u8::is_ascii_graphic) => {
-                self.name = String::from_utf8_lossy(name).into_owned();
+            (b"SETNAME", [name]) => {
+                self.name = valid_name(name)?;
                 Reply::Ok
             }
             (b"INFO" | b"LIST", _) => Reply::text(line(self)),
@@ -297,6 +333,17 @@ impl Session {
     }
 }
 
+/// A name for a connection.
+fn valid_name(name: &[u8]) -> Result<String, String> {
+    if name.len() > LONGEST_NAME {
+        return Err(format!("ERR Client names have at most {LONGEST_NAME} bytes"));
+    }
+    if !name.iter().all(u8::is_ascii_graphic) {
+        return Err("ERR Client names cannot contain spaces, newlines or special characters.".into());
+    }
+    Ok(String::from_utf8_lossy(name).into_owned())
+}
+
 fn wrong_number(name: &str) -> String {
     format!("ERR wrong number of arguments for '{name}' command")
 }
@@ -307,36 +354,5 @@ fn unknown(name: &[u8], words: &[&[u8]]) -> String {
     format!("ERR unknown command '{}', with args beginning with: {}", short(name), words.concat())
 }
 
-fn command(words: &[&[u8]]) -> Reply {
-    let describe = |spec: &Spec| {
-        let (first, last, step) = spec.keys;
-        let flags = spec.flags.iter().map(Reply::text).collect();
-        let mut parts = vec![Reply::text(spec.name), Reply::Int(spec.arity), Reply::Array(flags)];
-        parts.extend([first, last, step].map(Reply::Int));
-        Reply::Array(parts)
-    };
-    match words {
-        [] => Reply::Array(COMMANDS.iter().map(describe).collect()),
-        [verb] if verb.eq_ignore_ascii_case(b"count") => Reply::number(COMMANDS.len()),
-        [verb, names @ ..] if verb.eq_ignore_ascii_case(b"info") => {
-            Reply::Array(names.iter().map(|name| find(name).map_or(Reply::NilArray, describe)).collect())
-        }
-        [verb, ..] if verb.eq_ignore_ascii_case(b"docs") => Reply::Map(Vec::new()),
-        _ => Reply::refused("ERR unknown subcommand of 'command': use COUNT, DOCS or INFO"),
-    }
-}
-
-fn config(words: &[&[u8]], front: &Front) -> Result<Reply, String> {
-    let [verb, patterns @ ..] = words else { return Err(wrong_number("config")) };
-    if !verb.eq_ignore_ascii_case(b"get") || patterns.is_empty() {
-        return Err(
-            "ERR only CONFIG GET is supported: settings are on the command line and in the cluster's file"
-                .into(),
-        );
-    }
-    let settings = front.config();
-    let asked = settings.into_iter().filter(|(name, _)| {
-        patterns.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), name.as_bytes()))
-    });
-    Ok(Reply::Map(asked.map(|(name, value)| (Reply::text(name), Reply::text(value))).collect()))
-}
+#[cfg(test)]
+mod tests;

@@ -73,4 +73,4 @@ pub(super) async fn set(to: &[u8], front: &Front) -> Result<Reply, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 const DAY: u64 = 86_400_000;
 
 /// A member of a cluster of three, led by n0, whose commands are agreed on at once.
-struct Agreed(NodeId, Arc<Mutex<Store>>);
+pub(in super::super) struct Agreed(pub(in super::super) NodeId, pub(in super::super) Arc<Mutex<Store>>);
 
 #[async_trait]
 impl Member for Agreed {

@@ -1,0 +1,132 @@
+//! Reads: which of them go through the log, and the memory of their answers.
+
+use super::*;
+use crate::kv::{Expiry, Fault, Only, Stamp};
+
+/// A member whose store has one key.
+fn member(value: &[u8], expiry: Expiry, reads_take: Duration) -> Arc<Fake> {
+    let mut store = Store::default();
+    let mut ops = Ops::default();
+    ops.push(&Op::Set { key: Raw(b"key"), value: Raw(value), expiry, only: Only::Always, get: false });
+    store.apply(Slot(0), &Command::new(&Stamp::default(), [ops.bytes()]));
+    Arc::new(Fake { store: Some(Mutex::new(store)), reads_take, ..Fake::default() })
+}
+
+fn ops<'a>(all: impl IntoIterator<Item = Op<'a>>) -> Ops {
+    let mut ops = Ops::default();
+    all.into_iter().for_each(|op| ops.push(&op));
+    ops
+}
+
+fn get() -> Ops {
+    ops([Op::Get(Raw(b"key"))])
+}
+
+/// Copies all of a value but its last byte.
+fn most_of_it() -> Op<'static> {
+    Op::Range(Raw(b"key"), 0, -2)
+}
+
+fn bytes(answers: &Answers, count: usize) -> u64 {
+    (0..count).filter_map(|nth| answers.get(nth)).map(Reply::bytes).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_the_member_has_begun_is_not_sent_through_the_log() {
+    let member = member(b"v", Expiry::Never, PATIENCE / 2);
+    let batcher = open(&member, Consistency::Confirmed, &Account::new(1 << 30));
+    assert_eq!(or_failure(&batcher.run(get()).await, 0), Reply::text("v"));
+    assert_eq!(member.commands.load(Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn local_reads_take_a_key_that_is_due_for_absent_and_propose_nothing() {
+    for (consistency, commands) in [(Consistency::Local, 0), (Consistency::Confirmed, 1)] {
+        let member = member(b"v", Expiry::After(5), Duration::ZERO);
+        let batcher = open(&member, consistency, &Account::new(1 << 30));
+        assert_eq!(or_failure(&batcher.run(get()).await, 0), Reply::text("v"));
+        sleep(Duration::from_millis(10)).await;
+        let all = [
+            Op::Get(Raw(b"key")),
+            Op::Size,
+            Op::Keys(Raw(b"*")),
+            Op::Random(0),
+            Op::Exists(vec![Raw(b"key")]),
+        ];
+        let answers = batcher.run(ops(all)).await;
+        let absent = [Reply::Nil, Reply::Int(0), Reply::Array(Vec::new()), Reply::Nil, Reply::Int(0)];
+        for (nth, absent) in absent.into_iter().enumerate() {
+            assert_eq!(or_failure(&answers, nth), absent, "{consistency:?}");
+        }
+        assert_eq!(member.commands.load(Relaxed), commands, "{consistency:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_local_read_that_a_busy_member_does_not_begin_fails_and_proposes_nothing() {
+    let member = Arc::<Fake>::default();
+    let batcher = open(&member, Consistency::Local, &Account::new(1 << 30));
+    assert_eq!(batcher.run(get()).await.failure(), read::BUSY);
+    assert_eq!(member.commands.load(Relaxed), 0);
+}
+
+#[tokio::test]
+async fn the_reads_of_a_pipeline_copy_no_more_than_one_answer_may_hold() {
+    let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
+    let account = Account::new(1 << 30);
+    let batcher = open(&member, Consistency::Confirmed, &account);
+    let answers = batcher.run(ops((0..100).map(|_| most_of_it()))).await;
+    assert_eq!(or_failure(&answers, 99), Reply::Error(Fault::TooMuch));
+    assert!((63 << 20..64 << 20).contains(&bytes(&answers, 100)), "{}", bytes(&answers, 100));
+    // Values that the store has anyway are not copied.
+    let answers = batcher.run(ops((0..100).map(|_| Op::Get(Raw(b"key"))))).await;
+    assert!(bytes(&answers, 100) > 100 << 20, "{}", bytes(&answers, 100));
+}
+
+#[tokio::test]
+async fn answers_are_charged_until_they_are_sent() {
+    let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
+    let account = Account::new(5 << 20);
+    let batcher = open(&member, Consistency::Confirmed, &account);
+    let three = || ops((0..3).map(|_| most_of_it()));
+    let first = batcher.run(three()).await;
+    assert!(matches!(first, Answers::Own(..)), "{}", first.failure());
+    let second = batcher.run(three()).await;
+    assert!(second.failure().starts_with("TRYAGAIN not done"), "{}", second.failure());
+    drop(first);
+    let third = batcher.run(three()).await;
+    assert!(matches!(third, Answers::Own(..)), "{}", third.failure());
+    drop(third);
+    // The answers to writes cannot be refused, but they count as well.
+    let written = batcher.run(ops([Op::Clear, Op::Delete(Vec::new())])).await;
+    assert!(account.holder().set(5 << 20), "small answers do not count");
+    drop(written);
+}
+
+#[tokio::test]
+async fn large_answers_to_writes_are_charged_to_the_client_that_gets_them() {
+    let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
+    let account = Account::new(2 << 20);
+    let batcher = open(&member, Consistency::Confirmed, &account);
+    let written = batcher.run(ops([Op::Add(Raw(b"n"), 1), most_of_it(), most_of_it(), most_of_it()])).await;
+    assert_eq!(or_failure(&written, 0), Reply::Int(1));
+    assert!(!account.holder().set(1));
+    drop(written);
+    assert!(account.holder().set(1));
+}
+
+#[tokio::test]
+async fn the_member_takes_turns_between_reads_that_are_much_work() {
+    let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
+    let batcher = open(&member, Consistency::Confirmed, &Account::new(1 << 30));
+    let runs: Vec<_> = (0..6)
+        .map(|_| {
+            let batcher = batcher.clone();
+            tokio::spawn(async move { bytes(&batcher.run(ops((0..3).map(|_| most_of_it()))).await, 3) })
+        })
+        .collect();
+    for run in runs {
+        assert!((2 << 20..4 << 20).contains(&run.await.expect("no panic")), "each is answered");
+    }
+    assert!(member.reads.load(Relaxed) >= 3, "{:?}", member.reads);
+}
