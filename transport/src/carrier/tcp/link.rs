@@ -130,7 +130,7 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
         let failure = match connect(&shared, &peer).await {
             Ok((reader, writer)) => {
                 shared.counts.connected.add(1);
-                shared.counts.forgive(peer.id);
+                shared.counts.forgive(Who::Node(peer.id));
                 if !core::mem::replace(&mut reached, true) {
                     tracing::info!(address = peer.address(), "reaches {}", peer.id);
                 }
