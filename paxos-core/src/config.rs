@@ -95,7 +95,7 @@ pub struct Timeouts {
     pub gossip: Option<Duration>,
     /// How long an acceptor that has answered a leader's heartbeat answers no phase 1a of another process, so that the
     /// leader may answer reads alone ([`crate::Consistency::Lease`]). To be useful, it must be longer than a heartbeat
-    /// interval and a round trip, and shorter than `election`. A candidate waits until the lease of a dead leader
+    /// interval and a round trip, and shorter than `election`: a host refuses any other. A candidate waits until the lease of a dead leader
     /// ends, and for an acceptor that restarts until the longest lease that its store has known has passed. It must be the
     /// same at every process.
     ///

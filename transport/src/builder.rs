@@ -1,7 +1,7 @@
 //! Starts a member that speaks TCP and keeps its log on disk.
 
-use crate::carrier::{BindError, TcpCarrier, TcpHandle, TcpLimits, TcpOptions, TlsOptions};
-use crate::host::{HostError, Replicated, TraceOut};
+use crate::carrier::{self, BindError, TcpCarrier, TcpHandle, TcpLimits, TcpOptions, TlsOptions};
+use crate::host::{HostError, Replicated, TraceOut, open};
 use crate::identity::{Identity, Portable};
 use crate::storage::{DiskStorage, StorageError, StoreError};
 use core::fmt;
@@ -149,20 +149,25 @@ impl<P: Protocol, S> Builder<P, S> {
     where
         P: Portable,
     {
+        self.prepare().await?.open().await
+    }
+
+    /// Checks everything that can be checked before the store is opened, such as certificates, and takes the port. Nothing
+    /// is created, and nothing listens yet.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn prepare(self) -> Result<Prepared<P, S>, StartError> {
         let Self { identity, setup, peers, listen, advertise, tls, limits, store, trace, machine } = self;
+        open::check(&setup.config.timeouts)?;
         let (directory, create) = store.ok_or(StartError::NoStore)?;
         let own = peers.get(&setup.id).cloned();
         let listen = listen.or_else(|| own.clone()).ok_or(StartError::NoAddress(setup.id))?;
         let advertise = advertise.or(own);
         let listen = resolve(listen).await?;
         let options = TcpOptions { identity: identity.clone(), listen, peers, advertise, tls, limits };
-        // It reads the whole store.
-        let open = if create { DiskStorage::open } else { DiskStorage::open_existing };
-        let opened = spawn_blocking(move || open(directory, &identity));
-        let storage =
-            opened.await.map_err(|error| HostError::from(StorageError::Read(io::Error::other(error))))??;
-        let carrier = TcpCarrier::bind(options).await?;
-        Ok(Bound { setup, carrier, storage, trace, machine })
+        let carrier = carrier::Prepared::new(options)?;
+        Ok(Prepared { identity, setup, carrier, store: (directory, create), trace, machine })
     }
 
     /// Starts the member, with `machine` in its initial state, in a task of the current tokio runtime. [`Replicated::start`]
@@ -195,6 +200,48 @@ impl<P: Protocol, S> fmt::Debug for Builder<P, S> {
         f.debug_struct("Builder")
             .field("identity", &self.identity)
             .field("peers", &self.peers)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A member whose port is taken and whose settings are right, and whose store is not open yet.
+#[must_use = "a member runs once it is opened and started"]
+pub struct Prepared<P: Protocol, S> {
+    identity: Identity,
+    setup: Setup<P::Options>,
+    carrier: carrier::Prepared,
+    store: (PathBuf, bool),
+    trace: Option<TraceOut>,
+    machine: PhantomData<fn(S)>,
+}
+
+impl<P: Portable, S> Prepared<P, S> {
+    /// As [`Builder::trace`], for a trace whose file is created late.
+    pub fn trace(mut self, trace: TraceOut) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
+    /// Opens the store, and listens, as [`Builder::bind`] does.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open(self) -> Result<Bound<P, S>, StartError> {
+        let Self { identity, setup, carrier, store: (directory, create), trace, machine } = self;
+        // It reads the whole store.
+        let open = if create { DiskStorage::open } else { DiskStorage::open_existing };
+        let opened = spawn_blocking(move || open(directory, &identity));
+        let storage =
+            opened.await.map_err(|error| HostError::from(StorageError::Read(io::Error::other(error))))??;
+        Ok(Bound { setup, carrier: carrier.start()?, storage, trace, machine })
+    }
+}
+
+impl<P: Protocol, S> fmt::Debug for Prepared<P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("identity", &self.identity)
             .field("store", &self.store)
             .finish_non_exhaustive()
     }

@@ -1,9 +1,12 @@
 //! The port to other processes.
 
 mod memory;
+mod port;
 mod tcp;
 
 pub use memory::{MemoryCarrier, MemoryNetwork};
+pub use port::Port;
+pub(crate) use tcp::Prepared;
 pub use tcp::{
     BindError, CarrierStats, PeerStats, Reason, TcpCarrier, TcpHandle, TcpLimits, TcpOptions, TlsError,
     TlsOptions, WIRE_VERSION,

@@ -18,7 +18,7 @@ mod cluster;
 mod disk;
 mod error;
 mod notices;
-mod open;
+pub(crate) mod open;
 mod reads;
 mod replicated;
 mod stages;
@@ -89,8 +89,8 @@ impl Clock {
 /// The host's ends of the channels that connect it to its handles.
 type Ends<P, S> = (mpsc::Receiver<Ask<P, S>>, watch::Sender<Status>, watch::Sender<(Membership, NodeSet)>);
 
-/// How long a process that ends waits for its disk.
-const DISK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a process that ends waits for its disk, for all work on it together.
+const DISK_PATIENCE: Duration = Duration::from_secs(4);
 
 /// A node with everything that it needs to run.
 struct Host<P: Protocol, S: StateMachine> {
@@ -133,11 +133,11 @@ where
     async fn run(mut self) -> Result<(), HostError> {
         let ended = self.turns().await;
         let (scribe, porter, writer) = self.into_disk();
-        // Close the store first: this also ends the work of the other two.
-        let mut closed = writer.close(DISK_PATIENCE).await;
-        closed &= porter.close(DISK_PATIENCE).await;
-        closed &= scribe.close(DISK_PATIENCE).await;
-        if closed { ended } else { ended.and(Err(HostError::Hung)) }
+        if disk::close(writer, porter, scribe, DISK_PATIENCE).await {
+            ended
+        } else {
+            ended.and(Err(HostError::Hung))
+        }
     }
 
     /// Drops everything but the store, so that callers who wait for an answer do not wait for the disk.

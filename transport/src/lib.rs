@@ -29,9 +29,9 @@ pub mod sim;
 mod storage;
 mod uptime;
 
-pub use builder::{Bound, Builder, StartError};
+pub use builder::{Bound, Builder, Prepared, StartError};
 pub use carrier::{
-    BindError, CarrierStats, MemoryCarrier, MemoryNetwork, PeerStats, Reason, TcpCarrier, TcpHandle,
+    BindError, CarrierStats, MemoryCarrier, MemoryNetwork, PeerStats, Port, Reason, TcpCarrier, TcpHandle,
     TcpLimits, TcpOptions, TlsError, TlsOptions, Transport, TransportError, WIRE_VERSION,
 };
 pub use host::{

@@ -152,7 +152,8 @@ impl Page<'_> {
             ..
         } = status;
         self.gauge("leads", "Whether this process leads.", u64::from(*leads))?;
-        self.gauge("has_leader", "Whether a leader is known.", u64::from(status.leader.is_some()))?;
+        let led = status.leader.is_some() || status.leaderless;
+        self.gauge("has_leader", "Whether a leader is known, or none is needed.", u64::from(led))?;
         self.gauge("first_unknown_slot", "The first slot whose value is not known.", first_unknown.index())?;
         self.gauge("applied_slot", "The first slot that is not executed.", applied.index())?;
         self.gauge("durable_slot", "Every slot below is on this process's disk as chosen.", durable.index())?;
@@ -326,5 +327,14 @@ mod tests {
             assert!(page.contains(line), "{page}");
         }
         assert!(page.ends_with("# EOF\n"), "{page}");
+    }
+
+    #[test]
+    fn a_process_that_needs_no_leader_does_not_lack_one() {
+        for (leaderless, shown) in [(false, 0), (true, 1)] {
+            let status = Status { leaderless, ..Status::default() };
+            let page = exposition(NodeId(1), Numbers { status, ..Numbers::default() });
+            assert!(page.contains(&format!("paxos_has_leader{{node=\"n1\"}} {shown}\n")), "{page}");
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 mod certificates;
 mod error;
+mod limits;
 mod log;
 mod moved;
+mod pages;
 
 pub use error::ServeError;
 pub use log::init_log;
@@ -15,11 +17,13 @@ use crate::kv::{Command, Replies, Store};
 use crate::variants::WithStore;
 use certificates::Certificates;
 use core::future::Future;
+use core::pin::pin;
 use core::time::Duration;
 use moved::Moved;
+use pages::Pages;
 use paxos_core::{NodeId, Protocol, Time};
 use paxos_transport::metrics::MetricsServer;
-use paxos_transport::{BindError, Portable, Replicated, TraceOut};
+use paxos_transport::{BindError, Port, Portable, Prepared, Replicated, TcpHandle, TraceOut};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -29,6 +33,7 @@ use std::thread;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 /// Runs a member until it is told to stop.
@@ -41,9 +46,9 @@ pub fn serve(options: &Serve) -> Result<(), ServeError> {
     if file.place(options.id).is_none() {
         return Err(ServeError::Stranger(options.id));
     }
-    more_files(options.clients.maxclients);
+    let clients = limits::clients(options.clients.maxclients);
     let runtime = runtime(options.clients.threads)?;
-    options.variant.with_store(Running { options, file, runtime })
+    options.variant.with_store(Running { options, file, clients, runtime })
 }
 
 /// A runtime of so many threads. One thread needs no scheduler that hands tasks to others.
@@ -61,31 +66,11 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Each client is an open file.
-#[cfg(unix)]
-fn more_files(clients: u32) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = u64::from(clients) + 256;
-    if limit.current.is_none_or(|current| current >= wanted) {
-        return;
-    }
-    let current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
-    if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_err() || current != Some(wanted) {
-        tracing::warn!(
-            ?current,
-            wanted,
-            "fewer files may be open than --maxclients needs; raise `ulimit -n`"
-        );
-    }
-}
-
-#[cfg(not(unix))]
-fn more_files(_clients: u32) {}
-
 struct Running<'a> {
     options: &'a Serve,
     file: ClusterFile,
+    /// How many clients may be connected.
+    clients: usize,
     runtime: Runtime,
 }
 
@@ -96,15 +81,20 @@ impl WithStore for Running<'_> {
     where
         P: Portable + Protocol<Value = Command, Reply = Replies>,
     {
-        let Self { options, file, runtime } = self;
-        let done = runtime.block_on(run::<P>(options, &file, variant));
+        let Self { options, file, clients, runtime } = self;
+        let done = runtime.block_on(run::<P>(options, &file, clients, variant));
         // Clients that still wait do not hold it up.
         runtime.shutdown_background();
         done
     }
 }
 
-async fn run<P>(options: &Serve, file: &ClusterFile, variant: P::Options) -> Result<(), ServeError>
+async fn run<P>(
+    options: &Serve,
+    file: &ClusterFile,
+    clients: usize,
+    variant: P::Options,
+) -> Result<(), ServeError>
 where
     P: Portable + Protocol<Value = Command, Reply = Replies>,
 {
@@ -126,56 +116,55 @@ where
     }
     let for_clients = certificates_of_port(file, options.id)?;
     let failed = |source| ServeError::Listen { address: resp.to_string(), source };
-    let listener = TcpListener::bind(resp).await.map_err(failed)?;
-    let resp = listener.local_addr().map_err(failed)?.to_string();
-    let metrics = match &options.metrics {
-        Some(address) => Some(listen_for_metrics(address, options.insecure_bind).await?),
+    let port = Port::take(resp).map_err(failed)?;
+    let resp = port.local_address().map_err(failed)?.to_string();
+    let pages = Arc::new(Pages::default());
+    // They are served until this function ends.
+    let _metrics = match &options.metrics {
+        Some(address) => Some(serve_pages(address, options.insecure_bind, Arc::clone(&pages)).await?),
         None => None,
     };
-    let trace = options.trace_out.as_deref().map(trace).transpose()?;
-
-    if !options.existing {
-        make_dir(&options.data)?;
-    }
     let mut builder = Replicated::<P, Store>::builder(&file.name, id, config)
         // Variants of one type do not meet either.
         .variant(format!("{}, commands of format {}", options.variant.name(), crate::kv::FORMAT))
         .options(variant)
         .peers(file.places().map(|place| (NodeId(place.id), &place.peer)))
-        .listen(peer.to_string());
+        .listen(peer.to_string())
+        .limits(limits::connections(file));
     builder =
         if options.existing { builder.existing_store(&options.data) } else { builder.store(&options.data) };
     if let Some(tls) = tls {
         builder = builder.tls(tls);
     }
-    if let Some(trace) = trace {
-        builder = builder.trace(trace);
-    }
-    let bound = builder.bind().await?;
-    tell_moved(&options.data, file);
-    let handle = bound.handle();
+
+    let mut stopping = pin!(stopping);
+    let starting = start(options, file, builder.prepare().await?);
+    let (member, handle) = tokio::select! {
+        started = starting => started?,
+        // Reading a large store takes a while. What was begun ends with the process.
+        () = &mut stopping => {
+            tracing::info!("stops before its store has been read");
+            return Ok(());
+        }
+    };
     if let Some(certificates) = certificates {
         let carrier = handle.clone();
         tokio::spawn(certificates.keep(move |new| carrier.renew(new)));
     }
-    let port = for_clients.map(|(certificates, port)| {
+    let for_clients = for_clients.map(|(certificates, port)| {
         let renewed = Arc::clone(&port);
         tokio::spawn(certificates.keep(move |new| renewed.renew(new)));
         port
     });
-    let member = bound.start(Store::default()).await?;
-    let member: Arc<dyn Member> = Arc::new(member);
-    let settings =
-        Settings { carrier: Some(handle.clone()), tls: port, ..settings(options, file, resp.clone()) };
-    let server = Server::start(Arc::clone(&member), listener, settings);
+    let settings = Settings {
+        carrier: Some(handle.clone()),
+        tls: for_clients,
+        clients,
+        ..settings(options, file, resp.clone())
+    };
+    let server = Server::start(Arc::clone(&member), port.listen().map_err(failed)?, settings);
     let watch = server.watch(handle);
-    // It serves until this function ends.
-    let _metrics = metrics
-        .map(|listener| {
-            tracing::info!("serves /metrics, /healthz and /readyz at {}", listener.local_addr()?);
-            MetricsServer::start(listener, move |path| watch.page(path))
-        })
-        .transpose()?;
+    pages.run(move |path| watch.page(path));
     ready(options, &resp, &place.peer).map_err(ServeError::Output)?;
 
     tokio::select! {
@@ -193,8 +182,32 @@ where
     Ok(())
 }
 
-/// Binds the address for Prometheus, before anything is started.
-async fn listen_for_metrics(address: &str, insecure: bool) -> Result<TcpListener, ServeError> {
+/// Opens the store, which may take as long as reading it does, and starts the member.
+async fn start<P>(
+    options: &Serve,
+    file: &ClusterFile,
+    mut prepared: Prepared<P, Store>,
+) -> Result<(Arc<dyn Member>, TcpHandle), ServeError>
+where
+    P: Portable + Protocol<Value = Command, Reply = Replies>,
+{
+    if !options.existing {
+        make_dir(&options.data)?;
+    }
+    if let Some(path) = &options.trace_out {
+        prepared = prepared.trace(trace(path)?);
+    }
+    let bound = prepared.open().await?;
+    let handle = bound.handle();
+    let (dir, file) = (options.data.clone(), file.clone());
+    // It waits for the disk, so a runtime of one thread would not hear that the process is to stop.
+    spawn_blocking(move || tell_moved(&dir, &file)).await.map_err(io::Error::other)?;
+    let member = bound.start(Store::default()).await?;
+    Ok((Arc::new(member), handle))
+}
+
+/// Serves `/metrics`, `/healthz` and `/readyz`, before anything is started.
+async fn serve_pages(address: &str, insecure: bool, pages: Arc<Pages>) -> Result<MetricsServer, ServeError> {
     let what = "the address for metrics";
     let at = resolve(what, address).await?;
     if !insecure && !at.ip().is_loopback() {
@@ -202,7 +215,10 @@ async fn listen_for_metrics(address: &str, insecure: bool) -> Result<TcpListener
         return Err(ServeError::Insecure { what, address: at.to_string(), remedy });
     }
     let failed = |source| ServeError::Listen { address: at.to_string(), source };
-    TcpListener::bind(at).await.map_err(failed)
+    let listener = TcpListener::bind(at).await.map_err(failed)?;
+    let server = MetricsServer::start(listener, move |path| pages.page(path))?;
+    tracing::info!("serves /metrics, /healthz and /readyz at {}", server.local_address());
+    Ok(server)
 }
 
 /// How long a leader that stops waits for another to lead.
@@ -276,7 +292,6 @@ fn settings(options: &Serve, file: &ClusterFile, resp: String) -> Settings {
         variant: options.variant.name(),
         reads: options.clients.reads.into(),
         password: options.clients.requirepass.clone(),
-        clients: options.clients.maxclients as usize,
         patience: file.patience(),
         batches: options.clients.batches.into(),
         peers: peers.collect(),

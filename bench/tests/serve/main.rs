@@ -7,6 +7,7 @@ mod load;
 mod operator;
 mod redis;
 mod restarts;
+mod starts;
 mod tls;
 mod traces;
 mod versus;

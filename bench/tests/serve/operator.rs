@@ -1,6 +1,7 @@
 //! The information for operators: metrics, health, and the log.
 
 use crate::harness::cluster::{Cluster, call, ok, signal};
+use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use paxos_bench::server::resp::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -8,13 +9,15 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 /// The first of three free ports, below the range from which the system picks ports.
-fn free_ports() -> u16 {
-    let first = 10_000 + (std::process::id() % 20_000) as u16;
+pub(crate) fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Tests that run at the same time must not find the same ones.
+    let first = 10_000 + (std::process::id() % 20_000) as u16 + NEXT.fetch_add(100, Relaxed);
     let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
     (first..32_000).find(|port| (*port..port + 3).all(free)).expect("three free ports")
 }
 
-fn get(port: u16, path: &str) -> String {
+pub(crate) fn get(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").expect("written");
     let mut page = String::new();
@@ -23,7 +26,7 @@ fn get(port: u16, path: &str) -> String {
 }
 
 /// Requests the page until it begins with `status`. The time limit of the test ends the loop otherwise.
-fn until(port: u16, path: &str, status: &str) -> String {
+pub(crate) fn until(port: u16, path: &str, status: &str) -> String {
     loop {
         let page = get(port, path);
         if page.starts_with(&format!("HTTP/1.1 {status} ")) {

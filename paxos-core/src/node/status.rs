@@ -1,7 +1,8 @@
 //! The state of a process, for tables and dashboards.
 
 use crate::{
-    Amount, Backlog, Ballot, Client, Leader, Node, NodeId, NodeSet, Proposer, Protocol, Slot, StoreMark,
+    Amount, Backlog, Ballot, Client, Leader, Leadership, Node, NodeId, NodeSet, Proposer, Protocol, Slot,
+    StoreMark,
 };
 use core::hash::{Hash, Hasher};
 
@@ -16,6 +17,9 @@ pub struct Status {
     pub highest: Ballot,
     /// The leader, as far as it knows. Where leaders appoint themselves, each proposer names itself.
     pub leader: Option<NodeId>,
+    /// Whether proposers appoint themselves ([`crate::Leadership::SelfAppointed`]), so that nobody waits for a leader. A
+    /// process that is not a proposer then knows none.
+    pub leaderless: bool,
     /// Whether it leads: it has won phase 1, and knows no higher ballot.
     pub leads: bool,
     /// The first slot whose value it does not know.
@@ -182,6 +186,7 @@ impl<P: Protocol> Node<P> {
             ballot: load.ballot,
             highest: highest.max(load.highest),
             leader: self.leader.leader(),
+            leaderless: matches!(self.setup.config.leadership, Leadership::SelfAppointed { .. }),
             leads: self.leading().is_some(),
             first_unknown: self.chosen.first_unknown(),
             applied: self.chosen.applied(),

@@ -20,7 +20,7 @@ pub use options::{BindError, TcpLimits, TcpOptions};
 pub use stats::{CarrierStats, PeerStats, Reason};
 pub use tls::{TlsError, TlsOptions};
 
-use super::{Transport, TransportError};
+use super::{Port, Transport, TransportError};
 use crate::Portable;
 use accept::Arrived;
 use async_trait::async_trait;
@@ -132,33 +132,29 @@ impl Shared {
     }
 }
 
-/// One process's end of a network of TCP connections. It carries messages of any variant.
-pub struct TcpCarrier<P: Protocol> {
-    shared: Arc<Shared>,
-    inbox: mpsc::UnboundedReceiver<Arrived<P>>,
-    arrived: Vec<Arrived<P>>,
-    /// The number of the latest connection on which each peer was heard. Later arrivals on an earlier connection are
-    /// dropped, so that a peer's store never seems to go back.
-    latest: BTreeMap<NodeId, u64>,
-    /// The buffer in which messages are encoded.
-    scratch: Vec<u8>,
+/// A carrier whose port is taken and whose certificates can be used, and that is not there for its peers yet.
+pub(crate) struct Prepared {
+    options: TcpOptions,
+    tls: Option<Arc<Tls>>,
+    port: Port,
 }
 
-impl<P: Portable> TcpCarrier<P> {
-    /// Starts to listen, and begins to connect to the peers.
-    ///
-    /// # Errors
-    /// If it cannot listen at the address, or TLS cannot be used as configured.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime with timers and I/O.
-    pub async fn bind(options: TcpOptions) -> Result<Self, BindError> {
+impl Prepared {
+    pub(crate) fn new(options: TcpOptions) -> Result<Self, BindError> {
         let tls = match &options.tls {
             Some(certificates) => Some(Arc::new(Tls::new(certificates, options.identity.node)?)),
             None => None,
         };
+        let port = Port::take(options.listen);
+        let port = port.map_err(|source| BindError::Listen { address: options.listen, source })?;
+        Ok(Self { options, tls, port })
+    }
+
+    /// Starts to listen, and begins to connect to the peers.
+    pub(crate) fn start<P: Portable>(self) -> Result<TcpCarrier<P>, BindError> {
+        let Self { options, tls, port } = self;
         let failed = |source| BindError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let listener = port.listen().map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         let room = options.limits.inbox_bytes.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         let peers = options.peers.clone();
@@ -180,7 +176,33 @@ impl<P: Portable> TcpCarrier<P> {
         }
         let (sender, inbox) = mpsc::unbounded_channel();
         shared.spawn(accept::listen(Arc::clone(&shared), sender));
-        Ok(Self { shared, inbox, arrived: Vec::new(), latest: BTreeMap::new(), scratch: Vec::new() })
+        Ok(TcpCarrier { shared, inbox, arrived: Vec::new(), latest: BTreeMap::new(), scratch: Vec::new() })
+    }
+}
+
+/// One process's end of a network of TCP connections. It carries messages of any variant.
+pub struct TcpCarrier<P: Protocol> {
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedReceiver<Arrived<P>>,
+    arrived: Vec<Arrived<P>>,
+    /// The number of the latest connection on which each peer was heard. Later arrivals on an earlier connection are
+    /// dropped, so that a peer's store never seems to go back.
+    latest: BTreeMap<NodeId, u64>,
+    /// The buffer in which messages are encoded.
+    scratch: Vec<u8>,
+}
+
+impl<P: Portable> TcpCarrier<P> {
+    /// Starts to listen, and begins to connect to the peers.
+    ///
+    /// # Errors
+    /// If it cannot listen at the address, or TLS cannot be used as configured.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with timers and I/O.
+    #[expect(clippy::unused_async, reason = "a future runs within a runtime, which the socket needs")]
+    pub async fn bind(options: TcpOptions) -> Result<Self, BindError> {
+        Prepared::new(options)?.start()
     }
 
     fn post(&mut self, Envelope { to, message }: Envelope<P>) {

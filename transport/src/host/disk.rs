@@ -13,8 +13,26 @@ pub(super) use porter::{Carried, Porter};
 pub(super) use scribe::Scribe;
 pub(super) use writer::{Writer, Written, load};
 
+use core::time::Duration;
+use paxos_core::Protocol;
 use std::io;
+
+/// Waits until all work on the disk has ended, but no longer than `patience` in all, as a disk may hang. Returns false if
+/// some of the work did not end. Closing the store also ends the work of the other two.
+pub(super) async fn close<P: Protocol>(
+    writer: Writer<P>,
+    porter: Porter,
+    scribe: Scribe,
+    patience: Duration,
+) -> bool {
+    let closing = (writer.close(patience), porter.close(patience), scribe.close(patience));
+    let (written, carried, staged) = tokio::join!(closing.0, closing.1, closing.2);
+    written && carried && staged
+}
 
 fn ended() -> io::Error {
     io::Error::other("the store has panicked: see its message on standard error")
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use crate::carrier::TransportError;
 use crate::storage::StorageError;
+use core::time::Duration;
 use paxos_core::{Amnesia, Ballot, NodeId, Overloaded, ReadError, RestoreError, Slot, Unanswered};
 use std::sync::Arc;
 
@@ -125,6 +126,18 @@ pub enum HostError {
         needed: usize,
         /// The longest message that the carrier carries.
         longest: usize,
+    },
+    /// The lease outlasts the time after which others may campaign, so a dead leader would hold them up for longer than
+    /// the election timeout says.
+    #[error(
+        "the lease of {lease:?} is not shorter than the election timeout of {election:?}: shorten `Timeouts::lease` or lengthen \
+         `Timeouts::election`, on every process"
+    )]
+    Lease {
+        /// [`paxos_core::Timeouts::lease`].
+        lease: Duration,
+        /// [`paxos_core::Timeouts::election`].
+        election: Duration,
     },
     /// The process was stopped during a write, and the disk did not answer for seconds. As after a crash, the data
     /// being written may or may not be stored. The store may still be in use.

@@ -5,7 +5,7 @@ use super::{Changes, Clock, Ends, Host, HostError, Notices, TraceOut, Waiters, W
 use crate::carrier::Transport;
 use crate::storage::Storage;
 use core::time::Duration;
-use paxos_core::{Incarnation, Node, Protocol, Recorded, Replica, Setup, StateMachine, Time};
+use paxos_core::{Incarnation, Node, Protocol, Recorded, Replica, Setup, StateMachine, Time, Timeouts};
 
 /// Draws a number that differs from that of every former start of this process, whatever its disk says. The two are
 /// equal with probability 2⁻³².
@@ -14,6 +14,14 @@ fn draw_nonce() -> Result<u32, HostError> {
     getrandom::fill(&mut bytes).map_err(|error| HostError::Random(error.to_string().into()))?;
     // 0 stands for processes that draw no number.
     Ok(u32::from_le_bytes(bytes).max(1))
+}
+
+/// Refuses waiting times that contradict each other. A store that is opened remembers the lease, so check before that.
+pub(crate) fn check(timeouts: &Timeouts) -> Result<(), HostError> {
+    match (timeouts.lease, timeouts.election) {
+        (Some(lease), Some(election)) if lease >= election => Err(HostError::Lease { lease, election }),
+        _ => Ok(()),
+    }
 }
 
 impl<P, S> Host<P, S>
@@ -36,6 +44,7 @@ where
         if let Some(longest) = longest.filter(|longest| *longest < needed) {
             return Err(HostError::Carrier { needed, longest });
         }
+        check(&setup.config.timeouts)?;
         let (storage, saved) = disk::load(storage).await?;
         let ballots = saved.records.iter().filter_map(Recorded::ballot);
         if let Some(last) = ballots.filter(|ballot| ballot.next_term(id).is_none()).max() {

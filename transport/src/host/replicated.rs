@@ -74,7 +74,8 @@ where
     /// # Errors
     /// [`HostError::Storage`] if the store cannot be read, [`HostError::Exhausted`] if its content is impossible,
     /// [`HostError::Restore`] if `machine` cannot take over its snapshot, [`HostError::Carrier`] if `transport` cannot
-    /// carry messages as long as the configuration allows.
+    /// carry messages as long as the configuration allows, [`HostError::Lease`] if leases are not shorter than the
+    /// election timeout.
     ///
     /// # Panics
     /// Outside of a tokio runtime with timers.

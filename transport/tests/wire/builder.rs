@@ -3,7 +3,7 @@
 use super::{Journal, config, introduce, soon};
 use fast_paxos::FastPaxos;
 use paxos_core::{Consistency, NodeId};
-use paxos_transport::{Builder, Replicated, StartError, StoreError};
+use paxos_transport::{BindError, Builder, HostError, Replicated, StartError, StoreError, TlsOptions};
 
 type Fast = FastPaxos<Vec<u8>, u64>;
 
@@ -65,6 +65,18 @@ async fn what_is_missing_or_wrong_is_named() {
         let error = own.store(dir.path()).bind().await.expect_err("no address");
         assert!(matches!(&error, StartError::Address { address: named, .. } if named == address), "{error}");
     }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = taken.local_addr().expect("bound").to_string();
+    let error = builder(id).listen(at).store(dir.path()).bind().await.expect_err("a port in use");
+    assert!(matches!(error, StartError::Bind(BindError::Listen { .. })), "{error}");
+    let wrong = TlsOptions { authorities: vec![], certificate: vec![], key: vec![], domain: None };
+    let error = listening().tls(wrong).store(dir.path()).bind().await.expect_err("a wrong certificate");
+    assert!(matches!(error, StartError::Bind(BindError::Tls(_))), "{error}");
+    let mut lent = config(3);
+    lent.timeouts.lease = lent.timeouts.election;
+    let lent = Replicated::<Fast, Journal>::builder("built", id, lent).listen("127.0.0.1:0");
+    let error = lent.store(dir.path()).bind().await.expect_err("a lease as long as the election timeout");
+    assert!(matches!(error, StartError::Host(HostError::Lease { .. })), "{error}");
     assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 0, "nothing was made");
 
     let error = listening().existing_store(dir.path()).bind().await.expect_err("no store");

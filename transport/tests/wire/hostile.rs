@@ -1,6 +1,6 @@
 //! Networks and peers that misbehave.
 
-use crate::raw::{self, MESSAGES, PING, frame, header};
+use crate::raw::{self, HELLO, MESSAGES, PART, PING, WELCOME, frame, header};
 use crate::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -361,4 +361,31 @@ async fn a_small_message_waits_behind_no_large_ones() {
     }
     inbox.sort_by_key(|(_, message)| number(message));
     assert!((0..49).zip(&inbox).all(|(n, (_, held))| *held == message(n, size(n))));
+}
+
+#[tokio::test]
+async fn a_large_message_does_not_wait_until_no_small_one_waits() {
+    let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let mut options = options(0).peer(NodeId(1), address);
+    // Both cores may be busy with other tests.
+    (options.limits.silence, options.limits.handshake) = (Duration::from_secs(120), Duration::from_secs(120));
+    let mut n0 = bind(options).await;
+    let (mut stream, _) = listener.accept().await.expect("it connects");
+    assert_eq!(soon(raw::read(&mut stream)).await.expect("a greeting").0, HELLO);
+    // All of these wait when the connection begins to carry messages: 12.5 MiB of small ones, and then a large one.
+    let size = |n| if n < 200 { 1 << 16 } else { 200_000 };
+    let post = |n| Envelope { to: To::One(NodeId(1)), message: message(n, size(n) - 100) };
+    n0.send(&mut (0..201).map(post).collect()).await.expect("sends");
+    stream.write_all(&frame(WELCOME, &[])).await.expect("written");
+    let (mut small, mut large, mut before) = (0, 0, 0);
+    while small < 200 {
+        let (kind, body) = soon(raw::read(&mut stream)).await.expect("a frame");
+        if kind == PART {
+            (large, before) = (large + body.len(), small);
+        } else if kind == MESSAGES {
+            small += body.len() / ((1 << 16) - 200);
+        }
+    }
+    assert!(large >= 199_900 && before < 50, "{large} bytes of the large one, after {before} small ones");
 }

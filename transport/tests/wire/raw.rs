@@ -15,6 +15,7 @@ pub(crate) const REFUSAL: u8 = 3;
 pub(crate) const MESSAGES: u8 = 4;
 pub(crate) const PING: u8 = 5;
 pub(crate) const PONG: u8 = 6;
+pub(crate) const PART: u8 = 7;
 
 pub(crate) fn header(kind: u8, length: u32, check: u64) -> Vec<u8> {
     let [a, b, c, d] = length.to_le_bytes();

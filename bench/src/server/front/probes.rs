@@ -3,6 +3,7 @@
 use super::Front;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
+use paxos_core::NodeId;
 use paxos_transport::metrics::{Answer, Numbers, exposition};
 use paxos_transport::{HostStatus, TcpHandle};
 use std::sync::Arc;
@@ -72,13 +73,27 @@ impl Watch {
         }
     }
 
-    /// Checks that the member knows a leader, hears a quorum, and has executed every slot below its goal.
+    /// Whether enough members answer. They do not tell a spare how far they are, so a spare only knows its connections.
+    fn reaches_quorum(&self, host_status: &HostStatus) -> bool {
+        let members = self.front.member.members();
+        if members.servers().contains(self.front.member.id()) {
+            return host_status.surroundings.quorum;
+        }
+        let peers = self.carrier.stats().peers;
+        let connected = |id: &NodeId| peers.get(id).is_some_and(|peer| peer.connected);
+        2 * members.acceptors.iter().filter(connected).count() > members.acceptors.len()
+    }
+
+    /// Checks that the member knows a leader (if it needs one), hears a quorum, and has executed every slot below its goal.
     async fn readiness(&self) -> Result<(), String> {
         self.health().await?;
         let host_status = self.host_status().await.ok_or("the member does not answer")?;
         let status = self.front.member.status();
-        status.leader.ok_or("no leader is known")?;
-        if !host_status.surroundings.quorum {
+        // A spare of a leaderless variant knows no leader, and takes commands all the same.
+        if status.leader.is_none() && !status.leaderless {
+            return Err("no leader is known".into());
+        }
+        if !self.reaches_quorum(&host_status) {
             return Err("too few members answer to form a quorum".into());
         }
         let heard = status.heard.max(status.first_unknown).index();

@@ -88,7 +88,8 @@ async fn greet<P: crate::Portable>(
     match greeted.unwrap_or_else(|_| Err(Failure::silent("it did not identify itself", limit))) {
         Ok((Hello { from, store, .. }, mut reader, writer)) => {
             shared.counts.accepted.add(1);
-            shared.counts.forgive(from);
+            shared.counts.forgive(Who::Node(from));
+            shared.counts.forgive(Who::Address(address.ip()));
             reader.trust(shared.options.limits.frame_bytes);
             let (large, of) = (Assembly::default(), Arc::clone(&shared));
             let read = Receiver { shared: of, from, number, store, reader, writer, large, inbox };

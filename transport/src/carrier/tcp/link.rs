@@ -2,9 +2,10 @@
 //! Large messages go in parts, and small ones between the parts, so that no heartbeat waits behind megabytes.
 
 mod queue;
+mod write;
 
 use super::Shared;
-use super::frame::{FrameError, HEADER, Kind, Part, Reader, Stream, put};
+use super::frame::{FrameError, Kind, Reader, Stream, put};
 use super::handshake::{self, Failure, Hello, Writer, buffered};
 use super::stats::{Count, PeerStats, Reason, Who};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -15,7 +16,6 @@ use paxos_core::NodeId;
 use queue::Queue;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -108,6 +108,16 @@ impl Peer {
         self.changed.notify_one();
     }
 
+    fn say_late(&self, shared: &Shared) {
+        tracing::warn!(
+            address = self.address(),
+            "{} did not accept a connection within {:?}: it does not run, a firewall is in the way, or it is too far away \
+             for this time limit, which must be longer than a round trip",
+            self.id,
+            shared.options.limits.connect
+        );
+    }
+
     pub(super) fn stats(&self) -> PeerStats {
         PeerStats {
             connected: self.connected.load(Ordering::Relaxed),
@@ -125,12 +135,15 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
     let mut backoff = delays(&shared);
     // Whether the log says that the peer is reached. A deliberate reconnection is not logged.
     let mut reached = false;
+    // Whether the log says that the peer did not answer in time, since it was last reached.
+    let mut late = false;
     while !peer.gone.load(Ordering::Relaxed) {
         let begun = Instant::now();
         let failure = match connect(&shared, &peer).await {
             Ok((reader, writer)) => {
                 shared.counts.connected.add(1);
-                shared.counts.forgive(peer.id);
+                shared.counts.forgive(Who::Node(peer.id));
+                late = false;
                 if !core::mem::replace(&mut reached, true) {
                     tracing::info!(address = peer.address(), "reaches {}", peer.id);
                 }
@@ -146,6 +159,12 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
             }
             Err(failure) => {
                 shared.counts.failed.add(1);
+                // A time limit shorter than a round trip fails every attempt, so the log must say it.
+                let timed_out =
+                    matches!(&failure, Failure::Gone(error) if error.kind() == io::ErrorKind::TimedOut);
+                if timed_out && !core::mem::replace(&mut late, true) {
+                    peer.say_late(&shared);
+                }
                 Some(failure)
             }
         };
@@ -270,7 +289,7 @@ impl Link<'_> {
                 () = ready(()), if self.begun.is_some() => {}
             }
             let begun = Instant::now();
-            let sent = self.write(&messages).await;
+            let sent = self.write(&messages, &mut waiting.large).await;
             // Do not count the time of writing as silence, because nothing was read meanwhile.
             heard += begun.elapsed();
             self.peer.small.taken(&messages);
@@ -279,89 +298,6 @@ impl Link<'_> {
                 return Some(failure);
             }
         }
-    }
-
-    /// Writes messages, many in a frame, and the next part of a large one.
-    async fn write(&mut self, messages: &[Bytes]) -> Result<(), Failure> {
-        let mut rest = messages;
-        let mut frames = u64::from(!self.out.is_empty());
-        while !rest.is_empty() {
-            while !rest.is_empty() && self.out.len() < FRAME {
-                let mut size = 0;
-                let fits = |message: &&Bytes| {
-                    size += message.len() + 4;
-                    size <= FRAME
-                };
-                let n = rest.iter().take_while(fits).count().max(1);
-                let (some, others) = rest.split_at(n);
-                let writes = self.writes();
-                put(Kind::Messages, &mut self.out, |out| {
-                    out.extend_from_slice(&writes.to_le_bytes());
-                    for message in some {
-                        // The message is shorter than its frame, whose length also has four bytes.
-                        out.extend_from_slice(&(message.len() as u32).to_le_bytes());
-                        out.extend_from_slice(message);
-                    }
-                });
-                rest = others;
-                frames += 1;
-            }
-            if !rest.is_empty() {
-                self.flush(core::mem::take(&mut frames)).await?;
-            }
-        }
-        self.shared.counts.messages_sent.add(messages.len() as u64);
-        let writes = self.writes();
-        let mut whole = None;
-        if let Some((message, sent)) = &mut self.begun {
-            let end = message.len().min(*sent + PART);
-            // No message is longer than the longest frame.
-            let length = message.len() as u32;
-            Part { writes, length, bytes: &message[*sent..end] }.put(&mut self.out);
-            frames += 1;
-            *sent = end;
-            whole = (end == message.len()).then(|| message.clone());
-        }
-        self.flush(frames).await?;
-        if whole.is_some() {
-            self.peer.large.taken(whole.as_slice());
-            self.begun = None;
-            self.shared.counts.messages_sent.add(1);
-        }
-        Ok(())
-    }
-
-    /// The number of writes of this process's store. It covers at least the writes that the queued messages rest on.
-    fn writes(&self) -> u64 {
-        self.shared.store().map_or(0, |store| store.mark.writes)
-    }
-
-    async fn flush(&mut self, frames: u64) -> Result<(), Failure> {
-        let silence = self.shared.options.limits.silence;
-        let (out, writer) = (&mut self.out, &mut self.writer);
-        debug_assert!(out.len() >= HEADER);
-        let written = async {
-            let mut rest = &out[..];
-            while !rest.is_empty() {
-                // A peer that takes a few bytes from time to time is slow but alive.
-                let some = timeout(silence, writer.write(rest)).await;
-                let n = some.map_err(|_| Failure::silent("the peer took nothing", silence))??;
-                if n == 0 {
-                    return Err(io::Error::from(io::ErrorKind::WriteZero).into());
-                }
-                rest = &rest[n..];
-            }
-            let flushed = timeout(silence, writer.flush()).await;
-            flushed.map_err(|_| Failure::silent("the peer took nothing", silence))?.map_err(Failure::of_io)
-        };
-        written.await?;
-        self.shared.counts.frames_sent.add(frames);
-        self.shared.counts.bytes_sent.add(out.len() as u64);
-        out.clear();
-        if out.capacity() > 4 * FRAME {
-            *out = BytesMut::new();
-        }
-        Ok(())
     }
 }
 

@@ -110,6 +110,23 @@ impl TcpLimits {
             ..self
         }
     }
+
+    /// These limits, with each time limit at least as long as [`Self::for_elections`] sets it. An operator chooses a long
+    /// election timeout for distant peers; they need as much time to accept a connection and to answer on it. The delays
+    /// between two attempts stay short, because a longer delay reaches no peer sooner.
+    #[must_use]
+    pub fn lengthened_for(self, election: Duration) -> Self {
+        let derived = self.for_elections(election);
+        let connect = self.connect.max(derived.connect);
+        Self {
+            // A handshake takes more round trips than a connection does.
+            handshake: self.handshake.max(connect * 3),
+            connect,
+            ping: self.ping.max(derived.ping),
+            silence: self.silence.max(derived.silence),
+            ..self
+        }
+    }
 }
 
 /// Why a carrier cannot be started.
@@ -129,4 +146,19 @@ pub enum BindError {
     /// TLS cannot be used as it was configured.
     #[error(transparent)]
     Tls(#[from] super::TlsError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_limits_follow_a_long_election_timeout_and_are_never_shortened_by_a_short_one() {
+        let (default, ms) = (TcpLimits::default(), Duration::from_millis);
+        assert_eq!(default.lengthened_for(ms(10)), default);
+        let far = default.lengthened_for(ms(4000));
+        assert_eq!((far.connect, far.ping, far.silence), (ms(8000), ms(4000), ms(12_000)));
+        assert!(far.handshake >= far.connect * 3, "{far:?}");
+        assert_eq!(far.backoff, default.backoff);
+    }
 }

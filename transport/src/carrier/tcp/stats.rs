@@ -1,14 +1,17 @@
 //! The counters and complaints of a carrier.
 
+use super::lock;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use paxos_core::NodeId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+use tokio::time::Instant;
 
-/// Why a connection was refused or given up. Each case is counted, and logged once for each peer until a connection
-/// with it succeeds.
+/// Why a connection was refused or given up. Each case is counted, and logged once an hour for each peer, or again after
+/// a connection with it has succeeded.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Reason {
@@ -174,7 +177,7 @@ pub(super) struct Counts {
     pub(super) failed: Count,
     pub(super) accepted: Count,
     refused: [Count; Reason::ALL.len()],
-    complaints: Mutex<BTreeSet<(Who, Reason)>>,
+    complaints: Mutex<Complaints>,
 }
 
 /// The subject of a complaint.
@@ -195,26 +198,57 @@ impl fmt::Display for Who {
     }
 }
 
-/// The number of complaints that are remembered. The limit keeps a stranger with ever new addresses from filling the
-/// memory.
+/// How many complaints about processes, and how many about addresses, are logged within [`MEMORY`]. The limit keeps a
+/// stranger with ever new addresses from filling memory and log, and addresses from silencing complaints about processes.
 const REMEMBERED: usize = 1024;
 
+/// How long a complaint is remembered. A fault that lasts longer is logged again.
+const MEMORY: Duration = Duration::from_secs(60 * 60);
+
+/// The complaints that were logged, and when.
+#[derive(Debug, Default)]
+struct Complaints(BTreeMap<(Who, Reason), Instant>);
+
+impl Complaints {
+    /// Whether a complaint should be logged.
+    fn is_news(&mut self, who: Who, reason: Reason, now: Instant) -> bool {
+        let is_recent = |at: &Instant| now.saturating_duration_since(*at) < MEMORY;
+        if self.0.get(&(who, reason)).is_some_and(is_recent) {
+            return false;
+        }
+        let alike = |other: &Who| core::mem::discriminant(other) == core::mem::discriminant(&who);
+        let is_full = |told: &BTreeMap<(Who, Reason), Instant>| {
+            told.len() >= REMEMBERED && told.keys().filter(|(other, _)| alike(other)).count() >= REMEMBERED
+        };
+        if is_full(&self.0) {
+            self.0.retain(|_, at| is_recent(at));
+            if is_full(&self.0) {
+                return false;
+            }
+        }
+        self.0.insert((who, reason), now);
+        true
+    }
+
+    fn forgive(&mut self, who: Who) {
+        self.0.retain(|(other, _), _| *other != who);
+    }
+}
+
 impl Counts {
-    /// Counts a refusal, and logs it unless it was already logged for this peer.
+    /// Counts a refusal, and logs it unless the log said the same about this peer lately.
     pub(super) fn complain(&self, who: Who, reason: Reason, what: &dyn fmt::Display) {
         if let Some(at) = Reason::ALL.iter().position(|r| *r == reason) {
             self.refused[at].add(1);
         }
-        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-        if complaints.len() < REMEMBERED && complaints.insert((who, reason)) {
+        if lock(&self.complaints).is_news(who, reason, Instant::now()) {
             tracing::warn!(peer = %who, reason = %reason, "{what}");
         }
     }
 
-    /// Forgets the complaints about a peer that is connected, so that later ones are logged again.
-    pub(super) fn forgive(&self, node: NodeId) {
-        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-        complaints.retain(|(who, _)| *who != Who::Node(node));
+    /// Forgets the complaints about a peer with which a connection succeeded, so that later ones are logged again.
+    pub(super) fn forgive(&self, who: Who) {
+        lock(&self.complaints).forgive(who);
     }
 
     pub(super) fn stats(&self) -> CarrierStats {
@@ -235,5 +269,39 @@ impl Counts {
             refused: refused.filter(|(_, count)| *count > 0).collect(),
             peers: BTreeMap::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn address(n: u32) -> Who {
+        Who::Address(Ipv4Addr::from(n).into())
+    }
+
+    #[test]
+    fn a_complaint_is_repeated_after_an_hour_and_after_a_success() {
+        let (mut complaints, start) = (Complaints::default(), Instant::now());
+        for who in [address(1), Who::Node(NodeId(1))] {
+            assert!(complaints.is_news(who, Reason::Expired, start));
+            assert!(!complaints.is_news(who, Reason::Expired, start + MEMORY / 2), "{who}: said already");
+            assert!(complaints.is_news(who, Reason::Tls, start + MEMORY / 2), "{who}: another reason");
+            assert!(complaints.is_news(who, Reason::Expired, start + MEMORY), "{who}: long ago");
+            complaints.forgive(who);
+            assert!(complaints.is_news(who, Reason::Expired, start + MEMORY), "{who}: it had succeeded");
+        }
+    }
+
+    #[test]
+    fn strangers_silence_neither_known_processes_nor_for_ever_each_other() {
+        let (mut complaints, start) = (Complaints::default(), Instant::now());
+        let room = REMEMBERED as u32;
+        assert!((0..room).all(|n| complaints.is_news(address(n), Reason::Expired, start)));
+        assert!(!complaints.is_news(address(room), Reason::Expired, start), "the log is flooded");
+        assert!(complaints.is_news(Who::Node(NodeId(1)), Reason::Version, start));
+        assert!(complaints.is_news(address(room), Reason::Expired, start + MEMORY));
+        assert!(complaints.0.len() < 10, "what is old is forgotten");
     }
 }

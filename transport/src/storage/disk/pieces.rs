@@ -45,21 +45,34 @@ impl<F: Files> Write for Pieces<'_, F> {
 
 /// Creates a segment of zeros. It gets its name when all of it is durable, so that a file of the log never shrinks in a
 /// crash. For long blocks the file system fills the segment: for such a block, the sync is not the main cost.
-pub(super) fn new_segment<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
+pub(super) fn new_segment<F: Files>(
+    files: &F,
+    name: &str,
+    length: u64,
+    sizes: Sizes,
+    closing: &Closing,
+) -> io::Result<F::File> {
     let new = format!("{name}{UNFINISHED}");
-    let file = fill(files, &new, length, sizes)?;
+    let file = fill(files, &new, length, sizes, closing)?;
     files.rename(&new, name)?;
     Ok(file)
 }
 
 /// Creates a segment's file, durable except for its name. It is synced piece by piece, so that other writes need not
-/// wait for all of it.
-pub(super) fn fill<F: Files>(files: &F, name: &str, length: u64, sizes: Sizes) -> io::Result<F::File> {
+/// wait for all of it, and so that a store that is being closed waits for one piece only.
+pub(super) fn fill<F: Files>(
+    files: &F,
+    name: &str,
+    length: u64,
+    sizes: Sizes,
+    closing: &Closing,
+) -> io::Result<F::File> {
     let file = files.create(name)?;
     let piece = if length <= sizes.longest { PIECE } else { PAGE };
     let zeros = vec![0; piece.min(length as usize)];
     let from = if length <= sizes.longest { 0 } else { length - PAGE as u64 };
     for at in (from..length).step_by(piece) {
+        closing.check()?;
         files.write(&file, at, &zeros[..(length - at).min(piece as u64) as usize])?;
         files.sync(&file)?;
     }

@@ -194,7 +194,7 @@ fn begin(
         path: path.clone(),
         source: io::Error::other(format!("the system gives no random numbers: {error}")),
     })?;
-    new_segment(files, &part.name(), part.length, sizes)
+    new_segment(files, &part.name(), part.length, sizes, &Closing::default())
         .and_then(|_| files.sync_names())
         .map_err(StoreError::io(&dir.join(part.name())))?;
     let manifest = Manifest::new(identity, u128::from_le_bytes(id), u64::from_le_bytes(brand), part);

@@ -76,6 +76,10 @@ pub(super) type Staged = Arc<Mutex<BTreeMap<&'static str, SnapshotId>>>;
 pub(super) struct Closing(Arc<AtomicBool>);
 
 impl Closing {
+    pub(super) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Returns an error once the store is being closed.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.0.load(Ordering::Relaxed) {
@@ -235,9 +239,10 @@ impl<F: Files> Store<F> {
     fn prepare(&mut self) {
         let length = self.manifest.last().length;
         if self.spare.is_none() && self.making.is_none() && length <= self.sizes.longest {
-            let (files, sizes) = (self.files.clone(), self.sizes);
+            let (files, sizes, closing) = (self.files.clone(), self.sizes, self.closing.clone());
             let length = (2 * length).min(sizes.longest);
-            let made = self.files.aside(Box::new(move || fill(&files, NEXT, length, sizes).map(drop)));
+            let work = move || fill(&files, NEXT, length, sizes, &closing).map(drop);
+            let made = self.files.aside(Box::new(work));
             self.making = Some((length, made));
         }
     }
@@ -256,7 +261,7 @@ impl<F: Files> Store<F> {
             self.files.rename(NEXT, name)?;
             return Ok((self.files.open(name)?, length));
         }
-        Ok((new_segment(&self.files, name, usual, self.sizes)?, usual))
+        Ok((new_segment(&self.files, name, usual, self.sizes, &self.closing)?, usual))
     }
 
     /// Writes a block at the end of the last segment, which must have room for it.
@@ -365,9 +370,10 @@ impl<F: Files> Drop for Store<F> {
         {
             tracing::warn!(%error, "closed without a note of how far the log has come");
         }
-        self.closing.0.store(true, Ordering::Relaxed);
+        self.closing.begin();
         self.finish_removal();
-        // The job uses the directory, so wait for it. If its segment cannot be renamed, the next start removes it.
+        // The job uses the directory, so wait for it; it ends with the piece that it writes. The next start removes a
+        // segment that is unfinished or cannot be renamed.
         if let Some((_, made)) = self.making.take()
             && made().is_ok()
             && !self.failed

@@ -34,19 +34,23 @@ pub(super) enum Step {
     Restart,
 }
 
-/// Opens the store and begins an incarnation. Returns the content that it held.
-pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
-    let identity = Identity {
+/// The process whose store it is.
+pub(super) fn identity() -> Identity {
+    Identity {
         cluster: "test".into(),
         node: NodeId(1),
         variant: "toy".into(),
         configuration: Digest(7),
         genesis: String::new(),
         lease: None,
-    };
+    }
+}
+
+/// Opens the store and begins an incarnation. Returns the content that it held.
+pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> {
     let mut records = Vec::new();
     let (mut store, snapshot) =
-        Store::open(files.clone(), Path::new("dir"), &identity, true, SIZES, &mut |content| {
+        Store::open(files.clone(), Path::new("dir"), &identity(), true, SIZES, &mut |content| {
             decode(content).map(|some| records.extend::<Vec<Record>>(some))
         })?;
     let (incarnations, mark) = store.begin_incarnation()?;
