@@ -262,9 +262,11 @@ fn steered(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
         }
         let draw = |(seed, vary)| Plan::draw(seed, options.variant, options.planted).varied(vary);
         plans.extend(varied.into_iter().map(draw));
-        plans.iter_mut().for_each(|plan| plan.steered = true);
+        for plan in &mut plans {
+            plan.steered = true;
+        }
         for (nth, (plan, ran)) in plans.iter().zip(round(&plans, jobs(options))).enumerate() {
-            sum.replayed += u64::from(nth % 100 == 0);
+            sum.replayed += u64::from(nth.is_multiple_of(100));
             sum.add(plan, &ran);
             steering.note(plan, &ran);
             if ran.failure.is_some() {
@@ -285,7 +287,8 @@ fn round(plans: &[Plan], jobs: usize) -> Vec<Ran> {
         loop {
             let nth = next.fetch_add(1, Ordering::Relaxed) as usize;
             let Some(plan) = plans.get(nth) else { break };
-            *results[nth].lock().unwrap_or_else(PoisonError::into_inner) = tried(plan, nth % 100 == 0);
+            *results[nth].lock().unwrap_or_else(PoisonError::into_inner) =
+                tried(plan, nth.is_multiple_of(100));
         }
     };
     thread::scope(|scope| {
