@@ -12,13 +12,14 @@ use paxos_core::{
 };
 use std::sync::Arc;
 use std::thread;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 type Multi = MultiPaxos<u64, u64>;
 type Record = <Multi as Protocol>::Record;
 
-/// A disk that finishes neither a write nor the keeping of a piece.
-struct Hung(MemoryStorage<Multi>);
+/// A disk that finishes neither a write nor the keeping of a piece, and tells when it has begun with one.
+struct Hung(MemoryStorage<Multi>, mpsc::UnboundedSender<()>);
 
 #[async_trait]
 impl Storage<Multi> for Hung {
@@ -27,6 +28,7 @@ impl Storage<Multi> for Hung {
     }
 
     async fn append(&mut self, _: &[Record]) -> Result<(), StorageError> {
+        _ = self.1.send(());
         pending().await
     }
 
@@ -35,7 +37,9 @@ impl Storage<Multi> for Hung {
     }
 
     fn intake(&self) -> Option<Intake> {
-        Some(Box::new(|_| {
+        let tell = self.1.clone();
+        Some(Box::new(move |_| {
+            _ = tell.send(());
             loop {
                 thread::park();
             }
@@ -45,7 +49,8 @@ impl Storage<Multi> for Hung {
 
 #[tokio::test(start_paused = true)]
 async fn all_that_hangs_together_is_waited_for_once() {
-    let storage = Hung(MemoryStorage::new());
+    let (tell, mut hanging) = mpsc::unbounded_channel();
+    let storage = Hung(MemoryStorage::new(), tell);
     let (scribe, porter) =
         (Scribe::new::<Multi>(&storage), Porter::start::<Multi>(&storage).expect("a thread"));
     let snapshot = SnapshotId { next: Slot(1), length: 2, digest: Digest::of(b"x") };
@@ -56,6 +61,9 @@ async fn all_that_hangs_together_is_waited_for_once() {
     let mut node = Node::<Multi>::new(setup, Time(0));
     node.step(node.deadline().expect("it campaigns"), Event::Timeout);
     writer.begin(node.ready().write().expect("its ballot"));
+    for _ in ["the piece", "the write"] {
+        hanging.recv().await.expect("both hang");
+    }
     let (begun, patience) = (Instant::now(), Duration::from_secs(4));
     assert!(!close(writer, porter, scribe, patience).await);
     assert!(begun.elapsed() < patience + Duration::from_millis(10), "{:?}", begun.elapsed());
