@@ -28,7 +28,7 @@ impl Storage<Multi> for Hung {
     }
 
     async fn append(&mut self, _: &[Record]) -> Result<(), StorageError> {
-        drop(self.1.send(()));
+        _ = self.1.send(());
         pending().await
     }
 
@@ -37,9 +37,9 @@ impl Storage<Multi> for Hung {
     }
 
     fn intake(&self) -> Option<Intake> {
-        let begun = self.1.clone();
+        let tell = self.1.clone();
         Some(Box::new(move |_| {
-            drop(begun.send(()));
+            _ = tell.send(());
             loop {
                 thread::park();
             }
@@ -49,8 +49,8 @@ impl Storage<Multi> for Hung {
 
 #[tokio::test(start_paused = true)]
 async fn all_that_hangs_together_is_waited_for_once() {
-    let (begin, mut began) = mpsc::unbounded_channel();
-    let storage = Hung(MemoryStorage::new(), begin);
+    let (tell, mut hanging) = mpsc::unbounded_channel();
+    let storage = Hung(MemoryStorage::new(), tell);
     let (scribe, porter) =
         (Scribe::new::<Multi>(&storage), Porter::start::<Multi>(&storage).expect("a thread"));
     let snapshot = SnapshotId { next: Slot(1), length: 2, digest: Digest::of(b"x") };
@@ -62,7 +62,7 @@ async fn all_that_hangs_together_is_waited_for_once() {
     node.step(node.deadline().expect("it campaigns"), Event::Timeout);
     writer.begin(node.ready().write().expect("its ballot"));
     for _ in ["the piece", "the write"] {
-        began.recv().await.expect("both hang");
+        hanging.recv().await.expect("both hang");
     }
     let (begun, patience) = (Instant::now(), Duration::from_secs(4));
     assert!(!close(writer, porter, scribe, patience).await);
