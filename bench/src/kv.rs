@@ -33,8 +33,8 @@ pub use read::ReadResult;
 pub use reply::{Fault, Replies, Reply, Word};
 pub use store::{Item, MAX_VALUE, Store};
 
-/// The version of the encoding of commands and snapshots.
-pub const FORMAT: u8 = 2;
+/// The version of the encoding of commands and snapshots, and of what a command does: all members must do the same.
+pub const FORMAT: u8 = 3;
 
 #[cfg(test)]
 mod tests;
