@@ -226,7 +226,7 @@ fn a_store_of_another_format_is_refused_by_number() {
     let mut old = written(&Store::default());
     old[0] = 1;
     let refused = Store::default().restore_from(&mut &old[..]).expect_err("another format").to_string();
-    assert!(refused.contains("it has format 1; this version reads 2"), "{refused}");
+    assert!(refused.contains("it has format 1; this version reads 3"), "{refused}");
 }
 
 proptest! {
