@@ -9,9 +9,9 @@ use crate::learner::Tally;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Promise};
 use contention::Contention;
 use paxos_core::{
-    Again, Answer, Aside, Audience, Ballot, Batch, Candidacy, Chosen, Entry, Learning, Load, Nack, NodeId,
-    NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach, Record, Recorded as _, Request, Setup, Slot,
-    SlotRange, Time, Value, Vote, Votes, answered_below,
+    Again, Answer, Aside, Audience, Awaited, Ballot, Batch, Candidacy, Chosen, Entry, Learning, Load, Nack,
+    NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach, Record, Recorded as _, Request, Setup,
+    Slot, SlotRange, Time, Value, Vote, Votes, answered_below,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -40,8 +40,8 @@ pub struct Proposer<V> {
     any_due: bool,
     /// Whether the members changed while it led, so that it must run phase 1 among the new ones.
     renew: bool,
-    /// Whether a slot must be decided, even without commands, to bring a change of members into effect.
-    awaited: bool,
+    /// A change of members that waits for slots nobody proposes in.
+    awaited: Awaited,
     /// The first slot with votes from phase 1 whose members are not known yet.
     found: Option<Slot>,
     /// The end of the slots in which phase 1 found votes.
@@ -103,7 +103,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             any: None,
             any_due: false,
             renew: false,
-            awaited: false,
+            awaited: Awaited::default(),
             found: None,
             recovered: Slot(0),
             watched: BTreeMap::new(),
@@ -120,6 +120,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     fn reconfigure(&mut self, setup: &Setup<Options>) {
         self.setup = setup.clone();
         self.renew |= self.preempted();
+        self.awaited = Awaited::default();
     }
 
     /// A proposer never uses a ballot twice, not even across a crash.
@@ -274,6 +275,9 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
+        if matches!(self.stage, Stage::Idle) {
+            self.awaited.watch(now, &self.setup, chosen);
+        }
         // The timeout may be for a batch that lingers.
         if !self.again.is_due(now) {
             return;
@@ -302,7 +306,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     fn deadline(&self) -> Option<Time> {
         let classic = matches!(self.stage, Stage::Leading) && self.any.is_none();
         let linger = self.pipeline.deadline().filter(|_| classic);
-        [self.deadline_of_work(), linger].into_iter().flatten().min()
+        let awaited = self.awaited.deadline(&self.setup).filter(|_| matches!(self.stage, Stage::Idle));
+        [self.deadline_of_work(), linger, awaited].into_iter().flatten().min()
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<FastPaxos<V, R>>, Reach)> {
@@ -317,7 +322,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         }
         match &mut self.stage {
             Stage::Idle => {
-                self.awaited = self.setup.appoints_itself() && chosen.is_changing();
+                self.awaited.watch(now, &self.setup, chosen);
                 None
             }
             Stage::Preparing { candidacy, .. } => candidacy.poll(),
@@ -352,7 +357,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn has_work(&self) -> bool {
-        matches!(self.stage, Stage::Idle) && (self.renew || self.awaited || self.pipeline.waiting() > 0)
+        matches!(self.stage, Stage::Idle)
+            && (self.renew || self.awaited.is_due() || self.pipeline.waiting() > 0)
     }
 
     fn load(&self) -> Load {

@@ -4,7 +4,7 @@ mod lead;
 
 use crate::{Accept, MultiPaxos, Promise};
 use paxos_core::{
-    Again, Aside, Ballot, Batch, Candidacy, Chosen, Load, Nack, NodeId, Overloaded, Phase, Pipeline,
+    Again, Aside, Awaited, Ballot, Batch, Candidacy, Chosen, Load, Nack, NodeId, Overloaded, Phase, Pipeline,
     Proposal, Reach, Record, Recorded as _, Request, Setup, Slot, SlotRange, Time, Value, Votes,
     answered_below,
 };
@@ -28,8 +28,8 @@ pub struct Proposer<V> {
     sent: Slot,
     /// Whether the members changed while it led, so that it must run phase 1 among the new ones.
     renew: bool,
-    /// Whether a slot must be decided, even without commands, to bring a change of members into effect.
-    awaited: bool,
+    /// A change of members that waits for slots nobody proposes in.
+    awaited: Awaited,
     /// The end of the slots in which phase 1 of this ballot found votes.
     recovered: Slot,
     /// Every slot below is chosen, according to learners elsewhere.
@@ -120,7 +120,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             next: Slot(0),
             sent: Slot(0),
             renew: false,
-            awaited: false,
+            awaited: Awaited::default(),
             recovered: Slot(0),
             progress: Slot(0),
             again: Again::default(),
@@ -133,6 +133,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     fn reconfigure(&mut self, setup: &Setup<()>) {
         self.setup = setup.clone();
         self.renew |= self.preempted();
+        self.awaited = Awaited::default();
     }
 
     /// A proposer never uses a ballot twice, not even across a crash.
@@ -254,6 +255,9 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {
+        if matches!(self.stage, Stage::Idle) {
+            self.awaited.watch(now, &self.setup, chosen);
+        }
         // The timeout may be for a batch that lingers.
         if !self.again.is_due(now) {
             return;
@@ -278,14 +282,15 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         let waiting =
             self.pipeline.first_in_flight().is_some() || matches!(self.stage, Stage::Preparing { .. });
         let linger = self.pipeline.deadline().filter(|_| matches!(self.stage, Stage::Leading));
-        [self.again.at().filter(|_| waiting), linger].into_iter().flatten().min()
+        let awaited = self.awaited.deadline(&self.setup).filter(|_| matches!(self.stage, Stage::Idle));
+        [self.again.at().filter(|_| waiting), linger, awaited].into_iter().flatten().min()
     }
 
     fn poll(&mut self, now: Time, chosen: &Chosen<V>) -> Option<(Proposal<MultiPaxos<V, R>>, Reach)> {
         let ballot = self.ballot;
         match &mut self.stage {
             Stage::Idle => {
-                self.awaited = self.setup.appoints_itself() && chosen.is_changing();
+                self.awaited.watch(now, &self.setup, chosen);
                 None
             }
             Stage::Preparing { candidacy, .. } => candidacy.poll(),
@@ -324,7 +329,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
     }
 
     fn has_work(&self) -> bool {
-        self.renew || self.awaited || self.pipeline.waiting() > 0
+        self.renew || self.awaited.is_due() || self.pipeline.waiting() > 0
     }
 
     fn load(&self) -> Load {

@@ -95,9 +95,9 @@ pub struct Timeouts {
     pub gossip: Option<Duration>,
     /// How long an acceptor that has answered a leader's heartbeat answers no phase 1a of another process, so that the
     /// leader may answer reads alone ([`crate::Consistency::Lease`]). To be useful, it must be longer than a heartbeat
-    /// interval and a round trip, and shorter than `election`: a host refuses any other. A candidate waits until the lease of a dead leader
-    /// ends, and for an acceptor that restarts until the longest lease that its store has known has passed. It must be the
-    /// same at every process.
+    /// interval and a round trip, and shorter than `election`: a host refuses one that is not. A candidate waits until
+    /// the lease of a dead leader ends, and for an acceptor that restarts until the longest lease that its store has known
+    /// has passed. It must be the same at every process.
     ///
     /// None, the default: no leases. With leases, fresh reads rest on clocks (Gray and Cheriton 1989), see
     /// [`Timeouts::drift`]: a leader whose virtual machine was paused, with its clock, answers stale reads until it
@@ -341,14 +341,6 @@ pub struct Setup<O> {
     pub config: Arc<Config>,
     /// The variant's own settings.
     pub options: O,
-}
-
-impl<O> Setup<O> {
-    /// Whether this process proposes without being elected.
-    pub fn appoints_itself(&self) -> bool {
-        matches!(self.config.leadership, Leadership::SelfAppointed { .. })
-            && self.config.proposers.contains(self.id)
-    }
 }
 
 /// All processes share one configuration, so setups differ only in their ids.

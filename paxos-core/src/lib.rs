@@ -44,7 +44,7 @@ pub use log::{
     Takeover, Value,
 };
 pub use membership::{
-    Amnesia, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Incarnation, Membership,
+    Amnesia, Awaited, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Incarnation, Membership,
     Reconfiguration, StillNeeded, StoreMark, Unasked, Unchangeable,
 };
 pub use node::{

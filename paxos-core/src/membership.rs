@@ -9,6 +9,7 @@
 //! Ids of members are never reused. A process that was removed, or that lost its disk, can return only under a new id.
 //! What it promised and voted under the old id no longer counts.
 
+mod awaited;
 mod change;
 mod inadvisable;
 mod leaving;
@@ -17,6 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use awaited::Awaited;
 pub use change::{Change, Reconfiguration};
 pub use inadvisable::Inadvisable;
 pub use leaving::StillNeeded;

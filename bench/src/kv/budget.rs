@@ -81,11 +81,17 @@ impl Budget {
         Ok(())
     }
 
-    /// Counts bytes that an operation copies inside the store before it changes anything. What is refused takes nothing
-    /// away from later operations, which may be those of other clients.
+    /// Counts bytes that an operation copies inside the store before it changes anything. A refusal tells the client to
+    /// try again: a command holds operations of several clients, and the others have used up what it may copy.
     pub(super) fn work(&mut self, bytes: u64) -> Result<(), Fault> {
-        self.moved = self.moved.checked_sub(bytes).ok_or(Fault::TooMuch)?;
+        self.moved = self.moved.checked_sub(bytes).ok_or(Fault::Crowded)?;
         Ok(())
+    }
+
+    /// Whether the operations before have left at least half of what one command may copy. A transaction that begins
+    /// with less might be done by half.
+    pub(super) const fn has_room(&self) -> bool {
+        self.moved >= MOVED / 2
     }
 
     /// Counts a key that an operation looks at, and returns whether it matches the pattern, if there is one.

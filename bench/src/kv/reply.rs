@@ -101,6 +101,9 @@ pub enum Fault {
     /// The store's time has not yet been set from wall clocks.
     #[error("TRYAGAIN not done: the members have not compared their clocks yet; try again in a second")]
     NoTime,
+    /// Other operations of the same command of the log have used up what one command may copy.
+    #[error("TRYAGAIN not done: too many long values are changed at the same time; try again")]
+    Crowded,
 }
 
 impl Reply {

@@ -172,6 +172,11 @@ impl Store {
         if watched.iter().any(|(key, version)| self.version_of(key.0) != *version) {
             return Reply::NilArray;
         }
+        let copies =
+            |op: Option<Op<'_>>| matches!(op, Some(Op::Append(..) | Op::Overwrite { .. } | Op::AddFloat(..)));
+        if !budget.has_room() && Reader(ops).any(copies) {
+            return Reply::Error(Fault::Crowded);
+        }
         let mut replies = Vec::new();
         for op in Reader(ops) {
             let reply = match op {

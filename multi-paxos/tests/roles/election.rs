@@ -103,6 +103,26 @@ fn a_process_that_may_lead_and_cannot_yet_keeps_its_mandate_until_it_hears_a_lea
     assert_eq!(timeout(&mut role, later, Standing::default()), Some(Duty::PreVote));
 }
 
+#[test]
+fn a_mandate_that_cannot_be_used_ends_after_an_election_timeout() {
+    let blocked = Standing { blocked: true, ..Standing::default() };
+    let mut config = Config::collapsed(3).expect("lawful");
+    let heartbeat = Some(Duration::ZERO);
+    config.timeouts = Timeouts { election: Some(T), heartbeat, ..Timeouts::NEVER };
+    let mut role = Election::new(&setup(config.clone(), 1), NOW, false);
+    let asked = due(&role);
+    assert_eq!(timeout(&mut role, asked, Standing::default()), Some(Duty::PreVote));
+    [0, 1].map(NodeId).into_iter().for_each(|id| Leader::<P>::on_pre_vote_reply(&mut role, asked, id, asked));
+    let mut now = asked;
+    // It asks again and again whether it can, and time passes meanwhile.
+    for _ in 0..10 {
+        assert_eq!(timeout(&mut role, now, blocked), None);
+        assert!(due(&role) > now);
+        now = due(&role).max(asked.after(T * 3));
+    }
+    assert_eq!(timeout(&mut role, now, Standing::default()), Some(Duty::PreVote), "it asks anew");
+}
+
 /// A proposer that appoints itself campaigns when it has work: again when the members change, because that ends its phase
 /// 1, and not before it knows the members of the slots that it asks about.
 #[test]

@@ -15,7 +15,7 @@ pub(super) fn sum() -> Sum {
     })
 }
 
-const PATIENCE: u64 = 50_000_000;
+pub(super) const PATIENCE: u64 = 50_000_000;
 pub(super) const N0: NodeId = NodeId(0);
 pub(super) const N1: NodeId = NodeId(1);
 pub(super) const N2: NodeId = NodeId(2);

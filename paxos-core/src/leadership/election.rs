@@ -47,6 +47,8 @@ pub struct Election {
     /// Whether it may campaign although no election timeout has ended, and need not ask: it is the first leader of a new
     /// cluster, has the pre-votes of a quorum, was asked by the leader, or already leads.
     mandate: bool,
+    /// Until when it keeps a mandate that it cannot use yet.
+    held_until: Option<Time>,
     pre_vote: Option<PreVote>,
     /// When it last heard another leader. Initially its start: it has forgotten what it heard before a crash.
     heard: Time,
@@ -94,6 +96,7 @@ impl Election {
             mandate: false,
             pre_vote: None,
             heard: now,
+            held_until: None,
             steady: None,
             elections: Elections::default(),
         };
@@ -158,6 +161,7 @@ impl Election {
     /// Stops leading, or trying to lead.
     fn retire(&mut self) {
         self.campaigning = false;
+        self.held_until = None;
         self.mandate = false;
         self.pre_vote = None;
         self.steady = None;
@@ -304,7 +308,9 @@ impl<P: Protocol> Leader<P> for Election {
         if self.is_elected() {
             self.wake = self.election_timeout(now);
             let alone = self.config().timeouts.election.is_none();
-            if !std::mem::take(&mut self.mandate) && !alone {
+            let in_time = self.held_until.is_none_or(|until| now <= until);
+            let mandate = std::mem::take(&mut self.mandate) && in_time;
+            if !mandate && !alone {
                 // An election timeout has ended: the leader is gone, or a ballot of this process found no quorum.
                 self.leader = None;
                 self.retire();
@@ -317,11 +323,21 @@ impl<P: Protocol> Leader<P> for Election {
             }
             self.pre_vote = None;
             if standing.blocked {
-                // It keeps its mandate until it can propose, or hears a leader.
+                // It keeps its mandate until it can propose or hears a leader, for an election timeout at most: the
+                // acceptors that granted it may follow another process by then.
+                let until = self.held_until.or(self.wake);
+                if until.is_some_and(|until| until <= now) {
+                    self.leader = None;
+                    self.retire();
+                    return None;
+                }
+                self.held_until = until;
+                let soon = self.config().timeouts.heartbeat.map(|soon| now.after(soon.max(INSTANT)));
                 self.mandate = true;
-                self.wake = self.config().timeouts.heartbeat.map(|soon| now.after(soon)).or(self.wake);
+                self.wake = soon.filter(|soon| until.is_none_or(|until| *soon < until)).or(until);
                 return None;
             }
+            self.held_until = None;
             self.leader = Some(self.setup.id);
         } else if !standing.work || standing.blocked {
             return None;

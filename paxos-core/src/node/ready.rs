@@ -219,6 +219,8 @@ impl<P: Protocol> Ready<'_, P> {
     where
         S: StateMachine<Command = P::Value, Reply = P::Reply>,
     {
+        // What waited for the machine may go on now.
+        self.node.stirred |= self.node.away && !replica.is_away();
         self.node.away = replica.is_away();
         if replica.is_away() {
             return None;

@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpSocket};
 /// A port at which nothing listens yet: connections are refused. So an address that cannot be used is known before a
 /// store is opened, and no client waits while the store is read.
 ///
-/// On some systems two processes that begin at the same moment can both take a port. [`Port::listen`] then fails for one
-/// of them.
+/// On some systems (Linux among them) two processes can both take a port as long as neither of them listens.
+/// [`Port::listen`] then fails for the later one.
 #[derive(Debug)]
 pub struct Port(TcpSocket);
 

@@ -46,11 +46,11 @@ fn looking_at_keys_takes_steps_although_none_of_them_matches() {
 }
 
 #[test]
-fn operations_that_copy_long_values_are_limited_and_take_nothing_from_others() {
+fn operations_that_copy_long_values_are_limited_and_those_refused_are_to_be_tried_again() {
     let mut client = Client::default();
     client.set("long", &"x".repeat(15 << 20));
     client.set("short", "x");
-    let refused = Reply::Error(Fault::TooMuch);
+    let refused = Reply::Error(Fault::Crowded);
     for op in
         [Op::Append(raw("long"), raw("x")), Op::Overwrite { key: raw("long"), offset: 5, part: raw("y") }]
     {
@@ -63,13 +63,30 @@ fn operations_that_copy_long_values_are_limited_and_take_nothing_from_others() {
     }
 }
 
+/// A transaction that others leave too little room is not begun, so that it is not done by half.
+#[test]
+fn a_transaction_is_done_in_full_or_not_at_all_beside_the_work_of_others() {
+    let mut client = Client::default();
+    client.set("long", &"x".repeat(15 << 20));
+    client.set("short", "x");
+    for (copies, begins) in [(60, true), (90, false)] {
+        let mut both = Ops::default();
+        both.push(&Op::Append(raw("short"), raw("x")));
+        both.push(&Op::Append(raw("other"), raw("x")));
+        let mut ops = vec![Op::Append(raw("long"), raw("x")); copies];
+        ops.push(Op::Exec { watched: Vec::new(), ops: Raw(both.bytes()) });
+        let replies = client.all(&ops);
+        assert_eq!(matches!(replies.last(), Some(Reply::Array(_))), begins, "{:?}", replies.last());
+    }
+}
+
 #[test]
 fn numbers_with_thousands_of_digits_are_limited() {
     let mut client = Client::default();
     client.set("n", "0.5");
     let easy = Op::AddFloat(raw("n"), raw("1e2"));
-    let replies = client.all(&vec![Op::AddFloat(raw("m"), raw("1e4000")); 300]);
-    assert_eq!(replies.last(), Some(&Reply::Error(Fault::TooMuch)));
+    let replies = client.all(&vec![Op::AddFloat(raw("m"), raw("1e4000")); 600]);
+    assert_eq!(replies.last(), Some(&Reply::Error(Fault::Crowded)));
     let replies = client.all(&vec![easy; 4096]);
     assert_eq!(replies.last(), Some(&bulk("409600.5")));
 }

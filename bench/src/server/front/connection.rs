@@ -64,8 +64,10 @@ pub(super) struct Connection {
     session: Session,
     parser: Parser,
     input: Vec<u8>,
-    /// What it holds of the memory for all clients.
+    /// What its requests and its session hold of the memory for all clients.
     held: Charge,
+    /// What its answers hold of it.
+    owed: Charge,
     out: Vec<u8>,
     /// The bytes of the operations that the store is asked for.
     asked: usize,
@@ -79,6 +81,7 @@ impl Connection {
         Self {
             parser: Parser::new(bounds(&session, &front)),
             held: front.account.holder(),
+            owed: front.account.holder(),
             front,
             stream,
             session,
@@ -95,6 +98,10 @@ impl Connection {
         let Err(end) = self.run().await;
         match end {
             End::Parse(_) | End::Full => {
+                // Nothing more comes of what it asked for, and others may need the room.
+                self.input = Vec::new();
+                self.session.forget();
+                self.held.set(0);
                 encode(&Reply::refused(end.to_string()), self.session.version(), &mut self.out);
                 // It goes away in any case.
                 drop(self.send().await);
@@ -130,10 +137,10 @@ impl Connection {
         }
     }
 
-    /// Charges what it holds to the account of all.
+    /// Charges what it asks for to the account of all. A client that asks for little is never refused.
     fn account(&mut self) -> Result<(), End> {
-        let large = |buffer: &Vec<u8>| if buffer.len() > SMALL { buffer.capacity() } else { 0 };
-        let now = large(&self.input) + large(&self.out) + self.asked + self.session.bytes();
+        let kept = Some(self.session.bytes()).filter(|bytes| *bytes > SMALL).unwrap_or_default();
+        let now = large(&self.input) + self.asked + kept;
         if self.held.set(now) { Ok(()) } else { Err(End::Full) }
     }
 
@@ -227,7 +234,8 @@ impl Connection {
 
     /// Sends what is gathered. A client that takes nothing for too long is let go.
     async fn send(&mut self) -> Result<(), End> {
-        self.account()?;
+        // What was executed is answered, however much the others hold.
+        self.owed.set(large(&self.out));
         let mut sent = 0;
         let slow = self.front.settings.slow;
         while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
@@ -235,8 +243,14 @@ impl Connection {
         }
         timeout(slow, self.stream.flush()).await.map_err(|_| End::Slow)??;
         self.out = Vec::new();
+        self.owed.set(0);
         Ok(())
     }
+}
+
+/// The bytes of a buffer, if they are worth counting.
+fn large(buffer: &Vec<u8>) -> usize {
+    if buffer.len() > SMALL { buffer.capacity() } else { 0 }
 }
 
 /// Who has not said who it is may say little.

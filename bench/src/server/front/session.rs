@@ -110,6 +110,12 @@ impl Session {
         queued + self.watched.bytes() + self.name.len()
     }
 
+    /// Drops its transaction and its watched keys.
+    pub(super) fn forget(&mut self) {
+        self.transaction = None;
+        self.watched = Watched::default();
+    }
+
     /// Records the versions of watched keys.
     ///
     /// # Errors
