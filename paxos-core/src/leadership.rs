@@ -2,6 +2,8 @@
 
 mod contact;
 mod election;
+mod elections;
 
 pub use contact::Contact;
-pub use election::{Election, Elections};
+pub use election::Election;
+pub use elections::Elections;

@@ -191,11 +191,11 @@ async fn start<P>(
 where
     P: Portable + Protocol<Value = Command, Reply = Replies>,
 {
-    if !options.existing {
-        make_dir(&options.data)?;
-    }
     if let Some(path) = &options.trace_out {
         prepared = prepared.trace(trace(path)?);
+    }
+    if !options.existing {
+        make_dir(&options.data)?;
     }
     let bound = prepared.open().await?;
     let handle = bound.handle();

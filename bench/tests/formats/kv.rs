@@ -115,6 +115,7 @@ fn operations_and_answers_are_written_as_before() {
         Fault::NotFinite,
         Fault::NoKey,
         Fault::NoTime,
+        Fault::Crowded,
     ]);
     file.one("Stamp", &stamp(1_700_000_000_000));
     let mut ops = Ops::default();

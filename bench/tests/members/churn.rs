@@ -213,12 +213,12 @@ fn basic_paxos_survives_churn() {
 
 #[test]
 fn multi_paxos_survives_churn_with_rivals() {
-    rivals::<MultiPaxos<u64, u64>>(&(), 30);
+    rivals::<MultiPaxos<u64, u64>>(&(), 15);
 }
 
 #[test]
 fn fast_paxos_survives_churn_with_rivals() {
-    rivals::<FastPaxos<u64, u64>>(&Options::default(), 30);
+    rivals::<FastPaxos<u64, u64>>(&Options::default(), 15);
 }
 
 /// Quorums by weight have fixed places: two members at a time, and at last all of them, are replaced one for one.

@@ -1,5 +1,6 @@
 //! The election of a leader, for every variant that needs one.
 
+use super::Elections;
 use crate::{
     Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, NodeSet, Phase, Protocol, Setup,
     Slot, Standing, Time,
@@ -62,19 +63,6 @@ pub struct Election {
 struct PreVote {
     sent: Time,
     granted: NodeSet,
-}
-
-/// The number of events in a process's life as a candidate and leader, since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Elections {
-    /// How often it asked the acceptors whether they would follow it.
-    pub pre_votes: u64,
-    /// How often it asked for a ballot.
-    pub campaigns: u64,
-    /// How often it won a ballot.
-    pub won: u64,
-    /// How often it gave up a ballot because no quorum answered.
-    pub stepped_down: u64,
 }
 
 impl Election {
