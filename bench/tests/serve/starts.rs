@@ -1,6 +1,7 @@
 //! The start of a member: what it refuses before it creates anything, and what it does until it serves clients.
 
 use crate::harness::cluster::{Cluster, call, signal};
+use crate::harness::single::serve;
 use crate::operator::{free_ports, get, until};
 use paxos_bench::server::resp::{Client, Value};
 use rustix::process::Signal;
@@ -8,30 +9,13 @@ use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command};
 
 /// Writes the file of a cluster with one member, which listens to members at `port`.
 fn alone(dir: &Path, port: u16) {
     let member = format!("{{ id = 0, peer = \"127.0.0.1:{port}\", resp = \"127.0.0.1:{}\" }}", port + 1);
     fs::write(dir.join("cluster.toml"), format!("name = \"alone\"\nmembers = [{member}]\n"))
         .expect("written");
-}
-
-/// Runs a member with the data in `data`, by way of `before`, which may be a shell that runs its arguments.
-fn serve(before: &[&str], dir: &Path, more: &[&str]) -> Child {
-    let program = before.iter().copied().chain([env!("CARGO_BIN_EXE_paxos-bench"), "serve", "--id", "0"]);
-    let words: Vec<&str> = program.chain(more.iter().copied()).chain(["--until-stdin-ends"]).collect();
-    Command::new(words[0])
-        .args(&words[1..])
-        .arg("--cluster")
-        .arg(dir.join("cluster.toml"))
-        .arg("--data")
-        .arg(dir.join("data"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts")
 }
 
 /// The next line of the log that contains `text`.

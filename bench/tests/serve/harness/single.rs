@@ -21,6 +21,23 @@ pub(crate) struct Single {
     log: mpsc::Receiver<String>,
 }
 
+/// Runs a member with the data in `data`, by way of `before`, which may be a shell that runs its arguments.
+pub(crate) fn serve(before: &[&str], dir: &Path, more: &[&str]) -> Child {
+    let program = before.iter().copied().chain([env!("CARGO_BIN_EXE_paxos-bench"), "serve", "--id", "0"]);
+    let words: Vec<&str> = program.chain(more.iter().copied()).chain(["--until-stdin-ends"]).collect();
+    Command::new(words[0])
+        .args(&words[1..])
+        .arg("--cluster")
+        .arg(dir.join("cluster.toml"))
+        .arg("--data")
+        .arg(dir.join("data"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts")
+}
+
 impl Single {
     /// Starts a member with a certificate for `name`, and waits until it listens.
     pub(crate) fn start(dir: &Path, authority: &Authority, section: &str, name: &str) -> Self {
@@ -54,16 +71,7 @@ impl Single {
         drop(free);
         let file = format!("name = 'alone'\n[[members]]\nid = 0\npeer = '{peer}'\n{section}");
         fs::write(dir.join("cluster.toml"), file).expect("written");
-        Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
-            .args(["serve", "--id", "0", "--log", "info", "--until-stdin-ends", "--resp", resp, "--cluster"])
-            .arg(dir.join("cluster.toml"))
-            .arg("--data")
-            .arg(dir.join("data"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts")
+        serve(&[], dir, &["--log", "info", "--resp", resp])
     }
 
     /// Waits for a line of the log that has all of `words`.
