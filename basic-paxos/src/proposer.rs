@@ -304,6 +304,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.next >= limit || !self.queue.is_empty()
     }
 
+    fn is_idle(&self) -> bool {
+        !self.open
+    }
+
     fn has_work(&self) -> bool {
         !self.queue.is_empty()
             || !self.gaps.is_empty()

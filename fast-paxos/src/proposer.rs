@@ -342,6 +342,10 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         matches!(self.stage, Stage::Leading).then_some(self.ballot)
     }
 
+    fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+    }
+
     /// While a fast ballot is open, acceptors fill slots that this process does not know of, so it has no read index.
     /// Otherwise this term has itself proposed all that it may have chosen, after the slots in which phase 1 found
     /// votes. Phase 1 may have found votes further ahead than any slot in which the term may propose yet.

@@ -319,6 +319,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         matches!(self.stage, Stage::Leading).then_some(self.ballot)
     }
 
+    fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+    }
+
     fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
         let leads = matches!(self.stage, Stage::Leading);
         leads.then(|| answered_below(self.setup.config.learning, self.recovered, self.next, chosen))

@@ -1,7 +1,8 @@
 //! The proposer: phase 1 once, then phase 2 for each batch.
 
+use super::snapshot::Server;
 use super::*;
-use paxos_core::{Learning, Proposer as _};
+use paxos_core::{Change, Leadership, Learning, Proposer as _, Timeouts};
 
 struct Bench {
     proposer: Proposer<u64>,
@@ -266,4 +267,30 @@ fn a_leader_that_does_not_learn_goes_on_where_others_have_learned_what_it_found(
     paxos_core::Proposer::<P>::on_progress(&mut bench.proposer, NOW, Slot(4));
     bench.request(0..1);
     assert_eq!(bench.accepts(), [accept(ballot(1, 0), 4, 0..1)]);
+}
+
+/// In one turn it wins, and learns that all slots are taken in which it may propose: nobody knows the members after them. Or
+/// the members change in its phase 1. It needs another ballot, and no message will say that this one is over.
+#[test]
+fn a_ballot_that_ends_without_a_refusal_is_followed_by_another() {
+    let add = Entry::Change(entry(0).id().expect("a command"), Box::new(Change::add(NodeId(7)).into()));
+    let fixed = Leadership::Elected { first: Some(NodeId(0)) };
+    for leadership in [Leadership::SelfAppointed { backoff: None }, fixed] {
+        for first in [entry(0), add.clone()] {
+            let mut config = Config::collapsed(3).expect("lawful");
+            (config.leadership, config.timeouts, config.limits.alpha) = (leadership, Timeouts::NEVER, 2);
+            let mut server = Server::of(config, NodeId(0));
+            server.node.submit(NOW, 7).expect("room");
+            server.settle();
+            let own = server.node.proposer().expect("it proposes").ballot();
+            let taken = [first, entry(1)].into_iter().collect();
+            let taken = Message::Chosen { first: Slot(0), batch: taken, known: Slot(2), asked: None };
+            for message in [taken, Message::Promise(promise(own, 0, vec![]))] {
+                server.node.step(NOW, Event::Message { from: NodeId(1), message });
+            }
+            let said = server.settle();
+            let asks = |m: &Message<P>| matches!(m, Message::Prepare(prepare) if prepare.ballot > own);
+            assert!(said.iter().any(|(_, m)| asks(m)), "it has executed both slots: {said:?}");
+        }
+    }
 }

@@ -1,18 +1,14 @@
 //! The election of a leader, for every variant that needs one.
 
+mod waits;
+
 use super::Elections;
 use crate::{
     Ballot, Campaign, Config, Duty, Jitter, Leader, Leadership, NodeId, NodeSet, Phase, Protocol, Setup,
     Slot, Standing, Time,
 };
-use core::time::Duration;
 use std::sync::Arc;
-
-/// The shortest time between two deadlines.
-const INSTANT: Duration = Duration::from_nanos(1);
-
-/// After this many lost ballots in which nothing was chosen, the longest back-off grows beyond its configured limit.
-const PATIENCE: u32 = 8;
+use waits::{INSTANT, PATIENCE};
 
 /// No more lost ballots are counted, so that the longest back-off is 64 times its configured limit. Rivals without a quorum lose
 /// ballots for as long as they are cut off, and must not wait for as long again afterwards.
@@ -111,41 +107,6 @@ impl Election {
         matches!(self.config().leadership, Leadership::Elected { .. })
     }
 
-    /// Returns when an election timeout that is drawn anew ends, if this process may campaign.
-    fn election_timeout(&mut self, now: Time) -> Option<Time> {
-        let (shortest, longest) = self.config().timeouts.election_range().filter(|_| self.proposes)?;
-        Some(now.after(self.jitter.between(shortest.max(INSTANT), longest)))
-    }
-
-    fn backoff(&mut self) -> Duration {
-        let Leadership::SelfAppointed { backoff: Some((low, high)) } = self.config().leadership else {
-            return Duration::ZERO;
-        };
-        // Two phases may take longer than `high`, in many pieces or over slow links.
-        let longest = if self.vain >= PATIENCE {
-            high.saturating_mul(1 << (self.vain / PATIENCE))
-        } else {
-            low.saturating_mul(1 << self.lost.min(16)).min(high)
-        };
-        self.jitter.between(Duration::ZERO, longest)
-    }
-
-    /// Whether it has heard no other leader for the shortest election timeout.
-    fn is_silent(&self, now: Time) -> bool {
-        self.config().timeouts.election.is_none_or(|shortest| now.since(self.heard) >= shortest)
-    }
-
-    /// Whether no quorum has answered for so long that the others may follow another leader by now. An answer counts
-    /// from when the heartbeat was sent. A leader that was paused itself gives the others time to answer.
-    fn is_forsaken(&self, now: Time, answered: Option<Time>) -> bool {
-        let timeouts = self.config().timeouts;
-        let (Some(steady), Some(election), Some(beat)) = (self.steady, timeouts.election, timeouts.heartbeat)
-        else {
-            return false;
-        };
-        now.since(answered.map_or(steady, |at| at.max(steady))) > election.max(beat.saturating_mul(3))
-    }
-
     /// Stops leading, or trying to lead.
     fn retire(&mut self) {
         self.campaigning = false;
@@ -242,6 +203,10 @@ impl<P: Protocol> Leader<P> for Election {
         self.lost = self.lost.saturating_sub(1);
         self.wake = None;
         self.beat = (self.is_elected() && self.config().timeouts.heartbeat.is_some()).then_some(now);
+    }
+
+    fn on_idle(&mut self) {
+        self.campaigning = false;
     }
 
     fn on_piece(&mut self, now: Time) {
@@ -353,8 +318,6 @@ impl<P: Protocol> Leader<P> for Election {
         let began = proposes && !self.proposes;
         self.proposes = proposes;
         if !self.is_elected() {
-            // The proposer has given up its phase 1, which was among the former members.
-            self.campaigning = false;
             return;
         }
         if gone {

@@ -56,6 +56,9 @@ impl<P: Protocol> Node<P> {
             self.contact.clear();
             self.beats.clear();
         }
+        if proposer.is_idle() {
+            self.leader.on_idle();
+        }
         if self.led.is_none() && proposer.has_work() {
             if self.leader.leads() {
                 self.leader.on_work(self.now);

@@ -226,6 +226,8 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     }
     /// The ballot in which it may propose without another phase 1.
     fn leading(&self) -> Option<Ballot>;
+    /// Whether it neither holds a ballot nor asks for one, so that only a campaign lets it propose.
+    fn is_idle(&self) -> bool;
     /// Whether commands wait here for a ballot.
     fn has_work(&self) -> bool;
     /// The commands and slots that it works on.
@@ -300,6 +302,9 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_preempted(&mut self, now: Time, chosen: Slot);
     /// Handles a won phase 1: this process's proposer may propose in `ballot`.
     fn on_elected(&mut self, now: Time, ballot: Ballot);
+    /// Called in each turn in which this process's proposer holds no ballot and asks for none. A campaign of it may have
+    /// ended without a message that says so: its members changed, or it was overtaken as it won.
+    fn on_idle(&mut self) {}
     /// Handles a part of an acceptor's promise in this process's campaign. Phase 1 continues, however long it takes.
     fn on_piece(&mut self, _now: Time) {}
     /// Handles the arrival of commands at this process's proposer.

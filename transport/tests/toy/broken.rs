@@ -116,6 +116,10 @@ impl<P: Dialect<u64>> paxos_core::Proposer<P> for Deaf {
         paxos_core::Proposer::<P>::leading(&self.0)
     }
 
+    fn is_idle(&self) -> bool {
+        paxos_core::Proposer::<P>::is_idle(&self.0)
+    }
+
     fn has_work(&self) -> bool {
         paxos_core::Proposer::<P>::has_work(&self.0)
     }

@@ -270,6 +270,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         matches!(self.stage, Stage::Leading(_)).then_some(self.ballot)
     }
 
+    fn is_idle(&self) -> bool {
+        self.stage == Stage::Idle
+    }
+
     fn has_work(&self) -> bool {
         self.pipeline.waiting() > 0
     }
