@@ -1,5 +1,6 @@
-//! `paxos-bench check`: explores every run of a small cluster with the model checker stateright. The nodes are the ones
-//! that users run. The network may delay, reorder, duplicate and lose messages. A proposer may begin a ballot any time.
+//! `paxos-bench check`: explores the runs of a small cluster with the model checker stateright. The nodes are the ones
+//! that users run. The network may delay, reorder, duplicate and lose messages. A proposer that is refused begins a higher
+//! ballot, up to a round that the options say.
 
 mod system;
 #[cfg(test)]
@@ -27,7 +28,8 @@ pub const HELP: &str = "\
 A state is what all processes know, what is on their disks, and every message that was ever sent. From each state, each message may
 arrive, for the first time or again; messages that never arrive are lost. With --crashes, a process may crash when a message has
 arrived, before it writes anything that follows from the message, and restart from its disk. With --writes, that many writes of a
-process may be in progress while it handles more messages; a crash loses them.
+process may be in progress while it handles more messages; a crash loses them. A proposer whose ballot is refused begins a higher one,
+until it is beyond round --rounds, where the search does not continue. With --learners, processes that only learn hear what is chosen.
 
 Three properties are checked. Agreement: no two values are chosen in a slot, and no process takes another value for chosen. A decision
 is reachable, and every command can be decided: some run leads there, so agreement does not hold merely because nothing happens.
@@ -81,9 +83,12 @@ pub struct Check {
     /// How Fast Paxos recovers from a collision (fast only) [default: coordinated]
     #[arg(long, value_enum)]
     pub recovery: Option<Recovery>,
-    /// The highest round in which a proposer begins a ballot [default: 1 for rivals, else 2]
-    #[arg(long, value_name = "N")]
-    pub rounds: Option<u64>,
+    /// The number of processes that only learn
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=4))]
+    pub learners: u16,
+    /// The highest round in which a proposer begins a ballot
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rounds: u64,
     /// The most crashes in a run
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub crashes: u8,
@@ -141,7 +146,9 @@ pub struct Explored {
     pub depth: usize,
     /// How long the exploration took, in seconds.
     pub seconds: f64,
-    /// Whether all states were explored.
+    /// The highest round in which a proposer began a ballot.
+    pub rounds: u64,
+    /// Whether all states up to that round were explored.
     pub complete: bool,
     /// Whether agreement holds in all states.
     pub agreement: bool,
@@ -164,9 +171,9 @@ impl Explored {
         let (holds, fails) = ("holds", "DOES NOT HOLD");
         let mut text = String::new();
         let all = match (self.complete, self.agreement) {
-            (true, _) => "all explored",
-            (false, true) => "not all explored",
-            (false, false) => "the search stopped at a violation",
+            (true, _) => format!("all explored up to round {}", self.rounds),
+            (false, true) => "not all explored".to_owned(),
+            (false, false) => "the search stopped at a violation".to_owned(),
         };
         let _ = writeln!(
             text,
@@ -223,16 +230,16 @@ pub fn check(options: &Check, progress: impl FnMut(String)) -> Result<Explored, 
     }
 }
 
-/// The cluster to explore. Its first ids are two proposers; acceptors follow, then clients.
+/// The cluster to explore. Its first ids are two proposers; acceptors follow, then learners, then clients.
 fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
-    let mut config = Config::separate(2, options.acceptors, 0)?;
+    let mut config = Config::separate(2, options.acceptors, options.learners)?;
     config.timeouts = Timeouts::NEVER;
     config.learning = Learning::Distinguished;
     let rivals = options.scenario == Scene::Rivals;
     if rivals {
         config.leadership = Leadership::SelfAppointed { backoff: None };
     }
-    let first = 2 + options.acceptors;
+    let first = 2 + options.acceptors + options.learners;
     let asking = if options.scenario == Scene::Collision { 2 } else { 1 };
     let clients = if rivals { 0 } else { options.clients.unwrap_or(asking) };
     let ask = |k| (first + k, 10 + u64::from(k));
@@ -244,7 +251,7 @@ fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
         commands: if rivals { vec![(0, 10), (1, 11)] } else { (0..clients).map(ask).collect() },
         early: if options.scenario == Scene::Succession { vec![transfer] } else { Vec::new() },
         processes: first + clients,
-        rounds: options.rounds.unwrap_or(if rivals { 1 } else { 2 }),
+        rounds: options.rounds,
         crashes: options.crashes,
         forgetful: options.forgetful,
         writes: options.writes,
@@ -291,6 +298,7 @@ fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl Fn
         steps: checker.state_count(),
         depth: checker.max_depth(),
         seconds: start.elapsed().as_secs_f64(),
+        rounds: options.rounds,
         complete: !cut && checker.discovery(AGREEMENT).is_none(),
         agreement: checker.discovery(AGREEMENT).is_none(),
         decision: checker.discovery(SOMETHING).is_some(),

@@ -17,6 +17,19 @@ pub(super) const SOMETHING: &str = "a decision is reachable";
 /// In some run every command is chosen.
 pub(super) const EVERYTHING: &str = "every command can be decided";
 
+/// The messages that arrive. The others help learners that miss something, elections and readers; losing them is one of the
+/// runs that the network allows. A refusal is what lets a proposer begin a higher ballot.
+const EXPLORED: [Kind; 8] = [
+    Kind::Request,
+    Kind::Prepare,
+    Kind::Promise,
+    Kind::Nack,
+    Kind::Any,
+    Kind::Accept,
+    Kind::Accepted,
+    Kind::Decide,
+];
+
 /// What a variant must implement so that its states can be compared.
 pub(super) trait Checked:
     Protocol<
@@ -191,9 +204,7 @@ impl<P: Checked> System<P> {
             disk.extend_from_slice(write.records());
             node.durable(write.durable());
         }
-        // All other messages only help progress. Losing them hides no violation of safety.
-        let kinds = [Kind::Request, Kind::Prepare, Kind::Promise, Kind::Any, Kind::Accept, Kind::Accepted];
-        for envelope in said.into_iter().filter(|envelope| kinds.contains(&envelope.message.kind())) {
+        for envelope in said.into_iter().filter(|envelope| EXPLORED.contains(&envelope.message.kind())) {
             for to in envelope.to.iter() {
                 Letter { from: NodeId(id), to, message: envelope.message.clone() }.post(state);
             }

@@ -10,7 +10,8 @@ fn options(variant: Checkable, scenario: Scene, steps: u64) -> Check {
         acceptors: 3,
         clients: None,
         recovery: None,
-        rounds: None,
+        learners: 0,
+        rounds: 2,
         crashes: 0,
         writes: 0,
         forgetful: false,
@@ -42,6 +43,24 @@ fn decides(explored: &Explored) {
 #[test]
 fn basic_paxos_with_two_proposers_agrees() {
     agrees(&explored(Checkable::Basic, Scene::Rivals, 150_000, |_| {}));
+}
+
+/// A refused proposer begins a second ballot of its own, so that it may hear of votes in two lower ones.
+#[test]
+fn a_rival_that_is_refused_begins_a_higher_ballot() {
+    let change = |rounds| move |check: &mut Check| (check.acceptors, check.rounds) = (1, rounds);
+    for variant in [Checkable::Basic, Checkable::Multi] {
+        let rounds = [1, 2, 3].map(|rounds| explored(variant, Scene::Rivals, 400_000, change(rounds)));
+        rounds.iter().for_each(|found| assert!(found.agreement && found.decision, "{}", found.table()));
+        assert!(rounds[0].states < rounds[1].states && rounds[1].states < rounds[2].states);
+    }
+}
+
+#[test]
+fn who_only_learns_agrees() {
+    decides(&explored(Checkable::Multi, Scene::Rivals, 400_000, |check| {
+        (check.learners, check.acceptors) = (1, 1)
+    }));
 }
 
 #[test]
@@ -103,7 +122,7 @@ fn fast_paxos_whose_acceptors_recover_by_themselves_agrees_with_a_successor() {
 
 #[test]
 fn an_acceptor_that_loses_its_disk_breaks_agreement_and_the_way_there_is_told() {
-    let change = |check: &mut Check| (check.crashes, check.forgetful) = (1, true);
+    let change = |check: &mut Check| (check.crashes, check.forgetful, check.rounds) = (1, true, 1);
     let explored = explored(Checkable::Multi, Scene::Rivals, 3_000_000, change);
     assert!(explored.fails() && !explored.agreement, "{}", explored.table());
     let told = explored.counterexample.iter().any(|step| step.contains("it crashes"));
