@@ -46,7 +46,8 @@
 //!
 //! `1.n0` is the ballot of round 1 that belongs to n0, `s0-` means all slots from the first one on, and `c3#0` is the
 //! first command of n3's client. Votes and decisions omit the values when their receivers get the phase 2a. With
-//! [`paxos_core::Announce::WithNext`], the next phase 2a announces what is chosen, in place of a *decide*. With
+//! [`paxos_core::Announce::WithNext`], the next phase 2a announces what is chosen, in place of a *decide*; with
+//! [`paxos_core::Announce::ToWaiting`], only those get one whose clients wait. With
 //! [`paxos_core::Learning::Everyone`], followers learn one delay earlier, at the cost of more messages.
 //!
 //! # The messages
@@ -244,6 +245,7 @@ pub struct MultiPaxos<V, R>(PhantomData<(V, R)>);
 impl<V: Value, R: Answer> Protocol for MultiPaxos<V, R> {
     const NAME: &'static str = "multi";
     const CHANGES: bool = true;
+    const TELLS_CHOSEN: bool = true;
     type Reply = R;
     type Options = ();
     paxos_core::types_by_name!(V);

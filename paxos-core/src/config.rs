@@ -22,6 +22,9 @@ pub enum Announce {
     /// In a message of its own, at once.
     #[default]
     AtOnce,
+    /// At once to those that wait for it: their clients' commands are chosen, or they read. The others hear with the next
+    /// phase 2a or heartbeat. Where these do not tell what is chosen ([`crate::Protocol::TELLS_CHOSEN`]), all hear at once.
+    ToWaiting,
     /// With the next phase 2a or heartbeat, whichever comes first.
     WithNext,
 }

@@ -1,5 +1,6 @@
 //! A process: its roles, and the routing of messages between them and the outside.
 
+mod announce;
 mod elect;
 mod hear;
 mod known;
@@ -19,6 +20,7 @@ use crate::{
     Incarnation, Leader, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Reply, Settled,
     Setup, Slot, Time, To, Unanswered,
 };
+use announce::Untold;
 use elect::Handover;
 use hear::Beliefs;
 use members::{Members, Recognition};
@@ -127,6 +129,8 @@ pub struct Node<P: Protocol> {
     /// The version of `chosen` that the proposer knows.
     told: u64,
     decisions: Vec<P::Decision>,
+    /// What this distinguished learner has not told everyone.
+    untold: Untold<P::Decision>,
     beliefs: Beliefs,
     /// The stores of the other processes, as this process remembers them.
     recognition: Recognition,

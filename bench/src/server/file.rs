@@ -8,7 +8,7 @@ pub use certificates::{ClientTls, Tls};
 use super::options::PATIENCE;
 use super::{Reads, ServeError};
 use core::time::Duration;
-use paxos_core::{Config, Counts, Leadership, Limits, NodeId, NodeSet, QuorumError, Timeouts};
+use paxos_core::{Announce, Config, Counts, Leadership, Limits, NodeId, NodeSet, QuorumError, Timeouts};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -241,6 +241,7 @@ impl ClusterFile {
             ..Timeouts::default()
         };
         config.limits = LIMITS;
+        config.announce = Announce::ToWaiting;
         if leaderless {
             let backoff = (Duration::from_millis(5), Duration::from_millis(160));
             config.leadership = Leadership::SelfAppointed { backoff: Some(backoff) };

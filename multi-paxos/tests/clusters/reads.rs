@@ -1,8 +1,8 @@
 //! Drawings of reads, and their cost. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
-use super::scene::{Journal, P, drawn_without, established, ms, quiet, settle};
+use super::scene::{Journal, P, drawn_without, established, ms, quiet, settle, submit};
 use expect_test::expect_file;
-use paxos_core::{Config, Consistency, NodeId, Time};
+use paxos_core::{Announce, Config, Consistency, NodeId, Time};
 use paxos_transport::sim::Sim;
 
 const N0: NodeId = NodeId(0);
@@ -81,5 +81,23 @@ fn reads_cost_what_the_docs_say() {
             assert_eq!(cost(true, N1, Consistency::Quorum, reads), others);
             assert_eq!(cost(false, N1, Consistency::Local, reads), 0);
         }
+    }
+}
+
+/// A follower may not have been told what is chosen, because nobody waited for it there. Who reads waits, and no time limit
+/// is set that would end the wait.
+#[test]
+fn a_reader_is_told_what_nobody_there_waited_for() {
+    for way in [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum] {
+        let mut sim = ready(Config { announce: Announce::ToWaiting, ..quiet(3) });
+        for value in 0..3 {
+            submit(&mut sim, 0, value);
+            settle(&mut sim);
+            read(&mut sim, N1, way);
+        }
+        // The slot of this command is bounded by the read, and chosen afterwards.
+        submit(&mut sim, 0, 3);
+        sim.run_for(ms(1)).expect("no invariant breaks");
+        read(&mut sim, N1, way);
     }
 }

@@ -54,6 +54,18 @@ fn decisions_that_travel_on_the_next_phase_2a() {
     expect_file!["../runs/piggybacked.txt"].assert_eq(&drawn(&sim, Time(0)));
 }
 
+/// n1's client waits, so it hears what is chosen at once, with what it has not heard before; n2 hears it with the next phase 2a.
+#[test]
+fn decisions_that_only_those_hear_who_wait() {
+    let mut sim = cluster(Config { announce: Announce::ToWaiting, ..quiet(3) }, 1);
+    settle(&mut sim);
+    for (client, value) in [(0, 6), (1, 7), (3, 8)] {
+        submit(&mut sim, client, value);
+        settle(&mut sim);
+    }
+    expect_file!["../runs/to_waiting.txt"].assert_eq(&drawn(&sim, Time(0)));
+}
+
 #[test]
 fn a_batch_that_lingers_goes_when_its_time_has_come_or_it_is_full() {
     let mut config = quiet(3);

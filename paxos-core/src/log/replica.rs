@@ -119,7 +119,7 @@ impl Answering {
     }
 
     pub(crate) fn new(me: NodeId, config: &Config) -> Self {
-        let told = config.learning == Learning::Everyone || config.announce == crate::Announce::AtOnce;
+        let told = config.learning == Learning::Everyone || config.announce != crate::Announce::WithNext;
         let hear = if told { config.all_learners() } else { NodeSet::EMPTY };
         Self { me, hear, everyone_else: false }
     }

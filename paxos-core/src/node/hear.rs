@@ -4,12 +4,11 @@ mod believe;
 
 pub(super) use believe::Beliefs;
 
-use super::{Members, Node, Own};
+use super::{Members, Node, Own, Untold};
 use crate::{
     Acceptor, Audience, Ballot, Client, Entry, Fact, InBallot, Leader, Learner, Message, Nack, NodeId,
     Overloaded, PhaseMessage, Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
 };
-use std::mem;
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_message(&mut self, from: NodeId, message: Message<P>) {
@@ -279,12 +278,7 @@ impl<P: Protocol> Node<P> {
             self.decisions.clear();
             return;
         }
-        let others = self.others(self.setup.config.learners);
-        let mut decisions = mem::take(&mut self.decisions);
-        for decision in decisions.drain(..) {
-            self.send(To::Each(others), Message::Decide(decision));
-        }
-        self.decisions = decisions;
+        self.announce();
     }
 
     #[cold]
@@ -320,6 +314,7 @@ impl<P: Protocol> Node<P> {
     pub(super) fn on_preempted(&mut self) {
         self.noted.0.counters.lost += u64::from(self.led.is_some());
         self.led = None;
+        self.untold = Untold::default();
         self.leader.on_preempted(self.now, self.chosen.first_unknown());
     }
 

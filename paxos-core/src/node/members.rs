@@ -43,7 +43,7 @@ impl Members {
             acceptors,
             learners,
             elects: matches!(config.leadership, Leadership::Elected { .. }),
-            announces: config.learning == Learning::Distinguished && config.announce == Announce::AtOnce,
+            announces: config.learning == Learning::Distinguished && config.announce != Announce::WithNext,
         }
     }
 }

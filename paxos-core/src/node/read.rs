@@ -102,6 +102,7 @@ impl<P: Protocol> Node<P> {
             ReadMessage::Votes { id } if learner => {
                 if let Some(acceptor) = &self.acceptor {
                     let slot = acceptor.voted_below();
+                    self.tell_reader(from, slot);
                     self.send(To::One(from), Message::Read(ReadMessage::VotedBelow { id, slot }));
                 }
             }
@@ -222,6 +223,9 @@ impl<P: Protocol> Node<P> {
         if to == self.setup.id {
             self.on_read_at(id, slot);
         } else {
+            if let Some(below) = slot {
+                self.tell_reader(to, below);
+            }
             self.send(To::One(to), Message::Read(ReadMessage::At { id, slot }));
         }
     }

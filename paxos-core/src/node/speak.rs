@@ -121,6 +121,7 @@ impl<P: Protocol> Node<P> {
         } else if let Some(learner) = &mut self.learner {
             learner.on_accept(&accept, &mut self.chosen);
         }
+        self.untold.tell(to);
         self.send(To::Each(self.others(to)), Message::Accept(accept));
     }
 

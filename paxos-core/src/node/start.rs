@@ -1,6 +1,6 @@
 //! How a node begins: for the first time, or with what its disk kept.
 
-use super::{Aside, Beliefs, Gossip, Members, Node, Out, Peers, Recognition, Store, Underway};
+use super::{Aside, Beliefs, Gossip, Members, Node, Out, Peers, Recognition, Store, Underway, Untold};
 use crate::reads::{Beats, Grants, Reads};
 use crate::{
     Acceptor, Answering, Chosen, Client, Contact, Leader, Learner, NodeSet, Proposer, Protocol, Recorded,
@@ -141,6 +141,7 @@ impl<P: Protocol> Node<P> {
             voted: Aside(NodeSet::EMPTY),
             told: 0,
             decisions: Vec::new(),
+            untold: Untold::default(),
             beliefs: Beliefs::default(),
             recognition: Recognition::default(),
             noted: Aside::default(),

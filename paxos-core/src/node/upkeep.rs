@@ -88,6 +88,7 @@ impl<P: Protocol> Node<P> {
     /// Sends a heartbeat of the leader of `ballot` to `to`.
     pub(super) fn beat(&mut self, to: NodeSet, ballot: Ballot) {
         let (sent, chosen) = (self.beats.next(self.now), self.chosen.first_unknown());
+        self.untold.tell(to);
         self.send(To::Each(self.others(to)), Message::Heartbeat { ballot, chosen, sent });
         if self.acceptor.as_ref().is_some_and(|acceptor| acceptor.follows(ballot)) {
             self.contact.heard(self.setup.id, sent);

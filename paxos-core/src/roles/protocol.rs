@@ -53,6 +53,9 @@ pub trait Protocol: Clone + Debug + Eq + Hash + Send + Sync + Sized + 'static {
     /// Decides which process proposes, and when.
     type Leader: Leader<Self>;
 
+    /// Whether a phase 2a and a heartbeat let an acceptor learn what earlier proposals of their ballot are chosen.
+    const TELLS_CHOSEN: bool = false;
+
     /// The processes that hear votes in `ballot`, besides the acceptor itself.
     fn hears_votes(setup: &Setup<Self::Options>, ballot: Ballot) -> NodeSet {
         setup.config.hears_votes(ballot)

@@ -21,8 +21,10 @@ pub fn servers(seed: u64) -> Config {
     if seed % 4 < 2 {
         config.learning = Learning::Everyone;
     }
-    if seed % 16 < 4 {
-        config.announce = Announce::WithNext;
+    match seed % 16 {
+        0..4 => config.announce = Announce::WithNext,
+        4..10 => config.announce = Announce::ToWaiting,
+        _ => {}
     }
     config.thrifty = seed.is_multiple_of(3);
     config
