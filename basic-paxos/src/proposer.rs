@@ -133,6 +133,10 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         }
     }
 
+    fn begins_at(&self, chosen: &Chosen<V>) -> Slot {
+        chosen.first_unknown().max(self.progress)
+    }
+
     fn step_down(&mut self) -> bool {
         self.hold()
     }
@@ -141,13 +145,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.instances.is_empty() && self.queue.is_empty()
     }
 
-    fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
+    fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) -> bool {
         let slot = promise.slot;
         let shown = slot < self.gaps.end(chosen) || self.is_awaited(chosen);
-        let Some(at) = self.find(slot) else { return };
+        let Some(at) = self.find(slot) else { return false };
         let instance = &mut self.instances[at];
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
-            return;
+            return false;
         }
         // If its own command was chosen elsewhere in the meantime, the next command takes its place.
         if instance.is_free() && instance.own.is_none() {
@@ -158,11 +162,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
                 self.progress = self.progress.min(slot);
                 self.gaps.clear();
                 self.refuted = Some(slot);
-                return;
+                return false;
             }
         }
         instance.propose();
         self.asking.push_back(slot);
+        // Its promises are about one slot, and come whole.
+        false
     }
 
     fn refuted(&mut self) -> Option<Slot> {

@@ -2,7 +2,7 @@
 
 use crate::One;
 use paxos_core::{Amount, CommandId, Entry, Limits, Overloaded, Request, Value};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Holds each command once, and counts the bytes of all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,9 +86,9 @@ impl<V: Value> Queue<V> {
         bytes.is_some()
     }
 
-    /// Removes a waiting command that no longer needs a slot.
-    pub(crate) fn drop_waiting(&mut self, id: CommandId) {
-        self.waiting.retain(|one| one.id() != Some(id));
+    /// Removes waiting commands that no longer need a slot.
+    pub(crate) fn drop_waiting(&mut self, done: &BTreeSet<CommandId>) {
+        self.waiting.retain(|one| one.id().is_none_or(|id| !done.contains(&id)));
         self.waiting_bytes = self.waiting.iter().map(|one| one.bytes()).sum();
     }
 

@@ -160,14 +160,15 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.pipeline.waiting() == 0 && self.pipeline.first_in_flight().is_none() && self.watched.is_empty()
     }
 
-    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
+    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) -> bool {
         match &mut self.stage {
             Stage::Leading if promise.ballot == self.ballot => _ = self.alive.insert(from),
             Stage::Idle | Stage::Leading => {}
             Stage::Preparing { candidacy, reports, .. } => {
                 if !candidacy.hear(from, &promise) {
-                    return;
+                    return false;
                 }
+                let more = promise.until != Slot::MAX;
                 reports.push((from, promise.votes));
                 // The rest is on its way.
                 self.again.start(now, self.setup.config.timeouts.resend);
@@ -180,15 +181,17 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                     if !votes.is_plausible(candidacy.from(), config.limits.window) {
                         candidacy.forget_promises();
                         reports.clear();
-                        return;
+                        return more;
                     }
                     self.take_the_lead(chosen);
                     self.wait(now);
                     // Slots learned since phase 1 began need no proposal.
                     self.pipeline.settle(chosen.first_unknown());
                 }
+                return more;
             }
         }
+        false
     }
 
     fn on_accepted(&mut self, now: Time, from: NodeId, accepted: &Accepted<V>, chosen: &Chosen<V>) {

@@ -179,11 +179,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
 
     /// *Paxos Made Simple*, §2.2, phase 2(a): with answers from a majority (here: a phase 1 quorum), propose the value
     /// of the highest-numbered proposal among them, or any value if there is none.
-    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
-        let Stage::Preparing { candidacy, votes } = &mut self.stage else { return };
+    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) -> bool {
+        let Stage::Preparing { candidacy, votes } = &mut self.stage else { return false };
         if !candidacy.hear(from, &promise) {
-            return;
+            return false;
         }
+        let more = promise.until != Slot::MAX;
         for vote in &promise.votes {
             votes.note(vote.ballot, vote.first, &vote.batch);
         }
@@ -194,16 +195,18 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
             if !votes.is_plausible(candidacy.from(), config.limits.window) {
                 candidacy.forget_promises();
                 *votes = Votes::default();
-                return;
+                return more;
             }
             self.take_the_lead(chosen);
             if self.is_overtaken(chosen) {
-                return paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);
+                paxos_core::Proposer::<MultiPaxos<V, R>>::campaign(self, now, chosen);
+                return more;
             }
             self.wait(now);
             // Slots learned since phase 1 began need no proposal.
             self.settle(now, chosen.first_unknown());
         }
+        more
     }
 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {

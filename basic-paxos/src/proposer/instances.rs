@@ -4,7 +4,7 @@ use super::Proposer;
 use crate::One;
 use crate::instance::Instance;
 use paxos_core::{Chosen, Entry, Slot, SlotRange, Time, Value};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 impl<V: Value> Proposer<V> {
     pub(super) fn find(&self, slot: Slot) -> Option<usize> {
@@ -81,15 +81,16 @@ impl<V: Value> Proposer<V> {
 
     /// Drops own commands that were chosen in other slots.
     pub(super) fn drop_chosen(&mut self, slots: SlotRange, chosen: &Chosen<V>) {
+        let mut done = BTreeSet::new();
         for (_, batch) in chosen.within(slots) {
-            for id in batch.iter().filter_map(Entry::id) {
-                if !self.queue.done(id) {
-                    continue;
-                }
-                self.queue.drop_waiting(id);
-                let rivals = self.instances.iter_mut().map(|instance| &mut instance.own);
-                rivals.for_each(|own| _ = own.take_if(|own| own.id() == Some(id)));
-            }
+            done.extend(batch.iter().filter_map(Entry::id).filter(|id| self.queue.done(*id)));
+        }
+        if done.is_empty() {
+            return;
+        }
+        self.queue.drop_waiting(&done);
+        for instance in &mut self.instances {
+            instance.own.take_if(|own| own.id().is_some_and(|id| done.contains(&id)));
         }
     }
 

@@ -4,7 +4,7 @@ use super::{FIRST, Proposer};
 use crate::Recovery;
 use crate::choice::{assign, is_collided};
 use crate::learner::Tally;
-use paxos_core::{Ballot, Batch, Chosen, Entry, Phase, Reach, Slot, Time, Value};
+use paxos_core::{Ballot, Batch, Chosen, Entry, NodeSet, Phase, Reach, Slot, Time, Value};
 use std::collections::BTreeMap;
 
 impl<V: Value> Proposer<V> {
@@ -84,8 +84,12 @@ impl<V: Value> Proposer<V> {
         }
         let (enough, few): (Vec<Slot>, Vec<Slot>) =
             self.watched.keys().partition(|slot| self.is_recoverable(&self.watched[slot]));
-        if few.is_empty() && self.pipeline.waiting() == 0 && self.setup.options.recovery != Recovery::Classic
-        {
+        // Acceptors whose votes are missing everywhere may have crashed. While too few are left for a fast quorum, each
+        // command would wait here for the timeout, so phase 1 finds out who is alive.
+        let heard = self.watched.values().fold(NodeSet::EMPTY, |all, tally| all.union(tally.heard));
+        let quick = self.setup.config.quorums.is_quorum(Phase::TwoFast, heard);
+        let classic = self.setup.options.recovery == Recovery::Classic;
+        if few.is_empty() && self.pipeline.waiting() == 0 && quick && !classic {
             self.recover(&enough);
         } else {
             self.start_term(now, chosen, Reach::All);

@@ -1,8 +1,9 @@
 //! The election: when a process campaigns, and whether it asks first.
 
+use super::snapshot::{N0, N1, N2, Server};
 use super::*;
 use core::time::Duration;
-use paxos_core::{Duty, Election, Leader, Leadership, Standing, Timeouts};
+use paxos_core::{Change, CommandId, Duty, Election, Leader, Leadership, Learning, Standing, Timeouts};
 
 const T: Duration = Duration::from_millis(100);
 
@@ -142,4 +143,74 @@ fn a_self_appointed_proposer_campaigns_again_among_the_next_members() {
     // Its proposer has given up a phase 1 among former members.
     Leader::<P>::on_idle(&mut role);
     assert_eq!(ask(&mut role, false), Some(Duty::Campaign));
+}
+
+/// Others follow a candidate that asks them, so one that cannot hear the answers must give up, or nobody else is elected. The
+/// first piece of a promise, which its own acceptor repeats each time that it is asked, is no answer.
+#[test]
+fn a_candidate_that_hears_nothing_new_gives_up() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    let resend = Some(Duration::from_millis(1));
+    config.timeouts = Timeouts { election: Some(T), resend, ..Timeouts::NEVER };
+    config.pre_vote = false;
+    config.limits.batch = 2;
+    let mut server = Server::of(config, N1);
+    // Its own acceptor has more votes than one message holds.
+    server.hear(N0, Message::Accept(accept(ballot(1, 0), 0, 0..2)));
+    server.hear(N0, Message::Accept(accept(ballot(1, 0), 2, 2..4)));
+    let mut ballots = std::collections::BTreeSet::new();
+    while let Some(at) = server.node.deadline().filter(|at| *at < NOW.after(20 * T)) {
+        server.node.step(at, Event::Timeout);
+        server.settle();
+        ballots.insert(server.node.proposer().expect("it proposes").ballot());
+    }
+    assert!(ballots.len() > 5, "{ballots:?}");
+}
+
+/// A proposer that does not learn hears of progress. While there is some, its waits stay within the configured limit.
+#[test]
+fn a_rival_that_does_not_learn_waits_no_longer_while_others_advance() {
+    let high = Duration::from_millis(20);
+    let mut config = Config::separate(2, 3, 2).expect("lawful");
+    (config.learning, config.timeouts) = (Learning::Everyone, Timeouts::NEVER);
+    config.leadership = Leadership::SelfAppointed { backoff: Some((high / 4, high)) };
+    let (mut server, client, learner) = (Server::of(config, N0), NodeId(9), NodeId(5));
+    server.hear(client, Message::Request(request(0..1)));
+    for lost in 0..200 {
+        let at = server.node.deadline().unwrap_or(NOW);
+        server.node.step(at, Event::Timeout);
+        server.settle();
+        let refused = server.node.proposer().expect("it proposes").ballot();
+        let promised = Ballot::classic(refused.round() + 1, N1);
+        let nack = Nack { refused, promised, slots: Slot(0).onwards() };
+        let progress = Message::Progress { chosen: Slot(lost), durable: Slot(0) };
+        for (from, message) in [(learner, progress), (N2, Message::Nack(nack))] {
+            server.node.step(at, Event::Message { from, message });
+        }
+        server.settle();
+        let wait = server.node.deadline().expect("it tries again").since(at);
+        assert!(wait <= high, "{wait:?} after {lost} lost ballots");
+    }
+}
+
+#[test]
+fn without_timeouts_the_successor_of_a_removed_leader_leads_again_after_a_restart() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    (config.timeouts, config.limits.alpha) = (Timeouts::NEVER, 1);
+    let mut server = Server::of(config.clone(), N1);
+    let id = CommandId { client: ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq: 50 };
+    let log = vec![Entry::Change(id, Box::new(Change::remove(N0).into())), entry(1)];
+    let told = Message::Chosen { first: Slot(0), batch: log.into(), known: Slot(2), asked: Some(Slot(0)) };
+    let asks =
+        |said: &[(paxos_core::To, Message<P>)]| said.iter().any(|(_, m)| matches!(m, Message::Prepare(_)));
+    let mut said = server.hear(N0, told);
+    for _ in 0..2 {
+        while let Some(at) = server.node.deadline().filter(|at| *at <= NOW) {
+            server.node.step(at, Event::Timeout);
+            said.extend(server.settle());
+        }
+        assert!(asks(&said), "{said:?}");
+        server.restart(config.clone());
+        said = server.settle();
+    }
 }

@@ -92,7 +92,8 @@ impl Election {
                 let eager = restarted || election.config().campaign == Campaign::Eager;
                 election.wake = eager.then_some(now);
             } else {
-                election.leader = first.filter(|_| !restarted);
+                // Without timeouts nobody else can have been elected, unless the members changed, which the log tells.
+                election.leader = first.filter(|_| !restarted || alone);
                 election.wake = election.election_timeout(now);
             }
         }

@@ -64,7 +64,7 @@ impl<V: Value> Pipeline<V> {
     pub fn push(&mut self, now: Time, request: &Request<V>) -> Result<(), Overloaded> {
         let mut commands = request.commands.clone();
         if matches!(request.audience, Audience::Anyone | Audience::Relayed) {
-            commands = commands.iter().filter(|e| !self.holds(e)).cloned().collect();
+            commands = self.new_among(&commands);
         }
         if !commands.is_empty() {
             let more = commands.amount();
@@ -338,10 +338,18 @@ impl<V: Value> Pipeline<V> {
         self.queue.drain(..).map(|waiting| waiting.batch).collect()
     }
 
-    fn holds(&self, entry: &Entry<V>) -> bool {
-        let is_it = |e: &Entry<V>| e.id() == entry.id();
-        self.queue.iter().any(|w| w.batch.iter().any(is_it))
-            || self.in_flight().any(|v| v.batch.iter().any(is_it))
+    /// The commands that are not here yet. A client that waits for a slow quorum asks again for all of its commands, so
+    /// this takes one walk, not one for each command.
+    fn new_among(&self, commands: &Batch<V>) -> Batch<V> {
+        let mut new: BTreeSet<CommandId> = commands.iter().filter_map(Entry::id).collect();
+        let proposed = self.in_flight.overlapping(Slot(0).onwards()).map(|(_, batch)| batch);
+        for batch in proposed.chain(self.queue.iter().map(|waiting| &waiting.batch)) {
+            if new.is_empty() {
+                break;
+            }
+            batch.iter().filter_map(Entry::id).for_each(|id| _ = new.remove(&id));
+        }
+        commands.iter().filter(|entry| entry.id().is_some_and(|id| new.contains(&id))).cloned().collect()
     }
 }
 

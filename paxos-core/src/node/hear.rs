@@ -244,16 +244,9 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(super) fn on_promise(&mut self, from: NodeId, promise: P::Promise) {
         let Some(proposer) = &mut self.proposer else { return };
-        let mut more = false;
-        promise.facts(&mut |fact| {
-            if let Fact::Promise { slots, .. } = fact {
-                more = slots.end != Slot::MAX;
-            }
-        });
-        if more && proposer.leading().is_none() && promise.ballot() == proposer.load().ballot {
+        if proposer.on_promise(self.now, from, promise, &self.chosen) {
             self.leader.on_piece(self.now);
         }
-        proposer.on_promise(self.now, from, promise, &self.chosen);
         if let Some(slot) = proposer.refuted() {
             self.chosen.refute(slot);
         }
@@ -315,7 +308,10 @@ impl<P: Protocol> Node<P> {
         self.noted.0.counters.lost += u64::from(self.led.is_some());
         self.led = None;
         self.untold = Untold::default();
-        self.leader.on_preempted(self.now, self.chosen.first_unknown());
+        // A proposer that does not learn hears how far the log has got.
+        let chosen = &self.chosen;
+        let known = self.proposer.as_ref().map_or(chosen.first_unknown(), |p| p.begins_at(chosen));
+        self.leader.on_preempted(self.now, known);
     }
 
     pub(super) fn on_heartbeat(&mut self, ballot: Ballot, chosen: Slot, sent: Time) {

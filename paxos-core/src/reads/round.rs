@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 /// even if the question was asked long ago or several times.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Round {
-    /// The first of its reads.
+    /// The first of the reads with which it began.
     id: ReadId,
     way: Consistency,
     reads: VecDeque<ReadId>,
@@ -215,6 +215,34 @@ impl Reads {
             if round.asked.is_some_and(|asked| asked.after(patience) <= now) {
                 round.asked = None;
                 self.due = true;
+            }
+        }
+        if self.due {
+            self.join_due();
+        }
+    }
+
+    /// Joins the rounds without an answer that are to be asked again, so that a process without contact has few. Every
+    /// question of the youngest one, however old, was asked after the reads of all others had begun.
+    fn join_due(&mut self) {
+        let waits = |round: &Round| round.asked.is_none() && round.times > 0 && round.bound.is_none();
+        for way in [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum] {
+            let Some(youngest) = self.rounds.iter().rposition(|round| round.way == way && waits(round))
+            else {
+                continue;
+            };
+            let id = self.rounds[youngest].id;
+            let mut older = VecDeque::new();
+            self.rounds.retain_mut(|round| {
+                let joins = round.way == way && waits(round) && round.id != id;
+                if joins {
+                    older.append(&mut round.reads);
+                }
+                !joins
+            });
+            if let Some(round) = self.rounds.iter_mut().find(|round| round.id == id) {
+                older.append(&mut round.reads);
+                round.reads = older;
             }
         }
     }

@@ -178,9 +178,9 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn is_settled(&self) -> bool {
         true
     }
-    /// Handles a phase 1b. A promise of a ballot other than the current one changes nothing.
-    fn on_promise(&mut self, now: Time, from: NodeId, promise: P::Promise, chosen: &Chosen<P::Value>);
-
+    /// Handles a phase 1b of the current ballot. Returns whether it was a new piece of a promise, and not the last one.
+    fn on_promise(&mut self, now: Time, from: NodeId, promise: P::Promise, chosen: &Chosen<P::Value>)
+    -> bool;
     /// Returns a slot in which the last promise completed a phase 1 quorum without a vote, although a later slot was
     /// reported as the end of what is chosen. That report was wrong.
     fn refuted(&mut self) -> Option<Slot> {
@@ -305,8 +305,7 @@ pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_preempted(&mut self, now: Time, chosen: Slot);
     /// Handles a won phase 1: this process's proposer may propose in `ballot`.
     fn on_elected(&mut self, now: Time, ballot: Ballot);
-    /// Called in each turn in which this process's proposer holds no ballot and asks for none. A campaign of it may have
-    /// ended without a message that says so: its members changed, or it was overtaken as it won.
+    /// Called while this process's proposer is idle. Its members changed, perhaps, or it was overtaken as it won.
     fn on_idle(&mut self) {}
     /// Handles a part of an acceptor's promise in this process's campaign. Phase 1 continues, however long it takes.
     fn on_piece(&mut self, _now: Time) {}

@@ -58,10 +58,10 @@ impl<P: Dialect<u64>> paxos_core::Proposer<P> for Deaf {
         Self(paxos_core::Proposer::<P>::new(setup))
     }
 
-    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<u64>, chosen: &Chosen<u64>) {
+    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<u64>, chosen: &Chosen<u64>) -> bool {
         // The mistake: the reported votes are dropped.
         let promise = Promise { votes: Vec::new(), ..promise };
-        paxos_core::Proposer::<P>::on_promise(&mut self.0, now, from, promise, chosen);
+        paxos_core::Proposer::<P>::on_promise(&mut self.0, now, from, promise, chosen)
     }
 
     fn restore(&mut self, record: &Record<u64>) {

@@ -113,3 +113,25 @@ fn only_a_heartbeat_after_the_question_confirms_it() {
     assert!(reads.wait_for_quorum(&question, ballot, Slot(8), Some(Time(6))));
     assert_eq!(reads.settle(None, Some(Time(9))), Some((NodeId(1), ReadId::default(), None)));
 }
+
+#[test]
+fn rounds_that_nobody_answers_are_asked_again_as_one() {
+    let (config, mut reads) = reads();
+    let patience = config.timeouts.client.expect("it asks again");
+    for at in 0..100 {
+        for way in [Consistency::Confirmed, Consistency::Lease] {
+            reads.begin(way).expect("room");
+            assert_eq!(ask(&mut reads, at).len(), 1);
+        }
+    }
+    let later = Time(99).after(patience);
+    reads.on_timeout(later);
+    let again = ask(&mut reads, later.0);
+    assert_eq!(again.iter().map(|id| id.number).collect::<Vec<_>>(), [198, 199]);
+    // An answer to an older question may be of a time before the reads that have joined.
+    reads.on_bound(ReadId { session: 0, number: 0 }, Slot(0));
+    assert_eq!(seen(&mut reads, 9), []);
+    reads.on_bound(again[0], Slot(9));
+    assert_eq!(seen(&mut reads, 9), (0..200).step_by(2).collect::<Vec<u64>>());
+    assert_eq!(reads.open(), 100);
+}

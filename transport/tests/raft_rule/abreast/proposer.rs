@@ -142,11 +142,11 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
 
     /// Every acceptor that promises has a log that is not ahead of `votes`: of one that is shown, the acceptor sees to that, and of
     /// those that are lent, the one furthest ahead is taken (Liskov and Cowling 2012, §4.2, do so in each view change).
-    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
-        let Stage::Preparing { from: first, shown, votes, promised } = &mut self.stage else { return };
+    fn on_promise(&mut self, now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) -> bool {
+        let Stage::Preparing { from: first, shown, votes, promised } = &mut self.stage else { return false };
         // An answer to another question says nothing about this one; a second one from the same acceptor does not count again.
         if (promise.ballot, promise.from) != (self.ballot, *first) || !promised.insert(from) {
-            return;
+            return false;
         }
         if shown.is_none() {
             let mut lent = Votes::default();
@@ -158,7 +158,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
             }
         }
         if !self.setup.config.quorums.is_quorum(Phase::One, *promised) {
-            return;
+            return false;
         }
         *promised = NodeSet::EMPTY;
         let votes = core::mem::take(votes);
@@ -167,6 +167,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         } else if self.is_overtaken(chosen) {
             paxos_core::Proposer::<P>::campaign(self, now, chosen);
         }
+        false
     }
 
     /// Votes of the acceptor of this process, once they are on disk: its log.

@@ -117,13 +117,13 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         self.preempted()
     }
 
-    fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) {
-        let Stage::Preparing { from: first, promised } = &mut self.stage else { return };
+    fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) -> bool {
+        let Stage::Preparing { from: first, promised } = &mut self.stage else { return false };
         // An answer to an earlier ballot, or about other slots, does not count for this one, nor does a second one from
         // the same acceptor.
         let told = (promise.ballot, promise.from, promise.until);
         if told != (self.ballot, *first, Slot::MAX) || !promised.insert(from) {
-            return;
+            return false;
         }
         for vote in &promise.votes {
             self.found.note(vote.ballot, vote.first, &vote.batch);
@@ -135,6 +135,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
                 self.found.within(Slot(0).onwards()).flat_map(|vote| vote.batch.to_vec()).collect();
             self.pipeline.drop_found(&found, chosen);
         }
+        false
     }
 
     fn on_nack(&mut self, _now: Time, nack: &Nack) -> bool {
