@@ -1,23 +1,10 @@
 //! The examples run, and do what they say. Each of them asserts what it shows.
 
-#[path = "../examples/bank.rs"]
-mod bank;
-#[path = "../examples/by_hand.rs"]
-mod by_hand;
-#[path = "../examples/members.rs"]
-mod members;
-#[path = "../examples/own_quorums.rs"]
-mod own_quorums;
-#[path = "../examples/reads.rs"]
-mod reads;
 #[path = "../examples/simulate.rs"]
 #[allow(dead_code, reason = "its main reads the arguments of the program")]
 mod simulate;
-#[path = "../examples/tutorial.rs"]
-#[allow(dead_code, reason = "its main reads the arguments of the program")]
-mod tutorial;
 
-use std::env::{current_exe, var};
+use std::env::current_exe;
 use std::fs::{read_dir, read_to_string};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -97,29 +84,48 @@ fn the_rust_on_the_pages_is_that_of_the_examples() {
     }
 }
 
+/// The program of an example. `cargo test` builds them all; with `--test examples` it does not, and Cargo runs it.
+fn example(name: &str) -> Command {
+    let program = current_exe().expect("this program");
+    let built = program.parent().and_then(Path::parent).expect("a directory").join("examples").join(name);
+    if built.exists() {
+        return Command::new(built);
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--profile", "test", "--example", name, "--"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo
+}
+
+/// Runs an example to its end.
+fn runs(name: &str) {
+    let done = example(name).output().expect("it starts");
+    assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
 #[test]
 fn the_bank_loses_no_money() {
-    bank::main().expect("it runs");
+    runs("bank");
 }
 
 #[test]
 fn nodes_are_driven_by_hand() {
-    by_hand::main().expect("it runs");
+    runs("by_hand");
 }
 
 #[test]
 fn a_member_is_added_and_another_removed() {
-    members::main().expect("it runs");
+    runs("members");
 }
 
 #[test]
 fn quorums_of_ones_own_are_proved_or_refused() {
-    own_quorums::main().expect("it runs");
+    runs("own_quorums");
 }
 
 #[test]
 fn each_kind_of_read_keeps_its_promise() {
-    reads::main().expect("it runs");
+    runs("reads");
 }
 
 #[test]
@@ -161,21 +167,18 @@ fn a_planted_mistake_is_found_with_its_seed_and_the_operations_in_conflict() {
 
 #[test]
 fn seats_are_taken_in_memory() {
-    tutorial::run(&[]).expect("it runs");
+    runs("tutorial");
 }
-
-/// The arguments of a process of the tutorial. The test that starts such processes runs as one of them if this is set.
-const ARGUMENTS: &str = "TUTORIAL_ARGUMENTS";
 
 /// A process of the tutorial, which is killed when it is dropped.
 struct Process(Child, ChildStdin, BufReader<ChildStdout>);
 
 impl Process {
     fn start(id: usize, directory: &Path, addresses: &[String]) -> Self {
-        let args = [id.to_string(), directory.display().to_string()];
-        let mut child = Command::new(current_exe().expect("this program"))
-            .args(["seats_outlive_a_process_that_is_killed", "--exact", "--nocapture"])
-            .env(ARGUMENTS, args.iter().chain(addresses).cloned().collect::<Vec<_>>().join("\n"))
+        let mut child = example("tutorial")
+            .arg(id.to_string())
+            .arg(directory)
+            .args(addresses)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -209,9 +212,6 @@ impl Drop for Process {
 
 #[test]
 fn seats_outlive_a_process_that_is_killed() {
-    if let Ok(args) = var(ARGUMENTS) {
-        return tutorial::run(&args.lines().map(str::to_owned).collect::<Vec<_>>()).expect("it runs");
-    }
     let directory = tempfile::tempdir().expect("a directory");
     let ports = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
     let addresses = ports.each_ref().map(|port| port.local_addr().expect("an address").to_string());
