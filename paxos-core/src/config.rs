@@ -22,8 +22,10 @@ pub enum Announce {
     /// In a message of its own, at once.
     #[default]
     AtOnce,
-    /// At once to those that wait for it: their clients' commands are chosen, or they read. The others hear with the next
-    /// phase 2a or heartbeat. Where these do not tell what is chosen ([`crate::Protocol::TELLS_CHOSEN`]), all hear at once.
+    /// At once to those that wait for it: their clients' commands are chosen, or they have asked for a read. The others hear with
+    /// the next phase 2a or heartbeat; until then a local read there is older, and a read at a slot waits. That saves messages
+    /// when clients send one command at a time. All hear at once of changes of members, with thrifty phases, and where phase 2a
+    /// and heartbeat do not tell what is chosen ([`crate::Protocol::TELLS_CHOSEN`]).
     ToWaiting,
     /// With the next phase 2a or heartbeat, whichever comes first.
     WithNext,

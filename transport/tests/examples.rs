@@ -88,7 +88,10 @@ fn the_rust_on_the_pages_is_that_of_the_examples() {
 fn example(name: &str) -> Command {
     let program = current_exe().expect("this program");
     let built = program.parent().and_then(Path::parent).expect("a directory").join("examples").join(name);
-    if built.exists() {
+    // An older one may be of an older source.
+    let made = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{name}.rs"));
+    if made(&built).is_some_and(|at| made(&source).is_some_and(|source| at > source)) {
         return Command::new(built);
     }
     let mut cargo = Command::new(env!("CARGO"));

@@ -96,7 +96,7 @@ impl<V: Value> Proposer<V> {
             || self.found.is_some()
             || self.contention.classic
             || chosen.is_changing()
-            || !quorums.is_quorum(Phase::TwoFast, self.alive)
+            || !quorums.is_quorum(Phase::TwoFast, self.alive.intersection(crate::voters(&self.setup.config)))
         {
             return;
         }

@@ -2,7 +2,8 @@
 
 use super::Node;
 use crate::{
-    Announce, Entry, Fact, Message, NodeId, NodeSet, PhaseMessage as _, Protocol, Slot, SlotRange, To,
+    Announce, Entry, Fact, InBallot as _, Message, NodeId, NodeSet, PhaseMessage as _, Proposer as _,
+    Protocol, Slot, SlotRange, To,
 };
 use core::mem;
 use std::collections::VecDeque;
@@ -42,10 +43,9 @@ impl<P: Protocol> Node<P> {
     /// Announces the decisions of this turn.
     pub(super) fn announce(&mut self) {
         let others = self.others(self.setup.config.learners);
-        let sparing = P::TELLS_CHOSEN && self.setup.config.announce == Announce::ToWaiting;
         let mut decisions = mem::take(&mut self.decisions);
         for decision in decisions.drain(..) {
-            let to = if sparing { self.waiting_for(&decision, others) } else { others };
+            let to = if self.may_spare(&decision) { self.waiting_for(&decision, others) } else { others };
             self.tell_earlier(to);
             let later = others.without(to);
             if !later.is_empty() {
@@ -58,8 +58,24 @@ impl<P: Protocol> Node<P> {
         self.decisions = decisions;
     }
 
-    /// The processes among `others` that wait for a decision. Everyone waits for what the next phase 2a does not tell: what
-    /// is chosen behind a gap, and values that it did not bring. Everyone should soon know who the members are.
+    /// Whether the next phase 2a or heartbeat tells all acceptors of this decision: it is of the ballot in which this process
+    /// leads, and they hear each phase 2a. Everyone should soon know who the members are. With more proposals in progress,
+    /// nothing is saved: somebody waits for each.
+    fn may_spare(&self, decision: &P::Decision) -> bool {
+        let config = &self.setup.config;
+        let (Some(proposer), Some(ballot)) = (&self.proposer, self.leading()) else { return false };
+        P::TELLS_CHOSEN
+            && config.announce == Announce::ToWaiting
+            && !config.thrifty
+            && config.acceptors().contains(self.setup.id)
+            && ballot == decision.ballot()
+            && !self.chosen.is_changing()
+            && !proposer.waits_for(self.chosen.first_unknown().plus(1))
+            && proposer.load().waiting.count == 0
+    }
+
+    /// The processes among `others` that wait for what is known now. Everyone waits for what is chosen behind a gap, and who
+    /// receives no phase 2a waits for values.
     fn waiting_for(&self, decision: &P::Decision, others: NodeSet) -> NodeSet {
         let (mut first, mut end) = (Slot::MAX, Slot(0));
         decision.facts(&mut |fact| {
@@ -67,12 +83,13 @@ impl<P: Protocol> Node<P> {
                 (first, end) = (first.min(slot), end.max(slot.plus(1)));
             }
         });
-        if end > self.chosen.first_unknown() {
+        let known = self.chosen.first_unknown();
+        if end > known {
             return others;
         }
-        let untold = &self.untold;
-        let mut waiting = if first < untold.until { untold.readers } else { NodeSet::EMPTY };
-        for (_, batch) in self.chosen.within(SlotRange::new(first, end)) {
+        let mut waiting = if first < self.untold.until { self.untold.readers } else { NodeSet::EMPTY };
+        // The decision may have closed a gap.
+        for (_, batch) in self.chosen.within(SlotRange::new(first, known)) {
             for entry in batch.iter() {
                 if matches!(entry, Entry::Change(..)) {
                     return others;
@@ -84,13 +101,13 @@ impl<P: Protocol> Node<P> {
                 }
             }
         }
-        waiting.union(others.without(self.members.acceptors)).intersection(others)
+        waiting.union(others.without(self.setup.config.acceptors())).intersection(others)
     }
 
-    /// Tells `to` what it has not been told yet.
-    fn tell_earlier(&mut self, to: NodeSet) {
+    /// Tells `to` what it has not been told yet. Returns whether there was anything.
+    pub(super) fn tell_earlier(&mut self, to: NodeSet) -> bool {
         if self.untold.decisions.iter().all(|(untold, _)| untold.intersection(to).is_empty()) {
-            return;
+            return false;
         }
         let decisions = mem::take(&mut self.untold.decisions);
         for (untold, decision) in &decisions {
@@ -101,6 +118,7 @@ impl<P: Protocol> Node<P> {
         }
         self.untold.decisions = decisions;
         self.untold.forget(to);
+        true
     }
 
     /// Tells a learner that is about to read what is chosen, and what will be below `until` as soon as it is.

@@ -6,8 +6,8 @@ pub(super) use believe::Beliefs;
 
 use super::{Members, Node, Own, Untold};
 use crate::{
-    Acceptor, Audience, Ballot, Client, Entry, Fact, InBallot, Leader, Learner, Message, Nack, NodeId,
-    Overloaded, PhaseMessage, Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
+    Acceptor, Audience, Ballot, Client, Entry, InBallot, Leader, Learner, Message, Nack, NodeId, Overloaded,
+    PhaseMessage, Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,
 };
 
 impl<P: Protocol> Node<P> {

@@ -76,6 +76,8 @@ impl<P: Protocol> Node<P> {
         if !self.members_changed() {
             return true;
         }
+        // No phase 2a or heartbeat of the present ballot may follow.
+        self.tell_earlier(self.others(self.setup.config.learners));
         let Some(epochs) = self.chosen.epochs() else { return true };
         let (version, current) = (epochs.version(), epochs.current().clone());
         // Members may have been added and removed again since the last call.

@@ -102,7 +102,8 @@ impl<P: Protocol> Node<P> {
             ReadMessage::Votes { id } if learner => {
                 if let Some(acceptor) = &self.acceptor {
                     let slot = acceptor.voted_below();
-                    self.tell_reader(from, slot);
+                    // Another acceptor may answer with a slot that is proposed meanwhile.
+                    self.tell_reader(from, slot.plus(config.limits.window as u64));
                     self.send(To::One(from), Message::Read(ReadMessage::VotedBelow { id, slot }));
                 }
             }

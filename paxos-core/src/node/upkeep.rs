@@ -108,6 +108,7 @@ impl<P: Protocol> Node<P> {
         self.gossip.stuck_at = chosen;
         if !peers.is_empty() {
             let peer = peers.iter().nth(self.gossip.turn % peers.len()).into_iter().collect();
+            self.tell_earlier(peer);
             self.send(To::Each(peer), self.progress());
         }
         if let Some(stranger) = self.next_stranger() {
@@ -153,7 +154,10 @@ impl<P: Protocol> Node<P> {
         }
         self.chosen.hear_of(chosen);
         if chosen < self.chosen.first_unknown() {
-            self.send_chosen(from, chosen);
+            // It has the values of what it was not told.
+            if !self.tell_earlier(NodeSet::only(from)) {
+                self.send_chosen(from, chosen);
+            }
         } else {
             self.catch_up(from);
         }

@@ -5,6 +5,9 @@ use crate::{Ballot, Config, NodeId, NodeSet, Phase, QuorumSystem, Slot, Time};
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
+/// A round that was asked this often has heard no answer for a long time.
+const OFTEN: u32 = 8;
+
 /// Reads that ask together. An answer to a question that was asked after all of them had begun answers all of them,
 /// even if the question was asked long ago or several times.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -222,8 +225,9 @@ impl Reads {
         }
     }
 
-    /// Joins the rounds without an answer that are to be asked again, so that a process without contact has few. Every
-    /// question of the youngest one, however old, was asked after the reads of all others had begun.
+    /// Joins the rounds without an answer that are to be asked again at this time, so that a process without contact has few.
+    /// Every question of the youngest one, however old, was asked after the reads of all others had begun. A round that has
+    /// not been asked as often keeps to itself at first: answers may take longer than the time until it is asked again.
     fn join_due(&mut self) {
         let waits = |round: &Round| round.asked.is_none() && round.times > 0 && round.bound.is_none();
         for way in [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum] {
@@ -231,10 +235,11 @@ impl Reads {
             else {
                 continue;
             };
-            let id = self.rounds[youngest].id;
+            let (id, times) = (self.rounds[youngest].id, self.rounds[youngest].times);
             let mut older = VecDeque::new();
             self.rounds.retain_mut(|round| {
-                let joins = round.way == way && waits(round) && round.id != id;
+                let joins =
+                    round.way == way && waits(round) && round.id != id && round.times.min(OFTEN) <= times;
                 if joins {
                     older.append(&mut round.reads);
                 }

@@ -150,6 +150,7 @@ impl<P: Protocol> Node<P> {
         if let Some(Handover { to, asked: Some(chosen), .. }) = self.handover {
             // The acceptors may now answer the successor, and this process answers no more reads alone.
             self.release_lease(self.now);
+            self.tell_earlier(NodeSet::only(to));
             self.send(To::One(to), Message::Transfer { ballot, chosen });
         }
     }
