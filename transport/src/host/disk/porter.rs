@@ -1,7 +1,6 @@
 //! Moves pieces of snapshots between node and disk, beside the host: keeps those that arrive, reads those that peers
 //! want.
 
-use super::ended;
 use crate::storage::{Intake, Kept, Storage, StorageError};
 use core::future::pending;
 use core::time::Duration;
@@ -49,7 +48,7 @@ impl Porter {
             carry(intake, &loads, &tell);
             drop(end);
         };
-        thread::Builder::new().name("paxos-pieces".into()).spawn(work).map_err(StorageError::Write)?;
+        thread::Builder::new().name("paxos-pieces".into()).spawn(work).map_err(StorageError::Thread)?;
         Ok(Self { ends: Some(Ends { todo, done, ended }) })
     }
 
@@ -79,7 +78,7 @@ impl Porter {
     /// anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Carried, StorageError> {
         let Some(Ends { done, .. }) = &mut self.ends else { return pending().await };
-        done.recv().await.unwrap_or_else(|| Err(StorageError::Write(ended())))
+        done.recv().await.unwrap_or(Err(StorageError::Panicked))
     }
 
     /// Waits for the piece under way, which uses the store, but no longer than `patience`. Returns false if it did not
