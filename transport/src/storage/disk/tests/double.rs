@@ -27,6 +27,8 @@ struct World {
     steps: usize,
     crash_at: Option<usize>,
     crashed: bool,
+    /// Whether the system starts no thread.
+    threadless: bool,
 }
 
 #[derive(Clone, Default)]
@@ -97,6 +99,11 @@ impl Double {
     /// Makes the file system crash in this step, counted from the first.
     pub(super) fn crash_at(&self, step: usize) {
         self.world().crash_at = Some(step);
+    }
+
+    /// Lets the system start threads for work beside other writes, or none.
+    pub(super) fn allow_threads(&self, allowed: bool) {
+        self.world().threadless = !allowed;
     }
 
     /// Kills the process: its further steps have no effect.
@@ -300,6 +307,9 @@ impl Files for Double {
 
     /// The job runs at once, so that the steps of a history are always the same.
     fn aside(&self, job: Job) -> Job {
+        if self.world().threadless {
+            return Box::new(|| Err(io::ErrorKind::WouldBlock.into()));
+        }
         let done = job();
         Box::new(|| done)
     }
