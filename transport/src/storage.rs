@@ -51,7 +51,8 @@ pub trait Storage<P: Protocol>: Send + 'static {
     }
 
     /// Returns a function that keeps the pieces of a snapshot that a peer sends, in order, while other writes go on.
-    /// It may be called from any thread, but from one at a time. `None`, the default, means that pieces are kept in
+    /// It may be called from any thread, but from one at a time. After an error, it frees what it has kept; the host says
+    /// so in the log, and fetches the snapshot again a while later. `None`, the default, means that pieces are kept in
     /// memory.
     fn intake(&self) -> Option<Intake> {
         None

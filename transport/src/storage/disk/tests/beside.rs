@@ -2,8 +2,11 @@
 
 use super::double::Double;
 use super::history::load;
+use crate::storage::Kept;
 use crate::storage::disk::block::{Draft, Kind};
-use paxos_core::{Bytes, Sections, Slot, Snapshot};
+use crate::storage::disk::pieces::fill;
+use crate::storage::disk::store::{Closing, PIECE, Sizes};
+use paxos_core::{Bytes, Sections, Slot, Snapshot, SnapshotPiece};
 
 fn snapshot(next: u64) -> Snapshot {
     let (sessions, membership) = (Bytes::empty(), Bytes::empty());
@@ -34,4 +37,44 @@ fn a_removal_whose_thread_does_not_start_does_not_hinder_later_ones() {
     drop(store);
     load(&files).expect("whole");
     assert_eq!(left(), [""; 0], "a start removes the rest");
+}
+
+#[test]
+fn a_snapshot_of_a_peer_for_which_the_disk_is_too_full_leaves_nothing_and_can_come_again() {
+    let files = Double::default();
+    let (mut store, _) = load(&files).expect("a new store");
+    let (mut intake, snapshot) = (store.intake(), snapshot(9));
+    let bytes = snapshot.read_all().expect("memory");
+    let piece = |from: usize, to: usize| SnapshotPiece {
+        snapshot: snapshot.id(),
+        offset: from as u64,
+        bytes: bytes[from..to].into(),
+    };
+    let half = bytes.len() / 2;
+    for _ in 0..2 {
+        assert!(matches!(intake.keep(&piece(0, half)), Ok(Kept::More)));
+        assert!(files.image().contains_key("received.new"));
+        files.set_full(true);
+        let error = intake.keep(&piece(half, bytes.len())).expect_err("the disk is full");
+        assert!(error.to_string().contains("received.new"), "{error}");
+        assert!(!files.image().contains_key("received.new"), "it would keep the disk full");
+        files.set_full(false);
+        // What follows the piece that was not kept is useless.
+        assert!(matches!(intake.keep(&piece(half, bytes.len())), Ok(Kept::Useless)));
+    }
+    store.append(Kind::Appended, draft()).expect("the store goes on");
+    assert!(matches!(intake.keep(&piece(0, half)), Ok(Kept::More)));
+    let whole = intake.keep(&piece(half, bytes.len())).expect("there is space");
+    let Kept::Whole(whole) = whole else { panic!("{whole:?}") };
+    store.install(&whole, draft()).expect("written");
+}
+
+#[test]
+fn a_segment_for_which_the_disk_is_too_full_leaves_nothing() {
+    let files = Double::default();
+    files.set_full(true);
+    let length = 4 * PIECE as u64;
+    let error = fill(&files, "next.new", length, Sizes::default(), &Closing::default());
+    assert_eq!(error.expect_err("the disk is full").kind(), std::io::ErrorKind::StorageFull);
+    assert!(files.image().is_empty());
 }

@@ -29,6 +29,8 @@ struct World {
     crashed: bool,
     /// Whether the system starts no thread.
     threadless: bool,
+    /// Whether the disk is full.
+    full: bool,
 }
 
 #[derive(Clone, Default)]
@@ -104,6 +106,11 @@ impl Double {
     /// Lets the system start threads for work beside other writes, or none.
     pub(super) fn allow_threads(&self, allowed: bool) {
         self.world().threadless = !allowed;
+    }
+
+    /// Fills the disk, or frees it.
+    pub(super) fn set_full(&self, full: bool) {
+        self.world().full = full;
     }
 
     /// Kills the process: its further steps have no effect.
@@ -272,6 +279,9 @@ impl Files for Double {
     }
 
     fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.world().full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.step(|world| world.write(*file, at as usize, bytes))?.write(*file, at as usize, bytes);
         Ok(())
     }
