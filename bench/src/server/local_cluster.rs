@@ -3,6 +3,7 @@
 pub(crate) mod ports;
 
 use crate::options::arguments::address::Address;
+use crate::server::file::durable;
 use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, cores, init_log, make_dir};
 use crate::variants::Variant;
 use clap::Args;
@@ -76,7 +77,9 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
         temporary.path()
     };
     let path = data.join("cluster.toml");
-    let file = if path.exists() {
+    // An earlier version did not sync it, so a power loss may have left nothing in it.
+    let described = path.exists() && !durable::is_blank(&path);
+    let file = if described {
         // An existing cluster keeps its addresses.
         let file = ClusterFile::read(&path)?;
         agree(options, &file, &path)?;
@@ -93,7 +96,7 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     };
     file.allows(options.clients.reads)?;
     probe(&file)?;
-    if !path.exists() {
+    if !described {
         let wrong = |source| ServeError::Write { path: path.display().to_string(), source };
         file.write(&path).map_err(wrong)?;
     }

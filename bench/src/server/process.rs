@@ -10,6 +10,7 @@ mod pages;
 pub use error::ServeError;
 pub use log::init_log;
 
+use super::file::durable;
 use super::options::Serve;
 use super::tls::{Certified, ClientPort};
 use super::{ClientTls, ClusterFile, Member, Peer, Server, Settings, Tls};
@@ -24,7 +25,7 @@ use pages::Pages;
 use paxos_core::{NodeId, Protocol, Time};
 use paxos_transport::metrics::MetricsServer;
 use paxos_transport::{BindError, Port, Portable, Prepared, Replicated, TcpHandle, TraceOut};
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -244,10 +245,10 @@ async fn hand_over(member: &Arc<dyn Member>) {
     drop(timeout(HAND_OVER, handed).await);
 }
 
-/// Makes a directory, and those above it.
+/// Makes a directory, and those above it. A power loss does not undo it.
 pub(crate) fn make_dir(path: &Path) -> Result<(), ServeError> {
     let wrong = |source| ServeError::Directory { path: path.display().to_string(), source };
-    fs::create_dir_all(path).map_err(wrong)
+    durable::make_dir(path).map_err(wrong)
 }
 
 /// Whoever moved a process knows; whoever mistyped an address does not.
