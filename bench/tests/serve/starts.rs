@@ -19,7 +19,7 @@ fn alone(dir: &Path, port: u16) {
 }
 
 /// The next line of the log that contains `text`.
-fn logged(log: &mut BufReader<ChildStderr>, text: &str) -> String {
+pub(crate) fn logged(log: &mut BufReader<ChildStderr>, text: &str) -> String {
     let mut seen = String::new();
     loop {
         let mut line = String::new();
