@@ -11,6 +11,7 @@
 
 mod error;
 mod file;
+mod interrupt;
 mod link;
 mod offline;
 mod options;

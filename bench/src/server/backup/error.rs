@@ -64,6 +64,9 @@ pub enum BackupError {
         /// What the server said, or why it did not answer.
         why: String,
     },
+    /// The command was told to stop.
+    #[error("interrupted: there is no backup")]
+    Stopped,
     /// A restore does not come to its end.
     #[error("gave up after {done} of {keys} keys: {what}. Then restore again with --merge")]
     Interrupted {
@@ -140,6 +143,7 @@ impl BackupError {
             | Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::NoQuorum(_)
+            | Self::Stopped
             | Self::Interrupted { .. }
             | Self::Store(_)
             | Self::State { .. }

@@ -84,7 +84,7 @@ impl Stores<'_> {
         };
         let (store, node, log) = variant.with_store(Running { stores: self, cluster: &cluster, variant })?;
         let mut source = Source::new(store, node, variant.name());
-        let head = write(file, || Ok(source.next_piece()))?;
+        let head = write(file, |_| Ok(source.next_piece()))?;
         Ok(Recovered { head, log })
     }
 
