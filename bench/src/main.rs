@@ -139,7 +139,9 @@ fn run_explore(options: &Explore) -> ExitCode {
 }
 
 fn run_store(options: &StoreOptions) -> ExitCode {
-    let Inspected { text, errors } = store(options);
+    let bar = progress();
+    let Inspected { text, errors } = store(options, |step| bar.set_message(step));
+    bar.finish_and_clear();
     let printed = finish(&[], &text);
     errors.iter().fold(printed, |_, error| fail(error, code(error.is_input())))
 }

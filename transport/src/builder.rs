@@ -232,8 +232,7 @@ impl<P: Portable, S> Prepared<P, S> {
         // It reads the whole store.
         let open = if create { DiskStorage::open } else { DiskStorage::open_existing };
         let opened = spawn_blocking(move || open(directory, &identity));
-        let storage =
-            opened.await.map_err(|error| HostError::from(StorageError::Read(io::Error::other(error))))??;
+        let storage = opened.await.map_err(|_| HostError::from(StorageError::Panicked))??;
         Ok(Bound { setup, carrier: carrier.start()?, storage, trace, machine })
     }
 }

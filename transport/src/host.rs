@@ -36,7 +36,6 @@ pub use trace::TraceOut;
 pub use transfer::TransferError;
 
 use crate::carrier::Transport;
-use crate::storage::StorageError;
 use crate::uptime::Uptime;
 use change::Changes;
 use core::future::ready;
@@ -177,8 +176,7 @@ where
                 self.porter.keep(piece);
             }
             if let Some(takeover) = ready.take_over(&mut self.replica) {
-                let begun = self.takeover.begin("paxos-takeover", || takeover.run());
-                begun.map_err(StorageError::Read)?;
+                self.takeover.begin("paxos-takeover", || takeover.run())?;
             }
             let known = Instant::now();
             if let Some(captured) = ready.advance(&mut self.replica) {

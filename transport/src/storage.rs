@@ -25,8 +25,8 @@ pub trait Storage<P: Protocol>: Send + 'static {
     /// order. The host calls it once, before it appends anything.
     ///
     /// # Errors
-    /// If the records cannot be read in full. The process then does not start: a process that forgets a promise or a
-    /// vote is worse than one that is down.
+    /// If the records cannot be read in full, or this start cannot be counted. The process then does not start: a
+    /// process that forgets a promise or a vote is worse than one that is down.
     async fn load(&mut self) -> Result<Saved<P>, StorageError>;
 
     /// Appends records. They are durable when this returns: one write and one sync, however many there are.
@@ -51,7 +51,8 @@ pub trait Storage<P: Protocol>: Send + 'static {
     }
 
     /// Returns a function that keeps the pieces of a snapshot that a peer sends, in order, while other writes go on.
-    /// It may be called from any thread, but from one at a time. `None`, the default, means that pieces are kept in
+    /// It may be called from any thread, but from one at a time. After an error, it frees what it has kept; the host says
+    /// so in the log, and fetches the snapshot again a while later. `None`, the default, means that pieces are kept in
     /// memory.
     fn intake(&self) -> Option<Intake> {
         None
@@ -106,6 +107,17 @@ pub enum StorageError {
     /// Records cannot be stored.
     #[error("cannot store records: {0}; free or repair the disk, then restart the process")]
     Write(io::Error),
+    /// The operating system starts no thread for work on the store. The store itself is as it was.
+    #[error(
+        "the operating system starts no thread for work on the store: {0}; raise the limit of threads or free memory, then \
+         restart the process"
+    )]
+    Thread(io::Error),
+    /// The store has panicked.
+    #[error(
+        "the store has panicked: see the message on standard error, and restart the process when the cause is gone"
+    )]
+    Panicked,
     /// Another process has opened the store since.
     #[error("another process has opened this store since: stop one of the two")]
     Taken,

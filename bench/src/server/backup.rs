@@ -9,8 +9,10 @@
 //! The file outlives formats of snapshots and stores: it holds one `SET` for each key between two `ECHO`s, the first with a
 //! [`Head`], the last with a checksum of all before it. `redis-cli --pipe` can load it into a Redis.
 
+mod agree;
 mod error;
 mod file;
+mod interrupt;
 mod link;
 mod offline;
 mod options;

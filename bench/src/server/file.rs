@@ -1,6 +1,7 @@
 //! The cluster's file: who the members are, and what all of them must be told alike.
 
 mod certificates;
+pub(in crate::server) mod durable;
 mod sense;
 
 pub use certificates::{ClientTls, Tls};
@@ -189,13 +190,13 @@ impl ClusterFile {
         }
     }
 
-    /// Writes it down.
+    /// Writes it down. It is durable when this returns: without it, the stores of its members are of no use.
     ///
     /// # Errors
     /// As the system says.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let text = toml::to_string(self).map_err(io::Error::other)?;
-        fs::write(path, text)
+        durable::replace(path, &text)
     }
 
     /// All that it names, members first.

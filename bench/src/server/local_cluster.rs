@@ -3,9 +3,11 @@
 pub(crate) mod ports;
 
 use crate::options::arguments::address::Address;
+use crate::server::file::durable;
 use crate::server::{Clients, ClusterFile, Place, Reads, ServeError, Waits, cores, init_log, make_dir};
 use crate::variants::Variant;
 use clap::Args;
+use core::future::Future;
 use paxos_core::NodeId;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
@@ -76,7 +78,9 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
         temporary.path()
     };
     let path = data.join("cluster.toml");
-    let file = if path.exists() {
+    // An earlier version did not sync it, so a power loss may have left nothing in it.
+    let described = path.exists() && !durable::is_blank(&path);
+    let file = if described {
         // An existing cluster keeps its addresses.
         let file = ClusterFile::read(&path)?;
         agree(options, &file, &path)?;
@@ -93,7 +97,7 @@ pub fn run_cluster(options: &LocalCluster) -> Result<(), ServeError> {
     };
     file.allows(options.clients.reads)?;
     probe(&file)?;
-    if !path.exists() {
+    if !described {
         let wrong = |source| ServeError::Write { path: path.display().to_string(), source };
         file.write(&path).map_err(wrong)?;
     }
@@ -174,29 +178,61 @@ enum Said {
 
 async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<(), ServeError> {
     let stopping = crate::server::stop_signal(options.until_stdin_ends)?;
-    let (say, mut said) = mpsc::channel(64);
-    let (mut members, mut logs) = (JoinSet::new(), JoinSet::new());
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let share = (cores() / file.places().count().max(1)).max(1);
-    let threads = options.clients.threads.map_or(share, usize::from);
-    let mut count = 0_usize;
-    for place in file.places() {
-        let mut child = start(options, place, threads, data)?;
-        if let Some(log) = child.stderr.take() {
-            logs.spawn(prefix(log, NodeId(place.id)));
-        }
-        if let Some(out) = child.stdout.take() {
-            tokio::spawn(pass_on(place.id, out, say.clone()));
-        }
-        members.spawn(mind(place.id, child, stopped.clone(), say.clone()));
-        count += 1;
+    let (say, said) = mpsc::channel(64);
+    let mut members = Members::none(say);
+    let ended = match members.start(options, file, data) {
+        Ok(()) => watch_over(file.places().count(), said, stopping).await,
+        Err(error) => Err(error),
+    };
+    // However it ended, no member is killed in the middle of its work.
+    members.stop().await;
+    ended
+}
+
+/// The processes of the members.
+struct Members {
+    say: mpsc::Sender<Said>,
+    stop: watch::Sender<bool>,
+    minds: JoinSet<()>,
+    logs: JoinSet<()>,
+}
+
+impl Members {
+    fn none(say: mpsc::Sender<Said>) -> Self {
+        Self { say, stop: watch::Sender::new(false), minds: JoinSet::new(), logs: JoinSet::new() }
     }
-    print(&format!(
-        "cluster variant={} members={} data={}",
-        options.variant,
-        file.members.len(),
-        data.display()
-    ))?;
+
+    fn start(&mut self, options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<(), ServeError> {
+        let share = (cores() / file.places().count().max(1)).max(1);
+        let threads = options.clients.threads.map_or(share, usize::from);
+        for place in file.places() {
+            let mut child = start(options, place, threads, data)?;
+            if let Some(log) = child.stderr.take() {
+                self.logs.spawn(prefix(log, NodeId(place.id)));
+            }
+            if let Some(out) = child.stdout.take() {
+                tokio::spawn(pass_on(place.id, out, self.say.clone()));
+            }
+            self.minds.spawn(mind(place.id, child, self.stop.subscribe(), self.say.clone()));
+        }
+        let (variant, members) = (options.variant, file.members.len());
+        print(&format!("cluster variant={variant} members={members} data={}", data.display()))
+    }
+
+    /// Stops those that still run, and collects the last log lines of all.
+    async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.minds.join_next().await.is_some() {}
+        drop(timeout(STOP, async { while self.logs.join_next().await.is_some() {} }).await);
+    }
+}
+
+/// Tells what `count` members say, until all of them have ended or the cluster is told to stop.
+async fn watch_over(
+    count: usize,
+    mut said: mpsc::Receiver<Said>,
+    stopping: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     tokio::pin!(stopping);
     // A line may come after the end of the member that wrote it.
     let (mut ready, mut ended, mut first_dead) = (BTreeSet::new(), BTreeSet::new(), None);
@@ -234,16 +270,16 @@ async fn run(options: &LocalCluster, file: &ClusterFile, data: &Path) -> Result<
             }
         }
     }
-    stop.send_replace(true);
-    while members.join_next().await.is_some() {}
-    // Collect the last log lines of each member.
-    drop(timeout(STOP, async { while logs.join_next().await.is_some() {} }).await);
     first_dead.map_or(Ok(()), Err)
 }
 
+/// Says a line. If nobody reads it any more, as after `cluster | head`, the cluster goes on.
 fn print(line: &str) -> Result<(), ServeError> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(ServeError::Output)
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said.map_err(ServeError::Output),
+    }
 }
 
 fn start(options: &LocalCluster, place: &Place, threads: usize, data: &Path) -> Result<Child, ServeError> {
@@ -311,7 +347,7 @@ async fn pass_on(id: u16, out: ChildStdout, say: mpsc::Sender<Said>) {
 async fn mind(
     id: u16,
     mut child: Child,
-    mut stopped: tokio::sync::watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
     say: mpsc::Sender<Said>,
 ) {
     let stdin = child.stdin.take();

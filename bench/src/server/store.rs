@@ -76,15 +76,15 @@ pub struct Inspected {
     pub errors: Vec<BackupError>,
 }
 
-/// Reads the stores one after another.
-pub fn store(options: &StoreOptions) -> Inspected {
+/// Reads the stores one after another. It says by `step` what a backup does.
+pub fn store(options: &StoreOptions, mut step: impl FnMut(String)) -> Inspected {
     let (dirs, short, format) = match &options.what {
         What::Inspect { dirs, format } => (dirs, false, *format),
         What::Verify { dirs, format } => (dirs, true, *format),
         What::Backup { file, dirs, cluster, survivor } => {
             let beside = dirs.first().map(|dir| dir.join("..").join("cluster.toml")).unwrap_or_default();
             let cluster = cluster.as_deref().unwrap_or(&beside);
-            return backup(file, Stores { dirs, cluster, survivor: *survivor });
+            return backup(file, Stores { dirs, cluster, survivor: *survivor }, &mut step);
         }
     };
     let mut inspected = Inspected { text: String::new(), errors: Vec::new() };
@@ -161,8 +161,8 @@ impl Described {
     }
 }
 
-fn backup(file: &Path, stores: Stores<'_>) -> Inspected {
-    match stores.back_up(file) {
+fn backup(file: &Path, stores: Stores<'_>, step: &mut dyn FnMut(String)) -> Inspected {
+    match stores.back_up(file, step) {
         Ok(Recovered { head, log: Executed { next, chosen, gap } }) => {
             let mut text = format!("{}: {} keys, of all slots below {next}\n", file.display(), head.keys);
             if chosen < next {

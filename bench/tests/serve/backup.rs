@@ -2,7 +2,10 @@
 
 use crate::harness::cluster::{Cluster, bulk, call, ok, signal};
 use paxos_bench::server::resp::{Client, Value};
+use rustix::process::Signal;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -104,7 +107,7 @@ async fn without_a_quorum_a_member_gives_what_it_has_if_that_is_asked_for() {
         assert_eq!(call(&mut client, &format!("SET k{n} v")).await, ok());
     }
     for id in [1, 2] {
-        signal(cluster.members[id as usize].1, rustix::process::Signal::KILL);
+        signal(cluster.members[id as usize].1, Signal::KILL);
         cluster.ended(id);
     }
     let file = dir.path().join("a.backup");
@@ -130,7 +133,7 @@ async fn stopped_members_of_each_variant_give_all_that_was_answered_if_they_are_
         drop(client);
         // With no time to tell each other anything.
         for id in [2, 1, 0] {
-            signal(cluster.members[id as usize].1, rustix::process::Signal::KILL);
+            signal(cluster.members[id as usize].1, Signal::KILL);
             cluster.ended(id);
         }
         drop(cluster);
@@ -180,7 +183,7 @@ async fn a_survivor_that_was_away_gives_what_it_learned_as_well_as_what_it_voted
     let dir = tempfile::tempdir().expect("a directory");
     let data = dir.path().join("data");
     let cluster = Cluster::start("multi", &data, &[]);
-    signal(cluster.members[2].1, rustix::process::Signal::KILL);
+    signal(cluster.members[2].1, Signal::KILL);
     cluster.ended(2);
     let mut client = cluster.client(0).await;
     for n in 0..30 {
@@ -232,9 +235,45 @@ async fn a_restore_goes_on_at_another_member_when_one_is_dead() {
     done(&lab(&["backup", "--addr", &cluster.members[0].0], &[&file]));
     assert!(cluster.stop());
     let cluster = Cluster::start("multi", &dir.path().join("new"), &[]);
-    signal(cluster.members[1].1, rustix::process::Signal::KILL);
+    signal(cluster.members[1].1, Signal::KILL);
     cluster.ended(1);
     let addresses = [1, 2].map(|nth| cluster.members[nth].0.clone()).join(",");
     let text = done(&lab(&["restore", "--addr", &addresses], &[&file]));
     assert!(text.contains("301 keys restored; the cluster has 301 keys now"), "{text}");
+}
+
+/// Reads a request until its last word.
+fn hear(stream: &mut TcpStream, last: &str) {
+    let (mut heard, mut byte) = (Vec::new(), [0]);
+    while !heard.ends_with(format!("{last}\r\n").as_bytes()) {
+        stream.read_exact(&mut byte).expect("it goes on");
+        heard.push(byte[0]);
+    }
+}
+
+#[test]
+fn a_backup_that_is_interrupted_leaves_nothing_behind() {
+    for told in [Signal::INT, Signal::TERM] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let files = || fs::read_dir(dir.path()).expect("a directory").count();
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut taker = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
+            .args(["backup", "--addr", &server.local_addr().expect("an address").to_string()])
+            .arg(dir.path().join("a.backup"))
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let (mut stream, _) = server.accept().expect("it connects");
+        hear(&mut stream, "BACKUP");
+        stream.write_all(b"$5\r\npiece\r\n").expect("it listens");
+        // It waits for the next piece.
+        hear(&mut stream, "NEXT");
+        assert_eq!(files(), 1, "it has begun");
+        signal(taker.id(), told);
+        let mut said = String::new();
+        taker.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        assert_eq!(taker.wait().expect("it ends").code(), Some(1), "{said}");
+        assert!(said.contains("interrupted: there is no backup"), "{said}");
+        assert_eq!(files(), 0, "nothing is left behind");
+    }
 }

@@ -1,9 +1,13 @@
 //! Members that end and restart, and the command line.
 
 use crate::harness::cluster::{Cluster, bulk, call, ok, signal};
+use crate::starts::logged;
+use paxos_bench::server::resp::Client;
+use rustix::process::Signal;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_of_three_go_on_and_the_cluster_says_who_ended() {
@@ -11,7 +15,7 @@ async fn two_of_three_go_on_and_the_cluster_says_who_ended() {
     let cluster = Cluster::start("multi", dir.path(), &[]);
     let mut client = cluster.client(1).await;
     assert_eq!(call(&mut client, "SET k v").await, ok());
-    signal(cluster.members[0].1, rustix::process::Signal::KILL);
+    signal(cluster.members[0].1, Signal::KILL);
     assert!(cluster.line().starts_with("ended id=0 "), "it says so");
     assert_eq!(call(&mut client, "SET k w").await, ok());
     assert_eq!(call(&mut cluster.client(2).await, "GET k").await, bulk("w"));
@@ -20,6 +24,39 @@ async fn two_of_three_go_on_and_the_cluster_says_who_ended() {
     let cluster = Cluster::start("multi", dir.path(), &[]);
     assert_eq!(call(&mut cluster.client(0).await, "GET k").await, bulk("w"));
     assert!(cluster.stop());
+}
+
+/// The value of `name` in a line as `ready id=0 resp=127.0.0.1:7001`.
+fn field<'a>(line: &'a str, name: &str) -> &'a str {
+    let found = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    found.expect("a field")
+}
+
+/// `cluster | head` leaves a pipe that nobody reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_nobody_listens_to_goes_on_when_a_member_ends() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
+        .args(["cluster", "--port", "0", "--log", "error", "--data"])
+        .arg(dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = BufReader::new(cluster.stdout.take().expect("a pipe")).lines();
+    let mut ready: Vec<String> =
+        lines.map(|line| line.expect("text")).take_while(|line| !line.starts_with("all ready")).collect();
+    // The pipe is closed by now.
+    ready.retain(|line| line.starts_with("ready "));
+    assert_eq!(ready.len(), 3, "{ready:?}");
+    signal(field(&ready[0], "pid").parse().expect("a number"), Signal::KILL);
+    let mut log = BufReader::new(cluster.stderr.take().expect("a pipe"));
+    logged(&mut log, "stopped unexpectedly");
+    let mut client = Client::connect(field(&ready[1], "resp")).await.expect("it listens");
+    assert_eq!(call(&mut client, "SET k v").await, ok());
+    signal(cluster.id(), Signal::INT);
+    assert_eq!(cluster.wait().expect("it ends").code(), Some(1), "a member died");
 }
 
 /// Removes the last founding member from the cluster's file.
@@ -56,7 +93,11 @@ async fn a_cluster_that_began_with_three_members_does_not_go_on_with_two() {
     let (code, said) = lab(&["store", "backup", &path("a.backup"), &path("n0"), &path("n1")]);
     assert!(code == Some(2) && said.contains("give the cluster's file of that store"), "{said}");
 
-    fs::remove_file(&file).expect("removed");
+    // A power loss empties a file that was not synced.
+    fs::write(&file, "").expect("written");
+    let (code, said) = lab(&["cluster", "--data", &data.display().to_string()]);
+    assert!(code == Some(2) && said.contains("put the file back"), "{said}");
+    fs::remove_file(&file).expect("it is there");
     let (code, said) = lab(&["cluster", "--data", &data.display().to_string()]);
     assert!(code == Some(2) && said.contains("put the file back") && !file.exists(), "{said}");
 

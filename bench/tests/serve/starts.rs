@@ -5,11 +5,14 @@ use crate::harness::single::serve;
 use crate::operator::{free_ports, get, until};
 use paxos_bench::server::resp::{Client, Value};
 use rustix::process::Signal;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Writes the file of a cluster with one member, which listens to members at `port`.
 fn alone(dir: &Path, port: u16) {
@@ -19,7 +22,7 @@ fn alone(dir: &Path, port: u16) {
 }
 
 /// The next line of the log that contains `text`.
-fn logged(log: &mut BufReader<ChildStderr>, text: &str) -> String {
+pub(crate) fn logged(log: &mut BufReader<ChildStderr>, text: &str) -> String {
     let mut seen = String::new();
     loop {
         let mut line = String::new();
@@ -75,6 +78,36 @@ fn while_its_store_is_read_a_member_is_alive_takes_no_clients_and_can_be_stopped
     let mut last = serve(&[], dir.path(), &["--existing"]);
     is_ready(&mut last);
     stop(&mut last);
+}
+
+/// The system looks up a name in the file of aliases first. This one is a pipe, so the lookup lasts until it is closed.
+#[cfg_attr(not(target_env = "gnu"), ignore)]
+#[test]
+fn while_a_name_is_looked_up_a_member_can_be_stopped() {
+    let (dir, port) = (tempfile::tempdir().expect("a directory"), free_ports());
+    alone(dir.path(), port);
+    let aliases = dir.path().join("aliases");
+    assert!(Command::new("mkfifo").arg(&aliases).status().expect("it runs").success());
+    let setting = format!("HOSTALIASES={}", aliases.display());
+    let mut member = serve(&["env", &setting], dir.path(), &["--resp", "nowhere:1"]);
+    // Its end would stop the member as well.
+    let _stdin = member.stdin.take();
+    let (pid, (tell, looks_up), (end, ended)) = (member.id(), mpsc::channel(), mpsc::channel::<()>());
+    thread::spawn(move || {
+        let held = File::options().write(true).open(aliases);
+        _ = tell.send(());
+        signal(pid, Signal::TERM);
+        _ = ended.recv_timeout(Duration::from_secs(30));
+        drop(held);
+    });
+    let status = member.wait().expect("it ends");
+    drop(end);
+    // A system with another resolver does not read the file, and finds no such name.
+    if looks_up.try_recv().is_ok() {
+        assert!(status.success(), "{status}");
+    } else {
+        assert_eq!(status.code(), Some(2));
+    }
 }
 
 #[test]

@@ -15,7 +15,6 @@ pub(super) use writer::{Writer, Written, load};
 
 use core::time::Duration;
 use paxos_core::Protocol;
-use std::io;
 
 /// Waits until all work on the disk has ended, but no longer than `patience` in all, as a disk may hang. Returns false if
 /// some of the work did not end. Closing the store also ends the work of the other two.
@@ -28,10 +27,6 @@ pub(super) async fn close<P: Protocol>(
     let closing = (writer.close(patience), porter.close(patience), scribe.close(patience));
     let (written, carried, staged) = tokio::join!(closing.0, closing.1, closing.2);
     written && carried && staged
-}
-
-fn ended() -> io::Error {
-    io::Error::other("the store has panicked: see its message on standard error")
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ where
     /// its own.
     ///
     /// # Errors
-    /// [`HostError::Storage`] if the store cannot be read, [`HostError::Exhausted`] if its content is impossible,
+    /// [`HostError::Storage`] if the store cannot be read, or not be written: each start is counted there;
+    /// [`HostError::Exhausted`] if its content is impossible,
     /// [`HostError::Restore`] if `machine` cannot take over its snapshot, [`HostError::Carrier`] if `transport` cannot
     /// carry messages as long as the configuration allows, [`HostError::Lease`] if leases are not shorter than the
     /// election timeout.

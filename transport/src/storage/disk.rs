@@ -95,6 +95,15 @@ fn not_written(error: StoreError) -> StorageError {
     StorageError::Write(io::Error::other(error))
 }
 
+/// A new incarnation is a write, unless the store cannot count another one.
+fn not_begun(error: StoreError) -> StorageError {
+    if matches!(error, StoreError::Damaged { .. }) {
+        StorageError::Read(io::Error::other(error))
+    } else {
+        not_written(error)
+    }
+}
+
 #[async_trait]
 impl<P: Portable> Storage<P> for DiskStorage<P> {
     fn blocks(&self) -> bool {
@@ -102,8 +111,8 @@ impl<P: Portable> Storage<P> for DiskStorage<P> {
     }
 
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
-        let begun = self.store.begin_incarnation();
-        let (session, store) = begun.map_err(|error| StorageError::Read(io::Error::other(error)))?;
+        // Everything was read when the store was opened: only this can fail, and nothing is lost then.
+        let (session, store) = self.store.begin_incarnation().map_err(not_begun)?;
         let (snapshot, records) = self.found.take().unwrap_or_default();
         Ok(Saved { session, store: Some(store), lease: self.store.manifest.lease, snapshot, records })
     }

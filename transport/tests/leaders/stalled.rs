@@ -3,7 +3,8 @@
 use super::scene::{Fast, Journal, MS, Multi, Simple, T, assert_exactly_once, run, seeds, start, world};
 use core::ops::RangeInclusive;
 use paxos_core::{NodeId, Protocol};
-use paxos_transport::sim::{Delay, Disk, Fault, Sim, Stop};
+use paxos_transport::sim::{Delay, Disk, Fault, Sim, Stop, World};
+use std::sync::Arc;
 
 const N0: NodeId = NodeId(0);
 
@@ -17,7 +18,14 @@ fn busy<P>(n: u16, seed: u64, sync: Delay, commands: u64) -> Sim<P, Journal>
 where
     P: Protocol<Value = u64, Reply = u64>,
 {
-    let mut world = world::<P>(n, seed);
+    busy_in(world::<P>(n, seed), sync, commands)
+}
+
+/// As [`busy`], in this world.
+fn busy_in<P>(mut world: World<P>, sync: Delay, commands: u64) -> Sim<P, Journal>
+where
+    P: Protocol<Value = u64, Reply = u64>,
+{
     world.disk = Disk::with_sync(sync);
     world.limit.time *= 5;
     let client = world.add_clients(1)[0];
@@ -59,6 +67,29 @@ fn a_leader_whose_disk_stalls_has_another_lead() {
     another_leads::<Fast>(0..=1);
     // In this variant every instance needs the leader's disk, so nothing is decided any more.
     another_leads::<Simple>(1..=1);
+}
+
+/// The disk may take longer for a snapshot than for other writes, but not for ever.
+#[test]
+fn a_leader_whose_disk_stalls_while_it_installs_a_snapshot_has_another_lead_later() {
+    for seed in seeds(50) {
+        let sync = Delay::Uniform { low: MS, high: 3 * MS };
+        let mut world = world::<Multi>(3 + 2 * (seed % 2) as u16, seed);
+        Arc::make_mut(&mut world.config).limits.snapshot = 8;
+        let mut sim = busy_in(world, sync, 2_000);
+        let leader = sim.leader().expect("somebody leads");
+        let installs = |sim: &Sim<Multi, Journal>| {
+            sim.unwritten(leader).next().is_some_and(|write| write.snapshot().is_some())
+        };
+        let stop = sim.run_until(installs).unwrap_or_else(|violation| panic!("{violation}"));
+        assert_eq!(stop, Stop::Done, "seed {seed}: nothing is installed");
+        sim.fail(Fault::StopDisk(leader));
+        run(&mut sim, 6 * T);
+        assert_eq!(stepped_aside(&sim), 0, "seed {seed}: it waits longer for a snapshot");
+        run(&mut sim, 16 * T);
+        assert!(sim.leader().is_some_and(|now| now != leader), "seed {seed}");
+        assert_eq!(stepped_aside(&sim), 1, "seed {seed}");
+    }
 }
 
 /// If all disks are slow, no other leader is better: leaders stay, however long a write takes.

@@ -58,6 +58,29 @@ async fn fill(dir: &Path) {
     );
     // The store stays failed, because the content on disk is unknown.
     assert!(store.append(&[record(0)]).await.is_err());
+    drop(store);
+    // The disk is still full when the process is restarted.
+    cannot_begin(open(dir).expect("opens")).await;
+}
+
+/// Expects that no incarnation begins because of the disk, and that nobody is advised to give up what it holds.
+async fn cannot_begin(mut store: impl Storage<Protocol>) {
+    let error = store.load().await.expect_err("an incarnation begins with a write");
+    assert!(matches!(error, StorageError::Write(_)), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("free or repair the disk, then restart"), "{said}");
+    assert!(!said.contains("from a copy") && !said.contains("new member"), "{said}");
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_written_at_a_start_is_no_reason_to_give_the_store_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).expect("opens");
+    let unfinished = dir.path().join("manifest.new");
+    fs::create_dir(&unfinished).expect("created");
+    cannot_begin(store).await;
+    fs::remove_dir(&unfinished).expect("removed");
+    open(dir.path()).expect("opens").load().await.expect("whole");
 }
 
 async fn append_all(store: &mut impl Storage<Protocol>) -> (u64, StorageError) {

@@ -64,6 +64,9 @@ pub enum BackupError {
         /// What the server said, or why it did not answer.
         why: String,
     },
+    /// The command was told to stop.
+    #[error("interrupted: there is no backup")]
+    Stopped,
     /// A restore does not come to its end.
     #[error("gave up after {done} of {keys} keys: {what}. Then restore again with --merge")]
     Interrupted {
@@ -108,6 +111,17 @@ pub enum BackupError {
          are now, or use --survivor"
     )]
     NoQuorum(String),
+    /// The members are a quorum, and did not agree in time.
+    #[error(
+        "the members of these directories did not agree within {seconds} s: {why}. Nothing is missing: take the backup again \
+         when this machine has less to do"
+    )]
+    Late {
+        /// How long they had.
+        seconds: u64,
+        /// What each of them said.
+        why: String,
+    },
     /// Two directories are of one member.
     #[error("{store} is another directory of {node}: give one directory of each member, the current one")]
     Twice {
@@ -140,6 +154,8 @@ impl BackupError {
             | Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::NoQuorum(_)
+            | Self::Late { .. }
+            | Self::Stopped
             | Self::Interrupted { .. }
             | Self::Store(_)
             | Self::State { .. }

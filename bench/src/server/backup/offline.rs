@@ -1,27 +1,21 @@
 //! Takes a backup from the directories of members that are stopped.
 
+use super::agree::agree;
 use super::{BackupError, Head, Source, refuse_existing, write};
-use crate::kv::{Command, FORMAT, Replies, Stamp, Store};
+use crate::kv::{Command, FORMAT, Replies, Store};
 use crate::server::ClusterFile;
 use crate::variants::{Variant, WithStore};
 use clap::ValueEnum;
 use core::time::Duration;
 use paxos_core::{
-    Acceptor, Answering, Consistency, Decided, Entry, Node, NodeId, Protocol, Replica, Setup, Slot, Time,
-    Votes,
+    Acceptor, Answering, Decided, Entry, Node, NodeId, Protocol, Replica, Setup, Slot, Time, Votes,
 };
-use paxos_transport::{
-    MemoryNetwork, MemoryStorage, Portable, Replicated, Saved, Seen, StoreReport, genesis,
-};
+use paxos_transport::{Portable, Saved, StoreReport, genesis};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::task::JoinSet;
 
-/// For this long, the members in memory may take to agree.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Messages of each member that wait in memory at most.
-const CAPACITY: usize = 4096;
+/// For this long, the members in memory may take to agree, once they have executed what their directories hold.
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Which stores to take a backup from, and how.
 #[derive(Clone, Copy, Debug)]
@@ -59,15 +53,16 @@ impl Stores<'_> {
     ///
     /// The members run in memory, as they would from these directories: if they are a quorum, one of them is elected, learns
     /// by phase 1 whatever may have been chosen, and has it chosen. So nothing that was acknowledged is missing, as long as
-    /// these are the directories that the members used last.
+    /// these are the directories that the members used last. It says by `step` what it does.
     ///
     /// # Errors
     /// [`BackupError`]. There is no file then.
-    pub fn back_up(self, file: &Path) -> Result<Recovered, BackupError> {
+    pub fn back_up(self, file: &Path, step: &mut dyn FnMut(String)) -> Result<Recovered, BackupError> {
         refuse_existing(file)?;
         let cluster = ClusterFile::read(self.cluster)?;
         let mut found: Vec<(Variant, NodeId)> = Vec::new();
         for dir in self.dirs {
+            step(format!("reads {}", dir.display()));
             let (variant, node) = self.owner(dir, &cluster)?;
             let store = dir.display().to_string();
             if found.iter().any(|(_, other)| *other == node) {
@@ -82,9 +77,9 @@ impl Stores<'_> {
         let Some((variant, _)) = found.first().copied() else {
             return Err(BackupError::NoQuorum("there are none".into()));
         };
-        let (store, node, log) = variant.with_store(Running { stores: self, cluster: &cluster, variant })?;
+        let (store, node, log) = variant.with_store(Running { stores: self, cluster: &cluster, variant, step })?;
         let mut source = Source::new(store, node, variant.name());
-        let head = write(file, || Ok(source.next_piece()))?;
+        let head = write(file, |_| Ok(source.next_piece()))?;
         Ok(Recovered { head, log })
     }
 
@@ -125,6 +120,7 @@ struct Running<'a> {
     stores: Stores<'a>,
     cluster: &'a ClusterFile,
     variant: Variant,
+    step: &'a mut dyn FnMut(String),
 }
 
 impl WithStore for Running<'_> {
@@ -148,58 +144,11 @@ impl WithStore for Running<'_> {
         }
         if !self.stores.survivor {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            return runtime.block_on(agree::<P>(members));
+            return runtime.block_on(agree::<P>(members, self.step));
         }
         let store = self.stores.dirs[0].display().to_string();
         execute::<P>(members).map_err(|what| BackupError::State { store, what })
     }
-}
-
-/// Runs members in memory until one of them can answer a linearizable read.
-async fn agree<P>(
-    members: Vec<(Setup<P::Options>, Saved<P>)>,
-) -> Result<(Store, NodeId, Executed), BackupError>
-where
-    P: Portable + Protocol<Value = Command, Reply = Replies>,
-{
-    let network = MemoryNetwork::<P>::new(CAPACITY);
-    let mut running = Vec::new();
-    for (setup, saved) in members {
-        // All of them are stopped, the leader that may have had a lease among them.
-        let (carrier, storage) =
-            (network.join(setup.id), MemoryStorage::holding(Saved { lease: None, ..saved }));
-        let started = Replicated::start(setup, Store::default(), Box::new(carrier), Box::new(storage)).await;
-        running.push(Arc::new(started.map_err(|error| BackupError::Memory(error.to_string()))?));
-    }
-    let mut reads = JoinSet::new();
-    for member in &running {
-        let member = Arc::clone(member);
-        reads.spawn(async move { (member.id(), read(&member).await) });
-    }
-    // One of them may have been removed, or be far behind.
-    let mut why = String::new();
-    while let Some(read) = reads.join_next().await {
-        match read {
-            Ok((node, Ok(seen))) => {
-                let log = Executed { next: seen.applied, chosen: seen.applied, gap: false };
-                return Ok((seen.value, node, log));
-            }
-            Ok((node, Err(error))) => why = format!("{node}: {error}"),
-            Err(error) => why = error.to_string(),
-        }
-    }
-    Err(BackupError::NoQuorum(why))
-}
-
-/// Reads the store of a member, with everything that may have been chosen.
-async fn read<P>(member: &Replicated<P, Store>) -> Result<Seen<Store>, String>
-where
-    P: Portable + Protocol<Value = Command, Reply = Replies>,
-{
-    // Some variants propose nothing by themselves. So the last votes would not become chosen without a command behind them.
-    let command = Command::new(&Stamp::default(), []);
-    member.append(command).await.map_err(|error| error.to_string())?;
-    member.read(Consistency::Confirmed, Store::clone).await.map_err(|error| error.to_string())
 }
 
 /// Executes what any of the members knows to be chosen, and beyond that the vote of the highest ballot in each slot, as if it

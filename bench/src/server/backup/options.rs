@@ -14,8 +14,8 @@ Examples:
   paxos-bench backup monday.backup
   paxos-bench backup monday.backup --addr 10.0.0.1:6379,10.0.0.2:6379
 
-Exit codes: 0 the file is complete and on the disk, 1 there is no backup, 2 the command line is wrong
-or the file cannot be written.";
+Exit codes: 0 the file is complete and on the disk, 1 there is no backup (also after Ctrl-C), 2 the command line is
+wrong or the file cannot be written.";
 
 /// Below the options in the help of `restore`.
 pub const RESTORE_HELP: &str = "\

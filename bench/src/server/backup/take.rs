@@ -1,10 +1,12 @@
 //! Takes a backup of a running cluster.
 
+use super::interrupt::Interrupt;
 use super::link::{Servers, failed};
 use super::{Backup, BackupError, Head, Reader};
+use crate::server::file::durable;
 use crate::server::resp::Value;
 use core::time::Duration;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -12,30 +14,31 @@ use tempfile::NamedTempFile;
 /// Writes a backup to the file, and returns its head.
 ///
 /// # Errors
-/// [`BackupError`]. Then there is no file.
+/// [`BackupError`], also if the process is told to stop. Then there is no file.
 pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, BackupError> {
     let tls = options.cluster.tls.connector()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (addresses, password) = (&options.cluster.addr[..], options.cluster.password.as_deref());
     let patience = Duration::from_secs(options.cluster.patience.into());
     let servers = Servers { tls: tls.as_ref(), addresses, password, patience };
     let begin: &[&str] = if options.local { &["PAXOS", "BACKUP", "LOCAL"] } else { &["PAXOS", "BACKUP"] };
     let mut open = None;
     let mut written = 0_u64;
-    write(&options.file, || {
+    write(&options.file, |interrupt| {
         let (place, value) = match &mut open {
             None => {
-                let (place, link, value) = runtime.block_on(servers.ask(begin))?;
+                let (place, link, value) = interrupt.unless(servers.ask(begin))?;
                 open = Some((place, link));
                 (place, value)
             }
             Some((place, link)) => {
-                let next = runtime.block_on(link.call(&["PAXOS", "BACKUP", "NEXT"]));
-                let broken = |error| BackupError::Broken {
-                    megabytes: written / 1_000_000,
-                    why: failed(servers.address(*place), error).to_string(),
+                let next = async {
+                    let next = link.call(&["PAXOS", "BACKUP", "NEXT"]).await;
+                    next.map_err(|error| BackupError::Broken {
+                        megabytes: written / 1_000_000,
+                        why: failed(servers.address(*place), error).to_string(),
+                    })
                 };
-                (*place, next.map_err(broken)?)
+                (*place, interrupt.unless(next)?)
             }
         };
         if let Value::Bulk(piece) = value {
@@ -52,21 +55,33 @@ pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, Ba
 }
 
 /// Writes the pieces of a backup to a new file that only its owner can read: complete, checked and durable when this
-/// returns, or absent.
+/// returns, or absent, also if the process is told to stop.
 pub(super) fn write(
     path: &Path,
-    mut next: impl FnMut() -> Result<Option<Vec<u8>>, BackupError>,
+    next: impl FnMut(&Interrupt) -> Result<Option<Vec<u8>>, BackupError>,
 ) -> Result<Head, BackupError> {
     refuse_existing(path)?;
+    let interrupt = Interrupt::new()?;
+    let written = write_unless(&interrupt, path, next);
+    interrupt.end();
+    written
+}
+
+fn write_unless(
+    interrupt: &Interrupt,
+    path: &Path,
+    mut next: impl FnMut(&Interrupt) -> Result<Option<Vec<u8>>, BackupError>,
+) -> Result<Head, BackupError> {
     let wrong = || BackupError::file(path);
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // It has a name of its own, and is removed if anything fails.
-    let mut file = NamedTempFile::with_prefix_in(".backup-", dir).map_err(wrong())?;
-    while let Some(piece) = next()? {
+    let mut file = NamedTempFile::with_prefix_in(".backup-", durable::dir_of(path)).map_err(wrong())?;
+    while let Some(piece) = next(interrupt)? {
+        interrupt.check()?;
         file.write_all(&piece).map_err(wrong())?;
     }
     file.as_file().sync_all().map_err(wrong())?;
     let head = Reader::check(file.path(), |_, _| {})?;
+    interrupt.check()?;
     file.persist_noclobber(path).map_err(|error| {
         let exists = error.error.kind() == ErrorKind::AlreadyExists;
         if exists {
@@ -75,10 +90,8 @@ pub(super) fn write(
             BackupError::file(path)(error.error)
         }
     })?;
-    // Other systems have no such call.
-    if cfg!(unix) {
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(BackupError::file(dir))?;
-    }
+    // A file that a power loss may take away is no backup.
+    durable::sync_name(path).inspect_err(|_| drop(fs::remove_file(path))).map_err(wrong())?;
     Ok(head)
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::kv::{Command, Expiry, Only, Op, Ops, Raw, Stamp, Store};
 use paxos_core::{NodeId, Slot, StateMachine};
+use std::fs;
 use std::path::Path;
 
 /// A store with keys of all kinds: short and long, with and without a deadline, with bytes that look like the protocol.
@@ -85,4 +86,31 @@ fn a_file_of_other_commands_or_of_a_later_version_is_refused_and_says_why() {
     let set = whole.windows(5).position(|part| part == b"3\r\nSE").expect("a key");
     let deleting = [&whole[..set], b"3\r\nDEL", &whole[set + 6..]].concat();
     assert!(error(&deleting).contains("another command follows after 0 keys"), "{}", error(&deleting));
+}
+
+/// Whoever may write to a directory need not be able to read it, and then cannot sync it.
+#[cfg(unix)]
+#[test]
+fn a_backup_in_a_directory_that_cannot_be_read_is_a_backup() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    let may = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).expect("it is ours");
+    let (path, mut source) = (dir.path().join("a.backup"), Source::new(store(9), NodeId(2), "multi"));
+    may(0o300);
+    let written = write(&path, |_| Ok(source.next_piece()));
+    may(0o700);
+    assert_eq!(written.expect("complete").keys, 9);
+    assert_eq!(Reader::check(&path, |_, _| {}).expect("complete").keys, 9);
+}
+
+#[test]
+fn a_backup_that_breaks_off_leaves_no_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (path, mut pieces) = (dir.path().join("a.backup"), 0);
+    let written = write(&path, |_| {
+        pieces += 1;
+        if pieces < 3 { Ok(Some(b"piece".to_vec())) } else { Err(BackupError::Stopped) }
+    });
+    assert!(matches!(written, Err(BackupError::Stopped)));
+    assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 0);
 }

@@ -71,9 +71,9 @@ pub enum ServeError {
         /// The option that disagrees.
         option: String,
     },
-    /// The directory has members' stores, and no cluster's file.
+    /// The directory has members' stores, and no cluster's file, or an empty one.
     #[error(
-        "{path} is missing, but {store} holds the data of a member: put the file back, or write it anew: `paxos-bench store \
+        "{path} is missing or empty, but {store} holds the data of a member: put the file back, or write it anew: `paxos-bench store \
          inspect {store}` says with which members the cluster began. For another cluster, give another --data"
     )]
     FileLost {

@@ -1,5 +1,6 @@
 //! Where all were when this member last ran: an address that has changed since may be a mistake in the cluster's file.
 
+use crate::server::file::durable;
 use crate::server::{ClusterFile, Place};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -27,8 +28,8 @@ pub(super) struct Moved {
 /// If the file in the directory cannot be read or written.
 pub(super) fn since(dir: &Path, file: &ClusterFile) -> io::Result<Vec<Moved>> {
     let path = dir.join("addresses");
-    let known: Vec<Place> = match fs::read_to_string(&path) {
-        Ok(text) => toml::from_str::<Known>(&text).map_err(io::Error::other)?.places,
+    let known: Vec<Place> = match fs::read(&path) {
+        Ok(bytes) => read(&String::from_utf8_lossy(&bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
@@ -45,10 +46,20 @@ pub(super) fn since(dir: &Path, file: &ClusterFile) -> io::Result<Vec<Moved>> {
     }
     let text =
         toml::to_string(&Known { places: file.places().cloned().collect() }).map_err(io::Error::other)?;
-    let new = path.with_extension("new");
-    fs::write(&new, text)?;
-    fs::rename(&new, &path)?;
+    durable::replace(&path, &text)?;
     Ok(moved)
+}
+
+/// What the file says. Nothing if it was damaged: it is written anew.
+fn read(text: &str) -> Vec<Place> {
+    match toml::from_str::<Known>(text) {
+        Ok(known) => known.places,
+        Err(error) => {
+            let error = error.message();
+            tracing::warn!(error, "`addresses` in --data cannot be read, so it is not known who has moved");
+            Vec::new()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -84,5 +95,9 @@ mod tests {
         let moved = Moved { id: 1, what: "peer", before: "b:1".into(), now: "b:2".into() };
         assert_eq!(since(&[place(0, "a:1"), place(1, "b:2"), place(2, "c:1")]), [moved]);
         assert_eq!(since(&[place(0, "a:1"), place(1, "b:2"), place(2, "c:1")]), []);
+        // A file that a power loss has emptied is written anew.
+        fs::write(dir.path().join("addresses"), "").expect("written");
+        assert_eq!(since(&[place(0, "a:1"), place(1, "b:2")]), [], "nothing is known");
+        assert_eq!(since(&[place(0, "a:1"), place(1, "b:1")]).len(), 1, "it is known again");
     }
 }

@@ -36,6 +36,10 @@ const HELD: usize = 1 << 16;
 /// A disk has stalled when it takes this number of times as long as its slowest recent write.
 const STALLED: u32 = 4;
 
+/// A write that installs a snapshot may take this number of times as long as another before the disk has stalled: it holds
+/// the rest of the log.
+const INSTALLING: u32 = 16;
+
 /// A write in progress, and the number of messages that wait for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Waiting {
@@ -210,12 +214,13 @@ impl<P: Protocol> Node<P> {
         self.underway.bytes > self.setup.config.limits.disk_bytes || self.underway.bound > HELD
     }
 
-    /// Whether the disk has stalled for longer than an election timeout, and than a write usually takes. A snapshot
-    /// may take any time.
+    /// Whether the disk has stalled for longer than an election timeout, and than a write usually takes. An
+    /// installation of a snapshot may take longer, but not for ever.
     pub(in crate::node) fn is_stalled(&self) -> bool {
         let Some(first) = self.underway.writes.front() else { return false };
         let Some(election) = self.setup.config.timeouts.election else { return false };
         let patience = election.max(self.underway.slowest.0.saturating_mul(STALLED));
-        self.now > first.since.after(patience) && !first.installs
+        let times = if first.installs { INSTALLING } else { 1 };
+        self.now > first.since.after(patience.saturating_mul(times))
     }
 }

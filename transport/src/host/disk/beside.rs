@@ -1,8 +1,9 @@
 //! Runs a long job beside the host.
 
+use crate::storage::StorageError;
 use core::future::pending;
 use core::time::Duration;
-use std::{io, thread};
+use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -24,13 +25,13 @@ impl<T: Send + 'static> Beside<T> {
         &mut self,
         name: &str,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> io::Result<()> {
+    ) -> Result<(), StorageError> {
         let (tell, done) = oneshot::channel();
         // Sending fails only if the receiver has been dropped.
         let work = move || drop(tell.send(job()));
         if self.blocks {
             // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
-            thread::Builder::new().name(name.into()).spawn(work)?;
+            thread::Builder::new().name(name.into()).spawn(work).map_err(StorageError::Thread)?;
         } else {
             // While this runs, a clock that tests have paused does not advance.
             drop(spawn_blocking(work));

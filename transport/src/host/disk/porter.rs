@@ -1,7 +1,6 @@
 //! Moves pieces of snapshots between node and disk, beside the host: keeps those that arrive, reads those that peers
 //! want.
 
-use super::ended;
 use crate::storage::{Intake, Kept, Storage, StorageError};
 use core::future::pending;
 use core::time::Duration;
@@ -9,7 +8,11 @@ use paxos_core::{Bytes, Protocol, Snapshot, SnapshotId, SnapshotPiece, WantedPie
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// A snapshot that the store cannot keep, because its disk is full for example, is fetched again after this time. The
+/// network would carry it in vain if that was done at once.
+const AGAIN: Duration = Duration::from_secs(60);
 
 enum Load {
     Keep(SnapshotPiece),
@@ -34,8 +37,17 @@ pub(in crate::host) struct Porter {
 
 struct Ends {
     todo: Sender<Load>,
-    done: mpsc::UnboundedReceiver<Result<Carried, StorageError>>,
+    done: mpsc::UnboundedReceiver<Done>,
     ended: oneshot::Receiver<()>,
+    /// The snapshot that could not be kept, and when the node learns that.
+    failed: Option<(Instant, SnapshotId)>,
+}
+
+/// The result of a job.
+enum Done {
+    Carried(Carried),
+    /// The store failed to keep a piece of this snapshot.
+    Failed(SnapshotId),
 }
 
 impl Porter {
@@ -49,8 +61,8 @@ impl Porter {
             carry(intake, &loads, &tell);
             drop(end);
         };
-        thread::Builder::new().name("paxos-pieces".into()).spawn(work).map_err(StorageError::Write)?;
-        Ok(Self { ends: Some(Ends { todo, done, ended }) })
+        thread::Builder::new().name("paxos-pieces".into()).spawn(work).map_err(StorageError::Thread)?;
+        Ok(Self { ends: Some(Ends { todo, done, ended, failed: None }) })
     }
 
     /// Whether the node should hand out pieces.
@@ -78,57 +90,81 @@ impl Porter {
     /// Returns the next finished job; never returns if there is none. The future may be dropped without losing
     /// anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Carried, StorageError> {
-        let Some(Ends { done, .. }) = &mut self.ends else { return pending().await };
-        done.recv().await.unwrap_or_else(|| Err(StorageError::Write(ended())))
+        let Some(Ends { done, failed, .. }) = &mut self.ends else { return pending().await };
+        loop {
+            tokio::select! {
+                done = done.recv() => match done {
+                    Some(Done::Carried(carried)) => return Ok(carried),
+                    Some(Done::Failed(snapshot)) => *failed = Some((Instant::now() + AGAIN, snapshot)),
+                    None => return Err(StorageError::Panicked),
+                },
+                snapshot = reach(*failed) => {
+                    *failed = None;
+                    return Ok(Carried::Fetched(snapshot, None));
+                }
+            }
+        }
     }
 
     /// Waits for the piece under way, which uses the store, but no longer than `patience`. Returns false if it did not
     /// end.
     pub(in crate::host) async fn close(self, patience: Duration) -> bool {
-        let Some(Ends { todo, done, ended }) = self.ends else { return true };
+        let Some(Ends { todo, done, ended, .. }) = self.ends else { return true };
         drop((todo, done));
         timeout(patience, ended).await.is_ok()
     }
 }
 
-/// Handles pieces until the porter is closed or an error occurs.
-fn carry(
-    mut intake: Intake,
-    loads: &Receiver<Load>,
-    tell: &mpsc::UnboundedSender<Result<Carried, StorageError>>,
-) {
+/// Waits until it is time to tell the node that this snapshot was not kept.
+async fn reach(failed: Option<(Instant, SnapshotId)>) -> SnapshotId {
+    let Some((at, snapshot)) = failed else { return pending().await };
+    sleep_until(at).await;
+    snapshot
+}
+
+/// Handles pieces until the porter is closed.
+fn carry(mut intake: Intake, loads: &Receiver<Load>, tell: &mpsc::UnboundedSender<Done>) {
     for load in loads {
         if tell.is_closed() {
             return;
         }
-        let carried = match load {
-            Load::Keep(piece) => intake(&piece).map(|kept| match kept {
-                Kept::More => Carried::Kept(piece),
-                Kept::Whole(snapshot) => Carried::Fetched(piece.snapshot, Some(snapshot)),
-                Kept::Useless => {
-                    if piece.is_last() {
-                        tracing::warn!(
-                            "the pieces that peers sent do not form a snapshot; it is fetched again"
-                        );
-                    }
-                    Carried::Fetched(piece.snapshot, None)
-                }
-            }),
-            Load::Read(wanted) => {
-                let bytes = wanted.read();
-                if bytes.is_none() {
-                    tracing::warn!(
-                        "a peer asks for a part of this member's snapshot that is missing or cannot be read; check this disk"
-                    );
-                }
-                Ok(Carried::Read(wanted, bytes))
-            }
+        let done = match load {
+            Load::Keep(piece) => keep(&mut intake, piece),
+            Load::Read(wanted) => Done::Carried(read(wanted)),
         };
-        let failed = carried.is_err();
         // Sending fails only if the receiver has been dropped.
-        drop(tell.send(carried));
-        if failed {
-            return;
+        drop(tell.send(done));
+    }
+}
+
+fn keep(intake: &mut Intake, piece: SnapshotPiece) -> Done {
+    match intake(&piece) {
+        Ok(Kept::More) => Done::Carried(Carried::Kept(piece)),
+        Ok(Kept::Whole(snapshot)) => Done::Carried(Carried::Fetched(piece.snapshot, Some(snapshot))),
+        Ok(Kept::Useless) => {
+            if piece.is_last() {
+                tracing::warn!("the pieces that peers sent do not form a snapshot; it is fetched again");
+            }
+            Done::Carried(Carried::Fetched(piece.snapshot, None))
+        }
+        // This is harmless: the process only stays behind the others, and what it has promised is on disk.
+        Err(error) => {
+            tracing::error!(
+                %error,
+                "cannot keep the snapshot of a peer, so this member stays behind: free or repair the disk; it is fetched again \
+                 in {AGAIN:?}"
+            );
+            Done::Failed(piece.snapshot)
         }
     }
+}
+
+fn read(wanted: WantedPiece) -> Carried {
+    let bytes = wanted.read();
+    if bytes.is_none() {
+        tracing::warn!(
+            "a peer asks for a part of this member's snapshot that is missing or cannot be read; check this disk"
+        );
+    }
+    Carried::Read(wanted, bytes)
 }

@@ -21,7 +21,7 @@ impl Scribe {
     /// Begins to write a state down. The node captures no other state until this is done.
     pub(in crate::host) fn begin(&mut self, captured: Captured) -> Result<(), StorageError> {
         let stage = Stage::clone(&self.stage);
-        self.work.begin("paxos-snapshot", move || stage(captured)).map_err(StorageError::Write)
+        self.work.begin("paxos-snapshot", move || stage(captured))
     }
 
     /// Returns the snapshot when it is written down, or `None` if that failed, which is harmless: the log stays as it

@@ -1,7 +1,7 @@
-//! Closing what works on a disk that hangs.
+//! Disks that hang, and one that is full.
 
-use super::{Porter, Scribe, Writer, close};
-use crate::storage::{Intake, MemoryStorage, Saved, Storage, StorageError};
+use super::{Carried, Porter, Scribe, Writer, close};
+use crate::storage::{Intake, Kept, MemoryStorage, Saved, Storage, StorageError};
 use async_trait::async_trait;
 use core::future::pending;
 use core::time::Duration;
@@ -18,17 +18,21 @@ use tokio::time::Instant;
 type Multi = MultiPaxos<u64, u64>;
 type Record = <Multi as Protocol>::Record;
 
-/// A disk that finishes neither a write nor the keeping of a piece, and tells when it has begun with one.
-struct Hung(MemoryStorage<Multi>, mpsc::UnboundedSender<()>);
+/// A disk that finishes no write, and tells when it has begun with one. `keep` does what it does with pieces.
+struct Broken {
+    store: MemoryStorage<Multi>,
+    begun: mpsc::UnboundedSender<()>,
+    keep: fn() -> Result<Kept, StorageError>,
+}
 
 #[async_trait]
-impl Storage<Multi> for Hung {
+impl Storage<Multi> for Broken {
     async fn load(&mut self) -> Result<Saved<Multi>, StorageError> {
-        self.0.load().await
+        self.store.load().await
     }
 
     async fn append(&mut self, _: &[Record]) -> Result<(), StorageError> {
-        _ = self.1.send(());
+        _ = self.begun.send(());
         pending().await
     }
 
@@ -37,24 +41,37 @@ impl Storage<Multi> for Hung {
     }
 
     fn intake(&self) -> Option<Intake> {
-        let tell = self.1.clone();
+        let (begun, keep) = (self.begun.clone(), self.keep);
         Some(Box::new(move |_| {
-            _ = tell.send(());
-            loop {
-                thread::park();
-            }
+            _ = begun.send(());
+            keep()
         }))
     }
+}
+
+fn hang() -> Result<Kept, StorageError> {
+    loop {
+        thread::park();
+    }
+}
+
+fn fail() -> Result<Kept, StorageError> {
+    Err(StorageError::Write(std::io::ErrorKind::StorageFull.into()))
+}
+
+/// The only piece of a snapshot.
+fn piece() -> SnapshotPiece {
+    let snapshot = SnapshotId { next: Slot(1), length: 1, digest: Digest::of(b"x") };
+    SnapshotPiece { snapshot, offset: 0, bytes: Bytes::from(vec![b'x']) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn all_that_hangs_together_is_waited_for_once() {
     let (tell, mut hanging) = mpsc::unbounded_channel();
-    let storage = Hung(MemoryStorage::new(), tell);
+    let storage = Broken { store: MemoryStorage::new(), begun: tell, keep: hang };
     let (scribe, porter) =
         (Scribe::new::<Multi>(&storage), Porter::start::<Multi>(&storage).expect("a thread"));
-    let snapshot = SnapshotId { next: Slot(1), length: 2, digest: Digest::of(b"x") };
-    porter.keep(SnapshotPiece { snapshot, offset: 0, bytes: Bytes::from(vec![b'x']) });
+    porter.keep(piece());
     let writer = Writer::<Multi>::start(Box::new(storage)).expect("a task");
     let config = Arc::new(Config::collapsed(1).expect("lawful"));
     let setup = Setup { id: NodeId(0), config, options: () };
@@ -67,4 +84,20 @@ async fn all_that_hangs_together_is_waited_for_once() {
     let (begun, patience) = (Instant::now(), Duration::from_secs(4));
     assert!(!close(writer, porter, scribe, patience).await);
     assert!(begun.elapsed() < patience + Duration::from_millis(10), "{:?}", begun.elapsed());
+}
+
+/// The process would fetch it again at once if it ended, and the network would carry it for nothing.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_a_full_disk_cannot_keep_ends_nothing_and_is_fetched_again_later() {
+    let (begun, _still) = mpsc::unbounded_channel();
+    let storage = Broken { store: MemoryStorage::new(), begun, keep: fail };
+    let mut porter = Porter::start::<Multi>(&storage).expect("a thread");
+    for _ in 0..3 {
+        let begun = Instant::now();
+        porter.keep(piece());
+        let carried = porter.done().await.expect("the process goes on");
+        assert!(matches!(carried, Carried::Fetched(id, None) if id == piece().snapshot));
+        assert!(begun.elapsed() >= Duration::from_secs(60), "{:?}", begun.elapsed());
+    }
+    assert!(porter.close(Duration::from_secs(4)).await);
 }

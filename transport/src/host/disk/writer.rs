@@ -1,7 +1,6 @@
 //! The host's disk: a task, or a thread if the store blocks, that writes beside the host. It writes all waiting records
 //! with one sync.
 
-use super::ended;
 use crate::storage::{Saved, Storage, StorageError};
 use core::time::Duration;
 use paxos_core::{Protocol, Write};
@@ -36,7 +35,7 @@ pub(in crate::host) async fn load<P: Protocol>(
     }
     let runtime = Handle::current();
     let loading = spawn_blocking(move || runtime.block_on(storage.load()).map(|saved| (storage, saved)));
-    loading.await.unwrap_or_else(|_| Err(StorageError::Read(ended())))
+    loading.await.unwrap_or(Err(StorageError::Panicked))
 }
 
 impl<P: Protocol> Writer<P> {
@@ -56,7 +55,7 @@ impl<P: Protocol> Writer<P> {
             // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
             let runtime = Handle::current();
             let named = thread::Builder::new().name("paxos-store".into());
-            named.spawn(move || runtime.block_on(work)).map_err(StorageError::Write)?;
+            named.spawn(move || runtime.block_on(work)).map_err(StorageError::Thread)?;
         } else {
             tokio::spawn(work);
         }
@@ -71,7 +70,7 @@ impl<P: Protocol> Writer<P> {
 
     /// Returns the next durable writes. The future may be dropped without losing anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Written<P>, StorageError> {
-        self.done.recv().await.unwrap_or_else(|| Err(StorageError::Write(ended())))
+        self.done.recv().await.unwrap_or(Err(StorageError::Panicked))
     }
 
     /// As [`Writer::done`], but only if there are any now.

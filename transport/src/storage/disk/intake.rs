@@ -30,9 +30,14 @@ pub(super) struct Coming<F: Files> {
 }
 
 impl<F: Files> Intake<F> {
-    /// Adds a piece. A piece that does not follow the previous ones is useless.
+    /// Adds a piece. A piece that does not follow the previous ones is useless. After an error, all pieces are.
     pub(super) fn keep(&mut self, piece: &SnapshotPiece) -> Result<Kept, StoreError> {
-        self.add(piece).map_err(StoreError::io(&self.dir.join(RECEIVED)))
+        let added = self.add(piece).inspect_err(|_| {
+            self.coming = None;
+            // The file takes space on a disk that may be full. If it cannot be removed, the next start removes it.
+            drop(self.files.remove(RECEIVED));
+        });
+        added.map_err(StoreError::io(&self.dir.join(RECEIVED)))
     }
 
     fn add(&mut self, piece: &SnapshotPiece) -> io::Result<Kept> {

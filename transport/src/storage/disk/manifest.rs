@@ -63,6 +63,12 @@ impl Part {
     pub(super) fn name(self) -> String {
         format!("log-{:016}", self.first)
     }
+
+    /// The number of the first block in the file of this name, if a file of the log can have it.
+    pub(super) fn first_in(name: &str) -> Option<u64> {
+        let first = name.strip_prefix("log-")?.parse().ok()?;
+        (Self { first, length: 0 }.name() == name).then_some(first)
+    }
 }
 
 impl Manifest {

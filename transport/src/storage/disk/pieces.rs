@@ -59,7 +59,8 @@ pub(super) fn new_segment<F: Files>(
 }
 
 /// Creates a segment's file, durable except for its name. It is synced piece by piece, so that other writes need not
-/// wait for all of it, and so that a store that is being closed waits for one piece only.
+/// wait for all of it, and so that a store that is being closed waits for one piece only. If it fails, the file is removed,
+/// because it takes space on a disk that may be full.
 pub(super) fn fill<F: Files>(
     files: &F,
     name: &str,
@@ -68,13 +69,28 @@ pub(super) fn fill<F: Files>(
     closing: &Closing,
 ) -> io::Result<F::File> {
     let file = files.create(name)?;
+    let filled = fill_with_zeros(files, &file, length, sizes, closing);
+    // A store that is being closed leaves the file to the next start.
+    if filled.is_err() && closing.check().is_ok() {
+        drop(files.remove(name));
+    }
+    filled.map(|()| file)
+}
+
+fn fill_with_zeros<F: Files>(
+    files: &F,
+    file: &F::File,
+    length: u64,
+    sizes: Sizes,
+    closing: &Closing,
+) -> io::Result<()> {
     let piece = if length <= sizes.longest { PIECE } else { PAGE };
     let zeros = vec![0; piece.min(length as usize)];
     let from = if length <= sizes.longest { 0 } else { length - PAGE as u64 };
     for at in (from..length).step_by(piece) {
         closing.check()?;
-        files.write(&file, at, &zeros[..(length - at).min(piece as u64) as usize])?;
-        files.sync(&file)?;
+        files.write(file, at, &zeros[..(length - at).min(piece as u64) as usize])?;
+        files.sync(file)?;
     }
-    Ok(file)
+    Ok(())
 }

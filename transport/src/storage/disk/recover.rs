@@ -3,7 +3,7 @@
 use super::block::{Block, Draft, Kind};
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
-use super::manifest::{self, FORMER, Manifest, Part, snapshot_name};
+use super::manifest::{self, Manifest, Part, snapshot_name};
 use super::pieces::new_segment;
 use super::segment::{self, Layout};
 use super::store::{Closing, SPARE, Sizes, Store};
@@ -28,16 +28,16 @@ impl<F: Files> Store<F> {
         records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
     ) -> Result<(Self, Option<Snapshot>), StoreError> {
         let opened = Uptime::new();
-        let names = files.names().map_err(StoreError::io(dir))?;
         let mut manifest = match Manifest::read(&files, dir)? {
             Some(manifest) => manifest,
-            None => begin(&files, dir, &names, identity, create, sizes)?,
+            None => begin(&files, dir, identity, create, sizes)?,
         };
         manifest.check(identity, dir)?;
         // It is durable when the next incarnation begins, before the process grants a lease.
         manifest.lease = manifest.lease.max(identity.lease);
         let snapshot = survey::snapshot(&files, dir, &manifest)?;
         let found = survey::log(&files, dir, &manifest, &mut |block| block.read_into(records))?;
+        survey::later(&files, dir, &manifest, &found.tail)?;
         let last = manifest.last();
         let path = dir.join(last.name());
         let file = open_file(&files, &path, &last.name())?;
@@ -121,24 +121,8 @@ impl<F: Files> Store<F> {
                 });
                 self.spare = fit.map(|bytes| bytes.len() as u64);
                 left.extend(self.spare.is_none().then_some(name));
-            } else if let Some(first) =
-                number("log-").filter(|first| Part { first: *first, length: 0 }.name() == *name)
-            {
-                // A segment before the log was replaced by a snapshot. A segment after it was never part of the log,
-                // unless this manifest is an older one.
-                let path = self.dir.join(name);
-                if first > self.tail.number
-                    && segment::was_used(
-                        &read(name).map_err(StoreError::io(&path))?,
-                        self.manifest.brand,
-                        first,
-                    )
-                {
-                    let what = format!("it is an older copy: it does not name {name}");
-                    return Err(StoreError::damaged(&self.dir.join(manifest::NAME), what));
-                }
-                left.push(name);
             } else if name.ends_with(UNFINISHED)
+                || Part::first_in(name).is_some()
                 || number("snapshot-").is_some_and(|number| snapshot_name(number) == *name)
             {
                 left.push(name);
@@ -166,26 +150,13 @@ impl<F: Files> Store<F> {
 fn begin(
     files: &impl Files,
     dir: &Path,
-    names: &[String],
     identity: &Identity,
     create: bool,
     sizes: Sizes,
 ) -> Result<Manifest, StoreError> {
     let part = Part { first: 1, length: sizes.first };
     let path = dir.join(manifest::NAME);
-    if names.iter().any(|name| name == "identity" || name == "store.redb") {
-        let (path, found) = (dir.to_owned(), FORMER);
-        return Err(StoreError::Format { path, found, wanted: manifest::FORMAT });
-    }
-    let whole = names.iter().filter(|name| !name.ends_with(UNFINISHED));
-    for name in whole.filter(|name| name.starts_with("log-") || name.starts_with("snapshot-")) {
-        // A blank segment may be left from an interrupted beginning.
-        let read = files.open(name).and_then(|file| files.read(&file));
-        let blank = read.map_err(StoreError::io(&dir.join(name)))?.iter().all(|byte| *byte == 0);
-        if !(blank && *name == part.name()) {
-            return Err(StoreError::Missing { path });
-        }
-    }
+    survey::remains(files, dir)?;
     if !create {
         return Err(StoreError::Empty { path: dir.to_owned() });
     }

@@ -2,7 +2,7 @@
 
 use super::block;
 use super::error::StoreError;
-use super::files::Directory;
+use super::files::{Directory, Files};
 use super::manifest::Manifest;
 use super::survey;
 use crate::identity::Portable;
@@ -71,16 +71,27 @@ impl StoreReport {
         dir: &Path,
         records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
     ) -> Result<(Self, Option<Snapshot>), StoreError> {
-        let files = Directory::lock(dir, false)?;
-        let Some(manifest) = Manifest::read(&files, dir)? else {
+        Self::of(&Directory::lock(dir, false)?, dir, records)
+    }
+
+    /// As [`StoreReport::survey`], for the files of a directory that is locked. It refuses what [`super::Store::open`]
+    /// refuses.
+    pub(super) fn of(
+        files: &impl Files,
+        dir: &Path,
+        records: &mut dyn FnMut(&[u8]) -> Result<(), &'static str>,
+    ) -> Result<(Self, Option<Snapshot>), StoreError> {
+        let Some(manifest) = Manifest::read(files, dir)? else {
+            survey::remains(files, dir)?;
             return Err(StoreError::Empty { path: dir.to_owned() });
         };
-        let snapshot = survey::snapshot(&files, dir, &manifest)?;
+        let snapshot = survey::snapshot(files, dir, &manifest)?;
         let mut record_bytes = 0;
-        let found = survey::log(&files, dir, &manifest, &mut |block| {
+        let found = survey::log(files, dir, &manifest, &mut |block| {
             record_bytes += block.content.len() as u64;
             block.read_into(records)
         })?;
+        survey::later(files, dir, &manifest, &found.tail)?;
         let report = Self {
             cluster: manifest.cluster.clone(),
             node: manifest.node,

@@ -337,7 +337,7 @@ impl<F: Files> Store<F> {
         let (files, closing, before) = (self.files.clone(), self.closing.clone(), self.removing.take());
         let work = move || {
             if let Some(before) = before {
-                before()?;
+                warn_of_rest(before());
             }
             // The next start removes the remaining files.
             for name in nameless.iter().take_while(|_| closing.check().is_ok()) {
@@ -353,11 +353,16 @@ impl<F: Files> Store<F> {
 
     /// Waits until the last removal ends.
     fn finish_removal(&mut self) {
-        if let Some(removed) = self.removing.take()
-            && let Err(error) = removed()
-        {
-            tracing::warn!(%error, "files that are of no use any more are removed at the next start");
+        if let Some(removed) = self.removing.take() {
+            warn_of_rest(removed());
         }
+    }
+}
+
+/// Warns if a removal could not begin. Later removals do not depend on it.
+fn warn_of_rest(removed: io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(%error, "files that are of no use any more are removed at the next start");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::block::Block;
 use super::error::StoreError;
-use super::files::Files;
-use super::manifest::{Manifest, Part};
+use super::files::{Files, UNFINISHED};
+use super::manifest::{self, FORMER, Manifest, Part};
 use super::segment::{self, Tail};
 use paxos_core::Snapshot;
 use std::io;
@@ -68,6 +68,49 @@ pub(super) fn log(
         return Err(StoreError::RolledBack { path, found: found.tail.number, promised: manifest.blocks });
     }
     Ok(found)
+}
+
+/// Refuses a manifest that is older than the log: blocks were appended to a file that it does not name. `tail` is the end
+/// of the log that it names.
+pub(super) fn later(
+    files: &impl Files,
+    dir: &Path,
+    manifest: &Manifest,
+    tail: &Tail,
+) -> Result<(), StoreError> {
+    for name in files.names().map_err(StoreError::io(dir))? {
+        let named = manifest.segments.iter().any(|part| part.name() == name);
+        // A segment before the log was replaced by a snapshot.
+        let after = |first: &u64| !named && *first > tail.number;
+        let Some(first) = Part::first_in(&name).filter(after) else { continue };
+        let read = files.open(&name).and_then(|file| files.read(&file));
+        let bytes = read.map_err(StoreError::io(&dir.join(&name)))?;
+        // Otherwise it was never part of the log.
+        if segment::was_used(&bytes, manifest.brand, first) {
+            let what = format!("it is an older copy: it does not name {name}");
+            return Err(StoreError::damaged(&dir.join(manifest::NAME), what));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a directory without a manifest if anything else of a store is there.
+pub(super) fn remains(files: &impl Files, dir: &Path) -> Result<(), StoreError> {
+    let names = files.names().map_err(StoreError::io(dir))?;
+    if names.iter().any(|name| name == "identity" || name == "store.redb") {
+        let (path, found) = (dir.to_owned(), FORMER);
+        return Err(StoreError::Format { path, found, wanted: manifest::FORMAT });
+    }
+    let whole = names.iter().filter(|name| !name.ends_with(UNFINISHED));
+    for name in whole.filter(|name| name.starts_with("log-") || name.starts_with("snapshot-")) {
+        // A blank segment may be left from an interrupted beginning.
+        let read = files.open(name).and_then(|file| files.read(&file));
+        let blank = read.map_err(StoreError::io(&dir.join(name)))?.iter().all(|byte| *byte == 0);
+        if !(blank && Part::first_in(name) == Some(1)) {
+            return Err(StoreError::Missing { path: dir.join(manifest::NAME) });
+        }
+    }
+    Ok(())
 }
 
 /// Returns the snapshot, if there is one; an error if it differs from the installed one.

@@ -1,5 +1,6 @@
 //! Tests stores on a file system that loses unsynced data and damages synced data.
 
+mod beside;
 mod closing;
 mod crashes;
 mod damages;

@@ -5,10 +5,12 @@
 
 use super::double::{Double, Image, Written};
 use super::history::{Held, draw, judge, run};
+use crate::storage::disk::StoreReport;
 use crate::storage::disk::block::{PAGE, SECTOR};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A directory at rest, its history, and what was acknowledged by then.
 struct Past {
@@ -138,9 +140,10 @@ fn damages_end_in_an_error_or_in_full_recovery() {
         }
         let Some((kind, name, image)) = past.damage(&mut random) else { continue };
         tried += 1;
-        let whole =
-            judge(&image, std::slice::from_ref(&past.held), &format!("try {tried}: {kind} in {name}"))
-                .is_ok();
+        let what = format!("try {tried}: {kind} in {name}");
+        let whole = judge(&image, std::slice::from_ref(&past.held), &what).is_ok();
+        let report = StoreReport::of(&Double::of(&image), Path::new("dir"), &mut |_| Ok(()));
+        assert_eq!(report.is_ok(), whole, "{what}: a report says something else than a start");
         let file = name.split('-').next().unwrap_or_default().to_owned();
         let (refused, kept) = tallies.entry((kind, file)).or_default();
         if whole { *kept += 1 } else { *refused += 1 }

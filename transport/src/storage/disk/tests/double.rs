@@ -27,6 +27,10 @@ struct World {
     steps: usize,
     crash_at: Option<usize>,
     crashed: bool,
+    /// Whether the system starts no thread.
+    threadless: bool,
+    /// Whether the disk is full.
+    full: bool,
 }
 
 #[derive(Clone, Default)]
@@ -97,6 +101,16 @@ impl Double {
     /// Makes the file system crash in this step, counted from the first.
     pub(super) fn crash_at(&self, step: usize) {
         self.world().crash_at = Some(step);
+    }
+
+    /// Lets the system start threads for work beside other writes, or none.
+    pub(super) fn allow_threads(&self, allowed: bool) {
+        self.world().threadless = !allowed;
+    }
+
+    /// Fills the disk, or frees it.
+    pub(super) fn set_full(&self, full: bool) {
+        self.world().full = full;
     }
 
     /// Kills the process: its further steps have no effect.
@@ -265,6 +279,9 @@ impl Files for Double {
     }
 
     fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.world().full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.step(|world| world.write(*file, at as usize, bytes))?.write(*file, at as usize, bytes);
         Ok(())
     }
@@ -300,6 +317,9 @@ impl Files for Double {
 
     /// The job runs at once, so that the steps of a history are always the same.
     fn aside(&self, job: Job) -> Job {
+        if self.world().threadless {
+            return Box::new(|| Err(io::ErrorKind::WouldBlock.into()));
+        }
         let done = job();
         Box::new(|| done)
     }
