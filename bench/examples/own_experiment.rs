@@ -11,6 +11,7 @@ pub(crate) const THRIFTY: Experiment = Experiment {
     name: "thrifty",
     question: "How many messages does a leader save that asks a quorum only?",
     source: "Lamport, Cheap Paxos (2004), in spirit.",
+    sites: 0,
     run,
 };
 

@@ -6,6 +6,7 @@
 
 mod client;
 mod draw;
+mod fill;
 mod history;
 mod link;
 mod options;

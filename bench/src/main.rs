@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use mimalloc::MiMalloc;
 use paxos_bench::lab::compare::{Compare, CompareError, compare};
-use paxos_bench::lab::experiments::{ExperimentOptions, ReportOptions, experiment, report};
+use paxos_bench::lab::experiments::{ExperimentOptions, Printed, ReportOptions, Written, experiment, report};
 use paxos_bench::lab::explore::{Explore, Task, explore};
 use paxos_bench::lab::report::{Row, render, write_dir};
 use paxos_bench::lab::simulate::{Simulate, draw, simulate};
@@ -180,9 +180,18 @@ fn run_experiment(options: &ExperimentOptions) -> ExitCode {
     let text = experiment(options, |step| bar.set_message(step), |line| bar.suspend(|| note(line)));
     bar.finish_and_clear();
     match text {
-        Ok(text) => finish(&[], &text),
+        Ok(Printed { text, failed }) => as_it_must_be(failed, finish(&[], &text)),
         Err(error) => fail(&error, code(error.is_input())),
     }
+}
+
+/// The exit code after printing findings, of which `failed` results contradict what must hold.
+fn as_it_must_be(failed: u64, printed: ExitCode) -> ExitCode {
+    if failed == 0 || printed != ExitCode::SUCCESS {
+        return printed;
+    }
+    note(&format!("{failed} results are not as they must be; the sentences above say which"));
+    ExitCode::from(1)
 }
 
 fn run_report(options: &ReportOptions) -> ExitCode {
@@ -190,7 +199,7 @@ fn run_report(options: &ReportOptions) -> ExitCode {
     let file = report(options, |step| bar.set_message(step), |line| bar.suspend(|| note(line)));
     bar.finish_and_clear();
     match file {
-        Ok(file) => finish(&[], &format!("{}\n", file.display())),
+        Ok(Written { file, failed }) => as_it_must_be(failed, finish(&[], &format!("{}\n", file.display()))),
         Err(error) => fail(&error, code(error.is_input())),
     }
 }

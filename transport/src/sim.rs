@@ -12,6 +12,7 @@ mod chance;
 mod counts;
 mod draw;
 mod facts;
+mod harm;
 pub mod invariants;
 mod simulator;
 mod steps;
@@ -20,6 +21,7 @@ mod world;
 
 pub use chance::Chance;
 pub use counts::Counts;
+pub use harm::Harm;
 pub use invariants::{Breach, LAWS, Law, Violation};
 pub use simulator::{
     Answered, Event, Fate, InFlight, Post, Reading, Seen, Sim, Stop, Submitted, Unread, Unsubmitted,

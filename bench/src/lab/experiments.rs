@@ -29,6 +29,6 @@ pub use data::{Cell, Table};
 pub use experiment::{Experiment, Findings, LabError, Progress, Setting};
 pub use facts::{Facts, Piece};
 pub use lab::{Lab, Measured};
-pub use output::{ReportOptions, page, render, report, write};
-pub use run::{ExperimentOptions, HELP, experiment};
+pub use output::{ReportOptions, Written, page, render, report, write};
+pub use run::{ExperimentOptions, HELP, Printed, experiment};
 pub use sample::{Sample, Summary};

@@ -108,7 +108,20 @@ impl Survey {
 ///
 /// # Errors
 /// [`CompareError`]. If the command line is at fault, nothing is run.
-pub fn survey(options: &Survey, mut progress: impl FnMut(String)) -> Result<Vec<SystemRow>, CompareError> {
+pub fn survey(options: &Survey, progress: impl FnMut(String)) -> Result<Vec<SystemRow>, CompareError> {
+    let world = match &options.rtt_file {
+        None => RttMatrix::aws(),
+        Some(file) => RttMatrix::from_file(file)?,
+    };
+    survey_over(options, &world, progress)
+}
+
+/// The same with these round trips, whatever file the options name.
+pub(crate) fn survey_over(
+    options: &Survey,
+    world: &RttMatrix,
+    mut progress: impl FnMut(String),
+) -> Result<Vec<SystemRow>, CompareError> {
     let usual = options.quorum.and_then(QuorumChoice::made_for).unwrap_or(5);
     let acceptors = if options.acceptors.is_empty() { vec![usual] } else { options.acceptors.clone() };
     options.check_sites(acceptors.iter().copied().max().unwrap_or(usual))?;
@@ -119,7 +132,7 @@ pub fn survey(options: &Survey, mut progress: impl FnMut(String)) -> Result<Vec<
             let unlawful = |source| CompareError::Quorum { choice: *choice, acceptors: n, source };
             can_collide |= choice.over(NodeSet::first(n)).map_err(unlawful)?.has_fast_rounds() && n > 1;
         }
-        views.push((View::new(options, n)?, choices));
+        views.push((View::new(options, world, n)?, choices));
     }
     options.check_collisions(can_collide)?;
     let mut rows = Vec::new();
@@ -160,14 +173,11 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(options: &'a Survey, n: u16) -> Result<Self, CompareError> {
-        let world = match &options.rtt_file {
-            None => RttMatrix::aws(),
-            Some(file) => RttMatrix::from_file(file)?,
-        };
-        let world = if options.sites.is_empty() { world } else { world.select(&options.sites)? };
+    fn new(options: &'a Survey, world: &RttMatrix, n: u16) -> Result<Self, CompareError> {
+        let usual = *world == RttMatrix::aws();
+        let world = if options.sites.is_empty() { world.clone() } else { world.select(&options.sites)? };
         let (wanted, known) = (usize::from(n), world.sites().len());
-        let world = if options.sites.is_empty() && options.rtt_file.is_none() {
+        let world = if options.sites.is_empty() && usual {
             first_sites(&world, Some(n))?
         } else {
             let names = world.sites().get(..wanted).ok_or(CompareError::Sites { wanted, known })?.to_vec();

@@ -100,8 +100,20 @@ impl Line {
         let op = &*op;
         // An operation without an answer cannot have seen anything, whatever the line says.
         let (seen, ok) = if t1.is_some() { (out.as_deref(), ok) } else { (None, None) };
-        if ok == Some(false) && op != "del" && op != "get" {
+        if ok == Some(false) && !matches!(op, "del" | "get") {
             return Err(format!("`ok` is false: leave out a {op} that certainly did not happen"));
+        }
+        let writes = matches!(op, "put" | "cas" | "append" | "incr");
+        if writes && t1.is_some() && ok.is_none() {
+            return Err(format!(
+                "a {op} with an answer must say so with true in `ok`; if its outcome is unknown, `t1` is null"
+            ));
+        }
+        if op == "get" && ok == Some(false) {
+            return Err("a get has null in `ok`: leave it out if it was not answered".into());
+        }
+        if matches!(op, "get" | "del" | "incr") && v.is_some() {
+            return Err(format!("a {op} has null in `v`: it writes no value, and what it saw is in `out`"));
         }
         let needs = |value: Option<String>| value.ok_or_else(|| format!("a {op} needs a value in `v`"));
         let deed = match op {

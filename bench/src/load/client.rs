@@ -9,13 +9,12 @@ use crate::server::resp::Value;
 use crate::server::tls::Connector;
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// How long a client waits after a refusal or a failed connection.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// The state that all clients share.
 #[derive(Debug)]
@@ -50,8 +49,8 @@ struct Pending {
 /// One client.
 #[derive(Debug)]
 pub(super) struct Worker {
-    shared: Arc<Shared>,
-    draw: Draw,
+    pub(super) shared: Arc<Shared>,
+    pub(super) draw: Draw,
     /// The client's number in the history.
     name: u64,
     address: usize,
@@ -61,7 +60,7 @@ pub(super) struct Worker {
 }
 
 /// The connection can no longer be used.
-struct Broken;
+pub(super) struct Broken;
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, draw: Draw, nth: u32) -> Self {
@@ -103,7 +102,7 @@ impl Worker {
         Duration::from_secs_f64(self.shared.options.timeout)
     }
 
-    async fn connect(&mut self) -> Option<Link> {
+    pub(super) async fn connect(&mut self) -> Option<Link> {
         let options = &self.shared.options;
         let address = &options.addr[self.address % options.addr.len()];
         let tls = self.shared.tls.as_ref();
@@ -221,6 +220,11 @@ impl Worker {
             let line = self.line(&pending.deed, pending.begun, None);
             self.note(&line);
         }
+        self.rename();
+    }
+
+    /// Gives the client a new number, which no other client has.
+    pub(super) fn rename(&mut self) {
         self.name += u64::from(self.shared.options.clients) + 1;
     }
 
@@ -277,7 +281,7 @@ impl Worker {
                 drop(counted);
                 if unknown {
                     self.note(&line);
-                    self.name += u64::from(self.shared.options.clients) + 1;
+                    self.rename();
                 }
             }
             // Another client changed the key first, so nothing was set.
@@ -291,7 +295,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn replies(&self, client: &mut Link, count: usize) -> Result<Vec<Value>, Broken> {
+    pub(super) async fn replies(&self, client: &mut Link, count: usize) -> Result<Vec<Value>, Broken> {
         client.flush().await.map_err(|_| Broken)?;
         let mut replies = Vec::with_capacity(count);
         while replies.len() < count {
@@ -305,7 +309,7 @@ impl Worker {
         at.duration_since(self.shared.epoch).as_nanos() as u64
     }
 
-    fn line<'a>(&self, deed: &'a Deed, begun: Instant, done: Option<Instant>) -> Line<'a> {
+    pub(super) fn line<'a>(&self, deed: &'a Deed, begun: Instant, done: Option<Instant>) -> Line<'a> {
         let (key, value): (&[u8], Option<&[u8]>) = match deed {
             Deed::Get(key) | Deed::Delete(key) => (key, None),
             Deed::Put(key, value) | Deed::Cas(key, value) | Deed::Append(key, value) => (key, Some(value)),
@@ -324,51 +328,9 @@ impl Worker {
         }
     }
 
-    fn note(&self, line: &Line<'_>) {
+    pub(super) fn note(&self, line: &Line<'_>) {
         if let Some(history) = self.shared.history.as_ref().filter(|_| line.op != "scan") {
             history.note(line);
         }
-    }
-
-    /// Sets all keys before the measurement starts.
-    pub(super) async fn fill(&mut self) -> io::Result<()> {
-        const TOGETHER: u64 = 128;
-        let keys = self.shared.options.keys;
-        let mut at = 0;
-        let mut tries = 0;
-        while at < keys {
-            let Some(mut client) = self.connect().await else {
-                tries += 1;
-                let error = self.shared.tally.lock().error.clone().unwrap_or_default();
-                if tries > 500 {
-                    return Err(io::Error::other(error));
-                }
-                continue;
-            };
-            while at < keys {
-                let part = at..keys.min(at + TOGETHER);
-                let begun = Instant::now();
-                let deeds: Vec<Deed> =
-                    part.clone().map(|n| Deed::Put(self.draw.name(n), self.draw.value())).collect();
-                for deed in &deeds {
-                    client.push(deed);
-                }
-                let Ok(replies) = self.replies(&mut client, deeds.len()).await else { break };
-                let done = Instant::now();
-                if let Some(text) = replies.iter().find_map(Value::error) {
-                    tries += 1;
-                    if tries > 500 {
-                        return Err(io::Error::other(text.to_owned()));
-                    }
-                    sleep(PAUSE).await;
-                    continue;
-                }
-                for deed in &deeds {
-                    self.note(&Line { ok: Some(true), ..self.line(deed, begun, Some(done)) });
-                }
-                at = part.end;
-            }
-        }
-        Ok(())
     }
 }

@@ -45,14 +45,19 @@ impl Cluster {
             return Ok(());
         }
         let first = done.len();
-        let mut ends = vec![self.begin(fault, episode.aim, episode.detail).await?];
-        done.push(Done { fault, recovery: None });
+        let mut ends = Vec::new();
+        if let Some(end) = self.begin(fault, episode.aim, episode.detail).await? {
+            ends.push(end);
+            done.push(Done { fault, recovery: None });
+        }
         if let Some((second, aim)) = episode.beside
             && second.may(self.standing()).is_ok()
         {
             sleep(episode.lasts / 3).await;
-            ends.push(self.begin(second, aim, episode.detail / 7).await?);
-            done.push(Done { fault: second, recovery: None });
+            if let Some(end) = self.begin(second, aim, episode.detail / 7).await? {
+                ends.push(end);
+                done.push(Done { fault: second, recovery: None });
+            }
         }
         if ends.iter().any(|end| !matches!(end, End::Over)) {
             sleep(episode.lasts).await;
@@ -69,10 +74,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Begins a fault. Returns how to end it.
-    async fn begin(&mut self, fault: Fault, aim: Aim, detail: usize) -> Result<End, NemesisError> {
+    /// Begins a fault. Returns how to end it; none if nothing happened.
+    async fn begin(&mut self, fault: Fault, aim: Aim, detail: usize) -> Result<Option<End>, NemesisError> {
         // Every member is harmed already, so there is no victim.
-        let Some(victim) = self.victim(aim).await else { return Ok(End::Over) };
+        let Some(victim) = self.victim(aim).await else { return Ok(None) };
         let end = match fault {
             Fault::Kill => {
                 self.members.kill(victim);
@@ -126,11 +131,13 @@ impl Cluster {
             Fault::FlakyLinks => self.links(Weather::Flaky, |_, _| true),
             Fault::DirtyLinks => self.links(Weather::Dirty, |_, _| true),
             Fault::Transfer => {
-                self.transfer(victim).await;
+                if !self.transfer(victim).await {
+                    return Ok(None);
+                }
                 End::Over
             }
             Fault::Replace | Fault::Spare | Fault::WipeDisk => {
-                let Some(new) = self.take_spare().await? else { return Ok(End::Over) };
+                let Some(new) = self.take_spare().await? else { return Ok(None) };
                 if fault == Fault::WipeDisk {
                     self.wipe(victim).await?;
                 }
@@ -142,7 +149,7 @@ impl Cluster {
                 End::Over
             }
         };
-        Ok(end)
+        Ok(Some(end))
     }
 
     /// Changes the links for which `which` is true.
@@ -170,12 +177,14 @@ impl Cluster {
         }
     }
 
-    /// Asks for a transfer of leadership. Under faults the transfer may fail, which is no failure of the window.
-    async fn transfer(&self, to: usize) {
+    /// Asks for a transfer of leadership, and returns whether it was made. Under faults the transfer may fail, which is no
+    /// failure of the window.
+    async fn transfer(&self, to: usize) -> bool {
         let asked = self.current.iter().copied().find(|nth| !self.harmed.contains(nth)).unwrap_or(to);
         let words = format!("PAXOS TRANSFER {to}");
         let asked = super::members::ask(&self.members.resp[asked], &words);
-        drop(timeout(Duration::from_secs(4), asked).await);
+        let answer = timeout(Duration::from_secs(4), asked).await.ok().flatten();
+        answer.is_some_and(|answer| answer.error().is_none())
     }
 
     /// Waits until each member has answered a write and knows the store of each other one. Only then do the others

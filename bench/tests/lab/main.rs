@@ -7,6 +7,7 @@ mod partitions;
 mod png;
 mod shards;
 mod wide_area;
+mod world;
 
 use paxos_bench::lab::experiments::{
     Cell, EXPERIMENTS, Experiment, Findings, Setting, Table, named, page, render, write,

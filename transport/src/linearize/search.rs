@@ -48,7 +48,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Event {
     at: u64,
-    /// A call at the time of an answer overlaps it, so calls are sorted first.
+    /// A call at the time of an answer overlaps it, also at one client, so calls are sorted first.
     is_answer: bool,
     of: u32,
 }

@@ -19,7 +19,7 @@ pub use single::{Event, InFlight};
 
 use crate::sim::invariants::{Ledger, Violation};
 use crate::sim::trace::Trace;
-use crate::sim::{Chance, Counts, Fault, Links, Steps, World};
+use crate::sim::{Chance, Counts, Fault, Harm, Links, Steps, World};
 use commands::Commands;
 use core::fmt;
 use core::time::Duration;
@@ -117,6 +117,7 @@ where
             spent: Duration::ZERO,
             platter: Chance::new(world.seed, 1),
             counts: Counts::default(),
+            harm: Harm::default(),
             carrier: None,
             ledger: world.check.then(|| Ledger::new(&world.config)),
             trace: world.trace.then(|| Trace { nodes: ids.clone(), rows: Vec::new() }),
@@ -244,6 +245,11 @@ where
     /// Resets the counts, which [`super::Answered::sent`] also uses.
     pub fn reset_counts(&mut self) {
         self.out.counts = Counts::default();
+    }
+
+    /// What the faults did so far.
+    pub const fn harm(&self) -> &Harm {
+        &self.out.harm
     }
 
     /// The events kept for drawing; `None` unless [`World::trace`] is set.

@@ -9,6 +9,7 @@ use paxos_transport::sim::{
 
 const N0: NodeId = NodeId(0);
 const N1: NodeId = NodeId(1);
+const N2: NodeId = NodeId(2);
 
 fn after(ms: u64) -> Time {
     Time::default().after(Duration::from_millis(ms))
@@ -279,4 +280,40 @@ fn a_liar_is_found_out_and_the_run_can_be_replayed() {
         "nothing_is_forgotten does not hold at 4ms with seed 77: n1 had promised or voted in 1.n0 for s0-, but \
          its disk does not say so\nreplay: lab check --seed 77"
     );
+}
+
+#[test]
+fn only_faults_that_change_something_are_noted() {
+    let (mut world, client) = quiet(3);
+    world.stores = true;
+    let at = after;
+    world.faults.plan = vec![
+        (at(10), Fault::Crash(N1)),
+        (at(11), Fault::Crash(N1)),
+        (at(12), Fault::Pause(N1)),
+        (at(13), Fault::StopClock(N1)),
+        (at(14), Fault::StopDisk(N1)),
+        (at(20), Fault::Restart(N1)),
+        (at(21), Fault::Restart(N1)),
+        (at(22), Fault::Resume(N0)),
+        // n1 has not heard of n2's disk, so it would not miss it.
+        (at(30), Fault::Crash(N2)),
+        (at(31), Fault::WipeDisk(N2)),
+    ];
+    // Only the second cut meets a message.
+    let cut = |to: &[u16], start, end| Cut {
+        from: vec![client],
+        to: to.iter().copied().map(NodeId).collect(),
+        both_ways: false,
+        start: at(start),
+        end: at(end),
+    };
+    world.faults.cuts = vec![cut(&[], 0, 100), cut(&[0, 1, 2], 5, 8), cut(&[0, 1, 2], 50, 60)];
+    let mut sim = sim(world);
+    sim.submit_at(at(6), client, 1);
+    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+    let faults = [(at(10), Fault::Crash(N1)), (at(20), Fault::Restart(N1)), (at(30), Fault::Crash(N2))];
+    assert_eq!(sim.harm().faults, faults);
+    assert!(sim.harm().did(at(10), Fault::Crash(N1)) && !sim.harm().did(at(11), Fault::Crash(N1)));
+    assert_eq!(sim.harm().cut.keys().copied().collect::<Vec<_>>(), [1]);
 }

@@ -19,6 +19,8 @@ pub struct Experiment {
     pub question: &'static str,
     /// The source of the question or the method.
     pub source: &'static str,
+    /// The number of sites between which it needs round trips; 0 if those of the setting do not matter.
+    pub sites: usize,
     /// Runs the experiment. It first asks the lab for all runs, and then makes its findings of the results.
     pub run: fn(&Setting, &mut Lab<'_>) -> Result<Findings, LabError>,
 }
@@ -37,6 +39,20 @@ pub struct Setting {
     pub world: RttMatrix,
 }
 
+impl Experiment {
+    /// Checks that the setting has enough sites.
+    ///
+    /// # Errors
+    /// [`LabError::Sites`] if it has fewer.
+    pub fn check(&self, setting: &Setting) -> Result<(), LabError> {
+        let (wanted, known) = (self.sites, setting.world.sites().len());
+        if known >= wanted {
+            return Ok(());
+        }
+        Err(LabError::Sites { name: self.name, file: setting.world.name().to_owned(), wanted, known })
+    }
+}
+
 impl Default for Setting {
     fn default() -> Self {
         Self { quick: false, seed: 1, world: RttMatrix::aws() }
@@ -47,6 +63,11 @@ impl Setting {
     /// Returns `quick` if the setting is quick, else `full`.
     pub fn either<T>(&self, quick: T, full: T) -> T {
         if self.quick { quick } else { full }
+    }
+
+    /// Whether the round trips are the built-in ones.
+    pub fn is_usual_world(&self) -> bool {
+        self.world == RttMatrix::aws()
     }
 }
 
@@ -63,6 +84,8 @@ pub struct Findings {
     pub figures: Vec<Figure>,
     /// The conclusions, one sentence each, with `{facts}`.
     pub lessons: Vec<String>,
+    /// The number of results that contradict what must hold: broken invariants, and rows that are not as a formula says.
+    pub failed: u64,
 }
 
 impl Findings {
@@ -168,11 +191,28 @@ pub enum LabError {
     /// Other shards make some of the runs.
     #[error("other shards make some of the runs; `paxos-bench report DIR…` puts the shards together")]
     Elsewhere,
+    /// Several experiments have no one table.
+    #[error(
+        "`--format csv` prints the first table of one experiment: name one, or write all files with --out DIR"
+    )]
+    ManyTables,
+    /// The experiment takes no round trips.
+    #[error(
+        "`--rtt-file` changes nothing in the experiment {name}: leave it out, or choose one of {takers}, or all"
+    )]
+    NoSites {
+        /// The experiment.
+        name: &'static str,
+        /// Those that take round trips.
+        takers: String,
+    },
     /// There are too few sites for the experiment.
     #[error(
-        "the experiment needs at least {wanted} sites, and {file} has {known}; name a file with more sites with --rtt-file"
+        "the experiment {name} needs at least {wanted} sites, and {file} has {known}; name a file with more sites with --rtt-file"
     )]
     Sites {
+        /// The experiment.
+        name: &'static str,
         /// The file of round trips.
         file: String,
         /// The number of sites that are needed.
@@ -239,6 +279,8 @@ impl LabError {
                 | Self::Shards(_)
                 | Self::Matrix(_)
                 | Self::Sites { .. }
+                | Self::NoSites { .. }
+                | Self::ManyTables
         )
     }
 }

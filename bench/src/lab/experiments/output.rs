@@ -10,7 +10,7 @@ mod page;
 #[cfg_attr(not(feature = "png"), path = "output/no_png.rs")]
 mod png;
 
-pub(super) use files::{make, write_with};
+pub(super) use files::{make, render_all, write_with};
 pub use files::{render, write};
-pub use page::{ReportOptions, page, report};
+pub use page::{ReportOptions, Written, page, report};
 pub(super) use png::Printer;

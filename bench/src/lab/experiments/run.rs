@@ -1,6 +1,7 @@
 //! `paxos-bench experiment`: runs experiments, or one shard of them, and goes on where it was stopped.
 
 use super::lab::{Lab, Shard};
+use super::output::render_all;
 use super::output::{Printer, make, write_with};
 use super::results::{Foreign, Journal, Origin};
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Setting, named, render};
@@ -22,7 +23,8 @@ Examples:
 
 docs/experiments.md describes each experiment, the files, and how to share the runs among machines.
 
-Exit codes: 0 all is done, 1 a run failed, 2 the command line or a file is wrong.";
+Exit codes: 0 all is as it must be, 1 a run failed, an invariant was broken or a result is not as its formula says, 2 the command
+line or a file is wrong.";
 
 /// Which experiment to run, and what to do with its results.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
@@ -55,9 +57,18 @@ pub struct ExperimentOptions {
     /// Print all facts in the table, not only those of the sentences above it
     #[arg(long)]
     all: bool,
-    /// How to print the results; csv: the first table
+    /// How to print the results; csv: the first table, of a single experiment
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// What an experiment prints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// The text.
+    pub text: String,
+    /// The number of results that contradict what must hold.
+    pub failed: u64,
 }
 
 /// The parameters of all experiments, from the command line.
@@ -98,7 +109,7 @@ impl JobOptions {
     }
 }
 
-/// Runs the experiments that the command line asks for, and returns the text to print. `progress` is called after each
+/// Runs the experiments that the command line asks for, and returns what to print. `progress` is called after each
 /// run, `tell` with a line that is no result.
 ///
 /// # Errors
@@ -107,17 +118,15 @@ pub fn experiment(
     options: &ExperimentOptions,
     progress: impl FnMut(String),
     tell: impl FnMut(&str),
-) -> Result<String, LabError> {
+) -> Result<Printed, LabError> {
     if options.list {
         let line = |experiment: &Experiment| format!("{:<12} {}\n", experiment.name, experiment.question);
-        return Ok(EXPERIMENTS.iter().map(line).collect());
+        return Ok(Printed { text: EXPERIMENTS.iter().map(line).collect(), failed: 0 });
     }
-    let chosen = match options.name.as_deref() {
-        None | Some("all") => EXPERIMENTS.to_vec(),
-        Some(name) => vec![*named(name)?],
-    };
+    let chosen = chosen(options)?;
     let shard = options.shard.map_or(Shard::WHOLE, |(k, n)| Shard { k, n });
     let setting = options.setting.read()?;
+    chosen.iter().try_for_each(|experiment| experiment.check(&setting))?;
     let out = options.out.as_deref();
     let printer = options.png.then(Printer::new).transpose()?;
     let foreign = if options.replace { Foreign::Replace } else { Foreign::Refuse };
@@ -126,18 +135,38 @@ pub fn experiment(
     if let (Shard { k, n: 2.. }, Some(out)) = (shard, out) {
         let (n, dir) = (shard.n, quoted(out));
         let runs = done.runs;
-        return Ok(format!(
+        let text = format!(
             "shard {k}/{n}: {runs} results are in {dir}; when all shards are done: paxos-bench report {dir} …\n"
-        ));
+        );
+        return Ok(Printed { text, failed: 0 });
     }
     let text = |(experiment, findings): &(Experiment, Findings)| {
         render(experiment, &setting, findings, options.format, options.all)
     };
-    Ok(done.findings.iter().map(text).collect())
+    let text = match (options.format, &done.findings[..]) {
+        (Format::Json, [_, _, ..]) => render_all(&done.findings, &setting),
+        (_, findings) => findings.iter().map(text).collect(),
+    };
+    Ok(Printed { text, failed: done.findings.iter().map(|(_, findings)| findings.failed).sum() })
+}
+
+/// The experiments that the command line asks for.
+fn chosen(options: &ExperimentOptions) -> Result<Vec<Experiment>, LabError> {
+    let name = match options.name.as_deref() {
+        None | Some("all") if options.format == Format::Csv => return Err(LabError::ManyTables),
+        None | Some("all") => return Ok(EXPERIMENTS.to_vec()),
+        Some(name) => name,
+    };
+    let one = *named(name)?;
+    if one.sites == 0 && options.setting.rtt_file.is_some() {
+        let takers = EXPERIMENTS.iter().filter(|other| other.sites > 0).map(|other| other.name);
+        return Err(LabError::NoSites { name: one.name, takers: takers.collect::<Vec<_>>().join(", ") });
+    }
+    Ok(vec![one])
 }
 
 /// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
@@ -200,8 +229,8 @@ impl Task<'_> {
 
     fn journals(&self, chosen: &[Experiment]) -> Result<Vec<Journal>, LabError> {
         let Some(out) = self.out else { return Ok(chosen.iter().map(|_| Journal::default()).collect()) };
-        let origin = Origin::new(self.setting)?;
         let open = |experiment: &Experiment| {
+            let origin = Origin::new(self.setting, experiment)?;
             let dir = out.join(experiment.name);
             make(&dir)?;
             Journal::open(&dir, &origin, self.shard, self.foreign)

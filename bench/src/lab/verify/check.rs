@@ -130,6 +130,43 @@ pub enum CheckError {
     NoClients,
 }
 
+/// The cluster that was explored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explorable {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The number of acceptors.
+    pub acceptors: u16,
+    /// The number of clients.
+    pub clients: u16,
+    /// How Fast Paxos recovers from a collision; none of other variants.
+    pub recovery: Option<String>,
+    /// The highest round in which a proposer begins a ballot.
+    pub rounds: u64,
+    /// The most crashes in a run.
+    pub crashes: u8,
+    /// The most writes of a process that may be in progress while it continues.
+    pub writes: usize,
+    /// Whether a process that crashes loses its disk.
+    pub forgetful: bool,
+}
+
+impl Explorable {
+    fn of<P: Checked>(options: &Check, system: &System<P>) -> Self {
+        let fast = options.variant == Checkable::Fast;
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            acceptors: options.acceptors,
+            clients: system.processes - 2 - options.acceptors,
+            recovery: fast.then(|| options.recovery.unwrap_or(Recovery::Coordinated).to_string()),
+            rounds: system.rounds,
+            crashes: system.crashes,
+            writes: system.writes,
+            forgetful: system.forgetful,
+        }
+    }
+}
+
 /// The result of an exploration.
 #[derive(Clone, Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
@@ -138,6 +175,9 @@ pub struct Explored {
     pub variant: Checkable,
     /// The situation that the processes are in.
     pub scenario: Scene,
+    /// The cluster.
+    #[serde(flatten)]
+    pub cluster: Explorable,
     /// The number of states that were found.
     pub states: usize,
     /// The number of steps between states that were explored.
@@ -259,6 +299,7 @@ fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
 }
 
 fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl FnMut(String)) -> Explored {
+    let cluster = Explorable::of(options, &system);
     let threads =
         options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let mut checker = system.checker().threads(threads);
@@ -294,6 +335,7 @@ fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl Fn
     Explored {
         variant: options.variant,
         scenario: options.scenario,
+        cluster,
         states: checker.unique_state_count(),
         steps: checker.state_count(),
         depth: checker.max_depth(),

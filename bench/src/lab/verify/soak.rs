@@ -2,11 +2,14 @@
 //! checked after every event. A failure is reduced to the mishaps that it needs.
 //!
 //! ```text
-//! mishap   what may go wrong          trial   one run                 tally   what was reached, and the report
-//! plan     what a seed stands for     shrink  less that still fails   steer   more runs where few have been
+//! mishap   what may go wrong          trial    one run                   tally   what was reached, and the report
+//! plan     what a seed stands for     effect   which mishaps did a thing  steer   more runs where few have been
+//! outcome  what a run comes to        shrink   less that still fails
 //! ```
 
+mod effect;
 mod mishap;
+mod outcome;
 mod plan;
 mod shrink;
 mod steer;
@@ -15,16 +18,19 @@ mod tally;
 mod tests;
 mod trial;
 
+pub use effect::Effect;
 pub use mishap::{Kind, Mishap};
+pub use outcome::{Ends, Ran, Wrong};
 pub use plan::Plan;
-pub use tally::{Failure, Tally};
-pub use trial::{Ran, run};
+pub use tally::{About, Failure, Tally};
+pub use trial::run;
 
 use crate::lab::faults::Drawing;
 use crate::load::Form;
 use crate::options::arguments::{shard, whole};
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -36,10 +42,14 @@ pub const HELP: &str = "\
 A seed determines the whole run: the variant, the number of acceptors, their quorums and roles, limits, disks, clocks, clients, reads,
 and mishaps, each with its time: loss up to 30 %, duplication up to 50 %, late messages, one-way and partial cuts, crashes of one or
 all processes, pauses, stopped clocks and disks, leadership transfers, replaced members, and disks that are lost, restored from
-a copy or exchanged. After 1.5 s of virtual time there are no more mishaps: everything must be decided, and all replicas must agree.
+a copy or exchanged. After 1.5 s of virtual time there are no more mishaps: every command must be answered, every read must end
+except at a process that has forgotten something, and all replicas must agree.
 
-Every hundredth seed is run twice, and both runs must be equal. A seed that fails is run again with fewer mishaps as long as it still
-fails; the command that repeats the smallest failure is printed.
+A mishap that does nothing, such as a crash of a process that is down, is drawn but not counted as one that took effect. Two kinds
+met if both were in effect at the same time.
+
+Every hundredth seed is run twice, and both runs must be equal. A seed that fails is run again with fewer mishaps as long as it fails
+in the same way; the command that repeats the smallest failure is printed.
 
   paxos-bench soak                                    10,000 seeds, on all cores
   paxos-bench soak --seeds 0..1000000 --shard 2/4     the second quarter of a million
@@ -88,7 +98,8 @@ pub struct Soak {
 }
 
 /// The mistakes that can be planted on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Planted {
     /// Disks report writes as durable that are not durable
     LyingDisks,
@@ -113,6 +124,11 @@ pub enum SoakError {
     /// The option needs a single seed.
     #[error("`{0}` works with a single seed only: give one, such as `--seeds 7`")]
     OneSeed(&'static str),
+    /// The option needs several seeds.
+    #[error(
+        "`{0}` works with several seeds only: give more, such as `--seeds 0..10000`, or leave the option out"
+    )]
+    ManySeeds(&'static str),
     /// The seed has fewer mishaps.
     #[error("the seed has {mishaps} mishaps, numbered from 0: there is no mishap {number}")]
     NoMishap {
@@ -166,13 +182,18 @@ pub fn soak(options: &Soak, progress: impl Fn(String) + Sync) -> Result<Tally, S
     if let Some((name, _)) = about_one.into_iter().find(|(_, given)| *given && !options.is_single()) {
         return Err(SoakError::OneSeed(name));
     }
-    if options.is_single() {
-        one(options)
-    } else if options.steer {
-        Ok(steered(options, progress))
-    } else {
-        Ok(many(options, progress))
+    let about_many = [("--shard", options.shard != (1, 1)), ("--steer", options.steer)];
+    if let Some((name, _)) = about_many.into_iter().find(|(_, given)| *given && options.is_single()) {
+        return Err(SoakError::ManySeeds(name));
     }
+    let tally = if options.is_single() {
+        one(options)?
+    } else if options.steer {
+        steered(options, progress)
+    } else {
+        many(options, progress)
+    };
+    Ok(Tally { about: Some(About::new(options)), ..tally })
 }
 
 /// Runs a single seed and describes its run in full.
@@ -200,11 +221,14 @@ fn jobs(options: &Soak) -> usize {
     options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
+/// The name of the failure of a seed whose runs are not equal.
+const UNEQUAL: &str = "unequal_runs";
+
 /// Runs a plan, and again if `twice`, to see that both runs are equal.
 fn tried(plan: &Plan, twice: bool) -> Ran {
     let mut ran = run(plan, None);
     if twice && ran.failure.is_none() && run(plan, None).print != ran.print {
-        ran.failure = Some("two runs of this seed differ".into());
+        ran.failure = Some(Wrong::new(UNEQUAL, "two runs of this seed differ"));
     }
     ran
 }

@@ -52,6 +52,14 @@ fn a_line_that_makes_no_sense_is_named() {
         (line("append", r#""a""#, "null", "true", "9"), "number in `out`"),
         (line("incr", "null", "null", "true", "9"), "number in `out`"),
         (line("del", "null", "null", "null", "9"), "`ok`"),
+        (line("put", r#""a""#, "null", "null", "9"), "true in `ok`"),
+        (line("cas", r#""a""#, "null", "null", "9"), "true in `ok`"),
+        (line("append", r#""a""#, r#""1""#, "null", "9"), "true in `ok`"),
+        (line("incr", "null", r#""1""#, "null", "9"), "true in `ok`"),
+        (line("incr", r#""5""#, r#""5""#, "true", "9"), "null in `v`"),
+        (line("get", r#""a""#, "null", "null", "9"), "null in `v`"),
+        (line("get", "null", "null", "false", "9"), "null in `ok`"),
+        (line("del", r#""a""#, "null", "true", "9"), "null in `v`"),
         (format!("{good} {good}"), "trailing characters"),
     ] {
         let text = format!("{good}\n{bad}\n{good}\n");

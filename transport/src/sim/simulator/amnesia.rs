@@ -21,32 +21,35 @@ where
         self.at(node).is_some_and(|at| self.processes[at].has_forgotten)
     }
 
-    /// Replaces the disk of `node`, which is down, by an empty one.
-    pub(super) fn wipe(&mut self, node: NodeId) {
-        let Some(at) = self.down(node).filter(|_| self.is_missed(node)) else { return };
+    /// Replaces the disk of `node`, which is down, by an empty one. Returns whether it did.
+    pub(super) fn wipe(&mut self, node: NodeId) -> bool {
+        let Some(at) = self.down(node).filter(|_| self.is_missed(node)) else { return false };
         let id = self.processes[at].disk.mark.id + 1;
         self.lose(at, Stored::blank(id));
+        true
     }
 
-    /// Restores the disk of `node`, which is down, from its last copy.
-    pub(super) fn put_back(&mut self, node: NodeId) {
-        let Some(at) = self.down(node) else { return };
+    /// Restores the disk of `node`, which is down, from its last copy. Returns whether it did.
+    pub(super) fn put_back(&mut self, node: NodeId) -> bool {
+        let Some(at) = self.down(node) else { return false };
         // A process that has not heard of later writes cannot miss them: see `paxos_core::StoreMark`.
         let heard = self.least_heard_of(node);
         let copied = self.processes[at].copied.as_ref();
         let missed = self.is_missed(node);
-        if let Some(copy) = copied.filter(|copy| missed && copy.mark.writes < heard).map(Stored::copy) {
-            self.lose(at, copy);
-        }
+        let copy = copied.filter(|copy| missed && copy.mark.writes < heard).map(Stored::copy);
+        let Some(copy) = copy else { return false };
+        self.lose(at, copy);
+        true
     }
 
-    /// Exchanges the disks of two processes that are down.
-    pub(super) fn swap(&mut self, one: NodeId, other: NodeId) {
+    /// Exchanges the disks of two processes that are down. Returns whether it did.
+    pub(super) fn swap(&mut self, one: NodeId, other: NodeId) -> bool {
         let known = [one, other].into_iter().all(|node| self.is_missed(node));
-        let (Some(one), Some(other), true) = (self.down(one), self.down(other), known) else { return };
+        let (Some(one), Some(other), true) = (self.down(one), self.down(other), known) else { return false };
         let (mine, theirs) = (self.processes[one].disk.copy(), self.processes[other].disk.copy());
         self.lose(one, theirs);
         self.lose(other, mine);
+        true
     }
 
     fn down(&self, node: NodeId) -> Option<usize> {

@@ -9,7 +9,7 @@ use super::reads::Readings;
 use crate::sim::facts::label;
 use crate::sim::invariants::{Breach, Ledger, Verdict, execution, spoken};
 use crate::sim::trace::{Note, Row, Trace, What};
-use crate::sim::{Chance, Counts, Delay, Disk, Frame, Links, Service, Steps};
+use crate::sim::{Chance, Counts, Delay, Disk, Frame, Harm, Links, Service, Steps};
 use core::time::Duration;
 use paxos_core::{
     Changed, Consistency, Entry, Envelope, Executed, Message, NodeId, Protocol, ReadId, Readable,
@@ -60,6 +60,8 @@ pub(super) struct Outside<P: Protocol> {
     pub(super) spent: Duration,
     pub(super) platter: Chance,
     pub(super) counts: Counts,
+    /// What the faults did.
+    pub(super) harm: Harm,
     pub(super) carrier: Option<Carrier<P>>,
     pub(super) ledger: Option<Ledger<P>>,
     pub(super) trace: Option<Trace>,
@@ -150,11 +152,16 @@ impl<P: Protocol> Outside<P> {
             Fate::Lost => return None,
             Fate::After(delay) => delay,
             Fate::Usual | Fate::Last => {
-                if links.loses(now, from, to, weather) {
+                let lost = links.loses(now, weather);
+                let mut cuts = links.severed(now, from, to).peekable();
+                if lost || cuts.peek().is_some() {
+                    self.harm.loses(to, lost, cuts);
                     return None;
                 }
                 let delay = links.draw(from, to, weather);
-                if links.doubles(now, weather) {
+                let doubled = links.doubles(now, weather);
+                self.harm.carries(to, links.is_late(from, to, delay), doubled);
+                if doubled {
                     if let (Some(ledger), Message::Request(request)) = (&mut self.ledger, &message) {
                         ledger.told().doubled(request.commands.iter().filter_map(Entry::id));
                     }
@@ -214,6 +221,7 @@ impl<P: Protocol> Outside<P> {
     }
 
     pub(super) fn restarted(&mut self, node: NodeId, incarnation: u32, disk: &Stored<P>) {
+        self.harm.is_up(node, true);
         let snapshot = disk.snapshot.as_ref();
         if let Some(ledger) = &mut self.ledger {
             let verdict = ledger.restarted(node, incarnation, snapshot, &disk.records);
@@ -229,6 +237,7 @@ impl<P: Protocol> Outside<P> {
     }
 
     pub(super) fn crashed(&mut self, node: NodeId) {
+        self.harm.is_up(node, false);
         self.commands.abandon(node);
         self.reads.abandon(node);
         self.note(node, Note::Crashed, String::new);

@@ -40,6 +40,11 @@ impl Reading {
     pub fn latency(&self) -> Option<Duration> {
         self.seen.map(|seen| seen.at.since(self.at))
     }
+
+    /// Whether the read has a result, was refused, or was abandoned.
+    pub const fn has_ended(&self) -> bool {
+        self.seen.is_some() || self.refused.is_some() || self.abandoned
+    }
 }
 
 /// Why a read did not begin.

@@ -7,7 +7,7 @@ use crate::sim::Fault;
 use crate::sim::invariants::Violation;
 use crate::sim::trace::Note;
 use core::time::Duration;
-use paxos_core::{Protocol, StateMachine, Time};
+use paxos_core::{NodeId, Protocol, StateMachine, Time};
 
 impl<P, S> Sim<P, S>
 where
@@ -28,8 +28,15 @@ where
         | Fault::WipeDisk(id)
         | Fault::PutDiskBack(id)
         | Fault::SwapDisks(id, _)) = fault;
-        let Some(at) = self.at(id) else { return };
+        if self.at(id).is_some_and(|at| self.strike(id, at, fault)) {
+            self.out.harm.faults.push((self.out.now, fault));
+        }
+    }
+
+    /// Applies a fault to this process. Returns whether it changed something.
+    fn strike(&mut self, id: NodeId, at: usize, fault: Fault) -> bool {
         let (process, out) = (&mut self.processes[at], &mut self.out);
+        let mut changed = true;
         match fault {
             Fault::Crash(_) if process.up => {
                 let (disk, mut platter) = (out.disk, out.platter.clone());
@@ -48,6 +55,7 @@ where
             }
             Fault::Pause(_) if !process.paused => {
                 process.paused = true;
+                changed = process.up;
                 out.note(id, Note::Paused, String::new);
             }
             Fault::Resume(_) if process.paused => {
@@ -55,25 +63,34 @@ where
                 out.note(id, Note::Resumed, String::new);
                 self.awake.insert(at);
             }
-            Fault::StopClock(_) => _ = process.stopped.get_or_insert(out.now),
+            Fault::StopClock(_) => {
+                changed = process.up && process.stopped.is_none();
+                process.stopped.get_or_insert(out.now);
+            }
             Fault::StartClock(_) => {
+                changed = process.stopped.is_some();
                 process.start_clock(out.now);
                 self.awake.insert(at);
             }
-            Fault::StopDisk(_) => process.disk.stop(),
+            Fault::StopDisk(_) => {
+                changed = process.up && !process.disk.is_stopped();
+                process.disk.stop();
+            }
             Fault::StartDisk(_) => {
+                changed = process.disk.is_stopped();
                 if process.disk.start() {
                     process.on_disk(out);
                     self.awake.insert(at);
                 }
             }
             Fault::CopyDisk(_) => process.copied = Some(process.disk.copy()),
-            Fault::WipeDisk(_) => self.wipe(id),
-            Fault::PutDiskBack(_) => self.put_back(id),
-            Fault::SwapDisks(_, other) => self.swap(id, other),
+            Fault::WipeDisk(_) => changed = self.wipe(id),
+            Fault::PutDiskBack(_) => changed = self.put_back(id),
+            Fault::SwapDisks(_, other) => changed = self.swap(id, other),
             // The process is already in that state.
-            Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => {}
+            Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => changed = false,
         }
+        changed
     }
 
     /// Runs until `done` returns true. `done` is called after each moment at which something happened.

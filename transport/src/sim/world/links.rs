@@ -176,11 +176,24 @@ impl Links {
         placed.unwrap_or_else(|| self.delay.draw(chance))
     }
 
-    /// Draws whether a message sent now is lost.
-    pub fn loses(&self, now: Time, from: NodeId, to: NodeId, chance: &mut Chance) -> bool {
-        // Drawn first, so that a partition does not shift the draws of other messages.
-        let lost = self.is_unreliable(now) && chance.hits(self.loss);
-        lost || self.cuts.iter().any(|cut| cut.stops(now, from, to))
+    /// Draws whether a message sent now is lost by chance. This is drawn for every message, so that a partition does
+    /// not shift the draws of other messages.
+    pub fn loses(&self, now: Time, chance: &mut Chance) -> bool {
+        self.is_unreliable(now) && chance.hits(self.loss)
+    }
+
+    /// The cuts that stop a message sent now, by their index.
+    pub fn severed(&self, now: Time, from: NodeId, to: NodeId) -> impl Iterator<Item = usize> {
+        let stops = move |(_, cut): &(usize, &Cut)| cut.stops(now, from, to);
+        self.cuts.iter().enumerate().filter(stops).map(|(nth, _)| nth)
+    }
+
+    /// Whether a message that takes so long is one of the few that are late.
+    pub fn is_late(&self, from: NodeId, to: NodeId, took: Duration) -> bool {
+        match self.pairs.get(&(from, to)).copied().unwrap_or(self.delay) {
+            Delay::Tailed { high, .. } => took > high,
+            Delay::Constant(_) | Delay::Uniform { .. } | Delay::Exponential { .. } => false,
+        }
     }
 
     /// Draws whether a message sent now arrives twice.

@@ -18,6 +18,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     question: "How many messages and message delays does one decision take, and how do they grow with the acceptors?",
     source: "Lamport, Paxos Made Simple (2001) and Fast Paxos (2006): the numbers of messages follow from the protocols; \
              docs/verification.md says how they are counted.",
+    sites: 0,
     run,
 };
 
@@ -135,9 +136,10 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     }
     facts(&mut found, &counted);
     found.tables.push(table);
-    found.figures = vec![growth(&counted)?, kinds(&counted)?, delays(&counted)?];
+    found.failed = counted.iter().filter(|c| c.row.differs()).count() as u64;
+    let verdict = verdict(found.failed);
     found.lessons = vec![
-        "All {compared} counts with a formula are equal to it ({differing} differ).".into(),
+        verdict.into(),
         "With {n} servers that play all roles and the leader as distinguished learner, a steady Multi-Paxos decision takes {multi} messages and \
          {multi_reply} delays to the client's answer, Fast Paxos {fast} messages and {fast_reply} delays."
             .into(),
@@ -149,7 +151,17 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
          instead of {multi} with {n}."
             .into(),
     ];
+    found.figures = vec![growth(&counted, verdict)?, kinds(&counted)?, delays(&counted)?];
     Ok(found)
+}
+
+/// The sentence on counts and formulas, which depends on the data.
+const fn verdict(differing: u64) -> &'static str {
+    if differing == 0 {
+        "All {compared} counts with a formula are equal to it."
+    } else {
+        "Of {compared} counts with a formula, {differing} are not equal to it."
+    }
 }
 
 fn facts(found: &mut Findings, counted: &[Counted]) {
@@ -198,7 +210,7 @@ fn facts(found: &mut Findings, counted: &[Counted]) {
 }
 
 /// Messages against the number of acceptors.
-fn growth(counted: &[Counted]) -> Result<Figure, LabError> {
+fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
     let mut panels = Vec::new();
     for layout in [Layout::Collapsed, Layout::Separate] {
         for learning in [Learning::Distinguished, Learning::Everyone] {
@@ -228,13 +240,13 @@ fn growth(counted: &[Counted]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "messages",
         title: "Messages of one decision against the number of acceptors".into(),
-        caption: "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
+        caption: format!(
+            "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
                   votes (upper right), and in uncoordinated recovery, with their square. A collision that the coordinator \
                   recovers from roughly doubles the messages of Fast Paxos. Some lines cover each other: a first decision of \
                   Multi-Paxos takes as many messages as Basic Paxos, a fast one about as many as a steady one. Held constant: majority \
-                  quorums, one client, every link one delay, nothing lost, 3 learners where roles are separate. All {compared} \
-                  points with a formula agree with it."
-            .into(),
+                  quorums, one client, every link one delay, nothing lost, 3 learners where roles are separate. {verdict}"
+        ),
         svg: draw(&panels, 2, 300)?,
     })
 }

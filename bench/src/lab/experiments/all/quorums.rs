@@ -8,7 +8,7 @@ use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::Format;
-use crate::lab::survey::{Survey, SystemRow, survey};
+use crate::lab::survey::{Survey, SystemRow, survey_over};
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
@@ -22,6 +22,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     question: "Which sizes of quorums are worth choosing, and what do smaller phase 2 quorums gain?",
     source: "Howard, Malkhi, Spiegelman, Flexible Paxos (2016), throughput and latency against |Q2|; Howard, Charapko, Mortier, \
              Fast Flexible Paxos (2021); Naor and Wool (1998), load.",
+    sites: ACCEPTORS[1] as usize,
     run,
 };
 
@@ -76,11 +77,23 @@ impl WithProtocol for Load {
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("sites of the acceptors", "as many AWS regions, first five on three continents");
+    let placed = if setting.is_usual_world() {
+        "as many AWS regions, first five on three continents".to_owned()
+    } else {
+        format!("the first sites of {}", setting.world.name())
+    };
+    found.constant("sites of the acceptors", placed);
     found.constant("leader", "where the mean latency is lowest");
     let (surveyed, loaded) = (surveyed(setting, lab)?, loaded(setting, lab)?);
     let systems: Vec<SystemRow> = surveyed.all()?.into_iter().flatten().collect();
     list(&mut found, &systems);
+    found.failed = systems.iter().filter(|system| system.differs()).count() as u64;
+    found.facts.add(
+        "differing",
+        found.failed,
+        "",
+        "rows of systems.csv with a latency or a share that is not as predicted",
+    );
     let sizes = sizes(&mut found, &loaded.all()?)?;
     found.figures = vec![front(&systems)?, sizes];
     found.lessons = vec![
@@ -94,6 +107,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
          the leader's messages grow with the quorum."
             .into(),
     ];
+    if found.failed > 0 {
+        found.lessons.push("{differing} systems are not as predicted.".into());
+    }
     Ok(found)
 }
 
@@ -106,13 +122,14 @@ fn surveyed(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<SystemR
             quorum: None,
             all: true,
             sites: Vec::new(),
+            // The setting has the round trips.
             rtt_file: None,
             leader: None,
             collisions: setting.either(500, 10_000),
             seed: setting.seed,
             format: Format::Table,
         };
-        Ok(survey(&options, |_| ())?)
+        Ok(survey_over(&options, &setting.world, |_| ())?)
     })
 }
 

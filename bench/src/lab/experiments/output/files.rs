@@ -1,9 +1,9 @@
 //! The files of an experiment: CSV, JSON, SVG, Markdown, and the text for a terminal.
 
 use super::png::Printer;
+use crate::lab::experiments::run::quoted;
 use crate::lab::experiments::{Cell, Experiment, Facts, Findings, LabError, Setting, Table, chart::Figure};
 use crate::lab::report::{Format, write_whole};
-use crate::theory::matrix::RttMatrix;
 use comfy_table::ContentArrangement;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -15,15 +15,24 @@ const WIDTH: u16 = 100;
 
 /// The command that repeats an experiment.
 pub(in crate::lab::experiments) fn command(experiment: &Experiment, setting: &Setting) -> String {
-    format!("paxos-bench experiment {}{}", experiment.name, arguments(setting))
+    format!("paxos-bench experiment {}{}", experiment.name, arguments(setting, experiment.sites > 0))
 }
 
-/// The command-line options of this setting, with a space before each.
-pub(in crate::lab::experiments) fn arguments(setting: &Setting) -> String {
+/// The command-line options of this setting, with a space before each. The round trips are among them if they `matter`.
+pub(in crate::lab::experiments) fn arguments(setting: &Setting, matter: bool) -> String {
     let quick = if setting.quick { " --quick" } else { "" };
-    let world = setting.world.name();
-    let file = if world == RttMatrix::aws().name() { String::new() } else { format!(" --rtt-file {world}") };
+    let file = if matter && !setting.is_usual_world() {
+        format!(" --rtt-file {}", quoted(Path::new(setting.world.name())))
+    } else {
+        String::new()
+    };
     format!("{quick} --seed {}{file}", setting.seed)
+}
+
+/// All findings as one JSON array.
+pub(in crate::lab::experiments) fn render_all(all: &[(Experiment, Findings)], setting: &Setting) -> String {
+    let one = |(experiment, findings): &(Experiment, Findings)| json(experiment, setting, findings);
+    pretty(&all.iter().map(one).collect())
 }
 
 /// Renders the findings as text.
@@ -91,7 +100,7 @@ fn json(experiment: &Experiment, setting: &Setting, findings: &Findings) -> Valu
         "version": env!("CARGO_PKG_VERSION"),
         "seed": setting.seed,
         "quick": setting.quick,
-        "round_trips": setting.world.name(),
+        "round_trips": (experiment.sites > 0).then(|| setting.world.name()),
         "command": command(experiment, setting),
         "parameters": parameters,
         "lessons": findings.lessons.iter().map(|lesson| plain(lesson)).collect::<Vec<_>>(),
@@ -173,4 +182,18 @@ pub(in crate::lab::experiments) fn make(dir: &Path) -> Result<(), LabError> {
 
 pub(in crate::lab::experiments) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), LabError> {
     write_whole(path, content.as_ref()).map_err(|source| LabError::Write { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::experiments::EXPERIMENTS;
+
+    #[test]
+    fn several_experiments_are_one_array() {
+        let all: Vec<_> = EXPERIMENTS.iter().map(|experiment| (*experiment, Findings::default())).collect();
+        let array: Vec<Value> = serde_json::from_str(&render_all(&all, &Setting::default())).expect("JSON");
+        let names: Vec<&str> = array.iter().filter_map(|one| one["experiment"].as_str()).collect();
+        assert_eq!(names, EXPERIMENTS.iter().map(|experiment| experiment.name).collect::<Vec<_>>());
+    }
 }

@@ -34,8 +34,17 @@ pub struct ReportOptions {
     png: bool,
 }
 
-/// Runs all experiments, or takes the results of earlier runs, writes the report, and returns its path. `progress` is
-/// called after each run, `tell` with a line that is no result.
+/// A report that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The page.
+    pub file: PathBuf,
+    /// The number of results that contradict what must hold.
+    pub failed: u64,
+}
+
+/// Runs all experiments, or takes the results of earlier runs, and writes the report. `progress` is called after
+/// each run, `tell` with a line that is no result.
 ///
 /// # Errors
 /// [`LabError`]. If the command line is at fault, nothing is run.
@@ -43,11 +52,12 @@ pub fn report(
     options: &ReportOptions,
     mut progress: impl FnMut(String),
     tell: impl FnMut(&str),
-) -> Result<PathBuf, LabError> {
+) -> Result<Written, LabError> {
     let printer = options.png.then(Printer::new).transpose()?;
     let printer = printer.as_ref();
     let (setting, all) = if options.dirs.is_empty() {
         let setting = options.setting.read()?;
+        EXPERIMENTS.iter().try_for_each(|experiment| experiment.check(&setting))?;
         let (jobs, out) = (options.jobs, Some(options.out.as_path()));
         let foreign = if options.replace { Foreign::Replace } else { Foreign::Refuse };
         let task = Task { setting: &setting, shard: Shard::WHOLE, jobs, out, foreign, printer };
@@ -62,7 +72,7 @@ pub fn report(
     };
     let file = options.out.join("report.html");
     put(&file, page(&all, &setting)?)?;
-    Ok(file)
+    Ok(Written { file, failed: all.iter().map(|(_, findings)| findings.failed).sum() })
 }
 
 #[derive(Template)]
@@ -143,7 +153,7 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
         version: env!("CARGO_PKG_VERSION"),
         seed: setting.seed,
         quick: setting.quick,
-        command: format!("paxos-bench report{}", arguments(setting)),
+        command: format!("paxos-bench report{}", arguments(setting, true)),
         sections: all.iter().map(section).collect(),
         runs: stepped(setting.seed)?,
     };

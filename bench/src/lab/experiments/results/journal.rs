@@ -2,7 +2,7 @@
 //! again.
 
 use crate::lab::experiments::lab::Shard;
-use crate::lab::experiments::{LabError, Setting};
+use crate::lab::experiments::{Experiment, LabError, Setting};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,15 +29,18 @@ pub(in crate::lab::experiments) struct Origin {
     build: String,
     pub(in crate::lab::experiments) seed: u64,
     pub(in crate::lab::experiments) quick: bool,
-    /// The name of the round trips.
+    /// The name of the round trips; empty if the experiment takes none.
     round_trips: String,
     /// Their checksum, because files on two machines may have one name.
     round_trips_sum: String,
 }
 
 impl Origin {
-    /// The origin of results that this program finds in this setting.
-    pub(in crate::lab::experiments) fn new(setting: &Setting) -> Result<Self, LabError> {
+    /// The origin of the results of an experiment that this program finds in this setting.
+    pub(in crate::lab::experiments) fn new(
+        setting: &Setting,
+        experiment: &Experiment,
+    ) -> Result<Self, LabError> {
         let unreadable = |path: &Path, source| LabError::Read { path: path.to_owned(), source };
         let program =
             std::env::current_exe().map_err(|source| unreadable(Path::new("paxos-bench"), source))?;
@@ -47,23 +50,35 @@ impl Origin {
         let pairs = sites.clone().flat_map(|a| sites.clone().map(move |b| (a, b)));
         let mut table = world.sites().join(",").into_bytes();
         table.extend(pairs.flat_map(|(a, b)| world.rtt_ms(a, b).to_le_bytes()));
+        let sum = format!("{:016x}", xxh3_64(&table));
+        let takes = experiment.sites > 0;
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             build: format!("{:016x}", xxh3_64(&bytes)),
             seed: setting.seed,
             quick: setting.quick,
-            round_trips: world.name().to_owned(),
-            round_trips_sum: format!("{:016x}", xxh3_64(&table)),
+            round_trips: if takes { world.name().to_owned() } else { String::new() },
+            round_trips_sum: if takes { sum } else { String::new() },
         })
+    }
+
+    /// This origin, with the round trips of the other one if it has none.
+    pub(in crate::lab::experiments) fn with_round_trips_of(mut self, other: &Self) -> Self {
+        if self.round_trips_sum.is_empty() {
+            (self.round_trips, self.round_trips_sum) =
+                (other.round_trips.clone(), other.round_trips_sum.clone());
+        }
+        self
     }
 
     /// How this origin differs from another one, if results of both must not be put together.
     pub(in crate::lab::experiments) fn difference(&self, other: &Self) -> Option<String> {
         let quick = |origin: &Self| if origin.quick { "with --quick" } else { "without --quick" };
         let (own, others) = (&self.round_trips_sum, &other.round_trips_sum);
-        // Equal round trips may have two names.
+        // Equal round trips may have two names, and results that depend on none fit all.
         let table = |origin: &Self| format!("{} ({})", origin.round_trips, origin.round_trips_sum);
-        let (own, others) = if own == others { Default::default() } else { (table(self), table(other)) };
+        let fit = own == others || own.is_empty() || others.is_empty();
+        let (own, others) = if fit { Default::default() } else { (table(self), table(other)) };
         let pairs = [
             ("version", self.version.clone(), other.version.clone()),
             ("build", self.build.clone(), other.build.clone()),
@@ -257,11 +272,30 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Line>, u64), LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::experiments::{EXPERIMENTS, named};
+
+    fn origin() -> Origin {
+        Origin::new(&Setting::default(), &EXPERIMENTS[0]).expect("the program can be read")
+    }
+
+    #[test]
+    fn only_results_that_depend_on_round_trips_are_said_to_be_made_with_them() {
+        let own = crate::theory::matrix::RttMatrix::from_csv("own.csv", "region,a,b\na,0,9\nb,9,0\n")
+            .expect("a matrix");
+        let own = Setting { world: own, ..Setting::default() };
+        let of = |setting: &Setting, name: &str| {
+            Origin::new(setting, named(name).expect("known")).expect("the program can be read")
+        };
+        assert_eq!(of(&own, "counts").difference(&of(&Setting::default(), "counts")), None);
+        assert_eq!(of(&own, "counts").difference(&of(&Setting::default(), "wan")), None);
+        assert!(of(&own, "wan").difference(&of(&Setting::default(), "wan")).is_some());
+        assert_eq!(of(&own, "counts").with_round_trips_of(&of(&own, "wan")), of(&own, "wan"));
+    }
 
     #[test]
     fn two_processes_do_not_write_to_one_file() {
         let dir = tempfile::tempdir().expect("a directory");
-        let origin = Origin::new(&Setting::default()).expect("the program can be read");
+        let origin = origin();
         let open = || Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Replace);
         let first = open().expect("nobody has it");
         let error = open().expect_err("it is in use");
@@ -273,7 +307,7 @@ mod tests {
     #[test]
     fn a_stored_result_is_equal_to_the_one_that_was_found() {
         let dir = tempfile::tempdir().expect("a directory");
-        let origin = Origin::new(&Setting::default()).expect("the program can be read");
+        let origin = origin();
         let run = Run { number: 5, name: "a third".into() };
         let found = (1.0_f64 / 3.0, 1e-300_f64, Some(0.1_f64 + 0.2), None::<f64>, u64::MAX);
         let mut journal =

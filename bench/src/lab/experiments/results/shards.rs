@@ -38,7 +38,11 @@ pub(in crate::lab::experiments) fn merge(
     };
     let setting = Setting { quick: origin.quick, seed: origin.seed, world };
     // Whatever build makes the page, the results are as their shards found them.
-    let own = Origin::new(&setting)?;
+    let Some(any) = EXPERIMENTS.iter().max_by_key(|experiment| experiment.sites) else {
+        return Ok((setting, Vec::new()));
+    };
+    let own = Origin::new(&setting, any)?;
+    let origin = origin.with_round_trips_of(&own);
     if let Some(difference) = origin.difference(&own.built_as(&origin)) {
         shards.faults.push(format!("{first} has {difference} as this program and --rtt-file have"));
     }
@@ -85,6 +89,9 @@ impl Shards {
                 let (k, n) = line.shard;
                 let (first, origin) =
                     self.first.get_or_insert_with(|| (name.to_string(), line.origin.clone())).clone();
+                if let Some((_, kept)) = &mut self.first {
+                    *kept = origin.clone().with_round_trips_of(&line.origin);
+                }
                 let (of, like) =
                     self.n.entry(experiment.name).or_insert_with(|| (n, name.to_string())).clone();
                 let fault = if let Some(difference) = line.origin.difference(&origin) {

@@ -140,3 +140,18 @@ fn what_has_no_effect_is_refused() {
     assert!(matches!(lawful(|check| check.recovery = Some(Recovery::Classic)), Some(CheckError::NoRecovery)));
     assert!(matches!(lawful(|check| check.clients = Some(1)), Some(CheckError::NoClients)));
 }
+
+#[test]
+fn the_json_has_every_option_that_the_result_depends_on() {
+    let found = explored(Checkable::Fast, Scene::Collision, 2_000, |check| {
+        (check.acceptors, check.crashes, check.writes) = (4, 1, 2);
+    });
+    let json = serde_json::to_value(&found).expect("JSON");
+    let expected = serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"), "variant": "fast", "scenario": "collision", "acceptors": 4, "clients": 2,
+        "recovery": "coordinated", "rounds": 2, "crashes": 1, "writes": 2, "forgetful": false,
+    });
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(&json[name], value, "{name}");
+    }
+}

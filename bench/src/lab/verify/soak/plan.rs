@@ -50,6 +50,8 @@ pub struct Plan {
     pub reads: Vec<(Time, NodeId, Consistency)>,
     /// The mishaps.
     pub mishaps: Vec<Mishap>,
+    /// The most time that the remaining commands and reads may take after the last mishap.
+    pub(super) patience: Duration,
 }
 
 impl Plan {
@@ -80,6 +82,7 @@ impl Plan {
             clients: (1 + chance.below(3) as u16, 4 + chance.below(9)),
             reads: Vec::new(),
             mishaps: Vec::new(),
+            patience: Duration::from_secs(60),
         };
         plan.draw_mishaps(&mut chance);
         plan.draw_reads(&mut chance);

@@ -2,6 +2,7 @@
 //! first, half of the runs are variations of seeds that reached something rare: the same cluster, with other delays and
 //! other times of its mishaps.
 
+use super::effect::{Effect, pairs};
 use super::mishap::Kind as Mishaps;
 use super::{Plan, Ran};
 use paxos_core::{Counters, Kind};
@@ -26,13 +27,13 @@ pub(super) enum Feature {
     Sent(&'static str, u32),
     /// A counter of the processes' status, and the magnitude of its sum.
     Counted(&'static str, u32),
-    /// Two kinds of mishaps in one run.
+    /// Two kinds of mishaps that were in effect at the same time.
     Met(Mishaps, Mishaps),
 }
 
-/// What the processes counted, and the messages that they sent.
+/// What the processes counted, the messages that they sent, and the mishaps that met.
 pub(super) fn features(
-    plan: &Plan,
+    effects: &[Effect],
     counters: impl Iterator<Item = Counters>,
     sent: impl Iterator<Item = (Kind, u64)>,
 ) -> BTreeSet<Feature> {
@@ -63,10 +64,7 @@ pub(super) fn features(
     let counted = sums.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| Feature::Counted(name, bits(n)));
     let mut all: BTreeSet<Feature> = counted.collect();
     all.extend(sent.map(|(kind, n)| Feature::Sent(kind.name(), bits(n))));
-    for (nth, one) in plan.mishaps.iter().enumerate() {
-        let others = plan.mishaps[nth + 1..].iter();
-        all.extend(others.map(|other| Feature::Met(one.kind.min(other.kind), one.kind.max(other.kind))));
-    }
+    all.extend(pairs(effects).into_iter().map(|(one, other)| Feature::Met(one, other)));
     all
 }
 

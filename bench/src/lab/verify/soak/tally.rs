@@ -1,9 +1,10 @@
 //! The sums over the seeds, and the failures that they found.
 
-use super::{Kind, Plan, Ran};
+use super::effect::pairs;
+use super::{Ends, Kind, Plan, Planted, Ran, Soak};
 use comfy_table::{CellAlignment, Table, presets};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// A seed that failed.
@@ -13,6 +14,9 @@ pub struct Failure {
     pub seed: u64,
     /// The failure.
     pub what: String,
+    /// The failure of the run with all mishaps of the seed, if it was reduced to fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreduced: Option<String>,
     /// A description of the run, with the mishaps that the failure needs.
     pub run: String,
     /// The command that repeats the run.
@@ -36,27 +40,74 @@ impl Failure {
         if !numbers.is_empty() {
             let _ = write!(replay, " --only {}", numbers.join(","));
         }
-        Self { seed: plan.seed, what: ran.failure.clone().unwrap_or_default(), run: plan.to_string(), replay }
+        let what = ran.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+        Self { seed: plan.seed, what, unreduced: None, run: plan.to_string(), replay }
     }
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct About {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The first seed, and the one after the last.
+    pub seeds: (u64, u64),
+    /// Which share of them, counted from 1, of how many.
+    pub shard: (u64, u64),
+    /// The variant, if not all.
+    pub variant: Option<String>,
+    /// Whether half of the runs are variations of seeds that reached something rare.
+    pub steer: bool,
+    /// The mistake that was planted.
+    pub planted: Option<Planted>,
+}
+
+impl About {
+    /// What these options ask for.
+    pub(super) fn new(options: &Soak) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            seeds: (options.seeds.start, options.seeds.end),
+            shard: options.shard,
+            variant: options.variant.map(|variant| variant.to_string()),
+            steer: options.steer,
+            planted: options.planted,
+        }
+    }
+}
+
+/// The number of runs with a pair of kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Pair {
+    kinds: (Kind, Kind),
+    runs: u64,
+}
+
+fn list<S: Serializer>(pairs: &BTreeMap<(Kind, Kind), u64>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(pairs.iter().map(|(kinds, runs)| Pair { kinds: *kinds, runs: *runs }))
 }
 
 /// The sum over many seeds.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Tally {
+    /// What was asked for.
+    pub about: Option<About>,
     /// The number of runs.
     pub runs: u64,
     /// The number of runs that were repeated to compare them.
     pub replayed: u64,
-    /// The number of commands that were answered.
-    pub answered: u64,
-    /// The number of reads that were answered.
-    pub read: u64,
+    /// What became of the commands of clients.
+    pub commands: Ends,
+    /// What became of the reads.
+    pub reads: Ends,
     /// The number of runs of each variant.
     pub variants: BTreeMap<String, u64>,
-    /// The number of runs with each kind of mishap.
+    /// The number of runs whose plan has each kind of mishap.
+    pub drawn: BTreeMap<Kind, u64>,
+    /// The number of runs in which each kind of mishap took effect.
     pub kinds: BTreeMap<Kind, u64>,
-    /// The number of runs with each pair of kinds. A kind paired with itself happened more than once.
-    #[serde(skip)]
+    /// The number of runs in which each pair of kinds was in effect at the same time. A kind may be paired with itself.
+    #[serde(serialize_with = "list")]
     pub pairs: BTreeMap<(Kind, Kind), u64>,
     /// The number of runs that are variations of seeds, and how many features were reached, where runs are steered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,43 +125,36 @@ pub struct Tally {
 impl Tally {
     pub(super) fn add(&mut self, plan: &Plan, ran: &Ran) {
         self.runs += 1;
-        self.answered += ran.answered;
-        self.read += ran.read;
+        self.commands += ran.commands;
+        self.reads += ran.reads;
         add(&mut self.variants, [(plan.shape.variant.to_string(), 1)]);
-        let mut kinds: Vec<Kind> = plan.mishaps.iter().map(|mishap| mishap.kind).collect();
-        kinds.sort_unstable();
-        let mut pairs: Vec<(Kind, Kind)> = Vec::new();
-        for (nth, kind) in kinds.iter().enumerate() {
-            pairs.extend(kinds[nth + 1..].iter().map(|other| (*kind, *other)));
-        }
-        pairs.sort_unstable();
-        pairs.dedup();
-        kinds.dedup();
+        let drawn: BTreeSet<Kind> = plan.mishaps.iter().map(|mishap| mishap.kind).collect();
+        let kinds: BTreeSet<Kind> = ran.effects.iter().map(|effect| effect.kind).collect();
+        add(&mut self.drawn, drawn.into_iter().map(|kind| (kind, 1)));
         add(&mut self.kinds, kinds.into_iter().map(|kind| (kind, 1)));
-        add(&mut self.pairs, pairs.into_iter().map(|pair| (pair, 1)));
+        add(&mut self.pairs, pairs(&ran.effects).into_iter().map(|pair| (pair, 1)));
     }
 
     pub(super) fn join(&mut self, other: Self) {
         self.runs += other.runs;
         self.replayed += other.replayed;
-        self.answered += other.answered;
-        self.read += other.read;
+        self.commands += other.commands;
+        self.reads += other.reads;
         add(&mut self.variants, other.variants);
+        add(&mut self.drawn, other.drawn);
         add(&mut self.kinds, other.kinds);
         add(&mut self.pairs, other.pairs);
         self.failures.extend(other.failures);
     }
 
-    /// How many pairs of different kinds happened in one run, and how many are possible.
+    /// How many pairs of different kinds were in effect at the same time, and how many are possible.
     fn reached(&self) -> (usize, usize) {
         let all = Kind::ALL
             .iter()
             .enumerate()
             .flat_map(|(nth, one)| Kind::ALL[nth + 1..].iter().map(move |other| (*one, *other)));
         let possible: Vec<_> = all.filter(|(one, other)| one.apart(*other).is_none()).collect();
-        let reached = possible.iter().filter(|(one, other)| {
-            self.pairs.contains_key(&(*one, *other)) || self.pairs.contains_key(&(*other, *one))
-        });
+        let reached = possible.iter().filter(|(one, other)| self.pairs.contains_key(&(*one, *other)));
         (reached.count(), possible.len())
     }
 
@@ -119,20 +163,24 @@ impl Tally {
         let mut text = self.told.clone().unwrap_or_default();
         text += self.drawing.as_deref().unwrap_or_default();
         for failure in &self.failures {
-            let _ = writeln!(
-                text,
-                "seed {} FAILED: {}\n{}to repeat it: {}\n",
-                failure.seed, failure.what, failure.run, failure.replay
-            );
+            let _ = writeln!(text, "seed {} FAILED: {}", failure.seed, failure.what);
+            if let Some(unreduced) = &failure.unreduced {
+                let _ = writeln!(text, "with all mishaps of the seed: {unreduced}");
+            }
+            let _ = writeln!(text, "{}to repeat it: {}\n", failure.run, failure.replay);
         }
         if self.told.is_none() {
             let mut table = Table::new();
-            table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["mishap", "runs with it"]);
+            table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
+                "mishap",
+                "runs with it",
+                "took effect",
+            ]);
             for kind in Kind::ALL {
-                let runs = self.kinds.get(&kind).copied().unwrap_or(0);
-                table.add_row([kind.to_string(), runs.to_string()]);
+                let runs = |of: &BTreeMap<Kind, u64>| of.get(&kind).copied().unwrap_or(0).to_string();
+                table.add_row([kind.to_string(), runs(&self.drawn), runs(&self.kinds)]);
             }
-            if let Some(column) = table.column_mut(1) {
+            for column in table.column_iter_mut().skip(1) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
             let _ = writeln!(text, "{table}");
@@ -143,17 +191,30 @@ impl Tally {
                 );
             }
             let (reached, possible) = self.reached();
-            let _ = writeln!(text, "{reached} of {possible} possible pairs of kinds happened together");
+            let _ = writeln!(text, "{reached} of {possible} possible pairs of kinds were in effect together");
         }
         let variants: Vec<String> = self.variants.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let (commands, reads) = (self.commands, self.reads);
         let _ = writeln!(
             text,
-            "{} runs ({}), {} of them twice; {} commands and {} reads answered; {} failed",
+            "{} of {} commands answered, {} with an unknown outcome; {} of {} reads answered, {} refused, {} at a process that \
+             crashed, {} at one that has forgotten something, {} not begun",
+            commands.answered,
+            commands.planned,
+            commands.unanswered,
+            reads.answered,
+            reads.planned,
+            reads.unanswered,
+            reads.abandoned,
+            reads.open(),
+            reads.planned - reads.begun,
+        );
+        let _ = writeln!(
+            text,
+            "{} runs ({}), {} of them twice; {} failed",
             self.runs,
             variants.join(", "),
             self.replayed,
-            self.answered,
-            self.read,
             self.failures.len()
         );
         text

@@ -1,35 +1,17 @@
 //! Executes one run.
 
+use super::effect::Watch;
+use super::outcome::{Ends, Ran, Wrong};
 use super::plan::END;
-use super::steer::{Feature, features};
+use super::steer::features;
 use super::{Kind, Mishap, Plan, Planted};
 use crate::lab::faults::{Drawing, disagreement};
 use crate::variants::{Digest, Payload, WithProtocol};
-use paxos_core::{Change, Leadership, NodeId, NodeSet, Protocol, Time, Timeouts};
-use paxos_transport::sim::{Cut, Delay, Disk, Fault, Links, Sim, Stop, Violation, World};
+use paxos_core::{Change, CommandId, Leadership, NodeId, NodeSet, Protocol, Time, Timeouts};
+use paxos_transport::sim::{Cut, Delay, Disk, Fault, Links, Reading, Sim, Stop, Submitted, Violation, World};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-
-/// The most time that the remaining commands and reads may take after the last mishap.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The result of a run.
-#[derive(Clone, Debug, Default)]
-pub struct Ran {
-    /// The failure, if any.
-    pub failure: Option<String>,
-    /// A checksum of all answers with their times, and of the message counts. Equal runs have equal checksums.
-    pub print: u128,
-    /// The number of commands that were answered.
-    pub answered: u64,
-    /// The number of reads that were answered.
-    pub read: u64,
-    /// The drawing of the run, if requested.
-    pub drawing: Option<String>,
-    /// What the run reached.
-    pub(super) reached: BTreeSet<Feature>,
-}
 
 /// Executes the run.
 pub fn run(plan: &Plan, draw: Option<Drawing>) -> Ran {
@@ -38,7 +20,7 @@ pub fn run(plan: &Plan, draw: Option<Drawing>) -> Ran {
     made.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Ran { failure: Some(format!("panicked: {text}")), ..Ran::default() }
+        Ran::failed("panicked", text)
     })
 }
 
@@ -54,7 +36,7 @@ impl WithProtocol for Trial<'_> {
         let Self { plan, draw } = self;
         let mut world = match world::<P>(plan, options) {
             Ok(world) => world,
-            Err(failure) => return Ran { failure: Some(failure), ..Ran::default() },
+            Err(failure) => return Ran::failed("no_cluster", failure),
         };
         world.trace = draw.is_some();
         let clients = world.add_clients(plan.clients.0);
@@ -71,21 +53,56 @@ impl WithProtocol for Trial<'_> {
         for (at, reader, way) in &plan.reads {
             sim.read_at(*at, *reader, *way);
         }
-        let failure = drive(plan, &mut sim).err();
-        let print = format!("{:?} {:?} {:?}", sim.commands(), sim.counts(), sim.now());
+        let mut watch = Watch::new(plan);
+        let failure = drive(plan, &mut sim, &mut watch).err();
+        watch.look(sim.now(), sim.harm());
+        let effects = watch.effects(sim.harm());
+        let print = format!("{:?} {:?} {:?} {:?}", sim.commands(), sim.reads(), sim.counts(), sim.now());
+        let counters = sim.ids().iter().filter_map(|id| Some(sim.node(*id)?.status().counters));
         Ran {
             failure,
             print: paxos_core::Digest::of(print.as_bytes()).0,
-            answered: sim.commands().iter().filter(|command| command.answer.is_some()).count() as u64,
-            read: sim.reads().iter().filter(|read| read.latency().is_some()).count() as u64,
-            drawing: draw.zip(sim.trace()).map(|(drawing, trace)| drawing.of(trace)),
+            commands: commands(plan, &sim),
+            reads: reads(plan, &sim),
             reached: if plan.steered {
-                let counters = sim.ids().iter().filter_map(|id| Some(sim.node(*id)?.status().counters));
-                features(plan, counters, sim.counts().iter())
+                features(&effects, counters, sim.counts().iter())
             } else {
                 BTreeSet::new()
             },
+            effects,
+            drawing: draw.zip(sim.trace()).map(|(drawing, trace)| drawing.of(trace)),
         }
+    }
+}
+
+/// What became of the commands of clients. Servers submit only changes of members.
+fn commands<P>(plan: &Plan, sim: &Sim<P, Digest>) -> Ends
+where
+    P: Protocol<Value = Payload, Reply = u64>,
+{
+    let servers: Vec<NodeId> = plan.servers().into_iter().chain(plan.spares()).collect();
+    let all: Vec<_> = sim.commands().iter().filter(|c| !servers.contains(&c.id.client.node)).collect();
+    let count = |is: fn(&Submitted<u64>) -> bool| all.iter().filter(|command| is(command)).count() as u64;
+    Ends {
+        planned: u64::from(plan.clients.0) * plan.clients.1,
+        begun: all.len() as u64,
+        answered: count(|command| command.answer.is_some()),
+        unanswered: count(|command| command.unanswered.is_some()),
+        abandoned: count(|command| command.abandoned),
+    }
+}
+
+fn reads<P>(plan: &Plan, sim: &Sim<P, Digest>) -> Ends
+where
+    P: Protocol<Value = Payload, Reply = u64>,
+{
+    let count = |is: fn(&Reading) -> bool| sim.reads().iter().filter(|read| is(read)).count() as u64;
+    Ends {
+        planned: plan.reads.len() as u64,
+        begun: sim.reads().len() as u64,
+        answered: count(|read| read.seen.is_some()),
+        unanswered: count(|read| read.refused.is_some()),
+        abandoned: count(|read| read.abandoned),
     }
 }
 
@@ -102,7 +119,7 @@ fn world<P: Protocol>(plan: &Plan, options: P::Options) -> Result<World<P>, Stri
     let mut world = World::<P>::new(config, options, plan.delays());
     world.replay = "paxos-bench soak --seeds".into();
     world.limit.events = 3_000_000;
-    world.limit.time = PATIENCE;
+    world.limit.time = plan.patience;
     world.stores = plan.planted != Some(Planted::UnnoticedAmnesia);
     world.drift = plan.drift.iter().copied().collect();
     world.links = Links::new(Delay::Uniform { low: ms(1), high: ms(8) });
@@ -116,44 +133,94 @@ fn world<P: Protocol>(plan: &Plan, options: P::Options) -> Result<World<P>, Stri
 }
 
 /// Drives the run through all mishaps, and checks its end.
-fn drive<P>(plan: &Plan, sim: &mut Sim<P, Digest>) -> Result<(), String>
+fn drive<P>(plan: &Plan, sim: &mut Sim<P, Digest>, watch: &mut Watch<'_>) -> Result<(), Wrong>
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
-    let told = |violation: Violation| format!("{}: {}", violation.invariant, violation.message);
+    let told = |violation: Violation| Wrong::new(violation.invariant, violation.message);
     let end = Time(0).after(END);
     plan.mishaps.iter().for_each(|mishap| schedule(sim, mishap));
     let moments = plan.mishaps.iter().flat_map(|mishap| [mishap.start, mishap.end]);
     let mut moments: Vec<Time> = moments.chain([end]).collect();
     moments.sort_unstable();
     moments.dedup();
+    let mut change = None;
     for moment in moments {
         sim.run_for(moment.since(sim.now())).map_err(told)?;
+        watch.look(moment, sim.harm());
         links(plan, sim, moment);
         for mishap in plan.mishaps.iter().filter(|mishap| mishap.start == moment) {
-            ask(sim, mishap);
+            if mishap.kind == Kind::Transfer && transfer(sim, mishap) {
+                watch.taken(mishap);
+            }
+            if mishap.kind == Kind::Replace {
+                change = replace(sim, mishap).map(|id| (id, mishap));
+            }
         }
     }
     heal(sim);
-    let stop = sim.run_until(Sim::all_answered).map_err(told)?;
-    if stop != Stop::Done {
-        let open: Vec<_> =
-            sim.commands().iter().filter(|c| !c.is_settled()).map(|c| c.id.to_string()).collect();
-        return Err(format!(
-            "{PATIENCE:?} after the last mishap, some commands have no answer ({stop}): {}",
-            open.join(" ")
-        ));
+    let stop = sim.run_until(|sim| sim.all_answered() && overdue(sim).next().is_none()).map_err(told)?;
+    let changed = change.and_then(|(id, mishap)| Some((sim.command(id)?, mishap)));
+    if let Some((_, mishap)) = changed.filter(|(command, _)| is_made(command) == Some(true)) {
+        watch.taken(mishap);
     }
+    settled(plan, sim, stop)?;
+    let may_have_replaced = changed.is_some_and(|(command, _)| is_made(command) != Some(false));
     sim.run_for(Duration::from_secs(3)).map_err(told)?;
-    if plan.mishaps.iter().any(|mishap| mishap.kind.is_amnesia() || mishap.kind == Kind::Replace) {
+    if may_have_replaced || sim.ids().iter().any(|id| sim.has_forgotten(*id)) {
         // Forgetful processes have stopped, and removed processes hear nothing more, so they do not catch up.
         return agreement(sim);
     }
-    disagreement(sim).map_or(Ok(()), Err)
+    let name =
+        |text: &str| if text.starts_with("replicas differ") { "replicas_differ" } else { "replicas_behind" };
+    disagreement(sim).map_or(Ok(()), |text| Err(Wrong::new(name(&text), text)))
+}
+
+/// The reads that have not ended and must end. Nobody answers a process that has forgotten something, and it does not
+/// know why until it is told.
+fn overdue<P>(sim: &Sim<P, Digest>) -> impl Iterator<Item = &Reading>
+where
+    P: Protocol<Value = Payload, Reply = u64>,
+{
+    sim.reads().iter().filter(|read| !read.has_ended() && !sim.has_forgotten(read.node))
+}
+
+/// Whether a change of members was made; none if that is unknown.
+fn is_made(command: &Submitted<u64>) -> Option<bool> {
+    command.changed.map(|changed| changed.result.is_ok())
+}
+
+/// Checks that every command of a client was submitted and answered, and that every read has ended. Clients never crash.
+fn settled<P>(plan: &Plan, sim: &Sim<P, Digest>, stop: Stop) -> Result<(), Wrong>
+where
+    P: Protocol<Value = Payload, Reply = u64>,
+{
+    let late = format!("{:?} after the last mishap", plan.patience);
+    let open: Vec<_> = sim.commands().iter().filter(|c| !c.is_settled()).map(|c| c.id.to_string()).collect();
+    if !sim.all_answered() {
+        let message = format!("{late}, some commands have no answer ({stop}): {}", open.join(" "));
+        return Err(Wrong::new("no_answer", message));
+    }
+    let open: Vec<_> = overdue(sim).map(|read| format!("{:?} at {}", read.consistency, read.node)).collect();
+    if !open.is_empty() {
+        let message = format!("{late}, some reads have no result ({stop}): {}", open.join(", "));
+        return Err(Wrong::new("no_result", message));
+    }
+    let Ends { planned, begun, answered, .. } = commands(plan, sim);
+    if answered < planned {
+        let told = sim.commands().iter().filter_map(|c| Some(format!("{}: {}", c.id, c.unanswered?.name())));
+        let told: Vec<_> = told.collect();
+        let message = format!(
+            "of {planned} commands {begun} began, and {answered} were answered ({})",
+            told.join(", ")
+        );
+        return Err(Wrong::new("unanswered", message));
+    }
+    Ok(())
 }
 
 /// Checks that running replicas at the same slot are in the same state.
-fn agreement<P>(sim: &Sim<P, Digest>) -> Result<(), String>
+fn agreement<P>(sim: &Sim<P, Digest>) -> Result<(), Wrong>
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
@@ -162,7 +229,7 @@ where
         sim.ids().iter().filter(|id| sim.is_up(**id) && !sim.has_forgotten(**id)).filter_map(at).collect();
     let differs =
         states.iter().any(|(slot, state)| states.iter().any(|(s, other)| s == slot && other != state));
-    if differs { Err(format!("replicas differ: {states:?}")) } else { Ok(()) }
+    if differs { Err(Wrong::new("replicas_differ", format!("{states:?}"))) } else { Ok(()) }
 }
 
 /// Schedules the parts of a mishap that the simulator does by itself.
@@ -228,25 +295,23 @@ where
     };
 }
 
-/// Makes the request of an operator. It is refused if it is impossible.
-fn ask<P>(sim: &mut Sim<P, Digest>, mishap: &Mishap)
+/// Asks the leader to hand over. Returns whether it tries to.
+fn transfer<P>(sim: &mut Sim<P, Digest>, mishap: &Mishap) -> bool
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
-    match (mishap.kind, &mishap.nodes[..], &mishap.others[..]) {
-        (Kind::Transfer, &[to, ..], _) => {
-            if let Some(leader) = sim.leader() {
-                _ = sim.transfer(leader, to);
-            }
-        }
-        (Kind::Replace, &[old, ..], &[new, ..]) => {
-            let up = NodeSet::first(64).iter().find(|id| *id != new && sim.is_up(*id));
-            if let Some(asked) = up {
-                _ = sim.force_change(asked, Change::replace(old, new));
-            }
-        }
-        _ => {}
-    }
+    let (Some(leader), Some(to)) = (sim.leader(), mishap.nodes.first()) else { return false };
+    sim.transfer(leader, *to).is_ok() && leader != *to
+}
+
+/// Asks for a change of members, at the first process that is up. Returns the change; none if it was refused at once.
+fn replace<P>(sim: &mut Sim<P, Digest>, mishap: &Mishap) -> Option<CommandId>
+where
+    P: Protocol<Value = Payload, Reply = u64>,
+{
+    let (&[old, ..], &[new, ..]) = (&mishap.nodes[..], &mishap.others[..]) else { return None };
+    let asked = NodeSet::first(64).iter().find(|id| *id != new && sim.is_up(*id))?;
+    sim.force_change(asked, Change::replace(old, new)).ok()
 }
 
 /// Ends all mishaps that are still going on.

@@ -22,6 +22,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "collisions",
     question: "How often do commands collide in Fast Paxos, and what does each kind of recovery cost?",
     source: "Lamport, Fast Paxos (2006), recovery; Howard, Charapko, Mortier, Fast Flexible Paxos (2021), smaller fast quorums.",
+    sites: 0,
     run,
 };
 

@@ -22,6 +22,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "crossover",
     question: "How much may delays vary before Multi-Paxos is faster than Fast Paxos?",
     source: "Junqueira, Mao, Marzullo, Classic Paxos vs. Fast Paxos: Caveat Emptor (2007).",
+    sites: 0,
     run,
 };
 
@@ -86,6 +87,25 @@ struct Point {
     tied: f64,
     multi: Summary,
     fast: Summary,
+    /// Two standard errors of the difference of the means, in milliseconds.
+    noise: f64,
+}
+
+impl Point {
+    /// By how much Fast Paxos is slower on average, in milliseconds; none if that may be chance.
+    fn slower(&self) -> Option<f64> {
+        Some(self.fast.mean? - self.multi.mean?).filter(|difference| difference.abs() > self.noise)
+    }
+}
+
+/// Two standard errors of the difference between the means of two independent samples.
+fn noise(samples: [&[f64]; 2]) -> f64 {
+    let squared = |values: &[f64]| {
+        let n = values.len().max(2) as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / (n - 1.0) / n
+    };
+    2.0 * samples.into_iter().map(squared).sum::<f64>().sqrt()
 }
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
@@ -93,16 +113,20 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut cases = Vec::new();
     for family in Family::ALL {
         for spread in family.spreads().iter().copied() {
-            cases.extend(SIZES.map(|acceptors| (family, spread, acceptors)));
+            for acceptors in SIZES {
+                // Each point has draws of its own.
+                let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(cases.len() as u64);
+                cases.push((family, spread, acceptors, seed));
+            }
         }
     }
-    let name = |(family, spread, acceptors): &(Family, f64, u16)| {
+    let name = |(family, spread, acceptors, _): &(Family, f64, u16, u64)| {
         format!("{} delays, spread {spread}, {acceptors} acceptors", family.name())
     };
-    let raced = lab.each(&cases, name, |(family, spread, acceptors)| {
+    let raced = lab.each(&cases, name, |(family, spread, acceptors, seed)| {
         let none = || LabError::Unfinished(format!("no {family:?} distribution has spread {spread}"));
         let delays = family.with_spread(*spread).ok_or_else(none)?;
-        let (acceptors, seed) = (*acceptors, setting.seed);
+        let (acceptors, seed) = (*acceptors, *seed);
         let race = |variant| Race { acceptors, variant, delays, commands, seed }.latencies();
         let (multi, fast) = (race(Variant::Multi)?, race(Variant::Fast)?);
         let share = |wins: fn(&(&f64, &f64)) -> bool| {
@@ -110,9 +134,10 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         };
         let won = share(|(multi, fast)| fast < multi);
         let tied = share(|(multi, fast)| fast.total_cmp(multi).is_eq());
-        Ok((won, tied, Sample::new(multi).summary(), Sample::new(fast).summary()))
+        let noise = noise([&multi, &fast]);
+        Ok((won, tied, Sample::new(multi).summary(), Sample::new(fast).summary(), noise))
     })?;
-    let point = |((family, spread, acceptors), (won, tied, multi, fast))| Point {
+    let point = |((family, spread, acceptors, _), (won, tied, multi, fast, noise))| Point {
         family,
         spread,
         acceptors,
@@ -120,6 +145,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         tied,
         multi,
         fast,
+        noise,
     };
     let points: Vec<Point> = cases.into_iter().zip(raced.all()?).map(point).collect();
     let mut found = Findings::default();
@@ -138,7 +164,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
          {weibull} with Weibull delays, where few are similar."
             .into(),
         "Its smallest share over all settings is {least}, with {least_where}.".into(),
-        "By mean latency, Multi-Paxos is faster in {slower} of {settings} settings.".into(),
+        "By mean latency, Multi-Paxos is faster in {slower} of {settings} settings and Fast Paxos in {faster}; in the other {unclear} the means are less than two standard errors \
+         of their difference apart."
+            .into(),
     ];
     Ok(found)
 }
@@ -157,6 +185,7 @@ fn tables(found: &mut Findings, points: &[Point]) {
             ("tied", "the share that takes equally long in both"),
             ("multi_mean_ms", "mean latency of Multi-Paxos, in ms"),
             ("fast_mean_ms", "mean latency of Fast Paxos, in ms"),
+            ("noise_ms", "two standard errors of the difference of these means, in ms"),
             ("multi_p50_ms", "median of Multi-Paxos, in ms"),
             ("fast_p50_ms", "median of Fast Paxos, in ms"),
             ("multi_p99_ms", "99th percentile of Multi-Paxos, in ms"),
@@ -173,6 +202,7 @@ fn tables(found: &mut Findings, points: &[Point]) {
             p.tied,
             multi.mean,
             fast.mean,
+            p.noise,
             multi.p50,
             fast.p50,
             multi.p99,
@@ -188,7 +218,8 @@ fn tables(found: &mut Findings, points: &[Point]) {
     let constant =
         points.iter().filter(|p| p.family == Family::Constant).map(|p| p.won * 100.0).fold(100.0, f64::min);
     let least = points.iter().min_by(|a, b| a.won.total_cmp(&b.won));
-    let slower = points.iter().filter(|p| p.multi.mean < p.fast.mean).count();
+    let slower = points.iter().filter(|p| p.slower().is_some_and(|ms| ms > 0.0)).count();
+    let faster = points.iter().filter(|p| p.slower().is_some_and(|ms| ms < 0.0)).count();
     let name = |p: &Point| {
         format!("{} delays of spread {} and {} acceptors", p.family.name(), p.spread, p.acceptors)
     };
@@ -205,7 +236,9 @@ fn tables(found: &mut Findings, points: &[Point]) {
     facts.add("heavy", at(Family::Pareto, 4.0), "%", "fast_won, Pareto delays of spread 4, 5 acceptors");
     facts.add("least", least.map(|p| p.won * 100.0), "%", "least fast_won in crossover.csv");
     facts.add("least_where", least.map(name), "", "the row with it");
-    facts.add("slower", slower, "", "rows where multi_mean_ms is below fast_mean_ms");
+    facts.add("slower", slower, "", "rows where multi_mean_ms is below fast_mean_ms by more than noise_ms");
+    facts.add("faster", faster, "", "rows where fast_mean_ms is below multi_mean_ms by more than noise_ms");
+    facts.add("unclear", points.len() - slower - faster, "", "the other rows");
     facts.add("settings", points.len(), "", "rows of crossover.csv");
     found.tables.push(table);
 }
@@ -261,7 +294,8 @@ fn means(points: &[Point]) -> Result<Figure, LabError> {
         name: "means",
         title: "Mean latency of Fast Paxos divided by that of Multi-Paxos".into(),
         caption: "At spread 0 the ratio is two thirds: two delays instead of three. Above the dotted line Multi-Paxos has the lower \
-                  mean latency, as in {slower} of {settings} settings. Held constant: as above."
+                  mean latency, clearly so in {slower} of {settings} settings: there the means are more than two standard errors of their difference \
+                  apart. Held constant: as above."
             .into(),
         svg: draw(&panels, 2, 280)?,
     })
@@ -271,6 +305,31 @@ fn means(points: &[Point]) -> Result<Figure, LabError> {
 mod tests {
     use super::*;
     use paxos_core::Limits;
+
+    #[test]
+    fn a_difference_within_two_standard_errors_is_not_counted() {
+        let (multi, fast) = ([10.0, 12.0, 14.0], [11.0, 13.0, 15.0]);
+        // Each mean has a standard error of 2 / √3, and their difference one of √2 times that.
+        assert!((noise([&multi, &fast]) - 2.0 * (8.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        let point = |apart: f64| {
+            let of = |mean| Summary { mean: Some(mean), ..Summary::default() };
+            let (family, spread, noise) = (Family::Constant, 0.0, 3.0);
+            Point {
+                family,
+                spread,
+                acceptors: 3,
+                won: 0.0,
+                tied: 0.0,
+                multi: of(10.0),
+                fast: of(10.0 + apart),
+                noise,
+            }
+        };
+        assert_eq!(
+            [-4.0, -2.0, 0.0, 2.0, 4.0].map(|apart| point(apart).slower()),
+            [Some(-4.0), None, None, None, Some(4.0)]
+        );
+    }
 
     #[test]
     fn a_race_may_have_more_commands_than_a_window() {

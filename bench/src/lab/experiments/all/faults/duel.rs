@@ -4,7 +4,7 @@ use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::SERIES;
 use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::{Sample, Summary};
+use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
 use crate::theory::Recovery;
@@ -19,6 +19,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "duel",
     question: "How long do self-appointed proposers duel, and which back-off ends the duel?",
     source: "Lamport, Paxos Made Simple (2001), section 2.4: two proposers that outbid each other forever.",
+    sites: 0,
     run,
 };
 
@@ -88,8 +89,10 @@ impl WithProtocol for Duel {
 struct Duels {
     runs: u64,
     undecided: u64,
-    /// The times until all commands were decided, of the decided duels.
-    times: Summary,
+    /// The median time until all commands were decided; none if at least half were not decided in time.
+    p50: Option<f64>,
+    /// The 99th percentile of it; none if that duel was not decided in time.
+    p99: Option<f64>,
     /// The mean number of ballots that were started.
     ballots: f64,
 }
@@ -97,18 +100,26 @@ struct Duels {
 /// A row: the delays and their name, the back-off and its name, the number of proposers.
 type Case = ((&'static str, Delay), (&'static str, Backoff), u16);
 
+/// The seed of a run. Seeds that follow each other share no run.
+const fn seed(of: u64, run: u64) -> u64 {
+    of.wrapping_mul(1_000_003).wrapping_add(run)
+}
+
 fn duels(((delays, delay), (_, backoff), proposers): Case, runs: u64, seed: u64) -> Result<Duels, LabError> {
     let (mut times, mut ballots, mut undecided) = (Vec::new(), 0.0, 0);
     // With constant delays and no back-off, the run is the same for every seed.
     let runs = if backoff.is_none() && delays == "constant" { 1 } else { runs };
     for run in 0..runs {
-        let duel = Duel { proposers, backoff, delay, seed: seed.wrapping_add(run) };
+        let duel = Duel { proposers, backoff, delay, seed: self::seed(seed, run) };
         let ended = Variant::Basic.with(Recovery::Coordinated, false, duel)?;
         ballots += ended.ballots / runs as f64;
         undecided += u64::from(ended.all.is_none());
-        times.extend(ended.all);
+        // A duel without an end takes longer than all others.
+        times.push(ended.all.unwrap_or(f64::INFINITY));
     }
-    Ok(Duels { runs, undecided, times: Sample::new(times).summary(), ballots })
+    let times = Sample::new(times);
+    let quantile = |share| times.quantile(share).filter(|time| time.is_finite());
+    Ok(Duels { runs, undecided, p50: quantile(0.5), p99: quantile(0.99), ballots })
 }
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
@@ -134,8 +145,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             ("proposers", "the number of proposers in the duel"),
             ("runs", "runs, each with its own seed"),
             ("undecided", "runs in which not all commands were decided within 10 s"),
-            ("p50_ms", "median time until all commands were decided, of the decided runs, in ms"),
-            ("p99_ms", "99th percentile of the same, in ms"),
+            (
+                "p50_ms",
+                "median time until all commands were decided, in ms; empty: the median run was not decided",
+            ),
+            ("p99_ms", "99th percentile of the same, in ms; empty: that run was not decided"),
             ("ballots", "mean number of ballots that were started"),
         ],
     );
@@ -152,10 +166,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         {
             let mut points = Vec::new();
             let row = ended.next().unwrap_or_default();
-            for (proposers, Duels { runs, undecided, times, ballots }) in PROPOSERS.into_iter().zip(row) {
-                let (runs, undecided, ballots) = (*runs, *undecided, *ballots);
-                let median = times.p50.filter(|_| undecided * 2 < runs);
-                table.push(row![delays, policy, proposers, runs, undecided, median, times.p99, ballots]);
+            for (proposers, Duels { runs, undecided, p50: median, p99, ballots }) in
+                PROPOSERS.into_iter().zip(row)
+            {
+                let (runs, undecided, ballots, median) = (*runs, *undecided, *ballots, *median);
+                table.push(row![delays, policy, proposers, runs, undecided, median, *p99, ballots]);
                 points.extend(median.map(|median| (f64::from(proposers), median)));
                 if proposers == 3 && backoff.is_none() {
                     let livelocked = undecided as f64 / runs as f64 * 100.0;
@@ -200,7 +215,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         title: "Time until all proposers' commands are decided".into(),
         caption: "A missing point means that at least half of the runs were not decided within 10 s: with equal delays and no back-off \
                   three proposers outbid each other forever ({locked} of the runs). A back-off of about a round trip that doubles \
-                  ends the duel soonest; a long one wastes time even without a rival. Held constant: 5 servers, Basic Paxos, no leader, \
+                  ends the duel soonest; a long one wastes time even without a rival. Colours are back-offs here. Held constant: 5 servers, Basic Paxos, no leader, \
                   messages of 5 ms on average, up to {runs} runs per point."
             .into(),
         svg: draw(&panels, 2, 320)?,
@@ -213,4 +228,21 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         "With five proposers the best back-off tried is {best}: all is decided after {best_ms}.".into(),
     ];
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runs_of_neighbouring_seeds_are_different_ones() {
+        let seeds = |of| (0..1_000).map(move |run| seed(of, run));
+        assert!(seeds(1).all(|one| seeds(2).all(|other| other != one)));
+    }
+
+    #[test]
+    fn a_duel_without_an_end_counts_as_longer_than_all_others() {
+        let locked = duels((DELAYS[0], POLICIES[0], 3), 1, 1).expect("it is stopped");
+        assert_eq!((locked.undecided, locked.p50, locked.p99), (1, None, None));
+    }
 }

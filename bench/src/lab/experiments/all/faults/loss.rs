@@ -22,6 +22,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     question: "How do lost, duplicated and late messages affect latency and traffic, and is everything still correct?",
     source: "Lamport, The Part-Time Parliament (1998): messages may be lost, doubled and take arbitrarily long. Linearizability: \
              Herlihy and Wing (1990).",
+    sites: 0,
     run,
 };
 
@@ -215,6 +216,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             panel.y.range = Some((low * from, high * 1.1));
         }
     }
+    found.failed = wrong + unordered;
+    let verdict = verdict(wrong, unordered);
     found.facts.add("runs", runs, "", "rows of loss.csv");
     found.facts.add("wrong", wrong, "", "sum of violations in loss.csv");
     found.facts.add("unordered", unordered, "", "rows of loss.csv that are not linearizable");
@@ -223,10 +226,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         Figure {
             name: "latency",
             title: "99th percentile of the latency on bad networks".into(),
-            caption: "A lost message costs a timeout, so the slowest hundredth jumps as soon as messages are lost; duplicates cost \
-                      no time. No invariant was broken in {runs} runs ({wrong}), and every history is linearizable. Held \
-                      constant: 5 servers, 3 clients, delays of 4 to 6 ms, resend after 50 ms, clients ask again after 200 ms."
-                .into(),
+            caption: format!(
+                "A lost message costs a timeout, so the slowest hundredth jumps as soon as messages are lost; duplicates cost \
+                 no time. {verdict} Held constant: 5 servers, 3 clients, delays of 4 to 6 ms, resend after 50 ms, clients ask \
+                 again after 200 ms."
+            ),
             svg: draw(&time, 3, 300)?,
         },
         Figure {
@@ -237,8 +241,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         },
     ];
     found.lessons = vec![
-        "{runs} runs with loss, duplicates and late messages have {wrong} broken invariants and {unordered} histories that are not linearizable."
-            .into(),
+        format!("Loss, duplicates and late messages: {verdict}"),
         "At 10 % loss the slowest hundredth of commands takes {multi_lossy} with Multi-Paxos (without loss {multi_quiet}) and {fast_lossy} with \
          Fast Paxos ({fast_quiet}): timeouts dominate, not message delays."
             .into(),
@@ -246,9 +249,34 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     Ok(found)
 }
 
+/// The sentence on broken invariants and histories, which depends on the data.
+const fn verdict(wrong: u64, unordered: u64) -> &'static str {
+    match (wrong, unordered) {
+        (0, 0) => "No invariant was broken in {runs} runs, and every history is linearizable.",
+        (0, _) => "No invariant was broken in {runs} runs, but {unordered} histories are not linearizable.",
+        (_, 0) => "There are {wrong} violations in {runs} runs. Every history is linearizable.",
+        (_, _) => {
+            "There are {wrong} violations in {runs} runs, and {unordered} histories are not linearizable."
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_correctness_depends_on_the_data() {
+        assert!(verdict(0, 0).starts_with("No invariant was broken"));
+        for (wrong, unordered) in [(1, 0), (0, 1), (2, 3)] {
+            let said = verdict(wrong, unordered);
+            assert!(
+                said.contains("{wrong}") == (wrong > 0) && said.contains("{unordered}") == (unordered > 0),
+                "{said}"
+            );
+            assert!(said.contains("No invariant") == (wrong == 0), "{said}");
+        }
+    }
     use paxos_core::{ClientId, CommandId, Slot, Time};
     use paxos_transport::sim::{Answered, Counts};
 

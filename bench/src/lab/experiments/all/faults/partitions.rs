@@ -20,6 +20,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     question: "Does a cluster recover when only some of its links are cut, and how long does that take?",
     source: "Ng, Haridi, Carbone, Omni-Paxos: Breaking the Barriers of Partial Connectivity (2023), section 2: quorum loss, constrained \
              election, chained; and a re-evaluation of its Multi-Paxos (zhiying12.github.io, June 2023), which finds that it recovers.",
+    sites: 0,
     run,
 };
 
@@ -281,7 +282,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         figure(
             "ballots",
             "Ballots won while links are cut",
-            "One ballot means a new leader that stays. Many ballots mean leaders that depose each other for as long as the partition lasts; Fast Paxos also begins a ballot when it loses its fast quorum or has it again. Held constant: as above.",
+            "Bars are means of {runs} runs. One ballot means a new leader that stays. Many ballots mean leaders that depose each other for as long as the partition lasts; Fast Paxos also begins a ballot when it loses its fast quorum or has it again. Held constant: as above.",
             "ballots won",
             &wins,
         )?,

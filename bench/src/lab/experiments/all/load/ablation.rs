@@ -21,6 +21,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     question: "What does each idea between Basic Paxos and Fast Paxos gain, in messages, delays and commands per second?",
     source: "Lamport, Paxos Made Simple (2001) and Fast Paxos (2006); van Renesse, Altinbuken, Paxos Made Moderately Complex (2015); Santos, \
              Schiper, Tuning Paxos for High-Throughput with Batching and Pipelining (2012).",
+    sites: 0,
     run,
 };
 

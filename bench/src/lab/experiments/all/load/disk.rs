@@ -22,6 +22,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     question: "What does a sync cost when its time varies or one disk is slow, and must a leader wait for its own disk?",
     source: "Lamport, Paxos Made Simple (2001): an acceptor writes before it answers; a quorum of acceptors is enough. Ongaro, Consensus: \
              Bridging Theory and Practice (2014), section 10.2.1: a leader may write while its followers do.",
+    sites: 0,
     run,
 };
 
@@ -312,7 +313,7 @@ fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
         name: "slow",
         title: "Latency with one slow disk of three".into(),
         caption: "Three of the lines coincide: the cluster is as fast as its second fastest disk, unless the slow disk is the leader's and the \
-                  leader waits for it. Held constant: 3 servers with Multi-Paxos, the two other disks sync in 5 ms, messages of 1 ms."
+                  leader waits for it. Colours are whose disk is slow and what is waited for. Held constant: 3 servers with Multi-Paxos, the two other disks sync in 5 ms, messages of 1 ms."
             .into(),
         svg: draw(&[panel], 1, 340)?,
     })

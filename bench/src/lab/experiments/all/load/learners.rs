@@ -21,6 +21,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     question: "How many reads do more learners serve, what do they cost the leader, and what happens when one dies?",
     source: "Whittaker et al., Scaling Replicated State Machines with Compartmentalization (2021): reads scale with replicas. Ongaro, \
              Consensus: Bridging Theory and Practice (2014), section 6.4; Charapko, Ailijiang, Demirbas, Linearizable Quorum Reads in Paxos (2019).",
+    sites: 0,
     run,
 };
 
@@ -80,12 +81,24 @@ const NUMBERS: [u16; 5] = [1, 2, 4, 8, 16];
 struct Served {
     /// Reads answered per second, when more are offered than can be answered.
     rate: f64,
-    /// The latencies at half of the load.
+    /// The latencies at half of the load, of the reads that ended.
     latencies: Summary,
+    /// The reads at half of the load, and how many of them have no answer at the end.
+    offered: u64,
+    unfinished: u64,
     /// Messages per second at the leader, at half of the load.
     leader: f64,
     /// The share of stale reads, at half of the load.
     stale: f64,
+}
+
+impl Served {
+    /// The median and the 99th percentile of the latency. None if more than 1 % of the reads have no answer: those are the
+    /// slowest.
+    fn late(&self) -> (Option<f64>, Option<f64>) {
+        let Summary { p50, p99, .. } = self.latencies;
+        if self.unfinished * 100 > self.offered { (None, None) } else { (p50, p99) }
+    }
 }
 
 /// What learners serve, by the kind of reads and the number of learners.
@@ -103,7 +116,15 @@ fn serve(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Served>, LabEr
         };
         let (full, half) = (go(1.5)?, go(0.5)?);
         let (latencies, leader) = (half.latencies().summary(), half.leader as f64 / time.as_secs_f64());
-        Ok(Served { rate: full.rate(time / 5, time), latencies, leader, stale: half.stale })
+        let (offered, unfinished) = (half.offered, half.unfinished());
+        Ok(Served {
+            rate: full.rate(time / 5, time),
+            latencies,
+            offered,
+            unfinished,
+            leader,
+            stale: half.stale,
+        })
     })
 }
 
@@ -118,8 +139,13 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
                 "served",
                 "reads answered per second by all, when each is offered one and a half times its capacity",
             ),
-            ("p50_ms", "median latency at half of a learner's capacity, in ms"),
-            ("p99_ms", "99th percentile of that latency, in ms"),
+            (
+                "offered",
+                "reads that clients ask for at half of a learner's capacity, in the first four fifths of the run",
+            ),
+            ("unfinished", "those of them that have no answer when the run ends"),
+            ("p50_ms", "median latency of the others, in ms; empty if more than 1 % are unfinished"),
+            ("p99_ms", "99th percentile of that latency, in ms; empty as before"),
             ("leader", "messages per second that the leader sends and receives at that load"),
             ("stale", "the share of reads at that load that miss a command answered before they began"),
         ],
@@ -142,9 +168,10 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
     let kinds = KINDS.into_iter().zip(SERIES).zip(styles).zip(measured.chunks(NUMBERS.len()));
     for ((((key, _), hue), (dash, marker)), measured) in kinds {
         let (mut rates, mut lates, mut costs) = (Vec::new(), Vec::new(), Vec::new());
-        for (learners, Served { rate, latencies, leader, stale }) in NUMBERS.into_iter().zip(measured) {
-            let (served, leader, stale, Summary { p50, p99, .. }) = (*rate, *leader, *stale, *latencies);
-            table.push(row![key, learners, served, p50, p99, leader, stale]);
+        for (learners, measured) in NUMBERS.into_iter().zip(measured) {
+            let Served { rate: served, offered, unfinished, leader, stale, .. } = *measured;
+            let (p50, p99) = measured.late();
+            table.push(row![key, learners, served, offered, unfinished, p50, p99, leader, stale]);
             rates.push((f64::from(learners), served / 1e3));
             lates.extend(p50.map(|p50| (f64::from(learners), p50)));
             costs.push((f64::from(learners), leader / 1e3));
@@ -180,7 +207,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
             title: "What reads cost by the number of learners".into(),
             caption: format!(
                 "A local read costs the leader nothing. A confirmed read costs it a question and a heartbeat that acceptors answer, shared by the reads that a learner handles in one turn. A read by lease costs it the question only. A quorum \
-                 read does not involve the leader. A process can handle 100,000 messages per second. Colours are kinds of reads. {constant}"
+                 read does not involve the leader. A point is missing where more than 1 % of the reads have no answer when the run ends. A process can handle 100,000 messages per second. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[late, busy], 2, 300)?,
         },
@@ -307,4 +334,18 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
             .into(),
         svg: draw(&[reads, commands], 2, 300)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_without_an_answer_leave_no_median() {
+        let latencies = Summary { len: 980, mean: Some(1.0), p50: Some(1.0), p99: Some(2.0) };
+        let served =
+            |unfinished| Served { rate: 1.0, latencies, offered: 1_000, unfinished, leader: 0.0, stale: 0.0 };
+        assert_eq!(served(10).late(), (Some(1.0), Some(2.0)));
+        assert_eq!(served(11).late(), (None, None));
+    }
 }

@@ -21,6 +21,7 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     question: "How many commands can each variant serve, how does latency grow with the load, and is the busiest process the limit?",
     source: "Ailijiang, Charapko, Demirbas, Dissecting the Performance of Strongly-Consistent Replication Protocols (2019): the load of \
              the busiest process bounds throughput. Grids: Whittaker et al., Scaling Replicated State Machines with Compartmentalization (2021).",
+    sites: 0,
     run,
 };
 
@@ -337,7 +338,7 @@ fn sweep(
             name: "served",
             title: "Commands served against the offered load".into(),
             caption: format!(
-                "Up to the knee all commands are served, past it no more than the busiest process can handle. Fast Paxos serves less past its knee, because commands collide. {constant}"
+                "Up to the knee all commands are served, past it no more than the busiest process can handle. Fast Paxos serves less past its knee, because commands collide. Colours on the right are quorums. {constant}"
             ),
             svg: draw(&served, 2, 320)?,
         },

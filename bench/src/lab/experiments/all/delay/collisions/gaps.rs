@@ -20,7 +20,7 @@ const fn number_of_rounds(setting: &Setting) -> u64 {
     if setting.quick { 400 } else { 5_000 }
 }
 
-/// The runs of each gap and recovery. The latency is that of the first one.
+/// The runs of each gap and recovery. Tables and figures have the latency of the first one.
 const fn number_of_parts(setting: &Setting) -> u64 {
     if setting.quick { 1 } else { 2 }
 }
@@ -112,8 +112,9 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
                 "share",
                 "the share of rounds in which the coordinator proposed something, in any slot; empty: there is no coordinator",
             ),
-            ("mean_ms", "mean latency of both commands, in ms"),
-            ("p99_ms", "99th percentile of the latency, in ms"),
+            ("latency_pairs", "the pairs of which the latency is given, the first of all"),
+            ("mean_ms", "mean latency of both commands of these pairs, in ms"),
+            ("p99_ms", "99th percentile of their latency, in ms"),
         ],
     );
     let mut rate = Panel::new("", Axis::new("gap (ms)"), Axis::new("share of pairs").range(0.0, 1.0));
@@ -141,7 +142,7 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
             }
             let Summary { mean, p99, .. } = costs[0].latencies;
             let quorum = QuorumChoice::Majority.to_string();
-            table.push(row![gap_ms, quorum, recovery.to_string(), collided, share, mean, p99]);
+            table.push(row![gap_ms, quorum, recovery.to_string(), collided, share, rounds, mean, p99]);
             shares.extend(share.map(|share| (gap_ms as f64, share)));
             means.extend(mean.map(|mean| (gap_ms as f64, mean)));
         }
@@ -155,6 +156,8 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
         "ms",
         "the smallest gap of gaps.csv with a share below 0.05, coordinated recovery",
     );
+    found.facts.add("share_pairs", rounds * parts, "", "pairs of commands for each share of gaps.csv");
+    found.facts.add("latency_pairs", rounds, "", "latency_pairs of gaps.csv");
     found.tables.push(table);
     Ok(Figure {
         name: "gaps",
@@ -162,7 +165,7 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
         caption: "Left, grey: the chance that neither command has a fast quorum in the first slot, where nobody has voted before, lies within {off_gap} of the formula. Left, coloured: how often the coordinator proposes at all. That is more, because it \
                   also steps in for later slots and repeated commands; with uncoordinated recovery there is no coordinator. Right: the latency falls to \
                   that without a collision as the commands move apart. Held constant: 5 servers, fast quorums of 4, two clients, delays of \
-                  5 ms plus 5 ms on average, {gap_pairs} pairs per gap."
+                  5 ms plus 5 ms on average. Pairs per gap: grey {gap_pairs}, coloured on the left {share_pairs}, on the right {latency_pairs}."
             .into(),
         svg: draw(&[rate, time], 2, 300)?,
     })

@@ -40,9 +40,18 @@ pub(super) struct Reads {
     /// Messages that the leader sent and received.
     pub(super) leader: u64,
     pub(super) start: Time,
+    /// The last fifth of the time begins here. Reads that begin later may be under way when the run ends.
+    late: Time,
+    /// The number of reads that clients asked for before that.
+    pub(super) offered: u64,
 }
 
 impl Reads {
+    /// The reads among them that have no answer at the end. Some were refused at once.
+    pub(super) fn unfinished(&self) -> u64 {
+        self.offered - self.latencies().len() as u64
+    }
+
     /// Reads that ended per second, between two moments counted from the start.
     pub(super) fn rate(&self, from: Duration, to: Duration) -> f64 {
         let window = self.start.after(from)..self.start.after(to);
@@ -50,8 +59,10 @@ impl Reads {
         ended.count() as f64 / to.saturating_sub(from).as_secs_f64()
     }
 
+    /// The latencies of the others.
     pub(super) fn latencies(&self) -> Sample {
-        Sample::new(self.all.iter().filter_map(|read| Some(read.latency()?.as_secs_f64() * 1e3)).collect())
+        let early = self.all.iter().filter(|read| read.at < self.late);
+        Sample::new(early.filter_map(|read| Some(read.latency()?.as_secs_f64() * 1e3)).collect())
     }
 }
 
@@ -110,8 +121,11 @@ impl WithProtocol for Readers {
             sim.submit_at(at, client, value);
         }
         let gap = Duration::from_secs_f64(1.0 / self.offered);
+        let late = start.after(self.time * 4 / 5);
+        let mut offered = 0;
         for learner in 0..learners {
             for at in draw(gap) {
+                offered += u64::from(at < late);
                 sim.read_at(at, NodeId(FIRST_LEARNER + learner), self.kind);
             }
         }
@@ -124,6 +138,6 @@ impl WithProtocol for Readers {
             sim.commands().iter().filter_map(|c| Some(c.answer.as_ref()?.at)).collect();
         answers.sort_unstable();
         let stale = stale(sim.reads(), sim.commands());
-        Ok(Reads { all: sim.reads().to_vec(), answers, stale, leader: handled.get(), start })
+        Ok(Reads { all: sim.reads().to_vec(), answers, stale, leader: handled.get(), start, late, offered })
     }
 }
