@@ -344,12 +344,7 @@ async fn pass_on(id: u16, out: ChildStdout, say: mpsc::Sender<Said>) {
 }
 
 /// Waits until a member ends, by itself or because it was stopped.
-async fn mind(
-    id: u16,
-    mut child: Child,
-    mut stopped: watch::Receiver<bool>,
-    say: mpsc::Sender<Said>,
-) {
+async fn mind(id: u16, mut child: Child, mut stopped: watch::Receiver<bool>, say: mpsc::Sender<Said>) {
     let stdin = child.stdin.take();
     let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
     tokio::select! {

@@ -137,6 +137,8 @@ pub struct Explorable {
     pub version: &'static str,
     /// The number of acceptors.
     pub acceptors: u16,
+    /// The number of processes that only learn.
+    pub learners: u16,
     /// The number of clients.
     pub clients: u16,
     /// How Fast Paxos recovers from a collision; none of other variants.
@@ -157,7 +159,8 @@ impl Explorable {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             acceptors: options.acceptors,
-            clients: system.processes - 2 - options.acceptors,
+            learners: options.learners,
+            clients: system.processes - 2 - options.acceptors - options.learners,
             recovery: fast.then(|| options.recovery.unwrap_or(Recovery::Coordinated).to_string()),
             rounds: system.rounds,
             crashes: system.crashes,
@@ -186,8 +189,6 @@ pub struct Explored {
     pub depth: usize,
     /// How long the exploration took, in seconds.
     pub seconds: f64,
-    /// The highest round in which a proposer began a ballot.
-    pub rounds: u64,
     /// Whether all states up to that round were explored.
     pub complete: bool,
     /// Whether agreement holds in all states.
@@ -211,7 +212,7 @@ impl Explored {
         let (holds, fails) = ("holds", "DOES NOT HOLD");
         let mut text = String::new();
         let all = match (self.complete, self.agreement) {
-            (true, _) => format!("all explored up to round {}", self.rounds),
+            (true, _) => format!("all explored up to round {}", self.cluster.rounds),
             (false, true) => "not all explored".to_owned(),
             (false, false) => "the search stopped at a violation".to_owned(),
         };
@@ -340,7 +341,6 @@ fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl Fn
         steps: checker.state_count(),
         depth: checker.max_depth(),
         seconds: start.elapsed().as_secs_f64(),
-        rounds: options.rounds,
         complete: !cut && checker.discovery(AGREEMENT).is_none(),
         agreement: checker.discovery(AGREEMENT).is_none(),
         decision: checker.discovery(SOMETHING).is_some(),

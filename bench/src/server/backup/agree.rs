@@ -61,7 +61,7 @@ where
 async fn replay<P: Protocol, S: StateMachine>(member: &Replicated<P, S>, next: Slot) {
     // A member answers this after a turn, and in one turn it executes all that it knows. Why it stops is told later.
     if member.host_status().await.is_ok() {
-        drop(member.until(|status| status.applied >= next).await);
+        _ = member.until(|status| status.applied >= next).await;
     }
 }
 
@@ -93,13 +93,11 @@ where
 
 /// A member that has stopped says why. `late`: one that runs was given too little time.
 async fn failure<P: Protocol>(member: &Replicated<P, Store>, why: String, late: bool) -> Failure {
-    match member.host_status().await {
-        Ok(status) => Failure { why, late: late && status.surroundings.quorum },
-        Err(_) => {
-            let ended = member.stopped().await;
-            Failure { why: ended.err().map_or(why, |error| error.to_string()), late: false }
-        }
+    if let Ok(status) = member.host_status().await {
+        return Failure { why, late: late && status.surroundings.quorum };
     }
+    let ended = member.stopped().await;
+    Failure { why: ended.err().map_or(why, |error| error.to_string()), late: false }
 }
 
 /// What is told when no member gives its store. Without a quorum, more time would not help.
@@ -156,7 +154,8 @@ mod tests {
         let sections = blank.sections().expect("whole");
         let snapshot = Snapshot::new(&Sections { next: Slot(9), ..sections });
         let network = MemoryNetwork::<MultiPaxos<u64, u64>>::new(CAPACITY);
-        let (carrier, storage) = (network.join(NodeId(0)), MemoryStorage::holding(saved::<MultiPaxos<u64, u64>>(snapshot)));
+        let (carrier, storage) =
+            (network.join(NodeId(0)), MemoryStorage::holding(saved::<MultiPaxos<u64, u64>>(snapshot)));
         let started = Replicated::start(setup(3, 0), machine(), Box::new(carrier), Box::new(storage)).await;
         let member = started.expect("it runs");
         replay(&member, Slot(9)).await;

@@ -77,7 +77,8 @@ impl Stores<'_> {
         let Some((variant, _)) = found.first().copied() else {
             return Err(BackupError::NoQuorum("there are none".into()));
         };
-        let (store, node, log) = variant.with_store(Running { stores: self, cluster: &cluster, variant, step })?;
+        let (store, node, log) =
+            variant.with_store(Running { stores: self, cluster: &cluster, variant, step })?;
         let mut source = Source::new(store, node, variant.name());
         let head = write(file, |_| Ok(source.next_piece()))?;
         Ok(Recovered { head, log })

@@ -21,7 +21,14 @@ fn draft() -> Draft {
 fn a_removal_whose_thread_does_not_start_does_not_hinder_later_ones() {
     let files = Double::default();
     let (mut store, _) = load(&files).expect("a new store");
-    let left = || files.image().keys().filter(|name| name.ends_with(".new")).cloned().collect::<Vec<_>>();
+    let left = || {
+        files
+            .image()
+            .keys()
+            .filter(|name| name.rsplit('.').next() == Some("new"))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     store.install(&snapshot(1), draft()).expect("written");
     assert_eq!(left(), [""; 0]);
     files.allow_threads(false);
