@@ -87,9 +87,13 @@ impl<V: Value> Proposer<V> {
         // Acceptors whose votes are missing everywhere may have crashed. While too few are left for a fast quorum, each
         // command would wait here for the timeout, so phase 1 finds out who is alive.
         let heard = self.watched.values().fold(NodeSet::EMPTY, |all, tally| all.union(tally.heard));
-        let quick = self.setup.config.quorums.is_quorum(Phase::TwoFast, heard);
-        let classic = self.setup.options.recovery == Recovery::Classic;
-        if few.is_empty() && self.pipeline.waiting() == 0 && quick && !classic {
+        let helps = match self.setup.options.recovery {
+            Recovery::Coordinated => self.setup.config.quorums.is_quorum(Phase::TwoFast, heard),
+            // Its tallies are of the last step, and acceptors that are alive may have voted in the one before.
+            Recovery::Uncoordinated => true,
+            Recovery::Classic => false,
+        };
+        if few.is_empty() && self.pipeline.waiting() == 0 && helps {
             self.recover(&enough);
         } else {
             self.start_term(now, chosen, Reach::All);

@@ -43,5 +43,5 @@ fn a_leader_that_is_removed_leaves_nothing_untold() {
     submit(&mut sim, 1, 2);
     settle(&mut sim);
     assert!(sim.all_answered());
-    assert_eq!(sim.machine(NodeId(2)).expect("it is there").0, [1, 2]);
+    assert_eq!(sim.machine(NodeId(1)).expect("it is there").0, [1, 2]);
 }
