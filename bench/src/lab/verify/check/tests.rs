@@ -50,17 +50,17 @@ fn basic_paxos_with_two_proposers_agrees() {
 fn a_rival_that_is_refused_begins_a_higher_ballot() {
     let change = |rounds| move |check: &mut Check| (check.acceptors, check.rounds) = (1, rounds);
     for variant in [Checkable::Basic, Checkable::Multi] {
-        let rounds = [1, 2, 3].map(|rounds| explored(variant, Scene::Rivals, 400_000, change(rounds)));
+        let rounds = [1, 2].map(|rounds| explored(variant, Scene::Rivals, 20_000, change(rounds)));
         for found in &rounds {
             assert!(found.agreement && found.decision, "{}", found.table());
         }
-        assert!(rounds[0].states < rounds[1].states && rounds[1].states < rounds[2].states);
+        assert!(rounds[0].states < rounds[1].states);
     }
 }
 
 #[test]
 fn who_only_learns_agrees() {
-    decides(&explored(Checkable::Multi, Scene::Rivals, 400_000, |check| {
+    decides(&explored(Checkable::Multi, Scene::Rivals, 30_000, |check| {
         (check.learners, check.acceptors) = (1, 1);
     }));
 }
