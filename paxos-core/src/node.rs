@@ -1,6 +1,5 @@
 //! A process: its roles, and the routing of messages between them and the outside.
 
-mod announce;
 mod elect;
 mod hear;
 mod known;
@@ -20,9 +19,8 @@ use crate::{
     Incarnation, Leader, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Reply, Settled,
     Setup, Slot, Time, To, Unanswered,
 };
-use announce::Untold;
 use elect::Handover;
-use hear::Beliefs;
+use hear::{Beliefs, Untold};
 use members::{Members, Recognition};
 use peers::Peers;
 use ready::Underway;

@@ -1,10 +1,12 @@
 //! The handling of messages: each goes to the role it is meant for, and the answer to the processes that need it.
 
+mod announce;
 mod believe;
 
+pub(super) use announce::Untold;
 pub(super) use believe::Beliefs;
 
-use super::{Members, Node, Own, Untold};
+use super::{Members, Node, Own};
 use crate::{
     Acceptor, Audience, Ballot, Client, Entry, InBallot, Leader, Learner, Message, Nack, NodeId, Overloaded,
     PhaseMessage, Proposer, Protocol, Refusal, Refused, Request, Slot, Time, To,

@@ -1,6 +1,6 @@
 //! What a distinguished learner tells the others: at once, or only those that wait for it.
 
-use super::Node;
+use crate::node::Node;
 use crate::{
     Announce, Entry, Fact, InBallot as _, Message, NodeId, NodeSet, PhaseMessage as _, Proposer as _,
     Protocol, Slot, SlotRange, To,
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 /// What some learners have not been told, because they do not wait for it. They hear it with the next phase 2a or heartbeat
 /// ([`Announce::ToWaiting`]).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Untold<D> {
+pub(in crate::node) struct Untold<D> {
     decisions: VecDeque<(NodeSet, D)>,
     /// They wait until they have learned every slot below `until`, to read.
     readers: NodeSet,
@@ -27,7 +27,7 @@ impl<D> Default for Untold<D> {
 impl<D> Untold<D> {
     /// Notes that `to` are told everything that is chosen so far.
     #[inline]
-    pub(super) fn tell(&mut self, to: NodeSet) {
+    pub(in crate::node) fn tell(&mut self, to: NodeSet) {
         if !self.decisions.is_empty() {
             self.forget(to);
         }
@@ -41,7 +41,7 @@ impl<D> Untold<D> {
 
 impl<P: Protocol> Node<P> {
     /// Announces the decisions of this turn.
-    pub(super) fn announce(&mut self) {
+    pub(in crate::node) fn announce(&mut self) {
         let others = self.others(self.setup.config.learners);
         let mut decisions = mem::take(&mut self.decisions);
         for decision in decisions.drain(..) {
@@ -105,7 +105,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Tells `to` what it has not been told yet. Returns whether there was anything.
-    pub(super) fn tell_earlier(&mut self, to: NodeSet) -> bool {
+    pub(in crate::node) fn tell_earlier(&mut self, to: NodeSet) -> bool {
         if self.untold.decisions.iter().all(|(untold, _)| untold.intersection(to).is_empty()) {
             return false;
         }
@@ -122,7 +122,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Tells a learner that is about to read what is chosen, and what will be below `until` as soon as it is.
-    pub(super) fn tell_reader(&mut self, reader: NodeId, until: Slot) {
+    pub(in crate::node) fn tell_reader(&mut self, reader: NodeId, until: Slot) {
         if self.leading().is_none() {
             return;
         }
