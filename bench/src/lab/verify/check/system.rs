@@ -204,7 +204,9 @@ impl<P: Checked> System<P> {
             disk.extend_from_slice(write.records());
             node.durable(write.durable());
         }
-        for envelope in said.into_iter().filter(|envelope| EXPLORED.contains(&envelope.message.kind())) {
+        // In the only round, a refusal lets nobody begin another ballot.
+        let arrives = |kind| EXPLORED.contains(&kind) && (kind != Kind::Nack || self.rounds > 1);
+        for envelope in said.into_iter().filter(|envelope| arrives(envelope.message.kind())) {
             for to in envelope.to.iter() {
                 Letter { from: NodeId(id), to, message: envelope.message.clone() }.post(state);
             }
