@@ -225,21 +225,20 @@ impl Reads {
         }
     }
 
-    /// Joins the rounds without an answer that are to be asked again at this time, so that a process without contact has few.
-    /// Every question of the youngest one, however old, was asked after the reads of all others had begun. A round that has
-    /// not been asked as often keeps to itself at first: answers may take longer than the time until it is asked again.
+    /// Joins the rounds that are to be asked again at this time and have had no answer for long, so that a process without
+    /// contact has few. Every question of the youngest one, however old, was asked after the reads of all others had begun.
+    /// Younger rounds keep to themselves: answers may take longer than the time until a round is asked again.
     fn join_due(&mut self) {
-        let waits = |round: &Round| round.asked.is_none() && round.times > 0 && round.bound.is_none();
+        let waits = |round: &Round| round.asked.is_none() && round.times >= OFTEN && round.bound.is_none();
         for way in [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum] {
             let Some(youngest) = self.rounds.iter().rposition(|round| round.way == way && waits(round))
             else {
                 continue;
             };
-            let (id, times) = (self.rounds[youngest].id, self.rounds[youngest].times);
+            let id = self.rounds[youngest].id;
             let mut older = VecDeque::new();
             self.rounds.retain_mut(|round| {
-                let joins =
-                    round.way == way && waits(round) && round.id != id && round.times.min(OFTEN) <= times;
+                let joins = round.way == way && waits(round) && round.id != id;
                 if joins {
                     older.append(&mut round.reads);
                 }
