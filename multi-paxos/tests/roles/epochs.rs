@@ -169,6 +169,34 @@ fn the_stores_of_others_are_remembered_behind_a_snapshot() {
     assert_eq!(server.node.status().forgetful, NodeSet::only(N1));
 }
 
+/// The message may be lost, and the process may write nothing more that would make a carrier report its store again.
+#[test]
+fn a_process_that_has_forgotten_is_told_again_when_it_speaks() {
+    let store = |id| Incarnation::begin(StoreMark { id, writes: 40 }, 1);
+    let mut server = Server::of(config(), N2);
+    server.node.step(NOW, Event::Met { from: N1, store: store(7) });
+    server.node.step(NOW, Event::Met { from: N1, store: store(8) });
+    let told = |said: &[(To, Message<P>)]| {
+        let again = Message::Forgotten { store: store(8), known: store(7) };
+        said.iter().filter(|(to, m)| *to == To::One(N1) && *m == again).count()
+    };
+    assert_eq!(told(&server.settle()), 1);
+    let mut said = Vec::new();
+    // It speaks ten times in each interval.
+    for step in 1..=50 {
+        let at = NOW.after(Duration::from_nanos(step * PATIENCE / 10));
+        let message = Message::Progress { chosen: Slot(0), durable: Slot(0) };
+        server.node.step(at, Event::Message { from: N1, message });
+        said.extend(server.settle());
+    }
+    assert_eq!(told(&said), 5);
+    // Its former store is there again, and nothing more is to be said.
+    server.node.step(NOW, Event::Met { from: N1, store: store(7) });
+    let message = Message::Progress { chosen: Slot(0), durable: Slot(0) };
+    server.node.step(NOW.after(Duration::from_secs(60)), Event::Message { from: N1, message });
+    assert_eq!(told(&server.settle()), 0);
+}
+
 /// A process that learns at once that n3 joined and leaves, and has never met it, believes the store that joined and no
 /// other, as long as n3 is an acceptor of any slot.
 #[test]

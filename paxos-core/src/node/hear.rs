@@ -16,7 +16,7 @@ impl<P: Protocol> Node<P> {
     pub(super) fn on_message(&mut self, from: NodeId, message: Message<P>) {
         if self.recognition.refuses(from) {
             self.noted.0.counters.forgotten += 1;
-            return;
+            return self.tell_forgotten(from);
         }
         if !self.is_credible(&message) {
             return self.disbelieve(from, message.kind());

@@ -1,6 +1,6 @@
 //! How a node notices that others have forgotten, and learns that it has itself: see [`crate::StoreMark`].
 
-use crate::{Amnesia, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark, To};
+use crate::{Amnesia, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark, Time, To};
 use std::collections::BTreeMap;
 
 /// The highest possible number of writes. At one each microsecond, that takes 2,000 years.
@@ -14,6 +14,8 @@ pub(in crate::node) struct Recognition {
     known: BTreeMap<NodeId, Known>,
     /// The processes that have another store than before.
     refused: NodeSet,
+    /// The store that each of them has shown, and when it was told last that it has forgotten.
+    shown: BTreeMap<NodeId, (Incarnation, Time)>,
     /// Members that joined with another store than the last one heard of. They do not count until they show theirs.
     doubted: NodeSet,
     /// The processes that are not members, and remember another store of this process.
@@ -159,6 +161,7 @@ impl<P: Protocol> Node<P> {
             if refused.len() * 2 > acceptors.len() {
                 self.recognition.amnesia = Some(Amnesia::Outnumbered { node: self.setup.id });
             }
+            self.recognition.shown.insert(from, (found, self.now));
             self.send(To::One(from), Message::Forgotten { store: found, known });
             return;
         }
@@ -173,6 +176,22 @@ impl<P: Protocol> Node<P> {
             }
         }
         self.recognition.refused.remove(from);
+        self.recognition.shown.remove(&from);
+    }
+
+    /// Tells a process that speaks although it has forgotten, once more after a while: the message may be lost, and its
+    /// store may not change again.
+    #[cold]
+    pub(in crate::node) fn tell_forgotten(&mut self, to: NodeId) {
+        let Some(every) = self.setup.config.timeouts.resend else { return };
+        let Recognition { known, shown, .. } = &mut self.recognition;
+        let (Some(known), Some((store, told))) = (known.get(&to), shown.get_mut(&to)) else { return };
+        if told.after(every) > self.now {
+            return;
+        }
+        *told = self.now;
+        let (store, known) = (*store, known.store);
+        self.send(To::One(to), Message::Forgotten { store, known });
     }
 
     /// Handles a message of `from`, which remembers another store of this process.

@@ -43,13 +43,6 @@ pub struct Ends {
     pub abandoned: u64,
 }
 
-impl Ends {
-    /// Those that began and have not ended: reads at a process that does not know that it has forgotten something.
-    pub const fn open(&self) -> u64 {
-        self.begun - self.answered - self.unanswered - self.abandoned
-    }
-}
-
 impl AddAssign for Ends {
     fn add_assign(&mut self, other: Self) {
         self.planned += other.planned;

@@ -198,7 +198,7 @@ impl Tally {
         let _ = writeln!(
             text,
             "{} of {} commands answered, {} with an unknown outcome; {} of {} reads answered, {} refused, {} at a process that \
-             crashed, {} at one that has forgotten something, {} not begun",
+             crashed, {} not begun",
             commands.answered,
             commands.planned,
             commands.unanswered,
@@ -206,7 +206,6 @@ impl Tally {
             reads.planned,
             reads.unanswered,
             reads.abandoned,
-            reads.open(),
             reads.planned - reads.begun,
         );
         let _ = writeln!(

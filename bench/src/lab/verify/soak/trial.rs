@@ -176,13 +176,12 @@ where
     disagreement(sim).map_or(Ok(()), |text| Err(Wrong::new(name(&text), text)))
 }
 
-/// The reads that have not ended and must end. Nobody answers a process that has forgotten something, and it does not
-/// know why until it is told.
+/// The reads that have not ended.
 fn overdue<P>(sim: &Sim<P, Digest>) -> impl Iterator<Item = &Reading>
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
-    sim.reads().iter().filter(|read| !read.has_ended() && !sim.has_forgotten(read.node))
+    sim.reads().iter().filter(|read| !read.has_ended())
 }
 
 /// Whether a change of members was made; none if that is unknown.
