@@ -161,8 +161,15 @@ impl<P: Protocol> Node<P> {
             if refused.len() * 2 > acceptors.len() {
                 self.recognition.amnesia = Some(Amnesia::Outnumbered { node: self.setup.id });
             }
-            self.recognition.shown.insert(from, (found, self.now));
-            self.send(To::One(from), Message::Forgotten { store: found, known });
+            let every = self.setup.config.timeouts.resend;
+            let shown = self.recognition.shown.get(&from).filter(|(store, _)| store.mark.id == found.mark.id);
+            let told =
+                shown.map(|(_, told)| *told).filter(|at| every.is_some_and(|e| at.after(e) > self.now));
+            self.recognition.shown.insert(from, (found, told.unwrap_or(self.now)));
+            // A carrier may report a store with each message.
+            if told.is_none() {
+                self.send(To::One(from), Message::Forgotten { store: found, known });
+            }
             return;
         }
         match self.recognition.known.get_mut(&from) {
