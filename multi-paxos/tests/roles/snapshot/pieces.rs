@@ -92,3 +92,21 @@ fn what_an_acceptor_retains_restores_it() {
     assert!(ask(&again, 3, 2).is_err() && ask(&again, 4, 2).is_ok());
     assert!(ask(&again, 4, 1).is_err() && ask(&acceptor, 4, 1).is_ok());
 }
+
+/// The disk kept no piece, and the driver says so later. Meanwhile the process learns the slots of that snapshot, and is offered
+/// another, whose slots it misses.
+#[test]
+fn a_fetch_that_has_become_useless_gives_way_to_another() {
+    let mut config = Server::config();
+    config.limits.snapshot = 0;
+    let mut behind = Server::of(config, N2);
+    behind.node.hand_out_pieces();
+    let mut peers = [4, 8].map(|n| Server::after(N1, n));
+    let offers = peers.each_mut().map(|peer| peer.answer(N2, Message::CatchUp { from: Slot(0) }));
+    let fetched = |said: &[(To, Message<P>)]| said.iter().any(|(_, m)| matches!(m, Message::Fetch { .. }));
+    let [first, second] = offers;
+    assert!(fetched(&behind.hear(N1, first)));
+    let log = Message::Chosen { first: Slot(0), batch: batch(0..5), known: Slot(9), asked: Some(Slot(0)) };
+    behind.hear(N0, log);
+    assert!(fetched(&behind.hear(N1, second)));
+}

@@ -94,6 +94,8 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(in crate::node) fn on_offer(&mut self, from: NodeId, id: SnapshotId) {
+        // Its store may have failed to keep it, and the process has learned what it holds.
+        self.drop_useless_fetch();
         if !self.is_news(id) || id.length == 0 {
             return;
         }
