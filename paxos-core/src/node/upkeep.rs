@@ -154,8 +154,10 @@ impl<P: Protocol> Node<P> {
         }
         self.chosen.hear_of(chosen);
         if chosen < self.chosen.first_unknown() {
-            // It has the values of what it was not told.
-            if !self.tell_earlier(NodeSet::only(from)) {
+            // It has the values of what it was not told, unless it misses earlier ones.
+            let untold = self.untold_from(from);
+            self.tell_earlier(NodeSet::only(from));
+            if untold.is_none_or(|untold| chosen < untold) {
                 self.send_chosen(from, chosen);
             }
         } else {

@@ -58,16 +58,19 @@ impl<P: Protocol> Node<P> {
         self.decisions = decisions;
     }
 
+    /// Whether some may be told later: with thrifty phases, a phase 2a does not reach everyone.
+    fn is_sparing(&self) -> bool {
+        let config = &self.setup.config;
+        P::TELLS_CHOSEN && config.announce == Announce::ToWaiting && !config.thrifty
+    }
+
     /// Whether the next phase 2a or heartbeat tells all acceptors of this decision: it is of the ballot in which this process
     /// leads, and they hear each phase 2a. Everyone should soon know who the members are. With more proposals in progress,
     /// nothing is saved: somebody waits for each.
     fn may_spare(&self, decision: &P::Decision) -> bool {
-        let config = &self.setup.config;
         let (Some(proposer), Some(ballot)) = (&self.proposer, self.leading()) else { return false };
-        P::TELLS_CHOSEN
-            && config.announce == Announce::ToWaiting
-            && !config.thrifty
-            && config.acceptors().contains(self.setup.id)
+        self.is_sparing()
+            && self.setup.config.acceptors().contains(self.setup.id)
             && ballot == decision.ballot()
             && !self.chosen.is_changing()
             && !proposer.waits_for(self.chosen.first_unknown().plus(1))
@@ -77,12 +80,7 @@ impl<P: Protocol> Node<P> {
     /// The processes among `others` that wait for what is known now. Everyone waits for what is chosen behind a gap, and who
     /// receives no phase 2a waits for values.
     fn waiting_for(&self, decision: &P::Decision, others: NodeSet) -> NodeSet {
-        let (mut first, mut end) = (Slot::MAX, Slot(0));
-        decision.facts(&mut |fact| {
-            if let Fact::Chosen { slot, .. } = fact {
-                (first, end) = (first.min(slot), end.max(slot.plus(1)));
-            }
-        });
+        let SlotRange { start: first, end } = slots::<P>(decision);
         let known = self.chosen.first_unknown();
         if end > known {
             return others;
@@ -104,10 +102,16 @@ impl<P: Protocol> Node<P> {
         waiting.union(others.without(self.setup.config.acceptors())).intersection(others)
     }
 
-    /// Tells `to` what it has not been told yet. Returns whether there was anything.
-    pub(in crate::node) fn tell_earlier(&mut self, to: NodeSet) -> bool {
+    /// The first slot that `node` has not been told of, if there is one.
+    pub(in crate::node) fn untold_from(&self, node: NodeId) -> Option<Slot> {
+        let (_, first) = self.untold.decisions.iter().find(|(untold, _)| untold.contains(node))?;
+        Some(slots::<P>(first).start)
+    }
+
+    /// Tells `to` what it has not been told yet.
+    pub(in crate::node) fn tell_earlier(&mut self, to: NodeSet) {
         if self.untold.decisions.iter().all(|(untold, _)| untold.intersection(to).is_empty()) {
-            return false;
+            return;
         }
         let decisions = mem::take(&mut self.untold.decisions);
         for (untold, decision) in &decisions {
@@ -118,12 +122,11 @@ impl<P: Protocol> Node<P> {
         }
         self.untold.decisions = decisions;
         self.untold.forget(to);
-        true
     }
 
     /// Tells a learner that is about to read what is chosen, and what will be below `until` as soon as it is.
     pub(in crate::node) fn tell_reader(&mut self, reader: NodeId, until: Slot) {
-        if self.leading().is_none() {
+        if !self.is_sparing() || self.leading().is_none() {
             return;
         }
         self.tell_earlier(NodeSet::only(reader));
@@ -136,4 +139,15 @@ impl<P: Protocol> Node<P> {
             self.untold.until = self.untold.until.max(until);
         }
     }
+}
+
+/// The slots of a decision.
+fn slots<P: Protocol>(decision: &P::Decision) -> SlotRange {
+    let (mut first, mut end) = (Slot::MAX, Slot(0));
+    decision.facts(&mut |fact| {
+        if let Fact::Chosen { slot, .. } = fact {
+            (first, end) = (first.min(slot), end.max(slot.plus(1)));
+        }
+    });
+    SlotRange::new(first, end)
 }
