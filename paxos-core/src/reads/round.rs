@@ -8,6 +8,9 @@ use std::collections::{BTreeSet, VecDeque};
 /// A round that was asked this often has heard no answer for a long time.
 const OFTEN: u32 = 8;
 
+/// With more rounds than this, those that were asked often join.
+const MANY: usize = 64;
+
 /// Reads that ask together. An answer to a question that was asked after all of them had begun answers all of them,
 /// even if the question was asked long ago or several times.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -220,14 +223,15 @@ impl Reads {
                 self.due = true;
             }
         }
-        if self.due {
+        if self.due && self.rounds.len() > MANY {
             self.join_due();
         }
     }
 
     /// Joins the rounds that are to be asked again at this time and have had no answer for long, so that a process without
     /// contact has few. Every question of the youngest one, however old, was asked after the reads of all others had begun.
-    /// Younger rounds keep to themselves: answers may take longer than the time until a round is asked again.
+    /// Younger rounds keep to themselves: answers may take longer than the time until a round is asked again. An answer to a
+    /// round that has joined another is ignored, so answers that always take longer than nine of these times come in vain.
     fn join_due(&mut self) {
         let waits = |round: &Round| round.asked.is_none() && round.times >= OFTEN && round.bound.is_none();
         for way in [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum] {
