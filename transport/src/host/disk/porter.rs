@@ -149,8 +149,11 @@ fn keep(intake: &mut Intake, piece: SnapshotPiece) -> Done {
         }
         // This is harmless: the process only stays behind the others, and what it has promised is on disk.
         Err(error) => {
+            // What the store advises is for writes that end the process.
+            let reason: &dyn core::error::Error =
+                if let StorageError::Write(reason) = &error { reason } else { &error };
             tracing::error!(
-                %error,
+                error = %reason,
                 "cannot keep the snapshot of a peer, so this member stays behind: free or repair the disk; it is fetched again \
                  in {AGAIN:?}"
             );
