@@ -1,6 +1,6 @@
 //! The information for operators: metrics, health, and the log.
 
-use crate::harness::cluster::{Cluster, call, ok, signal};
+use crate::harness::cluster::{Cluster, call, command, ok, signal};
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use paxos_bench::server::resp::Value;
 use std::collections::BTreeSet;
@@ -81,14 +81,8 @@ async fn a_member_tells_prometheus_its_numbers_and_is_not_ready_without_a_quorum
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_names_the_member_and_has_no_colour_codes_in_a_pipe() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
-        .args(["cluster", "--port", "0", "--data"])
-        .arg(dir.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let mut child =
+        command(dir.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
     let mut log = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
     let (mut text, mut line) = (String::new(), String::new());
     let elected = |text: &str| text.contains("leads now") && text.matches("follows n").count() >= 2;

@@ -1,6 +1,6 @@
 //! Members that end and restart, and the command line.
 
-use crate::harness::cluster::{Cluster, bulk, call, ok, signal};
+use crate::harness::cluster::{Cluster, bulk, call, command, ok, signal};
 use crate::starts::logged;
 use paxos_bench::server::resp::Client;
 use rustix::process::Signal;
@@ -36,10 +36,8 @@ fn field<'a>(line: &'a str, name: &str) -> &'a str {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_nobody_listens_to_goes_on_when_a_member_ends() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut cluster = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
-        .args(["cluster", "--port", "0", "--log", "error", "--data"])
-        .arg(dir.path())
-        .stdin(Stdio::null())
+    let mut cluster = command(dir.path())
+        .args(["--log", "error"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -1,6 +1,6 @@
 //! Drawings of leaders that come and go. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
-use super::scene::{Journal, P, cluster, drawn, ms, quiet, settle, submit};
+use super::scene::{Journal, P, cluster, drawn, established, ms, quiet, settle, submit};
 use expect_test::expect_file;
 use paxos_core::{Announce, Config, NodeId, Time};
 use paxos_transport::sim::{Cut, Fault, Sim};
@@ -68,10 +68,7 @@ fn a_leader_hands_over_while_commands_come() {
 
 #[test]
 fn a_successor_that_was_not_told_what_is_chosen_leads_at_once() {
-    let mut sim = cluster(Config { announce: Announce::ToWaiting, ..quiet(3) }, 0);
-    settle(&mut sim);
-    submit(&mut sim, 0, 1);
-    settle(&mut sim);
+    let (mut sim, _) = established(Config { announce: Announce::ToWaiting, ..quiet(3) });
     sim.transfer(NodeId(0), NodeId(2)).expect("n0 leads");
     settle(&mut sim);
     assert!(sim.node(NodeId(2)).expect("it is there").status().leads);

@@ -1,6 +1,6 @@
 //! A drawing of one change of members.
 
-use super::scene::{cluster, drawn, ms, quiet, settle, submit};
+use super::scene::{cluster, drawn, established, ms, quiet, settle, submit};
 use expect_test::expect_file;
 use paxos_core::{Announce, Change, Config, Kind, NodeId, NodeSet};
 
@@ -34,14 +34,11 @@ fn a_server_takes_the_place_of_another() {
 fn a_leader_that_is_removed_leaves_nothing_untold() {
     let mut config = Config { announce: Announce::ToWaiting, ..quiet(3) };
     config.limits.alpha = 2;
-    let mut sim = cluster(config, 0);
-    settle(&mut sim);
-    submit(&mut sim, 0, 1);
-    settle(&mut sim);
+    let (mut sim, _) = established(config);
     sim.force_change(NodeId(0), Change::remove(NodeId(0))).expect("it is up");
     settle(&mut sim);
     submit(&mut sim, 1, 2);
     settle(&mut sim);
     assert!(sim.all_answered());
-    assert_eq!(sim.machine(NodeId(1)).expect("it is there").0, [1, 2]);
+    assert_eq!(sim.machine(NodeId(1)).expect("it is there").0, [6, 2]);
 }

@@ -10,6 +10,13 @@ use std::time::Duration;
 /// Longer than any step takes on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
+/// The command that runs three members with their stores in `data`, on ports that are free.
+pub(crate) fn command(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paxos-bench"));
+    command.args(["cluster", "--port", "0", "--data"]).arg(data).stdin(Stdio::null());
+    command
+}
+
 pub(crate) struct Cluster {
     child: Child,
     lines: mpsc::Receiver<String>,
@@ -31,11 +38,9 @@ impl Cluster {
 
     /// Starts a cluster, some members of which the test has spoilt.
     pub(crate) fn start_some(variant: &str, data: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_paxos-bench"))
-            .args(["cluster", "--variant", variant, "--port", "0", "--log", "error", "--data"])
-            .arg(data)
+        let mut child = command(data)
+            .args(["--variant", variant, "--log", "error"])
             .args(arguments)
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");

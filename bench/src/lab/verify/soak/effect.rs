@@ -23,21 +23,12 @@ impl Effect {
     /// The effect of this mishap. What a replaced member or a lost disk changes stays changed.
     fn of(mishap: &Mishap) -> Self {
         let Mishap { kind, start, end, .. } = *mishap;
-        let end = match kind {
-            Kind::Transfer => start.after(HANDOVER),
-            Kind::Replace | Kind::WipeDisk | Kind::OlderDisk | Kind::SwapDisks => Time(0).after(END),
-            Kind::Loss
-            | Kind::Duplication
-            | Kind::Late
-            | Kind::Cut
-            | Kind::OneWay
-            | Kind::Partial
-            | Kind::Crash
-            | Kind::CrashAll
-            | Kind::Pause
-            | Kind::Halt
-            | Kind::StopClock
-            | Kind::StallDisk => end,
+        let end = if kind == Kind::Transfer {
+            start.after(HANDOVER)
+        } else if kind == Kind::Replace || kind.is_amnesia() {
+            Time(0).after(END)
+        } else {
+            end
         };
         Self { kind, start, end }
     }
