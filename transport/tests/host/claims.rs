@@ -1,9 +1,9 @@
 //! Claims that hold for every variant.
 
-pub(crate) use crate::changes::every_member_is_replaced_while_commands_go_on;
-pub(crate) use crate::joins::a_member_is_added_when_it_is_there_and_a_quorum_stays;
+pub(crate) use crate::host::changes::every_member_is_replaced_while_commands_go_on;
+pub(crate) use crate::host::joins::a_member_is_added_when_it_is_there_and_a_quorum_stays;
 
-use crate::{assert_exactly_once, join, journals, propose_at, soon, start};
+use crate::host::{assert_exactly_once, join, journals, propose_at, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{

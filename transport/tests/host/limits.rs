@@ -1,6 +1,6 @@
 //! Limits and failures that do not depend on the variant.
 
-use crate::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
+use crate::host::{PANIC, assert_exactly_once, claims, join, journals, soon, start};
 use async_trait::async_trait;
 use core::future::Future;
 use core::task::{Context, Waker};

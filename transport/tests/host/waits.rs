@@ -1,6 +1,6 @@
 //! No caller waits for ever: not without a quorum, not at a removed process, and not at a process whose store hangs.
 
-use crate::{join, soon, start};
+use crate::host::{join, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{

@@ -1,7 +1,7 @@
 //! One mistake at a time: what is left of Raft's rule when a part of it is missing, and what finds that out.
 
-use crate::Abreast;
-use crate::abreast::{
+use crate::raft_rule::Abreast;
+use crate::raft_rule::abreast::{
     Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer, Reached, reached,
 };
 use core::fmt::Debug;
@@ -203,9 +203,9 @@ fn longer_and_older<P: Tested>(seed: u64) -> Result<(), Violation> {
 
 #[test]
 fn without_a_mistake_none_is_found() {
-    crate::roles::a_candidate_whose_log_is_behind_is_refused::<WithFaultlessAcceptors>();
-    crate::roles::no_vote_leaves_a_gap::<WithFaultlessAcceptors>();
-    crate::roles::a_vote_is_for_the_whole_log::<WithFaultlessAcceptors>();
+    crate::raft_rule::roles::a_candidate_whose_log_is_behind_is_refused::<WithFaultlessAcceptors>();
+    crate::raft_rule::roles::no_vote_leaves_a_gap::<WithFaultlessAcceptors>();
+    crate::raft_rule::roles::a_vote_is_for_the_whole_log::<WithFaultlessAcceptors>();
     for seed in 0..20 {
         longer_and_older::<WithFaultlessAcceptors>(seed).unwrap_or_else(|violation| panic!("{violation}"));
     }
@@ -213,7 +213,9 @@ fn without_a_mistake_none_is_found() {
 
 #[test]
 fn an_acceptor_that_compares_no_logs_is_found_out() {
-    refuted(&[crate::roles::a_candidate_whose_log_is_behind_is_refused::<WithIndifferentAcceptors>]);
+    refuted(&[
+        crate::raft_rule::roles::a_candidate_whose_log_is_behind_is_refused::<WithIndifferentAcceptors>,
+    ]);
     let violation = first_breach(100, chaotic::<WithIndifferentAcceptors>);
     assert_eq!(violation.invariant, "proposals_are_safe", "{violation}");
     let violation = first_breach(20, longer_and_older::<WithIndifferentAcceptors>);
@@ -222,7 +224,7 @@ fn an_acceptor_that_compares_no_logs_is_found_out() {
 
 #[test]
 fn an_acceptor_that_compares_lengths_before_ballots_is_found_out() {
-    refuted(&[crate::roles::a_candidate_whose_log_is_behind_is_refused::<WithLengthFirst>]);
+    refuted(&[crate::raft_rule::roles::a_candidate_whose_log_is_behind_is_refused::<WithLengthFirst>]);
     // Chaos finds it as well, at seed 3576: logs of lower ballots are rarely longer.
     let violation = first_breach(20, longer_and_older::<WithLengthFirst>);
     assert_eq!(violation.invariant, "proposals_are_safe", "{violation}");
@@ -230,14 +232,14 @@ fn an_acceptor_that_compares_lengths_before_ballots_is_found_out() {
 
 #[test]
 fn an_acceptor_that_votes_for_one_entry_at_a_time_is_found_out() {
-    refuted(&[crate::roles::a_vote_is_for_the_whole_log::<WithPiecemealAcceptors>]);
+    refuted(&[crate::raft_rule::roles::a_vote_is_for_the_whole_log::<WithPiecemealAcceptors>]);
     let violation = first_breach(400, chaotic::<WithPiecemealAcceptors>);
     assert_eq!(violation.invariant, "proposals_are_safe", "{violation}");
 }
 
 #[test]
 fn an_acceptor_that_leaves_gaps_is_found_out() {
-    refuted(&[crate::roles::no_vote_leaves_a_gap::<WithLeapingAcceptors>]);
+    refuted(&[crate::raft_rule::roles::no_vote_leaves_a_gap::<WithLeapingAcceptors>]);
 }
 
 #[test]

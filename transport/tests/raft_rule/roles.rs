@@ -1,8 +1,8 @@
 //! Raft's rule in single calls: which logs an acceptor takes for behind, what it votes for, and what a candidate shows. Each claim
 //! is about any acceptor with these messages, so that `broken` can show which mistakes it finds.
 
-use crate::Abreast;
-use crate::abreast::{Accept, Accepted, Decision, Dialect, Prepare, Reached};
+use crate::raft_rule::Abreast;
+use crate::raft_rule::abreast::{Accept, Accepted, Decision, Dialect, Prepare, Reached};
 use paxos_core::{
     Acceptor as _, Ballot, Batch, Chosen, ClientId, Config, Entry, Learner as _, NodeId, Proposal,
     Proposer as _, Record, Setup, Slot, SlotRange, Time,

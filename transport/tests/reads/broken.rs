@@ -1,7 +1,7 @@
 //! Reads broken on purpose, by processes that lie about one thing: the invariant detects each lie, and nothing without
 //! one.
 
-use crate::support::{Count, MS, Multi, N0, N1, N2, leased, ms, sim};
+use crate::reads::support::{Count, MS, Multi, N0, N1, N2, leased, ms, sim};
 use core::time::Duration;
 use paxos_core::{Consistency, Message, NodeId, ReadMessage, Slot};
 use paxos_transport::sim::{Cut, Fate, Post, Sim, Violation};

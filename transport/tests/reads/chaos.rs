@@ -1,10 +1,10 @@
 //! Each kind of read at every replica of Multi-Paxos, with all kinds of faults. The suite for all variants tests
 //! mixtures of reads with every variant.
 //!
-//! `CHAOS=100000 cargo test --release -p paxos-transport --test reads chaos` is for a long night; `FIRST=3769` starts
+//! `CHAOS=100000 cargo test --release -p paxos-transport --test simulated reads::chaos` is for a long night; `FIRST=3769` starts
 //! there.
 
-use crate::support::{Multi, ms, number};
+use crate::reads::support::{Multi, ms, number};
 use core::time::Duration;
 use paxos_core::Consistency;
 use paxos_transport::conformance::Facts;

@@ -1,6 +1,6 @@
 //! Clocks that drift beyond their bound: a lease is then worthless, and the invariant detects it.
 
-use crate::support::{Count, MS, Multi, N0, leased, ms, number, sim};
+use crate::reads::support::{Count, MS, Multi, N0, leased, ms, number, sim};
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId};
 use paxos_transport::sim::{Chance, Cut, Delay, Links, Sim, Violation};
@@ -22,7 +22,7 @@ fn cut_off(seed: u64, drift: i32) -> Sim<Multi, Count> {
     let cut = Cut { from: vec![N0], to: rest, both_ways: true, start, end: ms(600) };
     world.links.cuts.push(cut);
     world.drift = [(N0, -drift), (NodeId(1), drift), (NodeId(2), drift)].into();
-    world.replay = "cargo test -p paxos-transport --test reads drift with FIRST =".into();
+    world.replay = "cargo test -p paxos-transport --test simulated reads::drift with FIRST =".into();
     let mut sim = sim(world);
     sim.submit_in_turn(client, 1, 0..400);
     for at in 0..300 {

@@ -1,7 +1,7 @@
 //! Clocks that stop while others continue, like those of a virtual machine that its hypervisor has paused. A lease is
 //! then worthless, and the invariant detects it. Confirmed reads and quorum reads depend on no clock.
 
-use crate::support::{MS, N0, leased, ms, number, sim};
+use crate::reads::support::{MS, N0, leased, ms, number, sim};
 use core::time::Duration;
 use paxos_core::{Consistency, NodeId};
 use paxos_transport::sim::{Chance, Cut, Delay, Fault, Links, Violation};
@@ -21,7 +21,7 @@ fn suspended(seed: u64, way: Consistency, clock_stops: bool) -> Result<usize, Vi
     // Its network recovers shortly after the process itself.
     let rest = [1, 2, client.0].map(NodeId).to_vec();
     world.links.cuts.push(Cut { from: vec![N0], to: rest, both_ways: true, start, end: end.after(20 * MS) });
-    world.replay = "cargo test -p paxos-transport --test reads stopped with FIRST =".into();
+    world.replay = "cargo test -p paxos-transport --test simulated reads::stopped with FIRST =".into();
     let mut sim = sim(world);
     sim.fail_at(start, Fault::Pause(N0));
     if clock_stops {

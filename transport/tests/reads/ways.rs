@@ -1,6 +1,6 @@
 //! Each kind of read separately, without faults.
 
-use crate::support::{MS, Multi, N0, N1, N2, leased, ms, run, sim};
+use crate::reads::support::{MS, Multi, N0, N1, N2, leased, ms, run, sim};
 use core::time::Duration;
 use paxos_core::{Config, Consistency, Kind, NodeId, NodeSet, ReadError, Slot, Time};
 use paxos_transport::sim::{Fault, Reading, Seen, Unread};
@@ -80,8 +80,8 @@ fn a_leader_that_gives_up_its_lease_bars_nobody() {
     config.timeouts.lease = Some(80 * MS);
     let config = std::sync::Arc::new(config);
     let build = |id| Node::<Multi>::new(Setup { id, config: config.clone(), options: () }, Time(0));
-    let mut replicas =
-        [(); 3].map(|()| paxos_core::Replica::new(crate::support::Count(0), &paxos_core::Limits::default()));
+    let mut replicas = [(); 3]
+        .map(|()| paxos_core::Replica::new(crate::reads::support::Count(0), &paxos_core::Limits::default()));
     let mut nodes = [N0, N1, N2].map(build);
     let mut wire = Vec::new();
     nodes[0].step(Time(0), Event::Timeout);

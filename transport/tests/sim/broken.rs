@@ -2,7 +2,7 @@
 
 mod executed;
 
-use crate::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast, snapshot};
+use crate::sim::scene::{CLIENT, N0, N1, N2, Scene, assert_breach, classic, command, fast, snapshot};
 use paxos_core::{Amount, Change, Changed, CommandId, Entry, Kind, Limits, NodeId, Record, Slot, Unanswered};
 use paxos_transport::sim::invariants::execution::one_outcome;
 use paxos_transport::sim::invariants::spoken::messages_are_bounded;

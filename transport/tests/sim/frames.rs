@@ -3,9 +3,9 @@
 //!
 //! `SEEDS=20000` runs that many seeds, and `FIRST=3769` starts there.
 
-use crate::chaos::{RIVALS, number};
-use crate::scene::assert_breach;
-use crate::support::MS;
+use crate::sim::chaos::{RIVALS, number};
+use crate::sim::scene::assert_breach;
+use crate::sim::support::MS;
 use core::time::Duration;
 use fast_paxos::Recovery;
 use paxos_core::{
@@ -84,7 +84,8 @@ where
     };
     assert!(config.limits.longest_message() <= FRAME, "{}", config.limits.longest_message());
     let mut world = World::new(config, options, seed);
-    world.replay = format!("cargo test -p paxos-transport --test sim frames with FIRST = ({})", P::NAME);
+    world.replay =
+        format!("cargo test -p paxos-transport --test simulated sim::frames with FIRST = ({})", P::NAME);
     world.frame = Some(Frame::of(FRAME));
     world.stores = true;
     world.links = Links::lossy(MS, 5 * MS, 0.05, 0.05);

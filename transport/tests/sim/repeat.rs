@@ -1,6 +1,6 @@
 //! The same seed gives the same run, byte for byte, in two simulators and in two processes.
 
-use crate::chaos::END;
+use crate::sim::chaos::END;
 use multi_paxos::MultiPaxos;
 use paxos_transport::conformance::chaos::chaotic;
 

@@ -1,6 +1,6 @@
 //! Runs with at most one fault: what is counted, timed, drawn and written.
 
-use crate::support::{MS, Machine, Multi, assert_golden, quiet, sim};
+use crate::sim::support::{MS, Machine, Multi, assert_golden, quiet, sim};
 use core::time::Duration;
 use paxos_core::{CommandId, Config, Kind, Message, Node, NodeId, Slot, Time, Timeouts};
 use paxos_transport::sim::{

@@ -1,6 +1,6 @@
 //! A scene for invariants: three acceptors, which say and write whatever a test wants.
 
-use crate::support::Fast;
+use crate::sim::support::Fast;
 use fast_paxos::{Accept, Accepted, Any, Prepare, Promise};
 use paxos_core::{
     Ballot, Batch, Bytes, ClientId, Config, Entry, Message, NodeId, Record, Sections, Slot, SlotRange,

@@ -1,6 +1,6 @@
 //! Runs one event at a time, with messages that are dropped, delayed or duplicated in flight.
 
-use crate::support::{Machine, Multi};
+use crate::sim::support::{Machine, Multi};
 use core::time::Duration;
 use paxos_core::{Config, Kind, NodeId};
 use paxos_transport::sim::{Delay, Disk, Event, Fault, InFlight, Sim, World};

@@ -1,7 +1,9 @@
 //! One role at a time is replaced by one with a mistake: the simulator's invariants detect it, and say what is wrong.
 
-use crate::Patient;
-use crate::patient::{Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer};
+use crate::toy::Patient;
+use crate::toy::patient::{
+    Accept, Accepted, Acceptor, Decision, Dialect, Learner, Prepare, Promise, Proposer,
+};
 use paxos_core::{
     Ballot, Batch, Chosen, Load, Nack, NodeId, Overloaded, Proposal, Reach, Record, Request, Setup, Slot,
     Time, Votes,

@@ -1,7 +1,7 @@
 //! The benefit of patience: in runs with all kinds of faults, no log holds a no-op.
 
-use crate::patient::Dialect;
-use crate::{Journal, Patient};
+use crate::toy::patient::Dialect;
+use crate::toy::{Journal, Patient};
 use core::time::Duration;
 use paxos_core::{Config, Entry, Kind, Leadership, Protocol, Slot, Time, Timeouts};
 use paxos_transport::conformance::chaos::{RIVALS, survive};

@@ -1,6 +1,6 @@
 //! A cluster on one thread, where messages are counted exactly.
 
-use crate::{Journal, Patient};
+use crate::toy::{Journal, Patient};
 use paxos_core::{Config, NodeId, Timeouts};
 use paxos_transport::LocalCluster;
 

@@ -1,7 +1,7 @@
 //! One role in isolation: a gap that even patience does not spare a proposer, and messages that leave something out.
 
-use crate::Patient;
-use crate::patient::{Accept, Accepted, Learner, Promise, Proposer};
+use crate::toy::Patient;
+use crate::toy::patient::{Accept, Accepted, Learner, Promise, Proposer};
 use paxos_core::{
     Ballot, Batch, Chosen, ClientId, Config, Entry, NodeId, Proposal, Proposer as Role, Setup, Slot, Time,
     Vote,

@@ -1,8 +1,8 @@
 //! Whole clusters.
 
-use crate::hostile::{Mood, proxy};
-use crate::secure::{Authority, secure};
-use crate::{Journal, Multi, bind, config, identity, introduce, options, soon, until};
+use crate::wire::hostile::{Mood, proxy};
+use crate::wire::secure::{Authority, secure};
+use crate::wire::{Journal, Multi, bind, config, identity, introduce, options, soon, until};
 use core::sync::atomic::Ordering;
 use paxos_core::{Consistency, NodeId, Setup};
 use paxos_transport::{DiskStorage, Identity, Reason, Replicated, TcpHandle, TcpOptions};

@@ -1,7 +1,7 @@
 //! Networks and peers that misbehave.
 
-use crate::raw::{self, HELLO, MESSAGES, PART, PING, WELCOME, frame, header};
-use crate::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
+use crate::wire::raw::{self, HELLO, MESSAGES, PART, PING, WELCOME, frame, header};
+use crate::wire::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use paxos_core::{

@@ -1,6 +1,6 @@
 //! A peer that implements the wire format without the carrier, following `docs/transport.md`.
 
-use crate::identity;
+use crate::wire::identity;
 use core::time::Duration;
 use paxos_core::{Digest, NodeId};
 use paxos_transport::{Identity, WIRE_VERSION};
@@ -78,7 +78,7 @@ pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     tokio::time::timeout(Duration::from_secs(60), read(stream)).await.expect("an answer, or an end")
 }
 
-/// The greeting of n1 that n0 of [`crate::options`] accepts.
+/// The greeting of n1 that n0 of [`crate::wire::options`] accepts.
 pub(crate) fn proper() -> Vec<u8> {
     hello(&identity(1), NodeId(0))
 }

@@ -1,7 +1,7 @@
 //! Processes that do not belong to the cluster are refused, and both sides report it.
 
-use crate::raw::{self, HELLO, MESSAGES, PING, PONG, REFUSAL, WELCOME, frame, header, say};
-use crate::{bind, identity, options, until};
+use crate::wire::raw::{self, HELLO, MESSAGES, PING, PONG, REFUSAL, WELCOME, frame, header, say};
+use crate::wire::{bind, identity, options, until};
 use paxos_core::{Digest, NodeId};
 use paxos_transport::{Identity, Reason, TcpOptions, WIRE_VERSION};
 use std::fmt::Write;

@@ -1,8 +1,8 @@
 //! Mutual TLS: a process needs a certificate with its own name, signed by a trusted authority.
 
-use crate::raw::{self, REFUSAL, WELCOME, say};
-use crate::refusals::Log;
-use crate::{bind, identity, options, until};
+use crate::wire::raw::{self, REFUSAL, WELCOME, say};
+use crate::wire::refusals::Log;
+use crate::wire::{bind, identity, options, until};
 use paxos_core::NodeId;
 use paxos_transport::{BindError, Reason, TcpOptions, TlsError, TlsOptions};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -129,13 +129,15 @@ async fn a_process_does_not_start_with_the_certificate_of_another() {
     let authority = Authority::new();
     for names in [&["n3"][..], &[], &["*"], &["n1.prod.example"]] {
         let tls = authority.sign(names, |_| {});
-        let error =
-            paxos_transport::TcpCarrier::<crate::Multi>::bind(secure(1, tls)).await.expect_err("not its own");
+        let error = paxos_transport::TcpCarrier::<crate::wire::Multi>::bind(secure(1, tls))
+            .await
+            .expect_err("not its own");
         assert!(matches!(error, BindError::Tls(TlsError::WrongName { .. })), "{error}");
     }
     let mixed = TlsOptions { key: authority.of(1).key, ..authority.of(1) };
-    let error =
-        paxos_transport::TcpCarrier::<crate::Multi>::bind(secure(1, mixed)).await.expect_err("another's key");
+    let error = paxos_transport::TcpCarrier::<crate::wire::Multi>::bind(secure(1, mixed))
+        .await
+        .expect_err("another's key");
     assert!(matches!(error, BindError::Tls(TlsError::Unusable(_))), "{error}");
 }
 

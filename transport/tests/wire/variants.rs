@@ -1,6 +1,6 @@
 //! The messages and records of every variant can be serialized and read back.
 
-use crate::{ANY_PORT, Journal, introduce, soon};
+use crate::wire::{ANY_PORT, Journal, introduce, soon};
 use paxos_core::{Config, Consistency, NodeId, Protocol, Setup};
 use paxos_transport::{DiskStorage, Identity, Portable, Replicated, TcpCarrier, TcpOptions};
 use std::path::Path;

@@ -5,8 +5,8 @@
 //! the others, and raises or lowers the version byte at the start of each direction, which the other side checks first.
 //! So each side sees the other as real processes of these versions would.
 
-use crate::refusals::Log;
-use crate::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
+use crate::wire::refusals::Log;
+use crate::wire::{ANY_PORT, Journal, Multi, bind, config, identity, options, soon, until};
 use core::sync::atomic::{AtomicBool, Ordering};
 use paxos_core::{Consistency, NodeId, Setup};
 use paxos_transport::{DiskStorage, Reason, Replicated, TcpCarrier, TcpHandle, WIRE_VERSION};

@@ -80,7 +80,8 @@ pub(super) struct SettingOptions {
     /// The seed of all random choices
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = whole)]
     seed: u64,
-    /// Round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions, built in]
+    /// For `wan` and `quorums`: round trips between sites in ms, as CSV with a header of site names [default: 13 AWS regions,
+    /// built in]
     #[arg(long, value_name = "FILE")]
     rtt_file: Option<PathBuf>,
 }

@@ -3,8 +3,8 @@
 //!
 //! `SEEDS=20000` runs that many seeds, `FIRST=3769` starts there, and `SEED=3769 … show` shows one.
 
-use crate::chaos::{RIVALS, number};
-use crate::support::{Basic, Fast, MS, Machine, Multi, recovering, sim, usual};
+use crate::sim::chaos::{RIVALS, number};
+use crate::sim::support::{Basic, Fast, MS, Machine, Multi, recovering, sim, usual};
 use core::time::Duration;
 use paxos_core::{
     Amnesia, Change, Config, Consistency, Leadership, Learning, NodeId, NodeSet, Protocol, Time,
@@ -39,7 +39,8 @@ where
     }
     config.limits.snapshot = if chance.hits(0.5) { 1 + chance.below(12) } else { 0 };
     let mut world = World::<P>::new(config, options, seed);
-    world.replay = format!("cargo test -p paxos-transport --test sim amnesia with FIRST = ({})", P::NAME);
+    world.replay =
+        format!("cargo test -p paxos-transport --test simulated amnesia with FIRST = ({})", P::NAME);
     world.limit.events = 2_000_000;
     world.stores = stores;
     world.links = Links::lossy(MS / 2, 5 * MS, 0.05, 0.05);

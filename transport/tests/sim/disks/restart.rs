@@ -1,7 +1,7 @@
 //! All processes restart together: they know at once what was chosen and do not propose it again, except for the last
 //! slots.
 
-use crate::support::{Basic, Fast, MS, Multi, sim};
+use crate::sim::support::{Basic, Fast, MS, Multi, sim};
 use paxos_core::{Config, Kind, Limits, NodeId, Protocol, Slot};
 use paxos_transport::sim::{Delay, Disk, Fault, Links, Sim, Stop, World};
 

@@ -1,7 +1,7 @@
 //! An acceptor that hides what it has forgotten is detected. The conformance suite tests that processes forget and
 //! catch up under all kinds of faults.
 
-use crate::support::{Multi, sim};
+use crate::sim::support::{Multi, sim};
 use core::time::Duration;
 use multi_paxos::Promise;
 use paxos_core::{Kind, Message, Nack, NodeId};

@@ -3,8 +3,8 @@
 //!
 //! `SEEDS=100000` runs that many seeds, and `FIRST=3769` starts there.
 
-use crate::chaos::{END, number};
-use crate::support::{Basic, Fast, MS, Machine, Multi, sim};
+use crate::sim::chaos::{END, number};
+use crate::sim::support::{Basic, Fast, MS, Machine, Multi, sim};
 use core::time::Duration;
 use paxos_core::{
     Change, Config, Leadership, Learning, NodeId, NodeSet, Patience, Protocol, Time, Unanswered,
@@ -37,7 +37,7 @@ fn world<P: Protocol>(seed: u64, leadership: Option<Leadership>) -> World<P> {
     (config.limits.batch, config.limits.queue, config.limits.session) = (4, 6, 8);
     (config.limits.snapshot, config.limits.chunk) = (seed % 2 * 5, 100);
     let mut world = World::<P>::new(config, P::Options::default(), seed);
-    world.replay = "cargo test -p paxos-transport --test sim changes with FIRST =".into();
+    world.replay = "cargo test -p paxos-transport --test simulated told::changes with FIRST =".into();
     world.limit.events = 2_000_000;
     world.links = Links::lossy(MS / 2, 5 * MS, 0.1, if seed.is_multiple_of(5) { 0.1 } else { 0.0 });
     // Late messages arrive after the session has expired.
