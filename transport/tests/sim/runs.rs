@@ -317,3 +317,52 @@ fn only_faults_that_change_something_are_noted() {
     assert!(sim.harm().did(at(10), Fault::Crash(N1)) && !sim.harm().did(at(11), Fault::Crash(N1)));
     assert_eq!(sim.harm().cut.keys().copied().collect::<Vec<_>>(), [1]);
 }
+
+#[test]
+fn a_process_whose_disk_is_full_stops_when_it_writes_and_starts_when_there_is_room() {
+    let (mut world, client) = quiet(3);
+    let at = after;
+    world.faults.plan = vec![
+        (at(5), Fault::FillDisk(N1)),
+        (at(40), Fault::Restart(N1)),
+        (at(60), Fault::FreeDisk(N1)),
+        (at(61), Fault::Restart(N1)),
+    ];
+    let mut sim = sim(world);
+    let up = |sim: &mut Sim<Multi, Machine>, ms| {
+        sim.run_for(at(ms).since(sim.now())).expect("nothing breaks");
+        sim.is_up(N1)
+    };
+    assert!(up(&mut sim, 10), "it has nothing to write");
+    sim.submit_at(at(20), client, 1);
+    assert!(!up(&mut sim, 30) && !up(&mut sim, 50), "a full disk takes no start either");
+    assert!(up(&mut sim, 70));
+    sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
+    assert!(sim.all_answered());
+}
+
+#[test]
+fn a_slow_process_answers_late() {
+    let (mut world, client) = quiet(3);
+    let slow = Duration::from_millis(30);
+    world.faults.plan = vec![(after(1), Fault::Slow(N1, slow)), (after(1), Fault::Slow(N2, slow))];
+    let mut sim = sim(world);
+    sim.submit_at(after(10), client, 1);
+    sim.run_until(Sim::all_answered).expect("nothing breaks");
+    assert!(sim.now() > after(10 + 30), "a quorum needs one of them");
+    let answered = sim.now();
+    sim.fail(Fault::Slow(N1, Duration::ZERO));
+    sim.submit_at(answered.after(MS), client, 2);
+    sim.run_until(Sim::all_answered).expect("nothing breaks");
+    assert!(sim.now() < answered.after(slow));
+}
+
+#[test]
+fn to_a_process_whose_clock_jumps_the_leader_seems_silent() {
+    let mut sim = sim(World::<Multi>::new(Config::collapsed(3).expect("acceptors"), (), 1));
+    sim.run_for(50 * MS).expect("nothing breaks");
+    assert_eq!(sim.counts().of(Kind::PreVote), 0);
+    sim.fail(Fault::JumpClock(N1, Duration::from_secs(10)));
+    sim.run_for(MS).expect("nothing breaks");
+    assert!(sim.counts().of(Kind::PreVote) > 0);
+}

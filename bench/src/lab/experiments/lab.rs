@@ -4,6 +4,7 @@ use super::results::{Journal, Run};
 use super::{LabError, Progress};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -90,7 +91,7 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// The first error of a run, or [`LabError`] if a result cannot be stored or a stored one does not fit.
-    pub fn each<I: Sync, T: Serialize + DeserializeOwned + Send>(
+    pub fn each<I: Sync, T: Serialize + DeserializeOwned>(
         &mut self,
         inputs: &[I],
         name: impl Fn(&I) -> String,
@@ -103,35 +104,35 @@ impl<'a> Lab<'a> {
             .enumerate()
             .map(|(at, input)| Run { number: first + at, name: name(input) })
             .collect();
-        let mut results: Vec<Option<T>> =
-            runs.iter().map(|run| self.journal.result(run)).collect::<Result<_, _>>()?;
-        let (mut open, before) = (Vec::new(), self.missing.len());
-        for (at, run) in runs.iter().enumerate().filter(|(at, _)| results[*at].is_none()) {
+        let before = self.missing.len();
+        self.make(&runs, &|at| runs[at].stored(&run(&inputs[at])?))?;
+        if self.missing.len() > before {
+            return Ok(Measured(None));
+        }
+        let results = runs.iter().map(|run| self.journal.result(run)).collect::<Result<_, _>>()?;
+        Ok(Measured(results))
+    }
+
+    /// Makes those runs that have no result and belong to this process. It is compiled once, and not for each kind of result.
+    fn make(
+        &mut self,
+        runs: &[Run],
+        run: &(dyn Fn(usize) -> Result<Value, LabError> + Sync),
+    ) -> Result<(), LabError> {
+        let mut open = Vec::new();
+        for (at, run) in runs.iter().enumerate() {
             match self.shard {
+                _ if self.journal.has(run)? => {}
                 Some(shard) if Shard::of(run.number, shard.n) == shard.k => open.push(at),
                 Some(_) | None => self.missing.push(run.number),
             }
         }
-        self.make(&open, &runs, inputs, &run, &mut results)?;
-        let complete = self.missing.len() == before;
-        Ok(Measured(if complete { results.into_iter().collect() } else { None }))
-    }
-
-    /// Makes the runs at these places.
-    fn make<I: Sync, T: Serialize + DeserializeOwned + Send>(
-        &mut self,
-        open: &[usize],
-        runs: &[Run],
-        inputs: &[I],
-        run: &(impl Fn(&I) -> Result<T, LabError> + Sync),
-        results: &mut [Option<T>],
-    ) -> Result<(), LabError> {
         let next = AtomicUsize::new(0);
         let (tell, hear) = mpsc::channel();
         let work = |tell: mpsc::Sender<_>| {
             // A receiver that is gone has seen an error.
             while let Some(at) = open.get(next.fetch_add(1, Ordering::Relaxed))
-                && tell.send((*at, run(&inputs[*at]))).is_ok()
+                && tell.send((*at, run(*at))).is_ok()
             {}
         };
         thread::scope(|scope| {
@@ -141,7 +142,7 @@ impl<'a> Lab<'a> {
             }
             drop(tell);
             for (done, (at, result)) in hear.into_iter().enumerate() {
-                results[at] = Some(self.journal.keep(self.experiment, &runs[at], &result?)?);
+                self.journal.keep(self.experiment, &runs[at], result?)?;
                 (self.progress)(format!("{} of {}: {}", done + 1, open.len(), runs[at].name));
             }
             Ok(())

@@ -2,6 +2,7 @@
 //! that users run. The network may delay, reorder, duplicate and lose messages. A proposer that is refused begins a higher
 //! ballot, up to a round that the options say.
 
+mod state;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,9 @@ use basic_paxos::BasicPaxos;
 use clap::{Args, ValueEnum};
 use fast_paxos::FastPaxos;
 use multi_paxos::MultiPaxos;
-use paxos_core::{Ballot, Config, Leadership, Learning, Message, NodeId, QuorumError, Slot, Timeouts};
+use paxos_core::{
+    Ballot, Change, Config, Leadership, Learning, Message, NodeId, NodeSet, QuorumError, Slot, Timeouts,
+};
 use serde::Serialize;
 use stateright::{Checker, Model};
 use std::fmt::Write;
@@ -21,7 +24,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-use system::{AGREEMENT, Checked, EVERYTHING, SOMETHING, System};
+use system::{AGREEMENT, Checked, EVERYTHING, SOMETHING, SUCCEEDED, System};
 
 /// The end of the help text.
 pub const HELP: &str = "\
@@ -32,11 +35,13 @@ process may be in progress while it handles more messages; a crash loses them. A
 until it is beyond round --rounds, where the search does not continue. With --learners, processes that only learn hear what is chosen.
 
 Three properties are checked. Agreement: no two values are chosen in a slot, and no process takes another value for chosen. A decision
-is reachable, and every command can be decided: some run leads there, so agreement does not hold merely because nothing happens.
+is reachable, and every command can be decided: some run leads there, so agreement does not hold merely because nothing happens. Where
+an acceptor is replaced, the new members can decide as well.
 
   paxos-bench check --variant basic --scenario rivals
   paxos-bench check --variant multi --scenario succession --crashes 1 --writes 1
   paxos-bench check --variant fast --scenario collision --acceptors 4 --recovery uncoordinated
+  paxos-bench check --variant multi --scenario replacement --rounds 1
   paxos-bench check --variant multi --scenario rivals --forgetful --crashes 1      shows what a lost disk does
 
 Exit codes: 0 every property holds in all explored states, 1 a property does not hold, 2 the command line is wrong.";
@@ -63,6 +68,9 @@ pub enum Scene {
     Succession,
     /// n0 leads, and two or more clients send commands at the same time
     Collision,
+    /// n0 leads and replaces the last acceptor by a new one, a client sends a command, and n1 takes over at any time; each
+    /// server has all roles
+    Replacement,
 }
 
 /// Which cluster to explore, and how far.
@@ -125,6 +133,14 @@ pub enum CheckError {
     /// Only Fast Paxos has collisions.
     #[error("only Fast Paxos recovers from collisions: `--recovery` has no effect without `--variant fast`")]
     NoRecovery,
+    /// Servers with all roles learn, so there are no processes that only learn.
+    #[error(
+        "where an acceptor is replaced, each server has all roles and learns: `--learners` has no effect"
+    )]
+    NoLearners,
+    /// A single acceptor leads, too, and no other process could ask for its replacement.
+    #[error("an acceptor can be replaced if there are two at least: say `--acceptors 3`")]
+    Alone,
     /// Rivals are proposers, so there are no clients.
     #[error("rivals are the two proposers, each with a command of its own: `--clients` has no effect")]
     NoClients,
@@ -160,7 +176,7 @@ impl Explorable {
             version: env!("CARGO_PKG_VERSION"),
             acceptors: options.acceptors,
             learners: options.learners,
-            clients: system.processes - 2 - options.acceptors - options.learners,
+            clients: system.clients,
             recovery: fast.then(|| options.recovery.unwrap_or(Recovery::Coordinated).to_string()),
             rounds: system.rounds,
             crashes: system.crashes,
@@ -197,14 +213,16 @@ pub struct Explored {
     pub decision: bool,
     /// Whether every command is chosen in some state.
     pub everything: bool,
+    /// Whether the new members choose a command in some state; none where the members stay.
+    pub succeeded: Option<bool>,
     /// A shortest run to a state without agreement, step by step.
     pub counterexample: Vec<String>,
 }
 
 impl Explored {
-    /// Whether something is wrong: no agreement, or no decision although all states were explored.
+    /// Whether something is wrong: no agreement, or no decision, also of new members, although all states were explored.
     pub fn fails(&self) -> bool {
-        !self.agreement || self.complete && !self.decision
+        !self.agreement || self.complete && (!self.decision || self.succeeded == Some(false))
     }
 
     /// The result as text for people.
@@ -235,6 +253,9 @@ impl Explored {
             (false, false) => "was not found yet",
         };
         let _ = writeln!(text, "{EVERYTHING}: {found}");
+        if let Some(succeeded) = self.succeeded {
+            let _ = writeln!(text, "{SUCCEEDED}: {}", reachable(succeeded));
+        }
         for (nth, step) in (1..).zip(&self.counterexample) {
             let _ = writeln!(text, "{nth:>4}. {step}");
         }
@@ -256,6 +277,12 @@ pub fn check(options: &Check, progress: impl FnMut(String)) -> Result<Explored, 
     if options.scenario == Scene::Rivals && options.clients.is_some() {
         return Err(CheckError::NoClients);
     }
+    if options.scenario == Scene::Replacement && options.learners > 0 {
+        return Err(CheckError::NoLearners);
+    }
+    if options.scenario == Scene::Replacement && options.acceptors == 1 {
+        return Err(CheckError::Alone);
+    }
     match options.variant {
         Checkable::Basic => Ok(explore(options, system::<BasicPaxos<u64, u64>>(options)?, progress)),
         Checkable::Multi => Ok(explore(options, system::<MultiPaxos<u64, u64>>(options)?, progress)),
@@ -271,27 +298,42 @@ pub fn check(options: &Check, progress: impl FnMut(String)) -> Result<Explored, 
     }
 }
 
-/// The cluster to explore. Its first ids are two proposers; acceptors follow, then learners, then clients.
+/// The cluster to explore. Its first ids are two proposers; acceptors follow, then learners, then clients. Where an acceptor is
+/// replaced, servers with all roles are the first; the new one follows, then clients.
 fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
-    let mut config = Config::separate(2, options.acceptors, options.learners)?;
+    let replaces = options.scenario == Scene::Replacement;
+    let (mut config, first) = if replaces {
+        (Config::collapsed(options.acceptors)?, options.acceptors + 1)
+    } else {
+        let config = Config::separate(2, options.acceptors, options.learners)?;
+        (config, 2 + options.acceptors + options.learners)
+    };
     config.timeouts = Timeouts::NEVER;
     config.learning = Learning::Distinguished;
     let rivals = options.scenario == Scene::Rivals;
     if rivals {
         config.leadership = Leadership::SelfAppointed { backoff: None };
     }
-    let first = 2 + options.acceptors + options.learners;
+    if replaces {
+        config.spares = NodeSet::only(NodeId(options.acceptors));
+        // The new members begin as soon as they can, so that less has to happen before.
+        config.limits.alpha = 1;
+    }
     let asking = if options.scenario == Scene::Collision { 2 } else { 1 };
     let clients = if rivals { 0 } else { options.clients.unwrap_or(asking) };
     let ask = |k| (first + k, 10 + u64::from(k));
     let ballot = Ballot::classic(1, NodeId(0));
     let transfer = (0, 1, Message::Transfer { ballot, chosen: Slot(0) });
+    let succeeds = matches!(options.scenario, Scene::Succession | Scene::Replacement);
+    let last = options.acceptors.saturating_sub(1);
     Ok(System {
         config: Arc::new(config),
         options: P::Options::default(),
         commands: if rivals { vec![(0, 10), (1, 11)] } else { (0..clients).map(ask).collect() },
-        early: if options.scenario == Scene::Succession { vec![transfer] } else { Vec::new() },
+        change: replaces.then(|| Change::replace(NodeId(last), NodeId(options.acceptors))),
+        early: if succeeds { vec![transfer] } else { Vec::new() },
         processes: first + clients,
+        clients,
         rounds: options.rounds,
         crashes: options.crashes,
         forgetful: options.forgetful,
@@ -345,6 +387,7 @@ fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl Fn
         agreement: checker.discovery(AGREEMENT).is_none(),
         decision: checker.discovery(SOMETHING).is_some(),
         everything: checker.discovery(EVERYTHING).is_some(),
+        succeeded: (options.scenario == Scene::Replacement).then(|| checker.discovery(SUCCEEDED).is_some()),
         counterexample,
     }
 }

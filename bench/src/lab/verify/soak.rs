@@ -41,9 +41,9 @@ use std::thread;
 pub const HELP: &str = "\
 A seed determines the whole run: the variant, the number of acceptors, their quorums and roles, limits, disks, clocks, clients, reads,
 and mishaps, each with its time: loss up to 30 %, duplication up to 50 %, late messages, one-way and partial cuts, crashes of one or
-all processes, pauses, stopped clocks and disks, leadership transfers, replaced members, and disks that are lost, restored from
-a copy or exchanged. After 1.5 s of virtual time there are no more mishaps: every command must be answered, every read must end
-except at a process that has forgotten something, and all replicas must agree.
+all processes, restarts of one server after the other, pauses, slow processes, clocks that stop or jump, disks that stall or are full,
+leadership transfers, replaced members, and disks that are lost, restored from a copy or exchanged. After 1.5 s of virtual time there
+are no more mishaps: every command must be answered, every read must end, and all replicas must agree.
 
 A mishap that does nothing, such as a crash of a process that is down, is drawn but not counted as one that took effect. Two kinds
 met if both were in effect at the same time.

@@ -3,6 +3,7 @@
 use super::outside::Outside;
 use super::process::{Busy, Job, Process, note};
 use super::queue::Happening;
+use crate::sim::Fault;
 use crate::sim::trace::Note;
 use core::time::Duration;
 use paxos_core::{
@@ -22,7 +23,7 @@ where
         if !self.is_free() {
             return;
         }
-        let (waiting, service) = (self.inbox.len(), out.service.receive);
+        let (waiting, service) = (self.inbox.len(), out.service.receive.max(self.each));
         if service.is_zero() || waiting == 0 {
             return self.turn(out, waiting);
         }
@@ -100,6 +101,9 @@ where
             self.readable.drain(..).for_each(|readable| out.readable(self.id, readable));
             let submitted = self.take_outcomes(out);
             self.sync(out);
+            if !self.up {
+                break;
+            }
             let came_back = was_away && !self.replica.is_away();
             if !self.take_receipt() && !submitted && !came_back && !self.node.is_ready() {
                 break;
@@ -114,10 +118,24 @@ where
         }
     }
 
-    /// Lets the disk write what waits, if it is idle.
+    /// The process stops. Of what it was writing, the disk has what a crash leaves.
+    pub(super) fn go_down(&mut self, out: &mut Outside<P>) {
+        let (id, disk, mut platter) = (self.id, out.disk, out.platter.clone());
+        let told = |snapshot: Option<&_>, records: &[_]| out.stored(id, snapshot, records);
+        self.disk.crash(&disk, &mut platter, told);
+        out.platter = platter;
+        self.crash();
+        out.crashed(id);
+    }
+
+    /// Lets the disk write what waits, if it is idle. A process whose disk has no room for it stops.
     fn sync(&mut self, out: &mut Outside<P>) {
         if !self.disk.begin() {
             return;
+        }
+        if self.disk.full {
+            self.go_down(out);
+            return out.harm.faults.push((out.now, Fault::Crash(self.id)));
         }
         let latency = out.draw_sync(self.id);
         if latency.is_zero() {

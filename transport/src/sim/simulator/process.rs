@@ -8,6 +8,7 @@ pub(super) use beside::Job;
 pub(super) use stored::Stored;
 
 use core::cell::RefCell;
+use core::time::Duration;
 use paxos_core::{
     Amnesia, Capture, CommandId, Incarnation, Message, Node, NodeId, Protocol, ReadId, Readable, Receipt,
     Replica, RestoreError, Settled, Setup, Slot, Snapshot, StateMachine, Time,
@@ -133,6 +134,10 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) stopped: Option<Time>,
     /// How long its clock was stopped before, in nanoseconds.
     lost: u64,
+    /// By how much its clock has jumped ahead, in nanoseconds.
+    pub(super) ahead: u64,
+    /// The time that it takes for each received message, if that is longer than others take.
+    pub(super) each: Duration,
     /// The commands that its client has yet to submit.
     pub(super) script: VecDeque<P::Value>,
     /// The number of commands of the script that may be in flight.
@@ -183,6 +188,8 @@ where
             drift,
             stopped: None,
             lost: 0,
+            ahead: 0,
+            each: Duration::ZERO,
             script: VecDeque::new(),
             in_flight: 0,
             open: 0,
@@ -301,7 +308,7 @@ where
 
     /// The time on its clock.
     pub(super) fn local(&self, now: Time) -> Time {
-        let gone = Time(self.stopped.unwrap_or(now).0.saturating_sub(self.lost));
+        let gone = Time(self.stopped.unwrap_or(now).0.saturating_sub(self.lost).saturating_add(self.ahead));
         if self.drift == 0 {
             return gone;
         }
@@ -314,7 +321,8 @@ where
             return None;
         }
         let nanos = (u128::from(local.0) * 1_000_000).div_ceil(self.rate());
-        Some(Time(u64::try_from(nanos).unwrap_or(u64::MAX).saturating_add(self.lost)))
+        let gone = u64::try_from(nanos).unwrap_or(u64::MAX).saturating_sub(self.ahead);
+        Some(Time(gone.saturating_add(self.lost)))
     }
 
     /// Restarts its clock.

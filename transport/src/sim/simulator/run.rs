@@ -22,8 +22,12 @@ where
         | Fault::Resume(id)
         | Fault::StopClock(id)
         | Fault::StartClock(id)
+        | Fault::JumpClock(id, _)
+        | Fault::Slow(id, _)
         | Fault::StopDisk(id)
         | Fault::StartDisk(id)
+        | Fault::FillDisk(id)
+        | Fault::FreeDisk(id)
         | Fault::CopyDisk(id)
         | Fault::WipeDisk(id)
         | Fault::PutDiskBack(id)
@@ -38,16 +42,9 @@ where
         let (process, out) = (&mut self.processes[at], &mut self.out);
         let mut changed = true;
         match fault {
-            Fault::Crash(_) if process.up => {
-                let (disk, mut platter) = (out.disk, out.platter.clone());
-                let told = |snapshot: Option<&_>, records: &[_]| out.stored(id, snapshot, records);
-                process.disk.crash(&disk, &mut platter, told);
-                out.platter = platter;
-                process.crash();
-                out.crashed(id);
-            }
+            Fault::Crash(_) if process.up => process.go_down(out),
             // A process that stopped because of its disk would only stop again with the same disk.
-            Fault::Restart(_) if !process.up && process.amnesia.is_none() => {
+            Fault::Restart(_) if !process.up && process.amnesia.is_none() && !process.disk.full => {
                 process.restart(out.now, (self.machine)(id));
                 out.restarted(id, process.incarnation, &process.disk);
                 process.go_on(out);
@@ -72,6 +69,17 @@ where
                 process.start_clock(out.now);
                 self.awake.insert(at);
             }
+            Fault::JumpClock(_, ahead) => {
+                changed = process.up && !ahead.is_zero();
+                process.ahead = process.ahead.saturating_add(ahead.as_nanos() as u64);
+                self.awake.insert(at);
+            }
+            Fault::Slow(_, each) => {
+                changed = process.up && process.each != each;
+                process.each = each;
+            }
+            Fault::FillDisk(_) => changed = !std::mem::replace(&mut process.disk.full, true) && process.up,
+            Fault::FreeDisk(_) => changed = std::mem::replace(&mut process.disk.full, false),
             Fault::StopDisk(_) => {
                 changed = process.up && !process.disk.is_stopped();
                 process.disk.stop();

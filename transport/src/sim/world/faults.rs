@@ -21,10 +21,18 @@ pub enum Fault {
     StopClock(NodeId),
     /// The clock of the process continues from where it stopped.
     StartClock(NodeId),
+    /// The clock of the process jumps ahead by this time. Leases rest on clocks that do not.
+    JumpClock(NodeId, Duration),
+    /// The process takes this time for each message that it receives, however fast others are; zero: as long as others.
+    Slow(NodeId, Duration),
     /// The disk of the process finishes nothing from now on; the process itself continues.
     StopDisk(NodeId),
     /// The disk of the process continues, and finishes its current write at once.
     StartDisk(NodeId),
+    /// The disk of the process is full: the process stops when it writes, and does not start again.
+    FillDisk(NodeId),
+    /// The disk of the process has room again.
+    FreeDisk(NodeId),
     /// The content of the process's disk is copied.
     CopyDisk(NodeId),
     /// While the process is down, its disk is lost and replaced by an empty one. This fault and the next two do nothing

@@ -21,6 +21,21 @@ pub(in crate::lab::experiments) struct Run {
     pub(in crate::lab::experiments) name: String,
 }
 
+impl Run {
+    /// A result as it is stored, and can be read. So the results of a new run and of a stored one are equal.
+    pub(in crate::lab::experiments) fn stored<T: Serialize + DeserializeOwned>(
+        &self,
+        result: &T,
+    ) -> Result<Value, LabError> {
+        let stored = serde_json::to_value(result).and_then(|value| T::deserialize(&value).map(|_| value));
+        stored.map_err(|why| self.misfit(why.to_string()))
+    }
+
+    fn misfit(&self, why: String) -> LabError {
+        LabError::Misfit { run: self.name.clone(), why }
+    }
+}
+
 /// What results depend on, apart from the run. Only results of one origin may be put together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::lab::experiments) struct Origin {
@@ -191,29 +206,36 @@ impl Journal {
         self.known.len()
     }
 
+    /// Whether the result of this run is there.
+    pub(in crate::lab::experiments) fn has(&self, run: &Run) -> Result<bool, LabError> {
+        Ok(self.find(run)?.is_some())
+    }
+
     /// The result of this run, if it is there.
     pub(in crate::lab::experiments) fn result<T: DeserializeOwned>(
         &self,
         run: &Run,
     ) -> Result<Option<T>, LabError> {
-        let Some((name, result)) = self.known.get(&run.number) else { return Ok(None) };
-        let misfit = |why: String| LabError::Misfit { run: run.name.clone(), why };
-        if *name != run.name {
-            return Err(misfit(format!("run {} is {name:?} there", run.number)));
-        }
-        let read = serde_json::from_value(result.clone());
-        read.map(Some).map_err(|why| misfit(why.to_string()))
+        let read = self.find(run)?.map(T::deserialize).transpose();
+        read.map_err(|why| run.misfit(why.to_string()))
     }
 
-    /// Stores a result, and returns it as it will be read. So the results of a new run and of a stored one are equal.
-    pub(in crate::lab::experiments) fn keep<T: Serialize + DeserializeOwned>(
+    fn find(&self, run: &Run) -> Result<Option<&Value>, LabError> {
+        let Some((name, result)) = self.known.get(&run.number) else { return Ok(None) };
+        if *name == run.name {
+            Ok(Some(result))
+        } else {
+            Err(run.misfit(format!("run {} is {name:?} there", run.number)))
+        }
+    }
+
+    /// Stores a result.
+    pub(in crate::lab::experiments) fn keep(
         &mut self,
         experiment: &str,
         run: &Run,
-        result: &T,
-    ) -> Result<T, LabError> {
-        let unfit = |why: serde_json::Error| LabError::Misfit { run: run.name.clone(), why: why.to_string() };
-        let result = serde_json::to_value(result).map_err(unfit)?;
+        result: Value,
+    ) -> Result<(), LabError> {
         if let Some(Pen { path, file, origin, shard }) = &mut self.file {
             let line = Line {
                 experiment: experiment.to_owned(),
@@ -223,13 +245,12 @@ impl Journal {
                 origin: origin.clone(),
                 result: result.clone(),
             };
-            let text = serde_json::to_string(&line).map_err(unfit)? + "\n";
+            let text = serde_json::to_string(&line).map_err(|why| run.misfit(why.to_string()))? + "\n";
             let broken = |source| LabError::Write { path: path.clone(), source };
             file.write_all(text.as_bytes()).map_err(broken)?;
         }
-        let read = T::deserialize(&result).map_err(unfit)?;
         self.known.insert(run.number, (run.name.clone(), result));
-        Ok(read)
+        Ok(())
     }
 }
 
@@ -312,7 +333,8 @@ mod tests {
         let found = (1.0_f64 / 3.0, 1e-300_f64, Some(0.1_f64 + 0.2), None::<f64>, u64::MAX);
         let mut journal =
             Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Refuse).expect("nobody has it");
-        assert_eq!(journal.keep("counts", &run, &found).expect("it can be written"), found);
+        journal.keep("counts", &run, run.stored(&found).expect("JSON has it")).expect("it can be written");
+        assert_eq!(journal.result(&run).expect("it fits"), Some(found));
         drop(journal);
         let journal =
             Journal::open(dir.path(), &origin, Shard::WHOLE, Foreign::Refuse).expect("nobody has it");
@@ -322,7 +344,6 @@ mod tests {
         let error = journal.result::<f64>(&other).expect_err("the names differ").to_string();
         assert!(error.contains("a half") && error.contains("a third"), "{error}");
         // A number that JSON does not have is refused when it is found, not when it is read.
-        let mut journal = Journal::default();
-        assert!(journal.keep("counts", &run, &f64::NAN).is_err());
+        assert!(run.stored(&f64::NAN).is_err());
     }
 }

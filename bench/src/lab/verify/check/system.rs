@@ -1,13 +1,13 @@
 //! A small cluster as a transition system: the shipped nodes with every order, loss and duplication of messages.
 
+use super::state::{Letter, Process, State};
 use paxos_core::{
-    Ballot, Chosen, CommandId, Config, Entry, Event, Kind, Message, Node, NodeId, NodeSet, Phase, Protocol,
-    Record, Setup, Slot, Time, Write,
+    Ballot, Change, Chosen, CommandId, Config, Entry, Event, Fold, Kind, Message, Node, NodeId, NodeSet,
+    Phase, Places, Protocol, QuorumSystem, Record, Replica, Setup, Slot, Time, Write,
 };
 use stateright::{Model, Property};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// At most one value is chosen in a slot, and a process takes no other value for chosen.
@@ -16,6 +16,8 @@ pub(super) const AGREEMENT: &str = "agreement";
 pub(super) const SOMETHING: &str = "a decision is reachable";
 /// In some run every command is chosen.
 pub(super) const EVERYTHING: &str = "every command can be decided";
+/// In some run the members change, and the new ones choose a command.
+pub(super) const SUCCEEDED: &str = "the new members can decide";
 
 /// The messages that arrive. The others help learners that miss something, elections and readers; losing them is one of the
 /// runs that the network allows. A refusal is what lets a proposer begin a higher ballot.
@@ -30,10 +32,17 @@ const EXPLORED: [Kind; 8] = [
     Kind::Decide,
 ];
 
+/// Messages that arrive as well where members change: whoever joins hears what was chosen before.
+const FOR_NEWCOMERS: [Kind; 4] = [Kind::Members, Kind::Progress, Kind::CatchUp, Kind::Chosen];
+
+/// It changes nothing: only changes of members must be executed.
+pub(super) type Idle = Fold<(), u64, u64>;
+
 /// What a variant must implement so that its states can be compared.
 pub(super) trait Checked:
     Protocol<
         Value = u64,
+        Reply = u64,
         Record = Record<u64>,
         Options: Hash + Send + Sync,
         Client: Sync,
@@ -56,10 +65,14 @@ pub(super) struct System<P: Checked> {
     pub(super) options: P::Options,
     /// The commands that processes submit at the start: the id of the process and the command.
     pub(super) commands: Vec<(u16, u64)>,
+    /// The change of members that n0 asks for at the start.
+    pub(super) change: Option<Change>,
     /// Messages in flight when the commands are submitted. All other messages of the start have arrived by then.
     pub(super) early: Vec<(u16, u16, Message<P>)>,
     /// The number of processes.
     pub(super) processes: u16,
+    /// How many of them are clients only.
+    pub(super) clients: u16,
     /// The highest round in which a proposer starts a term.
     pub(super) rounds: u64,
     /// The most crashes in a run.
@@ -68,74 +81,6 @@ pub(super) struct System<P: Checked> {
     pub(super) forgetful: bool,
     /// The most writes of a process in progress at a time, while messages arrive; 0: each is durable at once.
     pub(super) writes: usize,
-}
-
-/// A process and its disk. Equal ones behave equally.
-pub(super) struct Process<P: Checked> {
-    node: Node<P>,
-    disk: Vec<Record<u64>>,
-    /// The writes on their way to the disk, oldest first.
-    writes: VecDeque<Write<P>>,
-    incarnation: u32,
-    print: u64,
-}
-
-impl<P: Checked> Process<P> {
-    fn new(node: Node<P>, disk: Vec<Record<u64>>, writes: VecDeque<Write<P>>, incarnation: u32) -> Self {
-        let under_way: Vec<_> = writes.iter().map(Write::records).collect();
-        let print = print(&(&node, &disk, under_way, incarnation));
-        Self { node, disk, writes, incarnation, print }
-    }
-}
-
-/// A message that was sent. It may arrive at any later time, any number of times, or never.
-pub(super) struct Letter<P: Checked> {
-    from: NodeId,
-    to: NodeId,
-    message: Message<P>,
-}
-
-impl<P: Checked> Letter<P> {
-    fn post(self, state: &mut State<P>) {
-        let number = print(&(self.from, self.to, &self.message));
-        state.letters.entry(number).or_insert_with(|| Arc::new(self));
-    }
-}
-
-/// The processes, and all messages that were ever sent.
-pub(super) struct State<P: Checked> {
-    processes: Vec<Arc<Process<P>>>,
-    letters: BTreeMap<u64, Arc<Letter<P>>>,
-    crashes: u8,
-}
-
-impl<P: Checked> Clone for State<P> {
-    fn clone(&self) -> Self {
-        Self { processes: self.processes.clone(), letters: self.letters.clone(), crashes: self.crashes }
-    }
-}
-
-impl<P: Checked> Hash for State<P> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.processes.iter().for_each(|process| process.print.hash(state));
-        self.letters.keys().for_each(|print| print.hash(state));
-        self.crashes.hash(state);
-    }
-}
-
-impl<P: Checked> PartialEq for State<P> {
-    fn eq(&self, other: &Self) -> bool {
-        print(self) == print(other)
-    }
-}
-
-impl<P: Checked> fmt::Debug for State<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (process, id) in self.processes.iter().zip(0..) {
-            writeln!(f, "n{id}: {:?}", process.disk)?;
-        }
-        Ok(())
-    }
 }
 
 /// A transition from one state to the next.
@@ -147,12 +92,6 @@ pub(super) enum Step {
     ArriveAndCrash(u64),
     /// The oldest write of a process becomes durable.
     Durable(u16),
-}
-
-fn print(what: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    what.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl<P: Checked> System<P> {
@@ -171,19 +110,22 @@ impl<P: Checked> System<P> {
         let process = &state.processes[usize::from(id)];
         let (mut node, mut disk, incarnation) =
             (process.node.clone(), process.disk.clone(), process.incarnation);
+        let replica = process.replica.clone();
         let mut writes = process.writes.clone();
         let Some(write) = writes.pop_front() else { return };
         disk.extend_from_slice(write.records());
         node.durable(write.durable());
-        state.processes[usize::from(id)] = Arc::new(Process::new(node.clone(), disk, writes, incarnation));
+        state.processes[usize::from(id)] =
+            Arc::new(Process::new(node.clone(), disk, replica, writes, incarnation));
         self.settle(state, id, node, incarnation, false);
     }
 
     /// Handles what the node hands out after a step. A crash loses what is not on the disk, or the disk as well.
     fn settle(&self, state: &mut State<P>, id: u16, mut node: Node<P>, incarnation: u32, crash: bool) {
-        let before = state.processes.get(usize::from(id));
-        let (mut disk, mut writes) =
-            before.map_or_else(Default::default, |process| (process.disk.clone(), process.writes.clone()));
+        let (mut disk, mut replica, mut writes) = match state.processes.get(usize::from(id)) {
+            Some(before) => (before.disk.clone(), before.replica.clone(), before.writes.clone()),
+            None => (Vec::new(), self.replica(), VecDeque::new()),
+        };
         let mut said = Vec::new();
         while node.is_ready() {
             let mut ready = node.ready();
@@ -191,7 +133,10 @@ impl<P: Checked> System<P> {
             if crash {
                 break;
             }
-            while ready.decided().is_some() {}
+            match &mut replica {
+                Some(replica) => ready.execute(replica),
+                None => while ready.decided().is_some() {},
+            }
             ready.asked();
             ready.outcomes();
             let Some(write) = ready.append() else { continue };
@@ -205,7 +150,10 @@ impl<P: Checked> System<P> {
             node.durable(write.durable());
         }
         // In the only round, a refusal lets nobody begin another ballot.
-        let arrives = |kind| EXPLORED.contains(&kind) && (kind != Kind::Nack || self.rounds > 1);
+        let arrives = |kind| {
+            EXPLORED.contains(&kind) && (kind != Kind::Nack || self.rounds > 1)
+                || self.change.is_some() && FOR_NEWCOMERS.contains(&kind)
+        };
         for envelope in said.into_iter().filter(|envelope| arrives(envelope.message.kind())) {
             for to in envelope.to.iter() {
                 Letter { from: NodeId(id), to, message: envelope.message.clone() }.post(state);
@@ -216,11 +164,11 @@ impl<P: Checked> System<P> {
                 disk.clear();
             }
             let node = Node::restore(self.setup(id), Time(0), incarnation + 1, &disk);
-            let again = Process::new(node.clone(), disk, VecDeque::new(), incarnation + 1);
+            let again = Process::new(node.clone(), disk, self.replica(), VecDeque::new(), incarnation + 1);
             state.processes[usize::from(id)] = Arc::new(again);
             return self.settle(state, id, node, incarnation + 1, false);
         }
-        let process = Arc::new(Process::new(node, disk, writes, incarnation));
+        let process = Arc::new(Process::new(node, disk, replica, writes, incarnation));
         match state.processes.get_mut(usize::from(id)) {
             Some(place) => *place = process,
             None => state.processes.push(process),
@@ -242,25 +190,51 @@ impl<P: Checked> System<P> {
         }
     }
 
+    fn replica(&self) -> Option<Replica<Idle>> {
+        self.change.map(|_| Replica::new(Fold::new((), |(), command| *command), &self.config.limits))
+    }
+
     /// The values that a quorum voted for in one ballot, slot by slot. Votes are never taken back, so the disks hold
-    /// everything that was ever chosen.
+    /// everything that was ever chosen. From α slots after a chosen change on, quorums are those of the new members.
     pub(super) fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, BTreeSet<Option<CommandId>>> {
-        let mut votes: BTreeMap<(Slot, Ballot, Option<CommandId>), NodeSet> = BTreeMap::new();
+        self.chosen_among(state).into_iter().map(|(slot, (values, _))| (slot, values)).collect()
+    }
+
+    /// As [`System::chosen`], and whether the voters are those that the cluster began with.
+    fn chosen_among(&self, state: &State<P>) -> BTreeMap<Slot, (BTreeSet<Option<CommandId>>, bool)> {
+        let mut votes: BTreeMap<(Slot, Ballot, Option<CommandId>), (NodeSet, bool)> = BTreeMap::new();
         for (process, id) in state.processes.iter().zip(0..) {
             for record in &process.disk {
                 let Record::Voted { ballot, first, batch } = record else { continue };
                 for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
-                    votes.entry((slot, *ballot, entry.id())).or_default().insert(NodeId(id));
+                    let (voters, changes) = votes.entry((slot, *ballot, entry.id())).or_default();
+                    voters.insert(NodeId(id));
+                    *changes = matches!(entry, Entry::Change(..));
                 }
             }
         }
-        let mut chosen: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for ((slot, ballot, value), voters) in votes {
-            if self.config.quorums.is_quorum(Phase::of(ballot), voters) {
-                chosen.entry(slot).or_default().insert(value);
+        let mut new: Option<(Slot, Arc<dyn QuorumSystem>)> = None;
+        let mut chosen: BTreeMap<_, (BTreeSet<_>, bool)> = BTreeMap::new();
+        for ((slot, ballot, value), (voters, changes)) in votes {
+            let later = new.as_ref().filter(|(from, _)| slot >= *from).map(|(_, quorums)| quorums);
+            if !later.unwrap_or(&self.config.quorums).is_quorum(Phase::of(ballot), voters) {
+                continue;
+            }
+            let (values, founding) = chosen.entry(slot).or_default();
+            values.insert(value);
+            *founding = later.is_none();
+            if changes && new.is_none() {
+                new = self.succeeding().map(|quorums| (slot.plus(self.config.limits.alpha as u64), quorums));
             }
         }
         chosen
+    }
+
+    /// The quorums of the new members.
+    fn succeeding(&self) -> Option<Arc<dyn QuorumSystem>> {
+        let members = self.config.members();
+        let places = Places::of(members.acceptors).after(self.change?.of(&members).acceptors);
+        self.config.quorums.over(&places).ok()
     }
 
     fn agrees(&self, state: &State<P>) -> bool {
@@ -296,6 +270,12 @@ impl<P: Checked> Model for System<P> {
         for (from, to, message) in &self.early {
             Letter { from: NodeId(*from), to: NodeId(*to), message: message.clone() }.post(&mut state);
         }
+        if let Some(change) = self.change {
+            let mut node = state.processes[0].node.clone();
+            // A client without unanswered commands accepts one.
+            _ = node.force_change(Time(0), change);
+            self.settle(&mut state, 0, node, 0, false);
+        }
         for (client, value) in &self.commands {
             let mut node = state.processes[usize::from(*client)].node.clone();
             // A client without unanswered commands accepts one.
@@ -308,7 +288,7 @@ impl<P: Checked> Model for System<P> {
     fn actions(&self, state: &State<P>, next: &mut Vec<Step>) {
         for (number, letter) in &state.letters {
             next.push(Step::Arrive(*number));
-            if state.crashes < self.crashes && self.config.servers().contains(letter.to) {
+            if state.crashes < self.crashes && letter.to.0 < self.processes - self.clients {
                 next.push(Step::ArriveAndCrash(*number));
             }
         }
@@ -349,13 +329,22 @@ impl<P: Checked> Model for System<P> {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
+        let mut properties = vec![
             Property::always(AGREEMENT, |system: &Self, state| system.agrees(state)),
             Property::sometimes(SOMETHING, |system: &Self, state| !system.chosen(state).is_empty()),
             Property::sometimes(EVERYTHING, |system: &Self, state| {
                 let values: BTreeSet<_> = system.chosen(state).into_values().flatten().flatten().collect();
-                values.len() == system.commands.len()
+                values.len() == system.commands.len() + usize::from(system.change.is_some())
             }),
-        ]
+        ];
+        if self.change.is_some() {
+            properties.push(Property::sometimes(SUCCEEDED, |system: &Self, state| {
+                system
+                    .chosen_among(state)
+                    .values()
+                    .any(|(values, founding)| !founding && values.iter().any(Option::is_some))
+            }));
+        }
+        properties
     }
 }

@@ -127,6 +127,16 @@ fn fast_paxos_whose_acceptors_recover_by_themselves_agrees_with_a_successor() {
     agrees(&explored(Checkable::Fast, Scene::Succession, 300_000, change));
 }
 
+/// The new members choose a command, though each message between the old and the new ones may be lost, and another leads.
+#[test]
+fn a_replaced_acceptor_leaves_one_value_in_each_slot() {
+    for variant in [Checkable::Basic, Checkable::Multi, Checkable::Fast] {
+        let found = explored(variant, Scene::Replacement, 150_000, |check| check.rounds = 1);
+        agrees(&found);
+        assert_eq!(found.succeeded, Some(true), "{}", found.table());
+    }
+}
+
 #[test]
 fn an_acceptor_that_loses_its_disk_breaks_agreement_and_the_way_there_is_told() {
     let change = |check: &mut Check| (check.crashes, check.forgetful, check.rounds) = (1, true, 1);
@@ -146,6 +156,14 @@ fn what_has_no_effect_is_refused() {
     assert!(matches!(lawful(|check| check.forgetful = true), Some(CheckError::NoCrash)));
     assert!(matches!(lawful(|check| check.recovery = Some(Recovery::Classic)), Some(CheckError::NoRecovery)));
     assert!(matches!(lawful(|check| check.clients = Some(1)), Some(CheckError::NoClients)));
+    assert!(matches!(
+        lawful(|check| (check.scenario, check.learners) = (Scene::Replacement, 1)),
+        Some(CheckError::NoLearners)
+    ));
+    assert!(matches!(
+        lawful(|check| (check.scenario, check.acceptors) = (Scene::Replacement, 1)),
+        Some(CheckError::Alone)
+    ));
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl<'a> Watch<'a> {
 
 /// Whether a mishap changed a process or its disk.
 fn struck(mishap: &Mishap, harm: &Harm) -> bool {
-    let Mishap { start, end, .. } = *mishap;
+    let Mishap { start, end, latest, .. } = *mishap;
     let any = |at, fault: fn(NodeId) -> Fault| mishap.nodes.iter().any(|id| harm.did(at, fault(*id)));
     match mishap.kind {
         Kind::Crash | Kind::CrashAll => any(start, Fault::Crash),
@@ -111,6 +111,15 @@ fn struck(mishap: &Mishap, harm: &Harm) -> bool {
         Kind::StopClock => any(start, Fault::StopClock),
         Kind::Halt => any(start, Fault::StopClock) && any(start, Fault::Pause),
         Kind::StallDisk => any(start, Fault::StopDisk),
+        Kind::JumpClock => mishap.nodes.iter().any(|id| harm.did(start, Fault::JumpClock(*id, latest))),
+        Kind::Slow => mishap.nodes.iter().any(|id| harm.did(start, Fault::Slow(*id, latest))),
+        // It stops at its next write.
+        Kind::FullDisk => mishap.nodes.iter().any(|id| {
+            let stops =
+                |(at, fault): &(Time, Fault)| *fault == Fault::Crash(*id) && (start..end).contains(at);
+            harm.did(start, Fault::FillDisk(*id)) && harm.faults.iter().any(stops)
+        }),
+        Kind::RollingRestart => mishap.in_turn().any(|(id, down, _)| harm.did(down, Fault::Crash(id))),
         Kind::WipeDisk => any(end, Fault::WipeDisk),
         Kind::OlderDisk => any(end, Fault::PutDiskBack),
         Kind::SwapDisks => match mishap.nodes[..] {

@@ -33,8 +33,16 @@ pub enum Kind {
     Halt,
     /// The clock of a process is stopped.
     StopClock,
+    /// The clock of a process jumps ahead.
+    JumpClock,
+    /// A process takes long for each message.
+    Slow,
     /// The disk of a process stalls.
     StallDisk,
+    /// The disk of a process is full: the process stops, and starts again when there is room.
+    FullDisk,
+    /// The servers are restarted one after the other.
+    RollingRestart,
     /// The leader is asked to hand over.
     Transfer,
     /// A member is replaced by a spare.
@@ -49,7 +57,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Loss,
         Self::Duplication,
         Self::Late,
@@ -67,6 +75,10 @@ impl Kind {
         Self::WipeDisk,
         Self::OlderDisk,
         Self::SwapDisks,
+        Self::JumpClock,
+        Self::Slow,
+        Self::FullDisk,
+        Self::RollingRestart,
     ];
 
     /// Whether a disk is lost or replaced.
@@ -76,12 +88,13 @@ impl Kind {
 
     /// Whether processes crash, apart from mishaps to disks.
     pub const fn crashes(self) -> bool {
-        matches!(self, Self::Crash | Self::CrashAll)
+        matches!(self, Self::Crash | Self::CrashAll | Self::FullDisk | Self::RollingRestart)
     }
 
-    /// Whether a clock is stopped, so that a process may still rely on a lease that has expired.
-    pub const fn stops_clocks(self) -> bool {
-        matches!(self, Self::Halt | Self::StopClock)
+    /// Whether a clock stops or jumps, so that a process may rely on a lease that has expired for others, or let one expire
+    /// that others rely on.
+    pub const fn wrongs_clocks(self) -> bool {
+        matches!(self, Self::Halt | Self::StopClock | Self::JumpClock)
     }
 
     /// Why these two kinds never happen in one run; none if they may.
@@ -123,8 +136,20 @@ pub struct Mishap {
     pub others: Vec<NodeId>,
     /// The percentage of messages that are lost or duplicated.
     pub percent: u64,
-    /// The longest delay of late messages.
+    /// The longest delay of late messages; by how much a clock jumps; what a slow process takes for a message.
     pub latest: Duration,
+}
+
+impl Mishap {
+    /// When each process goes down and comes up again, if one after the other does.
+    pub(super) fn in_turn(&self) -> impl Iterator<Item = (NodeId, Time, Time)> {
+        let each = self.end.since(self.start) / self.nodes.len().max(1) as u32;
+        let down = self.start;
+        (0..).zip(&self.nodes).map(move |(nth, id)| {
+            let down = down.after(each * nth);
+            (*id, down, down.after(each / 2))
+        })
+    }
 }
 
 impl fmt::Display for Mishap {
@@ -141,12 +166,15 @@ impl fmt::Display for Mishap {
             Kind::OneWay => write!(f, " from {} to {}", names(&self.nodes), names(&self.others)),
             Kind::Replace => write!(f, " {} by {}", names(&self.nodes), names(&self.others)),
             Kind::Transfer => write!(f, " to {}", names(&self.nodes)),
-            Kind::CrashAll => Ok(()),
+            Kind::CrashAll | Kind::RollingRestart => Ok(()),
+            Kind::JumpClock => write!(f, " {} by {} ms", names(&self.nodes), self.latest.as_millis()),
+            Kind::Slow => write!(f, " {}: {} ms a message", names(&self.nodes), self.latest.as_millis()),
             Kind::Crash
             | Kind::Pause
             | Kind::Halt
             | Kind::StopClock
             | Kind::StallDisk
+            | Kind::FullDisk
             | Kind::WipeDisk
             | Kind::OlderDisk
             | Kind::SwapDisks => write!(f, " {}", names(&self.nodes)),

@@ -36,6 +36,8 @@ pub struct Plan {
     pub snapshot: u64,
     /// The most commands in a message.
     pub batch: usize,
+    /// The most bytes of commands in a message; none: as many as are usual.
+    pub batch_bytes: Option<usize>,
     /// How many slots after it was chosen a change of members takes effect.
     pub alpha: usize,
     /// The longest time of a sync, in milliseconds: usually, and for one sync in a hundred.
@@ -75,6 +77,7 @@ impl Plan {
             spares,
             snapshot: if chance.hits(0.4) { 1 + chance.below(12) } else { 0 },
             batch: if chance.hits(0.3) { 1 + chance.below(4) as usize } else { 64 },
+            batch_bytes: chance.hits(0.2).then(|| 16 << chance.below(4)),
             alpha: 4 << chance.below(4),
             disk_ms: one_of(&mut chance, &[(0, 0), (0, 0), (2, 2), (5, 200)]),
             lease: chance.hits(0.4).then_some(Duration::from_millis(80)),
@@ -164,7 +167,8 @@ impl Plan {
         let second = if others.is_empty() { first } else { one_of(chance, &others) };
         let (side, rest): (Vec<_>, Vec<_>) = servers.iter().partition(|_| chance.hits(0.5));
         let percent = 1 + chance.below(if kind == Kind::Loss { 30 } else { 50 });
-        let latest = chance.between(Duration::from_millis(50), Duration::from_millis(700));
+        let (least, most) = if kind == Kind::Slow { (1, 30) } else { (50, 700) };
+        let latest = chance.between(Duration::from_millis(least), Duration::from_millis(most));
         let collapsed = self.shape.layout == Layout::Collapsed;
         let majority = self.shape.quorum == QuorumChoice::Majority;
         let has = |kind| self.mishaps.iter().any(|mishap: &Mishap| mishap.kind == kind);
@@ -184,7 +188,11 @@ impl Plan {
             | Kind::Pause
             | Kind::Halt
             | Kind::StopClock
-            | Kind::StallDisk => true,
+            | Kind::JumpClock
+            | Kind::Slow
+            | Kind::StallDisk
+            | Kind::FullDisk
+            | Kind::RollingRestart => true,
         };
         if !possible || self.mishaps.iter().any(|mishap| mishap.kind.apart(kind).is_some()) {
             return None;
@@ -194,7 +202,7 @@ impl Plan {
             Kind::Partial => (vec![first], vec![second]),
             Kind::SwapDisks => (vec![first, second], Vec::new()),
             Kind::Replace => (vec![first], self.spares().into_iter().take(1).collect()),
-            Kind::CrashAll => (servers, Vec::new()),
+            Kind::CrashAll | Kind::RollingRestart => (servers, Vec::new()),
             Kind::Loss
             | Kind::Duplication
             | Kind::Late
@@ -202,7 +210,10 @@ impl Plan {
             | Kind::Pause
             | Kind::Halt
             | Kind::StopClock
+            | Kind::JumpClock
+            | Kind::Slow
             | Kind::StallDisk
+            | Kind::FullDisk
             | Kind::Transfer
             | Kind::WipeDisk
             | Kind::OlderDisk => (vec![first], Vec::new()),
@@ -211,8 +222,8 @@ impl Plan {
     }
 
     fn draw_reads(&mut self, chance: &mut Chance) {
-        // Leases rely on clocks that run at about the same speed and do not stop.
-        let clocks = !self.mishaps.iter().any(|mishap| mishap.kind.stops_clocks());
+        // Leases rely on clocks that run at about the same speed, and neither stop nor jump.
+        let clocks = !self.mishaps.iter().any(|mishap| mishap.kind.wrongs_clocks());
         if self.lease.is_some() || chance.hits(0.3) {
             let servers = self.servers();
             self.drift = servers.iter().map(|id| (*id, chance.below(1001) as i32 - 500)).collect();
@@ -284,7 +295,11 @@ impl fmt::Display for Plan {
         }
         let (clients, commands) = self.clients;
         writeln!(f, ", clients: {clients}, commands of each: {commands}, reads: {}", self.reads.len())?;
-        write!(f, "    up to {} commands per message, α = {}", self.batch, self.alpha)?;
+        write!(f, "    up to {} commands", self.batch)?;
+        if let Some(bytes) = self.batch_bytes {
+            write!(f, " of {bytes} bytes together")?;
+        }
+        write!(f, " per message, α = {}", self.alpha)?;
         if shape.thrifty {
             write!(f, ", thrifty")?;
         }

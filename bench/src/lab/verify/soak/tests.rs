@@ -189,12 +189,25 @@ fn a_read_that_never_ends_fails_the_run() {
     assert_eq!(run(&plan, None).failure.map(|wrong| wrong.name), Some("no_result"));
 }
 
+/// A cut stops the messages that tell the process why nobody answers it, and it writes nothing more. Found by the soak.
 #[test]
-fn a_read_at_a_process_that_has_forgotten_something_need_not_end() {
-    // A cut stops the messages that tell the process why nobody answers it.
-    let cut = Soak { only: Some(vec![2, 3]), ..options(2707..2708) };
-    let tally = soak(&cut, |_| {}).expect("options");
-    assert_eq!((tally.failures.len(), tally.kinds.len()), (0, 2), "{}", tally.table());
+fn a_read_at_a_process_that_has_forgotten_something_ends() {
+    let others = vec![1, 2, 3, 4];
+    let mut plan =
+        with([(Kind::OneWay, [900, 1400], others, vec![0]), (Kind::OlderDisk, [400, 1100], vec![0], vec![])]);
+    let at = |ms| Time(0).after(Duration::from_millis(ms));
+    plan.reads = [1150, 1250, 1350].map(|ms| (at(ms), NodeId(0), Consistency::Quorum)).to_vec();
+    let ran = run(&plan, None);
+    assert_eq!((ran.failure, ran.effects.len(), ran.reads.begun), (None, 2, 3));
+}
+
+#[test]
+fn a_full_disk_counts_if_its_process_has_something_to_write() {
+    let full = |nodes| with([(Kind::FullDisk, [300, 700], nodes, vec![])]);
+    assert_eq!(effects(&full(vec![1])).0, [Kind::FullDisk]);
+    let mut idle = full(vec![1]);
+    idle.clients.1 = 0;
+    assert_eq!(effects(&idle).0, Vec::<Kind>::new());
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn world<P: Protocol>(plan: &Plan, options: P::Options) -> Result<World<P>, Stri
     config.spares = plan.spares().into_iter().collect();
     (config.limits.snapshot, config.limits.chunk) = (plan.snapshot, 100);
     (config.limits.batch, config.limits.alpha) = (plan.batch, plan.alpha);
+    config.limits.batch_bytes = plan.batch_bytes.unwrap_or(config.limits.batch_bytes);
     let mut world = World::<P>::new(config, options, plan.delays());
     world.replay = "paxos-bench soak --seeds".into();
     world.limit.events = 3_000_000;
@@ -236,7 +237,7 @@ fn schedule<P>(sim: &mut Sim<P, Digest>, mishap: &Mishap)
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
-    let Mishap { start, end, .. } = *mishap;
+    let Mishap { start, end, latest, .. } = *mishap;
     let mut both = |first: fn(NodeId) -> Fault, second: fn(NodeId) -> Fault| {
         for id in &mishap.nodes {
             sim.fail_at(start, first(*id));
@@ -252,6 +253,25 @@ where
             both(Fault::Pause, Fault::Resume);
         }
         Kind::StallDisk => both(Fault::StopDisk, Fault::StartDisk),
+        Kind::FullDisk => {
+            both(Fault::FillDisk, Fault::FreeDisk);
+            mishap.nodes.iter().for_each(|id| sim.fail_at(end, Fault::Restart(*id)));
+        }
+        Kind::JumpClock => {
+            mishap.nodes.iter().for_each(|id| sim.fail_at(start, Fault::JumpClock(*id, latest)))
+        }
+        Kind::Slow => {
+            for id in &mishap.nodes {
+                sim.fail_at(start, Fault::Slow(*id, latest));
+                sim.fail_at(end, Fault::Slow(*id, Duration::ZERO));
+            }
+        }
+        Kind::RollingRestart => {
+            for (id, down, up) in mishap.in_turn() {
+                sim.fail_at(down, Fault::Crash(id));
+                sim.fail_at(up, Fault::Restart(id));
+            }
+        }
         Kind::WipeDisk => {
             both(Fault::Crash, Fault::WipeDisk);
             both(Fault::Crash, Fault::Restart);
@@ -322,8 +342,8 @@ where
     let links = sim.links_mut();
     (links.loss, links.duplication, links.reliable_from) = (0.0, 0.0, Some(now));
     for id in sim.ids().to_vec() {
-        for fault in [Fault::Restart, Fault::Resume, Fault::StartClock, Fault::StartDisk] {
-            sim.fail(fault(id));
-        }
+        let awake = [Fault::FreeDisk, Fault::Restart, Fault::Resume, Fault::StartClock, Fault::StartDisk];
+        awake.into_iter().for_each(|fault| sim.fail(fault(id)));
+        sim.fail(Fault::Slow(id, Duration::ZERO));
     }
 }

@@ -17,6 +17,8 @@ pub(in crate::sim::simulator) struct Stored<P: Protocol> {
     waiting: VecDeque<Write<P>>,
     /// The number of these writes that the current sync covers.
     syncing: usize,
+    /// Whether nothing more can be written.
+    pub(in crate::sim::simulator) full: bool,
     /// Set while the disk is stopped: whether the current write would have finished by now.
     stopped: Option<bool>,
 }
@@ -31,6 +33,7 @@ impl<P: Protocol> Stored<P> {
             incarnations: 1,
             waiting: VecDeque::new(),
             syncing: 0,
+            full: false,
             stopped: None,
         }
     }
