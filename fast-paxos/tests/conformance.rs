@@ -1,4 +1,7 @@
 //! The claims that Fast Paxos shares with every variant, with each of its recoveries.
+//! `clusters` has those of its own about whole clusters, in the same program, since they run the same nodes.
+
+mod clusters;
 
 use fast_paxos::{Options, Recovery};
 use paxos_transport::conformance::Seeds;

@@ -1,4 +1,7 @@
 //! The claims that Multi-Paxos shares with every variant.
+//! `clusters` has those of its own about whole clusters, in the same program, since they run the same nodes.
+
+mod clusters;
 
 use paxos_transport::conformance::Seeds;
 

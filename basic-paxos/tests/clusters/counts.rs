@@ -1,6 +1,6 @@
 //! One decision costs exactly what the theory says.
 
-use crate::scene::{Journal, P, cluster, drawn, executed, ms, run, settle, submit};
+use super::scene::{Journal, P, cluster, drawn, executed, ms, run, settle, submit};
 use basic_paxos::simple;
 use paxos_core::{Campaign, Config, Kind, Learning, NodeId, Slot, Time, Timeouts};
 use paxos_transport::sim::Sim;

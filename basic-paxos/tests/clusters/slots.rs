@@ -1,6 +1,6 @@
 //! Each slot is its own instance: if one proposer leaves it undecided, another one finishes it.
 
-use crate::scene::{Journal, P, cluster, executed, ms, run, submit, until};
+use super::scene::{Journal, P, cluster, executed, ms, run, submit, until};
 use basic_paxos::{leaderless, simple};
 use paxos_core::{Ballot, Config, Entry, Kind, Message, NodeId, Slot};
 use paxos_transport::conformance::Facts;

@@ -101,12 +101,12 @@ fn a_fetch_that_has_become_useless_gives_way_to_another() {
     config.limits.snapshot = 0;
     let mut behind = Server::of(config, N2);
     behind.node.hand_out_pieces();
-    let mut peers = [4, 8].map(|n| Server::after(N1, n));
+    let mut peers = [9, 18].map(|n| Server::after(N1, n));
     let offers = peers.each_mut().map(|peer| peer.answer(N2, Message::CatchUp { from: Slot(0) }));
     let fetched = |said: &[(To, Message<P>)]| said.iter().any(|(_, m)| matches!(m, Message::Fetch { .. }));
     let [first, second] = offers;
     assert!(fetched(&behind.hear(N1, first)));
-    let log = Message::Chosen { first: Slot(0), batch: batch(0..5), known: Slot(9), asked: Some(Slot(0)) };
+    let log = Message::Chosen { first: Slot(0), batch: batch(0..10), known: Slot(18), asked: Some(Slot(0)) };
     behind.hear(N0, log);
     assert!(fetched(&behind.hear(N1, second)));
 }

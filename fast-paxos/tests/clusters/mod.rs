@@ -2,5 +2,6 @@
 
 mod collisions;
 mod crashes;
+mod mistakes;
 mod runs;
 mod scene;

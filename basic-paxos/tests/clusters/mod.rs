@@ -3,3 +3,4 @@
 mod counts;
 mod scene;
 mod slots;
+mod synod;
