@@ -29,7 +29,7 @@ fn founders() -> NodeSet {
     NodeSet::first(3)
 }
 
-/// For a long test, `CHURN=100000 cargo test --release -p paxos-bench --test members churn`; `FIRST=398` begins there.
+/// For a long test, `CHURN=100000 cargo test --release -p paxos-transport --test simulated members::churn`; `FIRST=398` begins there.
 fn seeds(usual: u64) -> std::ops::Range<u64> {
     first()..number("CHURN").unwrap_or(usual)
 }

@@ -16,7 +16,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// For a long test, `MEMBERS=100000 cargo test --release -p paxos-bench --test members`; `FIRST=398` begins there.
+/// For a long test, `MEMBERS=100000 cargo test --release -p paxos-transport --test simulated members::`; `FIRST=398` begins there.
 fn seeds(usual: u64) -> u64 {
     number("MEMBERS").unwrap_or(usual)
 }
