@@ -50,5 +50,5 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
 
 fn main() -> Result<(), LabError> {
     let setting = Setting::default();
-    write(&THRIFTY, &setting, &THRIFTY.find(&setting, |_| ())?, "own".as_ref())
+    write(&THRIFTY, &setting, &THRIFTY.find(&setting, &mut |_| ())?, "own".as_ref())
 }

@@ -18,7 +18,7 @@ pub(crate) use options::positive;
 pub use options::{Form, Load, Skew, Workload};
 pub use tally::{Report, Row};
 
-use crate::options::arguments::{Misfit, TlsArgumentError};
+use crate::options::arguments::{Misfit, Progress, TlsArgumentError};
 use client::{Shared, Worker};
 use core::time::Duration;
 use draw::{Draw, Zipf};
@@ -76,17 +76,13 @@ impl LoadError {
 ///
 /// # Errors
 /// [`LoadError`]. Servers that fail during the load are part of the result.
-pub fn load(options: &Load, progress: impl FnMut(String) + Send) -> Result<Report, LoadError> {
+pub fn load(options: &Load, progress: Progress<'_>) -> Result<Report, LoadError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(options, Wire::Redis, progress))
 }
 
 /// Generates a load on servers that speak `wire`. Only the Redis protocol supports more than updates.
-pub(crate) async fn run(
-    options: &Load,
-    wire: Wire,
-    mut progress: impl FnMut(String),
-) -> Result<Report, LoadError> {
+pub(crate) async fn run(options: &Load, wire: Wire, progress: Progress<'_>) -> Result<Report, LoadError> {
     assert!(wire == Wire::Redis || options.workload == Workload::Write, "etcd gets updates only");
     options.check()?;
     let tls = options.tls.connector()?;

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 fn run_survey(options: &Survey) -> ExitCode {
     let bar = progress();
-    let rows = survey(options, |step| bar.set_message(step));
+    let rows = survey(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     let rows = match rows {
         Ok(rows) => rows,
@@ -83,7 +83,7 @@ fn run_survey(options: &Survey) -> ExitCode {
 
 fn run_soak(options: &Soak) -> ExitCode {
     let bar = progress();
-    let done = soak(options, |step| bar.set_message(step));
+    let done = soak(options, &|step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
         // The text says what failed.
@@ -97,12 +97,12 @@ fn run_nemesis(options: &Nemesis) -> ExitCode {
     if options.list {
         return finish(&[], &nemesis::list());
     }
-    let tell = |line: &str| match options.format {
+    let mut tell = |line: &str| match options.format {
         // A closed pipe does not end the run.
         Form::Table => _ = print(&format!("{line}\n")).and_then(|()| io::stdout().flush()),
         Form::Json => _ = writeln!(io::stderr(), "{line}"),
     };
-    let summary = match nemesis::nemesis(options, tell) {
+    let summary = match nemesis::nemesis(options, &mut tell) {
         Ok(summary) => summary,
         Err(error) => return fail(&error, code(error.is_input())),
     };
@@ -111,7 +111,7 @@ fn run_nemesis(options: &Nemesis) -> ExitCode {
 
 fn run_check(options: &Check) -> ExitCode {
     let bar = progress();
-    let done = check(options, |step| bar.set_message(step));
+    let done = check(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
         // The text says what failed.
@@ -140,7 +140,7 @@ fn run_explore(options: &Explore) -> ExitCode {
 
 fn run_store(options: &StoreOptions) -> ExitCode {
     let bar = progress();
-    let Inspected { text, errors } = store(options, |step| bar.set_message(step));
+    let Inspected { text, errors } = store(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     let printed = finish(&[], &text);
     errors.iter().fold(printed, |_, error| fail(error, code(error.is_input())))
@@ -148,7 +148,7 @@ fn run_store(options: &StoreOptions) -> ExitCode {
 
 fn run_backup(options: &Backup) -> ExitCode {
     let bar = progress();
-    let done = backup(options, |step| bar.set_message(step));
+    let done = backup(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
         Ok(head) => {
@@ -160,7 +160,7 @@ fn run_backup(options: &Backup) -> ExitCode {
 
 fn run_restore(options: &Restore) -> ExitCode {
     let bar = progress();
-    let done = restore(options, |step| bar.set_message(step));
+    let done = restore(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
         Ok(done) => {
@@ -177,7 +177,7 @@ fn run_restore(options: &Restore) -> ExitCode {
 
 fn run_experiment(options: &ExperimentOptions) -> ExitCode {
     let bar = progress();
-    let text = experiment(options, |step| bar.set_message(step), |line| bar.suspend(|| note(line)));
+    let text = experiment(options, &mut |step| bar.set_message(step), &mut |line| bar.suspend(|| note(line)));
     bar.finish_and_clear();
     match text {
         Ok(Printed { text, failed }) => as_it_must_be(failed, finish(&[], &text)),
@@ -196,7 +196,7 @@ fn as_it_must_be(failed: u64, printed: ExitCode) -> ExitCode {
 
 fn run_report(options: &ReportOptions) -> ExitCode {
     let bar = progress();
-    let file = report(options, |step| bar.set_message(step), |line| bar.suspend(|| note(line)));
+    let file = report(options, &mut |step| bar.set_message(step), &mut |line| bar.suspend(|| note(line)));
     bar.finish_and_clear();
     match file {
         Ok(Written { file, failed }) => as_it_must_be(failed, finish(&[], &format!("{}\n", file.display()))),
@@ -206,7 +206,7 @@ fn run_report(options: &ReportOptions) -> ExitCode {
 
 fn run_load(options: &Load) -> ExitCode {
     let bar = progress();
-    let done = load(options, |step| bar.set_message(step));
+    let done = load(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
         Ok(report) => show(options.format, &report, report.table(), true),
@@ -216,7 +216,7 @@ fn run_load(options: &Load) -> ExitCode {
 
 fn run_versus(options: &Versus) -> ExitCode {
     let bar = progress();
-    let done = versus(options, |step| bar.set_message(step));
+    let done = versus(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     match done {
         Ok(report) => show(options.format, &report, report.table(), true),
@@ -226,7 +226,7 @@ fn run_versus(options: &Versus) -> ExitCode {
 
 fn run_linearize(options: &Linearize) -> ExitCode {
     let bar = progress();
-    let done = linearize(options, |step| bar.set_message(step));
+    let done = linearize(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     let report = match done {
         Ok(report) => report,
@@ -272,7 +272,7 @@ fn live(end: Result<(), ServeError>) -> ExitCode {
 
 fn run_compare(options: &Compare) -> ExitCode {
     let bar = progress();
-    let rows = compare(options, |step| bar.set_message(step));
+    let rows = compare(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     let rows = match rows {
         Ok(rows) => rows,
@@ -288,7 +288,7 @@ fn run_compare(options: &Compare) -> ExitCode {
 
 fn run_simulate(options: &Simulate) -> ExitCode {
     let bar = progress();
-    let outcome = simulate(options, |step| bar.set_message(step));
+    let outcome = simulate(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     match outcome {
         Err(error) => fail(&error, code(error.is_input())),

@@ -27,7 +27,7 @@ pub use report::{Measured, Missing, Point, Ratio, Report, SystemPoint};
 pub use spread::Spread;
 pub use systems::{Promise, Started};
 
-use crate::options::arguments::Misfit;
+use crate::options::arguments::{Misfit, Progress};
 use core::time::Duration;
 use home::Home;
 use processes::Processes;
@@ -118,18 +118,18 @@ impl VersusError {
 ///
 /// # Errors
 /// [`VersusError`]. A missing etcd or Redis is part of the result and not an error.
-pub fn versus(options: &Versus, progress: impl FnMut(String)) -> Result<Report, VersusError> {
+pub fn versus(options: &Versus, progress: Progress<'_>) -> Result<Report, VersusError> {
     options.check()?;
     let home = Home::create(options.data.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(options, &home, progress))
 }
 
-async fn run(options: &Versus, home: &Home, mut progress: impl FnMut(String)) -> Result<Report, VersusError> {
+async fn run(options: &Versus, home: &Home, progress: Progress<'_>) -> Result<Report, VersusError> {
     let stopping = stop_signal()?;
     let mut processes = Processes::new(home);
     let result = tokio::select! {
-        result = compare(options, &mut processes, &mut progress) => result,
+        result = compare(options, &mut processes, progress) => result,
         () = stopping => Err(VersusError::Interrupted),
     };
     progress("stopping the servers".into());
@@ -159,7 +159,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 async fn compare(
     options: &Versus,
     processes: &mut Processes<'_>,
-    progress: &mut impl FnMut(String),
+    progress: Progress<'_>,
 ) -> Result<Report, VersusError> {
     let (systems, missing) = systems::start(options, processes, progress).await?;
     let one = Duration::from_secs_f64(options.seconds) + SETTLE;
@@ -183,7 +183,7 @@ async fn compare(
                     progress(format!("{what}{said}; {seconds} s left"));
                 };
                 tell("");
-                measured.push(measure(system, ask, |said| tell(&format!(", {said}"))).await?);
+                measured.push(measure(system, ask, &mut |said| tell(&format!(", {said}"))).await?);
                 processes.all_run()?;
                 sleep(SETTLE).await;
                 left = left.saturating_sub(one);
@@ -194,7 +194,7 @@ async fn compare(
     Ok(Report::new(options, processes.home(), started, missing, measured))
 }
 
-async fn measure(system: &System, ask: Ask, progress: impl FnMut(String)) -> Result<Measured, VersusError> {
+async fn measure(system: &System, ask: Ask, progress: Progress<'_>) -> Result<Measured, VersusError> {
     let report = system.load(ask, progress).await?;
     let name = system.started.name;
     let Ask { clients, round, seconds, .. } = ask;

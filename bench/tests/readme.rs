@@ -133,7 +133,7 @@ fn the_pages_are_current() {
     keep_picture("docs/pictures/multi-steady.svg", Variant::Multi, Run::MultiSteady);
     keep_picture("docs/pictures/fast-collision.svg", Variant::Fast, collision);
     let setting = Setting { quick: true, ..Setting::default() };
-    let wan = named("wan").expect("an experiment").find(&setting, |_| ()).expect("findings");
+    let wan = named("wan").expect("an experiment").find(&setting, &mut |_| ()).expect("findings");
     let clients = wan.figures.iter().find(|figure| figure.name == "clients").expect("a figure");
     let name = "docs/pictures/wan-clients.svg";
     expect_file(name, read_to_string(root().join(name)).ok().as_deref(), &clients.svg);

@@ -10,7 +10,7 @@ use crate::lab::faults::{Scenario, Trial, TrialError};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::{ReportError, Row};
 use crate::lab::wide::{self, Placement};
-use crate::options::arguments::Misfit;
+use crate::options::arguments::{Misfit, Progress};
 use crate::theory::matrix::{MatrixError, RttMatrix};
 use crate::theory::{FIVE_SITES, Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
@@ -91,7 +91,7 @@ impl CompareError {
 ///
 /// # Errors
 /// [`CompareError`]. If the command line is at fault, nothing is run.
-pub fn compare(options: &Compare, mut progress: impl FnMut(String)) -> Result<Vec<Row>, CompareError> {
+pub fn compare(options: &Compare, progress: Progress<'_>) -> Result<Vec<Row>, CompareError> {
     let plan = Plan::new(options)?;
     let mut rows = Vec::new();
     for (shape, run) in &plan.counts {
@@ -335,7 +335,7 @@ mod tests {
     fn files_that_cannot_be_written_are_refused_before_anything_runs() {
         for option in ["--trace-out", "--out"] {
             let line = Line::parse_from(["compare", option, "/dev/null/below"]);
-            let refused = compare(&line.compare, |step| panic!("{option}: {step}"));
+            let refused = compare(&line.compare, &mut |step| panic!("{option}: {step}"));
             let error = refused.expect_err("nothing can be there");
             assert!(error.is_input() && error.to_string().contains("/dev/null/below"), "{error}");
         }

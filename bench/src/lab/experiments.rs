@@ -26,7 +26,7 @@ mod sample;
 
 pub use all::{EXPERIMENTS, named};
 pub use data::{Cell, Table};
-pub use experiment::{Experiment, Findings, LabError, Progress, Setting};
+pub use experiment::{Experiment, Findings, LabError, Setting};
 pub use facts::{Facts, Piece};
 pub use lab::{Lab, Measured};
 pub use output::{ReportOptions, Written, page, render, report, write};

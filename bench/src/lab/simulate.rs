@@ -11,6 +11,7 @@ use crate::lab::counts;
 use crate::lab::faults::{Outcome, Trial};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::FaultRow;
+use crate::options::arguments::Progress;
 use crate::theory::{Layout, Learning, Recovery, Run};
 use crate::variants::Variant;
 use paxos_core::NodeSet;
@@ -20,7 +21,7 @@ use paxos_core::NodeSet;
 ///
 /// # Errors
 /// [`CompareError`] if the command line is at fault, or a file cannot be written.
-pub fn simulate(options: &Simulate, mut progress: impl FnMut(String)) -> Result<Outcome, CompareError> {
+pub fn simulate(options: &Simulate, progress: Progress<'_>) -> Result<Outcome, CompareError> {
     let placed = options.placed()?;
     check(options.variant, options.quorum, options.acceptors)?;
     let first = trial(options, placed, options.seed).run()?;

@@ -14,7 +14,7 @@ use crate::lab::compare::{CompareError, first_sites};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::Format;
 use crate::lab::wide::{self, Placement};
-use crate::options::arguments::{Misfit, whole};
+use crate::options::arguments::{Misfit, Progress, whole};
 use crate::theory::matrix::RttMatrix;
 use crate::variants::Variant;
 use clap::Args;
@@ -108,7 +108,7 @@ impl Survey {
 ///
 /// # Errors
 /// [`CompareError`]. If the command line is at fault, nothing is run.
-pub fn survey(options: &Survey, progress: impl FnMut(String)) -> Result<Vec<SystemRow>, CompareError> {
+pub fn survey(options: &Survey, progress: Progress<'_>) -> Result<Vec<SystemRow>, CompareError> {
     let world = match &options.rtt_file {
         None => RttMatrix::aws(),
         Some(file) => RttMatrix::from_file(file)?,
@@ -120,7 +120,7 @@ pub fn survey(options: &Survey, progress: impl FnMut(String)) -> Result<Vec<Syst
 pub(crate) fn survey_over(
     options: &Survey,
     world: &RttMatrix,
-    mut progress: impl FnMut(String),
+    progress: Progress<'_>,
 ) -> Result<Vec<SystemRow>, CompareError> {
     let usual = options.quorum.and_then(QuorumChoice::made_for).unwrap_or(5);
     let acceptors = if options.acceptors.is_empty() { vec![usual] } else { options.acceptors.clone() };

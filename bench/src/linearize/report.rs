@@ -4,6 +4,7 @@ use super::operation::{Deed, Operation};
 use super::options::Linearize;
 use super::read::{HistoryError, read_history};
 use super::{Verdict, check, timeline};
+use crate::options::arguments::Progress;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -79,7 +80,7 @@ impl LinearizeError {
 ///
 /// # Errors
 /// [`LinearizeError`] if the history cannot be read or has no answer. A conflict is no error here: see [`Report::end`].
-pub fn linearize(options: &Linearize, mut progress: impl FnMut(String)) -> Result<Report, LinearizeError> {
+pub fn linearize(options: &Linearize, progress: Progress<'_>) -> Result<Report, LinearizeError> {
     progress(format!("reading {}", options.file.display()));
     let history = read_history(&options.file)?;
     if history.iter().all(|operation| operation.ended.is_none()) {

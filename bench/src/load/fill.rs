@@ -130,7 +130,7 @@ mod tests {
         let words = "load --workload write --keys 1 --clients 1 --count 1 --addr";
         let words = words.split(' ').chain([&*address, "--history-out"]).map(Into::into);
         let load = Words::parse_from(words.chain([path.clone().into_os_string()])).load;
-        run(&load, Wire::Redis, |_| ()).await.expect("it ends");
+        run(&load, Wire::Redis, &mut |_| ()).await.expect("it ends");
         let history = read_history(&path).expect("a history");
         // The outcome of the first two is unknown, the third was refused, and the fourth and the load's own were answered.
         let known: Vec<bool> = history.iter().map(|operation| operation.ended.is_some()).collect();

@@ -56,12 +56,12 @@ impl Home {
 ///
 /// # Errors
 /// [`NemesisError`] if the run cannot start. A window that fails is no error here: see [`Summary::failure`].
-pub fn nemesis(options: &Nemesis, mut tell: impl FnMut(&str)) -> Result<Summary, NemesisError> {
+pub fn nemesis(options: &Nemesis, tell: &mut dyn FnMut(&str)) -> Result<Summary, NemesisError> {
     let faults = options.check()?;
     let home = Home::new(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(NemesisError::io("cannot start the runtime"))?;
-    let summary = runtime.block_on(run(options, &faults, home.path(), &mut tell));
+    let summary = runtime.block_on(run(options, &faults, home.path(), tell));
     if !summary.as_ref().is_ok_and(Summary::holds) {
         home.keep();
     }
@@ -72,7 +72,7 @@ async fn run(
     options: &Nemesis,
     faults: &[Fault],
     home: &Path,
-    tell: &mut impl FnMut(&str),
+    tell: &mut dyn FnMut(&str),
 ) -> Result<Summary, NemesisError> {
     let stopping = stop_signal(false).map_err(NemesisError::io("cannot await signals"))?;
     let stop = Arc::new(AtomicBool::new(false));

@@ -1,4 +1,4 @@
-//! Argument parsing that several commands share: whole numbers, addresses, certificates, and options that have no effect.
+//! What several commands share: whole numbers, addresses, certificates, options that have no effect, and progress.
 
 pub(crate) mod address;
 mod misfit;
@@ -6,6 +6,9 @@ mod tls;
 
 pub use misfit::Misfit;
 pub use tls::{TlsArgumentError, TlsArguments};
+
+/// A function that is told about each step of a command.
+pub type Progress<'a> = &'a mut dyn FnMut(String);
 
 /// Parses a count or a seed.
 pub(crate) fn whole(text: &str) -> Result<u64, String> {

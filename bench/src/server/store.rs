@@ -2,6 +2,7 @@
 
 use super::backup::{BackupError, Executed, Recovered, Stores};
 use crate::load::Form;
+use crate::options::arguments::Progress;
 use clap::{Args, Subcommand};
 use paxos_transport::StoreReport;
 use serde::Serialize;
@@ -77,14 +78,14 @@ pub struct Inspected {
 }
 
 /// Reads the stores one after another. It says by `step` what a backup does.
-pub fn store(options: &StoreOptions, mut step: impl FnMut(String)) -> Inspected {
+pub fn store(options: &StoreOptions, step: Progress<'_>) -> Inspected {
     let (dirs, short, format) = match &options.what {
         What::Inspect { dirs, format } => (dirs, false, *format),
         What::Verify { dirs, format } => (dirs, true, *format),
         What::Backup { file, dirs, cluster, survivor } => {
             let beside = dirs.first().map(|dir| dir.join("..").join("cluster.toml")).unwrap_or_default();
             let cluster = cluster.as_deref().unwrap_or(&beside);
-            return backup(file, Stores { dirs, cluster, survivor: *survivor }, &mut step);
+            return backup(file, Stores { dirs, cluster, survivor: *survivor }, step);
         }
     };
     let mut inspected = Inspected { text: String::new(), errors: Vec::new() };

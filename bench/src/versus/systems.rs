@@ -6,7 +6,7 @@ use super::processes::{Line, Processes, on_path};
 use super::ready::{addresses, answers, leader_first};
 use super::report::Missing;
 use crate::load::{self, Form, Load, LoadError, Wire, Workload};
-use crate::options::arguments::TlsArguments;
+use crate::options::arguments::{Progress, TlsArguments};
 use crate::server::local_cluster::ports;
 use serde::Serialize;
 use std::path::Path;
@@ -67,7 +67,7 @@ pub(super) struct Ask {
 pub(super) async fn start(
     options: &Versus,
     processes: &mut Processes<'_>,
-    progress: &mut impl FnMut(String),
+    progress: Progress<'_>,
 ) -> Result<(Vec<System>, Vec<Missing>), VersusError> {
     progress("starting the cluster".into());
     let mut systems = vec![cluster(options, processes).await?];
@@ -249,11 +249,7 @@ async fn etcd(
 
 impl System {
     /// Puts a load on the system and returns the results.
-    pub(super) async fn load(
-        &self,
-        ask: Ask,
-        progress: impl FnMut(String),
-    ) -> Result<load::Report, LoadError> {
+    pub(super) async fn load(&self, ask: Ask, progress: Progress<'_>) -> Result<load::Report, LoadError> {
         let writes = Load {
             addr: leader_first(self.wire, &self.addresses).await,
             workload: Workload::Write,

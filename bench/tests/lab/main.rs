@@ -33,7 +33,7 @@ fn find(name: &'static str) -> Arc<Findings> {
 
 fn make(name: &str) -> Findings {
     let experiment = named(name).expect("an experiment");
-    experiment.find(&quick(), |_| ()).unwrap_or_else(|why| panic!("{name}: {why}"))
+    experiment.find(&quick(), &mut |_| ()).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
 
 fn table<'a>(findings: &'a Findings, name: &str) -> &'a Table {

@@ -14,7 +14,7 @@ use own_experiment::THRIFTY;
 
 #[test]
 fn the_example_finds_what_a_thrifty_leader_saves() {
-    let found = THRIFTY.find(&quick(), |_| ()).expect("findings");
+    let found = THRIFTY.find(&quick(), &mut |_| ()).expect("findings");
     let saved =
         |row| number(table(&found, "thrifty"), row, "all") - number(table(&found, "thrifty"), row, "thrifty");
     for (row, servers) in [3.0, 5.0, 7.0, 9.0_f64].into_iter().enumerate() {
@@ -28,7 +28,7 @@ fn the_example_finds_what_a_thrifty_leader_saves() {
 #[test]
 fn each_csv_file_has_the_columns_that_its_json_describes_and_the_same_cells() {
     let dir = tempfile::tempdir().expect("a directory");
-    let found = THRIFTY.find(&quick(), |_| ()).expect("findings");
+    let found = THRIFTY.find(&quick(), &mut |_| ()).expect("findings");
     write(&THRIFTY, &quick(), &found, dir.path()).expect("written");
     let dir = dir.path().join("thrifty");
     let json = fs::read_to_string(dir.join("thrifty.json")).expect("the file");

@@ -26,7 +26,7 @@ fn own() -> Setting {
 /// The JSON of an experiment.
 fn json(name: &str, setting: &Setting) -> serde_json::Value {
     let experiment = named(name).expect("it is known");
-    let found = experiment.find(setting, |_| ()).expect("findings");
+    let found = experiment.find(setting, &mut |_| ()).expect("findings");
     assert_eq!(found.failed, 0, "{name}");
     serde_json::from_str(&render(experiment, setting, &found, Format::Json, false)).expect("JSON")
 }

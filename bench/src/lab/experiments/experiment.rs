@@ -25,9 +25,6 @@ pub struct Experiment {
     pub run: fn(&Setting, &mut Lab<'_>) -> Result<Findings, LabError>,
 }
 
-/// A function that is told about each step.
-pub type Progress<'a> = &'a mut dyn FnMut(String);
-
 /// The parameters of all experiments.
 #[derive(Clone, Debug)]
 pub struct Setting {

@@ -1,7 +1,8 @@
 //! The runs of an experiment: which of them this process makes, in how many threads, and where their results are kept.
 
+use super::LabError;
 use super::results::{Journal, Run};
-use super::{LabError, Progress};
+use crate::options::arguments::Progress;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use super::output::{Printer, make, write_with};
 use super::results::{Foreign, Journal, Origin};
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Setting, named, render};
 use crate::lab::report::Format;
-use crate::options::arguments::{shard, whole};
+use crate::options::arguments::{Progress, shard, whole};
 use crate::theory::matrix::RttMatrix;
 use clap::Args;
 use std::num::NonZeroUsize;
@@ -117,8 +117,8 @@ impl JobOptions {
 /// [`LabError`]. If the command line is at fault, nothing is run.
 pub fn experiment(
     options: &ExperimentOptions,
-    progress: impl FnMut(String),
-    tell: impl FnMut(&str),
+    progress: Progress<'_>,
+    tell: &mut dyn FnMut(&str),
 ) -> Result<Printed, LabError> {
     if options.list {
         let line = |experiment: &Experiment| format!("{:<12} {}\n", experiment.name, experiment.question);
@@ -199,8 +199,8 @@ impl Task<'_> {
     pub(super) fn run(
         &self,
         chosen: &[Experiment],
-        mut progress: impl FnMut(String),
-        mut tell: impl FnMut(&str),
+        progress: Progress<'_>,
+        tell: &mut dyn FnMut(&str),
     ) -> Result<Done, LabError> {
         // All files are opened first, so that nothing is run if one of them is at fault.
         let mut journals = self.journals(chosen)?;
@@ -245,8 +245,8 @@ impl Experiment {
     ///
     /// # Errors
     /// [`LabError`] if a run fails.
-    pub fn find(&self, setting: &Setting, mut progress: impl FnMut(String)) -> Result<Findings, LabError> {
+    pub fn find(&self, setting: &Setting, progress: Progress<'_>) -> Result<Findings, LabError> {
         let (mut journal, jobs) = (Journal::default(), JobOptions { jobs: None }.threads());
-        (self.run)(setting, &mut Lab::new(self.name, &mut journal, Shard::WHOLE, jobs, &mut progress))
+        (self.run)(setting, &mut Lab::new(self.name, &mut journal, Shard::WHOLE, jobs, progress))
     }
 }

@@ -78,9 +78,9 @@ fn options(words: &str) -> Survey {
 #[test]
 fn every_legal_system_is_listed_and_the_front_is_the_smallest_of_them() {
     // The core's tests count the lawful systems: 32 for five acceptors, by Σ Q1 · (n − ⌊(2n − Q1)/2⌋).
-    let all = survey(&options("--acceptors 5 --all"), |_| ()).expect("built-in sites");
+    let all = survey(&options("--acceptors 5 --all"), &mut |_| ()).expect("built-in sites");
     assert_eq!(all.len(), 32);
-    let smallest = survey(&options("--acceptors 5"), |_| ()).expect("built-in sites");
+    let smallest = survey(&options("--acceptors 5"), &mut |_| ()).expect("built-in sites");
     let sizes: Vec<_> = smallest.iter().map(|row| row.quorum.as_str()).collect();
     assert_eq!(
         sizes,
@@ -111,7 +111,7 @@ fn every_legal_system_is_listed_and_the_front_is_the_smallest_of_them() {
 
 #[test]
 fn one_system_is_described_with_its_smallest_quorums() {
-    let rows = survey(&options("--quorum grid:2x3 --collisions 50"), |_| ()).expect("built-in sites");
+    let rows = survey(&options("--quorum grid:2x3 --collisions 50"), &mut |_| ()).expect("built-in sites");
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].q1, rows[0].q2c, rows[0].q2f), (Some(3), Some(2), Some(4)));
     assert_eq!(
@@ -124,6 +124,6 @@ fn one_system_is_described_with_its_smallest_quorums() {
     let json = render(&rows, Format::Json);
     let rows: Vec<serde_json::Value> = serde_json::from_str(&json).expect("an array");
     assert_eq!(rows[0]["minimal"][1][0], "{n0, n3}");
-    let many = survey(&options("--quorum weighted:2,2,1,1,1,1,1,1,1,1,1,1,1,1"), |_| ());
+    let many = survey(&options("--quorum weighted:2,2,1,1,1,1,1,1,1,1,1,1,1,1"), &mut |_| ());
     assert!(matches!(many, Err(CompareError::Sites { wanted: 14, known: 13 })), "{many:?}");
 }

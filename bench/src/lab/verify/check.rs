@@ -8,7 +8,7 @@ mod system;
 mod tests;
 
 use crate::load::Form;
-use crate::options::arguments::whole;
+use crate::options::arguments::{Progress, whole};
 use crate::theory::Recovery;
 use basic_paxos::BasicPaxos;
 use clap::{Args, ValueEnum};
@@ -267,7 +267,7 @@ impl Explored {
 ///
 /// # Errors
 /// [`CheckError`] if the cluster cannot be checked.
-pub fn check(options: &Check, progress: impl FnMut(String)) -> Result<Explored, CheckError> {
+pub fn check(options: &Check, progress: Progress<'_>) -> Result<Explored, CheckError> {
     if options.forgetful && options.crashes == 0 {
         return Err(CheckError::NoCrash);
     }
@@ -341,7 +341,7 @@ fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
     })
 }
 
-fn explore<P: Checked>(options: &Check, system: System<P>, mut progress: impl FnMut(String)) -> Explored {
+fn explore<P: Checked>(options: &Check, system: System<P>, progress: Progress<'_>) -> Explored {
     let cluster = Explorable::of(options, &system);
     let threads =
         options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);

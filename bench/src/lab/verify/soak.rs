@@ -173,7 +173,7 @@ impl Soak {
 ///
 /// # Errors
 /// [`SoakError`] if the options do not fit together.
-pub fn soak(options: &Soak, progress: impl Fn(String) + Sync) -> Result<Tally, SoakError> {
+pub fn soak(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Result<Tally, SoakError> {
     let about_one = [
         ("--only", options.only.is_some()),
         ("--draw", options.draw.is_some()),
@@ -233,7 +233,7 @@ fn tried(plan: &Plan, twice: bool) -> Ran {
     ran
 }
 
-fn many(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
+fn many(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Tally {
     let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let sum = Mutex::new(Tally::default());
     let count = options.count();
@@ -271,7 +271,7 @@ fn many(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
 }
 
 /// Makes as many runs as there are seeds, in rounds. Each round but the first is decided by those before it.
-fn steered(options: &Soak, progress: impl Fn(String) + Sync) -> Tally {
+fn steered(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Tally {
     let (mut steering, mut sum) = (steer::Steering::default(), Tally::default());
     let (count, mut fresh, mut variations) = (options.count(), 0, 0);
     while sum.runs < count && (sum.failures.len() as u64) < options.failures {

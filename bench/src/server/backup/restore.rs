@@ -2,6 +2,7 @@
 
 use super::link::{Link, PAUSE, Servers, failed, may_pass};
 use super::{BackupError, Reader, Restore};
+use crate::options::arguments::Progress;
 use crate::server::resp::{CallError, Value};
 use core::time::Duration;
 use serde::Serialize;
@@ -32,7 +33,7 @@ pub struct Restored {
 ///
 /// # Errors
 /// [`BackupError`].
-pub fn restore(options: &Restore, mut step: impl FnMut(String)) -> Result<Restored, BackupError> {
+pub fn restore(options: &Restore, step: Progress<'_>) -> Result<Restored, BackupError> {
     let tls = options.cluster.tls.connector()?;
     let percent = |keys: u64, of: u64| 100 * keys / of.max(1);
     Reader::check(&options.file, |keys, head| {

@@ -3,6 +3,7 @@
 use super::interrupt::Interrupt;
 use super::link::{Servers, failed};
 use super::{Backup, BackupError, Head, Reader};
+use crate::options::arguments::Progress;
 use crate::server::file::durable;
 use crate::server::resp::Value;
 use core::time::Duration;
@@ -15,7 +16,7 @@ use tempfile::NamedTempFile;
 ///
 /// # Errors
 /// [`BackupError`], also if the process is told to stop. Then there is no file.
-pub fn backup(options: &Backup, mut step: impl FnMut(String)) -> Result<Head, BackupError> {
+pub fn backup(options: &Backup, step: Progress<'_>) -> Result<Head, BackupError> {
     let tls = options.cluster.tls.connector()?;
     let (addresses, password) = (&options.cluster.addr[..], options.cluster.password.as_deref());
     let patience = Duration::from_secs(options.cluster.patience.into());

@@ -129,7 +129,7 @@ fn surveyed(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<SystemR
             seed: setting.seed,
             format: Format::Table,
         };
-        Ok(survey_over(&options, &setting.world, |_| ())?)
+        Ok(survey_over(&options, &setting.world, &mut |_| ())?)
     })
 }
 

@@ -7,6 +7,7 @@ use crate::lab::experiments::results::{Foreign, merge};
 use crate::lab::experiments::run::{JobOptions, SettingOptions, Task};
 use crate::lab::experiments::runs::{Stepped, stepped};
 use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
+use crate::options::arguments::Progress;
 use askama::Template;
 use clap::Args;
 use std::path::PathBuf;
@@ -50,8 +51,8 @@ pub struct Written {
 /// [`LabError`]. If the command line is at fault, nothing is run.
 pub fn report(
     options: &ReportOptions,
-    mut progress: impl FnMut(String),
-    tell: impl FnMut(&str),
+    progress: Progress<'_>,
+    tell: &mut dyn FnMut(&str),
 ) -> Result<Written, LabError> {
     let printer = options.png.then(Printer::new).transpose()?;
     let printer = printer.as_ref();
@@ -64,7 +65,7 @@ pub fn report(
         let all = task.run(EXPERIMENTS, progress, tell)?.findings;
         (setting, all)
     } else {
-        let (setting, all) = merge(&options.dirs, options.setting.world()?, &mut progress)?;
+        let (setting, all) = merge(&options.dirs, options.setting.world()?, progress)?;
         for (experiment, findings) in &all {
             write_with(printer, experiment, &setting, findings, &options.out)?;
         }

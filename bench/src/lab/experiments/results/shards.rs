@@ -2,7 +2,8 @@
 
 use super::journal::{self, Journal, Line, Origin};
 use crate::lab::experiments::lab::{Lab, Shard};
-use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Progress, Setting};
+use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Setting};
+use crate::options::arguments::Progress;
 use crate::theory::matrix::RttMatrix;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

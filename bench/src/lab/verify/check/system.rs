@@ -3,7 +3,7 @@
 use super::state::{Letter, Process, State};
 use paxos_core::{
     Ballot, Change, Chosen, CommandId, Config, Entry, Event, Fold, Kind, Message, Node, NodeId, NodeSet,
-    Phase, Places, Protocol, QuorumSystem, Record, Replica, Setup, Slot, Time, Write,
+    Phase, Places, Protocol, QuorumSystem, Record, Replica, Setup, Slot, Time,
 };
 use stateright::{Model, Property};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -207,23 +207,23 @@ impl<P: Checked> System<P> {
             for record in &process.disk {
                 let Record::Voted { ballot, first, batch } = record else { continue };
                 for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
-                    let (voters, changes) = votes.entry((slot, *ballot, entry.id())).or_default();
-                    voters.insert(NodeId(id));
-                    *changes = matches!(entry, Entry::Change(..));
+                    let (who, is_change) = votes.entry((slot, *ballot, entry.id())).or_default();
+                    who.insert(NodeId(id));
+                    *is_change = matches!(entry, Entry::Change(..));
                 }
             }
         }
         let mut new: Option<(Slot, Arc<dyn QuorumSystem>)> = None;
         let mut chosen: BTreeMap<_, (BTreeSet<_>, bool)> = BTreeMap::new();
-        for ((slot, ballot, value), (voters, changes)) in votes {
+        for ((slot, ballot, value), (voters, is_change)) in votes {
             let later = new.as_ref().filter(|(from, _)| slot >= *from).map(|(_, quorums)| quorums);
             if !later.unwrap_or(&self.config.quorums).is_quorum(Phase::of(ballot), voters) {
                 continue;
             }
-            let (values, founding) = chosen.entry(slot).or_default();
+            let (values, by_first) = chosen.entry(slot).or_default();
             values.insert(value);
-            *founding = later.is_none();
-            if changes && new.is_none() {
+            *by_first = later.is_none();
+            if is_change && new.is_none() {
                 new = self.succeeding().map(|quorums| (slot.plus(self.config.limits.alpha as u64), quorums));
             }
         }

@@ -27,7 +27,7 @@ fn explored(variant: Checkable, scenario: Scene, steps: u64, change: impl FnOnce
     let steps = std::env::var("STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(steps);
     let mut options = options(variant, scenario, steps);
     change(&mut options);
-    check(&options, |_| {}).expect("a lawful cluster")
+    check(&options, &mut |_| {}).expect("a lawful cluster")
 }
 
 fn agrees(explored: &Explored) {
@@ -151,7 +151,7 @@ fn what_has_no_effect_is_refused() {
     let lawful = |change: fn(&mut Check)| {
         let mut options = options(Checkable::Multi, Scene::Rivals, 1);
         change(&mut options);
-        check(&options, |_| {}).err()
+        check(&options, &mut |_| {}).err()
     };
     assert!(matches!(lawful(|check| check.forgetful = true), Some(CheckError::NoCrash)));
     assert!(matches!(lawful(|check| check.recovery = Some(Recovery::Classic)), Some(CheckError::NoRecovery)));

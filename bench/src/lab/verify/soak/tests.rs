@@ -23,7 +23,7 @@ fn options(seeds: Range<u64>) -> Soak {
 
 #[test]
 fn nothing_fails_in_the_first_seeds_and_every_kind_of_mishap_is_among_them() {
-    let tally = soak(&options(0..400), |_| {}).expect("options");
+    let tally = soak(&options(0..400), &|_| {}).expect("options");
     assert!(tally.failures.is_empty(), "{}", tally.table());
     assert_eq!((tally.runs, tally.replayed), (400, 4));
     assert_eq!(tally.commands.answered, tally.commands.planned);
@@ -35,12 +35,12 @@ fn nothing_fails_in_the_first_seeds_and_every_kind_of_mishap_is_among_them() {
 
 #[test]
 fn a_seed_stands_for_one_run_in_any_shard_and_any_number_of_jobs() {
-    let whole = soak(&options(0..60), |_| {}).expect("options");
+    let whole = soak(&options(0..60), &|_| {}).expect("options");
     let mut parts = Tally::default();
     for k in 1..=3 {
         let part = Soak { shard: (k, 3), jobs: NonZeroUsize::new(1), ..options(0..60) };
         assert_eq!(part.count(), 20);
-        parts.join(soak(&part, |_| {}).expect("options"));
+        parts.join(soak(&part, &|_| {}).expect("options"));
     }
     let of = |tally: &Tally| {
         (tally.runs, tally.commands, tally.reads, tally.pairs.clone(), tally.variants.clone())
@@ -51,7 +51,7 @@ fn a_seed_stands_for_one_run_in_any_shard_and_any_number_of_jobs() {
 #[test]
 fn disks_that_lie_are_found_and_what_it_takes_is_told() {
     let lying = Soak { planted: Some(Planted::LyingDisks), ..options(0..2000) };
-    let tally = soak(&lying, |_| {}).expect("options");
+    let tally = soak(&lying, &|_| {}).expect("options");
     let failure = tally.failures.first().expect("it is found");
     let plan = Plan::draw(failure.seed, None, Some(Planted::LyingDisks));
     // The failure needs a crash, and the printed command repeats it.
@@ -67,26 +67,26 @@ fn disks_that_lie_are_found_and_what_it_takes_is_told() {
 
 /// The failure of a single seed, of which nothing is left out.
 fn repeated(again: &Soak) -> Failure {
-    let mut tally = soak(again, |_| {}).expect("options");
+    let mut tally = soak(again, &|_| {}).expect("options");
     tally.failures.pop().expect("it fails again")
 }
 
 #[test]
 fn a_disk_that_forgets_unnoticed_is_found() {
     let planted = Soak { planted: Some(Planted::UnnoticedAmnesia), ..options(0..4000) };
-    let tally = soak(&planted, |_| {}).expect("options");
+    let tally = soak(&planted, &|_| {}).expect("options");
     assert!(tally.failures[0].run.contains("-disk"), "{:?}", tally.failures);
 }
 
 #[test]
 fn options_that_are_about_one_seed_are_refused_for_many() {
     let many = Soak { only: Some(vec![0]), ..options(0..10) };
-    assert_eq!(soak(&many, |_| {}).err(), Some(SoakError::OneSeed("--only")));
+    assert_eq!(soak(&many, &|_| {}).err(), Some(SoakError::OneSeed("--only")));
     let (one, part) = (options(7..8), Soak { shard: (2, 4), ..options(7..8) });
-    assert_eq!(soak(&part, |_| {}).err(), Some(SoakError::ManySeeds("--shard")));
-    assert_eq!(soak(&Soak { steer: true, ..one }, |_| {}).err(), Some(SoakError::ManySeeds("--steer")));
+    assert_eq!(soak(&part, &|_| {}).err(), Some(SoakError::ManySeeds("--shard")));
+    assert_eq!(soak(&Soak { steer: true, ..one }, &|_| {}).err(), Some(SoakError::ManySeeds("--steer")));
     let none = Soak { only: Some(vec![99]), ..options(3..4) };
-    assert!(matches!(soak(&none, |_| {}), Err(SoakError::NoMishap { number: 99, .. })));
+    assert!(matches!(soak(&none, &|_| {}), Err(SoakError::NoMishap { number: 99, .. })));
     for wrong in ["5..5", "9..3", "x", "-1", "0..", "18446744073709551615"] {
         assert!(seeds(wrong).is_err(), "{wrong}");
     }
@@ -213,7 +213,7 @@ fn a_full_disk_counts_if_its_process_has_something_to_write() {
 #[test]
 fn the_json_says_what_was_asked_for_and_how_often_pairs_met() {
     let part = Soak { shard: (2, 3), variant: Some(Variant::Multi), ..options(0..120) };
-    let json = serde_json::to_value(soak(&part, |_| {}).expect("options")).expect("JSON");
+    let json = serde_json::to_value(soak(&part, &|_| {}).expect("options")).expect("JSON");
     let about = &json["about"];
     assert_eq!(
         (&about["seeds"], &about["shard"]),
@@ -245,7 +245,7 @@ fn no_two_kinds_that_may_not_meet_are_drawn_together() {
 fn steered_runs_are_the_same_in_any_number_of_jobs_and_reach_more() {
     let steered = |jobs| Soak { steer: true, jobs: NonZeroUsize::new(jobs), ..options(0..500) };
     let (one, three) =
-        (soak(&steered(1), |_| {}).expect("options"), soak(&steered(3), |_| {}).expect("options"));
+        (soak(&steered(1), &|_| {}).expect("options"), soak(&steered(3), &|_| {}).expect("options"));
     assert!(one.failures.is_empty(), "{}", one.table());
     assert_eq!((one.steered, &one.pairs, one.commands), (three.steered, &three.pairs, three.commands));
     assert_eq!((one.runs, one.steered.map(|(variations, _)| variations)), (500, Some(200)));
@@ -254,7 +254,7 @@ fn steered_runs_are_the_same_in_any_number_of_jobs_and_reach_more() {
 #[test]
 fn a_failing_variation_is_repeated_by_the_command_that_is_printed() {
     let lying = Soak { planted: Some(Planted::LyingDisks), failures: 1000, steer: true, ..options(0..400) };
-    let tally = soak(&lying, |_| {}).expect("options");
+    let tally = soak(&lying, &|_| {}).expect("options");
     let failure = tally.failures.iter().find(|failure| failure.replay.contains(" --vary ")).expect("one");
     let after = |name: &str| failure.replay.split(name).nth(1).and_then(|rest| rest.split(' ').next());
     let only = after(" --only ").map(|numbers| numbers.split(',').map(|n| n.parse().expect("one")).collect());

@@ -258,7 +258,7 @@ where
             mishap.nodes.iter().for_each(|id| sim.fail_at(end, Fault::Restart(*id)));
         }
         Kind::JumpClock => {
-            mishap.nodes.iter().for_each(|id| sim.fail_at(start, Fault::JumpClock(*id, latest)))
+            mishap.nodes.iter().for_each(|id| sim.fail_at(start, Fault::JumpClock(*id, latest)));
         }
         Kind::Slow => {
             for id in &mishap.nodes {
@@ -342,8 +342,9 @@ where
     let links = sim.links_mut();
     (links.loss, links.duplication, links.reliable_from) = (0.0, 0.0, Some(now));
     for id in sim.ids().to_vec() {
-        let awake = [Fault::FreeDisk, Fault::Restart, Fault::Resume, Fault::StartClock, Fault::StartDisk];
-        awake.into_iter().for_each(|fault| sim.fail(fault(id)));
+        for fault in [Fault::FreeDisk, Fault::Restart, Fault::Resume, Fault::StartClock, Fault::StartDisk] {
+            sim.fail(fault(id));
+        }
         sim.fail(Fault::Slow(id, Duration::ZERO));
     }
 }
