@@ -1,11 +1,12 @@
 //! A state of a small cluster: the processes with their disks, and all messages that were ever sent.
 
 use super::system::{Checked, Idle};
-use paxos_core::{Message, Node, NodeId, Record, Replica, Write};
-use std::collections::{BTreeMap, VecDeque};
+use paxos_core::{CommandId, Message, Node, NodeId, Record, Replica, Slot, Write};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// A process and its disk. Equal ones behave equally.
 pub(super) struct Process<P: Checked> {
@@ -47,16 +48,33 @@ impl<P: Checked> Letter<P> {
     }
 }
 
+/// What a quorum voted for in one slot, in any of its ballots.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    /// The values: one, if there is agreement.
+    pub(super) values: BTreeSet<Option<CommandId>>,
+    /// Whether the voters are members that joined by a change.
+    pub(super) by_new: bool,
+}
+
 /// The processes, and all messages that were ever sent.
 pub(super) struct State<P: Checked> {
     pub(super) processes: Vec<Arc<Process<P>>>,
     pub(super) letters: BTreeMap<u64, Arc<Letter<P>>>,
+    /// What the disks say is chosen.
+    pub(super) chosen: Arc<BTreeMap<Slot, Choice>>,
     pub(super) crashes: u8,
 }
 
 impl<P: Checked> Clone for State<P> {
     fn clone(&self) -> Self {
-        Self { processes: self.processes.clone(), letters: self.letters.clone(), crashes: self.crashes }
+        let Self { processes, letters, chosen, crashes } = self;
+        Self {
+            processes: processes.clone(),
+            letters: letters.clone(),
+            chosen: Arc::clone(chosen),
+            crashes: *crashes,
+        }
     }
 }
 
@@ -84,7 +102,7 @@ impl<P: Checked> fmt::Debug for State<P> {
 }
 
 fn print(what: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Xxh3Default::new();
     what.hash(&mut hasher);
     hasher.finish()
 }

@@ -1,6 +1,6 @@
 //! A small cluster as a transition system: the shipped nodes with every order, loss and duplication of messages.
 
-use super::state::{Letter, Process, State};
+use super::state::{Choice, Letter, Process, State};
 use paxos_core::{
     Ballot, Change, Chosen, CommandId, Config, Entry, Event, Fold, Kind, Message, Node, NodeId, NodeSet,
     Phase, Places, Protocol, QuorumSystem, Record, Replica, Setup, Slot, Time,
@@ -118,6 +118,7 @@ impl<P: Checked> System<P> {
         state.processes[usize::from(id)] =
             Arc::new(Process::new(node.clone(), disk, replica, writes, incarnation));
         self.settle(state, id, node, incarnation, false);
+        state.chosen = Arc::new(self.chosen(state));
     }
 
     /// Handles what the node hands out after a step. A crash loses what is not on the disk, or the disk as well.
@@ -126,7 +127,7 @@ impl<P: Checked> System<P> {
             Some(before) => (before.disk.clone(), before.replica.clone(), before.writes.clone()),
             None => (Vec::new(), self.replica(), VecDeque::new()),
         };
-        let mut said = Vec::new();
+        let (mut said, written) = (Vec::new(), disk.len());
         while node.is_ready() {
             let mut ready = node.ready();
             said.extend(ready.messages());
@@ -166,12 +167,18 @@ impl<P: Checked> System<P> {
             let node = Node::restore(self.setup(id), Time(0), incarnation + 1, &disk);
             let again = Process::new(node.clone(), disk, self.replica(), VecDeque::new(), incarnation + 1);
             state.processes[usize::from(id)] = Arc::new(again);
-            return self.settle(state, id, node, incarnation + 1, false);
+            self.settle(state, id, node, incarnation + 1, false);
+            state.chosen = Arc::new(self.chosen(state));
+            return;
         }
+        let has_written = disk.len() > written;
         let process = Arc::new(Process::new(node, disk, replica, writes, incarnation));
         match state.processes.get_mut(usize::from(id)) {
             Some(place) => *place = process,
             None => state.processes.push(process),
+        }
+        if has_written {
+            state.chosen = Arc::new(self.chosen(state));
         }
     }
 
@@ -194,14 +201,9 @@ impl<P: Checked> System<P> {
         self.change.map(|_| Replica::new(Fold::new((), |(), command| *command), &self.config.limits))
     }
 
-    /// The values that a quorum voted for in one ballot, slot by slot. Votes are never taken back, so the disks hold
-    /// everything that was ever chosen. From α slots after a chosen change on, quorums are those of the new members.
-    pub(super) fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, BTreeSet<Option<CommandId>>> {
-        self.chosen_among(state).into_iter().map(|(slot, (values, _))| (slot, values)).collect()
-    }
-
-    /// As [`System::chosen`], and whether the voters are those that the cluster began with.
-    fn chosen_among(&self, state: &State<P>) -> BTreeMap<Slot, (BTreeSet<Option<CommandId>>, bool)> {
+    /// What a quorum voted for in one ballot, slot by slot. Votes are never taken back, so the disks hold everything that was
+    /// ever chosen. From α slots after a chosen change on, quorums are those of the new members.
+    fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, Choice> {
         let mut votes: BTreeMap<(Slot, Ballot, Option<CommandId>), (NodeSet, bool)> = BTreeMap::new();
         for (process, id) in state.processes.iter().zip(0..) {
             for record in &process.disk {
@@ -214,15 +216,15 @@ impl<P: Checked> System<P> {
             }
         }
         let mut new: Option<(Slot, Arc<dyn QuorumSystem>)> = None;
-        let mut chosen: BTreeMap<_, (BTreeSet<_>, bool)> = BTreeMap::new();
+        let mut chosen: BTreeMap<Slot, Choice> = BTreeMap::new();
         for ((slot, ballot, value), (voters, is_change)) in votes {
             let later = new.as_ref().filter(|(from, _)| slot >= *from).map(|(_, quorums)| quorums);
             if !later.unwrap_or(&self.config.quorums).is_quorum(Phase::of(ballot), voters) {
                 continue;
             }
-            let (values, by_first) = chosen.entry(slot).or_default();
-            values.insert(value);
-            *by_first = later.is_none();
+            let choice = chosen.entry(slot).or_default();
+            choice.values.insert(value);
+            choice.by_new = later.is_some();
             if is_change && new.is_none() {
                 new = self.succeeding().map(|quorums| (slot.plus(self.config.limits.alpha as u64), quorums));
             }
@@ -237,17 +239,18 @@ impl<P: Checked> System<P> {
         self.config.quorums.over(&places).ok()
     }
 
-    fn agrees(&self, state: &State<P>) -> bool {
-        let chosen = self.chosen(state);
-        let one = chosen.values().all(|values| values.len() == 1);
+    fn agrees(state: &State<P>) -> bool {
         let told = |known: &Chosen<u64>, slot: Slot| known.get(slot).map(Entry::id);
         let slots = || (0..8).map(Slot);
-        one && state.processes.iter().all(|process| {
-            let known = process.node.chosen();
-            slots().all(|slot| {
-                told(known, slot).is_none_or(|value| chosen.get(&slot).is_some_and(|v| v.contains(&value)))
+        state.chosen.values().all(|choice| choice.values.len() == 1)
+            && state.processes.iter().all(|process| {
+                let known = process.node.chosen();
+                slots().all(|slot| {
+                    told(known, slot).is_none_or(|value| {
+                        state.chosen.get(&slot).is_some_and(|choice| choice.values.contains(&value))
+                    })
+                })
             })
-        })
     }
 }
 
@@ -256,7 +259,8 @@ impl<P: Checked> Model for System<P> {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State<P>> {
-        let mut state = State { processes: Vec::new(), letters: BTreeMap::new(), crashes: 0 };
+        let mut state =
+            State { processes: Vec::new(), letters: BTreeMap::new(), chosen: Arc::default(), crashes: 0 };
         for id in 0..self.processes {
             let mut node = Node::new(self.setup(id), Time(0));
             if node.deadline().is_some_and(|at| at <= Time(0)) {
@@ -330,19 +334,18 @@ impl<P: Checked> Model for System<P> {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always(AGREEMENT, |system: &Self, state| system.agrees(state)),
-            Property::sometimes(SOMETHING, |system: &Self, state| !system.chosen(state).is_empty()),
-            Property::sometimes(EVERYTHING, |system: &Self, state| {
-                let values: BTreeSet<_> = system.chosen(state).into_values().flatten().flatten().collect();
+            Property::always(AGREEMENT, |_, state| Self::agrees(state)),
+            Property::sometimes(SOMETHING, |_, state: &State<P>| !state.chosen.is_empty()),
+            Property::sometimes(EVERYTHING, |system: &Self, state: &State<P>| {
+                let values = state.chosen.values().flat_map(|choice| &choice.values);
+                let values: BTreeSet<_> = values.flatten().collect();
                 values.len() == system.commands.len() + usize::from(system.change.is_some())
             }),
         ];
         if self.change.is_some() {
-            properties.push(Property::sometimes(SUCCEEDED, |system: &Self, state| {
-                system
-                    .chosen_among(state)
-                    .values()
-                    .any(|(values, founding)| !founding && values.iter().any(Option::is_some))
+            properties.push(Property::sometimes(SUCCEEDED, |_, state: &State<P>| {
+                let commands = |choice: &Choice| choice.values.iter().any(Option::is_some);
+                state.chosen.values().any(|choice| choice.by_new && commands(choice))
             }));
         }
         properties
