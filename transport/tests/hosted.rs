@@ -1,5 +1,4 @@
 //! Hosts on tokio, with what they run on: networks and stores in memory, sockets, and stores on disk.
 
 mod host;
-mod store;
 mod wire;

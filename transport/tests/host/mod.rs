@@ -7,6 +7,7 @@ mod claims;
 mod joins;
 mod limits;
 mod numbers;
+mod store;
 mod waits;
 
 use core::future::Future;

@@ -1,6 +1,6 @@
 //! A report refuses what a start refuses, with the same words.
 
-use crate::store::incarnations::{Protocol, identity, open, record};
+use crate::host::store::incarnations::{Protocol, identity, open, record};
 use paxos_transport::{DiskStorage, Storage, StoreReport};
 use std::fs;
 use std::path::Path;

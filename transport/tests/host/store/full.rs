@@ -1,6 +1,6 @@
 //! Full disks, and directories that cannot be written.
 
-use crate::store::incarnations::{Protocol, open, record};
+use crate::host::store::incarnations::{Protocol, open, record};
 use paxos_transport::{Storage, StorageError, StoreError};
 use std::fs;
 use std::path::{Path, PathBuf};
