@@ -30,7 +30,7 @@ fn the_same_seed_gives_the_same_run_in_another_process() {
         return;
     }
     let me = std::env::current_exe().expect("a program");
-    let name = "repeat::the_same_seed_gives_the_same_run_in_another_process";
+    let name = "sim::repeat::the_same_seed_gives_the_same_run_in_another_process";
     let there = std::process::Command::new(me)
         .args([name, "--exact", "--nocapture"])
         .env("FINGERPRINT", "1")

@@ -273,7 +273,7 @@ fn alone(name: &str) -> bool {
 /// `STRANGERS=100000` makes more of them connect.
 #[tokio::test]
 async fn random_bytes_on_the_port_cost_nothing_that_lasts() {
-    if !alone("hostile::random_bytes_on_the_port_cost_nothing_that_lasts") {
+    if !alone("wire::hostile::random_bytes_on_the_port_cost_nothing_that_lasts") {
         return;
     }
     let strangers = std::env::var("STRANGERS").ok().and_then(|n| n.parse().ok()).unwrap_or(1000_u64);
@@ -313,7 +313,7 @@ async fn random_bytes_on_the_port_cost_nothing_that_lasts() {
 
 #[tokio::test]
 async fn a_long_frame_costs_memory_as_it_comes_and_not_before() {
-    if !alone("hostile::a_long_frame_costs_memory_as_it_comes_and_not_before") {
+    if !alone("wire::hostile::a_long_frame_costs_memory_as_it_comes_and_not_before") {
         return;
     }
     let listener = bind(options(0)).await;

@@ -41,7 +41,7 @@ an acceptor is replaced, the new members can decide as well.
   paxos-bench check --variant basic --scenario rivals
   paxos-bench check --variant multi --scenario succession --crashes 1 --writes 1
   paxos-bench check --variant fast --scenario collision --acceptors 4 --recovery uncoordinated
-  paxos-bench check --variant multi --scenario replacement --rounds 1
+  paxos-bench check --variant multi --scenario replacement
   paxos-bench check --variant multi --scenario rivals --forgetful --crashes 1      shows what a lost disk does
 
 Exit codes: 0 every property holds in all explored states, 1 a property does not hold, 2 the command line is wrong.";
@@ -318,6 +318,8 @@ fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
         config.spares = NodeSet::only(NodeId(options.acceptors));
         // The new members begin as soon as they can, so that less has to happen before.
         config.limits.alpha = 1;
+        // A request that arrives again while nothing may be proposed waits a second time, so a limit keeps the states few.
+        config.limits.queue = 2;
     }
     let asking = if options.scenario == Scene::Collision { 2 } else { 1 };
     let clients = if rivals { 0 } else { options.clients.unwrap_or(asking) };

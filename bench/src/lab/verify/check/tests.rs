@@ -131,7 +131,7 @@ fn fast_paxos_whose_acceptors_recover_by_themselves_agrees_with_a_successor() {
 #[test]
 fn a_replaced_acceptor_leaves_one_value_in_each_slot() {
     for variant in [Checkable::Basic, Checkable::Multi, Checkable::Fast] {
-        let found = explored(variant, Scene::Replacement, 150_000, |check| check.rounds = 1);
+        let found = explored(variant, Scene::Replacement, 40_000, |_| {});
         agrees(&found);
         assert_eq!(found.succeeded, Some(true), "{}", found.table());
     }
