@@ -6,6 +6,7 @@ mod changes;
 mod claims;
 mod joins;
 mod limits;
+mod local;
 mod numbers;
 mod store;
 mod waits;

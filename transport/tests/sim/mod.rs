@@ -4,7 +4,6 @@ mod broken;
 mod chaos;
 mod disks;
 mod frames;
-mod local;
 mod repeat;
 mod runs;
 mod scene;

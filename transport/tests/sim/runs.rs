@@ -348,11 +348,13 @@ fn a_slow_process_answers_late() {
     world.faults.plan = vec![(after(1), Fault::Slow(N1, slow)), (after(1), Fault::Slow(N2, slow))];
     let mut sim = sim(world);
     sim.submit_at(after(10), client, 1);
+    sim.run_for(15 * MS).expect("nothing breaks");
     sim.run_until(Sim::all_answered).expect("nothing breaks");
     assert!(sim.now() >= after(10 + 30), "a quorum needs one of them");
     let answered = sim.now();
     sim.fail(Fault::Slow(N1, Duration::ZERO));
     sim.submit_at(answered.after(MS), client, 2);
+    sim.run_for(2 * MS).expect("nothing breaks");
     sim.run_until(Sim::all_answered).expect("nothing breaks");
     assert!(sim.now() < answered.after(slow));
 }

@@ -220,9 +220,9 @@ pub struct Explored {
 }
 
 impl Explored {
-    /// Whether something is wrong: no agreement, or no decision, also of new members, although all states were explored.
+    /// Whether something is wrong: no agreement, or no decision although all states were explored.
     pub fn fails(&self) -> bool {
-        !self.agreement || self.complete && (!self.decision || self.succeeded == Some(false))
+        !self.agreement || self.complete && !self.decision
     }
 
     /// The result as text for people.
@@ -246,15 +246,14 @@ impl Explored {
         };
         let _ = writeln!(text, "{AGREEMENT}: {}", if self.agreement { holds } else { fails });
         let _ = writeln!(text, "{SOMETHING}: {}", reachable(self.decision));
-        let found = match (self.everything, self.complete) {
-            (true, _) => holds,
-            // This is no failure: a command that lost its slot may need a higher round than is allowed.
+        // These are no failures: a command that lost its slot, or new members, may need a higher round than is allowed.
+        let in_time = |found| match (found, self.complete) {
             (false, true) => "does not hold within the rounds allowed; allow more with --rounds",
-            (false, false) => "was not found yet",
+            (found, _) => reachable(found),
         };
-        let _ = writeln!(text, "{EVERYTHING}: {found}");
+        let _ = writeln!(text, "{EVERYTHING}: {}", in_time(self.everything));
         if let Some(succeeded) = self.succeeded {
-            let _ = writeln!(text, "{SUCCEEDED}: {}", reachable(succeeded));
+            let _ = writeln!(text, "{SUCCEEDED}: {}", in_time(succeeded));
         }
         for (nth, step) in (1..).zip(&self.counterexample) {
             let _ = writeln!(text, "{nth:>4}. {step}");
