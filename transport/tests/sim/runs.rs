@@ -328,6 +328,7 @@ fn a_process_whose_disk_is_full_stops_when_it_writes_and_starts_when_there_is_ro
         (at(60), Fault::FreeDisk(N1)),
         (at(61), Fault::Restart(N1)),
     ];
+    world.service = Service::each(Duration::from_micros(10));
     let mut sim = sim(world);
     let up = |sim: &mut Sim<Multi, Machine>, ms| {
         sim.run_for(at(ms).since(sim.now())).expect("nothing breaks");
@@ -337,8 +338,10 @@ fn a_process_whose_disk_is_full_stops_when_it_writes_and_starts_when_there_is_ro
     sim.submit_at(at(20), client, 1);
     assert!(!up(&mut sim, 30) && !up(&mut sim, 50), "a full disk takes no start either");
     assert!(up(&mut sim, 70));
+    let written = sim.disk(N1).len();
+    sim.submit_at(at(80), client, 2);
     sim.run_to_quiescence(Duration::from_secs(1)).expect("nothing breaks");
-    assert!(sim.all_answered());
+    assert!(sim.all_answered() && sim.disk(N1).len() > written, "it votes again");
 }
 
 #[test]

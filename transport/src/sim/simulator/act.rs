@@ -102,7 +102,9 @@ where
             let submitted = self.take_outcomes(out);
             self.sync(out);
             if !self.up {
-                break;
+                // What it had left to do went down with it.
+                out.spent = Duration::ZERO;
+                return;
             }
             let came_back = was_away && !self.replica.is_away();
             if !self.take_receipt() && !submitted && !came_back && !self.node.is_ready() {
