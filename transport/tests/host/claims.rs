@@ -360,11 +360,11 @@ where
     for nth in 0..30_usize {
         propose_at(&members, nth as u64..nth as u64 + 1).await;
         let (member, way) = (members[nth % members.len()], ways[nth / 3 % 3]);
-        let seen = soon(member.read(way, |journal| journal.0.len())).await.expect("runs");
+        let seen = soon(member.read(way, |journal| journal.commands().len())).await.expect("runs");
         assert!(seen.value == nth + 1 && seen.applied > Slot(nth as u64), "{way:?} at {member:?}: {seen:?}");
         // A caller that knows how recent the state was may require this at any other member.
         let as_new = Consistency::AtLeast(seen.applied);
-        let again = soon(members[0].read(as_new, |journal| journal.0.len())).await.expect("runs");
+        let again = soon(members[0].read(as_new, |journal| journal.commands().len())).await.expect("runs");
         assert!(again.value > nth && again.applied >= seen.applied);
     }
     let refused = soon(cluster.member(NodeId(9)).read(Consistency::Local, |_| ())).await;

@@ -218,6 +218,7 @@ async fn reads_that_nobody_waits_for_make_room_for_others() {
         let gone = tokio::time::timeout(Duration::from_millis(1), never()).await;
         assert!(gone.is_err(), "it waits");
     }
-    let seen = soon(member.read(Consistency::Confirmed, |journal| journal.0.len())).await.expect("room");
+    let seen =
+        soon(member.read(Consistency::Confirmed, |journal| journal.commands().len())).await.expect("room");
     assert_eq!(seen.value, 0);
 }

@@ -14,32 +14,36 @@ mod waits;
 use core::future::Future;
 use core::time::Duration;
 use paxos_core::{Config, Consistency, NodeId, Protocol, RestoreError, Setup, Slot, StateMachine};
+use paxos_transport::conformance::cluster;
 use paxos_transport::{MemoryCluster, Replicated, Storage, Transport};
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// A state machine that records its commands; the reply is the index of the command.
+/// A state machine that records its commands, and can be told to panic; the reply is the index of the command.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Journal(Vec<u64>);
+struct Journal(cluster::Journal);
 
 impl StateMachine for Journal {
     type Command = u64;
     type Reply = u64;
 
-    fn apply(&mut self, _slot: Slot, command: &u64) -> u64 {
+    fn apply(&mut self, slot: Slot, command: &u64) -> u64 {
         assert_ne!(*command, PANIC, "told to panic");
-        self.0.push(*command);
-        self.0.len() as u64 - 1
+        self.0.apply(slot, command) - 1
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {
-        Some(self.0.iter().flat_map(|command| command.to_le_bytes()).collect())
+        self.0.snapshot()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), RestoreError> {
-        let commands = state.chunks(8).map(|bytes| bytes.try_into().map(u64::from_le_bytes));
-        self.0 = commands.collect::<Result<_, _>>().map_err(|e| RestoreError::Machine(e.to_string()))?;
-        Ok(())
+        self.0.restore(state)
+    }
+}
+
+impl Journal {
+    fn commands(&self) -> &[u64] {
+        &self.0.0
     }
 }
 
@@ -75,8 +79,9 @@ async fn journals<P: Protocol<Value = u64, Reply = u64>>(members: &[&Member<P>])
     let mut journals = Vec::new();
     for member in members {
         soon(member.until(|status| status.applied >= applied)).await.expect("runs");
-        journals
-            .push(member.read(Consistency::Local, |journal| journal.0.clone()).await.expect("runs").value);
+        journals.push(
+            member.read(Consistency::Local, |journal| journal.commands().to_vec()).await.expect("runs").value,
+        );
     }
     journals
 }

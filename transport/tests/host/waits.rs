@@ -129,7 +129,7 @@ async fn without_a_quorum_nothing_waits_for_ever_by_default() {
     assert_eq!(in_time(member.change(Change::remove(NodeId(2)))).await, Err(alone.into()));
     // Requests that were given up leave no slot occupied.
     cluster.network().heal(NodeId(0));
-    let seen = soon(member.read(Consistency::Confirmed, |journal| journal.0.first().copied())).await;
+    let seen = soon(member.read(Consistency::Confirmed, |journal| journal.commands().first().copied())).await;
     assert_eq!(seen.expect("answered").value, Some(1));
     soon(member.propose(3)).await.expect("answered");
 }
@@ -161,7 +161,7 @@ async fn removed_reads<P: Protocol<Value = u64, Reply = u64>>(mut config: Config
         assert_eq!(soon(gone.read(way, |_| ())).await, removed);
         assert_eq!(begun.elapsed(), Duration::ZERO, "at once");
     }
-    let seen = soon(gone.read(Consistency::Local, |journal| journal.0.first().copied())).await;
+    let seen = soon(gone.read(Consistency::Local, |journal| journal.commands().first().copied())).await;
     assert_eq!(seen.expect("what is there can be read").value, Some(1));
 }
 
