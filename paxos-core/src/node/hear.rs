@@ -59,7 +59,7 @@ impl<P: Protocol> Node<P> {
             }
             Message::Heard { ballot, sent } if acceptor => self.on_heard(from, ballot, sent),
             Message::Read(message) => self.on_read_message(from, message),
-            Message::Progress { chosen, durable } if learner || self.is_mobile() => {
+            Message::Progress { chosen, durable } if learner || proposer || self.is_mobile() => {
                 self.on_progress(from, chosen, durable);
             }
             Message::CatchUp { from: slot } if learner || self.is_mobile() => self.on_catch_up(from, slot),

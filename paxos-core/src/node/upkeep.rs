@@ -143,13 +143,24 @@ impl<P: Protocol> Node<P> {
 
     #[cold]
     pub(super) fn on_progress(&mut self, from: NodeId, chosen: Slot, durable: Slot) {
+        if self.setup.config.proposers.without(self.members.learners).contains(from) {
+            // It has no values, and says how far learners once were.
+            if self.learner.is_some() {
+                self.chosen.hear_of(chosen);
+            }
+            return;
+        }
         let mine = (self.now, self.chosen.first_unknown());
+        let before = self.peers.known(from);
         self.peers.heard(from, (chosen, durable), mine, self.window());
         let told = self.learner.is_some() || self.is_told(chosen);
         if told && let Some(proposer) = &mut self.proposer {
             proposer.on_progress(self.now, chosen);
         }
         if self.learner.is_none() {
+            if before == Some(chosen) {
+                self.tell_more(from, chosen);
+            }
             return;
         }
         self.chosen.hear_of(chosen);
@@ -162,6 +173,17 @@ impl<P: Protocol> Node<P> {
             }
         } else {
             self.catch_up(from);
+        }
+    }
+
+    /// Tells a learner, as a proposer that does not learn, that more is chosen than all below `chosen`. Those that said so may
+    /// have crashed since, one after the other, and forgotten it; then nobody else is left to ask for it.
+    #[cold]
+    fn tell_more(&mut self, learner: NodeId, chosen: Slot) {
+        let Some(proposer) = &self.proposer else { return };
+        let known = proposer.begins_at(&self.chosen);
+        if chosen < known {
+            self.send(To::One(learner), Message::Progress { chosen: known, durable: self.durable });
         }
     }
 

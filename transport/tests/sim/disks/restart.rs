@@ -2,7 +2,7 @@
 //! slots.
 
 use crate::sim::support::{Basic, Fast, MS, Multi, sim};
-use paxos_core::{Config, Kind, Limits, NodeId, Protocol, Slot};
+use paxos_core::{Config, Consistency, Kind, Leadership, Learning, Limits, NodeId, Protocol, Slot};
 use paxos_transport::sim::{Delay, Disk, Fault, Links, Sim, Stop, World};
 
 const COMMANDS: u64 = 400;
@@ -39,6 +39,44 @@ fn all_start_again<P: Protocol<Value = u64, Reply = (u64, u64)>>() {
         let proposed = sim.counts().of(Kind::Accept);
         assert!(proposed < 3 * 80, "{} {seed}: {proposed} proposals", P::NAME);
     }
+}
+
+/// The learners restart, and have written down nothing of what is chosen. A proposer that does not learn
+/// is the only one that knows how far they were. Nobody has a command. Found by the soak.
+fn learners_forget_in_turn<P: Protocol<Value = u64, Reply = (u64, u64)>>(leadership: Option<Leadership>) {
+    for seed in 0..20 {
+        let mut config = Config::separate(1, 3, 2).expect("lawful");
+        config.learning = Learning::Everyone;
+        config.leadership = leadership.unwrap_or(config.leadership);
+        let mut world = World::<P>::new(config, P::Options::default(), seed);
+        world.links = Links::new(Delay::Uniform { low: MS, high: 2 * MS });
+        let client = world.add_clients(1)[0];
+        let mut sim = sim(world);
+        let done = |stop: Result<Stop, _>| match stop {
+            Ok(stop) => stop == Stop::Done,
+            Err(violation) => panic!("{violation}"),
+        };
+        sim.submit_in_turn(client, 1, 0..9);
+        assert!(done(sim.run_until(Sim::all_answered)), "{} {seed}", P::NAME);
+        let learners = [NodeId(4), NodeId(5)];
+        sim.run_for(300 * MS).expect("nothing breaks");
+        for fault in [Fault::Crash, Fault::Restart] {
+            learners.into_iter().for_each(|learner| sim.fail(fault(learner)));
+        }
+        for (learner, way) in learners.into_iter().zip([Consistency::Quorum, Consistency::Confirmed]) {
+            sim.read(learner, way).expect("it is up");
+        }
+        let read = |sim: &Sim<P, _>| sim.reads().iter().all(|read| read.seen.is_some());
+        assert!(done(sim.run_until(read)), "{} {seed}: the reads do not end", P::NAME);
+    }
+}
+
+#[test]
+fn what_all_learners_have_forgotten_is_learned_again() {
+    learners_forget_in_turn::<Basic>(Some(Leadership::SelfAppointed { backoff: None }));
+    learners_forget_in_turn::<Basic>(None);
+    learners_forget_in_turn::<Multi>(None);
+    learners_forget_in_turn::<Fast>(None);
 }
 
 #[test]
