@@ -61,7 +61,9 @@ fn learners_forget_in_turn<P: Protocol<Value = u64, Reply = (u64, u64)>>(leaders
         let learners = [NodeId(4), NodeId(5)];
         sim.run_for(300 * MS).expect("nothing breaks");
         for fault in [Fault::Crash, Fault::Restart] {
-            learners.into_iter().for_each(|learner| sim.fail(fault(learner)));
+            for learner in learners {
+                sim.fail(fault(learner));
+            }
         }
         for (learner, way) in learners.into_iter().zip([Consistency::Quorum, Consistency::Confirmed]) {
             sim.read(learner, way).expect("it is up");
