@@ -24,6 +24,8 @@ pub(crate) struct Gaps {
     watched: Option<(Slot, Time)>,
     /// Slots to finish, with any value.
     fill: SlotRange,
+    /// A slot that a learner waits for, though nobody says that a value is chosen there.
+    unsure: Option<Slot>,
 }
 
 const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
@@ -43,6 +45,7 @@ impl Gaps {
             reach: config.limits.reach(),
             watched: None,
             fill: NOWHERE,
+            unsure: None,
         }
     }
 
@@ -90,7 +93,7 @@ impl Gaps {
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.watched, self.fill) = (None, NOWHERE);
+        (self.watched, self.fill, self.unsure) = (None, NOWHERE, None);
     }
 
     /// Takes the next slot to finish for which `is_open` holds.
@@ -129,6 +132,19 @@ impl Gaps {
     pub(crate) fn finish(&mut self, first: Slot, end: Slot) {
         self.fill = SlotRange::new(first, end.min(first.plus(self.most)));
         self.watched = None;
+    }
+
+    /// Schedules a slot in which a value may be chosen, and after it the next ones, as far as acceptors have voted.
+    pub(crate) fn probe(&mut self, slot: Slot) {
+        self.finish(slot, slot.plus(1));
+        self.unsure = Some(slot);
+    }
+
+    /// Notes whether a phase 1 quorum reports a vote in `slot`.
+    pub(crate) fn probed(&mut self, slot: Slot, voted: bool) {
+        if self.unsure.take_if(|unsure| *unsure == slot).is_some() && voted && self.fill.is_empty() {
+            self.probe(slot.plus(1));
+        }
     }
 
     /// The end of the slots that are chosen according to other processes, or that at least have a vote.

@@ -72,6 +72,11 @@ impl<V: Value> Proposer<V> {
         matches!(self.setup.config.leadership, Leadership::Elected { .. })
     }
 
+    /// Whether nothing is under way, and no command waits.
+    fn is_quiet(&self) -> bool {
+        self.instances.is_empty() && self.queue.is_empty()
+    }
+
     /// Whether this proposer is responsible for filling gaps in the log.
     fn is_concerned(&self) -> bool {
         self.open || !self.is_elected()
@@ -142,24 +147,27 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     }
 
     fn is_settled(&self) -> bool {
-        self.instances.is_empty() && self.queue.is_empty()
+        self.is_quiet()
     }
 
     fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) -> bool {
         let slot = promise.slot;
         let shown = slot < self.gaps.end(chosen) || self.is_awaited(chosen);
         let Some(at) = self.find(slot) else { return false };
+        let followed = self.instances.iter().skip(at + 1).any(|later| later.own.is_some());
         let instance = &mut self.instances[at];
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
             return false;
         }
+        self.gaps.probed(slot, !instance.is_free());
         // If its own command was chosen elsewhere in the meantime, the next command takes its place.
         if instance.is_free() && instance.own.is_none() {
             instance.want(self.queue.pop_front());
-            // A process said that all slots up to a later one are chosen, which is wrong. No no-op is needed here.
-            if instance.own.is_none() && instance.for_gap && !shown {
+            // A process said that all slots up to a later one are chosen, which is wrong, or wanted to know whether a value is
+            // chosen here. No no-op is needed, unless a command is under way in a later slot.
+            if instance.own.is_none() && instance.for_gap && !shown && !followed {
                 self.instances.remove(at);
-                self.progress = self.progress.min(slot);
+                (self.progress, self.next) = (self.progress.min(slot), self.next.min(slot));
                 self.gaps.clear();
                 self.refuted = Some(slot);
                 return false;
@@ -231,15 +239,21 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         self.queue.requeue(lost);
     }
 
-    /// The processes that knew the chosen values have forgotten them; in a new ballot the acceptors report them again.
+    /// The processes that knew the chosen values have forgotten them; in a new ballot the acceptors report them again. If
+    /// this proposer has forgotten how far they were as well, it asks about one slot after the other, unless it has commands.
     fn propose_again(&mut self, _now: Time, from: Slot, _chosen: &Chosen<V>) {
-        if from >= self.progress {
+        let told = from < self.progress;
+        if !told && !self.is_quiet() {
             return;
         }
         // Uses a new round: an instance that has ended may have proposed a value there in the present one.
         let Some(ballot) = self.highest.max(self.base).next_term(self.setup.id) else { return };
         (self.base, self.highest) = (ballot, ballot);
-        self.gaps.finish(from, self.progress);
+        if told {
+            self.gaps.finish(from, self.progress);
+        } else {
+            self.gaps.probe(from);
+        }
     }
 
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<V>) {

@@ -281,7 +281,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if matches!(self.stage, Stage::Idle) {
             self.awaited.watch(now, &self.setup, chosen);
         }
-        // The timeout may be for a batch that lingers.
+        self.pipeline.on_timeout(now);
         if !self.again.is_due(now) {
             return;
         }

@@ -261,7 +261,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<MultiPaxos<V, R>> for Prop
         if matches!(self.stage, Stage::Idle) {
             self.awaited.watch(now, &self.setup, chosen);
         }
-        // The timeout may be for a batch that lingers.
+        self.pipeline.on_timeout(now);
         if !self.again.is_due(now) {
             return;
         }

@@ -23,8 +23,8 @@ pub struct Pipeline<V> {
     in_flight_bytes: usize,
     /// The slot from which on commands in `queue` may have been chosen in a lost ballot.
     requeued: Option<Slot>,
-    /// Whether nothing may be proposed in the next slot yet. If so, no batch waits for its linger time.
-    at_end: bool,
+    /// Until when the next batch lingers. None: it does not, or waits for something else.
+    held: Option<Time>,
 }
 
 /// Commands that arrived together, with their total size.
@@ -53,7 +53,7 @@ impl<V: Value> Pipeline<V> {
             sizes: VecDeque::new(),
             in_flight_bytes: 0,
             requeued: None,
-            at_end: false,
+            held: None,
         }
     }
 
@@ -87,13 +87,14 @@ impl<V: Value> Pipeline<V> {
     /// Takes the next batch, if the window has room and the batch is full or has lingered long enough. Notes it as a
     /// proposal in `ballot`, from slot `first` on, in slots below `end`.
     pub fn propose_next(&mut self, now: Time, ballot: Ballot, first: Slot, end: Slot) -> Option<Batch<V>> {
+        self.held = None;
         let mut room = self.room()?;
         room.count = room.count.min(end.since(first) as usize);
-        self.at_end = room.count == 0;
-        if self.at_end {
+        if room.count == 0 {
             return None;
         }
-        if self.held_until(room).is_some_and(|at| now < at) {
+        self.held = self.held_until(room).filter(|at| now < *at);
+        if self.held.is_some() {
             return None;
         }
         let (batch, bytes) = self.take_counted(room)?;
@@ -123,7 +124,12 @@ impl<V: Value> Pipeline<V> {
 
     /// When a batch that is held back must be proposed. None if no batch is held back.
     pub fn deadline(&self) -> Option<Time> {
-        self.linger.filter(|_| !self.at_end).and_then(|_| self.held_until(self.room()?))
+        self.held
+    }
+
+    /// Holds back nothing whose time has come. Its proposer may be busy with other slots, and proposes it afterwards.
+    pub fn on_timeout(&mut self, now: Time) {
+        self.held.take_if(|at| *at <= now);
     }
 
     /// The amount that may be proposed now. None if nothing waits, or none of it may be proposed.

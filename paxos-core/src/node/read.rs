@@ -3,7 +3,7 @@
 use super::Node;
 use crate::reads::{Inquiry, Question, usable};
 use crate::{
-    Acceptor, Consistency, Leader, Message, NodeId, Phase, Proposer, Protocol, ReadError, ReadId,
+    Acceptor, Consistency, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, ReadError, ReadId,
     ReadMessage, Readable, Slot, Time, To,
 };
 
@@ -135,7 +135,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Asks in the way that the read requests. A read that has waited for long asks all processes that may know.
-    fn inquire(&mut self, Inquiry { id, way, again }: Inquiry) {
+    fn inquire(&mut self, Inquiry { id, way, again, bound }: Inquiry) {
         let by_leader = self.members.elects && (again || way != Consistency::Quorum);
         let leader = self.leader.leader().filter(|_| by_leader);
         let lease = way == Consistency::Lease;
@@ -152,8 +152,14 @@ impl<P: Protocol> Node<P> {
         if again {
             // Another process may know the slot that it waits for.
             let informed = leader.filter(|leader| self.members.learners.contains(*leader));
-            let peer = informed.into_iter().collect();
+            let peer: NodeSet = informed.into_iter().collect();
             self.send(To::Each(self.others(peer)), self.progress());
+            // If nobody has told it of that slot, all may have forgotten, and the leader can propose it again.
+            let from = self.chosen.first_unknown();
+            if bound.is_none_or(|bound| bound > from) && !self.chosen.is_behind() {
+                let unaware = self.setup.config.proposers.without(self.members.learners);
+                self.send(To::Each(self.others(unaware.union(peer))), Message::CatchUp { from });
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The work of a node that no message asks for: heartbeats, campaigns, and exchanging progress with other learners.
 
-use super::Node;
 use super::speak::notice_leading;
+use super::{Node, Repeated};
 use crate::{
     Acceptor, Ballot, Batch, Client, Duty, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, Slot,
     Standing, To,
@@ -182,22 +182,52 @@ impl<P: Protocol> Node<P> {
     fn tell_more(&mut self, learner: NodeId, chosen: Slot) {
         let Some(proposer) = &self.proposer else { return };
         let known = proposer.begins_at(&self.chosen);
-        if chosen < known {
+        if chosen < known && !self.is_known_elsewhere(learner, chosen) {
             self.send(To::One(learner), Message::Progress { chosen: known, durable: self.durable });
         }
     }
 
-    /// Handles a question for chosen values. A learner sends them if it knows them. A leader that does not learn is
-    /// asked only if no learner knows (*Paxos Made Simple*, §2.3: a learner can have a proposer issue a proposal).
+    /// Whether another learner than `asking` has reported, not long ago, that it knows what is chosen in `slot`.
+    fn is_known_elsewhere(&self, asking: NodeId, slot: Slot) -> bool {
+        let others = self.members.learners.without(NodeSet::only(asking));
+        let knows = |id| self.peers.recent(id, self.now, self.window()).is_some_and(|peer| peer.known > slot);
+        others.iter().any(knows)
+    }
+
+    /// Handles a question for chosen values. A learner sends them if it knows them. A leader that does not know them either
+    /// proposes again (*Paxos Made Simple*, §2.3: a learner can have a proposer issue a proposal). One that does not learn is asked
+    /// only if no learner knows them, or if the one that asks does not reach those that do.
     #[cold]
     pub(super) fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
-        if self.learner.is_some() {
+        let known = self.learner.is_some() && slot < self.chosen.first_unknown();
+        if known {
             self.send_chosen(from, slot);
-        } else if let Some(proposer) = &mut self.proposer
-            && self.leader.leads()
+        } else if self.leader.leads()
+            && self.may_propose_again(from, slot)
+            && let Some(proposer) = &mut self.proposer
         {
             proposer.propose_again(self.now, slot, &self.chosen);
         }
+    }
+
+    /// Whether to begin a ballot for a learner that misses what is chosen from `slot` on. If another learner knows it, the
+    /// ballot may be in vain, and keeps the leader from its work: then the time between two of them doubles each time.
+    fn may_propose_again(&mut self, from: NodeId, slot: Slot) -> bool {
+        if !self.is_known_elsewhere(from, slot) {
+            return true;
+        }
+        let shortest = self.setup.config.timeouts.election.unwrap_or_else(|| self.window());
+        let Repeated { slot: before, next, wait } = self.gossip.again;
+        let wait = if before == slot && !wait.is_zero() {
+            if self.now < next {
+                return false;
+            }
+            wait.saturating_mul(2).min(shortest.saturating_mul(64))
+        } else {
+            shortest
+        };
+        self.gossip.again = Repeated { slot, next: self.now.after(wait), wait };
+        true
     }
 
     #[cold]

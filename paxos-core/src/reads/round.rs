@@ -38,6 +38,8 @@ pub(crate) struct Inquiry {
     pub(crate) way: Consistency,
     /// Whether it was asked before without an answer.
     pub(crate) again: bool,
+    /// The slot below which everything must be executed, if that is known from before.
+    pub(crate) bound: Option<Slot>,
 }
 
 /// A question of another process to this leader.
@@ -211,7 +213,7 @@ impl Reads {
         round.asked = Some(now);
         round.times = round.times.saturating_add(1);
         round.asked_acceptors = false;
-        Some(Inquiry { id: round.id, way: round.way, again: round.times > 1 })
+        Some(Inquiry { id: round.id, way: round.way, again: round.times > 1, bound: round.bound })
     }
 
     /// Makes rounds due again that have had no answer for long, or that wait for a slot that does not come.

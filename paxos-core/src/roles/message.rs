@@ -220,9 +220,10 @@ pub enum Message<P: Protocol> {
         /// As in the heartbeat.
         sent: Time,
     },
-    /// Learner to learners and proposers: I know everything below `chosen`; tell me if you know more.
+    /// Learner to learners and proposers: I know everything below `chosen`; tell me if you know more. A proposer that does not
+    /// learn repeats to learners what it was told.
     Progress {
-        /// The sender knows what is chosen in every slot below.
+        /// The sender knows what is chosen in every slot below, or was told that something is.
         chosen: Slot,
         /// Every slot below is on the sender's disk ([`crate::Status::durable`]).
         durable: Slot,

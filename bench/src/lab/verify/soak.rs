@@ -4,13 +4,14 @@
 //! ```text
 //! mishap   what may go wrong          trial    one run                   tally   what was reached, and the report
 //! plan     what a seed stands for     effect   which mishaps did a thing  steer   more runs where few have been
-//! outcome  what a run comes to        shrink   less that still fails
+//! outcome  what a run comes to        shrink   less that still fails      settings   how the cluster is configured
 //! ```
 
 mod effect;
 mod mishap;
 mod outcome;
 mod plan;
+mod settings;
 mod shrink;
 mod steer;
 mod tally;
@@ -22,6 +23,7 @@ pub use effect::Effect;
 pub use mishap::{Kind, Mishap};
 pub use outcome::{Ends, Ran, Wrong};
 pub use plan::Plan;
+pub use settings::Settings;
 pub use tally::{About, Failure, Tally};
 pub use trial::run;
 
@@ -39,11 +41,12 @@ use std::thread;
 
 /// The end of the help text.
 pub const HELP: &str = "\
-A seed determines the whole run: the variant, the number of acceptors, their quorums and roles, limits, disks, clocks, clients, reads,
-and mishaps, each with its time: loss up to 30 %, duplication up to 50 %, late messages, one-way and partial cuts, crashes of one or
-all processes, restarts of one server after the other, pauses, slow processes, clocks that stop or jump, disks that stall or are full,
-leadership transfers, replaced members, and disks that are lost, restored from a copy or exchanged. After 1.5 s of virtual time there
-are no more mishaps: every command must be answered, every read must end, and all replicas must agree.
+A seed determines the whole run: the variant, the number of acceptors, their quorums and roles, who leads and how decisions are told,
+limits, disks, clocks, clients, reads, and mishaps, each with its time: loss up to 30 %, duplication up to 50 %, late messages, one-way
+and partial cuts, crashes of one or all processes, restarts of one server after the other, pauses, slow processes, clocks that stop or
+jump, disks that stall or are full, leadership transfers, members that are replaced or come and go, and disks that are lost, restored
+from a copy or exchanged. After 1.5 s of virtual time there are no more mishaps: every command must be answered, every read must end,
+and all replicas must agree.
 
 A mishap that does nothing, such as a crash of a process that is down, is drawn but not counted as one that took effect. Two kinds
 met if both were in effect at the same time.

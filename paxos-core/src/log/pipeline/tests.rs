@@ -143,7 +143,11 @@ fn a_batch_that_is_not_full_lingers_from_the_arrival_of_its_oldest_command_on() 
     // The batch is full in commands. The remaining command lingers from its own arrival on.
     pipeline.push(ms(7), &sized(2, &[1, 1, 1])).expect("room");
     pipeline.push(ms(8), &sized(5, &[1, 1])).expect("room");
-    assert_eq!((next(&mut pipeline, ms(8), 2), pipeline.deadline()), (vec![2, 3, 4, 5], Some(ms(13))));
+    assert_eq!(next(&mut pipeline, ms(8), 2), [2, 3, 4, 5]);
+    assert_eq!((next(&mut pipeline, ms(8), 6), pipeline.deadline()), (vec![], Some(ms(13))));
+    // Its proposer is busy when the time comes.
+    pipeline.on_timeout(ms(13));
+    assert_eq!(pipeline.deadline(), None);
     // The batch is full in bytes.
     pipeline.push(ms(9), &sized(7, &[9])).expect("room");
     assert_eq!(next(&mut pipeline, ms(9), 6), [6, 7]);

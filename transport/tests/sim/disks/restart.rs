@@ -1,9 +1,9 @@
 //! All processes restart together: they know at once what was chosen and do not propose it again, except for the last
 //! slots.
 
-use crate::sim::support::{Basic, Fast, MS, Multi, sim};
+use crate::sim::support::{Basic, Fast, MS, Machine, Multi, sim};
 use paxos_core::{Config, Consistency, Kind, Leadership, Learning, Limits, NodeId, Protocol, Slot};
-use paxos_transport::sim::{Delay, Disk, Fault, Links, Sim, Stop, World};
+use paxos_transport::sim::{Cut, Delay, Disk, Fault, Links, Sim, Stop, World};
 
 const COMMANDS: u64 = 400;
 
@@ -41,44 +41,115 @@ fn all_start_again<P: Protocol<Value = u64, Reply = (u64, u64)>>() {
     }
 }
 
-/// The learners restart, and have written down nothing of what is chosen. A proposer that does not learn
-/// is the only one that knows how far they were. Nobody has a command. Found by the soak.
-fn learners_forget_in_turn<P: Protocol<Value = u64, Reply = (u64, u64)>>(leadership: Option<Leadership>) {
+/// Runs until the condition holds.
+fn runs_until<P: Protocol<Value = u64, Reply = (u64, u64)>>(
+    sim: &mut Sim<P, Machine>,
+    seed: u64,
+    holds: fn(&Sim<P, Machine>) -> bool,
+) {
+    let stop = sim.run_until(holds).unwrap_or_else(|violation| panic!("{violation}"));
+    assert_eq!(stop, Stop::Done, "{} {seed}", P::NAME);
+}
+
+/// A cluster of `proposers` processes that only propose, three acceptors and two learners. A client has nine commands.
+fn with_learners_apart<P: Protocol<Value = u64, Reply = (u64, u64)>>(
+    proposers: u16,
+    leadership: Option<Leadership>,
+    seed: u64,
+) -> Sim<P, Machine> {
+    let mut config = Config::separate(proposers, 3, 2).expect("lawful");
+    config.learning = Learning::Everyone;
+    config.leadership = leadership.unwrap_or(config.leadership);
+    let mut world = World::<P>::new(config, P::Options::default(), seed);
+    world.links = Links::new(Delay::Uniform { low: MS, high: 2 * MS });
+    let client = world.add_clients(1)[0];
+    let mut sim = sim(world);
+    sim.submit_in_turn(client, 1, 0..9);
+    runs_until(&mut sim, seed, Sim::all_answered);
+    sim.run_for(300 * MS).expect("nothing breaks");
+    sim
+}
+
+/// The learners restart, and have written down nothing of what is chosen, with the first `leaders` of the proposers.
+/// Nobody has a command. The other proposers are the only ones that know how far the learners were. Found by the soak.
+fn learners_forget_together<P: Protocol<Value = u64, Reply = (u64, u64)>>(
+    proposers: u16,
+    leaders: u16,
+    leadership: Option<Leadership>,
+) {
     for seed in 0..20 {
-        let mut config = Config::separate(1, 3, 2).expect("lawful");
-        config.learning = Learning::Everyone;
-        config.leadership = leadership.unwrap_or(config.leadership);
-        let mut world = World::<P>::new(config, P::Options::default(), seed);
-        world.links = Links::new(Delay::Uniform { low: MS, high: 2 * MS });
-        let client = world.add_clients(1)[0];
-        let mut sim = sim(world);
-        let done = |stop: Result<Stop, _>| match stop {
-            Ok(stop) => stop == Stop::Done,
-            Err(violation) => panic!("{violation}"),
-        };
-        sim.submit_in_turn(client, 1, 0..9);
-        assert!(done(sim.run_until(Sim::all_answered)), "{} {seed}", P::NAME);
-        let learners = [NodeId(4), NodeId(5)];
-        sim.run_for(300 * MS).expect("nothing breaks");
+        let mut sim = with_learners_apart::<P>(proposers, leadership, seed);
+        let learners = [NodeId(proposers + 3), NodeId(proposers + 4)];
         for fault in [Fault::Crash, Fault::Restart] {
-            for learner in learners {
-                sim.fail(fault(learner));
+            for id in (0..leaders).map(NodeId).chain(learners) {
+                sim.fail(fault(id));
             }
         }
         for (learner, way) in learners.into_iter().zip([Consistency::Quorum, Consistency::Confirmed]) {
             sim.read(learner, way).expect("it is up");
         }
-        let read = |sim: &Sim<P, _>| sim.reads().iter().all(|read| read.seen.is_some());
-        assert!(done(sim.run_until(read)), "{} {seed}: the reads do not end", P::NAME);
+        runs_until(&mut sim, seed, |sim| sim.reads().iter().all(|read| read.seen.is_some()));
+    }
+}
+
+const RIVALS: Option<Leadership> = Some(Leadership::SelfAppointed { backoff: None });
+
+#[test]
+fn what_all_learners_have_forgotten_is_learned_again() {
+    learners_forget_together::<Basic>(1, 0, RIVALS);
+    learners_forget_together::<Basic>(1, 0, None);
+    learners_forget_together::<Multi>(1, 0, None);
+    learners_forget_together::<Fast>(1, 0, None);
+}
+
+#[test]
+fn what_all_learners_and_the_leader_have_forgotten_is_learned_again() {
+    learners_forget_together::<Basic>(2, 1, None);
+    learners_forget_together::<Multi>(2, 1, None);
+    learners_forget_together::<Fast>(2, 1, None);
+}
+
+/// Where leaders appoint themselves, that takes a command (`Consistency::Quorum`).
+#[test]
+fn what_everybody_but_the_acceptors_has_forgotten_is_learned_again() {
+    learners_forget_together::<Basic>(1, 1, None);
+    learners_forget_together::<Multi>(1, 1, None);
+    learners_forget_together::<Fast>(1, 1, None);
+}
+
+/// A learner does not reach the others, while a client sends commands. Another learner knows what it misses: the leader
+/// need not begin ballots for it again and again. Found by a review.
+fn a_learner_is_cut_off<P: Protocol<Value = u64, Reply = (u64, u64)>>(hears_the_other: bool) {
+    for seed in 0..10 {
+        let mut sim = with_learners_apart::<P>(1, None, seed);
+        let (acceptors, other, cut_off) = ([1, 2, 3].map(NodeId), NodeId(4), NodeId(5));
+        let start = sim.now();
+        let end = start.after(4000 * MS);
+        let between = |from: Vec<NodeId>, to, both_ways| Cut { from, to, both_ways, start, end };
+        sim.links_mut().cuts.push(between(acceptors.to_vec(), vec![cut_off], true));
+        sim.links_mut().cuts.push(between(vec![cut_off], vec![other], !hears_the_other));
+        let client = NodeId(6);
+        for k in 9..209 {
+            sim.submit_at(start.after(20 * MS * (k as u32 - 9)), client, k);
+        }
+        sim.reset_counts();
+        sim.run_for(4000 * MS).expect("nothing breaks");
+        let asked = sim.counts().of(Kind::Prepare);
+        assert!(asked <= 3 * 7, "{} {seed}: {asked} questions of phase 1", P::NAME);
+        sim.links_mut().cuts.clear();
+        runs_until(&mut sim, seed, |sim| {
+            let known = |id| sim.node(NodeId(id)).map(|node| node.chosen().first_unknown());
+            sim.all_answered() && known(4) == known(5)
+        });
     }
 }
 
 #[test]
-fn what_all_learners_have_forgotten_is_learned_again() {
-    learners_forget_in_turn::<Basic>(Some(Leadership::SelfAppointed { backoff: None }));
-    learners_forget_in_turn::<Basic>(None);
-    learners_forget_in_turn::<Multi>(None);
-    learners_forget_in_turn::<Fast>(None);
+fn a_learner_that_is_cut_off_does_not_keep_the_leader_from_its_work() {
+    for hears_the_other in [false, true] {
+        a_learner_is_cut_off::<Multi>(hears_the_other);
+        a_learner_is_cut_off::<Fast>(hears_the_other);
+    }
 }
 
 #[test]
@@ -86,4 +157,34 @@ fn what_was_chosen_is_not_proposed_again_when_all_start_again() {
     all_start_again::<Multi>();
     all_start_again::<Basic>();
     all_start_again::<Fast>();
+}
+
+/// A leader proposes again what acceptors report, as far as α allows, while a batch lingers. It waits for the disk, and does
+/// not wake at once again and again. Found by the soak.
+fn a_batch_lingers_behind_what_is_proposed_again<P: Protocol<Value = u64, Reply = (u64, u64)>>() {
+    for leadership in [None, RIVALS] {
+        let mut config = Config::collapsed(1).expect("lawful");
+        config.leadership = leadership.unwrap_or(config.leadership);
+        config.timeouts.linger = Some(MS);
+        config.limits = Limits { batch: 1, alpha: 4, ..config.limits };
+        let mut world = World::<P>::new(config, P::Options::default(), 1);
+        world.disk = Disk::with_sync(Delay::Constant(5 * MS));
+        world.limit.events = 10_000;
+        let client = world.add_clients(1)[0];
+        let mut sim = sim(world);
+        sim.submit_in_turn(client, 2, 0..12);
+        runs_until(&mut sim, 1, Sim::all_answered);
+        for fault in [Fault::Crash, Fault::Restart] {
+            sim.fail(fault(NodeId(0)));
+        }
+        sim.submit(client, 12).expect("it is up");
+        runs_until(&mut sim, 1, Sim::all_answered);
+    }
+}
+
+#[test]
+fn a_batch_that_lingers_does_not_keep_its_leader_awake() {
+    a_batch_lingers_behind_what_is_proposed_again::<Multi>();
+    a_batch_lingers_behind_what_is_proposed_again::<Fast>();
+    a_batch_lingers_behind_what_is_proposed_again::<Basic>();
 }

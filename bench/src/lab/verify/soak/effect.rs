@@ -133,6 +133,7 @@ fn struck(mishap: &Mishap, harm: &Harm) -> bool {
         | Kind::OneWay
         | Kind::Partial
         | Kind::Transfer
-        | Kind::Replace => false,
+        | Kind::Replace
+        | Kind::JoinAndLeave => false,
     }
 }

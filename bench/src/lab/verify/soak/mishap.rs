@@ -47,6 +47,8 @@ pub enum Kind {
     Transfer,
     /// A member is replaced by a spare.
     Replace,
+    /// A spare becomes a member, and leaves again.
+    JoinAndLeave,
     /// The disk of a process is lost while it is down.
     WipeDisk,
     /// The disk of a process is restored from an older copy while the process is down.
@@ -57,7 +59,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Loss,
         Self::Duplication,
         Self::Late,
@@ -79,6 +81,7 @@ impl Kind {
         Self::Slow,
         Self::FullDisk,
         Self::RollingRestart,
+        Self::JoinAndLeave,
     ];
 
     /// Whether a disk is lost or replaced.
@@ -175,6 +178,7 @@ impl fmt::Display for Mishap {
             | Kind::StopClock
             | Kind::StallDisk
             | Kind::FullDisk
+            | Kind::JoinAndLeave
             | Kind::WipeDisk
             | Kind::OlderDisk
             | Kind::SwapDisks => write!(f, " {}", names(&self.nodes)),

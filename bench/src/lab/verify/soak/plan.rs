@@ -1,6 +1,6 @@
 //! The plan of a run, drawn from a seed.
 
-use super::{Kind, Mishap, Planted};
+use super::{Kind, Mishap, Planted, Settings};
 use crate::lab::cluster::Shape;
 use crate::lab::quorums::QuorumChoice;
 use crate::theory::{Layout, Learning, Recovery};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub shape: Shape,
     /// The recovery from collisions.
     pub recovery: Recovery,
+    /// The other settings.
+    pub settings: Settings,
     /// The number of processes that may become members.
     pub spares: u16,
     /// After how many slots each process takes a snapshot; 0: never.
@@ -74,6 +76,7 @@ impl Plan {
             asked: variant.is_some(),
             shape,
             recovery: one_of(&mut chance, &recoveries),
+            settings: Settings::draw(seed, shape),
             spares,
             snapshot: if chance.hits(0.4) { 1 + chance.below(12) } else { 0 },
             batch: if chance.hits(0.3) { 1 + chance.below(4) as usize } else { 64 },
@@ -134,7 +137,7 @@ impl Plan {
         let shape = self.shape;
         let servers = match shape.layout {
             Layout::Collapsed => shape.acceptors,
-            Layout::Separate => 1 + shape.acceptors + shape.learners,
+            Layout::Separate => self.settings.proposers + shape.acceptors + shape.learners,
         };
         NodeSet::first(servers).iter().collect()
     }
@@ -175,8 +178,8 @@ impl Plan {
         let possible = match kind {
             Kind::WipeDisk | Kind::OlderDisk => collapsed && majority && self.shape.acceptors >= 3,
             Kind::SwapDisks => collapsed && majority && self.shape.acceptors >= 5,
-            Kind::Replace => self.spares > 0 && !has(kind),
-            Kind::Transfer => collapsed && !self.shape.variant.traits().leaderless,
+            Kind::Replace | Kind::JoinAndLeave => self.spares > 0 && !has(kind),
+            Kind::Transfer => (collapsed || self.settings.proposers > 1) && !self.settings.rivals,
             Kind::Loss
             | Kind::Duplication
             | Kind::Late
@@ -202,6 +205,7 @@ impl Plan {
             Kind::Partial => (vec![first], vec![second]),
             Kind::SwapDisks => (vec![first, second], Vec::new()),
             Kind::Replace => (vec![first], self.spares().into_iter().take(1).collect()),
+            Kind::JoinAndLeave => (self.spares().into_iter().skip(1).take(1).collect(), Vec::new()),
             Kind::CrashAll | Kind::RollingRestart => (servers, Vec::new()),
             Kind::Loss
             | Kind::Duplication
@@ -295,6 +299,7 @@ impl fmt::Display for Plan {
         }
         let (clients, commands) = self.clients;
         writeln!(f, ", clients: {clients}, commands of each: {commands}, reads: {}", self.reads.len())?;
+        writeln!(f, "    {}", self.settings)?;
         write!(f, "    up to {} commands", self.batch)?;
         if let Some(bytes) = self.batch_bytes {
             write!(f, " of {bytes} bytes together")?;

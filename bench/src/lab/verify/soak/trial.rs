@@ -7,11 +7,15 @@ use super::steer::features;
 use super::{Kind, Mishap, Plan, Planted};
 use crate::lab::faults::{Drawing, disagreement};
 use crate::variants::{Digest, Payload, WithProtocol};
-use paxos_core::{Change, CommandId, Leadership, NodeId, NodeSet, Protocol, Time, Timeouts};
+use paxos_core::{Change, CommandId, NodeId, NodeSet, Protocol, Time};
 use paxos_transport::sim::{Cut, Delay, Disk, Fault, Links, Reading, Sim, Stop, Submitted, Violation, World};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+
+/// In this time after the last mishap a client sends one more command, where leaders appoint themselves: what the last one left
+/// undecided is decided with the next command, and a quorum read may wait for that (`Consistency::Quorum`).
+const LATER: Duration = Duration::from_millis(100);
 
 /// Executes the run.
 pub fn run(plan: &Plan, draw: Option<Drawing>) -> Ran {
@@ -49,6 +53,9 @@ impl WithProtocol for Trial<'_> {
                 let at = Time(0).after(END * (k as u32) / (plan.clients.1 as u32));
                 sim.submit_at(at, client, nth * 1_000_000 + k);
             }
+            if nth == 0 && plan.settings.rivals {
+                sim.submit_at(Time(0).after(END + LATER / 2), client, plan.clients.1);
+            }
         }
         for (at, reader, way) in &plan.reads {
             sim.read_at(*at, *reader, *way);
@@ -84,7 +91,7 @@ where
     let all: Vec<_> = sim.commands().iter().filter(|c| !servers.contains(&c.id.client.node)).collect();
     let count = |is: fn(&Submitted<u64>) -> bool| all.iter().filter(|command| is(command)).count() as u64;
     Ends {
-        planned: u64::from(plan.clients.0) * plan.clients.1,
+        planned: u64::from(plan.clients.0) * plan.clients.1 + u64::from(plan.settings.rivals),
         begun: all.len() as u64,
         answered: count(|command| command.answer.is_some()),
         unanswered: count(|command| command.unanswered.is_some()),
@@ -108,11 +115,8 @@ where
 
 fn world<P: Protocol>(plan: &Plan, options: P::Options) -> Result<World<P>, String> {
     let ms = Duration::from_millis;
-    let mut config = plan.shape.config().map_err(|error| error.to_string())?;
-    config.timeouts = Timeouts { lease: plan.lease, ..Timeouts::default() };
-    if plan.shape.variant.traits().leaderless {
-        config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
-    }
+    let mut config = plan.settings.config(plan.shape).map_err(|error| error.to_string())?;
+    config.timeouts.lease = plan.lease;
     config.spares = plan.spares().into_iter().collect();
     (config.limits.snapshot, config.limits.chunk) = (plan.snapshot, 100);
     (config.limits.batch, config.limits.alpha) = (plan.batch, plan.alpha);
@@ -145,7 +149,7 @@ where
     let mut moments: Vec<Time> = moments.chain([end]).collect();
     moments.sort_unstable();
     moments.dedup();
-    let mut change = None;
+    let mut requests = Vec::new();
     for moment in moments {
         sim.run_for(moment.since(sim.now())).map_err(told)?;
         watch.look(moment, sim.harm());
@@ -154,27 +158,46 @@ where
             if mishap.kind == Kind::Transfer && transfer(sim, mishap) {
                 watch.taken(mishap);
             }
-            if mishap.kind == Kind::Replace {
-                change = replace(sim, mishap).map(|id| (id, mishap));
+            if let (Kind::Replace, &[old, ..], &[new, ..]) =
+                (mishap.kind, &mishap.nodes[..], &mishap.others[..])
+            {
+                requests.extend(change(sim, Change::replace(old, new), new).map(|id| (id, mishap)));
+            }
+        }
+        // In the same moment, a spare may become a member and leave.
+        for mishap in plan.mishaps.iter().filter(|mishap| mishap.kind == Kind::JoinAndLeave) {
+            let Some(spare) = mishap.nodes.first().copied() else { continue };
+            let due = [(mishap.start, Change::add(spare)), (mishap.end, Change::remove(spare))];
+            for (_, wanted) in due.into_iter().filter(|(at, _)| *at == moment) {
+                requests.extend(change(sim, wanted, spare).map(|id| (id, mishap)));
             }
         }
     }
     heal(sim);
+    sim.run_for(LATER).map_err(told)?;
     let stop = sim.run_until(|sim| sim.all_answered() && overdue(sim).next().is_none()).map_err(told)?;
-    let changed = change.and_then(|(id, mishap)| Some((sim.command(id)?, mishap)));
-    if let Some((_, mishap)) = changed.filter(|(command, _)| is_made(command) == Some(true)) {
-        watch.taken(mishap);
-    }
+    let changed = || requests.iter().filter_map(|(id, mishap)| Some((sim.command(*id)?, *mishap)));
+    changed()
+        .filter(|(command, _)| is_made(command) == Some(true))
+        .for_each(|(_, mishap)| watch.taken(mishap));
+    let may_have_changed = changed().any(|(command, _)| is_made(command) != Some(false));
     settled(plan, sim, stop)?;
-    let may_have_replaced = changed.is_some_and(|(command, _)| is_made(command) != Some(false));
     sim.run_for(Duration::from_secs(3)).map_err(told)?;
-    if may_have_replaced || sim.ids().iter().any(|id| sim.has_forgotten(*id)) {
+    if may_have_changed || sim.ids().iter().any(|id| sim.has_forgotten(*id)) {
         // Forgetful processes have stopped, and removed processes hear nothing more, so they do not catch up.
         return agreement(sim);
     }
-    let name =
-        |text: &str| if text.starts_with("replicas differ") { "replicas_differ" } else { "replicas_behind" };
-    disagreement(sim).map_or(Ok(()), |text| Err(Wrong::new(name(&text), text)))
+    let differ = |text: &String| text.starts_with("replicas differ");
+    let mut found = disagreement(sim);
+    // A process that was slow is fast when it has done what arrived meanwhile.
+    let was_slow = plan.mishaps.iter().any(|mishap| mishap.kind == Kind::Slow);
+    while was_slow && found.as_ref().is_some_and(|text| !differ(text)) && sim.now() < end.after(plan.patience)
+    {
+        sim.run_for(Duration::from_secs(3)).map_err(told)?;
+        found = disagreement(sim);
+    }
+    let name = |text: &String| if differ(text) { "replicas_differ" } else { "replicas_behind" };
+    found.map_or(Ok(()), |text| Err(Wrong::new(name(&text), text)))
 }
 
 /// The reads that have not ended.
@@ -293,7 +316,8 @@ where
             let (from, to) = (mishap.nodes.clone(), mishap.others.clone());
             sim.links_mut().cuts.push(Cut { from, to, both_ways, start, end });
         }
-        Kind::Loss | Kind::Duplication | Kind::Late | Kind::Transfer | Kind::Replace => {}
+        Kind::Loss | Kind::Duplication | Kind::Late | Kind::Transfer | Kind::Replace | Kind::JoinAndLeave => {
+        }
     }
 }
 
@@ -323,14 +347,14 @@ where
     sim.transfer(leader, *to).is_ok() && leader != *to
 }
 
-/// Asks for a change of members, at the first process that is up. Returns the change; none if it was refused at once.
-fn replace<P>(sim: &mut Sim<P, Digest>, mishap: &Mishap) -> Option<CommandId>
+/// Asks for a change of members, at the first process that is up and not `spare`. Returns the change; none if it was
+/// refused at once.
+fn change<P>(sim: &mut Sim<P, Digest>, wanted: Change, spare: NodeId) -> Option<CommandId>
 where
     P: Protocol<Value = Payload, Reply = u64>,
 {
-    let (&[old, ..], &[new, ..]) = (&mishap.nodes[..], &mishap.others[..]) else { return None };
-    let asked = NodeSet::first(64).iter().find(|id| *id != new && sim.is_up(*id))?;
-    sim.force_change(asked, Change::replace(old, new)).ok()
+    let asked = NodeSet::first(64).iter().find(|id| *id != spare && sim.is_up(*id))?;
+    sim.force_change(asked, wanted).ok()
 }
 
 /// Ends all mishaps that are still going on.
