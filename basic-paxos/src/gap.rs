@@ -24,8 +24,10 @@ pub(crate) struct Gaps {
     watched: Option<(Slot, Time)>,
     /// Slots to finish, with any value.
     fill: SlotRange,
-    /// A slot that a learner waits for, though nobody says that a value is chosen there.
+    /// A slot in which a value may be chosen though nobody says so.
     unsure: Option<Slot>,
+    /// The slot that a learner waits for, because of something in a later one.
+    missed: Option<Slot>,
 }
 
 const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
@@ -46,6 +48,7 @@ impl Gaps {
             watched: None,
             fill: NOWHERE,
             unsure: None,
+            missed: None,
         }
     }
 
@@ -93,7 +96,7 @@ impl Gaps {
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.watched, self.fill, self.unsure) = (None, NOWHERE, None);
+        (self.watched, self.fill, self.unsure, self.missed) = (None, NOWHERE, None, None);
     }
 
     /// Takes the next slot to finish for which `is_open` holds.
@@ -110,7 +113,7 @@ impl Gaps {
             return;
         }
         if first >= self.known_of(chosen) {
-            self.clear();
+            (self.watched, self.fill) = (None, NOWHERE);
         } else if !self.fill.is_empty() || under_way(first) {
             self.watched = None;
         } else if self.watched.is_none_or(|(slot, _)| slot != first) {
@@ -134,17 +137,22 @@ impl Gaps {
         self.watched = None;
     }
 
-    /// Schedules a slot in which a value may be chosen, and after it the next ones, as far as acceptors have voted.
+    /// Schedules a slot that a learner waits for, and after it the next ones, as far as acceptors have voted.
     pub(crate) fn probe(&mut self, slot: Slot) {
         self.finish(slot, slot.plus(1));
-        self.unsure = Some(slot);
+        (self.unsure, self.missed) = (Some(slot), Some(slot));
     }
 
-    /// Notes whether a phase 1 quorum reports a vote in `slot`.
-    pub(crate) fn probed(&mut self, slot: Slot, voted: bool) {
-        if self.unsure.take_if(|unsure| *unsure == slot).is_some() && voted && self.fill.is_empty() {
-            self.probe(slot.plus(1));
+    /// Notes whether a phase 1 quorum reports a vote in `slot`. Returns whether a learner waits for the slot.
+    pub(crate) fn probed(&mut self, slot: Slot, voted: bool) -> bool {
+        let missed = self.missed.take_if(|missed| *missed == slot).is_some();
+        let unsure = self.unsure.take_if(|unsure| *unsure == slot).is_some();
+        if unsure && (voted || missed) && self.fill.is_empty() {
+            let next = slot.plus(1);
+            self.finish(next, next.plus(1));
+            self.unsure = Some(next);
         }
+        missed
     }
 
     /// The end of the slots that are chosen according to other processes, or that at least have a vote.

@@ -72,9 +72,21 @@ impl<V: Value> Proposer<V> {
         matches!(self.setup.config.leadership, Leadership::Elected { .. })
     }
 
-    /// Whether nothing is under way, and no command waits.
-    fn is_quiet(&self) -> bool {
-        self.instances.is_empty() && self.queue.is_empty()
+    /// Takes a new round for later instances: one that has ended may have proposed a value in the present round. Returns
+    /// whether there is one.
+    fn renew(&mut self) -> bool {
+        let ballot = self.highest.max(self.base).next_term(self.setup.id);
+        if let Some(ballot) = ballot {
+            (self.base, self.highest) = (ballot, ballot);
+        }
+        ballot.is_some()
+    }
+
+    /// Makes `slot` free for a command again.
+    fn turn_back(&mut self, slot: Slot) {
+        if slot < self.next && self.renew() {
+            self.next = slot;
+        }
     }
 
     /// Whether this proposer is responsible for filling gaps in the log.
@@ -147,7 +159,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     }
 
     fn is_settled(&self) -> bool {
-        self.is_quiet()
+        self.instances.is_empty() && self.queue.is_empty()
     }
 
     fn on_promise(&mut self, _now: Time, from: NodeId, promise: Promise<V>, chosen: &Chosen<V>) -> bool {
@@ -159,15 +171,16 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
             return false;
         }
-        self.gaps.probed(slot, !instance.is_free());
+        let missed = self.gaps.probed(slot, !instance.is_free());
         // If its own command was chosen elsewhere in the meantime, the next command takes its place.
         if instance.is_free() && instance.own.is_none() {
             instance.want(self.queue.pop_front());
-            // A process said that all slots up to a later one are chosen, which is wrong, or wanted to know whether a value is
-            // chosen here. No no-op is needed, unless a command is under way in a later slot.
-            if instance.own.is_none() && instance.for_gap && !shown && !followed {
+            // A process said that all slots up to a later one are chosen, which is wrong, or acceptors were asked whether they
+            // have voted here. No no-op is needed, unless a command is under way in a later slot.
+            if instance.own.is_none() && instance.for_gap && !shown && !followed && !missed {
                 self.instances.remove(at);
-                (self.progress, self.next) = (self.progress.min(slot), self.next.min(slot));
+                self.progress = self.progress.min(slot);
+                self.turn_back(slot);
                 self.gaps.clear();
                 self.refuted = Some(slot);
                 return false;
@@ -240,15 +253,15 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     }
 
     /// The processes that knew the chosen values have forgotten them; in a new ballot the acceptors report them again. If
-    /// this proposer has forgotten how far they were as well, it asks about one slot after the other, unless it has commands.
+    /// this proposer has forgotten how far they were as well, it asks about one slot after the other.
     fn propose_again(&mut self, _now: Time, from: Slot, _chosen: &Chosen<V>) {
         let told = from < self.progress;
-        if !told && !self.is_quiet() {
+        let reached = self.find(from).is_some() || (self.next <= from && !self.queue.is_empty());
+        // Proposers that appoint themselves and learn watch for gaps by themselves, each in its turn.
+        let watches = !self.is_elected() && self.setup.config.learns(self.setup.id);
+        if !told && (reached || watches) || !self.renew() {
             return;
         }
-        // Uses a new round: an instance that has ended may have proposed a value there in the present one.
-        let Some(ballot) = self.highest.max(self.base).next_term(self.setup.id) else { return };
-        (self.base, self.highest) = (ballot, ballot);
         if told {
             self.gaps.finish(from, self.progress);
         } else {

@@ -209,8 +209,9 @@ pub struct Config {
     /// Whether a process that hears no leader asks the acceptors whether they hear one, before it campaigns (Ongaro
     /// 2014, §9.6). True, the default: it campaigns only if a phase 1 quorum hears none. So a process that returns, or
     /// whose link to the leader fails, deposes no leader. False: it campaigns at once, as in the Raft paper of 2014. That saves
-    /// a round trip, and acceptors then leave a working leader for it. Safety and leases do not depend on this setting,
-    /// and processes may differ in it. It has no effect where proposers appoint themselves.
+    /// a round trip, and acceptors then leave a working leader for it. Proposers that are not acceptors then interrupt a phase 1
+    /// that takes longer than their timeouts, as it does while a long log is reported in many messages. Safety and leases
+    /// do not depend on this setting, and processes may differ in it. It has no effect where proposers appoint themselves.
     pub pre_vote: bool,
     /// When the first leader runs phase 1.
     pub campaign: Campaign,

@@ -167,14 +167,13 @@ struct Gossip {
     /// The first unknown slot at the last turn, and for how many turns it has stayed although more is chosen.
     stuck_at: Slot,
     stuck_for: usize,
-    /// The last ballot that this process began, as a leader that does not learn, for a learner that does not reach others.
+    /// The last ballot that this leader began for a learner that does not reach those that know what it misses.
     again: Repeated,
 }
 
-/// A ballot for a learner that misses what is chosen from `slot` on, and when the next one may begin.
+/// When the next such ballot may begin, and how long it had to wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Repeated {
-    slot: Slot,
     next: Time,
     wait: core::time::Duration,
 }

@@ -259,3 +259,66 @@ fn an_unanswered_question_goes_to_all_until_its_slot_is_chosen() {
     bench.choose(0, 0);
     assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
 }
+
+/// An elected leader that does not know how far the log goes, asked for slot 0 by a learner.
+fn asked_for_the_first_slot() -> Bench {
+    let mut bench = Bench::new(&setup(simple(3).expect("lawful"), 0));
+    bench.campaign();
+    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
+    assert_eq!(bench.prepares()[0].0, Prepare { ballot: ballot(2, 0), slot: Slot(0) });
+    bench
+}
+
+#[test]
+fn a_slot_that_a_learner_waits_for_is_decided_and_the_next_ones_as_far_as_acceptors_have_voted() {
+    let mut bench = asked_for_the_first_slot();
+    let b = ballot(2, 0);
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 0, b, None);
+    }
+    // Nobody voted there, and the learner knows of something later: that is a gap.
+    let asked: Vec<_> = bench.poll_at(NOW).into_iter().map(|(proposal, _)| proposal).collect();
+    let noop = Accept { ballot: b, slot: Slot(0), entry: One::from(Entry::Noop) };
+    let next = Prepare { ballot: b, slot: Slot(1) };
+    assert!(
+        matches!(&asked[..], [Proposal::Accept(a), Proposal::Prepare(p, None)] if *a == noop && *p == next)
+    );
+    bench.promise(1, 1, b, Some((ballot(1, 1), one(7))));
+    bench.promise(2, 1, b, None);
+    let asked: Vec<_> = bench.poll_at(NOW).into_iter().map(|(proposal, _)| proposal).collect();
+    let found = Accept { ballot: b, slot: Slot(1), entry: one(7) };
+    let next = Prepare { ballot: b, slot: Slot(2) };
+    assert!(
+        matches!(&asked[..], [Proposal::Accept(a), Proposal::Prepare(p, None)] if *a == found && *p == next)
+    );
+    // Nobody voted in the slot after that. It is free for the next command.
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 2, b, None);
+    }
+    assert_eq!(bench.prepares(), []);
+    bench.request(8..9);
+    assert_eq!(bench.prepares()[0].0, Prepare { ballot: b, slot: Slot(2) });
+}
+
+#[test]
+fn a_slot_that_acceptors_are_asked_about_is_filled_if_a_command_is_under_way_behind_it() {
+    let mut bench = asked_for_the_first_slot();
+    let b = ballot(2, 0);
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 0, b, Some((ballot(1, 1), one(7))));
+    }
+    bench.request(8..10);
+    let slots: Vec<_> = bench.poll_at(NOW).iter().filter_map(|(proposal, _)| asked_slot(proposal)).collect();
+    assert_eq!(slots, [Slot(1), Slot(2), Slot(3)]);
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 1, b, None);
+    }
+    assert_eq!(bench.accepts()[0].slot, Slot(1));
+}
+
+fn asked_slot(proposal: &Proposal<P>) -> Option<Slot> {
+    match proposal {
+        Proposal::Prepare(prepare, _) => Some(prepare.slot),
+        Proposal::Accept(_) => None,
+    }
+}

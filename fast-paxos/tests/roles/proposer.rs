@@ -389,3 +389,10 @@ fn a_coordinator_that_does_not_learn_counts_the_slots_without_collisions() {
     };
     assert_eq!([0, 1, 6].map(switches), [1, 1, 0]);
 }
+
+#[test]
+fn a_coordinator_that_missed_votes_recovers_the_slot_that_a_reader_waits_for() {
+    let mut bench = Bench::open(Recovery::Coordinated);
+    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
+    assert_eq!(bench.prepares()[0].0, prepare(ballot(2, 0), 0));
+}

@@ -120,3 +120,38 @@ fn commands_that_wait_for_the_next_leader_are_bounded_in_bytes() {
         .sum();
     assert!(refused > 80 && refused < 100, "{refused}");
 }
+
+/// Two learners that reach only the leader miss different slots. A third one knows them.
+#[test]
+fn learners_that_reach_only_a_leader_that_does_not_learn_make_it_begin_few_ballots() {
+    let mut config = Config::separate(1, 3, 3).expect("lawful");
+    config.learning = paxos_core::Learning::Everyone;
+    let mut leader = Node::<P>::new(setup(config, 0), NOW);
+    settle(&mut leader);
+    for acceptor in [1, 2] {
+        hear(&mut leader, NodeId(acceptor), Message::Promise(promise(ballot(1, 0), 0, vec![])));
+    }
+    settle(&mut leader);
+    assert!(leader.status().leads);
+    let mut ballots = 0;
+    for turn in 1..=50 {
+        let now = Time(0).after(turn * core::time::Duration::from_millis(40));
+        let progress = Message::Progress { chosen: Slot(200), durable: Slot(200) };
+        let questions = [
+            (6, progress),
+            (5, Message::CatchUp { from: Slot(120) }),
+            (4, Message::CatchUp { from: Slot(100) }),
+        ];
+        for (from, message) in questions {
+            leader.step(now, Event::Message { from: NodeId(from), message });
+        }
+        for acceptor in [1, 2] {
+            let answer = Message::Heard { ballot: leader.status().ballot, sent: now };
+            leader.step(now, Event::Message { from: NodeId(acceptor), message: answer });
+        }
+        let asks = |m: &Message<P>| matches!(m, Message::Prepare(prepare) if prepare.from <= Slot(120));
+        ballots += settle(&mut leader).iter().filter(|m| asks(m)).count();
+    }
+    // One for each learner would make a hundred. The waits are 0.1 s, 0.2 s and so on.
+    assert!((1..10).contains(&ballots), "{ballots} ballots");
+}

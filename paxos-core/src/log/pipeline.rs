@@ -122,7 +122,8 @@ impl<V: Value> Pipeline<V> {
         Some(batch).filter(|batch| !batch.is_empty())
     }
 
-    /// When a batch that is held back must be proposed. None if no batch is held back.
+    /// When a batch that is held back must be proposed. None if no batch is held back. Whoever is woken then calls
+    /// [`Pipeline::on_timeout`].
     pub fn deadline(&self) -> Option<Time> {
         self.held
     }

@@ -113,6 +113,7 @@ impl<P: Protocol> Node<P> {
                 let quorums = config.quorums.clone();
                 self.reads.on_voted_below(from, id, slot, &*quorums);
             }
+            ReadMessage::VotedBelow { id, slot } if acceptor => self.reads.on_voted_beyond(id, slot),
             ReadMessage::Release { ballot } if ballot.owner == from => self.grants.release(ballot),
             ReadMessage::Index { .. }
             | ReadMessage::At { .. }
@@ -156,9 +157,12 @@ impl<P: Protocol> Node<P> {
             self.send(To::Each(self.others(peer)), self.progress());
             // If nobody has told it of that slot, all may have forgotten, and the leader can propose it again.
             let from = self.chosen.first_unknown();
-            if bound.is_none_or(|bound| bound > from) && !self.chosen.is_behind() {
+            if bound.is_some_and(|bound| bound > from) && !self.chosen.is_behind() {
                 let unaware = self.setup.config.proposers.without(self.members.learners);
                 self.send(To::Each(self.others(unaware.union(peer))), Message::CatchUp { from });
+                if leader == Some(self.setup.id) {
+                    self.on_catch_up(self.setup.id, from);
+                }
             }
         }
     }

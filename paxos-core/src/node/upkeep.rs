@@ -217,16 +217,14 @@ impl<P: Protocol> Node<P> {
             return true;
         }
         let shortest = self.setup.config.timeouts.election.unwrap_or_else(|| self.window());
-        let Repeated { slot: before, next, wait } = self.gossip.again;
-        let wait = if before == slot && !wait.is_zero() {
-            if self.now < next {
-                return false;
-            }
-            wait.saturating_mul(2).min(shortest.saturating_mul(64))
-        } else {
-            shortest
-        };
-        self.gossip.again = Repeated { slot, next: self.now.after(wait), wait };
+        let Repeated { next, wait } = self.gossip.again;
+        if self.now < next {
+            return false;
+        }
+        // After a pause as long as the last wait, it is short again.
+        let longer = wait.saturating_mul(2).clamp(shortest, shortest.saturating_mul(64));
+        let wait = if next.after(wait) < self.now { shortest } else { longer };
+        self.gossip.again = Repeated { next: self.now.after(wait), wait };
         true
     }
 

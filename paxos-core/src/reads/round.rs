@@ -29,6 +29,8 @@ struct Round {
     voted: Vec<(Slot, NodeId)>,
     /// Everything that had happened when the reads began lies below: the lowest such slot reported so far.
     bound: Option<Slot>,
+    /// A slot so far ahead that the answer does not count until this process has come nearer.
+    beyond: Option<Slot>,
 }
 
 /// A round that must be asked now.
@@ -38,7 +40,7 @@ pub(crate) struct Inquiry {
     pub(crate) way: Consistency,
     /// Whether it was asked before without an answer.
     pub(crate) again: bool,
-    /// The slot below which everything must be executed, if that is known from before.
+    /// A slot that it waits for, if one is known from before.
     pub(crate) bound: Option<Slot>,
 }
 
@@ -197,6 +199,7 @@ impl Reads {
                 asked_acceptors: false,
                 voted: Vec::new(),
                 bound: None,
+                beyond: None,
             });
         }
     }
@@ -213,7 +216,12 @@ impl Reads {
         round.asked = Some(now);
         round.times = round.times.saturating_add(1);
         round.asked_acceptors = false;
-        Some(Inquiry { id: round.id, way: round.way, again: round.times > 1, bound: round.bound })
+        Some(Inquiry {
+            id: round.id,
+            way: round.way,
+            again: round.times > 1,
+            bound: round.bound.or(round.beyond),
+        })
     }
 
     /// Makes rounds due again that have had no answer for long, or that wait for a slot that does not come.
@@ -276,6 +284,13 @@ impl Reads {
     pub(crate) fn on_bound(&mut self, id: ReadId, slot: Slot) {
         if let Some(round) = self.rounds.iter_mut().find(|round| round.id == id) {
             round.bound = Some(round.bound.map_or(slot, |bound| bound.min(slot)));
+        }
+    }
+
+    /// Notes that an acceptor has voted up to `slot`, which is too far ahead.
+    pub(crate) fn on_voted_beyond(&mut self, id: ReadId, slot: Slot) {
+        if let Some(round) = self.rounds.iter_mut().find(|round| round.id == id) {
+            round.beyond = Some(slot);
         }
     }
 

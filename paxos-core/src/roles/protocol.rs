@@ -203,8 +203,8 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn on_chosen(&mut self, now: Time, chosen: &Chosen<P::Value>);
     /// Handles a learner's report that every slot below `slot` is chosen.
     fn on_progress(&mut self, now: Time, slot: Slot);
-    /// Proposes the slots from `from` on again, although a learner once said that they are chosen: a learner misses
-    /// their values, and no learner can send them.
+    /// A learner misses what is chosen from `from` on, and neither it nor this process knows who can send it. Proposes these
+    /// slots again if they were said to be chosen, or if nothing but acceptors may know what is chosen in them.
     fn propose_again(&mut self, now: Time, from: Slot, chosen: &Chosen<P::Value>);
     /// Handles the time of [`Proposer::deadline`]: asks again what is unanswered.
     fn on_timeout(&mut self, now: Time, chosen: &Chosen<P::Value>);

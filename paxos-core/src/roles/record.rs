@@ -231,10 +231,9 @@ impl<V> Votes<V> {
     {
         let (mut sum, mut votes) = (Amount::default(), Vec::new());
         for vote in self.within(from.onwards()) {
-            let left = Amount {
-                count: limit.count.saturating_sub(sum.count),
-                bytes: limit.bytes.saturating_sub(sum.bytes),
-            };
+            // Nothing follows a first command that is larger, not even a no-op, which has no bytes.
+            let count = if sum.bytes > limit.bytes { 0 } else { limit.count.saturating_sub(sum.count) };
+            let left = Amount { count, bytes: limit.bytes.saturating_sub(sum.bytes) };
             let fitting =
                 if sum.count == 0 { vote.batch.portion(left).amount() } else { vote.batch.fitting(left) };
             let (end, all) = (vote.first.plus(fitting.count as u64), fitting.count == vote.batch.len());
@@ -310,6 +309,22 @@ impl<V> Votes<V> {
 mod tests {
     use super::*;
     use crate::{Batch, ClientId};
+
+    #[test]
+    fn nothing_follows_a_command_that_is_larger_than_a_piece() {
+        let mut votes = Votes::default();
+        let large = Batch::from(Entry::new(ClientId::default(), 0, 7_u64));
+        let noop = Batch::from(Entry::Noop);
+        for (slot, batch) in [(0, &large), (1, &noop), (2, &noop)] {
+            votes.note(Ballot::classic(1, NodeId(0)), Slot(slot), batch);
+        }
+        let limit = Amount { count: 9, bytes: 7 };
+        let slots = |from| {
+            let (end, votes) = votes.piece(Slot(from), limit);
+            (end, votes.iter().map(|vote| vote.batch.len()).sum())
+        };
+        assert_eq!((slots(0), slots(1)), ((Slot(1), 1), (Slot::MAX, 2)));
+    }
 
     #[test]
     fn what_was_forgotten_stays_forgotten() {

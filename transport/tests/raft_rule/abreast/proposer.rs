@@ -227,7 +227,7 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
     }
 
     fn on_timeout(&mut self, now: Time, _chosen: &Chosen<V>) {
-        // It may be woken for a batch that lingers.
+        self.pipeline.on_timeout(now);
         if self.resend_at.is_some_and(|at| at <= now) {
             self.resends.0 += 1;
             self.ask(now, Reach::All);

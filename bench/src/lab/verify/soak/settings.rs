@@ -40,7 +40,8 @@ impl Settings {
         Self {
             proposers,
             rivals: chance.hits(0.15) || shape.variant.traits().leaderless,
-            pre_vote: !chance.hits(0.2),
+            // Proposers that are not acceptors do not notice a phase 1 that takes long, and interrupt it.
+            pre_vote: !chance.hits(0.2) || proposers > 1,
             campaign: if chance.hits(0.2) { Campaign::Lazy } else { Campaign::Eager },
             announce,
             window: chance.hits(0.2).then(|| 1 + chance.below(4) as usize),
