@@ -24,10 +24,15 @@ pub(crate) struct Gaps {
     watched: Option<(Slot, Time)>,
     /// Slots to finish, with any value.
     fill: SlotRange,
+    /// Whether `fill` is a slot in which a value may be chosen though nobody says so.
+    probing: bool,
     /// A slot in which a value may be chosen though nobody says so.
     unsure: Option<Slot>,
     /// The slot that a learner waits for, because of something in a later one.
     missed: Option<Slot>,
+    /// The number of such slots in a row in which nobody had voted. A leader leaves no more of them than its window holds; with
+    /// more, the learner waits for something that does not exist.
+    vain: u64,
 }
 
 const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
@@ -47,8 +52,10 @@ impl Gaps {
             reach: config.limits.reach(),
             watched: None,
             fill: NOWHERE,
+            probing: false,
             unsure: None,
             missed: None,
+            vain: 0,
         }
     }
 
@@ -134,25 +141,49 @@ impl Gaps {
     /// Schedules the slots from `first` up to `end` to be finished.
     pub(crate) fn finish(&mut self, first: Slot, end: Slot) {
         self.fill = SlotRange::new(first, end.min(first.plus(self.most)));
-        self.watched = None;
+        (self.watched, self.probing) = (None, false);
     }
 
     /// Schedules a slot that a learner waits for, and after it the next ones, as far as acceptors have voted.
     pub(crate) fn probe(&mut self, slot: Slot) {
-        self.finish(slot, slot.plus(1));
-        (self.unsure, self.missed) = (Some(slot), Some(slot));
+        self.go_on(slot);
+        self.missed = Some(slot);
+    }
+
+    /// Whether `slot` is scheduled.
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        self.fill.contains(slot)
+    }
+
+    /// Notes that everything below `slot` is chosen. A slot there in which a value may be chosen must not begin in this round:
+    /// an instance may have begun and ended there.
+    pub(crate) fn skip_to(&mut self, slot: Slot) {
+        if self.probing && self.fill.start < slot {
+            self.fill = NOWHERE;
+        }
+        self.unsure = self.unsure.filter(|unsure| *unsure >= slot);
+        self.missed = self.missed.filter(|missed| *missed >= slot);
     }
 
     /// Notes whether a phase 1 quorum reports a vote in `slot`. Returns whether a learner waits for the slot.
     pub(crate) fn probed(&mut self, slot: Slot, voted: bool) -> bool {
-        let missed = self.missed.take_if(|missed| *missed == slot).is_some();
+        let waits = self.missed.take_if(|missed| *missed == slot).is_some();
+        if voted {
+            self.vain = 0;
+        } else if waits {
+            self.vain = self.vain.saturating_add(1);
+        }
+        let missed = waits && self.vain <= self.most;
         let unsure = self.unsure.take_if(|unsure| *unsure == slot).is_some();
         if unsure && (voted || missed) && self.fill.is_empty() {
-            let next = slot.plus(1);
-            self.finish(next, next.plus(1));
-            self.unsure = Some(next);
+            self.go_on(slot.plus(1));
         }
         missed
+    }
+
+    fn go_on(&mut self, slot: Slot) {
+        self.finish(slot, slot.plus(1));
+        (self.probing, self.unsure) = (true, Some(slot));
     }
 
     /// The end of the slots that are chosen according to other processes, or that at least have a vote.

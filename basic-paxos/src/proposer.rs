@@ -248,6 +248,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
             return;
         }
         self.progress = self.progress.max(slot);
+        self.gaps.skip_to(self.progress);
         let lost = self.settle(slot, |instance| Some(instance.may_have_won()));
         self.queue.requeue(lost);
     }
@@ -256,10 +257,12 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
     /// this proposer has forgotten how far they were as well, it asks about one slot after the other.
     fn propose_again(&mut self, _now: Time, from: Slot, _chosen: &Chosen<V>) {
         let told = from < self.progress;
-        let reached = self.find(from).is_some() || (self.next <= from && !self.queue.is_empty());
+        // A learner asks again until it sees progress.
+        let begun = self.find(from).is_some() || self.gaps.has(from);
+        let reached = self.next <= from && !self.queue.is_empty();
         // Proposers that appoint themselves and learn watch for gaps by themselves, each in its turn.
         let watches = !self.is_elected() && self.setup.config.learns(self.setup.id);
-        if !told && (reached || watches) || !self.renew() {
+        if begun || !told && (reached || watches) || !self.renew() {
             return;
         }
         if told {

@@ -274,7 +274,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if from < self.progress {
             self.progress = from;
             self.start_term(now, chosen, Reach::All);
-        } else if self.is_open() && self.watched.is_empty() {
+        } else if self.is_open() && self.watched.is_empty() && self.pipeline.first_in_flight().is_none() {
             // Somebody knows of votes in a slot of the open ballot that were not enough, and have not arrived here.
             self.start_term(now, chosen, Reach::All);
         }

@@ -322,3 +322,50 @@ fn asked_slot(proposal: &Proposal<P>) -> Option<Slot> {
         Proposal::Accept(_) => None,
     }
 }
+
+/// A leader that does not learn asks about one slot after the other, while commands are under way, and learners say that
+/// they are chosen. Found by a review.
+#[test]
+fn a_slot_that_was_reported_meanwhile_does_not_begin_again_in_the_same_round() {
+    let mut config = Config::separate(1, 3, 2).expect("lawful");
+    config.learning = paxos_core::Learning::Everyone;
+    let mut bench = Bench::new(&setup(config, 0));
+    bench.campaign();
+    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
+    bench.request(8..10);
+    let b = ballot(2, 0);
+    assert_eq!(bench.prepares().len(), 3);
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 2, b, None);
+    }
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 0, b, Some((ballot(1, 0), one(7))));
+    }
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 1, b, Some((ballot(1, 0), one(6))));
+    }
+    paxos_core::Proposer::<P>::on_progress(&mut bench.proposer, NOW, Slot(3));
+    let begun: Vec<_> = bench.poll_at(NOW).iter().filter_map(|(proposal, _)| asked_slot(proposal)).collect();
+    assert!(begun.iter().all(|slot| *slot >= Slot(3)), "{begun:?}");
+}
+
+#[test]
+fn a_learner_that_waits_for_something_that_does_not_exist_is_given_up() {
+    let mut config = simple(3).expect("lawful");
+    config.limits.window = 3;
+    let mut bench = Bench::new(&setup(config, 0));
+    bench.campaign();
+    let mut filled = 0;
+    for slot in 0..9 {
+        paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(slot), &bench.chosen);
+        bench.poll_at(NOW);
+        let b = paxos_core::Proposer::<P>::load(&bench.proposer).ballot;
+        for acceptor in [1, 2] {
+            bench.promise(acceptor, slot, b, None);
+        }
+        filled += bench.poll_at(NOW).iter().filter(|(proposal, _)| asked_slot(proposal).is_none()).count();
+        bench.chosen.choose(Slot(slot), Batch::from(Entry::Noop));
+        paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, NOW, &bench.chosen);
+    }
+    assert_eq!(filled, 3);
+}

@@ -214,3 +214,27 @@ fn without_timeouts_the_successor_of_a_removed_leader_leads_again_after_a_restar
         said = server.settle();
     }
 }
+
+/// A leader runs a phase 1 that it chose itself, and hears one piece of a long promise after the other. Found by the soak.
+#[test]
+fn a_leader_waits_for_a_long_phase_1_as_long_as_pieces_come() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    config.timeouts = Timeouts { election: Some(T), heartbeat: Some(T / 5), ..Timeouts::NEVER };
+    let mut role = Election::new(&setup(config, 0), NOW, false);
+    assert_eq!(timeout(&mut role, NOW, Standing::default()), Some(Duty::Campaign));
+    Leader::<P>::on_elected(&mut role, NOW, ballot(1, 0));
+    let mut wait = |pieces: u32, comes: bool| {
+        for turn in 1..=pieces {
+            let now = NOW.after(turn * (T / 2));
+            while let Some(at) = Leader::<P>::deadline(&role).filter(|at| *at <= now) {
+                timeout(&mut role, at, Standing::default());
+            }
+            if comes {
+                Leader::<P>::on_piece(&mut role, now);
+            }
+        }
+        Leader::<P>::leads(&role)
+    };
+    assert!(wait(20, true));
+    assert!(!wait(40, false));
+}

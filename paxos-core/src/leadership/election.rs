@@ -211,7 +211,9 @@ impl<P: Protocol> Leader<P> for Election {
     }
 
     fn on_piece(&mut self, now: Time) {
-        if self.campaigning && self.is_elected() {
+        // A leader may also run a phase 1 that it chose itself.
+        let own = self.leader == Some(self.setup.id) && self.wake.is_some();
+        if self.is_elected() && (self.campaigning || own) {
             // A lost piece is asked for again before the campaign is given up.
             let resend = self.config().timeouts.resend.unwrap_or_default();
             self.wake = self.election_timeout(now.after(resend));

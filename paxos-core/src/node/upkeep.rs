@@ -221,9 +221,9 @@ impl<P: Protocol> Node<P> {
         if self.now < next {
             return false;
         }
-        // After a pause as long as the last wait, it is short again.
+        // After a pause of many waits, it is short again.
         let longer = wait.saturating_mul(2).clamp(shortest, shortest.saturating_mul(64));
-        let wait = if next.after(wait) < self.now { shortest } else { longer };
+        let wait = if next.after(wait.saturating_mul(8)) < self.now { shortest } else { longer };
         self.gossip.again = Repeated { next: self.now.after(wait), wait };
         true
     }

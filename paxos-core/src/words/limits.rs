@@ -48,7 +48,8 @@ pub struct Limits {
     pub chunk: usize,
     /// The most bytes that wait for the disk while an earlier write is in progress: 64 for each record, and the
     /// payload. Beyond that, a process accepts nothing that it would have to write or remember, as if the messages
-    /// were lost, until the disk has caught up.
+    /// were lost, until the disk has caught up. Proposals of Fast Paxos that are dropped again and again keep its leader in
+    /// phase 1: it should hold what is proposed at once.
     pub disk_bytes: usize,
     /// The most reads that wait at a process for its replica, and the most questions of others at a leader.
     pub reads: usize,

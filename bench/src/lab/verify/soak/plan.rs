@@ -81,7 +81,7 @@ impl Plan {
             snapshot: if chance.hits(0.4) { 1 + chance.below(12) } else { 0 },
             batch: if chance.hits(0.3) { 1 + chance.below(4) as usize } else { 64 },
             batch_bytes: chance.hits(0.2).then(|| 16 << chance.below(4)),
-            alpha: 4 << chance.below(4),
+            alpha: 1 << chance.below(6),
             disk_ms: one_of(&mut chance, &[(0, 0), (0, 0), (2, 2), (5, 200)]),
             lease: chance.hits(0.4).then_some(Duration::from_millis(80)),
             drift: Vec::new(),

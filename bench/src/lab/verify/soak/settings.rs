@@ -24,6 +24,10 @@ pub struct Settings {
     pub window: Option<usize>,
     /// How long a leader holds back a batch that is not full.
     pub linger: Option<Duration>,
+    /// The most bytes that wait for a disk; none: as many as are usual.
+    pub disk_bytes: Option<usize>,
+    /// The width of the random part of election timeouts; none: as wide as is usual.
+    pub spread: Option<Duration>,
 }
 
 impl Settings {
@@ -46,6 +50,8 @@ impl Settings {
             announce,
             window: chance.hits(0.2).then(|| 1 + chance.below(4) as usize),
             linger: chance.hits(0.2).then(|| Duration::from_millis(1 + chance.below(10))),
+            disk_bytes: chance.hits(0.15).then(|| 2048 << chance.below(4)),
+            spread: chance.hits(0.15).then(|| Duration::from_millis(chance.below(40))),
         }
     }
 
@@ -63,7 +69,9 @@ impl Settings {
         }
         (config.pre_vote, config.campaign, config.announce) = (self.pre_vote, self.campaign, self.announce);
         config.limits.window = self.window.unwrap_or(config.limits.window);
-        config.timeouts = Timeouts { linger: self.linger, ..Timeouts::default() };
+        config.limits.disk_bytes = self.disk_bytes.unwrap_or(config.limits.disk_bytes);
+        let (linger, election_spread) = (self.linger, self.spread);
+        config.timeouts = Timeouts { linger, election_spread, ..Timeouts::default() };
         Ok(config)
     }
 }
@@ -91,6 +99,12 @@ impl fmt::Display for Settings {
         }
         if let Some(linger) = self.linger {
             write!(f, ", batches wait {} ms", linger.as_millis())?;
+        }
+        if let Some(bytes) = self.disk_bytes {
+            write!(f, ", {bytes} bytes wait for a disk")?;
+        }
+        if let Some(spread) = self.spread {
+            write!(f, ", election timeouts differ by up to {} ms", spread.as_millis())?;
         }
         Ok(())
     }
