@@ -30,9 +30,9 @@ pub(crate) struct Gaps {
     unsure: Option<Slot>,
     /// The slot that a learner waits for, because of something in a later one.
     missed: Option<Slot>,
-    /// The number of such slots in a row in which nobody had voted. A leader leaves no more of them than its window holds; with
-    /// more, the learner waits for something that does not exist.
-    vain: u64,
+    /// The number of such slots in a row in which nobody had voted, and the slot after them. A leader leaves no more of them than
+    /// its window holds; with more, the learner waits for something that does not exist.
+    vain: (u64, Slot),
 }
 
 const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
@@ -55,7 +55,7 @@ impl Gaps {
             probing: false,
             unsure: None,
             missed: None,
-            vain: 0,
+            vain: (0, Slot(0)),
         }
     }
 
@@ -168,12 +168,11 @@ impl Gaps {
     /// Notes whether a phase 1 quorum reports a vote in `slot`. Returns whether a learner waits for the slot.
     pub(crate) fn probed(&mut self, slot: Slot, voted: bool) -> bool {
         let waits = self.missed.take_if(|missed| *missed == slot).is_some();
-        if voted {
-            self.vain = 0;
-        } else if waits {
-            self.vain = self.vain.saturating_add(1);
+        if waits && !voted {
+            let before = if self.vain.1 == slot { self.vain.0 } else { 0 };
+            self.vain = (before.saturating_add(1), slot.plus(1));
         }
-        let missed = waits && self.vain <= self.most;
+        let missed = waits && (voted || self.vain.0 <= self.most);
         let unsure = self.unsure.take_if(|unsure| *unsure == slot).is_some();
         if unsure && (voted || missed) && self.fill.is_empty() {
             self.go_on(slot.plus(1));

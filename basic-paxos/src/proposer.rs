@@ -171,7 +171,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
             return false;
         }
-        let missed = self.gaps.probed(slot, !instance.is_free());
+        let missed = self.gaps.probed(slot, shown || !instance.is_free());
         // If its own command was chosen elsewhere in the meantime, the next command takes its place.
         if instance.is_free() && instance.own.is_none() {
             instance.want(self.queue.pop_front());

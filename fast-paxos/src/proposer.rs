@@ -87,6 +87,12 @@ impl<V: Value> Proposer<V> {
     fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Leading) && self.any.is_some()
     }
+
+    /// Whether neither votes nor proposals are known in `slot` and below.
+    fn is_unaware(&self, slot: Slot) -> bool {
+        let watched = self.watched.first_key_value().map(|(watched, _)| *watched);
+        watched.into_iter().chain(self.pipeline.first_in_flight()).all(|first| first > slot)
+    }
 }
 
 impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> {
@@ -274,7 +280,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if from < self.progress {
             self.progress = from;
             self.start_term(now, chosen, Reach::All);
-        } else if self.is_open() && self.watched.is_empty() && self.pipeline.first_in_flight().is_none() {
+        } else if self.is_open() && self.is_unaware(from) {
             // Somebody knows of votes in a slot of the open ballot that were not enough, and have not arrived here.
             self.start_term(now, chosen, Reach::All);
         }

@@ -19,6 +19,7 @@ use crate::{
     Incarnation, Leader, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Reply, Settled,
     Setup, Slot, Time, To, Unanswered,
 };
+use core::time::Duration;
 use elect::Handover;
 use hear::{Beliefs, Untold};
 use members::{Members, Recognition};
@@ -171,11 +172,23 @@ struct Gossip {
     again: Repeated,
 }
 
-/// When the next such ballot may begin, and how long it had to wait.
+/// When the next such ballot may begin, how long it had to wait, and which learner missed which slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Repeated {
     next: Time,
-    wait: core::time::Duration,
+    wait: Duration,
+    missed: (NodeId, Slot),
+}
+
+impl Repeated {
+    /// The same after another ballot at `now`. The wait is short again if the same learner has advanced, or after a pause.
+    fn after(self, now: Time, missed: (NodeId, Slot), shortest: Duration) -> Self {
+        let advanced = missed.0 == self.missed.0 && missed.1 > self.missed.1;
+        let paused = self.next.after(self.wait.saturating_mul(8)) < now;
+        let longer = self.wait.saturating_mul(2).clamp(shortest, shortest.saturating_mul(64));
+        let wait = if advanced || paused { shortest } else { longer };
+        Self { next: now.after(wait), wait, missed }
+    }
 }
 
 impl<P: Protocol> Node<P> {

@@ -1,7 +1,7 @@
 //! The work of a node that no message asks for: heartbeats, campaigns, and exchanging progress with other learners.
 
+use super::Node;
 use super::speak::notice_leading;
-use super::{Node, Repeated};
 use crate::{
     Acceptor, Ballot, Batch, Client, Duty, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, Slot,
     Standing, To,
@@ -199,33 +199,23 @@ impl<P: Protocol> Node<P> {
     /// only if no learner knows them, or if the one that asks does not reach those that do.
     #[cold]
     pub(super) fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
-        let known = self.learner.is_some() && slot < self.chosen.first_unknown();
-        if known {
+        if self.learner.is_some() && slot < self.chosen.first_unknown() {
             self.send_chosen(from, slot);
-        } else if self.leader.leads()
-            && self.may_propose_again(from, slot)
-            && let Some(proposer) = &mut self.proposer
-        {
-            proposer.propose_again(self.now, slot, &self.chosen);
+            return;
         }
-    }
-
-    /// Whether to begin a ballot for a learner that misses what is chosen from `slot` on. If another learner knows it, the
-    /// ballot may be in vain, and keeps the leader from its work: then the time between two of them doubles each time.
-    fn may_propose_again(&mut self, from: NodeId, slot: Slot) -> bool {
-        if !self.is_known_elsewhere(from, slot) {
-            return true;
+        // If another learner knows it, a ballot may be in vain, and keeps the leader from its work: then the time between two of
+        // them doubles each time.
+        let elsewhere = self.is_known_elsewhere(from, slot);
+        if !self.leader.leads() || elsewhere && self.now < self.gossip.again.next {
+            return;
         }
-        let shortest = self.setup.config.timeouts.election.unwrap_or_else(|| self.window());
-        let Repeated { next, wait } = self.gossip.again;
-        if self.now < next {
-            return false;
+        let Some(proposer) = &mut self.proposer else { return };
+        let before = proposer.load().ballot;
+        proposer.propose_again(self.now, slot, &self.chosen);
+        if elsewhere && proposer.load().ballot != before {
+            let shortest = self.setup.config.timeouts.election.unwrap_or_else(|| self.window());
+            self.gossip.again = self.gossip.again.after(self.now, (from, slot), shortest);
         }
-        // After a pause of many waits, it is short again.
-        let longer = wait.saturating_mul(2).clamp(shortest, shortest.saturating_mul(64));
-        let wait = if next.after(wait.saturating_mul(8)) < self.now { shortest } else { longer };
-        self.gossip.again = Repeated { next: self.now.after(wait), wait };
-        true
     }
 
     #[cold]

@@ -102,8 +102,8 @@ type Drawn = (Kind, [u64; 2], Vec<u16>, Vec<u16>);
 /// A plan of five servers with these mishaps, and no others.
 fn with(mishaps: impl IntoIterator<Item = Drawn>) -> Plan {
     let mut plan = (0..1000).map(|seed| Plan::draw(seed, Some(Variant::Multi), None)).find(|plan| {
-        let Plan { shape, spares, .. } = plan;
-        shape.layout == Layout::Collapsed && shape.acceptors == 5 && *spares > 0
+        let Plan { shape, spares, settings, .. } = plan;
+        shape.layout == Layout::Collapsed && shape.acceptors == 5 && *spares > 0 && !settings.rivals
     });
     let plan = plan.as_mut().expect("one of them");
     let at = |ms| Time(0).after(Duration::from_millis(ms));

@@ -174,7 +174,9 @@ where
         }
     }
     heal(sim);
-    sim.run_for(LATER).map_err(told)?;
+    if plan.settings.rivals {
+        sim.run_for(LATER).map_err(told)?;
+    }
     let stop = sim.run_until(|sim| sim.all_answered() && overdue(sim).next().is_none()).map_err(told)?;
     let changed = || requests.iter().filter_map(|(id, mishap)| Some((sim.command(*id)?, *mishap)));
     changed()
