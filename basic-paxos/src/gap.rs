@@ -169,7 +169,8 @@ impl Gaps {
     pub(crate) fn probed(&mut self, slot: Slot, voted: bool) -> bool {
         let waits = self.missed.take_if(|missed| *missed == slot).is_some();
         if waits && !voted {
-            let before = if self.vain.1 == slot { self.vain.0 } else { 0 };
+            let (count, next) = self.vain;
+            let before = if next == slot || next == slot.plus(1) { count } else { 0 };
             self.vain = (before.saturating_add(1), slot.plus(1));
         }
         let missed = waits && (voted || self.vain.0 <= self.most);

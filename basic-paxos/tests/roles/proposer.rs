@@ -355,17 +355,19 @@ fn a_learner_that_waits_for_something_that_does_not_exist_is_given_up() {
     config.limits.window = 3;
     let mut bench = Bench::new(&setup(config, 0));
     bench.campaign();
-    let mut filled = 0;
-    for slot in 0..9 {
+    let mut slot = 0;
+    for _ in 0..20 {
         paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(slot), &bench.chosen);
         bench.poll_at(NOW);
         let b = paxos_core::Proposer::<P>::load(&bench.proposer).ballot;
         for acceptor in [1, 2] {
             bench.promise(acceptor, slot, b, None);
         }
-        filled += bench.poll_at(NOW).iter().filter(|(proposal, _)| asked_slot(proposal).is_none()).count();
-        bench.chosen.choose(Slot(slot), Batch::from(Entry::Noop));
-        paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, NOW, &bench.chosen);
+        if bench.poll_at(NOW).iter().any(|(proposal, _)| asked_slot(proposal).is_none()) {
+            bench.chosen.choose(Slot(slot), Batch::from(Entry::Noop));
+            paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, NOW, &bench.chosen);
+            slot += 1;
+        }
     }
-    assert_eq!(filled, 3);
+    assert_eq!(slot, 3);
 }
