@@ -28,11 +28,8 @@ pub(crate) struct Gaps {
     probing: bool,
     /// A slot in which a value may be chosen though nobody says so.
     unsure: Option<Slot>,
-    /// The slot that a learner waits for, because of something in a later one.
-    missed: Option<Slot>,
-    /// The number of such slots in a row in which nobody had voted, and the slot after them. A leader leaves no more of them than
-    /// its window holds; with more, the learner waits for something that does not exist.
-    vain: (u64, Slot),
+    /// The last such slot in which a phase 1 quorum reported no vote. Only another leader could propose there since.
+    empty: Option<Slot>,
 }
 
 const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
@@ -54,8 +51,7 @@ impl Gaps {
             fill: NOWHERE,
             probing: false,
             unsure: None,
-            missed: None,
-            vain: (0, Slot(0)),
+            empty: None,
         }
     }
 
@@ -103,7 +99,7 @@ impl Gaps {
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.watched, self.fill, self.unsure, self.missed) = (None, NOWHERE, None, None);
+        (self.watched, self.fill, self.unsure) = (None, NOWHERE, None);
     }
 
     /// Takes the next slot to finish for which `is_open` holds.
@@ -146,8 +142,18 @@ impl Gaps {
 
     /// Schedules a slot that a learner waits for, and after it the next ones, as far as acceptors have voted.
     pub(crate) fn probe(&mut self, slot: Slot) {
-        self.go_on(slot);
-        self.missed = Some(slot);
+        self.finish(slot, slot.plus(1));
+        (self.probing, self.unsure) = (true, Some(slot));
+    }
+
+    /// Whether a phase 1 quorum has reported no vote in `slot` since the last campaign.
+    pub(crate) fn is_empty_at(&self, slot: Slot) -> bool {
+        self.empty == Some(slot)
+    }
+
+    /// Forgets where no votes were found: another leader may have proposed since.
+    pub(crate) fn campaign(&mut self) {
+        self.empty = None;
     }
 
     /// Whether `slot` is scheduled.
@@ -162,28 +168,18 @@ impl Gaps {
             self.fill = NOWHERE;
         }
         self.unsure = self.unsure.filter(|unsure| *unsure >= slot);
-        self.missed = self.missed.filter(|missed| *missed >= slot);
     }
 
-    /// Notes whether a phase 1 quorum reports a vote in `slot`. Returns whether a learner waits for the slot.
-    pub(crate) fn probed(&mut self, slot: Slot, voted: bool) -> bool {
-        let waits = self.missed.take_if(|missed| *missed == slot).is_some();
-        if waits && !voted {
-            let (count, next) = self.vain;
-            let before = if next == slot || next == slot.plus(1) { count } else { 0 };
-            self.vain = (before.saturating_add(1), slot.plus(1));
+    /// Notes whether a phase 1 quorum reports a vote in `slot`.
+    pub(crate) fn probed(&mut self, slot: Slot, voted: bool) {
+        if self.unsure.take_if(|unsure| *unsure == slot).is_none() {
+            return;
         }
-        let missed = waits && (voted || self.vain.0 <= self.most);
-        let unsure = self.unsure.take_if(|unsure| *unsure == slot).is_some();
-        if unsure && (voted || missed) && self.fill.is_empty() {
-            self.go_on(slot.plus(1));
+        if voted && self.fill.is_empty() {
+            self.probe(slot.plus(1));
+        } else if !voted {
+            self.empty = Some(slot);
         }
-        missed
-    }
-
-    fn go_on(&mut self, slot: Slot) {
-        self.finish(slot, slot.plus(1));
-        (self.probing, self.unsure) = (true, Some(slot));
     }
 
     /// The end of the slots that are chosen according to other processes, or that at least have a vote.

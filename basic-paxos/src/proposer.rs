@@ -144,6 +144,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         let Some(ballot) = self.highest.max(self.base).next_term(self.setup.id) else { return };
         (self.base, self.highest) = (ballot, ballot);
         (self.open, self.proven) = (true, false);
+        self.gaps.campaign();
         for instance in self.instances.iter_mut().filter(|instance| instance.is_held()) {
             instance.prepare(ballot);
             self.asking.push_back(instance.slot);
@@ -171,13 +172,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
             return false;
         }
-        let missed = self.gaps.probed(slot, shown || !instance.is_free());
+        self.gaps.probed(slot, !instance.is_free());
         // If its own command was chosen elsewhere in the meantime, the next command takes its place.
         if instance.is_free() && instance.own.is_none() {
             instance.want(self.queue.pop_front());
             // A process said that all slots up to a later one are chosen, which is wrong, or acceptors were asked whether they
             // have voted here. No no-op is needed, unless a command is under way in a later slot.
-            if instance.own.is_none() && instance.for_gap && !shown && !followed && !missed {
+            if instance.own.is_none() && instance.for_gap && !shown && !followed {
                 self.instances.remove(at);
                 self.progress = self.progress.min(slot);
                 self.turn_back(slot);
@@ -262,7 +263,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         let reached = self.next <= from && !self.queue.is_empty();
         // Proposers that appoint themselves and learn watch for gaps by themselves, each in its turn.
         let watches = !self.is_elected() && self.setup.config.learns(self.setup.id);
-        if begun || !told && (reached || watches) || !self.renew() {
+        if begun || !told && (reached || watches || self.gaps.is_empty_at(from)) || !self.renew() {
             return;
         }
         if told {

@@ -270,34 +270,40 @@ fn asked_for_the_first_slot() -> Bench {
 }
 
 #[test]
-fn a_slot_that_a_learner_waits_for_is_decided_and_the_next_ones_as_far_as_acceptors_have_voted() {
+fn a_slot_that_a_learner_waits_for_is_proposed_again_and_the_next_ones_as_far_as_acceptors_have_voted() {
     let mut bench = asked_for_the_first_slot();
     let b = ballot(2, 0);
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 0, b, None);
-    }
-    // Nobody voted there, and the learner knows of something later: that is a gap.
+    bench.promise(1, 0, b, Some((ballot(1, 1), one(7))));
+    bench.promise(2, 0, b, None);
     let asked: Vec<_> = bench.poll_at(NOW).into_iter().map(|(proposal, _)| proposal).collect();
-    let noop = Accept { ballot: b, slot: Slot(0), entry: One::from(Entry::Noop) };
+    let found = Accept { ballot: b, slot: Slot(0), entry: one(7) };
     let next = Prepare { ballot: b, slot: Slot(1) };
-    assert!(
-        matches!(&asked[..], [Proposal::Accept(a), Proposal::Prepare(p, None)] if *a == noop && *p == next)
-    );
-    bench.promise(1, 1, b, Some((ballot(1, 1), one(7))));
-    bench.promise(2, 1, b, None);
-    let asked: Vec<_> = bench.poll_at(NOW).into_iter().map(|(proposal, _)| proposal).collect();
-    let found = Accept { ballot: b, slot: Slot(1), entry: one(7) };
-    let next = Prepare { ballot: b, slot: Slot(2) };
     assert!(
         matches!(&asked[..], [Proposal::Accept(a), Proposal::Prepare(p, None)] if *a == found && *p == next)
     );
-    // Nobody voted in the slot after that. It is free for the next command.
+    // Nobody voted in the next slot. It is free for the next command.
     for acceptor in [1, 2] {
-        bench.promise(acceptor, 2, b, None);
+        bench.promise(acceptor, 1, b, None);
     }
     assert_eq!(bench.prepares(), []);
     bench.request(8..9);
-    assert_eq!(bench.prepares()[0].0, Prepare { ballot: b, slot: Slot(2) });
+    assert_eq!(bench.prepares()[0].0, Prepare { ballot: b, slot: Slot(1) });
+}
+
+#[test]
+fn a_slot_in_which_nobody_has_voted_is_asked_about_once() {
+    let mut bench = asked_for_the_first_slot();
+    for acceptor in [1, 2] {
+        bench.promise(acceptor, 0, ballot(2, 0), None);
+    }
+    assert_eq!(bench.prepares(), []);
+    for _ in 0..3 {
+        paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
+        assert_eq!(bench.prepares(), []);
+    }
+    bench.campaign();
+    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
+    assert_eq!(bench.prepares().len(), 1);
 }
 
 #[test]
@@ -347,27 +353,4 @@ fn a_slot_that_was_reported_meanwhile_does_not_begin_again_in_the_same_round() {
     paxos_core::Proposer::<P>::on_progress(&mut bench.proposer, NOW, Slot(3));
     let begun: Vec<_> = bench.poll_at(NOW).iter().filter_map(|(proposal, _)| asked_slot(proposal)).collect();
     assert!(begun.iter().all(|slot| *slot >= Slot(3)), "{begun:?}");
-}
-
-#[test]
-fn a_learner_that_waits_for_something_that_does_not_exist_is_given_up() {
-    let mut config = simple(3).expect("lawful");
-    config.limits.window = 3;
-    let mut bench = Bench::new(&setup(config, 0));
-    bench.campaign();
-    let mut slot = 0;
-    for _ in 0..20 {
-        paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(slot), &bench.chosen);
-        bench.poll_at(NOW);
-        let b = paxos_core::Proposer::<P>::load(&bench.proposer).ballot;
-        for acceptor in [1, 2] {
-            bench.promise(acceptor, slot, b, None);
-        }
-        if bench.poll_at(NOW).iter().any(|(proposal, _)| asked_slot(proposal).is_none()) {
-            bench.chosen.choose(Slot(slot), Batch::from(Entry::Noop));
-            paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, NOW, &bench.chosen);
-            slot += 1;
-        }
-    }
-    assert_eq!(slot, 3);
 }
