@@ -141,12 +141,13 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
 
     /// Takes a higher round, for refused instances and for new ones. It sends nothing by itself.
     fn campaign(&mut self, _now: Time, _chosen: &Chosen<V>) {
-        let Some(ballot) = self.highest.max(self.base).next_term(self.setup.id) else { return };
-        (self.base, self.highest) = (ballot, ballot);
+        if !self.renew() {
+            return;
+        }
         (self.open, self.proven) = (true, false);
         self.gaps.campaign();
         for instance in self.instances.iter_mut().filter(|instance| instance.is_held()) {
-            instance.prepare(ballot);
+            instance.prepare(self.base);
             self.asking.push_back(instance.slot);
         }
     }

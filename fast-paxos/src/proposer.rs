@@ -53,6 +53,8 @@ pub struct Proposer<V> {
     contention: Contention,
     /// Every slot below is known to be chosen, here or elsewhere.
     progress: Slot,
+    /// The slot of the open ballot that somebody waited for last, and how often since.
+    missed: (Slot, u32),
     again: Again,
     /// The number of messages sent again.
     resends: Aside<u64>,
@@ -93,6 +95,14 @@ impl<V: Value> Proposer<V> {
         let watched = self.watched.first_key_value().map(|(watched, _)| *watched);
         watched.into_iter().chain(self.pipeline.first_in_flight()).all(|first| first > slot)
     }
+
+    /// Notes that somebody waits for `slot`. Returns whether that is so for the second time: the first time the votes may be on
+    /// their way, and later a phase 1 has found none, so what it waits for may not exist.
+    fn is_missed(&mut self, slot: Slot) -> bool {
+        let times = if self.missed.0 == slot { self.missed.1.saturating_add(1) } else { 1 };
+        self.missed = (slot, times);
+        times == 2
+    }
 }
 
 impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> {
@@ -116,6 +126,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             fresh: BTreeSet::new(),
             contention: Contention::default(),
             progress: Slot(0),
+            missed: (Slot(0), 0),
             again: Again::default(),
             resends: Aside::default(),
         }
@@ -151,6 +162,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn campaign(&mut self, now: Time, chosen: &Chosen<V>) {
+        self.missed.1 = 0;
         self.start_term(now, chosen, FIRST);
     }
 
@@ -280,7 +292,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if from < self.progress {
             self.progress = from;
             self.start_term(now, chosen, Reach::All);
-        } else if self.is_open() && self.is_unaware(from) {
+        } else if self.is_open() && self.is_unaware(from) && self.is_missed(from) {
             // Somebody knows of votes in a slot of the open ballot that were not enough, and have not arrived here.
             self.start_term(now, chosen, Reach::All);
         }

@@ -1,5 +1,7 @@
 //! The proposer: what it may propose, and how it recovers from collisions.
 
+mod missed;
+
 use super::*;
 use paxos_core::{Learning, Proposer as _};
 
@@ -388,11 +390,4 @@ fn a_coordinator_that_does_not_learn_counts_the_slots_without_collisions() {
         bench.proposer.switches().to_classic
     };
     assert_eq!([0, 1, 6].map(switches), [1, 1, 0]);
-}
-
-#[test]
-fn a_coordinator_that_missed_votes_recovers_the_slot_that_a_reader_waits_for() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
-    assert_eq!(bench.prepares()[0].0, prepare(ballot(2, 0), 0));
 }
