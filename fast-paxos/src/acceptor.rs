@@ -224,6 +224,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         let Any { ballot, from, .. } = self.open?;
         // The phase 1 of this ballot was among the members of its own epoch, and does not count in another epoch.
         if chosen.epochs().is_some_and(|epochs| from < epochs.current().from) {
+            self.open = None;
+            self.again.clear();
             return None;
         }
         self.follow(chosen, log);
@@ -237,7 +239,7 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         }
         self.compare(chosen);
         self.drop_chosen(chosen);
-        self.draw_level();
+        self.draw_level(chosen);
         if self.arrived.is_empty() {
             return None;
         }

@@ -9,9 +9,9 @@ use crate::learner::Tally;
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Promise};
 use contention::Contention;
 use paxos_core::{
-    Again, Answer, Aside, Audience, Awaited, Ballot, Batch, Candidacy, Chosen, Entry, Learning, Load, Nack,
-    NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach, Record, Recorded as _, Request, Setup,
-    Slot, SlotRange, Time, Value, Vote, Votes, answered_below,
+    Again, Answer, Aside, Audience, Awaited, Ballot, Batch, Candidacy, Chosen, CommandId, Entry, Learning,
+    Load, Nack, NodeId, NodeSet, Overloaded, Phase, Pipeline, Proposal, Reach, Record, Recorded as _,
+    Request, Setup, Slot, SlotRange, Time, Value, Vote, Votes, answered_below,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -56,6 +56,8 @@ pub struct Proposer<V> {
     /// The slot of the open ballot that somebody waited for last, and how often since.
     missed: (Slot, u32),
     again: Again,
+    /// The command that had waited longest when `again` started.
+    oldest: Option<CommandId>,
     /// The number of messages sent again.
     resends: Aside<u64>,
 }
@@ -86,22 +88,14 @@ impl<V: Value> Proposer<V> {
         self.contention.switches.0
     }
 
+    /// Whether it leads, and acceptors vote for what clients send them.
     fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Leading) && self.any.is_some()
     }
 
-    /// Whether neither votes nor proposals are known in `slot` and below.
-    fn is_unaware(&self, slot: Slot) -> bool {
-        let watched = self.watched.first_key_value().map(|(watched, _)| *watched);
-        watched.into_iter().chain(self.pipeline.first_in_flight()).all(|first| first > slot)
-    }
-
-    /// Notes that somebody waits for `slot`. Returns whether that is so for the second time: the first time the votes may be on
-    /// their way, and later a phase 1 has found none, so what it waits for may not exist.
-    fn is_missed(&mut self, slot: Slot) -> bool {
-        let times = if self.missed.0 == slot { self.missed.1.saturating_add(1) } else { 1 };
-        self.missed = (slot, times);
-        times == 2
+    /// Whether it leads, and proposes all commands itself.
+    fn is_classic(&self) -> bool {
+        matches!(self.stage, Stage::Leading) && self.any.is_none()
     }
 }
 
@@ -128,6 +122,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             progress: Slot(0),
             missed: (Slot(0), 0),
             again: Again::default(),
+            oldest: None,
             resends: Aside::default(),
         }
     }
@@ -154,8 +149,9 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         if !leads || (self.is_open() && request.audience == Audience::Acceptors) {
             return Ok(());
         }
+        let quiet = self.deadline_of_work().is_none();
         self.pipeline.push(now, request)?;
-        if self.is_open() && self.deadline_of_work().is_none() {
+        if self.is_open() && quiet {
             self.wait(now);
         }
         Ok(())
@@ -237,7 +233,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                 continue;
             }
             if self.watched.is_empty() {
-                self.wait(now);
+                self.wait_longer(now);
             }
             let tally = self.watched.entry(slot).or_insert_with(|| Tally::new(accepted.ballot));
             tally.hear(accepted.ballot, from, entry);
@@ -268,7 +264,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             }
             Stage::Idle | Stage::Preparing { .. } | Stage::Leading => {}
         }
-        if self.pipeline.waiting() > 0 {
+        // Nobody else proposes what waits at a leader without a fast ballot.
+        if self.pipeline.waiting() > 0 && !self.is_classic() {
             let news = SlotRange::new(self.progress, chosen.end());
             let names: Vec<Batch<V>> = chosen.within(news).map(|(_, batch)| batch).collect();
             self.pipeline.drop_all(&names.iter().flat_map(|b| b.iter()).filter_map(Entry::id).collect());
@@ -276,6 +273,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
         self.count_decided(chosen.first_unknown(), chosen);
         self.settle(now, chosen.first_unknown());
         self.watched.retain(|slot, _| !chosen.knows(*slot));
+        self.watch_gap(now, chosen);
     }
 
     fn on_progress(&mut self, now: Time, slot: Slot) {
@@ -328,8 +326,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     }
 
     fn deadline(&self) -> Option<Time> {
-        let classic = matches!(self.stage, Stage::Leading) && self.any.is_none();
-        let linger = self.pipeline.deadline().filter(|_| classic);
+        let linger = self.pipeline.deadline().filter(|_| self.is_classic());
         let awaited = self.awaited.deadline(&self.setup).filter(|_| matches!(self.stage, Stage::Idle));
         [self.deadline_of_work(), linger, awaited].into_iter().flatten().min()
     }
@@ -374,9 +371,8 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
     /// Otherwise this term has itself proposed all that it may have chosen, after the slots in which phase 1 found
     /// votes. Phase 1 may have found votes further ahead than any slot in which the term may propose yet.
     fn read_index(&self, chosen: &Chosen<V>) -> Option<Slot> {
-        let sure = matches!(self.stage, Stage::Leading) && self.any.is_none();
         // Acceptors may have heard each other's votes in this term, so any process may know that a proposal is chosen.
-        sure.then(|| answered_below(Learning::Everyone, self.recovered, self.next, chosen))
+        self.is_classic().then(|| answered_below(Learning::Everyone, self.recovered, self.next, chosen))
     }
 
     fn waits_for(&self, limit: Slot) -> bool {

@@ -104,10 +104,11 @@ impl<V: Value> Acceptor<V> {
     /// earlier slot here, and each new command would collide with one of its earlier ones. If no other command waits,
     /// this acceptor votes for the same command there, so that all meet in the slot after it. The command executes
     /// once.
-    pub(super) fn draw_level(&mut self) {
+    pub(super) fn draw_level(&mut self, chosen: &Chosen<V>) {
         if let Some((slot, entry)) = self.heard.ahead_of_us.take()
             && self.arrived.is_empty()
             && slot == self.next
+            && !chosen.knows(slot)
             && !self.has_left(slot, self.promised)
         {
             self.arrived.push(entry);

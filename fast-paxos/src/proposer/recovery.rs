@@ -76,11 +76,44 @@ impl<V: Value> Proposer<V> {
         }
     }
 
+    /// Whether neither votes nor proposals are known in `slot` and below.
+    pub(super) fn is_unaware(&self, slot: Slot) -> bool {
+        let watched = self.watched.first_key_value().map(|(watched, _)| *watched);
+        watched.into_iter().chain(self.pipeline.first_in_flight()).all(|first| first > slot)
+    }
+
+    /// Notes that somebody waits for `slot`. Returns whether a phase 1 should look for votes: the first time they may be on their
+    /// way, and what it did not find the second time may not exist, or be with acceptors that it did not hear. So it looks
+    /// again when it was asked twice as often.
+    pub(super) fn is_missed(&mut self, slot: Slot) -> bool {
+        let times = if self.missed.0 == slot { self.missed.1.saturating_add(1) } else { 1 };
+        self.missed = (slot, times);
+        times > 1 && times.is_power_of_two()
+    }
+
+    /// Watches the first slot that is not known to be chosen, below a chosen one: all of its votes may have been lost.
+    pub(super) fn watch_gap(&mut self, now: Time, chosen: &Chosen<V>) {
+        let (Some(any), gap) = (self.any, chosen.first_unknown()) else { return };
+        if gap < chosen.end() && gap >= any.from && self.pipeline.ballot_at(gap).is_none() {
+            if self.watched.is_empty() {
+                self.wait_longer(now);
+            }
+            self.watched.entry(gap).or_insert_with(|| Tally::new(any.ballot));
+        }
+    }
+
     /// Recovers slots that have waited too long: with the votes heard if they suffice, otherwise with a new phase 1.
     pub(super) fn unstick(&mut self, now: Time, chosen: &Chosen<V>) {
         #[cfg(feature = "mistakes")]
         if self.setup.options.mistake == Some(crate::Mistake::WaitsForEver) {
             return;
+        }
+        if self.pipeline.waiting() > 0 {
+            // Their clients ask again because the answer was lost. Learners answer them.
+            self.pipeline.drop_known(chosen);
+            if self.pipeline.waiting() == 0 && self.watched.is_empty() {
+                return;
+            }
         }
         let (enough, few): (Vec<Slot>, Vec<Slot>) =
             self.watched.keys().partition(|slot| self.is_recoverable(&self.watched[slot]));

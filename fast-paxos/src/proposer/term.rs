@@ -8,6 +8,15 @@ impl<V: Value> Proposer<V> {
         self.again.start(now, self.setup.config.timeouts.resend);
     }
 
+    /// Waits anew, because there is news. A command that waited here before, too, has not been helped by any news.
+    pub(super) fn wait_longer(&mut self, now: Time) {
+        let oldest = self.pipeline.oldest();
+        if !self.is_open() || oldest.is_none() || oldest != self.oldest {
+            self.oldest = oldest;
+            self.wait(now);
+        }
+    }
+
     pub(super) fn preempted(&mut self) -> bool {
         if matches!(self.stage, Stage::Idle) {
             return false;
@@ -58,7 +67,7 @@ impl<V: Value> Proposer<V> {
         if slot > self.progress {
             self.progress = slot;
             self.watched = self.watched.split_off(&slot);
-            self.wait(now);
+            self.wait_longer(now);
         }
     }
 

@@ -90,6 +90,21 @@ impl Bench {
     }
 }
 
+/// n0 was a slot ahead, and voted in it for a command with an earlier slot here. Nobody needs to be met in a slot that is
+/// already chosen.
+#[test]
+fn an_acceptor_does_not_draw_level_in_a_slot_that_is_chosen() {
+    for chosen in [false, true] {
+        let mut bench = Bench::open(2, 7..8);
+        bench.hears(0, fast(B), 1, 7);
+        if chosen {
+            bench.chosen.choose(Slot(0), list(&[7, 7]));
+        }
+        let level = if chosen { vec![] } else { vec![accepted(fast(B), 1, &[7])] };
+        assert_eq!(bench.votes(), level);
+    }
+}
+
 /// With five acceptors, three may proceed without the others: 7 may have been chosen according to n0, n1 and n2, but
 /// not according to all five.
 const COLLISION: [(u16, u64); 4] = [(0, 7), (1, 7), (2, 8), (3, 8)];

@@ -37,6 +37,8 @@ fn a_leader_that_is_removed_leaves_nothing_untold() {
     let (mut sim, _) = established(config);
     sim.force_change(NodeId(0), Change::remove(NodeId(0))).expect("it is up");
     settle(&mut sim);
+    let known = [0, 1, 2].map(|n| sim.node(NodeId(n)).expect("it is up").chosen().first_unknown());
+    assert_eq!(known, [known[0]; 3]);
     submit(&mut sim, 1, 2);
     settle(&mut sim);
     assert!(sim.all_answered());

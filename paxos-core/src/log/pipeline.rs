@@ -209,6 +209,11 @@ impl<V: Value> Pipeline<V> {
         Load { ballot, highest, in_flight: self.under_way(), waiting: self.waiting, resends }
     }
 
+    /// The command that is proposed next.
+    pub fn oldest(&self) -> Option<CommandId> {
+        self.queue.front()?.batch.iter().find_map(Entry::id)
+    }
+
     /// The number of waiting commands.
     pub fn waiting(&self) -> usize {
         self.waiting.count
@@ -329,13 +334,33 @@ impl<V: Value> Pipeline<V> {
         self.drop_all(&seen);
     }
 
+    /// Drops the waiting commands that are in the log.
+    #[cold]
+    pub fn drop_known(&mut self, chosen: &Chosen<V>) {
+        let log = chosen.within(Slot(0).onwards());
+        let waiting: BTreeSet<CommandId> =
+            self.queue.iter().flat_map(|waiting| waiting.batch.iter()).filter_map(Entry::id).collect();
+        let mut known = BTreeSet::new();
+        for (_, batch) in log {
+            known.extend(batch.iter().filter_map(Entry::id).filter(|id| waiting.contains(id)));
+        }
+        self.drop_all(&known);
+    }
+
     /// Drops the waiting commands with these ids, and no-ops.
     #[cold]
     pub fn drop_all(&mut self, names: &BTreeSet<CommandId>) {
         let kept = |e: &Entry<V>| e.id().is_some_and(|id| !names.contains(&id));
-        let left: Batch<V> = self.queue.drain(..).flat_map(|w| w.batch.to_vec()).filter(kept).collect();
-        self.waiting = Amount::default();
-        self.push_front(left);
+        let mut left = Amount::default();
+        self.queue.retain_mut(|waiting| {
+            if !waiting.batch.iter().all(kept) {
+                waiting.batch = waiting.batch.iter().filter(|entry| kept(entry)).cloned().collect();
+                waiting.bytes = waiting.batch.bytes();
+            }
+            left += waiting.amount();
+            !waiting.batch.is_empty()
+        });
+        self.waiting = left;
     }
 
     /// Gives up all waiting commands, and returns them.

@@ -46,7 +46,6 @@ impl<P: Protocol> Node<P> {
         let mut decisions = mem::take(&mut self.decisions);
         for decision in decisions.drain(..) {
             let to = if self.may_spare(&decision) { self.waiting_for(&decision, others) } else { others };
-            self.tell_earlier(to);
             let later = others.without(to);
             if !later.is_empty() {
                 self.untold.decisions.push_back((later, decision.clone()));
