@@ -28,8 +28,13 @@ pub(crate) struct Gaps {
     probing: bool,
     /// A slot in which a value may be chosen though nobody says so.
     unsure: Option<Slot>,
-    /// The last such slot in which a phase 1 quorum reported no vote. Only another leader could propose there since.
-    empty: Option<Slot>,
+    /// The last such slot in which a phase 1 quorum reported no vote, and how often somebody has waited for it. Another leader
+    /// may have proposed there since, or an acceptor outside that quorum may have voted.
+    empty: Option<(Slot, u32)>,
+    /// The first of the slots without a vote behind which a vote is looked for.
+    hole: Option<Slot>,
+    /// The end of the slots up to the last one in which a vote was found.
+    found: Slot,
 }
 
 const NOWHERE: SlotRange = SlotRange::new(Slot(0), Slot(0));
@@ -52,6 +57,8 @@ impl Gaps {
             probing: false,
             unsure: None,
             empty: None,
+            hole: None,
+            found: Slot(0),
         }
     }
 
@@ -99,7 +106,14 @@ impl Gaps {
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.watched, self.fill, self.unsure) = (None, NOWHERE, None);
+        (self.watched, self.fill, self.unsure, self.hole) = (None, NOWHERE, None, None);
+    }
+
+    /// Drops what was scheduled because of a claim that was wrong. Looking for votes goes on.
+    pub(crate) fn refute(&mut self) {
+        if self.hole.is_none() {
+            self.clear();
+        }
     }
 
     /// Takes the next slot to finish for which `is_open` holds.
@@ -143,17 +157,20 @@ impl Gaps {
     /// Schedules a slot that a learner waits for, and after it the next ones, as far as acceptors have voted.
     pub(crate) fn probe(&mut self, slot: Slot) {
         self.finish(slot, slot.plus(1));
-        (self.probing, self.unsure) = (true, Some(slot));
+        (self.probing, self.unsure, self.hole) = (true, Some(slot), None);
     }
 
-    /// Whether a phase 1 quorum has reported no vote in `slot` since the last campaign.
-    pub(crate) fn is_empty_at(&self, slot: Slot) -> bool {
-        self.empty == Some(slot)
+    /// Notes that somebody waits for `slot`. Returns whether to look for votes there. Where there were none, it looks again when
+    /// somebody has waited twice as often: what that one waits for may not exist.
+    pub(crate) fn is_worth_a_look(&mut self, slot: Slot) -> bool {
+        let Some((_, times)) = self.empty.as_mut().filter(|(empty, _)| *empty == slot) else { return true };
+        *times = times.saturating_add(1);
+        times.is_power_of_two()
     }
 
     /// Forgets where no votes were found: another leader may have proposed since.
     pub(crate) fn campaign(&mut self) {
-        self.empty = None;
+        (self.empty, self.hole) = (None, None);
     }
 
     /// Whether `slot` is scheduled.
@@ -168,18 +185,46 @@ impl Gaps {
             self.fill = NOWHERE;
         }
         self.unsure = self.unsure.filter(|unsure| *unsure >= slot);
+        self.hole = self.hole.filter(|hole| *hole >= slot);
     }
 
-    /// Notes whether a phase 1 quorum reports a vote in `slot`.
-    pub(crate) fn probed(&mut self, slot: Slot, voted: bool) {
+    /// Notes whether a phase 1 quorum reports a vote in `slot`. Returns whether slots without a vote lie below one with a vote.
+    /// They are scheduled then, and must begin in a new round.
+    pub(crate) fn probed(&mut self, slot: Slot, voted: bool) -> bool {
         if self.unsure.take_if(|unsure| *unsure == slot).is_none() {
-            return;
+            return false;
         }
-        if voted && self.fill.is_empty() {
+        let hole = self.hole.take();
+        let idle = self.fill.is_empty();
+        if voted {
+            self.found = self.found.max(slot.plus(1));
+            if let (Some(hole), true) = (hole, idle) {
+                self.finish(hole, slot);
+                self.probing = true;
+                return true;
+            }
+            if idle {
+                self.probe(slot.plus(1));
+            }
+            return false;
+        }
+        let hole = hole.unwrap_or(slot);
+        if hole == slot {
+            let times = self.empty.filter(|(empty, _)| *empty == slot).map_or(1, |(_, times)| times);
+            self.empty = Some((slot, times));
+        }
+        // A leader leaves no more of them than its window holds.
+        let again = self.empty.is_some_and(|(empty, times)| empty == hole && times > 1);
+        if again && idle && slot.plus(1).since(hole) < self.most {
             self.probe(slot.plus(1));
-        } else if !voted {
-            self.empty = Some(slot);
+            self.hole = Some(hole);
         }
+        false
+    }
+
+    /// Whether a vote was found in `slot` or behind it.
+    pub(crate) fn is_followed(&self, slot: Slot) -> bool {
+        slot < self.found
     }
 
     /// The end of the slots that are chosen according to other processes, or that at least have a vote.

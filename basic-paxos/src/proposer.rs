@@ -168,28 +168,32 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         let slot = promise.slot;
         let shown = slot < self.gaps.end(chosen) || self.is_awaited(chosen);
         let Some(at) = self.find(slot) else { return false };
-        let followed = self.instances.iter().skip(at + 1).any(|later| later.own.is_some());
+        let followed = self.gaps.is_followed(slot)
+            || self.instances.iter().skip(at + 1).any(|later| later.own.is_some());
         let instance = &mut self.instances[at];
         if !instance.on_promise(from, promise, &*self.setup.config.quorums) {
             return false;
         }
-        self.gaps.probed(slot, !instance.is_free());
+        let hole = self.gaps.probed(slot, !instance.is_free());
         // If its own command was chosen elsewhere in the meantime, the next command takes its place.
         if instance.is_free() && instance.own.is_none() {
             instance.want(self.queue.pop_front());
             // A process said that all slots up to a later one are chosen, which is wrong, or acceptors were asked whether they
-            // have voted here. No no-op is needed, unless a command is under way in a later slot.
+            // have voted here. No no-op is needed, unless a later slot has a vote, or a command is under way there.
             if instance.own.is_none() && instance.for_gap && !shown && !followed {
                 self.instances.remove(at);
                 self.progress = self.progress.min(slot);
                 self.turn_back(slot);
-                self.gaps.clear();
+                self.gaps.refute();
                 self.refuted = Some(slot);
                 return false;
             }
         }
         instance.propose();
         self.asking.push_back(slot);
+        if hole && !self.renew() {
+            self.gaps.clear();
+        }
         // Its promises are about one slot, and come whole.
         false
     }
@@ -264,7 +268,7 @@ impl<V: Value, R: crate::Answer> paxos_core::Proposer<BasicPaxos<V, R>> for Prop
         let reached = self.next <= from && !self.queue.is_empty();
         // Proposers that appoint themselves and learn watch for gaps by themselves, each in its turn.
         let watches = !self.is_elected() && self.setup.config.learns(self.setup.id);
-        if begun || !told && (reached || watches || self.gaps.is_empty_at(from)) || !self.renew() {
+        if begun || !told && (reached || watches || !self.gaps.is_worth_a_look(from)) || !self.renew() {
             return;
         }
         if told {

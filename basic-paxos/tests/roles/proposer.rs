@@ -1,5 +1,7 @@
 //! The proposer: both phases for every command.
 
+mod missed;
+
 use super::*;
 
 struct Bench {
@@ -258,99 +260,4 @@ fn an_unanswered_question_goes_to_all_until_its_slot_is_chosen() {
     assert_eq!(reach(bench.poll_at(due)), [Reach::All]);
     bench.choose(0, 0);
     assert_eq!(paxos_core::Proposer::<P>::deadline(&bench.proposer), None);
-}
-
-/// An elected leader that does not know how far the log goes, asked for slot 0 by a learner.
-fn asked_for_the_first_slot() -> Bench {
-    let mut bench = Bench::new(&setup(simple(3).expect("lawful"), 0));
-    bench.campaign();
-    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
-    assert_eq!(bench.prepares()[0].0, Prepare { ballot: ballot(2, 0), slot: Slot(0) });
-    bench
-}
-
-#[test]
-fn a_slot_that_a_learner_waits_for_is_proposed_again_and_the_next_ones_as_far_as_acceptors_have_voted() {
-    let mut bench = asked_for_the_first_slot();
-    let b = ballot(2, 0);
-    bench.promise(1, 0, b, Some((ballot(1, 1), one(7))));
-    bench.promise(2, 0, b, None);
-    let asked: Vec<_> = bench.poll_at(NOW).into_iter().map(|(proposal, _)| proposal).collect();
-    let found = Accept { ballot: b, slot: Slot(0), entry: one(7) };
-    let next = Prepare { ballot: b, slot: Slot(1) };
-    assert!(
-        matches!(&asked[..], [Proposal::Accept(a), Proposal::Prepare(p, None)] if *a == found && *p == next)
-    );
-    // Nobody voted in the next slot. It is free for the next command.
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 1, b, None);
-    }
-    assert_eq!(bench.prepares(), []);
-    bench.request(8..9);
-    assert_eq!(bench.prepares()[0].0, Prepare { ballot: b, slot: Slot(1) });
-}
-
-#[test]
-fn a_slot_in_which_nobody_has_voted_is_asked_about_once() {
-    let mut bench = asked_for_the_first_slot();
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 0, ballot(2, 0), None);
-    }
-    assert_eq!(bench.prepares(), []);
-    for _ in 0..3 {
-        paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
-        assert_eq!(bench.prepares(), []);
-    }
-    bench.campaign();
-    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
-    assert_eq!(bench.prepares().len(), 1);
-}
-
-#[test]
-fn a_slot_that_acceptors_are_asked_about_is_filled_if_a_command_is_under_way_behind_it() {
-    let mut bench = asked_for_the_first_slot();
-    let b = ballot(2, 0);
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 0, b, Some((ballot(1, 1), one(7))));
-    }
-    bench.request(8..10);
-    let slots: Vec<_> = bench.poll_at(NOW).iter().filter_map(|(proposal, _)| asked_slot(proposal)).collect();
-    assert_eq!(slots, [Slot(1), Slot(2), Slot(3)]);
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 1, b, None);
-    }
-    assert_eq!(bench.accepts()[0].slot, Slot(1));
-}
-
-fn asked_slot(proposal: &Proposal<P>) -> Option<Slot> {
-    match proposal {
-        Proposal::Prepare(prepare, _) => Some(prepare.slot),
-        Proposal::Accept(_) => None,
-    }
-}
-
-/// A leader that does not learn asks about one slot after the other, while commands are under way, and learners say that
-/// they are chosen. Found by a review.
-#[test]
-fn a_slot_that_was_reported_meanwhile_does_not_begin_again_in_the_same_round() {
-    let mut config = Config::separate(1, 3, 2).expect("lawful");
-    config.learning = paxos_core::Learning::Everyone;
-    let mut bench = Bench::new(&setup(config, 0));
-    bench.campaign();
-    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(0), &bench.chosen);
-    bench.request(8..10);
-    let b = ballot(2, 0);
-    assert_eq!(bench.prepares().len(), 3);
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 2, b, None);
-    }
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 0, b, Some((ballot(1, 0), one(7))));
-    }
-    for acceptor in [1, 2] {
-        bench.promise(acceptor, 1, b, Some((ballot(1, 0), one(6))));
-    }
-    paxos_core::Proposer::<P>::on_progress(&mut bench.proposer, NOW, Slot(3));
-    let begun: Vec<_> = bench.poll_at(NOW).iter().filter_map(|(proposal, _)| asked_slot(proposal)).collect();
-    assert!(begun.iter().all(|slot| *slot >= Slot(3)), "{begun:?}");
 }
