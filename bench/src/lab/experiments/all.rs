@@ -6,7 +6,7 @@ mod faults;
 mod load;
 mod quorums;
 
-use super::{Experiment, LabError};
+use super::{Experiment, Findings, LabError};
 
 /// All experiments of the lab. To add one, add a line here.
 pub const EXPERIMENTS: &[Experiment] = &[
@@ -24,6 +24,25 @@ pub const EXPERIMENTS: &[Experiment] = &[
     load::ablation::EXPERIMENT,
     load::learners::EXPERIMENT,
 ];
+
+/// Where the first lesson of an experiment is not its most important one: a fact of the lesson that is.
+const HEADLINES: &[(&str, &str)] = &[
+    ("counts", "fast_reply"),
+    ("crossover", "slower"),
+    ("collisions", "five"),
+    ("quorums", "fast_majority"),
+    ("disk", "any_3"),
+    ("partitions", "again_loss"),
+];
+
+impl Experiment {
+    /// The most important lesson of these findings, with `{facts}`; empty if there is none.
+    pub fn headline<'a>(&self, findings: &'a Findings) -> &'a str {
+        let fact = HEADLINES.iter().find(|(name, _)| *name == self.name).map(|(_, fact)| format!("{{{fact}}}"));
+        let chosen = fact.and_then(|fact| findings.lessons.iter().find(|lesson| lesson.contains(&fact)));
+        chosen.or(findings.lessons.first()).map_or("", String::as_str)
+    }
+}
 
 /// Returns the experiment with this name.
 ///
