@@ -142,7 +142,7 @@
     };
     const opener = button("Enlarge", `Enlarge: ${name} The arrow keys show its values.`, open);
     opener.className = "enlarge";
-    figure.querySelector("figcaption").append(opener);
+    figure.querySelector("figcaption").prepend(opener);
     frame.classList.add("zoomable");
     frame.addEventListener("click", open);
     telling(frame, opener, document.body);

@@ -35,12 +35,22 @@ const HEADLINES: &[(&str, &str)] = &[
     ("partitions", "again_loss"),
 ];
 
+/// The length of a headline in bytes, with the names of facts. Of a longer lesson, it has the first sentences.
+const HEADLINE: usize = 330;
+
 impl Experiment {
-    /// The most important lesson of these findings, with `{facts}`; empty if there is none.
+    /// The most important lesson of these findings, or its first sentences, with `{facts}`; empty if there is none.
     pub fn headline<'a>(&self, findings: &'a Findings) -> &'a str {
-        let fact = HEADLINES.iter().find(|(name, _)| *name == self.name).map(|(_, fact)| format!("{{{fact}}}"));
+        let fact =
+            HEADLINES.iter().find(|(name, _)| *name == self.name).map(|(_, fact)| format!("{{{fact}}}"));
         let chosen = fact.and_then(|fact| findings.lessons.iter().find(|lesson| lesson.contains(&fact)));
-        chosen.or(findings.lessons.first()).map_or("", String::as_str)
+        let lesson = chosen.or(findings.lessons.first()).map_or("", String::as_str);
+        if lesson.len() <= HEADLINE {
+            return lesson;
+        }
+        let ends: Vec<usize> = lesson.match_indices(". ").map(|(at, _)| at + 1).collect();
+        let end = ends.iter().rfind(|end| **end <= HEADLINE).or(ends.first());
+        end.map_or(lesson, |end| &lesson[..*end])
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) const LETTER: f64 = 0.56 * FONT as f64;
 /// The width of a picture for paper and large screens, and of one for phones.
 const WIDTHS: [i32; 2] = [680, 360];
 /// The height of slanted names below an axis, for each letter.
-const SLANT: f64 = 0.45 * FONT as f64;
+const SLANT: f64 = 0.3 * FONT as f64;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Failed = DrawingAreaErrorKind<std::io::Error>;
@@ -42,6 +42,9 @@ fn sheet(panels: &[Panel], width: i32, columns: usize, height: i32) -> Result<St
     let wrong = |why: &dyn std::fmt::Display| LabError::Drawing(why.to_string());
     let keys = legend::keys(panels, width);
     let rows = i32::try_from(panels.len().div_ceil(columns.max(1))).map_err(|why| wrong(&why))?;
+    // Slanted names get space of their own.
+    let height = height
+        + panels.iter().filter_map(|panel| slant(panel, width / columns.max(1) as i32)).max().unwrap_or(0);
     let charts = rows * height;
     let (mut svg, mut marks) = (String::new(), Marks::default());
     {
@@ -95,16 +98,12 @@ impl Ranged for Scale {
 
 /// Draws the axes of a panel, and adds its marks.
 fn draw_panel(panel: &Panel, area: &Area<'_>, keys: &[Key], marks: &mut Marks) -> Result<(), Failed> {
-    let points = || panel.marks.iter().flat_map(corners);
-    let (x, y) = (panel.x.ends(points().map(|p| p.0)), panel.y.ends(points().map(|p| p.1)));
-    let longest =
-        panel.y.ticks(y).into_iter().map(|t| panel.y.label_at(t).chars().count()).max().unwrap_or(1);
-    let room = 12 + (longest as f64 * LETTER) as i32 + if panel.y.label.is_empty() { 0 } else { FONT + 8 };
-    let slant = slant(panel, area.dim_in_pixel().0 as i32 - room - 22);
+    let [x, y] = ends(panel);
+    let slant = slant(panel, area.dim_in_pixel().0 as i32);
     let mut builder = ChartBuilder::on(area);
     builder.margin(6).margin_right(16).margin_top(if panel.title.is_empty() { 12 } else { 6 });
     let below = if panel.x.label.is_empty() { 26 } else { 46 };
-    builder.x_label_area_size(below + slant.unwrap_or(0)).y_label_area_size(room);
+    builder.x_label_area_size(below + slant.unwrap_or(0)).y_label_area_size(room(panel));
     if !panel.title.is_empty() {
         builder.caption(&panel.title, font(FONT + 1, HPos::Left, VPos::Top));
     }
@@ -138,11 +137,25 @@ fn draw_panel(panel: &Panel, area: &Area<'_>, keys: &[Key], marks: &mut Marks) -
     Ok(())
 }
 
-/// The height that the names below the horizontal axis need if they do not fit side by side.
+/// The places at both ends of the axes.
+fn ends(panel: &Panel) -> [(f64, f64); 2] {
+    let points = || panel.marks.iter().flat_map(corners);
+    [panel.x.ends(points().map(|p| p.0)), panel.y.ends(points().map(|p| p.1))]
+}
+
+/// The width of the labels left of the vertical axis.
+fn room(panel: &Panel) -> i32 {
+    let [_, y] = ends(panel);
+    let longest =
+        panel.y.ticks(y).into_iter().map(|t| panel.y.label_at(t).chars().count()).max().unwrap_or(1);
+    12 + (longest as f64 * LETTER) as i32 + if panel.y.label.is_empty() { 0 } else { FONT + 8 }
+}
+
+/// The height that the names below the horizontal axis need in a panel of this width, if they do not fit side by side.
 fn slant(panel: &Panel, width: i32) -> Option<i32> {
     let longest = panel.x.names.iter().map(|name| name.chars().count()).max()? as f64;
-    let fits = longest * 0.8 * LETTER < f64::from(width) / panel.x.names.len() as f64;
-    (!fits).then_some((longest * SLANT) as i32)
+    let each = f64::from(width - room(panel) - 22) / panel.x.names.len() as f64;
+    (longest * 0.8 * LETTER >= each).then_some((longest * SLANT) as i32)
 }
 
 fn corners(mark: &Mark) -> Vec<(f64, f64)> {

@@ -47,7 +47,10 @@ mod tests {
     #[test]
     fn the_lines_stay_within_the_bar_and_touch_its_edges() {
         assert_eq!(lines(Hatch::None, (0.0, 0.0), (9.0, 9.0)), "");
-        assert_eq!(lines(Hatch::Level, (10.0, 20.0), (30.0, 32.0)), "M10.0 23.0L30.0 23.0M10.0 29.0L30.0 29.0");
+        assert_eq!(
+            lines(Hatch::Level, (10.0, 20.0), (30.0, 32.0)),
+            "M10.0 23.0L30.0 23.0M10.0 29.0L30.0 29.0"
+        );
         assert_eq!(
             lines(Hatch::Rising, (10.0, 20.0), (14.0, 30.0)),
             "M13.0 20.0L10.0 23.0M14.0 25.0L10.0 29.0"

@@ -10,7 +10,7 @@ use std::fmt::{Arguments, Write};
 /// The size of text in pixels; see [`FONT`].
 const SIZE: f64 = FONT as f64 / 1.24;
 /// The most values that a line without markers shows when it is pointed at.
-const VALUES: usize = 40;
+const VALUES: usize = 24;
 
 /// The area between the axes of a panel.
 pub(super) struct Plot<'a> {
@@ -104,7 +104,9 @@ impl Marks {
     pub(super) fn begin(&mut self, class: &str, number: Option<usize>, hue: Hue) {
         let number = number.map_or(String::new(), |number| format!(" data-s=\"{number}\""));
         let color = css(hue);
-        self.push(format_args!("<g class=\"{class}\"{number} fill=\"{color}\" stroke=\"{color}\" stroke-width=\"2\">"));
+        self.push(format_args!(
+            "<g class=\"{class}\"{number} fill=\"{color}\" stroke=\"{color}\" stroke-width=\"2\">"
+        ));
     }
 
     pub(super) fn end(&mut self) {
@@ -115,9 +117,16 @@ impl Marks {
         let shown: Vec<(f64, f64)> = points.iter().copied().filter(|point| plot.has(*point)).collect();
         let pixels: Vec<(f64, f64)> = shown.iter().map(|point| plot.pixel(*point)).collect();
         self.path(style, &pixels);
-        let step = if style.marker == Marker::None { shown.len().div_ceil(VALUES).max(1) } else { 1 };
+        let is_plain = style.marker == Marker::None;
+        if is_plain {
+            self.push(format_args!("<g fill=\"none\" stroke=\"none\" pointer-events=\"all\">"));
+        }
+        let step = if is_plain { shown.len().div_ceil(VALUES).max(1) } else { 1 };
         for (point, at) in shown.iter().zip(pixels).step_by(step) {
             self.marker(style.marker, at, &values::of_point(plot.panel, style, *point));
+        }
+        if is_plain {
+            self.end();
         }
     }
 
@@ -143,9 +152,7 @@ impl Marks {
         let title = title(value);
         match marker {
             Marker::None if value.is_empty() => {}
-            Marker::None => self.push(format_args!(
-                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"none\" stroke=\"none\" pointer-events=\"all\">{title}</circle>"
-            )),
+            Marker::None => self.push(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\">{title}</circle>")),
             Marker::Circle => {
                 self.push(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\">{title}</circle>"));
             }
@@ -164,7 +171,8 @@ impl Marks {
 
     /// Draws a bar between two corners, with its hatch and its value.
     pub(super) fn bar(&mut self, one: (f64, f64), other: (f64, f64), hue: Hue, value: &str) {
-        let (low, high) = ((one.0.min(other.0), one.1.min(other.1)), (one.0.max(other.0), one.1.max(other.1)));
+        let (low, high) =
+            ((one.0.min(other.0), one.1.min(other.1)), (one.0.max(other.0), one.1.max(other.1)));
         self.push(format_args!(
             "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" stroke=\"#FFFFFE\" stroke-width=\"1\">{}</rect>",
             low.0,
