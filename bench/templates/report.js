@@ -40,7 +40,7 @@
   }
 
   // The value of the mark that is pointed at, or selected with the arrow keys.
-  const tip = make("output", { className: "tip", hidden: true });
+  const tip = make("output", { className: "told", hidden: true });
   let marked = null;
   function tell(element, text, holder) {
     marked?.classList.remove("at");
@@ -76,19 +76,29 @@
     return found;
   }
 
-  /// Shows values in the picture of `frame`, by pointer and by the arrow keys on `keys`.
+  // Of the two pictures of a figure, the one for this screen.
+  const visible = (frame) => [...frame.querySelectorAll("svg")].find((picture) => picture.getClientRects().length > 0);
+
+  // Shows values in the picture of `frame`, by pointer and by the arrow keys on `keys`.
   function telling(frame, keys, holder) {
     let at = -1;
-    const shown = () => [...frame.querySelectorAll("svg")].find((picture) => picture.getClientRects().length > 0);
+    const shown = () => visible(frame);
+    // A finger has no place until it touches, and then it may scroll the page. So it asks for values in the enlarged picture only.
+    const isDeaf = (event) => event.pointerType === "touch" && holder !== dialog;
     const point = (event) => {
-      show(nearest(shown(), event.clientX, event.clientY), holder);
-      lift(shown(), event.target.closest("[data-s]")?.dataset.s);
+      const picture = shown();
+      if (!picture || isDeaf(event)) return;
+      show(nearest(picture, event.clientX, event.clientY), holder);
+      lift(picture, event.target.closest("[data-s]")?.dataset.s);
     };
-    const leave = () => { show(null); lift(shown() ?? frame); };
+    const leave = (event) => {
+      if (event.pointerType === "touch") return;
+      show(null);
+      lift(frame);
+    };
     frame.addEventListener("pointermove", point);
     frame.addEventListener("pointerdown", point);
     frame.addEventListener("pointerleave", leave);
-    keys.addEventListener("focusout", () => show(null));
     keys.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       const marks = shown().querySelectorAll("[data-tip]");
@@ -132,10 +142,12 @@
     const frame = figure.querySelector(".picture");
     const name = figure.querySelector("strong").textContent;
     const open = () => {
+      const picture = visible(frame);
       show(null);
+      lift(picture);
       title.textContent = name;
       dialog.ariaLabel = name;
-      view.replaceChildren([...frame.querySelectorAll("svg")].find((picture) => picture.getClientRects().length > 0).cloneNode(true));
+      view.replaceChildren(picture.cloneNode(true));
       scale(0);
       dialog.showModal();
       bar.lastElementChild.focus();
@@ -145,6 +157,7 @@
     figure.querySelector("figcaption").prepend(opener);
     frame.classList.add("zoomable");
     frame.addEventListener("click", open);
+    opener.addEventListener("blur", () => show(null));
     telling(frame, opener, document.body);
   }
 
@@ -155,6 +168,7 @@
   }
   document.querySelectorAll("table").forEach((table) => { sortable(table); filterable(table); });
   document.querySelectorAll("figure").forEach(enlargeable);
+  document.addEventListener("wheel", () => show(null), { passive: true });
   document.addEventListener("click", (event) => {
     const number = event.target.closest("data[title]");
     if (number) tell(number, number.title, document.body);

@@ -57,6 +57,12 @@ const cut = (page, paper) => page.evaluate((paper) => [...document.querySelector
   return faults;
 }), paper);
 
+/// Each heading that may be divided, or left alone at the end of a page.
+const lonely = (page) => page.evaluate(() => [...document.querySelectorAll("h1, h2, h3, dt, .home > p")].filter((heading) => {
+  const { breakInside, breakAfter } = getComputedStyle(heading);
+  return breakInside !== "avoid" || breakAfter !== "avoid";
+}).map((heading) => heading.textContent));
+
 /// The colours of the fills and lines in the figures that are no grey: those that tell series apart.
 const colours = (page) => page.evaluate(() => {
   const found = new Set();
@@ -142,14 +148,14 @@ try {
     const drawing = page.locator("#wan-clients svg.wide");
     const bar = drawing.locator(".series [data-tip]").first();
     await bar.hover();
-    const told = await page.locator(".tip:visible").textContent();
+    const told = await page.locator(".told:visible").textContent();
     assert.match(told, /^basic, leader .*\n.*\nlatency \(ms\): [\d.]+$/);
     await drawing.locator(".key").last().hover();
     const series = await drawing.locator(".series").count();
     assert.equal(await drawing.locator(".series:not(.faint)").count(), series / 4);
     await page.mouse.move(0, 0);
     assert.equal(await drawing.locator(".faint").count(), 0);
-    assert.equal(await page.locator(".tip:visible").count(), 0);
+    assert.equal(await page.locator(".told:visible").count(), 0);
   });
   await check("a figure can be enlarged, by pointer and by keyboard", async () => {
     const [dialog, frame] = [page.locator("dialog"), page.locator("#wan-clients .picture")];
@@ -157,6 +163,8 @@ try {
     await frame.click();
     const large = async () => (await dialog.locator("svg").boundingBox()).width;
     assert.ok(await dialog.isVisible() && (await large()) > 1000 && (await large()) > before);
+    await page.mouse.move(0, 0);
+    assert.equal(await dialog.locator(".faint").count(), 0);
     await picture(page, "report-enlarged", false);
     const whole = await large();
     await page.keyboard.press("+");
@@ -165,11 +173,11 @@ try {
     assert.ok(!(await dialog.isVisible()));
     await page.locator("#wan-clients .enlarge").focus();
     await page.keyboard.press("ArrowRight");
-    assert.match(await page.locator(".tip:visible").textContent(), /latency \(ms\): /);
+    assert.match(await page.locator(".told:visible").textContent(), /latency \(ms\): /);
     await page.keyboard.press("Enter");
     assert.ok(await dialog.isVisible());
     await page.keyboard.press("ArrowLeft");
-    assert.match(await dialog.locator(".tip:visible").textContent(), /latency \(ms\): /);
+    assert.match(await dialog.locator(".told:visible").textContent(), /latency \(ms\): /);
     await page.keyboard.press("Escape");
     assert.ok(!(await dialog.isVisible()));
   });
@@ -179,13 +187,13 @@ try {
     assert.equal(await count("figure svg:visible"), await count("figure"));
     assert.equal(await count("button, input, dialog, .step:visible"), 0);
     assert.ok(await count(".run") > 0 && await count(".still svg:visible") === await count(".run"));
-    assert.ok(await count("figure svg title") > 50);
+    assert.ok(await count("figure svg title") > 50 && await count(".still path.tip:visible") > 20);
     await plain.locator("#counts summary").click();
     assert.ok(await count("#counts tbody tr:visible") > 5);
     await picture(plain, "report-plain");
     await plain.context().close();
   });
-  await check("on a phone all text is readable, and each figure fits", async () => {
+  await check("on a phone all text is readable, each figure fits, and an enlarged one shows values", async () => {
     const phone = await open({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
     const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 390, `${wide} wide`);
@@ -196,12 +204,17 @@ try {
     assert.deepEqual(figures, []);
     assert.deepEqual(await tiny(phone, READABLE), []);
     await picture(phone, "report-phone");
+    await phone.locator("#wan-clients .picture").tap();
+    await phone.locator("dialog .series [data-tip]").first().tap();
+    assert.match(await phone.locator("dialog .told:visible").textContent(), /latency \(ms\): /);
+    await picture(phone, "report-phone-enlarged", false);
     await phone.context().close();
   });
-  await check("on paper no figure is cut", async () => {
+  await check("on paper no figure is cut, no heading is alone, and the runs are drawn", async () => {
     const paper = await open({ viewport: PAPER });
     await paper.emulateMedia({ media: "print" });
     assert.deepEqual(await cut(paper, PAPER), []);
+    assert.deepEqual(await lonely(paper), []);
     const [runs, steps] = [await paper.locator(".still svg:visible").count(), await paper.locator("iframe:visible, button:visible, input:visible").count()];
     assert.ok(runs > 0 && runs === await paper.locator(".run").count() && steps === 0, `${runs} runs, ${steps} tools`);
     await picture(paper, "report-print");

@@ -99,20 +99,21 @@ impl Ranged for Scale {
 /// Draws the axes of a panel, and adds its marks.
 fn draw_panel(panel: &Panel, area: &Area<'_>, keys: &[Key], marks: &mut Marks) -> Result<(), Failed> {
     let [x, y] = ends(panel);
-    let slant = slant(panel, area.dim_in_pixel().0 as i32);
+    let width = area.dim_in_pixel().0 as i32;
+    let (slant, labels) = (slant(panel, width), labels(panel, width));
     let mut builder = ChartBuilder::on(area);
     builder.margin(6).margin_right(16).margin_top(if panel.title.is_empty() { 12 } else { 6 });
     let below = if panel.x.label.is_empty() { 26 } else { 46 };
-    builder.x_label_area_size(below + slant.unwrap_or(0)).y_label_area_size(room(panel));
+    builder.x_label_area_size(below + slant.unwrap_or(0)).y_label_area_size(room(panel, &labels));
     if !panel.title.is_empty() {
         builder.caption(&panel.title, font(FONT + 1, HPos::Left, VPos::Top));
     }
     let mut chart = builder.build_cartesian_2d(Scale::new(&panel.x, x), Scale::new(&panel.y, y))?;
     let words = font(FONT, HPos::Center, VPos::Center);
-    let is_slanted = slant.is_some();
+    let (is_slanted, is_wrapped) = (slant.is_some(), labels.iter().any(|lines| lines.len() > 1));
     let (x_label, y_label) = (
         |t: &f64| if is_slanted { String::new() } else { panel.x.label_at(*t) },
-        |t: &f64| panel.y.label_at(*t),
+        |t: &f64| if is_wrapped { String::new() } else { panel.y.label_at(*t) },
     );
     let mut mesh = chart.configure_mesh();
     mesh.axis_style(INK).bold_line_style(GRID).light_line_style(TRANSPARENT).label_style(words.clone());
@@ -133,6 +134,9 @@ fn draw_panel(panel: &Panel, area: &Area<'_>, keys: &[Key], marks: &mut Marks) -
     if is_slanted {
         marks.slanted(&plot);
     }
+    if is_wrapped {
+        marks.wrapped(&plot, &labels);
+    }
     marks.panel(&plot, keys);
     Ok(())
 }
@@ -143,25 +147,73 @@ fn ends(panel: &Panel) -> [(f64, f64); 2] {
     [panel.x.ends(points().map(|p| p.0)), panel.y.ends(points().map(|p| p.1))]
 }
 
-/// The width of the labels left of the vertical axis.
-fn room(panel: &Panel) -> i32 {
+/// The labels left of the vertical axis of a panel of this width, in lines. Names take at most 38 % of the width.
+fn labels(panel: &Panel, width: i32) -> Vec<Vec<String>> {
     let [_, y] = ends(panel);
-    let longest =
-        panel.y.ticks(y).into_iter().map(|t| panel.y.label_at(t).chars().count()).max().unwrap_or(1);
+    let labels = panel.y.ticks(y).into_iter().map(|tick| panel.y.label_at(tick));
+    let most = (f64::from(width) * 0.38 / LETTER) as usize;
+    labels.map(|label| if panel.y.names.is_empty() { vec![label] } else { lines(&label, most) }).collect()
+}
+
+/// A text in lines of at most so many letters, if no word is longer.
+fn lines(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The width of these labels, and of the name of the axis.
+fn room(panel: &Panel, labels: &[Vec<String>]) -> i32 {
+    let longest = labels.iter().flatten().map(|line| line.chars().count()).max().unwrap_or(1);
     12 + (longest as f64 * LETTER) as i32 + if panel.y.label.is_empty() { 0 } else { FONT + 8 }
 }
 
 /// The height that the names below the horizontal axis need in a panel of this width, if they do not fit side by side.
 fn slant(panel: &Panel, width: i32) -> Option<i32> {
     let longest = panel.x.names.iter().map(|name| name.chars().count()).max()? as f64;
-    let each = f64::from(width - room(panel) - 22) / panel.x.names.len() as f64;
+    let each = f64::from(width - room(panel, &labels(panel, width)) - 22) / panel.x.names.len() as f64;
     (longest * 0.8 * LETTER >= each).then_some((longest * SLANT) as i32)
 }
 
+/// The points that the axes must reach.
 fn corners(mark: &Mark) -> Vec<(f64, f64)> {
     match mark {
         Mark::Line(_, points) => points.clone(),
         Mark::Bar(_, low, high) | Mark::Tile(_, low, high, _) => vec![*low, *high],
         Mark::Words(point, ..) => vec![*point],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::experiments::chart::{Style, bars, palette, stacked};
+
+    #[test]
+    fn long_names_are_divided_between_words() {
+        assert_eq!(lines("fast, collision, uncoordinated", 16), ["fast, collision,", "uncoordinated"]);
+        assert_eq!(lines("uncoordinated", 5), ["uncoordinated"]);
+    }
+
+    #[test]
+    fn names_that_do_not_fit_on_a_phone_are_slanted_or_divided_there() {
+        let names: Vec<String> = (0..5).map(|nth| format!("a long, long name {nth}")).collect();
+        let style = Style::new("multi", palette::BLUE);
+        let below = bars("", &names, Axis::new("ms"), &[(style.clone(), vec![Some(1.5); 5])]);
+        let left = stacked("", &names, Axis::new("ms"), &[(style, vec![1.5; 5])]);
+        let [below, left] = [below, left].map(|panel| draw(&[panel], 1, 300).expect("drawn"));
+        assert!(below.narrow.contains("rotate(-40 ") && !left.narrow.contains("rotate(-40 "));
+        assert!(left.wide.contains("a long, long name 4") && left.narrow.contains(">a long, long name</text>"));
+        for svg in [&below.wide, &below.narrow, &left.wide, &left.narrow] {
+            assert!(svg.contains("<title>multi\na long, long name 4\nms: 1.50</title>"), "{svg}");
+        }
     }
 }

@@ -52,6 +52,7 @@ pub(super) struct Anchor(&'static str, &'static str);
 
 impl Anchor {
     pub(super) const RIGHT: Self = Self("start", "0.5ex");
+    const LEFT: Self = Self("end", "0.5ex");
     const MIDDLE: Self = Self("middle", "0.5ex");
     const ABOVE: Self = Self("start", "-0.5ex");
     const BELOW: Self = Self("end", "0.76em");
@@ -219,12 +220,23 @@ impl Marks {
         ));
     }
 
+    /// Writes the names left of the vertical axis, each in several lines.
+    pub(super) fn wrapped(&mut self, plot: &Plot<'_>, labels: &[Vec<String>]) {
+        for (lines, place) in labels.iter().zip(plot.panel.y.ticks(plot.y)) {
+            let middle = plot.pixel((0.0, place)).1;
+            for (nth, line) in lines.iter().enumerate() {
+                let y = middle + (nth as f64 - (lines.len() - 1) as f64 / 2.0) * (SIZE + 1.0);
+                self.words((plot.low.0 - 9.0, y), Anchor::LEFT, line);
+            }
+        }
+    }
+
     /// Writes the names below the horizontal axis, slanted.
     pub(super) fn slanted(&mut self, plot: &Plot<'_>) {
         for (name, place) in plot.panel.x.names.iter().zip(plot.panel.x.ticks(plot.x)) {
             let (x, y) = (plot.pixel((place, 0.0)).0 + 4.0, plot.low.1 + 12.0);
             self.push(format_args!("<g transform=\"rotate(-40 {x:.1} {y:.1})\">"));
-            self.words((x, y), Anchor("end", "0.5ex"), name);
+            self.words((x, y), Anchor::LEFT, name);
             self.end();
         }
     }
