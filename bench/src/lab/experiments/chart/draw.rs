@@ -41,10 +41,10 @@ pub fn draw(panels: &[Panel], columns: usize, height: i32) -> Result<Picture, La
 fn sheet(panels: &[Panel], width: i32, columns: usize, height: i32) -> Result<String, LabError> {
     let wrong = |why: &dyn std::fmt::Display| LabError::Drawing(why.to_string());
     let keys = legend::keys(panels, width);
-    let rows = i32::try_from(panels.len().div_ceil(columns.max(1))).map_err(|why| wrong(&why))?;
+    let whole = |count: usize| i32::try_from(count.max(1)).map_err(|why| wrong(&why));
+    let (across, rows) = (width / whole(columns)?, whole(panels.len().div_ceil(columns.max(1)))?);
     // Slanted names get space of their own.
-    let height = height
-        + panels.iter().filter_map(|panel| slant(panel, width / columns.max(1) as i32)).max().unwrap_or(0);
+    let height = height + panels.iter().filter_map(|panel| slant(panel, across)).max().unwrap_or(0);
     let charts = rows * height;
     let (mut svg, mut marks) = (String::new(), Marks::default());
     {
@@ -99,7 +99,8 @@ impl Ranged for Scale {
 /// Draws the axes of a panel, and adds its marks.
 fn draw_panel(panel: &Panel, area: &Area<'_>, keys: &[Key], marks: &mut Marks) -> Result<(), Failed> {
     let [x, y] = ends(panel);
-    let width = area.dim_in_pixel().0 as i32;
+    let (across, _) = area.get_pixel_range();
+    let width = across.end - across.start;
     let (slant, labels) = (slant(panel, width), labels(panel, width));
     let mut builder = ChartBuilder::on(area);
     builder.margin(6).margin_right(16).margin_top(if panel.title.is_empty() { 12 } else { 6 });
@@ -211,7 +212,9 @@ mod tests {
         let left = stacked("", &names, Axis::new("ms"), &[(style, vec![1.5; 5])]);
         let [below, left] = [below, left].map(|panel| draw(&[panel], 1, 300).expect("drawn"));
         assert!(below.narrow.contains("rotate(-40 ") && !left.narrow.contains("rotate(-40 "));
-        assert!(left.wide.contains("a long, long name 4") && left.narrow.contains(">a long, long name</text>"));
+        assert!(
+            left.wide.contains("a long, long name 4") && left.narrow.contains(">a long, long name</text>")
+        );
         for svg in [&below.wide, &below.narrow, &left.wide, &left.narrow] {
             assert!(svg.contains("<title>multi\na long, long name 4\nms: 1.50</title>"), "{svg}");
         }

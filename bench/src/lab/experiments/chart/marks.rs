@@ -143,7 +143,9 @@ impl Marks {
             && !rest.is_empty()
         {
             self.push(format_args!("<path fill=\"none\"{dashes} d=\"M{:.1} {:.1}", first.0, first.1));
-            rest.iter().for_each(|(x, y)| self.push(format_args!("L{x:.1} {y:.1}")));
+            for (x, y) in rest {
+                self.push(format_args!("L{x:.1} {y:.1}"));
+            }
             self.push(format_args!("\"/>"));
         }
     }
