@@ -37,9 +37,9 @@ async function check(name, test) {
 /// Each text in the page that is smaller than this on the screen.
 const tiny = (page, readable) => page.evaluate((readable) => {
   const small = [];
-  for (const text of document.querySelectorAll("main svg text, p, li, td, th, figcaption, summary, code, h1, h2")) {
-    if (text.offsetParent === null && !text.ownerSVGElement) continue;
+  for (const text of document.querySelectorAll("main figure svg text, p, dt, dd, li, td, th, figcaption, summary, code, h1, h2")) {
     const picture = text.ownerSVGElement;
+    if (text.getClientRects().length === 0 || text.closest("dialog")) continue;
     const scale = picture ? picture.getBoundingClientRect().width / picture.viewBox.baseVal.width : 1;
     const size = parseFloat(getComputedStyle(text).fontSize) * scale;
     if (size < readable) small.push(`${text.textContent.trim().slice(0, 40)}: ${size.toFixed(1)} px`);
@@ -50,14 +50,18 @@ const tiny = (page, readable) => page.evaluate((readable) => {
 /// Each figure that leaves this paper, or whose parts leave it.
 const cut = (page, paper) => page.evaluate((paper) => [...document.querySelectorAll("figure")].flatMap((figure) => {
   const [box, picture] = [figure.getBoundingClientRect(), figure.querySelector("svg").getBoundingClientRect()];
-  const frame = figure.querySelector(".scroll");
   const faults = [];
   if (picture.left < -1 || picture.right > paper.width + 1) faults.push(`${figure.id} is ${picture.width} wide`);
-  if (frame.scrollWidth > frame.clientWidth + 1 && getComputedStyle(frame).overflowX !== "visible") faults.push(`${figure.id} scrolls`);
   if (box.height > paper.height) faults.push(`${figure.id} is ${box.height} high`);
   if (getComputedStyle(figure).breakInside !== "avoid") faults.push(`${figure.id} may be divided`);
   return faults;
 }), paper);
+
+/// Each heading that may be divided, or left alone at the end of a page.
+const lonely = (page) => page.evaluate(() => [...document.querySelectorAll("h1, h2, h3, dt, .home > p")].filter((heading) => {
+  const { breakInside, breakAfter } = getComputedStyle(heading);
+  return breakInside !== "avoid" || breakAfter !== "avoid";
+}).map((heading) => heading.textContent));
 
 /// The colours of the fills and lines in the figures that are no grey: those that tell series apart.
 const colours = (page) => page.evaluate(() => {
@@ -67,6 +71,14 @@ const colours = (page) => page.evaluate(() => {
   }
   return [...found];
 });
+
+/// The hatch of the bars of each colour: a name, or nothing.
+const bars = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("figure .series:has(> rect)")].map((bar) => {
+  return [bar.getAttribute("fill").toUpperCase(), bar.querySelector(".hatch")?.getAttribute("class") ?? ""];
+})));
+
+/// The texts of a column of the facts of `counts`.
+const column = (page, nth) => page.locator(`#counts tbody td:nth-child(${nth + 1})`).allTextContents();
 
 /// CIELAB of a colour in sRGB.
 function lab([r, g, b]) {
@@ -101,23 +113,110 @@ async function seen(colours, deficiency) {
 try {
   await check("it is smaller than 3 MB", async () => assert.ok(statSync(file).size < 3_000_000, `${statSync(file).size} bytes`));
   const page = await open({ viewport: { width: 1100, height: 900 } });
-  await check("it has figures, and each has a caption", async () => {
-    const [figures, captions] = [await page.locator("figure svg").count(), await page.locator("figure figcaption").count()];
+  await check("it has figures, and each has a caption with the command that repeats it", async () => {
+    const [figures, captions] = [await page.locator("figure svg:visible").count(), await page.locator("figure figcaption code:visible").count() / 2];
     assert.ok(figures > 0 && figures === captions, `${figures} figures, ${captions} captions`);
     await picture(page, "report-desktop");
   });
-  await check("on a phone all text is readable, and only figures and tables scroll", async () => {
+  await check("a table can be sorted with its headers, by pointer and by keyboard", async () => {
+    const section = page.locator("#counts");
+    await section.locator("summary").click();
+    const [table, before] = [section.locator("table"), await column(page, 1)];
+    const values = table.locator("th").nth(1);
+    assert.equal(await values.textContent(), "value");
+    await values.locator("button").click();
+    assert.equal(await values.getAttribute("aria-sort"), "ascending");
+    const rising = (await column(page, 1)).filter((value) => value !== "" && !Number.isNaN(Number(value))).map(Number);
+    assert.ok(rising.length > 5 && rising.every((value, nth) => nth === 0 || rising[nth - 1] <= value), `${rising}`);
+    await page.keyboard.press("Enter");
+    assert.equal(await values.getAttribute("aria-sort"), "descending");
+    const falling = (await column(page, 1)).filter((value) => value !== "" && !Number.isNaN(Number(value))).map(Number);
+    assert.deepEqual(falling, [...falling].sort((one, two) => two - one));
+    assert.deepEqual((await column(page, 1)).sort(), before.sort());
+  });
+  await check("a table can be filtered", async () => {
+    const [box, rows] = [page.locator("#counts input[type=search]"), page.locator("#counts tbody tr:visible")];
+    const all = await rows.count();
+    await box.fill("multi reply");
+    const few = await rows.allTextContents();
+    assert.ok(few.length > 0 && few.length < all && few.every((row) => /multi/i.test(row) && /reply/i.test(row)), `${few}`);
+    assert.equal(await page.locator("#counts .filter output").textContent(), `${few.length} of ${all}`);
+    await box.fill("");
+    assert.equal(await rows.count(), all);
+  });
+  await check("a mark shows its value when it is pointed at, and its series when the legend is", async () => {
+    const drawing = page.locator("#wan-clients svg.wide");
+    const bar = drawing.locator(".series [data-tip]").first();
+    await bar.hover();
+    const told = await page.locator(".told:visible").textContent();
+    assert.match(told, /^basic, leader .*\n.*\nlatency \(ms\): [\d.]+$/);
+    await drawing.locator(".key").last().hover();
+    const series = await drawing.locator(".series").count();
+    assert.equal(await drawing.locator(".series:not(.faint)").count(), series / 4);
+    await page.mouse.move(0, 0);
+    assert.equal(await drawing.locator(".faint").count(), 0);
+    assert.equal(await page.locator(".told:visible").count(), 0);
+  });
+  await check("a figure can be enlarged, by pointer and by keyboard", async () => {
+    const [dialog, frame] = [page.locator("dialog"), page.locator("#wan-clients .picture")];
+    const before = (await frame.boundingBox()).width;
+    await frame.click();
+    const large = async () => (await dialog.locator("svg").boundingBox()).width;
+    assert.ok(await dialog.isVisible() && (await large()) > 1000 && (await large()) > before);
+    await page.mouse.move(0, 0);
+    assert.equal(await dialog.locator(".faint").count(), 0);
+    await picture(page, "report-enlarged", false);
+    const whole = await large();
+    await page.keyboard.press("+");
+    assert.ok((await large()) > whole * 1.2);
+    await page.keyboard.press("Escape");
+    assert.ok(!(await dialog.isVisible()));
+    await page.locator("#wan-clients .enlarge").focus();
+    await page.keyboard.press("ArrowRight");
+    assert.match(await page.locator(".told:visible").textContent(), /latency \(ms\): /);
+    await page.keyboard.press("Enter");
+    assert.ok(await dialog.isVisible());
+    await page.keyboard.press("ArrowLeft");
+    assert.match(await dialog.locator(".told:visible").textContent(), /latency \(ms\): /);
+    await page.keyboard.press("Escape");
+    assert.ok(!(await dialog.isVisible()));
+  });
+  await check("without a script it shows all, and no tool that would do nothing", async () => {
+    const plain = await open({ viewport: { width: 1100, height: 900 }, javaScriptEnabled: false });
+    const count = (what) => plain.locator(what).count();
+    assert.equal(await count("figure svg:visible"), await count("figure"));
+    assert.equal(await count("button, input, dialog, .step:visible"), 0);
+    assert.ok(await count(".run") > 0 && await count(".still svg:visible") === await count(".run"));
+    assert.ok(await count("figure svg title") > 50 && await count(".still path.tip:visible") > 20);
+    await plain.locator("#counts summary").click();
+    assert.ok(await count("#counts tbody tr:visible") > 5);
+    await picture(plain, "report-plain");
+    await plain.context().close();
+  });
+  await check("on a phone all text is readable, each figure fits, and an enlarged one shows values", async () => {
     const phone = await open({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
     const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 390, `${wide} wide`);
+    const figures = await phone.evaluate(() => [...document.querySelectorAll("figure")].filter((figure) => {
+      const [box, frame] = [figure.querySelector("svg.narrow").getBoundingClientRect(), figure.querySelector(".picture")];
+      return box.width === 0 || box.left < 0 || box.right > innerWidth || frame.scrollWidth > frame.clientWidth;
+    }).map((figure) => figure.id));
+    assert.deepEqual(figures, []);
     assert.deepEqual(await tiny(phone, READABLE), []);
     await picture(phone, "report-phone");
+    await phone.locator("#wan-clients .picture").tap();
+    await phone.locator("dialog .series [data-tip]").first().tap();
+    assert.match(await phone.locator("dialog .told:visible").textContent(), /latency \(ms\): /);
+    await picture(phone, "report-phone-enlarged", false);
     await phone.context().close();
   });
-  await check("on paper no figure is cut", async () => {
+  await check("on paper no figure is cut, no heading is alone, and the runs are drawn", async () => {
     const paper = await open({ viewport: PAPER });
     await paper.emulateMedia({ media: "print" });
     assert.deepEqual(await cut(paper, PAPER), []);
+    assert.deepEqual(await lonely(paper), []);
+    const [runs, steps] = [await paper.locator(".still svg:visible").count(), await paper.locator("iframe:visible, button:visible, input:visible").count()];
+    assert.ok(runs > 0 && runs === await paper.locator(".run").count() && steps === 0, `${runs} runs, ${steps} tools`);
     await picture(paper, "report-print");
     const pdf = await paper.pdf({ format: "A4", margin: { top: "1cm", right: "1cm", bottom: "1cm", left: "1cm" }, ...(pictures ? { path: join(pictures, "report.pdf") } : {}) });
     assert.ok(pdf.length > 10_000);
@@ -150,6 +249,23 @@ try {
       }
     });
   }
+  await check("in grey print the bars of the variants differ in lightness or in hatches", async () => {
+    const hatches = await bars(page);
+    const grey = (await seen(VARIANTS, "achromatopsia")).map(lab);
+    const drawn = VARIANTS.map((colour, nth) => ({ colour, light: grey[nth][0], hatch: hatches[colour] })).filter((bar) => bar.hatch !== undefined);
+    assert.ok(drawn.length >= 4, `bars of ${drawn.map((bar) => bar.colour)}`);
+    for (const [nth, one] of drawn.entries()) {
+      for (const two of drawn.slice(nth + 1)) {
+        assert.ok(one.hatch !== two.hatch || Math.abs(one.light - two.light) > 1.5 * APART, `${one.colour} and ${two.colour}: ${one.light} and ${two.light}`);
+      }
+    }
+    if (pictures) {
+      const devtools = await page.context().newCDPSession(page);
+      await devtools.send("Emulation.setEmulatedVisionDeficiency", { type: "achromatopsia" });
+      await picture(page, "report-achromatopsia");
+      await devtools.send("Emulation.setEmulatedVisionDeficiency", { type: "none" });
+    }
+  });
   await check("no complaint, and no request to anywhere", async () => assert.deepEqual(complaints, []));
   console.log(`${done} checks`);
 } finally {

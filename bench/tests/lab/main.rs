@@ -152,6 +152,51 @@ fn smaller_phase_2_quorums_serve_more() {
     assert!(rates.len() == 8 && rates.windows(2).all(|pair| pair[0] > pair[1]), "{rates:?}");
 }
 
+#[test]
+fn the_page_begins_with_a_headline_of_each_experiment_and_each_figure_has_its_command() {
+    let setting = quick();
+    let all: Vec<(Experiment, Findings)> =
+        ["counts", "crossover"].map(|name| (*named(name).expect("it is there"), make(name))).into();
+    let html = page(&all, &setting).expect("a page");
+    let (_, after) = html.split_once("<section id=\"summary\">").expect("a summary");
+    let (summary, sections) = after.split_once("</section>").expect("its end");
+    for (experiment, findings) in &all {
+        // The first lesson of both says how far the results can be trusted, or less than the last.
+        let headline = experiment.headline(findings);
+        assert!(findings.lessons[1..].iter().any(|lesson| lesson.starts_with(headline)), "{headline}");
+        let question = format!("<a href=\"#{}\">{}</a>", experiment.name, experiment.question);
+        assert!(summary.contains(&question), "{summary}");
+        for figure in &findings.figures {
+            let (name, figure) = (experiment.name, figure.name);
+            let (_, drawn) = sections.split_once(&format!("id=\"{name}-{figure}\"")).expect("a figure");
+            let caption = drawn.split("</figure>").next().expect("its caption");
+            let repeat = format!("<code>paxos-bench experiment {name} --quick --seed 1 --out results</code>");
+            assert!(caption.contains(&repeat) && caption.contains(&format!("results/{name}/{figure}.svg")));
+        }
+    }
+    assert!(summary.matches("<data").count() > 4, "{summary}");
+}
+
+#[test]
+fn each_mark_says_its_value_and_a_phone_gets_a_picture_of_its_own() {
+    let found = find("ablation");
+    for figure in &found.figures {
+        let titles = |svg: &str| {
+            svg.split("<title>").skip(1).map(|t| t.split('<').next().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        let (wide, narrow) = (titles(&figure.svg.wide), titles(&figure.svg.narrow));
+        assert!(wide.len() > 20 && wide == narrow, "{}: {wide:?}", figure.name);
+        assert!(
+            figure.svg.wide.starts_with("<svg width=\"680\"")
+                && figure.svg.narrow.starts_with("<svg width=\"360\"")
+        );
+    }
+    // Bars whose colours look alike in grey print differ in their hatches.
+    let steps = &found.figures[0].svg.wide;
+    assert!(steps.contains("<title>simple\nsimple\nper command: 22</title>"), "{steps}");
+    assert!(steps.contains("\"hatch rising\"") && steps.contains("\"hatch falling\""));
+}
+
 /// An experiment that takes almost no time.
 fn small() -> (Experiment, Findings) {
     let experiment = *named("counts").expect("an experiment");
@@ -192,7 +237,8 @@ fn every_number_in_the_report_is_in_its_row_of_the_csv() {
     assert!(traced >= 20, "{traced}");
     let elsewhere = html.replace("http://www.w3.org/2000/svg", "");
     assert!(html.len() < 3_000_000 && !elsewhere.contains("://"));
-    // Only the runs to step through have a script. Each of them is a page in a frame that may do nothing else.
+    // Apart from one script of its own, only the runs to step through have scripts. Each of them is a page in a frame that may do
+    // nothing else.
     let frames: Vec<&str> = elsewhere.split("<iframe ").skip(1).collect();
     assert_eq!(frames.len(), Variant::ALL.len());
     let mut rest = elsewhere.clone();
@@ -206,7 +252,11 @@ fn every_number_in_the_report_is_in_its_row_of_the_csv() {
         );
         rest = rest.replacen(page, "", 1);
     }
-    assert!(!rest.contains("<script"));
+    assert_eq!(rest.matches("<script").count(), 1);
+    let (_, script) = rest.split_once("<script>").expect("it has no source and no type");
+    for word in ["fetch", "import", "XMLHttpRequest", "WebSocket", "sendBeacon", "src", "eval"] {
+        assert!(!script.contains(word), "{word}");
+    }
 }
 
 #[test]

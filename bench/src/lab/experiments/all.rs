@@ -6,7 +6,7 @@ mod faults;
 mod load;
 mod quorums;
 
-use super::{Experiment, LabError};
+use super::{Experiment, Findings, LabError};
 
 /// All experiments of the lab. To add one, add a line here.
 pub const EXPERIMENTS: &[Experiment] = &[
@@ -24,6 +24,35 @@ pub const EXPERIMENTS: &[Experiment] = &[
     load::ablation::EXPERIMENT,
     load::learners::EXPERIMENT,
 ];
+
+/// Where the first lesson of an experiment is not its most important one: a fact of the lesson that is.
+const HEADLINES: &[(&str, &str)] = &[
+    ("counts", "fast_reply"),
+    ("crossover", "slower"),
+    ("collisions", "five"),
+    ("quorums", "fast_majority"),
+    ("disk", "any_3"),
+    ("partitions", "again_loss"),
+];
+
+/// The length of a headline in bytes, with the names of facts. Of a longer lesson, it has the first sentences.
+const HEADLINE: usize = 330;
+
+impl Experiment {
+    /// The most important lesson of these findings, or its first sentences, with `{facts}`; empty if there is none.
+    pub fn headline<'a>(&self, findings: &'a Findings) -> &'a str {
+        let fact =
+            HEADLINES.iter().find(|(name, _)| *name == self.name).map(|(_, fact)| format!("{{{fact}}}"));
+        let chosen = fact.and_then(|fact| findings.lessons.iter().find(|lesson| lesson.contains(&fact)));
+        let lesson = chosen.or(findings.lessons.first()).map_or("", String::as_str);
+        if lesson.len() <= HEADLINE {
+            return lesson;
+        }
+        let ends: Vec<usize> = lesson.match_indices(". ").map(|(at, _)| at + 1).collect();
+        let end = ends.iter().rfind(|end| **end <= HEADLINE).or(ends.first());
+        end.map_or(lesson, |end| &lesson[..*end])
+    }
+}
 
 /// Returns the experiment with this name.
 ///

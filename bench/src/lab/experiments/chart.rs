@@ -2,8 +2,12 @@
 
 mod axis;
 mod draw;
+mod hatch;
 mod kinds;
+mod legend;
+mod marks;
 pub mod palette;
+mod values;
 
 pub use axis::Axis;
 pub use draw::draw;
@@ -123,7 +127,16 @@ impl Panel {
     }
 }
 
-/// A figure: an SVG picture with its title and caption.
+/// A picture as SVG, in two widths. Both show the same, and text in both has the same size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// For paper and large screens: 680 pixels wide.
+    pub wide: String,
+    /// For phones: 360 pixels wide, with one panel below the other.
+    pub narrow: String,
+}
+
+/// A figure: a picture with its title and caption.
 #[derive(Clone, Debug)]
 pub struct Figure {
     /// The name of the file, without its extension.
@@ -133,5 +146,5 @@ pub struct Figure {
     /// The caption: what the figure shows, and what was held constant. It may contain `{facts}`.
     pub caption: String,
     /// The picture.
-    pub svg: String,
+    pub svg: Picture,
 }

@@ -1,7 +1,7 @@
 //! A run of each variant, to step through in the report.
 
 use super::LabError;
-use crate::lab::explore::{Script, export_html, named, play};
+use crate::lab::explore::{Script, export_html, export_svg, named, play};
 use crate::variants::Variant;
 
 /// The scenario whose runs the report has: two commands, one after the other.
@@ -12,6 +12,8 @@ pub(super) struct Stepped {
     pub(super) variant: Variant,
     /// The page of the run, as the value of an HTML attribute in single quotes.
     pub(super) page: String,
+    /// The diagram of the run as SVG, for paper and for browsers without a script.
+    pub(super) picture: String,
     /// The command that opens the run, to meddle with it.
     pub(super) command: String,
 }
@@ -20,11 +22,12 @@ pub(super) struct Stepped {
 pub(super) fn stepped(seed: u64) -> Result<Vec<Stepped>, LabError> {
     let run = |variant: &Variant| {
         let script = Script::of(named(SCENARIO)?, Some(*variant), seed);
-        let page = export_html(&script, &play(&script)?, false)?;
+        let run = play(&script)?;
+        let (page, picture) = (export_html(&script, &run, false)?, export_svg(&run, false));
         // Double quotes stay as they are: a page has thousands of them.
         let page = page.replace('&', "&amp;").replace('\'', "&#39;");
         let command = format!("paxos-bench explore --scenario {SCENARIO} --variant {variant} --seed {seed}");
-        Ok(Stepped { variant: *variant, page, command })
+        Ok(Stepped { variant: *variant, page, picture, command })
     };
     Variant::ALL.iter().map(run).collect()
 }

@@ -1,7 +1,25 @@
 //! Colours: each variant has the same colour in every figure. The palette is that of Okabe and Ito (2008), which
-//! colour-blind people can tell apart. Lines also differ in dashes and markers, for print.
+//! colour-blind people can tell apart. In grey print some colours look alike, so lines also differ in dashes and markers,
+//! and bars in hatches.
 
 use crate::variants::Variant;
+
+/// How a bar is hatched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hatch {
+    /// Not at all.
+    None,
+    /// With lines that rise to the right.
+    Rising,
+    /// With lines that fall to the right.
+    Falling,
+    /// With horizontal lines.
+    Level,
+    /// With vertical lines.
+    Upright,
+    /// With lines that rise and lines that fall.
+    Crossed,
+}
 
 /// A colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,4 +55,41 @@ pub const SERIES: [Hue; 6] = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY];
 pub fn of(variant: Variant) -> Hue {
     let place = Variant::ALL.iter().position(|known| *known == variant).unwrap_or(0);
     VARIANTS[place % VARIANTS.len()]
+}
+
+/// The hatch of bars of this colour. Two colours without a hatch differ in lightness.
+pub fn hatch(hue: Hue) -> Hatch {
+    match hue {
+        PURPLE => Hatch::Rising,
+        VERMILION => Hatch::Falling,
+        GREEN => Hatch::Level,
+        GREY => Hatch::Upright,
+        SKY => Hatch::Crossed,
+        _ => Hatch::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lightness of a colour in grey print, from 0 to 100: L* of CIELAB.
+    fn lightness(Hue(r, g, b): Hue) -> f64 {
+        let linear = |part: u8| {
+            let share = f64::from(part) / 255.0;
+            if share <= 0.04045 { share / 12.92 } else { libm::pow((share + 0.055) / 1.055, 2.4) }
+        };
+        116.0 * libm::cbrt(0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)) - 16.0
+    }
+
+    #[test]
+    fn bars_of_two_colours_differ_in_grey_print_by_their_hatches_or_clearly_in_lightness() {
+        let all = [ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY];
+        for (nth, one) in all.into_iter().enumerate() {
+            for other in all.into_iter().skip(nth + 1) {
+                let apart = (lightness(one) - lightness(other)).abs();
+                assert!(hatch(one) != hatch(other) || apart > 15.0, "{one:?} and {other:?}: {apart}");
+            }
+        }
+    }
 }

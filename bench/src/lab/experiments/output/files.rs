@@ -167,9 +167,9 @@ pub(in crate::lab::experiments) fn write_with(
         put(&dir.join(format!("{}.csv", table.name)), table.csv())?;
     }
     for figure in &findings.figures {
-        put(&dir.join(format!("{}.svg", figure.name)), &figure.svg)?;
+        put(&dir.join(format!("{}.svg", figure.name)), &figure.svg.wide)?;
         if let Some(printer) = printer {
-            put(&dir.join(format!("{}.png", figure.name)), &printer.png(&figure.svg)?)?;
+            put(&dir.join(format!("{}.png", figure.name)), &printer.png(&figure.svg.wide)?)?;
         }
     }
     put(&dir.join(format!("{}.json", experiment.name)), pretty(&json(experiment, setting, findings)))?;

@@ -76,9 +76,14 @@ pub fn report(
     Ok(Written { file, failed: all.iter().map(|(_, findings)| findings.failed).sum() })
 }
 
+/// What the page can do with a script. It is readable without one.
+const CODE: &str = include_str!("../../../../templates/report.js");
+
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
+    style: &'static str,
+    code: &'static str,
     version: &'static str,
     seed: u64,
     quick: bool,
@@ -92,17 +97,19 @@ struct Section {
     question: &'static str,
     source: &'static str,
     command: String,
+    headline: Vec<Part>,
     lessons: Vec<Vec<Part>>,
-    figures: Vec<Picture>,
+    figures: Vec<Illustration>,
     parameters: Vec<(&'static str, String)>,
     facts: Vec<[String; 4]>,
 }
 
-struct Picture {
+struct Illustration {
     name: &'static str,
     title: String,
     caption: Vec<Part>,
-    svg: String,
+    wide: String,
+    narrow: String,
 }
 
 /// Plain text, or a number with its source.
@@ -135,15 +142,17 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
             question: experiment.question,
             source: experiment.source,
             command: command(experiment, setting),
+            headline: parts(experiment.headline(findings)),
             lessons: findings.lessons.iter().map(|lesson| parts(lesson)).collect(),
             figures: findings
                 .figures
                 .iter()
-                .map(|figure| Picture {
+                .map(|figure| Illustration {
                     name: figure.name,
                     title: figure.title.clone(),
                     caption: parts(&figure.caption),
-                    svg: inline(&figure.svg, &figure.title),
+                    wide: inline(&figure.svg.wide, &figure.title, "wide"),
+                    narrow: inline(&figure.svg.narrow, &figure.title, "narrow"),
                 })
                 .collect(),
             parameters: findings.parameters.clone(),
@@ -151,6 +160,8 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
         }
     };
     let page = Page {
+        style: include_str!("../../../../templates/report.css"),
+        code: CODE,
         version: env!("CARGO_PKG_VERSION"),
         seed: setting.seed,
         quick: setting.quick,
@@ -163,12 +174,12 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
 
 /// A picture as part of a page. Ink, grid and paper take the page's colours, and a label describes it to screen
 /// readers.
-fn inline(svg: &str, title: &str) -> String {
+fn inline(svg: &str, title: &str, class: &str) -> String {
     let mut svg = svg.to_owned();
     for (color, css) in [("#111113", "currentColor"), ("#DDDDDF", "var(--grid)"), ("#FFFFFE", "var(--paper)")]
     {
         svg = svg.replace(&format!("\"{color}\""), &format!("\"{css}\""));
     }
     let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1)
+    svg.replacen("<svg ", &format!("<svg class=\"{class}\" role=\"img\" aria-label=\"{title}\" "), 1)
 }
