@@ -7,12 +7,14 @@
 //! ```text
 //! script     inputs, and how they are saved       frame   what is shown of a run
 //! scenarios  clusters, and inputs to begin with   state   the state of a process
-//! run        from inputs to frames                draw    the space-time diagram
-//! page       the page, and a run as one file      serve   the page over HTTP, on loopback
+//! mistake    mistakes made on purpose             draw    the space-time diagram
+//! run        from inputs to frames                page    the page, and a run as one file
+//!                                                 serve   the page over HTTP, on loopback
 //! ```
 
 mod draw;
 mod frame;
+mod mistake;
 mod page;
 mod run;
 mod scenarios;
@@ -26,7 +28,8 @@ pub use frame::{
 };
 pub use page::{export_html, export_svg, page};
 pub use run::play;
-pub use scenarios::{SCENARIOS, Scenario, Setting};
+pub use mistake::Mistake;
+pub use scenarios::{Scenario, Setting, scenarios};
 pub use script::{Action, Goal, Script, named};
 pub use serve::{Asked, Reply, Site, serve};
 
@@ -173,7 +176,7 @@ pub fn explore(options: &Explore) -> Result<Task, ExploreError> {
 }
 
 fn list() -> String {
-    SCENARIOS.iter().fold(String::new(), |mut text, scenario| {
+    scenarios().fold(String::new(), |mut text, scenario| {
         let Scenario { name, title, variant, look, .. } = scenario;
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name}  ({title}; shown best by {variant})\n    {look}\n");

@@ -181,6 +181,10 @@ fn by_spread(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Both>, Lab
     })
 }
 
+fn spread_axis() -> Axis {
+    Axis::new("spread of sync times (standard deviation / mean)")
+}
+
 /// Latency by the spread of sync times.
 fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Figure, LabError> {
     let commands: u64 = setting.either(400, 8_000);
@@ -200,9 +204,9 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
         ],
     );
     let mut mean =
-        Panel::new("mean", Axis::new("spread of sync times"), Axis::new("latency (ms)").range(5.0, 14.0));
+        Panel::new("mean", spread_axis(), Axis::new("latency (ms)").range(5.0, 14.0));
     let mut late =
-        Panel::new("99th percentile", Axis::new("spread of sync times"), Axis::new("latency (ms)"));
+        Panel::new("99th percentile", spread_axis(), Axis::new("latency (ms)"));
     let mut off = 0.0_f64;
     let mut named = false;
     for ((servers, waits, hue, dash, marker), both) in VARYING.into_iter().zip(both.chunks(SPREADS.len())) {
@@ -240,7 +244,7 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
     Ok(Figure {
         name: "spread",
         title: "Latency against the spread of sync times".into(),
-        caption: "Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
+        caption: "The spread is the standard deviation of the sync time divided by its mean: 0 is a constant time, 1 an exponential one. Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
                   Dotted: by direct calculation. Colours are the syncs that a command waits for. Held constant: Multi-Paxos, a mean sync of 5 ms, messages of 1 ms, \
                   one command at a time, {commands} commands per point."
             .into(),
