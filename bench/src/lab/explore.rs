@@ -26,9 +26,9 @@ pub use draw::{Drawing, draw};
 pub use frame::{
     Accepting, Broken, Fate, Frame, Held, Knowing, Lane, Mark, Proposing, Recording, Shelf, State, Tone, Trip,
 };
+pub use mistake::Mistake;
 pub use page::{export_html, export_svg, page};
 pub use run::play;
-pub use mistake::Mistake;
 pub use scenarios::{Scenario, Setting, scenarios};
 pub use script::{Action, Goal, Script, named};
 pub use serve::{Asked, Reply, Site, serve};

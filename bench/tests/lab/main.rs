@@ -6,6 +6,7 @@ mod own;
 mod partitions;
 mod png;
 mod shards;
+mod variants;
 mod wide_area;
 mod world;
 
@@ -103,8 +104,7 @@ fn constant_delays_without_collisions_are_always_won_by_fast() {
         assert!(number(crossover, row, "won") >= 1.0);
         // Fast Paxos takes two delays instead of three.
         assert!(
-            (number(crossover, row, "mean_ms") / number(crossover, row, "multi_mean_ms") - 2.0 / 3.0)
-                .abs()
+            (number(crossover, row, "mean_ms") / number(crossover, row, "multi_mean_ms") - 2.0 / 3.0).abs()
                 < 1e-9
         );
     }

@@ -13,8 +13,8 @@ use crate::variants::{Digest, Payload, Variant, WithProtocol, fast_options};
 use core::time::Duration;
 use paxos_core::{Ballot, Leadership, NodeId, NodeSet, Protocol, QuorumError, Time, Timeouts};
 use paxos_transport::sim::{Delay, Disk, Event, Law, Links, Sim, Violation, World};
-use std::sync::Arc;
 use record::Recorder;
+use std::sync::Arc;
 
 /// The most events of a session.
 pub(super) const EVENTS: usize = 4_000;
@@ -30,7 +30,9 @@ pub fn play(script: &Script) -> Result<Recording, QuorumError> {
     let recovery = script.scenario.setting.recovery;
     // When acceptors recover by themselves, they hear each other's votes, and the coordinator need not hear them.
     let copy_votes = recovery != Recovery::Uncoordinated;
-    if let (Some(Mistake::FastPaxos(mistake)), Variant::Fast) = (script.scenario.setting.mistake, script.variant) {
+    if let (Some(Mistake::FastPaxos(mistake)), Variant::Fast) =
+        (script.scenario.setting.mistake, script.variant)
+    {
         let options = fast_paxos::Options { mistake: Some(mistake), ..fast_options(recovery, copy_votes) };
         return Player { script }.run::<fast_paxos::FastPaxos<Payload, u64>>(options);
     }
@@ -83,7 +85,11 @@ pub(super) fn world<P: Protocol>(script: &Script, options: P::Options) -> Result
     for (from, to, delay) in setting.far {
         world.links.pairs.insert((NodeId(*from), NodeId(*to)), Delay::Constant(ms(*delay)));
     }
-    world.disk = Disk { sync: Delay::Constant(ms(setting.sync_ms)), lies: setting.mistake == Some(Mistake::LyingDisk), ..Disk::default() };
+    world.disk = Disk {
+        sync: Delay::Constant(ms(setting.sync_ms)),
+        lies: setting.mistake == Some(Mistake::LyingDisk),
+        ..Disk::default()
+    };
     world.trace = true;
     Ok(world)
 }

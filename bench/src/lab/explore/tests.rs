@@ -79,8 +79,12 @@ fn breaks(scenario: &Scenario, variant: Variant) -> Option<&'static str> {
     match scenario.setting.mistake? {
         Mistake::LyingDisk => Some("nothing_is_forgotten"),
         Mistake::RoundedDown | Mistake::FastPaxos(_) if variant != Variant::Fast => None,
-        Mistake::RoundedDown | Mistake::FastPaxos(ValuesInASet | HighestReplica) => Some("proposals_are_safe"),
-        Mistake::FastPaxos(NothingProposed | WaitsForEver | LosersForgotten) => Some("every_command_is_decided"),
+        Mistake::RoundedDown | Mistake::FastPaxos(ValuesInASet | HighestReplica) => {
+            Some("proposals_are_safe")
+        }
+        Mistake::FastPaxos(NothingProposed | WaitsForEver | LosersForgotten) => {
+            Some("every_command_is_decided")
+        }
         Mistake::FastPaxos(LosersRenamed) => Some("integrity"),
         Mistake::FastPaxos(AnyWithAValue) => Some("any_stands_alone"),
     }
@@ -90,7 +94,8 @@ fn breaks(scenario: &Scenario, variant: Variant) -> Option<&'static str> {
 fn every_scenario_keeps_the_invariants_but_those_of_its_mistake() {
     let mut wrong = Vec::new();
     for scenario in scenarios() {
-        for (variant, seed) in Variant::ALL.iter().flat_map(|variant| [1, 2, 3].map(|seed| (*variant, seed))) {
+        for (variant, seed) in Variant::ALL.iter().flat_map(|variant| [1, 2, 3].map(|seed| (*variant, seed)))
+        {
             let run = play(&Script::of(scenario, Some(variant), seed)).unwrap();
             if run.broken.as_ref().map(|broken| broken.invariant) != breaks(scenario, variant) {
                 wrong.push(format!("{} with {variant}, seed {seed}: {:?}", scenario.name, run.broken));
@@ -112,7 +117,8 @@ fn each_mistake_has_a_scenario_that_ends_with_its_law_and_the_page_names_both() 
         let broken = run.broken.unwrap();
         assert_eq!(broken.frame, run.frames.len() - 1, "{}", scenario.name);
         assert!(!broken.says.is_empty() && !broken.source.is_empty(), "{}", scenario.name);
-        let row = page.lines().find(|line| line.contains(&format!("`{}`", scenario.name))).unwrap_or_default();
+        let row =
+            page.lines().find(|line| line.contains(&format!("`{}`", scenario.name))).unwrap_or_default();
         assert!(row.contains(&format!("`{}`", broken.invariant)), "{}: {row}", scenario.name);
     }
 }
@@ -131,7 +137,9 @@ fn each_variant_has_a_run_of_its_own_in_the_report() {
 
 #[test]
 fn every_scenario_without_a_mistake_ends_with_all_commands_answered_or_a_duel() {
-    for (scenario, variant) in scenarios().flat_map(|scenario| Variant::ALL.iter().map(move |v| (scenario, *v))) {
+    for (scenario, variant) in
+        scenarios().flat_map(|scenario| Variant::ALL.iter().map(move |v| (scenario, *v)))
+    {
         if scenario.setting.mistake.is_some() || scenario.setting.duel {
             continue;
         }
@@ -270,9 +278,15 @@ fn a_seed_that_javascript_would_round_is_written_as_text() {
     let written = |seed| Script::of(named("duel").unwrap(), None, seed).write().unwrap();
     assert!(written((1 << 53) - 1).contains("\"seed\": 9007199254740991,"));
     assert!(written(1 << 53).contains("\"seed\": \"9007199254740992\","));
-    assert!(json(&Script::of(named("duel").unwrap(), None, u64::MAX)).contains("\"seed\":\"18446744073709551615\""));
+    assert!(
+        json(&Script::of(named("duel").unwrap(), None, u64::MAX))
+            .contains("\"seed\":\"18446744073709551615\"")
+    );
     let refused = Script::read(&written(1 << 53).replace("9007199254740992", "-7")).unwrap_err().to_string();
-    assert!(refused.contains("\"-7\" is no seed, which is a whole number from 0 to 18446744073709551615"), "{refused}");
+    assert!(
+        refused.contains("\"-7\" is no seed, which is a whole number from 0 to 18446744073709551615"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -19,6 +19,20 @@ const fn five(far: &'static [(u16, u16, u64)], mistake: Mistake) -> Setting {
     Setting { servers: 5, far, mistake: Some(mistake), ..COLLIDING }
 }
 
+/// Client n5 is close to n0 and n3, n6 to n1 and n4, n7 to n2.
+const THREE_WAYS: &[(u16, u16, u64)] = &[
+    (5, 1, 15),
+    (5, 2, 15),
+    (5, 4, 15),
+    (6, 0, 15),
+    (6, 2, 15),
+    (6, 3, 15),
+    (7, 0, 15),
+    (7, 1, 15),
+    (7, 3, 15),
+    (7, 4, 15),
+];
+
 /// Both clients ask at once. The leader n0 hears no vote of n3 and n4, and has to read the three that it hears.
 const UNHEARD: &[Action] = &[
     Wait { ms: 90 },
@@ -53,17 +67,20 @@ pub(super) static MISTAKES: &[Scenario] = &[
         look: "n0 votes for the command of n5, and the others vote for that of n6, which is chosen: four votes are a fast quorum. The leader n0 hears one vote for the first and two for the second. It forgets the counts, so no value seems forced, and it proposes the wrong one.",
         leaderless: None,
         variant: Variant::Fast,
-        setting: five(&[(5, 1, 15), (5, 2, 15), (5, 3, 15), (5, 4, 15), (6, 0, 15)], Mistake::FastPaxos(ValuesInASet)),
+        setting: five(
+            &[(5, 1, 15), (5, 2, 15), (5, 3, 15), (5, 4, 15), (6, 0, 15)],
+            Mistake::FastPaxos(ValuesInASet),
+        ),
         actions: UNHEARD,
     },
     Scenario {
         name: "nothing-proposed",
         title: "Mistake: where no value is forced, none is proposed",
-        look: "The commands collide, and the votes leave the leader free to propose either. It proposes none. The slot is never decided, so no command in it or after it is executed.",
+        look: "Three commands collide. The leader n0 hears a vote for each of them from n0, n1 and n2, so none can have been chosen, and it may propose any. It proposes none. The slot is never decided, so no command in it or after it is executed.",
         leaderless: None,
         variant: Variant::Fast,
-        setting: colliding(NothingProposed),
-        actions: COLLISION,
+        setting: Setting { clients: 3, ..five(THREE_WAYS, Mistake::FastPaxos(NothingProposed)) },
+        actions: &[Wait { ms: 90 }, Submit { node: 5 }, Submit { node: 6 }, Submit { node: 7 }, ANSWERED],
     },
     Scenario {
         name: "highest-replica",
@@ -71,7 +88,10 @@ pub(super) static MISTAKES: &[Scenario] = &[
         look: "n2 votes for the command of n6, and the others vote for that of n5, which is chosen. The leader n0 hears the votes of n0, n1 and n2, and proposes the value of n2.",
         leaderless: None,
         variant: Variant::Fast,
-        setting: five(&[(5, 2, 15), (6, 0, 15), (6, 1, 15), (6, 3, 15), (6, 4, 15)], Mistake::FastPaxos(HighestReplica)),
+        setting: five(
+            &[(5, 2, 15), (6, 0, 15), (6, 1, 15), (6, 3, 15), (6, 4, 15)],
+            Mistake::FastPaxos(HighestReplica),
+        ),
         actions: UNHEARD,
     },
     Scenario {

@@ -209,16 +209,22 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
             ("mean_ms", "mean latency, in ms"),
             ("p99_ms", "99th percentile of the latency, in ms"),
             ("messages", "messages per command"),
+            (
+                "collided",
+                "the share of rounds in which no command had a fast quorum in the first slot, among those that began without a vote there; empty: no fast ballots",
+            ),
         ],
     );
     let mut time = Panel::new("", Axis::new("clients").log(), Axis::new("mean latency (ms)"));
     let mut sent = Panel::new("", Axis::new("clients").log(), Axis::new("messages per command"));
+    let mut rate =
+        Panel::new("", Axis::new("clients").log(), Axis::new("rounds that collide (share)").range(0.0, 1.05));
     let most = CROWDS[CROWDS.len() - 1];
     for ((key, variant, recovery, quorum, dash, marker), costs) in
         crowded().into_iter().zip(measured.chunks(CROWDS.len()))
     {
         let hue = if key == "flexible" { SERIES[2] } else { palette::of(variant) };
-        let (mut means, mut messages) = (Vec::new(), Vec::new());
+        let (mut means, mut messages, mut rates) = (Vec::new(), Vec::new(), Vec::new());
         for (clients, cost) in CROWDS.into_iter().zip(costs) {
             let Summary { mean, p99, .. } = cost.latencies;
             let meaning = format!("mean_ms of clients.csv, {clients} clients, {key}");
@@ -228,7 +234,10 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
                 found.facts.add("multi_alone", mean, "ms", meaning);
             }
             let name = recovery.map(|recovery| recovery.to_string());
-            table.push(row![clients, variant.name(), name, quorum.to_string(), mean, p99, cost.messages]);
+            let collided = recovery.map(|_| cost.collided as f64 / cost.clean.max(1) as f64);
+            let (quorum, messages_each) = (quorum.to_string(), cost.messages);
+            table.push(row![clients, variant.name(), name, quorum, mean, p99, messages_each, collided]);
+            rates.extend(collided.map(|collided| (f64::from(clients), collided)));
             means.extend(mean.map(|mean| (f64::from(clients), mean)));
             messages.push((f64::from(clients), cost.messages));
         }
@@ -239,18 +248,21 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
         };
         let style = Style::new(name, hue).dash(dash).marker(marker);
         time.line(style.clone(), means);
-        sent.line(style, messages);
+        sent.line(style.clone(), messages);
+        if recovery.is_some() {
+            rate.line(style, rates);
+        }
     }
     found.facts.add("most", most, "", "the most clients of clients.csv");
     found.tables.push(table);
     Ok(Figure {
         name: "clients",
-        title: "Latency and messages against the number of clients".into(),
+        title: "Latency, messages and collisions against the number of clients".into(),
         caption: "With one client, Fast Paxos is faster. With more clients at a time, collisions take the gain away. In Multi-Paxos the leader orders the \
                   commands, so none collides and the messages stay the same; its mean goes from {multi_alone} with one client to {multi} with {most}, because commands are executed in the \
-                  order of their slots and so wait for earlier ones. Basic Paxos and Simple Paxos have one proposer here. Held constant: 5 servers, every client submits one command at a \
+                  order of their slots and so wait for earlier ones. Basic Paxos and Simple Paxos have one proposer here. Right: the share of rounds in which no command has a fast quorum in the first slot. Held constant: 5 servers, every client submits one command at a \
                   random moment within 10 ms, delays of 5 ms plus 5 ms on average."
             .into(),
-        svg: draw(&[time, sent], 2, 300)?,
+        svg: draw(&[time, sent, rate], 3, 300)?,
     })
 }

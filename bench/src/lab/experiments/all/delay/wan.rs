@@ -1,5 +1,6 @@
 //! Latency over a wide area: by client, by leader, and over all placements.
 
+mod late;
 mod placed;
 
 use crate::lab::experiments::chart::palette::{self, FLEXIBLE};
@@ -9,7 +10,7 @@ use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Experiment, Facts, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::LatencyRow;
-use crate::lab::wide::{Placement, measure};
+use crate::lab::wide::{Placement, best_leader, measure};
 use crate::row;
 use crate::theory::FIVE_SITES;
 use crate::theory::matrix::RttMatrix;
@@ -41,11 +42,16 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let picks = picks(&searched);
     let (cases, measured) = measured(&five, setting.seed, lab)?;
     let simulated = simulated(world, &picks, setting.seed, lab)?;
+    let late_cases = best(&cases, &five);
+    let late = late::late(&late_cases, &five, setting, lab)?;
     let row = |((variant, _, flexible), row)| (variant, flexible, row);
     let rows: Vec<Row> = cases.into_iter().zip(measured.all()?).map(row).collect();
     latencies(&mut found, &rows);
     placements(&mut found, world, &searched, picks.into_iter().zip(simulated.all()?));
-    found.figures = vec![by_client(&five, &rows)?, by_leader(&five, &rows)?, over_all(&found.facts, &searched)?];
+    let late: Vec<_> = late_cases.into_iter().zip(late.all()?).collect();
+    let spread = late::spread(&mut found, &five, setting, &rows, &late)?;
+    found.figures =
+        vec![by_client(&five, &rows)?, spread, by_leader(&five, &rows)?, over_all(&found.facts, &searched)?];
     found.failed = rows.iter().filter(|(.., row)| row.differs()).count() as u64;
     found.facts.add(
         "differing",
@@ -130,6 +136,14 @@ fn measured(
         Ok(measure(Placement { world: five, variant, leader, quorum, flexible, seed })?)
     })?;
     Ok((cases, rows))
+}
+
+/// The cases with the best leader of each variant, by the formula or else the first.
+fn best(cases: &[Case], five: &RttMatrix) -> Vec<Case> {
+    let is_best = |(variant, leader, _): &&Case| {
+        variant.traits().fast || *leader == best_leader(five, *variant, QuorumChoice::Majority).unwrap_or(0)
+    };
+    cases.iter().filter(is_best).copied().collect()
 }
 
 /// The simulated mean latencies of Multi-Paxos and Fast Paxos in these placements.
@@ -258,8 +272,14 @@ fn placements<'a>(
     );
     let five = searched.iter().filter(|placed| placed.sites.len() == SERVERS);
     let loses = five.clone().filter(|placed| placed.fast_ms > placed.multi_ms).count();
-    let gains = searched.iter().filter(|placed| placed.sites.len() == SERVERS && placed.fast_ms < placed.multi_ms);
-    found.facts.add("gains", gains.count(), "", "the number of these where the mean of Fast Paxos is below it");
+    let gains =
+        searched.iter().filter(|placed| placed.sites.len() == SERVERS && placed.fast_ms < placed.multi_ms);
+    found.facts.add(
+        "gains",
+        gains.count(),
+        "",
+        "the number of these where the mean of Fast Paxos is below it",
+    );
     let beaten = searched.iter().filter(|placed| placed.beaten_at_home).count();
     found.facts.add("of_five", five.count(), "", "placements of 5 servers searched");
     found.facts.add(
@@ -278,23 +298,32 @@ fn placements<'a>(
     found.tables.push(table);
 }
 
-fn by_client(five: &RttMatrix, rows: &[Row]) -> Result<Figure, LabError> {
+/// A line of a figure by client: its style, its variant, whether it has majority fast quorums, and its row.
+type Shown<'a> = (Style, Variant, bool, &'a LatencyRow);
+
+/// Each variant with its best leader, and a fast one with both kinds of quorums.
+fn shown(rows: &[Row]) -> Vec<Shown<'_>> {
     let mut series = Vec::new();
     for variant in Variant::ALL.iter().copied() {
         let own = rows.iter().filter(|row| row.0 == variant);
         if variant.traits().fast {
             series.extend(own.map(|(_, flexible, row)| {
                 let hue = if *flexible { FLEXIBLE } else { palette::of(variant) };
-                (Style::new(title(variant, *flexible), hue), row)
+                (Style::new(title(variant, *flexible), hue), variant, *flexible, row)
             }));
         } else if let Some((_, _, row)) = own.min_by(|a, b| a.2.mean_ms.total_cmp(&b.2.mean_ms)) {
             let site = row.leader.as_deref().unwrap_or("none");
-            series.push((Style::new(format!("{variant}, leader {site}"), palette::of(variant)), row));
+            let style = Style::new(format!("{variant}, leader {site}"), palette::of(variant));
+            series.push((style, variant, false, row));
         }
     }
-    let series: Vec<(Style, Vec<Option<f64>>)> = series
+    series
+}
+
+fn by_client(five: &RttMatrix, rows: &[Row]) -> Result<Figure, LabError> {
+    let series: Vec<(Style, Vec<Option<f64>>)> = shown(rows)
         .into_iter()
-        .map(|(style, row)| {
+        .map(|(style, _, _, row)| {
             let values = row.sites.iter().map(|site| row.latency_ms_by_site.get(site).copied()).collect();
             (style.points().marker(Marker::None), values)
         })

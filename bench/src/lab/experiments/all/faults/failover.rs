@@ -121,8 +121,10 @@ fn variants() -> impl Iterator<Item = (Variant, Dash)> {
 
 /// When commands were answered, for each fault and variant.
 fn outages(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<Time>>, LabError> {
-    let cases: Vec<(&str, Variant)> =
-        TROUBLES.into_iter().flat_map(|trouble| variants().map(move |(variant, _)| (trouble, variant))).collect();
+    let cases: Vec<(&str, Variant)> = TROUBLES
+        .into_iter()
+        .flat_map(|trouble| variants().map(move |(variant, _)| (trouble, variant)))
+        .collect();
     let name = |(trouble, variant): &(&str, Variant)| format!("{variant} through a {trouble} of its leader");
     lab.each(&cases, name, |(trouble, variant)| {
         let work = Outage { variant: *variant, trouble, seed: setting.seed };
@@ -135,7 +137,10 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
     let mut table = Table::new(
         "throughput",
         &[
-            ("trouble", "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s"),
+            (
+                "trouble",
+                "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s",
+            ),
             ("variant", "the variant"),
             ("from_ms", "the beginning of a window of 50 ms, in ms"),
             ("answered", "commands answered in the window"),
@@ -144,7 +149,10 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
     let mut gaps = Table::new(
         "gaps",
         &[
-            ("trouble", "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s"),
+            (
+                "trouble",
+                "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s",
+            ),
             ("variant", "the variant"),
             ("gap_ms", "the longest time without an answer that begins after 950 ms and before 1.9 s, in ms"),
             ("return_gap_ms", "the same, from 1.9 s on"),

@@ -241,23 +241,19 @@ fn offered() -> Vec<Line> {
         .zip(markers.into_iter().cycle())
         .map(line)
         .chain([
-            (Case::new("multi, batch 16", Variant::Multi, 16), &[0][..], (multi, Dash::Long, Marker::Triangle)),
-            (Case::new("multi, batch 256", Variant::Multi, 256), &[0], (multi, Dash::Short, Marker::Cross)),
             (
-                Case::thrifty("thrifty", SERVERS, majority),
-                &[1],
-                (SERIES[2], Dash::Solid, Marker::Triangle),
+                Case::new("multi, batch 16", Variant::Multi, 16),
+                &[0][..],
+                (multi, Dash::Long, Marker::Triangle),
             ),
+            (Case::new("multi, batch 256", Variant::Multi, 256), &[0], (multi, Dash::Short, Marker::Cross)),
+            (Case::thrifty("thrifty", SERVERS, majority), &[1], (SERIES[2], Dash::Solid, Marker::Triangle)),
             (
                 Case::thrifty("thrifty, |Q2| = 2", SERVERS, flexible),
                 &[1],
                 (SERIES[5], Dash::Long, Marker::Ring),
             ),
-            (
-                Case::thrifty("thrifty, grid of 2 × 3", 6, grid),
-                &[1],
-                (SERIES[4], Dash::Short, Marker::Cross),
-            ),
+            (Case::thrifty("thrifty, grid of 2 × 3", 6, grid), &[1], (SERIES[4], Dash::Short, Marker::Cross)),
         ])
         .collect()
 }
@@ -345,7 +341,12 @@ fn sweep(
     let commands = number_of_commands(setting);
     found.facts.add("commands", commands, "", "commands of each row of saturation.csv");
     found.facts.add("most_share", MOST * 100.0, "%", "the share of saturation.csv that multi_most is of");
-    found.facts.add("least_share", OFFERED[0] * 100.0, "%", "the share of saturation.csv that fast_load is of");
+    found.facts.add(
+        "least_share",
+        OFFERED[0] * 100.0,
+        "%",
+        "the share of saturation.csv that fast_load is of",
+    );
     found.tables.push(table);
     let constant = "Held constant: 5 servers (grid: 6), 64 clients, open arrivals, {commands} commands per point, 10 µs of work for each message sent or received, delays of 0.4 to 0.6 ms.";
     Ok((
