@@ -25,8 +25,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         };
         Ok((count(false)?, count(true)?))
     })?;
-    let mut table =
-        Table::new("thrifty", &[("n", "servers"), ("all", "messages"), ("thrifty", "if thrifty")]);
+    let mut table = Table::new("thrifty", &[("n", "servers"), ("all", "messages"), ("thrifty", "messages")]);
     let (mut everyone, mut quorum, mut saved) = (Vec::new(), Vec::new(), 0);
     for (n, (all, thrifty)) in sizes.into_iter().zip(counted.all()?) {
         table.push(row![n, all, thrifty]);

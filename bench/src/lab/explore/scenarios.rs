@@ -141,7 +141,9 @@ static SHIPPED: &[Scenario] = &[
         name: "leader-crash",
         title: "Leader crash",
         look: "The leader crashes after it has proposed the second command. The next leader finds the vote for it in phase 1 and proposes the same command again, so it takes effect once.",
-        leaderless: None,
+        leaderless: Some(
+            "No process leads. n0 crashes in phase 1 for the second command. The client then asks every server. Each begins a ballot for the command, and the one that nobody outbids decides it, so it takes effect once.",
+        ),
         variant: Variant::Multi,
         setting: THREE,
         actions: &[
@@ -169,7 +171,9 @@ static SHIPPED: &[Scenario] = &[
         name: "quorum-loss",
         title: "Partial partition: quorum loss",
         look: "The leader n0 keeps only its link to n1, and n1 alone still reaches a quorum. A process may lead only if it reaches a quorum, so n1 takes over (Omni-Paxos, section 2).",
-        leaderless: None,
+        leaderless: Some(
+            "No process leads, so none can lose its quorum. The client asks n0, which no longer reaches a quorum, and then every server. n1 is the only one that reaches a quorum, and decides.",
+        ),
         variant: Variant::Multi,
         setting: Setting { servers: 5, ..THREE },
         actions: &[
@@ -190,7 +194,9 @@ static SHIPPED: &[Scenario] = &[
         name: "constrained-election",
         title: "Partial partition: constrained election",
         look: "n1 misses two commands. Then n0 fails, and n1 is the only process that reaches a quorum. It must be able to win although its log is the shortest; phase 1 tells it what it missed.",
-        leaderless: None,
+        leaderless: Some(
+            "No process leads. When n0 has failed, the client asks every server. n1 is the only one that reaches a quorum, although it missed two commands: phase 1 tells it what it missed.",
+        ),
         variant: Variant::Multi,
         setting: Setting { servers: 5, ..THREE },
         actions: &[
@@ -218,7 +224,9 @@ static SHIPPED: &[Scenario] = &[
         name: "chained",
         title: "Partial partition: chained",
         look: "The leader n0 and n2 lose their link, and both still reach n1. n2 hears no leader, but no quorum supports it as long as n1 hears one: the leader stays.",
-        leaderless: None,
+        leaderless: Some(
+            "No process leads, so there is no leader to depose. n0 and n2 lose their link, each of them still reaches a quorum with n1, and commands are decided as before.",
+        ),
         variant: Variant::Multi,
         setting: THREE,
         actions: &[

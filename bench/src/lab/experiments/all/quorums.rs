@@ -212,9 +212,10 @@ type Place = (fn(&SystemRow) -> Option<(f64, f64)>, [&'static str; 2]);
 fn panels(systems: &[SystemRow], (place, axes): Place) -> Vec<Panel> {
     let mut panels = Vec::new();
     let far = |of: fn((f64, f64)) -> f64| systems.iter().filter_map(place).map(of).fold(0.0, f64::max);
-    let ends = [far(|(x, _)| x) * 1.25, far(|(_, y)| y) * 1.1];
+    let ends = (far(|(x, _)| x) * 1.25, far(|(_, y)| y) * 1.1);
     for n in ACCEPTORS {
-        let [x, y] = [0, 1].map(|at| Axis::new(axes[at]).range(0.0, ends[at]));
+        let x = Axis::new(axes[0]).range(0.0, ends.0);
+        let y = Axis::new(axes[1]).range(0.0, ends.1);
         let mut panel = Panel::new(format!("{n} acceptors"), x, y);
         let here = systems.iter().filter(|s| s.acceptors == usize::from(n));
         for (name, hue, marker, front) in [
@@ -225,18 +226,36 @@ fn panels(systems: &[SystemRow], (place, axes): Place) -> Vec<Panel> {
             let points = || chosen.iter().filter_map(|s| place(s));
             panel.line(Style::new(name, hue).marker(marker).points(), points());
             if front {
-                let left = points().map(|(x, _)| x).fold(f64::MAX, f64::min);
-                // The label of the leftmost point is on its left, away from those of its neighbours on the right.
-                let words = |s: &&SystemRow| {
-                    let (at, sizes) = (place(s)?, s.quorum.trim_start_matches("fast-flexible:").to_owned());
-                    Some(Mark::Words(at, sizes, at.0 > left))
-                };
-                panel.marks.extend(chosen.iter().filter_map(words));
+                panel.marks.extend(labels(&chosen, place, ends));
             }
         }
         panels.push(panel);
     }
     panels
+}
+
+/// The labels of these systems. Systems that are close to each other share one, which would else cover the other.
+fn labels(
+    systems: &[&SystemRow],
+    place: fn(&SystemRow) -> Option<(f64, f64)>,
+    (width, height): (f64, f64),
+) -> Vec<Mark> {
+    let mut labels: Vec<((f64, f64), String)> = Vec::new();
+    for system in systems {
+        let Some((x, y)) = place(system) else { continue };
+        let sizes = system.quorum.trim_start_matches("fast-flexible:");
+        let near = |((a, b), _): &&mut ((f64, f64), String)| {
+            (a - x).abs() < 0.1 * width && (b - y).abs() < 0.06 * height
+        };
+        match labels.iter_mut().find(near) {
+            Some((_, label)) => label.extend(["; ", sizes]),
+            None => labels.push(((x, y), sizes.to_owned())),
+        }
+    }
+    let left = labels.iter().map(|((x, _), _)| *x).fold(f64::MAX, f64::min);
+    // The leftmost label is on the left, away from those of its neighbours, if the axis leaves room below it.
+    let mark = |((x, y), label)| Mark::Words((x, y), label, x > left || y < 0.1 * height);
+    labels.into_iter().map(mark).collect()
 }
 
 fn latencies(systems: &[SystemRow]) -> Result<Figure, LabError> {
@@ -246,7 +265,7 @@ fn latencies(systems: &[SystemRow]) -> Result<Figure, LabError> {
         name: "front",
         title: "Every legal choice of quorums by latency".into(),
         caption: "Each point is a legal (Q1, Q2c, Q2f), and many have the same place; farther left and below is faster. The {front} filled points are on the \
-                  Pareto front over latency, failures survived, load and collisions: fast ballots are faster with a larger Q1. Held \
+                  Pareto front over latency, failures survived, load and collisions, and two of them share a label where they are close: fast ballots are faster with a larger Q1. Held \
                   constant: acceptors and clients in as many regions, the best leader, no collision."
             .into(),
         svg: draw(&panels(systems, place), 2, 340)?,

@@ -260,7 +260,7 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
         title: "Latency, messages and collisions against the number of clients".into(),
         caption: "With one client, Fast Paxos is faster. With more clients at a time, collisions take the gain away. In Multi-Paxos the leader orders the \
                   commands, so none collides and the messages stay the same; its mean goes from {multi_alone} with one client to {multi} with {most}, because commands are executed in the \
-                  order of their slots and so wait for earlier ones. Basic Paxos and Simple Paxos have one proposer here. Right: the share of rounds in which no command has a fast quorum in the first slot. Held constant: 5 servers, every client submits one command at a \
+                  order of their slots and so wait for earlier ones. Basic Paxos and Simple Paxos have one proposer here, and agree. Right: the share of rounds in which no command has a fast quorum in the first slot. Held constant: 5 servers, every client submits one command at a \
                   random moment within 10 ms, delays of 5 ms plus 5 ms on average."
             .into(),
         svg: draw(&[time, sent, rate], 3, 300)?,

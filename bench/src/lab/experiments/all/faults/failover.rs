@@ -115,7 +115,8 @@ impl WithProtocol for Outage {
 
 /// All variants, and how their lines are dashed.
 fn variants() -> impl Iterator<Item = (Variant, Dash)> {
-    let dashes = [Dash::Short, Dash::Long, Dash::Solid];
+    // Neighbouring colours of the palette differ in their dashes.
+    let dashes = [Dash::Long, Dash::Short, Dash::Solid, Dash::Short];
     Variant::ALL.iter().copied().zip(dashes.into_iter().cycle())
 }
 
