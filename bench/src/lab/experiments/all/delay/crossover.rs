@@ -135,7 +135,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         }
     }
     for variant in rivals() {
-        for (nth, course) in (0..).zip(courses.iter().copied()) {
+        // Sentences and figures about the number of acceptors are those of fast ballots.
+        let fits = |(_, course): &(u64, Course)| variant.traits().fast || course.acceptors == SIZE;
+        for (nth, course) in (0..).zip(courses.iter().copied()).filter(fits) {
             // Each point has draws of its own.
             cases.push((variant, course, setting.seed.wrapping_mul(1_000_003).wrapping_add(nth)));
         }
