@@ -193,6 +193,8 @@ $("body").addEventListener("click", (event) => {
 if (live) {
   fill($("scenario"), ...data.scenarios.map((one) => element("option", { value: one.name }, one.title)));
   fill($("variant"), ...data.variants.map((one) => element("option", {}, one)));
+  // The return key ends the typing of a seed, and sends no form.
+  $("pick").onsubmit = (event) => event.preventDefault();
   $("scenario").onchange = () => choose(false);
   $("variant").onchange = () => choose(true);
   $("seed").onchange = () => choose(true);

@@ -104,7 +104,7 @@ pub enum ExploreError {
         longest: usize,
     },
     /// There is no such variant.
-    #[error("there is no variant {0:?}; choose basic, simple, multi or fast")]
+    #[error("there is no variant {0:?}; choose one of {names}", names = variants())]
     Variant(String),
     /// There is no such scenario.
     #[error("there is no scenario {0:?}; `paxos-bench explore --list` prints all of them")]
@@ -173,6 +173,11 @@ pub fn explore(options: &Explore) -> Result<Task, ExploreError> {
         (None, Some(_)) => told(&script).map(Task::Done),
         (None, None) => Ok(Task::Page(script, options.port)),
     }
+}
+
+/// The names of all variants.
+fn variants() -> String {
+    Variant::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", ")
 }
 
 fn list() -> String {
