@@ -1,10 +1,9 @@
 //! An experiment of one's own: how many messages a decision takes if Multi-Paxos asks a quorum only (*thrifty*).
 //! `cargo run -p paxos-bench --example own_experiment` writes its data, figure and text into `own/thrifty`.
 
-use paxos_bench::lab::cluster::Shape;
-use paxos_bench::lab::counts::measure;
 use paxos_bench::lab::experiments::chart::{Axis, Panel, Style, palette};
 use paxos_bench::lab::experiments::{Experiment, Findings, Lab, LabError, Setting, Table, write};
+use paxos_bench::lab::{cluster::Shape, counts::measure};
 use paxos_bench::{row, theory::Run, variants::Variant};
 
 pub(crate) const THRIFTY: Experiment = Experiment {
@@ -16,7 +15,7 @@ pub(crate) const THRIFTY: Experiment = Experiment {
 };
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
-    // First all runs: the lab makes them in several threads, and each result is a function of its input.
+    // First all runs: the lab makes them in several threads, and each result is a function of its input. Then what they show.
     let sizes = [3_u16, 5, 7, 9];
     let name = |n: &u16| format!("{n} servers");
     let counted = lab.each(&sizes, name, |n| {
@@ -26,9 +25,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         };
         Ok((count(false)?, count(true)?))
     })?;
-    // Then what they show.
-    let columns = [("n", "servers"), ("all", "messages"), ("thrifty", "messages, thrifty")];
-    let mut table = Table::new("thrifty", &columns);
+    let mut table = Table::new("thrifty", &[("n", "servers"), ("all", "messages"), ("thrifty", "messages")]);
     let (mut everyone, mut quorum, mut saved) = (Vec::new(), Vec::new(), 0);
     for (n, (all, thrifty)) in sizes.into_iter().zip(counted.all()?) {
         table.push(row![n, all, thrifty]);
@@ -36,8 +33,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         quorum.push((f64::from(n), thrifty as f64));
         saved = all - thrifty;
     }
-    let mut found = Findings::default();
-    found.tables.push(table);
+    let mut found = Findings { tables: vec![table], ..Findings::default() };
     found.constant("links", "one delay, nothing lost");
     found.facts.add("saved", saved, "", "all − thrifty of thrifty.csv, 9 servers");
     found.lessons.push("With 9 servers it saves {saved} messages a decision.".into());

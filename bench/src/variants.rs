@@ -167,7 +167,8 @@ impl Variant {
     }
 }
 
-fn fast_options(recovery: Recovery, copy_votes: bool) -> fast_paxos::Options {
+/// The options of Fast Paxos for a recovery and vote copying.
+pub(crate) fn fast_options(recovery: Recovery, copy_votes: bool) -> fast_paxos::Options {
     let recovery = match recovery {
         Recovery::Classic => fast_paxos::Recovery::Classic,
         Recovery::Coordinated => fast_paxos::Recovery::Coordinated,

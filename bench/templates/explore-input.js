@@ -90,9 +90,14 @@ async function exported(form, kind) {
 // The start, or the frame that shows the same share of the run with another variant.
 async function choose(keep) {
   pause();
+  const text = $("seed").value.trim();
+  const seed = seedOf(text);
+  if (seed === null) {
+    chosen(shown.run);
+    return tell(`"${text}" is no seed: give a whole number from 0 to 18446744073709551615.`, true);
+  }
   remember();
   const scenario = data.scenarios.find((one) => one.name === $("scenario").value);
-  const seed = /^\d{1,15}$/.test($("seed").value) ? Number($("seed").value) : 1;
   const base = { ...shown.script, scenario: scenario.name, seed };
   if (keep) return make({ ...base, variant: $("variant").value }, shown.run.frames.length - 1 === at ? undefined : 0);
   return make({ ...base, variant: scenario.name === shown.run.scenario ? $("variant").value : scenario.variant, actions: scenario.actions }, 0);
@@ -188,6 +193,8 @@ $("body").addEventListener("click", (event) => {
 if (live) {
   fill($("scenario"), ...data.scenarios.map((one) => element("option", { value: one.name }, one.title)));
   fill($("variant"), ...data.variants.map((one) => element("option", {}, one)));
+  // The return key ends the typing of a seed, and sends no form.
+  $("pick").onsubmit = (event) => event.preventDefault();
   $("scenario").onchange = () => choose(false);
   $("variant").onchange = () => choose(true);
   $("seed").onchange = () => choose(true);
@@ -202,6 +209,9 @@ if (live) {
     if (!file) return;
     let script;
     try { script = JSON.parse(await file.text()); } catch { return tell(`${file.name} is no session: it is not JSON.`, true); }
+    if (script && typeof script.seed === "number" && !Number.isSafeInteger(script.seed)) {
+      return tell(`The seed of ${file.name} is not a whole number below 2^53: put it in quotes, as in "seed": "18446744073709551615".`, true);
+    }
     remember();
     make(script, 0);
   };

@@ -26,6 +26,13 @@ function next(run, at, by, upkeep) {
   return run.frames[to] ? to : null;
 }
 
+// Seeds are text here: numbers above 2^53 would be rounded. Null if `text` is no whole number below 2^64.
+function seedOf(text) {
+  if (!/^\d{1,20}$/.test(text)) return null;
+  const seed = BigInt(text);
+  return seed < 1n << 64n ? seed.toString() : null;
+}
+
 const millis = (us) => `${Math.floor(us / 1000)}.${Math.floor(us % 1000 / 100)}`;
 
 function words(input) {

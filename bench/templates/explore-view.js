@@ -48,6 +48,13 @@ function tell(text, refused) {
   fill($("status"), element("span", { class: refused ? "refused" : "" }, text));
 }
 
+// Says which scenario, variant and seed the run has.
+function chosen(run) {
+  $("scenario").value = run.scenario;
+  $("variant").value = run.variant;
+  $("seed").value = run.seed;
+}
+
 // A new run: draws all of it, and shows the frame `to`.
 function take(made, to) {
   shown = made;
@@ -56,9 +63,7 @@ function take(made, to) {
   $("scrub").max = made.run.frames.length - 1;
   $("look").textContent = made.run.look;
   if (live) {
-    $("scenario").value = made.run.scenario;
-    $("variant").value = made.run.variant;
-    $("seed").value = made.run.seed;
+    chosen(made.run);
     document.title = `${made.run.title}: ${made.run.variant}`;
     links();
   }

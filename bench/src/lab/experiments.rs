@@ -10,9 +10,11 @@
 //! data, facts  what it finds                             results   the results of runs, on disk
 //! sample       the numbers of a row                      output    CSV, JSON, SVG, Markdown, and the report
 //! chart        figures, as SVG                           runs      runs to step through in the report
+//! bar          what is shown while runs are made
 //! ```
 
 mod all;
+mod bar;
 pub mod chart;
 mod data;
 mod experiment;

@@ -7,12 +7,14 @@
 //! ```text
 //! script     inputs, and how they are saved       frame   what is shown of a run
 //! scenarios  clusters, and inputs to begin with   state   the state of a process
-//! run        from inputs to frames                draw    the space-time diagram
-//! page       the page, and a run as one file      serve   the page over HTTP, on loopback
+//! mistake    mistakes made on purpose             draw    the space-time diagram
+//! run        from inputs to frames                page    the page, and a run as one file
+//!                                                 serve   the page over HTTP, on loopback
 //! ```
 
 mod draw;
 mod frame;
+mod mistake;
 mod page;
 mod run;
 mod scenarios;
@@ -24,9 +26,10 @@ pub use draw::{Drawing, draw};
 pub use frame::{
     Accepting, Broken, Fate, Frame, Held, Knowing, Lane, Mark, Proposing, Recording, Shelf, State, Tone, Trip,
 };
+pub use mistake::Mistake;
 pub use page::{export_html, export_svg, page};
 pub use run::play;
-pub use scenarios::{SCENARIOS, Scenario, Setting};
+pub use scenarios::{Scenario, Setting, scenarios};
 pub use script::{Action, Goal, Script, named};
 pub use serve::{Asked, Reply, Site, serve};
 
@@ -101,7 +104,7 @@ pub enum ExploreError {
         longest: usize,
     },
     /// There is no such variant.
-    #[error("there is no variant {0:?}; choose basic, simple, multi or fast")]
+    #[error("there is no variant {0:?}; choose one of {names}", names = variants())]
     Variant(String),
     /// There is no such scenario.
     #[error("there is no scenario {0:?}; `paxos-bench explore --list` prints all of them")]
@@ -172,8 +175,13 @@ pub fn explore(options: &Explore) -> Result<Task, ExploreError> {
     }
 }
 
+/// The names of all variants.
+fn variants() -> String {
+    Variant::ALL.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", ")
+}
+
 fn list() -> String {
-    SCENARIOS.iter().fold(String::new(), |mut text, scenario| {
+    scenarios().fold(String::new(), |mut text, scenario| {
         let Scenario { name, title, variant, look, .. } = scenario;
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name}  ({title}; shown best by {variant})\n    {look}\n");

@@ -8,6 +8,7 @@ mod tests;
 
 pub use collisions::{Collisions, collide, fast_chance};
 pub use latency::{Journey, mean_ms};
+use report::MERITS;
 pub use report::{SystemRow, render};
 
 use crate::lab::compare::{CompareError, first_sites};
@@ -39,7 +40,7 @@ The columns:
   collision     the chance that a fast ballot decides neither of two commands at the same time, if each acceptor
                 hears either first with equal chance; with --collisions, also how often this happened in the simulator
   ●             on the Pareto front: no other listed system with as many acceptors is at least as good in
-                survives, classic, fast and collision, and better in one of these
+                survives, the loads of phase 2, classic, fast and collision, and better in one of these
 
 Examples:
   paxos-bench quorums --acceptors 7
@@ -261,8 +262,8 @@ impl<'a> View<'a> {
 /// Marks the rows on the Pareto front: no other row is at least as good in everything and better in something.
 fn mark_front(rows: &mut [SystemRow]) {
     let several = rows.len() > 1;
-    let merits: Vec<[f64; 6]> = rows.iter().map(SystemRow::merits).collect();
-    let beats = |a: &[f64; 6], b: &[f64; 6]| {
+    let merits: Vec<[f64; MERITS]> = rows.iter().map(SystemRow::merits).collect();
+    let beats = |a: &[f64; MERITS], b: &[f64; MERITS]| {
         a.iter().zip(b).all(|(a, b)| a >= b) && a.iter().zip(b).any(|(a, b)| a > b)
     };
     for (row, own) in rows.iter_mut().zip(&merits) {

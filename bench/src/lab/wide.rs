@@ -8,8 +8,8 @@ use crate::theory::{
     Recovery, Run, WideArea, WideAreaLatency, fast_flexible_quorum, majority, wide_area_latency,
 };
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
-use paxos_core::{Config, Leadership, Learning, NodeId, NodeSet, Phase, Protocol, Timeouts};
-use paxos_transport::sim::{Links, Sim, Sites, World};
+use paxos_core::{Config, Leadership, Learning, NodeId, NodeSet, Phase, Protocol, QuorumError, Timeouts};
+use paxos_transport::sim::{Chance, Fate, Links, Sim, Sites, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,6 +42,22 @@ impl Placement<'_> {
         } else {
             self.quorum
         }
+    }
+
+    /// The cluster, without any timeout.
+    fn config(&self) -> Result<Config, QuorumError> {
+        Ok(Config {
+            // A client that asks the acceptors hears their votes. A client that asks a leader hears the leader.
+            learning: if self.variant.traits().fast { Learning::Everyone } else { Learning::Distinguished },
+            leadership: Leadership::Elected { first: Some(NodeId(self.leader as u16)) },
+            timeouts: Timeouts::NEVER,
+            ..Config::new(self.choice().over(NodeSet::first(self.n() as u16))?)
+        })
+    }
+
+    /// Half of the round trip between two sites, in milliseconds.
+    fn one_way_ms(&self, a: usize, b: usize) -> f64 {
+        if a == b { 0.0 } else { self.world.rtt_ms(a, b) / 2.0 }
     }
 
     /// The prediction, if theory has a formula for these quorums.
@@ -101,19 +117,7 @@ impl WithProtocol for Journey<'_> {
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let Self(placement) = self;
-        let leader = NodeId(placement.leader as u16);
-        let config = Config {
-            // A client that asks the acceptors hears their votes. A client that asks a leader hears the leader.
-            learning: if placement.variant.traits().fast {
-                Learning::Everyone
-            } else {
-                Learning::Distinguished
-            },
-            leadership: Leadership::Elected { first: Some(leader) },
-            timeouts: Timeouts::NEVER,
-            ..Config::new(placement.choice().over(NodeSet::first(placement.n() as u16))?)
-        };
-        let mut world = World::<P>::new(config, options, placement.seed);
+        let mut world = World::<P>::new(placement.config()?, options, placement.seed);
         world.links = Links::between(sites(placement.world));
         let mut sim = Sim::new(world, |_| Digest::default());
         let long = Duration::from_secs(60);
@@ -125,6 +129,59 @@ impl WithProtocol for Journey<'_> {
             sim.run_to_quiescence(long)?;
             let latency = sim.command(id).and_then(paxos_transport::sim::Submitted::latency);
             latencies.push(latency.ok_or_else(undecided)?.as_secs_f64() * 1e3);
+        }
+        Ok(latencies)
+    }
+}
+
+/// Latencies in milliseconds, for the client at each site.
+pub type Latencies = Vec<Vec<f64>>;
+
+/// Measures the latency of so many commands of the client at each site, one after the other, if each message between two
+/// sites takes longer than half of the round trip by an exponentially distributed time, whose mean is this share of it.
+///
+/// # Errors
+/// As [`crate::lab::counts::measure`].
+pub fn measure_late(placement: Placement<'_>, late: f64, commands: u64) -> Result<Latencies, CountError> {
+    placement.variant.with(Recovery::Coordinated, true, Late { placement, share: late, commands })
+}
+
+struct Late<'a> {
+    placement: Placement<'a>,
+    share: f64,
+    commands: u64,
+}
+
+impl WithProtocol for Late<'_> {
+    type Out = Result<Latencies, CountError>;
+
+    fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
+        let Self { placement, share, commands } = self;
+        let mut config = placement.config()?;
+        let n = placement.n();
+        // Without timers the learner tells the leader nothing, so to the leader all slots stay in progress.
+        config.limits.window = config.limits.window.max(commands as usize * n);
+        let mut sim = Sim::new(World::<P>::new(config, options, placement.seed), |_| Digest::default());
+        let long = Duration::from_secs(60);
+        sim.run_to_quiescence(long)?;
+        let half: Vec<Vec<Duration>> = (0..n)
+            .map(|a| (0..n).map(|b| Duration::from_secs_f64(placement.one_way_ms(a, b) / 1e3)).collect())
+            .collect();
+        let mut chance = Chance::new(placement.seed, 70);
+        sim.set_carrier(move |post| {
+            let least = half[usize::from(post.from.0)][usize::from(post.to.0)];
+            Fate::After(least + chance.exponential(least.mul_f64(share)))
+        });
+        let mut latencies = vec![Vec::new(); n];
+        for value in 0..commands {
+            for (site, mine) in (0_u16..).zip(&mut latencies) {
+                let undecided = || CountError::Undecided(format!("{} at site {site}", placement.variant));
+                let value = value * n as u64 + u64::from(site);
+                let id = sim.submit(NodeId(site), value).map_err(|_| undecided())?;
+                sim.run_to_quiescence(long)?;
+                let latency = sim.command(id).and_then(paxos_transport::sim::Submitted::latency);
+                mine.push(latency.ok_or_else(undecided)?.as_secs_f64() * 1e3);
+            }
         }
         Ok(latencies)
     }

@@ -158,6 +158,32 @@ try {
     assert.equal(await page.evaluate(() => shown.run.variant), "multi");
     assert.equal(await page.evaluate(() => JSON.stringify(shown.script.actions)), inputs);
   });
+  await check("a seed is sent as it was typed, and a wrong one is refused with a sentence", async () => {
+    const type = async (text) => { await page.locator("#seed").fill(text); await page.locator("#seed").press("Enter"); await page.locator("#seed").blur(); await settled(page); };
+    for (const seed of ["9007199254740993", "18446744073709551615"]) {
+      await type(seed);
+      assert.equal(await page.evaluate(() => shown.run.seed), seed);
+      assert.equal(String(await page.evaluate(() => shown.script.seed)), seed);
+    }
+    for (const wrong of ["abc", "18446744073709551616", "-1"]) {
+      await type(wrong);
+      assert.match(await status(page), /is no seed: give a whole number/);
+      assert.equal(await page.locator("#seed").inputValue(), "18446744073709551615");
+    }
+    await type("1");
+    assert.equal(await page.evaluate(() => shown.run.seed), "1");
+  });
+  await check("each mistake ends with the invariant that catches it", async () => {
+    const names = await page.evaluate(() => data.scenarios.filter((one) => one.title.startsWith("Mistake")).map((one) => one.name));
+    assert.equal(names.length, 9);
+    for (const name of names) {
+      await page.locator("#scenario").selectOption(name);
+      await settled(page);
+      await page.evaluate(() => document.activeElement.blur());
+      await press(page, "End");
+      assert.ok(await page.locator("#broken").isVisible(), name);
+    }
+  });
   await check("a broken invariant is shown with its sentence and source", async () => {
     await page.locator("#scenario").selectOption("lying-disk");
     await settled(page);

@@ -21,6 +21,8 @@ fn the_example_finds_what_a_thrifty_leader_saves() {
         // It asks half of the other servers, and hears half of their votes.
         assert!((saved(row) - (servers - 1.0)).abs() < f64::EPSILON, "{servers} servers: {}", saved(row));
     }
+    let example = include_str!("../../examples/own_experiment.rs");
+    assert!(example.lines().count() <= 50, "an experiment of one's own takes 50 lines");
     let text = render(&THRIFTY, &quick(), &found, Format::Table, false);
     assert!(text.contains("With 9 servers it saves 8 messages a decision."), "{text}");
 }

@@ -9,10 +9,15 @@ use std::fmt::Write;
 
 /// So many sites, each pair of them 10 ms farther apart than the pair before.
 fn matrix(sites: usize) -> String {
+    written(sites, |a, b| 10 * (a + b))
+}
+
+/// So many sites with these round trips between any two.
+fn written(sites: usize, trip: impl Fn(usize, usize) -> usize) -> String {
     let names: Vec<String> = (0..sites).map(|site| format!("s{site}")).collect();
     let mut text = format!("region,{}\n", names.join(","));
     for (a, name) in names.iter().enumerate() {
-        let trips = (0..sites).map(|b| if a == b { "0".into() } else { (10 * (a + b)).to_string() });
+        let trips = (0..sites).map(|b| if a == b { "0".into() } else { trip(a, b).to_string() });
         let _ = writeln!(text, "{name},{}", trips.collect::<Vec<String>>().join(","));
     }
     text
@@ -44,6 +49,17 @@ fn experiments_over_sites_use_the_round_trips_and_name_them_as_a_shell_reads_the
         assert!(!ours["lessons"].to_string().contains("continent"), "{}", ours["lessons"]);
         assert!(!ours["parameters"].to_string().contains("AWS"), "{}", ours["parameters"]);
     }
+}
+
+#[test]
+fn what_is_said_of_sites_as_far_from_each_other_is_true_of_them() {
+    let world = RttMatrix::from_csv("equal.csv", &written(7, |_, _| 100)).expect("a matrix");
+    let setting = Setting { world, ..quick() };
+    let wan = json("wan", &setting)["lessons"].to_string();
+    assert!(wan.contains("in none of the 21 placements") && !wan.contains("loses most"), "{wan}");
+    assert!(wan.contains("place does not matter"), "{wan}");
+    let quorums = json("quorums", &setting)["lessons"].to_string();
+    assert!(quorums.contains("do not reduce the mean latency"), "{quorums}");
 }
 
 #[test]

@@ -58,6 +58,11 @@ impl Facts {
         self.0.cell(self.row(name)?, "value")?.number()
     }
 
+    /// Whether the value of a fact is the number zero.
+    pub fn is_zero(&self, name: &str) -> bool {
+        self.number(name).is_some_and(|number| number.abs() < f64::EPSILON)
+    }
+
     fn row(&self, name: &str) -> Option<usize> {
         self.0.rows.iter().position(|row| row[0].text() == name)
     }

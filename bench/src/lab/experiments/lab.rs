@@ -82,6 +82,11 @@ impl<'a> Lab<'a> {
         Self { experiment, journal, shard: None, jobs, progress, asked: 0, missing }
     }
 
+    /// The number of runs without a result that belong to this shard.
+    pub(super) fn left(&self, shard: Shard) -> usize {
+        self.missing.iter().filter(|run| Shard::of(**run, shard.n) == shard.k).count()
+    }
+
     /// The numbers of the runs that were asked for and have no result.
     pub(super) fn missing(&self) -> &[usize] {
         &self.missing
@@ -142,9 +147,9 @@ impl<'a> Lab<'a> {
                 scope.spawn(move || work(tell));
             }
             drop(tell);
-            for (done, (at, result)) in hear.into_iter().enumerate() {
+            for (at, result) in hear {
                 self.journal.keep(self.experiment, &runs[at], result?)?;
-                (self.progress)(format!("{} of {}: {}", done + 1, open.len(), runs[at].name));
+                (self.progress)(runs[at].name.clone());
             }
             Ok(())
         })

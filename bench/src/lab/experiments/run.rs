@@ -1,8 +1,9 @@
 //! `paxos-bench experiment`: runs experiments, or one shard of them, and goes on where it was stopped.
 
+use super::bar::Bar;
 use super::lab::{Lab, Shard};
-use super::output::render_all;
 use super::output::{Printer, make, write_with};
+use super::output::{list, render_all};
 use super::results::{Foreign, Journal, Origin};
 use super::{EXPERIMENTS, Experiment, Findings, LabError, Setting, named, render};
 use crate::lab::report::Format;
@@ -57,7 +58,7 @@ pub struct ExperimentOptions {
     /// Print all facts in the table, not only those of the sentences above it
     #[arg(long)]
     all: bool,
-    /// How to print the results; csv: the first table, of a single experiment
+    /// How to print the results, or the list; csv: the first table, of a single experiment
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -121,8 +122,7 @@ pub fn experiment(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Printed, LabError> {
     if options.list {
-        let line = |experiment: &Experiment| format!("{:<12} {}\n", experiment.name, experiment.question);
-        return Ok(Printed { text: EXPERIMENTS.iter().map(line).collect(), failed: 0 });
+        return Ok(Printed { text: list(options.format), failed: 0 });
     }
     let chosen = chosen(options)?;
     let shard = options.shard.map_or(Shard::WHOLE, |(k, n)| Shard { k, n });
@@ -208,10 +208,10 @@ impl Task<'_> {
         if let (Some(out), 1..) = (self.out, known) {
             tell(&format!("{known} results are in {} already: their runs are not made again", out.display()));
         }
+        let mut bar = Bar::new(self.left(chosen, &mut journals));
         let mut done = Done::default();
-        for (nth, (experiment, journal)) in chosen.iter().zip(&mut journals).enumerate() {
-            let left = format!("{} of {}, {}", nth + 1, chosen.len(), experiment.name);
-            let mut step = |step| progress(format!("{left}: {step}"));
+        for (experiment, journal) in chosen.iter().zip(&mut journals) {
+            let mut step = |run: String| progress(bar.step(&format!("{}: {run}", experiment.name)));
             let mut lab = Lab::new(experiment.name, journal, self.shard, self.jobs.threads(), &mut step);
             match (experiment.run)(self.setting, &mut lab) {
                 Ok(findings) if self.shard == Shard::WHOLE => {
@@ -226,6 +226,18 @@ impl Task<'_> {
             done.runs += journal.len();
         }
         Ok(done)
+    }
+
+    /// The number of runs that are to be made. Each experiment asks a lab that makes none.
+    fn left(&self, chosen: &[Experiment], journals: &mut [Journal]) -> usize {
+        let count = |(experiment, journal): (&Experiment, &mut Journal)| {
+            let silent = &mut |_| ();
+            let mut lab = Lab::known(experiment.name, journal, silent);
+            // What is wrong with a result is told when it is used.
+            let _ = (experiment.run)(self.setting, &mut lab);
+            lab.left(self.shard)
+        };
+        chosen.iter().zip(journals).map(count).sum()
     }
 
     fn journals(&self, chosen: &[Experiment]) -> Result<Vec<Journal>, LabError> {

@@ -1,6 +1,6 @@
 //! The parts of a run as shown: frames, messages, and the state of each process.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A run as it is shown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -13,7 +13,8 @@ pub struct Recording {
     pub title: &'static str,
     /// What the viewer should look at.
     pub look: &'static str,
-    /// The seed.
+    /// The seed. In JSON it is text, since JavaScript rounds numbers above 2⁵³.
+    #[serde(serialize_with = "as_text")]
     pub seed: u64,
     /// The processes, in the order of their columns.
     pub lanes: Vec<Lane>,
@@ -25,6 +26,11 @@ pub struct Recording {
     pub broken: Option<Broken>,
     /// Why the run ends before its inputs, if it does.
     pub cut_short: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn as_text<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(seed)
 }
 
 /// A process.

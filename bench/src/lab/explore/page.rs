@@ -3,7 +3,7 @@
 use super::draw::{self, Drawing, STYLE, colours};
 use super::frame::Recording;
 use super::script::{Action, Script};
-use super::{ExploreError, SCENARIOS};
+use super::{ExploreError, scenarios};
 use crate::variants::Variant;
 use askama::Template;
 use serde::Serialize;
@@ -71,7 +71,7 @@ struct Page<'a> {
 }
 
 fn render(script: &Script, run: &Recording, upkeep: bool, live: bool) -> Result<String, ExploreError> {
-    let choices = SCENARIOS.iter().map(|scenario| Choice {
+    let choices = scenarios().map(|scenario| Choice {
         name: scenario.name,
         title: scenario.title,
         look: scenario.look,

@@ -4,15 +4,17 @@ mod act;
 mod record;
 
 use super::frame::{Broken, Recording, Tone};
+use super::mistake::{DECIDED, Mistake, RoundedDown};
 use super::scenarios::Setting;
 use super::script::{Goal, Script};
 use crate::lab::cluster::Shape;
 use crate::theory::Recovery;
-use crate::variants::{Digest, Payload, WithProtocol};
+use crate::variants::{Digest, Payload, Variant, WithProtocol, fast_options};
 use core::time::Duration;
 use paxos_core::{Ballot, Leadership, NodeId, NodeSet, Protocol, QuorumError, Time, Timeouts};
 use paxos_transport::sim::{Delay, Disk, Event, Law, Links, Sim, Violation, World};
 use record::Recorder;
+use std::sync::Arc;
 
 /// The most events of a session.
 pub(super) const EVENTS: usize = 4_000;
@@ -28,6 +30,12 @@ pub fn play(script: &Script) -> Result<Recording, QuorumError> {
     let recovery = script.scenario.setting.recovery;
     // When acceptors recover by themselves, they hear each other's votes, and the coordinator need not hear them.
     let copy_votes = recovery != Recovery::Uncoordinated;
+    if let (Some(Mistake::FastPaxos(mistake)), Variant::Fast) =
+        (script.scenario.setting.mistake, script.variant)
+    {
+        let options = fast_paxos::Options { mistake: Some(mistake), ..fast_options(recovery, copy_votes) };
+        return Player { script }.run::<fast_paxos::FastPaxos<Payload, u64>>(options);
+    }
     script.variant.with(recovery, copy_votes, Player { script })
 }
 
@@ -39,7 +47,8 @@ impl WithProtocol for Player<'_> {
     type Out = Result<Recording, QuorumError>;
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
-        let mut session = Session::new(Sim::new(world::<P>(self.script, options)?, |_| Digest::default()));
+        let sim = Sim::new(world::<P>(self.script, options)?, |_| Digest::default());
+        let mut session = Session::new(sim, &self.script.scenario.setting);
         session.play(self.script);
         Ok(session.recorder.finish(self.script))
     }
@@ -55,12 +64,17 @@ pub(super) fn world<P: Protocol>(script: &Script, options: P::Options) -> Result
         heartbeat: Some(ms(100)),
         election: Some(ms(300)),
         resend: Some(ms(120)),
-        client: Some(ms(250)),
+        client: setting.asks_again.then_some(ms(250)),
         gossip: Some(ms(300)),
         ..Timeouts::default()
     };
     if setting.duel {
         config.leadership = Leadership::SelfAppointed { backoff: None };
+    } else if script.variant.traits().leaderless {
+        config.leadership = Leadership::SelfAppointed { backoff: Some((ms(40), ms(320))) };
+    }
+    if setting.mistake == Some(Mistake::RoundedDown) {
+        config.quorums = Arc::new(RoundedDown(config.acceptors()));
     }
     config.spares = (setting.servers..setting.servers + setting.spares).map(NodeId).collect();
     config.limits.alpha = 4;
@@ -71,7 +85,11 @@ pub(super) fn world<P: Protocol>(script: &Script, options: P::Options) -> Result
     for (from, to, delay) in setting.far {
         world.links.pairs.insert((NodeId(*from), NodeId(*to)), Delay::Constant(ms(*delay)));
     }
-    world.disk = Disk { sync: Delay::Constant(ms(setting.sync_ms)), lies: setting.lies, ..Disk::default() };
+    world.disk = Disk {
+        sync: Delay::Constant(ms(setting.sync_ms)),
+        lies: setting.mistake == Some(Mistake::LyingDisk),
+        ..Disk::default()
+    };
     world.trace = true;
     Ok(world)
 }
@@ -84,12 +102,17 @@ pub(super) struct Session<P: Protocol<Value = Payload, Reply = u64>> {
     submitted: u64,
     /// The latest ballot in which a process led.
     led: Option<Ballot>,
+    /// Whether proposers duel, without any back-off.
+    duels: bool,
+    /// Whether clients ask again.
+    asks_again: bool,
 }
 
 impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
-    pub(super) fn new(sim: Sim<P, Digest>) -> Self {
+    pub(super) fn new(sim: Sim<P, Digest>, setting: &Setting) -> Self {
         let recorder = Recorder::default();
-        Self { sim, recorder, submitted: 0, led: None }
+        let (duels, asks_again) = (setting.duel, setting.asks_again);
+        Self { sim, recorder, submitted: 0, led: None, duels, asks_again }
     }
 
     /// Takes all inputs, until an invariant is broken or there are too many events.
@@ -112,13 +135,27 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
     fn judge(&mut self, verdict: Result<(), Violation>) -> bool {
         let Err(Violation { invariant, message, .. }) = verdict else { return true };
         let law = Law::named(invariant);
-        self.recorder.broken(|frame| Broken {
-            invariant,
-            says: law.map_or("", |law| law.says),
-            source: law.map_or("", |law| law.source),
-            message,
-            frame,
-        });
+        self.broken(invariant, law.map_or("", |law| law.says), law.map_or("", |law| law.source), message);
+        false
+    }
+
+    fn broken(&mut self, invariant: &'static str, says: &'static str, source: &'static str, message: String) {
+        self.recorder.broken(|frame| Broken { invariant, says, source, message, frame });
+    }
+
+    /// Judges the claim that every command is decided, after a time in which not all were. Returns whether the run
+    /// continues: the claim holds, or something is down, cut or lost, so that it claims nothing.
+    fn judge_waiting(&mut self) -> bool {
+        let sim = &self.sim;
+        let works = |id: &NodeId| sim.is_up(*id) && !sim.is_paused(*id) && !sim.disk_is_stopped(*id);
+        let is_whole = self.recorder.cuts.is_empty() && sim.ids().iter().all(works);
+        if self.duels || !is_whole || !self.asks_again && self.recorder.has_lost() {
+            return true;
+        }
+        let open = sim.commands().iter().filter(|command| command.answer.is_none());
+        let open: Vec<String> = open.map(|command| command.id.to_string()).collect();
+        let message = format!("{} without an answer for {} s", open.join(", "), PATIENCE.as_secs());
+        self.broken(DECIDED.name, DECIDED.says, DECIDED.source, message);
         false
     }
 

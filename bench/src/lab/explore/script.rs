@@ -1,7 +1,7 @@
 //! A session of the explorer: a list of inputs. The same list makes the same run, so a prefix of the list is the past.
 
 use super::ExploreError;
-use super::scenarios::{SCENARIOS, Scenario};
+use super::scenarios::{Scenario, scenarios};
 use crate::variants::Variant;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -159,14 +159,51 @@ struct Written {
     format: u32,
     variant: String,
     scenario: String,
-    #[serde(default = "first_seed")]
-    seed: u64,
+    #[serde(default)]
+    seed: Seed,
     #[serde(default)]
     actions: Vec<Action>,
 }
 
-const fn first_seed() -> u64 {
-    1
+/// A seed: a number, or text of its digits, which is read as well and written above 2⁵³. JavaScript, in which the page is
+/// written, rounds larger numbers.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(try_from = "Digits", into = "Digits")]
+struct Seed(u64);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Digits {
+    Number(u64),
+    Text(String),
+}
+
+/// The largest number from which JavaScript can still tell its neighbours.
+const EXACT: u64 = (1 << 53) - 1;
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl From<Seed> for Digits {
+    fn from(seed: Seed) -> Self {
+        if seed.0 <= EXACT { Self::Number(seed.0) } else { Self::Text(seed.0.to_string()) }
+    }
+}
+
+impl TryFrom<Digits> for Seed {
+    type Error = String;
+
+    fn try_from(digits: Digits) -> Result<Self, String> {
+        let text = match digits {
+            Digits::Number(seed) => return Ok(Self(seed)),
+            Digits::Text(text) => text,
+        };
+        let wrong = |_| format!("{text:?} is no seed, which is a whole number from 0 to {}", u64::MAX);
+        text.parse().map(Self).map_err(wrong)
+    }
 }
 
 impl Script {
@@ -181,7 +218,7 @@ impl Script {
     /// # Errors
     /// [`ExploreError`] if the text is not a session, or names an unknown variant or scenario.
     pub fn read(text: &str) -> Result<Self, ExploreError> {
-        let Written { format, variant, scenario, seed, actions } = serde_json::from_str(text)?;
+        let Written { format, variant, scenario, seed: Seed(seed), actions } = serde_json::from_str(text)?;
         if format != FORMAT {
             return Err(ExploreError::Format(format));
         }
@@ -201,7 +238,7 @@ impl Script {
             format: FORMAT,
             variant: self.variant.name().into(),
             scenario: self.scenario.name.into(),
-            seed: self.seed,
+            seed: Seed(self.seed),
             actions: self.actions.clone(),
         };
         Ok(serde_json::to_string_pretty(&written)? + "\n")
@@ -213,5 +250,5 @@ impl Script {
 /// # Errors
 /// [`ExploreError::Scenario`] if there is no such scenario.
 pub fn named(name: &str) -> Result<&'static Scenario, ExploreError> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name).ok_or_else(|| ExploreError::Scenario(name.into()))
+    scenarios().find(|scenario| scenario.name == name).ok_or_else(|| ExploreError::Scenario(name.into()))
 }

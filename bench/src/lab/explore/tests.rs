@@ -8,7 +8,7 @@ use super::script::Action::{
     self, Crash, Cut, Delay, Drop, Duplicate, Heal, Next, Restart, Step, Submit, Until, Wait,
 };
 use super::script::Goal::Answered;
-use super::{Frame, Recording, SCENARIOS, Script, export_html, export_svg, named, play};
+use super::{Frame, Mistake, Recording, Scenario, Script, export_html, export_svg, named, play, scenarios};
 use crate::theory::Recovery;
 use crate::variants::Variant;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ fn flying(run: &Recording, kind: &str) -> u64 {
 
 #[test]
 fn the_same_inputs_give_the_same_bytes() {
-    for scenario in SCENARIOS {
+    for scenario in scenarios() {
         for variant in Variant::ALL {
             let script = Script::of(scenario, Some(*variant), 7);
             assert_eq!(json(&script), json(&script), "{} {variant}", scenario.name);
@@ -46,7 +46,7 @@ fn the_same_inputs_give_the_same_bytes() {
 
 #[test]
 fn a_prefix_of_the_inputs_is_the_past() {
-    for scenario in SCENARIOS {
+    for scenario in scenarios() {
         let whole = Script::of(scenario, None, 3);
         let run = play(&whole).unwrap();
         for length in 0..whole.actions.len() {
@@ -70,22 +70,89 @@ fn so_many_steps_lead_into_the_middle_of_an_input() {
     assert_eq!(play(&steps).unwrap().frames, run.frames[..=middle]);
 }
 
+/// The law that breaks in a run of this variant, if any.
+fn breaks(scenario: &Scenario, variant: Variant) -> Option<&'static str> {
+    use fast_paxos::Mistake::{
+        AnyWithAValue, HighestReplica, LosersForgotten, LosersRenamed, NothingProposed, ValuesInASet,
+        WaitsForEver,
+    };
+    match scenario.setting.mistake? {
+        Mistake::LyingDisk => Some("nothing_is_forgotten"),
+        Mistake::RoundedDown | Mistake::FastPaxos(_) if variant != Variant::Fast => None,
+        Mistake::RoundedDown | Mistake::FastPaxos(ValuesInASet | HighestReplica) => {
+            Some("proposals_are_safe")
+        }
+        Mistake::FastPaxos(NothingProposed | WaitsForEver | LosersForgotten) => {
+            Some("every_command_is_decided")
+        }
+        Mistake::FastPaxos(LosersRenamed) => Some("integrity"),
+        Mistake::FastPaxos(AnyWithAValue) => Some("any_stands_alone"),
+    }
+}
+
 #[test]
-fn every_scenario_keeps_the_invariants_but_the_one_with_the_mistake() {
-    for scenario in SCENARIOS {
-        for variant in Variant::ALL {
-            let run = play(&Script::of(scenario, Some(*variant), 1)).unwrap();
-            let broken = run.broken.as_ref().map(|broken| broken.invariant);
-            let expected = scenario.setting.lies.then_some("nothing_is_forgotten");
-            assert_eq!(broken, expected, "{} {variant}", scenario.name);
+fn every_scenario_keeps_the_invariants_but_those_of_its_mistake() {
+    let mut wrong = Vec::new();
+    for scenario in scenarios() {
+        for (variant, seed) in Variant::ALL.iter().flat_map(|variant| [1, 2, 3].map(|seed| (*variant, seed)))
+        {
+            let run = play(&Script::of(scenario, Some(variant), seed)).unwrap();
+            if run.broken.as_ref().map(|broken| broken.invariant) != breaks(scenario, variant) {
+                wrong.push(format!("{} with {variant}, seed {seed}: {:?}", scenario.name, run.broken));
+            }
             assert!(run.frames.iter().all(|frame| !frame.text.is_empty()), "{}", scenario.name);
         }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The names are those of the table in `docs/verification.md`, one for each mistake.
+#[test]
+fn each_mistake_has_a_scenario_that_ends_with_its_law_and_the_page_names_both() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/explore.md")).unwrap();
+    let with: Vec<_> = scenarios().filter(|scenario| scenario.setting.mistake.is_some()).collect();
+    assert_eq!(with.len(), 9);
+    for scenario in with {
+        let run = play(&Script::of(scenario, None, 1)).unwrap();
+        let broken = run.broken.unwrap();
+        assert_eq!(broken.frame, run.frames.len() - 1, "{}", scenario.name);
+        assert!(!broken.says.is_empty() && !broken.source.is_empty(), "{}", scenario.name);
+        let row =
+            page.lines().find(|line| line.contains(&format!("`{}`", scenario.name))).unwrap_or_default();
+        assert!(row.contains(&format!("`{}`", broken.invariant)), "{}: {row}", scenario.name);
+    }
+}
+
+#[test]
+fn each_variant_has_a_run_of_its_own_in_the_report() {
+    let runs: Vec<_> = Variant::ALL
+        .iter()
+        .map(|variant| {
+            let run = play(&Script::of(named("no-fault").unwrap(), Some(*variant), 1)).unwrap();
+            (run.frames, run.messages)
+        })
+        .collect();
+    assert!(runs.iter().enumerate().all(|(nth, run)| !runs[..nth].contains(run)));
+}
+
+#[test]
+fn every_scenario_without_a_mistake_ends_with_all_commands_answered_or_a_duel() {
+    for (scenario, variant) in
+        scenarios().flat_map(|scenario| Variant::ALL.iter().map(move |v| (scenario, *v)))
+    {
+        if scenario.setting.mistake.is_some() || scenario.setting.duel {
+            continue;
+        }
+        let run = play(&Script::of(scenario, Some(variant), 1)).unwrap();
+        let all = at_the_end(&run.frames);
+        let mut commands = all.values().flat_map(|state| &state.commands);
+        assert!(commands.all(|(_, end)| end.starts_with("answered")), "{} {variant}", scenario.name);
     }
 }
 
 #[test]
 fn every_scenario_comes_to_its_end_with_the_variant_that_shows_it() {
-    for scenario in SCENARIOS.iter().filter(|scenario| !scenario.setting.lies) {
+    for scenario in scenarios().filter(|scenario| scenario.setting.mistake.is_none()) {
         let run = play(&Script::of(scenario, None, 1)).unwrap();
         let refused: Vec<_> = run.frames.iter().filter(|frame| frame.tone == Tone::Refused).collect();
         assert!(refused.is_empty(), "{}: {refused:?}", scenario.name);
@@ -198,10 +265,28 @@ fn a_broken_invariant_is_told_with_its_sentence_and_source() {
 
 #[test]
 fn a_saved_session_is_read_again() {
-    for scenario in SCENARIOS {
-        let script = Script::of(scenario, Some(Variant::Fast), 9);
-        assert_eq!(Script::read(&script.write().unwrap()).unwrap(), script);
+    for scenario in scenarios() {
+        for seed in [9, (1 << 53) + 1, u64::MAX] {
+            let script = Script::of(scenario, Some(Variant::Fast), seed);
+            assert_eq!(Script::read(&script.write().unwrap()).unwrap(), script);
+        }
     }
+}
+
+#[test]
+fn a_seed_that_javascript_would_round_is_written_as_text() {
+    let written = |seed| Script::of(named("duel").unwrap(), None, seed).write().unwrap();
+    assert!(written((1 << 53) - 1).contains("\"seed\": 9007199254740991,"));
+    assert!(written(1 << 53).contains("\"seed\": \"9007199254740992\","));
+    assert!(
+        json(&Script::of(named("duel").unwrap(), None, u64::MAX))
+            .contains("\"seed\":\"18446744073709551615\"")
+    );
+    let refused = Script::read(&written(1 << 53).replace("9007199254740992", "-7")).unwrap_err().to_string();
+    assert!(
+        refused.contains("\"-7\" is no seed, which is a whole number from 0 to 18446744073709551615"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -10,13 +10,17 @@ use std::fmt::Write;
 /// The most quorums of a phase that are listed.
 const LISTED: usize = 24;
 
+/// The number of merits of a system: the failures that each phase survives, two loads, two latencies and collisions.
+pub(super) const MERITS: usize = 8;
+
 const CAPTION: &str = "\
 n acceptors. Q1, Q2c, Q2f: the number of acceptors in the smallest quorums of phase 1, of phase 2, and of phase 2 in fast
 ballots. survives: how many acceptors may fail, whichever they are, with a quorum of each phase left. load: the share of
 quorums that the busiest acceptor is in, if quorums are picked in the best way. classic, fast: mean latency in ms over a
 client at each site, simulated = predicted (≈ where they round differently), for Multi-Paxos with its leader at the site named,
 and for Fast Paxos without a collision. collision: the chance that a fast ballot decides neither of two commands at the same time.
-●: no other line with as many acceptors is at least as good in survives, classic, fast and collision, and better in one.";
+●: no other line with as many acceptors is at least as good in survives, the loads of phase 2, classic, fast and collision,
+and better in one.";
 
 /// The properties of one quorum system.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -92,13 +96,15 @@ impl SystemRow {
     }
 
     /// The merits that determine the Pareto front. Higher is better.
-    pub(super) fn merits(&self) -> [f64; 6] {
+    pub(super) fn merits(&self) -> [f64; MERITS] {
         let survives = |f: Option<usize>| f.map_or(-1.0, |f| f as f64);
         let less = |x: Option<f64>| x.map_or(f64::NEG_INFINITY, |x| -x);
         [
             survives(self.survives_q1),
             survives(self.survives_q2c),
             survives(self.survives_q2f),
+            less(self.load_q2c),
+            less(self.load_q2f),
             -self.predicted_classic_ms,
             less(self.predicted_fast_ms),
             less(self.predicted_collision),

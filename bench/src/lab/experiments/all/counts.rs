@@ -151,7 +151,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
          instead of {multi} with {n}."
             .into(),
     ];
-    found.figures = vec![growth(&counted, verdict)?, kinds(&counted)?, delays(&counted)?];
+    found.figures = vec![growth(&counted, verdict)?, kinds(&counted, verdict)?, delays(&counted, verdict)?];
     Ok(found)
 }
 
@@ -194,6 +194,8 @@ fn facts(found: &mut Findings, counted: &[Counted]) {
         ("fast_most", Run::Fast, led, most),
         ("collision", Run::FastCollision(Recovery::Coordinated), led, SIZE),
         ("everyone", Run::MultiSteady, Learning::Everyone, SIZE),
+        ("basic", Run::Basic, led, SIZE),
+        ("basic_everyone", Run::Basic, Learning::Everyone, SIZE),
     ] {
         let meaning = format!("messages of {run:?}, {n} collapsed servers, votes heard by: {learning}");
         facts.add(fact, of(run, learning, n).map(|row| row.messages), "", meaning);
@@ -252,7 +254,7 @@ fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
 }
 
 /// The messages by kind, for one size.
-fn kinds(counted: &[Counted]) -> Result<Figure, LabError> {
+fn kinds(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
     let shown: Vec<&Counted> = counted
         .iter()
         .filter(|c| c.layout == Layout::Collapsed && c.learning == Learning::Distinguished)
@@ -271,16 +273,17 @@ fn kinds(counted: &[Counted]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "kinds",
         title: format!("Messages of one decision by kind, {SIZE} servers"),
-        caption: "The messages of each variant by kind. Multi-Paxos runs phase 1 (prepare, promise) once and then sends only accept, accepted and \
+        caption: format!(
+            "The messages of each variant by kind. Only the leader hears votes, so Basic Paxos takes {{basic}} messages; with votes for every server, as in the first step of `ablation`, it takes {{basic_everyone}}. Multi-Paxos runs phase 1 (prepare, promise) once and then sends only accept, accepted and \
                   decide. Fast Paxos sends its requests to all acceptors in place of accept. Colours are kinds of message here, \
-                  not variants. Held constant: {n} servers with all roles, the leader hears the votes."
-            .into(),
+                  not variants. Held constant: {{n}} servers with all roles, the leader hears the votes. {verdict}"
+        ),
         svg: draw(&[panel], 1, 360)?,
     })
 }
 
 /// The delays until the client has its answer.
-fn delays(counted: &[Counted]) -> Result<Figure, LabError> {
+fn delays(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
     let fits = |c: &&Counted| {
         (c.layout, c.learning, c.row.acceptors)
             == (Layout::Collapsed, Learning::Distinguished, usize::from(SIZE))
@@ -302,11 +305,12 @@ fn delays(counted: &[Counted]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "delays",
         title: format!("Delays from a client's request to its answer, {SIZE} servers"),
-        caption: "Fast Paxos answers after {fast_reply} delays, Multi-Paxos after {multi_reply}. After a collision Fast Paxos \
-                  is as fast as Multi-Paxos with uncoordinated recovery, and slower with the others. Held constant: {n} \
+        caption: format!(
+            "Fast Paxos answers after {{fast_reply}} delays, Multi-Paxos after {{multi_reply}}. After a collision Fast Paxos \
+                  is as fast as Multi-Paxos with uncoordinated recovery, and slower with the others. Held constant: {{n}} \
                   servers with all roles, the leader hears the votes, the client is a separate process, every link one delay. The number of \
-                  servers does not matter."
-            .into(),
+                  servers does not matter. {verdict}"
+        ),
         svg: draw(&[panel], 1, 360)?,
     })
 }

@@ -95,14 +95,20 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         "rows of systems.csv with a latency or a share that is not as predicted",
     );
     let sizes = sizes(&mut found, &loaded.all()?)?;
-    found.figures = vec![front(&systems)?, sizes];
+    found.figures = vec![latencies(&systems)?, trade(&systems)?, sizes];
+    let gains = found.facts.number("fast_flexible") < found.facts.number("fast_majority");
     found.lessons = vec![
         "Of {legal} legal choices of (Q1, Q2c, Q2f) for 5 and 7 acceptors, {front} are on the Pareto front: for every other choice, one of these is at least as \
-         good in everything and better in something."
+         good in latency, failures survived, load and collisions, and better in one of them."
             .into(),
-        "With 5 acceptors, majority fast quorums reduce the mean latency of Fast Paxos from {fast_majority} to {fast_flexible}, and \
-         the chance of a collision to {collision_flexible}. But then a new leader must reach all acceptors, so every failed acceptor must be repaired before the leader fails."
-            .into(),
+        if gains {
+            "With 5 acceptors, majority fast quorums reduce the mean latency of Fast Paxos from {fast_majority} to {fast_flexible}, the load of its busiest acceptor from \
+             {load_majority} to {load_flexible} of the commands, and the chance of a collision from {collision_majority} to {collision_flexible}."
+        } else {
+            "With 5 acceptors, majority fast quorums do not reduce the mean latency of Fast Paxos here ({fast_majority} and {fast_flexible}). They reduce the load of its busiest acceptor from \
+             {load_majority} to {load_flexible} of the commands, and the chance of a collision from {collision_majority} to {collision_flexible}."
+        }
+        .to_owned() + " But then a new leader must reach all acceptors, so every failed acceptor must be repaired before the leader fails.",
         "A thrifty cluster of 8 replicas serves {rate_2} commands per second with |Q2| = 2 and {rate_8} with |Q2| = 8: \
          the leader's messages grow with the quorum."
             .into(),
@@ -190,17 +196,26 @@ fn list(found: &mut Findings, systems: &[SystemRow]) {
         "fast_ms of systems.csv, 5 acceptors, fast-flexible:3,3,4",
     );
     facts.add("fast_flexible", flexible.and_then(|s| s.fast_ms), "ms", "the same, fast-flexible:5,1,3");
-    let collision = flexible.and_then(|s| s.predicted_collision);
-    facts.add("collision_flexible", collision, "", "collision in the same row");
+    for (key, system) in [("majority", majority), ("flexible", flexible)] {
+        let row = format!("of systems.csv in the row of fast_{key}");
+        facts.add(&format!("load_{key}"), system.and_then(|s| s.load_q2f), "", format!("load_q2f {row}"));
+        let collision = system.and_then(|s| s.predicted_collision);
+        facts.add(&format!("collision_{key}"), collision, "", format!("collision {row}"));
+    }
     found.tables.push(table);
 }
 
-fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
+/// The place of a system in a panel, and the names of both axes.
+type Place = (fn(&SystemRow) -> Option<(f64, f64)>, [&'static str; 2]);
+
+/// Makes a panel for each number of acceptors, with a point for each system.
+fn panels(systems: &[SystemRow], (place, axes): Place) -> Vec<Panel> {
     let mut panels = Vec::new();
+    let far = |of: fn((f64, f64)) -> f64| systems.iter().filter_map(place).map(of).fold(0.0, f64::max);
+    let ends = (far(|(x, _)| x) * 1.25, far(|(_, y)| y) * 1.1);
     for n in ACCEPTORS {
-        let longest = |of: fn(&SystemRow) -> Option<f64>| systems.iter().filter_map(of).fold(0.0, f64::max);
-        let x = Axis::new("fast: mean latency (ms)").range(0.0, longest(|s| s.fast_ms) * 1.25);
-        let y = Axis::new("classic: mean latency (ms)").range(0.0, longest(|s| Some(s.classic_ms)) * 1.1);
+        let x = Axis::new(axes[0]).range(0.0, ends.0);
+        let y = Axis::new(axes[1]).range(0.0, ends.1);
         let mut panel = Panel::new(format!("{n} acceptors"), x, y);
         let here = systems.iter().filter(|s| s.acceptors == usize::from(n));
         for (name, hue, marker, front) in [
@@ -208,27 +223,67 @@ fn front(systems: &[SystemRow]) -> Result<Figure, LabError> {
             ("on the Pareto front", palette::of(Variant::Fast), Marker::Circle, true),
         ] {
             let chosen: Vec<&SystemRow> = here.clone().filter(|s| s.front == front).collect();
-            let points = chosen.iter().filter_map(|s| Some((s.fast_ms?, s.classic_ms)));
-            panel.line(Style::new(name, hue).marker(marker).points(), points);
+            let points = || chosen.iter().filter_map(|s| place(s));
+            panel.line(Style::new(name, hue).marker(marker).points(), points());
             if front {
-                // Neighbouring points have their labels on different sides.
-                let words = |(nth, s): (usize, &&SystemRow)| {
-                    let sizes = s.quorum.trim_start_matches("fast-flexible:").to_owned();
-                    Some(Mark::Words((s.fast_ms?, s.classic_ms), sizes, nth % 2 == 0))
-                };
-                panel.marks.extend(chosen.iter().enumerate().filter_map(words));
+                panel.marks.extend(labels(&chosen, place, ends));
             }
         }
         panels.push(panel);
     }
+    panels
+}
+
+/// The labels of these systems. Systems that are close to each other share one, which would else cover the other.
+fn labels(
+    systems: &[&SystemRow],
+    place: fn(&SystemRow) -> Option<(f64, f64)>,
+    (width, height): (f64, f64),
+) -> Vec<Mark> {
+    let mut labels: Vec<((f64, f64), String)> = Vec::new();
+    for system in systems {
+        let Some((x, y)) = place(system) else { continue };
+        let sizes = system.quorum.trim_start_matches("fast-flexible:");
+        let near = |((a, b), _): &&mut ((f64, f64), String)| {
+            (a - x).abs() < 0.1 * width && (b - y).abs() < 0.06 * height
+        };
+        match labels.iter_mut().find(near) {
+            Some((_, label)) => label.extend(["; ", sizes]),
+            None => labels.push(((x, y), sizes.to_owned())),
+        }
+    }
+    let left = labels.iter().map(|((x, _), _)| *x).fold(f64::MAX, f64::min);
+    // The leftmost label is on the left, away from those of its neighbours, if the axis leaves room below it.
+    let mark = |((x, y), label)| Mark::Words((x, y), label, x > left || y < 0.1 * height);
+    labels.into_iter().map(mark).collect()
+}
+
+fn latencies(systems: &[SystemRow]) -> Result<Figure, LabError> {
+    let place: Place =
+        (|s| Some((s.fast_ms?, s.classic_ms)), ["fast: mean latency (ms)", "classic: mean latency (ms)"]);
     Ok(Figure {
         name: "front",
         title: "Every legal choice of quorums by latency".into(),
         caption: "Each point is a legal (Q1, Q2c, Q2f), and many have the same place; farther left and below is faster. The {front} filled points are on the \
-                  Pareto front over latency, failures survived and collisions: fast ballots are faster with a larger Q1. Held \
+                  Pareto front over latency, failures survived, load and collisions, and two of them share a label where they are close: fast ballots are faster with a larger Q1. Held \
                   constant: acceptors and clients in as many regions, the best leader, no collision."
             .into(),
-        svg: draw(&panels, 2, 340)?,
+        svg: draw(&panels(systems, place), 2, 340)?,
+    })
+}
+
+fn trade(systems: &[SystemRow]) -> Result<Figure, LabError> {
+    let place: Place = (
+        |s| Some((s.load_q2f?, s.survives_q1? as f64)),
+        ["load: share of fast quorums", "failures that phase 1 survives"],
+    );
+    Ok(Figure {
+        name: "trade",
+        title: "Every legal choice of quorums by load and failures".into(),
+        caption: "The same choices; the filled points are the same. Right to left, the busiest acceptor is in fewer fast quorums, so it has less to do and commands collide less often \
+                  (systems.csv has the chance). From top to bottom, phase 1 survives fewer failed acceptors: that is the price. Held constant: as above."
+            .into(),
+        svg: draw(&panels(systems, place), 2, 300)?,
     })
 }
 

@@ -26,10 +26,11 @@ impl Axis {
         self
     }
 
-    /// The same axis with a logarithmic scale.
+    /// The same axis with a logarithmic scale, which its label says.
     #[must_use]
-    pub const fn log(mut self) -> Self {
+    pub fn log(mut self) -> Self {
         self.log = true;
+        self.label.push_str(", log scale");
         self
     }
 

@@ -84,6 +84,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
         if going && !reached {
             let text = format!("The goal was not reached within {} s.", super::PATIENCE.as_secs());
             self.recorder.frame(&self.sim, Some(nth), 0, Tone::Refused, text, None);
+            return goal != Goal::Answered || self.judge_waiting();
         }
         going
     }

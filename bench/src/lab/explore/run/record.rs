@@ -49,6 +49,11 @@ impl Recorder {
         self.learned.len()
     }
 
+    /// Whether a message was lost or dropped.
+    pub(super) fn has_lost(&self) -> bool {
+        self.messages.iter().any(|trip| !matches!(trip.fate, Fate::Flying | Fate::Arrived))
+    }
+
     pub(super) fn stop(&mut self, why: String) {
         self.cut_short.get_or_insert(why);
     }
@@ -211,7 +216,7 @@ impl Recorder {
             variant: script.variant.name(),
             scenario: script.scenario.name,
             title: script.scenario.title,
-            look: script.scenario.look,
+            look: script.scenario.look(script.variant),
             seed: script.seed,
             lanes: self.shown.keys().map(|id| Lane { node: id.0, role: role(id) }).collect(),
             frames: self.frames,

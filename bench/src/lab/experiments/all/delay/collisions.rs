@@ -47,7 +47,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
          of acceptors, majority fast quorums never collide, but all acceptors are asked in phase 1."
             .into(),
         "If the second command comes later, the measured chance that neither has a fast quorum in the first slot lies within {off_gap} of 1 − ½ e^(−gap/mean) for each acceptor.".into(),
-        "With mean delays of 10 ms, two commands must be at least {safe_gap} apart for the coordinator to step in for less than 5 % \
+        "With mean delays of {mean_delay}, two commands must be at least {safe_gap} apart for the coordinator to step in for less than {rare} \
          of them."
             .into(),
         "With {most} clients that submit within 10 ms, Fast Paxos takes {coordinated} on average with coordinated recovery, \
@@ -160,25 +160,32 @@ const CROWDS: [u16; 5] = [1, 2, 4, 8, 16];
 /// A name, the variant, its recovery and quorums, and how the line looks.
 type Crowd = (&'static str, Variant, Option<Recovery>, QuorumChoice, Dash, Marker);
 
-/// The clusters with many clients.
-const CROWDED: [Crowd; 5] = {
-    let (multi, fast, all) = (Variant::Multi, Variant::Fast, QuorumChoice::Majority);
-    let [coordinated, uncoordinated, classic] = RECOVERIES;
-    let flexible = QuorumChoice::FastFlexible(5, 3, 3);
-    [
-        ("multi", multi, None, all, Dash::Solid, Marker::Circle),
-        ("coordinated", fast, Some(coordinated), all, Dash::Solid, Marker::Triangle),
-        ("uncoordinated", fast, Some(uncoordinated), all, Dash::Short, Marker::Cross),
-        ("classic", fast, Some(classic), all, Dash::Long, Marker::Ring),
-        ("flexible", fast, Some(coordinated), flexible, Dash::Long, Marker::Triangle),
-    ]
-};
+/// The clusters with many clients: every variant, those with fast ballots with each recovery and with majority fast
+/// quorums.
+fn crowded() -> Vec<Crowd> {
+    let all = QuorumChoice::Majority;
+    let kinds = |variant: &Variant| -> Vec<Crowd> {
+        let variant = *variant;
+        if !variant.traits().fast {
+            return vec![(variant.name(), variant, None, all, Dash::Solid, Marker::Circle)];
+        }
+        let [coordinated, uncoordinated, classic] = RECOVERIES;
+        let flexible = QuorumChoice::FastFlexible(5, 3, 3);
+        vec![
+            ("coordinated", variant, Some(coordinated), all, Dash::Solid, Marker::Triangle),
+            ("uncoordinated", variant, Some(uncoordinated), all, Dash::Short, Marker::Cross),
+            ("classic", variant, Some(classic), all, Dash::Long, Marker::Ring),
+            ("flexible", variant, Some(coordinated), flexible, Dash::Long, Marker::Triangle),
+        ]
+    };
+    Variant::ALL.iter().flat_map(kinds).collect()
+}
 
 /// The cost of commands, by cluster and number of clients.
 fn crowds(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Cost>, LabError> {
     let cases: Vec<(Crowd, u16)> =
-        CROWDED.into_iter().flat_map(|crowd| CROWDS.map(|clients| (crowd, clients))).collect();
-    let name = |((key, ..), clients): &(Crowd, u16)| format!("{clients} clients, {key}");
+        crowded().into_iter().flat_map(|crowd| CROWDS.map(|clients| (crowd, clients))).collect();
+    let name = |((key, variant, ..), clients): &(Crowd, u16)| format!("{clients} clients, {variant}, {key}");
     let (times, seed) = (setting.either(100, 1_500), setting.seed);
     lab.each(&cases, name, |((_, variant, recovery, quorum, ..), clients)| {
         let mut chance = Chance::new(seed, u64::from(*clients));
@@ -202,45 +209,60 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
             ("mean_ms", "mean latency, in ms"),
             ("p99_ms", "99th percentile of the latency, in ms"),
             ("messages", "messages per command"),
+            (
+                "collided",
+                "the share of rounds in which no command had a fast quorum in the first slot, among those that began without a vote there; empty: no fast ballots",
+            ),
         ],
     );
     let mut time = Panel::new("", Axis::new("clients").log(), Axis::new("mean latency (ms)"));
     let mut sent = Panel::new("", Axis::new("clients").log(), Axis::new("messages per command"));
+    let mut rate =
+        Panel::new("", Axis::new("clients").log(), Axis::new("rounds that collide (share)").range(0.0, 1.05));
     let most = CROWDS[CROWDS.len() - 1];
     for ((key, variant, recovery, quorum, dash, marker), costs) in
-        CROWDED.into_iter().zip(measured.chunks(CROWDS.len()))
+        crowded().into_iter().zip(measured.chunks(CROWDS.len()))
     {
         let hue = if key == "flexible" { SERIES[2] } else { palette::of(variant) };
-        let (mut means, mut messages) = (Vec::new(), Vec::new());
+        let (mut means, mut messages, mut rates) = (Vec::new(), Vec::new(), Vec::new());
         for (clients, cost) in CROWDS.into_iter().zip(costs) {
             let Summary { mean, p99, .. } = cost.latencies;
-            if clients == most {
-                let meaning = format!("mean_ms of clients.csv, {clients} clients, {key}");
+            let meaning = format!("mean_ms of clients.csv, {clients} clients, {key}");
+            if clients == most && [Variant::Multi, Variant::Fast].contains(&variant) {
                 found.facts.add(key, mean, "ms", meaning);
+            } else if clients == CROWDS[0] && variant == Variant::Multi {
+                found.facts.add("multi_alone", mean, "ms", meaning);
             }
             let name = recovery.map(|recovery| recovery.to_string());
-            table.push(row![clients, variant.name(), name, quorum.to_string(), mean, p99, cost.messages]);
+            let collided = recovery.map(|_| cost.collided as f64 / cost.clean.max(1) as f64);
+            let (quorum, messages_each) = (quorum.to_string(), cost.messages);
+            table.push(row![clients, variant.name(), name, quorum, mean, p99, messages_each, collided]);
+            rates.extend(collided.map(|collided| (f64::from(clients), collided)));
             means.extend(mean.map(|mean| (f64::from(clients), mean)));
             messages.push((f64::from(clients), cost.messages));
         }
         let name = match (recovery, quorum) {
-            (None, _) => "multi".to_owned(),
-            (Some(_), QuorumChoice::FastFlexible(..)) => "fast, majority fast quorums".to_owned(),
-            (Some(recovery), _) => format!("fast, {recovery} recovery"),
+            (None, _) => variant.to_string(),
+            (Some(_), QuorumChoice::FastFlexible(..)) => format!("{variant}, majority fast quorums"),
+            (Some(recovery), _) => format!("{variant}, {recovery} recovery"),
         };
         let style = Style::new(name, hue).dash(dash).marker(marker);
         time.line(style.clone(), means);
-        sent.line(style, messages);
+        sent.line(style.clone(), messages);
+        if recovery.is_some() {
+            rate.line(style, rates);
+        }
     }
     found.facts.add("most", most, "", "the most clients of clients.csv");
     found.tables.push(table);
     Ok(Figure {
         name: "clients",
-        title: "Latency and messages against the number of clients".into(),
-        caption: "With one client, Fast Paxos is faster. With more clients at a time, collisions take the gain away. Multi-Paxos is not \
-                  affected, because its leader orders the commands. Held constant: 5 servers, every client submits one command at a \
+        title: "Latency, messages and collisions against the number of clients".into(),
+        caption: "With one client, Fast Paxos is faster. With more clients at a time, collisions take the gain away. In Multi-Paxos the leader orders the \
+                  commands, so none collides and the messages stay the same; its mean goes from {multi_alone} with one client to {multi} with {most}, because commands are executed in the \
+                  order of their slots and so wait for earlier ones. Basic Paxos and Simple Paxos have one proposer here, and agree. Right: the share of rounds in which no command has a fast quorum in the first slot. Held constant: 5 servers, every client submits one command at a \
                   random moment within 10 ms, delays of 5 ms plus 5 ms on average."
             .into(),
-        svg: draw(&[time, sent], 2, 300)?,
+        svg: draw(&[time, sent, rate], 3, 300)?,
     })
 }

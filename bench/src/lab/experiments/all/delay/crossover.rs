@@ -1,16 +1,18 @@
-//! When Fast Paxos is faster than Multi-Paxos: two delays and a larger quorum against three delays and a smaller one.
+//! When Fast Paxos is faster than Multi-Paxos: two delays and a larger quorum against three delays and a smaller one. The
+//! other variants that run in this layout are raced as well.
+
+mod figures;
 
 use super::spread::{Family, MEAN_MS, Spread};
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::row;
-use crate::theory::{Layout, Learning, Recovery};
+use crate::theory::{Layout, Learning, Recovery, fast_quorum, majority};
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
+use figures::{means, shares, variants};
 use paxos_core::Protocol;
 use paxos_transport::sim::{Fate, Sim, World};
 use rand_chacha::ChaCha8Rng;
@@ -27,6 +29,15 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 };
 
 const SIZES: [u16; 5] = [3, 4, 5, 7, 9];
+/// The number of acceptors in the sentences and figures that show one size.
+const SIZE: u16 = 5;
+
+/// The variants that race against Multi-Paxos: those that run with separate roles and a client that hears the votes.
+fn rivals() -> impl Iterator<Item = Variant> {
+    let placed = (Layout::Separate, Learning::Everyone);
+    let fits = move |variant: &Variant| variant.placed(placed.0, placed.1) == placed;
+    Variant::ALL.iter().copied().filter(fits).filter(|variant| *variant != Variant::Multi)
+}
 
 /// Consecutive commands of one client that hears the votes itself. Each message's delay is drawn anew.
 struct Race {
@@ -78,23 +89,30 @@ impl WithProtocol for Race {
     }
 }
 
-/// One point: the share of commands that Fast Paxos decides sooner, and both latencies.
-struct Point {
+/// Delays and a number of acceptors.
+#[derive(Clone, Copy)]
+struct Course {
     family: Family,
     spread: f64,
     acceptors: u16,
+}
+
+/// One point: the share of commands that a variant decides sooner than Multi-Paxos, and both latencies.
+struct Point {
+    variant: Variant,
+    course: Course,
     won: f64,
     tied: f64,
     multi: Summary,
-    fast: Summary,
+    mine: Summary,
     /// Two standard errors of the difference of the means, in milliseconds.
     noise: f64,
 }
 
 impl Point {
-    /// By how much Fast Paxos is slower on average, in milliseconds; none if that may be chance.
+    /// By how much the variant is slower on average, in milliseconds; none if that may be chance.
     fn slower(&self) -> Option<f64> {
-        Some(self.fast.mean? - self.multi.mean?).filter(|difference| difference.abs() > self.noise)
+        Some(self.mine.mean? - self.multi.mean?).filter(|difference| difference.abs() > self.noise)
     }
 }
 
@@ -110,41 +128,44 @@ fn noise(samples: [&[f64]; 2]) -> f64 {
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let commands = setting.either(300, 5_000);
-    let mut cases = Vec::new();
+    let (mut courses, mut cases) = (Vec::new(), Vec::new());
     for family in Family::ALL {
         for spread in family.spreads().iter().copied() {
-            for acceptors in SIZES {
-                // Each point has draws of its own.
-                let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(cases.len() as u64);
-                cases.push((family, spread, acceptors, seed));
-            }
+            courses.extend(SIZES.map(|acceptors| Course { family, spread, acceptors }));
         }
     }
-    let name = |(family, spread, acceptors, _): &(Family, f64, u16, u64)| {
-        format!("{} delays, spread {spread}, {acceptors} acceptors", family.name())
+    for variant in rivals() {
+        // Sentences and figures about the number of acceptors are those of fast ballots.
+        let fits = |(_, course): &(u64, Course)| variant.traits().fast || course.acceptors == SIZE;
+        for (nth, course) in (0..).zip(courses.iter().copied()).filter(fits) {
+            // Each point has draws of its own.
+            cases.push((variant, course, setting.seed.wrapping_mul(1_000_003).wrapping_add(nth)));
+        }
+    }
+    let name = |(variant, Course { family, spread, acceptors }, _): &(Variant, Course, u64)| {
+        format!("{variant}, {} delays, spread {spread}, {acceptors} acceptors", family.name())
     };
-    let raced = lab.each(&cases, name, |(family, spread, acceptors, seed)| {
+    let raced = lab.each(&cases, name, |(rival, course, seed)| {
+        let Course { family, spread, acceptors } = *course;
         let none = || LabError::Unfinished(format!("no {family:?} distribution has spread {spread}"));
-        let delays = family.with_spread(*spread).ok_or_else(none)?;
-        let (acceptors, seed) = (*acceptors, *seed);
-        let race = |variant| Race { acceptors, variant, delays, commands, seed }.latencies();
-        let (multi, fast) = (race(Variant::Multi)?, race(Variant::Fast)?);
+        let delays = family.with_spread(spread).ok_or_else(none)?;
+        let race = |variant| Race { acceptors, variant, delays, commands, seed: *seed }.latencies();
+        let (multi, mine) = (race(Variant::Multi)?, race(*rival)?);
         let share = |wins: fn(&(&f64, &f64)) -> bool| {
-            multi.iter().zip(&fast).filter(wins).count() as f64 / commands as f64
+            multi.iter().zip(&mine).filter(wins).count() as f64 / commands as f64
         };
-        let won = share(|(multi, fast)| fast < multi);
-        let tied = share(|(multi, fast)| fast.total_cmp(multi).is_eq());
-        let noise = noise([&multi, &fast]);
-        Ok((won, tied, Sample::new(multi).summary(), Sample::new(fast).summary(), noise))
+        let won = share(|(multi, mine)| mine < multi);
+        let tied = share(|(multi, mine)| mine.total_cmp(multi).is_eq());
+        let noise = noise([&multi, &mine]);
+        Ok((won, tied, Sample::new(multi).summary(), Sample::new(mine).summary(), noise))
     })?;
-    let point = |((family, spread, acceptors, _), (won, tied, multi, fast, noise))| Point {
-        family,
-        spread,
-        acceptors,
+    let point = |((variant, course, _), (won, tied, multi, mine, noise))| Point {
+        variant,
+        course,
         won,
         tied,
         multi,
-        fast,
+        mine,
         noise,
     };
     let points: Vec<Point> = cases.into_iter().zip(raced.all()?).map(point).collect();
@@ -154,11 +175,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.constant("client", "one, which hears the votes itself; no collision");
     found.constant("quorums", "majorities, and the smallest fast quorums beside them");
     tables(&mut found, &points);
-    found.figures = vec![shares(&points)?, means(&points)?];
+    found.figures = vec![shares(&points)?, means(&points)?, variants(&points)?];
     found.lessons = vec![
         "With constant delays Fast Paxos wins every time ({constant}): two delays instead of three.".into(),
         "With {n} acceptors it wins {exponential} of the commands if delays are exponentially distributed with spread 1: it waits \
-         for the 4th of 5 answers, Multi-Paxos for the 3rd, and these two are farther apart the more delays vary."
+         for {fast_quorum} of {n} votes, Multi-Paxos for {majority}, and these two are farther apart the more delays vary."
             .into(),
         "The spread does not explain everything: at spread 4 it wins {heavy} with a Pareto tail, where most delays are similar and a few are very long, and \
          {weibull} with Weibull delays, where few are similar."
@@ -175,130 +196,97 @@ fn tables(found: &mut Findings, points: &[Point]) {
     let mut table = Table::new(
         "crossover",
         &[
+            ("variant", "the variant that is compared with Multi-Paxos"),
             ("delays", "the family of the messages' delays"),
             ("spread", "their standard deviation divided by their mean"),
             ("acceptors", "the number of acceptors"),
             (
-                "fast_won",
-                "the share of commands that Fast Paxos decides sooner than Multi-Paxos, each with its own random delays",
+                "won",
+                "the share of commands that the variant decides sooner than Multi-Paxos, each with its own random delays",
             ),
             ("tied", "the share that takes equally long in both"),
             ("multi_mean_ms", "mean latency of Multi-Paxos, in ms"),
-            ("fast_mean_ms", "mean latency of Fast Paxos, in ms"),
+            ("mean_ms", "mean latency of the variant, in ms"),
             ("noise_ms", "two standard errors of the difference of these means, in ms"),
             ("multi_p50_ms", "median of Multi-Paxos, in ms"),
-            ("fast_p50_ms", "median of Fast Paxos, in ms"),
+            ("p50_ms", "median of the variant, in ms"),
             ("multi_p99_ms", "99th percentile of Multi-Paxos, in ms"),
-            ("fast_p99_ms", "99th percentile of Fast Paxos, in ms"),
+            ("p99_ms", "99th percentile of the variant, in ms"),
         ],
     );
     for p in points {
-        let (multi, fast) = (p.multi, p.fast);
+        let (course, multi, mine) = (p.course, p.multi, p.mine);
         table.push(row![
-            p.family.name(),
-            p.spread,
-            p.acceptors,
+            p.variant.name(),
+            course.family.name(),
+            course.spread,
+            course.acceptors,
             p.won,
             p.tied,
             multi.mean,
-            fast.mean,
+            mine.mean,
             p.noise,
             multi.p50,
-            fast.p50,
+            mine.p50,
             multi.p99,
-            fast.p99
+            mine.p99
         ]);
     }
+    // The sentences are about Fast Paxos.
+    let points: Vec<&Point> = points.iter().filter(|p| p.variant == Variant::Fast).collect();
     let at = |family: Family, spread: f64| {
         points
             .iter()
-            .find(|p| p.family == family && p.acceptors == 5 && p.spread >= spread)
-            .map(|p| p.won * 100.0)
+            .find(|p| p.course.family == family && p.course.acceptors == SIZE && p.course.spread >= spread)
     };
-    let constant =
-        points.iter().filter(|p| p.family == Family::Constant).map(|p| p.won * 100.0).fold(100.0, f64::min);
+    let won = |family, spread| at(family, spread).map(|p| p.won * 100.0);
+    let constant = points.iter().filter(|p| p.course.family == Family::Constant);
+    let constant = constant.map(|p| p.won * 100.0).fold(100.0, f64::min);
+    let ratio = at(Family::Constant, 0.0).and_then(|p| Some(p.mine.mean? / p.multi.mean?));
     let least = points.iter().min_by(|a, b| a.won.total_cmp(&b.won));
     let slower = points.iter().filter(|p| p.slower().is_some_and(|ms| ms > 0.0)).count();
     let faster = points.iter().filter(|p| p.slower().is_some_and(|ms| ms < 0.0)).count();
-    let name = |p: &Point| {
-        format!("{} delays of spread {} and {} acceptors", p.family.name(), p.spread, p.acceptors)
+    let name = |p: &&Point| {
+        let Course { family, spread, acceptors } = p.course;
+        format!("{} delays of spread {spread} and {acceptors} acceptors", family.title())
     };
     let facts = &mut found.facts;
-    facts.add("n", 5_u64, "", "acceptors in the sentences that name one number");
-    facts.add("constant", constant, "%", "least fast_won with constant delays, as a percentage");
+    facts.add("n", SIZE, "", "acceptors in the sentences that name one number");
+    let n = usize::from(SIZE);
+    facts.add("fast_quorum", fast_quorum(n), "", "acceptors of a fast quorum of n");
+    facts.add("majority", majority(n), "", "acceptors of a majority of n");
+    facts.add("ratio", ratio, "", "mean_ms / multi_mean_ms of fast, constant delays, 5 acceptors");
+    facts.add("constant", constant, "%", "least won of fast with constant delays, as a percentage");
     facts.add(
         "exponential",
-        at(Family::Exponential, 1.0),
+        won(Family::Exponential, 1.0),
         "%",
-        "fast_won, exponential delays of spread 1, 5 acceptors",
+        "won of fast, exponential delays of spread 1, 5 acceptors",
     );
-    facts.add("weibull", at(Family::Weibull, 4.0), "%", "fast_won, Weibull delays of spread 4, 5 acceptors");
-    facts.add("heavy", at(Family::Pareto, 4.0), "%", "fast_won, Pareto delays of spread 4, 5 acceptors");
-    facts.add("least", least.map(|p| p.won * 100.0), "%", "least fast_won in crossover.csv");
+    facts.add(
+        "weibull",
+        won(Family::Weibull, 4.0),
+        "%",
+        "won of fast, Weibull delays of spread 4, 5 acceptors",
+    );
+    facts.add("heavy", won(Family::Pareto, 4.0), "%", "won of fast, Pareto delays of spread 4, 5 acceptors");
+    facts.add("least", least.map(|p| p.won * 100.0), "%", "least won of fast in crossover.csv");
     facts.add("least_where", least.map(name), "", "the row with it");
-    facts.add("slower", slower, "", "rows where multi_mean_ms is below fast_mean_ms by more than noise_ms");
-    facts.add("faster", faster, "", "rows where fast_mean_ms is below multi_mean_ms by more than noise_ms");
-    facts.add("unclear", points.len() - slower - faster, "", "the other rows");
-    facts.add("settings", points.len(), "", "rows of crossover.csv");
+    facts.add(
+        "slower",
+        slower,
+        "",
+        "rows of fast where multi_mean_ms is below mean_ms by more than noise_ms",
+    );
+    facts.add(
+        "faster",
+        faster,
+        "",
+        "rows of fast where mean_ms is below multi_mean_ms by more than noise_ms",
+    );
+    facts.add("unclear", points.len() - slower - faster, "", "the other rows of fast");
+    facts.add("settings", points.len(), "", "rows of fast in crossover.csv");
     found.tables.push(table);
-}
-
-/// Makes a panel for each family, with a line for each number of acceptors.
-fn panels(points: &[Point], y: &Axis, value: fn(&Point) -> Option<f64>) -> Vec<Panel> {
-    let families = [Family::Exponential, Family::Weibull, Family::LogNormal, Family::Pareto];
-    let panel = |family: Family| {
-        let x = Axis::new("spread (standard deviation / mean)")
-            .range(0.0, if family == Family::Exponential { 1.05 } else { 4.2 });
-        let mut panel = Panel::new(format!("{} delays", family.name()), x, y.clone());
-        for ((acceptors, hue), marker) in
-            SIZES.into_iter().zip(SERIES).zip(Marker::SERIES.into_iter().cycle())
-        {
-            // Constant delays are the spread 0 of every family.
-            let here = points.iter().filter(|p| p.acceptors == acceptors);
-            let here = here.filter(|p| p.family == family || p.family == Family::Constant);
-            let style = Style::new(format!("{acceptors} acceptors"), hue).marker(marker);
-            panel.line(style, here.filter_map(|p| Some((p.spread, value(p)?))));
-        }
-        panel.line(
-            Style::new("", GREY).dash(Dash::Short).marker(Marker::None),
-            [
-                (0.0, if y.label.starts_with("share") { 0.5 } else { 1.0 }),
-                (
-                    4.2_f64.min(panel.x.range.map_or(4.2, |r| r.1)),
-                    if y.label.starts_with("share") { 0.5 } else { 1.0 },
-                ),
-            ],
-        );
-        panel
-    };
-    families.map(panel).into()
-}
-
-fn shares(points: &[Point]) -> Result<Figure, LabError> {
-    let panels = panels(points, &Axis::new("share won by fast").range(0.0, 1.02), |p| Some(p.won));
-    Ok(Figure {
-        name: "won",
-        title: "Share of commands that Fast Paxos decides sooner than Multi-Paxos".into(),
-        caption: "All lines begin at 1: with constant delays Fast Paxos always wins. It wins less often the more delays vary; below \
-                  the dotted line Multi-Paxos wins more often. Colours are numbers of acceptors here. Held constant: a mean delay \
-                  of 10 ms, one client that hears the votes itself, no collision, majority quorums."
-            .into(),
-        svg: draw(&panels, 2, 280)?,
-    })
-}
-
-fn means(points: &[Point]) -> Result<Figure, LabError> {
-    let ratio = |p: &Point| Some(p.fast.mean? / p.multi.mean?);
-    let panels = panels(points, &Axis::new("fast / multi, mean"), ratio);
-    Ok(Figure {
-        name: "means",
-        title: "Mean latency of Fast Paxos divided by that of Multi-Paxos".into(),
-        caption: "At spread 0 the ratio is two thirds: two delays instead of three. Above the dotted line Multi-Paxos has the lower \
-                  mean latency, clearly so in {slower} of {settings} settings: there the means are more than two standard errors of their difference \
-                  apart. Held constant: as above."
-            .into(),
-        svg: draw(&panels, 2, 280)?,
-    })
 }
 
 #[cfg(test)]
@@ -308,22 +296,14 @@ mod tests {
 
     #[test]
     fn a_difference_within_two_standard_errors_is_not_counted() {
-        let (multi, fast) = ([10.0, 12.0, 14.0], [11.0, 13.0, 15.0]);
+        let (multi, mine) = ([10.0, 12.0, 14.0], [11.0, 13.0, 15.0]);
         // Each mean has a standard error of 2 / √3, and their difference one of √2 times that.
-        assert!((noise([&multi, &fast]) - 2.0 * (8.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!((noise([&multi, &mine]) - 2.0 * (8.0_f64 / 3.0).sqrt()).abs() < 1e-12);
         let point = |apart: f64| {
             let of = |mean| Summary { mean: Some(mean), ..Summary::default() };
-            let (family, spread, noise) = (Family::Constant, 0.0, 3.0);
-            Point {
-                family,
-                spread,
-                acceptors: 3,
-                won: 0.0,
-                tied: 0.0,
-                multi: of(10.0),
-                fast: of(10.0 + apart),
-                noise,
-            }
+            let course = Course { family: Family::Constant, spread: 0.0, acceptors: 3 };
+            let (multi, mine) = (of(10.0), of(10.0 + apart));
+            Point { variant: Variant::Fast, course, won: 0.0, tied: 0.0, multi, mine, noise: 3.0 }
         };
         assert_eq!(
             [-4.0, -2.0, 0.0, 2.0, 4.0].map(|apart| point(apart).slower()),
@@ -334,7 +314,7 @@ mod tests {
     #[test]
     fn a_race_may_have_more_commands_than_a_window() {
         let commands = Limits::default().window as u64 + 10;
-        for variant in [Variant::Multi, Variant::Fast] {
+        for variant in rivals().chain([Variant::Multi]) {
             let race = Race { acceptors: 3, variant, delays: Spread::Constant, commands, seed: 1 };
             let latencies = race.latencies().unwrap_or_else(|why| panic!("{variant}: {why}"));
             assert_eq!(latencies.len() as u64, commands, "{variant}");

@@ -38,6 +38,15 @@ impl Family {
         }
     }
 
+    /// The name of the family in a sentence: two are named after people.
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::Weibull => "Weibull",
+            Self::Pareto => "Pareto",
+            Self::Constant | Self::Exponential | Self::LogNormal => self.name(),
+        }
+    }
+
     /// The coefficients of variation (standard deviation / mean) to try.
     pub(super) const fn spreads(self) -> &'static [f64] {
         match self {

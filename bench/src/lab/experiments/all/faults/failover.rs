@@ -10,7 +10,7 @@ use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Set
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
-use paxos_core::{NodeId, Protocol, Time, Timeouts};
+use paxos_core::{Leadership, NodeId, Protocol, Time, Timeouts};
 use paxos_transport::sim::{Cut, Delay, Fault, Links, Sim, World};
 use std::time::Duration;
 
@@ -79,11 +79,14 @@ struct Outage {
 impl WithProtocol for Outage {
     type Out = Result<Vec<Time>, LabError>;
 
-    /// The times when commands were answered.
+    /// The times when commands were answered. Without a leader, the first proposer has the fault.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let mut config = Shape::collapsed(self.variant, SERVERS).config()?;
         let (election, heartbeat, client) = (Some(ms(150)), Some(ms(75)), Some(ms(100)));
         config.timeouts = Timeouts { election, heartbeat, client, ..Timeouts::default() };
+        if self.variant.traits().leaderless {
+            config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
+        }
         let leader = config.proposers.smallest().unwrap_or_default();
         let others: Vec<NodeId> = config.servers().iter().filter(|id| *id != leader).collect();
         let mut world = World::<P>::new(config, options, self.seed);
@@ -110,13 +113,19 @@ impl WithProtocol for Outage {
     }
 }
 
-/// The variants whose leader has a fault.
-const LED: [(Variant, Dash); 2] = [(Variant::Multi, Dash::Solid), (Variant::Fast, Dash::Long)];
+/// All variants, and how their lines are dashed.
+fn variants() -> impl Iterator<Item = (Variant, Dash)> {
+    // Neighbouring colours of the palette differ in their dashes.
+    let dashes = [Dash::Long, Dash::Short, Dash::Solid, Dash::Short];
+    Variant::ALL.iter().copied().zip(dashes.into_iter().cycle())
+}
 
 /// When commands were answered, for each fault and variant.
 fn outages(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<Time>>, LabError> {
-    let cases: Vec<(&str, Variant)> =
-        TROUBLES.into_iter().flat_map(|trouble| LED.map(|(variant, _)| (trouble, variant))).collect();
+    let cases: Vec<(&str, Variant)> = TROUBLES
+        .into_iter()
+        .flat_map(|trouble| variants().map(move |(variant, _)| (trouble, variant)))
+        .collect();
     let name = |(trouble, variant): &(&str, Variant)| format!("{variant} through a {trouble} of its leader");
     lab.each(&cases, name, |(trouble, variant)| {
         let work = Outage { variant: *variant, trouble, seed: setting.seed };
@@ -129,7 +138,10 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
     let mut table = Table::new(
         "throughput",
         &[
-            ("trouble", "what happens to the leader from 1 s to 2 s"),
+            (
+                "trouble",
+                "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s",
+            ),
             ("variant", "the variant"),
             ("from_ms", "the beginning of a window of 50 ms, in ms"),
             ("answered", "commands answered in the window"),
@@ -138,7 +150,10 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
     let mut gaps = Table::new(
         "gaps",
         &[
-            ("trouble", "what happens to the leader from 1 s to 2 s"),
+            (
+                "trouble",
+                "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s",
+            ),
             ("variant", "the variant"),
             ("gap_ms", "the longest time without an answer that begins after 950 ms and before 1.9 s, in ms"),
             ("return_gap_ms", "the same, from 1.9 s on"),
@@ -156,7 +171,7 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
             [(1.0, 0.0), (1.0, 300.0)],
         );
         panel.line(Style::new("", GREY).dash(Dash::Short).marker(Marker::None), [(2.0, 0.0), (2.0, 300.0)]);
-        for ((variant, dash), answers) in LED.into_iter().zip(measured.by_ref()) {
+        for ((variant, dash), answers) in variants().zip(measured.by_ref()) {
             let mut points = Vec::new();
             for from in (0..END).step_by(WINDOW as usize) {
                 let window = Time(0).after(ms(from))..Time(0).after(ms(from + WINDOW));
@@ -188,8 +203,8 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
     Ok(Figure {
         name: "throughput",
         title: "Answers per second during a fault of the leader".into(),
-        caption: "The leader crashes, is paused, or is cut off from 1 s to 2 s (dotted). Answers stop until another process leads and the \
-                  clients have found it. Multi-Paxos then serves as before. Fast Paxos does so only when the old leader is back: until then all four \
+        caption: "The leader crashes, is paused, or is cut off from 1 s to 2 s (between the grey lines). Answers stop until another process leads and the \
+                  clients have found it. Basic Paxos has no leader: there the first proposer has the fault, only the clients that ask it wait, and the proposers outbid each other all the time. Multi-Paxos then serves as before. Fast Paxos does so only when the old leader is back: until then all four \
                   remaining acceptors must vote alike in a fast ballot, so another order at one of them is a collision. Held constant: 5 servers, 4 clients with one \
                   command at a time, delays of 4 to 6 ms, election timeouts of 150 to 300 ms, clients ask again after 100 ms, one run per curve."
             .into(),

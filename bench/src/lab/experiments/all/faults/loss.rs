@@ -241,7 +241,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         },
     ];
     found.lessons = vec![
-        format!("Loss, duplicates and late messages: {verdict}"),
+        format!("Messages were lost, duplicated and late. {verdict}"),
         "At 10 % loss the slowest hundredth of commands takes {multi_lossy} with Multi-Paxos (without loss {multi_quiet}) and {fast_lossy} with \
          Fast Paxos ({fast_quiet}): timeouts dominate, not message delays."
             .into(),

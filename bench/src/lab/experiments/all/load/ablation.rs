@@ -1,4 +1,5 @@
-//! From Basic Paxos to Fast Paxos, one idea at a time: the gain of each, and the cost of a sync at each step.
+//! From Basic Paxos to Fast Paxos, one idea at a time: the gain of each, and the cost of a sync at each step. Variants that
+//! are no step on this way follow, with all ideas that they can have.
 
 use super::disk::Waits;
 use super::work::{Arrivals, Served, Work};
@@ -34,7 +35,7 @@ const BATCH: usize = 16;
 const SYNC: Duration = Duration::from_millis(5);
 
 /// A step. Each adds one idea to the step before. The last one leaves out the ideas that need a leader.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Step {
     /// Each command takes two phases, and all servers hear votes.
     Basic,
@@ -52,10 +53,12 @@ enum Step {
     Pipeline,
     /// Clients ask the acceptors.
     Fast,
+    /// Another variant, with batches and a pipeline.
+    Other(Variant),
 }
 
 impl Step {
-    const ALL: [Self; 8] = [
+    const WAY: [Self; 8] = [
         Self::Basic,
         Self::Simple,
         Self::Multi,
@@ -66,8 +69,16 @@ impl Step {
         Self::Fast,
     ];
 
+    /// The steps on the way, and the variants that are none of them.
+    fn all() -> Vec<Self> {
+        let is_other = |variant: &Variant| Self::WAY.iter().all(|step| step.variant() != *variant);
+        let others = Variant::ALL.iter().copied().filter(is_other).map(Self::Other);
+        Self::WAY.into_iter().chain(others).collect()
+    }
+
     const fn name(self) -> &'static str {
         match self {
+            Self::Other(variant) => variant.name(),
             Self::Basic => "basic",
             Self::Simple => "simple",
             Self::Multi => "multi",
@@ -85,6 +96,7 @@ impl Step {
             Self::Simple => Variant::Simple,
             Self::Multi | Self::Thrifty | Self::Piggyback | Self::Batch | Self::Pipeline => Variant::Multi,
             Self::Fast => Variant::Fast,
+            Self::Other(variant) => variant,
         }
     }
 
@@ -121,7 +133,6 @@ impl Step {
 /// The measurements of a step.
 #[derive(Serialize, Deserialize)]
 struct Gain {
-    step: Step,
     messages: f64,
     delays: f64,
     rate: f64,
@@ -148,10 +159,10 @@ fn measure(step: Step, setting: &Setting) -> Result<Gain, LabError> {
     let constant = synced(Delay::Constant(SYNC), Waits::Quorum)?;
     let exponential = Delay::Exponential { min: Duration::ZERO, mean: SYNC };
     // Fast quorums do not need the leader, so there is nothing to compare with.
-    let own = if step == Step::Fast { None } else { synced(exponential, Waits::Own)? };
+    let own = if step.variant().traits().fast { None } else { synced(exponential, Waits::Own)? };
     let synced = [constant, synced(exponential, Waits::Quorum)?, own];
     let delays = alone.latencies.mean.unwrap_or_default();
-    Ok(Gain { step, messages: alone.messages, delays, rate, synced })
+    Ok(Gain { messages: alone.messages, delays, rate, synced })
 }
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
@@ -169,7 +180,10 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         &[
             ("step", "the idea added to the step before; fast: instead of thrifty and piggyback"),
             ("variant", "the variant"),
-            ("messages", "messages per command, one command at a time"),
+            (
+                "messages",
+                "messages per command, one command at a time; basic: every server hears votes, else the leader",
+            ),
             ("delays", "message delays from request to answer, one command at a time"),
             ("rate", "commands per second under load"),
             ("gain", "rate divided by that of the step before"),
@@ -182,10 +196,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         ],
     );
     let name = |step: &Step| format!("step to {}", step.name());
-    let all = lab.each(&Step::ALL, name, |step| measure(*step, setting))?.all()?;
+    let steps = Step::all();
+    let measured = lab.each(&steps, name, |step| measure(*step, setting))?.all()?;
+    let all: Vec<(Step, Gain)> = steps.into_iter().zip(measured).collect();
     let mut before: Option<&Gain> = None;
-    for measured in &all {
-        let step = measured.step;
+    for (step, measured) in &all {
         let name = step.name();
         let gain = before.map(|before| measured.rate / before.rate);
         let [constant, exponential, own] = measured.synced;
@@ -220,7 +235,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         before = Some(measured);
     }
     found.tables.push(table);
-    found.figures = vec![steps(&all)?, syncs(&all)?];
+    found.figures = vec![by_step(&all)?, syncs(&all)?];
     found.lessons = vec![
         "For a single command, saving phase 1 gains most: {messages_simple} messages and {delays_simple} delays in Simple Paxos become {messages_multi} and {delays_multi} in \
          Multi-Paxos. Thrifty and piggyback save messages, down to {messages_piggyback}, but no delay."
@@ -240,21 +255,20 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
 }
 
 /// Makes a panel with a bar for each step, in the colour of its variant.
-fn panel(title: &str, axis: &str, all: &[Gain], of: impl Fn(&Gain) -> f64) -> Panel {
-    let names: Vec<String> = all.iter().map(|measured| measured.step.name().to_owned()).collect();
+fn panel(title: &str, axis: &str, all: &[(Step, Gain)], of: impl Fn(&Gain) -> f64) -> Panel {
+    let names: Vec<String> = all.iter().map(|(step, _)| step.name().to_owned()).collect();
     let parts: Vec<_> = Variant::ALL
         .iter()
         .map(|variant| {
             let style = Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
-            let value =
-                |measured: &Gain| if measured.step.variant() == *variant { of(measured) } else { 0.0 };
+            let value = |(step, gain): &(Step, Gain)| if step.variant() == *variant { of(gain) } else { 0.0 };
             (style, all.iter().map(value).collect())
         })
         .collect();
     stacked(title, &names, Axis::new(axis), &parts)
 }
 
-fn steps(all: &[Gain]) -> Result<Figure, LabError> {
+fn by_step(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
     let panels = [
         panel("messages", "per command", all, |measured| measured.messages),
         panel("delays", "request to answer", all, |measured| measured.delays),
@@ -266,7 +280,8 @@ fn steps(all: &[Gain]) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "steps",
         title: "From Basic to Fast Paxos, step by step".into(),
-        caption: "From top to bottom each step adds an idea; Fast Paxos leaves out thrifty and piggyback. The ideas for leaders first save messages and then \
+        caption: "From top to bottom each step adds an idea; Fast Paxos leaves out thrifty and piggyback. In Basic Paxos every server hears every vote, which makes {messages_basic} messages; in the other steps only the leader \
+                  hears votes, as in the figures of `counts`, where Basic Paxos takes {messages_simple} in this way. The ideas for leaders first save messages and then \
                   share them among commands; delays fall only where a phase or a hop is removed. Held constant: 5 servers; for the throughput, 64 clients with \
                   4 commands in progress and 10 µs at each end of a message; for the rest, one command at a time and 1 ms per message."
             .into(),
@@ -274,8 +289,8 @@ fn steps(all: &[Gain]) -> Result<Figure, LabError> {
     })
 }
 
-fn syncs(all: &[Gain]) -> Result<Figure, LabError> {
-    let names: Vec<String> = all.iter().map(|measured| measured.step.name().to_owned()).collect();
+fn syncs(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
+    let names: Vec<String> = all.iter().map(|(step, _)| step.name().to_owned()).collect();
     let series: Vec<_> = [
         ("constant", GREY),
         ("exponential", SERIES[0]),
@@ -285,7 +300,7 @@ fn syncs(all: &[Gain]) -> Result<Figure, LabError> {
     .enumerate()
     .map(|(at, (name, hue))| {
         let style = Style::new(name, hue).points().marker(Marker::None);
-        (style, all.iter().map(|measured| measured.synced[at]).collect())
+        (style, all.iter().map(|(_, gain)| gain.synced[at]).collect())
     })
     .collect();
     let chart = bars("", &names, Axis::new("mean latency (ms)"), &series);

@@ -1,5 +1,7 @@
 //! Disks: the cost of a sync if its time varies, if one disk is slow, and if a leader has to wait for its own disk.
 
+mod variants;
+
 use super::work::{Arrivals, Work};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
@@ -84,6 +86,7 @@ impl Waits {
 
 /// Consecutive commands.
 struct Commands {
+    variant: Variant,
     servers: u16,
     waits: Waits,
     sync: Delay,
@@ -95,13 +98,13 @@ struct Commands {
 impl Commands {
     fn measure(&self) -> Result<Summary, LabError> {
         let quorum = self.waits.quorums(self.servers);
-        let config = Shape { quorum, ..Shape::collapsed(Variant::Multi, self.servers) }.config()?;
+        let config = Shape { quorum, ..Shape::collapsed(self.variant, self.servers) }.config()?;
         let slow = self.slow.map(|(node, sync)| (NodeId(node), Delay::Constant(sync)));
         let (disk, syncs) = (Disk::with_sync(self.sync), slow.into_iter().collect());
         // The next command is submitted when all disks are idle again.
         let work =
             Work { disk, syncs, arrivals: Arrivals::Together, ..Work::new(config, self.count, self.seed) };
-        Ok(Variant::Multi.with(Recovery::Coordinated, true, work)?.latencies)
+        Ok(self.variant.with(Recovery::Coordinated, true, work)?.latencies)
     }
 
     /// Calculates the latencies directly, with separate random draws.
@@ -127,14 +130,16 @@ fn spread(share: f64) -> Delay {
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("variant", "multi, one command at a time");
+    found.constant("commands", "one at a time; the variant is multi where no other is named");
     found.constant("delay of a message", "1 ms");
     found.constant("sync", "5 ms on average, one for all waiting writes");
     found.constant("leader", "n0 throughout: it does not hand over although its disk is slow");
     let (by_spread, by_sync) = (by_spread(setting, lab)?, by_sync(setting, lab)?);
+    let by_variant = variants::by_variant(setting, lab)?;
     let spreads = spreads(&mut found, setting, &by_spread.all()?)?;
     let slow = slow(&mut found, &by_sync.all()?)?;
-    found.figures = vec![spreads, slow];
+    let variants = variants::variants(&mut found, &by_variant.all()?)?;
+    found.figures = vec![spreads, slow, variants];
     found.lessons = vec![
         "The simulator agrees with a direct calculation from the order of votes within {off} of the mean.".into(),
         "With equal disks a command takes {constant} on 3 servers, whichever disks it waits for: four message delays and one sync. With exponential syncs it takes \
@@ -176,9 +181,13 @@ fn by_spread(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Both>, Lab
     let (count, seed) = (setting.either(400, 8_000), setting.seed);
     lab.each(&cases, name, |(servers, waits, share)| {
         let (servers, waits, sync) = (*servers, *waits, spread(*share));
-        let work = Commands { servers, waits, sync, slow: None, count, seed };
+        let work = Commands { variant: Variant::Multi, servers, waits, sync, slow: None, count, seed };
         Ok((work.measure()?, work.calculate().mean()))
     })
+}
+
+fn spread_axis() -> Axis {
+    Axis::new("spread of sync times (standard deviation / mean)")
 }
 
 /// Latency by the spread of sync times.
@@ -199,10 +208,8 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
             ("calculated_ms", "mean latency by direct calculation from the order of votes, in ms"),
         ],
     );
-    let mut mean =
-        Panel::new("mean", Axis::new("spread of sync times"), Axis::new("latency (ms)").range(5.0, 14.0));
-    let mut late =
-        Panel::new("99th percentile", Axis::new("spread of sync times"), Axis::new("latency (ms)"));
+    let mut mean = Panel::new("mean", spread_axis(), Axis::new("latency (ms)").range(5.0, 14.0));
+    let mut late = Panel::new("99th percentile", spread_axis(), Axis::new("latency (ms)"));
     let mut off = 0.0_f64;
     let mut named = false;
     for ((servers, waits, hue, dash, marker), both) in VARYING.into_iter().zip(both.chunks(SPREADS.len())) {
@@ -240,7 +247,7 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
     Ok(Figure {
         name: "spread",
         title: "Latency against the spread of sync times".into(),
-        caption: "Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
+        caption: "The spread is the standard deviation of the sync time divided by its mean: 0 is a constant time, 1 an exponential one. Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
                   Dotted: by direct calculation. Colours are the syncs that a command waits for. Held constant: Multi-Paxos, a mean sync of 5 ms, messages of 1 ms, \
                   one command at a time, {commands} commands per point."
             .into(),
@@ -269,7 +276,8 @@ fn by_sync(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Both>, LabEr
     let (count, seed) = (setting.either(50, 500), setting.seed);
     lab.each(&cases, name, |((_, node, waits, ..), sync)| {
         let slow = Some((*node, Duration::from_millis(*sync)));
-        let work = Commands { servers: 3, waits: *waits, sync: spread(0.0), slow, count, seed };
+        let (variant, servers, waits, sync) = (Variant::Multi, 3, *waits, spread(0.0));
+        let work = Commands { variant, servers, waits, sync, slow, count, seed };
         Ok((work.measure()?, work.calculate().mean()))
     })
 }

@@ -60,9 +60,15 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         "Local reads scale with learners: one serves {local_1} per second and 16 serve {local_16}. Confirmed reads, which see every command answered before, do not: {confirmed_8} per second with 8 learners, and \
          {confirmed_16} with 16, whose questions leave the leader no time. A lease makes them sooner and does not move that limit ({lease_8} and {lease_16} per second): the leader must hear each question all the same, and answers to its heartbeats that wait too long renew no lease. Quorum reads go from {quorum_8} to {quorum_16}, because each acceptor hears each question."
             .into(),
-        "At half of its capacity a learner answers a local read within {local_p50}, a read by lease within {lease_p50}, a quorum read within {quorum_p50} and a confirmed read within {confirmed_p50} (medians). Of \
-         the local reads {stale_local} miss a command that was answered before they began; of the others {stale_lease}, {stale_quorum} and {stale_confirmed}. Reads by lease rest on clocks, and no clock is wrong here."
-            .into(),
+        format!(
+            "At half of its capacity a learner answers a local read within {{local_p50}}, a read by lease within {{lease_p50}}, a quorum read within {{quorum_p50}} and a confirmed read within {{confirmed_p50}} (medians). Of \
+             the local reads {{stale_local}} miss a command that was answered before they began; {}. Reads by lease rest on clocks, and no clock is wrong here.",
+            if ["stale_lease", "stale_quorum", "stale_confirmed"].iter().all(|stale| found.facts.is_zero(stale)) {
+                "no read of the three other kinds does"
+            } else {
+                "so do {stale_lease} of the reads by lease, {stale_quorum} of the quorum reads and {stale_confirmed} of the confirmed ones"
+            }
+        ),
         "Each learner costs the leader one more message per command, and confirmed reads cost it their questions. With 16 learners at half of their load, it handles {leader_local} messages per second with local reads, \
          {leader_confirmed} with confirmed reads, {leader_lease} with reads by lease and {leader_quorum} with quorum reads."
             .into(),
@@ -159,6 +165,8 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
         Style::new("10,000 per learner", GREY).dash(Dash::Short).marker(Marker::None),
         NUMBERS.map(|n| (f64::from(n), f64::from(n) * most / 1e3)),
     );
+    let meaning = "1 divided by the cost of a message, of 10 µs";
+    found.facts.add("most_messages", (1.0 / MESSAGE.as_secs_f64()).round() as u64, "", meaning);
     let styles = [
         (Dash::Solid, Marker::Circle),
         (Dash::Long, Marker::Triangle),
@@ -207,7 +215,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
             title: "What reads cost by the number of learners".into(),
             caption: format!(
                 "A local read costs the leader nothing. A confirmed read costs it a question and a heartbeat that acceptors answer, shared by the reads that a learner handles in one turn. A read by lease costs it the question only. A quorum \
-                 read does not involve the leader. A point is missing where more than 1 % of the reads have no answer when the run ends. A process can handle 100,000 messages per second. Colours are kinds of reads. {constant}"
+                 read does not involve the leader. A point is missing where more than 1 % of the reads have no answer when the run ends. A process can handle {{most_messages}} messages per second. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[late, busy], 2, 300)?,
         },

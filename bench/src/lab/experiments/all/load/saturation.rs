@@ -31,6 +31,8 @@ const CLIENTS: u16 = 64;
 const MESSAGE: Duration = Duration::from_micros(10);
 /// The offered loads, as shares of the capacity by the formula.
 const OFFERED: [f64; 11] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.2, 1.5];
+/// The offered load near the knee that a sentence is about.
+const MOST: f64 = OFFERED[7];
 /// A grid of two rows and three columns. A whole column is a phase 2 quorum.
 static GRID: System = System::Grid(2, 3, false);
 
@@ -101,17 +103,19 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let (latency, served) = sweep(&mut found, setting, offered, &swept.all()?)?;
     found.figures = vec![latency, served, load];
     found.lessons = vec![
-        "In {cases} layouts and batches, the messages that the leader sends and receives for one command differ from the formula by at most {off}. \
-         Multi-Paxos on 5 servers serves at most {multi_served} commands per second, where the formula allows {multi_capacity}."
-            .into(),
+        format!(
+            "In {{cases}} layouts and batches, the messages that the leader sends and receives for one command {}. \
+             Multi-Paxos on 5 servers serves at most {{multi_served}} commands per second, where the formula allows {{multi_capacity}}.",
+            if found.facts.is_zero("off") { "are as many as the formula says" } else { "differ from the formula by at most {off}" }
+        ),
         "A batch divides the leader's messages to servers by its size: from {load_1} messages per command to {load_16} with 16 and {load_256} \
          with 256. Each client's request and answer remain."
             .into(),
         "The queue matters long before the knee: Multi-Paxos answers half of its commands within {multi_half} at half of the load that the formula allows, and within \
-         {multi_most} at 95 %."
+         {multi_most} at {most_share}."
             .into(),
         "If commands do not collide, Fast Paxos puts less load on its leader ({fast_formula} messages per command, not {multi_formula}). Under load they collide: it \
-         serves {fast_served} commands per second, and the busiest process handles {fast_load} messages for each command even at a tenth of the load that the formula allows."
+         serves {fast_served} commands per second, and the busiest process handles {fast_load} messages for each command even at {least_share} of the load that the formula allows."
             .into(),
         "Asking only a quorum saves the leader more than any choice of quorums: {thrifty_formula} messages per command with majorities, \
          {flexible_formula} with phase 2 quorums of two, and {grid_formula} in a grid of six, whose leader has one more server to tell."
@@ -124,9 +128,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
 fn alone() -> Vec<Case> {
     let batches = [1, 2, 4, 16, 64, 256];
     let mut cases: Vec<Case> = batches.map(|batch| Case::new("multi", Variant::Multi, batch)).into();
+    let others = Variant::ALL.iter().copied().filter(|variant| *variant != Variant::Multi);
+    cases.extend(others.map(|variant| Case::new(variant.name(), variant, 1)));
     cases.extend([
-        Case::new("basic", Variant::Basic, 1),
-        Case::new("fast", Variant::Fast, 1),
         Case::thrifty("multi, thrifty", SERVERS, QuorumChoice::Majority),
         Case::thrifty("multi, thrifty, |Q2| = 2", SERVERS, QuorumChoice::Flexible(4, 2)),
         Case::thrifty("multi, thrifty, grid of 2 × 3", 6, QuorumChoice::Other(&GRID)),
@@ -193,44 +197,65 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
     found.facts.add("cases", cases.len(), "", "rows of load.csv");
     found.facts.add("off", off, "", "the farthest that measured is from formula in load.csv");
     found.tables.push(table);
-    let hue = palette::of(Variant::Multi);
-    let style = Style::new("measured", hue).points().marker(Marker::None);
-    let mut panel = stacked("", &names, Axis::new("messages per command"), &[(style, counted)]);
+    let of_variant = |variant: &Variant| {
+        let style = Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+        let mine = cases.iter().zip(&counted);
+        (style, mine.map(|(case, n)| if case.shape.variant == *variant { *n } else { 0.0 }).collect())
+    };
+    let parts: Vec<(Style, Vec<f64>)> = Variant::ALL.iter().map(of_variant).collect();
+    let mut panel = stacked("", &names, Axis::new("messages per command"), &parts);
     let rows = formulas.iter().rev().zip(0..).map(|(formula, at)| (*formula, f64::from(at) + 0.5));
     panel.line(Style::new("formula", GREY).points().marker(Marker::Ring), rows);
     Ok(Figure {
         name: "load",
         title: "Messages at the busiest process for one command".into(),
-        caption: "Bars are measured, rings calculated; they differ by at most {off}. The leader is the busiest process everywhere. The variant is Multi-Paxos \
-                  unless another is named. The first bars fall as 1/batch, down to 2: the request and the answer. Each learner adds one message to send. \
+        caption: "Bars are measured, rings calculated; they differ by at most {off}. The leader is the busiest process everywhere. Colours are variants: all bars of Multi-Paxos \
+                  are blue. The first bars fall as 1/batch, down to 2: the request and the answer. Each learner adds one message to send. \
                   Held constant: 5 acceptors (grid: 6), no contention, only the leader hears votes."
             .into(),
         svg: draw(&[panel], 1, 420)?,
     })
 }
 
-/// A cluster, and how its line looks.
-type Line = (Case, Hue, Dash, Marker);
+/// A cluster, the panels that show it, and how its line looks.
+type Line = (Case, &'static [usize], (Hue, Dash, Marker));
 
-/// The clusters under load.
+/// The panels: variants and batches, and quorums of Multi-Paxos.
+const PANELS: [&str; 2] = ["variants and batches", "quorums of multi"];
+
+/// The clusters under load: every variant without batches, Multi-Paxos with batches, and Multi-Paxos with quorums of
+/// each kind. Multi-Paxos is in both panels, for comparison.
 fn offered() -> Vec<Line> {
     let multi = palette::of(Variant::Multi);
     let (majority, flexible) = (QuorumChoice::Majority, QuorumChoice::Flexible(4, 2));
-    vec![
-        (Case::new("multi", Variant::Multi, 1), multi, Dash::Solid, Marker::Circle),
-        (Case::new("basic", Variant::Basic, 1), palette::of(Variant::Basic), Dash::Solid, Marker::Ring),
-        (Case::new("multi, batch 16", Variant::Multi, 16), multi, Dash::Long, Marker::Triangle),
-        (Case::new("multi, batch 256", Variant::Multi, 256), multi, Dash::Short, Marker::Cross),
-        (Case::new("fast", Variant::Fast, 1), palette::of(Variant::Fast), Dash::Long, Marker::Cross),
-        (Case::thrifty("thrifty", SERVERS, majority), SERIES[2], Dash::Solid, Marker::Triangle),
-        (Case::thrifty("thrifty, |Q2| = 2", SERVERS, flexible), SERIES[5], Dash::Long, Marker::Ring),
-        (
-            Case::thrifty("thrifty, grid of 2 × 3", 6, QuorumChoice::Other(&GRID)),
-            SERIES[4],
-            Dash::Short,
-            Marker::Cross,
-        ),
-    ]
+    let line = |(variant, marker): (&Variant, Marker)| -> Line {
+        let (panels, marker): (&[usize], _) =
+            if *variant == Variant::Multi { (&[0, 1], Marker::Circle) } else { (&[0], marker) };
+        let dash = if variant.traits().fast { Dash::Long } else { Dash::Solid };
+        (Case::new(variant.name(), *variant, 1), panels, (palette::of(*variant), dash, marker))
+    };
+    let markers = [Marker::Ring, Marker::Triangle, Marker::Circle, Marker::Cross];
+    let grid = QuorumChoice::Other(&GRID);
+    Variant::ALL
+        .iter()
+        .zip(markers.into_iter().cycle())
+        .map(line)
+        .chain([
+            (
+                Case::new("multi, batch 16", Variant::Multi, 16),
+                &[0][..],
+                (multi, Dash::Long, Marker::Triangle),
+            ),
+            (Case::new("multi, batch 256", Variant::Multi, 256), &[0], (multi, Dash::Short, Marker::Cross)),
+            (Case::thrifty("thrifty", SERVERS, majority), &[1], (SERIES[2], Dash::Solid, Marker::Triangle)),
+            (
+                Case::thrifty("thrifty, |Q2| = 2", SERVERS, flexible),
+                &[1],
+                (SERIES[5], Dash::Long, Marker::Ring),
+            ),
+            (Case::thrifty("thrifty, grid of 2 × 3", 6, grid), &[1], (SERIES[4], Dash::Short, Marker::Cross)),
+        ])
+        .collect()
 }
 
 const fn number_of_commands(setting: &Setting) -> u64 {
@@ -276,14 +301,9 @@ fn sweep(
         ],
     );
     let axis = || Axis::new("offered load (1,000 / s)").log();
-    let panels = |label: &str| {
-        ["variants and batches", "quorums of multi"]
-            .map(|title| Panel::new(title, axis(), Axis::new(label).log()))
-    };
+    let panels = |label: &str| PANELS.map(|title| Panel::new(title, axis(), Axis::new(label).log()));
     let (mut latency, mut served) = (panels("median latency (ms)"), panels("served (1,000 / s)"));
-    for ((nth, (case, hue, dash, marker)), swept) in
-        lines.into_iter().enumerate().zip(swept.chunks(OFFERED.len()))
-    {
+    for ((case, shown, (hue, dash, marker)), swept) in lines.into_iter().zip(swept.chunks(OFFERED.len())) {
         let (mut times, mut rates, mut most) = (Vec::new(), Vec::new(), 0.0_f64);
         for (share, Served { latencies, rate, load, .. }) in OFFERED.into_iter().zip(swept) {
             let (Summary { mean, p50, p99, .. }, rate, load) = (*latencies, *rate, *load);
@@ -312,17 +332,21 @@ fn sweep(
             facts.add(&format!("{key}_capacity"), case.capacity()?, "", meaning);
         }
         let style = Style::new(case.name, hue).dash(dash).marker(marker);
-        // Multi-Paxos is in both panels, for comparison.
         for (panels, points) in [(&mut latency, times), (&mut served, rates)] {
-            for (_, panel) in
-                panels.iter_mut().enumerate().filter(|(at, _)| nth == 0 || *at == usize::from(nth > 4))
-            {
-                panel.line(style.clone(), points.clone());
+            for panel in shown {
+                panels[*panel].line(style.clone(), points.clone());
             }
         }
     }
     let commands = number_of_commands(setting);
     found.facts.add("commands", commands, "", "commands of each row of saturation.csv");
+    found.facts.add("most_share", MOST * 100.0, "%", "the share of saturation.csv that multi_most is of");
+    found.facts.add(
+        "least_share",
+        OFFERED[0] * 100.0,
+        "%",
+        "the share of saturation.csv that fast_load is of",
+    );
     found.tables.push(table);
     let constant = "Held constant: 5 servers (grid: 6), 64 clients, open arrivals, {commands} commands per point, 10 µs of work for each message sent or received, delays of 0.4 to 0.6 ms.";
     Ok((

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// The times between two commands, in milliseconds.
 const GAPS: [u64; 10] = [0, 1, 2, 4, 6, 8, 12, 16, 24, 32];
 
+/// Below this share of pairs, a coordinator is said to step in rarely.
+const RARE: f64 = 0.05;
+
 /// The pairs of commands in one run of the lab.
 const fn number_of_rounds(setting: &Setting) -> u64 {
     if setting.quick { 400 } else { 5_000 }
@@ -137,7 +140,7 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
             let collided = sum(|cost| cost.collided) / sum(|cost| cost.clean).max(1.0);
             let all = (rounds * parts) as f64;
             let share = is_coordinated(recovery).then(|| sum(|cost| cost.recovered) / all);
-            if share.is_some_and(|share| share < 0.05) && safe.is_none() {
+            if share.is_some_and(|share| share < RARE) && safe.is_none() {
                 safe = Some(gap_ms);
             }
             let Summary { mean, p99, .. } = costs[0].latencies;
@@ -154,8 +157,11 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
         "safe_gap",
         safe,
         "ms",
-        "the smallest gap of gaps.csv with a share below 0.05, coordinated recovery",
+        "the smallest gap of gaps.csv with a share below rare, coordinated recovery",
     );
+    found.facts.add("rare", RARE * 100.0, "%", "the share that safe_gap is about, a choice of the lab");
+    let mean = 2.0 * ON_TOP.as_secs_f64() * 1e3;
+    found.facts.add("mean_delay", mean, "ms", "the mean delay of a message, of which half is constant");
     found.facts.add("share_pairs", rounds * parts, "", "pairs of commands for each share of gaps.csv");
     found.facts.add("latency_pairs", rounds, "", "latency_pairs of gaps.csv");
     found.tables.push(table);

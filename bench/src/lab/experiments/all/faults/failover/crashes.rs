@@ -283,3 +283,43 @@ pub(super) fn downtime(
         },
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of `docs/experiments.md` against the crashes of a full run.
+    #[test]
+    fn the_page_has_the_numbers_of_the_full_run() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/experiments.md");
+        let page = std::fs::read_to_string(page).expect("the page is beside the crates");
+        let setting = Setting::default();
+        let mut compared = 0;
+        for range @ (shortest, longest) in [(12, 24), (150, 150), (150, 155), (150, 200)] {
+            let crash = |run| {
+                let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(run);
+                let work = Crash { range, asks: false, seed };
+                Variant::Multi.with(Recovery::Coordinated, false, work).expect("a run").expect("a new leader")
+            };
+            let times = Sample::new((0..number_of_crashes(&setting)).map(crash).collect());
+            let places = [
+                ("shortest", times.quantile(0.0)),
+                ("median", times.quantile(0.5)),
+                ("mean", times.mean()),
+                ("worst", times.quantile(1.0)),
+            ];
+            let rows = page.lines().filter(|line| line.starts_with(&format!("| {shortest}–{longest} ms |")));
+            for row in rows {
+                let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+                let value = places.iter().find(|(name, _)| *name == cells[2]).and_then(|(_, value)| *value);
+                let here = format!("{:.0} ms", value.unwrap_or_default());
+                assert!(cells[4].starts_with(&here), "{row}: {here}");
+                if let Some(worst) = cells[4].split("worst ").nth(1) {
+                    assert_eq!(worst, format!("{:.0} ms", times.quantile(1.0).unwrap_or_default()), "{row}");
+                }
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 5);
+    }
+}
