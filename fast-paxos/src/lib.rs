@@ -212,7 +212,7 @@ pub use learner::Learner;
 #[doc(inline)]
 pub use message::{Accept, Accepted, Any, Decision, Prepare, Promise};
 #[cfg(feature = "mistakes")]
-pub use mistakes::Mistake;
+pub use mistakes::{Mistake, RoundedDown};
 pub use proposer::{Proposer, Switches};
 
 use core::marker::PhantomData;

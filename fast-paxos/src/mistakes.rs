@@ -1,5 +1,5 @@
 //! Mistakes from published implementations, made on purpose to check that the simulator finds them. They exist only
-//! with the feature `mistakes`, which is for tests.
+//! with the feature `mistakes`, which is for tests, and for programs that show what a mistake does.
 
 use crate::Any;
 use crate::learner::Tally;
@@ -25,6 +25,24 @@ pub enum Mistake {
     LosersRenamed,
     /// The process proposes its own values in the fast ballot, and opens it for any value from there on.
     AnyWithAValue,
+}
+
+/// Fast quorums of three quarters of the acceptors, rounded down. For five acceptors no constructor allows it.
+#[derive(Debug)]
+pub struct RoundedDown(pub NodeSet);
+
+impl QuorumSystem for RoundedDown {
+    fn acceptors(&self) -> NodeSet {
+        self.0
+    }
+
+    fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool {
+        let answered = answered.intersection(self.0).len();
+        match phase {
+            Phase::One | Phase::TwoClassic => answered > self.0.len() / 2,
+            Phase::TwoFast => answered >= self.0.len() * 3 / 4,
+        }
+    }
 }
 
 type Tallies<V> = BTreeMap<Slot, Tally<V>>;

@@ -2,8 +2,8 @@
 //! claim that every command is decided does. The same runs without a mistake find nothing.
 
 use core::time::Duration;
-use fast_paxos::{FastPaxos, Mistake, Options, Recovery};
-use paxos_core::{Config, Counts, NodeSet, Phase, QuorumSystem, Time, Timeouts};
+use fast_paxos::{FastPaxos, Mistake, Options, Recovery, RoundedDown};
+use paxos_core::{Config, Counts, NodeSet, QuorumSystem, Time, Timeouts};
 use paxos_transport::conformance::cluster::{Journal, ms};
 use paxos_transport::sim::{Delay, Faults, Links, Sim, World};
 use std::sync::Arc;
@@ -128,24 +128,6 @@ fn losers_that_are_executed_twice_are_found() {
 fn any_beside_a_value_is_found() {
     for recovery in ALL {
         found(Mistake::AnyWithAValue, recovery, &["any_stands_alone", "proposals_are_safe"], 50, true);
-    }
-}
-
-/// Three quarters of five, rounded down: no constructor allows it.
-#[derive(Debug)]
-struct RoundedDown(NodeSet);
-
-impl QuorumSystem for RoundedDown {
-    fn acceptors(&self) -> NodeSet {
-        self.0
-    }
-
-    fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool {
-        let answered = answered.intersection(self.0).len();
-        match phase {
-            Phase::One | Phase::TwoClassic => answered > self.0.len() / 2,
-            Phase::TwoFast => answered >= self.0.len() * 3 / 4,
-        }
     }
 }
 

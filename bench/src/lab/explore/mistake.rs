@@ -1,6 +1,5 @@
 //! Mistakes made on purpose, each of which breaks a law: those of `docs/verification.md`, and a disk that lies.
 
-use paxos_core::{NodeSet, Phase, QuorumSystem};
 use paxos_transport::sim::Law;
 
 /// A mistake that a scenario shows.
@@ -20,21 +19,3 @@ pub(super) const DECIDED: Law = Law {
     says: "every command is decided within 5 s while all processes are up and all links work",
     source: "Fast Paxos §2.1, liveness; docs/verification.md",
 };
-
-/// Three quarters of the acceptors, rounded down. For five acceptors no constructor allows it.
-#[derive(Debug)]
-pub(super) struct RoundedDown(pub(super) NodeSet);
-
-impl QuorumSystem for RoundedDown {
-    fn acceptors(&self) -> NodeSet {
-        self.0
-    }
-
-    fn is_quorum(&self, phase: Phase, answered: NodeSet) -> bool {
-        let answered = answered.intersection(self.0).len();
-        match phase {
-            Phase::One | Phase::TwoClassic => answered > self.0.len() / 2,
-            Phase::TwoFast => answered >= self.0.len() * 3 / 4,
-        }
-    }
-}

@@ -4,7 +4,7 @@ mod act;
 mod record;
 
 use super::frame::{Broken, Recording, Tone};
-use super::mistake::{DECIDED, Mistake, RoundedDown};
+use super::mistake::{DECIDED, Mistake};
 use super::scenarios::Setting;
 use super::script::{Goal, Script};
 use crate::lab::cluster::Shape;
@@ -74,7 +74,7 @@ pub(super) fn world<P: Protocol>(script: &Script, options: P::Options) -> Result
         config.leadership = Leadership::SelfAppointed { backoff: Some((ms(40), ms(320))) };
     }
     if setting.mistake == Some(Mistake::RoundedDown) {
-        config.quorums = Arc::new(RoundedDown(config.acceptors()));
+        config.quorums = Arc::new(fast_paxos::RoundedDown(config.acceptors()));
     }
     config.spares = (setting.servers..setting.servers + setting.spares).map(NodeId).collect();
     config.limits.alpha = 4;
