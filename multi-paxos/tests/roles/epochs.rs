@@ -3,7 +3,7 @@
 use super::snapshot::{N0, N1, N2, PATIENCE, Server, fetch};
 use super::*;
 use paxos_core::{
-    Change, CommandId, Counts, Incarnation, Leadership, Learning, Membership, NodeSet, ReadMessage,
+    Announce, Change, CommandId, Counts, Incarnation, Leadership, Learning, Membership, NodeSet, ReadMessage,
     Reconfiguration, Recorded, StillNeeded, StoreMark, Timeouts, To,
 };
 use std::time::Duration;
@@ -154,6 +154,77 @@ fn votes_are_counted_among_the_members_of_now_whatever_the_driver_does_between()
         server.node.step(NOW, Event::Message { from, message: vote });
     }
     assert!(!server.node.chosen().knows(Slot(1)), "two of five are no quorum");
+}
+
+/// n0, which knows `known` slots, has won its ballot, and has proposed a change and a command. With α = 2, they fill the
+/// epoch.
+fn leader_that_proposed(config: Config, known: u64, new: Change) -> (Server, Ballot) {
+    let mut server = Server::of(config, N0);
+    for first in (0..known).step_by(1000) {
+        let entries = (first..known.min(first + 1000)).map(entry).collect();
+        server.node.step(NOW, Event::Message { from: N1, message: told(first, entries) });
+    }
+    server.settle();
+    if known > 0 {
+        let at = server.node.deadline().expect("it has to execute that first");
+        server.node.step(at, Event::Timeout);
+        server.settle();
+    }
+    let own = server.node.proposer().expect("it proposes").ballot();
+    server.hear(N1, Message::Promise(promise(own, known, vec![])));
+    for command in [change(known, new), entry(known + 1)] {
+        let request = Request { commands: Batch::from(vec![command]), audience: Audience::Leader };
+        server.hear(NodeId(9), Message::Request(request));
+    }
+    (server, own)
+}
+
+#[test]
+fn a_leader_that_is_removed_tells_the_last_decision_of_its_epoch() {
+    let config = Config { announce: Announce::ToWaiting, ..config() };
+    let (mut server, own) = leader_that_proposed(config, 0, Change::replace(N0, NodeId(5)));
+    // Slot 1 is chosen before the change in slot 0 is executed. Nobody waits for it, and nothing follows with which the
+    // others would be told.
+    for slot in 0..2 {
+        let vote = Message::Accepted(accepted(own, slot..slot + 1));
+        server.node.step(NOW, Event::Message { from: N1, message: vote });
+    }
+    let said = server.settle();
+    let told = said.iter().filter_map(|(to, m)| match (to, m) {
+        (To::Each(to), Message::Decide(decision)) if decision.slots == slots(1..2) => Some(*to),
+        _ => None,
+    });
+    assert_eq!(told.fold(NodeSet::EMPTY, NodeSet::union), [N1, N2].into_iter().collect(), "{said:?}");
+}
+
+#[test]
+fn a_leader_that_stays_a_member_goes_on_at_once_though_a_heartbeat_is_due() {
+    // What the epoch leaves behind is written in more than one piece.
+    let known = 100_000;
+    for due in [false, true] {
+        let mut config = config();
+        let [heartbeat, election] = [1, 5].map(|n| Some(Duration::from_nanos(n * PATIENCE)));
+        config.timeouts = Timeouts { heartbeat, election, ..Timeouts::NEVER };
+        config.limits.snapshot = 0;
+        let (mut server, own) = leader_that_proposed(config, known, Change::replace(N2, NodeId(5)));
+        let beat = server.node.deadline().expect("it sends heartbeats");
+        let vote = Message::Accepted(accepted(own, known..known + 2));
+        server.node.step(NOW, Event::Message { from: N1, message: vote });
+        let (mut said, mut writes) = (Vec::new(), 0);
+        while server.node.is_ready() {
+            let mut ready = server.node.ready();
+            said.extend(ready.messages().map(|e| (e.to, e.message)));
+            ready.execute(&mut server.replica);
+            let Some(write) = ready.write() else { continue };
+            writes += 1;
+            server.node.durable(write.durable());
+            if due {
+                server.node.step(beat, Event::Timeout);
+            }
+        }
+        assert!(writes > 1);
+        assert!(said.iter().any(|(_, m)| matches!(m, Message::Prepare(_))), "{due}: {said:?}");
+    }
 }
 
 /// A snapshot takes the place of all records, also of those that say which store each member has.

@@ -3,6 +3,7 @@
 use super::*;
 use paxos_core::Timeouts;
 use paxos_transport::conformance::alone::{hear, kinds, settle};
+use std::time::Duration;
 
 #[test]
 fn a_phase_2a_leaves_while_its_senders_own_vote_is_being_written() {
@@ -119,6 +120,33 @@ fn commands_that_wait_for_the_next_leader_are_bounded_in_bytes() {
         })
         .sum();
     assert!(refused > 80 && refused < 100, "{refused}");
+}
+
+#[test]
+fn a_transfer_to_one_that_does_not_answer_ends_without_elections_by_timeout_too() {
+    for election in [None, Some(Duration::from_nanos(50))] {
+        let timeouts = Timeouts { election, give_up: Some(Duration::from_nanos(100)), ..Timeouts::NEVER };
+        let config = Config { timeouts, ..Config::collapsed(3).expect("lawful") };
+        let mut leader = Node::<P>::new(setup(config, 0), NOW);
+        leader.step(NOW, Event::Timeout);
+        settle(&mut leader);
+        hear(&mut leader, NodeId(1), Message::Promise(promise(ballot(1, 0), 0, vec![])));
+        settle(&mut leader);
+        leader.transfer(NOW, NodeId(1)).expect("it leads");
+        settle(&mut leader);
+        hear(&mut leader, NodeId(9), Message::Request(request(0..1)));
+        settle(&mut leader);
+        while leader.is_transferring() {
+            let at = leader.deadline().expect("it does not wait for ever");
+            assert!(at <= Time(200), "{at:?}");
+            leader.step(at, Event::Timeout);
+            let said = settle(&mut leader);
+            assert!(
+                leader.is_transferring() || said.iter().any(|m| matches!(m, Message::Accept(_))),
+                "{said:?}"
+            );
+        }
+    }
 }
 
 /// Two learners that reach only the leader miss different slots. A third one knows them.

@@ -48,8 +48,8 @@ impl<P: Protocol> Node<P> {
         self.send(others, Message::Request(request));
     }
 
-    pub(super) fn propose(&mut self) {
-        self.tell_chosen();
+    /// Tells the leader role that a ballot was won or lost, or that there is work for one.
+    pub(super) fn watch_ballot(&mut self) {
         let Some(proposer) = &mut self.proposer else { return };
         let counters = &mut self.noted.0.counters;
         if notice_leading::<P>(proposer, &mut self.leader, &mut self.led, counters, self.now) {
@@ -66,6 +66,11 @@ impl<P: Protocol> Node<P> {
                 self.surrender();
             }
         }
+    }
+
+    pub(super) fn propose(&mut self) {
+        self.tell_chosen();
+        self.watch_ballot();
         if self.handover.is_some() {
             self.hand_over();
         }

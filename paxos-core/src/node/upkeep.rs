@@ -24,6 +24,8 @@ impl<P: Protocol> Node<P> {
         {
             proposer.on_timeout(now, &self.chosen);
         }
+        // A change of members may just have ended its ballot, before a heartbeat was due.
+        self.watch_ballot();
         self.lead();
         self.fetch_again();
         if self.learner.is_some() && self.gossip.next.is_some_and(|at| at <= now) {

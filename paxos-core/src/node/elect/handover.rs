@@ -2,7 +2,7 @@
 
 use crate::{
     Amount, Audience, Ballot, Leader, Message, Node, NodeId, NodeSet, Overloaded, Proposer, Protocol,
-    Request, Slot, Time, To,
+    Request, Slot, Time, Timeouts, To,
 };
 use core::time::Duration;
 use std::mem;
@@ -47,7 +47,8 @@ impl<P: Protocol> Handover<P> {
 impl<P: Protocol> Node<P> {
     /// Transfers leadership to `to`. New commands wait until all proposals in progress are chosen and `to` has learned
     /// them and leads; their clients are then sent there. If `to` does not lead after twice the shortest election
-    /// timeout, this process continues to lead, with the commands that waited.
+    /// timeout (without elections by timeout, twice the time after which clients give up), this process continues to
+    /// lead, with the commands that waited.
     ///
     /// # Errors
     /// [`Untransferable`] if this process does not lead, or `to` cannot.
@@ -62,8 +63,8 @@ impl<P: Protocol> Node<P> {
         self.end_handover();
         if to != self.setup.id {
             let after = |times: u32| {
-                let election = self.setup.config.timeouts.election;
-                election.map(|d: Duration| self.now.after(d.saturating_mul(times)))
+                let Timeouts { election, give_up, .. } = self.setup.config.timeouts;
+                election.or(give_up).map(|d: Duration| self.now.after(d.saturating_mul(times)))
             };
             let (ask_at, until) = (after(1), after(2));
             self.handover = Some(Handover {
