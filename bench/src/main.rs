@@ -113,11 +113,16 @@ fn run_check(options: &Check) -> ExitCode {
     let bar = progress();
     let done = check(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
-    match done {
-        // The text says what failed.
-        Ok(explored) => show(options.format, &explored, explored.table(), !explored.fails()),
-        Err(error) => fail(&error, BAD_INPUT),
+    let explored = match done {
+        Ok(explored) => explored,
+        Err(error) => return fail(&error, BAD_INPUT),
+    };
+    if let Err(error) = explored.write_trace(options.trace_out.as_deref()) {
+        return fail(&error, 1);
     }
+    // The text says what failed.
+    let text = explored.drawing(options.draw).unwrap_or_else(|| explored.table());
+    show(options.format, &explored, text, !explored.fails())
 }
 
 fn run_explore(options: &Explore) -> ExitCode {

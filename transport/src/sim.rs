@@ -21,6 +21,7 @@ mod world;
 
 pub use chance::Chance;
 pub use counts::Counts;
+pub use facts::label;
 pub use harm::Harm;
 pub use invariants::{Breach, LAWS, Law, Violation};
 pub use simulator::{

@@ -38,7 +38,7 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
 }
 
 /// Returns a short description of a message: its kind, ballot, slots and values.
-pub(crate) fn label<P: Protocol>(message: &Message<P>) -> String {
+pub fn label<P: Protocol>(message: &Message<P>) -> String {
     let kind = message.kind();
     let name = kind.name();
     match message {

@@ -116,7 +116,7 @@ impl Steps {
     }
 
     /// Adds a crash or a restart of a process.
-    pub(crate) fn lived(&mut self, at: Time, node: NodeId, step: &'static str) {
+    pub fn lived(&mut self, at: Time, node: NodeId, step: &'static str) {
         self.lines.push(Step::new(at, node, step));
     }
 
@@ -126,20 +126,13 @@ impl Steps {
     }
 
     /// Adds that a process learns or executes a slot.
-    pub(crate) fn settled<V>(
-        &mut self,
-        at: Time,
-        node: NodeId,
-        step: &'static str,
-        slot: Slot,
-        entry: &Entry<V>,
-    ) {
+    pub fn settled<V>(&mut self, at: Time, node: NodeId, step: &'static str, slot: Slot, entry: &Entry<V>) {
         let step = Step::new(at, node, step).of(entry.to_string());
         self.lines.push(Step { slot: Some(slot.index()), ..step });
     }
 
     /// Adds the steps of a message that leaves a process.
-    pub(crate) fn said<P: Protocol>(&mut self, at: Time, from: NodeId, message: &Message<P>) {
+    pub fn said<P: Protocol>(&mut self, at: Time, from: NodeId, message: &Message<P>) {
         facts_of(message, &mut |fact| match fact {
             Fact::Prepare { ballot, slots } => self.prepare(at, from, ballot, slots),
             Fact::Any { ballot, slots } => {
@@ -158,7 +151,7 @@ impl Steps {
     }
 
     /// Adds the steps of a record that is durable.
-    pub(crate) fn wrote<V, R: Recorded<V>>(&mut self, at: Time, node: NodeId, record: &R) {
+    pub fn wrote<V, R: Recorded<V>>(&mut self, at: Time, node: NodeId, record: &R) {
         record.facts(&mut |fact| match fact {
             // No message carries a proposer's phase 1 with its own acceptor.
             Fact::Promise { ballot, slots, .. }

@@ -1,14 +1,18 @@
 //! A small cluster as a transition system: the shipped nodes with every order, loss and duplication of messages.
 
-use super::state::{Choice, Letter, Process, State};
+use super::local::{Act, Cast};
+use super::table::{Opening, Renamings, Table};
 use paxos_core::{
-    Ballot, Change, Chosen, CommandId, Config, Entry, Event, Fold, Kind, Message, Node, NodeId, NodeSet,
-    Phase, Places, Protocol, QuorumSystem, Record, Replica, Setup, Slot, Time,
+    Change, CommandId, Config, Envelope, Fold, Kind, Message, NodeId, NodeSet, Phase, Places, Protocol,
+    QuorumSystem, Record, Replica, Setup, Slot,
 };
 use stateright::{Model, Property};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::atomic::{self, AtomicU64};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// At most one value is chosen in a slot, and a process takes no other value for chosen.
 pub(super) const AGREEMENT: &str = "agreement";
@@ -37,6 +41,9 @@ const FOR_NEWCOMERS: [Kind; 4] = [Kind::Members, Kind::Progress, Kind::CatchUp, 
 
 /// It changes nothing: only changes of members must be executed.
 pub(super) type Idle = Fold<(), u64, u64>;
+
+/// The number of no state: it is to be computed.
+const UNKNOWN: u32 = u32::MAX;
 
 /// What a variant must implement so that its states can be compared.
 pub(super) trait Checked:
@@ -81,143 +88,111 @@ pub(super) struct System<P: Checked> {
     pub(super) forgetful: bool,
     /// The most writes of a process in progress at a time, while messages arrive; 0: each is durable at once.
     pub(super) writes: usize,
+    /// How often the same request may arrive again at a process. Each time, it may take another slot.
+    pub(super) repeats: usize,
+    /// The processes whose names make no difference, so that states that differ only by these are explored once.
+    pub(super) same: Range<u16>,
+    /// What is known about single processes.
+    pub(super) table: RwLock<Table<P>>,
+    /// The number of states that the explored ones stand for, which differ by the names of acceptors.
+    pub(super) covered: AtomicU64,
 }
 
-/// A transition from one state to the next.
+/// The number of each process's state, and the number of crashes so far. All messages that were ever sent follow from these.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct State {
+    pub(super) places: Box<[u32]>,
+    pub(super) crashes: u8,
+    /// The number of states that differ from it only by the names of acceptors, with itself.
+    alike: u16,
+}
+
+/// A transition from one state to the next: an act of one process, and the number of the state in which that leaves it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Step {
-    /// The message with this number arrives.
-    Arrive(u64),
-    /// The message arrives. The process crashes before it has written what follows from it, and restarts.
-    ArriveAndCrash(u64),
-    /// The oldest write of a process becomes durable.
-    Durable(u16),
+pub(super) struct Step {
+    pub(super) at: u16,
+    pub(super) act: Act<u32>,
+    pub(super) after: u32,
+}
+
+/// What a quorum voted for in one slot, in any of its ballots.
+#[derive(Debug, Default)]
+struct Choice {
+    /// The values: one, if there is agreement.
+    values: BTreeSet<Option<CommandId>>,
+    /// Whether the voters are members that joined by a change.
+    by_new: bool,
 }
 
 impl<P: Checked> System<P> {
-    fn setup(&self, id: u16) -> Setup<P::Options> {
+    pub(super) fn setup(&self, id: u16) -> Setup<P::Options> {
         Setup { id: NodeId(id), config: self.config.clone(), options: self.options.clone() }
     }
 
-    fn deliver(&self, state: &mut State<P>, letter: &Letter<P>, crash: bool) {
-        let process = &state.processes[usize::from(letter.to.0)];
-        let (mut node, incarnation) = (process.node.clone(), process.incarnation);
-        node.step(Time(0), Event::Message { from: letter.from, message: letter.message.clone() });
-        self.settle(state, letter.to.0, node, incarnation, crash);
+    pub(super) fn replica(&self) -> Option<Replica<Idle>> {
+        self.change.map(|_| Replica::new(Fold::new((), |(), command| *command), &self.config.limits))
     }
 
-    fn become_durable(&self, state: &mut State<P>, id: u16) {
-        let process = &state.processes[usize::from(id)];
-        let (mut node, mut disk, incarnation) =
-            (process.node.clone(), process.disk.clone(), process.incarnation);
-        let replica = process.replica.clone();
-        let mut writes = process.writes.clone();
-        let Some(write) = writes.pop_front() else { return };
-        disk.extend_from_slice(write.records());
-        node.durable(write.durable());
-        state.processes[usize::from(id)] =
-            Arc::new(Process::new(node.clone(), disk, replica, writes, incarnation));
-        self.settle(state, id, node, incarnation, false);
-        state.chosen = Arc::new(self.chosen(state));
-    }
-
-    /// Handles what the node hands out after a step. A crash loses what is not on the disk, or the disk as well.
-    fn settle(&self, state: &mut State<P>, id: u16, mut node: Node<P>, incarnation: u32, crash: bool) {
-        let (mut disk, mut replica, mut writes) = match state.processes.get(usize::from(id)) {
-            Some(before) => (before.disk.clone(), before.replica.clone(), before.writes.clone()),
-            None => (Vec::new(), self.replica(), VecDeque::new()),
-        };
-        let (mut said, written) = (Vec::new(), disk.len());
-        while node.is_ready() {
-            let mut ready = node.ready();
-            said.extend(ready.messages());
-            if crash {
-                break;
-            }
-            match &mut replica {
-                Some(replica) => ready.execute(replica),
-                None => while ready.decided().is_some() {},
-            }
-            ready.asked();
-            ready.outcomes();
-            let Some(write) = ready.append() else { continue };
-            if writes.len() < self.writes {
-                writes.push_back(write);
-                continue;
-            }
-            // When the last write is durable, all before it are.
-            disk.extend(writes.drain(..).flat_map(|write| write.records().to_vec()));
-            disk.extend_from_slice(write.records());
-            node.durable(write.durable());
-        }
+    /// Notes the messages that may arrive, with each of their receivers.
+    pub(super) fn note_said(
+        &self,
+        messages: impl Iterator<Item = Envelope<P>>,
+        said: &mut Vec<(NodeId, Message<P>)>,
+    ) {
         // In the only round, a refusal lets nobody begin another ballot.
         let arrives = |kind| {
             EXPLORED.contains(&kind) && (kind != Kind::Nack || self.rounds > 1)
                 || self.change.is_some() && FOR_NEWCOMERS.contains(&kind)
         };
-        for envelope in said.into_iter().filter(|envelope| arrives(envelope.message.kind())) {
-            for to in envelope.to.iter() {
-                Letter { from: NodeId(id), to, message: envelope.message.clone() }.post(state);
-            }
-        }
-        if crash {
-            if self.forgetful {
-                disk.clear();
-            }
-            let node = Node::restore(self.setup(id), Time(0), incarnation + 1, &disk);
-            let again = Process::new(node.clone(), disk, self.replica(), VecDeque::new(), incarnation + 1);
-            state.processes[usize::from(id)] = Arc::new(again);
-            self.settle(state, id, node, incarnation + 1, false);
-            state.chosen = Arc::new(self.chosen(state));
-            return;
-        }
-        let has_written = disk.len() > written;
-        let process = Arc::new(Process::new(node, disk, replica, writes, incarnation));
-        match state.processes.get_mut(usize::from(id)) {
-            Some(place) => *place = process,
-            None => state.processes.push(process),
-        }
-        if has_written {
-            state.chosen = Arc::new(self.chosen(state));
+        for envelope in messages.filter(|envelope| arrives(envelope.message.kind())) {
+            said.extend(envelope.to.iter().map(|to| (to, envelope.message.clone())));
         }
     }
 
-    /// Describes `step`, taken from `state`.
-    pub(super) fn tell(state: &State<P>, step: Step) -> String {
-        let letter = |number| match state.letters.get(&number) {
-            Some(letter) => format!("{} hears from {}: {:?}", letter.to, letter.from, letter.message),
-            None => format!("message {number:x} arrives"),
-        };
-        match step {
-            Step::Arrive(number) => letter(number),
-            Step::ArriveAndCrash(number) => {
-                format!("{}; it crashes before it writes what follows, and restarts", letter(number))
-            }
-            Step::Durable(id) => format!("n{id} is told that its oldest write is durable"),
-        }
+    /// The renamings of its processes.
+    pub(super) fn renamings(&self) -> Renamings {
+        Renamings::of(self.processes, self.same.clone())
     }
 
-    fn replica(&self) -> Option<Replica<Idle>> {
-        self.change.map(|_| Replica::new(Fold::new((), |(), command| *command), &self.config.limits))
+    pub(super) fn table(&self) -> RwLockReadGuard<'_, Table<P>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self, number: u32, act: Act<u32>) -> u32 {
+        self.table.write().unwrap_or_else(PoisonError::into_inner).step(self, number, act)
+    }
+
+    /// The first of all states that differ from this one only by the names of acceptors, and the renaming that leads there.
+    pub(super) fn first_alike(table: &Table<P>, places: &[u32], crashes: u8) -> (State, usize) {
+        let (mut first, mut by, mut equal) = (Box::<[u32]>::from(places), 0, 1);
+        let mut renamed = vec![0; places.len()];
+        for renaming in 1..table.renamings.len() {
+            for (place, id) in places.iter().zip(0..) {
+                renamed[usize::from(table.renamings.name(renaming, id))] = table.image(*place, renaming);
+            }
+            match renamed[..].cmp(&first) {
+                Ordering::Less => (first, by, equal) = (renamed.as_slice().into(), renaming, 1),
+                Ordering::Equal => equal += 1,
+                Ordering::Greater => {}
+            }
+        }
+        // As many renamings lead to each of them.
+        let alike = u16::try_from(table.renamings.len() / equal).unwrap_or(u16::MAX);
+        (State { places: first, crashes, alike }, by)
     }
 
     /// What a quorum voted for in one ballot, slot by slot. Votes are never taken back, so the disks hold everything that was
     /// ever chosen. From α slots after a chosen change on, quorums are those of the new members.
-    fn chosen(&self, state: &State<P>) -> BTreeMap<Slot, Choice> {
-        let mut votes: BTreeMap<(Slot, Ballot, Option<CommandId>), (NodeSet, bool)> = BTreeMap::new();
-        for (process, id) in state.processes.iter().zip(0..) {
-            for record in &process.disk {
-                let Record::Voted { ballot, first, batch } = record else { continue };
-                for (slot, entry) in first.extend(batch.len() as u64).iter().zip(batch.iter()) {
-                    let (who, is_change) = votes.entry((slot, *ballot, entry.id())).or_default();
-                    who.insert(NodeId(id));
-                    *is_change = matches!(entry, Entry::Change(..));
-                }
+    fn chosen(&self, table: &Table<P>, state: &State) -> BTreeMap<Slot, Choice> {
+        let mut votes: BTreeMap<Cast, NodeSet> = BTreeMap::new();
+        for (place, id) in state.places.iter().zip(0..) {
+            for vote in &table.local(*place).votes {
+                votes.entry(*vote).or_default().insert(NodeId(id));
             }
         }
         let mut new: Option<(Slot, Arc<dyn QuorumSystem>)> = None;
         let mut chosen: BTreeMap<Slot, Choice> = BTreeMap::new();
-        for ((slot, ballot, value), (voters, is_change)) in votes {
+        for (Cast { slot, ballot, value, is_change }, voters) in votes {
             let later = new.as_ref().filter(|(from, _)| slot >= *from).map(|(_, quorums)| quorums);
             if !later.unwrap_or(&self.config.quorums).is_quorum(Phase::of(ballot), voters) {
                 continue;
@@ -239,113 +214,122 @@ impl<P: Checked> System<P> {
         self.config.quorums.over(&places).ok()
     }
 
-    fn agrees(state: &State<P>) -> bool {
-        let told = |known: &Chosen<u64>, slot: Slot| known.get(slot).map(Entry::id);
-        let slots = || (0..8).map(Slot);
-        state.chosen.values().all(|choice| choice.values.len() == 1)
-            && state.processes.iter().all(|process| {
-                let known = process.node.chosen();
-                slots().all(|slot| {
-                    told(known, slot).is_none_or(|value| {
-                        state.chosen.get(&slot).is_some_and(|choice| choice.values.contains(&value))
-                    })
-                })
-            })
+    fn agrees(&self, state: &State) -> bool {
+        let table = self.table();
+        let chosen = self.chosen(&table, state);
+        let is_chosen = |(slot, value): &(Slot, Option<CommandId>)| {
+            chosen.get(slot).is_some_and(|choice| choice.values.contains(value))
+        };
+        chosen.values().all(|choice| choice.values.len() == 1)
+            && state.places.iter().all(|place| table.local(*place).known.iter().all(is_chosen))
     }
 }
 
 impl<P: Checked> Model for System<P> {
-    type State = State<P>;
+    type State = State;
     type Action = Step;
 
-    fn init_states(&self) -> Vec<State<P>> {
-        let mut state =
-            State { processes: Vec::new(), letters: BTreeMap::new(), chosen: Arc::default(), crashes: 0 };
-        for id in 0..self.processes {
-            let mut node = Node::new(self.setup(id), Time(0));
-            if node.deadline().is_some_and(|at| at <= Time(0)) {
-                node.step(Time(0), Event::Timeout);
-            }
-            self.settle(&mut state, id, node, 0, false);
+    fn init_states(&self) -> Vec<State> {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut places = table.start(self);
+        let mut opening: Vec<Opening> =
+            places.iter().zip(0..).map(|(place, id)| (None, *place, id)).collect();
+        let mut act = |table: &mut Table<P>, places: &mut [u32], id: u16, act| {
+            let before = places[usize::from(id)];
+            let after = table.step(self, before, act);
+            places[usize::from(id)] = after;
+            opening.push((Some(before), after, id));
+        };
+        let mut arrived = BTreeSet::new();
+        loop {
+            let sent: BTreeSet<_> =
+                places.iter().flat_map(|place| table.local(*place).sent.clone()).collect();
+            let Some((to, letter)) = sent.difference(&arrived).next().copied() else { break };
+            arrived.insert((to, letter));
+            act(&mut table, &mut places, to, Act::Hear(letter));
         }
-        while let Some((_, letter)) = state.letters.pop_first() {
-            self.deliver(&mut state, &letter, false);
-        }
-        for (from, to, message) in &self.early {
-            Letter { from: NodeId(*from), to: NodeId(*to), message: message.clone() }.post(&mut state);
-        }
-        if let Some(change) = self.change {
-            let mut node = state.processes[0].node.clone();
-            // A client without unanswered commands accepts one.
-            _ = node.force_change(Time(0), change);
-            self.settle(&mut state, 0, node, 0, false);
+        (0..self.processes).for_each(|id| act(&mut table, &mut places, id, Act::Forget));
+        if self.change.is_some() {
+            act(&mut table, &mut places, 0, Act::Change);
         }
         for (client, value) in &self.commands {
-            let mut node = state.processes[usize::from(*client)].node.clone();
-            // A client without unanswered commands accepts one.
-            _ = node.submit(Time(0), *value);
-            self.settle(&mut state, *client, node, 0, false);
+            act(&mut table, &mut places, *client, Act::Submit(*value));
         }
+        for (from, to, message) in &self.early {
+            let letter = table.post(NodeId(*from), NodeId(*to), message);
+            act(&mut table, &mut places, *from, Act::Post(letter));
+        }
+        let (state, renaming) = Self::first_alike(&table, &places, 0);
+        table.open(opening, renaming);
         vec![state]
     }
 
-    fn actions(&self, state: &State<P>, next: &mut Vec<Step>) {
-        for (number, letter) in &state.letters {
-            next.push(Step::Arrive(*number));
-            if state.crashes < self.crashes && letter.to.0 < self.processes - self.clients {
-                next.push(Step::ArriveAndCrash(*number));
-            }
-        }
-        for (process, id) in state.processes.iter().zip(0..) {
-            if !process.writes.is_empty() {
-                next.push(Step::Durable(id));
-            }
-        }
-    }
-
-    fn next_state(&self, last: &State<P>, what: Step) -> Option<State<P>> {
-        let (number, crash) = match what {
-            Step::Arrive(number) => (number, false),
-            Step::ArriveAndCrash(number) => (number, true),
-            Step::Durable(id) => {
-                let mut state = last.clone();
-                self.become_durable(&mut state, id);
-                return Some(state);
+    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        self.covered.fetch_add(u64::from(state.alike), atomic::Ordering::Relaxed);
+        let add = |steps: &mut Vec<Step>, table: &Table<P>, at: u16, act| {
+            let before = state.places[usize::from(at)];
+            match table.known(before, act) {
+                // Nothing would change.
+                Some(after) if after == before => {}
+                known => steps.push(Step { at, act, after: known.unwrap_or(UNKNOWN) }),
             }
         };
-        let letter = last.letters.get(&number)?;
-        let mut state = last.clone();
-        state.crashes += u8::from(crash);
-        self.deliver(&mut state, letter, crash);
-        Some(state)
+        let table = self.table();
+        for to in 0..self.processes {
+            let may_crash = state.crashes < self.crashes && to < self.processes - self.clients;
+            for from in &state.places {
+                for letter in table.local(*from).sent_to(to) {
+                    if table.local(state.places[usize::from(to)]).arrived(letter) > self.repeats {
+                        continue;
+                    }
+                    add(steps, &table, to, Act::Hear(letter));
+                    if may_crash {
+                        add(steps, &table, to, Act::HearAndCrash(letter));
+                    }
+                }
+            }
+            if !table.local(state.places[usize::from(to)]).process.writes.is_empty() {
+                add(steps, &table, to, Act::Durable);
+            }
+        }
+        drop(table);
+        for step in steps.iter_mut().filter(|step| step.after == UNKNOWN) {
+            step.after = self.step(state.places[usize::from(step.at)], step.act);
+        }
+        // A step that was computed just now is left out next time, so it must be left out now.
+        steps.retain(|step| step.after != state.places[usize::from(step.at)]);
     }
 
-    fn within_boundary(&self, state: &State<P>) -> bool {
-        let started = |record: &Record<u64>| match record {
-            Record::Started(ballot) => ballot.round(),
-            Record::Promised { .. }
-            | Record::Voted { .. }
-            | Record::Learned { .. }
-            | Record::Met { .. }
-            | Record::Known(_) => 0,
-        };
-        state.processes.iter().flat_map(|process| &process.disk).all(|record| started(record) <= self.rounds)
+    fn next_state(&self, last: &State, step: Step) -> Option<State> {
+        let mut places = last.places.clone();
+        places[usize::from(step.at)] = step.after;
+        let crashes = last.crashes + u8::from(matches!(step.act, Act::HearAndCrash(_)));
+        Some(Self::first_alike(&self.table(), &places, crashes).0)
+    }
+
+    fn within_boundary(&self, state: &State) -> bool {
+        let table = self.table();
+        state.places.iter().all(|place| table.local(*place).round <= self.rounds)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always(AGREEMENT, |_, state| Self::agrees(state)),
-            Property::sometimes(SOMETHING, |_, state: &State<P>| !state.chosen.is_empty()),
-            Property::sometimes(EVERYTHING, |system: &Self, state: &State<P>| {
-                let values = state.chosen.values().flat_map(|choice| &choice.values);
-                let values: BTreeSet<_> = values.flatten().collect();
+            Property::always(AGREEMENT, |system: &Self, state| system.agrees(state)),
+            Property::sometimes(SOMETHING, |system: &Self, state| {
+                !system.chosen(&system.table(), state).is_empty()
+            }),
+            Property::sometimes(EVERYTHING, |system: &Self, state| {
+                let chosen = system.chosen(&system.table(), state);
+                let values: BTreeSet<_> =
+                    chosen.values().flat_map(|choice| &choice.values).flatten().collect();
                 values.len() == system.commands.len() + usize::from(system.change.is_some())
             }),
         ];
         if self.change.is_some() {
-            properties.push(Property::sometimes(SUCCEEDED, |_, state: &State<P>| {
+            properties.push(Property::sometimes(SUCCEEDED, |system: &Self, state| {
                 let commands = |choice: &Choice| choice.values.iter().any(Option::is_some);
-                state.chosen.values().any(|choice| choice.by_new && commands(choice))
+                let chosen = system.chosen(&system.table(), state);
+                chosen.values().any(|choice| choice.by_new && commands(choice))
             }));
         }
         properties

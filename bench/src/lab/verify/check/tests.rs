@@ -1,6 +1,9 @@
 //! Explorations of small clusters, as far as the time of a test allows. `STEPS=0` explores all states.
 
 use super::*;
+use crate::lab::faults::Drawing;
+use crate::load::Form;
+use paxos_transport::sim::Step;
 
 /// The shipped defaults, with two threads.
 fn options(variant: Checkable, scenario: Scene, steps: u64) -> Check {
@@ -14,10 +17,14 @@ fn options(variant: Checkable, scenario: Scene, steps: u64) -> Check {
         rounds: 2,
         crashes: 0,
         writes: 0,
+        repeats: 0,
         forgetful: false,
         steps,
         seconds: 0,
         threads: NonZeroUsize::new(2),
+        no_symmetry: false,
+        draw: None,
+        trace_out: None,
         format: Form::Table,
     }
 }
@@ -146,6 +153,49 @@ fn an_acceptor_that_loses_its_disk_breaks_agreement_and_the_way_there_is_told() 
     assert!(explored.fails() && !explored.agreement, "{}", explored.table());
     let told = explored.counterexample.iter().any(|step| step.contains("it crashes"));
     assert!(told, "{}", explored.table());
+    // The same run as a drawing and as a trace: who crashed had voted, and promises as if it had not.
+    let drawing = explored.drawing(Some(Drawing::Ascii)).expect("a run was found");
+    assert!(drawing.contains("crashes"), "{drawing}");
+    let steps = explored.found.as_ref().expect("a run was found").steps.lines();
+    let crash = steps.iter().position(|step| step.step == "crash").expect("one crashes");
+    let (before, after) = steps.split_at(crash);
+    let by_it = |step: &&Step, kind| step.node == after[0].node && step.step == kind;
+    assert!(before.iter().any(|step| by_it(&step, "vote")), "{steps:?}");
+    let forgot = |step: &Step| by_it(&step, "promise") && step.slot == Some(0) && step.voted_round.is_none();
+    assert!(after.iter().any(forgot), "{steps:?}");
+}
+
+/// Where all is explored, the states that differ only by which acceptor is which are as many as without the reduction, and
+/// so are the findings.
+#[test]
+fn no_state_is_missed_because_acceptors_are_alike() {
+    for (variant, scene, acceptors, crashes) in [
+        (Checkable::Basic, Scene::Rivals, 2, 0),
+        (Checkable::Basic, Scene::Rivals, 2, 1),
+        (Checkable::Multi, Scene::Rivals, 2, 0),
+        (Checkable::Fast, Scene::Collision, 3, 0),
+    ] {
+        let all = |no_symmetry| {
+            explored(variant, scene, 0, |check| {
+                (check.acceptors, check.rounds, check.crashes) = (acceptors, 1, crashes);
+                check.no_symmetry = no_symmetry;
+            })
+        };
+        let (once, each) = (all(false), all(true));
+        assert!(once.complete && each.complete && once.states < each.states, "{}", once.table());
+        assert_eq!((once.covered, each.covered), (each.states as u64, each.states as u64), "{variant:?}");
+        assert_eq!((once.agreement, once.everything), (each.agreement, each.everything));
+    }
+}
+
+/// A leader that asks only the acceptors with the lowest ids treats them differently.
+#[test]
+fn acceptors_that_are_not_alike_are_noticed() {
+    let options = options(Checkable::Multi, Scene::Succession, 10_000);
+    let mut system = system::<MultiPaxos<u64, u64>>(&options).expect("lawful");
+    Arc::make_mut(&mut system.config).thrifty = true;
+    let explored = explore(&options, system, &mut |_| {});
+    assert!(matches!(explored, Err(CheckError::Uneven(_))), "{explored:?}");
 }
 
 #[test]
@@ -176,7 +226,7 @@ fn the_json_has_every_option_that_the_result_depends_on() {
     let json = serde_json::to_value(&found).expect("JSON");
     let expected = serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"), "variant": "fast", "scenario": "collision", "acceptors": 4, "clients": 2,
-        "recovery": "coordinated", "rounds": 2, "crashes": 1, "writes": 2, "forgetful": false,
+        "recovery": "coordinated", "rounds": 2, "crashes": 1, "writes": 2, "repeats": 0, "forgetful": false,
     });
     for (name, value) in expected.as_object().expect("an object") {
         assert_eq!(&json[name], value, "{name}");
