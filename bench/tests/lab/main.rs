@@ -6,6 +6,7 @@ mod own;
 mod partitions;
 mod png;
 mod shards;
+mod traced;
 mod variants;
 mod wide_area;
 mod world;
@@ -194,7 +195,7 @@ fn each_mark_says_its_value_and_a_phone_gets_a_picture_of_its_own() {
     }
     // Bars whose colours look alike in grey print differ in their hatches.
     let steps = &found.figures[0].svg.wide;
-    assert!(steps.contains("<title>simple\nsimple\nper command: 22</title>"), "{steps}");
+    assert!(steps.contains("<title>simple\nsimple\nmessages per command: 22</title>"), "{steps}");
     assert!(steps.contains("\"hatch rising\"") && steps.contains("\"hatch falling\""));
 }
 

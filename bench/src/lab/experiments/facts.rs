@@ -48,6 +48,14 @@ impl Facts {
         self.0.push(vec![name.into(), value.into(), unit.into(), meaning.into().into()]);
     }
 
+    /// Adds a parameter of the runs.
+    ///
+    /// # Panics
+    /// As [`Facts::add`].
+    pub fn set(&mut self, name: &str, value: impl Into<Cell>, unit: &str) {
+        self.add(name, value, unit, "a parameter, held constant");
+    }
+
     /// The table of all facts.
     pub const fn table(&self) -> &Table {
         &self.0
