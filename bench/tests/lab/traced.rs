@@ -8,24 +8,40 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 /// Numbers that are part of a name, and years.
-const NAMES: [&str; 9] = ["phase 1a", "phase 1", "phase 2", "Q1", "Q2c", "Q2f", "1/batch", "2T", "(2016)"];
+const NAMES: [&str; 11] =
+    ["phase 1a", "phase 1", "phase 2", "Q1", "Q2c", "Q2f", "1/batch", "2T", "n0", "(2006)", "(2016)"];
 
-/// The sections of the report on all experiments, with the data of each.
-static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
+/// The text without such names.
+fn unnamed(text: &str) -> String {
+    NAMES.iter().fold(text.to_owned(), |text, name| text.replace(name, ""))
+}
+
+/// The report on all experiments, and its sections with their data.
+static REPORT: LazyLock<(String, Vec<Section>)> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a directory");
     let all: Vec<(Experiment, Findings)> =
         EXPERIMENTS.iter().map(|experiment| (*experiment, (*find(experiment.name)).clone())).collect();
     let html = page(&all, &quick()).expect("a page");
     let section = |(experiment, findings): &(Experiment, Findings)| {
         write(experiment, &quick(), findings, dir.path()).expect("written");
-        let begin = format!("<section id=\"{}\">", experiment.name);
-        let (_, after) = html.split_once(&begin).expect("each experiment has a section");
-        let html = after.split("</section>").next().expect("its end").to_owned();
+        let html = inside(&html, experiment.name);
         let tables = findings.tables().map(|table| read(dir.path(), experiment.name, table.name)).collect();
         Section { name: experiment.name, html, tables }
     };
-    all.iter().map(section).collect()
+    let sections = all.iter().map(section).collect();
+    (html, sections)
 });
+
+/// The report on all experiments.
+pub(crate) fn report() -> &'static str {
+    &REPORT.0
+}
+
+/// The section of the page with this id.
+fn inside(page: &str, id: &str) -> String {
+    let (_, after) = page.split_once(&format!("<section id=\"{id}\">")).expect("the page has this section");
+    after.split("</section>").next().expect("its end").to_owned()
+}
 
 struct Section {
     name: &'static str,
@@ -137,7 +153,7 @@ impl Section {
         let names =
             between(html, " stroke=\"none\">", "</text>").chain(between(html, "<strong>", "</strong>"));
         for (_, name) in names {
-            let mut stray = numbers(name).into_iter().filter(|number| !self.has(number));
+            let mut stray = numbers(&unnamed(&plain(name))).into_iter().filter(|number| !self.has(number));
             check(stray.next().map(|_| format!("the name {name} has a number that is in no row")));
         }
         for (_, sentence) in sentences(html) {
@@ -145,9 +161,8 @@ impl Section {
             for (_, fact) in facts(sentence) {
                 rest = rest.replacen(fact, "", 1);
             }
-            NAMES.iter().for_each(|name| rest = rest.replace(name, ""));
             let typed = rest.split('<').map(|piece| piece.rsplit('>').next().unwrap_or_default());
-            let typed = typed.flat_map(numbers).next();
+            let typed = typed.flat_map(|piece| numbers(&unnamed(&plain(piece)))).next();
             check(typed.map(|number| format!("{} is no fact in the sentence {sentence}", number.value)));
         }
         (faults, traced)
@@ -179,7 +194,7 @@ impl Section {
             let (label, value) = line.rsplit_once(": ").unwrap_or(("", line));
             match value.parse::<f64>() {
                 Ok(_) => values.push((numbers(value), label.contains("1,000"))),
-                Err(_) if numbers(value).iter().all(|number| self.has(number)) => {}
+                Err(_) if numbers(&unnamed(value)).iter().all(|number| self.has(number)) => {}
                 Err(_) => return Some(format!("{value} of the mark {mark:?} is in no row")),
             }
         }
@@ -214,10 +229,15 @@ fn sentences(html: &str) -> impl Iterator<Item = (usize, &str)> {
 #[test]
 fn every_number_of_every_section_is_in_a_row_of_its_csv() {
     let mut all = Vec::new();
-    for section in &*SECTIONS {
+    for section in &REPORT.1 {
         let (faults, traced) = section.faults(&section.html);
         assert!(traced > 40, "{}: {traced}", section.name);
         all.extend(faults);
+    }
+    let summary = inside(report(), "summary");
+    for (_, fact) in facts(&summary) {
+        let of = |section: &&Section| fact.contains(&format!(" title=\"{}/", section.name));
+        all.extend(REPORT.1.iter().find(of).expect("a section").fact(fact));
     }
     assert!(all.is_empty(), "{} numbers:\n{}", all.len(), all.join("\n"));
 }
@@ -231,7 +251,7 @@ fn a_number_that_is_changed_traces_to_no_row() {
     };
     // Twenty at random: in one of the sections, a fact or a mark.
     for _ in 0..20 {
-        let section = &SECTIONS[below(SECTIONS.len())];
+        let section = &REPORT.1[below(REPORT.1.len())];
         let shown: Vec<(usize, &str)> = if below(2) == 0 {
             facts(&section.html)
                 .filter_map(|(at, fact)| Some((at + fact.find('>')? + 1, fact.split_once('>')?.1)))

@@ -43,6 +43,8 @@ pub enum Marker {
     Cross,
     /// A ring.
     Ring,
+    /// A wide, thin ring around the markers of other series.
+    Halo,
 }
 
 impl Marker {

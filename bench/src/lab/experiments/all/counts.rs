@@ -212,14 +212,17 @@ fn facts(found: &mut Findings, counted: &[Counted]) {
 }
 
 /// The style of what the formulas say.
-fn formula() -> Style {
-    Style::new("formula", palette::GREY).points().marker(Marker::Ring)
+fn formula(marker: Marker) -> Style {
+    Style::new("formula", palette::GREY).points().marker(marker)
 }
 
 /// Adds what the formulas say to a panel with a bar for each of these.
 fn predict(panel: &mut Panel, shown: &[&Counted], of: fn(&CountRow) -> Option<u64>) {
     let places = shown.iter().rev().zip(0..);
-    panel.line(formula(), places.filter_map(|(c, at)| Some((of(&c.row)? as f64, f64::from(at) + 0.5))));
+    panel.line(
+        formula(Marker::Ring),
+        places.filter_map(|(c, at)| Some((of(&c.row)? as f64, f64::from(at) + 0.5))),
+    );
 }
 
 /// Messages against the number of acceptors.
@@ -250,7 +253,7 @@ fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
                     formulas.extend(rows.iter().filter_map(by_formula));
                 }
             }
-            panel.line(formula(), formulas);
+            panel.line(formula(Marker::Halo), formulas);
             panels.push(panel);
         }
     }
@@ -260,8 +263,8 @@ fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
         caption: format!(
             "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
                   votes (upper right), and in uncoordinated recovery, with their square. A collision that the coordinator \
-                  recovers from roughly doubles the messages of Fast Paxos. Rings are the formulas. Some lines cover each other: a first decision of \
-                  Multi-Paxos takes as many messages as Basic Paxos, a fast one about as many as a steady one. Held constant: majority \
+                  recovers from roughly doubles the messages of Fast Paxos. Wide rings are the formulas; uncoordinated recovery where the leader hears the votes has none. Some lines cover each other: a first decision of \
+                  Multi-Paxos takes as many messages as Basic Paxos, one of Fast Paxos about as many as a steady one. Held constant: majority \
                   quorums, one client, every link one delay, nothing lost, {{learners_with_separate_roles}} learners where roles are separate. {verdict}"
         ),
         svg: draw(&panels, 2, 300)?,
@@ -277,7 +280,7 @@ fn kinds(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
         .collect();
     let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
     let kinds = ["request", "prepare", "promise", "accept", "accepted", "decide", "reply"];
-    let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::GREY];
+    let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::YELLOW];
     let part = |(kind, hue): (&&str, _)| {
         let style = Style::new(*kind, hue).points().marker(Marker::None);
         let of = |c: &&Counted| c.row.messages_by_kind.get(*kind).copied().unwrap_or(0) as f64;

@@ -172,6 +172,9 @@ impl Marks {
             Marker::Ring => self.push(format_args!(
                 "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"none\" pointer-events=\"all\">{title}</circle>"
             )),
+            Marker::Halo => self.push(format_args!(
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\" fill=\"none\" stroke-width=\"1.2\" pointer-events=\"stroke\">{title}</circle>"
+            )),
             Marker::Triangle => self.push(format_args!(
                 "<path d=\"M{x:.1} {:.1}l4.2 7.2h-8.4z\" stroke-width=\"1\">{title}</path>",
                 y - 5.0

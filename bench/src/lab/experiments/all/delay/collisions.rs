@@ -32,11 +32,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     rounds::parameters(&mut found.facts);
     found.constant(
-        "delay of a message, gaps and clients",
+        "delay of a message, in the figures of gaps and clients",
         "{shortest_delay} plus an exponentially distributed time with a mean of {delay_on_top}",
     );
-    found.constant("servers, gaps and clients", "{servers}");
-    found.constant("resend timeout, gaps and clients", "{resend}; clients {client_resend}");
+    found.constant("servers there", "{servers}");
+    found.constant("resend timeout there", "{resend}; clients {client_resend}");
     let (pairs, gaps, crowds) = (pairs(setting, lab)?, gaps::gaps(setting, lab)?, crowds(setting, lab)?);
     let by_size = by_size(&mut found, setting, &pairs.all()?)?;
     let by_gap = gaps::by_gap(&mut found, setting, &gaps.all()?)?;

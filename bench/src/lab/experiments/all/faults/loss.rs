@@ -250,7 +250,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             title: "99th percentile of the latency on bad networks".into(),
             caption: format!(
                 "A lost message costs a timeout, so the slowest hundredth jumps as soon as messages are lost; duplicates cost \
-                 no time. {verdict} Held constant: {{servers}} servers, {{clients}} clients, delays of {{delay_of_a_message}}, resend after {{resend_timeout}}, clients ask \
+                 no time. {verdict} Held constant: {{servers}} servers, {{clients}} clients with one command at a time, delays of {{delay_of_a_message}}, resend after {{resend_timeout}}, clients ask \
                  again after {{client_timeout}}."
             ),
             svg: draw(&time, 3, 300)?,

@@ -169,7 +169,8 @@ fn parameters(found: &mut Findings) {
     let s = |moment: u64| moment as f64 / 1e3;
     found.held("servers", Scenario::QuorumLoss.servers(), "");
     found.held("servers in the chain", Scenario::Chained.servers(), "");
-    found.held("clients", CLIENTS, "");
+    found.facts.set("clients", CLIENTS, "");
+    found.constant("clients", "{clients}, each with one command at a time, connected with all servers");
     found.held("delay of a message", span(in_ms(DELAY.0), in_ms(DELAY.1)), "ms");
     found.held("election timeout", span(in_ms(ELECTION), in_ms(2 * ELECTION)), "ms");
     found.held("heartbeat", in_ms(ELECTION / 2), "ms");
@@ -357,8 +358,8 @@ fn lessons(found: &Findings) -> Vec<String> {
             "{deposed} ({{won_chained}} ballots won while the links are cut, {{kept_chained}} of the throughput kept). A candidate that does not ask deposes it repeatedly: {{won_chained_unasked}} ballots \
              in {{cut_for}}, {{kept_chained_unasked}} of the throughput."
         ),
-        "In a constrained election the hub leads after {gap_constrained}, although it was behind. Fast Paxos keeps {fast_constrained} of its throughput there, and {fast_loss} in quorum loss: when four of five \
-         servers are left, a fast quorum needs all of them."
+        "In a constrained election the hub leads after {gap_constrained}, although it was behind. Fast Paxos keeps {fast_constrained} of its throughput there, because a fast quorum needs \
+         all four servers that are left. In quorum loss, where the hub reaches all five, it keeps {fast_loss}."
             .into(),
     ]
 }

@@ -60,7 +60,7 @@ fn parameters(found: &mut Findings) {
     facts.set("some", SOME, "");
     facts.set("many", MANY, "");
     facts.set("most", MOST, "");
-    facts.set("late", LATE * 100, "%");
+    facts.set("late", LATE, "%");
     facts.set("capacity", (1.0 / READ.as_secs_f64()).round() as u64, "");
 }
 
@@ -76,7 +76,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
          {confirmed_most} with {most}, whose questions leave the leader no time. A lease makes them sooner and does not move that limit ({lease_many} and {lease_most} per second): the leader must hear each question all the same, and answers to its heartbeats that wait too long renew no lease. Quorum reads go from {quorum_many} to {quorum_most}, because each acceptor hears each question."
             .into(),
         format!(
-            "At half of its capacity a learner answers a local read within {{local_p50}}, a read by lease within {{lease_p50}}, a quorum read within {{quorum_p50}} and a confirmed read within {{confirmed_p50}} (medians). Of \
+            "At half of its capacity each of {{some}} learners answers a local read within {{local_p50}}, a read by lease within {{lease_p50}}, a quorum read within {{quorum_p50}} and a confirmed read within {{confirmed_p50}} (medians). Of \
              the local reads {{stale_local}} miss a command that was answered before they began; {}. Reads by lease rest on clocks, and no clock is wrong here.",
             if ["stale_lease", "stale_quorum", "stale_confirmed"].iter().all(|stale| found.facts.is_zero(stale)) {
                 "no read of the three other kinds does"

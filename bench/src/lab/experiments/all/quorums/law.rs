@@ -78,7 +78,7 @@ pub(super) fn figure(found: &mut Findings) -> Result<Figure, LabError> {
     Ok(Figure {
         name: "law",
         title: format!("The smallest phase 2 quorums of {ACCEPTORS} acceptors, by the size of phase 1 quorums"),
-        caption: "By the law alone, without a run. Fast Paxos as published in 2006 has one size of classic quorums for both phases (rings). Larger phase 1 quorums, which \
+        caption: "By the law alone, without a run. Fast Paxos (2006) has one size of classic quorums for both phases (rings). Larger phase 1 quorums, which \
                   only a new leader needs, make all others smaller. The paper's example is ({example_q1}, {example_q2c}, {example_q2f}). Held constant: {law_n} acceptors, quorums by number."
             .into(),
         svg: draw(&[panel], 1, 300)?,

@@ -51,7 +51,7 @@ pub(super) fn shares(points: &[Point]) -> Result<Figure, LabError> {
         title: "Share of commands that Fast Paxos decides sooner than Multi-Paxos".into(),
         caption: "All lines begin with constant delays, where Fast Paxos wins {constant} of the commands. It wins less often the more delays vary; below \
                   the dotted line Multi-Paxos wins more often. Colours are numbers of acceptors here. Held constant: a mean delay \
-                  of {mean_delay_of_a_message}, one client that hears the votes itself, no collision, majority quorums."
+                  of {mean_delay_of_a_message}, one client that hears the votes itself, no collision, majority quorums, {commands_per_point} commands per point."
             .into(),
         svg: draw(&panels, 2, 280)?,
     })
