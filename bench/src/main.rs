@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use mimalloc::MiMalloc;
 use paxos_bench::lab::compare::{Compare, CompareError, compare};
-use paxos_bench::lab::experiments::{ExperimentOptions, Printed, ReportOptions, Written, experiment, report};
+use paxos_bench::lab::experiments::{ExperimentOptions, Printed, ReportOptions, experiment, report};
 use paxos_bench::lab::explore::{Explore, Task, explore};
 use paxos_bench::lab::report::{Row, render, write_dir};
 use paxos_bench::lab::simulate::{Simulate, draw, simulate};
@@ -204,7 +204,13 @@ fn run_report(options: &ReportOptions) -> ExitCode {
     let file = report(options, &mut |step| bar.set_message(step), &mut |line| bar.suspend(|| note(line)));
     bar.finish_and_clear();
     match file {
-        Ok(Written { file, failed }) => as_it_must_be(failed, finish(&[], &format!("{}\n", file.display()))),
+        Ok(written) => {
+            let table = format!("{}\n", written.file.display());
+            match text(options.format, &written, table) {
+                Ok(text) => as_it_must_be(written.failed, finish(&[], &text)),
+                Err(error) => fail(&error, 1),
+            }
+        }
         Err(error) => fail(&error, code(error.is_input())),
     }
 }

@@ -25,6 +25,8 @@ pub enum Dash {
     Long,
     /// Dots.
     Short,
+    /// Long dashes with dots between them.
+    Mixed,
 }
 
 /// The marker at each point of a line.
@@ -41,6 +43,8 @@ pub enum Marker {
     Cross,
     /// A ring.
     Ring,
+    /// A wide, thin ring around the markers of other series.
+    Halo,
 }
 
 impl Marker {
@@ -94,11 +98,13 @@ impl Style {
 pub enum Mark {
     /// A line through points, or only the points.
     Line(Style, Vec<(f64, f64)>),
+    /// A line between two points that only divides the panel, so it has no values.
+    Rule(Style, (f64, f64), (f64, f64)),
     /// A bar from one corner to the other.
     Bar(Style, (f64, f64), (f64, f64)),
     /// A coloured rectangle from one corner to the other, with text in the middle.
     Tile(Hue, (f64, f64), (f64, f64), String),
-    /// Text beside a point: to the right and above, or to the left and below.
+    /// Lines of text beside a point: to the right and above, or to the left and below.
     Words((f64, f64), String, bool),
 }
 
@@ -124,6 +130,12 @@ impl Panel {
     /// Adds a line or points.
     pub fn line(&mut self, style: Style, points: impl IntoIterator<Item = (f64, f64)>) {
         self.marks.push(Mark::Line(style, points.into_iter().collect()));
+    }
+
+    /// Adds a dotted line that divides the panel.
+    pub fn rule(&mut self, name: &str, from: (f64, f64), to: (f64, f64)) {
+        let style = Style::new(name, palette::GREY).dash(Dash::Short).marker(Marker::None);
+        self.marks.push(Mark::Rule(style, from, to));
     }
 }
 

@@ -89,6 +89,11 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
     }
 }
 
+/// The two ends of a range, as the text of a cell.
+pub(super) fn span(low: f64, high: f64) -> String {
+    format!("{low} to {high}")
+}
+
 /// Makes a row from values of several types: `row!["fast", 5_u64, 0.625]`.
 #[macro_export]
 macro_rules! row {

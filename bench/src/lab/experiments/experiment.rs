@@ -1,7 +1,7 @@
 //! Experiments and their findings.
 
 use super::chart::{Figure, Panel, draw};
-use super::{Facts, Lab, Table};
+use super::{Cell, Facts, Lab, Table};
 use crate::lab::compare::CompareError;
 use crate::lab::counts::CountError;
 use crate::lab::explore::ExploreError;
@@ -71,7 +71,7 @@ impl Setting {
 /// The findings of an experiment.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// The parameters that were held constant: names and values.
+    /// The parameters that were held constant: the name of each, and a sentence with its value, which may contain `{facts}`.
     pub parameters: Vec<(&'static str, String)>,
     /// The data.
     pub tables: Vec<Table>,
@@ -86,10 +86,16 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Adds a parameter that was held constant.
-    #[expect(clippy::needless_pass_by_value, reason = "so that words and numbers are given alike")]
-    pub fn constant(&mut self, name: &'static str, value: impl ToString) {
-        self.parameters.push((name, value.to_string()));
+    /// Adds what was held constant, in words that may contain `{facts}`.
+    pub fn constant(&mut self, name: &'static str, words: impl Into<String>) {
+        self.parameters.push((name, words.into()));
+    }
+
+    /// Adds a parameter that was held constant. It is a fact, too: `a b` is the fact `{a_b}`.
+    pub fn held(&mut self, name: &'static str, value: impl Into<Cell>, unit: &str) {
+        let fact = name.replace(' ', "_");
+        self.facts.set(&fact, value, unit);
+        self.parameters.push((name, format!("{{{fact}}}")));
     }
 
     /// Adds a figure of one panel, 300 pixels high.

@@ -48,6 +48,14 @@ impl Facts {
         self.0.push(vec![name.into(), value.into(), unit.into(), meaning.into().into()]);
     }
 
+    /// Adds a parameter of the runs.
+    ///
+    /// # Panics
+    /// As [`Facts::add`].
+    pub fn set(&mut self, name: &str, value: impl Into<Cell>, unit: &str) {
+        self.add(name, value, unit, "a parameter, held constant");
+    }
+
     /// The table of all facts.
     pub const fn table(&self) -> &Table {
         &self.0
@@ -112,7 +120,10 @@ impl Facts {
 /// A value with its unit, with as many digits as can be read at a glance.
 fn shown(value: &Cell, unit: &str) -> String {
     let text = match value {
-        Cell::Number(number) => rounded(*number),
+        Cell::Number(number) => {
+            let (exact, rounded) = (value.text(), rounded(*number));
+            if exact.len() < rounded.len() { exact } else { rounded }
+        }
         Cell::Text(_) | Cell::Count(_) | Cell::Empty => value.text(),
     };
     match unit {
@@ -143,7 +154,9 @@ mod tests {
         let mut facts = Facts::default();
         facts.add("share", 62.468, "%", "of all");
         facts.add("runs", 400_u64, "", "all");
+        facts.set("delay", 7.5, "ms");
         assert_eq!(facts.plain("{share} of {runs} runs."), "62.5\u{a0}% of 400 runs.");
+        assert_eq!(facts.plain("{delay}"), "7.5\u{a0}ms");
         let pieces = facts.say("{share} of {runs} runs.");
         assert_eq!(pieces[3], Piece::Fact { shown: "400".into(), value: "400".into(), row: 2 });
         assert_eq!(facts.table().csv().lines().nth(1), Some("share,62.468,%,of all"));

@@ -113,7 +113,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("a link", "one delay, nothing lost");
     found.constant("quorums", "majorities, and the smallest fast quorums beside them");
-    found.constant("learners with separate roles", LEARNERS);
+    found.held("learners with separate roles", LEARNERS, "");
     let mut table = Table::new("counts", &COLUMNS);
     for Counted { variant, run, row, .. } in &counted {
         let kinds: Vec<String> = row.messages_by_kind.iter().map(|(kind, n)| format!("{kind}={n}")).collect();
@@ -211,6 +211,20 @@ fn facts(found: &mut Findings, counted: &[Counted]) {
     }
 }
 
+/// The style of what the formulas say.
+fn formula(marker: Marker) -> Style {
+    Style::new("formula", palette::GREY).points().marker(marker)
+}
+
+/// Adds what the formulas say to a panel with a bar for each of these.
+fn predict(panel: &mut Panel, shown: &[&Counted], of: fn(&CountRow) -> Option<u64>) {
+    let places = shown.iter().rev().zip(0..);
+    panel.line(
+        formula(Marker::Ring),
+        places.filter_map(|(c, at)| Some((of(&c.row)? as f64, f64::from(at) + 0.5))),
+    );
+}
+
 /// Messages against the number of acceptors.
 fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
     let mut panels = Vec::new();
@@ -224,6 +238,7 @@ fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
             let title = format!("{layout} roles, {hears}");
             let mut panel = Panel::new(title, Axis::new("acceptors"), Axis::new("messages"));
             panel.x = panel.x.range(2.5, 11.5);
+            let mut formulas = Vec::new();
             for variant in Variant::ALL {
                 for run in variant.traits().runs {
                     let here = |c: &&Counted| {
@@ -234,8 +249,11 @@ fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
                         style(*variant, *run),
                         rows.iter().map(|r| (r.acceptors as f64, r.messages as f64)),
                     );
+                    let by_formula = |r: &&CountRow| Some((r.acceptors as f64, r.predicted_messages? as f64));
+                    formulas.extend(rows.iter().filter_map(by_formula));
                 }
             }
+            panel.line(formula(Marker::Halo), formulas);
             panels.push(panel);
         }
     }
@@ -245,9 +263,9 @@ fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
         caption: format!(
             "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
                   votes (upper right), and in uncoordinated recovery, with their square. A collision that the coordinator \
-                  recovers from roughly doubles the messages of Fast Paxos. Some lines cover each other: a first decision of \
-                  Multi-Paxos takes as many messages as Basic Paxos, a fast one about as many as a steady one. Held constant: majority \
-                  quorums, one client, every link one delay, nothing lost, 3 learners where roles are separate. {verdict}"
+                  recovers from roughly doubles the messages of Fast Paxos. Wide rings are the formulas; uncoordinated recovery where the leader hears the votes has none. Some lines cover each other: a first decision of \
+                  Multi-Paxos takes as many messages as Basic Paxos, one of Fast Paxos about as many as a steady one. Held constant: majority \
+                  quorums, one client, every link one delay, nothing lost, {{learners_with_separate_roles}} learners where roles are separate. {verdict}"
         ),
         svg: draw(&panels, 2, 300)?,
     })
@@ -262,19 +280,20 @@ fn kinds(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
         .collect();
     let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
     let kinds = ["request", "prepare", "promise", "accept", "accepted", "decide", "reply"];
-    let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::GREY];
+    let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::YELLOW];
     let part = |(kind, hue): (&&str, _)| {
         let style = Style::new(*kind, hue).points().marker(Marker::None);
         let of = |c: &&Counted| c.row.messages_by_kind.get(*kind).copied().unwrap_or(0) as f64;
         (style, shown.iter().map(of).collect())
     };
     let parts: Vec<(Style, Vec<f64>)> = kinds.iter().zip(hues).map(part).collect();
-    let panel = stacked("", &names, Axis::new("messages"), &parts);
+    let mut panel = stacked("", &names, Axis::new("messages"), &parts);
+    predict(&mut panel, &shown, |row| row.predicted_messages);
     Ok(Figure {
         name: "kinds",
         title: format!("Messages of one decision by kind, {SIZE} servers"),
         caption: format!(
-            "The messages of each variant by kind. Only the leader hears votes, so Basic Paxos takes {{basic}} messages; with votes for every server, as in the first step of `ablation`, it takes {{basic_everyone}}. Multi-Paxos runs phase 1 (prepare, promise) once and then sends only accept, accepted and \
+            "The messages of each variant by kind; a ring is the sum by the formula. Only the leader hears votes, so Basic Paxos takes {{basic}} messages; with votes for every server, as in the first step of `ablation`, it takes {{basic_everyone}}. Multi-Paxos runs phase 1 (prepare, promise) once and then sends only accept, accepted and \
                   decide. Fast Paxos sends its requests to all acceptors in place of accept. Colours are kinds of message here, \
                   not variants. Held constant: {{n}} servers with all roles, the leader hears the votes. {verdict}"
         ),
@@ -300,13 +319,14 @@ fn delays(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
             )
         })
         .collect();
-    let panel =
+    let mut panel =
         stacked("", &names, Axis::new("message delays to the client's answer").range(0.0, 7.4), &parts);
+    predict(&mut panel, &shown, |row| row.predicted_reply);
     Ok(Figure {
         name: "delays",
         title: format!("Delays from a client's request to its answer, {SIZE} servers"),
         caption: format!(
-            "Fast Paxos answers after {{fast_reply}} delays, Multi-Paxos after {{multi_reply}}. After a collision Fast Paxos \
+            "Fast Paxos answers after {{fast_reply}} delays, Multi-Paxos after {{multi_reply}}; rings are the formulas. After a collision Fast Paxos \
                   is as fast as Multi-Paxos with uncoordinated recovery, and slower with the others. Held constant: {{n}} \
                   servers with all roles, the leader hears the votes, the client is a separate process, every link one delay. The number of \
                   servers does not matter. {verdict}"

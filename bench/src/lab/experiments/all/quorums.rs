@@ -1,9 +1,11 @@
 //! Quorum systems by number: their cost, the failures they survive, and which of them are on the Pareto front.
 
+mod law;
+
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY};
 use crate::lab::experiments::chart::{Axis, Figure, Mark, Marker, Panel, Style, draw};
-use crate::lab::experiments::data::Table;
+use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::QuorumChoice;
@@ -28,7 +30,13 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 
 const ACCEPTORS: [u16; 2] = [5, 7];
 const REPLICAS: u16 = 8;
+/// The smaller of the two phase 2 quorums in the sentence.
+const SMALL_Q2: usize = 2;
 const CLIENTS: u16 = 16;
+/// The commands that each client has in progress.
+const IN_FLIGHT: u16 = 4;
+/// The shortest and the longest delay of a message, in microseconds.
+const DELAY_US: (u64, u64) = (400, 600);
 /// How long a process is busy with each message.
 const SERVICE: Duration = Duration::from_micros(20);
 
@@ -51,8 +59,10 @@ impl WithProtocol for Load {
         config.limits.batch = 1;
         let mut world = World::<P>::new(config, options, self.seed);
         world.check = false;
-        world.links =
-            Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });
+        world.links = Links::new(Delay::Uniform {
+            low: Duration::from_micros(DELAY_US.0),
+            high: Duration::from_micros(DELAY_US.1),
+        });
         world.service = Service::receiving(SERVICE);
         let clients = world.add_clients(CLIENTS);
         let mut sim = Sim::new(world, |_| Digest::default());
@@ -60,7 +70,7 @@ impl WithProtocol for Load {
         for (client, nth) in clients.iter().zip(0..) {
             sim.submit_in_turn(
                 *client,
-                4,
+                IN_FLIGHT.into(),
                 (0..self.commands / u64::from(CLIENTS)).map(|k| nth * 1_000_000 + k),
             );
         }
@@ -82,7 +92,14 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     } else {
         format!("the first sites of {}", setting.world.name())
     };
-    found.constant("sites of the acceptors", placed);
+    let facts = &mut found.facts;
+    facts.set("small", ACCEPTORS[0], "");
+    facts.set("large", ACCEPTORS[1], "");
+    facts.set("replicas", REPLICAS, "");
+    facts.set("in_progress", CLIENTS * IN_FLIGHT, "");
+    facts.set("delay", span(DELAY_US.0 as f64 / 1e3, DELAY_US.1 as f64 / 1e3), "ms");
+    facts.set("service", SERVICE.as_micros() as u64, "µs");
+    found.held("sites of the acceptors", placed, "");
     found.constant("leader", "where the mean latency is lowest");
     let (surveyed, loaded) = (surveyed(setting, lab)?, loaded(setting, lab)?);
     let systems: Vec<SystemRow> = surveyed.all()?.into_iter().flatten().collect();
@@ -95,22 +112,26 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         "rows of systems.csv with a latency or a share that is not as predicted",
     );
     let sizes = sizes(&mut found, &loaded.all()?)?;
-    found.figures = vec![latencies(&systems)?, trade(&systems)?, sizes];
+    let law = law::figure(&mut found)?;
+    found.figures = vec![latencies(&systems)?, trade(&systems)?, law, sizes];
     let gains = found.facts.number("fast_flexible") < found.facts.number("fast_majority");
     found.lessons = vec![
-        "Of {legal} legal choices of (Q1, Q2c, Q2f) for 5 and 7 acceptors, {front} are on the Pareto front: for every other choice, one of these is at least as \
+        "Of {legal} legal choices of (Q1, Q2c, Q2f) for {small} and {large} acceptors, {front} are on the Pareto front: for every other choice, one of these is at least as \
          good in latency, failures survived, load and collisions, and better in one of them."
             .into(),
         if gains {
-            "With 5 acceptors, majority fast quorums reduce the mean latency of Fast Paxos from {fast_majority} to {fast_flexible}, the load of its busiest acceptor from \
+            "With {small} acceptors, majority fast quorums reduce the mean latency of Fast Paxos from {fast_majority} to {fast_flexible}, the load of its busiest acceptor from \
              {load_majority} to {load_flexible} of the commands, and the chance of a collision from {collision_majority} to {collision_flexible}."
         } else {
-            "With 5 acceptors, majority fast quorums do not reduce the mean latency of Fast Paxos here ({fast_majority} and {fast_flexible}). They reduce the load of its busiest acceptor from \
+            "With {small} acceptors, majority fast quorums do not reduce the mean latency of Fast Paxos here ({fast_majority} and {fast_flexible}). They reduce the load of its busiest acceptor from \
              {load_majority} to {load_flexible} of the commands, and the chance of a collision from {collision_majority} to {collision_flexible}."
         }
         .to_owned() + " But then a new leader must reach all acceptors, so every failed acceptor must be repaired before the leader fails.",
-        "A thrifty cluster of 8 replicas serves {rate_2} commands per second with |Q2| = 2 and {rate_8} with |Q2| = 8: \
+        "A thrifty cluster of {replicas} replicas serves {rate_least} commands per second with phase 2 quorums of {least_q2} and {rate_most} with phase 2 quorums of {most_q2}: \
          the leader's messages grow with the quorum."
+            .into(),
+        "With {law_n} acceptors, fast quorums shrink from {lamport_q2f} to {example_q2f} and the chance of a collision from {lamport_collision} to {example_collision} if phase 1 asks \
+         {example_q1} acceptors instead of {lamport_q1}: Fast Flexible Paxos allows what Fast Paxos (2006) does not."
             .into(),
     ];
     if found.failed > 0 {
@@ -184,7 +205,8 @@ fn list(found: &mut Findings, systems: &[SystemRow]) {
             u64::from(s.front)
         ]);
     }
-    let of = |name: &str| systems.iter().find(|s| s.acceptors == 5 && s.quorum == name);
+    let of =
+        |name: &str| systems.iter().find(|s| s.acceptors == usize::from(ACCEPTORS[0]) && s.quorum == name);
     let facts = &mut found.facts;
     facts.add("legal", systems.len(), "", "rows of systems.csv");
     facts.add("front", systems.iter().filter(|s| s.front).count(), "", "rows of these on the front");
@@ -193,7 +215,7 @@ fn list(found: &mut Findings, systems: &[SystemRow]) {
         "fast_majority",
         majority.and_then(|s| s.fast_ms),
         "ms",
-        "fast_ms of systems.csv, 5 acceptors, fast-flexible:3,3,4",
+        "fast_ms of systems.csv, the small number of acceptors, fast-flexible:3,3,4",
     );
     facts.add("fast_flexible", flexible.and_then(|s| s.fast_ms), "ms", "the same, fast-flexible:5,1,3");
     for (key, system) in [("majority", majority), ("flexible", flexible)] {
@@ -248,7 +270,11 @@ fn labels(
             (a - x).abs() < 0.1 * width && (b - y).abs() < 0.06 * height
         };
         match labels.iter_mut().find(near) {
-            Some((_, label)) => label.extend(["; ", sizes]),
+            Some((place, label)) if y > place.1 => {
+                label.insert_str(0, &format!("{sizes}\n"));
+                place.1 = y;
+            }
+            Some((_, label)) => label.extend(["\n", sizes]),
             None => labels.push(((x, y), sizes.to_owned())),
         }
     }
@@ -259,13 +285,15 @@ fn labels(
 }
 
 fn latencies(systems: &[SystemRow]) -> Result<Figure, LabError> {
-    let place: Place =
-        (|s| Some((s.fast_ms?, s.classic_ms)), ["fast: mean latency (ms)", "classic: mean latency (ms)"]);
+    let place: Place = (
+        |s| Some((s.fast_ms?, s.classic_ms)),
+        ["Fast Paxos: mean latency (ms)", "Multi-Paxos: mean latency (ms)"],
+    );
     Ok(Figure {
         name: "front",
-        title: "Every legal choice of quorums by latency".into(),
+        title: "Every legal choice of quorums by the latency of Fast Paxos and Multi-Paxos".into(),
         caption: "Each point is a legal (Q1, Q2c, Q2f), and many have the same place; farther left and below is faster. The {front} filled points are on the \
-                  Pareto front over latency, failures survived, load and collisions, and two of them share a label where they are close: fast ballots are faster with a larger Q1. Held \
+                  Pareto front over latency, failures survived, load and collisions, labelled with their sizes; where two are close, their labels stand in the order of the points. Fast ballots, of Fast Paxos, are faster with a larger Q1; classic ones, of Multi-Paxos, with a smaller Q2c. Colours are not variants here. Held \
                   constant: acceptors and clients in as many regions, the best leader, no collision."
             .into(),
         svg: draw(&panels(systems, place), 2, 340)?,
@@ -275,11 +303,11 @@ fn latencies(systems: &[SystemRow]) -> Result<Figure, LabError> {
 fn trade(systems: &[SystemRow]) -> Result<Figure, LabError> {
     let place: Place = (
         |s| Some((s.load_q2f?, s.survives_q1? as f64)),
-        ["load: share of fast quorums", "failures that phase 1 survives"],
+        ["load: share of the fast quorums of Fast Paxos", "failures that phase 1 survives"],
     );
     Ok(Figure {
         name: "trade",
-        title: "Every legal choice of quorums by load and failures".into(),
+        title: "Every legal choice of quorums by the load of Fast Paxos and the failures survived".into(),
         caption: "The same choices; the filled points are the same. Right to left, the busiest acceptor is in fewer fast quorums, so it has less to do and commands collide less often \
                   (systems.csv has the chance). From top to bottom, phase 1 survives fewer failed acceptors: that is the price. Held constant: as above."
             .into(),
@@ -291,14 +319,14 @@ fn sizes(found: &mut Findings, loaded: &[(f64, Summary)]) -> Result<Figure, LabE
     let mut table = Table::new(
         "sizes",
         &[
-            ("q2", "the size of phase 2 quorums of 8 replicas; phase 1 quorums have 9 − q2"),
-            ("rate", "commands answered per second, with 64 always in progress"),
+            ("q2", "the size of phase 2 quorums; those of phase 1 are as small as they may be"),
+            ("rate", "commands answered per second"),
             ("mean_ms", "their mean latency, in ms"),
             ("p99_ms", "the 99th percentile of the latency, in ms"),
         ],
     );
     let hue = palette::of(Variant::Multi);
-    let axis = || Axis::new("|Q2| of 8 replicas").range(0.5, 8.5);
+    let axis = || Axis::new(format!("|Q2| of {REPLICAS} replicas")).range(0.5, 8.5);
     let mut rate = Panel::new("", axis(), Axis::new("commands / s (1,000)"));
     let mut time = Panel::new("", axis(), Axis::new("mean latency (ms)"));
     let (mut rates, mut times) = (Vec::new(), Vec::new());
@@ -306,8 +334,16 @@ fn sizes(found: &mut Findings, loaded: &[(f64, Summary)]) -> Result<Figure, LabE
         table.push(row![q2, served, mean, p99]);
         rates.push((q2 as f64, served / 1e3));
         times.extend(mean.map(|mean| (q2 as f64, mean)));
-        if q2 == 2 || q2 == 8 {
-            found.facts.add(&format!("rate_{q2}"), served, "", format!("rate of sizes.csv, q2 = {q2}"));
+        for (key, size) in [("least", SMALL_Q2), ("most", REPLICAS.into())] {
+            if q2 == size {
+                found.facts.add(
+                    &format!("{key}_q2"),
+                    q2,
+                    "",
+                    format!("the q2 of sizes.csv that rate_{key} is of"),
+                );
+                found.facts.add(&format!("rate_{key}"), served, "", format!("rate of sizes.csv, q2 = {q2}"));
+            }
         }
     }
     rate.line(Style::new("multi, thrifty", hue), rates);
@@ -315,10 +351,10 @@ fn sizes(found: &mut Findings, loaded: &[(f64, Summary)]) -> Result<Figure, LabE
     found.tables.push(table);
     Ok(Figure {
         name: "sizes",
-        title: "Throughput and latency against the size of phase 2 quorums".into(),
+        title: "Throughput and latency of Multi-Paxos against the size of phase 2 quorums".into(),
         caption: "The shape is that of Flexible Paxos (2016): the fewer replicas a leader asks, the more commands it serves, and the sooner. Held \
-                  constant: 8 thrifty replicas of Multi-Paxos, 64 commands in progress, one command per message, delays of \
-                  0.4 to 0.6 ms, 20 µs of work for each message received (sending costs nothing here)."
+                  constant: {replicas} thrifty replicas of Multi-Paxos, {in_progress} commands in progress, one command per message, delays of \
+                  {delay}, {service} of work for each message received (sending costs nothing here)."
             .into(),
         svg: draw(&[rate, time], 2, 280)?,
     })

@@ -57,7 +57,7 @@ impl Axis {
         }
         let low = if !self.log && low >= 0.0 && low < 0.6 * high { 0.0 } else { low };
         let air = if high > low { (high - low) * 0.05 } else { 0.5 };
-        (if low == 0.0 { 0.0 } else { low - air }, high + air)
+        (if low == 0.0 && !self.log { 0.0 } else { low - air }, high + air)
     }
 
     /// The places of the ticks along the axis.
@@ -100,6 +100,13 @@ impl Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_axis_that_begins_at_1_leaves_room_for_its_first_marker() {
+        let (low, high) = Axis::new("x").log().ends([1.0, 10.0].into_iter());
+        assert!(low < -0.01 && high > 1.01, "{low} to {high}");
+        assert!(Axis::new("x").ends([0.0, 10.0].into_iter()).0.abs() < f64::EPSILON);
+    }
 
     #[test]
     fn ticks_are_round_numbers_within_the_range() {

@@ -188,7 +188,7 @@ fn slant(panel: &Panel, width: i32) -> Option<i32> {
 fn corners(mark: &Mark) -> Vec<(f64, f64)> {
     match mark {
         Mark::Line(_, points) => points.clone(),
-        Mark::Bar(_, low, high) | Mark::Tile(_, low, high, _) => vec![*low, *high],
+        Mark::Bar(_, low, high) | Mark::Tile(_, low, high, _) | Mark::Rule(_, low, high) => vec![*low, *high],
         Mark::Words(point, ..) => vec![*point],
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn keys(panels: &[Panel], width: i32) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
     let (mut x, mut y) = (16, 4);
     for mark in panels.iter().flat_map(|panel| &panel.marks) {
-        let (Mark::Line(style, _) | Mark::Bar(style, ..)) = mark else { continue };
+        let (Mark::Line(style, _) | Mark::Bar(style, ..) | Mark::Rule(style, ..)) = mark else { continue };
         if style.name.is_empty() || number(&keys, style).is_some() {
             continue;
         }

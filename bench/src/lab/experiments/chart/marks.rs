@@ -81,6 +81,11 @@ impl Marks {
                     self.line(plot, style, points);
                     self.end();
                 }
+                Mark::Rule(style, from, to) => {
+                    self.begin("series", legend::number(keys, style), style.hue);
+                    self.path(style, &[plot.pixel(*from), plot.pixel(*to)]);
+                    self.end();
+                }
                 Mark::Bar(style, low, high) => {
                     self.begin("series", legend::number(keys, style), style.hue);
                     let value = values::of_bar(plot.panel, style, *low, *high);
@@ -90,12 +95,16 @@ impl Marks {
                 Mark::Tile(hue, low, high, text) => self.tile(plot, *hue, (*low, *high), text),
                 Mark::Words(point, text, right) => {
                     let (x, y) = plot.pixel(*point);
-                    let (at, anchor) = if *right {
-                        ((x + 6.0, y - 4.0), Anchor::ABOVE)
-                    } else {
-                        ((x - 6.0, y + 4.0), Anchor::BELOW)
-                    };
-                    self.text(at, anchor, text, "#111113", SIZE - 1.6);
+                    // The last line is next to the point.
+                    for (line, nth) in text.lines().rev().zip(0..) {
+                        let up = f64::from(nth) * SIZE;
+                        let (at, anchor) = if *right {
+                            ((x + 6.0, y - 4.0 - up), Anchor::ABOVE)
+                        } else {
+                            ((x - 6.0, y + 4.0 + up), Anchor::BELOW)
+                        };
+                        self.text(at, anchor, line, "#111113", SIZE - 1.6);
+                    }
                 }
             }
         }
@@ -137,6 +146,7 @@ impl Marks {
             Some(Dash::Solid) => "",
             Some(Dash::Long) => " stroke-dasharray=\"9 5\"",
             Some(Dash::Short) => " stroke-dasharray=\"2 4\"",
+            Some(Dash::Mixed) => " stroke-dasharray=\"9 4 2 4\"",
             None => return,
         };
         if let [first, rest @ ..] = pixels
@@ -161,6 +171,9 @@ impl Marks {
             }
             Marker::Ring => self.push(format_args!(
                 "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"none\" pointer-events=\"all\">{title}</circle>"
+            )),
+            Marker::Halo => self.push(format_args!(
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\" fill=\"none\" stroke-width=\"1.2\" pointer-events=\"stroke\">{title}</circle>"
             )),
             Marker::Triangle => self.push(format_args!(
                 "<path d=\"M{x:.1} {:.1}l4.2 7.2h-8.4z\" stroke-width=\"1\">{title}</path>",

@@ -89,7 +89,7 @@ fn pretty(value: &Value) -> String {
 fn json(experiment: &Experiment, setting: &Setting, findings: &Findings) -> Value {
     let plain = |text: &str| findings.facts.plain(text);
     let parameters: Map<String, Value> =
-        findings.parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        findings.parameters.iter().map(|(name, words)| ((*name).to_owned(), json!(plain(words)))).collect();
     let tables: Map<String, Value> =
         findings.tables().map(|table| (table.name.to_owned(), table.json())).collect();
     let figure = |figure: &Figure| json!({"file": format!("{}.svg", figure.name), "title": figure.title, "caption": plain(&figure.caption)});
@@ -121,7 +121,7 @@ fn markdown(experiment: &Experiment, setting: &Setting, findings: &Findings) -> 
         let _ = write!(text, "\n![{title}]({name}.svg)\n\n*{title}.* {}\n", facts.plain(&figure.caption));
     }
     let constant: Vec<String> =
-        findings.parameters.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        findings.parameters.iter().map(|(name, words)| format!("{name}: {}", facts.plain(words))).collect();
     let _ = write!(text, "\nHeld constant: {}.\n\nAfter: {}\n", constant.join("; "), experiment.source);
     let _ = write!(
         text,

@@ -7,9 +7,11 @@ use crate::lab::experiments::results::{Foreign, merge};
 use crate::lab::experiments::run::{JobOptions, SettingOptions, Task};
 use crate::lab::experiments::runs::{Stepped, stepped};
 use crate::lab::experiments::{EXPERIMENTS, Experiment, Findings, LabError, Piece, Setting};
+use crate::load::Form;
 use crate::options::arguments::Progress;
 use askama::Template;
 use clap::Args;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// The setting of a report, and where to write it.
@@ -33,10 +35,13 @@ pub struct ReportOptions {
     /// Write the figures as PNG too, in a program built with the feature `png`
     #[arg(long)]
     png: bool,
+    /// How to print the name of the file and the number of results that are not as they must be
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    pub format: Form,
 }
 
 /// A report that was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// The page.
     pub file: PathBuf,
@@ -100,7 +105,7 @@ struct Section {
     headline: Vec<Part>,
     lessons: Vec<Vec<Part>>,
     figures: Vec<Illustration>,
-    parameters: Vec<(&'static str, String)>,
+    parameters: Vec<(&'static str, Vec<Part>)>,
     facts: Vec<[String; 4]>,
 }
 
@@ -155,7 +160,7 @@ pub fn page(all: &[(Experiment, Findings)], setting: &Setting) -> Result<String,
                     narrow: inline(&figure.svg.narrow, &figure.title, "narrow"),
                 })
                 .collect(),
-            parameters: findings.parameters.clone(),
+            parameters: findings.parameters.iter().map(|(name, words)| (*name, parts(words))).collect(),
             facts: facts.map(|row| std::array::from_fn(|i| row[i].text())).collect(),
         }
     };

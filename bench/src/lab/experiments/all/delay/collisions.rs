@@ -14,7 +14,7 @@ use crate::theory::Recovery;
 use crate::variants::Variant;
 use paxos_core::NodeSet;
 use paxos_transport::sim::Chance;
-use rounds::{ACCEPTORS, Cost, Rounds};
+use rounds::{ACCEPTORS, Cost, MOMENTS, Rounds};
 use std::time::Duration;
 
 /// The experiment.
@@ -30,12 +30,13 @@ const RECOVERIES: [Recovery; 3] = [Recovery::Coordinated, Recovery::Uncoordinate
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
+    rounds::parameters(&mut found.facts);
     found.constant(
-        "delay of a message, gaps and clients",
-        "5 ms plus an exponentially distributed time with a mean of 5 ms",
+        "delay of a message, in the figures of gaps and clients",
+        "{shortest_delay} plus an exponentially distributed time with a mean of {delay_on_top}",
     );
-    found.constant("servers, gaps and clients", ACCEPTORS);
-    found.constant("resend timeout, gaps and clients", "200 ms; clients 400 ms");
+    found.constant("servers there", "{servers}");
+    found.constant("resend timeout there", "{resend}; clients {client_resend}");
     let (pairs, gaps, crowds) = (pairs(setting, lab)?, gaps::gaps(setting, lab)?, crowds(setting, lab)?);
     let by_size = by_size(&mut found, setting, &pairs.all()?)?;
     let by_gap = gaps::by_gap(&mut found, setting, &gaps.all()?)?;
@@ -43,14 +44,14 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.figures = vec![by_size, by_gap, by_clients];
     found.lessons = vec![
         "Measured chances of a collision lie within {off} of the formula, over {pairs} pairs of commands each.".into(),
-        "With 5 acceptors and fast quorums of 4, {five} of simultaneous pairs collide; with 7 acceptors it is {seven}. With an odd number \
+        "With {small} acceptors and fast quorums of {small_fast}, {small_share} of simultaneous pairs collide; with {large} acceptors it is {large_share}. With an odd number \
          of acceptors, majority fast quorums never collide, but all acceptors are asked in phase 1."
             .into(),
-        "If the second command comes later, the measured chance that neither has a fast quorum in the first slot lies within {off_gap} of 1 − ½ e^(−gap/mean) for each acceptor.".into(),
+        "If the second command comes later, the measured chance that neither has a fast quorum in the first slot lies within {off_gap} of the formula, with a chance of {gap_formula} for each acceptor.".into(),
         "With mean delays of {mean_delay}, two commands must be at least {safe_gap} apart for the coordinator to step in for less than {rare} \
          of them."
             .into(),
-        "With {most} clients that submit within 10 ms, Fast Paxos takes {coordinated} on average with coordinated recovery, \
+        "With {most} clients that submit within {moments}, Fast Paxos takes {coordinated} on average with coordinated recovery, \
          {uncoordinated} with uncoordinated and {classic} with classic recovery; Multi-Paxos takes {multi}."
             .into(),
     ];
@@ -59,6 +60,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
 
 /// The numbers of acceptors of simultaneous pairs.
 const SIZES: std::ops::RangeInclusive<u16> = 3..=9;
+/// The larger of the two numbers in the sentences.
+const LARGE: u16 = 7;
 
 /// The smallest fast quorums beside majorities, or majority fast quorums.
 fn system(n: u16, majority: bool) -> QuorumChoice {
@@ -119,14 +122,15 @@ fn by_size(found: &mut Findings, setting: &Setting, measured: &[u64]) -> Result<
             table.push(row![n, choice.to_string(), quorum, pairs, undecided, share, formula]);
             measured.push((f64::from(n), share));
             predicted.push((f64::from(n), formula));
-            if hue == fast && (n == 5 || n == 7) {
-                let key = if n == 5 { "five" } else { "seven" };
-                found.facts.add(
-                    key,
-                    share * 100.0,
-                    "%",
-                    format!("share of chances.csv, {n} acceptors, smallest fast quorums"),
-                );
+            for (key, size) in [("small", ACCEPTORS), ("large", LARGE)] {
+                if (hue, n) == (fast, size) {
+                    let facts = &mut found.facts;
+                    let row =
+                        format!("of the row of chances.csv with {n} acceptors and the smallest fast quorums");
+                    facts.add(key, n, "", format!("acceptors {row}"));
+                    facts.add(&format!("{key}_fast"), quorum, "", format!("fast_quorum {row}"));
+                    facts.add(&format!("{key}_share"), share * 100.0, "%", format!("share {row}"));
+                }
             }
         }
         panel.line(
@@ -189,7 +193,7 @@ fn crowds(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Cost>, LabErr
     let (times, seed) = (setting.either(100, 1_500), setting.seed);
     lab.each(&cases, name, |((_, variant, recovery, quorum, ..), clients)| {
         let mut chance = Chance::new(seed, u64::from(*clients));
-        let moments = &mut |_| chance.between(Duration::ZERO, Duration::from_millis(10));
+        let moments = &mut |_| chance.between(Duration::ZERO, MOMENTS);
         let (variant, quorum, clients) = (*variant, *quorum, *clients);
         let recovery = recovery.unwrap_or(Recovery::Coordinated);
         let work = Rounds { variant, quorum, clients, times, seed, moments };
@@ -202,7 +206,7 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
     let mut table = Table::new(
         "clients",
         &[
-            ("clients", "clients that submit a command each, within 10 ms"),
+            ("clients", "clients that submit a command each, within the moments of summary.csv"),
             ("variant", "the variant"),
             ("recovery", "the recovery from a collision; empty: there are no collisions"),
             ("quorum", "the quorum system"),
@@ -260,8 +264,8 @@ fn by_clients(found: &mut Findings, measured: &[Cost]) -> Result<Figure, LabErro
         title: "Latency, messages and collisions against the number of clients".into(),
         caption: "With one client, Fast Paxos is faster. With more clients at a time, collisions take the gain away. In Multi-Paxos the leader orders the \
                   commands, so none collides and the messages stay the same; its mean goes from {multi_alone} with one client to {multi} with {most}, because commands are executed in the \
-                  order of their slots and so wait for earlier ones. Basic Paxos and Simple Paxos have one proposer here, and agree. Right: the share of rounds in which no command has a fast quorum in the first slot. Held constant: 5 servers, every client submits one command at a \
-                  random moment within 10 ms, delays of 5 ms plus 5 ms on average."
+                  order of their slots and so wait for earlier ones. Basic Paxos and Simple Paxos have one proposer here, and agree. Right: the share of rounds in which no command has a fast quorum in the first slot. Held constant: {servers} servers, every client submits one command at a \
+                  random moment within {moments}, delays of {shortest_delay} plus {delay_on_top} on average."
             .into(),
         svg: draw(&[time, sent, rate], 3, 300)?,
     })

@@ -31,6 +31,9 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 const SIZES: [u16; 5] = [3, 4, 5, 7, 9];
 /// The number of acceptors in the sentences and figures that show one size.
 const SIZE: u16 = 5;
+/// The spreads in the sentences: of exponential delays, and of those with heavy tails.
+const EXPONENTIAL: f64 = 1.0;
+const HEAVY: f64 = 4.0;
 
 /// The variants that race against Multi-Paxos: those that run with separate roles and a client that hears the votes.
 fn rivals() -> impl Iterator<Item = Variant> {
@@ -110,6 +113,11 @@ struct Point {
 }
 
 impl Point {
+    /// The mean latency, divided by that of Multi-Paxos.
+    fn ratio(&self) -> Option<f64> {
+        Some(self.mine.mean? / self.multi.mean?)
+    }
+
     /// By how much the variant is slower on average, in milliseconds; none if that may be chance.
     fn slower(&self) -> Option<f64> {
         Some(self.mine.mean? - self.multi.mean?).filter(|difference| difference.abs() > self.noise)
@@ -170,18 +178,18 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     };
     let points: Vec<Point> = cases.into_iter().zip(raced.all()?).map(point).collect();
     let mut found = Findings::default();
-    found.constant("mean delay of a message", format!("{MEAN_MS} ms"));
-    found.constant("commands per point", commands);
+    found.held("mean delay of a message", MEAN_MS, "ms");
+    found.held("commands per point", commands, "");
     found.constant("client", "one, which hears the votes itself; no collision");
     found.constant("quorums", "majorities, and the smallest fast quorums beside them");
     tables(&mut found, &points);
     found.figures = vec![shares(&points)?, means(&points)?, variants(&points)?];
     found.lessons = vec![
         "With constant delays Fast Paxos wins every time ({constant}): two delays instead of three.".into(),
-        "With {n} acceptors it wins {exponential} of the commands if delays are exponentially distributed with spread 1: it waits \
+        "With {n} acceptors it wins {exponential} of the commands if delays are exponentially distributed with spread {exponential_spread}: it waits \
          for {fast_quorum} of {n} votes, Multi-Paxos for {majority}, and these two are farther apart the more delays vary."
             .into(),
-        "The spread does not explain everything: at spread 4 it wins {heavy} with a Pareto tail, where most delays are similar and a few are very long, and \
+        "The spread does not explain everything: at spread {heavy_spread} it wins {heavy} with a Pareto tail, where most delays are similar and a few are very long, and \
          {weibull} with Weibull delays, where few are similar."
             .into(),
         "Its smallest share over all settings is {least}, with {least_where}.".into(),
@@ -207,6 +215,7 @@ fn tables(found: &mut Findings, points: &[Point]) {
             ("tied", "the share that takes equally long in both"),
             ("multi_mean_ms", "mean latency of Multi-Paxos, in ms"),
             ("mean_ms", "mean latency of the variant, in ms"),
+            ("ratio", "mean_ms / multi_mean_ms"),
             ("noise_ms", "two standard errors of the difference of these means, in ms"),
             ("multi_p50_ms", "median of Multi-Paxos, in ms"),
             ("p50_ms", "median of the variant, in ms"),
@@ -225,6 +234,7 @@ fn tables(found: &mut Findings, points: &[Point]) {
             p.tied,
             multi.mean,
             mine.mean,
+            p.ratio(),
             p.noise,
             multi.p50,
             mine.p50,
@@ -242,7 +252,7 @@ fn tables(found: &mut Findings, points: &[Point]) {
     let won = |family, spread| at(family, spread).map(|p| p.won * 100.0);
     let constant = points.iter().filter(|p| p.course.family == Family::Constant);
     let constant = constant.map(|p| p.won * 100.0).fold(100.0, f64::min);
-    let ratio = at(Family::Constant, 0.0).and_then(|p| Some(p.mine.mean? / p.multi.mean?));
+    let ratio = at(Family::Constant, 0.0).and_then(|p| p.ratio());
     let least = points.iter().min_by(|a, b| a.won.total_cmp(&b.won));
     let slower = points.iter().filter(|p| p.slower().is_some_and(|ms| ms > 0.0)).count();
     let faster = points.iter().filter(|p| p.slower().is_some_and(|ms| ms < 0.0)).count();
@@ -251,25 +261,32 @@ fn tables(found: &mut Findings, points: &[Point]) {
         format!("{} delays of spread {spread} and {acceptors} acceptors", family.title())
     };
     let facts = &mut found.facts;
+    facts.set("exponential_spread", EXPONENTIAL, "");
+    facts.set("heavy_spread", HEAVY, "");
     facts.add("n", SIZE, "", "acceptors in the sentences that name one number");
     let n = usize::from(SIZE);
     facts.add("fast_quorum", fast_quorum(n), "", "acceptors of a fast quorum of n");
     facts.add("majority", majority(n), "", "acceptors of a majority of n");
-    facts.add("ratio", ratio, "", "mean_ms / multi_mean_ms of fast, constant delays, 5 acceptors");
+    facts.add("ratio", ratio, "", "ratio of fast, constant delays, n acceptors");
     facts.add("constant", constant, "%", "least won of fast with constant delays, as a percentage");
     facts.add(
         "exponential",
-        won(Family::Exponential, 1.0),
+        won(Family::Exponential, EXPONENTIAL),
         "%",
-        "won of fast, exponential delays of spread 1, 5 acceptors",
+        "won of fast, exponential delays, exponential_spread, n acceptors",
     );
     facts.add(
         "weibull",
-        won(Family::Weibull, 4.0),
+        won(Family::Weibull, HEAVY),
         "%",
-        "won of fast, Weibull delays of spread 4, 5 acceptors",
+        "won of fast, Weibull delays, heavy_spread, n acceptors",
     );
-    facts.add("heavy", won(Family::Pareto, 4.0), "%", "won of fast, Pareto delays of spread 4, 5 acceptors");
+    facts.add(
+        "heavy",
+        won(Family::Pareto, HEAVY),
+        "%",
+        "won of fast, Pareto delays, heavy_spread, n acceptors",
+    );
     facts.add("least", least.map(|p| p.won * 100.0), "%", "least won of fast in crossover.csv");
     facts.add("least_where", least.map(name), "", "the row with it");
     facts.add(

@@ -4,10 +4,9 @@ mod late;
 mod placed;
 
 use crate::lab::experiments::chart::palette::{self, FLEXIBLE};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, bars, draw, heat};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Style, bars, draw, heat};
 use crate::lab::experiments::data::Table;
-use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Facts, Findings, Lab, LabError, Measured, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::LatencyRow;
 use crate::lab::wide::{Placement, best_leader, measure};
@@ -35,7 +34,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     EXPERIMENT.check(setting)?;
     let five = world.select(&FIVE_SITES).or_else(|_| world.select(&world.sites()[..SERVERS]))?;
     let mut found = Findings::default();
-    found.constant("round trips", world.name());
+    found.held("round trips", world.name(), "");
     found.constant("clients", "one beside each server, one command at a time");
     found.constant("delays", "half of the round trip, always the same; within a site none");
     let searched = search(world)?;
@@ -50,8 +49,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     placements(&mut found, world, &searched, picks.into_iter().zip(simulated.all()?));
     let late: Vec<_> = late_cases.into_iter().zip(late.all()?).collect();
     let spread = late::spread(&mut found, &five, setting, &rows, &late)?;
-    found.figures =
-        vec![by_client(&five, &rows)?, spread, by_leader(&five, &rows)?, over_all(&found.facts, &searched)?];
+    let over_all = placed::over_all(&mut found, &searched)?;
+    found.figures = vec![by_client(&five, &rows)?, spread, by_leader(&five, &rows)?, over_all];
     found.failed = rows.iter().filter(|(.., row)| row.differs()).count() as u64;
     found.facts.add(
         "differing",
@@ -253,7 +252,7 @@ fn placements<'a>(
         };
         if !key.is_empty() {
             let facts = &mut found.facts;
-            let row = format!("placements.csv, 5 servers, {which}");
+            let row = format!("placements.csv, {SERVERS} servers, {which}");
             facts.add(&format!("{key}_sites"), names.join(", "), "", row);
             facts.add(&format!("{key}_fast"), fast, "ms", "the same row, Fast Paxos, simulated");
             let meaning = "the same row, Multi-Paxos with its best leader, simulated";
@@ -281,7 +280,7 @@ fn placements<'a>(
         "the number of these where the mean of Fast Paxos is below it",
     );
     let beaten = searched.iter().filter(|placed| placed.beaten_at_home).count();
-    found.facts.add("of_five", five.count(), "", "placements of 5 servers searched");
+    found.facts.add("of_five", five.count(), "", format!("placements of {SERVERS} servers searched"));
     found.facts.add(
         "loses",
         loses,
@@ -358,31 +357,5 @@ fn by_leader(five: &RttMatrix, rows: &[Row]) -> Result<Figure, LabError> {
                   constant: majority quorums, one command at a time."
             .into(),
         svg: draw(&[panel], 1, 330)?,
-    })
-}
-
-fn over_all(facts: &Facts, searched: &[Placed]) -> Result<Figure, LabError> {
-    let mut panel = Panel::new(
-        "",
-        Axis::new("mean latency over the clients (ms)"),
-        Axis::new("share of the placements").range(0.0, 1.0),
-    );
-    let fast = palette::of(Variant::Fast);
-    let of = |by: fn(&Placed) -> f64| {
-        Sample::new(searched.iter().filter(|placed| placed.sites.len() == SERVERS).map(by).collect())
-            .curve(200)
-    };
-    let plain = |name: &str, hue| Style::new(name, hue).marker(Marker::None);
-    panel.line(plain("multi, best leader", palette::of(Variant::Multi)), of(|p| p.multi_ms));
-    panel.line(plain("fast", fast).dash(Dash::Long), of(|p| p.fast_ms));
-    panel.line(plain("fast, majority fast quorums", FLEXIBLE).dash(Dash::Short), of(|p| p.flexible_ms));
-    Ok(Figure {
-        name: "placements",
-        title: "Mean latency over all placements of 5 servers".into(),
-        caption: "The share of all {of_five} placements with a mean latency of at most x: a curve farther left is better. Fast \
-                  Paxos is behind the best leader in {loses} of them. The formula gives these values; where the simulator was run as well (placements.csv), it {agrees}. Held \
-                  constant: a client beside each server, the leader of Multi-Paxos where the mean is lowest, no collision."
-            .replace("{agrees}", if facts.is_zero("off") { "agrees exactly" } else { "agrees within {off}" }),
-        svg: draw(&[panel], 1, 340)?,
     })
 }

@@ -3,7 +3,7 @@
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::SERIES;
 use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
-use crate::lab::experiments::data::Table;
+use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
@@ -34,6 +34,10 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
+fn in_ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 /// The back-off policies: the first and the longest waiting time, doubling in between. A message takes 5 ms on average.
 const POLICIES: [(&str, Backoff); 5] = [
     ("none", None),
@@ -43,8 +47,11 @@ const POLICIES: [(&str, Backoff); 5] = [
     ("up to 320 ms", Some((ms(320), ms(320)))),
 ];
 
+/// The mean delay of a message, and the shortest and the longest of uniform delays.
+const MEAN: Duration = ms(5);
+const WIDE: (Duration, Duration) = (ms(1), ms(9));
 const DELAYS: [(&str, Delay); 2] =
-    [("constant", Delay::Constant(ms(5))), ("uniform", Delay::Uniform { low: ms(1), high: ms(9) })];
+    [("constant", Delay::Constant(MEAN)), ("uniform", Delay::Uniform { low: WIDE.0, high: WIDE.1 })];
 
 /// The variants whose proposers appoint themselves.
 fn rivals() -> impl Iterator<Item = Variant> {
@@ -145,13 +152,15 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let ended = lab.each(&cases, name, |case| duels(*case, runs, setting.seed))?.all()?;
     let mut ended = ended.chunks(PROPOSERS.len());
     let mut found = Findings::default();
-    found.constant("servers", SERVERS);
+    found.held("servers", SERVERS, "");
     found.constant(
         "proposers",
         "every server; each proposer in the duel submits one command at the same moment",
     );
-    found.constant("delay of a message", "5 ms constant, or 1 to 9 ms uniform");
-    found.constant("stopped after", "10 s");
+    found.facts.set("delay", in_ms(MEAN), "ms");
+    found.facts.set("uniform_delay", span(in_ms(WIDE.0), in_ms(WIDE.1)), "ms");
+    found.constant("delay of a message", "{delay} constant, or {uniform_delay} uniform");
+    found.held("stopped after", PATIENCE.as_secs(), "s");
     let mut table = Table::new(
         "duels",
         &[
@@ -160,7 +169,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             ("backoff", "how long an outbid proposer waits"),
             ("proposers", "the number of proposers in the duel"),
             ("runs", "runs, each with its own seed"),
-            ("undecided", "runs in which not all commands were decided within 10 s"),
+            ("undecided", "runs in which not all commands were decided before the run was stopped"),
             (
                 "p50_ms",
                 "median time until all commands were decided, in ms; empty: the median run was not decided",
@@ -242,15 +251,15 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.figures.push(Figure {
         name: "duels",
         title: "Time until all proposers' commands are decided".into(),
-        caption: "A missing point means that at least half of the runs were not decided within 10 s: with equal delays and no back-off \
+        caption: "A missing point means that at least half of the runs were not decided within {stopped_after}: with equal delays and no back-off \
                   three proposers outbid each other forever ({locked} of the runs). A back-off of about a round trip that doubles \
-                  ends the duel soonest; a long one wastes time even without a rival. Colours are back-offs here. Held constant: 5 servers, no leader, \
-                  messages of 5 ms on average, up to {runs} runs per point."
+                  ends the duel soonest; a long one wastes time even without a rival. Colours are back-offs here. Held constant: {servers} servers, no leader, \
+                  messages of {delay} on average, up to {runs} runs per point."
             .into(),
         svg: draw(&panels, 2, 320)?,
     });
     found.lessons = vec![
-        "Three proposers with equal delays and no back-off are livelocked: after 10 s they had started {locked_ballots} ballots, and not \
+        "Three proposers with equal delays and no back-off are livelocked: after {stopped_after} they had started {locked_ballots} ballots, and not \
          all commands were decided. (With two proposers, the duel ends when the first of their two commands is decided.)".into(),
         if found.facts.is_zero("locked_uniform") {
             "Delays that vary end the duel without any back-off in every run, after {ballots_uniform} ballots on average."

@@ -3,9 +3,9 @@
 mod crashes;
 
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{self, GREY};
+use crate::lab::experiments::chart::palette;
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
-use crate::lab::experiments::data::Table;
+use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
 use crate::row;
 use crate::theory::Recovery;
@@ -36,23 +36,20 @@ fn in_ms(time: Duration) -> f64 {
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("servers", SERVERS);
-    found.constant("delay of a message", "7.5 ms, so that a broadcast with its answers takes 15 ms");
-    found.constant("heartbeat interval", "half of the shortest election timeout");
-    found.constant("election timeouts", "drawn anew from their range each time");
+    parameters(&mut found);
     let (crashes, outages) = (crashes::crashes(setting, lab)?, outages(setting, lab)?);
     let [randomness, downtime] = crashes::downtime(&mut found, setting, &crashes.all()?)?;
     let throughput = throughput(&mut found, &outages.all()?)?;
     found.figures = vec![randomness, downtime, throughput];
     found.lessons = vec![
-        "Without pre-votes and with timeouts of 12 to 24 ms, {crashes} crashes leave the cluster without a leader for {mean_12_24} on average and {max_12_24} at worst. \
+        "Without pre-votes and with timeouts of {range_12_24}, {crashes} crashes leave the cluster without a leader for {mean_12_24} on average and {max_12_24} at worst. \
          The Raft paper measured {paper_mean_12_24} and {paper_max_12_24}."
             .into(),
-        "Paxos needs no randomness to elect a leader: with equal timeouts of 150 ms the worst crash costs {max_150_150}, where Raft took more than {paper_min_150_150}. A Raft server votes once in a \
-         term, so candidates that start together split the votes. Ballots are ordered, so an acceptor that has promised one promises the higher one as well, and the candidate with the highest id wins. For the same reason 5 ms of randomness \
+        "Paxos needs no randomness to elect a leader: with equal timeouts ({range_150_150}) the worst crash costs {max_150_150}, where Raft took more than {paper_min_150_150}. A Raft server votes once in a \
+         term, so candidates that start together split the votes. Ballots are ordered, so an acceptor that has promised one promises the higher one as well, and the candidate with the highest id wins. For the same reason timeouts of {range_150_155} \
          give a median of {p50_150_155} here and {paper_p50_150_155} there."
             .into(),
-        "The pre-vote adds a round trip: with timeouts of 150 to 300 ms the median is {p50_150_300} without it, and {p50_150_300_asked} with it. A direct calculation from the timeouts gives {calculated_150_300} and \
+        "The pre-vote adds a round trip: with timeouts of {range_150_300} the median is {p50_150_300} without it, and {p50_150_300_asked} with it. A direct calculation from the timeouts gives {calculated_150_300} and \
          {calculated_150_300_asked}, and all medians are within {off} of it."
             .into(),
         "Clients wait longer than the election takes: in the one run with a crash Multi-Paxos answers again after {gap_crash}. There the returning leader does not depose \
@@ -62,12 +59,36 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     Ok(found)
 }
 
+/// What was held constant, and the parameters that the sentences name.
+fn parameters(found: &mut Findings) {
+    found.held("servers", SERVERS, "");
+    found.constant("delay of a message", "{one_way}, so that a broadcast with its answers takes {broadcast}");
+    found.constant("heartbeat interval", "half of the shortest election timeout");
+    found.constant("election timeouts", "drawn anew from their range each time");
+    let facts = &mut found.facts;
+    facts.set("one_way", in_ms(crashes::ONE_WAY), "ms");
+    facts.set("broadcast", in_ms(2 * crashes::ONE_WAY), "ms");
+    let s = |moment: u64| moment as f64 / 1e3;
+    facts.set("trouble_from", s(TROUBLE.0), "s");
+    facts.set("trouble_to", s(TROUBLE.1), "s");
+    facts.set("clients", CLIENTS, "");
+    facts.set("delay", span(in_ms(DELAY.0), in_ms(DELAY.1)), "ms");
+    facts.set("election", span(in_ms(ELECTION), in_ms(2 * ELECTION)), "ms");
+    facts.set("client_resend", in_ms(RESEND), "ms");
+}
+
 /// The faults of the leader.
 const TROUBLES: [&str; 3] = ["crash", "pause", "partition"];
 const WINDOW: u64 = 50;
 const END: u64 = 3_000;
 /// When the fault begins and ends, in milliseconds.
 const TROUBLE: (u64, u64) = (1_000, 2_000);
+/// While clients submit commands: their number, the shortest and the longest delay of a message, the shortest election
+/// timeout (the longest is twice that), and when clients ask again.
+const CLIENTS: u16 = 4;
+const DELAY: (Duration, Duration) = (ms(4), ms(6));
+const ELECTION: Duration = ms(150);
+const RESEND: Duration = ms(100);
 
 /// Clients that submit commands all the time, while the leader has a fault.
 struct Outage {
@@ -82,7 +103,7 @@ impl WithProtocol for Outage {
     /// The times when commands were answered. Without a leader, the first proposer has the fault.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let mut config = Shape::collapsed(self.variant, SERVERS).config()?;
-        let (election, heartbeat, client) = (Some(ms(150)), Some(ms(75)), Some(ms(100)));
+        let (election, heartbeat, client) = (Some(ELECTION), Some(ELECTION / 2), Some(RESEND));
         config.timeouts = Timeouts { election, heartbeat, client, ..Timeouts::default() };
         if self.variant.traits().leaderless {
             config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
@@ -90,8 +111,8 @@ impl WithProtocol for Outage {
         let leader = config.proposers.smallest().unwrap_or_default();
         let others: Vec<NodeId> = config.servers().iter().filter(|id| *id != leader).collect();
         let mut world = World::<P>::new(config, options, self.seed);
-        world.links = Links::new(Delay::Uniform { low: ms(4), high: ms(6) });
-        let clients = world.add_clients(4);
+        world.links = Links::new(Delay::Uniform { low: DELAY.0, high: DELAY.1 });
+        let clients = world.add_clients(CLIENTS);
         let at = |moment| Time(0).after(ms(moment));
         let (start, end) = (at(TROUBLE.0), at(TROUBLE.1));
         match self.trouble {
@@ -116,7 +137,7 @@ impl WithProtocol for Outage {
 /// All variants, and how their lines are dashed.
 fn variants() -> impl Iterator<Item = (Variant, Dash)> {
     // Neighbouring colours of the palette differ in their dashes.
-    let dashes = [Dash::Long, Dash::Short, Dash::Solid, Dash::Short];
+    let dashes = [Dash::Long, Dash::Short, Dash::Solid, Dash::Mixed];
     Variant::ALL.iter().copied().zip(dashes.into_iter().cycle())
 }
 
@@ -144,7 +165,9 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
             ),
             ("variant", "the variant"),
             ("from_ms", "the beginning of a window of 50 ms, in ms"),
+            ("at_s", "the middle of the window, in s"),
             ("answered", "commands answered in the window"),
+            ("per_second", "the same, per second"),
         ],
     );
     let mut gaps = Table::new(
@@ -166,18 +189,17 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
             Axis::new("time (s)").range(0.0, 3.0),
             Axis::new("answers / s").range(0.0, 300.0),
         );
-        panel.line(
-            Style::new("trouble begins and ends", GREY).dash(Dash::Short).marker(Marker::None),
-            [(1.0, 0.0), (1.0, 300.0)],
-        );
-        panel.line(Style::new("", GREY).dash(Dash::Short).marker(Marker::None), [(2.0, 0.0), (2.0, 300.0)]);
+        for moment in [TROUBLE.0, TROUBLE.1].map(|moment| moment as f64 / 1e3) {
+            panel.rule("trouble begins and ends", (moment, 0.0), (moment, 300.0));
+        }
         for ((variant, dash), answers) in variants().zip(measured.by_ref()) {
             let mut points = Vec::new();
             for from in (0..END).step_by(WINDOW as usize) {
                 let window = Time(0).after(ms(from))..Time(0).after(ms(from + WINDOW));
                 let answered = answers.iter().filter(|at| window.contains(at)).count();
-                table.push(row![trouble, variant.name(), from, answered]);
-                points.push(((from + WINDOW / 2) as f64 / 1e3, answered as f64 * 1e3 / WINDOW as f64));
+                let (at, rate) = ((from + WINDOW / 2) as f64 / 1e3, answered as f64 * 1e3 / WINDOW as f64);
+                table.push(row![trouble, variant.name(), from, at, answered, rate]);
+                points.push((at, rate));
             }
             let longest = |from: u64, to: u64| {
                 let within = Time(0).after(ms(from))..Time(0).after(ms(to));
@@ -203,10 +225,10 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
     Ok(Figure {
         name: "throughput",
         title: "Answers per second during a fault of the leader".into(),
-        caption: "The leader crashes, is paused, or is cut off from 1 s to 2 s (between the grey lines). Answers stop until another process leads and the \
+        caption: "The leader crashes, is paused, or is cut off from {trouble_from} to {trouble_to} (between the grey lines). Answers stop until another process leads and the \
                   clients have found it. Basic Paxos has no leader: there the first proposer has the fault, only the clients that ask it wait, and the proposers outbid each other all the time. Multi-Paxos then serves as before. Fast Paxos does so only when the old leader is back: until then all four \
-                  remaining acceptors must vote alike in a fast ballot, so another order at one of them is a collision. Held constant: 5 servers, 4 clients with one \
-                  command at a time, delays of 4 to 6 ms, election timeouts of 150 to 300 ms, clients ask again after 100 ms, one run per curve."
+                  remaining acceptors must vote alike in a fast ballot, so another order at one of them is a collision. Held constant: {servers} servers, {clients} clients with one \
+                  command at a time, delays of {delay}, election timeouts of {election}, clients ask again after {client_resend}, one run per curve."
             .into(),
         svg: draw(&panels, 1, 200)?,
     })

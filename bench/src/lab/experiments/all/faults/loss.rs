@@ -3,7 +3,7 @@
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
 use crate::lab::experiments::chart::{Axis, Figure, Mark, Marker, Panel, Style, draw};
-use crate::lab::experiments::data::Table;
+use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::lab::faults::disagreement;
@@ -28,6 +28,11 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 
 const SERVERS: u16 = 5;
 const CLIENTS: u16 = 3;
+/// The shortest and the longest delay of a message, and the longest of one that is late.
+const DELAY: (Duration, Duration) = (ms(4), ms(6));
+const LATEST: Duration = ms(100);
+/// The share of lost messages that a sentence is about.
+const LOSSY: f64 = 0.1;
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -41,13 +46,13 @@ const TROUBLES: [(&str, &[f64]); 3] = [
 ];
 
 fn links(trouble: &str, share: f64) -> Links {
-    let mut links = Links::new(Delay::Uniform { low: ms(4), high: ms(6) });
+    let mut links = Links::new(Delay::Uniform { low: DELAY.0, high: DELAY.1 });
     match trouble {
         "loss" => links.loss = share,
         "duplication" => links.duplication = share,
         _ => {
             let late = (share * 1000.0).round() as u16;
-            links.delay = Delay::Tailed { low: ms(4), high: ms(6), late, latest: ms(100) };
+            links.delay = Delay::Tailed { low: DELAY.0, high: DELAY.1, late, latest: LATEST };
         }
     }
     links
@@ -126,6 +131,24 @@ fn is_linearizable<R>(commands: &[Submitted<R>]) -> bool {
     true
 }
 
+/// What was held constant.
+fn parameters(found: &mut Findings, commands: u64) {
+    let in_ms = |time: Duration| time.as_secs_f64() * 1e3;
+    found.held("servers", SERVERS, "");
+    found.held("clients", CLIENTS, "");
+    found.held("commands of each client", commands, "");
+    found.held("delay of a message", span(in_ms(DELAY.0), in_ms(DELAY.1)), "ms");
+    found.held("latest message", in_ms(LATEST), "ms");
+    let Timeouts { resend, client, heartbeat, election, election_spread, .. } = Timeouts::default();
+    for (name, time) in [("resend timeout", resend), ("client timeout", client), ("heartbeat", heartbeat)] {
+        found.held(name, time.map(in_ms), "ms");
+    }
+    if let Some(shortest) = election {
+        let longest = shortest + election_spread.unwrap_or(shortest);
+        found.held("election timeout", span(in_ms(shortest), in_ms(longest)), "ms");
+    }
+}
+
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let commands = setting.either(60, 1_000);
     let mut cases = Vec::new();
@@ -141,16 +164,12 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     })?;
     let mut outcomes = cases.into_iter().zip(outcomes.all()?);
     let mut found = Findings::default();
-    found.constant("servers", SERVERS);
-    found.constant("clients", format!("{CLIENTS}, each with one command at a time"));
-    found.constant("commands of each client", commands);
-    found.constant("delay of a message", "4 to 6 ms; late ones up to 100 ms");
-    found.constant("timeouts", "resend 50 ms, client 200 ms, heartbeat 20 ms, election 100 to 200 ms");
+    parameters(&mut found, commands);
     let mut table = Table::new(
         "loss",
         &[
             ("trouble", "the fault of the network"),
-            ("share", "the share of messages that are lost, duplicated, or late (up to 100 ms)"),
+            ("share", "the share of messages that are lost, duplicated, or late"),
             ("variant", "the variant"),
             ("commands", "commands decided"),
             ("mean_ms", "mean latency, in ms"),
@@ -166,7 +185,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let (mut runs, mut wrong, mut unordered) = (0_u64, 0, 0);
     let (mut time, mut sent) = (Vec::new(), Vec::new());
     for (trouble, shares) in TROUBLES {
-        let mut panel = Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("p99 (ms)").log());
+        let mut panel =
+            Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("99th percentile (ms)").log());
         let mut traffic =
             Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("messages per command"));
         for (variant, marker) in Variant::ALL.iter().copied().zip(Marker::SERIES.into_iter().cycle()) {
@@ -178,7 +198,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                 let Summary { len, mean, p99, .. } = outcome.latencies;
                 late.extend(p99.map(|p99| (share, p99)));
                 messages.push((share, outcome.messages));
-                if trouble == "loss" && [0.0, 0.1].iter().any(|named: &f64| named.total_cmp(&share).is_eq()) {
+                if trouble == "loss" && [0.0, LOSSY].iter().any(|named: &f64| named.total_cmp(&share).is_eq())
+                {
                     let at = if share > 0.0 { "lossy" } else { "quiet" };
                     let meaning = format!("p99_ms of loss.csv, {variant}, loss {share}");
                     found.facts.add(&format!("{variant}_{at}"), p99, "ms", meaning);
@@ -218,6 +239,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     }
     found.failed = wrong + unordered;
     let verdict = verdict(wrong, unordered);
+    found.facts.add("lossy", LOSSY * 100.0, "%", "the share of loss.csv that the facts on loss are about");
     found.facts.add("runs", runs, "", "rows of loss.csv");
     found.facts.add("wrong", wrong, "", "sum of violations in loss.csv");
     found.facts.add("unordered", unordered, "", "rows of loss.csv that are not linearizable");
@@ -228,8 +250,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             title: "99th percentile of the latency on bad networks".into(),
             caption: format!(
                 "A lost message costs a timeout, so the slowest hundredth jumps as soon as messages are lost; duplicates cost \
-                 no time. {verdict} Held constant: 5 servers, 3 clients, delays of 4 to 6 ms, resend after 50 ms, clients ask \
-                 again after 200 ms."
+                 no time. {verdict} Held constant: {{servers}} servers, {{clients}} clients with one command at a time, delays of {{delay_of_a_message}}, resend after {{resend_timeout}}, clients ask \
+                 again after {{client_timeout}}."
             ),
             svg: draw(&time, 3, 300)?,
         },
@@ -242,7 +264,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     ];
     found.lessons = vec![
         format!("Messages were lost, duplicated and late. {verdict}"),
-        "At 10 % loss the slowest hundredth of commands takes {multi_lossy} with Multi-Paxos (without loss {multi_quiet}) and {fast_lossy} with \
+        "At {lossy} loss the slowest hundredth of commands takes {multi_lossy} with Multi-Paxos (without loss {multi_quiet}) and {fast_lossy} with \
          Fast Paxos ({fast_quiet}): timeouts dominate, not message delays."
             .into(),
     ];

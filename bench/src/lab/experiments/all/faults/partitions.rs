@@ -3,7 +3,7 @@
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
 use crate::lab::experiments::chart::{Axis, Figure, Marker, Style, bars, draw};
-use crate::lab::experiments::data::Table;
+use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
@@ -30,6 +30,11 @@ const fn ms(n: u64) -> Duration {
 
 /// The shortest election timeout; the longest is twice that.
 const ELECTION: Duration = ms(150);
+/// When clients ask again.
+const RESEND: Duration = ms(100);
+const CLIENTS: u16 = 4;
+/// The shortest and the longest delay of a message.
+const DELAY: (Duration, Duration) = (ms(4), ms(6));
 /// When the links are cut, and when a run ends, in milliseconds.
 const START: u64 = 1_000;
 const END: u64 = 6_000;
@@ -120,15 +125,15 @@ impl WithProtocol for Outage {
         let mut config = Shape::collapsed(self.variant, self.scenario.servers()).config()?;
         let heartbeat = Some(ELECTION / 2);
         config.timeouts =
-            Timeouts { election: Some(ELECTION), heartbeat, client: Some(ms(100)), ..Timeouts::default() };
+            Timeouts { election: Some(ELECTION), heartbeat, client: Some(RESEND), ..Timeouts::default() };
         if self.variant.traits().leaderless {
             config.leadership = Leadership::SelfAppointed { backoff: Some((ms(20), ms(320))) };
         }
         config.pre_vote = self.asks;
         let mut world = World::<P>::new(config, options, self.seed);
-        world.links = Links::new(Delay::Uniform { low: ms(4), high: ms(6) });
+        world.links = Links::new(Delay::Uniform { low: DELAY.0, high: DELAY.1 });
         world.faults.cuts = self.scenario.cuts();
-        let clients = world.add_clients(4);
+        let clients = world.add_clients(CLIENTS);
         let mut sim = Sim::new(world, |_| Digest::default());
         for (client, nth) in clients.iter().zip(0..) {
             sim.submit_in_turn(*client, 1, (0..100_000).map(|k| nth * 1_000_000 + k));
@@ -156,6 +161,24 @@ impl WithProtocol for Outage {
             won: won(&sim) - before,
         })
     }
+}
+
+/// What was held constant.
+fn parameters(found: &mut Findings) {
+    let in_ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let s = |moment: u64| moment as f64 / 1e3;
+    found.held("servers", Scenario::QuorumLoss.servers(), "");
+    found.held("servers in the chain", Scenario::Chained.servers(), "");
+    found.facts.set("clients", CLIENTS, "");
+    found.constant("clients", "{clients}, each with one command at a time, connected with all servers");
+    found.held("delay of a message", span(in_ms(DELAY.0), in_ms(DELAY.1)), "ms");
+    found.held("election timeout", span(in_ms(ELECTION), in_ms(2 * ELECTION)), "ms");
+    found.held("heartbeat", in_ms(ELECTION / 2), "ms");
+    found.held("resend timeout", Timeouts::default().resend.map(in_ms), "ms");
+    found.held("client timeout", in_ms(RESEND), "ms");
+    found.held("links cut", span(s(START), s(END)), "s");
+    found.facts.set("cut_for", s(END - START), "s");
+    found.constant("elections that do not ask", "a process that hears no leader campaigns at once");
 }
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
@@ -187,12 +210,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     )?;
     let mut courses = courses.all()?.into_iter();
     let mut found = Findings::default();
-    found.constant("servers", "5; in the chain 3");
-    found.constant("clients", "4, each with one command at a time, connected with all servers");
-    found.constant("delay of a message", "4 to 6 ms");
-    found.constant("timeouts", "election 150 to 300 ms, heartbeat 75 ms, resend 50 ms, client 100 ms");
-    found.constant("links cut", "from 1 s to 6 s");
-    found.constant("elections that do not ask", "a process that hears no leader campaigns at once");
+    parameters(&mut found);
     let mut table = Table::new(
         "partitions",
         &[
@@ -203,10 +221,10 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                 "1 if a candidate first asks whether others hear a leader, 0 if it campaigns at once; empty: self-appointed proposers",
             ),
             ("runs", "runs with different seeds"),
-            ("again", "runs in which commands are answered in the last 2 of 5 s"),
+            ("again", "runs in which commands are answered in the last two seconds of the cut"),
             ("gap_p50_ms", "median of the longest time without an answer, in ms"),
             ("gap_max_ms", "the longest of all, in ms"),
-            ("kept", "the throughput in the last 2 s, as a share of that before, mean"),
+            ("kept", "the throughput in these two seconds, as a share of that before, mean"),
             ("won", "ballots won after the links were cut, mean"),
         ],
     );
@@ -269,15 +287,15 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             name,
             title: title.into(),
             caption: caption.into(),
-            svg: draw(&panels, 1, 230)?,
+            svg: draw(&panels, 1, 260)?,
         })
     };
     found.figures = vec![
         figure(
             "downtime",
             "The longest time without an answer in partial partitions",
-            "Bars are medians of {runs} runs. A bar of 5 s is a cluster that stands still. Basic Paxos has no leader, so it has no elections. Held constant: 5 servers \
-             (chain: 3), delays of 4 to 6 ms, election timeouts of 150 to 300 ms, 4 clients that reach all servers, links cut for 5 s.",
+            "Bars are medians of {runs} runs. A bar of {cut_for} is a cluster that stands still. Basic Paxos has no leader, so it has no elections. Held constant: {servers} servers \
+             (chain: {servers_in_the_chain}), delays of {delay_of_a_message}, election timeouts of {election_timeout}, {clients} clients that reach all servers, links cut for {cut_for}.",
             "longest time without an answer (ms)",
             &gaps,
         )?,
@@ -338,10 +356,10 @@ fn lessons(found: &Findings) -> Vec<String> {
         ),
         format!(
             "{deposed} ({{won_chained}} ballots won while the links are cut, {{kept_chained}} of the throughput kept). A candidate that does not ask deposes it repeatedly: {{won_chained_unasked}} ballots \
-             in 5 s, {{kept_chained_unasked}} of the throughput."
+             in {{cut_for}}, {{kept_chained_unasked}} of the throughput."
         ),
-        "In a constrained election the hub leads after {gap_constrained}, although it was behind. Fast Paxos keeps {fast_constrained} of its throughput there, and {fast_loss} in quorum loss: when four of five \
-         servers are left, a fast quorum needs all of them."
+        "In a constrained election the hub leads after {gap_constrained}, although it was behind. Fast Paxos keeps {fast_constrained} of its throughput there, because a fast quorum needs \
+         all four servers that are left. In quorum loss, where the hub reaches all five, it keeps {fast_loss}."
             .into(),
     ]
 }

@@ -2,7 +2,7 @@
 //! are no step on this way follow, with all ideas that they can have.
 
 use super::disk::Waits;
-use super::work::{Arrivals, Served, Work};
+use super::work::{self, Arrivals, Served, Work};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
 use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, bars, draw, stacked};
@@ -12,7 +12,7 @@ use crate::row;
 use crate::theory::{Learning, Recovery};
 use crate::variants::Variant;
 use paxos_core::{Announce, Config};
-use paxos_transport::sim::{Delay, Disk, Links, Service};
+use paxos_transport::sim::{Delay, Disk, Service};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -146,9 +146,8 @@ fn measure(step: Step, setting: &Setting) -> Result<Gain, LabError> {
     let seed = setting.seed;
     let alone = step.serve(Waits::Quorum, |_| (), few, seed)?;
     let loaded = |work: &mut Work| {
-        work.links =
-            Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });
-        work.service = Service::each(Duration::from_micros(10));
+        work.links = work::links();
+        work.service = Service::each(work::MESSAGE);
         (work.clients, work.arrivals) = (CLIENTS, Arrivals::InTurn(IN_FLIGHT));
     };
     let rate = step.serve(Waits::Quorum, loaded, many, seed)?.rate;
@@ -167,14 +166,15 @@ fn measure(step: Step, setting: &Setting) -> Result<Gain, LabError> {
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("servers", SERVERS);
-    found.constant(
-        "throughput",
-        "64 clients with 4 commands in progress each; 10 µs for each message sent or received; 0.4 to 0.6 ms",
-    );
-    found.constant("messages, delays and syncs", "one client, one command at a time; 1 ms per message");
-    found.constant("batch", BATCH);
-    found.constant("sync", "5 ms, constant or exponential with that mean");
+    found.held("servers", SERVERS, "");
+    work::costs(&mut found);
+    found.held("clients", CLIENTS, "");
+    found.held("commands of a client in progress", IN_FLIGHT, "");
+    found.constant("messages, delays and syncs", "one client, one command at a time, {alone} per message");
+    found.facts.set("alone", work::ALONE.as_secs_f64() * 1e3, "ms");
+    found.held("batch", BATCH, "");
+    found.facts.set("sync", SYNC.as_secs_f64() * 1e3, "ms");
+    found.constant("sync", "{sync}, constant or exponential with that mean");
     let mut table = Table::new(
         "ablation",
         &[
@@ -187,7 +187,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             ("delays", "message delays from request to answer, one command at a time"),
             ("rate", "commands per second under load"),
             ("gain", "rate divided by that of the step before"),
-            ("sync_ms", "latency with constant syncs of 5 ms, in ms"),
+            ("sync_ms", "latency with constant syncs, in ms"),
             ("exponential_ms", "mean latency with exponential syncs, in ms"),
             (
                 "own_ms",
@@ -230,7 +230,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             &format!("syncs_{name}"),
             waited,
             "",
-            format!("(sync_ms − delays) / 5 of ablation.csv, {name}: a delay takes 1 ms"),
+            format!("(sync_ms − delays × alone) / sync of ablation.csv, {name}"),
         );
         before = Some(measured);
     }
@@ -242,9 +242,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             .into(),
         "Throughput comes from more commands in progress: {rate_piggyback} commands per second one by one, {rate_batch} in batches, {rate_pipeline} with a pipeline as well."
             .into(),
-        "Fast Paxos has the fewest delays ({delays_fast}) but not the highest throughput: {rate_fast} commands per second from 64 clients whose commands collide."
+        "Fast Paxos has the fewest delays ({delays_fast}) but not the highest throughput: {rate_fast} commands per second from {clients} clients whose commands collide."
             .into(),
-        "With a constant sync of 5 ms a command takes {sync_ms_multi} in Multi-Paxos, which waits for {syncs_multi} sync, and {sync_ms_basic} in Basic Paxos, which waits for {syncs_basic}: for \
+        "With a constant sync of {sync} a command takes {sync_ms_multi} in Multi-Paxos, which waits for {syncs_multi} sync, and {sync_ms_basic} in Basic Paxos, which waits for {syncs_basic}: for \
          the proposer's ballot, for promises and for votes."
             .into(),
         "With exponential syncs Multi-Paxos takes {exponential_ms_multi}, and {own_ms_multi} if its leader waits for its own disk. Asking only a quorum loses this gain: \
@@ -270,10 +270,10 @@ fn panel(title: &str, axis: &str, all: &[(Step, Gain)], of: impl Fn(&Gain) -> f6
 
 fn by_step(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
     let panels = [
-        panel("messages", "per command", all, |measured| measured.messages),
-        panel("delays", "request to answer", all, |measured| measured.delays),
+        panel("messages", "messages per command", all, |measured| measured.messages),
+        panel("delays", "delays from request to answer", all, |measured| measured.delays),
         panel("throughput", "1,000 commands / s", all, |measured| measured.rate / 1e3),
-        panel("a constant sync of 5 ms", "latency (ms)", all, |measured| {
+        panel(&format!("a constant sync of {} ms", SYNC.as_millis()), "latency (ms)", all, |measured| {
             measured.synced[0].unwrap_or_default()
         }),
     ];
@@ -282,8 +282,8 @@ fn by_step(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
         title: "From Basic to Fast Paxos, step by step".into(),
         caption: "From top to bottom each step adds an idea; Fast Paxos leaves out thrifty and piggyback. In Basic Paxos every server hears every vote, which makes {messages_basic} messages; in the other steps only the leader \
                   hears votes, as in the figures of `counts`, where Basic Paxos takes {messages_simple} in this way. The ideas for leaders first save messages and then \
-                  share them among commands; delays fall only where a phase or a hop is removed. Held constant: 5 servers; for the throughput, 64 clients with \
-                  4 commands in progress and 10 µs at each end of a message; for the rest, one command at a time and 1 ms per message."
+                  share them among commands; delays fall only where a phase or a hop is removed. Held constant: {servers} servers; for the throughput, {clients} clients with \
+                  {commands_of_a_client_in_progress} commands in progress and {cost_of_a_message} at each end of a message; for the rest, one command at a time and {alone} per message."
             .into(),
         svg: draw(&panels, 2, 270)?,
     })
@@ -306,9 +306,9 @@ fn syncs(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
     let chart = bars("", &names, Axis::new("mean latency (ms)"), &series);
     Ok(Figure {
         name: "syncs",
-        title: "Latency with disks that sync in 5 ms".into(),
+        title: format!("Latency with disks that sync in {} ms", SYNC.as_millis()),
         caption: "Colours are distributions of the sync time here. A leader that waits for its own disk suffers from the variance, and so does one that asks only a quorum. \
-                  Held constant: 5 servers, 1 ms per message, one command at a time, a mean sync of 5 ms."
+                  Held constant: {servers} servers, {alone} per message, one command at a time, a mean sync of {sync}."
             .into(),
         svg: draw(&[chart], 1, 320)?,
     })

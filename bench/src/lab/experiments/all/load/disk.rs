@@ -33,6 +33,10 @@ const ONE_WAY: f64 = 1.0;
 /// The mean time of a sync, in milliseconds.
 const SYNC: f64 = 5.0;
 
+/// The numbers of servers.
+const FEW: u16 = 3;
+const MORE: u16 = 5;
+
 /// The syncs that a command waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
@@ -131,8 +135,11 @@ fn spread(share: f64) -> Delay {
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
     found.constant("commands", "one at a time; the variant is multi where no other is named");
-    found.constant("delay of a message", "1 ms");
-    found.constant("sync", "5 ms on average, one for all waiting writes");
+    found.held("delay of a message", ONE_WAY, "ms");
+    found.facts.set("sync", SYNC, "ms");
+    found.constant("sync", "{sync} on average, one for all waiting writes");
+    found.facts.set("few", FEW, "");
+    found.facts.set("more", MORE, "");
     found.constant("leader", "n0 throughout: it does not hand over although its disk is slow");
     let (by_spread, by_sync) = (by_spread(setting, lab)?, by_sync(setting, lab)?);
     let by_variant = variants::by_variant(setting, lab)?;
@@ -142,13 +149,13 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.figures = vec![spreads, slow, variants];
     found.lessons = vec![
         "The simulator agrees with a direct calculation from the order of votes within {off} of the mean.".into(),
-        "With equal disks a command takes {constant} on 3 servers, whichever disks it waits for: four message delays and one sync. With exponential syncs it takes \
-         {any_3} if any two of three disks suffice, and {own_3} if the leader's must be one of them."
+        "With equal disks a command takes {constant} on {few} servers, whichever disks it waits for: four message delays and one sync. With exponential syncs it takes \
+         {any_few} if any two of three disks suffice, and {own_few} if the leader's must be one of them."
             .into(),
-        "A quorum hides the slowest disks: with exponential syncs the slowest of 100 commands takes {late_any_3} on 3 servers and {late_any_5} on 5, of which any 3 suffice, but \
-         {late_own_3} and {late_own_5} if the leader waits for its own disk."
+        "A quorum hides the slowest disks: with exponential syncs the slowest hundredth of the commands takes {late_any_few} or more on {few} servers and {late_any_more} on {more}, of which any majority suffices, but \
+         {late_own_few} and {late_own_more} if the leader waits for its own disk."
             .into(),
-        "A cluster of 3 with one slow disk is as fast as its second fastest disk: if the leader's disk takes {slowest}, a command takes {slow_any} if any two disks suffice, and \
+        "A cluster of {few} with one slow disk is as fast as its second fastest disk: if the leader's disk takes {slowest}, a command takes {slow_any} if any two disks suffice, and \
          {slow_own} if the leader waits for its own. A follower's slow disk costs nothing in either case ({slow_follower})."
             .into(),
     ];
@@ -163,10 +170,10 @@ type Both = (Summary, Option<f64>);
 
 /// The clusters with disks that vary, and how their lines style.
 const VARYING: [(u16, Waits, Hue, Dash, Marker); 4] = [
-    (3, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
-    (3, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
-    (5, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
-    (5, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
+    (FEW, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
+    (FEW, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
+    (MORE, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
+    (MORE, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
 ];
 
 /// The latencies by cluster and spread of sync times.
@@ -200,7 +207,7 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
             ("waits", "the syncs that a command waits for: any quorum's, or the leader's as well"),
             (
                 "spread",
-                "standard deviation of the sync time divided by its mean of 5 ms; 0: constant, 1: exponential",
+                "standard deviation of the sync time divided by its mean; 0: constant, 1: exponential",
             ),
             ("mean_ms", "mean latency, in ms"),
             ("p50_ms", "median latency, in ms"),
@@ -208,7 +215,7 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
             ("calculated_ms", "mean latency by direct calculation from the order of votes, in ms"),
         ],
     );
-    let mut mean = Panel::new("mean", spread_axis(), Axis::new("latency (ms)").range(5.0, 14.0));
+    let mut mean = Panel::new("mean", spread_axis(), Axis::new("latency (ms)"));
     let mut late = Panel::new("99th percentile", spread_axis(), Axis::new("latency (ms)"));
     let mut off = 0.0_f64;
     let mut named = false;
@@ -228,9 +235,10 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
             if share >= 1.0 {
                 let late =
                     format!("p99_ms of spread.csv, {servers} servers, {}, spread {share}", waits.name());
-                found.facts.add(&format!("late_{key}_{servers}"), p99, "ms", late);
-                found.facts.add(&format!("{key}_{servers}"), average, "ms", meaning);
-            } else if share <= 0.0 && (servers, waits) == (3, Waits::Quorum) {
+                let number = if servers == FEW { "few" } else { "more" };
+                found.facts.add(&format!("late_{key}_{number}"), p99, "ms", late);
+                found.facts.add(&format!("{key}_{number}"), average, "ms", meaning);
+            } else if share <= 0.0 && (servers, waits) == (FEW, Waits::Quorum) {
                 found.facts.add("constant", average, "ms", meaning);
             }
         }
@@ -247,8 +255,8 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
     Ok(Figure {
         name: "spread",
         title: "Latency against the spread of sync times".into(),
-        caption: "The spread is the standard deviation of the sync time divided by its mean: 0 is a constant time, 1 an exponential one. Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
-                  Dotted: by direct calculation. Colours are the syncs that a command waits for. Held constant: Multi-Paxos, a mean sync of 5 ms, messages of 1 ms, \
+        caption: "The spread is the standard deviation of the sync time divided by its mean: left the time is constant, right it is exponential. Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
+                  Dotted: by direct calculation. Colours are the syncs that a command waits for. Held constant: Multi-Paxos, a mean sync of {sync}, messages of {delay_of_a_message}, \
                   one command at a time, {commands} commands per point."
             .into(),
         svg: draw(&[mean, late], 2, 320)?,
@@ -256,7 +264,8 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
 }
 
 /// The sync times of the slow disk, in milliseconds.
-const SYNCS: [u64; 5] = [5, 10, 20, 50, 100];
+const SYNCS: [u64; 5] = [5, 10, 20, 50, SLOWEST];
+const SLOWEST: u64 = 100;
 
 /// The process with the slow disk, what commands wait for, and how the line looks.
 type Slow = (&'static str, u16, Waits, Hue, Dash, Marker);
@@ -276,7 +285,7 @@ fn by_sync(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Both>, LabEr
     let (count, seed) = (setting.either(50, 500), setting.seed);
     lab.each(&cases, name, |((_, node, waits, ..), sync)| {
         let slow = Some((*node, Duration::from_millis(*sync)));
-        let (variant, servers, waits, sync) = (Variant::Multi, 3, *waits, spread(0.0));
+        let (variant, servers, waits, sync) = (Variant::Multi, FEW, *waits, spread(0.0));
         let work = Commands { variant, servers, waits, sync, slow, count, seed };
         Ok((work.measure()?, work.calculate().mean()))
     })
@@ -289,7 +298,10 @@ fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
         &[
             ("slow", "whose disk is slow"),
             ("waits", "the syncs that a command waits for: any quorum's, or the leader's as well"),
-            ("sync_ms", "the sync time of the slow disk, in ms; that of the two others is 5 ms"),
+            (
+                "sync_ms",
+                "the sync time of the slow disk, in ms; that of the two others is sync of summary.csv",
+            ),
             ("mean_ms", "mean latency, in ms"),
             ("calculated_ms", "by direct calculation, in ms"),
         ],
@@ -301,27 +313,27 @@ fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
         for (sync, (Summary { mean, .. }, calculated)) in SYNCS.into_iter().zip(both.iter().copied()) {
             table.push(row![whose, waits.name(), sync, mean, calculated]);
             points.extend(mean.map(|mean| (sync as f64, mean)));
-            if sync == 100 {
+            if sync == SLOWEST {
                 let key = match (whose, waits) {
                     ("leader", Waits::Quorum) => "slow_any",
                     ("leader", Waits::Own) => "slow_own",
                     (_, Waits::Quorum) => "slow_follower",
                     (_, Waits::Own) => "slow_follower_own",
                 };
-                let meaning = format!("mean_ms of slow.csv, {whose}, {}, 100 ms", waits.name());
+                let meaning = format!("mean_ms of slow.csv, {whose}, {}, slowest", waits.name());
                 found.facts.add(key, mean, "ms", meaning);
             }
         }
         let style = Style::new(format!("slow {whose}, {}", waits.name()), hue).dash(dash).marker(marker);
         panel.line(style, points);
     }
-    found.facts.add("slowest", 100_u64, "ms", "the greatest sync_ms of slow.csv");
+    found.facts.add("slowest", SLOWEST, "ms", "the greatest sync_ms of slow.csv");
     found.tables.push(table);
     Ok(Figure {
         name: "slow",
         title: "Latency with one slow disk of three".into(),
         caption: "Three of the lines coincide: the cluster is as fast as its second fastest disk, unless the slow disk is the leader's and the \
-                  leader waits for it. Colours are whose disk is slow and what is waited for. Held constant: 3 servers with Multi-Paxos, the two other disks sync in 5 ms, messages of 1 ms."
+                  leader waits for it. Colours are whose disk is slow and what is waited for. Held constant: {few} servers with Multi-Paxos, the two other disks sync in {sync}, messages of {delay_of_a_message}."
             .into(),
         svg: draw(&[panel], 1, 340)?,
     })

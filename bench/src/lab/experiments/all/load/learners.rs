@@ -2,6 +2,7 @@
 
 mod reads;
 
+use super::work::{self, MESSAGE};
 use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
@@ -10,7 +11,7 @@ use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Set
 use crate::row;
 use crate::theory::{Learning, Recovery};
 use crate::variants::Variant;
-use paxos_core::Consistency;
+use paxos_core::{Consistency, Timeouts};
 use reads::Readers;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -28,8 +29,8 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 const ACCEPTORS: u16 = 5;
 /// How long a learner is busy with each read.
 const READ: Duration = Duration::from_micros(100);
-/// How long a process is busy with each message that it sends or receives.
-const MESSAGE: Duration = Duration::from_micros(10);
+/// How long a lease is: longer than a heartbeat and its round trip, and shorter than an election timeout.
+const LEASE: Duration = ms(60);
 /// The mean time between two commands.
 const COMMANDS: Duration = Duration::from_millis(2);
 
@@ -44,24 +45,38 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
+/// What was held constant, and the parameters that the sentences name.
+fn parameters(found: &mut Findings) {
+    let in_ms = |time: Duration| time.as_secs_f64() * 1e3;
+    found.constant("layout", "Multi-Paxos with separate roles: one proposer, {acceptors} acceptors");
+    found.held("cost of a read", READ.as_micros() as u64, "µs");
+    work::costs(found);
+    found.held("commands per second", (1.0 / COMMANDS.as_secs_f64()).round() as u64, "");
+    found.held("leases where reads are by lease", in_ms(LEASE), "ms");
+    found.held("heartbeats", Timeouts::default().heartbeat.map(in_ms), "ms");
+    found.held("client timeout", Timeouts::default().client.map(in_ms), "ms");
+    let facts = &mut found.facts;
+    facts.set("acceptors", ACCEPTORS, "");
+    facts.set("some", SOME, "");
+    facts.set("many", MANY, "");
+    facts.set("most", MOST, "");
+    facts.set("late", LATE, "%");
+    facts.set("capacity", (1.0 / READ.as_secs_f64()).round() as u64, "");
+}
+
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("layout", "multi, separate roles: one proposer, 5 acceptors");
-    found.constant("cost of a read", "100 µs at its learner");
-    found.constant("cost of a message", "10 µs for its sender and 10 µs for its receiver");
-    found.constant("delay of a message", "0.4 to 0.6 ms");
-    found.constant("commands", "500 per second");
-    found.constant("leases", "60 ms, where reads are by lease; heartbeats every 20 ms");
+    parameters(&mut found);
     let (served, died) = (serve(setting, lab)?, die(setting, lab)?);
     let [rate, cost] = scale(&mut found, &served.all()?)?;
     let death = death(&mut found, &died.all()?)?;
     found.figures = vec![rate, cost, death];
     found.lessons = vec![
-        "Local reads scale with learners: one serves {local_1} per second and 16 serve {local_16}. Confirmed reads, which see every command answered before, do not: {confirmed_8} per second with 8 learners, and \
-         {confirmed_16} with 16, whose questions leave the leader no time. A lease makes them sooner and does not move that limit ({lease_8} and {lease_16} per second): the leader must hear each question all the same, and answers to its heartbeats that wait too long renew no lease. Quorum reads go from {quorum_8} to {quorum_16}, because each acceptor hears each question."
+        "Local reads scale with learners: one serves {local_one} per second and {most} serve {local_most}. Confirmed reads, which see every command answered before, do not: {confirmed_many} per second with {many} learners, and \
+         {confirmed_most} with {most}, whose questions leave the leader no time. A lease makes them sooner and does not move that limit ({lease_many} and {lease_most} per second): the leader must hear each question all the same, and answers to its heartbeats that wait too long renew no lease. Quorum reads go from {quorum_many} to {quorum_most}, because each acceptor hears each question."
             .into(),
         format!(
-            "At half of its capacity a learner answers a local read within {{local_p50}}, a read by lease within {{lease_p50}}, a quorum read within {{quorum_p50}} and a confirmed read within {{confirmed_p50}} (medians). Of \
+            "At half of its capacity each of {{some}} learners answers a local read within {{local_p50}}, a read by lease within {{lease_p50}}, a quorum read within {{quorum_p50}} and a confirmed read within {{confirmed_p50}} (medians). Of \
              the local reads {{stale_local}} miss a command that was answered before they began; {}. Reads by lease rest on clocks, and no clock is wrong here.",
             if ["stale_lease", "stale_quorum", "stale_confirmed"].iter().all(|stale| found.facts.is_zero(stale)) {
                 "no read of the three other kinds does"
@@ -69,10 +84,10 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                 "so do {stale_lease} of the reads by lease, {stale_quorum} of the quorum reads and {stale_confirmed} of the confirmed ones"
             }
         ),
-        "Each learner costs the leader one more message per command, and confirmed reads cost it their questions. With 16 learners at half of their load, it handles {leader_local} messages per second with local reads, \
+        "Each learner costs the leader one more message per command, and confirmed reads cost it their questions. With {most} learners at half of their load, it handles {leader_local} messages per second with local reads, \
          {leader_confirmed} with confirmed reads, {leader_lease} with reads by lease and {leader_quorum} with quorum reads."
             .into(),
-        "While one of 4 learners is down, the others serve {during} of the local reads that all served before, and its reads are refused; after its restart it is {after}. Commands are not affected \
+        "While one of {some} learners is down, the others serve {during} of the local reads that all served before, and its reads are refused; after its restart it is {after}. Commands are not affected \
          where the leader learns (no gap longer than {gap_distinguished}). Where only the learners hear votes, the first learner answers the clients, and its death stops the answers for {gap_everyone}."
             .into(),
     ];
@@ -80,7 +95,13 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
 }
 
 /// The numbers of learners.
-const NUMBERS: [u16; 5] = [1, 2, 4, 8, 16];
+const NUMBERS: [u16; 5] = [1, 2, SOME, MANY, MOST];
+/// The numbers in the sentences.
+const SOME: u16 = 4;
+const MANY: u16 = 8;
+const MOST: u16 = 16;
+/// The share of unfinished reads, in hundredths, from which on no latency is given.
+const LATE: u64 = 1;
 
 /// What learners serve.
 #[derive(Serialize, Deserialize)]
@@ -103,7 +124,7 @@ impl Served {
     /// slowest.
     fn late(&self) -> (Option<f64>, Option<f64>) {
         let Summary { p50, p99, .. } = self.latencies;
-        if self.unfinished * 100 > self.offered { (None, None) } else { (p50, p99) }
+        if self.unfinished * 100 > self.offered * LATE { (None, None) } else { (p50, p99) }
     }
 }
 
@@ -141,6 +162,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
         &[
             ("kind", "the kind of the reads: local, confirmed, quorum or lease"),
             ("learners", "the number of learners"),
+            ("capacity", "reads per second that all have time for"),
             (
                 "served",
                 "reads answered per second by all, when each is offered one and a half times its capacity",
@@ -150,7 +172,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
                 "reads that clients ask for at half of a learner's capacity, in the first four fifths of the run",
             ),
             ("unfinished", "those of them that have no answer when the run ends"),
-            ("p50_ms", "median latency of the others, in ms; empty if more than 1 % are unfinished"),
+            ("p50_ms", "median latency of the others, in ms; empty if more than a hundredth is unfinished"),
             ("p99_ms", "99th percentile of that latency, in ms; empty as before"),
             ("leader", "messages per second that the leader sends and receives at that load"),
             ("stale", "the share of reads at that load that miss a command answered before they began"),
@@ -162,10 +184,10 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
     let mut busy = Panel::new("at half of the load", axis(), Axis::new("messages at the leader (1,000 / s)"));
     let most = 1.0 / READ.as_secs_f64();
     rate.line(
-        Style::new("10,000 per learner", GREY).dash(Dash::Short).marker(Marker::None),
+        Style::new("capacity of the learners", GREY).dash(Dash::Short).marker(Marker::None),
         NUMBERS.map(|n| (f64::from(n), f64::from(n) * most / 1e3)),
     );
-    let meaning = "1 divided by the cost of a message, of 10 µs";
+    let meaning = "one second divided by the cost of a message";
     found.facts.add("most_messages", (1.0 / MESSAGE.as_secs_f64()).round() as u64, "", meaning);
     let styles = [
         (Dash::Solid, Marker::Circle),
@@ -179,18 +201,20 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
         for (learners, measured) in NUMBERS.into_iter().zip(measured) {
             let Served { rate: served, offered, unfinished, leader, stale, .. } = *measured;
             let (p50, p99) = measured.late();
-            table.push(row![key, learners, served, offered, unfinished, p50, p99, leader, stale]);
+            let capacity = f64::from(learners) * most;
+            table.push(row![key, learners, capacity, served, offered, unfinished, p50, p99, leader, stale]);
             rates.push((f64::from(learners), served / 1e3));
             lates.extend(p50.map(|p50| (f64::from(learners), p50)));
             costs.push((f64::from(learners), leader / 1e3));
             let (facts, row) = (&mut found.facts, format!("of learners.csv, {key}, {learners}"));
-            if [1, 8, 16].contains(&learners) {
-                facts.add(&format!("{key}_{learners}"), served, "", format!("served {row}"));
+            let named = [(1, "one"), (MANY, "many"), (MOST, "most")];
+            if let Some((_, number)) = named.into_iter().find(|(number, _)| *number == learners) {
+                facts.add(&format!("{key}_{number}"), served, "", format!("served {row}"));
             }
-            if learners == 4 {
+            if learners == SOME {
                 facts.add(&format!("{key}_p50"), p50, "ms", format!("p50_ms {row}"));
                 facts.add(&format!("stale_{key}"), stale * 100.0, "%", format!("stale {row}"));
-            } else if learners == 16 {
+            } else if learners == MOST {
                 facts.add(&format!("leader_{key}"), leader, "", format!("leader {row}"));
             }
         }
@@ -200,22 +224,22 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
         busy.line(style, costs);
     }
     found.tables.push(table);
-    let constant = "Held constant: Multi-Paxos with separate roles, 5 acceptors, 500 commands per second, 100 µs per read, 10 µs for each message sent or received.";
+    let constant = "Held constant: Multi-Paxos with separate roles, {acceptors} acceptors, {commands_per_second} commands per second, {cost_of_a_read} per read, {cost_of_a_message} for each message sent or received.";
     Ok([
         Figure {
             name: "reads",
-            title: "Reads served by the number of learners".into(),
+            title: "Reads that Multi-Paxos serves by the number of learners".into(),
             caption: format!(
-                "Each learner is offered one and a half times its capacity. The lines of confirmed and quorum reads bend where the leader, or each acceptor, has no time left. The line of reads by lease ends there: with 16 learners, {{lease_16}} are served per second. Colours are kinds of reads. {constant}"
+                "Each learner is offered one and a half times its capacity of {{capacity}} reads per second, which the dotted line shows. The lines of confirmed and quorum reads bend where the leader, or each acceptor, has no time left. With {{most}} learners, {{lease_most}} reads by lease are served per second (nought has no place on this scale). Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[rate], 1, 320)?,
         },
         Figure {
             name: "cost",
-            title: "What reads cost by the number of learners".into(),
+            title: "What reads cost in Multi-Paxos by the number of learners".into(),
             caption: format!(
                 "A local read costs the leader nothing. A confirmed read costs it a question and a heartbeat that acceptors answer, shared by the reads that a learner handles in one turn. A read by lease costs it the question only. A quorum \
-                 read does not involve the leader. A point is missing where more than 1 % of the reads have no answer when the run ends. A process can handle {{most_messages}} messages per second. Colours are kinds of reads. {constant}"
+                 read does not involve the leader. A point is missing where more than {{late}} of the reads have no answer when the run ends. A process can handle {{most_messages}} messages per second. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[late, busy], 2, 300)?,
         },
@@ -251,7 +275,7 @@ fn die(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Course>, LabErro
     let name = |((key, _), (name, _), ..): &Mourned| format!("the death of a learner, {key} reads, {name}");
     lab.each(&MOURNED, name, |((_, kind), (_, learning), ..)| {
         let (learning, kind, offered, seed) = (*learning, *kind, 0.5 / READ.as_secs_f64(), setting.seed);
-        let work = Readers { learners: 4, learning, kind, offered, time: END, death: Some(DEATH), seed };
+        let work = Readers { learners: SOME, learning, kind, offered, time: END, death: Some(DEATH), seed };
         let course = Variant::Multi.with(Recovery::Coordinated, false, work)?;
         let windows = (0..).map(|nth| WINDOW * nth).take_while(|from| *from < END).map(|from| {
             let span = course.start.after(from)..course.start.after(from + WINDOW);
@@ -274,9 +298,9 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
         &[
             ("kind", "the kind of the reads: local or confirmed"),
             ("learning", "votes go to: the leader (distinguished), or every learner (everyone)"),
-            ("from_ms", "the beginning of a window of 50 ms, in ms"),
+            ("at_s", "the middle of a window of 50 ms, in s"),
             ("reads", "reads answered per second in the window"),
-            ("commands", "commands answered in the window"),
+            ("commands", "commands answered per second in the window"),
         ],
     );
     let mut gaps = Table::new(
@@ -294,18 +318,17 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
     let mut commands =
         Panel::new("commands, with local reads", axis(), Axis::new("per second").range(0.0, 1_600.0));
     for (panel, top) in [(&mut reads, 24.0), (&mut commands, 1_600.0)] {
-        for (at, name) in [(0.4, "crash and restart"), (0.8, "")] {
-            let style = Style::new(name, GREY).dash(Dash::Short).marker(Marker::None);
-            panel.line(style, [(at, 0.0), (at, top)]);
+        for at in [DEATH.0, DEATH.1].map(|moment| moment.as_secs_f64()) {
+            panel.rule("crash and restart", (at, 0.0), (at, top));
         }
     }
     for (((key, kind), (name, learning), hue, dash), course) in MOURNED.into_iter().zip(courses) {
         let (mut read, mut answered) = (Vec::new(), Vec::new());
         for (from, (rate, count)) in (0..).map(|nth| WINDOW * nth).zip(course.windows.iter().copied()) {
-            table.push(row![key, name, from.as_millis() as u64, rate, count]);
-            let middle = (from + WINDOW / 2).as_secs_f64();
+            let (middle, served) = ((from + WINDOW / 2).as_secs_f64(), count as f64 / WINDOW.as_secs_f64());
+            table.push(row![key, name, middle, rate, served]);
             read.push((middle, rate / 1e3));
-            answered.push((middle, count as f64 / WINDOW.as_secs_f64()));
+            answered.push((middle, served));
         }
         let style = |name: String| Style::new(name, hue).dash(dash).marker(Marker::None);
         if learning == Learning::Distinguished {
@@ -336,9 +359,9 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
     found.tables.extend([table, gaps]);
     Ok(Figure {
         name: "death",
-        title: "The first of four learners crashes and restarts".into(),
+        title: "The first of four learners of Multi-Paxos crashes and restarts".into(),
         caption: "Left: the crash stops the reads at that learner and no others. Right: commands continue where the leader learns; where only the learners hear votes, the first of them \
-                  answers the clients. Colours are kinds of reads on the left, and the processes that hear votes on the right. Held constant: 4 learners at half of their load, 500 commands per second, clients ask again after 200 ms."
+                  answers the clients. Colours are kinds of reads on the left, and the processes that hear votes on the right. Held constant: Multi-Paxos, {some} learners at half of their load, {commands_per_second} commands per second, clients ask again after {client_timeout}."
             .into(),
         svg: draw(&[reads, commands], 2, 300)?,
     })

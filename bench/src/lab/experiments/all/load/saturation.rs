@@ -1,6 +1,6 @@
 //! Load: latency against the offered load, up to the knee and beyond, and the load of the busiest process.
 
-use super::work::{Arrivals, Served, Work};
+use super::work::{self, Arrivals, MESSAGE, Served, Work};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette::{self, GREY, Hue, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw, stacked};
@@ -12,7 +12,7 @@ use crate::row;
 use crate::theory::{Layout, Recovery, Run};
 use crate::variants::Variant;
 use paxos_core::{Phase, QuorumError};
-use paxos_transport::sim::{Delay, Links, Service};
+use paxos_transport::sim::Service;
 use std::time::Duration;
 
 /// The experiment.
@@ -27,12 +27,12 @@ pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
 
 const SERVERS: u16 = 5;
 const CLIENTS: u16 = 64;
-/// How long a process is busy with each message that it sends or receives.
-const MESSAGE: Duration = Duration::from_micros(10);
 /// The offered loads, as shares of the capacity by the formula.
 const OFFERED: [f64; 11] = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.2, 1.5];
 /// The offered load near the knee that a sentence is about.
 const MOST: f64 = OFFERED[7];
+/// The batches in the sentences.
+const BATCHES: [usize; 2] = [16, 256];
 /// A grid of two rows and three columns. A whole column is a phase 2 quorum.
 static GRID: System = System::Grid(2, 3, false);
 
@@ -92,10 +92,11 @@ impl Case {
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let mut found = Findings::default();
-    found.constant("servers", "5, in the grid 6; separate roles: one proposer, 5 acceptors");
-    found.constant("cost of a message", "10 µs for its sender and 10 µs for its receiver");
-    found.constant("delay of a message", "0.4 to 0.6 ms");
-    found.constant("clients", CLIENTS);
+    found.held("servers", SERVERS, "");
+    found.held("servers in the grid", GRID.acceptors(), "");
+    found.constant("separate roles", "one proposer, {servers} acceptors");
+    work::costs(&mut found);
+    found.held("clients", CLIENTS, "");
     found.constant("arrivals", "open, with exponential gaps");
     let (alone, offered) = (alone(), offered());
     let (counted, swept) = (count(&alone, lab)?, submit(&offered, setting, lab)?);
@@ -105,11 +106,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.lessons = vec![
         format!(
             "In {{cases}} layouts and batches, the messages that the leader sends and receives for one command {}. \
-             Multi-Paxos on 5 servers serves at most {{multi_served}} commands per second, where the formula allows {{multi_capacity}}.",
+             Multi-Paxos on {{servers}} servers serves at most {{multi_served}} commands per second, where the formula allows {{multi_capacity}}.",
             if found.facts.is_zero("off") { "are as many as the formula says" } else { "differ from the formula by at most {off}" }
         ),
-        "A batch divides the leader's messages to servers by its size: from {load_1} messages per command to {load_16} with 16 and {load_256} \
-         with 256. Each client's request and answer remain."
+        "A batch divides the leader's messages to servers by its size: from {load_one} messages per command to {load_middle} with {middle_batch} and {load_large} \
+         with {large_batch}. Each client's request and answer remain."
             .into(),
         "The queue matters long before the knee: Multi-Paxos answers half of its commands within {multi_half} at half of the load that the formula allows, and within \
          {multi_most} at {most_share}."
@@ -126,14 +127,14 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
 
 /// The clusters whose messages are counted without contention.
 fn alone() -> Vec<Case> {
-    let batches = [1, 2, 4, 16, 64, 256];
+    let batches = [1, 2, 4, BATCHES[0], 64, BATCHES[1]];
     let mut cases: Vec<Case> = batches.map(|batch| Case::new("multi", Variant::Multi, batch)).into();
     let others = Variant::ALL.iter().copied().filter(|variant| *variant != Variant::Multi);
     cases.extend(others.map(|variant| Case::new(variant.name(), variant, 1)));
     cases.extend([
         Case::thrifty("multi, thrifty", SERVERS, QuorumChoice::Majority),
         Case::thrifty("multi, thrifty, |Q2| = 2", SERVERS, QuorumChoice::Flexible(4, 2)),
-        Case::thrifty("multi, thrifty, grid of 2 × 3", 6, QuorumChoice::Other(&GRID)),
+        Case::thrifty("multi, thrifty, grid of 2 × 3", GRID.acceptors(), QuorumChoice::Other(&GRID)),
         Case::separate("multi, separate, 1 learner", 1),
         Case::separate("multi, separate, 3 learners", 3),
         Case::separate("multi, separate, 9 learners", 9),
@@ -162,7 +163,10 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
             ("batch", "commands that arrive together, and the most in one message"),
             ("measured", "messages per command that the busiest process sends and receives"),
             ("formula", "2 + the leader's messages to and from servers, divided by the batch"),
-            ("capacity", "commands per second that the formula allows, at 10 µs per message"),
+            (
+                "capacity",
+                "commands per second that the formula allows, at the cost of a message in summary.csv",
+            ),
         ],
     );
     let (mut off, mut names, mut counted, mut formulas) = (0.0_f64, Vec::new(), Vec::new(), Vec::new());
@@ -177,9 +181,11 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
         });
         counted.push(measured);
         formulas.push(formula);
-        if case.name == "multi" && [1, 16, 256].contains(&case.batch) {
-            let meaning = format!("measured of load.csv, multi, batch {}", case.batch);
-            found.facts.add(&format!("load_{}", case.batch), measured, "", meaning);
+        for (key, batch) in [("one", 1), ("middle", BATCHES[0]), ("large", BATCHES[1])] {
+            if (case.name, case.batch) == ("multi", batch) {
+                let meaning = format!("measured of load.csv, multi, batch {batch}");
+                found.facts.add(&format!("load_{key}"), measured, "", meaning);
+            }
         }
         for (name, key) in [
             ("multi", "multi"),
@@ -194,6 +200,8 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
             }
         }
     }
+    found.facts.add("middle_batch", BATCHES[0], "", "the batch that load_middle is of");
+    found.facts.add("large_batch", BATCHES[1], "", "the batch that load_large is of");
     found.facts.add("cases", cases.len(), "", "rows of load.csv");
     found.facts.add("off", off, "", "the farthest that measured is from formula in load.csv");
     found.tables.push(table);
@@ -210,8 +218,8 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
         name: "load",
         title: "Messages at the busiest process for one command".into(),
         caption: "Bars are measured, rings calculated; they differ by at most {off}. The leader is the busiest process everywhere. Colours are variants: all bars of Multi-Paxos \
-                  are blue. The first bars fall as 1/batch, down to 2: the request and the answer. Each learner adds one message to send. \
-                  Held constant: 5 acceptors (grid: 6), no contention, only the leader hears votes."
+                  are blue. The first bars fall as 1/batch, down to {load_large}: little more than the request and the answer. Each learner adds one message to send. \
+                  Held constant: {servers} acceptors (grid: {servers_in_the_grid}), no contention, only the leader hears votes."
             .into(),
         svg: draw(&[panel], 1, 420)?,
     })
@@ -242,18 +250,26 @@ fn offered() -> Vec<Line> {
         .map(line)
         .chain([
             (
-                Case::new("multi, batch 16", Variant::Multi, 16),
+                Case::new("multi, batch 16", Variant::Multi, BATCHES[0]),
                 &[0][..],
                 (multi, Dash::Long, Marker::Triangle),
             ),
-            (Case::new("multi, batch 256", Variant::Multi, 256), &[0], (multi, Dash::Short, Marker::Cross)),
+            (
+                Case::new("multi, batch 256", Variant::Multi, BATCHES[1]),
+                &[0],
+                (multi, Dash::Short, Marker::Cross),
+            ),
             (Case::thrifty("thrifty", SERVERS, majority), &[1], (SERIES[2], Dash::Solid, Marker::Triangle)),
             (
                 Case::thrifty("thrifty, |Q2| = 2", SERVERS, flexible),
                 &[1],
                 (SERIES[5], Dash::Long, Marker::Ring),
             ),
-            (Case::thrifty("thrifty, grid of 2 × 3", 6, grid), &[1], (SERIES[4], Dash::Short, Marker::Cross)),
+            (
+                Case::thrifty("thrifty, grid of 2 × 3", GRID.acceptors(), grid),
+                &[1],
+                (SERIES[4], Dash::Short, Marker::Cross),
+            ),
         ])
         .collect()
 }
@@ -268,9 +284,8 @@ fn submit(lines: &[Line], setting: &Setting, lab: &mut Lab<'_>) -> Result<Measur
         lines.iter().flat_map(|(case, ..)| OFFERED.map(|share| (*case, share))).collect();
     let name = |(case, share): &(Case, f64)| format!("{}, {share} of its capacity", case.name);
     lab.each(&cases, name, |(case, share)| {
-        let (low, high) = (Duration::from_micros(400), Duration::from_micros(600));
         let work = Work {
-            links: Links::new(Delay::Uniform { low, high }),
+            links: work::links(),
             service: Service::each(MESSAGE),
             arrivals: Arrivals::Open(Duration::from_secs_f64(1.0 / (share * case.capacity()?))),
             clients: CLIENTS,
@@ -348,13 +363,13 @@ fn sweep(
         "the share of saturation.csv that fast_load is of",
     );
     found.tables.push(table);
-    let constant = "Held constant: 5 servers (grid: 6), 64 clients, open arrivals, {commands} commands per point, 10 µs of work for each message sent or received, delays of 0.4 to 0.6 ms.";
+    let constant = "Held constant: {servers} servers (grid: {servers_in_the_grid}), {clients} clients, open arrivals, {commands} commands per point, {cost_of_a_message} of work for each message sent or received, delays of {delay_of_a_message}.";
     Ok((
         Figure {
             name: "latency",
             title: "Median latency against the offered load".into(),
             caption: format!(
-                "Each line has points from a tenth to one and a half times the capacity by the formula. Latency grows with the queue of the busiest process; past the knee it depends on the length of the run. Batches of 16 or 256 move the knee most. Colours on the right are quorums. {constant}"
+                "Each line has points from a tenth to one and a half times the capacity by the formula. Latency grows with the queue of the busiest process; past the knee it depends on the length of the run. Batches of {{middle_batch}} or {{large_batch}} move the knee most. Colours on the right are quorums. {constant}"
             ),
             svg: draw(&latency, 2, 320)?,
         },

@@ -1,7 +1,8 @@
 //! A cluster under load: clients that submit commands by a plan, processes whose work takes time, and the results.
 
-use crate::lab::experiments::LabError;
+use crate::lab::experiments::data::span;
 use crate::lab::experiments::sample::{Sample, Summary};
+use crate::lab::experiments::{Findings, LabError};
 use crate::variants::{Digest, Payload, WithProtocol};
 use paxos_core::{Config, NodeId, Protocol};
 use paxos_transport::sim::{Chance, Delay, Disk, Fate, Links, Service, Sim, World};
@@ -10,6 +11,26 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// The delay of a message where only messages take time.
+pub(super) const ALONE: Duration = Duration::from_millis(1);
+/// The shortest and the longest delay of a message where processes take time as well.
+const HOP: [Duration; 2] = [Duration::from_micros(400), Duration::from_micros(600)];
+/// How long such a process is busy with each message that it sends or receives.
+pub(super) const MESSAGE: Duration = Duration::from_micros(10);
+
+/// The links between processes that take time.
+pub(super) fn links() -> Links {
+    let [low, high] = HOP;
+    Links::new(Delay::Uniform { low, high })
+}
+
+/// The costs of a message, as parameters of the experiment.
+pub(super) fn costs(found: &mut Findings) {
+    let [low, high] = HOP.map(|delay| delay.as_secs_f64() * 1e3);
+    found.held("cost of a message", MESSAGE.as_micros() as u64, "µs");
+    found.held("delay of a message", span(low, high), "ms");
+}
 
 /// When clients submit.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +59,11 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// A cluster with one client, in which only messages take time, a millisecond each.
+    /// A cluster with one client, in which only messages take time.
     pub(super) fn new(config: Config, commands: u64, seed: u64) -> Self {
         Self {
             config,
-            links: Links::constant(Duration::from_millis(1)),
+            links: Links::constant(ALONE),
             service: Service::default(),
             disk: Disk::default(),
             syncs: BTreeMap::new(),

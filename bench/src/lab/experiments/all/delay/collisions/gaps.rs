@@ -8,7 +8,7 @@ use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Findings, Lab, LabError, Measured, Setting, Summary};
 use crate::lab::quorums::QuorumChoice;
 use crate::row;
-use crate::theory::Recovery;
+use crate::theory::{Recovery, fast_quorum};
 use crate::variants::Variant;
 use std::time::Duration;
 
@@ -87,11 +87,14 @@ fn first_slot(found: &mut Findings, setting: &Setting, measured: &[Cost]) -> Vec
         let clean: u64 = of_gap().map(|cost| cost.clean).sum();
         let collided: u64 = of_gap().map(|cost| cost.collided).sum();
         let share = collided as f64 / clean.max(1) as f64;
-        let formula = gap_chance(Duration::from_millis(gap_ms), usize::from(ACCEPTORS), 4);
+        let formula =
+            gap_chance(Duration::from_millis(gap_ms), usize::from(ACCEPTORS), fast_quorum(ACCEPTORS.into()));
         off = off.max((share - formula).abs());
         table.push(row![gap_ms, pairs, clean, collided, share, formula]);
         points.push((gap_ms as f64, share));
     }
+    let meaning = "the chance that an acceptor hears the first command first; mean: delay_on_top";
+    found.facts.add("gap_formula", "1 − ½ e^(−gap/mean)", "", meaning);
     found.facts.add("off_gap", off, "", "the farthest that share is from formula in first_slot.csv");
     found.facts.add("gap_pairs", pairs, "", "pairs of commands for each row of first_slot.csv");
     found.tables.push(table);
@@ -123,7 +126,9 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
     let mut rate = Panel::new("", Axis::new("gap (ms)"), Axis::new("share of pairs").range(0.0, 1.0));
     let mut time = Panel::new("", Axis::new("gap (ms)"), Axis::new("mean latency (ms)"));
     let hue = palette::of(Variant::Fast);
-    let formula = |gap_ms: u64| gap_chance(Duration::from_millis(gap_ms), usize::from(ACCEPTORS), 4);
+    let formula = |gap_ms: u64| {
+        gap_chance(Duration::from_millis(gap_ms), usize::from(ACCEPTORS), fast_quorum(ACCEPTORS.into()))
+    };
     rate.line(
         Style::new("collision in the first slot, formula", GREY).dash(Dash::Long).marker(Marker::None),
         GAPS.map(|gap_ms| (gap_ms as f64, formula(gap_ms))),
@@ -170,8 +175,8 @@ pub(super) fn by_gap(found: &mut Findings, setting: &Setting, measured: &[Cost])
         title: "Collisions and latency against the time between two commands".into(),
         caption: "Left, grey: the chance that neither command has a fast quorum in the first slot, where nobody has voted before, lies within {off_gap} of the formula. Left, coloured: how often the coordinator proposes at all. That is more, because it \
                   also steps in for later slots and repeated commands; with uncoordinated recovery there is no coordinator. Right: the latency falls to \
-                  that without a collision as the commands move apart. Held constant: 5 servers, fast quorums of 4, two clients, delays of \
-                  5 ms plus 5 ms on average. Pairs per gap: grey {gap_pairs}, coloured on the left {share_pairs}, on the right {latency_pairs}."
+                  that without a collision as the commands move apart. Held constant: {servers} servers, fast quorums of {small_fast}, two clients, delays of \
+                  {shortest_delay} plus {delay_on_top} on average. Pairs per gap: grey {gap_pairs}, coloured on the left {share_pairs}, on the right {latency_pairs}."
             .into(),
         svg: draw(&[rate, time], 2, 300)?,
     })

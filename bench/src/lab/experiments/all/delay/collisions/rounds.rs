@@ -1,7 +1,7 @@
 //! Clients of one cluster that repeatedly submit commands at about the same time.
 
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::{LabError, Sample, Summary};
+use crate::lab::experiments::{Facts, LabError, Sample, Summary};
 use crate::lab::quorums::QuorumChoice;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{
@@ -19,6 +19,20 @@ const SHORTEST: Duration = Duration::from_millis(5);
 pub(super) const ON_TOP: Duration = Duration::from_millis(5);
 /// How long a process waits before it retransmits. Clients wait twice as long.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// In crowds, the time in which every client submits its command.
+pub(super) const MOMENTS: Duration = Duration::from_millis(10);
+
+/// The parameters that the sentences name.
+pub(super) fn parameters(facts: &mut Facts) {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    facts.set("servers", ACCEPTORS, "");
+    facts.set("shortest_delay", ms(SHORTEST), "ms");
+    facts.set("delay_on_top", ms(ON_TOP), "ms");
+    facts.set("resend", ms(PATIENCE), "ms");
+    facts.set("client_resend", ms(PATIENCE * 2), "ms");
+    facts.set("moments", ms(MOMENTS), "ms");
+}
 
 /// Rounds in which each client submits one command.
 pub(super) struct Rounds<'a> {

@@ -3,8 +3,8 @@
 use super::super::spread::Family;
 use super::{Point, SIZE, SIZES, rivals};
 use crate::lab::experiments::LabError;
-use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
+use crate::lab::experiments::chart::palette::{self, SERIES};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
 use crate::variants::Variant;
 
 /// A line of a panel: how it looks, its variant and its number of acceptors.
@@ -28,8 +28,7 @@ fn panels(
             let here = here.filter(|p| [family, Family::Constant].contains(&p.course.family));
             panel.line(style.clone(), here.filter_map(|p| Some((p.course.spread, value(p)?))));
         }
-        let style = Style::new("", GREY).dash(Dash::Short).marker(Marker::None);
-        panel.line(style, [(0.0, even), (end, even)]);
+        panel.rule("", (0.0, even), (end, even));
         panel
     };
     families.map(panel).into()
@@ -44,30 +43,26 @@ fn by_size() -> Vec<Line> {
     looks.map(line).collect()
 }
 
-fn ratio(p: &Point) -> Option<f64> {
-    Some(p.mine.mean? / p.multi.mean?)
-}
-
 pub(super) fn shares(points: &[Point]) -> Result<Figure, LabError> {
     let y = Axis::new("share won by fast").range(0.0, 1.02);
     let panels = panels(points, &by_size(), (&y, 0.5), |p| Some(p.won));
     Ok(Figure {
         name: "won",
         title: "Share of commands that Fast Paxos decides sooner than Multi-Paxos".into(),
-        caption: "All lines begin at 1: with constant delays Fast Paxos always wins. It wins less often the more delays vary; below \
+        caption: "All lines begin with constant delays, where Fast Paxos wins {constant} of the commands. It wins less often the more delays vary; below \
                   the dotted line Multi-Paxos wins more often. Colours are numbers of acceptors here. Held constant: a mean delay \
-                  of 10 ms, one client that hears the votes itself, no collision, majority quorums."
+                  of {mean_delay_of_a_message}, one client that hears the votes itself, no collision, majority quorums, {commands_per_point} commands per point."
             .into(),
         svg: draw(&panels, 2, 280)?,
     })
 }
 
 pub(super) fn means(points: &[Point]) -> Result<Figure, LabError> {
-    let panels = panels(points, &by_size(), (&Axis::new("fast / multi, mean"), 1.0), ratio);
+    let panels = panels(points, &by_size(), (&Axis::new("fast / multi, mean"), 1.0), Point::ratio);
     Ok(Figure {
         name: "means",
         title: "Mean latency of Fast Paxos divided by that of Multi-Paxos".into(),
-        caption: "At spread 0 the ratio is {ratio}: two delays instead of three. Above the dotted line Multi-Paxos has the lower \
+        caption: "With constant delays the ratio is {ratio}: two delays instead of three. Above the dotted line Multi-Paxos has the lower \
                   mean latency, clearly so in {slower} of {settings} settings: there the means are more than two standard errors of their difference \
                   apart. Held constant: as above."
             .into(),
@@ -82,7 +77,7 @@ pub(super) fn variants(points: &[Point]) -> Result<Figure, LabError> {
         (Style::new(Variant::name(variant), palette::of(variant)).marker(marker), variant, SIZE)
     };
     let lines: Vec<Line> = looks.map(line).collect();
-    let panels = panels(points, &lines, (&Axis::new("variant / multi, mean"), 1.0), ratio);
+    let panels = panels(points, &lines, (&Axis::new("variant / multi, mean"), 1.0), Point::ratio);
     Ok(Figure {
         name: "variants",
         title: "Mean latency of each variant divided by that of Multi-Paxos".into(),

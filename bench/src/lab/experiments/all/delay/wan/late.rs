@@ -1,6 +1,6 @@
 //! The latency at each client if messages take different times: its median and its 99th percentile.
 
-use super::{Case, Row, SERVERS, shown, title};
+use super::{Case, Row, shown, title};
 use crate::lab::experiments::chart::{Axis, Figure, Marker, Style, bars, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
@@ -85,10 +85,9 @@ pub(super) fn spread(
     Ok(Figure {
         name: "spread",
         title: "Latency that the client in each region sees if messages are late".into(),
-        caption: format!(
-            "Each message takes longer than half of the round trip, by {{late}} on average and exponentially distributed. Fast Paxos waits for the last \
-             vote of a larger quorum. Held constant: {SERVERS} servers with a client beside each, {{commands}} commands per client, one at a time, no collision, the leaders of the figure before."
-        ),
+        caption: "Each message takes longer than half of the round trip, by {late} on average and exponentially distributed. Fast Paxos waits for the last \
+             vote of a larger quorum. Held constant: {servers} servers with a client beside each, {commands} commands per client, one at a time, no collision, the leaders of the figure before."
+            .into(),
         svg: draw(&panels, 1, 300)?,
     })
 }

@@ -16,7 +16,7 @@ use paxos_transport::sim::{Chance, Fault, Links, Sim, World};
 use std::time::Duration;
 
 /// The delay of a message. A broadcast with its answers takes 15 ms.
-const ONE_WAY: Duration = Duration::from_micros(7_500);
+pub(super) const ONE_WAY: Duration = Duration::from_micros(7_500);
 
 /// The shortest and the longest election timeout, in milliseconds.
 type Range = (u64, u64);
@@ -147,6 +147,7 @@ fn tables() -> [Table; 3] {
         shortest,
         longest,
         ("statistic", "what the paper gives: min, p50, mean or max"),
+        ("share", "the share of crashes that are over by then; empty: it is no share"),
         ("paper_ms", "its value in the paper, in ms; with 150 to 150 ms, a bound from below"),
         ("here_ms", "the same statistic of downtime.csv where candidates do not ask, in ms"),
     ];
@@ -159,6 +160,7 @@ fn tables() -> [Table; 3] {
             "downtime_ms",
             "from the crash until another process leads, in ms; empty: no leader to crash, or none in 60 s",
         ),
+        ("share", "the share of crashes with the same timeouts that are over by then, in this order"),
     ];
     [Table::new("downtime", &downtime), Table::new("paper", &paper), Table::new("crashes", &crash)]
 }
@@ -171,21 +173,25 @@ fn panel(title: &str, least: f64) -> Panel {
 
 const DASHES: [Dash; 3] = [Dash::Solid, Dash::Long, Dash::Short];
 
+/// The share of crashes that are over by the time of a statistic.
+fn share(statistic: &str) -> Option<f64> {
+    match statistic {
+        "p50" => Some(0.5),
+        "max" => Some(1.0),
+        _ => None,
+    }
+}
+
 /// The curve of a range, and the point that the paper gives for it, if that is on the axes.
 fn add(panel: &mut Panel, (place, range): (usize, Range), asks: bool, times: &Sample) {
     let name = format!("{}–{} ms", range.0, range.1);
     let style = Style::new(name, SERIES[place % SERIES.len()]).dash(DASHES[place % DASHES.len()]);
     panel.line(style.marker(Marker::None), times.curve(150));
     for (_, statistic, value) in PAPER.into_iter().filter(|(given, ..)| *given == range && !asks) {
-        let height = match statistic {
-            "p50" => 0.5,
-            "max" => 1.0,
-            _ => continue,
-        };
+        let Some(height) = share(statistic) else { continue };
         let hue = SERIES[place % SERIES.len()];
         panel.line(Style::new("", hue).points().marker(Marker::Ring), [(value, height)]);
     }
-    panel.line(Style::new("median or maximum in the paper", GREY).points().marker(Marker::Ring), []);
 }
 
 /// The downtime by the range of the timeouts: the figures of randomness and of shorter timeouts.
@@ -203,13 +209,18 @@ pub(super) fn downtime(
     let mut off: f64 = 0.0;
     for (nth, asks) in ASKS.into_iter().enumerate() {
         for range @ (shortest, longest) in ranges() {
-            let mut times = Vec::new();
-            for (run, time) in (0_u64..).zip(parts.next().unwrap_or_default().iter().flatten().copied()) {
-                each.push(row![shortest, longest, u64::from(asks), run, time]);
-                times.extend(time);
-            }
+            let mut runs: Vec<(u64, Option<f64>)> =
+                (0..).zip(parts.next().unwrap_or_default().iter().flatten().copied()).collect();
+            let times = Sample::new(runs.iter().filter_map(|(_, time)| *time).collect());
             let missing = crashes - times.len() as u64;
-            let times = Sample::new(times);
+            runs.sort_by(|(_, one), (_, other)| {
+                let last = |time: &Option<f64>| time.unwrap_or(f64::INFINITY);
+                last(one).total_cmp(&last(other))
+            });
+            for ((run, time), place) in runs.into_iter().zip(1_u64..) {
+                let share = time.map(|_| place as f64 / times.len() as f64);
+                each.push(row![shortest, longest, u64::from(asks), run, time, share]);
+            }
             let (least, median, worst) = (times.quantile(0.0), times.quantile(0.5), times.quantile(1.0));
             let formula = calculated(range, asks);
             off = median.map_or(off, |median| off.max((median / formula - 1.0).abs()));
@@ -238,6 +249,11 @@ pub(super) fn downtime(
                 let meaning = format!("{column} of downtime.csv, {shortest} to {longest} ms, {kind}");
                 found.facts.add(&format!("{name}_{shortest}_{longest}{asked}"), value, "ms", meaning);
             }
+            if !asks {
+                let (name, value) =
+                    (format!("range_{shortest}_{longest}"), format!("{shortest} to {longest}"));
+                found.facts.add(&name, value, "ms", "shortest_ms and longest_ms of downtime.csv");
+            }
             for (_, statistic, value) in PAPER.into_iter().filter(|(given, ..)| *given == range && !asks) {
                 let here = match statistic {
                     "min" => least,
@@ -245,7 +261,7 @@ pub(super) fn downtime(
                     "mean" => mean,
                     _ => worst,
                 };
-                paper.push(row![shortest, longest, statistic, value, here]);
+                paper.push(row![shortest, longest, statistic, share(statistic), value, here]);
                 let meaning = format!("paper_ms of paper.csv, {shortest} to {longest} ms, {statistic}");
                 found.facts.add(&format!("paper_{statistic}_{shortest}_{longest}"), value, "ms", meaning);
             }
@@ -256,11 +272,18 @@ pub(super) fn downtime(
             }
         }
     }
+    // The range that both figures have is the last of each.
+    for panel in &mut lower {
+        panel.marks.rotate_left(1);
+    }
+    for panel in upper.iter_mut().chain(&mut lower) {
+        panel.line(Style::new("median or maximum in the paper", GREY).points().marker(Marker::Ring), []);
+    }
     found.facts.add("crashes", crashes, "", "crashes for each row of downtime.csv");
     let meaning = "the farthest that p50_ms is from calculated_ms in downtime.csv";
     found.facts.add("off", off * 100.0, "%", meaning);
     found.tables.extend([table, paper, each]);
-    let constant = "Colours are timeouts here. Held constant: 5 servers of Multi-Paxos, 7.5 ms for each message, the leader crashes at a random moment between \
+    let constant = "Colours are timeouts here. Held constant: {servers} servers of Multi-Paxos, {one_way} for each message, the leader crashes at a random moment between \
                     two heartbeats, {crashes} crashes per curve.";
     Ok([
         Figure {
@@ -268,7 +291,7 @@ pub(super) fn downtime(
             title: "Time without a leader after a crash, by the randomness of the timeouts".into(),
             caption: format!(
                 "The share of crashes after which another process leads within x; farther left is better. Less randomness elects sooner, and none elects as well: the paper's \
-                 Raft took more than {{paper_min_150_150}} then, off this figure. The pre-vote adds a round trip of 15 ms. {constant}"
+                 Raft took more than {{paper_min_150_150}} then, off this figure. The pre-vote adds a round trip of {{broadcast}}. {constant}"
             ),
             svg: draw(&upper, 2, 340)?,
         },
@@ -276,7 +299,7 @@ pub(super) fn downtime(
             name: "downtime",
             title: "Time without a leader after a crash, by the length of the timeouts".into(),
             caption: format!(
-                "As before, with ranges from T to 2T. Shorter timeouts elect sooner, until they come near the 15 ms of a broadcast: with 12–24 ms a timeout may end before the \
+                "As before, with ranges from T to 2T. Shorter timeouts elect sooner, until they come near the {{broadcast}} of a broadcast: with {{range_12_24}} a timeout may end before the \
                  answers are there, which makes the tail longer. {constant}"
             ),
             svg: draw(&lower, 2, 340)?,

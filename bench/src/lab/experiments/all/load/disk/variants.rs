@@ -1,6 +1,6 @@
 //! Every variant with disks that vary.
 
-use super::{Commands, SPREADS, Waits, spread, spread_axis};
+use super::{Commands, MORE, SPREADS, Waits, spread, spread_axis};
 use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw, palette};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Summary;
@@ -8,17 +8,15 @@ use crate::lab::experiments::{Findings, Lab, LabError, Measured, Setting};
 use crate::row;
 use crate::variants::Variant;
 
-const SERVERS: u16 = 5;
-
 /// The latencies by variant and spread of sync times.
 pub(super) fn by_variant(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Summary>, LabError> {
     let cases: Vec<(Variant, f64)> =
         Variant::ALL.iter().flat_map(|variant| SPREADS.map(|share| (*variant, share))).collect();
-    let name = |(variant, share): &(Variant, f64)| format!("{variant}, {SERVERS} servers, spread {share}");
+    let name = |(variant, share): &(Variant, f64)| format!("{variant}, {MORE} servers, spread {share}");
     let (count, seed) = (setting.either(200, 2_000), setting.seed);
     lab.each(&cases, name, |(variant, share)| {
         let (variant, waits, sync) = (*variant, Waits::Quorum, spread(*share));
-        Commands { variant, servers: SERVERS, waits, sync, slow: None, count, seed }.measure()
+        Commands { variant, servers: MORE, waits, sync, slow: None, count, seed }.measure()
     })
 }
 
@@ -27,8 +25,8 @@ pub(super) fn variants(found: &mut Findings, measured: &[Summary]) -> Result<Fig
     let mut table = Table::new(
         "variants",
         &[
-            ("variant", "the variant, with 5 servers; any quorum's syncs suffice"),
-            ("spread", "standard deviation of the sync time divided by its mean of 5 ms"),
+            ("variant", "the variant; any quorum's syncs suffice"),
+            ("spread", "standard deviation of the sync time divided by its mean"),
             ("mean_ms", "mean latency, in ms"),
             ("p99_ms", "99th percentile of the latency, in ms"),
         ],
@@ -52,7 +50,7 @@ pub(super) fn variants(found: &mut Findings, measured: &[Summary]) -> Result<Fig
         name: "variants",
         title: "Latency of each variant against the spread of sync times".into(),
         caption: "Basic Paxos and Simple Paxos wait for three syncs, Multi-Paxos and Fast Paxos for one. Fast Paxos waits for more of the disks: its quorum is larger. \
-                  Held constant: 5 servers, any quorum's disks suffice, a mean sync of 5 ms, messages of 1 ms, one command at a time."
+                  Held constant: {more} servers, any quorum's disks suffice, a mean sync of {sync}, messages of {delay_of_a_message}, one command at a time."
             .into(),
         svg: draw(&[mean, late], 2, 300)?,
     })

@@ -1,13 +1,14 @@
 //! Reads at learners, together with commands.
 
-use super::{ACCEPTORS, COMMANDS, MESSAGE, READ, ms};
+use super::super::work::{MESSAGE, links};
+use super::{ACCEPTORS, COMMANDS, LEASE, READ, ms};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::LabError;
 use crate::lab::experiments::sample::Sample;
 use crate::theory::{Layout, Learning};
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Consistency, NodeId, Protocol, Slot, Time, Timeouts};
-use paxos_transport::sim::{Chance, Delay, Fate, Fault, Links, Reading, Service, Sim, Submitted, World};
+use paxos_transport::sim::{Chance, Fate, Fault, Reading, Service, Sim, Submitted, World};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -91,12 +92,10 @@ impl WithProtocol for Readers {
         let (layout, learning, learners) = (Layout::Separate, self.learning, self.learners);
         let mut config =
             Shape { layout, learning, learners, ..Shape::collapsed(Variant::Multi, ACCEPTORS) }.config()?;
-        // Longer than a heartbeat and its round trip, and shorter than an election timeout.
-        let lease = (self.kind == Consistency::Lease).then_some(ms(60));
+        let lease = (self.kind == Consistency::Lease).then_some(LEASE);
         config.timeouts = Timeouts { lease, ..Timeouts::default() };
         let mut world = World::<P>::new(config, options, self.seed);
-        world.links =
-            Links::new(Delay::Uniform { low: Duration::from_micros(400), high: Duration::from_micros(600) });
+        world.links = links();
         world.service = Service { read: READ, ..Service::each(MESSAGE) };
         let client = world.add_clients(1)[0];
         let mut sim = Sim::new(world, |_| Digest::default());
