@@ -7,8 +7,22 @@ mod tls;
 pub use misfit::Misfit;
 pub use tls::{TlsArgumentError, TlsArguments};
 
+use std::path::PathBuf;
+use std::{fs, io};
+use xxhash_rust::xxh3::xxh3_64;
+
 /// A function that is told about each step of a command.
 pub type Progress<'a> = &'a mut dyn FnMut(String);
+
+/// A checksum of the program: two builds of a version may differ.
+///
+/// # Errors
+/// The reason why the program cannot be read.
+pub(crate) fn build() -> Result<String, (PathBuf, io::Error)> {
+    let program = std::env::current_exe().map_err(|source| (PathBuf::from("paxos-bench"), source))?;
+    let bytes = fs::read(&program).map_err(|source| (program, source))?;
+    Ok(format!("{:016x}", xxh3_64(&bytes)))
+}
 
 /// Parses a count or a seed.
 pub(crate) fn whole(text: &str) -> Result<u64, String> {

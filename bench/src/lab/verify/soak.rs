@@ -5,9 +5,11 @@
 //! mishap   what may go wrong          trial    one run                   tally   what was reached, and the report
 //! plan     what a seed stands for     effect   which mishaps did a thing  steer   more runs where few have been
 //! outcome  what a run comes to        shrink   less that still fails      settings   how the cluster is configured
+//! journal  finished blocks on disk
 //! ```
 
 mod effect;
+mod journal;
 mod mishap;
 mod outcome;
 mod plan;
@@ -32,9 +34,12 @@ use crate::load::Form;
 use crate::options::arguments::{shard, whole};
 use crate::variants::Variant;
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use journal::{BLOCK, Journal};
+use serde::{Deserialize, Serialize};
+use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -55,7 +60,8 @@ Every hundredth seed is run twice, and both runs must be equal. A seed that fail
 in the same way; the command that repeats the smallest failure is printed.
 
   paxos-bench soak                                    10,000 seeds, on all cores
-  paxos-bench soak --seeds 0..1000000 --shard 2/4     the second quarter of a million
+  paxos-bench soak --seeds 0..1000000 --shard 2/4 --journal soak2.jsonl      the second quarter of a million
+  paxos-bench soak --merge soak1.jsonl soak2.jsonl soak3.jsonl soak4.jsonl   the four quarters together
   paxos-bench soak --seeds 7 --draw ascii             one seed: a description and a drawing of its run
   paxos-bench soak --planted lying-disks              what a failure looks like
   paxos-bench soak --seeds 0..100000 --steer          half of the runs are variations of seeds that reached something rare
@@ -71,6 +77,14 @@ pub struct Soak {
     /// Only every Nth seed, from the Kth on, to share the seeds among N machines
     #[arg(long, default_value = "1/1", value_name = "K/N", value_parser = shard)]
     pub shard: (u64, u64),
+    /// Add each finished block of 1,000 runs to this file, and go on behind those that are there
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Run nothing: put the journals of all shares together
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = [
+        "seeds", "shard", "journal", "jobs", "variant", "only", "draw", "steer", "vary", "planted", "failures",
+    ])]
+    pub merge: Vec<PathBuf>,
     /// How many runs at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -101,7 +115,7 @@ pub struct Soak {
 }
 
 /// The mistakes that can be planted on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Planted {
     /// Disks report writes as durable that are not durable
@@ -121,7 +135,7 @@ impl Planted {
 }
 
 /// Why a soak cannot be started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SoakError {
     /// The option needs a single seed.
@@ -140,6 +154,30 @@ pub enum SoakError {
         /// The requested mishap.
         number: usize,
     },
+    /// Each round of a steered soak depends on all before it.
+    #[error("a steered soak cannot be continued: leave out `--journal` or `--steer`")]
+    Steered,
+    /// A journal cannot be read or written, or has other results.
+    #[error("{}: {why}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// Results are missing.
+    #[error("{0}; run it again with its --journal, and name the journals of all shares")]
+    Missing(String),
+}
+
+impl SoakError {
+    fn unfit(path: &Path, why: impl Into<String>) -> Self {
+        Self::Journal { path: path.to_owned(), why: why.into() }
+    }
+
+    fn file(path: &Path, source: &io::Error) -> Self {
+        Self::unfit(path, format!("it cannot be used: {source}"))
+    }
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -177,6 +215,9 @@ impl Soak {
 /// # Errors
 /// [`SoakError`] if the options do not fit together.
 pub fn soak(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Result<Tally, SoakError> {
+    if !options.merge.is_empty() {
+        return journal::merge(&options.merge);
+    }
     let about_one = [
         ("--only", options.only.is_some()),
         ("--draw", options.draw.is_some()),
@@ -185,18 +226,27 @@ pub fn soak(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Result<Tally,
     if let Some((name, _)) = about_one.into_iter().find(|(_, given)| *given && !options.is_single()) {
         return Err(SoakError::OneSeed(name));
     }
-    let about_many = [("--shard", options.shard != (1, 1)), ("--steer", options.steer)];
+    let about_many = [
+        ("--shard", options.shard != (1, 1)),
+        ("--steer", options.steer),
+        ("--journal", options.journal.is_some()),
+    ];
     if let Some((name, _)) = about_many.into_iter().find(|(_, given)| *given && options.is_single()) {
         return Err(SoakError::ManySeeds(name));
     }
+    if options.steer && options.journal.is_some() {
+        return Err(SoakError::Steered);
+    }
+    let about = About::new(options)?;
     let tally = if options.is_single() {
         one(options)?
     } else if options.steer {
         steered(options, progress)
     } else {
-        many(options, progress)
+        let journal = options.journal.as_deref().map(|path| Journal::open(path, &about)).transpose()?;
+        many(options, journal, progress)?
     };
-    Ok(Tally { about: Some(About::new(options)), ..tally })
+    Ok(Tally { about: Some(about), ..tally })
 }
 
 /// Runs a single seed and describes its run in full.
@@ -236,15 +286,46 @@ fn tried(plan: &Plan, twice: bool) -> Ran {
     ran
 }
 
-fn many(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Tally {
-    let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+/// Runs the seeds of this share, in blocks if these are kept in a journal.
+fn many(
+    options: &Soak,
+    mut journal: Option<Journal>,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<Tally, SoakError> {
+    let (count, mut sum) = (options.count(), Tally::default());
+    let size = if journal.is_some() { BLOCK } else { count.max(1) };
+    for block in 0..count.div_ceil(size) {
+        if let Some(done) = journal.as_ref().and_then(|journal| journal.block(block)) {
+            sum.join(done.clone());
+            continue;
+        }
+        let most = options.failures - sum.failures.len() as u64;
+        let nths = block * size..count.min((block + 1) * size);
+        let runs = nths.end - nths.start;
+        let tally = some(options, nths, most, progress);
+        // A block that ended early is run again.
+        if let Some(journal) = journal.as_mut().filter(|_| tally.runs == runs) {
+            journal.add(block, &tally)?;
+        }
+        sum.join(tally);
+        if sum.failures.len() as u64 >= options.failures {
+            break;
+        }
+    }
+    sum.failures.sort_by_key(|failure| failure.seed);
+    Ok(sum)
+}
+
+/// Runs some seeds of this share, until `most` fail.
+fn some(options: &Soak, nths: Range<u64>, most: u64, progress: &(dyn Fn(String) + Sync)) -> Tally {
+    let (next, done, stop) = (AtomicU64::new(nths.start), AtomicU64::new(nths.start), AtomicBool::new(false));
     let sum = Mutex::new(Tally::default());
     let count = options.count();
     let work = || {
         let mut own = Tally::default();
         while !stop.load(Ordering::Relaxed) {
             let nth = next.fetch_add(1, Ordering::Relaxed);
-            let Some(plan) = options.plan(nth) else { break };
+            let Some(plan) = options.plan(nth).filter(|_| nths.contains(&nth)) else { break };
             let ran = tried(&plan, nth % 100 == 0);
             own.replayed += u64::from(nth % 100 == 0);
             own.add(&plan, &ran);
@@ -252,7 +333,7 @@ fn many(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Tally {
                 let failure = shrink::shrink(&plan, &ran);
                 let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                 sum.failures.push(failure);
-                if sum.failures.len() as u64 >= options.failures {
+                if sum.failures.len() as u64 >= most {
                     stop.store(true, Ordering::Relaxed);
                 }
             }
@@ -268,9 +349,7 @@ fn many(options: &Soak, progress: &(dyn Fn(String) + Sync)) -> Tally {
             scope.spawn(work);
         }
     });
-    let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
-    sum.failures.sort_by_key(|failure| failure.seed);
-    sum
+    sum.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes as many runs as there are seeds, in rounds. Each round but the first is decided by those before it.

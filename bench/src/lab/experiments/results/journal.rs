@@ -3,6 +3,7 @@
 
 use crate::lab::experiments::lab::Shard;
 use crate::lab::experiments::{Experiment, LabError, Setting};
+use crate::options::arguments::build;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,10 +57,6 @@ impl Origin {
         setting: &Setting,
         experiment: &Experiment,
     ) -> Result<Self, LabError> {
-        let unreadable = |path: &Path, source| LabError::Read { path: path.to_owned(), source };
-        let program =
-            std::env::current_exe().map_err(|source| unreadable(Path::new("paxos-bench"), source))?;
-        let bytes = fs::read(&program).map_err(|source| unreadable(&program, source))?;
         let world = &setting.world;
         let sites = 0..world.sites().len();
         let pairs = sites.clone().flat_map(|a| sites.clone().map(move |b| (a, b)));
@@ -69,7 +66,7 @@ impl Origin {
         let takes = experiment.sites > 0;
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            build: format!("{:016x}", xxh3_64(&bytes)),
+            build: build().map_err(|(path, source)| LabError::Read { path, source })?,
             seed: setting.seed,
             quick: setting.quick,
             round_trips: if takes { world.name().to_owned() } else { String::new() },

@@ -2,13 +2,13 @@
 
 use clap::ValueEnum;
 use paxos_core::{NodeId, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// The kinds of mishaps. For each kind, `plan` has when it is possible and which processes it hits, and `trial` has
 /// what it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Messages are lost.

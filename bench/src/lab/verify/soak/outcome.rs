@@ -2,7 +2,7 @@
 
 use super::effect::Effect;
 use super::steer::Feature;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::AddAssign;
@@ -29,7 +29,7 @@ impl fmt::Display for Wrong {
 }
 
 /// What became of commands or of reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ends {
     /// As many as the plans have.
     pub planned: u64,

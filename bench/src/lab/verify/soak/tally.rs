@@ -1,21 +1,22 @@
 //! The sums over the seeds, and the failures that they found.
 
 use super::effect::pairs;
-use super::{Ends, Kind, Plan, Planted, Ran, Soak};
+use super::{Ends, Kind, Plan, Planted, Ran, Soak, SoakError};
+use crate::options::arguments::build;
 use comfy_table::{CellAlignment, Table, presets};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// A seed that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The seed.
     pub seed: u64,
     /// The failure.
     pub what: String,
     /// The failure of the run with all mishaps of the seed, if it was reduced to fewer.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreduced: Option<String>,
     /// A description of the run, with the mishaps that the failure needs.
     pub run: String,
@@ -46,10 +47,12 @@ impl Failure {
 }
 
 /// What was asked for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The version of the program.
-    pub version: &'static str,
+    pub version: String,
+    /// A checksum of the program: two builds of a version may differ.
+    pub build: String,
     /// The first seed, and the one after the last.
     pub seeds: (u64, u64),
     /// Which share of them, counted from 1, of how many.
@@ -64,20 +67,43 @@ pub struct About {
 
 impl About {
     /// What these options ask for.
-    pub(super) fn new(options: &Soak) -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
+    pub(super) fn new(options: &Soak) -> Result<Self, SoakError> {
+        let build = build().map_err(|(path, source)| SoakError::file(&path, &source))?;
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build,
             seeds: (options.seeds.start, options.seeds.end),
             shard: options.shard,
             variant: options.variant.map(|variant| variant.to_string()),
             steer: options.steer,
             planted: options.planted,
-        }
+        })
+    }
+
+    /// How the results differ from those of another soak, if they must not be put together.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        let say = |what: &About| {
+            let About { version, build, seeds: (first, end), shard: (k, n), variant, steer: _, planted } =
+                what;
+            let variant = variant.as_deref().unwrap_or("all");
+            let planted = planted.map_or("nothing", Planted::name);
+            [
+                format!("version {version}"),
+                format!("build {build}"),
+                format!("seeds {first}..{end}"),
+                format!("share {k}/{n}"),
+                format!("variant {variant}"),
+                format!("{planted} planted"),
+            ]
+        };
+        let (own, others) = (say(self), say(other));
+        let (own, other) = own.into_iter().zip(others).find(|(own, other)| own != other)?;
+        Some(format!("{own}, not {other}"))
     }
 }
 
 /// The number of runs with a pair of kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Pair {
     kinds: (Kind, Kind),
     runs: u64,
@@ -87,8 +113,13 @@ fn list<S: Serializer>(pairs: &BTreeMap<(Kind, Kind), u64>, to: S) -> Result<S::
     to.collect_seq(pairs.iter().map(|(kinds, runs)| Pair { kinds: *kinds, runs: *runs }))
 }
 
+fn unlist<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<(Kind, Kind), u64>, D::Error> {
+    let pairs = Vec::<Pair>::deserialize(from)?;
+    Ok(pairs.into_iter().map(|Pair { kinds, runs }| (kinds, runs)).collect())
+}
+
 /// The sum over many seeds.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// What was asked for.
     pub about: Option<About>,
@@ -107,18 +138,18 @@ pub struct Tally {
     /// The number of runs in which each kind of mishap took effect.
     pub kinds: BTreeMap<Kind, u64>,
     /// The number of runs in which each pair of kinds was in effect at the same time. A kind may be paired with itself.
-    #[serde(serialize_with = "list")]
+    #[serde(serialize_with = "list", deserialize_with = "unlist")]
     pub pairs: BTreeMap<(Kind, Kind), u64>,
     /// The number of runs that are variations of seeds, and how many features were reached, where runs are steered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steered: Option<(u64, usize)>,
     /// The failures.
     pub failures: Vec<Failure>,
     /// The description of the run of a single seed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<String>,
     /// The drawing of the run of a single seed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawing: Option<String>,
 }
 

@@ -9,6 +9,8 @@ fn options(seeds: Range<u64>) -> Soak {
     Soak {
         seeds,
         shard: (1, 1),
+        journal: None,
+        merge: Vec::new(),
         jobs: NonZeroUsize::new(2),
         variant: None,
         only: None,
@@ -46,6 +48,37 @@ fn a_seed_stands_for_one_run_in_any_shard_and_any_number_of_jobs() {
         (tally.runs, tally.commands, tally.reads, tally.pairs.clone(), tally.variants.clone())
     };
     assert_eq!(of(&whole), of(&parts));
+}
+
+/// A journal from which the second block was cut is finished, and the shares together are the whole.
+#[test]
+fn a_soak_goes_on_where_it_stopped_and_shares_are_put_together() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = |k: u64| dir.path().join(format!("{k}.jsonl"));
+    let share = |k| Soak {
+        shard: (k, 2),
+        journal: Some(file(k)),
+        variant: Some(Variant::Simple),
+        ..options(0..BLOCK * 2 + 50)
+    };
+    let sums = [1, 2].map(|k| soak(&share(k), &|_| {}).expect("options"));
+    let text = std::fs::read_to_string(file(1)).expect("a journal");
+    assert_eq!(text.lines().count(), 2);
+    let merge = || soak(&Soak { merge: vec![file(1), file(2)], ..options(0..1) }, &|_| {});
+    let whole = merge().expect("two whole journals");
+    let runs: u64 = sums.iter().map(|sum| sum.runs).sum();
+    assert_eq!((whole.runs, runs), (BLOCK * 2 + 50, BLOCK * 2 + 50));
+    // The program was stopped while it wrote the second block.
+    let cut = text.lines().next().expect("a line").len() + 40;
+    std::fs::write(file(1), &text[..cut]).expect("written");
+    let missing = merge().expect_err("a block is missing").to_string();
+    assert!(missing.contains("1 of 2 blocks of share 1/2"), "{missing}");
+    soak(&share(1), &|_| {}).expect("it goes on");
+    assert_eq!(std::fs::read_to_string(file(1)).expect("a journal"), text);
+    // Results of other seeds are not mixed with these.
+    let other = Soak { variant: None, ..share(1) };
+    let refused = soak(&other, &|_| {}).expect_err("another campaign").to_string();
+    assert!(refused.contains("variant simple, not variant all"), "{refused}");
 }
 
 #[test]
