@@ -112,7 +112,9 @@ pub(super) fn merge(files: &[PathBuf]) -> Result<Tally, SoakError> {
         }
     }
     let mut sum = Tally::default();
-    blocks.into_values().for_each(|tally| sum.join(tally));
+    for tally in blocks.into_values() {
+        sum.join(tally);
+    }
     sum.failures.sort_by_key(|failure| failure.seed);
     Ok(Tally { about: Some(About { shard: (1, 1), ..first }), ..sum })
 }
