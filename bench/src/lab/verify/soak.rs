@@ -5,10 +5,11 @@
 //! mishap   what may go wrong          trial    one run                   tally   what was reached, and the report
 //! plan     what a seed stands for     effect   which mishaps did a thing  steer   more runs where few have been
 //! outcome  what a run comes to        shrink   less that still fails      settings   how the cluster is configured
-//! journal  finished blocks on disk
+//! journal  finished blocks on disk    error    why it cannot begin
 //! ```
 
 mod effect;
+mod error;
 mod journal;
 mod mishap;
 mod outcome;
@@ -22,6 +23,7 @@ mod tests;
 mod trial;
 
 pub use effect::Effect;
+pub use error::SoakError;
 pub use mishap::{Kind, Mishap};
 pub use outcome::{Ends, Ran, Wrong};
 pub use plan::Plan;
@@ -36,10 +38,9 @@ use crate::variants::Variant;
 use clap::{Args, ValueEnum};
 use journal::{BLOCK, Journal};
 use serde::{Deserialize, Serialize};
-use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -131,52 +132,6 @@ impl Planted {
             Self::LyingDisks => "lying-disks",
             Self::UnnoticedAmnesia => "unnoticed-amnesia",
         }
-    }
-}
-
-/// Why a soak cannot be started.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SoakError {
-    /// The option needs a single seed.
-    #[error("`{0}` works with a single seed only: give one, such as `--seeds 7`")]
-    OneSeed(&'static str),
-    /// The option needs several seeds.
-    #[error(
-        "`{0}` works with several seeds only: give more, such as `--seeds 0..10000`, or leave the option out"
-    )]
-    ManySeeds(&'static str),
-    /// The seed has fewer mishaps.
-    #[error("the seed has {mishaps} mishaps, numbered from 0: there is no mishap {number}")]
-    NoMishap {
-        /// The number of mishaps.
-        mishaps: usize,
-        /// The requested mishap.
-        number: usize,
-    },
-    /// Each round of a steered soak depends on all before it.
-    #[error("a steered soak cannot be continued: leave out `--journal` or `--steer`")]
-    Steered,
-    /// A journal cannot be read or written, or has other results.
-    #[error("{}: {why}", path.display())]
-    Journal {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        why: String,
-    },
-    /// Results are missing.
-    #[error("{0}; run it again with its --journal, and name the journals of all shares")]
-    Missing(String),
-}
-
-impl SoakError {
-    fn unfit(path: &Path, why: impl Into<String>) -> Self {
-        Self::Journal { path: path.to_owned(), why: why.into() }
-    }
-
-    fn file(path: &Path, source: &io::Error) -> Self {
-        Self::unfit(path, format!("it cannot be used: {source}"))
     }
 }
 
