@@ -102,7 +102,7 @@ pub struct Check {
     /// Stop after this many seconds; 0: when all states are explored
     #[arg(long, default_value = "0", value_name = "S", value_parser = whole)]
     pub seconds: u64,
-    /// The number of threads that explore [default: the number of cores]
+    /// The number of threads that explore; only one finds a shortest run to a violation [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
     /// Explore states that differ only by which acceptor is which, too
