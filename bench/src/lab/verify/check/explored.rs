@@ -90,7 +90,7 @@ pub struct Explored {
     pub everything: bool,
     /// Whether the new members choose a command in some state; none where the members stay.
     pub succeeded: Option<bool>,
-    /// A shortest run to a state without agreement, step by step.
+    /// A run to a state without agreement, step by step; a shortest one if one thread explored.
     pub counterexample: Vec<String>,
     /// The same run, for drawings and traces.
     #[serde(skip)]
