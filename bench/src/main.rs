@@ -120,6 +120,9 @@ fn run_check(options: &Check) -> ExitCode {
     if let Err(error) = explored.write_trace(options.trace_out.as_deref()) {
         return fail(&error, 1);
     }
+    if explored.found.is_none() && (options.draw.is_some() || options.trace_out.is_some()) {
+        _ = writeln!(io::stderr(), "no violation was found, so there is no run to draw or to write");
+    }
     // The text says what failed.
     let text = explored.drawing(options.draw).unwrap_or_else(|| explored.table());
     show(options.format, &explored, text, !explored.fails())

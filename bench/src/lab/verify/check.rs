@@ -34,6 +34,9 @@ use std::time::{Duration, Instant};
 use system::{AGREEMENT, Checked, EVERYTHING, SOMETHING, SUCCEEDED, System};
 use table::{Renamings, Table};
 
+/// At most this many acceptors are taken for alike: of more, there are too many orders to compare.
+const ALIKE: u16 = 5;
+
 /// Why a cluster cannot be checked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -141,14 +144,16 @@ fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
     // Acceptors that are nothing else are alike. Those that recover by themselves all read the votes of one quorum, the same
     // for all.
     let alike = !replaces && !options.no_symmetry && options.recovery != Some(Recovery::Uncoordinated);
-    let same = if alike { 2..2 + options.acceptors } else { 0..0 };
-    let mut system = System {
+    let same = if alike { 2..2 + options.acceptors.min(ALIKE) } else { 0..0 };
+    let processes = first + clients;
+    let table = Table::new(Renamings::of(processes, same.clone()));
+    Ok(System {
         config: Arc::new(config),
         options: P::Options::default(),
         commands: if rivals { vec![(0, 10), (1, 11)] } else { (0..clients).map(ask).collect() },
         change: replaces.then(|| Change::replace(NodeId(last), NodeId(options.acceptors))),
         early: if succeeds { vec![transfer] } else { Vec::new() },
-        processes: first + clients,
+        processes,
         clients,
         rounds: options.rounds,
         crashes: options.crashes,
@@ -156,12 +161,9 @@ fn system<P: Checked>(options: &Check) -> Result<System<P>, CheckError> {
         writes: options.writes,
         repeats: options.repeats,
         same,
-        table: RwLock::new(Table::new(Renamings::of(0, 0..0))),
+        table: RwLock::new(table),
         covered: AtomicU64::new(0),
-    };
-    let renamings = system.renamings();
-    system.table = RwLock::new(Table::new(renamings));
-    Ok(system)
+    })
 }
 
 fn explore<P: Checked>(

@@ -18,7 +18,8 @@ process may be in progress while it handles more messages; a crash loses them. A
 until it is beyond round --rounds, where the search does not continue. With --learners, processes that only learn hear what is chosen.
 
 States that differ only by which acceptor is which are explored once, and their number with each order of the acceptors is told.
---no-symmetry explores each. Acceptors that are proposers as well, or recover from collisions by themselves, are not alike.
+--no-symmetry explores each. Acceptors that are proposers as well, or recover from collisions by themselves, are not alike. Of more
+than five, the first five are.
 
 Three properties are checked. Agreement: no two values are chosen in a slot, and no process takes another value for chosen. A decision
 is reachable, and every command can be decided: some run leads there, so agreement does not hold merely because nothing happens. Where

@@ -1,7 +1,7 @@
 //! A small cluster as a transition system: the shipped nodes with every order, loss and duplication of messages.
 
 use super::local::{Act, Cast};
-use super::table::{Opening, Renamings, Table};
+use super::table::{Opening, Table};
 use paxos_core::{
     Change, CommandId, Config, Envelope, Fold, Kind, Message, NodeId, NodeSet, Phase, Places, Protocol,
     QuorumSystem, Record, Replica, Setup, Slot,
@@ -149,11 +149,6 @@ impl<P: Checked> System<P> {
         }
     }
 
-    /// The renamings of its processes.
-    pub(super) fn renamings(&self) -> Renamings {
-        Renamings::of(self.processes, self.same.clone())
-    }
-
     pub(super) fn table(&self) -> RwLockReadGuard<'_, Table<P>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -275,6 +270,10 @@ impl<P: Checked> Model for System<P> {
             }
         };
         let table = self.table();
+        // Then the exploration has failed, and ends.
+        if table.even().is_err() {
+            return;
+        }
         for to in 0..self.processes {
             let may_crash = state.crashes < self.crashes && to < self.processes - self.clients;
             for from in &state.places {

@@ -256,8 +256,12 @@ impl<P: Checked> Table<P> {
                 }
             }
         }
-        // What was sent has to correspond as well.
+        // What was sent has to correspond as well, and what the properties read has to be the same.
         for (renaming, image) in images.iter().enumerate() {
+            let (one, other) = (self.local(images[0]), self.local(*image));
+            if (&one.votes, &one.known, one.round) != (&other.votes, &other.known, other.round) {
+                self.uneven.get_or_insert_with(&what);
+            }
             let mut renamed: Vec<(u16, u32)> = (self.local(images[0]).sent.iter())
                 .map(|(to, letter)| {
                     let letter = self.letter_images[*letter as usize * all + renaming];

@@ -191,6 +191,26 @@ fn no_state_is_missed_because_acceptors_are_alike() {
     }
 }
 
+#[test]
+fn the_orders_of_many_acceptors_are_not_compared() {
+    let found = explored(Checkable::Multi, Scene::Succession, 2_000, |check| check.acceptors = 9);
+    assert!(found.symmetry && found.covered <= 120 * found.states as u64, "{}", found.table());
+}
+
+/// A request that arrives again takes another slot.
+#[test]
+fn requests_that_arrive_again_agree() {
+    for (variant, scene) in [(Checkable::Multi, Scene::Succession), (Checkable::Fast, Scene::Collision)] {
+        let [once, again] = [0, 1].map(|repeats| {
+            explored(variant, scene, 150_000, |check| {
+                (check.acceptors, check.rounds, check.repeats) = (2, 1, repeats);
+            })
+        });
+        assert!(again.agreement && again.everything, "{}", again.table());
+        assert!(once.complete && once.states < again.states, "{}", again.table());
+    }
+}
+
 /// A leader that asks only the acceptors with the lowest ids treats them differently.
 #[test]
 fn acceptors_that_are_not_alike_are_noticed() {
