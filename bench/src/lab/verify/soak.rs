@@ -250,18 +250,20 @@ fn many(
     let (count, mut sum) = (options.count(), Tally::default());
     let size = if journal.is_some() { BLOCK } else { count.max(1) };
     for block in 0..count.div_ceil(size) {
-        if let Some(done) = journal.as_ref().and_then(|journal| journal.block(block)) {
-            sum.join(done.clone());
-            continue;
-        }
-        let most = options.failures - sum.failures.len() as u64;
-        let nths = block * size..count.min((block + 1) * size);
-        let runs = nths.end - nths.start;
-        let tally = some(options, nths, most, progress);
-        // A block that ended early is run again.
-        if let Some(journal) = journal.as_mut().filter(|_| tally.runs == runs) {
-            journal.add(block, &tally)?;
-        }
+        let done = journal.as_ref().and_then(|journal| journal.block(block)).cloned();
+        let tally = if let Some(done) = done {
+            done
+        } else {
+            let most = options.failures - sum.failures.len() as u64;
+            let nths = block * size..count.min((block + 1) * size);
+            let runs = nths.end - nths.start;
+            let tally = some(options, nths, most, progress);
+            // A block that ended early is run again.
+            if let Some(journal) = journal.as_mut().filter(|_| tally.runs == runs) {
+                journal.add(block, &tally)?;
+            }
+            tally
+        };
         sum.join(tally);
         if sum.failures.len() as u64 >= options.failures {
             break;

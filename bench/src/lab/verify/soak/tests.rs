@@ -81,6 +81,19 @@ fn a_soak_goes_on_where_it_stopped_and_shares_are_put_together() {
     assert!(refused.contains("variant simple, not variant all"), "{refused}");
 }
 
+/// With more failures in the first block of a journal than are asked for now, it goes no further.
+#[test]
+fn failures_that_a_journal_has_count() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (journal, planted) = (Some(dir.path().join("1.jsonl")), Some(Planted::LyingDisks));
+    let lying =
+        Soak { journal, planted, variant: Some(Variant::Simple), failures: 10_000, ..options(0..BLOCK + 20) };
+    let all = soak(&lying, &|_| {}).expect("options");
+    assert!(all.failures.len() > 1 && all.runs == BLOCK + 20, "{}", all.table());
+    let again = soak(&Soak { failures: 1, ..lying }, &|_| {}).expect("options");
+    assert_eq!(again.runs, BLOCK);
+}
+
 #[test]
 fn disks_that_lie_are_found_and_what_it_takes_is_told() {
     let lying = Soak { planted: Some(Planted::LyingDisks), ..options(0..2000) };
