@@ -5,6 +5,16 @@ use paxos_core::Timeouts;
 use paxos_transport::conformance::alone::{hear, kinds, settle};
 use std::time::Duration;
 
+/// n0, which has won its first ballot with n1.
+fn leader(config: Config) -> Node<P> {
+    let mut leader = Node::<P>::new(setup(config, 0), NOW);
+    leader.step(NOW, Event::Timeout);
+    settle(&mut leader);
+    hear(&mut leader, NodeId(1), Message::Promise(promise(ballot(1, 0), 0, vec![])));
+    settle(&mut leader);
+    leader
+}
+
 #[test]
 fn a_phase_2a_leaves_while_its_senders_own_vote_is_being_written() {
     let config = Config { timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
@@ -106,11 +116,7 @@ fn who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows() {
 fn commands_that_wait_for_the_next_leader_are_bounded_in_bytes() {
     let limits = paxos_core::Limits { queue_bytes: 100, ..paxos_core::Limits::default() };
     let config = Config { limits, timeouts: Timeouts::NEVER, ..Config::collapsed(3).expect("lawful") };
-    let mut leader = Node::<P>::new(setup(config, 0), NOW);
-    leader.step(NOW, Event::Timeout);
-    settle(&mut leader);
-    hear(&mut leader, NodeId(1), Message::Promise(promise(ballot(1, 0), 0, vec![])));
-    settle(&mut leader);
+    let mut leader = leader(config);
     leader.transfer(NOW, NodeId(1)).expect("it leads");
     settle(&mut leader);
     let refused: usize = (0..100)
@@ -127,11 +133,7 @@ fn a_transfer_to_one_that_does_not_answer_ends_without_elections_by_timeout_too(
     for election in [None, Some(Duration::from_nanos(50))] {
         let timeouts = Timeouts { election, give_up: Some(Duration::from_nanos(100)), ..Timeouts::NEVER };
         let config = Config { timeouts, ..Config::collapsed(3).expect("lawful") };
-        let mut leader = Node::<P>::new(setup(config, 0), NOW);
-        leader.step(NOW, Event::Timeout);
-        settle(&mut leader);
-        hear(&mut leader, NodeId(1), Message::Promise(promise(ballot(1, 0), 0, vec![])));
-        settle(&mut leader);
+        let mut leader = leader(config);
         leader.transfer(NOW, NodeId(1)).expect("it leads");
         settle(&mut leader);
         hear(&mut leader, NodeId(9), Message::Request(request(0..1)));
