@@ -139,7 +139,7 @@ fn the_pages_are_current() {
     expect_file(name, read_to_string(root().join(name)).ok().as_deref(), &clients.svg.wide);
 }
 
-/// Checks that a picture is what `paxos-bench draw --as svg` draws of this decision among three servers.
+/// Checks that a picture is what `paxos-bench draw --format svg` draws of this decision among three servers.
 fn keep_picture(name: &str, variant: Variant, run: Run) {
     let drawn = picture(shape(variant, Layout::Collapsed, Learning::Distinguished, 3), run, 0);
     let found = read_to_string(root().join(name)).ok();

@@ -168,6 +168,8 @@ struct Gossip {
     /// The first unknown slot at the last turn, and for how many turns it has stayed although more is chosen.
     stuck_at: Slot,
     stuck_for: usize,
+    /// For how many turns nothing was learned.
+    idle_for: u32,
     /// The last ballot that this leader began for a learner that does not reach those that know what it misses.
     again: Repeated,
 }
@@ -201,6 +203,12 @@ impl<P: Protocol> Node<P> {
         }
         self.now = self.now.max(now);
         self.stirred = true;
+        if self.unsure_until().is_some() && !self.wait_for_others(&event) {
+            if let Event::Met { from, store } = event {
+                self.on_met(from, store);
+            }
+            return;
+        }
         if let Event::Met { from, store } = event {
             // A carrier reports a store once, and the report does not depend on the members.
             return self.on_met(from, store);
@@ -283,6 +291,9 @@ impl<P: Protocol> Node<P> {
         if self.is_settling() && self.members_changed() {
             // It waits for the disk, and does nothing before that.
             return None;
+        }
+        if let Some(until) = self.unsure_until() {
+            return Some(until);
         }
         let proposer = self.proposer.as_ref().and_then(Proposer::deadline);
         let gossip = self.gossip.next.filter(|_| self.learner.is_some());

@@ -131,6 +131,13 @@ where
     /// wait for an answer then learn that the outcome is unknown, since `waiters` is dropped.
     async fn run(mut self) -> Result<(), HostError> {
         let ended = self.turns().await;
+        if ended.is_ok() {
+            // Whoever starts from this disk knows what was known here.
+            self.node.write_known();
+            if let Some(write) = self.node.ready().append() {
+                self.writer.begin(write);
+            }
+        }
         let (scribe, porter, writer) = self.into_disk();
         if disk::close(writer, porter, scribe, DISK_PATIENCE).await {
             ended

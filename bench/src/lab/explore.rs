@@ -34,6 +34,7 @@ pub use script::{Action, Goal, Script, named};
 pub use serve::{Asked, Reply, Site, serve};
 
 use crate::lab::report::write_whole;
+use crate::load::Form;
 use crate::variants::Variant;
 use clap::Args;
 use paxos_core::QuorumError;
@@ -47,6 +48,7 @@ Examples:
   paxos-bench explore --scenario leader-crash           open http://127.0.0.1:7800/ in a browser
   paxos-bench explore --scenario duel --export duel.html
   paxos-bench explore --replay session.json             repeat a saved session in the terminal
+  paxos-bench explore --list --format json              the scenarios, for programs
 
 docs/explore.md describes the keys, the scenarios and the format of saved sessions.";
 
@@ -66,14 +68,17 @@ pub struct Explore {
     #[arg(long, default_value_t = 7800, value_name = "PORT")]
     pub port: u16,
     /// Repeat a saved session and print what happens; exit code 1 if an invariant is broken
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["variant", "scenario", "seed", "port", "list"])]
+    #[arg(long, value_name = "FILE", group = "printed", conflicts_with_all = ["variant", "scenario", "seed", "port"])]
     pub replay: Option<PathBuf>,
     /// Write the run as one self-contained file, FILE.html or FILE.svg, or as a session, FILE.json
     #[arg(long, value_name = "FILE", conflicts_with_all = ["port", "list"])]
     pub export: Option<PathBuf>,
     /// List the scenarios
-    #[arg(long)]
+    #[arg(long, group = "printed")]
     pub list: bool,
+    /// How to print the list, or what happens in a repeated session [default: table]
+    #[arg(long, value_enum, requires = "printed", conflicts_with = "export")]
+    pub format: Option<Form>,
 }
 
 /// The result of a task that needs no page.
@@ -158,8 +163,10 @@ pub enum Task {
 /// # Errors
 /// [`ExploreError`] if a name or a file is at fault.
 pub fn explore(options: &Explore) -> Result<Task, ExploreError> {
+    let json = options.format == Some(Form::Json);
     if options.list {
-        return Ok(Task::Done(Explored { text: list(), holds: true }));
+        let text = if json { readable(&page::choices().collect::<Vec<_>>())? } else { list() };
+        return Ok(Task::Done(Explored { text, holds: true }));
     }
     let script = match &options.replay {
         Some(path) => {
@@ -170,7 +177,11 @@ pub fn explore(options: &Explore) -> Result<Task, ExploreError> {
     };
     match (&options.export, &options.replay) {
         (Some(path), _) => export(&script, path).map(Task::Done),
-        (None, Some(_)) => told(&script).map(Task::Done),
+        (None, Some(_)) => {
+            let run = play(&script)?;
+            let text = if json { readable(&run)? } else { told(&run) };
+            Ok(Task::Done(Explored { text, holds: run.broken.is_none() }))
+        }
         (None, None) => Ok(Task::Page(script, options.port)),
     }
 }
@@ -204,8 +215,7 @@ fn export(script: &Script, path: &Path) -> Result<Explored, ExploreError> {
 }
 
 /// Describes the run in words: a line for each frame that is more than upkeep.
-fn told(script: &Script) -> Result<Explored, ExploreError> {
-    let run = play(script)?;
+fn told(run: &Recording) -> String {
     let mut text = format!("{} with {}, seed {}\n\n", run.title, run.variant, run.seed);
     for frame in run.frames.iter().filter(|frame| !frame.quiet) {
         let (ms, tenth) = (frame.at_us / 1000, frame.at_us % 1000 / 100);
@@ -224,7 +234,12 @@ fn told(script: &Script) -> Result<Explored, ExploreError> {
             let _ = writeln!(text, "\n{invariant} was broken: {message}\nIt says: {says} ({source}).");
         }
     }
-    Ok(Explored { text, holds: run.broken.is_none() })
+    text
+}
+
+/// The same as JSON, for programs.
+fn readable(shown: &impl serde::Serialize) -> Result<String, ExploreError> {
+    Ok(serde_json::to_string_pretty(shown)? + "\n")
 }
 
 #[cfg(test)]

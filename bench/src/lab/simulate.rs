@@ -67,7 +67,7 @@ pub fn draw(options: &Draw) -> Result<String, CompareError> {
         thrifty: options.thrifty,
         quorum: options.quorum,
     };
-    Ok(options.form.of(&counts::picture(shape, run, 0)?))
+    Ok(options.format.of(&counts::picture(shape, run, 0)?))
 }
 
 /// Checks whether such a cluster can be built.

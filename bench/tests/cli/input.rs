@@ -72,6 +72,7 @@ fn an_unknown_variant_is_named() {
     is_refused(&["--variants", "raft", "--out", &out], &["raft", "--variants"]);
     is_refused(&["simulate", "--variant", "raft", "--trace-out", &out], &["raft", "--variant"]);
     is_refused(&["draw", "--variant", "raft"], &["raft", "--variant"]);
+    is_refused(&["explore", "--format", "json"], &["required arguments"]);
     assert!(dir.files().is_empty());
 }
 

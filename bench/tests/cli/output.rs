@@ -127,13 +127,34 @@ fn results_go_to_a_directory_whole() {
 }
 
 #[test]
+fn the_explorer_prints_json_for_programs() {
+    let listed = |format| succeeds(&format!("explore --list --format {format}"));
+    let scenarios: serde_json::Value = serde_json::from_str(&listed("json")).expect("JSON");
+    let names: Vec<_> = scenarios.as_array().expect("a list").iter().map(|one| &one["name"]).collect();
+    assert!(names.len() > 10, "{names:?}");
+    let table = listed("table");
+    assert!(names.iter().all(|name| table.contains(&format!("{}  (", name.as_str().expect("a name")))));
+    let dir = TempDir::new().expect("a directory can be made");
+    let session = dir.path().join("session.json");
+    succeeds(&format!("explore --scenario leader-crash --export {}", session.display()));
+    let told = succeeds(&format!("explore --replay {}", session.display()));
+    let run = succeeds(&format!("explore --replay {} --format json", session.display()));
+    let run: serde_json::Value = serde_json::from_str(&run).expect("JSON");
+    let frames = run["frames"].as_array().expect("its events");
+    let loud: Vec<_> =
+        frames.iter().filter(|frame| !told.contains(frame["text"].as_str().expect("a text"))).collect();
+    assert!(frames.len() > 10 && loud.iter().all(|frame| frame["quiet"] == true), "{loud:?}");
+    assert!(run["broken"].is_null() && told.contains("No invariant was broken."));
+}
+
+#[test]
 fn a_drawing_is_the_same_every_time() {
     for args in [
         "draw --variant multi",
         "draw --variant multi --first",
         "draw --variant fast --acceptors 4",
-        "draw --variant fast --collision coordinated --as mermaid",
-        "draw --variant basic --roles separate --as svg",
+        "draw --variant fast --collision coordinated --format mermaid",
+        "draw --variant basic --roles separate --format svg",
     ] {
         let once = succeeds(args);
         assert!(once.lines().count() > 5, "{args}:\n{once}");

@@ -24,10 +24,10 @@
 //!
 //! - what was heard after that write, if *all* that heard it lose power together, and all members' disks are replaced
 //!   at once;
-//! - a copy made just before the crash, by a member that has heard of no later write; any disk of a founding member, by
-//!   a member that has never heard of it, and of a member that was added by force before the process asked had heard of
-//!   it. Members exchange what they know ([`crate::Timeouts::gossip`]), so such a copy is only a few exchanges old, or
-//!   the member was cut off for as long. A member that knows better stops the process when it hears from it;
+//! - a copy made in the last incarnation before the crash, by a member whose own disk has recorded no later write: it
+//!   records a new incarnation when it hears of it, and later writes of the same one with its own next write. Any disk of a
+//!   founding member, by a member that has never heard of it, and of a member that was added by force before the process
+//!   asked had heard of it. A process that knows better, be it a member or not, stops the process when it hears from it;
 //! - anything, by the process itself, until it is told. Until then its own vote counts for it, and it may be wrong
 //!   about what is chosen.
 
@@ -108,14 +108,14 @@ pub enum Amnesia {
     },
     /// It remembers other stores for most members.
     #[error(
-        "{node} remembers other stores for most members: its disk is from another cluster, or theirs were lost; give \
-         each process its own directory"
+        "{node} remembers other stores for most members: its disk is from another cluster, or theirs were lost. If theirs were \
+         lost, this one may be the only copy of the data: keep it, stop the others, and recover from it as from a lost quorum"
     )]
     Outnumbered {
         /// The process with the other memory.
         node: NodeId,
     },
-    /// It is not a member, and remembers another store of this process.
+    /// It is not a known member, and remembers another store of this process, with fewer writes.
     #[error(
         "{node} remembers another store of this process: either this process's own disk was lost or exchanged, or {node} \
          belongs to another cluster; find out which, and replace that one by a new process with an empty directory and an \

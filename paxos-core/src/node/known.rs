@@ -4,6 +4,8 @@
 //! chosen, and if all processes do, a leader must propose the whole log again. So a process also writes what it knows.
 //! For values that it voted for, it writes only the slots ([`Recorded::known`]), now and then with its votes. For
 //! other values it writes the values ([`Recorded::learned`]), if they are short or other processes may rely on them.
+//! After a while in which it learns nothing new, and when it is stopped, it writes the rest: if all other disks are lost,
+//! this one has all that the process has answered reads with.
 //!
 //! A vote that is for the chosen value stays so, in whatever ballots the slot is voted in again: "if a proposal with
 //! value v is chosen, then every higher-numbered proposal that is chosen has value v", and so has every one that is
@@ -25,6 +27,12 @@ const ENTRY: usize = 16;
 const SLOTS: u64 = 64;
 const BYTES: usize = 1 << 16;
 
+/// After this number of turns of gossip in which nothing was learned, all that is known is written.
+const IDLE: u32 = 16;
+
+/// The most bytes of values that a process writes when it is stopped.
+const LAST: usize = 1 << 26;
+
 impl<P: Protocol> Node<P> {
     /// Adds to the next write which of this process's votes are for chosen values, if there are enough of these.
     pub(super) fn mark(&mut self) {
@@ -41,6 +49,32 @@ impl<P: Protocol> Node<P> {
         if known.start <= self.settled {
             self.settled = self.settled.max(whole);
         }
+    }
+
+    /// Writes what this process knows to be chosen and has not written yet, a piece at a time: once it has learned nothing
+    /// for a while, or if an earlier record has left something out. Called with each turn of gossip.
+    #[cold]
+    pub(super) fn write_at_leisure(&mut self) {
+        let known = self.chosen.first_unknown();
+        let left_out = self.settled.max(self.marked.min(known));
+        let until = if self.gossip.idle_for >= IDLE { known } else { left_out };
+        if until > self.settled && !self.is_clogged() && self.settle(until) {
+            self.marked = self.marked.max(until);
+        }
+    }
+
+    /// Adds to the next write all that this process knows to be chosen and has not written yet, up to 64 MiB of values that it
+    /// did not vote for. A driver calls this before the process ends, so that its disk has what it has told its clients,
+    /// even if all other disks are lost.
+    pub fn write_known(&mut self) {
+        if self.acceptor.is_none() || self.amnesia().is_some() {
+            return;
+        }
+        let known = SlotRange::new(self.settled, self.chosen.first_unknown());
+        let mut records = mem::take(&mut self.out.records);
+        self.settled = self.settled.max(self.say_known(known, LAST, &mut records));
+        self.marked = self.marked.max(known.end);
+        self.out.records = records;
     }
 
     /// Adds to `records` that the known values in `slots` are chosen, in their order. For values that this process

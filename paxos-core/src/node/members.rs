@@ -3,6 +3,7 @@
 mod change;
 mod leaving;
 mod recognize;
+mod unsure;
 
 pub(super) use recognize::Recognition;
 

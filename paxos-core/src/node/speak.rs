@@ -10,6 +10,11 @@ use std::mem;
 impl<P: Protocol> Node<P> {
     /// Brings the roles up to date with each other, and collects what they have to send.
     pub(crate) fn turn(&mut self) {
+        if self.unsure_until().is_some() {
+            // The step with which it ends its wait is followed by a turn.
+            self.stirred = false;
+            return;
+        }
         if !mem::take(&mut self.stirred) && !self.members_changed() || self.amnesia().is_some() {
             return;
         }

@@ -107,6 +107,8 @@ impl<P: Protocol> Node<P> {
         let chosen = self.chosen.first_unknown();
         let stuck = self.chosen.is_behind() && self.gossip.stuck_at == chosen;
         self.gossip.stuck_for = if stuck { self.gossip.stuck_for + 1 } else { 0 };
+        let idle = self.gossip.stuck_at == chosen;
+        self.gossip.idle_for = if idle { self.gossip.idle_for.saturating_add(1) } else { 0 };
         self.gossip.stuck_at = chosen;
         if !peers.is_empty() {
             let peer = peers.iter().nth(self.gossip.turn % peers.len()).into_iter().collect();
@@ -123,6 +125,7 @@ impl<P: Protocol> Node<P> {
             self.noted.0.counters.catch_ups += u64::from(!unaware.is_empty());
             self.send(unaware, Message::CatchUp { from: chosen });
         }
+        self.write_at_leisure();
     }
 
     /// Returns the next process to ask that is not a known member. A process that is not a member itself may find that

@@ -37,7 +37,7 @@ impl<'a> Shown<'a> {
 
 /// A scenario that the user can choose.
 #[derive(Serialize)]
-struct Choice {
+pub(super) struct Choice {
     name: &'static str,
     title: &'static str,
     look: &'static str,
@@ -45,6 +45,19 @@ struct Choice {
     servers: u16,
     spares: u16,
     actions: &'static [Action],
+}
+
+/// All scenarios that the user can choose.
+pub(super) fn choices() -> impl Iterator<Item = Choice> {
+    scenarios().map(|scenario| Choice {
+        name: scenario.name,
+        title: scenario.title,
+        look: scenario.look,
+        variant: scenario.variant.name(),
+        servers: scenario.setting.servers,
+        spares: scenario.setting.spares,
+        actions: scenario.actions,
+    })
 }
 
 /// The data in the page.
@@ -71,19 +84,10 @@ struct Page<'a> {
 }
 
 fn render(script: &Script, run: &Recording, upkeep: bool, live: bool) -> Result<String, ExploreError> {
-    let choices = scenarios().map(|scenario| Choice {
-        name: scenario.name,
-        title: scenario.title,
-        look: scenario.look,
-        variant: scenario.variant.name(),
-        servers: scenario.setting.servers,
-        spares: scenario.setting.spares,
-        actions: scenario.actions,
-    });
     let data = Data {
         live,
         variants: Variant::ALL.iter().map(|variant| variant.name()).collect(),
-        scenarios: if live { choices.collect() } else { Vec::new() },
+        scenarios: if live { choices().collect() } else { Vec::new() },
         shown: Shown::new(script, run, upkeep)?,
     };
     // The data must not contain text that ends its HTML element.

@@ -42,8 +42,8 @@ pub struct Draw {
     #[arg(long)]
     pub thrifty: bool,
     /// How to draw
-    #[arg(long = "as", value_enum, default_value_t = Drawing::Ascii, value_name = "FORM")]
-    pub form: Drawing,
+    #[arg(long, value_enum, default_value_t = Drawing::Ascii)]
+    pub format: Drawing,
 }
 
 impl Draw {

@@ -1,5 +1,6 @@
 //! How a node notices that others have forgotten, and learns that it has itself: see [`crate::StoreMark`].
 
+use super::unsure::Unsure;
 use crate::{Amnesia, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark, Time, To};
 use std::collections::BTreeMap;
 
@@ -10,8 +11,10 @@ const MOST_WRITES: u64 = 1 << 56;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Recognition {
     /// Its own store. None if no driver reports it.
-    own: Option<Incarnation>,
-    known: BTreeMap<NodeId, Known>,
+    pub(super) own: Option<Incarnation>,
+    pub(super) known: BTreeMap<NodeId, Known>,
+    /// Whether it has an empty disk, and waits to hear whether it had another one.
+    pub(super) unsure: Option<Unsure>,
     /// The processes that have another store than before.
     refused: NodeSet,
     /// The store that each of them has shown, and when it was told last that it has forgotten.
@@ -27,7 +30,7 @@ pub(in crate::node) struct Recognition {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Known {
+pub(super) struct Known {
     store: Incarnation,
     /// The number of writes that this process's own disk has recorded.
     noted: u64,
@@ -61,20 +64,13 @@ impl Recognition {
 }
 
 impl<P: Protocol> Node<P> {
-    /// Tells the node which store its records go to, in which incarnation, and its number of writes. Must be called
-    /// before anything else happens, and whenever a write is durable. Without it, the others cannot notice that this
-    /// process has forgotten.
-    pub fn tell_store(&mut self, store: Incarnation) {
-        self.recognition.own = Some(store);
-    }
-
     /// The reason why this process must stop: it has forgotten something. It then handles no more events.
     pub fn amnesia(&self) -> Option<Amnesia> {
         self.recognition.amnesia
     }
 
     /// The last known store of `id`, which may be this process.
-    pub(crate) fn store_of(&self, id: NodeId) -> Option<StoreMark> {
+    pub fn store_of(&self, id: NodeId) -> Option<StoreMark> {
         self.incarnation_of(id).map(|incarnation| incarnation.mark)
     }
 
@@ -96,9 +92,10 @@ impl<P: Protocol> Node<P> {
 
     /// Whether the store of `node` matters. It does not for a client, for a learner that cannot get another role, and
     /// for a process that is not a member yet: it has promised nothing. If it joined without the knowledge of this
-    /// process, the log will tell with which store ([`Node::recognize_joined`]).
+    /// process, the log will tell with which store ([`Node::recognize_joined`]). That of a removed member matters: with an
+    /// empty disk, it would take itself for a member.
     fn must_remember(&self, node: NodeId) -> bool {
-        let joining = self.chosen.epochs().map(|epochs| epochs.everyone().servers());
+        let joining = self.chosen.epochs().map(|epochs| epochs.everyone().servers().union(epochs.retired()));
         let learners = if self.is_mobile() { self.members.learners } else { NodeSet::EMPTY };
         let members = self.members.acceptors.union(self.members.proposers).union(learners);
         members.union(joining.unwrap_or_default()).contains(node)
@@ -156,7 +153,7 @@ impl<P: Protocol> Node<P> {
             }
             // If most other stores are different, this process belongs to another cluster, or the others have lost
             // their disks. It can do nothing in either case.
-            let acceptors = self.setup.config.acceptors();
+            let acceptors = self.members.acceptors;
             let refused = self.recognition.refused.intersection(acceptors);
             if refused.len() * 2 > acceptors.len() {
                 self.recognition.amnesia = Some(Amnesia::Outnumbered { node: self.setup.id });
@@ -173,8 +170,15 @@ impl<P: Protocol> Node<P> {
             return;
         }
         match self.recognition.known.get_mut(&from) {
-            // The new state is recorded with the next write.
-            Some(known) if known.store.mark.id == found.mark.id => known.store = found,
+            Some(known) if known.store.mark.id == found.mark.id => {
+                // A new incarnation is recorded at once, so that a copy of the store from before it is noticed from now on; the
+                // later writes of an incarnation with the next write.
+                if (known.store.opened, known.store.nonce) != (found.opened, found.nonce) {
+                    known.noted = found.mark.writes;
+                    self.out.records.push(P::Record::met(from, found));
+                }
+                known.store = found;
+            }
             Some(_) | None => {
                 // What the former store knew, this one does not.
                 self.peers.forget(from);
@@ -207,8 +211,12 @@ impl<P: Protocol> Node<P> {
         // A message about a former store, or an earlier state of this one, is outdated.
         let Some(own) = self.recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
         let Some(amnesia) = Amnesia::between(self.setup.id, known, own) else { return };
+        // A process with an empty or an old disk knows only the members that the cluster began with, or once had, and others may
+        // have joined since. One that has written less than others remember can only be wrong. If it has written more, the other
+        // one may remember another cluster of the same name.
         let members = self.setup.config.acceptors().union(self.setup.config.proposers);
-        if members.contains(from) {
+        let has_written_less = own.mark.writes <= known.mark.writes;
+        if members.contains(from) || has_written_less {
             self.recognition.amnesia = Some(amnesia);
         } else if self.recognition.contradicting.insert(from) {
             self.recognition.noticed.push(Amnesia::Contradicts { node: from });

@@ -56,7 +56,7 @@ where
         self.at(node).filter(|at| !self.processes[*at].up)
     }
 
-    /// Whether each server that is up would miss the store of `node`: it knows it, and that `node` is a member. What a
+    /// Whether each server that is up would miss the store of `node`: it knows it, and that `node` is or was a member. What a
     /// process promised before it joined does not count. Always, if stores are not announced: nobody notices.
     fn is_missed(&self, node: NodeId) -> bool {
         let Some(at) = self.at(node) else { return false };
@@ -65,10 +65,10 @@ where
         let others =
             self.processes.iter().filter(|other| other.up && other.id != node && servers.contains(other.id));
         let misses = |other: &Process<P, S>| {
-            let everyone = other.node.chosen().epochs().map(|epochs| epochs.everyone().servers());
-            let peers = other.node.surroundings().peers;
+            let epochs = other.node.chosen().epochs();
+            let everyone = epochs.map(|epochs| epochs.everyone().servers().union(epochs.retired()));
             everyone.unwrap_or(self.world.config.servers()).contains(node)
-                && peers.iter().any(|peer| peer.id == node && peer.store.is_some_and(|store| store.id == id))
+                && other.node.store_of(node).is_some_and(|store| store.id == id)
         };
         let missing: Vec<bool> = others.map(misses).collect();
         !self.world.stores || (!missing.is_empty() && missing.iter().all(|misses| *misses))

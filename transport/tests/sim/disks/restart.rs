@@ -2,7 +2,10 @@
 //! slots.
 
 use crate::sim::support::{Basic, Fast, MS, Machine, Multi, sim};
-use paxos_core::{Config, Consistency, Kind, Leadership, Learning, Limits, NodeId, Protocol, Slot};
+use core::time::Duration;
+use paxos_core::{
+    Config, Consistency, Kind, Leadership, Learning, Limits, Node, NodeId, Protocol, Slot, Time,
+};
 use paxos_transport::sim::{Cut, Delay, Disk, Fault, Links, Sim, Stop, World};
 
 const COMMANDS: u64 = 400;
@@ -39,6 +42,67 @@ fn all_start_again<P: Protocol<Value = u64, Reply = (u64, u64)>>() {
         let proposed = sim.counts().of(Kind::Accept);
         assert!(proposed < 3 * 80, "{} {seed}: {proposed} proposals", P::NAME);
     }
+}
+
+/// The slots that a process knows if it starts from these records alone.
+fn known_from<P: Protocol>(node: &Node<P>, records: &[P::Record]) -> Slot {
+    Node::<P>::restore(node.setup().clone(), Time(0), 9, records).chosen().first_unknown()
+}
+
+/// n2 was down, and then caught up: it has voted for some of what it knows, and for the rest it has not. All of that is on its disk
+/// after a while in which nothing is chosen, and at once if its driver asks for it. If all other disks are lost, this one has what n2 has
+/// answered reads with.
+fn what_is_known_is_on_disk<P: Protocol<Value = u64, Reply = (u64, u64)>>(leadership: Option<Leadership>) {
+    for seed in 0..20 {
+        let what = format!("{} {leadership:?} {seed}", P::NAME);
+        let mut config = Config::collapsed(3).expect("lawful");
+        config.leadership = leadership.unwrap_or(config.leadership);
+        config.limits.snapshot = 0;
+        let mut world = World::<P>::new(config, P::Options::default(), seed);
+        world.links = Links::new(Delay::Uniform { low: MS, high: 2 * MS });
+        world.disk = Disk::with_sync(Delay::Uniform { low: MS / 2, high: MS });
+        let client = world.add_clients(1)[0];
+        let n2 = NodeId(2);
+        let mut sim = sim(world);
+        sim.fail(Fault::Crash(n2));
+        sim.submit_in_turn(client, 1, 0..15);
+        runs_until(&mut sim, seed, Sim::all_answered);
+        sim.fail(Fault::Restart(n2));
+        sim.submit_in_turn(client, 1, 15..25);
+        runs_until(&mut sim, seed, |sim| {
+            let known = |id| sim.node(NodeId(id)).map(|node| node.chosen().first_unknown());
+            sim.all_answered() && known(2) >= known(0)
+        });
+        let node = sim.node(n2).expect("a server");
+        let known = node.chosen().first_unknown();
+        assert!(known >= Slot(25), "{what}: {known}");
+        // At once, if it is to stop.
+        let (mut stopped, mut disk) = (node.clone(), sim.disk(n2).to_vec());
+        stopped.write_known();
+        while let Some(write) = stopped.ready().append() {
+            disk.extend_from_slice(write.records());
+            stopped.durable(write.durable());
+        }
+        assert_eq!(known_from(node, &disk), known, "{what}: stopped");
+        // Or after a while.
+        sim.run_for(Duration::from_secs(3)).unwrap_or_else(|violation| panic!("{violation}"));
+        let node = sim.node(n2).expect("a server");
+        let known = node.chosen().first_unknown();
+        assert_eq!(known_from(node, sim.disk(n2)), known, "{what}: idle");
+        assert_eq!(node.status().durable, known, "{what}");
+        // Then the disk rests.
+        let written = sim.disk(n2).len();
+        sim.run_for(Duration::from_secs(3)).unwrap_or_else(|violation| panic!("{violation}"));
+        assert_eq!(sim.disk(n2).len(), written, "{what}");
+    }
+}
+
+#[test]
+fn what_a_process_knows_is_on_its_disk_when_nothing_happens_and_when_it_stops() {
+    what_is_known_is_on_disk::<Multi>(None);
+    what_is_known_is_on_disk::<Fast>(None);
+    what_is_known_is_on_disk::<Basic>(None);
+    what_is_known_is_on_disk::<Basic>(Some(Leadership::SelfAppointed { backoff: Some(5 * MS) }));
 }
 
 /// Runs until the condition holds.
