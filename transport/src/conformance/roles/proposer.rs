@@ -3,7 +3,7 @@
 use super::stage::{NOW, Process, STRANGER, candidate, elect, entry, proposed, stage};
 use crate::conformance::{Facts, Tested};
 use paxos_core::{
-    Ballot, Batch, Config, InBallot, Nack, NodeId, Overloaded, Phase, Proposer as _, Reach, Slot,
+    Ballot, Batch, Config, InBallot, Nack, NodeId, Overloaded, Phase, Proposal, Proposer as _, Reach, Slot,
 };
 
 /// This is the central rule of Paxos.
@@ -106,16 +106,74 @@ pub fn slots_known_to_be_chosen_are_passed_over<P: Tested>(facts: &Facts<P>) {
     assert_eq!(proposed::<P>(&accept), [(Slot(1), accept.ballot(), entry(8))]);
 }
 
-/// The acceptors of the first quorum may have crashed.
+/// A variant in which each slot has a phase 1 of its own says so.
+pub fn a_proposer_says_whether_one_phase_1_serves_all_slots<P: Tested>(facts: &Facts<P>) {
+    let mut n0 = stage(facts, 3).swap_remove(0);
+    n0.request(0..2).expect("there is room");
+    n0.proposer.campaign(NOW, &n0.chosen);
+    let asked = n0.poll().len();
+    assert_eq!(asked == 1, facts.one_phase_1, "`one_phase_1` of {} is not true", P::NAME);
+}
+
+/// The acceptors of the first quorum may have crashed. This holds in both phases.
 pub fn an_unanswered_question_goes_to_all<P: Tested>(facts: &Facts<P>) {
-    let mut n0 = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), 0);
+    let mut all = stage(facts, 3);
+    let mut n0 = all.swap_remove(0);
     n0.request(0..1).expect("there is room");
     n0.proposer.campaign(NOW, &n0.chosen);
-    assert!(matches!(n0.poll()[..], [(_, Reach::Quorum(Phase::One))]));
-    let due = n0.proposer.deadline().expect("it waits");
-    n0.proposer.on_timeout(due, &n0.chosen);
-    let (_, reach) = n0.proposer.poll(due, &n0.chosen).expect("it asks again");
-    assert_eq!(reach, Reach::All);
+    for phase in [Phase::One, Phase::TwoClassic] {
+        let asked = n0.poll().into_iter().next();
+        assert_eq!(asked.as_ref().map(|(_, reach)| *reach), Some(Reach::Quorum(phase)));
+        let due = n0.proposer.deadline().expect("it waits");
+        assert_eq!(Some(due.since(NOW)), Config::collapsed(3).expect("servers").timeouts.resend);
+        n0.proposer.on_timeout(due, &n0.chosen);
+        let (_, reach) = n0.proposer.poll(due, &n0.chosen).expect("it asks again");
+        assert_eq!(reach, Reach::All);
+        if let Some((Proposal::Prepare(question, _), _)) = asked {
+            for acceptor in &mut all {
+                let promise = acceptor.promise(&question).expect("a promise");
+                n0.hear(acceptor.id, promise);
+            }
+        }
+    }
+    n0.know(1);
+    assert_eq!(n0.proposer.deadline(), None);
+}
+
+/// Acceptors and learners keep what is under way in memory.
+pub fn no_more_slots_are_under_way_than_the_window_has<P: Tested>(facts: &Facts<P>) {
+    let mut config = Config::collapsed(3).expect("servers");
+    (config.limits.window, config.limits.batch) = (3, if facts.pieces { 2 } else { 1024 });
+    let mut all: Vec<Process<P>> = (0..3).map(|id| Process::new(facts, config.clone(), id)).collect();
+    let mut n0 = all.swap_remove(0);
+    n0.request(0..5).expect("there is room");
+    n0.proposer.campaign(NOW, &n0.chosen);
+    let mut values = Vec::new();
+    while values.len() < 5 {
+        let asked = n0.poll();
+        let load = n0.proposer.load();
+        assert!(load.in_flight.count <= 3 && load.in_flight.count + load.waiting.count >= 5 - values.len());
+        for (proposal, _) in asked {
+            match proposal {
+                Proposal::Prepare(question, _) => {
+                    for acceptor in &mut all {
+                        let promise = acceptor.promise(&question).expect("a promise");
+                        n0.hear(acceptor.id, promise);
+                    }
+                }
+                Proposal::Accept(accept) => values.extend(proposed::<P>(&accept)),
+            }
+        }
+        assert!(values.len() <= n0.chosen.first_unknown().index() as usize + 3, "{values:?}");
+        if n0.proposer.load().in_flight.count == values.len() - n0.chosen.first_unknown().index() as usize {
+            for (slot, _, entry) in &values {
+                n0.chosen.choose(*slot, entry.clone().into());
+            }
+            n0.proposer.on_chosen(NOW, &n0.chosen);
+        }
+    }
+    let expected: Vec<_> = (0..5).map(|n| (Slot(n), entry(n))).collect();
+    assert_eq!(values.into_iter().map(|(slot, _, entry)| (slot, entry)).collect::<Vec<_>>(), expected);
 }
 
 /// Commands that already wait may be requested again.
@@ -146,15 +204,21 @@ pub fn a_higher_ballot_ends_a_leader<P: Tested>(facts: &Facts<P>) {
         assert!(deposed.accepts().is_empty());
         let question = candidate(core::slice::from_mut(deposed), 0, Ballot::ZERO);
         assert!(question.ballot() > higher);
-        // Unfinished commands are proposed again before later ones.
-        for id in [1, 2] {
-            let mut acceptor = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), id);
-            let promise = acceptor.promise(&question).expect("a promise");
-            deposed.hear(NodeId(id), promise);
+        // Unfinished commands are proposed again before later ones, and once, though acceptors report them.
+        for voted in [false, true] {
+            let mut deposed = deposed.clone();
+            for id in [1, 2] {
+                let mut acceptor = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), id);
+                if voted {
+                    acceptor.vote(&accept).expect("a vote");
+                }
+                let promise = acceptor.promise(&question).expect("a promise");
+                deposed.hear(NodeId(id), promise);
+            }
+            let values: Vec<_> = deposed.accepts().iter().flat_map(|accept| proposed::<P>(accept)).collect();
+            assert_eq!(values.first(), Some(&(Slot(0), question.ballot(), entry(7))), "{values:?}");
+            assert!(values[1..].iter().all(|(.., again)| *again != entry(7)), "{values:?}");
         }
-        let accepts = deposed.accepts();
-        let first = accepts.iter().flat_map(|accept| proposed::<P>(accept)).next();
-        assert_eq!(first, Some((Slot(0), question.ballot(), entry(7))), "{accepts:?}");
     }
     // A refusal of an earlier ballot has no effect, nor has a lower ballot.
     let mut stays = leader;
