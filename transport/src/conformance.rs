@@ -14,6 +14,9 @@
 //!
 //! The suite reads messages only through the facts that they state ([`paxos_core::PhaseMessage::facts`]), and obtains
 //! them only from the roles and from `serde`. So it names no variant, and a variant needs no code for it.
+//!
+//! A variant's own tests hold only what is its own. They may use the suite's [`stage`] for single roles and its [`cluster`]
+//! for whole runs.
 
 pub mod alone;
 pub mod anything;
@@ -28,6 +31,7 @@ mod roles;
 pub mod sessions;
 pub mod snapshots;
 
+pub use chaos::limits;
 pub use roles::server::{changes, epochs, fetching, leaders, pieces, stores, writing};
 pub use roles::{acceptor, elections, learner, node, proposer, stage, strangers};
 
@@ -58,6 +62,8 @@ pub struct Facts<P: Protocol> {
     pub gaps: bool,
     /// Whether one phase 1 serves all slots from one on. Otherwise each slot has its own, as in Basic Paxos.
     pub one_phase_1: bool,
+    /// Whether a leader recovers slots in which others proposed, besides its own commands: gaps, or slots that collided.
+    pub recovers: bool,
     /// Whether every command is answered although candidates do not ask before they campaign, and their timeouts end at
     /// one moment ([`paxos_core::Config::pre_vote`], [`paxos_core::Timeouts::election_spread`]). Where an acceptor may
     /// refuse a candidate whose ballot is high enough, as in Raft, this needs luck.
@@ -79,13 +85,23 @@ pub struct Seeds {
     pub reads: u64,
     /// Runs in which clients repeat requests, for each kind of leadership.
     pub sessions: u64,
+    /// Runs with the smallest limits.
+    pub limits: u64,
     /// The divisor by which the numbers above are reduced for runs with rival leaders.
     pub rivals: u64,
 }
 
 impl Default for Seeds {
     fn default() -> Self {
-        Self { chaos: 1000, messages: 3000, snapshots: 400, reads: 500, sessions: 300, rivals: 1 }
+        Self {
+            chaos: 1000,
+            messages: 3000,
+            snapshots: 400,
+            reads: 500,
+            sessions: 300,
+            limits: 500,
+            rivals: 1,
+        }
     }
 }
 
@@ -99,6 +115,7 @@ impl<P: Protocol> Facts<P> {
             pieces: true,
             gaps: true,
             one_phase_1: true,
+            recovers: false,
             hasty: true,
             seeds: Seeds::default(),
         }
@@ -150,6 +167,7 @@ macro_rules! __conformance_suite {
                 a_proposer_says_whether_one_phase_1_serves_all_slots
                 an_unanswered_question_goes_to_all
                 no_more_slots_are_under_way_than_the_window_has
+                gaps_are_filled_with_noops
                 more_than_the_queue_holds_is_refused
                 a_higher_ballot_ends_a_leader
                 a_proposer_says_whether_it_can_forget
@@ -253,6 +271,10 @@ macro_rules! __conformance_suite {
                 with_rival_leaders_nothing_breaks_and_every_command_is_answered
                 with_hasty_elections_nothing_breaks_and_every_command_is_answered
             }
+            limits {
+                nothing_is_lost_and_no_limit_exceeded_when_everything_goes_wrong
+                a_status_counts_what_happened
+            }
             crashes {
                 five_acceptors_decide_with_any_two_crashed
                 five_acceptors_stop_with_three_crashed_and_go_on_when_one_is_back
@@ -267,6 +289,7 @@ macro_rules! __conformance_suite {
                 with_rival_leaders_reads_are_fresh
                 with_hasty_elections_reads_are_fresh
                 reads_that_rest_on_no_clock_are_fresh_while_clocks_stop
+                a_reader_is_told_what_nobody_there_waited_for
             }
             sessions {
                 a_command_that_is_asked_for_again_is_executed_once_whoever_leads
@@ -274,6 +297,9 @@ macro_rules! __conformance_suite {
             }
             members {
                 a_server_takes_the_place_of_another_if_the_variant_says_so
+                a_leader_that_is_removed_leaves_nothing_untold
+                a_successor_that_was_not_told_what_is_chosen_leads_at_once
+                an_idle_leader_stays
             }
             hosts {
                 real_tasks_agree_while_the_leader_stops_and_comes_back

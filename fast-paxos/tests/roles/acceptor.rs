@@ -15,44 +15,39 @@ fn voted(process: &Process, slot: u64) -> Option<(Ballot, &Entry<u64>)> {
 }
 
 #[test]
-fn a_promise_refuses_lower_ballots() {
-    let mut bench = server(1, 4, Recovery::Coordinated);
-    bench.promise(&prepare(ballot(2, 1), 4)).expect("a promise");
-    let before = bench.acceptor.clone();
-    let lower = ballot(1, 2);
-    let nack = |slots| Nack { refused: lower, promised: ballot(2, 1), slots };
-    assert_eq!(bench.promise(&prepare(lower, 4)), Err(nack(Slot(4).onwards())));
-    assert_eq!(bench.answer(&accept(lower, 0, &[0])), Err(nack(slots(0..1))));
-    assert_eq!(bench.answer(&any(lower, 4)).expect_err("refused").promised, ballot(2, 1));
-    // All steps of a lower term are lower.
-    assert!(bench.answer(&accept(recovery(lower), 0, &[0])).is_err());
-    assert_eq!((&bench.acceptor, bench.disk.len()), (&before, 1));
-}
-
-#[test]
-fn a_promise_reports_the_highest_vote_of_each_slot() {
-    let mut bench = open();
-    bench.ask(0..3);
-    bench.votes();
-    let b = ballot(1, 0);
-    bench.answer(&accept(recovery(b), 1, &[9])).expect("a vote");
-    let votes = vec![vote(fast(b), 0, &[0]), vote(recovery(b), 1, &[9]), vote(fast(b), 2, &[2])];
-    let told = bench.promise(&prepare(ballot(2, 1), 0)).expect("a promise");
-    // If the command that lost slot 1 was voted for again, it was in a later slot.
-    assert_eq!(told.votes[..3], votes);
-}
-
-#[test]
-fn a_vote_below_the_promise_is_refused() {
+fn a_promise_ends_all_steps_of_lower_terms() {
     let mut bench = open();
     bench.promise(&prepare(ballot(3, 2), 0)).expect("a promise");
-    for lower in [ballot(1, 0), recovery(ballot(1, 0)), ballot(2, 1), ballot(3, 1)] {
-        let nack = bench.answer(&accept(lower, 0, &[7])).expect_err("refused");
-        assert_eq!((nack.refused, nack.promised), (lower, ballot(3, 2)));
+    let before = (bench.acceptor.clone(), bench.disk.len());
+    for lower in [ballot(1, 0), ballot(2, 1), ballot(3, 1)] {
+        for late in [accept(lower, 0, &[7]), accept(recovery(lower), 0, &[7]), any(lower, 4)] {
+            let refused = late.classic.ballot;
+            let slots = late.classic.first.extend(late.classic.batch.len() as u64);
+            let nack = bench.answer(&late).expect_err("refused");
+            assert_eq!((nack.refused, nack.promised), (refused, ballot(3, 2)));
+            assert!(slots.is_empty() || nack.slots == slots);
+        }
     }
+    assert_eq!((&bench.acceptor, bench.disk.len()), (&before.0, before.1));
     // The fast ballot ended with its term.
     bench.ask(0..1);
     assert!(bench.votes().is_empty() && voted(&bench, 0).is_none() && bench.acceptor.opened().is_none());
+}
+
+#[test]
+fn a_promise_reports_the_vote_of_the_highest_step_even_after_a_crash() {
+    let mut bench = open();
+    let (f, r) = (fast(ballot(1, 0)), recovery(ballot(1, 0)));
+    bench.ask(0..3);
+    bench.votes();
+    bench.answer(&accept(r, 1, &[9])).expect("a vote");
+    bench.promise(&prepare(ballot(5, 2), 0)).expect("a promise");
+    for mut bench in [bench.restored(), bench] {
+        assert_eq!((bench.acceptor.promised(), voted(&bench, 1)), (ballot(5, 2), Some((r, &entry(9)))));
+        let told = bench.promise(&prepare(ballot(6, 1), 0)).expect("a promise").votes;
+        // If the command that lost slot 1 was voted for again, it was in a later slot.
+        assert_eq!(told[..3], [vote(f, 0, &[0]), vote(r, 1, &[9]), vote(f, 2, &[2])]);
+    }
 }
 
 #[test]
@@ -61,32 +56,6 @@ fn a_command_that_came_before_a_promise_in_the_same_turn_gets_no_vote_below_it()
     bench.ask(0..1);
     bench.promise(&prepare(ballot(2, 1), 0)).expect("a promise");
     assert!(bench.votes().is_empty() && voted(&bench, 0).is_none());
-}
-
-#[test]
-fn promised_and_voted_are_two_things() {
-    let mut bench = open();
-    bench.ask(0..1);
-    bench.votes();
-    bench.promise(&prepare(ballot(5, 2), 0)).expect("a promise");
-    assert_eq!(bench.acceptor.promised(), ballot(5, 2));
-    assert_eq!(voted(&bench, 0), Some((fast(ballot(1, 0)), &entry(0))));
-    for mut bench in [bench.restored(), bench] {
-        let told = bench.promise(&prepare(ballot(6, 1), 0)).expect("a promise");
-        assert_eq!(told.votes, [vote(fast(ballot(1, 0)), 0, &[0])]);
-    }
-}
-
-#[test]
-fn a_restored_acceptor_has_what_was_on_disk() {
-    let mut bench = open();
-    bench.ask(0..2);
-    bench.votes();
-    bench.answer(&accept(recovery(ballot(1, 0)), 1, &[9])).expect("a vote");
-    bench.promise(&prepare(ballot(4, 2), 1)).expect("a promise");
-    let mut again = bench.restored();
-    assert_eq!((again.acceptor.promised(), again.acceptor.votes()), (ballot(4, 2), bench.acceptor.votes()));
-    assert_eq!(again.promise(&prepare(ballot(5, 0), 0)), bench.promise(&prepare(ballot(5, 0), 0)));
 }
 
 #[test]
@@ -153,15 +122,6 @@ fn any_is_not_followed_by_a_value_in_the_same_ballot() {
     let late = accept(ballot(1, 0), 2, &[9]);
     assert_eq!(bench.answer(&late), Ok(None));
     assert_eq!(voted(&bench, 2), Some((fast(ballot(1, 0)), &entry(0))));
-}
-
-#[test]
-fn any_of_a_term_left_behind_opens_nothing() {
-    let mut bench = server(1, 4, Recovery::Coordinated);
-    bench.promise(&prepare(ballot(2, 1), 0)).expect("a promise");
-    bench.answer(&any(ballot(1, 0), 0)).expect_err("refused");
-    bench.ask(0..1);
-    assert!(bench.votes().is_empty() && bench.acceptor.opened().is_none());
 }
 
 #[test]

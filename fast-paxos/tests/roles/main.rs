@@ -13,8 +13,8 @@ use fast_paxos::{
     Accept, Accepted, Any, Decision, FastPaxos, Hysteresis, Options, Prepare, Promise, Proposer, Recovery,
 };
 use paxos_core::{
-    Audience, Ballot, Batch, Chosen, Config, Entry, Event, Message, Nack, Node, NodeId, NodeSet, Proposal,
-    Record, Request, Setup, Slot, SlotRange, Time, Vote,
+    Audience, Ballot, Batch, Chosen, Config, Entry, Event, Message, Node, NodeId, NodeSet, Proposal, Record,
+    Request, Setup, Slot, SlotRange, Time, Vote,
 };
 use paxos_transport::conformance::stage::{NOW, STRANGER, ballot, batch, entry, slots};
 use std::sync::Arc;

@@ -91,17 +91,6 @@ fn acceptors_are_counted_not_values() {
 }
 
 #[test]
-fn gaps_are_filled_with_noops() {
-    let mut bench = campaigning();
-    bench.hear(NodeId(0), promise(B, 0, vec![vote(ballot(0, 4), 2, &[7])]));
-    bench.hear(NodeId(1), promise(B, 0, vec![]));
-    bench.hear(NodeId(2), promise(B, 0, vec![]));
-    let accepts = bench.proposes();
-    let recovered: Batch<u64> = [Entry::Noop, Entry::Noop, entry(7)].into_iter().collect();
-    assert_eq!((&accepts[0].classic.batch, accepts[0].classic.first), (&recovered, Slot(0)));
-}
-
-#[test]
 fn any_opens_the_slots_behind_what_is_proposed() {
     let mut bench = campaigning();
     bench.request(0..2).expect("room");

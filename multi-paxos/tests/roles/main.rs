@@ -6,7 +6,7 @@ mod proposer;
 
 use core::ops::Range;
 use multi_paxos::{Accept, Accepted, MultiPaxos, Prepare, Promise};
-use paxos_core::{Ballot, Batch, Config, Entry, NodeId, Record, Slot, Vote};
+use paxos_core::{Ballot, Batch, Config, NodeId, Record, Slot, Vote};
 use paxos_transport::conformance::Facts;
 use paxos_transport::conformance::stage::{ballot, batch, entry, slots};
 

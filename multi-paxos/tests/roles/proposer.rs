@@ -52,21 +52,6 @@ fn a_new_leader_proposes_what_may_be_chosen_in_whichever_order_promises_come() {
 }
 
 #[test]
-fn gaps_are_filled_with_noops() {
-    let mut bench = campaigning(3);
-    bench.request(0..1).expect("room");
-    bench.hear(
-        NodeId(1),
-        promise(ballot(1, 0), 0, vec![vote(ballot(0, 3), 1, 30..31), vote(ballot(0, 3), 4, 34..35)]),
-    );
-    bench.hear(NodeId(2), promise(ballot(1, 0), 0, vec![]));
-    let noop = || Entry::Noop;
-    let recovered: Batch<u64> = [noop(), entry(30), noop(), noop(), entry(34)].into_iter().collect();
-    let first = Accept { batch: recovered, ..accept(ballot(1, 0), 0, 0..0) };
-    assert_eq!(bench.proposes(), [first, accept(ballot(1, 0), 5, 0..1)]);
-}
-
-#[test]
 fn a_new_leader_asks_from_its_first_unknown_slot_on() {
     let mut bench = server(0, 3);
     bench.choose(0, 0..3);

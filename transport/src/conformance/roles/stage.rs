@@ -206,7 +206,10 @@ impl<P: Tested> Process<P> {
         self.request(seqs).expect("there is room");
         self.proposer.on_ballot(heard);
         self.proposer.campaign(NOW, &self.chosen);
-        while next < end {
+        for _ in 0..1000 {
+            if next == end {
+                return accepts;
+            }
             let asked = self.poll();
             if asked.is_empty() {
                 // It proposes one slot at a time, or as many as its window has.
@@ -214,12 +217,7 @@ impl<P: Tested> Process<P> {
             }
             for (proposal, _) in asked {
                 match proposal {
-                    Proposal::Prepare(question, _) => {
-                        for acceptor in acceptors.iter_mut() {
-                            let promise = acceptor.promise(&question).expect("no higher ballot");
-                            self.hear(acceptor.id, promise);
-                        }
-                    }
+                    Proposal::Prepare(question, _) => self.hear_all(acceptors, &question),
                     Proposal::Accept(accept) => {
                         for (slot, _, entry) in proposed::<P>(&accept) {
                             assert_eq!(slot, next);
@@ -231,7 +229,7 @@ impl<P: Tested> Process<P> {
                 }
             }
         }
-        accepts
+        panic!("it proposed only up to {next}")
     }
 
     /// All that the proposer asks now.
@@ -260,6 +258,14 @@ impl<P: Tested> Process<P> {
     /// The proposer hears a promise.
     pub fn hear(&mut self, from: NodeId, promise: P::Promise) {
         self.proposer.on_promise(NOW, from, promise, &self.chosen);
+    }
+
+    /// These acceptors answer its phase 1a.
+    pub fn hear_all(&mut self, acceptors: &mut [Self], question: &P::Prepare) {
+        for acceptor in acceptors {
+            let promise = acceptor.promise(question).expect("no higher ballot");
+            self.hear(acceptor.id, promise);
+        }
     }
 
     /// The acceptor answers a phase 2a that proposes something.
