@@ -137,6 +137,8 @@ pub fn a_status_counts_what_happened<P: Tested>(facts: &Facts<P>) {
         (back.applied, other.applied, back.heard, back.log_start.index()),
         (other.applied, back.first_unknown, back.applied, 0)
     );
-    assert_eq!(back.counters.won + other.counters.won + of(&sim, 2).counters.won, 2);
+    // A leader may begin another ballot by itself, to recover slots.
+    let won = back.counters.won + other.counters.won + of(&sim, 2).counters.won;
+    assert!(won == 2 || facts.recovers && won > 2, "{won}");
     assert_eq!(other.counters.ignored, 0);
 }
