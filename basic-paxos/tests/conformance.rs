@@ -3,4 +3,4 @@
 
 mod clusters;
 
-paxos_transport::conformance::suite!(basic_paxos::BasicPaxos<u64, u64>);
+paxos_transport::conformance::suite!(basic_paxos::BasicPaxos<u64, u64>, one_phase_1: false, recovers: true);

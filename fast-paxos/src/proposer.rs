@@ -198,6 +198,10 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
                         return more;
                     }
                     self.take_the_lead(chosen);
+                    if self.is_overtaken(chosen) {
+                        self.start_term(now, chosen, FIRST);
+                        return more;
+                    }
                     self.wait(now);
                     // Slots learned since phase 1 began need no proposal.
                     self.pipeline.settle(chosen.first_unknown());

@@ -20,6 +20,7 @@ fn options(seed: u64) -> Options {
 paxos_transport::conformance::suite!(
     fast_paxos::FastPaxos<u64, u64>,
     options: options,
+    recovers: true,
     // The default recovery has as many seeds as other variants, and the two others have as many together.
     seeds: Seeds { chaos: 2000, snapshots: 800, reads: 1000, sessions: 600, rivals: 4, ..Seeds::default() },
 );

@@ -7,5 +7,5 @@ use paxos_transport::conformance::Seeds;
 
 paxos_transport::conformance::suite!(
     multi_paxos::MultiPaxos<u64, u64>,
-    seeds: Seeds { snapshots: 2000, ..Seeds::default() },
+    seeds: Seeds { snapshots: 2000, limits: 2000, ..Seeds::default() },
 );

@@ -14,6 +14,9 @@
 //!
 //! The suite reads messages only through the facts that they state ([`paxos_core::PhaseMessage::facts`]), and obtains
 //! them only from the roles and from `serde`. So it names no variant, and a variant needs no code for it.
+//!
+//! A variant's own tests hold only what is its own. They may use the suite's [`stage`] for single roles and its [`cluster`]
+//! for whole runs.
 
 pub mod alone;
 pub mod anything;
@@ -28,7 +31,9 @@ mod roles;
 pub mod sessions;
 pub mod snapshots;
 
-pub use roles::{acceptor, learner, node, proposer, strangers};
+pub use chaos::limits;
+pub use roles::server::{changes, epochs, fetching, leaders, pieces, stores, writing};
+pub use roles::{acceptor, elections, learner, node, proposer, stage, strangers};
 
 #[doc(inline)]
 pub use crate::__conformance_suite as suite;
@@ -53,6 +58,12 @@ pub struct Facts<P: Protocol> {
     /// Whether a promise reports at most [`paxos_core::Limits::batch`] votes at a time. Otherwise it reports all at
     /// once, and that limit must exceed all votes that acceptors ever cast.
     pub pieces: bool,
+    /// Whether an acceptor votes in a slot whatever it knows of those below. As in Raft, it may leave no gap instead.
+    pub gaps: bool,
+    /// Whether one phase 1 serves all slots from one on. Otherwise each slot has its own, as in Basic Paxos.
+    pub one_phase_1: bool,
+    /// Whether a leader recovers slots in which others proposed, besides its own commands: gaps, or slots that collided.
+    pub recovers: bool,
     /// Whether every command is answered although candidates do not ask before they campaign, and their timeouts end at
     /// one moment ([`paxos_core::Config::pre_vote`], [`paxos_core::Timeouts::election_spread`]). Where an acceptor may
     /// refuse a candidate whose ballot is high enough, as in Raft, this needs luck.
@@ -74,13 +85,23 @@ pub struct Seeds {
     pub reads: u64,
     /// Runs in which clients repeat requests, for each kind of leadership.
     pub sessions: u64,
+    /// Runs with the smallest limits.
+    pub limits: u64,
     /// The divisor by which the numbers above are reduced for runs with rival leaders.
     pub rivals: u64,
 }
 
 impl Default for Seeds {
     fn default() -> Self {
-        Self { chaos: 1000, messages: 3000, snapshots: 400, reads: 500, sessions: 300, rivals: 1 }
+        Self {
+            chaos: 1000,
+            messages: 3000,
+            snapshots: 400,
+            reads: 500,
+            sessions: 300,
+            limits: 500,
+            rivals: 1,
+        }
     }
 }
 
@@ -92,6 +113,9 @@ impl<P: Protocol> Facts<P> {
             compacts: true,
             rewrites: false,
             pieces: true,
+            gaps: true,
+            one_phase_1: true,
+            recovers: false,
             hasty: true,
             seeds: Seeds::default(),
         }
@@ -125,12 +149,14 @@ macro_rules! __conformance_suite {
                 a_promise_refuses_lower_ballots
                 a_vote_is_a_promise_too
                 a_promise_reports_the_highest_vote
+                a_promise_reports_the_highest_vote_of_each_slot
                 promised_and_voted_are_two_things
                 a_repeated_question_is_answered_again_and_changes_nothing
                 a_restored_acceptor_has_what_was_on_disk
                 a_record_that_tore_off_takes_its_promise_with_it_and_no_other
                 votes_carry_the_value_to_learners_that_the_question_does_not_reach
                 an_acceptor_says_whether_it_can_forget
+                what_an_acceptor_retains_restores_it
             }
             proposer {
                 it_proposes_the_value_of_the_highest_vote_reported
@@ -138,7 +164,10 @@ macro_rules! __conformance_suite {
                 a_ballot_is_never_used_twice_not_even_across_a_crash
                 a_command_asked_for_twice_is_proposed_once
                 slots_known_to_be_chosen_are_passed_over
+                a_proposer_says_whether_one_phase_1_serves_all_slots
                 an_unanswered_question_goes_to_all
+                no_more_slots_are_under_way_than_the_window_has
+                gaps_are_filled_with_noops
                 more_than_the_queue_holds_is_refused
                 a_higher_ballot_ends_a_leader
                 a_proposer_says_whether_it_can_forget
@@ -148,6 +177,7 @@ macro_rules! __conformance_suite {
                 votes_in_different_ballots_are_not_added_up
                 strangers_and_repeated_votes_change_nothing
                 what_is_decided_is_known_when_its_value_is_there
+                votes_too_far_ahead_are_not_kept
                 an_announcement_carries_the_value_to_those_who_may_not_have_it
             }
             node {
@@ -162,6 +192,77 @@ macro_rules! __conformance_suite {
                 the_same_answer_of_a_member_is_heard
                 nobody_speaks_in_the_ballot_of_another
             }
+            elections {
+                a_timeout_is_drawn_from_the_configured_range
+                a_range_of_extreme_width_does_not_panic
+                it_campaigns_at_once_only_if_it_is_not_to_ask
+                a_process_that_executes_nothing_does_not_campaign_by_itself
+                a_process_that_may_lead_and_cannot_yet_keeps_its_mandate_until_it_hears_a_leader
+                a_mandate_that_cannot_be_used_ends_after_an_election_timeout
+                a_self_appointed_proposer_campaigns_again_among_the_next_members
+                a_leader_waits_for_a_long_phase_1_as_long_as_pieces_come
+            }
+            fetching {
+                who_misses_what_is_forgotten_gets_it_piece_by_piece
+                a_snapshot_counts_when_it_is_on_disk_and_not_before
+                pieces_that_do_not_fit_change_nothing
+                a_damaged_piece_spoils_the_snapshot_and_nothing_else
+                who_gets_no_answer_asks_again_and_then_another_peer_for_the_rest
+                a_peer_that_has_another_snapshot_offers_that
+                a_snapshot_that_is_being_fetched_is_kept_when_a_newer_one_is_taken
+                who_asks_about_forgotten_slots_is_told_that_it_is_behind
+                a_leader_that_takes_over_a_snapshot_leads_no_more
+                a_snapshot_that_comes_late_drops_nothing_that_is_durable
+            }
+            pieces {
+                pieces_that_are_handed_out_are_asked_for_when_the_last_one_is_kept
+                pieces_that_are_another_snapshot_together_are_fetched_anew
+                what_a_peer_wants_is_handed_out_once
+                a_fetch_that_has_become_useless_gives_way_to_another
+            }
+            leaders {
+                a_candidate_that_hears_nothing_new_gives_up
+                a_rival_that_does_not_learn_waits_no_longer_while_others_advance
+                without_timeouts_the_successor_of_a_removed_leader_leads_again_after_a_restart
+                a_ballot_that_ends_without_a_refusal_is_followed_by_another
+                commands_that_wait_for_the_next_leader_are_bounded_in_bytes
+                a_transfer_to_one_that_does_not_answer_ends_without_elections_by_timeout_too
+                learners_that_reach_only_a_leader_that_does_not_learn_make_it_begin_few_ballots
+            }
+            changes {
+                a_newcomer_is_added_when_it_is_there_and_has_caught_up
+                what_was_said_long_ago_says_nothing_about_now
+                a_change_is_not_asked_for_when_too_few_would_be_heard
+                what_has_been_done_is_not_asked_for_again
+                a_process_that_is_no_member_asks_for_no_change
+            }
+            epochs {
+                votes_that_a_snapshot_stands_for_are_forgotten_after_a_restart_too
+                what_was_learned_behind_a_snapshot_is_known_after_a_restart
+                a_snapshot_tells_who_was_removed
+                members_that_came_and_went_leave_what_they_chose_on_disk
+                one_that_comes_and_goes_before_that_is_in_force_is_needed_until_then
+                what_was_learned_stays_on_disk_behind_a_snapshot
+                votes_are_counted_among_the_members_of_now
+                a_leader_that_is_removed_tells_the_last_decision_of_its_epoch
+                a_leader_that_stays_a_member_goes_on_at_once_though_a_heartbeat_is_due
+                a_learner_that_becomes_an_acceptor_promises
+                a_batch_that_lingers_where_nothing_may_be_proposed_wakes_nobody
+                a_lease_that_was_given_up_is_not_granted_again
+                a_proposer_that_was_removed_gets_no_promise_for_what_it_asked_before
+                a_change_takes_effect_among_self_appointed_proposers_though_nobody_has_commands
+            }
+            stores {
+                the_stores_of_others_are_remembered_behind_a_snapshot
+                a_process_that_has_forgotten_is_told_again_when_it_speaks
+                a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone
+            }
+            writing {
+                a_phase_2a_leaves_while_its_senders_own_vote_is_being_written
+                an_own_vote_counts_when_it_is_on_disk
+                a_restored_node_knows_which_of_its_votes_were_for_what_was_chosen
+                who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows
+            }
             anything {
                 whatever_can_be_read_makes_no_node_panic_or_work_without_end
             }
@@ -169,6 +270,10 @@ macro_rules! __conformance_suite {
                 with_an_elected_leader_nothing_breaks_and_every_command_is_answered
                 with_rival_leaders_nothing_breaks_and_every_command_is_answered
                 with_hasty_elections_nothing_breaks_and_every_command_is_answered
+            }
+            limits {
+                nothing_is_lost_and_no_limit_exceeded_when_everything_goes_wrong
+                a_status_counts_what_happened
             }
             crashes {
                 five_acceptors_decide_with_any_two_crashed
@@ -184,6 +289,7 @@ macro_rules! __conformance_suite {
                 with_rival_leaders_reads_are_fresh
                 with_hasty_elections_reads_are_fresh
                 reads_that_rest_on_no_clock_are_fresh_while_clocks_stop
+                a_reader_is_told_what_nobody_there_waited_for
             }
             sessions {
                 a_command_that_is_asked_for_again_is_executed_once_whoever_leads
@@ -191,6 +297,9 @@ macro_rules! __conformance_suite {
             }
             members {
                 a_server_takes_the_place_of_another_if_the_variant_says_so
+                a_leader_that_is_removed_leaves_nothing_untold
+                a_successor_that_was_not_told_what_is_chosen_leads_at_once
+                an_idle_leader_stays
             }
             hosts {
                 real_tasks_agree_while_the_leader_stops_and_comes_back

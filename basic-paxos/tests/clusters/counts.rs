@@ -1,6 +1,6 @@
 //! One decision costs exactly what the theory says.
 
-use super::scene::{Journal, P, cluster, drawn, executed, ms, run, settle, submit};
+use super::scene::{Journal, P, assert_documented, cluster, drawn, executed, ms, run, settle, submit};
 use basic_paxos::simple;
 use paxos_core::{Campaign, Config, Kind, Learning, NodeId, Slot, Time, Timeouts};
 use paxos_transport::sim::Sim;
@@ -100,13 +100,7 @@ fn the_picture_in_the_docs_is_a_real_run() {
     let mut sim = cluster(Config { timeouts: Timeouts::NEVER, ..simple(3).expect("lawful") }, 1);
     submit(&mut sim, 3, 7);
     settle(&mut sim);
-    let drawn = drawn(&sim, Time(0));
-    let picture: Vec<String> =
-        drawn.lines().map(|line| format!("//! {line}").trim_end().to_owned()).collect();
-    assert!(
-        include_str!("../../src/lib.rs").contains(&picture.join("\n")),
-        "put this into the docs of the crate:\n{drawn}"
-    );
+    assert_documented(include_str!("../../src/lib.rs"), &drawn(&sim, Time(0)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use basic_paxos::{BasicPaxos, Options};
 use paxos_core::Config;
 pub(crate) use paxos_transport::conformance::cluster::{
-    Journal, drawn, executed, ms, run, settle, submit, until,
+    Journal, assert_documented, drawn, executed, ms, run, settle, submit, until,
 };
 use paxos_transport::sim::Sim;
 

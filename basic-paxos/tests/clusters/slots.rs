@@ -1,8 +1,8 @@
 //! Each slot is its own instance: if one proposer leaves it undecided, another one finishes it.
 
-use super::scene::{Journal, P, cluster, executed, ms, run, submit, until};
+use super::scene::{Journal, P, cluster, executed, submit, until};
 use basic_paxos::{leaderless, simple};
-use paxos_core::{Ballot, Config, Entry, Kind, Message, NodeId, Slot};
+use paxos_core::{Config, Entry, Kind, Message, NodeId, Slot};
 use paxos_transport::conformance::Facts;
 use paxos_transport::conformance::rivals::duel;
 use paxos_transport::sim::{Fate, Fault, Post, Sim};
@@ -60,18 +60,6 @@ fn an_elected_leader_finishes_what_its_predecessor_left() {
     let mut sim = crashed(simple(3).expect("lawful"), 3, n2_alone_votes);
     assert!(until(&mut sim, |sim| executed(sim, 2) && sim.all_answered()));
     assert_eq!(journal(&sim, 1), [10, 11]);
-}
-
-#[test]
-fn an_idle_leader_stays() {
-    let mut config = simple(3).expect("lawful");
-    config.timeouts.gossip = None;
-    let mut sim = cluster(config, 0);
-    run(&mut sim, ms(2000));
-    let node = |id| sim.node(NodeId(id)).expect("it is there");
-    assert!((0..3).all(|id| node(id).leader() == Some(NodeId(0))));
-    assert_eq!(node(0).leading(), Some(Ballot::classic(1, NodeId(0))));
-    assert!((1..3).all(|id| node(id).leading().is_none()));
 }
 
 #[test]

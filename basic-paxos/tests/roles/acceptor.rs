@@ -2,58 +2,25 @@
 
 use super::*;
 
-fn acceptor() -> (Acceptor<u64>, Vec<Record<u64>>) {
-    (new(&rivals()), Vec::new())
-}
-
-fn new(setup: &Setup<Options>) -> Acceptor<u64> {
-    <Acceptor<u64> as paxos_core::Acceptor<P>>::new(setup)
-}
-
-fn prepare(
-    a: &mut Acceptor<u64>,
-    log: &mut Vec<Record<u64>>,
-    slot: u64,
-    b: Ballot,
-) -> Result<Promise<u64>, Nack> {
-    paxos_core::Acceptor::<P>::on_prepare(a, &Prepare { ballot: b, slot: Slot(slot) }, log)
-}
-
-fn accept(
-    a: &mut Acceptor<u64>,
-    log: &mut Vec<Record<u64>>,
-    slot: u64,
-    b: Ballot,
-    seq: u64,
-) -> Result<(), Nack> {
-    let accept = Accept { ballot: b, slot: Slot(slot), entry: one(seq) };
-    let accepted = paxos_core::Acceptor::<P>::on_accept(a, &accept, log)?;
-    assert_eq!(accepted, Some(Accepted { ballot: b, slot: Slot(slot), entry: None }));
-    Ok(())
-}
-
 #[test]
 fn a_promise_for_one_slot_binds_no_other() {
-    let (mut a, mut log) = acceptor();
-    prepare(&mut a, &mut log, 4, ballot(9, 1)).expect("a promise");
+    let mut n0 = rival();
+    n0.promise(&prepare(ballot(9, 1), 4)).expect("a promise");
     for slot in [3, 5] {
-        assert_eq!(a.promised(Slot(slot)), Ballot::ZERO);
-        prepare(&mut a, &mut log, slot, ballot(1, 0)).expect("a promise");
-        accept(&mut a, &mut log, slot, ballot(1, 0), slot).expect("a vote");
+        assert_eq!(n0.acceptor.promised(Slot(slot)), Ballot::ZERO);
+        n0.promise(&prepare(ballot(1, 0), slot)).expect("a promise");
+        let voted = n0.vote(&accept(ballot(1, 0), slot, slot)).expect("a vote");
+        assert_eq!(voted, Accepted { ballot: ballot(1, 0), slot: Slot(slot), entry: None });
     }
-    assert_eq!((a.promised(Slot(4)), a.promised(Slot(5))), (ballot(9, 1), ballot(1, 0)));
+    let promised = |slot| n0.acceptor.promised(Slot(slot));
+    assert_eq!((promised(4), promised(5)), (ballot(9, 1), ballot(1, 0)));
 }
 
-/// The same holds in several slots.
 #[test]
 fn what_was_promised_and_voted_survives_a_restart() {
-    let (mut a, mut log) = acceptor();
-    accept(&mut a, &mut log, 3, ballot(1, 0), 7).expect("a vote");
-    prepare(&mut a, &mut log, 3, ballot(5, 1)).expect("a promise");
-    prepare(&mut a, &mut log, 2, ballot(4, 2)).expect("a promise");
-    let mut again = new(&rivals());
-    for record in &log {
-        paxos_core::Acceptor::<P>::restore(&mut again, record);
-    }
-    assert_eq!(again, a);
+    let mut n0 = rival();
+    n0.vote(&accept(ballot(1, 0), 3, 7)).expect("a vote");
+    n0.promise(&prepare(ballot(5, 1), 3)).expect("a promise");
+    n0.promise(&prepare(ballot(4, 2), 2)).expect("a promise");
+    assert_eq!(n0.restored().acceptor, n0.acceptor);
 }

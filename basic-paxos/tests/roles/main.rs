@@ -4,51 +4,39 @@ mod acceptor;
 mod learner;
 mod proposer;
 
-use basic_paxos::{
-    Accept, Accepted, Acceptor, BasicPaxos, Decision, Learner, One, Options, Prepare, Promise, Proposer,
-    leaderless, simple,
-};
-use core::time::Duration;
-use paxos_core::{
-    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Nack, NodeId, Phase, Proposal, Proposer as _,
-    Reach, Record, Request, Setup, Slot, Time,
-};
-use std::sync::Arc;
+use basic_paxos::{Accept, Accepted, BasicPaxos, One, Prepare, Promise, leaderless, simple};
+use paxos_core::{Ballot, Config, Entry, NodeId, Proposal, Record, Slot};
+use paxos_transport::conformance::Facts;
+use paxos_transport::conformance::stage::{ballot, batch, entry};
 
 type P = BasicPaxos<u64, u64>;
+type Process = paxos_transport::conformance::stage::Process<P>;
 
-/// A process that plays no role here.
-const STRANGER: NodeId = NodeId(40);
-
-const NOW: Time = Time(0);
-
-fn setup(config: Config, id: u16) -> Setup<Options> {
-    Setup { id: NodeId(id), config: Arc::new(config), options: Options::default() }
+/// n0 of such a cluster.
+fn process(config: Config) -> Process {
+    Process::new(&Facts::usual(), config, 0)
 }
 
-fn rivals() -> Setup<Options> {
-    setup(leaderless(3).expect("lawful"), 0)
-}
-
-fn ballot(round: u64, owner: u16) -> Ballot {
-    Ballot::classic(round, NodeId(owner))
-}
-
-fn entry(seq: u64) -> Entry<u64> {
-    Entry::new(ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq, 100 + seq)
+/// n0 of three proposers that appoint themselves.
+fn rival() -> Process {
+    process(leaderless(3).expect("lawful"))
 }
 
 fn one(seq: u64) -> One<u64> {
     One::from(entry(seq))
 }
 
-fn request(seqs: core::ops::Range<u64>) -> Request<u64> {
-    Request { commands: seqs.map(entry).collect(), audience: Audience::Leader }
+fn prepare(b: Ballot, slot: u64) -> Prepare {
+    Prepare { ballot: b, slot: Slot(slot) }
+}
+
+fn accept(b: Ballot, slot: u64, seq: u64) -> Accept<u64> {
+    Accept { ballot: b, slot: Slot(slot), entry: one(seq) }
 }
 
 #[test]
 fn an_entry_travels_alone() {
-    let batch: Batch<u64> = (0..3).map(entry).collect();
+    let batch = batch(0..3);
     let second = One::each(&batch).nth(1).expect("three");
     let json = serde_json::to_string(&second).expect("it can be written");
     assert_eq!(json, serde_json::to_string(&entry(1)).expect("it can be written"));

@@ -1,7 +1,8 @@
 //! Drawings of whole runs. `UPDATE_EXPECT=1 cargo test -p fast-paxos` redraws them.
 
 use super::scene::{
-    Journal, P, cluster, drawn, drawn_command, drawn_without, ms, quiet, recovering, settle, submit,
+    Journal, P, assert_documented, cluster, drawn, drawn_command, drawn_without, ms, quiet, recovering,
+    settle, submit,
 };
 use expect_test::expect_file;
 use fast_paxos::Recovery;
@@ -44,36 +45,28 @@ fn the_first_decision_of_a_leader() {
     expect_file!["../runs/first.txt"].assert_eq(&drawn(&sim, Time(0)));
 }
 
+/// Everyone learns from votes, or roles are separate.
 #[test]
 fn a_decision_in_the_steady_state() {
-    expect_file!["../runs/steady.txt"].assert_eq(&steady(quiet(4)));
+    let separate = Config::separate(1, 3, 2).expect("lawful");
+    for (name, config) in [
+        ("steady", quiet(4)),
+        ("everyone", Config { learning: Learning::Everyone, ..quiet(4) }),
+        ("separate", Config { timeouts: quiet(3).timeouts, ..separate }),
+    ] {
+        expect_file![format!("../runs/{name}.txt")].assert_eq(&steady(config));
+    }
 }
 
 #[test]
-fn a_decision_that_everyone_learns_from_votes() {
-    expect_file!["../runs/everyone.txt"]
-        .assert_eq(&steady(Config { learning: Learning::Everyone, ..quiet(4) }));
-}
-
-#[test]
-fn a_decision_of_separate_roles() {
-    let config = Config { timeouts: quiet(3).timeouts, ..Config::separate(1, 3, 2).expect("lawful") };
-    expect_file!["../runs/separate.txt"].assert_eq(&steady(config));
-}
-
-#[test]
-fn a_collision_with_coordinated_recovery() {
-    expect_file!["../runs/collision_coordinated.txt"].assert_eq(&collision(Recovery::Coordinated));
-}
-
-#[test]
-fn a_collision_with_a_new_term() {
-    expect_file!["../runs/collision_classic.txt"].assert_eq(&collision(Recovery::Classic));
-}
-
-#[test]
-fn a_collision_with_uncoordinated_recovery() {
-    expect_file!["../runs/collision_uncoordinated.txt"].assert_eq(&collision(Recovery::Uncoordinated));
+fn a_collision_with_each_recovery() {
+    for (name, recovery) in [
+        ("coordinated", Recovery::Coordinated),
+        ("classic", Recovery::Classic),
+        ("uncoordinated", Recovery::Uncoordinated),
+    ] {
+        expect_file![format!("../runs/collision_{name}.txt")].assert_eq(&collision(recovery));
+    }
 }
 
 #[test]
@@ -107,9 +100,7 @@ fn a_new_leader_finishes_what_the_old_one_left() {
 #[test]
 fn the_pictures_in_the_docs_are_real_runs() {
     for drawn in [steady(quiet(4)), collision(Recovery::Coordinated), collision(Recovery::Uncoordinated)] {
-        let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
-        let picture = lines.join("\n");
-        assert!(include_str!("../../src/lib.rs").contains(&picture), "put this into the docs:\n{picture}");
+        assert_documented(include_str!("../../src/lib.rs"), &drawn);
     }
 }
 

@@ -3,7 +3,7 @@
 use fast_paxos::{FastPaxos, Options, Recovery};
 use paxos_core::Config;
 pub(crate) use paxos_transport::conformance::cluster::{
-    Journal, drawn, drawn_command, drawn_without, executed, ms, quiet, settle, submit,
+    Journal, assert_documented, drawn, drawn_command, drawn_without, executed, ms, quiet, settle, submit,
 };
 use paxos_transport::sim::Sim;
 

@@ -8,32 +8,34 @@ mod message;
 mod node;
 mod proposer;
 
+use core::ops::Range;
 use fast_paxos::{
-    Accept, Accepted, Acceptor, Any, Decision, FastPaxos, Hysteresis, Learner, Options, Prepare, Promise,
-    Proposer, Recovery,
+    Accept, Accepted, Any, Decision, FastPaxos, Hysteresis, Options, Prepare, Promise, Proposer, Recovery,
 };
 use paxos_core::{
-    Audience, Ballot, Batch, Chosen, ClientId, Config, Entry, Event, Message, Nack, Node, NodeId, Proposal,
-    Record, Request, Setup, Slot, SlotRange, Time, Vote,
+    Audience, Ballot, Batch, Chosen, Config, Entry, Event, Message, Node, NodeId, NodeSet, Proposal, Record,
+    Request, Setup, Slot, SlotRange, Time, Vote,
 };
+use paxos_transport::conformance::stage::{NOW, STRANGER, ballot, batch, entry, slots};
 use std::sync::Arc;
 
 type P = FastPaxos<u64, u64>;
-
-const NOW: Time = Time(0);
-const STRANGER: NodeId = NodeId(40);
+type Process = paxos_transport::conformance::stage::Process<P>;
 
 fn setup(config: Config, id: u16) -> Setup<Options> {
     Setup { id: NodeId(id), config: Arc::new(config), options: Options::default() }
 }
 
 /// Server `id` of `n` servers that play every role; n0 is the first leader.
-fn server(id: u16, n: u16) -> Setup<Options> {
-    setup(Config::collapsed(n).expect("lawful"), id)
+fn server(id: u16, n: u16, recovery: Recovery) -> Process {
+    let options = Options { recovery, ..Options::default() };
+    Process::with(Setup { options, ..setup(Config::collapsed(n).expect("lawful"), id) })
 }
 
-fn ballot(round: u64, owner: u16) -> Ballot {
-    Ballot::classic(round, NodeId(owner))
+/// The proposer hears a phase 2b.
+fn tell(process: &mut Process, from: u16, vote: &Accepted<u64>) {
+    let Process { proposer, chosen, .. } = process;
+    paxos_core::Proposer::<P>::on_accepted(proposer, NOW, NodeId(from), vote, chosen);
 }
 
 /// Step 1 of the term that `classic` opens.
@@ -46,21 +48,8 @@ fn recovery(classic: Ballot) -> Ballot {
     fast(classic).next_step(false).expect("a step")
 }
 
-/// The `seq`th command of a client.
-fn entry(seq: u64) -> Entry<u64> {
-    Entry::new(ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq, 100 + seq)
-}
-
-fn batch(seqs: core::ops::Range<u64>) -> Batch<u64> {
-    seqs.map(entry).collect()
-}
-
 fn list(seqs: &[u64]) -> Batch<u64> {
     seqs.iter().copied().map(entry).collect()
-}
-
-fn slots(range: core::ops::Range<u64>) -> SlotRange {
-    SlotRange::new(Slot(range.start), Slot(range.end))
 }
 
 /// A phase 2a for the commands `seqs`, from slot `first` on.
@@ -96,6 +85,6 @@ fn vote(b: Ballot, first: u64, seqs: &[u64]) -> Vote<u64> {
     Vote { first: Slot(first), ballot: b, batch: list(seqs) }
 }
 
-fn request(seqs: core::ops::Range<u64>, audience: Audience) -> Request<u64> {
+fn request(seqs: Range<u64>, audience: Audience) -> Request<u64> {
     Request { commands: batch(seqs), audience }
 }

@@ -2,7 +2,7 @@
 //! and only in a fast ballot that was opened among these members.
 
 use super::*;
-use paxos_core::{Change, CommandId, Fold, Replica, Timeouts};
+use paxos_core::{Change, Fold, Replica, Timeouts};
 use paxos_transport::conformance::alone::{hear, settle};
 
 /// Acceptor n1 of three members, with α = 2. The fast ballot of n0 is open from slot 0 on.
@@ -58,13 +58,9 @@ fn an_acceptor_votes_in_no_slot_whose_members_it_does_not_know() {
 #[test]
 fn a_fast_ballot_that_was_opened_among_former_members_is_closed() {
     let mut node = acceptor();
-    let change = |seq| {
-        Entry::Change(
-            CommandId { client: ClientId { node: NodeId(9), session: 0, nonce: 0 }, seq },
-            Box::new(Change::replace(NodeId(2), NodeId(3)).into()),
-        )
-    };
-    assert_eq!(learn(&mut node, &[change(0), entry(1)]), []);
+    let id = entry(0).id().expect("a command");
+    let change = Entry::Change(id, Box::new(Change::replace(NodeId(2), NodeId(3)).into()));
+    assert_eq!(learn(&mut node, &[change, entry(1)]), []);
     let from = node.chosen().epochs().expect("members change").current().from;
     assert_eq!(from, Slot(2));
     assert_eq!(votes(&mut node, 10..11), []);

@@ -54,32 +54,3 @@ fn a_vote_for_what_a_client_sends_waits_for_the_disk_and_any_does_not() {
     }
     assert_eq!(kinds(&mut leader), (vec!["any"], 0, vec![]));
 }
-
-#[test]
-fn what_is_not_written_stays_to_be_written() {
-    let mut acceptor = Node::<P>::new(setup(Config::collapsed(3).expect("lawful"), 1), NOW);
-    hear(&mut acceptor, NodeId(0), Message::Accept(any(ballot(1, 0), 0)));
-    hear(&mut acceptor, NodeId(7), Message::Request(request(0..1, Audience::Acceptors)));
-    let records = acceptor.ready().records().to_vec();
-    assert_eq!(records.len(), 2);
-    hear(&mut acceptor, NodeId(7), Message::Request(request(1..2, Audience::Acceptors)));
-    let ready = acceptor.ready();
-    assert_eq!((ready.records().len(), &ready.records()[..2]), (3, &records[..]));
-    drop(ready);
-    assert_eq!(kinds(&mut acceptor), (vec![], 3, vec!["accepted", "accepted"]));
-}
-
-#[test]
-fn a_restored_node_keeps_its_word() {
-    let config = Config::collapsed(3).expect("lawful");
-    let mut acceptor = Node::<P>::new(setup(config.clone(), 1), NOW);
-    hear(&mut acceptor, NodeId(0), Message::Accept(any(ballot(1, 0), 0)));
-    hear(&mut acceptor, NodeId(7), Message::Request(request(0..1, Audience::Acceptors)));
-    let disk = acceptor.ready().records().to_vec();
-    let mut again = Node::<P>::restore(setup(config, 1), NOW, 1, &disk);
-    hear(&mut again, NodeId(0), Message::Accept(any(ballot(1, 0), 0)));
-    hear(&mut again, NodeId(7), Message::Request(request(1..2, Audience::Acceptors)));
-    // Its vote in slot 0 stands.
-    let said = settle(&mut again);
-    assert!(said.contains(&Message::Accepted(accepted(fast(ballot(1, 0)), 1, &[1]))), "{said:?}");
-}

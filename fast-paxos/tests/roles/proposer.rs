@@ -3,116 +3,53 @@
 mod missed;
 
 use super::*;
-use paxos_core::{Learning, Proposer as _};
+use paxos_core::Learning;
 
 const B: Ballot = Ballot::classic(1, NodeId(0));
 
-struct Bench {
-    proposer: Proposer<u64>,
-    chosen: Chosen<u64>,
+/// A proposer of five servers, in term 1, after it sent its phase 1a.
+fn campaigning() -> Process {
+    let mut bench = server(0, 5, Recovery::Coordinated);
+    bench.begin();
+    assert_eq!(bench.prepares(), [(prepare(B, 0), Some(Record::Started(B)))]);
+    bench
 }
 
-impl Bench {
-    fn of(n: u16, recovery: Recovery) -> Self {
-        let setup = Setup { options: Options { recovery, ..Options::default() }, ..server(0, n) };
-        let proposer = <Proposer<u64> as paxos_core::Proposer<P>>::new(&setup);
-        Self { proposer, chosen: Chosen::default() }
-    }
+/// A proposer of five servers, in term 1, with its fast ballot open from slot 0 on.
+fn open(recovery: Recovery) -> Process {
+    let mut bench = server(0, 5, recovery);
+    bench.begin();
+    bench.prepares();
+    (0..4).for_each(|from| bench.hear(NodeId(from), promise(B, 0, vec![])));
+    assert_eq!(bench.proposes(), [any(B, 0)]);
+    bench
+}
 
-    /// A proposer of five servers, in term 1, after it sent its phase 1a.
-    fn campaigning() -> Self {
-        let mut bench = Self::of(5, Recovery::Coordinated);
-        bench.campaign();
-        assert_eq!(bench.prepares(), [(prepare(B, 0), Some(Record::Started(B)))]);
-        bench
+/// Votes of the fast ballot in slot 0.
+fn votes(bench: &mut Process, votes: &[(u16, u64)]) {
+    for (from, seq) in votes {
+        tell(bench, *from, &accepted(fast(B), 0, &[*seq]));
     }
+}
 
-    /// A proposer of five servers, in term 1, with its fast ballot open from slot 0 on.
-    fn open(recovery: Recovery) -> Self {
-        let mut bench = Self::of(5, recovery);
-        bench.campaign();
-        bench.prepares();
-        for from in 0..4 {
-            bench.promise(from, promise(B, 0, vec![]));
-        }
-        assert_eq!(bench.accepts(), [any(B, 0)]);
-        bench
-    }
-
-    fn campaign(&mut self) {
-        paxos_core::Proposer::<P>::campaign(&mut self.proposer, NOW, &self.chosen);
-    }
-
-    fn request(&mut self, seqs: core::ops::Range<u64>, audience: Audience) {
-        let request = request(seqs, audience);
-        let taken = paxos_core::Proposer::<P>::on_request(&mut self.proposer, NOW, &request, true);
-        taken.expect("there is room");
-    }
-
-    fn promise(&mut self, from: u16, promise: Promise<u64>) {
-        paxos_core::Proposer::<P>::on_promise(&mut self.proposer, NOW, NodeId(from), promise, &self.chosen);
-    }
-
-    fn accepted(&mut self, from: u16, accepted: &Accepted<u64>) {
-        let Self { proposer, chosen } = self;
-        paxos_core::Proposer::<P>::on_accepted(proposer, NOW, NodeId(from), accepted, chosen);
-    }
-
-    /// Votes of the fast ballot in slot 0.
-    fn votes(&mut self, votes: &[(u16, u64)]) {
-        for (from, seq) in votes {
-            self.accepted(*from, &accepted(fast(B), 0, &[*seq]));
-        }
-    }
-
-    fn timeout(&mut self) {
-        let due = paxos_core::Proposer::<P>::deadline(&self.proposer).expect("it waits");
-        paxos_core::Proposer::<P>::on_timeout(&mut self.proposer, due, &self.chosen);
-    }
-
-    fn poll(&mut self) -> Vec<Proposal<P>> {
-        std::iter::from_fn(|| self.proposer.poll(NOW, &self.chosen)).map(|(proposal, _)| proposal).collect()
-    }
-
-    fn prepares(&mut self) -> Vec<(Prepare, Option<Record<u64>>)> {
-        let prepare = |proposal| match proposal {
-            Proposal::Prepare(prepare, record) => (prepare, record),
-            Proposal::Accept(accept) => panic!("{accept:?}"),
-        };
-        self.poll().into_iter().map(prepare).collect()
-    }
-
-    fn accepts(&mut self) -> Vec<Accept<u64>> {
-        let accept = |proposal| match proposal {
-            Proposal::Prepare(prepare, _) => panic!("{prepare:?}"),
-            Proposal::Accept(accept) => accept,
-        };
-        self.poll().into_iter().map(accept).collect()
-    }
-
-    /// The commands, by number, that it proposes from slot 0 on; none for a no-op.
-    fn recovered(&mut self) -> Vec<Option<u64>> {
-        let accepts = self.accepts();
-        let [accept] = &accepts[..] else { panic!("{accepts:?}") };
-        assert_eq!((accept.classic.ballot, accept.classic.first), (recovery(B), Slot(0)));
-        accept.classic.batch.iter().map(|entry| Some(entry.id()?.seq)).collect()
-    }
-
-    fn leading(&self) -> Option<Ballot> {
-        paxos_core::Proposer::<P>::leading(&self.proposer)
-    }
+/// The commands, by number, that it proposes from slot 0 on; none for a no-op.
+fn recovered(bench: &mut Process) -> Vec<Option<u64>> {
+    let accepts = bench.proposes();
+    let [accept] = &accepts[..] else { panic!("{accepts:?}") };
+    assert_eq!((accept.classic.ballot, accept.classic.first), (recovery(B), Slot(0)));
+    accept.classic.batch.iter().map(|entry| Some(entry.id()?.seq)).collect()
 }
 
 #[test]
 fn a_new_leader_proposes_what_may_be_chosen() {
     let old = ballot(0, 4);
-    let mut bench = Bench::campaigning();
+    let mut bench = campaigning();
     // Slot 0: two of three heard voted for 7, so with the two unheard it may have the four votes of a fast quorum. Slot
     // 1: three values, none of which can have been chosen. Slot 2: a single classic vote.
-    bench.promise(0, promise(B, 0, vec![vote(fast(old), 0, &[7, 10])]));
-    bench.promise(1, promise(B, 0, vec![vote(fast(old), 0, &[7, 11]), vote(old, 2, &[20])]));
-    bench.promise(2, promise(B, 0, vec![vote(fast(old), 0, &[8, 12])]));
-    let accepts = bench.accepts();
+    bench.hear(NodeId(0), promise(B, 0, vec![vote(fast(old), 0, &[7, 10])]));
+    bench.hear(NodeId(1), promise(B, 0, vec![vote(fast(old), 0, &[7, 11]), vote(old, 2, &[20])]));
+    bench.hear(NodeId(2), promise(B, 0, vec![vote(fast(old), 0, &[8, 12])]));
+    let accepts = bench.proposes();
     let proposed: Vec<Option<u64>> = accepts
         .iter()
         .flat_map(|accept| {
@@ -131,13 +68,13 @@ fn a_new_leader_proposes_what_may_be_chosen() {
 #[test]
 fn what_may_be_chosen_goes_before_what_is_free() {
     let old = ballot(0, 4);
-    let mut bench = Bench::campaigning();
+    let mut bench = campaigning();
     // Slot 0 is free, and 7 is as good as the others. But 7 may be chosen in slot 1, where two of three voted for it.
-    bench.promise(0, promise(B, 0, vec![vote(fast(old), 0, &[7, 8])]));
-    bench.promise(1, promise(B, 0, vec![vote(fast(old), 0, &[8, 7])]));
-    bench.promise(2, promise(B, 0, vec![vote(fast(old), 0, &[9, 7])]));
+    bench.hear(NodeId(0), promise(B, 0, vec![vote(fast(old), 0, &[7, 8])]));
+    bench.hear(NodeId(1), promise(B, 0, vec![vote(fast(old), 0, &[8, 7])]));
+    bench.hear(NodeId(2), promise(B, 0, vec![vote(fast(old), 0, &[9, 7])]));
     let proposed: Batch<u64> =
-        bench.accepts().iter().flat_map(|accept| accept.classic.batch.to_vec()).collect();
+        bench.proposes().iter().flat_map(|accept| accept.classic.batch.to_vec()).collect();
     assert_eq!(proposed, list(&[8, 7, 9]));
 }
 
@@ -145,77 +82,65 @@ fn what_may_be_chosen_goes_before_what_is_free() {
 fn acceptors_are_counted_not_values() {
     // 7 has two votes and 8 has one: as sets of values, both would weigh the same.
     for order in [[(0, 7), (1, 7), (2, 8)], [(2, 8), (1, 7), (0, 7)], [(0, 7), (2, 8), (1, 7)]] {
-        let mut bench = Bench::campaigning();
+        let mut bench = campaigning();
         for (from, seq) in order {
-            bench.promise(from, promise(B, 0, vec![vote(fast(ballot(0, 4)), 0, &[seq])]));
+            bench.hear(NodeId(from), promise(B, 0, vec![vote(fast(ballot(0, 4)), 0, &[seq])]));
         }
-        assert_eq!(bench.accepts()[0].classic.batch[0], entry(7), "{order:?}");
+        assert_eq!(bench.proposes()[0].classic.batch[0], entry(7), "{order:?}");
     }
-}
-
-#[test]
-fn gaps_are_filled_with_noops() {
-    let mut bench = Bench::campaigning();
-    bench.promise(0, promise(B, 0, vec![vote(ballot(0, 4), 2, &[7])]));
-    bench.promise(1, promise(B, 0, vec![]));
-    bench.promise(2, promise(B, 0, vec![]));
-    let accepts = bench.accepts();
-    let recovered: Batch<u64> = [Entry::Noop, Entry::Noop, entry(7)].into_iter().collect();
-    assert_eq!((&accepts[0].classic.batch, accepts[0].classic.first), (&recovered, Slot(0)));
 }
 
 #[test]
 fn any_opens_the_slots_behind_what_is_proposed() {
-    let mut bench = Bench::campaigning();
-    bench.request(0..2, Audience::Anyone);
+    let mut bench = campaigning();
+    bench.request(0..2).expect("room");
     for from in 0..3 {
-        bench.promise(from, promise(B, 0, vec![]));
+        bench.hear(NodeId(from), promise(B, 0, vec![]));
     }
     // Three of five are known to be alive, but a fast quorum needs four, so it continues as in Multi-Paxos.
-    assert_eq!(bench.accepts(), [accept(B, 0, &[0, 1])]);
-    bench.promise(3, promise(B, 0, vec![]));
-    let accepts = bench.accepts();
+    assert_eq!(bench.proposes(), [accept(B, 0, &[0, 1])]);
+    bench.hear(NodeId(3), promise(B, 0, vec![]));
+    let accepts = bench.proposes();
     assert_eq!(accepts, [Accept { any: Some(opened(B, 2)), ..accept(B, 2, &[]) }]);
     assert_eq!(bench.proposer.any(), Some(opened(B, 2)));
 }
 
 #[test]
 fn any_is_not_followed_by_a_value_in_the_same_ballot() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     // A command sent to the leader meanwhile is not proposed in an open slot, neither in the fast ballot nor in the
     // classic one below it.
-    bench.request(0..1, Audience::Anyone);
-    assert!(bench.accepts().is_empty());
+    bench.request(0..1).expect("room");
+    assert!(bench.proposes().is_empty());
     bench.timeout();
     // Proposing it takes a new term.
     assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(2, 0))));
     for from in 0..4 {
-        bench.promise(from, promise(ballot(2, 0), 0, vec![]));
+        bench.hear(NodeId(from), promise(ballot(2, 0), 0, vec![]));
     }
-    let accepts = bench.accepts();
+    let accepts = bench.proposes();
     assert_eq!((accepts[0].classic.ballot, &accepts[0].classic.batch), (ballot(2, 0), &list(&[0])));
     assert_eq!(accepts[0].any, Some(opened(ballot(2, 0), 1)));
 }
 
 #[test]
 fn a_collision_is_noticed_as_soon_as_no_value_can_win() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.votes(&[(0, 7), (1, 8), (2, 7)]);
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 8), (2, 7)]);
     // 7 may still get four votes.
-    assert!(bench.accepts().is_empty());
-    bench.votes(&[(3, 8)]);
-    assert_eq!(bench.accepts().len(), 1);
+    assert!(bench.proposes().is_empty());
+    votes(&mut bench, &[(3, 8)]);
+    assert_eq!(bench.proposes().len(), 1);
 }
 
 #[test]
 fn a_collision_is_recovered_with_the_forced_value() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.votes(&[(0, 7), (1, 7), (2, 8), (3, 7)]);
-    assert!(bench.accepts().is_empty());
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 7), (2, 8), (3, 7)]);
+    assert!(bench.proposes().is_empty());
     bench.timeout();
     // The fifth acceptor may also have voted for 7, and then 7 is chosen.
-    let mut timed_out = Bench { proposer: bench.proposer.clone(), chosen: Chosen::default() };
-    let accepts = timed_out.accepts();
+    let accepts = bench.proposes();
     let recovered =
         accepts.iter().find(|accept| accept.classic.ballot == recovery(B)).expect("it goes to step 2");
     assert_eq!((recovered.classic.first, &recovered.classic.batch), (Slot(0), &list(&[7])));
@@ -223,27 +148,27 @@ fn a_collision_is_recovered_with_the_forced_value() {
 
 #[test]
 fn a_recovery_of_many_slots_places_forced_values_first() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     for (from, seqs) in [(0, [7, 8]), (1, [8, 7]), (2, [9, 7]), (3, [10, 7])] {
-        bench.accepted(from, &accepted(fast(B), 0, &seqs));
+        tell(&mut bench, from, &accepted(fast(B), 0, &seqs));
     }
     bench.timeout();
-    assert_eq!(bench.recovered(), [Some(8), Some(7)]);
+    assert_eq!(recovered(&mut bench), [Some(8), Some(7)]);
 }
 
 #[test]
 fn a_collision_that_forces_nothing_is_recovered_with_a_proposed_value() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.votes(&[(0, 7), (1, 8), (2, 7), (3, 8)]);
-    let recovered = bench.recovered();
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 8), (2, 7), (3, 8)]);
+    let recovered = recovered(&mut bench);
     assert!(matches!(recovered[..], [Some(7 | 8)]), "{recovered:?}");
 }
 
 #[test]
 fn a_recovery_needs_a_quorum_of_votes() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.votes(&[(0, 7), (1, 8)]);
-    assert!(bench.accepts().is_empty());
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 8)]);
+    assert!(bench.proposes().is_empty());
     bench.timeout();
     // Two of five are not a phase 1 quorum, so it runs phase 1.
     let asked = bench.prepares();
@@ -253,25 +178,25 @@ fn a_recovery_needs_a_quorum_of_votes() {
 #[test]
 fn a_loser_is_proposed_again() {
     // Slots 0 and 1 collide with the same two commands: each gets one of them.
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     for (from, seqs) in [(0, [7, 8]), (1, [8, 7]), (2, [7, 8]), (3, [8, 7])] {
-        bench.accepted(from, &accepted(fast(B), 0, &seqs));
+        tell(&mut bench, from, &accepted(fast(B), 0, &seqs));
     }
-    let mut recovered = bench.recovered();
+    let mut recovered = recovered(&mut bench);
     recovered.sort_unstable();
     assert_eq!(recovered, [Some(7), Some(8)]);
 }
 
 #[test]
 fn a_classic_recovery_starts_a_term_and_proposes_the_loser_again() {
-    let mut bench = Bench::open(Recovery::Classic);
-    bench.votes(&[(0, 7), (1, 8), (2, 7), (3, 8)]);
+    let mut bench = open(Recovery::Classic);
+    votes(&mut bench, &[(0, 7), (1, 8), (2, 7), (3, 8)]);
     let next = ballot(2, 0);
     assert_eq!(bench.prepares(), [(prepare(next, 0), Some(Record::Started(next)))]);
     for (from, seq) in [(0, 7), (1, 8), (2, 7)] {
-        bench.promise(from, promise(next, 0, vec![vote(fast(B), 0, &[seq])]));
+        bench.hear(NodeId(from), promise(next, 0, vec![vote(fast(B), 0, &[seq])]));
     }
-    let accepts = bench.accepts();
+    let accepts = bench.proposes();
     let proposed: Batch<u64> = accepts.iter().flat_map(|accept| accept.classic.batch.to_vec()).collect();
     // Of the three heard, two voted for 7, so 7 is forced; the other command follows.
     assert_eq!(proposed, list(&[7, 8]));
@@ -279,42 +204,42 @@ fn a_classic_recovery_starts_a_term_and_proposes_the_loser_again() {
 
 #[test]
 fn a_second_answer_of_one_acceptor_is_not_counted() {
-    let mut bench = Bench::campaigning();
-    bench.promise(0, promise(B, 0, vec![]));
-    bench.promise(1, promise(B, 0, vec![]));
+    let mut bench = campaigning();
+    bench.hear(NodeId(0), promise(B, 0, vec![]));
+    bench.hear(NodeId(1), promise(B, 0, vec![]));
     let before = bench.proposer.clone();
-    bench.promise(1, promise(B, 0, vec![vote(ballot(0, 4), 0, &[7])]));
+    bench.hear(NodeId(1), promise(B, 0, vec![vote(ballot(0, 4), 0, &[7])]));
     // A promise of another ballot or for other slots does not count either.
-    bench.promise(2, promise(ballot(1, 1), 0, vec![]));
-    bench.promise(2, promise(B, 5, vec![]));
+    bench.hear(NodeId(2), promise(ballot(1, 1), 0, vec![]));
+    bench.hear(NodeId(2), promise(B, 5, vec![]));
     assert_eq!(bench.proposer, before);
     // Neither does a second vote: three acceptors voted, not five.
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.votes(&[(0, 7), (1, 8), (2, 7), (1, 8), (1, 7), (0, 8)]);
-    assert!(bench.accepts().is_empty());
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 8), (2, 7), (1, 8), (1, 7), (0, 8)]);
+    assert!(bench.proposes().is_empty());
 }
 
 #[test]
 fn a_vote_of_another_term_says_nothing_about_this_one() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     let before = bench.proposer.clone();
     for from in 0..4 {
-        bench.accepted(from, &accepted(fast(ballot(1, 1)), 0, &[u64::from(from)]));
+        tell(&mut bench, from, &accepted(fast(ballot(1, 1)), 0, &[u64::from(from)]));
     }
-    assert!(bench.accepts().is_empty());
+    assert!(bench.proposes().is_empty());
     assert_eq!(bench.proposer, before);
 }
 
 #[test]
 fn a_slot_under_recovery_is_not_recovered_with_another_value() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.votes(&[(0, 7), (1, 8), (2, 7), (3, 8)]);
-    let recovered = bench.recovered();
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 8), (2, 7), (3, 8)]);
+    let recovered = recovered(&mut bench);
     // The last vote would change the result, but it is too late.
-    bench.votes(&[(4, 8)]);
-    assert!(bench.accepts().is_empty());
+    votes(&mut bench, &[(4, 8)]);
+    assert!(bench.proposes().is_empty());
     bench.timeout();
-    for accept in bench.accepts().iter().filter(|accept| !accept.classic.batch.is_empty()) {
+    for accept in bench.proposes().iter().filter(|accept| !accept.classic.batch.is_empty()) {
         assert_eq!(
             (accept.classic.ballot, accept.classic.batch[0].id().map(|id| id.seq)),
             (recovery(B), recovered[0])
@@ -324,44 +249,36 @@ fn a_slot_under_recovery_is_not_recovered_with_another_value() {
 
 #[test]
 fn a_higher_term_ends_this_one() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.votes(&[(0, 7), (1, 8)]);
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 8)]);
     // Its own steps belong to the same term.
     assert!(!paxos_core::Proposer::<P>::on_ballot(&mut bench.proposer, recovery(B)));
     assert_eq!(bench.leading(), Some(B));
-    let nack = Nack { refused: B, promised: ballot(4, 1), slots: Slot(0).onwards() };
-    assert!(paxos_core::Proposer::<P>::on_nack(&mut bench.proposer, NOW, &nack));
-    bench.votes(&[(2, 7), (3, 8)]);
-    assert!(bench.leading().is_none() && bench.accepts().is_empty());
-    bench.campaign();
+    assert!(bench.refused(B, ballot(4, 1), Slot(0).onwards()));
+    votes(&mut bench, &[(2, 7), (3, 8)]);
+    assert!(bench.leading().is_none() && bench.proposes().is_empty());
+    bench.begin();
     assert_eq!(bench.prepares()[0].1, Some(Record::Started(ballot(5, 0))));
 }
 
 /// A coordinator that only proposes, of four acceptors, with its fast ballot open, and which has heard that all slots below
 /// `known` are chosen.
-fn outsider(known: u64, options: Options) -> Bench {
+fn outsider(known: u64, options: Options) -> Process {
     let config = Config { learning: Learning::Everyone, ..Config::separate(1, 4, 2).expect("lawful") };
-    let setup = Setup { options, ..setup(config, 0) };
-    let proposer = <Proposer<u64> as paxos_core::Proposer<P>>::new(&setup);
-    let mut bench = Bench { proposer, chosen: Chosen::within_reach(setup.config.limits.reach()) };
-    bench.campaign();
+    let mut bench = Process::with(Setup { options, ..setup(config, 0) });
+    bench.chosen = Chosen::within_reach(Config::collapsed(4).expect("lawful").limits.reach());
+    bench.begin();
     bench.prepares();
-    (1..=4).for_each(|from| bench.promise(from, promise(B, 0, vec![])));
-    assert_eq!(bench.accepts(), [any(B, 0)]);
+    (1..=4).for_each(|from| bench.hear(NodeId(from), promise(B, 0, vec![])));
+    assert_eq!(bench.proposes(), [any(B, 0)]);
     bench.progress(known);
     bench
 }
 
-impl Bench {
-    fn progress(&mut self, known: u64) {
-        paxos_core::Proposer::<P>::on_progress(&mut self.proposer, NOW, Slot(known));
-    }
-
-    /// Two acceptors vote for one command in this slot, and two for another one.
-    fn collide(&mut self, slot: u64) {
-        for (from, seq) in [(1, 7), (2, 7), (3, 8), (4, 8)] {
-            self.accepted(from, &accepted(fast(B), slot, &[seq]));
-        }
+/// Two acceptors vote for one command in this slot, and two for another one.
+fn collide(bench: &mut Process, slot: u64) {
+    for (from, seq) in [(1, 7), (2, 7), (3, 8), (4, 8)] {
+        tell(bench, from, &accepted(fast(B), slot, &[seq]));
     }
 }
 
@@ -370,8 +287,8 @@ fn a_coordinator_that_does_not_learn_notices_collisions_in_a_long_log() {
     let far = 10 * Config::collapsed(3).expect("lawful").limits.reach();
     for known in [0, far] {
         let mut bench = outsider(known, Options::default());
-        bench.collide(known);
-        let accepts = bench.accepts();
+        collide(&mut bench, known);
+        let accepts = bench.proposes();
         assert!(!accepts.is_empty() && accepts[0].classic.first == Slot(known), "{known}: {accepts:?}");
     }
 }
@@ -381,11 +298,11 @@ fn a_coordinator_that_does_not_learn_counts_the_slots_without_collisions() {
     let hysteresis = Some(Hysteresis { window: 4, collided: 2, calm: 0 });
     let switches = |calm: u64| {
         let mut bench = outsider(0, Options { hysteresis, ..Options::default() });
-        bench.collide(0);
+        collide(&mut bench, 0);
         bench.poll();
-        (1..=calm).for_each(|slot| bench.accepted(1, &accepted(fast(B), slot, &[slot])));
+        (1..=calm).for_each(|slot| tell(&mut bench, 1, &accepted(fast(B), slot, &[slot])));
         bench.progress(calm + 1);
-        bench.collide(calm + 1);
+        collide(&mut bench, calm + 1);
         bench.poll();
         bench.proposer.switches().to_classic
     };

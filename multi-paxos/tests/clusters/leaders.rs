@@ -1,8 +1,8 @@
 //! Drawings of leaders that come and go. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
-use super::scene::{Journal, P, cluster, drawn, established, ms, quiet, settle, submit};
+use super::scene::{Journal, P, cluster, drawn, ms, submit};
 use expect_test::expect_file;
-use paxos_core::{Announce, Config, NodeId, Time};
+use paxos_core::{Config, NodeId, Time};
 use paxos_transport::sim::{Cut, Fault, Sim};
 
 /// Three servers led by n0, after 30 ms.
@@ -64,12 +64,4 @@ fn a_leader_hands_over_while_commands_come() {
     sim.run_for(ms(50)).expect("no invariant breaks");
     expect_file!["../runs/leaders/transfer.txt"].assert_eq(&drawn(&sim, start));
     assert!(sim.all_answered() && sim.leader() == Some(NodeId(2)));
-}
-
-#[test]
-fn a_successor_that_was_not_told_what_is_chosen_leads_at_once() {
-    let (mut sim, _) = established(Config { announce: Announce::ToWaiting, ..quiet(3) });
-    sim.transfer(NodeId(0), NodeId(2)).expect("n0 leads");
-    settle(&mut sim);
-    assert!(sim.node(NodeId(2)).expect("it is there").status().leads);
 }

@@ -1,8 +1,8 @@
 //! A drawing of one change of members.
 
-use super::scene::{cluster, drawn, established, ms, quiet, settle, submit};
+use super::scene::{cluster, drawn, ms, quiet, submit};
 use expect_test::expect_file;
-use paxos_core::{Announce, Change, Config, Kind, NodeId, NodeSet};
+use paxos_core::{Change, Kind, NodeId, NodeSet};
 
 #[test]
 fn a_server_takes_the_place_of_another() {
@@ -27,20 +27,4 @@ fn a_server_takes_the_place_of_another() {
     assert_eq!(members.members.acceptors, [0, 1, 3].map(NodeId).into_iter().collect());
     assert_eq!(sim.machine(NodeId(3)).expect("it is there").0, [1, 2]);
     assert_eq!(sim.counts().of(Kind::Nack), 0);
-}
-
-/// Nothing is set that ends a wait. So what was decided last among the former members must be told before the leader stops.
-#[test]
-fn a_leader_that_is_removed_leaves_nothing_untold() {
-    let mut config = Config { announce: Announce::ToWaiting, ..quiet(3) };
-    config.limits.alpha = 2;
-    let (mut sim, _) = established(config);
-    sim.force_change(NodeId(0), Change::remove(NodeId(0))).expect("it is up");
-    settle(&mut sim);
-    let known = [0, 1, 2].map(|n| sim.node(NodeId(n)).expect("it is up").chosen().first_unknown());
-    assert_eq!(known, [known[0]; 3]);
-    submit(&mut sim, 1, 2);
-    settle(&mut sim);
-    assert!(sim.all_answered());
-    assert_eq!(sim.machine(NodeId(1)).expect("it is there").0, [6, 2]);
 }

@@ -1,9 +1,8 @@
 //! Drawings of reads, and their cost. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
-use super::scene::{Journal, P, drawn_without, established, ms, quiet, settle, submit};
-use core::time::Duration;
+use super::scene::{Journal, P, assert_documented, drawn_without, established, ms, quiet, settle};
 use expect_test::expect_file;
-use paxos_core::{Announce, Config, Consistency, NodeId, Time};
+use paxos_core::{Config, Consistency, NodeId, Time};
 use paxos_transport::sim::Sim;
 
 const N0: NodeId = NodeId(0);
@@ -52,9 +51,7 @@ fn a_quorum_read_at_a_follower() {
 
 #[test]
 fn the_picture_of_a_read_in_the_docs_is_a_real_run() {
-    let drawn = run(N1, &[Consistency::Confirmed]);
-    let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
-    assert!(include_str!("../../src/lib.rs").contains(&lines.join("\n")), "put this into the docs:\n{drawn}");
+    assert_documented(include_str!("../../src/lib.rs"), &run(N1, &[Consistency::Confirmed]));
 }
 
 #[test]
@@ -81,27 +78,6 @@ fn reads_cost_what_the_docs_say() {
             assert_eq!(cost(false, N1, Consistency::Quorum, reads), 2 * others);
             assert_eq!(cost(true, N1, Consistency::Quorum, reads), others);
             assert_eq!(cost(false, N1, Consistency::Local, reads), 0);
-        }
-    }
-}
-
-/// A follower may not have been told what is chosen, because nobody waited for it there. Who reads waits, and no time limit
-/// is set that would end the wait.
-#[test]
-fn a_reader_is_told_what_nobody_there_waited_for() {
-    let ways = [Consistency::Confirmed, Consistency::Lease, Consistency::Quorum];
-    for (n, way) in [3, 5].into_iter().flat_map(|n| ways.map(|way| (n, way))) {
-        let mut sim = ready(Config { announce: Announce::ToWaiting, ..quiet(n) });
-        for value in 0..3 {
-            submit(&mut sim, 0, value);
-            settle(&mut sim);
-            read(&mut sim, N1, way);
-        }
-        // Some acceptors have voted for this command when they are asked, and it is chosen afterwards.
-        for early in [0, 500, 999, 1000] {
-            submit(&mut sim, 0, 3);
-            sim.run_for(Duration::from_micros(early)).expect("no invariant breaks");
-            read(&mut sim, N1, way);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Drawings of whole runs. `UPDATE_EXPECT=1 cargo test -p multi-paxos` redraws them.
 
 use super::scene::{
-    cluster, drawn, drawn_command, drawn_without, established, executed, ms, quiet, settle, submit,
+    assert_documented, cluster, drawn, drawn_command, drawn_without, established, executed, ms, quiet,
+    settle, submit,
 };
 use expect_test::expect_file;
 use paxos_core::{Announce, Campaign, Config, Kind, Learning, NodeId, Time};
@@ -25,22 +26,17 @@ fn the_first_decision_of_a_leader() {
     expect_file!["../runs/first.txt"].assert_eq(&first());
 }
 
+/// Everyone learns from votes, or roles are separate.
 #[test]
 fn a_decision_in_the_steady_state() {
-    expect_file!["../runs/steady.txt"].assert_eq(&steady(quiet(3)));
-}
-
-#[test]
-fn a_decision_that_everyone_learns_from_votes() {
-    expect_file!["../runs/everyone.txt"]
-        .assert_eq(&steady(Config { learning: Learning::Everyone, ..quiet(3) }));
-}
-
-#[test]
-fn a_decision_of_separate_roles() {
     let separate = Config::separate(1, 3, 2).expect("lawful");
-    let config = Config { timeouts: quiet(3).timeouts, ..separate };
-    expect_file!["../runs/separate.txt"].assert_eq(&steady(config));
+    for (name, config) in [
+        ("steady", quiet(3)),
+        ("everyone", Config { learning: Learning::Everyone, ..quiet(3) }),
+        ("separate", Config { timeouts: quiet(3).timeouts, ..separate }),
+    ] {
+        expect_file![format!("../runs/{name}.txt")].assert_eq(&steady(config));
+    }
 }
 
 #[test]
@@ -138,8 +134,6 @@ fn a_server_that_was_down_for_long_catches_up_by_a_snapshot() {
 #[test]
 fn the_pictures_in_the_docs_are_real_runs() {
     for drawn in [first(), steady(quiet(3))] {
-        let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}")).collect();
-        let picture = lines.join("\n");
-        assert!(include_str!("../../src/lib.rs").contains(&picture), "put this into the docs:\n{picture}");
+        assert_documented(include_str!("../../src/lib.rs"), &drawn);
     }
 }

@@ -3,7 +3,7 @@
 use multi_paxos::MultiPaxos;
 use paxos_core::Config;
 pub(crate) use paxos_transport::conformance::cluster::{
-    Journal, drawn, drawn_command, drawn_without, executed, ms, quiet, settle, submit,
+    Journal, assert_documented, drawn, drawn_command, drawn_without, executed, ms, quiet, settle, submit,
 };
 use paxos_transport::sim::Sim;
 
@@ -16,10 +16,5 @@ pub(crate) fn cluster(config: Config, clients: u16) -> Sim<P, Journal> {
 
 /// The same with one client, whose first command is answered: a leader is established. Returns the client, too.
 pub(crate) fn established(config: Config) -> (Sim<P, Journal>, u16) {
-    let client = config.servers().len() as u16;
-    let mut sim = cluster(config, 1);
-    settle(&mut sim);
-    submit(&mut sim, client, 6);
-    settle(&mut sim);
-    (sim, client)
+    paxos_transport::conformance::cluster::established(config, ())
 }

@@ -1,6 +1,8 @@
 //! Runs with all kinds of faults: messages are lost, duplicated and reordered, clocks drift, disks tear their last
 //! write, one process crashes and restarts, or many do in turn, another may be paused, and a partition comes and goes.
 
+pub mod limits;
+
 use super::cluster::{Journal, level, ms};
 use super::{Facts, Tested, number, seeds};
 use crate::sim::{Chance, Delay, Disk, Fault, Faults, Links, Sim, Stop, Trace, Violation, World};

@@ -44,6 +44,16 @@ pub fn cluster<P: Tested>(config: Config, options: P::Options, clients: u16) -> 
     Sim::new(world, |_| Journal::default())
 }
 
+/// Creates these servers with one client, whose first command is answered: a leader is established. Returns the client, too.
+pub fn established<P: Tested>(config: Config, options: P::Options) -> (Sim<P, Journal>, u16) {
+    let client = config.servers().len() as u16;
+    let mut sim = cluster(config, options, 1);
+    settle(&mut sim);
+    submit(&mut sim, client, 6);
+    settle(&mut sim);
+    (sim, client)
+}
+
 /// Servers that play every role, without any timeout: they only send answers.
 pub fn quiet(n: u16) -> Config {
     Config { timeouts: Timeouts::NEVER, ..Config::collapsed(n).expect("a server") }
@@ -96,6 +106,17 @@ pub fn drawn_without<P: Tested>(sim: &Sim<P, Journal>, start: Time, kinds: &[Kin
         row
     });
     Trace { nodes, rows: rows.collect() }.draw()
+}
+
+/// Checks that this drawing is in these docs of a crate.
+///
+/// # Panics
+/// If it is not, with what to put there.
+pub fn assert_documented(docs: &str, drawn: &str) {
+    let lines: Vec<String> = drawn.lines().map(|line| format!("//! {line}").trim_end().to_owned()).collect();
+    let picture = lines.join("\n");
+    let trimmed: Vec<&str> = docs.lines().map(str::trim_end).collect();
+    assert!(trimmed.join("\n").contains(&picture), "put this into the docs:\n{picture}");
 }
 
 /// Submits a command at the client of this process.

@@ -2,11 +2,11 @@
 //! within their bound. No read is stale, and in the end each read has ended.
 
 use super::chaos::{RIVALS, hasty, servers, weather, weathered};
-use super::cluster::{Journal, ms};
+use super::cluster::{Journal, established, ms, quiet, run, settle, submit};
 use super::{Facts, Tested, as_usual, seeds};
 use crate::sim::{Chance, Delay, Fault, Sim};
 use core::time::Duration;
-use paxos_core::{Config, Consistency, Leadership, NodeId, Slot, Time};
+use paxos_core::{Announce, Config, Consistency, Leadership, NodeId, Slot, Time};
 
 /// The time when the reads end; the faults end somewhat later.
 const END: Duration = ms(1200);
@@ -133,4 +133,31 @@ pub fn with_hasty_elections_reads_are_fresh<P: Tested>(facts: &Facts<P>) {
 pub fn reads_that_rest_on_no_clock_are_fresh_while_clocks_stop<P: Tested>(facts: &Facts<P>) {
     survive(facts, seeds(facts.seeds.reads), &CLOCKLESS, None, true);
     survive(facts, seeds(facts.seeds.reads / facts.seeds.rivals.max(1) / 2), &CLOCKLESS, RIVALS, true);
+}
+
+/// A follower may not have been told what is chosen, because nobody waited for it there. Who reads waits, and no time limit
+/// is set that would end the wait.
+pub fn a_reader_is_told_what_nobody_there_waited_for<P: Tested>(facts: &Facts<P>) {
+    let read = |sim: &mut Sim<P, Journal>, way| {
+        sim.read(NodeId(1), way).expect("it has a replica");
+        settle(sim);
+        assert!(sim.all_read(), "{way:?}");
+    };
+    for (n, way) in [3, 5].into_iter().flat_map(|n| ALL.map(|way| (n, way))) {
+        let mut config = Config { announce: Announce::ToWaiting, ..quiet(n) };
+        config.timeouts.lease = Some(ms(50));
+        let (mut sim, _) = established::<P>(config, (facts.options)(0));
+        run(&mut sim, ms(1));
+        for value in 0..3 {
+            submit(&mut sim, 0, value);
+            settle(&mut sim);
+            read(&mut sim, way);
+        }
+        // Some acceptors have voted for this command when they are asked, and it is chosen afterwards.
+        for early in [0, 500, 999, 1000] {
+            submit(&mut sim, 0, 3);
+            run(&mut sim, Duration::from_micros(early));
+            read(&mut sim, way);
+        }
+    }
 }

@@ -16,6 +16,7 @@ paxos_transport::conformance::suite!(
     Abreast,
     compacts: false,
     pieces: false,
+    gaps: false,
     hasty: false,
-    seeds: Seeds { chaos: 200, messages: 1000, snapshots: 0, reads: 60, sessions: 100, rivals: 1 },
+    seeds: Seeds { chaos: 200, messages: 1000, snapshots: 0, reads: 60, sessions: 100, limits: 100, rivals: 1 },
 );

@@ -19,5 +19,5 @@ paxos_transport::conformance::suite!(
     compacts: false,
     rewrites: true,
     pieces: false,
-    seeds: Seeds { chaos: 200, messages: 1000, snapshots: 0, reads: 100, sessions: 100, rivals: 1 },
+    seeds: Seeds { chaos: 200, messages: 1000, snapshots: 0, reads: 100, sessions: 100, limits: 100, rivals: 1 },
 );

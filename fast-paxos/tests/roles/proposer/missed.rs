@@ -2,21 +2,21 @@
 
 use super::*;
 
-fn asked(bench: &mut Bench, slot: u64) -> usize {
-    paxos_core::Proposer::<P>::propose_again(&mut bench.proposer, NOW, Slot(slot), &bench.chosen);
+fn asked(bench: &mut Process, slot: u64) -> usize {
+    bench.missed(slot);
     bench.prepares().len()
 }
 
 #[test]
 fn a_coordinator_that_missed_votes_recovers_the_slot_that_a_reader_waits_for() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     assert_eq!([asked(&mut bench, 0), asked(&mut bench, 0)], [0, 1]);
     let b = ballot(2, 0);
     for from in 0..4 {
         let votes = if from < 2 { vec![vote(fast(B), 0, &[7])] } else { vec![] };
-        bench.promise(from, promise(b, 0, votes));
+        bench.hear(NodeId(from), promise(b, 0, votes));
     }
-    let accepts = bench.accepts();
+    let accepts = bench.proposes();
     assert_eq!(
         accepts[0].classic.batch.iter().filter_map(Entry::id).map(|id| id.seq).collect::<Vec<_>>(),
         [7]
@@ -27,7 +27,7 @@ fn a_coordinator_that_missed_votes_recovers_the_slot_that_a_reader_waits_for() {
 /// be with an acceptor that phase 1 did not hear.
 #[test]
 fn a_coordinator_that_found_no_votes_looks_again_when_it_was_asked_twice_as_often() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     let mut terms = vec![];
     for times in 1..40 {
         if asked(&mut bench, 0) == 0 {
@@ -36,9 +36,9 @@ fn a_coordinator_that_found_no_votes_looks_again_when_it_was_asked_twice_as_ofte
         terms.push(times);
         let b = ballot(1 + terms.len() as u64, 0);
         for from in 0..4 {
-            bench.promise(from, promise(b, 0, vec![]));
+            bench.hear(NodeId(from), promise(b, 0, vec![]));
         }
-        assert_eq!(bench.accepts(), [any(b, 0)]);
+        assert_eq!(bench.proposes(), [any(b, 0)]);
     }
     assert_eq!(terms, [2, 4, 8, 16, 32]);
     // Commands are decided, and it waits for the next slot each time.
@@ -50,24 +50,20 @@ fn ms(ms: u64) -> Time {
 }
 
 /// Takes one command that was sent to a process that follows, which has passed it on.
-fn passed_on(bench: &mut Bench, now: Time, seq: u64) {
+fn passed_on(bench: &mut Process, now: Time, seq: u64) {
     let request = request(seq..seq + 1, Audience::Relayed);
     let taken = paxos_core::Proposer::<P>::on_request(&mut bench.proposer, now, &request, true);
     taken.expect("there is room");
 }
 
-fn waits_until(bench: &Bench) -> Option<Time> {
-    paxos_core::Proposer::<P>::deadline(&bench.proposer)
-}
-
 #[test]
 fn a_command_that_only_the_coordinator_has_does_not_wait_while_others_are_decided() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     passed_on(&mut bench, NOW, 100);
     let mut due = vec![];
     for slot in 0..20 {
         let now = ms(10 * slot);
-        due.push(waits_until(&bench).expect("it has work") <= now);
+        due.push(bench.deadline().expect("it has work") <= now);
         bench.chosen.choose(Slot(slot), list(&[slot]));
         paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, now, &bench.chosen);
     }
@@ -79,12 +75,12 @@ fn a_command_that_only_the_coordinator_has_does_not_wait_while_others_are_decide
 /// Each command is soon decided by the acceptors, and the next one takes its place.
 #[test]
 fn commands_that_acceptors_decide_begin_no_term() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     for slot in 0..20 {
         let now = ms(20 * slot);
         passed_on(&mut bench, now, slot);
         passed_on(&mut bench, now, slot + 1);
-        assert!(waits_until(&bench).expect("it has work") > now);
+        assert!(bench.deadline().expect("it has work") > now);
         bench.chosen.choose(Slot(slot), list(&[slot]));
         paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, now, &bench.chosen);
     }
@@ -92,28 +88,26 @@ fn commands_that_acceptors_decide_begin_no_term() {
 
 #[test]
 fn a_coordinator_in_a_quiet_cluster_gives_acceptors_time_to_vote() {
-    let mut bench = Bench::open(Recovery::Coordinated);
+    let mut bench = open(Recovery::Coordinated);
     let now = ms(10_000);
     passed_on(&mut bench, now, 7);
-    assert_eq!(waits_until(&bench), Some(now.after(core::time::Duration::from_millis(50))));
+    assert_eq!(bench.deadline(), Some(now.after(core::time::Duration::from_millis(50))));
 }
 
 #[test]
 fn a_command_in_the_log_begins_no_term() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.chosen.choose(Slot(0), list(&[7]));
-    paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, NOW, &bench.chosen);
+    let mut bench = open(Recovery::Coordinated);
+    bench.choose(0, 7..8);
     passed_on(&mut bench, NOW, 7);
     bench.timeout();
-    assert!(bench.poll().iter().all(|proposal| matches!(proposal, Proposal::Accept(_))));
-    assert_eq!(waits_until(&bench), None);
+    assert!(bench.poll().iter().all(|(proposal, _)| matches!(proposal, Proposal::Accept(_))));
+    assert_eq!(bench.deadline(), None);
 }
 
 #[test]
 fn a_slot_without_a_vote_below_a_chosen_one_is_recovered() {
-    let mut bench = Bench::open(Recovery::Coordinated);
-    bench.chosen.choose(Slot(1), list(&[7]));
-    paxos_core::Proposer::<P>::on_chosen(&mut bench.proposer, NOW, &bench.chosen);
+    let mut bench = open(Recovery::Coordinated);
+    bench.choose(1, 7..8);
     bench.timeout();
     assert_eq!(bench.prepares().len(), 1);
 }

@@ -1,8 +1,8 @@
 //! The acceptor: what it promises, votes for and reports.
 
-use super::stage::{NOW, Process, candidate, elect, entry, proposed, reported, stage, votes};
+use super::stage::{Process, candidate, elect, entry, proposed, reported, stage, votes};
 use crate::conformance::{Facts, Tested};
-use paxos_core::{Acceptor as _, Ballot, Batch, Config, InBallot, Learning, NodeId, Proposer as _, Slot};
+use paxos_core::{Acceptor as _, Ballot, Config, InBallot, Learning, NodeId, Slot};
 
 /// Three servers, the proposal of n0 in slot 0, and one in a higher ballot by n1, which heard of no vote.
 fn rivals<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, P::Accept) {
@@ -13,18 +13,24 @@ fn rivals<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, P::Accept
     (all, low, high)
 }
 
-/// The acceptor neither promises nor votes, and its state does not change.
+/// The acceptor neither promises nor votes, and its state does not change. Ballots of one round are ordered, too.
 pub fn a_promise_refuses_lower_ballots<P: Tested>(facts: &Facts<P>) {
     let mut all = stage(facts, 3);
     all[0].request(7..8).expect("there is room");
     let early = all[0].campaign();
-    let (mut all, low, _) = rivals(facts);
+    let (mut all, low, same_round) = rivals(facts);
     let high = candidate(&mut all, 2, low.ballot());
+    assert_eq!(high.ballot().round(), same_round.ballot().round());
     let n2 = &mut all[2];
     n2.promise(&high).expect("a promise");
     let before = n2.clone();
-    for refused in [n2.promise(&early).expect_err("refused"), n2.vote(&low).expect_err("refused")] {
-        assert_eq!((refused.refused, refused.promised), (low.ballot(), high.ballot()));
+    for (answer, ballot) in [
+        (n2.promise(&early).map(drop), low.ballot()),
+        (n2.vote(&low).map(drop), low.ballot()),
+        (n2.vote(&same_round).map(drop), same_round.ballot()),
+    ] {
+        let refused = answer.expect_err("refused");
+        assert_eq!((refused.refused, refused.promised), (ballot, high.ballot()));
         assert!(refused.slots.contains(Slot(0)));
     }
     assert_eq!((&n2.acceptor, &n2.disk), (&before.acceptor, &before.disk));
@@ -92,6 +98,39 @@ pub fn a_repeated_question_is_answered_again_and_changes_nothing<P: Tested>(fact
     );
 }
 
+/// n2, after the votes of two ballots in several slots and the promise of a third. Also returns the ballots. None if the
+/// variant's acceptors leave no gaps: the second leader knows what is chosen, and n2 does not.
+fn veteran<P: Tested>(facts: &Facts<P>) -> Option<(Process<P>, [Ballot; 3])> {
+    let mut n2 = stage(facts, 3).swap_remove(2);
+    let mut ballots = [Ballot::ZERO; 3];
+    for (who, first, seqs) in [(0, 0, 0..4), (1, 2, 12..14), (1, 6, 16..17)] {
+        let mut acceptors = stage(facts, 3);
+        let mut leader = acceptors.swap_remove(who);
+        leader.know(first);
+        for accept in leader.proposals(&mut acceptors, ballots[0], seqs) {
+            let voted = n2.vote(&accept).is_ok();
+            assert_eq!(voted, facts.gaps || first == 0, "`gaps` of {} is not true", P::NAME);
+            ballots[who] = accept.ballot();
+        }
+    }
+    let question = knowing(&mut stage(facts, 3), 0, 2, ballots[1]);
+    n2.promise(&question).ok()?;
+    ballots[2] = question.ballot();
+    facts.gaps.then_some((n2, ballots))
+}
+
+/// A slot without a vote is left out.
+pub fn a_promise_reports_the_highest_vote_of_each_slot<P: Tested>(facts: &Facts<P>) {
+    let Some((n2, [low, high, promised])) = veteran(facts) else { return };
+    let ask = |from| {
+        let question = knowing(&mut stage(facts, 3), 1, from, promised);
+        reported::<P>(&n2.reports(&question).expect("a promise"))
+    };
+    let told: Vec<_> = if facts.one_phase_1 { ask(1) } else { (1..8).flat_map(ask).collect() };
+    let vote = |slot, ballot, seq| (Slot(slot), ballot, entry(seq));
+    assert_eq!(told, [vote(1, low, 1), vote(2, high, 12), vote(3, high, 13), vote(6, high, 16)]);
+}
+
 /// The acceptor answers as it would have without the crash.
 pub fn a_restored_acceptor_has_what_was_on_disk<P: Tested>(facts: &Facts<P>) {
     let (mut all, low, high) = rivals(facts);
@@ -107,6 +146,14 @@ pub fn a_restored_acceptor_has_what_was_on_disk<P: Tested>(facts: &Facts<P>) {
     let mut again = all[2].restored();
     assert_eq!(again.acceptor, all[2].acceptor);
     assert_eq!(again.vote(&high).expect_err("refused").promised, third.ballot());
+    // So it does in several slots.
+    let Some((n2, [low, _, promised])) = veteran(facts) else { return };
+    let again = n2.restored();
+    assert_eq!(again.acceptor, n2.acceptor);
+    for (from, heard) in [(0, promised), (2, promised), (2, low)] {
+        let question = knowing(&mut stage(facts, 3), 1, from, heard);
+        assert_eq!(again.reports(&question), n2.reports(&question));
+    }
 }
 
 /// What is not on disk was never sent.
@@ -138,11 +185,7 @@ pub fn votes_carry_the_value_to_learners_that_the_question_does_not_reach<P: Tes
 
 /// The phase 1a of process `who` when it knows what is chosen below slot `below`, in a ballot above `heard`.
 fn knowing<P: Tested>(all: &mut [Process<P>], who: usize, below: u64, heard: Ballot) -> P::Prepare {
-    for slot in 0..below {
-        all[who].chosen.choose(Slot(slot), Batch::from(entry(60 + slot)));
-    }
-    let Process { proposer, chosen, .. } = &mut all[who];
-    proposer.on_chosen(NOW, chosen);
+    all[who].know(below);
     candidate(all, who, heard)
 }
 
@@ -190,4 +233,21 @@ pub fn an_acceptor_says_whether_it_can_forget<P: Tested>(facts: &Facts<P>) {
     let mut last = again.restored_from(retained);
     last.acceptor.trim(Slot(1));
     assert_eq!(last.reports(&fourth), again.reports(&fourth));
+}
+
+/// It forgets its votes below a slot, and keeps all its other votes and promises.
+pub fn what_an_acceptor_retains_restores_it<P: Tested>(facts: &Facts<P>) {
+    let Some((n2, [low, _, promised])) = veteran(facts) else { return };
+    let Some(retained) = n2.acceptor.retained(Slot(2)) else { return assert!(!facts.compacts) };
+    let mut again = n2.restored_from(retained);
+    again.acceptor.trim(Slot(2));
+    let question = |from, heard| knowing(&mut stage(facts, 3), 1, from, heard);
+    // The first of them is in a ballot below the promise.
+    assert!(question(2, low).ballot() < promised && n2.reports(&question(2, low)).is_err());
+    for (from, heard) in [(2, low), (2, promised), (3, promised), (6, promised)] {
+        let question = question(from, heard);
+        assert_eq!(again.reports(&question), n2.reports(&question), "from {from}");
+    }
+    let forgotten = question(1, promised);
+    assert!(again.reports(&forgotten).is_err() && n2.reports(&forgotten).is_ok());
 }

@@ -1,8 +1,8 @@
 //! The learner: which votes choose a value.
 
-use super::stage::{Process, STRANGER, elect, entry, stage};
+use super::stage::{Process, STRANGER, elect, entry, proposed, stage};
 use crate::conformance::{Facts, Tested};
-use paxos_core::{Ballot, Config, Fact, InBallot, NodeId, PhaseMessage, Protocol, Slot};
+use paxos_core::{Ballot, Chosen, Config, Fact, InBallot, NodeId, PhaseMessage, Protocol, Slot};
 
 /// The votes of some acceptors.
 type Votes<P> = Vec<(NodeId, <P as Protocol>::Accepted)>;
@@ -10,7 +10,7 @@ type Votes<P> = Vec<(NodeId, <P as Protocol>::Accepted)>;
 /// Three servers, a proposal of n0, and the votes of all servers for it.
 fn vote<P: Tested>(facts: &Facts<P>) -> (Vec<Process<P>>, P::Accept, Votes<P>) {
     let mut all = stage(facts, 3);
-    let accept = elect(&mut all, 0, 7, Ballot::ZERO, &[0, 1]);
+    let accept = elect(&mut all, 0, 7, Ballot::classic(1, NodeId(2)), &[0, 1]);
     let votes = all.iter_mut().map(|n| (n.id, n.vote(&accept).expect("a vote"))).collect();
     (all, accept, votes)
 }
@@ -69,7 +69,7 @@ pub fn strangers_and_repeated_votes_change_nothing<P: Tested>(facts: &Facts<P>) 
     assert_eq!(n0.learned(), Some(entry(7)));
 }
 
-/// An announcement without the value may arrive before the phase 2a that carries it.
+/// An announcement without the value may arrive before the phase 2a that carries it, and after one of another ballot.
 pub fn what_is_decided_is_known_when_its_value_is_there<P: Tested>(facts: &Facts<P>) {
     let (mut all, accept, votes) = vote(facts);
     all[0].see(&accept);
@@ -77,6 +77,8 @@ pub fn what_is_decided_is_known_when_its_value_is_there<P: Tested>(facts: &Facts
         all[0].count(*from, vote);
     }
     let decision = all[0].decisions.pop().expect("n0 announces");
+    let other = elect(&mut stage(facts, 3), 1, 6, Ballot::ZERO, &[1, 2]);
+    assert!(other.ballot() < accept.ballot());
     for decided in [false, true] {
         let n2 = &mut all[2].clone();
         if decided {
@@ -86,9 +88,48 @@ pub fn what_is_decided_is_known_when_its_value_is_there<P: Tested>(facts: &Facts
                 n2.count(*from, vote);
             }
         }
+        n2.see(&other);
+        assert_ne!(n2.learned(), Some(entry(6)), "decided: {decided}");
         n2.see(&accept);
         assert_eq!(n2.learned(), Some(entry(7)), "decided: {decided}");
     }
+}
+
+/// Whatever peers send, the memory of a learner has a limit. The near part of a batch still counts.
+pub fn votes_too_far_ahead_are_not_kept<P: Tested>(facts: &Facts<P>) {
+    let mut config = Config::collapsed(3).expect("servers");
+    config.limits.batch = 4;
+    let mut all: Vec<Process<P>> = (0..3).map(|id| Process::new(facts, config.clone(), id)).collect();
+    let (mut n2, mut announcer) = (all[2].clone(), all[0].clone());
+    let accepts = all.swap_remove(0).proposals(&mut all, Ballot::ZERO, 0..40);
+    n2.chosen = Chosen::within_reach(10);
+    let empty = n2.clone();
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for accept in accepts {
+        let votes: Vec<_> = all.iter_mut().map(|n| (n.id, n.vote(&accept).expect("a vote"))).collect();
+        announcer.see(&accept);
+        for (from, vote) in &votes {
+            announcer.count(*from, vote);
+        }
+        let first = proposed::<P>(&accept)[0].0;
+        let decisions = core::mem::take(&mut announcer.decisions);
+        if first < Slot(10) { &mut near } else { &mut far }.push((accept, votes, decisions));
+    }
+    for messages in [far, near] {
+        // The farthest comes first, since a learner that knows more reaches further.
+        for (accept, votes, decisions) in messages.into_iter().rev() {
+            n2.see(&accept);
+            for (from, vote) in &votes {
+                n2.count(*from, vote);
+            }
+            for decision in &decisions {
+                n2.decide(decision);
+            }
+            assert!(n2.chosen.knows(proposed::<P>(&accept)[0].0) || n2.learner == empty.learner);
+        }
+    }
+    // A proposal without gaps below is learned slot by slot.
+    assert!(n2.chosen.end() == Slot(10) || !facts.gaps && n2.chosen.end() > Slot(10));
 }
 
 /// These are learners that are not acceptors, and acceptors that a thrifty proposer leaves out.

@@ -3,7 +3,8 @@
 use super::stage::{NOW, Process, STRANGER, candidate, elect, entry, proposed, stage};
 use crate::conformance::{Facts, Tested};
 use paxos_core::{
-    Ballot, Batch, Config, InBallot, Nack, NodeId, Overloaded, Phase, Proposer as _, Reach, Slot,
+    Ballot, Batch, Config, Entry, InBallot, Nack, NodeId, Overloaded, Phase, Proposal, Proposer as _, Reach,
+    Slot,
 };
 
 /// This is the central rule of Paxos.
@@ -106,16 +107,100 @@ pub fn slots_known_to_be_chosen_are_passed_over<P: Tested>(facts: &Facts<P>) {
     assert_eq!(proposed::<P>(&accept), [(Slot(1), accept.ballot(), entry(8))]);
 }
 
-/// The acceptors of the first quorum may have crashed.
+/// A variant in which each slot has a phase 1 of its own says so.
+pub fn a_proposer_says_whether_one_phase_1_serves_all_slots<P: Tested>(facts: &Facts<P>) {
+    let mut n0 = stage(facts, 3).swap_remove(0);
+    n0.request(0..2).expect("there is room");
+    n0.proposer.campaign(NOW, &n0.chosen);
+    let asked = n0.poll().len();
+    assert_eq!(asked == 1, facts.one_phase_1, "`one_phase_1` of {} is not true", P::NAME);
+}
+
+/// The acceptors of the first quorum may have crashed. This holds in both phases.
 pub fn an_unanswered_question_goes_to_all<P: Tested>(facts: &Facts<P>) {
-    let mut n0 = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), 0);
+    let mut all = stage(facts, 3);
+    let mut n0 = all.swap_remove(0);
     n0.request(0..1).expect("there is room");
     n0.proposer.campaign(NOW, &n0.chosen);
-    assert!(matches!(n0.poll()[..], [(_, Reach::Quorum(Phase::One))]));
-    let due = n0.proposer.deadline().expect("it waits");
-    n0.proposer.on_timeout(due, &n0.chosen);
-    let (_, reach) = n0.proposer.poll(due, &n0.chosen).expect("it asks again");
-    assert_eq!(reach, Reach::All);
+    for phase in [Phase::One, Phase::TwoClassic] {
+        let asked = n0.poll().into_iter().next();
+        assert_eq!(asked.as_ref().map(|(_, reach)| *reach), Some(Reach::Quorum(phase)));
+        let due = n0.proposer.deadline().expect("it waits");
+        let resend = Config::collapsed(3).expect("servers").timeouts.resend;
+        assert!(phase != Phase::One || Some(due.since(NOW)) == resend, "{due:?}");
+        n0.proposer.on_timeout(due, &n0.chosen);
+        let (_, reach) = n0.proposer.poll(due, &n0.chosen).expect("it asks again");
+        assert_eq!(reach, Reach::All);
+        if let Some((Proposal::Prepare(question, _), _)) = asked {
+            n0.hear_all(&mut all, &question);
+        }
+    }
+    n0.know(1);
+    assert_eq!(n0.proposer.deadline(), None);
+}
+
+/// Acceptors and learners keep what is under way in memory.
+pub fn no_more_slots_are_under_way_than_the_window_has<P: Tested>(facts: &Facts<P>) {
+    let mut config = Config::collapsed(3).expect("servers");
+    (config.limits.window, config.limits.batch) = (3, if facts.pieces { 2 } else { 1024 });
+    let mut all: Vec<Process<P>> = (0..3).map(|id| Process::new(facts, config.clone(), id)).collect();
+    let mut n0 = all.swap_remove(0);
+    n0.request(0..5).expect("there is room");
+    n0.proposer.campaign(NOW, &n0.chosen);
+    let mut values = Vec::new();
+    for _ in 0..20 {
+        let asked = n0.poll();
+        let load = n0.proposer.load();
+        assert!(load.in_flight.count <= 3, "{load:?}");
+        for (proposal, _) in asked {
+            match proposal {
+                Proposal::Prepare(question, _) => n0.hear_all(&mut all, &question),
+                Proposal::Accept(accept) => values.extend(proposed::<P>(&accept)),
+            }
+        }
+        assert!(values.len() <= n0.chosen.first_unknown().index() as usize + 3, "{values:?}");
+        if n0.proposer.load().in_flight.count == values.len() - n0.chosen.first_unknown().index() as usize {
+            for (slot, _, entry) in &values {
+                n0.chosen.choose(*slot, entry.clone().into());
+            }
+            n0.proposer.on_chosen(NOW, &n0.chosen);
+        }
+    }
+    let expected: Vec<_> = (0..5).map(|n| (Slot(n), entry(n))).collect();
+    assert_eq!(values.into_iter().map(|(slot, _, entry)| (slot, entry)).collect::<Vec<_>>(), expected);
+}
+
+/// No promise of the quorum reports a vote there, so a no-op may be proposed. Its own command comes after what it found.
+pub fn gaps_are_filled_with_noops<P: Tested>(facts: &Facts<P>) {
+    if !facts.gaps || !facts.one_phase_1 {
+        return;
+    }
+    let mut all = stage(facts, 3);
+    let mut acceptors = all.clone();
+    all[1].know(2);
+    let accept = all[1].proposals(&mut acceptors, Ballot::ZERO, 7..8).swap_remove(0);
+    all[1].vote(&accept).expect("a vote");
+    let mut n0 = all.swap_remove(0);
+    n0.request(5..6).expect("there is room");
+    n0.proposer.on_ballot(accept.ballot());
+    n0.begin();
+    let mut values = Vec::new();
+    for _ in 0..10 {
+        for (proposal, _) in n0.poll() {
+            match proposal {
+                Proposal::Prepare(question, _) => n0.hear_all(&mut all, &question),
+                Proposal::Accept(accept) => {
+                    for (slot, _, entry) in proposed::<P>(&accept) {
+                        n0.chosen.choose(slot, entry.clone().into());
+                        values.push((slot, entry));
+                    }
+                }
+            }
+        }
+        n0.proposer.on_chosen(NOW, &n0.chosen);
+    }
+    let expected = [Entry::Noop, Entry::Noop, entry(7), entry(5)];
+    assert_eq!(values, (0..).map(Slot).zip(expected).collect::<Vec<_>>());
 }
 
 /// Commands that already wait may be requested again.
@@ -146,15 +231,21 @@ pub fn a_higher_ballot_ends_a_leader<P: Tested>(facts: &Facts<P>) {
         assert!(deposed.accepts().is_empty());
         let question = candidate(core::slice::from_mut(deposed), 0, Ballot::ZERO);
         assert!(question.ballot() > higher);
-        // Unfinished commands are proposed again before later ones.
-        for id in [1, 2] {
-            let mut acceptor = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), id);
-            let promise = acceptor.promise(&question).expect("a promise");
-            deposed.hear(NodeId(id), promise);
+        // Unfinished commands are proposed again before later ones, and once, though acceptors report them.
+        for voted in [false, true] {
+            let mut deposed = deposed.clone();
+            for id in [1, 2] {
+                let mut acceptor = Process::<P>::new(facts, Config::collapsed(3).expect("servers"), id);
+                if voted {
+                    acceptor.vote(&accept).expect("a vote");
+                }
+                let promise = acceptor.promise(&question).expect("a promise");
+                deposed.hear(NodeId(id), promise);
+            }
+            let values: Vec<_> = deposed.accepts().iter().flat_map(|accept| proposed::<P>(accept)).collect();
+            assert_eq!(values.first(), Some(&(Slot(0), question.ballot(), entry(7))), "{values:?}");
+            assert!(values[1..].iter().all(|(.., again)| *again != entry(7)), "{values:?}");
         }
-        let accepts = deposed.accepts();
-        let first = accepts.iter().flat_map(|accept| proposed::<P>(accept)).next();
-        assert_eq!(first, Some((Slot(0), question.ballot(), entry(7))), "{accepts:?}");
     }
     // A refusal of an earlier ballot has no effect, nor has a lower ballot.
     let mut stays = leader;

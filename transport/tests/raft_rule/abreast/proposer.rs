@@ -136,6 +136,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         self.ask(now, Reach::Quorum(Phase::One));
     }
 
+    fn begins_at(&self, chosen: &Chosen<V>) -> Slot {
+        self.known(chosen)
+    }
+
     fn step_down(&mut self) -> bool {
         self.preempted()
     }

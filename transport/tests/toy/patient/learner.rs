@@ -33,8 +33,13 @@ impl<V: Value, P: Dialect<V>> paxos_core::Learner<P> for Learner<V> {
         decisions: &mut Vec<Decision<V>>,
     ) {
         let slot = accepted.slots.start;
-        // A late vote for a slot that is known has no effect, and neither has a vote for no slot or without its value.
-        if chosen.knows(slot) || accepted.slots.is_empty() || accepted.batch.is_none() {
+        // A late vote for a slot that is known has no effect, and neither has a vote far ahead, for no slot, or without its
+        // value.
+        if chosen.knows(slot)
+            || slot >= chosen.horizon()
+            || accepted.slots.is_empty()
+            || accepted.batch.is_none()
+        {
             return;
         }
         let (vote, voters) = self.tally.entry(slot).or_insert_with(|| (accepted.clone(), NodeSet::EMPTY));

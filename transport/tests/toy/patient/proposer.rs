@@ -113,6 +113,10 @@ impl<V: Value, P: Dialect<V>> paxos_core::Proposer<P> for Proposer<V> {
         self.ask(now, Reach::Quorum(Phase::One));
     }
 
+    fn begins_at(&self, chosen: &Chosen<V>) -> Slot {
+        self.slot(chosen)
+    }
+
     fn step_down(&mut self) -> bool {
         self.preempted()
     }

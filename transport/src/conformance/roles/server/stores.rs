@@ -1,0 +1,94 @@
+//! The stores of other processes: which are believed, and what a process whose store has forgotten is told.
+
+use super::epochs::config;
+use super::{N0, N1, N2, PATIENCE, Said, Server, change, told};
+use crate::conformance::roles::stage::{NOW, entry};
+use crate::conformance::{Facts, Tested};
+use core::time::Duration;
+use paxos_core::{
+    Change, Event, Incarnation, Message, NodeId, NodeSet, Reconfiguration, Slot, StoreMark, To,
+};
+
+/// A store that was just opened for the first time.
+pub(super) fn store(id: u32) -> Incarnation {
+    Incarnation::begin(StoreMark { id: id.into(), writes: 40 }, 1)
+}
+
+/// The server meets a process with this store.
+pub(super) fn meet<P: Tested>(server: &mut Server<'_, P>, from: NodeId, store: Incarnation) {
+    server.node.step(NOW, Event::Met { from, store });
+}
+
+/// A snapshot takes the place of all records, also of those that say which store each member has.
+pub fn the_stores_of_others_are_remembered_behind_a_snapshot<P: Tested>(facts: &Facts<P>) {
+    let mut server = Server::new(facts, config(), N2);
+    meet(&mut server, N1, store(7));
+    server.learn(0..4);
+    assert_eq!(server.node.snapshot().map(paxos_core::Snapshot::next), facts.compacts.then_some(Slot(4)));
+    server.restart();
+    meet(&mut server, N1, store(8));
+    assert_eq!(server.node.status().forgetful, NodeSet::only(N1));
+}
+
+/// The message may be lost, and the process may write nothing more that would make a carrier report its store again.
+pub fn a_process_that_has_forgotten_is_told_again_when_it_speaks<P: Tested>(facts: &Facts<P>) {
+    let mut server = Server::new(facts, config(), N2);
+    meet(&mut server, N1, store(7));
+    meet(&mut server, N1, store(8));
+    let times = |said: &Said<P>| {
+        let again = Message::Forgotten { store: store(8), known: store(7) };
+        said.iter().filter(|(to, m)| *to == To::One(N1) && *m == again).count()
+    };
+    assert_eq!(times(&server.settle()), 1);
+    // It speaks ten times in each interval.
+    let speaks = || Message::Progress { chosen: Slot(0), durable: Slot(0) };
+    let said =
+        (1..=50).flat_map(|step| server.hear_at(NOW.after(step * PATIENCE / 10), N1, speaks())).collect();
+    assert_eq!(times(&said), 5);
+    // Its former store is there again, and nothing more is to be said.
+    meet(&mut server, N1, store(7));
+    let said = server.hear_at(NOW.after(Duration::from_secs(60)), N1, speaks());
+    assert_eq!(times(&said), 0);
+}
+
+/// A process that learns at once that n3 joined and leaves, and has never met it, believes the store that joined and no
+/// other, as long as n3 is an acceptor of any slot.
+pub fn a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone<P: Tested>(facts: &Facts<P>) {
+    let n3 = NodeId(3);
+    let mut config = config();
+    (config.limits.alpha, config.limits.snapshot) = (4, 0);
+    config.spares = NodeSet::only(n3);
+    let server = |id| Server::changing(facts, config.clone(), id);
+    let store =
+        |id, writes, opened| Incarnation { mark: StoreMark { id, writes }, opened, nonce: opened as u32 };
+    let joins = Reconfiguration { change: Change::replace(N2, n3), stores: [(n3, store(7, 20, 1))].into() };
+    let mut log = vec![change(50, joins), entry(1), entry(2), entry(3)];
+    log.push(change(51, Change::replace(n3, NodeId(4))));
+    for (shown, believed) in [
+        (store(7, 20, 1), true),
+        (store(7, 26, 25), true),
+        (store(8, 26, 25), false),
+        (store(7, 15, 1), false),
+        (store(7, 26, 12), false),
+    ] {
+        let Some(mut stranger) = server(N1) else { return };
+        stranger.hear(N0, told(0, log.clone()));
+        meet(&mut stranger, n3, shown);
+        assert_eq!(!stranger.node.status().forgetful.contains(n3), believed, "{shown:?}");
+        // Nor did it matter that it met another store before it knew of any of this.
+        let mut former = server(N1).expect("members change");
+        meet(&mut former, n3, store(9, 40, 1));
+        former.hear(n3, Message::Progress { chosen: Slot(9), durable: Slot(9) });
+        former.hear(N0, told(0, log.clone()));
+        let reported = former.node.surroundings().peers.into_iter().find(|peer| peer.id == n3);
+        assert_eq!(reported.and_then(|peer| peer.known), None, "its former store had that");
+        assert!(former.node.status().forgetful.contains(n3), "it has not shown the store that joined");
+        meet(&mut former, n3, shown);
+        assert_eq!(!former.node.status().forgetful.contains(n3), believed, "{shown:?}");
+        // The process itself stops.
+        let mut itself = server(n3).expect("members change");
+        itself.node.tell_store(shown);
+        itself.hear(N0, told(0, log.clone()));
+        assert_eq!(itself.node.amnesia().is_none(), believed, "{shown:?}");
+    }
+}
