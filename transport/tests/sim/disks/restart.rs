@@ -71,7 +71,8 @@ fn what_is_known_is_on_disk<P: Protocol<Value = u64, Reply = (u64, u64)>>(leader
         sim.submit_in_turn(client, 1, 15..25);
         runs_until(&mut sim, seed, |sim| {
             let known = |id| sim.node(NodeId(id)).map(|node| node.chosen().first_unknown());
-            sim.all_answered() && known(2) >= known(0)
+            let written = sim.node(NodeId(2)).is_some_and(|node| node.status().disk.writes == 0);
+            sim.all_answered() && written && known(2) >= known(0)
         });
         let node = sim.node(n2).expect("a server");
         let known = node.chosen().first_unknown();
@@ -102,7 +103,7 @@ fn what_a_process_knows_is_on_its_disk_when_nothing_happens_and_when_it_stops() 
     what_is_known_is_on_disk::<Multi>(None);
     what_is_known_is_on_disk::<Fast>(None);
     what_is_known_is_on_disk::<Basic>(None);
-    what_is_known_is_on_disk::<Basic>(Some(Leadership::SelfAppointed { backoff: Some(5 * MS) }));
+    what_is_known_is_on_disk::<Basic>(Some(Leadership::SelfAppointed { backoff: Some((5 * MS, 40 * MS)) }));
 }
 
 /// Runs until the condition holds.
