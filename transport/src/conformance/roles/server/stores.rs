@@ -1,17 +1,22 @@
 //! The stores of other processes: which are believed, and what a process whose store has forgotten is told.
 
 use super::epochs::config;
-use super::{N0, N1, N2, PATIENCE, Said, Server, change, told};
+use super::{N0, N1, N2, PATIENCE, Said, Server, change, promises, told};
 use crate::conformance::roles::stage::{NOW, entry};
 use crate::conformance::{Facts, Tested};
 use core::time::Duration;
 use paxos_core::{
-    Change, Event, Incarnation, Message, NodeId, NodeSet, Reconfiguration, Slot, StoreMark, To,
+    Ballot, Change, Event, Incarnation, Message, NodeId, NodeSet, Reconfiguration, Slot, StoreMark, To,
 };
 
 /// A store that was just opened for the first time.
 pub(super) fn store(id: u32) -> Incarnation {
     Incarnation::begin(StoreMark { id: id.into(), writes: 40 }, 1)
+}
+
+/// The store in its first incarnation, after this number of writes.
+fn after(id: u32, writes: u64) -> Incarnation {
+    Incarnation { opened: 1, mark: StoreMark { id: id.into(), writes }, nonce: 1 }
 }
 
 /// The server meets a process with this store.
@@ -91,4 +96,63 @@ pub fn a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone<P: Te
         itself.hear(N0, told(0, log.clone()));
         assert_eq!(itself.node.amnesia().is_none(), believed, "{shown:?}");
     }
+}
+
+/// n1 has started again. If its power fails, or that of the server, a copy of its disk from before that start is noticed.
+pub fn a_new_incarnation_of_a_store_is_on_disk_at_once<P: Tested>(facts: &Facts<P>) {
+    let mut server = Server::new(facts, config(), N2);
+    let begun = |writes, nonce| Incarnation { opened: 41, nonce, ..after(7, writes) };
+    meet(&mut server, N1, store(7));
+    server.settle();
+    meet(&mut server, N1, begun(45, 2));
+    server.settle();
+    server.restart();
+    meet(&mut server, N1, begun(60, 3));
+    assert_eq!(server.node.status().forgetful, NodeSet::only(N1));
+}
+
+/// Where all members but this one have been replaced, or lost their disks as well, only strangers know better. A stranger that
+/// remembers fewer writes may remember another cluster.
+pub fn a_process_believes_whoever_remembers_more_writes_than_it_has_made<P: Tested>(facts: &Facts<P>) {
+    for (from, writes, believed) in
+        [(N1, 60, true), (N1, 3, true), (NodeId(5), 60, false), (NodeId(5), 3, true)]
+    {
+        let mut server = Server::new(facts, config(), N0);
+        let own = after(9, writes);
+        server.node.tell_store(own);
+        server.hear(from, Message::Forgotten { store: own, known: store(7) });
+        assert_eq!(server.node.amnesia().is_some(), believed, "{from} {writes}");
+        assert_eq!(server.node.noticed().is_some(), !believed, "{from} {writes}");
+    }
+}
+
+/// It might have had another disk, and made promises.
+pub fn a_member_with_an_empty_disk_answers_when_all_others_have_spoken<P: Tested>(facts: &Facts<P>) {
+    let mut config = config();
+    config.timeouts.election = Some(PATIENCE);
+    let blank = || {
+        let mut server = Server::new(facts, config.clone(), N2);
+        server.node.tell_store(after(9, 1));
+        let asks = |(to, message): &(To, Message<P>)| {
+            matches!(message, Message::Progress { .. }) && *to == To::Each([N0, N1].into_iter().collect())
+        };
+        assert!(server.settle().iter().any(asks), "it asks the others");
+        server
+    };
+    let question = blank().question(N0, Ballot::default(), 0);
+    let mut server = blank();
+    for (met, promised) in [(None, false), (Some(N0), false), (Some(N1), true)] {
+        met.iter().for_each(|from| meet(&mut server, *from, store(from.0.into())));
+        assert_eq!(promises(&server.hear(N0, question.clone())), promised, "{met:?}");
+    }
+    // They need not all run.
+    let mut server = blank();
+    assert!(!promises(&server.hear(N0, question.clone())));
+    assert_eq!(server.node.deadline(), Some(NOW.after(PATIENCE)));
+    server.wake(NOW.after(PATIENCE));
+    assert!(promises(&server.hear_at(NOW.after(PATIENCE), N0, question)));
+    // One of them remembers another disk.
+    let mut server = blank();
+    server.hear(N1, Message::Forgotten { store: after(9, 1), known: store(7) });
+    assert!(server.node.amnesia().is_some());
 }
