@@ -247,10 +247,9 @@ impl ClusterFile {
             let backoff = (Duration::from_millis(5), Duration::from_millis(160));
             config.leadership = Leadership::SelfAppointed { backoff: Some(backoff) };
         }
-        if !members.contains(NodeId(id)) {
-            // The members that it knows may all be gone when it starts. Those that replaced them were spares.
-            config.spares = self.spares.iter().map(|place| NodeId(place.id)).chain([NodeId(id)]).collect();
-        }
+        // The members that it knows may all be gone when it starts. Those that replaced them were spares.
+        let others = (!members.contains(NodeId(id))).then_some(NodeId(id));
+        config.spares = self.spares.iter().map(|place| NodeId(place.id)).chain(others).collect();
         // Waiting times that must differ are drawn from it.
         config.seed = u64::from(id);
         Ok(config)
